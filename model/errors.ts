@@ -1,0 +1,63 @@
+/**
+ * Exit codes are API: listed in the README, relied on by scripts.
+ * `unexpected` is a bug of ours and the only one that keeps a stack.
+ */
+export const EXIT = {
+  ok: 0,
+  unexpected: 1,
+  usage: 2,
+  spec: 3,
+  capacity: 4,
+  conflict: 5,
+  io: 6,
+  locked: 7,
+  unsupported: 8,
+  stale: 9,
+  interrupted: 130,
+} as const;
+
+export type FailureKind = Exclude<keyof typeof EXIT, 'ok' | 'unexpected'>;
+
+/** What each exit code tells a script, in the order of their numbers. */
+export const exitMeaning: Readonly<Record<keyof typeof EXIT, string>> = {
+  ok: 'done',
+  unexpected: 'a defect of Berth itself; printed with its stack',
+  usage: 'the command line is wrong',
+  spec: 'berth.yaml or release.yaml has problems; each is printed with its place',
+  capacity: 'the application does not fit the host; the smallest host that would do is printed',
+  conflict: 'a file was edited or belongs to somebody else; nothing was written',
+  io: 'a file could not be read or written',
+  locked: 'another berth works on this site',
+  unsupported: 'this version cannot do that yet, or not for this target',
+  stale: '`generate --check` found that the site differs from its spec',
+  interrupted: 'stopped by Ctrl-C or a signal; the site is as it was',
+};
+
+/** One thing that is wrong in a document, with its place. Lines and columns count from 1. */
+export interface Problem {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  /** Where in the document: `services.web.port`. Empty for the document as a whole. */
+  readonly path: string;
+  /** What was expected and what was found. */
+  readonly message: string;
+  /** What to type instead, when it can be known. */
+  readonly hint?: string;
+}
+
+/** A failure the operator can act on: what happened, to what, and what to do next. Anything else that reaches `main` is a bug. */
+export class BerthError extends Error {
+  override readonly name = 'BerthError';
+  readonly kind: FailureKind;
+  /** One imperative sentence: what to type or change next. */
+  readonly hint: string;
+  /** Every problem at once, when the failure is about a document. */
+  readonly problems: readonly Problem[];
+  constructor(kind: FailureKind, message: string, hint: string, options: ErrorOptions & { readonly problems?: readonly Problem[] } = {}) {
+    super(message, options);
+    this.kind = kind;
+    this.hint = hint;
+    this.problems = options.problems ?? [];
+  }
+}
