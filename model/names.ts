@@ -1,0 +1,30 @@
+/** A DNS label of RFC 1123, so that it serves as a Compose service, a Kubernetes name and a host name alike. */
+export const dnsLabel = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+/** Longest name of a service: Berth appends up to 13 characters (`-green-abcdef`) and a label holds 63. */
+export const longestServiceName = 40;
+/** A name of the environment as POSIX and every shell accept it. */
+export const envName = /^[A-Za-z_][A-Za-z0-9_]*$/;
+/** An unquoted identifier of every SQL engine that Berth offers, short enough for MySQL's 32-character accounts. */
+export const sqlName = /^[a-z_][a-z0-9_]{0,30}$/;
+/** A host name of RFC 1123, one label or more. */
+export const hostName = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
+/** A bucket of S3: 3 to 63 characters. */
+export const bucketName = /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/;
+/** An absolute path of a URL without anything that nginx or a shell would read as syntax. */
+export const urlPath = /^\/[A-Za-z0-9._~\-/]*$/;
+/** An absolute path in a container. */
+export const containerPath = /^\/[A-Za-z0-9._\-/]*$/;
+
+/** Names that the parts Berth adds carry; an application may not use them. */
+export const reservedNames: readonly string[] = ['edge', 'agent', 'watch', 'heal', 'berth', 'blue', 'green'];
+
+/** An image reference split at its tag; the registry's port is not taken for a tag. */
+export function splitImage(reference: string): { readonly repository: string; readonly tag?: string; readonly digest?: string } {
+  const [name = '', digest] = reference.split('@', 2);
+  const colon = name.lastIndexOf(':');
+  const tagged = colon > name.lastIndexOf('/');
+  return { repository: tagged ? name.slice(0, colon) : name, ...(tagged ? { tag: name.slice(colon + 1) } : {}), ...(digest ? { digest } : {}) };
+}
+
+/** An image reference of the distribution project: lower-case path, optional host and port, optional tag and digest. */
+export const imageReference = /^(?:[a-zA-Z0-9.-]+(?::\d+)?\/)?[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/;

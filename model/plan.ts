@@ -1,0 +1,195 @@
+import type { CatalogueImage } from './image-catalogue.ts';
+import type { Release } from './release.ts';
+import type { RuntimeConfig } from './runtime-config.ts';
+import type { SecretRef } from './secret.ts';
+import type { HostFacts, ProfileName, Route, Target } from './stack-spec.ts';
+import type { MiB, MilliCpu, Seconds } from './units.ts';
+
+/** A number or name that was decided, with everything needed to doubt it. */
+export interface Decision {
+  /** `database.shared_buffers`: the service, then the field's own name for the setting. */
+  readonly key: string;
+  /** As it is written where it ends up: `1408MB`. */
+  readonly value: string;
+  readonly formula: string;
+  readonly inputs: Readonly<Record<string, string>>;
+  /** Where the formula or the number comes from. */
+  readonly source: string;
+  /** What the operator would change to change it. */
+  readonly change: string;
+}
+
+export type Role = 'edge' | 'app' | 'database' | 'cache' | 'storage' | 'agent' | 'task';
+
+/** What one container of a service may use. */
+export interface Size {
+  readonly memory: MiB;
+  /** Most it may use when the others are idle. Never above the host's. */
+  readonly cpu: MilliCpu;
+  /** What it gets when all want some; the sum stays within the host. */
+  readonly cpuShare: MilliCpu;
+  readonly pids: number;
+}
+
+/** A text made of plain pieces and secrets: `['postgres://app:', {secret: 'database-app'}, '@database:5432/app']`. */
+export type SecretText = readonly (string | SecretRef)[];
+
+/** How a file of the ledger is made from a secret. */
+export type SecretForm = 'plain' | 'scram-sha-256' | 'sha256';
+
+/** A secret that Berth draws. `name` is its key in the ledger. */
+export interface PlannedSecret {
+  readonly name: string;
+  readonly length: number;
+  /** What it opens, for the runbook. */
+  readonly purpose: string;
+}
+
+/** A file in secrets/, made of secrets and mounted at `/run/secrets/<name>`. */
+export interface SecretFile {
+  readonly name: string;
+  readonly text: readonly (string | { readonly secret: string; readonly form: SecretForm; readonly account?: string })[];
+  /** Ledger names it is made of: their versions enter the config hash. */
+  readonly of: readonly string[];
+}
+
+export interface Healthcheck {
+  readonly argv: readonly [string, ...string[]];
+  readonly interval: Seconds;
+  readonly timeout: Seconds;
+  readonly retries: number;
+  readonly startPeriod: Seconds;
+}
+
+export type NetworkName = 'edge' | 'app' | 'data' | 'egress';
+
+export interface Mount {
+  /** Folder of the site, `config/database`. */
+  readonly source: string;
+  readonly target: string;
+  /** Whether a change of its content must recreate the container; false for what is read anew while running. */
+  readonly restarts: boolean;
+}
+
+export interface Volume {
+  readonly name: string;
+  readonly target: string;
+  /** What the plan counts on for it. */
+  readonly size: MiB;
+  readonly holds: string;
+}
+
+export interface Dependency {
+  readonly service: string;
+  readonly condition: 'service_healthy' | 'service_completed_successfully';
+  /** false: only the order counts, not the success. */
+  readonly required: boolean;
+}
+
+/** One service, neutral to its target. */
+export interface PlannedService {
+  readonly name: string;
+  readonly role: Role;
+  /** One sentence for the reader of a generated file. */
+  readonly title: string;
+  /** `server` runs for ever; `task` runs to its end on every start and changes nothing when nothing is to do. */
+  readonly kind: 'server' | 'task';
+  /** A catalogue key or, for an app, its reference. */
+  readonly image: string;
+  readonly build?: string;
+  /** A web service stands twice, once a slot. */
+  readonly slotted: boolean;
+  readonly replicas: number;
+  readonly size: Size;
+  readonly user: string;
+  readonly command?: readonly string[];
+  readonly entrypoint?: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Variables that carry secrets, delivered by an env file. */
+  readonly secretEnv: Readonly<Record<string, SecretText>>;
+  readonly secretFiles: readonly string[];
+  readonly mounts: readonly Mount[];
+  readonly volumes: readonly Volume[];
+  readonly tmpfs: readonly { readonly path: string; readonly size: MiB; readonly mode: string }[];
+  readonly shm?: MiB;
+  readonly nofile?: number;
+  readonly port?: number;
+  readonly ports: readonly { readonly published: number; readonly target: number }[];
+  readonly healthcheck?: Healthcheck;
+  readonly stopSignal?: string;
+  readonly stopGrace: Seconds;
+  readonly networks: readonly NetworkName[];
+  readonly after: readonly Dependency[];
+}
+
+/** A setting inside an engine, in the order it is written. */
+export interface EngineSetting {
+  readonly name: string;
+  readonly value: string;
+  /** One line above it in the file. */
+  readonly because: string;
+}
+
+export interface DatabasePlan {
+  readonly service: string;
+  readonly engine: 'postgres';
+  readonly database: string;
+  readonly account: string;
+  readonly settings: readonly EngineSetting[];
+  /** Addresses that may log in. */
+  readonly clients: string;
+}
+
+export interface CachePlan {
+  readonly service: string;
+  readonly settings: readonly EngineSetting[];
+}
+
+export interface StorePlan {
+  readonly service: string;
+  readonly account: string;
+  readonly buckets: readonly { readonly name: string; readonly versioning: boolean }[];
+}
+
+export interface EdgePlan {
+  readonly domain: string;
+  readonly workers: number;
+  readonly connections: number;
+  readonly nofile: number;
+  readonly perAddress: number;
+  readonly hsts: boolean;
+  readonly httpsPort: number;
+  readonly apps: readonly { readonly service: string; readonly port: number; readonly routes: readonly Route[] }[];
+}
+
+export interface MemoryBudget {
+  readonly host: MiB;
+  readonly reserve: MiB;
+  readonly rows: readonly { readonly name: string; readonly each: MiB; readonly count: number; readonly wanted: MiB }[];
+  readonly sum: MiB;
+}
+
+/** Everything decided. Renderers format it; nothing downstream chooses a number or a name. */
+export interface Plan {
+  readonly name: string;
+  readonly target: Target;
+  readonly profile: ProfileName;
+  readonly domain: string;
+  readonly host: HostFacts | undefined;
+  readonly network: Readonly<Record<NetworkName, string>>;
+  readonly services: readonly PlannedService[];
+  readonly edge: EdgePlan;
+  readonly databases: readonly DatabasePlan[];
+  readonly caches: readonly CachePlan[];
+  readonly stores: readonly StorePlan[];
+  readonly secrets: readonly PlannedSecret[];
+  readonly secretFiles: readonly SecretFile[];
+  readonly release: Release;
+  readonly budget: MemoryBudget;
+  readonly disk: readonly { readonly name: string; readonly size: MiB; readonly because: string }[];
+  readonly decisions: readonly Decision[];
+  readonly images: readonly (CatalogueImage & { readonly key: string; readonly usedBy: readonly string[] })[];
+  readonly runtime: RuntimeConfig;
+  /** What a careful reader must know: what was scaled, what the profile asks for and is not there yet, frozen images. */
+  readonly notes: readonly string[];
+}

@@ -1,0 +1,112 @@
+import type { MiB, MilliCpu, Seconds } from './units.ts';
+
+export type Target = 'compose' | 'kubernetes';
+export type ProfileName = 'minimum' | 'recommended' | 'high-performance';
+
+/** The machine a site is sized for. */
+export interface HostFacts {
+  readonly cpus: MilliCpu;
+  readonly memory: MiB;
+  /** Free space where the containers keep their data. */
+  readonly disk: MiB;
+  /** Whether sizes are scaled down until they fit. */
+  readonly fit: boolean;
+}
+
+/** Sizes that the operator fixed; they are neither scaled nor overruled. */
+export interface FixedSize {
+  readonly cpu?: MilliCpu;
+  readonly memory?: MiB;
+}
+
+export interface RateLimit {
+  /** As nginx writes it: `20r/s`. */
+  readonly rate: string;
+  readonly burst: number;
+}
+
+export interface Route {
+  readonly path: string;
+  readonly rateLimit?: RateLimit;
+  readonly body: MiB;
+  readonly timeout: Seconds;
+  readonly stream: boolean;
+}
+
+export interface DrawnSecret {
+  readonly name: string;
+  readonly length: number;
+  readonly deliver: 'env' | 'file';
+}
+
+/** One connection of an application to a database, cache or store of the stack. */
+export interface Use {
+  readonly service: string;
+  readonly kind: 'database' | 'cache' | 'store';
+  /** The variable that carries the address; for a store the prefix. */
+  readonly variable: string;
+}
+
+export interface AppSpec extends FixedSize {
+  readonly name: string;
+  readonly image: string;
+  readonly build?: string;
+  readonly port: number;
+  readonly runtime: 'node' | 'other';
+  readonly user: string;
+  readonly replicas?: number;
+  readonly pool?: number;
+  readonly routes: readonly Route[];
+  readonly live: string;
+  readonly ready: string;
+  readonly stopGrace: Seconds;
+  readonly uses: readonly Use[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly secrets: readonly DrawnSecret[];
+  readonly writable: readonly string[];
+  readonly egress: boolean;
+}
+
+export interface DatabaseSpec extends FixedSize {
+  readonly name: string;
+  readonly engine: 'postgres';
+  /** Name of the database and of the account that owns it. */
+  readonly database: string;
+}
+
+export interface CacheSpec extends FixedSize {
+  readonly name: string;
+  readonly engine: 'valkey';
+  readonly use: 'cache' | 'sessions' | 'queue';
+}
+
+export interface StoreSpec extends FixedSize {
+  readonly name: string;
+  readonly engine: 'minio';
+  readonly buckets: readonly { readonly name: string; readonly versioning: boolean }[];
+}
+
+export interface EdgeSpec {
+  readonly http: number;
+  readonly https: number;
+  /** Connections that one client address may hold. */
+  readonly connections: number;
+  readonly hsts: boolean;
+}
+
+/** What the operator asked for, with every default filled in; the written form is `WrittenSpec`. */
+export interface StackSpec {
+  readonly name: string;
+  readonly profile: ProfileName;
+  readonly target: Target;
+  readonly domain: string;
+  /** `undefined` when the spec was written without a machine in mind: the profile is then taken as it is. */
+  readonly host: HostFacts | undefined;
+  /** First address of the site's 1024, `10.201.4.0`. */
+  readonly network: string;
+  readonly services: readonly AppSpec[];
+  readonly databases: readonly DatabaseSpec[];
+  readonly caches: readonly CacheSpec[];
+  readonly stores: readonly StoreSpec[];
+  readonly edge: EdgeSpec;
+}

@@ -1,0 +1,124 @@
+import { z } from 'zod';
+import { bucketName, containerPath, dnsLabel, envName, hostName, imageReference, longestServiceName, reservedNames, splitImage, sqlName, urlPath } from './names.ts';
+import { cpuNotation, durationNotation, parseCpu, parseDuration, parseSize, sizeNotation } from './units.ts';
+
+/**
+ * What a person may write in berth.yaml. Everything optional here has its default in generator/spec/resolve.ts;
+ * the JSON Schema that editors use is generated from this, descriptions included.
+ */
+const text = (what: string) => z.string({ error: `expected ${what}` });
+const size = z.string({ error: `expected ${sizeNotation}` }).refine((value) => parseSize(value) !== undefined, { error: `expected ${sizeNotation}` }).meta({ examples: ['512Mi', '16Gi', '2Ti'] });
+const cpu = z.union([z.string(), z.number()], { error: `expected ${cpuNotation}` }).refine((value) => parseCpu(String(value)) !== undefined, { error: `expected ${cpuNotation}` }).meta({ examples: [2, '500m'] });
+const duration = z.string({ error: `expected ${durationNotation}` }).refine((value) => parseDuration(value) !== undefined, { error: `expected ${durationNotation}` }).meta({ examples: ['30s', '5m'] });
+const wholeNumber = (min: number, max: number, what: string) => {
+  const error = `expected ${what}, a whole number from ${min} to ${max}`;
+  return z.int({ error }).min(min, { error }).max(max, { error });
+};
+const port = wholeNumber(1, 65_535, 'a port');
+
+const label = text('a DNS label: lower-case letters, digits and -').regex(dnsLabel, { error: 'expected a DNS label: lower-case letters, digits and -, not at either end' });
+const serviceName = label
+  .max(longestServiceName, { error: `expected at most ${longestServiceName} characters: Berth appends slot and kind to a name, and a DNS label holds 63` })
+  .refine((name) => !reservedNames.includes(name), { error: `expected a name of your own: ${reservedNames.join(', ')} are taken by parts that Berth adds` });
+const urlPathText = text('a path such as /api/').regex(urlPath, { error: 'expected a path such as /api/: it starts with / and holds letters, digits and . _ ~ - / only' });
+const image = text('an image reference such as registry.example/app:1.4.2')
+  .regex(imageReference, { error: 'expected an image reference such as registry.example/app:1.4.2' })
+  .refine((reference) => { const { tag, digest } = splitImage(reference); return (tag !== undefined && tag !== 'latest') || (tag === undefined && digest !== undefined); },
+    { error: 'expected a tag that names one version: without one, or with "latest", nobody can say what runs or roll back to it' });
+
+const rateLimit = z.strictObject({
+  rate: text('a rate such as 20/s or 600/m').regex(/^[1-9]\d{0,5}\/(s|m)$/, { error: 'expected a rate such as 20/s or 600/m' }).describe('Requests each client address may make, per second or minute.'),
+  burst: wholeNumber(0, 100_000, 'a burst').optional().describe('How many above the rate are let through at once. Default: twice the rate of a second, at least 10.'),
+}).meta({ id: 'RateLimit' });
+
+const route = z.strictObject({
+  path: urlPathText.describe('A path ending in / matches everything below it; another one matches only itself.'),
+  rateLimit: rateLimit.optional(),
+  body: size.optional().describe('Largest request body. Default: edge.body.'),
+  timeout: duration.optional().describe('Longest silence of the application. Default: edge.timeout.'),
+  stream: z.boolean({ error: 'expected true or false' }).optional().describe('Hand on each byte at once, without buffering: server-sent events, long polls, large uploads.'),
+}).meta({ id: 'Route' });
+
+const drawnSecret = z.strictObject({
+  length: wholeNumber(16, 256, 'a length').optional().describe('Letters and digits to draw. Default: 48.'),
+  deliver: z.enum(['env', 'file'], { error: 'expected env or file' }).optional().describe('env: a variable of this name. file: /run/secrets/NAME, and NAME_FILE holds the path. Default: env.'),
+}).meta({ id: 'DrawnSecret' });
+
+const service = z.strictObject({
+  kind: z.enum(['web'], { error: 'expected web (api, worker, static and cron come with a later version)' }).optional().describe('web: answers HTTP behind the edge, in two slots. Default: web.'),
+  image: image.describe('The image, with its tag. release.yaml says which one each slot runs; this is the first.'),
+  build: text('a folder of the site').regex(/^\.\/[A-Za-z0-9._\-/]+$/, { error: 'expected a folder of the site, such as ./app' }).optional().describe('A folder with a Dockerfile, when the image is built at the site.'),
+  port: port.describe('The port that the application listens on.'),
+  runtime: z.enum(['node', 'other'], { error: 'expected node or other' }).optional().describe('What runs inside, so that its memory is set from the limit. Default: other.'),
+  user: text('uid:gid').regex(/^[1-9]\d{0,9}:[1-9]\d{0,9}$/, { error: 'expected uid:gid in numbers, not root, such as 10001:10001' }).optional().describe('Default: 10001:10001.'),
+  replicas: wholeNumber(1, 100, 'a number of replicas').optional().describe("Instead of the profile's number."),
+  cpu: cpu.optional().describe("Most CPU of one replica, instead of the profile's."),
+  memory: size.optional().describe("Memory limit of one replica, instead of the profile's."),
+  pool: wholeNumber(1, 1000, 'a pool size').optional().describe("Database connections of one replica, instead of the profile's."),
+  routes: z.array(route, { error: 'expected a list of routes' }).min(1, { error: 'expected at least one route' }).optional().describe('Default: the path /.'),
+  live: urlPathText.optional().describe('Answers 200 as long as the process is alive. Default: /livez.'),
+  ready: urlPathText.optional().describe('Answers 200 when traffic may come. Default: /readyz.'),
+  stopGrace: duration.optional().describe('How long a request may take after the replica was asked to stop. Default: 30s.'),
+  uses: z.union([z.array(z.string()), z.record(z.string(), text('a variable name').regex(envName, { error: 'expected a variable name such as DATABASE_URL' }))], { error: 'expected a list of names, or a map from name to variable' }).optional()
+    .describe('Databases, caches and stores it connects to. As a map, the value is the variable (for a store the prefix) that carries the address.'),
+  env: z.record(text('a variable name').regex(envName, { error: 'expected a variable name: letters, digits and _, not starting with a digit' }), z.string({ error: 'expected text: put the value in quotes, so that it arrives as you typed it' })).optional().describe('Plain variables, handed over byte for byte. Nothing secret belongs here.'),
+  secrets: z.record(text('a variable name').regex(envName, { error: 'expected a variable name' }), drawnSecret).optional().describe('Secrets that Berth draws once and keeps.'),
+  writable: z.array(text('an absolute path').regex(containerPath, { error: 'expected an absolute path' })).optional().describe('Folders in memory that the application may write to; the rest of its image is read-only. /tmp always is.'),
+  egress: z.boolean({ error: 'expected true or false' }).optional().describe('Whether it may open connections to the outside. Default: false.'),
+}).meta({ id: 'Service' });
+
+const database = z.strictObject({
+  engine: z.enum(['postgres'], { error: 'expected postgres (other engines come with a later version)' }),
+  name: text('a database name').regex(sqlName, { error: 'expected a database name: lower-case letters, digits and _, at most 31' }).optional().describe('Name of the database and of the account that owns it. Default: the name of the site.'),
+  cpu: cpu.optional(),
+  memory: size.optional(),
+}).meta({ id: 'Database' });
+
+const cache = z.strictObject({
+  engine: z.enum(['valkey'], { error: 'expected valkey (other engines come with a later version)' }),
+  use: z.enum(['cache', 'sessions', 'queue'], { error: 'expected cache, sessions or queue' }).optional().describe('cache: may forget, keeps nothing on disk. sessions, queue: never evicts, appends to disk. Default: cache.'),
+  cpu: cpu.optional(),
+  memory: size.optional(),
+}).meta({ id: 'Cache' });
+
+const bucket = z.strictObject({ versioning: z.boolean({ error: 'expected true or false' }).optional().describe('Keep what is overwritten or deleted. Default: true.') }).meta({ id: 'Bucket' });
+const store = z.strictObject({
+  engine: z.enum(['minio'], { error: 'expected minio (other stores come with a later version)' }),
+  buckets: z.record(text('a bucket name').regex(bucketName, { error: 'expected a bucket name: 3 to 63 lower-case letters, digits and -' }), bucket),
+  cpu: cpu.optional(),
+  memory: size.optional(),
+}).meta({ id: 'Store' });
+
+const edge = z.strictObject({
+  http: port.optional().describe('Port on the host that sends browsers on to https. Default: 80.'),
+  https: port.optional().describe('Port on the host. Default: 443.'),
+  body: size.optional().describe('Largest request body. Default: 25Mi.'),
+  timeout: duration.optional().describe('Longest silence of the application. Default: 60s.'),
+  connections: wholeNumber(1, 100_000, 'a number of connections').optional().describe('Connections one client address may hold. Default: 100.'),
+  hsts: z.boolean({ error: 'expected true or false' }).optional().describe('Tell browsers never to use http again. Only with a certificate they trust. Default: false.'),
+}).meta({ id: 'Edge' });
+
+const host = z.strictObject({
+  cpus: cpu,
+  memory: size,
+  disk: size,
+  fit: z.boolean({ error: 'expected true or false' }).optional().describe('false: the sizes of the profile as they are, whether they fit or not. Default: true.'),
+}).meta({ id: 'Host' });
+
+export const writtenSpec = z.strictObject({
+  apiVersion: z.literal('berth/v1', { error: 'expected berth/v1' }),
+  name: label.max(30, { error: 'expected at most 30 characters' }).describe('Name of the site: the Compose project or the namespace.'),
+  profile: z.enum(['minimum', 'recommended', 'high-performance'], { error: 'expected minimum, recommended or high-performance' }),
+  target: z.enum(['compose', 'kubernetes'], { error: 'expected compose or kubernetes' }).optional().describe('Default: compose.'),
+  domain: text('a host name').regex(hostName, { error: 'expected a host name such as app.example.com, in lower case' }).optional().describe('The name the edge answers to. Default: localhost.'),
+  host: host.optional().describe('The machine this site is sized for; `berth init` measured it.'),
+  network: text('a subnet').regex(/^\d{1,3}(\.\d{1,3}){3}\/22$/, { error: 'expected a subnet of 1024 addresses such as 10.201.4.0/22' }).optional().describe('Addresses for the four networks of the site; `berth init` chose one that the host does not use.'),
+  services: z.record(serviceName, service),
+  databases: z.record(serviceName, database).optional(),
+  caches: z.record(serviceName, cache).optional(),
+  stores: z.record(serviceName, store).optional(),
+  edge: edge.optional(),
+});
+
+export type WrittenSpec = z.infer<typeof writtenSpec>;
+export type WrittenService = WrittenSpec['services'][string];

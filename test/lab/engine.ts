@@ -1,0 +1,108 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, copyFileSync, chmodSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { apt, knowNewerDebian } from './debian.ts';
+import { attempt, locked, run, step, succeeds } from './process.ts';
+
+const DAEMON_LOG = '/var/log/berth-lab-dockerd.log';
+const SECOND_COMPOSE = '/var/cache/berth-lab/compose-2.40';
+
+/** The account the tests run sites as: in group docker, not root. */
+export const OPERATOR = 'operator';
+
+/** What the lab runs on. */
+export interface Engine {
+  engine: string;
+  compose: string;
+}
+
+/**
+ * Have a Docker Engine with Compose and buildx answering on the usual socket: the one that is there, else Debian 13's, installed and started here.
+ *
+ * @throws when this machine can neither reach an engine nor be given one; the message says which part is missing.
+ */
+export async function ensureEngine(): Promise<Engine> {
+  return locked('engine', async () => {
+    if (!(await answers())) {
+      mayInstall();
+      if (!existsSync('/usr/sbin/dockerd')) await step('install Docker Engine and Compose from Debian 13', installEngine);
+      await step('start dockerd', startDaemon);
+    }
+    if (!(await succeeds(['docker', 'compose', 'version'])) || !(await succeeds(['docker', 'buildx', 'version']))) {
+      mayInstall();
+      await step('install Compose and buildx from Debian 13', installClients);
+    }
+    await ensureOperator();
+    return {
+      engine: await run(['docker', 'version', '--format', '{{.Server.Version}}']),
+      compose: await run(['docker', 'compose', 'version', '--short']),
+    };
+  });
+}
+
+/**
+ * Have a later Compose beside the engine's own, so that both pairings can be tried.
+ *
+ * @returns The standalone binary. With the folder it lies in as `DOCKER_CONFIG`, `docker compose` becomes this one as well.
+ */
+export async function ensureSecondCompose(): Promise<string> {
+  const binary = `${SECOND_COMPOSE}/docker-compose`;
+  return locked('compose', async () => {
+    if (await succeeds([binary, 'version'])) return binary;
+    mayInstall();
+    return step('fetch a second Compose from Debian unstable', async () => {
+      await knowNewerDebian();
+      const work = mkdtempSync(`${tmpdir()}/berth-lab-`);
+      try {
+        await run(['apt-get', '-qq', '-o', 'APT::Sandbox::User=root', 'download', 'docker-compose/sid'], { cwd: work });
+        const archive = readdirSync(work).find((name) => name.endsWith('.deb'));
+        await run(['dpkg-deb', '-x', `${work}/${archive}`, `${work}/tree`]);
+        const found = (await run(['find', `${work}/tree`, '-type', 'f', '-name', 'docker-compose', '-perm', '-u+x'])).split('\n')[0]!;
+        mkdirSync(`${SECOND_COMPOSE}/cli-plugins`, { recursive: true });
+        copyFileSync(found, binary);
+        chmodSync(binary, 0o755);
+        rmSync(`${SECOND_COMPOSE}/cli-plugins/docker-compose`, { force: true });
+        symlinkSync('../docker-compose', `${SECOND_COMPOSE}/cli-plugins/docker-compose`);
+      } finally {
+        rmSync(work, { recursive: true, force: true });
+      }
+      return binary;
+    });
+  });
+}
+
+const answers = () => succeeds(['docker', 'version', '--format', '{{.Server.Version}}']);
+
+function mayInstall(): void {
+  const release = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
+  if (process.getuid?.() !== 0 || !/^ID=debian$/m.test(release))
+    throw new Error('no Docker Engine with Compose answers here, and the lab can install one only as root on Debian: start yours, or run this as root');
+}
+
+async function installEngine(): Promise<void> {
+  await knowNewerDebian();
+  await apt('install', '-y', '--no-install-recommends', ...['docker.io', 'docker-cli', 'docker-compose', 'docker-buildx', 'containerd', 'runc'].map((name) => `${name}/trixie`), 'iptables');
+}
+
+async function installClients(): Promise<void> {
+  await knowNewerDebian();
+  await apt('install', '-y', '--no-install-recommends', 'docker-compose/trixie', 'docker-buildx/trixie');
+}
+
+async function startDaemon(): Promise<void> {
+  const log = openSync(DAEMON_LOG, 'a');
+  spawn('setsid', ['dockerd'], { detached: true, stdio: ['ignore', log, log] }).unref();
+  for (let waited = 0; waited < 60; waited += 1) {
+    if (await answers()) return;
+    await sleep(1000);
+  }
+  throw new Error(`dockerd does not answer after a minute; the end of ${DAEMON_LOG}:\n${await run(['tail', '-n', '20', DAEMON_LOG])}`);
+}
+
+async function ensureOperator(): Promise<void> {
+  if (process.getuid?.() !== 0) return; // whoever runs the tests without being root is an operator already
+  const { code, stdout } = await attempt(['id', '-nG', OPERATOR]);
+  if (code !== 0) await run(['useradd', '--no-user-group', '--create-home', '--shell', '/bin/bash', OPERATOR]); // Debian has a group of that name already
+  if (!stdout.trim().split(/\s+/).includes('docker')) await run(['usermod', '--append', '--groups', 'docker', OPERATOR]);
+}
