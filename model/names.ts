@@ -1,22 +1,30 @@
 /** A DNS label of RFC 1123, so that it serves as a Compose service, a Kubernetes name and a host name alike. */
 export const dnsLabel = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+/** A service's name begins with a letter: Kubernetes asks for it, a variable of .env is made from it, and a host named 10 would be an address. */
+export const serviceLabel = /^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/;
 /** Longest name of a service: Berth appends up to 13 characters (`-green-abcdef`) and a label holds 63. */
 export const longestServiceName = 40;
 /** A name of the environment as POSIX and every shell accept it. */
 export const envName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** An unquoted identifier of every SQL engine that Berth offers, short enough for MySQL's 32-character accounts. */
 export const sqlName = /^[a-z_][a-z0-9_]{0,30}$/;
+/** Databases and accounts that PostgreSQL keeps for itself, and the words that mean more than a name in pg_hba.conf. */
+export const reservedSqlNames = /^(pg_.*|postgres|template[01]|public|none|all|replication|sameuser|samerole)$/;
 /** A host name of RFC 1123, one label or more. */
 export const hostName = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
 /** A bucket of S3: 3 to 63 characters. */
 export const bucketName = /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/;
-/** An absolute path of a URL without anything that nginx or a shell would read as syntax. */
-export const urlPath = /^\/[A-Za-z0-9._~\-/]*$/;
-/** An absolute path in a container. */
-export const containerPath = /^\/[A-Za-z0-9._\-/]*$/;
+/** An absolute path of a URL without anything that nginx or a shell would read as syntax, and without segments that a client resolves away. */
+export const urlPath = /^(?!.*\/\.{0,2}\/)(?!.*\/\.{1,2}$)\/[A-Za-z0-9._~\-/]*$/;
+/** An absolute path in a container, below its root, without `.` or `..` and without a / at its end. */
+export const containerPath = /^(?!.*\/\.{1,2}(?:\/|$))(?:\/[A-Za-z0-9._-]+)+$/;
+/** Folders of a container that memory must not cover: the kernel's, Berth's secrets, and what the image brings along. */
+export const systemPath = /^\/(?:proc|sys|dev|run\/secrets)(?:\/|$)|^\/(?:bin|boot|etc|lib|lib64|root|sbin|usr|var)$/;
+/** A folder of the site, which no `..` leaves. */
+export const sitePath = /^\.(?!.*\/\.{1,2}(?:\/|$))(?:\/[A-Za-z0-9._-]+)+\/?$/;
 
 /** Names that the parts Berth adds carry; an application may not use them. */
-export const reservedNames: readonly string[] = ['edge', 'agent', 'watch', 'heal', 'berth', 'blue', 'green'];
+export const reservedNames: readonly string[] = ['edge', 'agent', 'watch', 'heal', 'berth', 'blue', 'green', 'surge', 'weights', 'localhost'];
 
 /** An image reference split at its tag; the registry's port is not taken for a tag. */
 export function splitImage(reference: string): { readonly repository: string; readonly tag?: string; readonly digest?: string } {

@@ -18,6 +18,11 @@ const decimal: Readonly<Record<string, number>> = { '': 1, k: 1e3, M: 1e6, G: 1e
 /** Above this a size is a typing mistake: 64 PiB in MiB. */
 const largest = 64 * 2 ** 30;
 
+/** Spelling of a size, a number of CPUs and a duration; whether the number itself makes sense is for the functions below to say. */
+export const sizePattern = /^(\d+(?:\.\d+)?)(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?$/;
+export const cpuPattern = /^(\d+(?:\.\d{1,3})?)(m)?$/;
+export const durationPattern = /^(\d+)(s|m|h|d)$/;
+
 /** The notation that {@link parseSize} accepts, for messages. */
 export const sizeNotation = 'a size such as 512Mi, 16Gi or 2Ti';
 /** The notation that {@link parseCpu} accepts, for messages. */
@@ -27,7 +32,7 @@ export const durationNotation = 'a duration such as 30s, 5m, 2h or 7d';
 
 /** `16Gi`, `512M`, `1073741824` → MiB, rounded down; `undefined` when it is none, is below 1 MiB or absurdly large. */
 export function parseSize(text: string): MiB | undefined {
-  const match = /^(\d+(?:\.\d+)?)(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?$/.exec(text);
+  const match = sizePattern.exec(text);
   if (!match) return undefined;
   const suffix = match[2] ?? '';
   const value = Math.floor((Number(match[1]) * (binary[suffix] ?? decimal[suffix] ?? 1)) / 2 ** 20);
@@ -36,7 +41,7 @@ export function parseSize(text: string): MiB | undefined {
 
 /** `2`, `0.5`, `500m` → thousandths of a CPU; `undefined` when it is none, is below 0.01 or above 4096 CPUs. */
 export function parseCpu(text: string): MilliCpu | undefined {
-  const match = /^(\d+(?:\.\d{1,3})?)(m)?$/.exec(text);
+  const match = cpuPattern.exec(text);
   if (!match) return undefined;
   const value = Math.round(Number(match[1]) * (match[2] ? 1 : 1000));
   return value >= 10 && value <= 4096 * 1000 ? milliCpu(value) : undefined;
@@ -46,7 +51,7 @@ const perUnit: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_
 
 /** `30s`, `5m`, `2h`, `7d` → seconds; `undefined` when it is none, is zero or above ten years. */
 export function parseDuration(text: string): Seconds | undefined {
-  const match = /^(\d+)(s|m|h|d)$/.exec(text);
+  const match = durationPattern.exec(text);
   const value = match ? Number(match[1]) * (perUnit[match[2] ?? ''] ?? 0) : 0;
   return value >= 1 && value <= 3650 * 86_400 ? seconds(value) : undefined;
 }

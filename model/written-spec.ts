@@ -1,15 +1,15 @@
 import { z } from 'zod';
-import { bucketName, containerPath, dnsLabel, envName, hostName, imageReference, longestServiceName, reservedNames, splitImage, sqlName, urlPath } from './names.ts';
-import { cpuNotation, durationNotation, parseCpu, parseDuration, parseSize, sizeNotation } from './units.ts';
+import { bucketName, containerPath, dnsLabel, envName, hostName, imageReference, longestServiceName, reservedNames, reservedSqlNames, serviceLabel, sitePath, splitImage, sqlName, systemPath, urlPath } from './names.ts';
+import { cpuNotation, cpuPattern, durationNotation, durationPattern, parseCpu, parseDuration, parseSize, sizeNotation, sizePattern } from './units.ts';
 
 /**
  * What a person may write in berth.yaml. Everything optional here has its default in generator/spec/resolve.ts;
  * the JSON Schema that editors use is generated from this, descriptions included.
  */
 const text = (what: string) => z.string({ error: `expected ${what}` });
-const size = z.string({ error: `expected ${sizeNotation}` }).refine((value) => parseSize(value) !== undefined, { error: `expected ${sizeNotation}` }).meta({ examples: ['512Mi', '16Gi', '2Ti'] });
-const cpu = z.union([z.string(), z.number()], { error: `expected ${cpuNotation}` }).refine((value) => parseCpu(String(value)) !== undefined, { error: `expected ${cpuNotation}` }).meta({ examples: [2, '500m'] });
-const duration = z.string({ error: `expected ${durationNotation}` }).refine((value) => parseDuration(value) !== undefined, { error: `expected ${durationNotation}` }).meta({ examples: ['30s', '5m'] });
+const size = z.string({ error: `expected ${sizeNotation}` }).refine((value) => parseSize(value) !== undefined, { error: `expected ${sizeNotation}` }).meta({ examples: ['512Mi', '16Gi', '2Ti'], pattern: sizePattern.source });
+const cpu = z.union([z.string(), z.number()], { error: `expected ${cpuNotation}` }).refine((value) => parseCpu(String(value)) !== undefined, { error: `expected ${cpuNotation}` }).meta({ examples: [2, '500m'], pattern: cpuPattern.source, exclusiveMinimum: 0, maximum: 4096 });
+const duration = z.string({ error: `expected ${durationNotation}` }).refine((value) => parseDuration(value) !== undefined, { error: `expected ${durationNotation}` }).meta({ examples: ['30s', '5m'], pattern: durationPattern.source });
 const wholeNumber = (min: number, max: number, what: string) => {
   const error = `expected ${what}, a whole number from ${min} to ${max}`;
   return z.int({ error }).min(min, { error }).max(max, { error });
@@ -17,10 +17,10 @@ const wholeNumber = (min: number, max: number, what: string) => {
 const port = wholeNumber(1, 65_535, 'a port');
 
 const label = text('a DNS label: lower-case letters, digits and -').regex(dnsLabel, { error: 'expected a DNS label: lower-case letters, digits and -, not at either end' });
-const serviceName = label
+const serviceName = text('a DNS label: lower-case letters, digits and -').regex(serviceLabel, { error: 'expected a DNS label: lower-case letters, digits and -, beginning with a letter and not ending in -' })
   .max(longestServiceName, { error: `expected at most ${longestServiceName} characters: Berth appends slot and kind to a name, and a DNS label holds 63` })
   .refine((name) => !reservedNames.includes(name), { error: `expected a name of your own: ${reservedNames.join(', ')} are taken by parts that Berth adds` });
-const urlPathText = text('a path such as /api/').regex(urlPath, { error: 'expected a path such as /api/: it starts with / and holds letters, digits and . _ ~ - / only' });
+const urlPathText = text('a path such as /api/').regex(urlPath, { error: 'expected a path such as /api/: it starts with / and holds letters, digits and . _ ~ - / only, without // or .. in it' });
 const image = text('an image reference such as registry.example/app:1.4.2')
   .regex(imageReference, { error: 'expected an image reference such as registry.example/app:1.4.2' })
   .refine((reference) => { const { tag, digest } = splitImage(reference); return (tag !== undefined && tag !== 'latest') || (tag === undefined && digest !== undefined); },
@@ -39,6 +39,8 @@ const route = z.strictObject({
   stream: z.boolean({ error: 'expected true or false' }).optional().describe('Hand on each byte at once, without buffering: server-sent events, long polls, large uploads.'),
 }).meta({ id: 'Route' });
 
+const userNotation = 'expected uid:gid in numbers, not root, such as 10001:10001';
+
 const drawnSecret = z.strictObject({
   length: wholeNumber(16, 256, 'a length').optional().describe('Letters and digits to draw. Default: 48.'),
   deliver: z.enum(['env', 'file'], { error: 'expected env or file' }).optional().describe('env: a variable of this name. file: /run/secrets/NAME, and NAME_FILE holds the path. Default: env.'),
@@ -47,10 +49,10 @@ const drawnSecret = z.strictObject({
 const service = z.strictObject({
   kind: z.enum(['web'], { error: 'expected web (api, worker, static and cron come with a later version)' }).optional().describe('web: answers HTTP behind the edge, in two slots. Default: web.'),
   image: image.describe('The image, with its tag. release.yaml says which one each slot runs; this is the first.'),
-  build: text('a folder of the site').regex(/^\.\/[A-Za-z0-9._\-/]+$/, { error: 'expected a folder of the site, such as ./app' }).optional().describe('A folder with a Dockerfile, when the image is built at the site.'),
+  build: text('a folder of the site').regex(sitePath, { error: 'expected a folder of the site, such as ./app, without .. in it' }).optional().describe('A folder with a Dockerfile, when the image is built at the site.'),
   port: port.describe('The port that the application listens on.'),
   runtime: z.enum(['node', 'other'], { error: 'expected node or other' }).optional().describe('What runs inside, so that its memory is set from the limit. Default: other.'),
-  user: text('uid:gid').regex(/^[1-9]\d{0,9}:[1-9]\d{0,9}$/, { error: 'expected uid:gid in numbers, not root, such as 10001:10001' }).optional().describe('Default: 10001:10001.'),
+  user: text('uid:gid').regex(/^[1-9]\d{0,9}:[1-9]\d{0,9}$/, { error: userNotation }).refine((ids) => ids.split(':').every((id) => Number(id) < 2 ** 31), { error: userNotation }).optional().describe('Default: 10001:10001.'),
   replicas: wholeNumber(1, 100, 'a number of replicas').optional().describe("Instead of the profile's number."),
   cpu: cpu.optional().describe("Most CPU of one replica, instead of the profile's."),
   memory: size.optional().describe("Memory limit of one replica, instead of the profile's."),
@@ -59,17 +61,20 @@ const service = z.strictObject({
   live: urlPathText.optional().describe('Answers 200 as long as the process is alive. Default: /livez.'),
   ready: urlPathText.optional().describe('Answers 200 when traffic may come. Default: /readyz.'),
   stopGrace: duration.optional().describe('How long a request may take after the replica was asked to stop. Default: 30s.'),
-  uses: z.union([z.array(z.string()), z.record(z.string(), text('a variable name').regex(envName, { error: 'expected a variable name such as DATABASE_URL' }))], { error: 'expected a list of names, or a map from name to variable' }).optional()
+  uses: z.union([z.array(text('the name of a database, cache or store')), z.record(z.string(), text('a variable name').regex(envName, { error: 'expected a variable name such as DATABASE_URL' }))], { error: 'expected a list of names, or a map from name to variable' }).optional()
     .describe('Databases, caches and stores it connects to. As a map, the value is the variable (for a store the prefix) that carries the address.'),
-  env: z.record(text('a variable name').regex(envName, { error: 'expected a variable name: letters, digits and _, not starting with a digit' }), z.string({ error: 'expected text: put the value in quotes, so that it arrives as you typed it' })).optional().describe('Plain variables, handed over byte for byte. Nothing secret belongs here.'),
+  env: z.record(text('a variable name').regex(envName, { error: 'expected a variable name: letters, digits and _, not starting with a digit' }), z.string({ error: 'expected text: put the value in quotes, so that it arrives as you typed it' })
+    .refine((value) => value.isWellFormed() && !value.includes('\0'), { error: 'expected text that an environment can hold: no NUL and no half of a character' })).optional().describe('Plain variables, handed over byte for byte. Nothing secret belongs here.'),
   secrets: z.record(text('a variable name').regex(envName, { error: 'expected a variable name' }), drawnSecret).optional().describe('Secrets that Berth draws once and keeps.'),
-  writable: z.array(text('an absolute path').regex(containerPath, { error: 'expected an absolute path' })).optional().describe('Folders in memory that the application may write to; the rest of its image is read-only. /tmp always is.'),
+  writable: z.array(text('an absolute path').regex(containerPath, { error: 'expected an absolute path such as /data/cache, without .. in it and without / at its end' })
+    .refine((path) => !systemPath.test(path), { error: 'expected a folder of the application: memory in this place would hide what the kernel, the image or Berth puts there' }), { error: 'expected a list of paths' }).optional().describe('Folders in memory that the application may write to; the rest of its image is read-only. /tmp always is.'),
   egress: z.boolean({ error: 'expected true or false' }).optional().describe('Whether it may open connections to the outside. Default: false.'),
 }).meta({ id: 'Service' });
 
 const database = z.strictObject({
   engine: z.enum(['postgres'], { error: 'expected postgres (other engines come with a later version)' }),
-  name: text('a database name').regex(sqlName, { error: 'expected a database name: lower-case letters, digits and _, at most 31' }).optional().describe('Name of the database and of the account that owns it. Default: the name of the site.'),
+  name: text('a database name').regex(sqlName, { error: 'expected a database name: lower-case letters, digits and _, at most 31' })
+    .refine((name) => !reservedSqlNames.test(name), { error: 'expected a name of your own: PostgreSQL keeps this one for itself' }).optional().describe('Name of the database and of the account that owns it. Default: the name of the site.'),
   cpu: cpu.optional(),
   memory: size.optional(),
 }).meta({ id: 'Database' });

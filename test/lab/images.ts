@@ -10,16 +10,19 @@ const LABEL = 'berth.lab.hash';
 interface LabImage {
   /** The official reference a site names, so that a generated site runs as it is. */
   reference: string;
+  /** Its folder, where that is not its name. */
+  folder?: string;
   /** Further folders the Dockerfile copies from, by the name it uses. */
   contexts?: () => Record<string, string>;
 }
 
-/** Every image the lab can build, by the name of its folder under `images/`. All stand on {@link BASE}. */
+/** Every image the lab can build, by name. All stand on {@link BASE}. */
 export const IMAGES = {
   postgres: { reference: 'docker.io/library/postgres:17.11-trixie' },
   valkey: { reference: 'docker.io/valkey/valkey:8.1.1' },
   nginx: { reference: 'docker.io/library/nginx:1.30.6' },
   node: { reference: 'docker.io/library/node:24.21.0-trixie-slim', contexts: () => ({ node: dirname(nodeBinary()) }) },
+  minio: { reference: 'quay.io/minio/minio:RELEASE.2025-09-07T16-13-09Z', folder: 'minio-stand-in' },
 } satisfies Record<string, LabImage>;
 
 export type ImageName = keyof typeof IMAGES;
@@ -58,12 +61,14 @@ async function buildBase(wanted: string): Promise<void> {
 async function build(name: ImageName, wanted: string): Promise<void> {
   const image: LabImage = IMAGES[name];
   const contexts = Object.entries(image.contexts?.() ?? {}).flatMap(([key, folder]) => ['--build-context', `${key}=${folder}`]);
-  await run(['docker', 'buildx', 'build', '--progress=plain', '--load', '--label', `${LABEL}=${wanted}`, '--tag', image.reference, ...contexts, join(HERE, 'images', name)]);
+  await run(['docker', 'buildx', 'build', '--progress=plain', '--load', '--label', `${LABEL}=${wanted}`, '--tag', image.reference, ...contexts, sources(name)]);
 }
+
+const sources = (name: ImageName) => join(HERE, 'images', (IMAGES[name] as LabImage).folder ?? name);
 
 function hashOf(name: ImageName, base: string): string {
   const image: LabImage = IMAGES[name];
-  return hash([join(HERE, 'images', name), ...Object.values(image.contexts?.() ?? {})], base);
+  return hash([sources(name), ...Object.values(image.contexts?.() ?? {})], base);
 }
 
 /** A digest of folders: the names, executable bits and bytes of what they hold; large files count by size and date. */

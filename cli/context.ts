@@ -1,0 +1,18 @@
+import type { Random } from '../generator/io/random-text.ts';
+
+/** What a verb may know of the world around it; made once, in main. */
+export interface Context {
+  readonly cwd: string;
+  /** Folder with templates/, images.yaml, hardware-profiles/ and examples/. */
+  readonly root: string;
+  readonly now: () => Date;
+  readonly random: Random;
+  /** Whether questions may be asked. */
+  readonly interactive: boolean;
+  /** Whether colour helps the reader. */
+  readonly color: boolean;
+  /** Width of the terminal in columns. */
+  readonly columns: number;
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+}

@@ -1,0 +1,61 @@
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { BerthError, EXIT } from '../model/errors.ts';
+import { applyChanges, recoverSite } from '../generator/io/disk.ts';
+import { lockSite } from '../generator/io/lock.ts';
+import type { Context } from './context.ts';
+import { describeNotes } from './describe-plan.ts';
+import { describeWritten, writtenAsJson } from './describe-written.ts';
+import { loadSite, prepareSite } from './site.ts';
+import type { PreparedSite } from './site.ts';
+
+interface GenerateOptions { readonly site: string; readonly check?: boolean; readonly json?: boolean }
+
+export function addGenerate(program: Command, run: (action: () => Promise<void>, json: boolean) => Promise<void>, context: Context): void {
+  program.command('generate')
+    .description('write everything again from berth.yaml and release.yaml; keeps your edits')
+    .option('--site <DIR>', 'the folder of the site', '.')
+    .option('--check', `write nothing; exit with ${EXIT.stale} when something would be written, and check compose.yaml against its schema`)
+    .option('--json', 'print the result as JSON')
+    .addHelpText('after', `
+Examples:
+  berth generate                      after you edited berth.yaml or release.yaml
+  berth generate --check              in a cron job or a pipeline: does the folder still match its spec?`)
+    .action((options: GenerateOptions) => run(() => generate(options, context), options.json ?? false));
+}
+
+async function generate(options: GenerateOptions, context: Context): Promise<void> {
+  const site = resolve(context.cwd, options.site);
+  if (options.check) return check(site, options, context);
+  // Before the lock, which would make a folder: a place that is no site stays as it is.
+  loadSite(site, context);
+  using _lock = lockSite(site);
+  const { outcome, setAside } = recoverSite(site);
+  if (outcome === 'finished') context.err('An interrupted run was finished first.\n');
+  if (setAside.length > 0) context.err(`Files that were edited meanwhile are kept as ${setAside.join(', ')}.\n`);
+  const loaded = loadSite(site, context);
+  const prepared = await prepareSite(site, loaded, [], context);
+  refuseConflicts(prepared, options, context);
+  applyChanges(site, prepared.decision);
+  if (options.json) context.out(`${JSON.stringify(writtenAsJson(site, prepared), null, 2)}\n`);
+  else context.out(`${describeWritten(prepared, context)}\n${prepared.decision.changes.length > 0 ? `\n${describeNotes(loaded.plan, context)}` : ''}`);
+}
+
+function refuseConflicts({ decision }: PreparedSite, options: GenerateOptions, context: Context): void {
+  const [first, ...others] = decision.conflicts;
+  if (!first) return;
+  if (!options.json) for (const { path, reason, diff } of decision.conflicts) context.err(`${path} ${reason}\n${diff ? `${diff}\n` : ''}\n`);
+  throw new BerthError('conflict', `${first.path} ${first.reason}${others.length > 0 ? `, and ${others.length} more` : ''}; nothing was written`, first.hint);
+}
+
+async function check(site: string, options: GenerateOptions, context: Context): Promise<void> {
+  const prepared = await prepareSite(site, loadSite(site, context), [], context);
+  refuseConflicts(prepared, options, context);
+  const { checkComposeSchema } = await import('../generator/render/check-compose-schema.ts');
+  const complaints = checkComposeSchema(prepared.decision.merged.get('compose.yaml') ?? '');
+  if (complaints.length > 0) throw new Error(`compose.yaml breaks the Compose specification:\n${complaints.join('\n')}`);
+  const stale = prepared.decision.changes;
+  if (options.json && stale.length === 0) context.out(`${JSON.stringify({ ...writtenAsJson(site, prepared), stale: false }, null, 2)}\n`);
+  if (stale.length > 0) throw new BerthError('stale', `the site differs from its spec: ${stale.map(({ path }) => path).join(', ')}`, 'run `berth generate`');
+  if (!options.json) context.out('The site is what its spec says, and compose.yaml fits the Compose specification.\n');
+}

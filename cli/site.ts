@@ -1,0 +1,99 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Artifact } from '../model/artifact.ts';
+import { BerthError } from '../model/errors.ts';
+import type { Problem } from '../model/errors.ts';
+import type { Plan } from '../model/plan.ts';
+import type { WrittenRelease } from '../model/release.ts';
+import type { StackSpec } from '../model/stack-spec.ts';
+import { readAssets } from '../generator/io/assets.ts';
+import type { Assets } from '../generator/io/assets.ts';
+import { drawCertificates } from '../generator/io/certificates.ts';
+import { readState } from '../generator/io/disk.ts';
+import { drawMissing, ledgerPath, parseLedger, secretVersion } from '../generator/io/ledger.ts';
+import type { Ledger } from '../generator/io/ledger.ts';
+import { readSpecBytes } from '../generator/io/read-spec-bytes.ts';
+import { renderSecretFiles } from '../generator/io/secret-files.ts';
+import { decideChanges } from '../generator/merge/decide-changes.ts';
+import type { Decision, SiteState } from '../generator/merge/decide-changes.ts';
+import { makePlan } from '../generator/plan/make-plan.ts';
+import { checkComposeReferences, checkParses } from '../generator/render/check.ts';
+import { renderCompose, renderEnv } from '../generator/render/compose.ts';
+import { configHashes } from '../generator/render/config-hash.ts';
+import { renderConfigs } from '../generator/render/configs.ts';
+import { renderEdge } from '../generator/render/edge.ts';
+import { renderFirstRelease, renderRunbook, renderRuntime } from '../generator/render/site.ts';
+import { specJsonSchema } from '../generator/spec/json-schema.ts';
+import { parseRelease } from '../generator/spec/parse-release.ts';
+import { parseSpec } from '../generator/spec/parse-spec.ts';
+import type { Parsed } from '../generator/spec/parse-spec.ts';
+import type { Context } from './context.ts';
+
+export const specFile = 'berth.yaml';
+export const releaseFile = 'release.yaml';
+
+/** A site as it stands in its spec and release. */
+export interface LoadedSite {
+  readonly assets: Assets;
+  readonly spec: StackSpec;
+  readonly release: WrittenRelease | undefined;
+  readonly plan: Plan;
+}
+
+/** What a run would write, before anything is written. */
+export interface PreparedSite {
+  readonly plan: Plan;
+  readonly state: SiteState;
+  readonly decision: Decision;
+  readonly ledger: Ledger;
+  /** Secrets that were drawn in this run. */
+  readonly drawn: readonly string[];
+}
+
+/** The value of a parsed document. @throws BerthError `spec` with every problem. */
+export function expectParsed<T>(parsed: Parsed<T>, file: string): T {
+  if (parsed.ok) return parsed.value;
+  const problems: readonly Problem[] = parsed.problems;
+  throw new BerthError('spec', `${file} has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}`, `correct ${file}; nothing was written`, { problems });
+}
+
+/** Read and plan a site. @throws BerthError when the folder is no site, a document has problems or the host is too small. */
+export function loadSite(site: string, context: Context): LoadedSite {
+  if (!existsSync(join(site, specFile)))
+    throw new BerthError('usage', `${site} is not a site: it has no ${specFile}`, 'name the folder with --site DIR, or make one with `berth init DIR`');
+  const spec = expectParsed(parseSpec(readSpecBytes(site, specFile), specFile), specFile);
+  return planSite(spec, site, context);
+}
+
+/** Plan a spec that was read already. */
+export function planSite(spec: StackSpec, site: string, context: Context): LoadedSite {
+  const assets = readAssets(context.root);
+  const release = existsSync(join(site, releaseFile)) ? expectParsed(parseRelease(readSpecBytes(site, releaseFile), releaseFile, spec), releaseFile) : undefined;
+  return { assets, spec, release, plan: makePlan({ spec, profile: assets.profile(spec.profile), images: assets.images, release }) };
+}
+
+/** Everything of a site but compose.yaml, which needs the hashes of what the others become after merging. */
+function renderAround({ plan, spec, assets }: LoadedSite, ledger: Ledger, extra: readonly Artifact[]): readonly Artifact[] {
+  return [
+    ...extra,
+    { path: '.berth/berth.schema.json', content: specJsonSchema(), mode: 0o644, policy: 'owned' },
+    renderFirstRelease(spec.services, assets.templates), renderEnv(plan, assets.templates), renderRuntime(plan, assets.templates), renderRunbook(plan, assets.templates),
+    ...renderEdge(plan, assets.templates), ...renderConfigs(plan, assets.templates), ...renderSecretFiles(plan, ledger),
+  ];
+}
+
+/** Draw what is missing, render, merge with what is on disk, and decide what to write. Writes nothing. */
+export async function prepareSite(site: string, loaded: LoadedSite, extra: readonly Artifact[], context: Context): Promise<PreparedSite> {
+  const { plan, assets } = loaded;
+  const known = parseLedger(readState(site, [ledgerPath]).current.get(ledgerPath));
+  const ledger = await drawCertificates(drawMissing(known, plan.secrets, context.random), plan.domain, plan.name, context.now(), context.random);
+  const around = renderAround(loaded, ledger, extra);
+  const state = readState(site, [...around.map(({ path }) => path), 'compose.yaml']);
+  const { merged } = decideChanges(around, state);
+  const compose = renderCompose(plan, assets.templates, assets.images, configHashes(plan, merged, (name) => secretVersion(ledger, name)));
+  const artifacts = [...around, compose];
+  checkParses(artifacts);
+  checkComposeReferences(compose.content, new Set([...artifacts.map(({ path }) => path)]));
+  const drawn = [...ledger.secrets.keys()].filter((name) => !known.secrets.has(name));
+  return { plan, state, decision: decideChanges(artifacts, state), ledger, drawn: [...drawn, ...(ledger.leaf !== known.leaf ? ['tls'] : [])] };
+}

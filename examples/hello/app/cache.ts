@@ -1,0 +1,50 @@
+import { Redis } from 'ioredis';
+import type { Log } from './log.ts';
+import { reasonOf } from './reason.ts';
+import { Unavailable, type Cache } from './services.ts';
+
+const HITS = 'hello:hits';
+
+/** Connects in the background and reconnects for ever. A command fails at once while there is no connection: a cache is not worth waiting for. */
+export function openCache({ url, log }: { readonly url: string; readonly log: Log }): Cache {
+  const redis = new Redis(url, {
+    connectionName: 'hello',
+    connectTimeout: 2000,
+    commandTimeout: 1000,
+    socketTimeout: 3000, // a peer that vanished without a word: drop the connection and make a new one
+    maxRetriesPerRequest: 1,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false, // a repeated INCR would count twice
+    retryStrategy: (attempt) => Math.min(100 * 2 ** Math.min(attempt, 10), 3000),
+    reconnectOnError: (error) => error.message.startsWith('READONLY'), // the primary became a replica: ask the address again who is it now
+  });
+
+  // Commands that find no connection fail without saying why; the connection's last failure says it.
+  let disconnected: string | undefined;
+  redis.on('error', (error: Error) => {
+    const reason = reasonOf(error);
+    if (reason !== disconnected) log('warn', 'cache connection lost', { reason });
+    disconnected = reason;
+  });
+  redis.on('ready', () => {
+    disconnected = undefined;
+    log('info', 'cache reached');
+  });
+
+  const run = async <T>(command: () => Promise<T>): Promise<T> => {
+    try {
+      return await command();
+    } catch (error) {
+      const reason = redis.status === 'ready' ? reasonOf(error) : (disconnected ?? reasonOf(error));
+      throw new Unavailable('redis', reason, { cause: error });
+    }
+  };
+
+  return {
+    ping: () => run(async () => void (await redis.ping())),
+    countHit: () => run(() => redis.incr(HITS)),
+    async close() {
+      redis.disconnect();
+    },
+  };
+}

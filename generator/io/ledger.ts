@@ -1,0 +1,78 @@
+import { BerthError } from '../../model/errors.ts';
+import type { PlannedSecret } from '../../model/plan.ts';
+import { Secret } from '../../model/secret.ts';
+import { drawText } from './random-text.ts';
+import type { Random } from './random-text.ts';
+
+/** The key pair and certificate of something that speaks TLS. */
+export interface KeyPair {
+  readonly key: Secret;
+  /** PEM; public. */
+  readonly certificate: string;
+  readonly names: readonly string[];
+  /** ISO 8601. */
+  readonly notAfter: string;
+  readonly version: number;
+}
+
+/** Every secret of a site, drawn once and kept with its versions. The file is secrets/ledger.json, 0600. */
+export interface Ledger {
+  /** Values by name, oldest first; the last one is in force. */
+  readonly secrets: ReadonlyMap<string, readonly Secret[]>;
+  readonly authority: KeyPair | undefined;
+  readonly leaf: KeyPair | undefined;
+}
+
+export const ledgerPath = 'secrets/ledger.json';
+export const emptyLedger: Ledger = { secrets: new Map(), authority: undefined, leaf: undefined };
+
+interface WrittenPair { readonly key: string; readonly certificate: string; readonly names: readonly string[]; readonly notAfter: string; readonly version: number }
+interface WrittenLedger { readonly version: 1; readonly secrets: Readonly<Record<string, readonly string[]>>; readonly authority?: WrittenPair; readonly leaf?: WrittenPair }
+
+const broken = (why: string, cause?: unknown): BerthError =>
+  new BerthError('io', `${ledgerPath} cannot be read: ${why}`, `restore ${ledgerPath} from your last copy of the site folder: without it new passwords would be drawn that the databases do not know`, { cause });
+
+const isWritten = (value: unknown): value is WrittenLedger =>
+  typeof value === 'object' && value !== null && 'version' in value && value.version === 1 && 'secrets' in value && typeof value.secrets === 'object' && value.secrets !== null
+  && Object.values(value.secrets).every((versions) => Array.isArray(versions) && versions.length > 0 && versions.every((version) => typeof version === 'string' && version.length > 0));
+
+const pair = (written: WrittenPair | undefined): KeyPair | undefined => written && { ...written, key: new Secret(written.key) };
+
+/** @throws BerthError `io` when the text is not a whole ledger; it is never taken for an empty one. */
+export function parseLedger(text: string | undefined): Ledger {
+  if (text === undefined) return emptyLedger;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    // The parser's message would quote the secrets around the fault.
+    throw broken('it is not whole JSON', error instanceof SyntaxError ? undefined : error);
+  }
+  if (!isWritten(value)) throw broken('it is not a ledger of version 1');
+  return { secrets: new Map(Object.entries(value.secrets).map(([name, versions]) => [name, versions.map((version) => new Secret(version))])), authority: pair(value.authority), leaf: pair(value.leaf) };
+}
+
+/** The ledger as text; one of the two places where secrets become plain. */
+export function formatLedger(ledger: Ledger): string {
+  const plain = (keys: KeyPair | undefined): WrittenPair | undefined => keys && { key: keys.key.reveal(), certificate: keys.certificate, names: keys.names, notAfter: keys.notAfter, version: keys.version };
+  const names = [...ledger.secrets.keys()].sort();
+  const written = { version: 1, secrets: Object.fromEntries(names.map((name) => [name, (ledger.secrets.get(name) ?? []).map((secret) => secret.reveal())])), authority: plain(ledger.authority), leaf: plain(ledger.leaf) };
+  return `${JSON.stringify(written, null, 2)}\n`;
+}
+
+/** Draw what the plan needs and the ledger lacks. What it has stays, also when nothing needs it any more: a volume may still know it. */
+export function drawMissing(ledger: Ledger, needed: readonly PlannedSecret[], random: Random): Ledger {
+  const missing = needed.filter(({ name }) => !ledger.secrets.has(name));
+  if (missing.length === 0) return ledger;
+  return { ...ledger, secrets: new Map([...ledger.secrets, ...missing.map(({ name, length }) => [name, [new Secret(drawText(length, random))]] as const)]) };
+}
+
+/** The value in force. */
+export function currentSecret(ledger: Ledger, name: string): Secret {
+  const secret = ledger.secrets.get(name)?.at(-1);
+  if (!secret) throw new Error(`the ledger has no secret ${name}`);
+  return secret;
+}
+
+/** How often a secret was drawn: enters config hashes, so that a new one recreates its users and no hash tells anything about it. */
+export const secretVersion = (ledger: Ledger, name: string): number => ledger.secrets.get(name)?.length ?? 0;

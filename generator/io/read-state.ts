@@ -1,0 +1,27 @@
+import type { SiteState } from '../merge/decide-changes.ts';
+import { baseCopy, hashesFile } from './berth-folder.ts';
+import { realFileSystem } from './file-system.ts';
+import type { FileSystem } from './file-system.ts';
+import { parseHashes } from './hashes-file.ts';
+import { readText } from './read-text.ts';
+import type { TextFile } from './read-text.ts';
+import { realSite } from './site-path.ts';
+
+/** What is there under these paths and under every path that Berth looks after. Changes nothing. */
+export function readState(site: string, paths: readonly string[], files: FileSystem = realFileSystem): SiteState {
+  const root = realSite(site, files);
+  const record = readText(root, hashesFile, files);
+  const hashes = record ? parseHashes(record.text) : new Map<string, string>();
+  const present = readAll(root, [...new Set([...paths, ...hashes.keys()])].sort(), (path) => path, files);
+  const base = readAll(root, [...hashes.keys()], baseCopy, files);
+  const pick = <Value>(from: ReadonlyMap<string, TextFile>, value: (file: TextFile) => Value): Map<string, Value> =>
+    new Map([...from].map(([path, file]) => [path, value(file)]));
+  return { current: pick(present, ({ text }) => text), modes: pick(present, ({ mode }) => mode), base: pick(base, ({ text }) => text), hashes };
+}
+
+function readAll(root: string, paths: readonly string[], place: (path: string) => string, files: FileSystem): Map<string, TextFile> {
+  return new Map(paths.flatMap((path) => {
+    const file = readText(root, place(path), files);
+    return file ? [[path, file] as const] : [];
+  }));
+}

@@ -1,0 +1,44 @@
+import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
+import type { Artifact } from '../../model/artifact.ts';
+import type { Plan, SecretFile, SecretForm } from '../../model/plan.ts';
+import { currentSecret, formatLedger, ledgerPath } from './ledger.ts';
+import type { Ledger } from './ledger.ts';
+
+/** RFC 5803 with PostgreSQL's default of 4096 rounds. The salt comes from the password itself, which holds 190 random bits, so that the same ledger gives the same file. */
+function scramVerifier(password: string, account: string): string {
+  const salt = createHash('sha256').update(`berth scram salt\0${account}\0${password}`).digest().subarray(0, 16);
+  const salted = pbkdf2Sync(password, salt, 4096, 32, 'sha256');
+  const hmac = (text: string) => createHmac('sha256', salted).update(text).digest();
+  const storedKey = createHash('sha256').update(hmac('Client Key')).digest('base64');
+  return `SCRAM-SHA-256$4096:${salt.toString('base64')}$${storedKey}:${hmac('Server Key').toString('base64')}`;
+}
+
+const shape: Readonly<Record<SecretForm, (value: string, account: string) => string>> = {
+  'plain': (value) => value,
+  'sha256': (value) => createHash('sha256').update(value).digest('hex'),
+  'scram-sha-256': scramVerifier,
+};
+
+const secretFile = (path: string, content: string, mode: Artifact['mode']): Artifact => ({ path, content, mode, policy: 'secret' });
+
+function textOf(file: SecretFile, ledger: Ledger): string {
+  return file.text.map((piece) => (typeof piece === 'string' ? piece : shape[piece.form](currentSecret(ledger, piece.secret).reveal(), piece.account ?? ''))).join('');
+}
+
+/**
+ * secrets/: mounted files are 0444 in a folder that only the operator may enter, so that a container of any uid reads them and nobody else on the host does;
+ * env files and the ledger, which only Compose and Berth read, are 0600.
+ */
+export function renderSecretFiles(plan: Plan, ledger: Ledger): readonly Artifact[] {
+  const envFiles = plan.services.filter((service) => Object.keys(service.secretEnv).length > 0).map((service) => {
+    const lines = Object.entries(service.secretEnv).map(([name, text]) => `${name}=${text.map((piece) => (typeof piece === 'string' ? piece : currentSecret(ledger, piece.secret).reveal())).join('')}\n`);
+    return secretFile(`secrets/${service.name}.env`, lines.join(''), 0o600);
+  });
+  const { authority, leaf } = ledger;
+  const tls = authority && leaf ? [
+    secretFile('secrets/tls/ca.crt', authority.certificate, 0o444),
+    secretFile('secrets/tls/site.crt', leaf.certificate + authority.certificate, 0o444),
+    secretFile('secrets/tls/site.key', leaf.key.reveal(), 0o444),
+  ] : [];
+  return [...plan.secretFiles.map((file) => secretFile(`secrets/${file.name}`, textOf(file, ledger), 0o444)), ...envFiles, ...tls, secretFile(ledgerPath, formatLedger(ledger), 0o600)];
+}

@@ -1,0 +1,30 @@
+import type { Decision } from '../../model/plan.ts';
+import type { HardwareProfile } from '../../model/profile.ts';
+import type { AppSpec, StackSpec } from '../../model/stack-spec.ts';
+import { postgres } from '../../model/engines/postgres.ts';
+
+export const replicasOf = (app: AppSpec, profile: HardwareProfile): number => app.replicas ?? profile.app.replicas.value;
+export const poolOf = (app: AppSpec, profile: HardwareProfile): number => app.pool ?? profile.app.pool.value;
+
+/** Applications that use a database, cache or store. */
+export const usersOf = (spec: StackSpec, service: string): readonly AppSpec[] => spec.services.filter((app) => app.uses.some((use) => use.service === service));
+
+export interface Connections {
+  readonly limit: number;
+  readonly decision: Decision;
+}
+
+/**
+ * Connections a database must accept: every pool of every replica full, one surge replica of each application beside them while it is replaced, and Berth's own.
+ * Independent of the host, so that a bigger one never leaves a connection less memory.
+ */
+export function connectionBudget(spec: StackSpec, database: string, profile: HardwareProfile): Connections {
+  const users = usersOf(spec, database);
+  const pools = users.reduce((sum, app) => sum + (replicasOf(app, profile) + 1) * poolOf(app, profile), 0);
+  const limit = pools + postgres.ownConnections;
+  return { limit, decision: {
+    key: `${database}.max_connections`, value: String(limit), formula: 'Σ (replicas + 1 surge) × pool + own',
+    inputs: { ...Object.fromEntries(users.map((app) => [app.name, `(${replicasOf(app, profile)} + 1) × ${poolOf(app, profile)}`])), own: `${postgres.ownConnections} for the superuser, accounts, backups and monitoring` },
+    source: 'design: the budget holds while one replica is replaced; the default would be 100', change: 'services.*.pool or services.*.replicas in berth.yaml',
+  } };
+}

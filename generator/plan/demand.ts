@@ -1,0 +1,31 @@
+import type { Decision, Role } from '../../model/plan.ts';
+import type { MiB, MilliCpu } from '../../model/units.ts';
+
+/** What one role asks for, before it is known whether the host has it. */
+export interface Demand {
+  readonly name: string;
+  readonly role: Role;
+  /** Containers of this size that may run at once; the surge replica is a demand of its own. */
+  readonly count: number;
+  readonly memory: Wish<MiB>;
+  readonly cpu: Wish<MilliCpu>;
+}
+
+export interface Wish<T> {
+  /** What the profile or the operator gives. */
+  readonly wanted: T;
+  /** Below this it does not work; scaling stops here. Equal to `wanted` when the operator fixed it. */
+  readonly floor: T;
+  readonly wantedBecause: string;
+  readonly floorBecause: string;
+  /** The key of berth.yaml that fixes it. */
+  readonly change: string;
+}
+
+/** A planned thing with the reasons for its numbers. */
+export interface Planned<T> {
+  readonly value: T;
+  readonly decisions: readonly Decision[];
+}
+
+export const tasks = { memory: 128, cpu: 1000, cpuShare: 10, pids: 64 } as const;

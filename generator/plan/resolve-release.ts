@@ -1,0 +1,26 @@
+import { BerthError } from '../../model/errors.ts';
+import { slots } from '../../model/release.ts';
+import type { Release, SlotRelease, WrittenRelease } from '../../model/release.ts';
+import type { StackSpec } from '../../model/stack-spec.ts';
+
+/** The first release of a site: every service in its blue slot. */
+export const firstRelease = (spec: StackSpec): WrittenRelease => ({
+  apiVersion: 'berth/v1', services: Object.fromEntries(spec.services.map((app) => [app.name, { blue: { image: app.image, weight: 100 } }])),
+});
+
+/**
+ * Fill in the replicas: all of them for the slot with the most weight, one (the surge replica) for the other.
+ * @throws BerthError `capacity` when a service would run more replicas than the host was divided for.
+ */
+export function resolveRelease(written: WrittenRelease, spec: StackSpec, replicas: (service: string) => number): Release {
+  return new Map(spec.services.map((app) => {
+    const service = written.services[app.name] ?? {};
+    const filled = slots.flatMap((slot) => { const found = service[slot]; return found ? [{ slot, ...found }] : []; });
+    const live = [...filled].sort((a, b) => b.weight - a.weight)[0]?.slot;
+    const resolved = filled.map(({ slot, image, weight, replicas: asked }): SlotRelease => ({ slot, image, weight, replicas: asked ?? (slot === live ? replicas(app.name) : 1) }));
+    const sum = resolved.reduce((all, { replicas: count }) => all + count, 0);
+    if (sum > replicas(app.name) + 1)
+      throw new BerthError('capacity', `release.yaml runs ${sum} replicas of ${app.name} at once; the host is divided for ${replicas(app.name)} and one surge replica`, `lower services.${app.name}.*.replicas in release.yaml, or raise services.${app.name}.replicas in berth.yaml`);
+    return [app.name, resolved];
+  }));
+}

@@ -1,0 +1,50 @@
+import { minio as facts } from '../../../model/engines/minio.ts';
+import type { Decision, PlannedService, Size, StorePlan } from '../../../model/plan.ts';
+import type { HardwareProfile } from '../../../model/profile.ts';
+import type { StackSpec, StoreSpec } from '../../../model/stack-spec.ts';
+import { formatSize, mib, milliCpu, seconds } from '../../../model/units.ts';
+import type { MiB } from '../../../model/units.ts';
+import type { Demand } from '../demand.ts';
+import { cpuWish, memoryWish } from '../wish.ts';
+
+/** Requests at once that a limit of `memory` MiB can serve from one drive, and what they take at worst. */
+export function divideMemory(memory: number): { readonly requests: number; readonly worstCase: number } {
+  const requests = Math.floor((memory * 0.9 - facts.baseMiB) / facts.requestMiB);
+  return { requests, worstCase: facts.baseMiB + requests * facts.requestMiB };
+}
+
+export function demandMinio(store: StoreSpec, profile: HardwareProfile): Demand {
+  const path = `stores.${store.name}`;
+  return { name: store.name, role: 'storage', count: 1, memory: memoryWish(path, store, profile.storage.memory, { value: mib(1024), because: '1 GiB: about 240 requests at once' }), cpu: cpuWish(path, store, profile.storage.cpu, milliCpu(100)) };
+}
+
+export interface MinioPlan { readonly service: PlannedService; readonly buckets: PlannedService; readonly plan: StorePlan; readonly decisions: readonly Decision[] }
+
+export function planMinio(store: StoreSpec, spec: StackSpec, size: Size, disk: MiB, task: Size, image: { readonly user: string }): MinioPlan {
+  const { requests, worstCase } = divideMemory(size.memory);
+  const name = store.name;
+  const root = { MINIO_ROOT_USER: 'berth-root' };
+  const change = `stores.${name}.memory in berth.yaml, or the profile`;
+  const decisions: Decision[] = [
+    { key: `${name}.requests_max`, value: String(requests), formula: '(0.9 L − 192 MiB) / (1 MiB + 32 KiB for each drive + 2 MiB)', inputs: { L: formatSize(size.memory), drives: '1' }, source: 'MinIO source, cmd/handler-api.go', change },
+    { key: `${name}.worst_case`, value: `${Math.ceil(worstCase)} MiB of ${size.memory} MiB`, formula: '192 MiB + requests × 3.03 MiB', inputs: { requests: String(requests) }, source: 'design: at most 0.9 of the limit', change },
+  ];
+  const tmp = { path: '/tmp', size: mib(256), mode: '1777' };
+  const service: PlannedService = {
+    name, role: 'storage', title: 'MinIO on one drive', kind: 'server', image: 'minio', slotted: false, replicas: 1, size, user: image.user,
+    command: ['server', facts.dataFolder, '--address', `:${facts.port}`, '--console-address', ':9001'],
+    env: { ...root, MINIO_ROOT_PASSWORD_FILE: `/run/secrets/${name}-root`, MINIO_API_REQUESTS_MAX: String(requests), MINIO_BROWSER: 'off', MINIO_UPDATE: 'off', MC_CONFIG_DIR: '/tmp/.mc', HOME: '/tmp' },
+    secretEnv: {}, secretFiles: [`${name}-root`], mounts: [], tmpfs: [tmp], nofile: 65_536,
+    volumes: [{ name: `${name}-data`, target: facts.volumeFolder, size: disk, holds: `buckets ${store.buckets.map((bucket) => bucket.name).join(', ')}` }],
+    port: facts.port, ports: [],
+    healthcheck: { argv: ['mc', 'ready', 'local', '--quiet'], interval: seconds(10), timeout: seconds(5), retries: 3, startPeriod: seconds(60) },
+    stopSignal: 'SIGTERM', stopGrace: seconds(60), networks: ['data'], after: [],
+  };
+  const buckets: PlannedService = {
+    name: `${name}-buckets`, role: 'task', title: `creates and reconciles the buckets and the account of ${name}; changes nothing when nothing is to do`, kind: 'task', image: 'minio', slotted: false, replicas: 1, size: task, user: image.user,
+    entrypoint: ['/bin/sh', '/etc/berth/buckets/buckets.sh'], env: { ...root, MC_CONFIG_DIR: '/tmp/.mc', HOME: '/tmp' }, secretEnv: {}, secretFiles: [`${name}-root`, `${name}-app`],
+    mounts: [{ source: `config/${name}-buckets`, target: '/etc/berth/buckets', restarts: true }], volumes: [], tmpfs: [{ ...tmp, size: mib(16) }], ports: [],
+    stopGrace: seconds(10), networks: ['data'], after: [{ service: name, condition: 'service_healthy', required: true }],
+  };
+  return { service, buckets, decisions, plan: { service: name, account: spec.name, buckets: store.buckets } };
+}

@@ -1,0 +1,71 @@
+import type { Artifact } from '../../model/artifact.ts';
+import type { EdgePlan, Plan } from '../../model/plan.ts';
+import { slots } from '../../model/release.ts';
+import type { Release } from '../../model/release.ts';
+import type { Route } from '../../model/stack-spec.ts';
+import { fill } from './fill.ts';
+import type { Templates } from './fill.ts';
+
+type App = EdgePlan['apps'][number];
+
+/** `my-web` → `my_web`. A DNS label has no underscore, so two names never become one. */
+const identifier = (name: string): string => name.replaceAll('-', '_');
+/** `20r/s` → `rate_20r_s`. */
+const zone = (rate: string): string => `rate_${rate.replace('/', '_')}`;
+
+function verbatim(templates: Templates, name: string): string {
+  const text = templates.get(name);
+  if (text === undefined) throw new Error(`there is no template ${name}`);
+  return text;
+}
+
+/** The locations that a route needs: `/api/` also answers for `/api`, which nginx would otherwise redirect, turning a POST into a GET. */
+function* locations({ service, routes }: App, taken: ReadonlySet<string>): Generator<object> {
+  for (const route of routes) {
+    const settings = {
+      service, upstream: identifier(service), route: route.path, body: route.body, timeout: route.timeout, stream: route.stream,
+      limit: route.rateLimit ? { zone: zone(route.rateLimit.rate), burst: route.rateLimit.burst } : false,
+    };
+    const isPrefix = route.path.endsWith('/');
+    yield { match: isPrefix ? '' : '= ', path: route.path, ...settings };
+    const bare = route.path.slice(0, -1);
+    if (isPrefix && bare !== '' && !taken.has(bare)) yield { match: '= ', path: bare, ...settings };
+  }
+}
+
+function view(edge: EdgePlan): object {
+  const routes: Route[] = edge.apps.flatMap((app) => app.routes);
+  const taken = new Set(routes.map(({ path }) => path));
+  const reserved = routes.find(({ path }) => `${path}/`.startsWith('/-/berth/'));
+  if (taken.size < routes.length || reserved) throw new Error('two routes have the same path, or one lies in /-/berth/; the spec should have refused it');
+  const rates = new Set(routes.flatMap(({ rateLimit }) => rateLimit?.rate ?? []));
+  return {
+    ...edge,
+    names: [...new Set([edge.domain, 'localhost', '127.0.0.1'])],
+    portSuffix: edge.httpsPort === 443 ? '' : `:${edge.httpsPort}`,
+    rates: [...rates].sort().map((rate) => ({ zone: zone(rate), rate: `rate=${rate}` })),
+    slots: edge.apps.flatMap(({ service, port }) => slots.map((slot) => ({ id: `${identifier(service)}_${slot}`, address: `${service}-${slot}:${port}` }))),
+    locations: edge.apps.flatMap((app) => [...locations(app, taken)]),
+    covered: taken.has('/'),
+  };
+}
+
+/** What the edge reads every second; a slot that runs nothing has weight 0. */
+function weights(edge: EdgePlan, release: Release): string {
+  const services = edge.apps.map(({ service }) => service).sort().map((service) => {
+    const filled = release.get(service) ?? [];
+    return [service, Object.fromEntries(slots.map((slot) => [slot, filled.find((one) => one.slot === slot)?.weight ?? 0]))] as const;
+  });
+  return `${JSON.stringify({ version: 1, services: Object.fromEntries(services) })}\n`;
+}
+
+/** The edge's configuration, mounted at /etc/berth/edge, and its weights, mounted at /etc/berth/weights. */
+export function renderEdge({ edge, release }: Pick<Plan, 'edge' | 'release'>, templates: Templates): Artifact[] {
+  const settings = view(edge);
+  const artifact = (path: string, content: string): Artifact => ({ path: `config/${path}`, content, mode: 0o644, policy: 'generated' });
+  return [
+    ...['nginx.conf', 'proxy.conf', 'headers.conf'].map((name) => artifact(`edge/${name}`, fill(templates, `nginx/${name}.hbs`, 'nginx', settings))),
+    ...['errors.conf', 'berth.js', 'maintenance.html'].map((name) => artifact(`edge/${name}`, verbatim(templates, `nginx/${name}`))),
+    artifact('weights/weights.json', weights(edge, release)),
+  ];
+}

@@ -1,0 +1,27 @@
+import Handlebars from 'handlebars';
+import { quote } from './quote.ts';
+import type { Format } from './quote.ts';
+
+/** Templates by path below templates/, as `generator/io` read them. */
+export type Templates = ReadonlyMap<string, string>;
+
+const compiled = new WeakMap<Templates, Map<string, ReturnType<typeof Handlebars.compile>>>();
+
+function compile(templates: Templates, name: string): ReturnType<typeof Handlebars.compile> {
+  const known = compiled.get(templates) ?? new Map<string, ReturnType<typeof Handlebars.compile>>();
+  compiled.set(templates, known);
+  const source = templates.get(name);
+  if (source === undefined) throw new Error(`there is no template ${name}`);
+  // Strict, and no helper but `q`: a template cannot compute, and a field that is missing throws.
+  const fill = known.get(name) ?? Handlebars.compile(source, { strict: true, noEscape: true, knownHelpersOnly: true, knownHelpers: { q: true } });
+  known.set(name, fill);
+  return fill;
+}
+
+/** Fill a template; `{{q value}}` writes a value so that the artifact's format reads it back unchanged. */
+export function fill(templates: Templates, name: string, format: Format, view: object): string {
+  return compile(templates, name)(view, { helpers: { q: (value: unknown) => {
+    if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') throw new Error(`template ${name}: {{q}} was given ${typeof value}`);
+    return quote(format, value);
+  } } });
+}

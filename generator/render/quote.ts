@@ -1,0 +1,30 @@
+/** The formats Berth writes; each has its own way to make a value stand for itself and nothing else. */
+export type Format = 'compose' | 'yaml' | 'dotenv' | 'nginx' | 'postgres' | 'hba' | 'valkey' | 'shell' | 'html' | 'markdown';
+
+const refuse = (format: Format, value: string): never => {
+  throw new Error(`no way to write ${JSON.stringify(value)} in a ${format} file; the spec should have refused it`);
+};
+
+/** A YAML double-quoted scalar; JSON's is a subset but for the three line breaks that YAML also folds. */
+const yaml = (value: string): string =>
+  JSON.stringify(value).replaceAll('\u0085', '\\N').replaceAll('\u2028', '\\L').replaceAll('\u2029', '\\P').replaceAll('\ufeff', '\\uFEFF').replaceAll('\u007f', '\\x7F');
+
+const quoters: Readonly<Record<Format, (value: string) => string>> = {
+  yaml,
+  // Compose replaces $NAME after it has parsed the YAML; a doubled one stands for itself.
+  compose: (value) => yaml(value).replaceAll('$', '$$$$'),
+  // Compose's reader of .env knows escapes and variables inside double quotes, and none inside single ones.
+  dotenv: (value) => (/^[A-Za-z0-9_.,:/@+-]*$/.test(value) ? value : /['\n\r\\]/.test(value) ? refuse('dotenv', value) : `'${value}'`),
+  // nginx has no escape for $ at all, and control characters end a line of its log.
+  nginx: (value) => (/[$\u0000-\u001f\u007f]/.test(value) ? refuse('nginx', value) : `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`),
+  postgres: (value) => (/[\u0000-\u001f]/.test(value) ? refuse('postgres', value) : `'${value.replaceAll("'", "''").replaceAll('\\', '\\\\')}'`),
+  // In pg_hba.conf quotes also take a name out of the reach of keywords such as all.
+  hba: (value) => (/["\u0000-\u001f]/.test(value) ? refuse('hba', value) : `"${value}"`),
+  valkey: (value) => (/[\u0000-\u001f]/.test(value) ? refuse('valkey', value) : `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`),
+  shell: (value) => (value.includes('\u0000') ? refuse('shell', value) : `'${value.replaceAll("'", `'\\''`)}'`),
+  html: (value) => value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;').replaceAll("'", '&#39;'),
+  markdown: (value) => value.replaceAll(/([\\`*_[\]<>|])/g, '\\$1').replaceAll(/\s*\n\s*/g, ' '),
+};
+
+/** `value` as it must be typed in a file of `format` so that it is read back unchanged. */
+export const quote = (format: Format, value: string | number | boolean): string => quoters[format](String(value));

@@ -1,0 +1,30 @@
+import { imageReference, splitImage } from '../../model/names.ts';
+import { slots, writtenRelease } from '../../model/release.ts';
+import type { WrittenRelease } from '../../model/release.ts';
+import type { StackSpec } from '../../model/stack-spec.ts';
+import type { Finding } from './check-references.ts';
+import { suggest } from './describe-issue.ts';
+import { parseDocumentAs } from './parse-spec.ts';
+import type { Parsed } from './parse-spec.ts';
+
+function* check(release: WrittenRelease, spec: StackSpec): Iterable<Finding> {
+  const known = spec.services.map((service) => service.name);
+  for (const [name, service] of Object.entries(release.services)) {
+    if (!known.includes(name)) {
+      const near = suggest(name, known);
+      yield { path: ['services'], key: name, message: `berth.yaml has no service "${name}"`, ...(near ? { hint: `did you mean "${near}"?` } : { hint: 'remove it here, or add it to berth.yaml' }) };
+    }
+    const filled = slots.flatMap((slot) => { const found = service[slot]; return found ? [{ slot, ...found }] : []; });
+    for (const { slot, image } of filled) {
+      const { tag, digest } = splitImage(image);
+      if (!imageReference.test(image) || tag === 'latest' || (tag === undefined && digest === undefined))
+        yield { path: ['services', name, slot, 'image'], message: `expected an image with a tag that names one version, got ${JSON.stringify(image)}`, hint: 'for example registry.example/app:1.4.2' };
+    }
+    const sum = filled.reduce((total, { weight }) => total + weight, 0);
+    if (filled.length > 0 && sum !== 100 && sum !== 0) yield { path: ['services', name], message: `the weights of the slots add up to ${sum}`, hint: 'make them add up to 100, or all 0 for the maintenance page' };
+  }
+}
+
+/** release.yaml → which slot runs what, or every problem at once. */
+export const parseRelease = (bytes: Uint8Array, file: string, spec: StackSpec): Parsed<WrittenRelease> =>
+  parseDocumentAs(bytes, file, writtenRelease, (release) => [...check(release, spec)]);

@@ -1,0 +1,23 @@
+/** Facts about PostgreSQL that more than one part of Berth relies on. Sources: the manual of version 17 and the official image's documentation. */
+export const postgres = {
+  port: 5432,
+  /** Mount point of the data. From image version 18 on it is /var/lib/postgresql. */
+  dataFolder: '/var/lib/postgresql/data',
+  socketFolder: '/var/run/postgresql',
+  superuser: 'postgres',
+  /** Connections kept from the application: superuser (3 by default), accounts one-shot, backups, monitoring. */
+  ownConnections: 10,
+  /** Private memory of a backend that does ordinary work, without its sorts and hashes; measured values lie between 3 and 5 MiB. */
+  backendMiB: 5,
+  /** Shared memory beside shared_buffers: WAL buffers, locks, statistics, procedure tables. */
+  sharedOverheadMiB: 48,
+  /** Workers of parallel queries and background tasks: the server's default for max_worker_processes. */
+  backgroundWorkers: 8,
+  autovacuumWorkers: 3,
+  /** Sorts and hashes one query is counted with. */
+  nodesPerQuery: 2,
+  /** Settings that a physical or incremental backup relies on; an operator must not lower them. */
+  backupSettings: { wal_level: 'replica', max_wal_senders: '10', max_replication_slots: '10', summarize_wal: 'on' },
+  /** What each account may do, as the accounts one-shot grants it. */
+  accounts: { application: { attributes: 'LOGIN', owns: 'its database', because: 'an application migrates its own schema, so it owns its database and nothing else' } },
+} as const;

@@ -1,0 +1,114 @@
+import { globSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { renderEdge } from '../../../generator/render/edge.ts';
+import type { EdgePlan } from '../../../model/plan.ts';
+import type { Release, SlotRelease } from '../../../model/release.ts';
+import type { Route } from '../../../model/stack-spec.ts';
+import { mib, seconds } from '../../../model/units.ts';
+
+const templates = new Map(globSync('nginx/*', { cwd: 'templates' }).map((name) => [name, readFileSync(`templates/${name}`, 'utf8')]));
+
+const route = (path: string, more: Partial<Route> = {}): Route => ({ path, body: mib(25), timeout: seconds(60), stream: false, ...more });
+const blue = (weight: number): SlotRelease => ({ slot: 'blue', image: 'registry.example/web:1.0.0', replicas: 1, weight });
+const green = (weight: number): SlotRelease => ({ ...blue(weight), slot: 'green' });
+
+const edge: EdgePlan = {
+  domain: 'localhost', workers: 1, connections: 1024, nofile: 4096, perAddress: 100, hsts: false, httpsPort: 443,
+  apps: [{ service: 'web', port: 3000, routes: [route('/')] }],
+};
+const shop: EdgePlan = {
+  domain: 'shop.example.com', workers: 4, connections: 4096, nofile: 16_384, perAddress: 50, hsts: true, httpsPort: 8443,
+  apps: [
+    { service: 'shop-front', port: 8080, routes: [route('/shop/'), route('/live', { stream: true, timeout: seconds(3600) })] },
+    { service: 'api', port: 3000, routes: [
+      route('/api/', { rateLimit: { rate: '20r/s', burst: 40 }, body: mib(1), timeout: seconds(30) }),
+      route('/api/login', { rateLimit: { rate: '5r/m', burst: 0 }, body: mib(1) }),
+      route('/api/search/', { rateLimit: { rate: '20r/s', burst: 10 } }),
+      route('/api/search'),
+    ] },
+  ],
+};
+
+const render = (plan: EdgePlan, release: Release = new Map()) => renderEdge({ edge: plan, release }, templates);
+const content = (plan: EdgePlan, path: string, release?: Release) => {
+  const found = render(plan, release).find((artifact) => artifact.path === path);
+  if (!found) throw new Error(`no ${path}`);
+  return found.content;
+};
+const config = (plan: EdgePlan) => content(plan, 'config/edge/nginx.conf');
+
+describe('renderEdge', () => {
+  test.each([
+    { name: 'one-service', plan: edge, release: new Map([['web', [blue(100)]]]) },
+    { name: 'two-services', plan: shop, release: new Map([['shop-front', [green(5), blue(95)]]]) },
+  ])('writes $name as the golden files have it', async ({ name, plan, release }) => {
+    const artifacts = render(plan, release);
+    expect(artifacts.map(({ path }) => path)).toEqual([...['nginx.conf', 'proxy.conf', 'headers.conf', 'errors.conf', 'berth.js', 'maintenance.html'].map((file) => `config/edge/${file}`), 'config/weights/weights.json']);
+    expect(artifacts.filter(({ mode, policy }) => mode !== 0o644 || policy !== 'generated')).toEqual([]);
+    // The others hold nothing of the plan.
+    for (const { path, content: text } of artifacts.filter((artifact) => /nginx\.conf|proxy\.conf|headers\.conf|weights\.json/.test(artifact.path)))
+      await expect(text).toMatchFileSnapshot(`golden/edge/${name}/${path.split('/').at(-1)}`);
+  });
+
+  test('gives an empty slot the weight 0, and writes services and slots in one order', () => {
+    const read = (release: Release) => content(shop, 'config/weights/weights.json', release);
+    expect(read(new Map([['shop-front', [green(5), blue(95)]], ['api', [blue(100)]]])))
+      .toBe('{"version":1,"services":{"api":{"blue":100,"green":0},"shop-front":{"blue":95,"green":5}}}\n');
+    expect(read(new Map([['gone', [blue(100)]]]))).toBe('{"version":1,"services":{"api":{"blue":0,"green":0},"shop-front":{"blue":0,"green":0}}}\n');
+  });
+
+  test('answers for the domain once, whatever it is', () => {
+    expect(config(edge).match(/^ +server_name .*/gm)?.map((line) => line.trim())).toEqual(['server_name _;', 'server_name "localhost" "127.0.0.1";', 'server_name "localhost" "127.0.0.1";']);
+    expect(config(shop)).toContain('server_name "shop.example.com" "localhost" "127.0.0.1";');
+  });
+
+  test('names the https port only when it is not the usual one', () => {
+    expect(config(edge)).toContain('return 308 https://$host$request_uri;');
+    expect(config(shop)).toContain('return 308 https://$host:8443$request_uri;');
+  });
+
+  test('promises https for ever only when the plan says so', () => {
+    expect(content(edge, 'config/edge/headers.conf')).not.toContain('Strict-Transport-Security');
+    expect(content(shop, 'config/edge/headers.conf')).toContain('add_header Strict-Transport-Security $berth_hsts always;');
+  });
+
+  test('answers 404 below / when no route is there, and only then', () => {
+    expect(config(edge)).not.toMatch(/location \/ \{\s+return 404;/);
+    expect(config(shop)).toMatch(/location \/ \{\s+return 404;/);
+  });
+
+  test('lets a prefix answer for its bare name too, unless a route has that name', () => {
+    const paths = [...config(shop).matchAll(/location (= )?"(.*)"/g)].map((match) => `${match[1] ?? ''}${match[2]}`);
+    expect(paths).toEqual(['/shop/', '= /shop', '= /live', '/api/', '= /api', '= /api/login', '/api/search/', '= /api/search']);
+  });
+
+  test('has one zone for a rate, however many routes share it', () => {
+    expect([...config(shop).matchAll(/limit_req_zone .* zone=(\w+):/g)].map((match) => match[1])).toEqual(['rate_20r_s', 'rate_5r_m']);
+    expect(config(edge)).not.toContain('limit_req_zone');
+  });
+
+  test.each([
+    { what: 'a domain', plan: { ...edge, domain: 'x"; return 200; #' }, holds: String.raw`server_name "x\"; return 200; #"` },
+    { what: 'a path', plan: { ...edge, apps: [{ service: 'web', port: 3000, routes: [route('/a" { return 200; } #')] }] }, holds: String.raw`location = "/a\" { return 200; } #"` },
+  ])('keeps $what inside its quotes', ({ plan, holds }) => {
+    expect(config(plan)).toContain(holds);
+  });
+
+  test('refuses what would be a variable of nginx', () => {
+    expect(() => config({ ...edge, domain: '$host' })).toThrow(/should have refused/);
+  });
+
+  test.each([
+    { what: 'twice the same path', paths: ['/a', '/a'] },
+    { what: 'a path of its own', paths: ['/-/berth/edge'] },
+  ])('refuses $what', ({ paths }) => {
+    expect(() => config({ ...edge, apps: [{ service: 'web', port: 3000, routes: paths.map((path) => route(path)) }] })).toThrow(/should have refused/);
+  });
+
+  test('has a maintenance page that needs nothing from elsewhere', () => {
+    const page = content(edge, 'config/edge/maintenance.html');
+    expect(page).toMatch(/<html lang="en">/);
+    expect(page).toContain('prefers-color-scheme: dark');
+    expect(page).not.toMatch(/<script|<link|<img|url\(|https?:/);
+  });
+});

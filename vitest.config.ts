@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config';
+
+/** unit: pure, in seconds. program: the built program as a process. lab: real engines in containers, needs root or a Docker engine. */
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/lab/**', 'test/program/**'] } },
+      { test: { name: 'program', include: ['test/program/**/*.test.ts'], globalSetup: ['test/program/setup.ts'], testTimeout: 120_000, hookTimeout: 120_000 } },
+      { test: { name: 'lab', include: ['test/lab/**/*.test.ts'], globalSetup: ['test/lab/setup.ts'], testTimeout: 300_000, hookTimeout: 600_000, fileParallelism: false } },
+    ],
+  },
+});
