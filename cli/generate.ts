@@ -4,7 +4,6 @@ import { BerthError, EXIT } from '../model/errors.ts';
 import { applyChanges, recoverSite } from '../generator/io/disk.ts';
 import { lockSite } from '../generator/io/lock.ts';
 import type { Context } from './context.ts';
-import { describeNotes } from './describe-plan.ts';
 import { describeWritten, writtenAsJson } from './describe-written.ts';
 import { loadSite, prepareSite } from './site.ts';
 import type { PreparedSite } from './site.ts';
@@ -38,7 +37,7 @@ async function generate(options: GenerateOptions, context: Context): Promise<voi
   refuseConflicts(prepared, options, context);
   applyChanges(site, prepared.decision);
   if (options.json) context.out(`${JSON.stringify(writtenAsJson(site, prepared), null, 2)}\n`);
-  else context.out(`${describeWritten(prepared, context)}\n${prepared.decision.changes.length > 0 ? `\n${describeNotes(loaded.plan, context)}` : ''}`);
+  else context.out(`${describeWritten(prepared, context)}\n`);
 }
 
 function refuseConflicts({ decision }: PreparedSite, options: GenerateOptions, context: Context): void {

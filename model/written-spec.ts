@@ -19,12 +19,14 @@ const port = wholeNumber(1, 65_535, 'a port');
 const label = text('a DNS label: lower-case letters, digits and -').regex(dnsLabel, { error: 'expected a DNS label: lower-case letters, digits and -, not at either end' });
 const serviceName = text('a DNS label: lower-case letters, digits and -').regex(serviceLabel, { error: 'expected a DNS label: lower-case letters, digits and -, beginning with a letter and not ending in -' })
   .max(longestServiceName, { error: `expected at most ${longestServiceName} characters: Berth appends slot and kind to a name, and a DNS label holds 63` })
-  .refine((name) => !reservedNames.includes(name), { error: `expected a name of your own: ${reservedNames.join(', ')} are taken by parts that Berth adds` });
+  .refine((name) => !reservedNames.includes(name), { error: `expected a name of your own: ${reservedNames.join(', ')} are taken by parts that Berth adds` })
+  .meta({ not: { enum: reservedNames } });
 const urlPathText = text('a path such as /api/').regex(urlPath, { error: 'expected a path such as /api/: it starts with / and holds letters, digits and . _ ~ - / only, without // or .. in it' });
 const image = text('an image reference such as registry.example/app:1.4.2')
   .regex(imageReference, { error: 'expected an image reference such as registry.example/app:1.4.2' })
   .refine((reference) => { const { tag, digest } = splitImage(reference); return (tag !== undefined && tag !== 'latest') || (tag === undefined && digest !== undefined); },
-    { error: 'expected a tag that names one version: without one, or with "latest", nobody can say what runs or roll back to it' });
+    { error: 'expected a tag that names one version: without one, or with "latest", nobody can say what runs or roll back to it' })
+  .meta({ not: { pattern: '(?:^|/)[^:@/]+$|:latest(?:@|$)' } });
 
 const rateLimit = z.strictObject({
   rate: text('a rate such as 20/s or 600/m').regex(/^[1-9]\d{0,5}\/(s|m)$/, { error: 'expected a rate such as 20/s or 600/m' }).describe('Requests each client address may make, per second or minute.'),

@@ -1,3 +1,4 @@
+import { BerthError } from '../../model/errors.ts';
 import type { Decision } from '../../model/plan.ts';
 import type { HardwareProfile } from '../../model/profile.ts';
 import type { AppSpec, StackSpec } from '../../model/stack-spec.ts';
@@ -22,9 +23,11 @@ export function connectionBudget(spec: StackSpec, database: string, profile: Har
   const users = usersOf(spec, database);
   const pools = users.reduce((sum, app) => sum + (replicasOf(app, profile) + 1) * poolOf(app, profile), 0);
   const limit = pools + postgres.ownConnections;
+  if (limit > postgres.mostConnections)
+    throw new BerthError('capacity', `the pools of all replicas would open ${pools} connections to ${database}; PostgreSQL takes ${postgres.mostConnections}`, 'lower services.*.pool or services.*.replicas in berth.yaml');
   return { limit, decision: {
-    key: `${database}.max_connections`, value: String(limit), formula: 'Σ (replicas + 1 surge) × pool + own',
-    inputs: { ...Object.fromEntries(users.map((app) => [app.name, `(${replicasOf(app, profile)} + 1) × ${poolOf(app, profile)}`])), own: `${postgres.ownConnections} for the superuser, accounts, backups and monitoring` },
+    key: `${database}.max_connections`, value: String(limit), formula: 'Σ (replicas + 1 surge) × pool + kept by Berth',
+    inputs: { ...Object.fromEntries(users.map((app) => [app.name, `(${replicasOf(app, profile)} + 1) × ${poolOf(app, profile)}`])), 'kept by Berth': `${postgres.ownConnections} for the superuser, accounts, backups and monitoring` },
     source: 'design: the budget holds while one replica is replaced; the default would be 100', change: 'services.*.pool or services.*.replicas in berth.yaml',
   } };
 }

@@ -14,8 +14,10 @@ export interface Demand {
 export interface Wish<T> {
   /** What the profile or the operator gives. */
   readonly wanted: T;
-  /** Below this it does not work; scaling stops here. Equal to `wanted` when the operator fixed it. */
+  /** Below this it does not work; scaling stops here. Memory that the operator fixed has its floor there; CPU may still have to be shared while all are busy. */
   readonly floor: T;
+  /** The operator fixed it: it is given as it is, or refused. */
+  readonly fixed?: boolean;
   readonly wantedBecause: string;
   readonly floorBecause: string;
   /** The key of berth.yaml that fixes it. */

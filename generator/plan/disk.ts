@@ -32,19 +32,22 @@ export interface DiskBudget {
 export function divideDisk(spec: StackSpec, profile: HardwareProfile, containers: number): DiskBudget {
   const parts = partsOf(spec);
   const logs = mib(logsPerContainer * containers);
-  const total = spec.host?.fit ? Math.min(spec.host.disk, profile.disk.value) : profile.disk.value;
-  const available = Math.floor(total * 0.85) - images - logs;
   const weights = parts.reduce((sum, part) => sum + part.weight, 0);
   const floors = parts.reduce((sum, part) => sum + part.floor, 0);
+  // In whole numbers: 0.85 is none that a computer can hold, and the disk that a refusal names must be enough.
+  const need = mib(Math.ceil(((floors + images + logs) * 100) / 85 / 1024) * 1024);
+  const wanted = Math.max(profile.disk.value, need);
+  const total = spec.host?.fit ? Math.min(spec.host.disk, wanted) : wanted;
+  const available = Math.floor((total * 85) / 100) - images - logs;
   if (available < floors) {
-    const need = mib(Math.ceil((floors + images + logs) / 0.85 / 1024) * 1024);
-    throw new BerthError('capacity', `the disk has ${describeSize(mib(total))} free; the least this application needs is ${describeSize(need)}`, `free or add disk until ${describeSize(need)} are free, then run \`berth init\` again or change host.disk in berth.yaml`);
+    const gib = `${need / 1024} GiB`;
+    throw new BerthError('capacity', `the disk has ${Math.floor((total / 1024) * 10) / 10} GiB free; the least this application needs is ${gib}`, `free or add disk until ${gib} are free, then run \`berth init\` again or change host.disk in berth.yaml`);
   }
   const spread = available - floors;
   const rows = parts.map((part) => ({ name: part.name, size: mib(Math.floor(part.floor + (spread * part.weight) / weights)), because: part.holds }));
   const sizes = new Map(rows.map((row) => [row.name, row.size]));
   return {
-    rows: [...rows, { name: 'images', size: images, because: 'container images and build layers' }, { name: 'logs', size: logs, because: `${containers} containers × 3 files of 10 MB` }],
+    rows: [...rows, { name: 'container images', size: images, because: 'container images and build layers' }, { name: 'container logs', size: logs, because: `${containers} containers × 3 files of 10 MB` }],
     of: (name) => sizes.get(name) ?? mib(0),
     decisions: parts.map((part) => ({ key: `${part.name}.disk`, value: formatSize(sizes.get(part.name) ?? mib(0)), formula: 'floor + (0.85 × disk − images − logs − floors) × weight / weights', inputs: { disk: describeSize(mib(total)), weight: `${part.weight} of ${weights}`, floor: describeSize(mib(part.floor)) }, source: 'design: 15 % stay free, as every engine slows down on a full disk', change: 'host.disk in berth.yaml' })),
   };

@@ -31,12 +31,15 @@ function share(lines: readonly Line[], available: number): number {
 const between = (line: Line, part: number): number => line.floor + (line.wanted - line.floor) * part;
 const roundDown = (value: number, floor: number): number => Math.max(Math.floor(value / granule) * granule, floor);
 
-/** The smallest host that holds every floor, in whole GiB and whole CPUs. */
+/** The smallest host that holds every floor and every fixed size, in whole GiB and whole CPUs. */
 export function smallestHost(demands: readonly Demand[]): { readonly memory: MiB; readonly cpus: MilliCpu } {
   const memory = total(demands.map(memoryLine), (line) => line.floor);
   const cpu = total(demands.map(cpuLine), (line) => line.floor);
-  const gib = Math.ceil(Math.max(memory + 1024, memory / 0.9) / 1024);
-  return { memory: mib((mib(gib * 1024) - reservedMemory(mib(gib * 1024)) >= memory ? gib : gib + 1) * 1024), cpus: milliCpu(Math.ceil((cpu + 501) / 950) * 1000) };
+  let gib = Math.max(1, Math.floor(memory / 0.9 / 1024) - 1);
+  while (gib * 1024 - reservedMemory(mib(gib * 1024)) < memory) gib++;
+  // A limit above the CPUs of the host is refused by Docker, so one that the operator fixed must be there.
+  const fixed = Math.max(0, ...demands.map((demand) => (demand.cpu.fixed ? demand.cpu.wanted : 0)));
+  return { memory: mib(gib * 1024), cpus: milliCpu(Math.max(Math.ceil((cpu + 500) / 950), Math.ceil(fixed / 1000)) * 1000) };
 }
 
 const memoryLine = ({ memory, count }: Demand): Line => ({ wanted: Math.max(memory.wanted, memory.floor), floor: memory.floor, count });
@@ -44,11 +47,15 @@ const cpuLine = ({ cpu, count }: Demand): Line => ({ wanted: Math.max(cpu.wanted
 
 function refuse(demands: readonly Demand[], host: HostFacts): never {
   const need = smallestHost(demands);
-  const rows = demands.map((demand) => `${demand.name} ${demand.count > 1 ? `${demand.count} × ` : ''}${describeSize(demand.memory.floor)}`).join(', ');
+  const rows = demands.map((demand) => `${demand.name} ${demand.count > 1 ? `${demand.count} × ` : ''}${describeSize(demand.memory.floor)}${demand.memory.fixed ? ' fixed' : ''}`).join(', ');
+  const beyond = demands.filter(({ cpu }) => cpu.fixed && cpu.wanted > host.cpus).map(({ name, cpu }) => `${name} is fixed at ${formatCpu(cpu.wanted)} CPUs`);
   throw new BerthError('capacity',
-    `the host has ${formatCpu(host.cpus)} CPUs and ${describeSize(host.memory)}; the least this application needs is ${formatCpu(need.cpus)} CPUs and ${describeSize(need.memory)} (${rows}; the host keeps ${describeSize(reservedMemory(need.memory))})`,
-    `use a host with at least ${formatCpu(need.cpus)} CPUs and ${describeSize(need.memory)}, or lower replicas, pool or memory in berth.yaml`);
+    `the host has ${formatCpu(host.cpus)} CPUs and ${gibibytes(host.memory)}; the least this application needs is ${formatCpu(need.cpus)} CPUs and ${gibibytes(need.memory)} (${[...beyond, rows].join('; ')}; the host keeps ${describeSize(reservedMemory(need.memory))})`,
+    `use a host with at least ${formatCpu(need.cpus)} CPUs and ${gibibytes(need.memory)}, or lower replicas, pool, cpu or memory in berth.yaml`);
 }
+
+/** Rounded down, so that a host that is too small by a little does not look as if it were large enough. */
+const gibibytes = (memory: MiB): string => `${Math.floor((memory / 1024) * 10) / 10} GiB`;
 
 export interface Fit {
   readonly sizes: ReadonlyMap<string, Omit<Size, 'pids'>>;
@@ -69,7 +76,7 @@ export function fit(demands: readonly Demand[], host: HostFacts | undefined): Fi
   const cpu = demands.map(cpuLine);
   const memoryPart = bounded ? share(memory, bounded.memory - reservedMemory(bounded.memory)) : 1;
   const cpuPart = bounded ? share(cpu, bounded.cpus - reservedCpu(bounded.cpus)) : 1;
-  if (bounded && (memoryPart < 0 || cpuPart < 0)) refuse(demands, bounded);
+  if (bounded && (memoryPart < 0 || cpuPart < 0 || demands.some((demand) => demand.cpu.fixed && demand.cpu.wanted > bounded.cpus))) refuse(demands, bounded);
   const sized = demands.map((demand, index) => {
     const [memoryOf, cpuOf] = [memory[index] as Line, cpu[index] as Line];
     return { demand, size: {

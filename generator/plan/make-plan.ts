@@ -14,7 +14,7 @@ import { notesOf } from './notes.ts';
 import { firstRelease, resolveRelease } from './resolve-release.ts';
 import { demandApp, planApp } from './services/app.ts';
 import { demandEdge, planEdge } from './services/edge.ts';
-import { demandMinio, planMinio } from './services/minio.ts';
+import { accountOf, demandMinio, planMinio } from './services/minio.ts';
 import { demandPostgres, planPostgres } from './services/postgres.ts';
 import { demandValkey, planValkey } from './services/valkey.ts';
 import { cpuWish, memoryWish } from './wish.ts';
@@ -63,7 +63,7 @@ function networksOf(first: string): Plan['network'] {
 const secretsOf = (spec: StackSpec): readonly PlannedSecret[] => [
   ...spec.databases.flatMap(({ name, database }) => [{ name: `${name}-admin`, length: 32, purpose: `superuser postgres of ${name}` }, { name: `${name}-app`, length: 32, purpose: `account ${database} of ${name}` }]),
   ...spec.caches.map(({ name }) => ({ name: `${name}-app`, length: 32, purpose: `account app of ${name}` })),
-  ...spec.stores.flatMap(({ name }) => [{ name: `${name}-root`, length: 32, purpose: `administrator berth-root of ${name}` }, { name: `${name}-app`, length: 32, purpose: `account ${spec.name} of ${name}` }]),
+  ...spec.stores.flatMap(({ name }) => [{ name: `${name}-root`, length: 32, purpose: `administrator berth-root of ${name}` }, { name: `${name}-app`, length: 32, purpose: `account ${accountOf(spec)} of ${name}` }]),
 ];
 
 const filesOf = (spec: StackSpec): readonly SecretFile[] => {

@@ -10,17 +10,22 @@ export const firstRelease = (spec: StackSpec): WrittenRelease => ({
 
 /**
  * Fill in the replicas: all of them for the slot with the most weight, one (the surge replica) for the other.
- * @throws BerthError `capacity` when a service would run more replicas than the host was divided for.
+ * @throws BerthError `capacity` when the services would run more replicas than the host was divided for.
  */
 export function resolveRelease(written: WrittenRelease, spec: StackSpec, replicas: (service: string) => number): Release {
-  return new Map(spec.services.map((app) => {
-    const service = written.services[app.name] ?? {};
+  const surplus: string[] = [];
+  const release = new Map(spec.services.map((app) => {
+    const service = (Object.hasOwn(written.services, app.name) ? written.services[app.name] : undefined) ?? {};
     const filled = slots.flatMap((slot) => { const found = service[slot]; return found ? [{ slot, ...found }] : []; });
     const live = [...filled].sort((a, b) => b.weight - a.weight)[0]?.slot;
     const resolved = filled.map(({ slot, image, weight, replicas: asked }): SlotRelease => ({ slot, image, weight, replicas: asked ?? (slot === live ? replicas(app.name) : 1) }));
     const sum = resolved.reduce((all, { replicas: count }) => all + count, 0);
     if (sum > replicas(app.name) + 1)
       throw new BerthError('capacity', `release.yaml runs ${sum} replicas of ${app.name} at once; the host is divided for ${replicas(app.name)} and one surge replica`, `lower services.${app.name}.*.replicas in release.yaml, or raise services.${app.name}.replicas in berth.yaml`);
-    return [app.name, resolved];
+    if (sum > replicas(app.name)) surplus.push(app.name);
+    return [app.name, resolved] as const;
   }));
+  if (surplus.length > 1)
+    throw new BerthError('capacity', `release.yaml runs one more replica of ${surplus.join(' and of ')} at once; the host is divided for one surge replica of one service`, 'change one service at a time: empty the slot that is not live of all but one');
+  return release;
 }

@@ -5,9 +5,9 @@ const refuse = (format: Format, value: string): never => {
   throw new Error(`no way to write ${JSON.stringify(value)} in a ${format} file; the spec should have refused it`);
 };
 
-/** A YAML double-quoted scalar; JSON's is a subset but for the three line breaks that YAML also folds. */
+/** A YAML double-quoted scalar: JSON's, with the characters escaped that YAML folds, forbids or takes for a byte order mark. */
 const yaml = (value: string): string =>
-  JSON.stringify(value).replaceAll('\u0085', '\\N').replaceAll('\u2028', '\\L').replaceAll('\u2029', '\\P').replaceAll('\ufeff', '\\uFEFF').replaceAll('\u007f', '\\x7F');
+  JSON.stringify(value).replaceAll(/[\u007f-\u00a0\u2028\u2029\ufeff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 const quoters: Readonly<Record<Format, (value: string) => string>> = {
   yaml,

@@ -7,6 +7,8 @@ export const postgres = {
   superuser: 'postgres',
   /** Connections kept from the application: superuser (3 by default), accounts one-shot, backups, monitoring. */
   ownConnections: 10,
+  /** The server refuses a sum of connections, workers and senders above 262143. */
+  mostConnections: 262_000,
   /** Private memory of a backend that does ordinary work, without its sorts and hashes; measured values lie between 3 and 5 MiB. */
   backendMiB: 5,
   /** Shared memory beside shared_buffers: WAL buffers, locks, statistics, procedure tables. */

@@ -9,6 +9,7 @@ import tls from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { renderEdge } from '../../generator/render/edge.ts';
 import type { EdgePlan } from '../../model/plan.ts';
+import type { Slot } from '../../model/release.ts';
 import type { Route } from '../../model/stack-spec.ts';
 import { mib, seconds } from '../../model/units.ts';
 import { ensureEngine } from './engine.ts';
@@ -255,9 +256,9 @@ describe('the edge before an application', { timeout: 60_000 }, () => {
   test('slows down an address on the routes that ask for it, each for itself', async () => {
     const answers = await Promise.all(Array.from({ length: 6 }, () => ask('/few/', { headers: { accept: 'text/html' } })));
     expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 200, 200, 429, 429, 429]);
-    const refused = answers.find(({ status }) => status === 429)!;
-    expect([refused.headers['retry-after'], refused.headers['content-type']]).toEqual(['5', 'text/html; charset=utf-8']);
-    expect(refused.body).toContain('429: too many requests');
+    const refused = answers.find(({ status }) => status === 429);
+    expect([refused?.headers['retry-after'], refused?.headers['content-type']]).toEqual(['5', 'text/html; charset=utf-8']);
+    expect(refused?.body).toContain('429: too many requests');
     expect((await ask('/few')).status).toBe(429);
     expect((await ask('/few-too')).status).toBe(200);
     expect((await ask('/rare')).status).toBe(200);
@@ -289,7 +290,7 @@ describe('the edge before an application', { timeout: 60_000 }, () => {
     await new Promise<void>((resolve, reject) => https.get({ host: '127.0.0.1', port: ports.https, path: '/events', servername: plan.domain, ca: readFileSync(join(site, 'ca.crt')), headers: { host: plan.domain, 'accept-encoding': 'gzip' }, agent: false },
       (response) => response.on('data', () => arrivals.push(performance.now())).on('end', resolve)).on('error', reject));
     expect(arrivals.length).toBe(4);
-    for (const [n, arrival] of arrivals.slice(1).entries()) expect(arrival - arrivals[n]!).toBeGreaterThan(200);
+    for (const [n, arrival] of arrivals.slice(1).entries()) expect(arrival - (arrivals[n] ?? Infinity)).toBeGreaterThan(200);
   });
 
   test('compresses text for those who take it', async () => {
@@ -318,7 +319,7 @@ describe('the edge before an application', { timeout: 60_000 }, () => {
     const before = await served();
     const renewed = await certificate();
     expect(await served()).not.toBe(before);
-    expect(`0x${(await served()).toLowerCase()}`).toBe(`0x${(await run(['openssl', 'x509', '-noout', '-serial'], { input: renewed })).split('=')[1]!.toLowerCase()}`);
+    expect(await run(['openssl', 'x509', '-noout', '-serial'], { input: renewed })).toBe(`serial=${await served()}`);
     expect((await ask('/', { agent })).status).toBe(200);
     agent.destroy();
   });
@@ -342,34 +343,34 @@ describe('the weights', { timeout: 120_000 }, () => {
 
   test('move visitors from slot to slot under load without losing a request', async () => {
     await weighed(web(100, 0));
-    const seen: Record<string, number> = {};
+    const seen = { blue: 0, green: 0 };
     const failures: string[] = [];
-    let done = false;
+    const done = new AbortController();
     const worker = async () => {
       const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
-      for (let n = 0; !done; n++) {
+      for (let n = 0; !done.signal.aborted; n++) {
         try {
           const { status, headers } = await ask('/', { agent, method: n % 5 === 0 ? 'POST' : 'GET', body: n % 5 === 0 ? 'x' : '', headers: { 'user-agent': `visitor ${Math.random()}` } });
           if (status !== 200) failures.push(String(status));
-          seen[String(headers['x-slot'])] = (seen[String(headers['x-slot'])] ?? 0) + 1;
+          seen[headers['x-slot'] as Slot]++;
         } catch (error) { failures.push(String(error)); }
       }
       agent.destroy();
     };
     const load = Array.from({ length: 16 }, worker);
     for (const green of [5, 25, 100]) { await weighed(web(100 - green, green)); await sleep(500); }
-    const blueAtTheEnd = seen['blue']!;
+    const blueAtTheEnd = seen.blue;
     await run(['docker', 'rm', '--force', name('blue')]);
     await sleep(2500);
-    expect(seen['blue']).toBe(blueAtTheEnd);
+    expect(seen.blue).toBe(blueAtTheEnd);
     await start('blue');
     await until(async () => (await document('/', { headers: { 'x-berth-slot': 'blue' } })).slot === 'blue', 'the blue slot');
     await weighed(web(100, 0));
-    done = true;
+    done.abort();
     await Promise.all(load);
     expect(failures).toEqual([]);
-    expect(seen['green']).toBeGreaterThan(1000);
-    expect(seen['blue']).toBeGreaterThan(blueAtTheEnd);
+    expect(seen.green).toBeGreaterThan(1000);
+    expect(seen.blue).toBeGreaterThan(blueAtTheEnd);
   });
 
   test('keep a visitor where he is', async () => {

@@ -9,6 +9,7 @@ import { formatSize, mib, milliCpu, seconds } from '../../../model/units.ts';
 import { poolOf, replicasOf } from '../connections.ts';
 import type { Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
+import { accountOf } from './minio.ts';
 
 /** Heap in MiB for a limit of `memory` MiB, and what the process takes at worst. */
 export function divideNodeMemory(memory: number): { readonly heap: number; readonly worstCase: number } {
@@ -48,7 +49,7 @@ function connect(use: Use, spec: StackSpec): Connection {
   const [only] = buckets;
   return {
     env: {
-      [`${use.variable}_ENDPOINT`]: `http://${use.service}:${minio.port}`, [`${use.variable}_REGION`]: minio.region, [`${use.variable}_ACCESS_KEY`]: spec.name,
+      [`${use.variable}_ENDPOINT`]: `http://${use.service}:${minio.port}`, [`${use.variable}_REGION`]: minio.region, [`${use.variable}_ACCESS_KEY`]: accountOf(spec),
       ...(only && buckets.length === 1 ? { [`${use.variable}_BUCKET`]: only.name } : {}),
       ...Object.fromEntries(buckets.length > 1 ? buckets.map((bucket) => [`${use.variable}_BUCKET_${bucket.name.toUpperCase().replaceAll('-', '_')}`, bucket.name]) : []),
     },

@@ -6,33 +6,44 @@ import { formatSize, mib, milliCpu, seconds } from '../../../model/units.ts';
 import type { Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
 
-/** Workers and connections that `memory` MiB and `cpu` thousandths of a CPU can carry for `clients` at once, and what they take at worst. */
-export function divideMemory(memory: number, cpu: number, clients: number): { readonly workers: number; readonly connections: number; readonly worstCase: number } {
-  const workers = Math.max(1, Math.min(Math.ceil(cpu / 1000), Math.floor((memory * 0.45) / facts.workerMiB)));
-  const affordable = Math.floor(((memory * 0.9 - workers * facts.workerMiB) / facts.requestMiB) * (facts.connectionsPerRequest / workers));
-  const wanted = Math.ceil((facts.connectionsPerRequest * clients * 1.25) / workers);
-  const connections = Math.max(facts.fewestConnections, Math.min(Math.max(wanted, 1024), affordable, facts.mostConnections));
-  return { workers, connections, worstCase: workers * facts.workerMiB + ((workers * connections) / facts.connectionsPerRequest) * facts.requestMiB };
+interface EdgeMemory { readonly workers: number; readonly connections: number; /** Temporary files: uploads that the application has not taken yet. */ readonly temporary: number; readonly worstCase: number }
+
+/**
+ * Workers and connections that `memory` MiB and `cpu` thousandths of a CPU can carry for `clients` at once, and what they take at worst.
+ * Memory is set aside for the workers of `mostCpu`, the wish: what is left for requests then depends on memory alone, and a CPU more never costs connections.
+ */
+export function divideMemory(memory: number, cpu: number, clients: number, mostCpu: number): EdgeMemory {
+  const temporary = Math.floor(memory / 4);
+  const free = memory * 0.9 - temporary;
+  const forWorkers = Math.min(free / 2, Math.ceil(mostCpu / 1000) * facts.workerMiB);
+  const most = Math.min(Math.ceil(cpu / 1000), Math.floor(forWorkers / facts.workerMiB));
+  const workers = Math.max(...facts.workerCounts.filter((count) => count === 1 || count <= most));
+  const step = (value: number, round: (value: number) => number) => round(value / facts.connectionStep) * facts.connectionStep;
+  const wanted = Math.max(step(facts.connectionsPerRequest * clients * 1.25, Math.ceil), facts.fewestConnections * workers);
+  const affordable = step(((free - forWorkers) / facts.requestMiB) * facts.connectionsPerRequest, Math.floor);
+  const connections = Math.min(wanted, affordable, facts.mostConnections * workers) / workers;
+  return { workers, connections, temporary, worstCase: temporary + workers * facts.workerMiB + ((workers * connections) / facts.connectionsPerRequest) * facts.requestMiB };
 }
 
 export function demandEdge(profile: HardwareProfile): Demand {
-  return { name: 'edge', role: 'edge', count: 1, memory: memoryWish('edge', {}, profile.edge.memory, { value: mib(128), because: '128 MiB: one or two workers and some 500 open requests' }), cpu: cpuWish('edge', {}, profile.edge.cpu, milliCpu(50)) };
+  return { name: 'edge', role: 'edge', count: 1, memory: memoryWish('edge', {}, profile.edge.memory, { value: mib(128), because: '128 MiB: one worker, 32 MiB of uploads and some 400 open requests' }), cpu: cpuWish('edge', {}, profile.edge.cpu, milliCpu(50)) };
 }
 
 export function planEdge(spec: StackSpec, profile: HardwareProfile, size: Size, image: { readonly user: string }, after: readonly Dependency[]): { service: PlannedService; plan: EdgePlan; decisions: readonly Decision[] } {
   const clients = profile.edge.clients;
-  const { workers, connections, worstCase } = divideMemory(size.memory, size.cpu, clients.value);
+  const { workers, connections, temporary, worstCase } = divideMemory(size.memory, size.cpu, clients.value, profile.edge.cpu.value);
   const nofile = 2 * connections + 1024;
   const inputs = { L: formatSize(size.memory), clients: `${clients.value} (${clients.because})`, workers: String(workers) };
   const decisions: Decision[] = [
-    { key: 'edge.worker_processes', value: String(workers), formula: 'min(⌈CPU limit⌉, 0.45 L / 32 MiB)', inputs: { 'CPU limit': String(size.cpu / 1000), L: formatSize(size.memory) }, source: 'measured: `auto` counts the CPUs of the host, not the limit', change: 'the profile' },
-    { key: 'edge.worker_connections', value: String(connections), formula: '2 × clients × 1.25 / workers, from 1024 to 16384, and no more than memory carries', inputs, source: 'nginx: a proxied request holds two connections', change: 'the profile' },
+    { key: 'edge.worker_processes', value: String(workers), formula: `min(⌈CPU limit⌉, (0.9 L − temporary files) / 2 / 32 MiB), as one of ${facts.workerCounts.join(', ')}`, inputs: { 'CPU limit': String(size.cpu / 1000), L: formatSize(size.memory) }, source: 'measured: `auto` counts the CPUs of the host, not the limit', change: 'the profile' },
+    { key: 'edge.worker_connections', value: String(connections), formula: `2 × clients × 1.25 / workers, from 1024 to 16384, and no more than memory carries; the sum of all workers in steps of ${facts.connectionStep}`, inputs, source: 'nginx: a proxied request holds two connections', change: 'the profile' },
     { key: 'edge.worker_rlimit_nofile', value: String(nofile), formula: '2 × worker_connections + 1024', inputs: { worker_connections: String(connections) }, source: 'nginx-proxy issue 2387', change: 'the profile' },
-    { key: 'edge.worst_case', value: `${Math.ceil(worstCase)} MiB of ${size.memory} MiB`, formula: 'workers × 32 MiB + open requests × 0.1 MiB', inputs, source: 'design: at most 0.9 of the limit', change: 'the profile' },
+    { key: 'edge.worst_case', value: `${Math.ceil(worstCase)} MiB of ${size.memory} MiB`, formula: 'temporary files + workers × 32 MiB + open requests × 0.1 MiB', inputs: { ...inputs, 'temporary files': `${temporary} MiB` }, source: 'design: at most 0.9 of the limit', change: 'the profile' },
+    { key: 'edge.tmp', value: formatSize(mib(temporary)), formula: 'L / 4', inputs: { L: formatSize(size.memory) }, source: 'design: uploads wait in memory, as nothing else may be written to; they count towards the limit', change: 'the profile' },
   ];
   const service: PlannedService = {
     name: 'edge', role: 'edge', title: 'nginx: the only service with ports on the host; chooses the slot of each request', kind: 'server', image: 'edge', slotted: false, replicas: 1, size, user: image.user,
-    command: ['nginx', '-c', '/etc/berth/edge/nginx.conf', '-g', 'daemon off;'], env: {}, secretEnv: {}, secretFiles: [], volumes: [], tmpfs: [{ path: '/tmp', size: mib(Math.max(64, Math.floor(size.memory / 4))), mode: '1777' }], nofile,
+    command: ['nginx', '-c', '/etc/berth/edge/nginx.conf', '-g', 'daemon off;'], env: {}, secretEnv: {}, secretFiles: [], volumes: [], tmpfs: [{ path: '/tmp', size: mib(temporary), mode: '1777' }], nofile,
     mounts: [
       { source: 'config/edge', target: '/etc/berth/edge', restarts: true },
       { source: 'config/weights', target: '/etc/berth/weights', restarts: false },

@@ -7,6 +7,9 @@ import type { MiB } from '../../../model/units.ts';
 import type { Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
 
+/** The application's account. MinIO wants three characters at least, and another name than its administrator's, which the name of a site alone does not promise. */
+export const accountOf = (spec: StackSpec): string => `${spec.name}-app`;
+
 /** Requests at once that a limit of `memory` MiB can serve from one drive, and what they take at worst. */
 export function divideMemory(memory: number): { readonly requests: number; readonly worstCase: number } {
   const requests = Math.floor((memory * 0.9 - facts.baseMiB) / facts.requestMiB);
@@ -15,7 +18,7 @@ export function divideMemory(memory: number): { readonly requests: number; reado
 
 export function demandMinio(store: StoreSpec, profile: HardwareProfile): Demand {
   const path = `stores.${store.name}`;
-  return { name: store.name, role: 'storage', count: 1, memory: memoryWish(path, store, profile.storage.memory, { value: mib(1024), because: '1 GiB: about 240 requests at once' }), cpu: cpuWish(path, store, profile.storage.cpu, milliCpu(100)) };
+  return { name: store.name, role: 'storage', count: 1, memory: memoryWish(path, store, profile.storage.memory, { value: mib(1024), because: '1 GiB: some 240 requests at once' }), cpu: cpuWish(path, store, profile.storage.cpu, milliCpu(100)) };
 }
 
 export interface MinioPlan { readonly service: PlannedService; readonly buckets: PlannedService; readonly plan: StorePlan; readonly decisions: readonly Decision[] }
@@ -34,7 +37,7 @@ export function planMinio(store: StoreSpec, spec: StackSpec, size: Size, disk: M
     name, role: 'storage', title: 'MinIO on one drive', kind: 'server', image: 'minio', slotted: false, replicas: 1, size, user: image.user,
     command: ['server', facts.dataFolder, '--address', `:${facts.port}`, '--console-address', ':9001'],
     env: { ...root, MINIO_ROOT_PASSWORD_FILE: `/run/secrets/${name}-root`, MINIO_API_REQUESTS_MAX: String(requests), MINIO_BROWSER: 'off', MINIO_UPDATE: 'off', MC_CONFIG_DIR: '/tmp/.mc', HOME: '/tmp' },
-    secretEnv: {}, secretFiles: [`${name}-root`], mounts: [], tmpfs: [tmp], nofile: 65_536,
+    secretEnv: {}, secretFiles: [`${name}-root`], mounts: [], tmpfs: [tmp], nofile: 16_384,
     volumes: [{ name: `${name}-data`, target: facts.volumeFolder, size: disk, holds: `buckets ${store.buckets.map((bucket) => bucket.name).join(', ')}` }],
     port: facts.port, ports: [],
     healthcheck: { argv: ['mc', 'ready', 'local', '--quiet'], interval: seconds(10), timeout: seconds(5), retries: 3, startPeriod: seconds(60) },
@@ -46,5 +49,5 @@ export function planMinio(store: StoreSpec, spec: StackSpec, size: Size, disk: M
     mounts: [{ source: `config/${name}-buckets`, target: '/etc/berth/buckets', restarts: true }], volumes: [], tmpfs: [{ ...tmp, size: mib(16) }], ports: [],
     stopGrace: seconds(10), networks: ['data'], after: [{ service: name, condition: 'service_healthy', required: true }],
   };
-  return { service, buckets, decisions, plan: { service: name, account: spec.name, buckets: store.buckets } };
+  return { service, buckets, decisions, plan: { service: name, account: accountOf(spec), buckets: store.buckets } };
 }

@@ -108,7 +108,7 @@ export function planPostgres(input: Input, task: Size, image: { readonly user: s
     name, role: 'database', title: 'PostgreSQL; its admin password is set once, on an empty volume', kind: 'server', image: 'postgres', slotted: false, replicas: 1, size, user: image.user, shm,
     command: ['postgres', '-c', 'config_file=/etc/berth/database/postgresql.conf'],
     env: { POSTGRES_PASSWORD_FILE: `/run/secrets/${name}-admin`, POSTGRES_INITDB_ARGS: '--data-checksums --encoding=UTF8 --locale-provider=icu --icu-locale=und --auth-local=scram-sha-256 --auth-host=scram-sha-256', PGDATA: facts.dataFolder },
-    secretEnv: {}, secretFiles: [`${name}-admin`], mounts: [config], tmpfs: [socket, tmp], nofile: 65_536,
+    secretEnv: {}, secretFiles: [`${name}-admin`], mounts: [config], tmpfs: [socket, tmp], nofile: 8192,
     volumes: [{ name: `${name}-data`, target: facts.dataFolder, size: disk, holds: `database ${database.database}` }],
     port: facts.port, ports: [],
     // By TCP: while the image prepares an empty volume, a temporary server answers on the socket only and must not be taken for the real one.

@@ -16,8 +16,9 @@ const small = 640;
 /** Data in MiB that a limit of `memory` MiB can hold, and what that takes at worst. */
 export function divideMemory(memory: number, persistent: boolean): { readonly maxmemory: number; readonly worstCase: number } {
   const share = memory < small ? 0.5 : persistent ? 0.7 : 0.8;
-  const maxmemory = Math.floor(memory * share);
-  return { maxmemory, worstCase: maxmemory * (1 + facts.fragmentation + (persistent ? facts.copyOnWrite : 0)) + facts.overheadMiB };
+  const factor = 1 + facts.fragmentation + (persistent ? facts.copyOnWrite : 0);
+  const maxmemory = Math.floor(Math.min(memory * share, (memory * 0.9 - facts.overheadMiB) / factor));
+  return { maxmemory, worstCase: maxmemory * factor + facts.overheadMiB };
 }
 
 export function demandValkey(cache: CacheSpec, profile: HardwareProfile): Demand {
@@ -32,6 +33,7 @@ export function planValkey(cache: CacheSpec, spec: StackSpec, profile: HardwareP
   const policy = persistent ? 'noeviction' : 'allkeys-lru';
   const limit = formatSize(size.memory);
   const change = `caches.${cache.name}.memory or .use in berth.yaml, or the profile`;
+  const threads = size.cpu >= 4000 ? '4' : '1';
   const settings: EngineSetting[] = [
     { name: 'maxmemory', value: `${memory.maxmemory}mb`, because: persistent ? 'the rest is for fragmentation and for the pages copied while it saves' : 'the rest is for fragmentation and connections' },
     { name: 'maxmemory-policy', value: policy, because: persistent ? `use is ${cache.use}: nothing may vanish, a full one refuses writes` : 'use is cache: the least used goes first' },
@@ -39,14 +41,15 @@ export function planValkey(cache: CacheSpec, spec: StackSpec, profile: HardwareP
     { name: 'appendonly', value: persistent ? 'yes' : 'no', because: persistent ? 'every write is on disk within a second' : 'a cache is filled anew' },
     ...(persistent ? [{ name: 'appendfsync', value: 'everysec', because: 'a crash loses at most a second' }] : []),
     { name: 'save', value: '', because: persistent ? 'the append-only file is enough' : 'a cache is filled anew' },
-    { name: 'io-threads', value: size.cpu >= 4000 ? '4' : '1', because: 'more threads pay from four CPUs on' },
+    { name: 'io-threads', value: threads, because: 'more threads pay from four CPUs on' },
     { name: 'tcp-keepalive', value: '60', because: 'notices dead clients within minutes' },
     { name: 'timeout', value: '0', because: 'pools keep their connections' },
   ];
   const decisions: Decision[] = [
-    { key: `${cache.name}.maxmemory`, value: `${memory.maxmemory}mb`, formula: `L < ${small} MiB: 0.5 L; without persistence 0.8 L; with it 0.7 L`, inputs: { L: limit, use: cache.use }, source: 'AWS reserves 25 % of a node, 30 to 50 % of a small one, and says not to lower it', change },
+    { key: `${cache.name}.maxmemory`, value: `${memory.maxmemory}mb`, formula: `L < ${small} MiB: 0.5 L; without persistence 0.8 L; with it 0.7 L; never more than keeps the worst case within 0.9 L`, inputs: { L: limit, use: cache.use }, source: 'AWS reserves 25 % of a node, 30 to 50 % of a small one, and says not to lower it', change },
     { key: `${cache.name}.maxmemory-policy`, value: policy, formula: 'cache → allkeys-lru; sessions, queue → noeviction', inputs: { use: cache.use }, source: 'Valkey documentation, key eviction', change },
     { key: `${cache.name}.maxclients`, value: String(clients), formula: 'max(128, Σ (replicas + 1) × 50 + 32)', inputs: { replicas: usersOf(spec, cache.name).map((app) => `${app.name} ${replicasOf(app, profile)}`).join(', ') || 'none' }, source: 'design: the default of 10,000 would let one faulty client take all file descriptors', change: 'services.*.replicas in berth.yaml' },
+    { key: `${cache.name}.io-threads`, value: threads, formula: 'CPU limit ≥ 4: 4, else 1', inputs: { 'CPU limit': String(size.cpu / 1000) }, source: 'Valkey configuration file: threads pay on machines of four CPUs and more', change: `caches.${cache.name}.cpu in berth.yaml, or the profile` },
     { key: `${cache.name}.worst_case`, value: `${Math.ceil(memory.worstCase)} MiB of ${size.memory} MiB`, formula: `maxmemory × (1 + ${facts.fragmentation} fragmentation${persistent ? ` + ${facts.copyOnWrite} copied while saving` : ''}) + ${facts.overheadMiB} MiB`, inputs: { maxmemory: `${memory.maxmemory} MiB` }, source: 'design: at most 0.9 of the limit', change },
   ];
   const service: PlannedService = {

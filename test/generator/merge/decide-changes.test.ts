@@ -71,6 +71,11 @@ describe('an edited generated file', () => {
     expect(actions([artifact('generated', 'new\n')], applied(decision, state))).toEqual(['update config/app.conf']);
   });
 
+  test('is left alone when it has the change of the new version among its own', () => {
+    const decision = decideChanges([fresh], edited(written(old), 'ONE\ntwo\nthree\nFOUR\n'));
+    expect(decision).toMatchObject({ changes: [], conflicts: [], memory: { hashesChanged: true } });
+  });
+
   test.each([['is missing', new Map<string, string>()], ['was tampered with', new Map([['config/app.conf', 'one\n']])]])(
     'is a conflict when the base copy %s and the template changed', (_, base) => {
       const decision = decideChanges([fresh], { ...edited(written(old), 'ONE\ntwo\nthree\nfour\n'), base });
@@ -187,6 +192,12 @@ describe('decisions as a whole', () => {
     const artifacts = ['c.yaml', 'a/z', 'a.yaml', 'Z'].map((path) => artifact('owned', 'a\n', path));
     expect(actions(artifacts, written(gone))).toEqual(['create Z', 'create a.yaml', 'create a/z', 'delete b.yaml', 'create c.yaml']);
     expect(decideChanges(artifacts.toReversed(), written(gone))).toEqual(decideChanges(artifacts, written(gone)));
+  });
+
+  test('name conflicts by path, too', () => {
+    const state = edited(edited(emptySite, 'mine\n', 'b'), 'mine\n', 'a');
+    const decision = decideChanges([artifact('owned', 'x\n', 'b'), artifact('owned', 'x\n', 'a')], state);
+    expect(decision.conflicts.map(({ path }) => path)).toEqual(['a', 'b']);
   });
 
   test('are refused for two artifacts of one path', () => {

@@ -35,6 +35,17 @@ describe('a diff', () => {
     ].join('\n'));
   });
 
+  test.each([[6, 1], [7, 2]])('puts changes with %i lines between them into %i hunks', (between, hunks) => {
+    const lines = numbered(20);
+    const diff = unifiedDiff(lines.join(''), lines.with(4, 'mine\n').with(5 + between, 'mine\n').join(''), 'f');
+    expect(diff.match(/^@@/gm)).toHaveLength(hunks);
+  });
+
+  test('names an empty range by the line before it', () => {
+    expect(unifiedDiff('', 'a\n', 'f')).toContain('@@ -0,0 +1 @@\n+a\n');
+    expect(unifiedDiff('a\n', '', 'f')).toContain('@@ -1 +0,0 @@\n-a\n');
+  });
+
   test('says when the last line has no end', () => {
     expect(unifiedDiff('a\n', 'a', 'f')).toContain('-a\n+a\n\\ No newline at end of file\n');
   });
@@ -47,7 +58,8 @@ describe('a diff', () => {
 
   test('of huge texts takes no time', () => {
     const start = performance.now();
-    unifiedDiff(numbered(100_000).join(''), numbered(90_000).toReversed().join(''), 'f');
+    const repeated = (seed: string): string => Array.from({ length: 40_000 }, (_, index) => `${index % 3 === 0 ? '' : `${seed}${index}`}\n`).join('');
+    unifiedDiff(repeated('a'), repeated('b'), 'f');
     expect(performance.now() - start).toBeLessThan(1000);
   });
 

@@ -16,8 +16,8 @@ const greens = (slots: readonly string[]) => new Set(slots.flatMap((slot, n) => 
 describe('the choice of a slot', () => {
   test.each([[100, 0, 0], [95, 5, 5], [75, 25, 25], [50, 50, 50], [0, 100, 100], [10, 30, 75], [0, 0.5, 100]])('with weights %d and %d sends %d percent of the visitors to green', (blue, green, percent) => {
     const share = greens(at(blue, green)).size / visitors.length * 100;
-    if (percent === 0 || percent === 100) expect(share).toBe(percent);
-    else expect(Math.abs(share - percent)).toBeLessThan(1.5);
+    // None and all are exact, the rest is a matter of spread.
+    expect(Math.abs(share - percent)).toBeLessThan(percent % 100 === 0 ? Number.EPSILON : 1.5);
   });
 
   test('takes no visitor away from a slot whose weight rises', () => {
@@ -31,9 +31,8 @@ describe('the choice of a slot', () => {
   });
 
   test('spreads visitors evenly, even those whose names differ by one letter', () => {
-    const counts = Array.from({ length: 10 }, () => 0);
-    for (const visitor of visitors) counts[Math.floor(berth.position(visitor) / 10)]!++;
-    for (const count of counts) expect(Math.abs(count - 1000)).toBeLessThan(150);
+    const tenths = visitors.map((visitor) => Math.floor(berth.position(visitor) / 10));
+    for (let tenth = 0; tenth < 10; tenth++) expect(Math.abs(tenths.filter((one) => one === tenth).length - 1000)).toBeLessThan(150);
   });
 
   test.each([
@@ -62,6 +61,6 @@ describe('the reader of weights.json', () => {
   test.each(['', '{"version":1,"services":{"web":{"bl', 'null', '[]', '{"version":2,"services":{}}', '{"version":1}', '{"version":1,"services":[]}', '{"version":1,"services":{"web":null}}',
     '{"version":1,"services":{"web":{"red":1}}}', '{"version":1,"services":{"web":{"blue":"100"}}}', '{"version":1,"services":{"web":{"blue":-1}}}', '{"version":1,"services":{"web":{"blue":101}}}',
     '{"version":1,"services":{"web":{"blue":null}}}'])('refuses %j', (text) => {
-    expect(() => berth.parse(text)).toThrow();
+    expect(() => berth.parse(text)).toThrow(/expected|unterminated/i);
   });
 });

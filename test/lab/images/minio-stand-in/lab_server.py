@@ -90,6 +90,8 @@ rgw frontends = beast endpoint=127.0.0.1:9080 request_timeout_ms=0
 rgw enable apis = s3, admin, iam
 rgw admin entry = {admin}
 rgw relaxed region enforcement = true
+# its cache tells other gateways of every change, and would wait for the one of before a restart to answer
+rgw cache enabled = false
 rgw thread pool size = 64
 """
 
