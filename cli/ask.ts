@@ -9,11 +9,12 @@ export async function askMissing(given: InitOptions): Promise<InitOptions> {
   const { confirm, input, select } = await import('@inquirer/prompts');
   const { hostName } = await import('../model/names.ts');
   try {
-    const profile = given.profile ?? await select({ message: 'How large is this site?', default: 'recommended', choices: profileNames.map((name) => ({ value: name as string, name: `${name}: ${summaries[name] ?? ''}` })) });
+    // A spec of one's own says its profile itself.
+    const profile = given.profile ?? (given.from?.startsWith('example:') === false ? undefined : await select({ message: 'How large is this site?', default: 'recommended', choices: profileNames.map((name) => ({ value: name as string, name: `${name}: ${summaries[name] ?? ''}` })) }));
     const named = given.set.some((text) => text.startsWith('domain=')) || given.from !== 'example:hello';
     const domain = named ? undefined : await input({ message: 'Which name do users type?', default: 'localhost', validate: (text) => hostName.test(text) || 'a host name such as app.example.com, in lower case' });
     if (!await confirm({ message: 'Write the site?', default: true })) throw new BerthError('interrupted', 'nothing was written', 'run the command again when you are ready');
-    return { ...given, profile, set: domain === undefined ? given.set : [...given.set, `domain=${domain}`] };
+    return { ...given, ...(profile === undefined ? {} : { profile }), set: domain === undefined ? given.set : [...given.set, `domain=${domain}`] };
   } catch (error) {
     if (error instanceof Error && error.name === 'ExitPromptError') throw new BerthError('interrupted', 'stopped; nothing was written', 'run the command again, or pass --yes and the answers as options', { cause: error });
     throw error;

@@ -2,7 +2,8 @@
 // Starts Berth on the Node it was made for. A machine with an older one on its PATH has the right one beside this package.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createRequire, enableCompileCache } from 'node:module';
+// As a whole: an older Node refuses a program that names what its modules lack.
+import * as nodeModule from 'node:module';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -12,14 +13,14 @@ const entry = existsSync(built) ? built : join(dirname(built), '..', 'cli', 'mai
 
 function pinnedNode() {
   try {
-    return join(dirname(createRequire(import.meta.url).resolve('node/package.json')), 'bin', 'node');
+    return join(dirname(nodeModule.createRequire(import.meta.url).resolve('node/package.json')), 'bin', 'node');
   } catch {
     return undefined;
   }
 }
 
 if (Number(process.versions.node.split('.')[0]) >= needed) {
-  enableCompileCache();
+  nodeModule.enableCompileCache();
   await import(entry);
 } else {
   const node = pinnedNode();

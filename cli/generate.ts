@@ -1,12 +1,11 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { BerthError, EXIT } from '../model/errors.ts';
-import { applyChanges, recoverSite } from '../generator/io/disk.ts';
+import { applyChanges, isHalfDone, recoverSite } from '../generator/io/disk.ts';
 import { lockSite } from '../generator/io/lock.ts';
 import type { Context } from './context.ts';
 import { describeWritten, writtenAsJson } from './describe-written.ts';
-import { loadSite, prepareSite } from './site.ts';
-import type { PreparedSite } from './site.ts';
+import { loadSite, prepareSite, refuseConflicts } from './site.ts';
 
 interface GenerateOptions { readonly site: string; readonly check?: boolean; readonly json?: boolean }
 
@@ -27,29 +26,22 @@ async function generate(options: GenerateOptions, context: Context): Promise<voi
   const site = resolve(context.cwd, options.site);
   if (options.check) return check(site, options, context);
   // Before the lock, which would make a folder: a place that is no site stays as it is.
-  loadSite(site, context);
+  if (!isHalfDone(site)) loadSite(site, context);
   using _lock = lockSite(site);
   const { outcome, setAside } = recoverSite(site);
   if (outcome === 'finished') context.err('An interrupted run was finished first.\n');
   if (setAside.length > 0) context.err(`Files that were edited meanwhile are kept as ${setAside.join(', ')}.\n`);
   const loaded = loadSite(site, context);
   const prepared = await prepareSite(site, loaded, [], context);
-  refuseConflicts(prepared, options, context);
-  applyChanges(site, prepared.decision);
+  refuseConflicts(prepared, options.json ?? false, context);
+  await context.uninterrupted(() => applyChanges(site, prepared.decision));
   if (options.json) context.out(`${JSON.stringify(writtenAsJson(site, prepared), null, 2)}\n`);
   else context.out(`${describeWritten(prepared, context)}\n`);
 }
 
-function refuseConflicts({ decision }: PreparedSite, options: GenerateOptions, context: Context): void {
-  const [first, ...others] = decision.conflicts;
-  if (!first) return;
-  if (!options.json) for (const { path, reason, diff } of decision.conflicts) context.err(`${path} ${reason}\n${diff ? `${diff}\n` : ''}\n`);
-  throw new BerthError('conflict', `${first.path} ${first.reason}${others.length > 0 ? `, and ${others.length} more` : ''}; nothing was written`, first.hint);
-}
-
 async function check(site: string, options: GenerateOptions, context: Context): Promise<void> {
   const prepared = await prepareSite(site, loadSite(site, context), [], context);
-  refuseConflicts(prepared, options, context);
+  refuseConflicts(prepared, options.json ?? false, context);
   const { checkComposeSchema } = await import('../generator/render/check-compose-schema.ts');
   const complaints = checkComposeSchema(prepared.decision.merged.get('compose.yaml') ?? '');
   if (complaints.length > 0) throw new Error(`compose.yaml breaks the Compose specification:\n${complaints.join('\n')}`);

@@ -1,23 +1,29 @@
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { basename, join, relative, resolve } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, rmSync, rmdirSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Artifact } from '../model/artifact.ts';
 import { BerthError } from '../model/errors.ts';
+import type { Plan } from '../model/plan.ts';
 import { profileNames } from '../model/profile.ts';
+import type { StackSpec } from '../model/stack-spec.ts';
 import { cpuNotation, formatCpu, formatSize, parseCpu, parseSize, sizeNotation } from '../model/units.ts';
-import { applyChanges } from '../generator/io/disk.ts';
+import { applyChanges, isHalfDone, recoverSite } from '../generator/io/disk.ts';
 import { listExamples, readExample } from '../generator/io/examples.ts';
 import { chooseNetwork, readHostFacts, readRoutes } from '../generator/io/host-facts.ts';
+import { attempt } from '../generator/io/io-failure.ts';
 import { lockSite } from '../generator/io/lock.ts';
 import { readSpecBytes } from '../generator/io/read-spec-bytes.ts';
-import { editSpec } from '../generator/spec/edit-spec.ts';
+import { decodeText } from '../generator/spec/document.ts';
+import { commandLine, editSpec } from '../generator/spec/edit-spec.ts';
 import type { SpecEdit } from '../generator/spec/edit-spec.ts';
 import { parseSpec } from '../generator/spec/parse-spec.ts';
+import type { Parsed } from '../generator/spec/parse-spec.ts';
 import { askMissing } from './ask.ts';
 import type { Context } from './context.ts';
 import { describeNotes, describePlan } from './describe-plan.ts';
 import { describeWritten, writtenAsJson } from './describe-written.ts';
-import { expectParsed, planSite, prepareSite, specFile } from './site.ts';
+import { expectParsed, planSite, prepareSite, refuseConflicts, specFile } from './site.ts';
+import { typed } from './text.ts';
 
 export interface InitOptions {
   readonly profile?: string;
@@ -61,66 +67,87 @@ async function init(folder: string, given: InitOptions, context: Context): Promi
   const site = resolve(context.cwd, folder);
   refuseOccupied(site, folder, given.yes ?? false);
   const options = context.interactive && !given.yes && !given.json ? await askMissing(given) : given;
-  const extra = startingFiles(site, options, context);
-  const spec = extra.find(({ path }) => path === specFile) as Artifact;
-  const loaded = planSite(expectParsed(parseSpec(Buffer.from(spec.content), `${specFile} (not written yet)`), specFile), site, context);
-  const existed = existsSync(site);
-  try {
-    makeFolder(site);
-    using _lock = lockSite(site);
-    const prepared = await prepareSite(site, loaded, extra, context);
-    applyChanges(site, prepared.decision);
-    if (options.json) { context.out(`${JSON.stringify(writtenAsJson(site, prepared), null, 2)}\n`); return; }
-    context.out(describePlan(loaded.plan, context));
-    context.out(`${describeWritten(prepared, context)}\n`);
-    context.out(describeNotes(loaded.plan, context));
-    context.out(`\nNext\n  cd ${relative(context.cwd, site) || '.'}\n  docker compose up -d --wait\n  ${loaded.plan.domain === 'localhost' ? `curl --cacert secrets/tls/ca.crt https://localhost${loaded.plan.edge.httpsPort === 443 ? '' : `:${loaded.plan.edge.httpsPort}`}/api/health\n  ` : ''}SITE.md is the runbook of this site.\n`);
-  } catch (error) {
-    // What a failed first run leaves in a folder that it made itself is of no use to anybody.
-    if (!existed && existsSync(site) && readdirSync(site).every((name) => name === '.berth')) rmSync(site, { recursive: true, force: true });
-    throw error;
-  }
+  const { spec, files: extra } = startingFiles(site, options, context);
+  const loaded = planSite(spec, site, context);
+  makeFolder(site);
+  using _lock = lockSite(site);
+  // Again, now that nobody else can: another run may have been faster, or was killed and left its work to be finished.
+  recoverSite(site);
+  refuseOccupied(site, folder, given.yes ?? false);
+  const prepared = await prepareSite(site, loaded, extra, context);
+  refuseConflicts(prepared, options.json ?? false, context);
+  await context.uninterrupted(() => applyChanges(site, prepared.decision));
+  if (options.json) { context.out(`${JSON.stringify(writtenAsJson(site, prepared), null, 2)}\n`); return; }
+  context.out(describePlan(loaded.plan, context));
+  context.out(`${describeWritten(prepared, context)}\n`);
+  context.out(describeNotes(loaded.plan, context));
+  context.out(nextSteps(relative(context.cwd, site) || '.', loaded.plan));
+}
+
+function nextSteps(folder: string, { domain, edge }: Plan): string {
+  const look = `curl --cacert secrets/tls/ca.crt https://localhost${edge.httpsPort === 443 ? '' : `:${edge.httpsPort}`}/api/health\n  `;
+  return `\nNext\n  cd ${typed(folder)}\n  docker compose up -d --wait\n  ${domain === 'localhost' ? look : ''}SITE.md is the runbook of this site.\n`;
 }
 
 function refuseOccupied(site: string, folder: string, yes: boolean): void {
-  if (!existsSync(site)) return;
-  const names = listFolder(site);
-  if (names.includes(specFile)) throw new BerthError('conflict', `${folder} is a site already`, `edit ${join(folder, specFile)} and run \`berth generate --site ${folder}\``);
+  if (!existsSync(site) || isHalfDone(site)) return;
+  const names = attempt(`read the folder ${folder}`, () => readdirSync(site));
+  if (names.includes(specFile)) throw new BerthError('conflict', `${folder} is a site already`, `edit ${typed(join(folder, specFile))} and run \`berth generate --site ${typed(folder)}\``);
   const others = names.filter((name) => name !== '.berth');
   if (others.length > 0 && !yes)
     throw new BerthError('conflict', `${folder === '.' ? 'this folder' : folder} is not empty: it holds ${others.slice(0, 3).join(', ')}${others.length > 3 ? ` and ${others.length - 3} more` : ''}`, 'name an empty folder, as in `berth init my-site`, or pass --yes to write beside what is there');
 }
 
-function listFolder(site: string): readonly string[] {
-  try {
-    return readdirSync(site);
-  } catch (error) {
-    throw new BerthError('io', `${site} is not a folder that can be read`, 'name another folder', { cause: error });
-  }
+/** What a run that fails or is stopped leaves in folders that it made itself is of no use to anybody. */
+function makeFolder(site: string): void {
+  const first = attempt(`make the folder ${site}`, () => mkdirSync(site, { recursive: true }));
+  if (first === undefined) return;
+  process.once('exit', () => {
+    if (!existsSync(site) || !readdirSync(site).every((name) => name === '.berth') || isHalfDone(site)) return;
+    rmSync(site, { recursive: true, force: true });
+    for (let folder = site; folder !== first;) {
+      folder = dirname(folder);
+      if (readdirSync(folder).length > 0) return;
+      rmdirSync(folder);
+    }
+  });
 }
 
-function makeFolder(site: string): void {
-  try {
-    mkdirSync(site, { recursive: true });
-  } catch (error) {
-    throw new BerthError('io', `cannot make the folder ${site}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`, 'name a folder in a place that you may write to', { cause: error });
-  }
+const unwritten = `${specFile} (not written yet)`;
+
+interface Source {
+  /** What the operator calls it. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly files: readonly Artifact[];
 }
 
 /** The spec with what the command line says, and the files an example brings along. All are written once and then the operator's. */
-function startingFiles(site: string, options: InitOptions, context: Context): readonly Artifact[] {
-  const { text, files } = source(options.from ?? defaultExample, context);
-  const { text: spec, problems } = editSpec(text, [...fromFlags(options), ...hostEdits(site, options), ...options.set.map(parseSet)], identity(site, text, options));
-  if (problems.length > 0) throw new BerthError('spec', 'the spec to start from has problems', `correct ${options.from ?? defaultExample}; nothing was written`, { problems });
-  return [{ path: specFile, content: spec, mode: 0o644, policy: 'once' }, ...files];
+function startingFiles(site: string, options: InitOptions, context: Context): { readonly spec: StackSpec; readonly files: readonly Artifact[] } {
+  const { name, bytes, files } = source(options.from ?? defaultExample, context);
+  const text = decodeText(bytes, name);
+  const { text: content, problems } = typeof text === 'string' ? editSpec(text, name, [...fromFlags(options), ...hostEdits(site, options), ...options.set.map(parseSet)], identity(site, text, options)) : { text: '', problems: [text] };
+  if (problems.some(({ file }) => file === commandLine)) throw new BerthError('usage', problems.map(({ path, message }) => `--set ${path}: ${message}`).join('; '), problems[0]?.hint ?? '');
+  const parsed: Parsed<StackSpec> = problems.length > 0 ? { ok: false, problems } : inSource(parseSpec(Buffer.from(content), unwritten), { name, bytes, files });
+  const spec = !parsed.ok && parsed.problems.every(({ file }) => file === unwritten) ? expectParsed<StackSpec>(parsed, `${specFile} as the options make it`, 'correct the options') : expectParsed(parsed, name);
+  return { spec, files: [{ path: specFile, content, mode: 0o644, policy: 'once' }, ...files] };
 }
 
-function source(from: string, context: Context): { readonly text: string; readonly files: readonly Artifact[] } {
+/** What is wrong in the spec that was started from, too, is told by its place there: that is the file to correct. */
+function inSource(parsed: Parsed<StackSpec>, { name, bytes }: Source): Parsed<StackSpec> {
+  if (parsed.ok) return parsed;
+  const original = parseSpec(bytes, name);
+  const known = original.ok ? [] : original.problems;
+  return { ok: false, problems: parsed.problems.map((problem) => known.find(({ path, message }) => path === problem.path && message === problem.message) ?? problem) };
+}
+
+function source(from: string, context: Context): Source {
   const example = /^example:(.*)$/.exec(from)?.[1];
-  if (example === undefined) return { text: new TextDecoder().decode(readSpecBytes(context.cwd === '/' || from.startsWith('/') ? '' : context.cwd, from)), files: [] };
+  if (example === undefined) return { name: from, bytes: readSpecBytes(from.startsWith('/') ? '/' : context.cwd, from), files: [] };
   const known = listExamples(context.root);
   if (!known.includes(example)) throw new BerthError('usage', `there is no example "${example}"`, `name one of ${known.map((name) => `example:${name}`).join(', ')}, or a file`);
-  return readExample(context.root, example);
+  const { text, files } = readExample(context.root, example);
+  return { name: from, bytes: Buffer.from(text), files };
 }
 
 /** A site of its own name and network; a spec that is not an example keeps what it says. */

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { Command, CommanderError } from 'commander';
-import { EXIT, exitMeaning } from '../model/errors.ts';
+import { BerthError, EXIT, exitMeaning } from '../model/errors.ts';
 import type { Context } from './context.ts';
 import { addExplain } from './explain.ts';
 import { addGenerate } from './generate.ts';
@@ -11,10 +12,29 @@ import { addPlan } from './plan.ts';
 import { reportFailure } from './report-failure.ts';
 import { version } from './version.ts';
 
+/** Where the command was typed. @throws BerthError `io` when that folder was removed since. */
+function workingFolder(): string {
+  try {
+    return process.cwd();
+  } catch (error) {
+    throw new BerthError('io', 'the folder that you are in was removed', 'change into one that is there', { cause: error });
+  }
+}
+
+/** From here on a signal comes too late: what is being written is finished. */
+let tooLate = false;
+
 const context: Context = {
-  cwd: process.cwd(), root: join(import.meta.dirname, '..'), now: () => new Date(), random: randomBytes,
+  get cwd() { return workingFolder(); },
+  root: join(import.meta.dirname, '..'), now: () => new Date(), random: randomBytes,
   interactive: process.stdin.isTTY && process.stdout.isTTY && !process.env['CI'],
-  color: process.stdout.isTTY && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb',
+  uninterrupted: async (step) => {
+    // One turn of the event loop, in which a signal that is waiting already is heard.
+    await setImmediate();
+    tooLate = true;
+    step();
+  },
+  color: process.stdout.isTTY && process.stderr.isTTY && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb',
   columns: process.stdout.columns || 100,
   out: (text) => { process.stdout.write(text); },
   err: (text) => { process.stderr.write(text); },
@@ -48,11 +68,14 @@ ${Object.entries(EXIT).map(([name, code]) => `  ${String(code).padStart(3)}  ${e
   return program;
 }
 
-/** Files are swapped in one go that no signal interrupts, so between its steps there is nothing to undo. */
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.on(signal, () => { context.err('\nstopped; the site is as it was\n'); process.exit(EXIT.interrupted); });
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.on(signal, () => { if (tooLate) return; context.err('\nstopped; the site is as it was\n'); process.exit(EXIT.interrupted); });
 // `berth explain | head` ends the pipe early; that is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => { if (error.code === 'EPIPE') process.exit(0); throw error; });
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit();
+  process.exit(reportFailure(new BerthError('io', `cannot print the answer: ${error.message}`, 'see where the output goes; what was to be written to the site is written'), context, false));
+});
+process.stderr.on('error', () => process.exit(process.exitCode ?? EXIT.io));
 
 try {
   await build().parseAsync(process.argv);

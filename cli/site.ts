@@ -51,10 +51,10 @@ export interface PreparedSite {
 }
 
 /** The value of a parsed document. @throws BerthError `spec` with every problem. */
-export function expectParsed<T>(parsed: Parsed<T>, file: string): T {
+export function expectParsed<T>(parsed: Parsed<T>, file: string, cure = `correct ${file}`): T {
   if (parsed.ok) return parsed.value;
   const problems: readonly Problem[] = parsed.problems;
-  throw new BerthError('spec', `${file} has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}`, `correct ${file}; nothing was written`, { problems });
+  throw new BerthError('spec', `${file} has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}`, `${cure}; nothing was written`, { problems });
 }
 
 /** Read and plan a site. @throws BerthError when the folder is no site, a document has problems or the host is too small. */
@@ -82,10 +82,19 @@ function renderAround({ plan, spec, assets }: LoadedSite, ledger: Ledger, extra:
   ];
 }
 
+/** A ledger that is gone is not drawn anew while anything that was made of it is there: volumes know those passwords. */
+function refuseLostLedger({ current, hashes }: SiteState): void {
+  const orphans = [...current.keys()].filter((path) => path.startsWith('secrets/') && hashes.has(path));
+  if (current.has(ledgerPath) || !hashes.has(ledgerPath) || orphans.length === 0) return;
+  throw new BerthError('io', `${ledgerPath} is gone, and ${orphans.length} files that were made of it are still there`, `restore ${ledgerPath} from your last copy of the site folder; where no volume holds data yet, delete all of secrets/ to have every secret drawn anew`);
+}
+
 /** Draw what is missing, render, merge with what is on disk, and decide what to write. Writes nothing. */
 export async function prepareSite(site: string, loaded: LoadedSite, extra: readonly Artifact[], context: Context): Promise<PreparedSite> {
   const { plan, assets } = loaded;
-  const known = parseLedger(readState(site, [ledgerPath]).current.get(ledgerPath));
+  const before = readState(site, [ledgerPath]);
+  const known = parseLedger(before.current.get(ledgerPath));
+  refuseLostLedger(before);
   const ledger = await drawCertificates(drawMissing(known, plan.secrets, context.random), plan.domain, plan.name, context.now(), context.random);
   const around = renderAround(loaded, ledger, extra);
   const state = readState(site, [...around.map(({ path }) => path), 'compose.yaml']);
@@ -93,7 +102,15 @@ export async function prepareSite(site: string, loaded: LoadedSite, extra: reado
   const compose = renderCompose(plan, assets.templates, assets.images, configHashes(plan, merged, (name) => secretVersion(ledger, name)));
   const artifacts = [...around, compose];
   checkParses(artifacts);
-  checkComposeReferences(compose.content, new Set([...artifacts.map(({ path }) => path)]));
+  checkComposeReferences(compose.content, new Set(artifacts.map(({ path }) => path)));
   const drawn = [...ledger.secrets.keys()].filter((name) => !known.secrets.has(name));
   return { plan, state, decision: decideChanges(artifacts, state), ledger, drawn: [...drawn, ...(ledger.leaf !== known.leaf ? ['tls'] : [])] };
+}
+
+/** Shows what keeps Berth from writing, all of it, and stops. @throws BerthError `conflict`. */
+export function refuseConflicts({ decision }: PreparedSite, json: boolean, context: Context): void {
+  const [first, ...others] = decision.conflicts;
+  if (!first) return;
+  if (!json) for (const { path, reason, diff } of decision.conflicts) context.err(`${path} ${reason}\n${diff ? `${diff}\n` : ''}\n`);
+  throw new BerthError('conflict', `${first.path} ${first.reason}${others.length > 0 ? `, and ${others.length} more` : ''}; nothing was written`, first.hint);
 }

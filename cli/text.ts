@@ -1,6 +1,6 @@
 /** Rows as columns that line up; `right` names the columns of numbers. Nothing trails. */
 export function table(rows: readonly (readonly string[])[], right: readonly number[] = [], indent = '  '): string {
-  const widths = rows.reduce<number[]>((all, row) => row.map((cell, index) => Math.max(all[index] ?? 0, [...cell].length)), []);
+  const widths = (rows[0] ?? []).map((_, index) => Math.max(...rows.map((row) => [...row[index] ?? ''].length)));
   const pad = (cell: string, index: number) => (right.includes(index) ? ' '.repeat((widths[index] ?? 0) - [...cell].length) + cell : cell + ' '.repeat((widths[index] ?? 0) - [...cell].length));
   return rows.map((row) => `${indent}${row.map(pad).join('  ')}`.trimEnd()).join('\n');
 }
@@ -19,3 +19,6 @@ const codes = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as c
 
 /** Colour where the terminal wants it, plain text elsewhere. */
 export const paint = (color: boolean) => (style: keyof typeof codes, text: string): string => (color ? `\u001b[${codes[style]}m${text}\u001b[0m` : text);
+
+/** A path as it must be typed in a shell. */
+export const typed = (path: string): string => (/^[A-Za-z0-9_./~+,:@%][A-Za-z0-9_./~+,:@%-]*$/.test(path) ? path : `'${(path.startsWith('-') ? `./${path}` : path).replaceAll("'", `'\\''`)}'`);

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ProfileName } from './stack-spec.ts';
 import { mib, milliCpu, parseCpu, parseSize } from './units.ts';
 import type { MiB, MilliCpu } from './units.ts';

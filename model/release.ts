@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** The two slots of a web service. One is live, the other stands by or is empty. */
 export const slots = ['blue', 'green'] as const;

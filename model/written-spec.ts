@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { bucketName, containerPath, dnsLabel, envName, hostName, imageReference, longestServiceName, reservedNames, reservedSqlNames, serviceLabel, sitePath, splitImage, sqlName, systemPath, urlPath } from './names.ts';
 import { cpuNotation, cpuPattern, durationNotation, durationPattern, parseCpu, parseDuration, parseSize, sizeNotation, sizePattern } from './units.ts';
 

@@ -19,7 +19,7 @@ async function privatePem(keys: webcrypto.CryptoKeyPair): Promise<string> {
 const privateKeyOf = (pem: string): Promise<webcrypto.CryptoKey> =>
   webcrypto.subtle.importKey('pkcs8', Buffer.from(pem.replaceAll(/-----[^-]+-----|\s/g, ''), 'base64'), algorithm, false, ['sign']);
 
-const drawKeys = (): Promise<webcrypto.CryptoKeyPair> => webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']) as Promise<webcrypto.CryptoKeyPair>;
+const drawKeys = (): Promise<webcrypto.CryptoKeyPair> => webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
 const pem = (certificate: x509.X509Certificate): string => `${certificate.toString('pem').trimEnd()}\n`;
 
 interface Draw { readonly now: Date; readonly notAfter: Date; readonly random: Random; readonly version: number }

@@ -4,9 +4,9 @@ import { isSitePath } from './site-path.ts';
 
 const version = 1;
 
-/** Deterministic, one file a line, so that it makes a good diff where a site is kept in version control. */
+/** One file a line, in the order given, so that it makes a good diff where a site is kept in version control. */
 export const printHashes = (hashes: ReadonlyMap<string, string>): string =>
-  `${JSON.stringify({ version, files: Object.fromEntries([...hashes].sort(([a], [b]) => (a < b ? -1 : 1))) }, undefined, 2)}\n`;
+  `${JSON.stringify({ version, files: Object.fromEntries(hashes) }, undefined, 2)}\n`;
 
 /** Trusts nothing: a path in here may be deleted by the next run. */
 export function parseHashes(text: string): ReadonlyMap<string, string> {

@@ -32,9 +32,16 @@ interface WrittenLedger { readonly version: 1; readonly secrets: Readonly<Record
 const broken = (why: string, cause?: unknown): BerthError =>
   new BerthError('io', `${ledgerPath} cannot be read: ${why}`, `restore ${ledgerPath} from your last copy of the site folder: without it new passwords would be drawn that the databases do not know`, { cause });
 
+const isMap = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isText = (value: unknown): value is string => typeof value === 'string' && value.length > 0;
+const areTexts = (value: unknown): boolean => Array.isArray(value) && value.every(isText);
+
+const isWrittenPair = (value: unknown): boolean =>
+  isMap(value) && isText(value['key']) && isText(value['certificate']) && areTexts(value['names']) && isText(value['notAfter']) && !Number.isNaN(Date.parse(value['notAfter'])) && Number.isInteger(value['version']);
+
 const isWritten = (value: unknown): value is WrittenLedger =>
-  typeof value === 'object' && value !== null && 'version' in value && value.version === 1 && 'secrets' in value && typeof value.secrets === 'object' && value.secrets !== null
-  && Object.values(value.secrets).every((versions) => Array.isArray(versions) && versions.length > 0 && versions.every((version) => typeof version === 'string' && version.length > 0));
+  isMap(value) && value['version'] === 1 && isMap(value['secrets']) && Object.values(value['secrets']).every((versions) => areTexts(versions) && (versions as unknown[]).length > 0)
+  && [value['authority'], value['leaf']].every((keys) => keys === undefined || isWrittenPair(keys));
 
 const pair = (written: WrittenPair | undefined): KeyPair | undefined => written && { ...written, key: new Secret(written.key) };
 

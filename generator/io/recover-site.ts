@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { stageFolder } from './berth-folder.ts';
+import { journalFile, stageFolder } from './berth-folder.ts';
 import { realFileSystem } from './file-system.ts';
 import type { FileSystem } from './file-system.ts';
 import { attempt, isThere } from './io-failure.ts';
@@ -13,6 +14,9 @@ export interface Recovery {
   /** Files that were edited after the interruption, by the names they were moved to. */
   readonly setAside: readonly string[];
 }
+
+/** Whether a change of this folder was interrupted half-way: what is there is then neither the old site nor the new one, until it is recovered. */
+export const isHalfDone = (site: string): boolean => existsSync(join(site, journalFile));
 
 /** Ends a change that was interrupted: finishes it once it was committed, drops it otherwise. May itself be killed and repeated. */
 export function recoverSite(site: string, files: FileSystem = realFileSystem): Recovery {

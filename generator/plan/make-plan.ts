@@ -122,6 +122,6 @@ export function makePlan({ spec, profile, images, release: written }: PlanInput)
     budget: fitted.budget, disk: disk.rows,
     runtime: { version: 1, site: spec.name, target: spec.target, timezone: 'UTC', backups: [],
       services: services.filter((service) => service.kind === 'server').map((service) => ({ name: service.name, role: service.role, ...(service.slotted ? {} : { engine: service.image }), host: service.name, port: service.port ?? 0 })) },
-    notes: notesOf({ spec, profile, images: usedImages, scaled: fitted.scaled, describe: `${describeSize(fitted.budget.sum)} of ${describeSize(fitted.budget.host)}`, cpus: spec.host ? formatCpu(spec.host.cpus) : 'any' }),
+    notes: notesOf({ spec, profile, images: usedImages, scaled: fitted.scaled, describe: `${describeSize(fitted.budget.sum)} of ${describeSize(fitted.budget.host)}`, cpus: spec.host ? formatCpu(spec.host.cpus) : 'any', uploads: edge.service.tmpfs[0]?.size ?? mib(0) }),
   };
 }

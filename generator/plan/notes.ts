@@ -1,6 +1,8 @@
 import type { Plan } from '../../model/plan.ts';
 import type { HardwareProfile } from '../../model/profile.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
+import { describeSize } from '../../model/units.ts';
+import type { MiB } from '../../model/units.ts';
 
 interface NoteInput {
   readonly spec: StackSpec;
@@ -10,12 +12,14 @@ interface NoteInput {
   /** `9.4 GiB of 16 GiB`. */
   readonly describe: string;
   readonly cpus: string;
+  /** What the edge can hold of uploads that the application has not taken yet. */
+  readonly uploads: MiB;
 }
 
 const topologyName = { 'primary-replica': 'a primary with a replica', 'cluster': 'a cluster', 'sentinel': 'three nodes with Sentinel', 'single': 'a single node' } as const;
 
 /** What a careful reader must know before trusting the site. */
-export function notesOf({ spec, profile, images, scaled, describe, cpus }: NoteInput): readonly string[] {
+export function notesOf({ spec, profile, images, scaled, describe, cpus, uploads }: NoteInput): readonly string[] {
   const beyond = (names: readonly { name: string }[], topology: keyof typeof topologyName) => (topology === 'single' ? [] : names.map(({ name }) =>
     `${name} is single until this version of Berth can set up ${topologyName[topology]}, which profile ${profile.name} asks for`));
   return [
@@ -23,6 +27,8 @@ export function notesOf({ spec, profile, images, scaled, describe, cpus }: NoteI
     ...(spec.host?.fit === false ? [`not fitted to a host: these sizes take ${describe.split(' of ')[0]}, and Docker refuses a CPU limit above the host’s CPUs`] : []),
     ...beyond(spec.databases, profile.database.topology.value),
     ...beyond(spec.caches, profile.cache.topology.value),
+    ...spec.services.flatMap((app) => app.routes.filter(({ body, stream }) => !stream && body > uploads).map(({ path, body }) =>
+      `${app.name} ${path}: a request may have ${describeSize(body)}, and the edge has ${describeSize(uploads)} to hold it until the application takes it; set stream: true on this route, so that it is handed on as it comes`)),
     'backups are not set up yet: the room for the agent that makes them is kept free, and until then copies are yours to make',
     ...images.filter((image) => image.status !== 'supported').map((image) => `${image.reference} is ${image.status}: ${image.note ?? 'no fixes'}${image.replacement ? `; instead: ${image.replacement}` : ''}`),
   ];

@@ -26,6 +26,6 @@ export function resolveRelease(written: WrittenRelease, spec: StackSpec, replica
     return [app.name, resolved] as const;
   }));
   if (surplus.length > 1)
-    throw new BerthError('capacity', `release.yaml runs one more replica of ${surplus.join(' and of ')} at once; the host is divided for one surge replica of one service`, 'change one service at a time: empty the slot that is not live of all but one');
+    throw new BerthError('capacity', `release.yaml runs one more replica of ${surplus.join(' and of ')} at once; the host is divided for one surge replica of one service`, 'change one service at a time: in all but one, empty the slot that is not live or give it replicas: 0');
   return release;
 }

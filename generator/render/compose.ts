@@ -14,6 +14,9 @@ import { quote } from './quote.ts';
 const megabytes = (size: MiB): string => `${size}M`;
 const variable = (service: string, slot: Slot, what: string): string => `${service.toUpperCase().replaceAll('-', '_')}_${slot.toUpperCase()}_${what}`;
 
+/** A name as a key of YAML: the few that would be read as something else than text are quoted. */
+const keyOf = (name: string): string => (/^(?:null|true|false|yes|no|on|off|y|n)$/i.test(name) ? quote('yaml', name) : name);
+
 const networkReasons: Readonly<Record<NetworkName, string>> = {
   edge: 'where the ports of the host arrive',
   app: 'edge and applications; no way out',
@@ -28,10 +31,10 @@ export const composeServices = (plan: Plan): readonly { readonly service: Planne
 export const envFileOf = (service: PlannedService): string | undefined => (Object.keys(service.secretEnv).length > 0 ? `secrets/${service.name}.env` : undefined);
 
 function view({ service, name, slot }: ReturnType<typeof composeServices>[number], images: ImageCatalogue, configHash: string): object {
-  const literal = Object.entries(service.env).map(([key, value]) => ({ name: key, value: quote('compose', value) }));
+  const literal = Object.entries(service.env).map(([key, value]) => ({ name: keyOf(key), value: quote('compose', value) }));
   const bySlot = slot === undefined ? [] : [{ name: 'BERTH_SLOT', value: quote('compose', slot) }, { name: 'APP_VERSION', value: `"\${${variable(service.name, slot, 'VERSION')}}"` }];
   return {
-    name, configHash, role: service.role, title: slot === undefined ? service.title : `${service.title}, slot ${slot}`,
+    name: keyOf(name), configHash, role: service.role, title: slot === undefined ? service.title : `${service.title}, slot ${slot}`,
     image: slot === undefined ? quote('compose', images[service.image]?.reference ?? service.image) : `"\${${variable(service.name, slot, 'IMAGE')}}"`,
     build: service.build, profiles: slot, entrypoint: service.entrypoint, command: service.command, user: service.user, init: service.role === 'app',
     tmpfs: service.tmpfs.map(({ path, size, mode }) => `${path}:size=${size}m,mode=${mode},noexec,nosuid,nodev`),
@@ -41,7 +44,7 @@ function view({ service, name, slot }: ReturnType<typeof composeServices>[number
       ...service.mounts.map((mount) => ({ type: 'bind', source: `./${mount.source}`, target: mount.target, readOnly: true })),
     ],
     ports: service.ports.map(({ target }) => ({ target, published: `"\${${target === 8080 ? 'EDGE_HTTP_PORT' : 'EDGE_HTTPS_PORT'}}"` })),
-    networks: service.networks.join(', '), after: service.after,
+    networks: service.networks.join(', '), after: service.after.map((dependency) => ({ ...dependency, service: keyOf(dependency.service) })),
     healthcheck: service.healthcheck && { ...service.healthcheck, interval: formatDuration(service.healthcheck.interval), timeout: formatDuration(service.healthcheck.timeout), startPeriod: formatDuration(service.healthcheck.startPeriod) },
     restart: service.kind === 'task' ? 'no' : 'unless-stopped', stopSignal: service.stopSignal, stopGrace: formatDuration(service.stopGrace),
     shm: service.shm && megabytes(service.shm), nofile: service.nofile, cpuShares: Math.max(2, Math.floor((service.size.cpuShare * 1024) / 1000)),

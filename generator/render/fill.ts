@@ -1,19 +1,19 @@
-import Handlebars from 'handlebars';
+import { compileTemplate } from './compile-template.ts';
+import type { Template } from './compile-template.ts';
 import { quote } from './quote.ts';
 import type { Format } from './quote.ts';
 
 /** Templates by path below templates/, as `generator/io` read them. */
 export type Templates = ReadonlyMap<string, string>;
 
-const compiled = new WeakMap<Templates, Map<string, ReturnType<typeof Handlebars.compile>>>();
+const compiled = new WeakMap<Templates, Map<string, Template>>();
 
-function compile(templates: Templates, name: string): ReturnType<typeof Handlebars.compile> {
-  const known = compiled.get(templates) ?? new Map<string, ReturnType<typeof Handlebars.compile>>();
+function compile(templates: Templates, name: string): Template {
+  const known = compiled.get(templates) ?? new Map<string, Template>();
   compiled.set(templates, known);
   const source = templates.get(name);
   if (source === undefined) throw new Error(`there is no template ${name}`);
-  // Strict, and no helper but `q`: a template cannot compute, and a field that is missing throws.
-  const fill = known.get(name) ?? Handlebars.compile(source, { strict: true, noEscape: true, knownHelpersOnly: true, knownHelpers: { q: true } });
+  const fill = known.get(name) ?? compileTemplate(name, source);
   known.set(name, fill);
   return fill;
 }

@@ -22,7 +22,7 @@ function interpolate(text: string, variables: string): string {
 
 const short = (value: unknown): string => { const text = typeof value === 'string' ? value : JSON.stringify(value) ?? 'nothing'; return text.length > 60 ? `${text.slice(0, 57)}…` : text; };
 /** Settings that Compose changes without a new container. */
-const harmless = new Set(['deploy.replicas', 'depends_on', 'profiles']);
+const harmless = new Set(['build', 'deploy.replicas', 'depends_on', 'profiles']);
 
 function* differences(before: unknown, after: unknown, path: string): Iterable<string> {
   if (JSON.stringify(before) === JSON.stringify(after) || harmless.has(path)) return;

@@ -72,7 +72,7 @@ function* checkRoutes(spec: WrittenSpec): Iterable<Finding> {
     for (const [index, { path }] of (service.routes ?? [{ path: '/' }]).entries()) {
       const first = seen.get(path);
       if (`${path}/`.startsWith(ownRoutes)) yield { path: ['services', name, 'routes', index, 'path'], message: `paths below ${ownRoutes} belong to Berth`, hint: 'give the route another path' };
-      else if (path !== '' && first !== undefined) yield { path: ['services', name, ...(service.routes ? ['routes', index, 'path'] : [])], message: `the path ${path} already leads to ${first}`, hint: `give ${name} routes of its own` };
+      else if (path !== '' && first !== undefined) yield { path: ['services', name, ...(service.routes ? ['routes', index, 'path'] : [])], message: `the path ${path} already leads to ${first}`, hint: first === name ? 'keep one of the two' : `give ${name} routes of its own` };
       seen.set(path, name);
     }
 }

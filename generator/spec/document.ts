@@ -1,4 +1,4 @@
-import { LineCounter, isAlias, isCollection, isMap, isNode, isScalar, isSeq, parseDocument, visit } from 'yaml';
+import { isAlias, isCollection, isMap, isNode, isPair, isScalar, isSeq, parseDocument, visit } from 'yaml';
 import type { Document, Node, Pair, YAMLMap } from 'yaml';
 import type { Problem } from '../../model/errors.ts';
 
@@ -38,12 +38,25 @@ function firstBadByte(bytes: Uint8Array): { line: number; column: number } {
 /** Characters that no YAML file may hold as they are. Some editors show nothing in their place, so the place is worth naming. */
 const unprintable = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g;
 
+/** Offsets → lines and columns. The parser's own counter loses lines inside some broken block scalars. */
+function placesIn(text: string): (offset: number) => { readonly line: number; readonly column: number } {
+  const starts = [0, ...[...text.matchAll(/\n/g)].map(({ index }) => index + 1)];
+  return (offset) => {
+    let [low, high] = [0, starts.length - 1];
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if ((starts[middle] ?? 0) <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return { line: low + 1, column: offset - (starts[low] ?? 0) + 1 };
+  };
+}
+
 /** Text → values with places, or every syntax problem at once. */
 export function parsePlaced(text: string, file: string): PlacedDocument | readonly Problem[] {
-  const lines = new LineCounter();
   // Keys stay as they are typed: without stringKeys, `0x10:` would be read as 16. Those that stand twice are found below, in linear time.
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: false, prettyErrors: false, merge: false, stringKeys: true, resolveKnownTags: false });
-  const at = (offset: number) => { const { line, col } = lines.linePos(offset); return { line: Math.max(1, line), column: Math.max(1, col) }; };
+  const document = parseDocument(text, { uniqueKeys: false, prettyErrors: false, merge: false, stringKeys: true, resolveKnownTags: false });
+  const at = placesIn(text);
   const problem = (offset: number, message: string, hint?: string): Problem => ({ file, ...at(offset), path: '', message, ...(hint ? { hint } : {}) });
   const control = [...text.matchAll(unprintable)].slice(0, 50).map(({ 0: found, index }) => problem(index, `the character U+${(found.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')} cannot stand in a text file`, 'remove it, or write it as an escape in double quotes'));
   if (control.length > 0) return control;
@@ -68,21 +81,26 @@ function strangeParts(document: Document): readonly { readonly offset: number; r
   const add = (node: Node, message: string, hint: string) => found.push({ offset: node.range?.[0] ?? 0, message, hint });
   const { explicit, version } = document.directives?.yaml ?? {};
   if (explicit && version !== '1.2') found.push({ offset: 0, message: `the file says it is YAML ${String(version)}; a spec is YAML 1.2`, hint: 'remove the %YAML line' });
-  visit(document, {
-    Alias: (_, alias) => { if (alias.resolve(document) === undefined) add(alias, `there is no anchor "&${alias.source}" above this alias`, 'write the value out, or name an anchor that stands before it'); },
-    Map: (_, { items }) => {
-      const seen = new Set<unknown>();
-      for (const { key } of items) {
-        if (isScalar(key) && seen.has(key.value)) add(key, 'this key stands twice in its map', 'keep one of the two');
-        if (isScalar(key)) seen.add(key.value);
-      }
-    },
-    Pair: (_, { key }) => {
-      if (isScalar(key) && key.value === '<<') add(key, 'merge keys are not part of YAML 1.2', 'write the keys out; an anchor and an alias may stand for a whole value');
-      if (isScalar(key) && key.value === '__proto__') add(key, 'the name "__proto__" cannot be used', 'choose another name');
-    },
+  const anchors = new Set<string>();
+  visit(document, (_, node) => {
+    if (isNode(node) && !isAlias(node) && node.anchor !== undefined) anchors.add(node.anchor);
+    if (isAlias(node) && !anchors.has(node.source)) add(node, `there is no anchor "&${node.source}" above this alias`, 'write the value out, or name an anchor that stands before it');
+    if (isMap(node)) for (const key of keysTwice(node)) add(key, 'this key stands twice in its map', 'keep one of the two');
+    const key = isPair(node) && isScalar(node.key) ? node.key : undefined;
+    if (key?.value === '<<') add(key, 'merge keys are not part of YAML 1.2', 'write the keys out; an anchor and an alias may stand for a whole value');
+    if (key?.value === '__proto__') add(key, 'the name "__proto__" cannot be used', 'choose another name');
   });
   return found;
+}
+
+function keysTwice({ items }: YAMLMap): readonly Node[] {
+  const seen = new Set<unknown>();
+  return items.flatMap(({ key }) => {
+    if (!isScalar(key)) return [];
+    const twice = seen.has(key.value);
+    seen.add(key.value);
+    return twice ? [key] : [];
+  });
 }
 
 /** {@link PlacedDocument.locate} for a document: aliases lead to what they stand for, and each map is indexed once. */

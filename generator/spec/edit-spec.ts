@@ -1,4 +1,4 @@
-import { isMap, isScalar, parse, parseDocument } from 'yaml';
+import { YAMLMap, YAMLSeq, isAlias, isMap, isScalar, isSeq, parseDocument } from 'yaml';
 import type { Document } from 'yaml';
 import type { Problem } from '../../model/errors.ts';
 import { parsePlaced } from './document.ts';
@@ -6,11 +6,16 @@ import { parsePlaced } from './document.ts';
 /** One key to set. `value` is taken as it is, `yaml` is read as YAML so that numbers and lists can be typed. */
 export type SpecEdit = { readonly path: readonly string[]; readonly only: 'always' | 'when absent'; readonly comment?: string } & ({ readonly value: unknown } | { readonly yaml: string });
 
+/** The `file` of a problem that lies in the options, not in the spec. */
+export const commandLine = 'the command line';
+
 const valueOf = (edit: SpecEdit): unknown => {
   if ('value' in edit) return edit.value;
+  const document = parseDocument(edit.yaml);
+  // Text that is no plain YAML is meant as it was typed.
+  if (document.errors.length + document.warnings.length > 0) return edit.yaml;
   try {
-    // Text that is no YAML is meant as it was typed.
-    return parse(edit.yaml, { maxAliasCount: 0 }) ?? '';
+    return document.toJS({ maxAliasCount: 0 }) ?? '';
   } catch {
     return edit.yaml;
   }
@@ -20,11 +25,24 @@ const valueOf = (edit: SpecEdit): unknown => {
 const keysFor = (document: Document, path: readonly string[]): readonly (string | number)[] =>
   path.map((part, index) => (/^\d+$/.test(part) && !isMap(document.getIn(path.slice(0, index), true)) ? Number(part) : part));
 
+/** Why nothing can be set under these keys: something on the way holds no keys, or not these. */
+function faultOf(document: Document, keys: readonly (string | number)[]): string | undefined {
+  for (const [index, key] of keys.entries()) {
+    const [holder, name] = [document.getIn(keys.slice(0, index), true), keys.slice(0, index).join('.')];
+    if (isAlias(holder)) return `${name} is an alias; write it out in the spec first`;
+    if (isScalar(holder) && holder.value === null) document.setIn(keys.slice(0, index), typeof key === 'number' ? new YAMLSeq() : new YAMLMap());
+    else if (isScalar(holder)) return `${name} is a plain value and has no keys`;
+    if (isSeq(holder) && !(typeof key === 'number' && key <= holder.items.length)) return `${name} is a list: expected a number from 0 to ${holder.items.length} after it`;
+    if (holder === undefined && typeof key === 'number' && key > 0) return `${name} is no list yet: expected 0 after it`;
+  }
+  return undefined;
+}
+
 function apply(document: Document, edit: SpecEdit): Problem | undefined {
   const keys = keysFor(document, edit.path);
   if (edit.only === 'when absent' && document.hasIn(keys)) return undefined;
-  const parent = keys.slice(0, -1).findIndex((_, index) => isScalar(document.getIn(keys.slice(0, index + 1), true)));
-  if (parent >= 0) return { file: 'the command line', line: 1, column: 1, path: edit.path.join('.'), message: `${keys.slice(0, parent + 1).join('.')} is a plain value and has no keys`, hint: 'check the path after --set' };
+  const fault = faultOf(document, keys);
+  if (fault) return { file: commandLine, line: 1, column: 1, path: edit.path.join('.'), message: fault, hint: 'check the path after --set' };
   const existing = document.getIn(keys, true);
   const node = document.createNode(valueOf(edit));
   // Comments at the end of a line belong to the line, not to the value.
@@ -43,9 +61,9 @@ function sortTop(document: Document): void {
   document.contents.items.sort((a, b) => rank(a.key) - rank(b.key));
 }
 
-/** A spec with some keys changed and its comments kept. Nothing is checked here beyond what editing needs. */
-export function editSpec(text: string, edits: readonly SpecEdit[], first: readonly SpecEdit[]): { readonly text: string; readonly problems: readonly Problem[] } {
-  const placed = parsePlaced(text, 'the spec to start from');
+/** A spec with some keys changed and its comments kept. Nothing is checked here beyond what editing needs. `file` is what problems call the spec. */
+export function editSpec(text: string, file: string, edits: readonly SpecEdit[], first: readonly SpecEdit[]): { readonly text: string; readonly problems: readonly Problem[] } {
+  const placed = parsePlaced(text, file);
   if (!('value' in placed)) return { text, problems: placed };
   const document = parseDocument(text);
   const problems = [...first, ...edits].flatMap((edit) => apply(document, edit) ?? []);

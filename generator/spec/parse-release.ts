@@ -23,7 +23,7 @@ function* check(release: WrittenRelease, spec: StackSpec): Iterable<Finding> {
     for (const { slot, weight, replicas } of filled)
       if (weight > 0 && replicas === 0) yield { path: ['services', name, slot, 'replicas'], message: `${slot} takes ${weight} % of the traffic with no replica`, hint: 'give it a replica, or weight 0' };
     const sum = filled.reduce((total, { weight }) => total + weight, 0);
-    if (filled.length > 0 && sum !== 100 && sum !== 0) yield { path: ['services', name], message: `the weights of the slots add up to ${sum}`, hint: 'make them add up to 100, or all 0 for the maintenance page' };
+    if (filled.length > 0 && sum !== 100 && sum !== 0) yield { path: ['services', name], message: `the weights of the slots add up to ${Number(sum.toFixed(3))}`, hint: 'make them add up to 100, or all 0 for the maintenance page' };
   }
 }
 

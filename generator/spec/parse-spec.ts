@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Problem } from '../../model/errors.ts';
 import { writtenSpec } from '../../model/written-spec.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
@@ -43,9 +43,9 @@ export function parseDocumentAs<S extends z.ZodType>(bytes: Uint8Array, file: st
   const findings = (value: z.infer<S>) => check(value).map((finding) => placeFinding(finding, document, file));
   if (!result.success) {
     const keysAt = knownKeys(schema);
-    const problems = result.error.issues.flatMap((issue) => describeIssue(issue, document, file, keysAt));
-    const known = new Set(problems.map(({ path }) => path));
-    return failed(inOrder([...problems, ...(salvage ? findings(salvage(document.value)) : []).filter(({ path }) => !known.has(path))]));
+    const problems = [...result.error.issues.flatMap((issue) => describeIssue(issue, document, file, keysAt)), ...(salvage ? findings(salvage(document.value)) : [])];
+    // One problem for a value: who mends the first sees whether there is another.
+    return failed(inOrder([...new Map([...problems].reverse().map((problem) => [problem.path, problem])).values()].reverse()));
   }
   const found = findings(result.data);
   return found.length > 0 ? failed(inOrder(found)) : { ok: true, value: result.data };

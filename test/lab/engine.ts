@@ -58,7 +58,7 @@ export async function ensureSecondCompose(): Promise<string> {
         await run(['apt-get', '-qq', '-o', 'APT::Sandbox::User=root', 'download', 'docker-compose/sid'], { cwd: work });
         const archive = readdirSync(work).find((name) => name.endsWith('.deb'));
         await run(['dpkg-deb', '-x', `${work}/${archive}`, `${work}/tree`]);
-        const found = (await run(['find', `${work}/tree`, '-type', 'f', '-name', 'docker-compose', '-perm', '-u+x'])).split('\n')[0]!;
+        const found = (await run(['find', `${work}/tree`, '-type', 'f', '-name', 'docker-compose', '-perm', '-u+x'])).split('\n')[0] ?? '';
         mkdirSync(`${SECOND_COMPOSE}/cli-plugins`, { recursive: true });
         copyFileSync(found, binary);
         chmodSync(binary, 0o755);

@@ -18,9 +18,9 @@ export interface RunResult {
 
 /** Run a command to its end, whatever its exit code. @throws when it cannot be started. */
 export function attempt(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-  const [file, ...args] = argv;
+  const [file = '', ...args] = argv;
   return new Promise((resolve, reject) => {
-    const child = spawn(file!, args, { cwd: options.cwd, env: { ...process.env, ...options.env }, stdio: 'pipe' });
+    const child = spawn(file, args, { cwd: options.cwd, env: { ...process.env, ...options.env }, stdio: 'pipe' });
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));

@@ -70,7 +70,7 @@ export function settingsOf({ database, spec, profile, size, disk }: Input): { se
     decide('effective_cache_size', `${Math.floor(size.memory * 0.75)}MB`, '0.75 L', { L: limit }, manual, 'what the planner may take to be cached: the page cache counts towards the limit'),
     decide('work_mem', `${memory.workMemKiB}kB`, `(${usable} L − shared_buffers − overhead − maintenance_work_mem − autovacuum − backends × ${facts.backendMiB} MiB) / (backends × ${facts.nodesPerQuery}), at most 256 MiB`,
       { L: limit, shared_buffers: `${memory.sharedBuffers} MiB`, overhead: `${facts.sharedOverheadMiB} MiB`, maintenance_work_mem: `${memory.maintenance} MiB`, autovacuum: `${facts.autovacuumWorkers} × ${memory.autovacuum} MiB`, backends }, 'design: with every connection busy on two sorts the engine stays within 0.9 of its limit', 'each connection may use it twice at once and all of them still fit'),
-    { name: 'hash_mem_multiplier', value: '1.0', because: 'a hash gets what a sort gets, as the sum above counts it' },
+    { name: 'hash_mem_multiplier', value: '1', because: 'a hash gets what a sort gets, as the sum above counts it' },
     decide('maintenance_work_mem', `${memory.maintenance}MB`, 'L / 16, from 16 MiB to 2 GiB', { L: limit }, manual, 'one index build or manual vacuum at a time'),
     decide('autovacuum_work_mem', `${memory.autovacuum}MB`, 'L / 32, from 8 MiB to 512 MiB', { L: limit }, 'design: three workers at once are counted', 'for each of three autovacuum workers'),
     { name: 'autovacuum_max_workers', value: String(facts.autovacuumWorkers), because: 'the default, which the sum above counts' },

@@ -117,6 +117,14 @@ describe('applying a decision', () => {
     expect(snapshot(site.path)).toEqual(before);
   });
 
+  test('is not held up by what an earlier run staged and never committed', () => {
+    using site = temporarySite();
+    mkdirSync(join(site.path, '.berth/stage'), { recursive: true });
+    writeFileSync(join(site.path, '.berth/stage/0'), 'stale\n');
+    generate(site.path, [artifact('compose.yaml', 'c\n', 'owned')]);
+    expect(text(site.path, 'compose.yaml')).toBe('c\n');
+  });
+
   test('writes nothing at all when there is a conflict', () => {
     using site = temporarySite();
     writeFileSync(join(site.path, 'compose.yaml'), 'mine\n');

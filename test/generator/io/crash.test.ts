@@ -153,6 +153,15 @@ describe('a failing operation', { timeout: 30_000 }, () => {
     }
   });
 
+  test('that cannot even be given up is finished by the next run', () => {
+    using site = temporarySite(oldSite.path);
+    const { files } = faultyFiles((number, name) => { if (number > commit || name === 'unlinkSync') throw systemError('EIO'); }, { fsync: false, looking: false });
+    const clearing = new Proxy(files, { get: (target, name: keyof FileSystem) => (name === 'rmSync' ? realFileSystem.rmSync : target[name]) });
+    expect(failureOf(() => apply(site.path, clearing))).toBeInstanceOf(BerthError);
+    expect(recoverSite(site.path, quick).outcome).toBe('finished');
+    expect(snapshot(site.path)).toEqual(newTree);
+  });
+
   test('between file systems falls back to a copy', () => {
     using site = temporarySite(oldSite.path);
     const { files } = faultyFiles((_, name, [from]) => { if (name === 'renameSync' && /stage\/\d+$/.test(String(from))) throw systemError('EXDEV'); }, { fsync: false });
@@ -196,6 +205,13 @@ describe('a repair', () => {
     const error = failureOf(() => recoverSite(site.path, realFileSystem));
     expect(error).toMatchObject({ kind: 'io', message: expect.stringContaining('.berth/journal.json') });
     expect(error?.hint).toContain('delete .berth/journal.json and .berth/stage');
+  });
+
+  test('leaves in place what somebody has put right already', () => {
+    using site = committedSite();
+    writeFileSync(join(site.path, 'compose.yaml'), 'new\n');
+    expect(recoverSite(site.path)).toEqual({ outcome: 'finished', setAside: [] });
+    expect(snapshot(site.path)).toEqual(newTree);
   });
 
   test('must come before the next change', () => {

@@ -362,6 +362,9 @@ class Refused(Exception):
 class UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
 
+    def handle_error(self, *_):
+        pass  # a caller that hung up
+
 
 def serve(server):
     """Answer, behind nginx, the health paths and what `mc admin` asks for."""

@@ -1,0 +1,272 @@
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { Command } from 'commander';
+import { describe, expect, test } from 'vitest';
+import { parseRelease } from '../generator/spec/parse-release.ts';
+import { parseSpec } from '../generator/spec/parse-spec.ts';
+import { specJsonSchema } from '../generator/spec/json-schema.ts';
+import { EXIT, exitMeaning } from '../model/errors.ts';
+import { longestServiceName, reservedNames } from '../model/names.ts';
+import { slots, writtenRelease } from '../model/release.ts';
+import type { StackSpec } from '../model/stack-spec.ts';
+
+const pages = [...globSync('*.md'), ...globSync('docs/**/*.md'), ...globSync('examples/*/README.md')].map(normalize).sort();
+const read = (page: string): string => readFileSync(page, 'utf8');
+const without = (text: string, pattern: RegExp): string => text.replaceAll(pattern, '');
+const fences = /^( *)```([^\n]*)\n([\s\S]*?)^\1```$/gm;
+
+/** Blocks between fences, with what stands after the opening one; their indent is taken off. */
+const blocks = (page: string): readonly { readonly page: string; readonly info: string; readonly text: string }[] =>
+  [...read(page).matchAll(fences)].map(([, indent = '', info = '', text = '']) => ({ page, info, text: without(text, new RegExp(`^${indent}`, 'gm')) }));
+const marked = (info: string) => pages.flatMap(blocks).filter((block) => block.info === info);
+
+/** The rows of the table that follows a heading, as cells. */
+function tableUnder(page: string, heading: string): readonly (readonly string[])[] {
+  const part = read(page).split(/^## /m).find((section) => section.startsWith(`${heading}\n`)) ?? '';
+  return part.split('\n').filter((line) => line.startsWith('| ')).slice(1).map((line) => line.slice(2, -2).split(/(?<!\\) \| /));
+}
+
+/** The anchor that a heading gets on the usual hosts. */
+const anchorOf = (heading: string): string => without(heading.toLowerCase(), /[^\p{L}\p{N}\s_-]/gu).trim().replaceAll(' ', '-');
+const anchors = (page: string): ReadonlySet<string> => new Set([...without(read(page), fences).matchAll(/^#+ (.+)$/gm)].map((match) => anchorOf(match[1] ?? '')));
+
+describe('links', () => {
+  test.each(pages)('of %s lead somewhere', (page) => {
+    const links = [...without(read(page), fences).matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1] ?? '');
+    const broken = links.filter((link) => {
+      if (/^https?:/.test(link)) return !URL.canParse(link);
+      const [path = '', anchor] = link.split('#', 2);
+      const target = path === '' ? page : normalize(join(dirname(page), path));
+      return !existsSync(target) || (anchor !== undefined && !anchors(target).has(anchor));
+    });
+    expect(broken).toEqual([]);
+  });
+
+  test('lead from the README to every page of docs/', () => {
+    const linked = new Set([...read('README.md').matchAll(/\]\(([^)#\s]+)/g)].map((match) => match[1]));
+    expect(globSync('docs/**/*.md').map(normalize).filter((page) => !linked.has(page))).toEqual([]);
+  });
+});
+
+describe('the README', () => {
+  test('lists the exit codes as the program means them', () => {
+    const codes = Object.entries(EXIT).map(([kind, number]) => [String(number), exitMeaning[kind as keyof typeof EXIT]]);
+    expect(tableUnder('README.md', 'Exit codes')).toEqual(codes);
+  });
+
+  test('lists every command of the program, and no other', async () => {
+    const listed = tableUnder('README.md', 'Commands').map(([cell = '']) => /`berth ([a-z]+)/.exec(cell)?.[1] ?? '');
+    expect([...new Set(listed)].sort()).toEqual((await program()).commands.map((command) => command.name()).sort());
+  });
+});
+
+/** The program's own command tree, with actions that do nothing. */
+async function program(): Promise<Command> {
+  const tree = new Command('berth').exitOverride().version('0', '--version').helpOption('--help').helpCommand(false).configureOutput({ writeOut: () => {}, writeErr: () => {} });
+  for (const file of globSync('cli/*.ts').sort()) {
+    if (!read(file).includes('program.command(')) continue;
+    const verb = await import(join(process.cwd(), file)) as Readonly<Record<string, unknown>>;
+    for (const [name, add] of Object.entries(verb)) if (/^add[A-Z]/.test(name)) (add as (...values: unknown[]) => void)(tree, () => Promise.resolve(), {});
+  }
+  for (const command of tree.commands) command.exitOverride().helpOption('--help').configureOutput({ writeOut: () => {}, writeErr: () => {} });
+  return tree;
+}
+
+/** `berth …` as a person would type it: a line of a shell block, or code in a sentence. What follows a pipe, `&&` or # is another command or none. */
+function* commandLines(): Iterable<{ readonly page: string; readonly line: string }> {
+  for (const page of [...pages, 'templates/site/SITE.md.hbs']) {
+    const lines = [...blocks(page).filter(({ info }) => info === 'sh').flatMap(({ text }) => text.split('\n')), ...[...without(read(page), fences).matchAll(/`([^`\n]+)`/g)].map((match) => match[1] ?? '')];
+    for (const line of lines.flatMap((text) => text.split(/&&|\|/))) {
+      const found = /^\s*(?:npx )?berth( [^#…]*)?$/.exec(line.split(' #')[0] ?? '');
+      if (found && /^ +[a-z-]/.test(found[1] ?? '') && !/^ +(needs|works)\b/.test(found[1] ?? '')) yield { page, line: (found[1] ?? '').trim() };
+    }
+  }
+}
+
+/** The error of commander when it refuses a command line; `undefined` when it takes it. */
+async function refusal(line: string): Promise<string | undefined> {
+  try {
+    await (await program()).parseAsync(['node', 'berth', ...line.replaceAll(/[[\]]/g, '').split(/\s+/)]);
+    return undefined;
+  } catch (error) {
+    const { exitCode, message } = error as { readonly exitCode?: number; readonly message: string };
+    return exitCode === 0 ? undefined : message;
+  }
+}
+
+describe('commands in the documents', () => {
+  const lines = [...commandLines()];
+
+  test('are found at all', () => {
+    expect(lines.length).toBeGreaterThan(20);
+  });
+
+  test('are taken by the program', async () => {
+    const refused = await Promise.all(lines.map(async ({ page, line }) => ({ page, line, message: await refusal(line) })));
+    expect(refused.filter(({ message }) => message !== undefined)).toEqual([]);
+  });
+
+  test('would be refused with a verb or flag that the program does not know', async () => {
+    expect(await refusal('frobnicate')).toContain('unknown command');
+    expect(await refusal('plan --verbose')).toContain('unknown option');
+  });
+
+  test('of npm are scripts of package.json', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { readonly scripts: Readonly<Record<string, string>> };
+    const named = pages.flatMap((page) => [...read(page).matchAll(/npm (?:run ([a-z:]+)|(test))/g)].map((match) => match[1] ?? match[2] ?? ''));
+    expect([...new Set(named)].filter((name) => scripts[name] === undefined)).toEqual([]);
+  });
+});
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+function specOf(text: string): StackSpec {
+  const parsed = parseSpec(bytes(text), 'berth.yaml');
+  if (!parsed.ok) throw new Error(parsed.problems.map((problem) => `${problem.line}: ${problem.path}: ${problem.message}`).join('\n'));
+  return parsed.value;
+}
+
+describe('examples in the documents', () => {
+  test.each(marked('yaml spec'))('of a spec, in $page, parse', ({ text }) => {
+    expect(specOf(text).services.length).toBeGreaterThan(0);
+  });
+
+  test.each(marked('yaml release'))('of a release, in $page, parse', ({ text }) => {
+    const spec = specOf('apiVersion: berth/v1\nname: shop\nprofile: recommended\nservices: { web: { image: "registry.example/shop:1.4.2", port: 8080 } }\n');
+    expect(parseRelease(bytes(text), 'release.yaml', spec)).toMatchObject({ ok: true });
+  });
+
+  test('name a version of every image', () => {
+    const untagged = pages.flatMap((page) => [...read(page).matchAll(/(?:image:\s*"?|--set \S+\.image=)([^\s",}]+)/g)].map((match) => match[1] ?? '').filter((image) => !/:[^/:]+$/.test(image) || image.endsWith(':latest')).map((image) => `${page}: ${image}`));
+    expect(untagged).toEqual([]);
+    expect(pages.filter((page) => /:latest\b/.test(read(page)))).toEqual([]);
+  });
+});
+
+test('the terms of the glossary stand once each, in order', () => {
+  const terms = read('docs/glossary.md').split('\n').filter((line) => line.startsWith('| ')).slice(1).map((line) => line.split(' | ')[0]?.slice(2) ?? '');
+  expect(terms.length).toBeGreaterThan(20);
+  expect(terms).toEqual([...new Set(terms)].sort((a, b) => a.localeCompare(b, 'en')));
+});
+
+test('the reference of release.yaml names every key', () => {
+  const service = writtenRelease.shape.services.valueType.shape;
+  const keys = [...Object.keys(writtenRelease.shape), ...Object.keys(service), ...Object.keys(service.blue.unwrap().shape)];
+  expect(Object.keys(service)).toEqual([...slots]);
+  const page = read('docs/reference/release.md');
+  expect(keys.filter((key) => !new RegExp(`^\\| .*\`[^\`]*\\b${key}\``, 'm').test(page))).toEqual([]);
+});
+
+// ── The reference of berth.yaml, made from its JSON Schema ────────────────────────────────────────────────────────
+
+interface Schema {
+  readonly $ref?: string; readonly $defs?: Readonly<Record<string, Schema>>; readonly type?: string | readonly string[]; readonly const?: string; readonly enum?: readonly string[]; readonly anyOf?: readonly Schema[];
+  readonly properties?: Readonly<Record<string, Schema>>; readonly required?: readonly string[]; readonly items?: Schema; readonly additionalProperties?: Schema | boolean;
+  readonly description?: string; readonly examples?: readonly unknown[]; readonly minimum?: number; readonly maximum?: number; readonly pattern?: string;
+}
+
+/** Keys whose meaning the schema leaves to their name. A key that gains a description there must leave this list. */
+const meanings: Readonly<Record<string, string>> = {
+  'apiVersion': 'The version of this notation.', 'profile': 'The hardware profile, which gives each role its size.', 'services': 'Your applications, by name.',
+  'target': 'What the site is written for. Kubernetes comes with a later version.', 'Service.routes': 'Paths of the edge that lead to it.', 'Service.user': 'The uid and gid that it runs as; never root.',
+  'databases': 'Databases of the stack, by name.', 'caches': 'Caches of the stack, by name.', 'stores': 'Object stores of the stack, by name.', 'edge': 'The nginx in front of all applications.',
+  'Host.cpus': 'CPUs of the machine.', 'Host.memory': 'Memory of the machine.', 'Host.disk': 'Free disk where Docker keeps its data.', 'Route.rateLimit': 'Limit for each client address. Default: none.',
+  'Database.engine': 'The engine and its major version, as images.yaml has it.', 'Cache.engine': 'The engine.', 'Store.engine': 'The engine.', 'Store.buckets': 'Buckets by name; each is made when it is missing.',
+  ...Object.fromEntries(['Database', 'Cache', 'Store'].flatMap((kind) => [[`${kind}.cpu`, "Most CPU, instead of the profile's."], [`${kind}.memory`, "Memory limit, instead of the profile's."]])),
+};
+
+/** Defaults that no description names. */
+const defaults: Readonly<Record<string, string>> = { 'network': '10.201.0.0/22', 'Route.stream': 'false' };
+
+const code = (value: unknown): string => `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
+const nameOf = (ref: string): string => ref.slice(ref.lastIndexOf('/') + 1);
+const headingOf = (definition: string): string => without(definition.replaceAll(/(?<=[a-z])(?=[A-Z])/g, ' '), /^ /g);
+const linkTo = (definition: string): string => `[${headingOf(definition)}](#${anchorOf(headingOf(definition))})`;
+
+function typeOf(schema: Schema): string {
+  if (schema.$ref) return linkTo(nameOf(schema.$ref));
+  if (schema.const !== undefined) return code(schema.const);
+  if (schema.enum) return schema.enum.map(code).join(', ');
+  if (schema.anyOf) return schema.anyOf.map(typeOf).join(', or ');
+  if (schema.type === 'array') return `list of ${schema.items?.$ref ? typeOf(schema.items) : 'text'}`;
+  if (schema.type === 'object') return typeof schema.additionalProperties === 'object' ? `map of ${typeOf(schema.additionalProperties)}` : 'map';
+  if (schema.examples) return `such as ${schema.examples.map(code).join(', ')}`;
+  if (schema.type === 'integer') return `whole number, ${schema.minimum ?? ''} to ${schema.maximum ?? ''}`;
+  return ({ string: 'text', boolean: 'true, false' } as Readonly<Record<string, string>>)[String(schema.type)] ?? String(schema.type);
+}
+
+const implied = 'Default: ';
+function rowOf(definition: string, key: string, schema: Schema, required: boolean): string {
+  const path = definition === '' ? key : `${definition}.${key}`;
+  const text = schema.description ?? meanings[path] ?? '';
+  const at = text.lastIndexOf(implied);
+  const fallback = at < 0 ? defaults[path] ?? (/profile's/.test(text) ? "the profile's" : 'none') : without(text.slice(at + implied.length), /\.$/g);
+  const meaning = (at < 0 ? text : text.slice(0, at)).trim() || meanings[path];
+  if (meaning === undefined) throw new Error(`nothing says what ${path} means: add a description to model/written-spec.ts`);
+  return `| \`${key}\` | ${typeOf(schema)} | ${required ? 'required' : fallback} | ${meaning} |`;
+}
+
+function tableOf(definition: string, schema: Schema): string {
+  const rows = Object.entries(schema.properties ?? {}).map(([key, property]) => rowOf(definition, key, property, schema.required?.includes(key) ?? false));
+  return ['| key | type | default | meaning |', '|---|---|---|---|', ...rows].join('\n');
+}
+
+describe('the reference of berth.yaml', () => {
+  const schema = JSON.parse(specJsonSchema()) as Schema;
+  const definitions = Object.entries(schema.$defs ?? {});
+
+  test('says what every key means, and is what the schema says', async () => {
+    const text = `# berth.yaml
+
+Made from the schema by \`npm run golden\`; a test fails when it is stale. Editors get the same from \`.berth/berth.schema.json\`, which the first line of the file names.
+
+The file is YAML 1.2: one document of text, numbers, true and false, lists and maps, at most 1 MiB. Anchors and aliases may stand for whole values; merge keys and tags may not.
+An unknown key is an error. Sizes are written as \`512Mi\`, \`16Gi\`, \`2Ti\` (powers of 1024) or \`500M\`, \`2G\` (powers of 1000); CPUs as \`2\`, \`0.5\` or \`500m\`; durations as \`30s\`, \`5m\`, \`2h\`, \`7d\`.
+
+A whole spec, that of the sample application:
+
+\`\`\`yaml spec
+${read('examples/hello/berth.yaml').trim()}
+\`\`\`
+
+## Top level
+
+${tableOf('', schema)}
+
+Names of services, databases, caches and stores are DNS labels that begin with a letter, at most ${longestServiceName} characters, and share one set of names. Some are taken by the parts that Berth adds:
+${reservedNames.map(code).join(', ')}.
+${definitions.map(([name, definition]) => `\n## ${headingOf(name)}\n\n${tableOf(name, definition)}\n`).join('')}
+## What an application is given
+
+Variables that Berth sets, and the spec may not:
+
+| variable | value |
+|---|---|
+| \`PORT\` | \`port\` |
+| \`APP_VERSION\` | the tag of the image in its slot |
+| \`BERTH_SLOT\` | \`blue\` or \`green\` |
+| \`BERTH_SITE\`, \`BERTH_DOMAIN\` | \`name\` and \`domain\` |
+| \`DATABASE_POOL_SIZE\` | its pool, when it uses a database |
+| \`NODE_OPTIONS\` | the heap, for \`runtime: node\`; the spec may set its own under \`env\` |
+
+Under \`uses\`, a list takes the usual names and a map names them. Two of one kind need a map, so that each has a variable of its own.
+
+| it uses | variables |
+|---|---|
+| a database | \`DATABASE_URL\`: \`postgres://ACCOUNT:PASSWORD@NAME:5432/DATABASE\` |
+| a cache | \`REDIS_URL\`: \`redis://app:PASSWORD@NAME:6379/0\` |
+| a store | \`S3_ENDPOINT\`, \`S3_REGION\`, \`S3_ACCESS_KEY\`, \`S3_SECRET_KEY\`, and \`S3_BUCKET\`; with several buckets \`S3_BUCKET_NAME\` for each |
+`;
+    await expect(text).toMatchFileSnapshot('../docs/reference/spec.md');
+  });
+
+  test('explains no key twice', () => {
+    const described = [...Object.entries({ '': schema }), ...definitions].flatMap(([name, { properties }]) => Object.entries(properties ?? {})
+      .filter(([, { description }]) => description !== undefined && !description.startsWith(implied)).map(([key]) => (name === '' ? key : `${name}.${key}`)));
+    expect(described.filter((path) => meanings[path] !== undefined)).toEqual([]);
+  });
+
+  test('names the defaults that no description names as the program has them', () => {
+    const spec = specOf('apiVersion: berth/v1\nname: shop\nprofile: recommended\nservices: { web: { image: "registry.example/shop:1.4.2", port: 8080 } }\n');
+    expect({ 'network': `${spec.network}/22`, 'Route.stream': String(spec.services[0]?.routes[0]?.stream) }).toEqual(defaults);
+  });
+});

@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expectParsed, planSite, prepareSite } from '../../../cli/site.ts';
+import type { PreparedSite } from '../../../cli/site.ts';
+import type { Context } from '../../../cli/context.ts';
+import { chooseNetwork } from '../../../generator/io/host-facts.ts';
+import type { Random } from '../../../generator/io/random-text.ts';
+import { quote } from '../../../generator/render/quote.ts';
+import { editSpec } from '../../../generator/spec/edit-spec.ts';
+import type { SpecEdit } from '../../../generator/spec/edit-spec.ts';
+import { parseSpec } from '../../../generator/spec/parse-spec.ts';
+import type { Plan } from '../../../model/plan.ts';
+import type { ProfileName, StackSpec } from '../../../model/stack-spec.ts';
+
+const root = join(import.meta.dirname, '../../..');
+
+/** Bytes that look drawn and are the same in every run. */
+export function seeded(seed: string): Random {
+  let drawn = 0;
+  return (count) => {
+    const blocks = Array.from({ length: Math.ceil(count / 32) }, (_, index) => createHash('sha256').update(`${seed} ${drawn} ${index}`).digest());
+    drawn += 1;
+    return Buffer.concat(blocks).subarray(0, count);
+  };
+}
+
+const silence = (): void => undefined;
+const context: Context = {
+  cwd: root, root, now: () => new Date('2026-12-01T12:00:00Z'), random: seeded('hello'), interactive: false, color: false, columns: 100,
+  uninterrupted: (step) => Promise.resolve(step()), out: silence, err: silence,
+};
+
+export const smallHost = { cpus: 2, memory: '16Gi', disk: '80Gi' } as const;
+export const bigHost = { cpus: 64, memory: '512Gi', disk: '20Ti' } as const;
+
+export interface Hello {
+  readonly profile?: ProfileName;
+  readonly host?: object;
+  /** `--set`, as typed. */
+  readonly set?: Readonly<Record<string, unknown>>;
+  /** Variables of the application, written into the text. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** The spec of the example as `init` would write it for a host. */
+export function helloSpec({ profile = 'minimum', host = smallHost, set = {}, env = {} }: Hello = {}): StackSpec {
+  const edits: SpecEdit[] = [{ path: ['profile'], value: profile, only: 'always' }, { path: ['host'], value: host, only: 'always' }, { path: ['network'], value: chooseNetwork('hello', []), only: 'when absent' },
+    ...Object.entries(set).map(([path, value]): SpecEdit => ({ path: path.split('.'), value, only: 'always' }))];
+  const { text, problems } = editSpec(readFileSync(join(root, 'examples/hello/berth.yaml'), 'utf8'), 'berth.yaml', edits, []);
+  if (problems.length > 0) throw new Error(JSON.stringify(problems));
+  const variables = Object.entries(env).map(([name, value]) => `      ${name}: ${quote('yaml', value)}\n`).join('');
+  return expectParsed(parseSpec(Buffer.from(text.replace('    port: 3000\n', (port) => `${port}${variables && `    env:\n${variables}`}`)), 'berth.yaml'), 'berth.yaml');
+}
+
+export const helloPlan = (hello: Hello = {}): Plan => planSite(helloSpec(hello), '/nowhere', context).plan;
+
+/** All that a first run would write, and the ledger it drew; nothing stays on the disk. */
+export async function prepareHello(hello: Hello = {}): Promise<PreparedSite> {
+  const empty = mkdtempSync(join(tmpdir(), 'berth-hello-'));
+  try {
+    return await prepareSite(empty, planSite(helloSpec(hello), empty, { ...context, random: seeded('hello') }), [], { ...context, random: seeded('hello') });
+  } finally {
+    rmSync(empty, { recursive: true });
+  }
+}

@@ -1,0 +1,80 @@
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { attempt, run } from './process.ts';
+import type { RunResult } from './process.ts';
+
+/** The user that sites are run as: not root, but allowed to speak to the engine. */
+const operator = 'operator';
+
+/** A command as the operator, with the pinned Node first on the PATH. Never as root: that is part of what the lab proves. */
+export class Operator {
+  readonly home: string;
+  private constructor(home: string) {
+    this.home = home;
+  }
+
+  /** Install the program as a package would be, in a folder that the operator can read. */
+  static async create(): Promise<Operator> {
+    const home = mkdtempSync('/tmp/berth-lab-site-');
+    await run(['chown', operator, home]);
+    const program = join(home, 'program');
+    mkdirSync(program);
+    const repository = join(import.meta.dirname, '..', '..');
+    const packed = JSON.parse(await run(['npm', 'pack', '--json', '--ignore-scripts', '--pack-destination', home], { cwd: repository })) as { filename: string }[];
+    await run(['tar', '-xzf', join(home, packed[0]?.filename ?? ''), '-C', program, '--strip-components=1']);
+    mkdirSync(join(home, 'bin'));
+    await run(['cp', join(repository, 'node_modules/node/bin/node'), join(home, 'bin/node')]);
+    symlinkSync(join(program, 'cli/berth.js'), join(home, 'bin/berth'));
+    chmodSync(home, 0o755);
+    return new Operator(home);
+  }
+
+  attempt(argv: readonly string[], cwd: string, input?: string): Promise<RunResult> {
+    const path = `${join(this.home, 'bin')}:/usr/local/bin:/usr/bin:/bin`;
+    return attempt(['runuser', '-u', operator, '--', 'env', '-i', `PATH=${path}`, `HOME=${this.home}`, 'LANG=C.UTF-8', ...argv], { cwd, ...(input === undefined ? {} : { input }) });
+  }
+
+  async run(argv: readonly string[], cwd: string, input?: string): Promise<string> {
+    const { code, stdout, stderr } = await this.attempt(argv, cwd, input);
+    if (code !== 0) throw new Error(`${argv.join(' ')} ended with ${code}:\n${stdout.slice(-3000)}\n${stderr.slice(-3000)}`);
+    return stdout;
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.home, { recursive: true, force: true });
+  }
+}
+
+/** A site folder of the operator, with the commands that SITE.md names. */
+export class LabSite {
+  readonly operator: Operator;
+  readonly folder: string;
+  constructor(operatorOfSite: Operator, name: string) {
+    this.operator = operatorOfSite;
+    this.folder = join(operatorOfSite.home, name);
+  }
+  berth(...args: readonly string[]): Promise<string> {
+    return this.operator.run(['berth', ...args], this.folder);
+  }
+  compose(...args: readonly string[]): Promise<string> {
+    return this.operator.run(['docker', 'compose', ...args], this.folder);
+  }
+  up(): Promise<RunResult> {
+    return this.operator.attempt(['docker', 'compose', 'up', '-d', '--wait'], this.folder);
+  }
+  read(path: string): string {
+    return readFileSync(join(this.folder, path), 'utf8');
+  }
+  /** Edit a file of the operator; the owner stays. */
+  edit(path: string, change: (text: string) => string): void {
+    writeFileSync(join(this.folder, path), change(this.read(path)));
+  }
+  /** Container ids by name, running or not. */
+  async ids(): Promise<Record<string, string>> {
+    const lines = (await this.compose('ps', '-a', '--no-trunc', '--format', '{{.Name}} {{.ID}}')).trim().split('\n');
+    return Object.fromEntries(lines.map((line) => { const [name = '', id = ''] = line.split(' '); return [name, id]; }));
+  }
+  async remove(): Promise<void> {
+    await this.operator.attempt(['docker', 'compose', '--profile', '*', 'down', '-v', '--timeout', '5'], this.folder);
+  }
+}

@@ -1,0 +1,325 @@
+import { execFileSync } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import type { EngineSetting } from '../../model/plan.ts';
+import { ensureSecondCompose } from './engine.ts';
+import { LabSite, Operator } from './installed.ts';
+import { attempt, run } from './process.ts';
+import { Visitor } from './visitor.ts';
+
+interface Health { readonly status: string; readonly checks: Readonly<Record<string, { readonly status: string; readonly error?: string }>> }
+interface PlanJson {
+  readonly services: readonly { readonly name: string; readonly kind: string; readonly slotted: boolean; readonly user: string; readonly role: string; readonly size: { readonly memory: number; readonly cpu: number; readonly pids: number }; readonly env: Readonly<Record<string, string>> }[];
+  readonly databases: readonly { readonly settings: readonly EngineSetting[] }[];
+  readonly caches: readonly { readonly settings: readonly EngineSetting[] }[];
+  readonly edge: { readonly workers: number; readonly connections: number; readonly nofile: number };
+  readonly decisions: readonly { readonly key: string; readonly value: string }[];
+}
+interface Inspected {
+  readonly Id: string; readonly Name: string;
+  readonly Config: { readonly User: string; readonly Env: readonly string[]; readonly Labels: Readonly<Record<string, string>>; readonly Healthcheck?: object; readonly StopTimeout?: number };
+  readonly HostConfig: { readonly ReadonlyRootfs: boolean; readonly CapDrop: readonly string[]; readonly CapAdd: readonly string[] | null; readonly SecurityOpt: readonly string[]; readonly PidsLimit: number; readonly Memory: number; readonly MemorySwap: number; readonly NanoCpus: number; readonly Privileged: boolean; readonly PortBindings: Readonly<Record<string, unknown>>; readonly LogConfig: { readonly Type: string; readonly Config: Readonly<Record<string, string>> }; readonly Tmpfs: Readonly<Record<string, string>> };
+  readonly NetworkSettings: { readonly Networks: Readonly<Record<string, unknown>> };
+}
+
+/** `4GB` and `4096MB` are the same. */
+const inKilobytes = (value: string): string => {
+  const match = /^(\d+)(kB|MB|GB)$/.exec(value);
+  return match ? String(Number(match[1]) * ({ kB: 1, MB: 1024, GB: 1024 * 1024 }[match[2] ?? 'kB'] ?? 1)) : value;
+};
+
+describe.each([{ profile: 'minimum', http: 80, https: 443 }, { profile: 'recommended', http: 8080, https: 8443 }])('a site of profile $profile, made and run by a user who is not root', ({ profile, http, https }) => {
+  let operator: Operator;
+  let site: LabSite;
+  let visitor: Visitor;
+  let plan: PlanJson;
+  let firstUp: { code: number; stdout: string; stderr: string };
+  const initOutput: string[] = [];
+
+  const inspectAll = async (): Promise<readonly Inspected[]> => JSON.parse(await run(['docker', 'inspect', ...Object.values(await site.ids())])) as Inspected[];
+  const isHealthy = (answer: { status: number }) => answer.status === 200;
+
+  beforeAll(async () => {
+    operator = await Operator.create();
+    site = new LabSite(operator, profile);
+    initOutput.push(await operator.run(['berth', 'init', profile, '--profile', profile, '--set', `edge.http=${http}`, '--set', `edge.https=${https}`], operator.home));
+    initOutput.push(await site.berth('plan', '--json'));
+    plan = JSON.parse(initOutput[1] ?? '') as PlanJson;
+    firstUp = await site.up();
+    visitor = new Visitor(site.read('secrets/tls/ca.crt'), https);
+  });
+  afterAll(async () => {
+    visitor?.close();
+    await site?.remove();
+    operator?.[Symbol.dispose]();
+  });
+
+  test('comes up healthy from an empty folder with `docker compose up -d --wait`', () => {
+    expect(firstUp, firstUp.stderr.slice(-2000)).toMatchObject({ code: 0 });
+  });
+
+  test('is accepted by both versions of Compose', async () => {
+    const second = await ensureSecondCompose();
+    for (const compose of [['docker', 'compose'], [second]]) expect(await operator.attempt([...compose, 'config', '--quiet'], site.folder)).toEqual({ code: 0, stdout: '', stderr: '' });
+  });
+
+  test('answers through the edge with a certificate of its own authority, every check healthy', async () => {
+    const answer = await visitor.until('/api/health', isHealthy);
+    expect(JSON.parse(answer.body)).toMatchObject({ status: 'healthy', version: '0.1.0', slot: 'blue', checks: { database: { status: 'healthy' }, redis: { status: 'healthy' }, storage: { status: 'healthy' } } });
+    await expect(new Visitor(execFileSync('cat', ['/etc/ssl/certs/ca-certificates.crt'], { encoding: 'utf8' }), https).ask({ path: '/' })).rejects.toThrow(/certificate/);
+    expect((await visitor.ask({ path: '/' })).body).toContain('<html');
+  });
+
+  test('sends plain http on to https', async () => {
+    const head = await run(['curl', '-sS', '-o', '/dev/null', '-w', '%{http_code} %{redirect_url}', `http://localhost:${http}/notes?x=1`]);
+    expect(head).toBe(`308 https://localhost${https === 443 ? '' : `:${https}`}/notes?x=1`);
+  });
+
+  test('runs PostgreSQL with exactly the settings of the plan', async () => {
+    const settings = plan.databases[0]?.settings ?? [];
+    const query = settings.map(({ name }) => `SELECT '${name}', current_setting('${name}');`).join('');
+    const output = await site.compose('exec', '-T', 'database', 'sh', '-c', `PGPASSWORD=$(cat /run/secrets/database-admin) psql -h 127.0.0.1 -U postgres -AtqF= -c "${query}"`);
+    const running = Object.fromEntries(output.trim().split('\n').map((line) => { const [name = '', value = ''] = line.split('='); return [name, inKilobytes(value)]; }));
+    expect(settings.length).toBeGreaterThan(20);
+    expect(running).toEqual(Object.fromEntries(settings.map(({ name, value }) => [name, inKilobytes(value)])));
+  });
+
+  test('runs Valkey with exactly the settings of the plan', async () => {
+    const settings = Object.fromEntries((plan.caches[0]?.settings ?? []).map(({ name, value }) => [name, value]));
+    const url = /REDIS_URL=redis:\/\/app:([^@]+)@/.exec(site.read('secrets/web.env'))?.[1] ?? '';
+    const info = await site.compose('exec', '-T', '-e', `REDISCLI_AUTH=${url}`, 'cache', 'valkey-cli', '--user', 'app', 'INFO', 'all');
+    const running = (name: string) => new RegExp(`^${name}:(.*)\\r?$`, 'm').exec(info)?.[1]?.trim();
+    expect(running('maxmemory')).toBe(String(Number((settings['maxmemory'] ?? '').replace('mb', '')) * 2 ** 20));
+    expect(running('maxmemory_policy')).toBe(settings['maxmemory-policy']);
+    expect(running('maxclients')).toBe(settings['maxclients']);
+    expect(running('aof_enabled')).toBe(settings['appendonly'] === 'yes' ? '1' : '0');
+  });
+
+  test('lets nobody into the cache without a password, and the application not near its administration', async () => {
+    expect(await site.compose('exec', '-T', 'cache', 'valkey-cli', 'GET', 'x')).toContain('NOPERM');
+    const password = /REDIS_URL=redis:\/\/app:([^@]+)@/.exec(site.read('secrets/web.env'))?.[1] ?? '';
+    expect(await site.compose('exec', '-T', '-e', `REDISCLI_AUTH=${password}`, 'cache', 'valkey-cli', '--user', 'app', 'CONFIG', 'GET', '*')).toContain('NOPERM');
+  });
+
+  test('runs nginx with the workers, connections and file descriptors of the plan', async () => {
+    const dump = await site.compose('exec', '-T', 'edge', 'nginx', '-c', '/etc/berth/edge/nginx.conf', '-T');
+    expect(/worker_connections\s+(\d+)/.exec(dump)?.[1]).toBe(String(plan.edge.connections));
+    const [edge] = (await inspectAll()).filter(({ Name }) => Name.endsWith('-edge-1'));
+    const processes = (await run(['docker', 'top', edge?.Id ?? '', '-o', 'pid,args'])).split('\n').filter((line) => line.includes('worker process'));
+    expect(processes).toHaveLength(plan.edge.workers);
+    const limits = await run(['cat', `/proc/${processes[0]?.trim().split(/\s+/)[0] ?? ''}/limits`]);
+    expect(/Max open files\s+(\d+)/.exec(limits)?.[1]).toBe(String(plan.edge.nofile));
+  });
+
+  test('runs Node with the heap of the plan', async () => {
+    const { heapLimitMiB, poolSize } = await visitor.json<{ heapLimitMiB: number; poolSize: number }>('/api/env');
+    const heap = Number(plan.decisions.find(({ key }) => key === 'web.max-old-space-size')?.value);
+    // V8 counts its young generation on top.
+    expect(heapLimitMiB).toBeGreaterThanOrEqual(heap);
+    expect(heapLimitMiB).toBeLessThan(heap + 200);
+    expect(String(poolSize)).toBe(plan.decisions.find(({ key }) => key === 'web.pool')?.value);
+  });
+
+  test('hardens every container', async () => {
+    const containers = await inspectAll();
+    expect(containers.length).toBeGreaterThanOrEqual(8);
+    for (const { Name, Config, HostConfig } of containers) {
+      const service = plan.services.find(({ name, slotted }) => Name.replace(/^\/[^-]+-/, '').replace(/-\d+$/, '') === (slotted ? `${name}-blue` : name));
+      expect(service, Name).toBeDefined();
+      expect({ Name, user: Config.User, root: HostConfig.ReadonlyRootfs, drop: HostConfig.CapDrop, add: HostConfig.CapAdd ?? [], security: HostConfig.SecurityOpt, privileged: HostConfig.Privileged, pids: HostConfig.PidsLimit, memory: HostConfig.Memory, swap: HostConfig.MemorySwap, cpus: HostConfig.NanoCpus, log: HostConfig.LogConfig, ports: Object.keys(HostConfig.PortBindings).length })
+        .toEqual({ Name, user: service?.user, root: true, drop: ['ALL'], add: [], security: ['no-new-privileges:true'], privileged: false, pids: service?.size.pids, memory: (service?.size.memory ?? 0) * 2 ** 20, swap: (service?.size.memory ?? 0) * 2 ** 20, cpus: (service?.size.cpu ?? 0) * 1e6, log: { Type: 'json-file', Config: { 'max-file': '3', 'max-size': '10m' } }, ports: service?.name === 'edge' ? 2 : 0 });
+      expect(Config.User).not.toMatch(/^(0|root|)(:|$)/);
+      expect(Config.Healthcheck !== undefined, `${Name} has a health check`).toBe(service?.kind === 'server');
+      expect(Config.StopTimeout ?? 0, `${Name} has a stop grace`).toBeGreaterThanOrEqual(10);
+    }
+  });
+
+  test('keeps the data network closed to the outside', async () => {
+    const networks = JSON.parse(await run(['docker', 'network', 'inspect', `${profile}_data`, `${profile}_app`, `${profile}_edge`])) as { Name: string; Internal: boolean }[];
+    expect(Object.fromEntries(networks.map(({ Name, Internal }) => [Name, Internal]))).toEqual({ [`${profile}_data`]: true, [`${profile}_app`]: true, [`${profile}_edge`]: false });
+    const members = (await inspectAll()).map(({ Name, NetworkSettings }) => [Name, Object.keys(NetworkSettings.Networks).map((name) => name.replace(`${profile}_`, '')).sort().join(' ')]);
+    expect(Object.fromEntries(members)).toMatchObject({ [`/${profile}-edge-1`]: 'app edge', [`/${profile}-web-blue-1`]: 'app data', [`/${profile}-database-1`]: 'data', [`/${profile}-cache-1`]: 'data', [`/${profile}-files-1`]: 'data' });
+  });
+
+  test('gives the application an account that owns its database and nothing else', async () => {
+    const asApp = (sql: string) => site.operator.attempt(['docker', 'compose', 'exec', '-T', '-e', `URL=${/DATABASE_URL=(.*)/.exec(site.read('secrets/web.env'))?.[1]?.replace('@database:', '@127.0.0.1:') ?? ''}`, 'database', 'sh', '-c', `psql "$URL" -Atc "${sql}"`], site.folder);
+    expect((await asApp('SELECT rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls FROM pg_roles WHERE rolname = current_user')).stdout.trim()).toBe('f');
+    expect((await asApp('CREATE TABLE berth_lab (x int); DROP TABLE berth_lab')).code).toBe(0);
+    expect((await asApp('SELECT * FROM pg_authid')).stderr).toContain('permission denied');
+    expect((await asApp('CREATE DATABASE other')).stderr).toContain('permission denied');
+  });
+
+  test('gives the application an account that enters its own bucket and no other', async () => {
+    const mc = (script: string) => site.operator.attempt(['docker', 'compose', 'run', '--rm', '--no-deps', '-T', '--entrypoint', '/bin/sh', 'files-buckets', '-c', script], site.folder);
+    const root = 'export MC_HOST_store="http://$MINIO_ROOT_USER:$(cat /run/secrets/files-root)@files:9000"';
+    expect((await mc(`${root}; mc mb --ignore-existing store/not-yours`)).code).toBe(0);
+    const app = `export MC_HOST_app="http://${profile}-app:$(cat /run/secrets/files-app)@files:9000"`;
+    expect((await mc(`${app}; mc ls app/notes`)).code).toBe(0);
+    expect((await mc(`${app}; mc ls app/not-yours`)).code).not.toBe(0);
+    expect((await mc(`${app}; mc admin user info app ${profile}-app`)).code).not.toBe(0);
+  });
+
+  test.each([
+    { service: 'cache', check: 'redis', status: 'degraded' },
+    { service: 'files', check: 'storage', status: 'degraded' },
+    { service: 'database', check: 'database', status: 'unhealthy' },
+  ])('says $status while $service is down, and recovers', async ({ service, check, status }) => {
+    await site.compose('kill', service);
+    const answer = await visitor.until('/api/health', (found) => found.status === 503);
+    const down = JSON.parse(answer.body) as Health;
+    expect(down.status).toBe(status);
+    expect(Object.entries(down.checks).filter(([, found]) => found.status !== 'healthy').map(([name]) => name)).toEqual([check]);
+    // A dependency that is down must not evict the application.
+    expect((await visitor.ask({ path: '/readyz' })).status).toBe(200);
+    expect(await site.up()).toMatchObject({ code: 0 });
+    await visitor.until('/api/health', isHealthy);
+  });
+
+  test('restarts an engine whose process died', async () => {
+    const [database] = (await inspectAll()).filter(({ Name }) => Name.endsWith('-database-1'));
+    const pid = await run(['docker', 'inspect', '--format', '{{.State.Pid}}', database?.Id ?? '']);
+    await run(['kill', '-9', pid]);
+    for (let tick = 0; tick < 300 && (await run(['docker', 'inspect', '--format', '{{.RestartCount}}', database?.Id ?? ''])) === '0'; tick++) await sleep(100);
+    expect(Number(await run(['docker', 'inspect', '--format', '{{.RestartCount}}', database?.Id ?? '']))).toBeGreaterThan(0);
+    await visitor.until('/api/health', isHealthy);
+  });
+
+  test('keeps every container on a second `up`', async () => {
+    const before = await site.ids();
+    expect(await site.up()).toMatchObject({ code: 0 });
+    expect(await site.ids()).toEqual(before);
+  });
+
+  test('writes nothing on a second `generate`', async () => {
+    expect(await site.berth('generate')).toContain('Nothing to write');
+    expect(await site.berth('generate', '--check')).toContain('is what its spec says');
+  });
+
+  test('recreates exactly the service whose mounted file was edited', async () => {
+    const before = await site.ids();
+    site.edit('config/cache/valkey.conf', (text) => text.replace('timeout "0"', 'timeout "300"'));
+    const said = await site.berth('generate');
+    expect(said).toContain('recreates cache: config/cache/valkey.conf');
+    expect(said.match(/recreates/g)).toHaveLength(1);
+    expect(await site.up()).toMatchObject({ code: 0 });
+    const after = await site.ids();
+    expect(Object.keys(after).filter((name) => after[name] !== before[name])).toEqual([`${profile}-cache-1`]);
+    await visitor.until('/api/health', isHealthy);
+  });
+
+  test('hands plain variables over byte for byte, and recreates only the application for them', async () => {
+    const odd = { A: `$HOME $$ \${X} " ' \` # : \\ % {{x}} {`, B: '  leading and trailing  ', C: 'two\nlines\ttab\r', D: 'grüße 日本 🚢 \u0085\u2028', E: 'x'.repeat(5000), F: '{{', G: '', H: 'key: value # no comment', I: '"quoted"', J: "'single'" };
+    const before = await site.ids();
+    site.edit('berth.yaml', (text) => text.replace('    runtime: node', `    env: ${JSON.stringify(odd)}\n    runtime: node`));
+    const said = await site.berth('generate', '--json');
+    expect((JSON.parse(said) as { containers: { recreated: { service: string }[] } }).containers.recreated.map(({ service }) => service)).toEqual(['web-blue', 'web-green']);
+    expect(await site.up()).toMatchObject({ code: 0 });
+    const after = await site.ids();
+    expect(Object.keys(after).filter((name) => after[name] !== before[name]).every((name) => name.includes('-web-blue-'))).toBe(true);
+    const seen = JSON.parse(await site.compose('exec', '-T', 'web-blue', 'node', '-e', "const e=require('fs').readFileSync('/proc/1/environ','utf8').split('\\0');console.log(JSON.stringify(Object.fromEntries(e.filter(Boolean).map(x=>[x.slice(0,x.indexOf('=')),x.slice(x.indexOf('=')+1)]))))")) as Record<string, string>;
+    expect(Object.fromEntries(Object.keys(odd).map((name) => [name, seen[name]]))).toEqual(odd);
+  });
+
+  test('switches slots under load without a failed request, without recreating the edge', async () => {
+    await visitor.until('/api/health', isHealthy);
+    await run(['docker', 'tag', 'berth/hello:0.1.0', 'berth/hello:0.2.0']);
+    const replicas = plan.services.find(({ slotted }) => slotted) ? Number(plan.decisions.find(({ key }) => key === 'web.replicas')?.value) : 0;
+    const before = await site.ids();
+    const release = (blue: string | undefined, green: string | undefined) => { site.edit('release.yaml', () => `apiVersion: berth/v1\nservices:\n  web:\n${[blue && `    blue: ${blue}`, green && `    green: ${green}`].filter(Boolean).join('\n')}\n`); };
+    const slot = (tag: string, weight: number, count: number) => `{ image: berth/hello:${tag}, weight: ${weight}, replicas: ${count} }`;
+    const apply = async () => { await site.berth('generate'); expect(await site.up()).toMatchObject({ code: 0 }); };
+    const load = visitor.load(60);
+    try {
+      release(slot('0.1.0', 100, replicas), slot('0.2.0', 0, 1));
+      await apply();
+      expect(JSON.parse((await visitor.ask({ path: '/api/health', headers: { 'x-berth-slot': 'green' } })).body)).toMatchObject({ version: '0.2.0', slot: 'green' });
+      release(slot('0.1.0', 75, replicas), slot('0.2.0', 25, 1));
+      expect(await site.berth('generate')).toContain('no container has to be recreated');
+      await sleep(4000);
+      release(slot('0.1.0', 75, 1), slot('0.2.0', 25, replicas));
+      await apply();
+      release(slot('0.1.0', 0, 1), slot('0.2.0', 100, replicas));
+      await site.berth('generate');
+      await sleep(4000);
+      release(undefined, slot('0.2.0', 100, replicas));
+      await apply();
+      await sleep(1000);
+    } finally {
+      const result = await load.stop();
+      const complaints = result.failed.length === 0 ? '' : (await site.compose('logs', '--no-log-prefix', '--no-color', 'edge')).split('\n').filter((line) => /"status":"?5|error|warn/.test(line)).slice(-20).join('\n');
+      expect(result.failed, complaints).toEqual([]);
+      expect(result.sent).toBeGreaterThan(600);
+    }
+    const after = await site.ids();
+    expect(Object.keys(after).filter((name) => name.includes('-web-')).sort()).toEqual(Array.from({ length: replicas }, (_, index) => `${profile}-web-green-${index + 1}`));
+    expect(after[`${profile}-edge-1`]).toBe(before[`${profile}-edge-1`]);
+    expect(JSON.parse((await visitor.ask({ path: '/api/health' })).body)).toMatchObject({ version: '0.2.0', slot: 'green' });
+  });
+
+  test('keeps the live slot through an edge restart and a second generate', async () => {
+    await site.compose('restart', 'edge');
+    await site.berth('generate');
+    expect(await site.up()).toMatchObject({ code: 0 });
+    expect(JSON.parse((await visitor.until('/api/health', isHealthy)).body)).toMatchObject({ slot: 'green' });
+  });
+
+  test('shows the maintenance page while no slot is live, and `up` still ends well', async () => {
+    const kept = site.read('release.yaml');
+    site.edit('release.yaml', () => 'apiVersion: berth/v1\nservices: { web: {} }\n');
+    await site.berth('generate');
+    expect(await site.up()).toMatchObject({ code: 0 });
+    const page = await visitor.until('/', (answer) => answer.status === 503);
+    expect(page.headers['retry-after']).toBeDefined();
+    expect((await visitor.ask({ path: '/', headers: { accept: 'text/html' } })).body).toContain('<html');
+    site.edit('release.yaml', () => kept);
+    await site.berth('generate');
+    expect(await site.up()).toMatchObject({ code: 0 });
+    await visitor.until('/api/health', isHealthy);
+  });
+
+  test("keeps the data through `--profile '*' down` and `up`", async () => {
+    await visitor.ask({ path: '/notes', method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' }, body: 'text=kept+through+a+restart' });
+    const before = await visitor.json<{ visits: number }>('/api/visits');
+    await site.compose('--profile', '*', 'down');
+    expect((await site.compose('--profile', '*', 'ps', '-aq')).trim()).toBe('');
+    expect(await site.up()).toMatchObject({ code: 0 });
+    await visitor.until('/api/health', isHealthy);
+    expect((await visitor.json<{ visits: number }>('/api/visits')).visits).toBeGreaterThan(before.visits);
+    expect((await visitor.ask({ path: '/api/notes' })).body).toContain('kept through a restart');
+  });
+
+  test('dumps and restores the database as SITE.md says', async () => {
+    const blocks = [...site.read('SITE.md').matchAll(/^docker compose exec -T database .*$/gm)].map(([line]) => line);
+    expect(blocks).toHaveLength(2);
+    await site.operator.run(['sh', '-c', blocks[0] ?? ''], site.folder);
+    const kept = await visitor.json<{ visits: number }>('/api/visits');
+    await site.operator.run(['sh', '-c', blocks[1] ?? ''], site.folder);
+    await visitor.until('/api/health', isHealthy);
+    expect((await visitor.json<{ visits: number }>('/api/visits')).visits).toBe(kept.visits);
+  });
+
+  test('shows a drawn secret nowhere but in declared env deliveries', async () => {
+    const ledger = JSON.parse(site.read('secrets/ledger.json')) as { secrets: Record<string, string[]>; leaf: { key: string }; authority: { key: string } };
+    const secrets = [...Object.entries(ledger.secrets).map(([name, versions]) => [name, versions[0] ?? ''] as const), ['leaf', ledger.leaf.key.split('\n')[1] ?? ''] as const, ['authority', ledger.authority.key.split('\n')[1] ?? ''] as const];
+    expect(secrets.length).toBeGreaterThanOrEqual(7);
+    const declared = new Set(['DATABASE_URL', 'REDIS_URL', 'S3_SECRET_KEY']);
+    const containers = (await inspectAll()).map((container) => ({ ...container, Config: { ...container.Config, Env: container.Config.Env.filter((variable) => !(container.Name.includes('-web-') && declared.has(variable.split('=')[0] ?? ''))) } }));
+    const { stdout, stderr } = await attempt(['docker', 'compose', '--profile', '*', 'logs', '--no-color'], { cwd: site.folder });
+    site.edit('berth.yaml', (text) => text.replace('profile:', '# one more comment\nprofile:'));
+    const spoken: string[] = [];
+    for (const args of [['generate'], ['generate', '--json'], ['plan', '--json'], ['explain', '--json'], ['images', '--json'], ['plan'], ['explain']]) spoken.push(await site.berth(...args));
+    const files = await run(['sh', '-c', 'find . -path ./secrets -prune -o -type f -print0 | xargs -0 cat'], { cwd: site.folder });
+    const places = { inspect: JSON.stringify(containers), logs: stdout + stderr, spoken: [...initOutput, ...spoken, firstUp.stdout, firstUp.stderr].join(''), files };
+    for (const [place, text] of Object.entries(places)) for (const [name, value] of secrets) expect(text.includes(value), `${name} in ${place}`).toBe(false);
+    const declaredFound = (await inspectAll()).filter(({ Name }) => Name.includes('-web-')).every(({ Config }) => Config.Env.some((variable) => variable.startsWith('DATABASE_URL=')));
+    expect(declaredFound).toBe(true);
+  });
+
+  test('has a compose.yaml that names every image by a version and pulls nothing that images does not list', async () => {
+    const listed = (JSON.parse(await site.berth('images', '--json')) as { reference: string }[]).map(({ reference }) => reference);
+    const used = (await site.compose('--profile', '*', 'config', '--images')).trim().split('\n');
+    expect([...new Set(used)].filter((reference) => !listed.includes(reference))).toEqual([]);
+    expect(Object.keys((parse(site.read('compose.yaml')) as { services: object }).services).length).toBeGreaterThan(6);
+  });
+});
