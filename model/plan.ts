@@ -159,6 +159,8 @@ export interface EdgePlan {
   readonly perAddress: number;
   readonly hsts: boolean;
   readonly httpsPort: number;
+  /** Replicas that are tried before a request is given up; only such as could not be reached. */
+  readonly tries: number;
   readonly apps: readonly { readonly service: string; readonly port: number; readonly routes: readonly Route[] }[];
 }
 

@@ -6,6 +6,7 @@ import Handlebars from 'handlebars';
 import { readAssets } from '../generator/io/assets.ts';
 import { templateOptions } from '../generator/render/compile-template.ts';
 import { specJsonSchema } from '../generator/spec/json-schema.ts';
+import { leanImports } from './lean-imports.ts';
 import { profileNames } from '../model/profile.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -45,7 +46,7 @@ const workedOut: Plugin = { name: 'worked-out', setup: ({ onLoad }) => {
 
 const options: BuildOptions = {
   absWorkingDir: root, entryPoints: { berth: 'cli/main.ts' }, bundle: true, splitting: true, minify: true, format: 'esm', platform: 'node', target: 'node24', legalComments: 'linked',
-  chunkNames: 'chunks/[name]-[hash]', banner: { js: "import{createRequire as berthRequire}from'node:module';const require=berthRequire(import.meta.url);" }, plugins: [workedOut],
+  chunkNames: 'chunks/[name]-[hash]', banner: { js: "const require=process.getBuiltinModule('node:module').createRequire(import.meta.url);" }, plugins: [workedOut, leanImports],
 };
 
 /** The program as one bundle, with chunks for what only some verbs need. */

@@ -142,6 +142,14 @@ describe('examples in the documents', () => {
   });
 });
 
+test('the messages that the guide explains are ones the program prints', () => {
+  const sources = [...globSync(['cli/**', 'generator/**', 'model/**'].map((folder) => `${folder}/*.{ts,js}`))].map(read).join('\n');
+  const messages = tableUnder('docs/guide.md', 'Trouble, by message').filter(([message = '']) => !/\((Docker|npm)\)/.test(message)).flatMap(([message = '']) => [...message.matchAll(/`([^`]+)`/g)].map((match) => match[1] ?? ''));
+  expect(messages.length).toBeGreaterThan(10);
+  const strange = messages.filter((message) => !message.split('…').map((piece) => piece.trim()).every((piece) => piece.length < 3 || sources.includes(piece)));
+  expect(strange).toEqual([]);
+});
+
 test('the terms of the glossary stand once each, in order', () => {
   const terms = read('docs/glossary.md').split('\n').filter((line) => line.startsWith('| ')).slice(1).map((line) => line.split(' | ')[0]?.slice(2) ?? '');
   expect(terms.length).toBeGreaterThan(20);

@@ -43,7 +43,8 @@ export function smallestHost(demands: readonly Demand[]): { readonly memory: MiB
 }
 
 const memoryLine = ({ memory, count }: Demand): Line => ({ wanted: Math.max(memory.wanted, memory.floor), floor: memory.floor, count });
-const cpuLine = ({ cpu, count }: Demand): Line => ({ wanted: Math.max(cpu.wanted, cpu.floor), floor: Math.min(cpu.floor, cpu.wanted), count });
+/** A task keeps to its floor: it runs for a second, and a share that moved with the host would recreate it and its dependents for nothing. */
+const cpuLine = ({ cpu, count, role }: Demand): Line => ({ wanted: role === 'task' ? cpu.floor : Math.max(cpu.wanted, cpu.floor), floor: Math.min(cpu.floor, cpu.wanted), count });
 
 function refuse(demands: readonly Demand[], host: HostFacts): never {
   const need = smallestHost(demands);
@@ -81,7 +82,7 @@ export function fit(demands: readonly Demand[], host: HostFacts | undefined): Fi
     const [memoryOf, cpuOf] = [memory[index] as Line, cpu[index] as Line];
     return { demand, size: {
       memory: mib(roundDown(between(memoryOf, memoryPart), memoryOf.floor)),
-      cpu: milliCpu(Math.min(cpuOf.wanted, bounded?.cpus ?? Infinity)),
+      cpu: milliCpu(Math.min(Math.max(demand.cpu.wanted, demand.cpu.floor), bounded?.cpus ?? Infinity)),
       cpuShare: milliCpu(Math.max(1, Math.floor(between(cpuOf, cpuPart)))),
     } };
   });

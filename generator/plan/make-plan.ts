@@ -109,6 +109,7 @@ export function makePlan({ spec, profile, images, release: written }: PlanInput)
   const caches = spec.caches.map((cache) => planValkey(cache, spec, profile, sizeOf(cache.name), disk.of(cache.name), lookUp(images, 'valkey')));
   const stores = spec.stores.map((store) => planMinio(store, spec, sizeOf(store.name), disk.of(store.name), sizeOf(`${store.name}-buckets`), lookUp(images, 'minio')));
   const apps = spec.services.map((app) => planApp(app, spec, profile, sizeOf(app.name)));
+  // Only tasks are depended on: Compose recreates whatever depends on a service that it recreates, and a database's new setting must not take the application with it.
   // One always-running dependent of every task, so that `up --wait` ends well while no slot is live; not required, so that the edge can show the maintenance page when they fail.
   const afterTasks: Dependency[] = [...databases.map(({ accounts }) => accounts.name), ...stores.map(({ buckets }) => buckets.name)].map((service) => ({ service, condition: 'service_completed_successfully', required: false }));
   const edge = planEdge(spec, profile, sizeOf('edge'), lookUp(images, 'edge'), afterTasks);

@@ -1,5 +1,6 @@
 import { parseDocument } from 'yaml';
 import type { Artifact } from '../../model/artifact.ts';
+import { readPlainYaml } from '../../model/plain-yaml.ts';
 
 /** A rendered file that nothing could read. Always a defect of a template, never the operator's. */
 const defect = (path: string, what: string): never => { throw new Error(`rendered ${path} is wrong: ${what}`); };
@@ -14,14 +15,14 @@ interface ComposeFile {
 /** Parse YAML and JSON artifacts back: a template that let a value break out shows here, before anything is written. */
 export function checkParses(artifacts: readonly Artifact[]): void {
   for (const { path, content } of artifacts) {
-    if (/\.ya?ml$/.test(path)) { const [error] = parseDocument(content, { uniqueKeys: true }).errors; if (error) defect(path, error.message); }
+    if (/\.ya?ml$/.test(path) && readPlainYaml(content) === undefined) { const [error] = parseDocument(content, { uniqueKeys: true }).errors; if (error) defect(path, error.message); }
     if (path.endsWith('.json')) JSON.parse(content);
   }
 }
 
 /** Every name that compose.yaml refers to exists in it, and every mounted file is one that Berth writes. */
 export function checkComposeReferences(compose: string, paths: ReadonlySet<string>): void {
-  const file = parseDocument(compose, { uniqueKeys: true }).toJS() as ComposeFile;
+  const file = (readPlainYaml(compose) ?? parseDocument(compose, { uniqueKeys: true }).toJS()) as ComposeFile;
   const folders = new Set([...paths].map((path) => path.slice(0, path.lastIndexOf('/'))));
   for (const [name, service] of Object.entries(file.services)) {
     for (const dependency of Object.keys(service.depends_on ?? {})) {

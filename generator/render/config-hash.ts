@@ -19,6 +19,8 @@ export function secretsOf(plan: Plan, service: PlannedService): readonly string[
  */
 export function configHashes(plan: Plan, contents: ReadonlyMap<string, string>, secretVersion: (name: string) => number): ReadonlyMap<string, string> {
   return new Map(composeServices(plan).map(({ name, service }) => {
+    // A task runs anew on every `up` and reads its files then. Recreating it would recreate its dependents, the edge among them.
+    if (service.kind === 'task') return [name, 'read at every start'] as const;
     const hash = createHash('sha256');
     for (const path of mountedPaths(service, contents)) hash.update(`${path}\0${contents.get(path) ?? ''}\0`);
     for (const secret of secretsOf(plan, service)) hash.update(`${secret}\0${secretVersion(secret)}\0`);

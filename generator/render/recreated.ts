@@ -1,4 +1,5 @@
 import { parse } from 'yaml';
+import { readPlainYaml } from '../../model/plain-yaml.ts';
 import { quote } from './quote.ts';
 
 /** A container that the next `docker compose up` replaces, and why. */
@@ -10,7 +11,8 @@ export interface Recreation {
 type Services = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 const servicesOf = (text: string, variables: string): Services => {
-  const document = parse(interpolate(text, variables)) as { services?: Services } | null;
+  const plain = interpolate(text, variables);
+  const document = (readPlainYaml(plain) ?? parse(plain)) as { services?: Services } | null;
   return document?.services ?? {};
 };
 

@@ -1,6 +1,7 @@
 import { YAMLMap, YAMLSeq, isAlias, isMap, isScalar, isSeq, parseDocument } from 'yaml';
 import type { Document } from 'yaml';
 import type { Problem } from '../../model/errors.ts';
+import { readPlainYaml } from '../../model/plain-yaml.ts';
 import { parsePlaced } from './document.ts';
 
 /** One key to set. `value` is taken as it is, `yaml` is read as YAML so that numbers and lists can be typed. */
@@ -63,8 +64,8 @@ function sortTop(document: Document): void {
 
 /** A spec with some keys changed and its comments kept. Nothing is checked here beyond what editing needs. `file` is what problems call the spec. */
 export function editSpec(text: string, file: string, edits: readonly SpecEdit[], first: readonly SpecEdit[]): { readonly text: string; readonly problems: readonly Problem[] } {
-  const placed = parsePlaced(text, file);
-  if (!('value' in placed)) return { text, problems: placed };
+  const placed = readPlainYaml(text) === undefined ? parsePlaced(text, file) : undefined;
+  if (placed && !('value' in placed)) return { text, problems: placed };
   const document = parseDocument(text);
   const problems = [...first, ...edits].flatMap((edit) => apply(document, edit) ?? []);
   sortTop(document);

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { Problem } from '../../model/errors.ts';
+import { readPlainYaml } from '../../model/plain-yaml.ts';
 import { writtenSpec } from '../../model/written-spec.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
 import { checkReferences, readable } from './check-references.ts';
@@ -37,6 +38,9 @@ export const placeFinding = (finding: Finding, document: PlacedDocument, file: s
 export function parseDocumentAs<S extends z.ZodType>(bytes: Uint8Array, file: string, schema: S, check: (value: z.infer<S>) => readonly Finding[], salvage?: (value: unknown) => z.infer<S>): Parsed<z.infer<S>> {
   const text = decodeText(bytes, file);
   if (typeof text !== 'string') return failed([text]);
+  const plain = schema.safeParse(readPlainYaml(text));
+  // Places are for problems: without any, nobody asks where a value stands.
+  if (plain.success && check(plain.data).length === 0) return { ok: true, value: plain.data };
   const document = parsePlaced(text, file);
   if (!('value' in document)) return failed(document);
   const result = schema.safeParse(document.value);

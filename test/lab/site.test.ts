@@ -211,7 +211,7 @@ describe.each([{ profile: 'minimum', http: 80, https: 443 }, { profile: 'recomme
   test('hands plain variables over byte for byte, and recreates only the application for them', async () => {
     const odd = { A: `$HOME $$ \${X} " ' \` # : \\ % {{x}} {`, B: '  leading and trailing  ', C: 'two\nlines\ttab\r', D: 'grüße 日本 🚢 \u0085\u2028', E: 'x'.repeat(5000), F: '{{', G: '', H: 'key: value # no comment', I: '"quoted"', J: "'single'" };
     const before = await site.ids();
-    site.edit('berth.yaml', (text) => text.replace('    runtime: node', `    env: ${JSON.stringify(odd)}\n    runtime: node`));
+    site.edit('berth.yaml', (text) => text.replace('    runtime: node', () => `    env: ${JSON.stringify(odd)}\n    runtime: node`));
     const said = await site.berth('generate', '--json');
     expect((JSON.parse(said) as { containers: { recreated: { service: string }[] } }).containers.recreated.map(({ service }) => service)).toEqual(['web-blue', 'web-green']);
     expect(await site.up()).toMatchObject({ code: 0 });

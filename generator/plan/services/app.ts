@@ -37,14 +37,13 @@ interface Connection { readonly env: Readonly<Record<string, string>>; readonly 
 
 /** What an application needs to know of one thing it uses: whole URLs, and for S3 its parts. */
 function connect(use: Use, spec: StackSpec): Connection {
-  const healthy: Dependency = { service: use.service, condition: 'service_healthy', required: true };
   const done = (service: string): Dependency => ({ service, condition: 'service_completed_successfully', required: true });
   if (use.kind === 'database') {
     const name = spec.databases.find((database) => database.name === use.service)?.database ?? spec.name;
     return { env: {}, secretEnv: { [use.variable]: [`postgres://${name}:`, { secret: `${use.service}-app` }, `@${use.service}:${postgres.port}/${name}`] }, after: [done(`${use.service}-accounts`)] };
   }
-  // Not required: an application must come up, degraded, while its cache is down.
-  if (use.kind === 'cache') return { env: {}, secretEnv: { [use.variable]: ['redis://app:', { secret: `${use.service}-app` }, `@${use.service}:${valkey.port}/0`] }, after: [{ ...healthy, required: false }] };
+  // It comes up, degraded, while its cache is down.
+  if (use.kind === 'cache') return { env: {}, secretEnv: { [use.variable]: ['redis://app:', { secret: `${use.service}-app` }, `@${use.service}:${valkey.port}/0`] }, after: [] };
   const buckets = spec.stores.find((store) => store.name === use.service)?.buckets ?? [];
   const [only] = buckets;
   return {

@@ -3,6 +3,7 @@ import type { Decision, Dependency, EdgePlan, PlannedService, Size } from '../..
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { StackSpec } from '../../../model/stack-spec.ts';
 import { formatSize, mib, milliCpu, seconds } from '../../../model/units.ts';
+import { replicasOf } from '../connections.ts';
 import type { Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
 
@@ -55,6 +56,8 @@ export function planEdge(spec: StackSpec, profile: HardwareProfile, size: Size, 
   };
   const plan: EdgePlan = {
     domain: spec.domain, workers, connections, nofile, perAddress: spec.edge.connections, hsts: spec.edge.hsts, httpsPort: spec.edge.https,
+    // As many as may vanish at once while a release is scaled down, and one that is left.
+    tries: Math.max(2, ...spec.services.map((app) => replicasOf(app, profile) + 1)),
     apps: spec.services.map((app) => ({ service: app.name, port: app.port, routes: app.routes })),
   };
   return { service, plan, decisions };

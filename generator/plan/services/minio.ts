@@ -32,7 +32,7 @@ export function planMinio(store: StoreSpec, spec: StackSpec, size: Size, disk: M
     { key: `${name}.requests_max`, value: String(requests), formula: '(0.9 L − 192 MiB) / (1 MiB + 32 KiB for each drive + 2 MiB)', inputs: { L: formatSize(size.memory), drives: '1' }, source: 'MinIO source, cmd/handler-api.go', change },
     { key: `${name}.worst_case`, value: `${Math.ceil(worstCase)} MiB of ${size.memory} MiB`, formula: '192 MiB + requests × 3.03 MiB', inputs: { requests: String(requests) }, source: 'design: at most 0.9 of the limit', change },
   ];
-  const tmp = { path: '/tmp', size: mib(256), mode: '1777' };
+  const tmp = { path: '/tmp', size: mib(64), mode: '1777' };
   const service: PlannedService = {
     name, role: 'storage', title: 'MinIO on one drive', kind: 'server', image: 'minio', slotted: false, replicas: 1, size, user: image.user,
     command: ['server', facts.dataFolder, '--address', `:${facts.port}`, '--console-address', ':9001'],
@@ -47,7 +47,7 @@ export function planMinio(store: StoreSpec, spec: StackSpec, size: Size, disk: M
     name: `${name}-buckets`, role: 'task', title: `creates and reconciles the buckets and the account of ${name}; changes nothing when nothing is to do`, kind: 'task', image: 'minio', slotted: false, replicas: 1, size: task, user: image.user,
     entrypoint: ['/bin/sh', '/etc/berth/buckets/buckets.sh'], env: { ...root, MC_CONFIG_DIR: '/tmp/.mc', HOME: '/tmp' }, secretEnv: {}, secretFiles: [`${name}-root`, `${name}-app`],
     mounts: [{ source: `config/${name}-buckets`, target: '/etc/berth/buckets', restarts: true }], volumes: [], tmpfs: [{ ...tmp, size: mib(16) }], ports: [],
-    stopGrace: seconds(10), networks: ['data'], after: [{ service: name, condition: 'service_healthy', required: true }],
+    stopGrace: seconds(10), networks: ['data'], after: [],
   };
   return { service, buckets, decisions, plan: { service: name, account: accountOf(spec), buckets: store.buckets } };
 }

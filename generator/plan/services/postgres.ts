@@ -119,7 +119,7 @@ export function planPostgres(input: Input, task: Size, image: { readonly user: s
     name: `${name}-accounts`, role: 'task', title: `creates and reconciles the account of ${name}; changes nothing when nothing is to do`, kind: 'task', image: 'postgres', slotted: false, replicas: 1, size: task, user: image.user,
     entrypoint: ['/bin/sh', '/etc/berth/accounts/accounts.sh'], env: { PGHOST: name, PGPORT: String(facts.port), PGUSER: facts.superuser, PGDATABASE: 'postgres', PGCONNECT_TIMEOUT: '10' }, secretEnv: {},
     secretFiles: [`${name}-admin`, `${name}-verifier`], mounts: [{ source: `config/${name}-accounts`, target: '/etc/berth/accounts', restarts: true }], volumes: [], tmpfs: [tmp], ports: [],
-    stopGrace: seconds(10), networks: ['data'], after: [{ service: name, condition: 'service_healthy', required: true }],
+    stopGrace: seconds(10), networks: ['data'], after: [],
   };
   return { service, accounts, decisions, plan: { service: name, engine: 'postgres', database: database.database, account: database.database, settings, clients } };
 }

@@ -34,9 +34,8 @@ describe('the references of compose.yaml', () => {
     { what: 'a secret that is not declared', change: (text) => text.replace('{ key: {', '{ lock: {'), message: 'web wants secret key, which nobody writes' },
     { what: 'a secret whose file nobody writes', files: ['config/web/a.conf'], message: 'web wants secret key, which nobody writes' },
     { what: 'a folder in which nothing is written', files: ['secrets/key', 'config/webs/a.conf'], message: 'web mounts ./config/web, in which Berth writes nothing' },
-    { what: 'a key that stands twice', change: (text) => text.replace('  cache:\n', '  web:\n'), message: '' },
   ])('with $what are a defect', ({ change, files, message }) => {
-    expect(check(change, files)).toThrow(message === '' ? /./ : `rendered compose.yaml is wrong: ${message}`);
+    expect(check(change, files)).toThrow(`rendered compose.yaml is wrong: ${message}`);
   });
 });
 

@@ -1,0 +1,95 @@
+import { X509Certificate, createPrivateKey } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { drawCertificates } from '../../../generator/io/certificates.ts';
+import { emptyLedger } from '../../../generator/io/ledger.ts';
+import type { KeyPair, Ledger } from '../../../generator/io/ledger.ts';
+import { seeded } from '../render/hello.ts';
+
+const day = 86_400_000;
+const now = new Date('2026-12-01T12:00:00Z');
+const later = (days: number): Date => new Date(now.getTime() + days * day);
+const draw = (ledger: Ledger, domain: string, at = now) => drawCertificates(ledger, domain, 'shop', at, seeded(`certificates ${at.toISOString()}`));
+const read = (pair: KeyPair | undefined) => new X509Certificate(pair?.certificate ?? '');
+
+const first = await draw(emptyLedger, 'shop.example.com');
+const [authority, leaf] = [read(first.authority), read(first.leaf)];
+
+describe('the certificates of a site', () => {
+  test('are a chain that verifies: the authority signs itself and the leaf, nobody else does', async () => {
+    expect(authority.verify(authority.publicKey)).toBe(true);
+    expect(leaf.verify(authority.publicKey)).toBe(true);
+    expect(leaf.verify(leaf.publicKey)).toBe(false);
+    expect(leaf.checkIssued(authority)).toBe(true);
+    expect(leaf.verify(read((await draw(emptyLedger, 'shop.example.com', later(1))).authority).publicKey)).toBe(false);
+  });
+
+  test('belong to their keys, which are EC P-256', () => {
+    for (const [certificate, pair] of [[authority, first.authority], [leaf, first.leaf]] as const) {
+      expect(certificate.checkPrivateKey(createPrivateKey(pair?.key.reveal() ?? ''))).toBe(true);
+      expect([certificate.publicKey.asymmetricKeyType, certificate.publicKey.asymmetricKeyDetails?.namedCurve]).toEqual(['ec', 'prime256v1']);
+    }
+  });
+
+  test('say who may sign: the authority, and nobody below it', () => {
+    expect([authority.ca, leaf.ca]).toEqual([true, false]);
+    expect(authority.subject).toContain('CN=shop authority');
+    expect(leaf.issuer).toBe(authority.subject);
+    expect(leaf.keyUsage).toEqual(['1.3.6.1.5.5.7.3.1']);
+  });
+
+  test('are good for the domain and for the machine itself', () => {
+    expect(leaf.subjectAltName).toBe('DNS:shop.example.com, DNS:localhost, IP Address:127.0.0.1');
+    expect([leaf.checkHost('shop.example.com'), leaf.checkHost('localhost'), leaf.checkIP('127.0.0.1'), leaf.checkHost('example.com'), leaf.checkHost('x.shop.example.com')]).toEqual(['shop.example.com', 'localhost', '127.0.0.1', undefined, undefined]);
+  });
+
+  test('hold since an hour ago, the leaf for 397 days and the authority for ten years', () => {
+    const span = ({ validFromDate, validToDate }: X509Certificate) => [validFromDate.getTime() - now.getTime(), (validToDate.getTime() - now.getTime()) / day];
+    expect([span(leaf), span(authority)]).toEqual([[-3_600_000, 397], [-3_600_000, 3650]]);
+    expect([first.leaf?.notAfter, first.authority?.notAfter]).toEqual([leaf.validToDate.toISOString(), authority.validToDate.toISOString()]);
+  });
+
+  test('have serial numbers that are positive and of their own', () => {
+    for (const { serialNumber } of [authority, leaf]) expect(serialNumber).toMatch(/^01[0-9A-F]{30}$/);
+    expect(authority.serialNumber).not.toBe(leaf.serialNumber);
+  });
+
+  test('for localhost name it once', async () => {
+    expect(read((await draw(emptyLedger, 'localhost')).leaf).subjectAltName).toBe('DNS:localhost, IP Address:127.0.0.1');
+  });
+});
+
+describe('drawing them again', () => {
+  test('changes nothing while more than 30 days are left', async () => {
+    expect(await draw(first, 'shop.example.com', later(366))).toBe(first);
+  });
+
+  test('replaces the leaf, and only it, when 30 days are left', async () => {
+    const renewed = await draw(first, 'shop.example.com', later(367));
+    expect(renewed.authority).toBe(first.authority);
+    expect(read(renewed.leaf).verify(authority.publicKey)).toBe(true);
+    expect(read(renewed.leaf).validToDate).toEqual(later(367 + 397));
+    expect(renewed.leaf?.version).toBe(2);
+    expect(renewed.leaf?.key.reveal()).not.toBe(first.leaf?.key.reveal());
+  });
+
+  test('keeps the authority when the domain changes', async () => {
+    const moved = await draw(first, 'store.example.com');
+    expect(moved.authority).toBe(first.authority);
+    expect(read(moved.leaf).checkHost('store.example.com')).toBe('store.example.com');
+    expect(read(moved.leaf).verify(authority.publicKey)).toBe(true);
+  });
+
+  test('draws both when the authority comes to its end, which no leaf outlives', async () => {
+    const near = await draw({ ...first, leaf: undefined }, 'shop.example.com', later(3600));
+    expect(near.authority).toBe(first.authority);
+    expect(read(near.leaf).validToDate).toEqual(authority.validToDate);
+    const over = await draw(near, 'shop.example.com', later(3621));
+    expect([over.authority?.version, over.leaf?.version]).toEqual([2, 2]);
+    expect(read(over.leaf).verify(read(over.authority).publicKey)).toBe(true);
+  });
+
+  test('leaves the secrets of the ledger alone', async () => {
+    const secrets = new Map([['a', []]]);
+    expect((await draw({ ...emptyLedger, secrets }, 'localhost')).secrets).toBe(secrets);
+  });
+});

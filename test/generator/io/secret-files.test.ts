@@ -1,0 +1,93 @@
+import { createHash, webcrypto } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { drawMissing, emptyLedger } from '../../../generator/io/ledger.ts';
+import { renderSecretFiles } from '../../../generator/io/secret-files.ts';
+import { Secret } from '../../../model/secret.ts';
+import { helloPlan, prepareHello, seeded } from '../render/hello.ts';
+
+const plan = helloPlan({ set: { 'services.web.secrets': { SESSION_KEY: { length: 64 }, TOKEN: { deliver: 'file' } } } });
+const ledger = drawMissing(emptyLedger, plan.secrets, seeded('secret files'));
+const files = new Map(renderSecretFiles(plan, ledger).map((file) => [file.path, file]));
+const content = (path: string): string => files.get(path)?.content ?? '';
+const value = (name: string): string => ledger.secrets.get(name)?.at(-1)?.reveal() ?? '';
+
+const { subtle } = webcrypto;
+const base64 = (bytes: ArrayBuffer): string => Buffer.from(bytes).toString('base64');
+async function hmac(key: ArrayBuffer | Uint8Array<ArrayBuffer>, text: string): Promise<ArrayBuffer> {
+  return subtle.sign('HMAC', await subtle.importKey('raw', key, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign']), Buffer.from(text));
+}
+
+/** SCRAM-SHA-256 of RFC 5802 and RFC 7677 by WebCrypto: both keys of a password. */
+async function scramKeys(password: string, salt: string, iterations: number): Promise<{ readonly storedKey: string; readonly serverKey: ArrayBuffer }> {
+  const material = await subtle.importKey('raw', Buffer.from(password), 'PBKDF2', false, ['deriveBits']);
+  const salted = await subtle.deriveBits({ name: 'PBKDF2', hash: 'SHA-256', salt: Buffer.from(salt, 'base64'), iterations }, material, 256);
+  return { storedKey: base64(await subtle.digest('SHA-256', await hmac(salted, 'Client Key'))), serverKey: await hmac(salted, 'Server Key') };
+}
+
+describe('the verifier of a database account', () => {
+  test('is checked by an implementation that passes the example of RFC 7677', async () => {
+    const { serverKey } = await scramKeys('pencil', 'W22ZaJ0SNY7soEsUjjb7gQ==', 4096);
+    const nonce = 'rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0';
+    expect(base64(await hmac(serverKey, `n=user,r=rOprNGfwEbeRWgbNEkqO,r=${nonce},s=W22ZaJ0SNY7soEsUjjb7gQ==,i=4096,c=biws,r=${nonce}`))).toBe('6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=');
+  });
+
+  test('is what PostgreSQL would have stored for the password', async () => {
+    const match = /^SCRAM-SHA-256\$4096:([A-Za-z0-9+/]{22}==)\$([A-Za-z0-9+/]{43}=):([A-Za-z0-9+/]{43}=)$/.exec(content('secrets/database-verifier'));
+    const [, salt = '', storedKey, serverKey] = match ?? [];
+    const expected = await scramKeys(value('database-app'), salt, 4096);
+    expect([storedKey, serverKey]).toEqual([expected.storedKey, base64(expected.serverKey)]);
+  });
+
+  test('is the same for the same password, and has another salt for another password or account', () => {
+    const salt = (text: string) => /:([^$]*)/.exec(text)?.[1];
+    const again = renderSecretFiles(plan, ledger).find(({ path }) => path === 'secrets/database-verifier')?.content ?? '';
+    expect(again).toBe(content('secrets/database-verifier'));
+    const rotated = { ...ledger, secrets: new Map([...ledger.secrets, ['database-app', [new Secret(value('database-app')), new Secret('another')]]]) };
+    const other = helloPlan({ set: { 'databases.database.name': 'orders' } });
+    for (const files of [renderSecretFiles(plan, rotated), renderSecretFiles(other, ledger)])
+      expect(salt(files.find(({ path }) => path === 'secrets/database-verifier')?.content ?? '')).not.toBe(salt(again));
+  });
+});
+
+describe('secret files', () => {
+  test('that containers mount are 0444, those that only Compose and Berth read 0600', () => {
+    expect(Object.fromEntries([...files.values()].map(({ path, mode }) => [path, mode.toString(8)]))).toEqual({
+      'secrets/database-admin': '444', 'secrets/database-verifier': '444', 'secrets/cache-acl': '444', 'secrets/files-root': '444', 'secrets/files-app': '444', 'secrets/web-TOKEN': '444',
+      'secrets/web.env': '600', 'secrets/ledger.json': '600',
+    });
+    expect([...files.values()].every(({ policy }) => policy === 'secret')).toBe(true);
+  });
+
+  test('of certificates are mounted, the authority’s key is in the ledger only', async () => {
+    const { decision, ledger: drawn } = await prepareHello();
+    const tls = decision.changes.filter(({ path }) => path.startsWith('secrets/tls/'));
+    expect(tls.map(({ path, mode }) => [path, mode.toString(8)])).toEqual([['secrets/tls/ca.crt', '444'], ['secrets/tls/site.crt', '444'], ['secrets/tls/site.key', '444']]);
+    expect(tls.map(({ content: text }) => text)).toEqual([drawn.authority?.certificate, `${drawn.leaf?.certificate ?? ''}${drawn.authority?.certificate ?? ''}`, drawn.leaf?.key.reveal()]);
+    const body = drawn.authority?.key.reveal().split('\n')[1] ?? '?';
+    expect(decision.changes.filter(({ content: text = '' }) => text.includes(body)).map(({ path }) => path)).toEqual(['secrets/ledger.json']);
+  });
+
+  test('hold the plain value without a line end, as engines read them', () => {
+    expect(content('secrets/database-admin')).toBe(value('database-admin'));
+    expect(content('secrets/web-TOKEN')).toBe(value('web-TOKEN'));
+    expect(value('web-TOKEN')).toMatch(/^[A-Za-z0-9]{48}$/);
+  });
+
+  test('of the cache hold the sha256 of the password and not the password', () => {
+    expect(content('secrets/cache-acl').split('\n')[1]).toMatch(new RegExp(`^user app on #${createHash('sha256').update(value('cache-app')).digest('hex')} `));
+    expect(content('secrets/cache-acl')).not.toContain(value('cache-app'));
+  });
+
+  test('of an application hold whole addresses, one variable a line', () => {
+    expect(content('secrets/web.env')).toBe([
+      `DATABASE_URL=postgres://hello:${value('database-app')}@database:5432/hello`, `REDIS_URL=redis://app:${value('cache-app')}@cache:6379/0`,
+      `S3_SECRET_KEY=${value('files-app')}`, `SESSION_KEY=${value('web-SESSION_KEY')}`, '',
+    ].join('\n'));
+    expect(value('web-SESSION_KEY')).toHaveLength(64);
+  });
+
+  test('are made of the newest version', () => {
+    const rotated = { ...ledger, secrets: new Map([...ledger.secrets, ['database-admin', [new Secret('old'), new Secret('new')]]]) };
+    expect(renderSecretFiles(plan, rotated).find(({ path }) => path === 'secrets/database-admin')?.content).toBe('new');
+  });
+});
