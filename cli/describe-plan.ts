@@ -1,5 +1,5 @@
 import type { Plan, PlannedService } from '../model/plan.ts';
-import { describeSize, formatCpu } from '../model/units.ts';
+import { describeCpus, describeSize, formatCpu } from '../model/units.ts';
 import type { Context } from './context.ts';
 import { paint, table, wrap } from './text.ts';
 
@@ -12,7 +12,7 @@ const rowOf = (plan: Plan) => (service: PlannedService): readonly string[] => {
 /** The sizes of a site as a table, for eyes. */
 export function describePlan(plan: Plan, context: Context): string {
   const style = paint(context.color);
-  const host = plan.host ? `${formatCpu(plan.host.cpus)} CPUs, ${describeSize(plan.host.memory)}, ${describeSize(plan.host.disk)} of free disk` : 'no particular host';
+  const host = plan.host ? `${describeCpus(plan.host.cpus)}, ${describeSize(plan.host.memory)}, ${describeSize(plan.host.disk)} of free disk` : 'no particular host';
   const kept = plan.budget.rows.filter(({ name }) => name === 'surge' || name === 'agent').map((row) => [row.name, row.name === 'surge' ? 'kept free' : 'kept free', String(row.count), '', '', describeSize(row.each), row.wanted > row.each ? describeSize(row.wanted) : '']);
   const rows = [['service', 'role', 'count', 'CPU', 'busy', 'memory', 'profile'], ...plan.services.map(rowOf(plan)), ...kept];
   return [

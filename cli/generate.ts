@@ -5,7 +5,7 @@ import { applyChanges, isHalfDone, recoverSite } from '../generator/io/disk.ts';
 import { lockSite } from '../generator/io/lock.ts';
 import type { Context } from './context.ts';
 import { describeWritten, writtenAsJson } from './describe-written.ts';
-import { loadSite, prepareSite, refuseConflicts } from './site.ts';
+import { loadSite, prepareSite, reloadSite, refuseConflicts } from './site.ts';
 
 interface GenerateOptions { readonly site: string; readonly check?: boolean; readonly json?: boolean }
 
@@ -26,12 +26,12 @@ async function generate(options: GenerateOptions, context: Context): Promise<voi
   const site = resolve(context.cwd, options.site);
   if (options.check) return check(site, options, context);
   // Before the lock, which would make a folder: a place that is no site stays as it is.
-  if (!isHalfDone(site)) loadSite(site, context);
+  const known = isHalfDone(site) ? undefined : loadSite(site, context);
   using _lock = lockSite(site);
   const { outcome, setAside } = recoverSite(site);
   if (outcome === 'finished') context.err('An interrupted run was finished first.\n');
   if (setAside.length > 0) context.err(`Files that were edited meanwhile are kept as ${setAside.join(', ')}.\n`);
-  const loaded = loadSite(site, context);
+  const loaded = reloadSite(site, known, context);
   const prepared = await prepareSite(site, loaded, [], context);
   refuseConflicts(prepared, options.json ?? false, context);
   await context.uninterrupted(() => applyChanges(site, prepared.decision));

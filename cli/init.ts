@@ -39,6 +39,7 @@ export interface InitOptions {
 }
 
 const defaultExample = 'example:hello';
+const isExample = (options: InitOptions): boolean => (options.from ?? defaultExample).startsWith('example:');
 
 export function addInit(program: Command, run: (action: () => Promise<void>, json: boolean) => Promise<void>, context: Context): void {
   program.command('init')
@@ -153,8 +154,8 @@ function source(from: string, context: Context): Source {
 /** A site of its own name and network; a spec that is not an example keeps what it says. */
 function identity(site: string, text: string, options: InitOptions): readonly SpecEdit[] {
   const name = basename(site).toLowerCase().replaceAll(/[^a-z0-9-]+/g, '-').replaceAll(/^-+|-+$/g, '').slice(0, 30).replace(/-+$/, '') || 'site';
-  const named = (options.from ?? defaultExample).startsWith('example:') ? name : /^name:\s*"?([a-z0-9-]+)/m.exec(text)?.[1] ?? name;
-  return [{ path: ['name'], value: named, only: (options.from ?? defaultExample).startsWith('example:') ? 'always' : 'when absent' }, { path: ['network'], value: chooseNetwork(named, readRoutes()), only: 'when absent' }];
+  const named = isExample(options) ? name : /^name:\s*"?([a-z0-9-]+)/m.exec(text)?.[1] ?? name;
+  return [{ path: ['name'], value: named, only: isExample(options) ? 'always' : 'when absent' }, { path: ['network'], value: chooseNetwork(named, readRoutes()), only: 'when absent' }];
 }
 
 function fromFlags(options: InitOptions): readonly SpecEdit[] {
@@ -175,7 +176,9 @@ function hostEdits(site: string, options: InitOptions): readonly SpecEdit[] {
   const memory = flag('--host-memory', options.hostMemory, parseSize, sizeNotation) ?? here.memory;
   const disk = flag('--host-disk', options.hostDisk, parseSize, sizeNotation) ?? here.disk;
   const value = { cpus: Number(formatCpu(cpus)), memory: formatSize(memory), disk: formatSize(disk), ...(options.fit ? {} : { fit: false }) };
-  return [{ path: ['host'], value, only: 'always', comment: ' what `berth init` measured or was told; sizes are fitted to it' }];
+  // A spec of the operator's own may be made for another machine; only a flag overrules what it says.
+  const own = !isExample(options) && [options.hostCpus, options.hostMemory, options.hostDisk].every((flagged) => flagged === undefined) && options.fit;
+  return [{ path: ['host'], value, only: own ? 'when absent' : 'always', comment: ' what `berth init` measured or was told' }];
 }
 
 function parseSet(text: string): SpecEdit {

@@ -1,3 +1,4 @@
+import './one-document.ts';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -27,7 +28,7 @@ let tooLate = false;
 const context: Context = {
   get cwd() { return workingFolder(); },
   root: join(import.meta.dirname, '..'), now: () => new Date(), random: randomBytes,
-  interactive: process.stdin.isTTY && process.stdout.isTTY && !process.env['CI'],
+  interactive: process.stdout.isTTY && !process.env['CI'] && process.stdin.isTTY,
   uninterrupted: async (step) => {
     // One turn of the event loop, in which a signal that is waiting already is heard.
     await setImmediate();

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { Artifact } from '../model/artifact.ts';
 import { BerthError } from '../model/errors.ts';
 import type { Problem } from '../model/errors.ts';
@@ -9,7 +10,7 @@ import type { StackSpec } from '../model/stack-spec.ts';
 import { readAssets } from '../generator/io/assets.ts';
 import type { Assets } from '../generator/io/assets.ts';
 import { drawCertificates } from '../generator/io/certificates.ts';
-import { readState } from '../generator/io/disk.ts';
+import { readMore, readState } from '../generator/io/disk.ts';
 import { drawMissing, ledgerPath, parseLedger, secretVersion } from '../generator/io/ledger.ts';
 import type { Ledger } from '../generator/io/ledger.ts';
 import { readSpecBytes } from '../generator/io/read-spec-bytes.ts';
@@ -38,6 +39,8 @@ export interface LoadedSite {
   readonly spec: StackSpec;
   readonly release: WrittenRelease | undefined;
   readonly plan: Plan;
+  /** What it was read from: spec and release. */
+  readonly documents?: readonly (Uint8Array | undefined)[];
 }
 
 /** What a run would write, before anything is written. */
@@ -57,12 +60,21 @@ export function expectParsed<T>(parsed: Parsed<T>, file: string, cure = `correct
   throw new BerthError('spec', `${file} has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}`, `${cure}; nothing was written`, { problems });
 }
 
+const readDocuments = (site: string): readonly (Uint8Array | undefined)[] =>
+  [specFile, releaseFile].map((file) => (existsSync(join(site, file)) ? readSpecBytes(site, file) : undefined));
+
+/** The site once more, now that it is locked; read and planned again only when somebody changed it meanwhile. */
+export function reloadSite(site: string, known: LoadedSite | undefined, context: Context): LoadedSite {
+  return known?.documents && isDeepStrictEqual(known.documents, readDocuments(site)) ? known : loadSite(site, context);
+}
+
 /** Read and plan a site. @throws BerthError when the folder is no site, a document has problems or the host is too small. */
 export function loadSite(site: string, context: Context): LoadedSite {
   if (!existsSync(join(site, specFile)))
     throw new BerthError('usage', `${site} is not a site: it has no ${specFile}`, 'name the folder with --site DIR, or make one with `berth init DIR`');
-  const spec = expectParsed(parseSpec(readSpecBytes(site, specFile), specFile), specFile);
-  return planSite(spec, site, context);
+  const documents = readDocuments(site);
+  const spec = expectParsed(parseSpec(documents[0] ?? readSpecBytes(site, specFile), specFile), specFile);
+  return { ...planSite(spec, site, context), documents };
 }
 
 /** Plan a spec that was read already. */
@@ -97,7 +109,7 @@ export async function prepareSite(site: string, loaded: LoadedSite, extra: reado
   refuseLostLedger(before);
   const ledger = await drawCertificates(drawMissing(known, plan.secrets, context.random), plan.domain, plan.name, context.now(), context.random);
   const around = renderAround(loaded, ledger, extra);
-  const state = readState(site, [...around.map(({ path }) => path), 'compose.yaml']);
+  const state = readMore(site, before, [...around.map(({ path }) => path), 'compose.yaml']);
   const { merged } = decideChanges(around, state);
   const compose = renderCompose(plan, assets.templates, assets.images, configHashes(plan, merged, (name) => secretVersion(ledger, name)));
   const artifacts = [...around, compose];

@@ -72,6 +72,9 @@ export function describeSize(size: MiB): string {
 /** Thousandths of a CPU as Compose writes CPUs: 500 → `0.5`. */
 export const formatCpu = (cpu: MilliCpu): string => String(cpu / 1000);
 
+/** Thousandths of a CPU for eyes: `0.5 CPUs`, `1 CPU`. */
+export const describeCpus = (cpu: MilliCpu): string => `${formatCpu(cpu)} CPU${cpu === 1000 ? '' : 's'}`;
+
 /** Seconds in the largest unit that needs no fraction: 120 → `2m`. */
 export function formatDuration(duration: Seconds): string {
   for (const [suffix, size] of [['d', 86_400], ['h', 3600], ['m', 60]] as const)

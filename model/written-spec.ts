@@ -35,10 +35,10 @@ const rateLimit = z.strictObject({
 
 const route = z.strictObject({
   path: urlPathText.describe('A path ending in / matches everything below it; another one matches only itself.'),
-  rateLimit: rateLimit.optional(),
+  rateLimit: rateLimit.optional().describe('Most requests a client address may make here. Default: none.'),
   body: size.optional().describe('Largest request body. Default: edge.body.'),
   timeout: duration.optional().describe('Longest silence of the application. Default: edge.timeout.'),
-  stream: z.boolean({ error: 'expected true or false' }).optional().describe('Hand on each byte at once, without buffering: server-sent events, long polls, large uploads.'),
+  stream: z.boolean({ error: 'expected true or false' }).optional().describe('Hand on each byte at once, without buffering: server-sent events, long polls, large uploads. Default: false.'),
 }).meta({ id: 'Route' });
 
 const userNotation = 'expected uid:gid in numbers, not root, such as 10001:10001';
@@ -54,12 +54,12 @@ const service = z.strictObject({
   build: text('a folder of the site').regex(sitePath, { error: 'expected a folder of the site, such as ./app, without .. in it' }).optional().describe('A folder with a Dockerfile, when the image is built at the site.'),
   port: port.describe('The port that the application listens on.'),
   runtime: z.enum(['node', 'other'], { error: 'expected node or other' }).optional().describe('What runs inside, so that its memory is set from the limit. Default: other.'),
-  user: text('uid:gid').regex(/^[1-9]\d{0,9}:[1-9]\d{0,9}$/, { error: userNotation }).refine((ids) => ids.split(':').every((id) => Number(id) < 2 ** 31), { error: userNotation }).optional().describe('Default: 10001:10001.'),
+  user: text('uid:gid').regex(/^[1-9]\d{0,9}:[1-9]\d{0,9}$/, { error: userNotation }).refine((ids) => ids.split(':').every((id) => Number(id) < 2 ** 31), { error: userNotation }).optional().describe('The uid and gid that it runs as, never root. Default: 10001:10001.'),
   replicas: wholeNumber(1, 100, 'a number of replicas').optional().describe("Instead of the profile's number."),
   cpu: cpu.optional().describe("Most CPU of one replica, instead of the profile's."),
   memory: size.optional().describe("Memory limit of one replica, instead of the profile's."),
   pool: wholeNumber(1, 1000, 'a pool size').optional().describe("Database connections of one replica, instead of the profile's."),
-  routes: z.array(route, { error: 'expected a list of routes' }).min(1, { error: 'expected at least one route' }).optional().describe('Default: the path /.'),
+  routes: z.array(route, { error: 'expected a list of routes' }).min(1, { error: 'expected at least one route' }).optional().describe('Paths of the edge that lead to it. Default: the path /.'),
   live: urlPathText.optional().describe('Answers 200 as long as the process is alive. Default: /livez.'),
   ready: urlPathText.optional().describe('Answers 200 when traffic may come. Default: /readyz.'),
   stopGrace: duration.optional().describe('How long a request may take after the replica was asked to stop. Default: 30s.'),
@@ -74,26 +74,26 @@ const service = z.strictObject({
 }).meta({ id: 'Service' });
 
 const database = z.strictObject({
-  engine: z.enum(['postgres'], { error: 'expected postgres (other engines come with a later version)' }),
+  engine: z.enum(['postgres'], { error: 'expected postgres (other engines come with a later version)' }).describe('What runs it.'),
   name: text('a database name').regex(sqlName, { error: 'expected a database name: lower-case letters, digits and _, at most 31' })
     .refine((name) => !reservedSqlNames.test(name), { error: 'expected a name of your own: PostgreSQL keeps this one for itself' }).optional().describe('Name of the database and of the account that owns it. Default: the name of the site.'),
-  cpu: cpu.optional(),
-  memory: size.optional(),
+  cpu: cpu.optional().describe("Most CPU, instead of the profile's."),
+  memory: size.optional().describe("Memory limit, instead of the profile's."),
 }).meta({ id: 'Database' });
 
 const cache = z.strictObject({
-  engine: z.enum(['valkey'], { error: 'expected valkey (other engines come with a later version)' }),
+  engine: z.enum(['valkey'], { error: 'expected valkey (other engines come with a later version)' }).describe('What runs it.'),
   use: z.enum(['cache', 'sessions', 'queue'], { error: 'expected cache, sessions or queue' }).optional().describe('cache: may forget, keeps nothing on disk. sessions, queue: never evicts, appends to disk. Default: cache.'),
-  cpu: cpu.optional(),
-  memory: size.optional(),
+  cpu: cpu.optional().describe("Most CPU, instead of the profile's."),
+  memory: size.optional().describe("Memory limit, instead of the profile's."),
 }).meta({ id: 'Cache' });
 
 const bucket = z.strictObject({ versioning: z.boolean({ error: 'expected true or false' }).optional().describe('Keep what is overwritten or deleted. Default: true.') }).meta({ id: 'Bucket' });
 const store = z.strictObject({
-  engine: z.enum(['minio'], { error: 'expected minio (other stores come with a later version)' }),
-  buckets: z.record(text('a bucket name').regex(bucketName, { error: 'expected a bucket name: 3 to 63 lower-case letters, digits and -' }), bucket),
-  cpu: cpu.optional(),
-  memory: size.optional(),
+  engine: z.enum(['minio'], { error: 'expected minio (other stores come with a later version)' }).describe('What runs it.'),
+  buckets: z.record(text('a bucket name').regex(bucketName, { error: 'expected a bucket name: 3 to 63 lower-case letters, digits and -' }), bucket).describe('Buckets by name; each is made when it is missing.'),
+  cpu: cpu.optional().describe("Most CPU, instead of the profile's."),
+  memory: size.optional().describe("Memory limit, instead of the profile's."),
 }).meta({ id: 'Store' });
 
 const edge = z.strictObject({
@@ -106,25 +106,25 @@ const edge = z.strictObject({
 }).meta({ id: 'Edge' });
 
 const host = z.strictObject({
-  cpus: cpu,
-  memory: size,
-  disk: size,
+  cpus: cpu.describe('CPUs of the machine.'),
+  memory: size.describe('Memory of the machine.'),
+  disk: size.describe('Free disk where containers keep their data.'),
   fit: z.boolean({ error: 'expected true or false' }).optional().describe('false: the sizes of the profile as they are, whether they fit or not. Default: true.'),
 }).meta({ id: 'Host' });
 
 export const writtenSpec = z.strictObject({
-  apiVersion: z.literal('berth/v1', { error: 'expected berth/v1' }),
+  apiVersion: z.literal('berth/v1', { error: 'expected berth/v1' }).describe('The form of this file.'),
   name: label.max(30, { error: 'expected at most 30 characters' }).describe('Name of the site: the Compose project or the namespace.'),
-  profile: z.enum(['minimum', 'recommended', 'high-performance'], { error: 'expected minimum, recommended or high-performance' }),
-  target: z.enum(['compose', 'kubernetes'], { error: 'expected compose or kubernetes' }).optional().describe('Default: compose.'),
+  profile: z.enum(['minimum', 'recommended', 'high-performance'], { error: 'expected minimum, recommended or high-performance' }).describe('How large the site is: what each role gets before it is fitted to the host.'),
+  target: z.enum(['compose', 'kubernetes'], { error: 'expected compose or kubernetes' }).optional().describe('Where it runs. Default: compose.'),
   domain: text('a host name').regex(hostName, { error: 'expected a host name such as app.example.com, in lower case' }).optional().describe('The name the edge answers to. Default: localhost.'),
   host: host.optional().describe('The machine this site is sized for; `berth init` measured it.'),
-  network: text('a subnet').regex(/^\d{1,3}(\.\d{1,3}){3}\/22$/, { error: 'expected a subnet of 1024 addresses such as 10.201.4.0/22' }).optional().describe('Addresses for the four networks of the site; `berth init` chose one that the host does not use.'),
-  services: z.record(serviceName, service),
-  databases: z.record(serviceName, database).optional(),
-  caches: z.record(serviceName, cache).optional(),
-  stores: z.record(serviceName, store).optional(),
-  edge: edge.optional(),
+  network: text('a subnet').regex(/^\d{1,3}(\.\d{1,3}){3}\/22$/, { error: 'expected a subnet of 1024 addresses such as 10.201.4.0/22' }).optional().describe('Addresses for the four networks of the site; `berth init` chose one that the host does not use. Default: 10.201.0.0/22.'),
+  services: z.record(serviceName, service).describe('The applications, by name.'),
+  databases: z.record(serviceName, database).optional().describe('Databases in the stack, by name.'),
+  caches: z.record(serviceName, cache).optional().describe('Caches in the stack, by name.'),
+  stores: z.record(serviceName, store).optional().describe('Object stores in the stack, by name.'),
+  edge: edge.optional().describe('The one way in.'),
 });
 
 export type WrittenSpec = z.infer<typeof writtenSpec>;

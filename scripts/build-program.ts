@@ -37,6 +37,8 @@ const standIns: ReadonlyMap<string, () => string> = new Map([
   ['generator/io/assets.ts', assetsModule],
   ['generator/render/compile-template.ts', templatesModule],
   ['generator/spec/json-schema.ts', schemaModule],
+  // The schema of profiles has done its work.
+  ['model/profile.ts', () => `export const profileNames = ${literal(profileNames, 'the names of profiles')};`],
 ]);
 
 const workedOut: Plugin = { name: 'worked-out', setup: ({ onLoad }) => {

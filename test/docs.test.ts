@@ -172,19 +172,6 @@ interface Schema {
   readonly description?: string; readonly examples?: readonly unknown[]; readonly minimum?: number; readonly maximum?: number; readonly pattern?: string;
 }
 
-/** Keys whose meaning the schema leaves to their name. A key that gains a description there must leave this list. */
-const meanings: Readonly<Record<string, string>> = {
-  'apiVersion': 'The version of this notation.', 'profile': 'The hardware profile, which gives each role its size.', 'services': 'Your applications, by name.',
-  'target': 'What the site is written for. Kubernetes comes with a later version.', 'Service.routes': 'Paths of the edge that lead to it.', 'Service.user': 'The uid and gid that it runs as; never root.',
-  'databases': 'Databases of the stack, by name.', 'caches': 'Caches of the stack, by name.', 'stores': 'Object stores of the stack, by name.', 'edge': 'The nginx in front of all applications.',
-  'Host.cpus': 'CPUs of the machine.', 'Host.memory': 'Memory of the machine.', 'Host.disk': 'Free disk where Docker keeps its data.', 'Route.rateLimit': 'Limit for each client address. Default: none.',
-  'Database.engine': 'The engine and its major version, as images.yaml has it.', 'Cache.engine': 'The engine.', 'Store.engine': 'The engine.', 'Store.buckets': 'Buckets by name; each is made when it is missing.',
-  ...Object.fromEntries(['Database', 'Cache', 'Store'].flatMap((kind) => [[`${kind}.cpu`, "Most CPU, instead of the profile's."], [`${kind}.memory`, "Memory limit, instead of the profile's."]])),
-};
-
-/** Defaults that no description names. */
-const defaults: Readonly<Record<string, string>> = { 'network': '10.201.0.0/22', 'Route.stream': 'false' };
-
 const code = (value: unknown): string => `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
 const nameOf = (ref: string): string => ref.slice(ref.lastIndexOf('/') + 1);
 const headingOf = (definition: string): string => without(definition.replaceAll(/(?<=[a-z])(?=[A-Z])/g, ' '), /^ /g);
@@ -204,12 +191,11 @@ function typeOf(schema: Schema): string {
 
 const implied = 'Default: ';
 function rowOf(definition: string, key: string, schema: Schema, required: boolean): string {
-  const path = definition === '' ? key : `${definition}.${key}`;
-  const text = schema.description ?? meanings[path] ?? '';
+  const text = schema.description ?? '';
   const at = text.lastIndexOf(implied);
-  const fallback = at < 0 ? defaults[path] ?? (/profile's/.test(text) ? "the profile's" : 'none') : without(text.slice(at + implied.length), /\.$/g);
-  const meaning = (at < 0 ? text : text.slice(0, at)).trim() || meanings[path];
-  if (meaning === undefined) throw new Error(`nothing says what ${path} means: add a description to model/written-spec.ts`);
+  const fallback = at < 0 ? (/profile's/.test(text) ? "the profile's" : 'none') : without(text.slice(at + implied.length), /\.$/g);
+  const meaning = (at < 0 ? text : text.slice(0, at)).trim();
+  if (meaning === '') throw new Error(`nothing says what ${definition}.${key} means: add a description to model/written-spec.ts`);
   return `| \`${key}\` | ${typeOf(schema)} | ${required ? 'required' : fallback} | ${meaning} |`;
 }
 
@@ -265,16 +251,5 @@ Under \`uses\`, a list takes the usual names and a map names them. Two of one ki
 | a store | \`S3_ENDPOINT\`, \`S3_REGION\`, \`S3_ACCESS_KEY\`, \`S3_SECRET_KEY\`, and \`S3_BUCKET\`; with several buckets \`S3_BUCKET_NAME\` for each |
 `;
     await expect(text).toMatchFileSnapshot('../docs/reference/spec.md');
-  });
-
-  test('explains no key twice', () => {
-    const described = [...Object.entries({ '': schema }), ...definitions].flatMap(([name, { properties }]) => Object.entries(properties ?? {})
-      .filter(([, { description }]) => description !== undefined && !description.startsWith(implied)).map(([key]) => (name === '' ? key : `${name}.${key}`)));
-    expect(described.filter((path) => meanings[path] !== undefined)).toEqual([]);
-  });
-
-  test('names the defaults that no description names as the program has them', () => {
-    const spec = specOf('apiVersion: berth/v1\nname: shop\nprofile: recommended\nservices: { web: { image: "registry.example/shop:1.4.2", port: 8080 } }\n');
-    expect({ 'network': `${spec.network}/22`, 'Route.stream': String(spec.services[0]?.routes[0]?.stream) }).toEqual(defaults);
   });
 });

@@ -1,4 +1,4 @@
-import * as fs from 'node:fs';
+import fs from 'node:fs';
 
 /** The operations that change or read a site. A test may hand in one that fails, fills up or dies at any of them. */
 export type FileSystem = Pick<

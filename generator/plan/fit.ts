@@ -1,7 +1,7 @@
 import { BerthError } from '../../model/errors.ts';
 import type { Decision, MemoryBudget, Size } from '../../model/plan.ts';
 import type { HostFacts } from '../../model/stack-spec.ts';
-import { describeSize, formatCpu, mib, milliCpu } from '../../model/units.ts';
+import { describeCpus, describeSize, formatCpu, mib, milliCpu } from '../../model/units.ts';
 import type { MiB, MilliCpu } from '../../model/units.ts';
 import type { Demand } from './demand.ts';
 
@@ -49,10 +49,10 @@ const cpuLine = ({ cpu, count, role }: Demand): Line => ({ wanted: role === 'tas
 function refuse(demands: readonly Demand[], host: HostFacts): never {
   const need = smallestHost(demands);
   const rows = demands.map((demand) => `${demand.name} ${demand.count > 1 ? `${demand.count} × ` : ''}${describeSize(demand.memory.floor)}${demand.memory.fixed ? ' fixed' : ''}`).join(', ');
-  const beyond = demands.filter(({ cpu }) => cpu.fixed && cpu.wanted > host.cpus).map(({ name, cpu }) => `${name} is fixed at ${formatCpu(cpu.wanted)} CPUs`);
+  const beyond = demands.filter(({ cpu }) => cpu.fixed && cpu.wanted > host.cpus).map(({ name, cpu }) => `${name} is fixed at ${describeCpus(cpu.wanted)}`);
   throw new BerthError('capacity',
-    `the host has ${formatCpu(host.cpus)} CPUs and ${gibibytes(host.memory)}; the least this application needs is ${formatCpu(need.cpus)} CPUs and ${gibibytes(need.memory)} (${[...beyond, rows].join('; ')}; the host keeps ${describeSize(reservedMemory(need.memory))})`,
-    `use a host with at least ${formatCpu(need.cpus)} CPUs and ${gibibytes(need.memory)}, or lower replicas, pool, cpu or memory in berth.yaml`);
+    `the host has ${describeCpus(host.cpus)} and ${gibibytes(host.memory)}; the least this application needs is ${describeCpus(need.cpus)} and ${gibibytes(need.memory)} (${[...beyond, rows].join('; ')}; the host keeps ${describeSize(reservedMemory(need.memory))})`,
+    `use a host with at least ${describeCpus(need.cpus)} and ${gibibytes(need.memory)}, or lower replicas, pool, cpu or memory in berth.yaml`);
 }
 
 /** Rounded down, so that a host that is too small by a little does not look as if it were large enough. */
@@ -91,7 +91,7 @@ export function fit(demands: readonly Demand[], host: HostFacts | undefined): Fi
     budget: budget(sized, host),
     decisions: sized.flatMap(({ demand, size }) => explain(demand, size, bounded, memoryPart, cpuPart)),
     scaled: sized.filter(({ demand, size }) => size.memory < demand.memory.wanted || size.cpu < demand.cpu.wanted)
-      .map(({ demand, size }) => `${demand.name}: ${describeSize(size.memory)} and ${formatCpu(size.cpu)} CPUs instead of ${describeSize(demand.memory.wanted)} and ${formatCpu(demand.cpu.wanted)}`),
+      .map(({ demand, size }) => `${demand.name}: ${describeSize(size.memory)} and ${describeCpus(size.cpu)} instead of ${describeSize(demand.memory.wanted)} and ${formatCpu(demand.cpu.wanted)}`),
   };
 }
 
@@ -113,9 +113,9 @@ function explain(demand: Demand, size: Omit<Size, 'pids'>, host: HostFacts | und
       source: host ? reserveSource : memory.wantedBecause, change: memory.change,
     },
     {
-      key: `${demand.name}.cpu`, value: `${formatCpu(size.cpu)} CPUs at most, ${formatCpu(size.cpuShare)} when all are busy`,
+      key: `${demand.name}.cpu`, value: `${describeCpus(size.cpu)} at most, ${formatCpu(size.cpuShare)} when all are busy`,
       formula: host ? 'most: min(wanted, CPUs of the host); when busy: floor + (wanted − floor) × share' : 'wanted, as the profile is not fitted to a host',
-      inputs: { wanted: `${formatCpu(cpu.wanted)} (${cpu.wantedBecause})`, floor: `${formatCpu(cpu.floor)} (${cpu.floorBecause})`, ...(host ? { share: `${percent(cpuPart)} fits ${formatCpu(host.cpus)} CPUs less ${formatCpu(reservedCpu(host.cpus))} kept by the host` } : {}) },
+      inputs: { wanted: `${formatCpu(cpu.wanted)} (${cpu.wantedBecause})`, floor: `${formatCpu(cpu.floor)} (${cpu.floorBecause})`, ...(host ? { share: `${percent(cpuPart)} fits ${describeCpus(host.cpus)} less ${formatCpu(reservedCpu(host.cpus))} kept by the host` } : {}) },
       source: host ? 'design: CPU is lent, memory is not; Docker refuses a limit above the host’s CPUs' : cpu.wantedBecause, change: cpu.change,
     },
   ];

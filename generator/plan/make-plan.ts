@@ -2,9 +2,10 @@ import { BerthError } from '../../model/errors.ts';
 import type { ImageCatalogue } from '../../model/image-catalogue.ts';
 import type { Decision, Dependency, Plan, PlannedSecret, PlannedService, SecretFile, Size } from '../../model/plan.ts';
 import type { HardwareProfile } from '../../model/profile.ts';
+import { slots } from '../../model/release.ts';
 import type { WrittenRelease } from '../../model/release.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
-import { describeSize, formatCpu, mib, milliCpu } from '../../model/units.ts';
+import { describeSize, describeCpus, mib, milliCpu } from '../../model/units.ts';
 import { replicasOf } from './connections.ts';
 import { tasks } from './demand.ts';
 import type { Demand } from './demand.ts';
@@ -112,7 +113,7 @@ export function makePlan({ spec, profile, images, release: written }: PlanInput)
   // Only tasks are depended on: Compose recreates whatever depends on a service that it recreates, and a database's new setting must not take the application with it.
   // One always-running dependent of every task, so that `up --wait` ends well while no slot is live; not required, so that the edge can show the maintenance page when they fail.
   const afterTasks: Dependency[] = [...databases.map(({ accounts }) => accounts.name), ...stores.map(({ buckets }) => buckets.name)].map((service) => ({ service, condition: 'service_completed_successfully', required: false }));
-  const edge = planEdge(spec, profile, sizeOf('edge'), lookUp(images, 'edge'), afterTasks);
+  const edge = planEdge(spec, profile, sizeOf('edge'), lookUp(images, 'nginx'), afterTasks);
   const services = [edge.service, ...apps.map((app) => app.service), ...databases.flatMap((database) => [database.service, database.accounts]), ...caches.map((cache) => cache.service), ...stores.flatMap((store) => [store.service, store.buckets])];
   const usedImages = imagesOf(services, images);
   const decisions: readonly Decision[] = [...fitted.decisions, ...disk.decisions, ...edge.decisions, ...apps.flatMap((app) => app.decisions), ...databases.flatMap((database) => database.decisions), ...caches.flatMap((cache) => cache.decisions), ...stores.flatMap((store) => store.decisions)];
@@ -122,7 +123,7 @@ export function makePlan({ spec, profile, images, release: written }: PlanInput)
     secrets: [...secretsOf(spec), ...apps.flatMap((app) => app.secrets)], secretFiles: [...filesOf(spec), ...apps.flatMap((app) => app.files)],
     budget: fitted.budget, disk: disk.rows,
     runtime: { version: 1, site: spec.name, target: spec.target, timezone: 'UTC', backups: [],
-      services: services.filter((service) => service.kind === 'server').map((service) => ({ name: service.name, role: service.role, ...(service.slotted ? {} : { engine: service.image }), host: service.name, port: service.port ?? 0 })) },
-    notes: notesOf({ spec, profile, images: usedImages, scaled: fitted.scaled, describe: `${describeSize(fitted.budget.sum)} of ${describeSize(fitted.budget.host)}`, cpus: spec.host ? formatCpu(spec.host.cpus) : 'any', uploads: edge.service.tmpfs[0]?.size ?? mib(0) }),
+      services: services.filter((service) => service.kind === 'server').map((service) => ({ name: service.name, role: service.role, ...(service.slotted ? {} : { engine: service.image }), hosts: service.slotted ? slots.map((slot) => `${service.name}-${slot}`) : [service.name], port: service.port ?? 0 })) },
+    notes: notesOf({ spec, profile, images: usedImages, scaled: fitted.scaled, describe: `${describeSize(fitted.budget.sum)} of ${describeSize(fitted.budget.host)}`, cpus: spec.host ? describeCpus(spec.host.cpus) : 'any host', uploads: edge.service.tmpfs[0]?.size ?? mib(0) }),
   };
 }

@@ -23,7 +23,7 @@ export function notesOf({ spec, profile, images, scaled, describe, cpus, uploads
   const beyond = (names: readonly { name: string }[], topology: keyof typeof topologyName) => (topology === 'single' ? [] : names.map(({ name }) =>
     `${name} is single until this version of Berth can set up ${topologyName[topology]}, which profile ${profile.name} asks for`));
   return [
-    ...(scaled.length > 0 ? [`scaled down to fit ${cpus} CPUs and ${describe} in use: ${scaled.join('; ')}`] : []),
+    ...(scaled.length > 0 ? [`scaled down to fit ${cpus} and ${describe} in use: ${scaled.join('; ')}`] : []),
     ...(spec.host?.fit === false ? [`not fitted to a host: these sizes take ${describe.split(' of ')[0]}, and Docker refuses a CPU limit above the host’s CPUs`] : []),
     ...beyond(spec.databases, profile.database.topology.value),
     ...beyond(spec.caches, profile.cache.topology.value),

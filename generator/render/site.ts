@@ -1,6 +1,6 @@
 import type { Artifact } from '../../model/artifact.ts';
 import type { Plan } from '../../model/plan.ts';
-import { describeSize, formatCpu } from '../../model/units.ts';
+import { describeCpus, describeSize, formatCpu } from '../../model/units.ts';
 import { fill } from './fill.ts';
 import type { Templates } from './fill.ts';
 
@@ -19,7 +19,7 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
   const edge = plan.services.find((service) => service.role === 'edge');
   const view = {
     name: plan.name, profile: plan.profile, address: `https://${plan.domain}${port}`, notes: plan.notes,
-    host: plan.host ? `${formatCpu(plan.host.cpus)} CPUs, ${describeSize(plan.host.memory)}, ${describeSize(plan.host.disk)} of free disk` : 'no particular host',
+    host: plan.host ? `${describeCpus(plan.host.cpus)}, ${describeSize(plan.host.memory)}, ${describeSize(plan.host.disk)} of free disk` : 'no particular host',
     memory: `${describeSize(plan.budget.sum)} of ${describeSize(plan.budget.host)}`, reserve: describeSize(plan.budget.reserve),
     services: plan.services.map((service) => ({ name: service.name, title: service.title, count: service.replicas, cpu: formatCpu(service.size.cpu), memory: describeSize(service.size.memory) }))
       .concat(budget.filter((row) => row.name === 'surge' || row.name === 'agent').map((row) => ({ name: row.name, title: row.name === 'surge' ? 'room for one more replica while one is replaced' : 'room for the agent that will make backups', count: row.count, cpu: '', memory: describeSize(row.each) }))),
@@ -29,7 +29,7 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
       const live = [...(plan.release.get(service.name) ?? [])].sort((a, b) => b.weight - a.weight)[0]?.slot ?? 'blue';
       return { name: service.name, live, other: live === 'blue' ? 'green' : 'blue', replicas: service.replicas, ready: plan.edge.apps.find((app) => app.service === service.name)?.routes[0]?.path ?? '/' };
     }),
-    databases: plan.databases, secrets: plan.secrets, bOpen: '{{', bClose: '}}',
+    databases: plan.databases, stores: plan.stores, secrets: plan.secrets, image: plan.images.find((image) => image.key === 'nginx')?.reference ?? '', bOpen: '{{', bClose: '}}',
   };
   return { path: 'SITE.md', content: fill(templates, 'site/SITE.md.hbs', 'markdown', view), mode: 0o644, policy: 'generated' };
 }

@@ -31,7 +31,7 @@ function faultOf(document: Document, keys: readonly (string | number)[]): string
   for (const [index, key] of keys.entries()) {
     const [holder, name] = [document.getIn(keys.slice(0, index), true), keys.slice(0, index).join('.')];
     if (isAlias(holder)) return `${name} is an alias; write it out in the spec first`;
-    if (isScalar(holder) && holder.value === null) document.setIn(keys.slice(0, index), typeof key === 'number' ? new YAMLSeq() : new YAMLMap());
+    if (isScalar(holder) && holder.value === null) document.setIn(keys.slice(0, index), typeof key === 'number' ? new YAMLSeq(document.schema) : new YAMLMap(document.schema));
     else if (isScalar(holder)) return `${name} is a plain value and has no keys`;
     if (isSeq(holder) && !(typeof key === 'number' && key <= holder.items.length)) return `${name} is a list: expected a number from 0 to ${holder.items.length} after it`;
     if (holder === undefined && typeof key === 'number' && key > 0) return `${name} is no list yet: expected 0 after it`;

@@ -289,14 +289,20 @@ describe.each([{ profile: 'minimum', http: 80, https: 443 }, { profile: 'recomme
     expect((await visitor.ask({ path: '/api/notes' })).body).toContain('kept through a restart');
   });
 
-  test('dumps and restores the database as SITE.md says', async () => {
-    const blocks = [...site.read('SITE.md').matchAll(/^docker compose exec -T database .*$/gm)].map(([line]) => line);
-    expect(blocks).toHaveLength(2);
-    await site.operator.run(['sh', '-c', blocks[0] ?? ''], site.folder);
-    const kept = await visitor.json<{ visits: number }>('/api/visits');
-    await site.operator.run(['sh', '-c', blocks[1] ?? ''], site.folder);
+  test('is backed up and restored by the commands of SITE.md', async () => {
+    const [backup = '', restore = ''] = [...site.read('SITE.md').split('## Backup and restore')[1]?.split('## Upgrade')[0]?.matchAll(/```sh\n([\s\S]*?)```/g) ?? []].map(([, block]) => block ?? '');
+    expect(backup).toContain('pg_dump');
+    await site.operator.run(['sh', '-ec', backup], site.folder);
     await visitor.until('/api/health', isHealthy);
-    expect((await visitor.json<{ visits: number }>('/api/visits')).visits).toBe(kept.visits);
+    const kept = (await visitor.json<{ visits: number }>('/api/visits')).visits;
+    await visitor.ask({ path: '/notes', method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' }, body: 'text=written+after+the+backup' });
+    await visitor.until('/api/notes', (answer) => answer.body.includes('written after the backup'));
+    await site.operator.run(['sh', '-ec', restore], site.folder);
+    await visitor.until('/api/health', isHealthy);
+    expect((await visitor.json<{ visits: number }>('/api/visits')).visits).toBe(kept);
+    const notes = (await visitor.ask({ path: '/api/notes' })).body;
+    expect(notes).toContain('kept through a restart');
+    expect(notes).not.toContain('written after the backup');
   });
 
   test('shows a drawn secret nowhere but in declared env deliveries', async () => {

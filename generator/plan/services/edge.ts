@@ -43,7 +43,7 @@ export function planEdge(spec: StackSpec, profile: HardwareProfile, size: Size, 
     { key: 'edge.tmp', value: formatSize(mib(temporary)), formula: 'L / 4', inputs: { L: formatSize(size.memory) }, source: 'design: uploads wait in memory, as nothing else may be written to; they count towards the limit', change: 'the profile' },
   ];
   const service: PlannedService = {
-    name: 'edge', role: 'edge', title: 'nginx: the only service with ports on the host; chooses the slot of each request', kind: 'server', image: 'edge', slotted: false, replicas: 1, size, user: image.user,
+    name: 'edge', role: 'edge', title: 'nginx: the only service with ports on the host; chooses the slot of each request', kind: 'server', image: 'nginx', slotted: false, replicas: 1, size, user: image.user,
     command: ['nginx', '-c', '/etc/berth/edge/nginx.conf', '-g', 'daemon off;'], env: {}, secretEnv: {}, secretFiles: [], volumes: [], tmpfs: [{ path: '/tmp', size: mib(temporary), mode: '1777' }], nofile,
     mounts: [
       { source: 'config/edge', target: '/etc/berth/edge', restarts: true },

@@ -26,9 +26,9 @@ async function scramKeys(password: string, salt: string, iterations: number): Pr
 
 describe('the verifier of a database account', () => {
   test('is checked by an implementation that passes the example of RFC 7677', async () => {
-    const { serverKey } = await scramKeys('pencil', 'W22ZaJ0SNY7soEsUjjb7gQ==', 4096);
+    const { serverKey } = await scramKeys('pencil', 'W22ZaJ0SNY7soEsUEjb6gQ==', 4096);
     const nonce = 'rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0';
-    expect(base64(await hmac(serverKey, `n=user,r=rOprNGfwEbeRWgbNEkqO,r=${nonce},s=W22ZaJ0SNY7soEsUjjb7gQ==,i=4096,c=biws,r=${nonce}`))).toBe('6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=');
+    expect(base64(await hmac(serverKey, `n=user,r=rOprNGfwEbeRWgbNEkqO,r=${nonce},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r=${nonce}`))).toBe('6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=');
   });
 
   test('is what PostgreSQL would have stored for the password', async () => {

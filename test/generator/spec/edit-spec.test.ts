@@ -6,7 +6,7 @@ import type { SpecEdit } from '../../../generator/spec/edit-spec.ts';
 
 const spec = `# The one file you edit.
 apiVersion: berth/v1
-name: shop        # its name
+name: shop # its name
 profile: minimum
 
 services:
@@ -14,11 +14,12 @@ services:
     image: shop/web:1 # the first one
     port: 3000
     routes:
-      - path: /       # everything
+      - path: / # everything
       - path: /api/
     env:
     kept: &anchor { a: 1 }
     same: *anchor
+databases:
 `;
 const set = (path: string, yaml: string): SpecEdit => ({ path: path.split('.'), yaml, only: 'always' });
 const edit = (...edits: SpecEdit[]) => editSpec(spec, 'shop.yaml', edits, []);
@@ -61,12 +62,12 @@ describe('an edited spec', () => {
   });
 
   test('makes the parents that are not there, and fills those that are empty', () => {
-    expect(value(set('edge.https', '8443'), set('services.web.secrets.KEY.length', '64'), set('services.web.env.A', 'x'), set('services.web.writable.0', '/data')))
-      .toMatchObject({ edge: { https: 8443 }, services: { web: { secrets: { KEY: { length: 64 } }, env: { A: 'x' }, writable: ['/data'] } } });
+    expect(value(set('edge.https', '8443'), set('services.web.secrets.KEY.length', '64'), set('services.web.env.A', 'x'), set('databases.database.engine', 'postgres'), set('services.web.writable.0', '/data')))
+      .toMatchObject({ edge: { https: 8443 }, databases: { database: { engine: 'postgres' } }, services: { web: { secrets: { KEY: { length: 64 } }, env: { A: 'x' }, writable: ['/data'] } } });
   });
 
   test.each([
-    ['domain.x', 'profile.x', 'profile is a plain value and has no keys'],
+    ['a key below text', 'profile.x', 'profile is a plain value and has no keys'],
     ['deep in one', 'services.web.port.a.b', 'services.web.port is a plain value and has no keys'],
     ['a word in a list', 'services.web.routes.first', 'services.web.routes is a list: expected a number from 0 to 2 after it'],
     ['beyond the end of a list', 'services.web.routes.4.path', 'services.web.routes is a list: expected a number from 0 to 2 after it'],
@@ -90,7 +91,7 @@ describe('an edited spec', () => {
 
   test('puts new keys where a reader looks for them', () => {
     const { text } = edit({ path: ['host'], value: { cpus: 2 }, only: 'always', comment: ' measured' }, set('domain', 'x'));
-    expect([...text.matchAll(/^\w+/gm)].map(([key]) => key)).toEqual(['apiVersion', 'name', 'profile', 'domain', 'host', 'services']);
+    expect([...text.matchAll(/^\w+/gm)].map(([key]) => key)).toEqual(['apiVersion', 'name', 'profile', 'domain', 'host', 'services', 'databases']);
     expect(text).toMatch(/# measured\n\s*cpus: 2/);
   });
 

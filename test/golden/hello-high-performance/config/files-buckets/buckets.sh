@@ -7,6 +7,17 @@ secret=$(cat '/run/secrets/files-app')
 export MC_HOST_store="http://${MINIO_ROOT_USER}:${root}@files:9000"
 export MC_HOST_app="http://hello-app:${secret}@files:9000"
 
+# Compose would recreate whatever depends on a recreated store, so this waits by itself.
+tries=0
+until mc --quiet ls store >/dev/null 2>&1; do
+  tries=$((tries + 1))
+  if [ "$tries" -ge 180 ]; then
+    echo "the store files does not answer after three minutes: $(mc --quiet ls store 2>&1)" >&2
+    exit 1
+  fi
+  sleep 1
+done
+
 mc --quiet mb --ignore-existing store/notes >/dev/null
 mc --quiet version enable store/notes >/dev/null
 
