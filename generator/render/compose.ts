@@ -28,7 +28,7 @@ const networkReasons: Readonly<Record<NetworkName, string>> = {
 export const composeServices = (plan: Plan): readonly { readonly service: PlannedService; readonly name: string; readonly slot?: Slot }[] =>
   plan.services.flatMap((service) => (service.slotted ? slots.map((slot) => ({ service, name: `${service.name}-${slot}`, slot })) : [{ service, name: service.name }]));
 
-export const envFileOf = (service: PlannedService): string | undefined => (Object.keys(service.secretEnv).length > 0 ? `secrets/${service.name}.env` : undefined);
+const envFileOf = (service: PlannedService): string | undefined => (Object.keys(service.secretEnv).length > 0 ? `secrets/${service.name}.env` : undefined);
 
 function view({ service, name, slot }: ReturnType<typeof composeServices>[number], images: ImageCatalogue, configHash: string): object {
   const literal = Object.entries(service.env).map(([key, value]) => ({ name: keyOf(key), value: quote('compose', value) }));

@@ -3,11 +3,11 @@ import type { Plan, PlannedService } from '../../model/plan.ts';
 import { composeServices } from './compose.ts';
 
 /** Files of the site that a service has mounted and reads only when it starts. */
-export const mountedPaths = (service: PlannedService, contents: ReadonlyMap<string, string>): readonly string[] =>
+const mountedPaths = (service: PlannedService, contents: ReadonlyMap<string, string>): readonly string[] =>
   [...contents.keys()].filter((path) => service.mounts.some((mount) => mount.restarts && path.startsWith(`${mount.source}/`))).sort();
 
 /** Secrets of the ledger that a service receives, by file or by variable. */
-export function secretsOf(plan: Plan, service: PlannedService): readonly string[] {
+function secretsOf(plan: Plan, service: PlannedService): readonly string[] {
   const byFile = plan.secretFiles.filter((file) => service.secretFiles.includes(file.name)).flatMap((file) => file.of);
   const byVariable = Object.values(service.secretEnv).flatMap((text) => text.flatMap((piece) => (typeof piece === 'string' ? [] : [piece.secret])));
   return [...new Set([...byFile, ...byVariable])].sort();

@@ -38,15 +38,47 @@ function* differences(before: unknown, after: unknown, path: string): Iterable<s
 
 export interface Rendered { readonly compose: string; readonly env: string }
 
-/**
- * What `docker compose up` will do with the containers of a running site. `changedFiles` names, for each service, the mounted files that changed.
- * @returns services that are recreated with their reasons, those that are new, and those that are gone.
- */
-export function compareSites(before: Rendered, after: Rendered, changedFiles: ReadonlyMap<string, readonly string[]>): { readonly recreated: readonly Recreation[]; readonly added: readonly string[]; readonly removed: readonly string[] } {
+/** A service that stands with another number of containers afterwards. */
+export interface Scaling {
+  readonly service: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface Comparison {
+  readonly recreated: readonly Recreation[];
+  readonly scaled: readonly Scaling[];
+  /** Services whose profile is no longer active: `up` neither touches nor stops them. */
+  readonly left: readonly string[];
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+}
+
+/** Containers that `up` wants of a service; `undefined` when no active profile names it. */
+function wantedOf(service: Readonly<Record<string, unknown>>, variables: string): number | undefined {
+  const active = (/^COMPOSE_PROFILES='?([^'\n]*)/m.exec(variables)?.[1] ?? '').split(',');
+  const { profiles, deploy } = service as { readonly profiles?: readonly string[]; readonly deploy?: { readonly replicas?: number | string } };
+  if (profiles && !profiles.some((profile) => active.includes(profile))) return undefined;
+  return Number(deploy?.replicas ?? 1);
+}
+
+/** What `docker compose up` will do with the containers of a running site. `changedFiles` names, for each service, the mounted files that changed. */
+export function compareSites(before: Rendered, after: Rendered, changedFiles: ReadonlyMap<string, readonly string[]>): Comparison {
   const [old, next] = [servicesOf(before.compose, before.env), servicesOf(after.compose, after.env)];
-  const recreated = Object.keys(next).filter((name) => old[name] !== undefined).flatMap((service) => {
-    const reasons = [...differences(old[service], next[service], '')].map((reason) => (reason.startsWith('its mounted') && (changedFiles.get(service) ?? []).length > 0 ? `${(changedFiles.get(service) ?? []).join(', ')} changed` : reason));
-    return reasons.length > 0 ? [{ service, reasons }] : [];
+  const common = Object.keys(next).flatMap((service) => {
+    const [then, now] = [old[service], next[service]];
+    return then && now ? [{ service, then, now, from: wantedOf(then, before.env) ?? 0, wanted: wantedOf(now, after.env) }] : [];
   });
-  return { recreated, added: Object.keys(next).filter((name) => old[name] === undefined), removed: Object.keys(old).filter((name) => next[name] === undefined) };
+  const reasonsFor = (service: string, reasons: readonly string[]) => {
+    const files = changedFiles.get(service) ?? [];
+    return reasons.map((reason) => (reason.startsWith('its mounted') && files.length > 0 ? `${files.join(', ')} changed` : reason));
+  };
+  return {
+    recreated: common.filter(({ from, wanted }) => from > 0 && wanted !== undefined && wanted > 0)
+      .map(({ service, then, now }) => ({ service, reasons: reasonsFor(service, [...differences(then, now, '')]) })).filter(({ reasons }) => reasons.length > 0),
+    scaled: common.flatMap(({ service, from, wanted }) => (wanted === undefined || wanted === from ? [] : [{ service, from, to: wanted }])),
+    left: common.filter(({ from, wanted }) => wanted === undefined && from > 0).map(({ service }) => service),
+    added: Object.keys(next).filter((name) => old[name] === undefined),
+    removed: Object.keys(old).filter((name) => next[name] === undefined),
+  };
 }

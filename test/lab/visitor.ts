@@ -43,9 +43,8 @@ export class Visitor {
   }
 
   /** Send requests at a steady rate until told to stop; a fifth of them POST. */
-  load(perSecond: number): { stop: () => Promise<{ readonly sent: number; readonly failed: readonly string[]; readonly slots: Readonly<Record<string, number>> }> } {
+  load(perSecond: number): { stop: () => Promise<{ readonly sent: number; readonly failed: readonly string[] }> } {
     const failed: string[] = [];
-    const slots: Record<string, number> = {};
     const open = new Set<Promise<void>>();
     let sent = 0;
     const one = async (number: number): Promise<void> => {
@@ -53,16 +52,14 @@ export class Visitor {
       // Different addresses of browsers, so that a share of the traffic is a share of these.
       const headers = { 'user-agent': `visitor-${number % 97}` };
       try {
-        const answer = await this.ask(post ? { path: '/upload', method: 'POST', body: 'x'.repeat(2000), headers } : { path: '/echo', headers });
+        const answer = await this.ask(post ? { path: '/echo', method: 'POST', body: 'x'.repeat(2000), headers } : { path: '/echo', headers });
         if (answer.status >= 400) failed.push(`${post ? 'POST' : 'GET'} ${answer.status}`);
-        const slot = String(answer.headers['x-slot'] ?? '-');
-        slots[slot] = (slots[slot] ?? 0) + 1;
       } catch (error) {
         failed.push(`${post ? 'POST' : 'GET'} ${error instanceof Error ? error.message : String(error)}`);
       }
     };
     const timer = setInterval(() => { const promise = one(sent++).finally(() => open.delete(promise)); open.add(promise); }, 1000 / perSecond);
-    return { stop: async () => { clearInterval(timer); await Promise.all(open); return { sent, failed, slots }; } };
+    return { stop: async () => { clearInterval(timer); await Promise.all(open); return { sent, failed }; } };
   }
 
   close(): void {

@@ -45,7 +45,7 @@ export const start = (args: readonly string[], options: RunOptions = {}): Runnin
 export async function berth(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
   using running = start(args, options);
   const ended = await running.ended;
-  expect(ended.stderr).not.toMatch(/^ {4}at |defect of Berth/m);
+  expect(ended.stderr).not.toMatch(/^ {4}at |This is a defect of Berth/m);
   return ended;
 }
 

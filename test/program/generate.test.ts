@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { snapshot } from '../generator/io/site-fixture.ts';
@@ -68,7 +68,7 @@ describe('generate', () => {
     using site = fresh();
     chmodSync(join(site.path, 'secrets/ledger.json'), 0o644);
     expect((await expectExit(0, generate(site.path))).stdout).toContain('mode set  secrets/ledger.json');
-    expect(snapshot(site.path).find((line) => line.includes('ledger.json'))).toMatch(/^0600 /);
+    expect(snapshot(site.path).find((line) => line.includes(' secrets/ledger.json'))).toMatch(/^0600 /);
   });
 });
 
@@ -166,7 +166,7 @@ describe('the ledger', () => {
     expect(snapshot(site.path, { times: true })).toEqual(before);
     // The way out that the message names.
     rmSync(join(site.path, 'secrets'), { recursive: true });
-    expect((await expectExit(0, generate(site.path))).stdout).toContain('drawn: cache-app, database-admin');
+    expect((await expectExit(0, generate(site.path))).stdout).toContain('drawn: database-admin, ');
   });
 });
 
@@ -230,11 +230,11 @@ describe('release.yaml', () => {
 test('a folder that is no site is left as it is by every verb', async () => {
   using site = fresh();
   rmSync(join(site.path, 'berth.yaml'));
+  rmSync(join(site.path, '.berth'), { recursive: true });
   const before = readdirSync(site.path);
   for (const verb of ['generate', 'plan', 'explain', 'images']) {
     const { code, stderr } = await berth([verb, '--site', site.path]);
     expect([code, stderr]).toEqual([2, `error: ${site.path} is not a site: it has no berth.yaml\n→ name the folder with --site DIR, or make one with \`berth init DIR\`\n`]);
   }
   expect(readdirSync(site.path)).toEqual(before);
-  expect(existsSync(join(site.path, '.berth/lock'))).toBe(false);
 });

@@ -8,10 +8,7 @@ import { expectExit, host } from './berth.ts';
 /** One fresh site for a file of tests; each test takes its own copy of it. */
 export function freshSite(options: readonly string[] = []): () => TemporarySite {
   const model = temporarySite();
-  beforeAll(async () => {
-    await expectExit(0, ['init', model.path, '--profile', 'minimum', '--set', 'name=hello', ...host, ...options]);
-    rmSync(join(model.path, '.berth/lock'));
-  });
+  beforeAll(() => expectExit(0, ['init', model.path, '--profile', 'minimum', '--set', 'name=hello', ...host, ...options]));
   afterAll(() => { model[Symbol.dispose](); });
   return () => temporarySite(model.path);
 }

@@ -85,7 +85,7 @@ function routesOf(world: World, traffic: Traffic): Routes {
     '/events': { GET: ticks({ traffic, now }) },
     '/slow': { GET: slow },
     '/upload': { POST: upload },
-    '/echo': { GET: echo },
+    '/echo': { GET: echo, POST: echo },
     '/ws': {
       GET: ({ response }) => {
         response.setHeader('Upgrade', 'websocket');

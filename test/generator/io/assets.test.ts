@@ -26,7 +26,7 @@ describe('images.yaml', () => {
   });
 
   test('has every image that a plan asks for', () => {
-    expect(Object.keys(assets.images)).toEqual(expect.arrayContaining(['edge', 'postgres', 'valkey', 'minio']));
+    expect(Object.keys(assets.images)).toEqual(expect.arrayContaining(['nginx', 'postgres', 'valkey', 'minio']));
   });
 });
 

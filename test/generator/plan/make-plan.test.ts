@@ -50,7 +50,7 @@ describe('an application of another shape', () => {
   test('may do without database, cache and store', () => {
     const made = plan(stack({ services: [app('web')], databases: [], caches: [], stores: [], host: host(2, 4, 20) }));
     expect(made.services.map(({ name }) => name)).toEqual(['edge', 'web']);
-    expect(made.images.map(({ key }) => key)).toEqual(['edge']);
+    expect(made.images.map(({ key }) => key)).toEqual(['nginx']);
     expect([made.secrets, made.secretFiles]).toEqual([[], []]);
   });
 

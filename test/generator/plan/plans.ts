@@ -93,7 +93,7 @@ export function given(made: Plan): ReadonlyMap<string, number> {
 
 /** The smallest host that a refusal names. */
 export function namedHost({ hint, message }: BerthError): { readonly cpus: number; readonly memory: number } {
-  const match = /use a host with at least (\S+) CPUs and (\d+) GiB/.exec(hint);
+  const match = /use a host with at least (\S+) CPUs? and (\d+) GiB/.exec(hint);
   if (!match) throw new Error(`the hint names no host: ${message} | ${hint}`);
   return { cpus: (parseCpu(match[1] ?? '') ?? 0) / 1000, memory: (parseSize(`${match[2] ?? ''}Gi`) ?? 0) / 1024 };
 }

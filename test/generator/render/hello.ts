@@ -45,7 +45,7 @@ export interface Hello {
 }
 
 /** The spec of the example as `init` would write it for a host. */
-export function helloSpec({ profile = 'minimum', host = smallHost, set = {}, env = {} }: Hello = {}): StackSpec {
+function helloSpec({ profile = 'minimum', host = smallHost, set = {}, env = {} }: Hello = {}): StackSpec {
   const edits: SpecEdit[] = [{ path: ['profile'], value: profile, only: 'always' }, { path: ['host'], value: host, only: 'always' }, { path: ['network'], value: chooseNetwork('hello', []), only: 'when absent' },
     ...Object.entries(set).map(([path, value]): SpecEdit => ({ path: path.split('.'), value, only: 'always' }))];
   const { text, problems } = editSpec(readFileSync(join(root, 'examples/hello/berth.yaml'), 'utf8'), 'berth.yaml', edits, []);

@@ -39,7 +39,7 @@ describe('what the next `docker compose up` does', () => {
     { what: 'two things changed', change: (text) => text.replace('valkey:8', 'valkey:9').replace('valkey-server, a', 'valkey-server'), recreated: [{ service: 'cache', reasons: ['command: ["valkey-server","a"] → ["valkey-server"]', 'image: valkey:8 → valkey:9'] }] },
     { what: 'the label of mounted files changed', change: (text) => text.replace('bbbb', 'cccc'), recreated: [{ service: 'cache', reasons: ['its mounted files or secrets changed'] }] },
   ])('when $what', ({ change, variables, recreated }) => {
-    expect(compare(change, variables)).toEqual({ recreated, added: [], removed: [] });
+    expect(compare(change, variables)).toMatchObject({ recreated, added: [], removed: [], left: [] });
   });
 
   test('names the files behind a changed label', () => {
@@ -48,7 +48,19 @@ describe('what the next `docker compose up` does', () => {
   });
 
   test('starts what is new, and leaves behind what is gone', () => {
-    expect(compare((text) => text.replace('  cache:\n', '  queue:\n'))).toEqual({ recreated: [], added: ['queue'], removed: ['cache'] });
+    expect(compare((text) => text.replace('  cache:\n', '  queue:\n'))).toEqual({ recreated: [], scaled: [], left: [], added: ['queue'], removed: ['cache'] });
+  });
+
+  test.each([
+    { what: 'more replicas', change: (text: string) => text.replace('replicas: 2', 'replicas: 3'), scaled: [{ service: 'web', from: 2, to: 3 }] },
+    { what: 'no replicas, although the image changed as well', change: (text: string) => text.replace('replicas: 2', 'replicas: 0').replace('512M', '1024M'), scaled: [{ service: 'web', from: 2, to: 0 }] },
+  ])('scales a service that is given $what, and recreates nothing for it', ({ change, scaled }) => {
+    expect(compare(change)).toMatchObject({ scaled, recreated: [] });
+  });
+
+  test('starts a service whose profile becomes active, and leaves one running whose profile no longer is', () => {
+    expect(compareSites({ compose, env: env.replace('=blue', '=') }, { compose, env }, none)).toMatchObject({ scaled: [{ service: 'web', from: 0, to: 2 }], recreated: [], left: [] });
+    expect(compare(same, (text) => text.replace('=blue', '='))).toMatchObject({ scaled: [], recreated: [], left: ['web'] });
   });
 
   test('takes a doubled dollar for no variable, and a value with quotes as it is', () => {
@@ -63,6 +75,6 @@ describe('what the next `docker compose up` does', () => {
   });
 
   test('finds nothing to compare in an empty file', () => {
-    expect(compareSites({ compose: '', env: '' }, { compose, env }, none)).toEqual({ recreated: [], added: ['web', 'cache'], removed: [] });
+    expect(compareSites({ compose: '', env: '' }, { compose, env }, none)).toMatchObject({ recreated: [], added: ['web', 'cache'], removed: [] });
   });
 });
