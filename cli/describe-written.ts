@@ -20,7 +20,7 @@ function comparison({ plan, state, decision }: PreparedSite): Comparison | undef
 }
 
 /** What happens to each container, one line each. */
-function describeContainers({ recreated, scaled, left, added, removed }: Comparison, context: Context): readonly string[] {
+function describeContainers({ recreated, scaled, left, networks, added, removed }: Comparison, context: Context): readonly string[] {
   const name = (service: string) => paint(context.color)('bold', service);
   const scaling = ({ service, from, to }: Scaling): string => {
     if (from === 0) return `  starts ${name(service)}, ${to} of it`;
@@ -32,6 +32,7 @@ function describeContainers({ recreated, scaled, left, added, removed }: Compari
     ...recreated.map(({ service, reasons }) => `  recreates ${name(service)}: ${wrap(reasons.join('; '), Math.min(context.columns, 110) - 14, '    ')}`),
     ...scaled.map(scaling), ...added.map((service) => `  starts ${name(service)}`),
     ...left.map((service) => `  leaves ${name(service)} running, without traffic: \`docker compose --profile '*' stop ${service}\` ends it`),
+    ...(networks.length > 0 ? [`  needs \`docker compose --profile '*' down\` first: the addresses of ${networks.join(', ')} change, and Compose keeps a network that exists`] : []),
     ...removed.map((service) => `  leaves ${name(service)} behind: add --remove-orphans`),
   ];
 }

@@ -1,4 +1,3 @@
-import './one-document.ts';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import type { Artifact } from '../model/artifact.ts';
 import { BerthError } from '../model/errors.ts';
 import type { Problem } from '../model/errors.ts';
@@ -65,7 +64,9 @@ const readDocuments = (site: string): readonly (Uint8Array | undefined)[] =>
 
 /** The site once more, now that it is locked; read and planned again only when somebody changed it meanwhile. */
 export function reloadSite(site: string, known: LoadedSite | undefined, context: Context): LoadedSite {
-  return known?.documents && isDeepStrictEqual(known.documents, readDocuments(site)) ? known : loadSite(site, context);
+  const now = readDocuments(site);
+  const same = known?.documents?.every((bytes, index) => Buffer.compare(bytes ?? Buffer.alloc(0), now[index] ?? Buffer.alloc(0)) === 0);
+  return known && same ? known : loadSite(site, context);
 }
 
 /** Read and plan a site. @throws BerthError when the folder is no site, a document has problems or the host is too small. */
@@ -113,8 +114,10 @@ export async function prepareSite(site: string, loaded: LoadedSite, extra: reado
   const { merged } = decideChanges(around, state);
   const compose = renderCompose(plan, assets.templates, assets.images, configHashes(plan, merged, (name) => secretVersion(ledger, name)));
   const artifacts = [...around, compose];
-  checkParses(artifacts);
-  checkComposeReferences(compose.content, new Set(artifacts.map(({ path }) => path)));
+  // What lies there as it would be written was checked when it was.
+  const fresh = artifacts.filter(({ path, content }) => state.current.get(path) !== content);
+  checkParses(fresh);
+  if (fresh.length > 0) checkComposeReferences(compose.content, new Set(artifacts.map(({ path }) => path)));
   const drawn = [...ledger.secrets.keys()].filter((name) => !known.secrets.has(name));
   return { plan, state, decision: decideChanges(artifacts, state), ledger, drawn: [...drawn, ...(ledger.leaf !== known.leaf ? ['tls'] : [])] };
 }
@@ -124,5 +127,6 @@ export function refuseConflicts({ decision }: PreparedSite, json: boolean, conte
   const [first, ...others] = decision.conflicts;
   if (!first) return;
   if (!json) for (const { path, reason, diff } of decision.conflicts) context.err(`${path} ${reason}\n${diff ? `${diff}\n` : ''}\n`);
-  throw new BerthError('conflict', `${first.path} ${first.reason}${others.length > 0 ? `, and ${others.length} more` : ''}; nothing was written`, first.hint);
+  throw new BerthError('conflict', `${first.path} ${first.reason}${others.length > 0 ? `, and ${others.length} more` : ''}; nothing was written`, first.hint,
+    json ? { problems: decision.conflicts.map(({ path, reason, hint }) => ({ file: path, line: 1, column: 1, path: '', message: reason, hint })) } : {});
 }

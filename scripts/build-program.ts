@@ -27,7 +27,7 @@ export const readAssets = () => ({ templates, images, profile: (name) => profile
 
 const templatesModule = (): string => `
 import Handlebars from 'handlebars/runtime.js';
-const compiled = {${[...assets.templates].filter(([name]) => name.endsWith('.hbs')).map(([name, source]) => `${JSON.stringify(name)}: ${String(Handlebars.precompile(source, templateOptions))}`).join(',\n')}};
+const compiled = {${[...assets.templates].filter(([name]) => name.endsWith('.hbs')).map(([name, source]) => `${JSON.stringify(name)}: ${Handlebars.precompile(source, templateOptions) as unknown as string}`).join(',\n')}};
 export const compileTemplate = (name) => Handlebars.template(compiled[name]);`;
 
 /** What the sources work out from Berth's own files at every start, worked out once. Each stand-in exports what the program uses of its source. */
@@ -39,9 +39,13 @@ const standIns: ReadonlyMap<string, () => string> = new Map([
   ['model/profile.ts', () => `export const profileNames = ${literal(profileNames, 'the names of profiles')};`],
 ]);
 
-const workedOut: Plugin = { name: 'worked-out', setup: ({ onLoad }) => {
+const workedOut: Plugin = { name: 'worked-out', setup: (program) => {
   for (const [path, contents] of standIns)
-    onLoad({ filter: new RegExp(`${path.replaceAll(/[/.]/g, '\\$&')}$`) }, () => ({ contents: contents(), loader: 'js', resolveDir: root }));
+    program.onLoad({ filter: new RegExp(`${path.replaceAll(/[/.]/g, '\\$&')}$`) }, () => ({ contents: contents(), loader: 'js', resolveDir: root }));
+} };
+
+const smaller: Plugin = { name: 'smaller', setup: (program) => {
+  program.onResolve({ filter: /^zod$/ }, () => ({ path: join(import.meta.dirname, 'slim-zod.ts') }));
 } };
 
 const common: BuildOptions = { absWorkingDir: root, bundle: true, minify: true, platform: 'node', target: 'node24', legalComments: 'linked', metafile: true };
@@ -50,7 +54,7 @@ const common: BuildOptions = { absWorkingDir: root, bundle: true, minify: true, 
 export async function buildProgram(outdir: string, write = true): Promise<Metafile> {
   const [program] = await Promise.all([
     build({
-      ...common, outdir, write, entryPoints: { berth: 'cli/main.ts' }, splitting: true, format: 'esm', plugins: [workedOut, leanImports],
+      ...common, outdir, write, entryPoints: { berth: 'cli/main.ts' }, splitting: true, format: 'esm', plugins: [workedOut, smaller, leanImports],
       // What is written as modules is bundled as such: of the rest, nothing can be left out.
       mainFields: ['module', 'main'],
       banner: { js: "const require=process.getBuiltinModule('node:module').createRequire(import.meta.url);" },

@@ -23,20 +23,20 @@ const builtinModule = (name: string): string => `process.getBuiltinModule(${JSON
 const forImporter = (importer: string): string => `?${relative(import.meta.dirname, importer)}`;
 
 /** Imports that cost their price when they are used, if ever. What they give is the same. */
-export const leanImports: Plugin = { name: 'lean-imports', setup: ({ onLoad, onResolve }) => {
-  onResolve({ filter: /^(?:node:)?[a-z0-9_]+(?:\/[a-z]+)?$/ }, ({ path, importer, kind }) => {
+export const leanImports: Plugin = { name: 'lean-imports', setup: (program) => {
+  program.onResolve({ filter: /^(?:node:)?[a-z0-9_]+(?:\/[a-z]+)?$/ }, ({ path, importer, kind }) => {
     if (!isBuiltin(path)) return undefined;
     const name = path.replace(/^node:/, '');
     // The command line parser loads it for programs whose verbs are programs, too.
     const late = name === 'child_process' && importer.includes('/commander/');
     return { path: name, namespace: late ? 'late-builtin' : kind === 'import-statement' ? 'builtin' : 'required-builtin', suffix: forImporter(importer) };
   });
-  onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({ contents: constants(namesOf(`node:${path}`), builtinModule(path)), loader: 'js' }));
-  onLoad({ filter: /./, namespace: 'required-builtin' }, ({ path }) => ({ contents: `module.exports = ${builtinModule(path)};`, loader: 'js' }));
-  onLoad({ filter: /./, namespace: 'late-builtin' }, ({ path }) => ({ contents: getters(namesOf(`node:${path}`), (name) => `${builtinModule(path)}.${name}`), loader: 'js' }));
+  program.onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({ contents: constants(namesOf(`node:${path}`), builtinModule(path)), loader: 'js' }));
+  program.onLoad({ filter: /./, namespace: 'required-builtin' }, ({ path }) => ({ contents: `module.exports = ${builtinModule(path)};`, loader: 'js' }));
+  program.onLoad({ filter: /./, namespace: 'late-builtin' }, ({ path }) => ({ contents: getters(namesOf(`node:${path}`), (name) => `${builtinModule(path)}.${name}`), loader: 'js' }));
 
-  onResolve({ filter: new RegExp(`^(?:${onDemand.join('|')})$`) }, ({ path, importer, namespace, kind }) =>
+  program.onResolve({ filter: new RegExp(`^(?:${onDemand.join('|')})$`) }, ({ path, importer, namespace, kind }) =>
     (namespace === 'file' && kind === 'import-statement' ? { path, namespace: 'on-demand', suffix: forImporter(importer) } : undefined));
-  onLoad({ filter: /./, namespace: 'on-demand' }, ({ path }) => ({ contents: getters(namesOf(path), (name) => `require(${JSON.stringify(`./${fileOf(path)}`)}).${name}`), loader: 'js' }));
-  onResolve({ filter: /^\.\/[a-z0-9-]+\.cjs$/ }, ({ path, namespace }) => (namespace === 'on-demand' ? { path, external: true } : undefined));
+  program.onLoad({ filter: /./, namespace: 'on-demand' }, ({ path }) => ({ contents: getters(namesOf(path), (name) => `require(${JSON.stringify(`./${fileOf(path)}`)}).${name}`), loader: 'js' }));
+  program.onResolve({ filter: /^\.\/[a-z0-9-]+\.cjs$/ }, ({ path, namespace }) => (namespace === 'on-demand' ? { path, external: true } : undefined));
 } };

@@ -1,8 +1,10 @@
+import { join } from 'node:path';
 import type { SiteState } from '../merge/decide-changes.ts';
 import { baseCopy, hashesFile } from './berth-folder.ts';
 import { realFileSystem } from './file-system.ts';
 import type { FileSystem } from './file-system.ts';
 import { parseHashes } from './hashes-file.ts';
+import { attempt, isThere } from './io-failure.ts';
 import { readText } from './read-text.ts';
 import type { TextFile } from './read-text.ts';
 import { realSite } from './site-path.ts';
@@ -13,7 +15,9 @@ export function readState(site: string, paths: readonly string[], files: FileSys
   const record = readText(root, hashesFile, files);
   const hashes = record ? parseHashes(record.text) : new Map<string, string>();
   const present = readAll(root, [...new Set([...paths, ...hashes.keys()])].sort(), (path) => path, files);
-  const base = readAll(root, [...hashes.keys()], baseCopy, files);
+  // Most files have none, and to fail in opening a file takes longer than to see that it is not there.
+  const merged = [...hashes.keys()].filter((path) => attempt(`open ${baseCopy(path)}`, () => isThere(join(root, baseCopy(path)), files)));
+  const base = readAll(root, merged, baseCopy, files);
   return { current: pick(present, ({ text }) => text), modes: pick(present, ({ mode }) => mode), base: pick(base, ({ text }) => text), hashes };
 }
 

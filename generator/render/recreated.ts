@@ -3,18 +3,18 @@ import { readPlainYaml } from '../../model/plain-yaml.ts';
 import { quote } from './quote.ts';
 
 /** A container that the next `docker compose up` replaces, and why. */
-export interface Recreation {
+interface Recreation {
   readonly service: string;
   readonly reasons: readonly string[];
 }
 
-type Services = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+type Named = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+interface Project { readonly services?: Named; readonly networks?: Named }
 
-const servicesOf = (text: string, variables: string): Services => {
-  const plain = interpolate(text, variables);
-  const document = (readPlainYaml(plain) ?? parse(plain)) as { services?: Services } | null;
-  return document?.services ?? {};
-};
+function projectOf({ compose, env }: Rendered): Project {
+  const plain = interpolate(compose, env);
+  return ((readPlainYaml(plain) ?? parse(plain)) as Project | null) ?? {};
+}
 
 /** Compose's own replacement of the variables that Berth writes into .env; `$$` stays. */
 function interpolate(text: string, variables: string): string {
@@ -50,6 +50,8 @@ export interface Comparison {
   readonly scaled: readonly Scaling[];
   /** Services whose profile is no longer active: `up` neither touches nor stops them. */
   readonly left: readonly string[];
+  /** Networks with other addresses: Compose 2.26 keeps the one that exists, without a word. */
+  readonly networks: readonly string[];
   readonly added: readonly string[];
   readonly removed: readonly string[];
 }
@@ -64,10 +66,11 @@ function wantedOf(service: Readonly<Record<string, unknown>>, variables: string)
 
 /** What `docker compose up` will do with the containers of a running site. `changedFiles` names, for each service, the mounted files that changed. */
 export function compareSites(before: Rendered, after: Rendered, changedFiles: ReadonlyMap<string, readonly string[]>): Comparison {
-  const [old, next] = [servicesOf(before.compose, before.env), servicesOf(after.compose, after.env)];
+  const [oldProject, nextProject] = [projectOf(before), projectOf(after)];
+  const [old, next] = [oldProject.services ?? {}, nextProject.services ?? {}];
   const common = Object.keys(next).flatMap((service) => {
-    const [then, now] = [old[service], next[service]];
-    return then && now ? [{ service, then, now, from: wantedOf(then, before.env) ?? 0, wanted: wantedOf(now, after.env) }] : [];
+    const [was, now] = [old[service], next[service]];
+    return was && now ? [{ service, was, now, from: wantedOf(was, before.env) ?? 0, wanted: wantedOf(now, after.env) }] : [];
   });
   const reasonsFor = (service: string, reasons: readonly string[]) => {
     const files = changedFiles.get(service) ?? [];
@@ -75,9 +78,10 @@ export function compareSites(before: Rendered, after: Rendered, changedFiles: Re
   };
   return {
     recreated: common.filter(({ from, wanted }) => from > 0 && wanted !== undefined && wanted > 0)
-      .map(({ service, then, now }) => ({ service, reasons: reasonsFor(service, [...differences(then, now, '')]) })).filter(({ reasons }) => reasons.length > 0),
+      .map(({ service, was, now }) => ({ service, reasons: reasonsFor(service, [...differences(was, now, '')]) })).filter(({ reasons }) => reasons.length > 0),
     scaled: common.flatMap(({ service, from, wanted }) => (wanted === undefined || wanted === from ? [] : [{ service, from, to: wanted }])),
     left: common.filter(({ from, wanted }) => wanted === undefined && from > 0).map(({ service }) => service),
+    networks: Object.entries(oldProject.networks ?? {}).filter(([name, network]) => nextProject.networks?.[name] && JSON.stringify(network) !== JSON.stringify(nextProject.networks[name])).map(([name]) => name),
     added: Object.keys(next).filter((name) => old[name] === undefined),
     removed: Object.keys(old).filter((name) => next[name] === undefined),
   };

@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { expect } from 'vitest';
 
 export const root = join(import.meta.dirname, '../..');
-const launcher = join(root, 'cli/berth.js');
+export const launcher = join(root, 'cli/berth.js');
 
 /** Sizes for a host that is the same on every machine. */
 export const host: readonly string[] = ['--host-cpus', '4', '--host-memory', '32Gi', '--host-disk', '200Gi'];

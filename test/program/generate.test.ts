@@ -179,7 +179,7 @@ describe('release.yaml', () => {
     await expectExit(0, generate(site.path));
     edit(site.path, 'release.yaml', (text) => text.replace(/weight: 100 .*/, 'weight: 95').replace('weight: 0 }', 'weight: 5 }'));
     const { stdout } = await expectExit(0, generate(site.path));
-    expect(stdout).toBe('updated  config/weights/weights.json\n\nno container has to be recreated\n');
+    expect(stdout).toMatch(/^updated {2}config\/weights\/weights\.json\n\nno container has to be recreated\n/);
     expect(JSON.parse(read(site.path, 'config/weights/weights.json'))).toEqual({ version: 1, services: { web: { blue: 95, green: 5 } } });
   });
 

@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, readFileSync, readSync, readdirSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { lockSite } from '../../generator/io/lock.ts';
 import { snapshot, temporarySite } from '../generator/io/site-fixture.ts';
-import { berth, expectExit, host, secretsOf, start } from './berth.ts';
+import { berth, expectExit, host, launch, launcher, secretsOf, start } from './berth.ts';
 import { edit, freshSite } from './sites.ts';
 
 const fresh = freshSite();
@@ -26,17 +26,38 @@ async function feed(pipe: string, text: string, before: () => void = () => undef
   await handle.close();
 }
 
+/** Writes into a pipe until nothing more goes in. */
+function fill(pipe: number): number {
+  let bytes = 0;
+  try {
+    for (;;) bytes += writeSync(pipe, Buffer.alloc(1024));
+  } catch {
+    return bytes;
+  }
+}
+
+function drain(pipe: number): void {
+  try {
+    while (readSync(pipe, Buffer.alloc(65_536)) > 0);
+  } catch {
+    // Nothing more to read now.
+  }
+}
+
 describe('Ctrl-C', () => {
   test('before anything is written ends generate with 130, and the site is as it was', async () => {
     using site = fresh();
     const spec = enlarge(readFileSync(join(site.path, 'berth.yaml'), 'utf8'));
     // A spec that is read from a pipe shows when the program is at work, and holds it there.
-    rmSync(join(site.path, 'berth.yaml'));
-    spawnSync('mkfifo', [join(site.path, 'berth.yaml')]);
+    // It reads twice, each time from a pipe of its own, so that no word meant for the second is taken by the first.
+    using folder = temporarySite();
+    const [pipe, second] = [join(site.path, 'berth.yaml'), join(folder.path, 'second')];
+    rmSync(pipe);
+    spawnSync('mkfifo', [pipe, second]);
     const before = snapshotBeside(site.path);
     using running = start(generate(site.path));
-    await feed(join(site.path, 'berth.yaml'), spec);
-    await feed(join(site.path, 'berth.yaml'), spec, () => { running.child.kill('SIGINT'); });
+    await feed(pipe, spec, () => { renameSync(second, pipe); });
+    await feed(pipe, spec, () => { running.child.kill('SIGINT'); });
     expect(await running.ended).toEqual({ code: 130, stdout: '', stderr: '\nstopped; the site is as it was\n' });
     expect(snapshotBeside(site.path)).toEqual(before);
   });
@@ -48,6 +69,31 @@ describe('Ctrl-C', () => {
     await feed(join(folder.path, 'spec'), 'apiVersion: berth/v1\nname: shop\nprofile: minimum\nservices: { web: { image: "a/b:1", port: 3000 } }\n', () => { running.child.kill(signal); });
     expect((await running.ended).code).toBe(130);
     expect(readdirSync(folder.path)).toEqual(['spec']);
+  });
+
+  test('after the new site is written comes too late: the run ends well and says what it did', async () => {
+    using site = fresh();
+    using wanted = fresh();
+    edit(wanted.path, 'berth.yaml', enlarge);
+    await expectExit(0, generate(wanted.path));
+    edit(site.path, 'berth.yaml', enlarge);
+    // A pipe that is full holds the program at its first word, which comes after the last file.
+    using folder = temporarySite();
+    const pipe = join(folder.path, 'full');
+    spawnSync('mkfifo', [pipe]);
+    const reader = openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK);
+    const writer = openSync(pipe, 'w');
+    const filled = fill(reader);
+    using running = launch(process.execPath, [launcher, ...generate(site.path)], { stdio: ['ignore', writer, 'pipe'] });
+    await expect.poll(() => existsSync(join(site.path, '.berth/journal.json')) || existsSync(join(site.path, '.berth/stage')) ? undefined : files(site.path), { timeout: 30_000 }).toEqual(files(wanted.path));
+    running.child.kill('SIGINT');
+    closeSync(writer);
+    const draining = setInterval(() => drain(reader), 10);
+    const { code, stderr } = await running.ended;
+    clearInterval(draining);
+    closeSync(reader);
+    expect(filled).toBeGreaterThan(0);
+    expect([code, stderr]).toEqual([0, '']);
   });
 
   test('at any moment leaves the old site with 130 or the new one with 0, and says which', async () => {
@@ -64,10 +110,11 @@ describe('Ctrl-C', () => {
       running.child.kill('SIGINT');
       const { code, stderr } = await running.ended;
       expect(stderr).not.toMatch(/^ {4}at /m);
-      if (code === 0) { expect(files(site.path)).toEqual(next); break; }
-      // `null`: it came before the program could listen.
-      expect([130, null]).toContain(code);
-      expect(files(site.path)).toEqual(old);
+      const now = files(site.path);
+      // Killed outright: the signal came before the program listened, or when it had nothing left to do.
+      if (code === null) expect([old, next]).toContainEqual(now);
+      else expect([code, now]).toEqual(code === 0 ? [0, next] : [130, old]);
+      if (now.get('SITE.md') === next.get('SITE.md')) break;
     }
     await expectExit(0, generate(site.path));
     expect(files(site.path)).toEqual(next);

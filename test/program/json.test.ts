@@ -53,7 +53,7 @@ describe('--json', () => {
     const secrets = secretsOf(site.path);
     spoil?.(site.path);
     const { stdout, stderr } = await expectExit(code, [...args, '--json', '--site', site.path]);
-    expect(parsed(stdout)).toMatchObject({ error: { ...error, hint: expect.stringMatching(/./) } });
+    expect(parsed(stdout)).toMatchObject({ error: { ...error, exitCode: code, hint: expect.stringMatching(/./) } });
     expect(stderr).toBe('');
     for (const secret of secrets) expect(stdout).not.toContain(secret);
   });

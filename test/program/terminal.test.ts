@@ -4,13 +4,12 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { exitMeaning } from '../../model/errors.ts';
 import { temporarySite } from '../generator/io/site-fixture.ts';
-import { expectExit, host, launch, root } from './berth.ts';
+import { expectExit, host, launch, launcher, root } from './berth.ts';
 import type { Running } from './berth.ts';
 import { freshSite } from './sites.ts';
 
 const fresh = freshSite();
 const verbs = ['init', 'generate', 'plan', 'explain', 'images'];
-const launcher = join(root, 'cli/berth.js');
 const esc = '\u001b';
 
 const canFakeTerminal = spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout?.includes('util-linux') ?? false;

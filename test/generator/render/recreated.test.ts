@@ -48,7 +48,7 @@ describe('what the next `docker compose up` does', () => {
   });
 
   test('starts what is new, and leaves behind what is gone', () => {
-    expect(compare((text) => text.replace('  cache:\n', '  queue:\n'))).toEqual({ recreated: [], scaled: [], left: [], added: ['queue'], removed: ['cache'] });
+    expect(compare((text) => text.replace('  cache:\n', '  queue:\n'))).toEqual({ recreated: [], scaled: [], left: [], networks: [], added: ['queue'], removed: ['cache'] });
   });
 
   test.each([
@@ -61,6 +61,11 @@ describe('what the next `docker compose up` does', () => {
   test('starts a service whose profile becomes active, and leaves one running whose profile no longer is', () => {
     expect(compareSites({ compose, env: env.replace('=blue', '=') }, { compose, env }, none)).toMatchObject({ scaled: [{ service: 'web', from: 0, to: 2 }], recreated: [], left: [] });
     expect(compare(same, (text) => text.replace('=blue', '='))).toMatchObject({ scaled: [], recreated: [], left: ['web'] });
+  });
+
+  test('names the networks whose addresses change, which Compose would keep', () => {
+    const networks = (subnet: string) => `${compose}networks:\n  data: { ipam: { config: [{ subnet: ${subnet} }] } }\n  app: {}\n`;
+    expect(compareSites({ compose: networks('10.1.2.0/24'), env }, { compose: networks('10.1.6.0/24'), env }, none)).toMatchObject({ networks: ['data'], recreated: [] });
   });
 
   test('takes a doubled dollar for no variable, and a value with quotes as it is', () => {
