@@ -13,7 +13,7 @@ const rowOf = (plan: Plan) => (service: PlannedService): readonly string[] => {
 export function describePlan(plan: Plan, context: Context): string {
   const style = paint(context.color);
   const host = plan.host ? `${describeCpus(plan.host.cpus)}, ${describeSize(plan.host.memory)}, ${describeSize(plan.host.disk)} of free disk` : 'no particular host';
-  const kept = plan.budget.rows.filter(({ name }) => name === 'surge' || name === 'agent').map((row) => [row.name, row.name === 'surge' ? 'kept free' : 'kept free', String(row.count), '', '', describeSize(row.each), row.wanted > row.each ? describeSize(row.wanted) : '']);
+  const kept = plan.budget.rows.filter(({ name }) => name === 'surge' || name === 'agent').map((row) => [row.name, 'kept free', String(row.count), '', '', describeSize(row.each), row.wanted > row.each ? describeSize(row.wanted) : '']);
   const rows = [['service', 'role', 'count', 'CPU', 'busy', 'memory', 'profile'], ...plan.services.map(rowOf(plan)), ...kept];
   return [
     `${style('bold', plan.name)}  ${plan.profile}, ${plan.target}, ${host}`, '',

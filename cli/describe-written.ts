@@ -57,7 +57,7 @@ export function describeWritten(prepared: PreparedSite, context: Context): strin
   if (drawn.length > 0 && !first) lines.push('', `${style('yellow', 'drawn')}: ${drawn.join(', ')}; copy secrets/ledger.json to a safe place`);
   if (compared) {
     const consequences = describeContainers(compared, context);
-    lines.push('', ...(consequences.length > 0 ? ['the next `docker compose up -d --wait`', ...consequences] : ['no container has to be recreated']));
+    lines.push('', ...(consequences.length > 0 ? ['beyond what earlier runs announced, `docker compose up -d --wait`', ...consequences] : ['no container has to be recreated for this']));
     if (decision.changes.some(({ path }) => path === weightsPath)) lines.push('', `the edge follows within two seconds: ${describeWeights(plan)}`);
   }
   if (decision.leftovers.length > 0) lines.push('', `no longer written, but edited by you, so left where they are: ${decision.leftovers.join(', ')}`);

@@ -176,9 +176,11 @@ function hostEdits(site: string, options: InitOptions): readonly SpecEdit[] {
   const memory = flag('--host-memory', options.hostMemory, parseSize, sizeNotation) ?? here.memory;
   const disk = flag('--host-disk', options.hostDisk, parseSize, sizeNotation) ?? here.disk;
   const value = { cpus: Number(formatCpu(cpus)), memory: formatSize(memory), disk: formatSize(disk), ...(options.fit ? {} : { fit: false }) };
-  // A spec of the operator's own may be made for another machine; only a flag overrules what it says.
-  const own = !isExample(options) && [options.hostCpus, options.hostMemory, options.hostDisk].every((flagged) => flagged === undefined) && options.fit;
-  return [{ path: ['host'], value, only: own ? 'when absent' : 'always', comment: ' what `berth init` measured or was told' }];
+  const whole: SpecEdit = { path: ['host'], value, only: isExample(options) ? 'always' : 'when absent', comment: ' what `berth init` measured or was told' };
+  // A spec of the operator's own may be made for another machine; only what a flag says is overruled.
+  const flagged = Object.entries({ cpus: options.hostCpus && value.cpus, memory: options.hostMemory && value.memory, disk: options.hostDisk && value.disk, fit: options.fit ? undefined : false })
+    .filter(([, told]) => told !== undefined).map(([key, told]): SpecEdit => ({ path: ['host', key], value: told, only: 'always' }));
+  return [whole, ...flagged];
 }
 
 function parseSet(text: string): SpecEdit {

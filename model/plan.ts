@@ -63,7 +63,7 @@ export interface Healthcheck {
 
 export type NetworkName = 'edge' | 'app' | 'data' | 'egress';
 
-export interface Mount {
+interface Mount {
   /** Folder of the site, `config/database`. */
   readonly source: string;
   readonly target: string;
@@ -159,6 +159,8 @@ export interface EdgePlan {
   readonly perAddress: number;
   readonly hsts: boolean;
   readonly httpsPort: number;
+  /** Addresses that may ask for a slot by name; on Compose the network of the edge, from whose gateway the host comes. */
+  readonly operators: string;
   /** Replicas that are tried before a request is given up; only such as could not be reached. */
   readonly tries: number;
   readonly apps: readonly { readonly service: string; readonly port: number; readonly routes: readonly Route[] }[];

@@ -33,7 +33,7 @@ export interface Route {
   readonly stream: boolean;
 }
 
-export interface DrawnSecret {
+interface DrawnSecret {
   readonly name: string;
   readonly length: number;
   readonly deliver: 'env' | 'file';
@@ -86,7 +86,7 @@ export interface StoreSpec extends FixedSize {
   readonly buckets: readonly { readonly name: string; readonly versioning: boolean }[];
 }
 
-export interface EdgeSpec {
+interface EdgeSpec {
   readonly http: number;
   readonly https: number;
   /** Connections that one client address may hold. */

@@ -60,7 +60,7 @@ const service = z.strictObject({
   memory: size.optional().describe("Memory limit of one replica, instead of the profile's."),
   pool: wholeNumber(1, 1000, 'a pool size').optional().describe("Database connections of one replica, instead of the profile's."),
   routes: z.array(route, { error: 'expected a list of routes' }).min(1, { error: 'expected at least one route' }).optional().describe('Paths of the edge that lead to it. Default: the path /.'),
-  live: urlPathText.optional().describe('Answers 200 as long as the process is alive. Default: /livez.'),
+  live: urlPathText.optional().describe('Answers 200 as long as the process is alive. For Kubernetes, which comes later: checked, and not acted on yet. Default: /livez.'),
   ready: urlPathText.optional().describe('Answers 200 when traffic may come. Default: /readyz.'),
   stopGrace: duration.optional().describe('How long a request may take after the replica was asked to stop. Default: 30s.'),
   uses: z.union([z.array(text('the name of a database, cache or store')), z.record(z.string(), text('a variable name').regex(envName, { error: 'expected a variable name such as DATABASE_URL' }))], { error: 'expected a list of names, or a map from name to variable' }).optional()
@@ -91,7 +91,7 @@ const cache = z.strictObject({
 const bucket = z.strictObject({ versioning: z.boolean({ error: 'expected true or false' }).optional().describe('Keep what is overwritten or deleted. Default: true.') }).meta({ id: 'Bucket' });
 const store = z.strictObject({
   engine: z.enum(['minio'], { error: 'expected minio (other stores come with a later version)' }).describe('What runs it.'),
-  buckets: z.record(text('a bucket name').regex(bucketName, { error: 'expected a bucket name: 3 to 63 lower-case letters, digits and -' }), bucket).describe('Buckets by name; each is made when it is missing.'),
+  buckets: z.record(text('a bucket name').regex(bucketName, { error: 'expected a bucket name: 3 to 63 lower-case letters, digits and -' }), bucket).refine((buckets) => Object.keys(buckets).length > 0, { error: 'expected at least one bucket' }).describe('Buckets by name; each is made when it is missing.'),
   cpu: cpu.optional().describe("Most CPU, instead of the profile's."),
   memory: size.optional().describe("Memory limit, instead of the profile's."),
 }).meta({ id: 'Store' });

@@ -2,4 +2,3 @@
 export { applyChanges } from './apply-changes.ts';
 export { readMore, readState } from './read-state.ts';
 export { isHalfDone, recoverSite } from './recover-site.ts';
-export type { Recovery } from './recover-site.ts';

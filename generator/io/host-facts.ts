@@ -15,11 +15,13 @@ function nearest(folder: string): string {
 
 /** Free space where Docker keeps its volumes, or where the site is when that cannot be seen; whole GiB, as it changes by the minute. */
 function freeDisk(site: string): MiB {
-  const seen = (folder: string) => { const { bavail, bsize } = statfsSync(folder); return Math.floor((bavail * bsize) / 2 ** 20); };
   try {
-    return mib(Math.floor(seen(existsSync(dockerData) ? dockerData : nearest(resolve(site))) / gibibyte) * gibibyte);
+    const { bavail, bsize } = statfsSync(existsSync(dockerData) ? dockerData : nearest(resolve(site)));
+    const free = Math.floor((bavail * bsize) / 2 ** 20);
+    // Less than one is told as it is, so that the refusal can name it.
+    return mib(free < gibibyte ? Math.max(1, free) : Math.floor(free / gibibyte) * gibibyte);
   } catch {
-    return mib(0);
+    return mib(1);
   }
 }
 

@@ -46,7 +46,7 @@ export function readJournal(root: string, files: FileSystem): readonly Step[] | 
 }
 
 /** Trusts nothing: the steps move and remove files. */
-export function parseJournal(text: string): readonly Step[] {
+function parseJournal(text: string): readonly Step[] {
   const journal = parseJson(text) as { readonly version?: unknown; readonly steps?: unknown } | null;
   if (journal?.version !== version || !Array.isArray(journal.steps) || !journal.steps.every(isStep)) throw damaged();
   return journal.steps;

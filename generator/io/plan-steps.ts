@@ -19,14 +19,19 @@ export interface PlannedStep {
 /** Closed to everybody but the operator: files inside are readable by any container that gets one mounted. */
 const privateFolders = new Set(['secrets', 'k8s/secrets']);
 
-/** Removing comes last: it takes emptied folders along, which a file still to be moved might need. */
+/**
+ * What counts comes after what it speaks of: `docker compose up` on a change that was cut off must not find a compose.yaml whose labels promise files that are not there yet.
+ * Removing comes last: it takes emptied folders along, which a file still to be moved might need.
+ */
+const rank = ({ step }: PlannedStep): number => (step.do === 'put' && projectFiles.has(step.target) ? 1.5 : order.indexOf(step.do));
 const order: readonly Step['do'][] = ['folder', 'put', 'chmod', 'remove'];
+const projectFiles = new Set(['.env', 'compose.yaml']);
 
 /** Everything a decision does to a site, its records included, in the order of doing; empty when nothing is to be done. */
 export function planSteps(root: string, { changes, memory }: Decision, files: FileSystem): PlannedStep[] {
   const steps = [...changes.map((change) => siteStep(root, change, files)), ...memorySteps(root, memory, files)];
   const folders = planFolders(root, steps, files).map((step): PlannedStep => ({ step }));
-  return [...folders, ...steps].sort((a, b) => order.indexOf(a.step.do) - order.indexOf(b.step.do));
+  return [...folders, ...steps].sort((a, b) => rank(a) - rank(b));
 }
 
 function siteStep(root: string, change: Change, files: FileSystem): PlannedStep {

@@ -6,7 +6,7 @@ import type { Verdict } from './judge-artifact.ts';
 import { remember } from './remember.ts';
 import type { Change, Conflict, Decision, SiteState } from './site-state.ts';
 
-export type { Change, Conflict, Decision, Memory, SiteState } from './site-state.ts';
+export type { Change, Decision, SiteState } from './site-state.ts';
 
 type Judged = readonly [Artifact, Verdict];
 

@@ -1,4 +1,4 @@
-import type { Decision, Role } from '../../model/plan.ts';
+import type { Role } from '../../model/plan.ts';
 import type { MiB, MilliCpu } from '../../model/units.ts';
 
 /** What one role asks for, before it is known whether the host has it. */
@@ -22,12 +22,6 @@ export interface Wish<T> {
   readonly floorBecause: string;
   /** The key of berth.yaml that fixes it. */
   readonly change: string;
-}
-
-/** A planned thing with the reasons for its numbers. */
-export interface Planned<T> {
-  readonly value: T;
-  readonly decisions: readonly Decision[];
 }
 
 export const tasks = { memory: 128, cpu: 1000, cpuShare: 10, pids: 64 } as const;

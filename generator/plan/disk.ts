@@ -8,7 +8,7 @@ import type { MiB } from '../../model/units.ts';
 /** Images, their build layers and the rotated logs of a site; measured sites take 2 to 4 GiB. */
 const images = mib(6 * 1024);
 /** Logs kept for each container: three files of 10 MB. */
-export const logsPerContainer = mib(30);
+const logsPerContainer = mib(30);
 
 interface Part { readonly name: string; readonly weight: number; readonly floor: number; readonly holds: string }
 

@@ -10,9 +10,9 @@ const granule = 16;
 const reserveSource = 'design: the host keeps what the system, the engine and the operator’s shell need';
 
 /** Memory that is never given to containers: at least 1 GiB, at least a tenth. */
-export const reservedMemory = (memory: MiB): MiB => mib(Math.max(1024, Math.ceil(memory / 10)));
+const reservedMemory = (memory: MiB): MiB => mib(Math.max(1024, Math.ceil(memory / 10)));
 /** CPU that is never promised to containers: half a core and a twentieth. */
-export const reservedCpu = (cpus: MilliCpu): MilliCpu => milliCpu(500 + Math.ceil(cpus / 20));
+const reservedCpu = (cpus: MilliCpu): MilliCpu => milliCpu(500 + Math.ceil(cpus / 20));
 
 interface Line { readonly wanted: number; readonly floor: number; readonly count: number }
 const total = (lines: readonly Line[], pick: (line: Line) => number): number => lines.reduce((sum, line) => sum + pick(line) * line.count, 0);
@@ -32,7 +32,7 @@ const between = (line: Line, part: number): number => line.floor + (line.wanted 
 const roundDown = (value: number, floor: number): number => Math.max(Math.floor(value / granule) * granule, floor);
 
 /** The smallest host that holds every floor and every fixed size, in whole GiB and whole CPUs. */
-export function smallestHost(demands: readonly Demand[]): { readonly memory: MiB; readonly cpus: MilliCpu } {
+function smallestHost(demands: readonly Demand[]): { readonly memory: MiB; readonly cpus: MilliCpu } {
   const memory = total(demands.map(memoryLine), (line) => line.floor);
   const cpu = total(demands.map(cpuLine), (line) => line.floor);
   let gib = Math.max(1, Math.floor(memory / 0.9 / 1024) - 1);

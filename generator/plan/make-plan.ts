@@ -113,7 +113,7 @@ export function makePlan({ spec, profile, images, release: written }: PlanInput)
   // Only tasks are depended on: Compose recreates whatever depends on a service that it recreates, and a database's new setting must not take the application with it.
   // One always-running dependent of every task, so that `up --wait` ends well while no slot is live; not required, so that the edge can show the maintenance page when they fail.
   const afterTasks: Dependency[] = [...databases.map(({ accounts }) => accounts.name), ...stores.map(({ buckets }) => buckets.name)].map((service) => ({ service, condition: 'service_completed_successfully', required: false }));
-  const edge = planEdge(spec, profile, sizeOf('edge'), lookUp(images, 'nginx'), afterTasks);
+  const edge = planEdge(spec, profile, sizeOf('edge'), lookUp(images, 'nginx'), afterTasks, network.edge);
   const services = [edge.service, ...apps.map((app) => app.service), ...databases.flatMap((database) => [database.service, database.accounts]), ...caches.map((cache) => cache.service), ...stores.flatMap((store) => [store.service, store.buckets])];
   const usedImages = imagesOf(services, images);
   const decisions: readonly Decision[] = [...fitted.decisions, ...disk.decisions, ...edge.decisions, ...apps.flatMap((app) => app.decisions), ...databases.flatMap((database) => database.decisions), ...caches.flatMap((cache) => cache.decisions), ...stores.flatMap((store) => store.decisions)];

@@ -1,4 +1,5 @@
 import type { Artifact } from '../../model/artifact.ts';
+import { nginx } from '../../model/engines/nginx.ts';
 import type { ImageCatalogue } from '../../model/image-catalogue.ts';
 import { splitImage } from '../../model/names.ts';
 import type { NetworkName, Plan, PlannedService, Volume } from '../../model/plan.ts';
@@ -30,20 +31,21 @@ export const composeServices = (plan: Plan): readonly { readonly service: Planne
 
 const envFileOf = (service: PlannedService): string | undefined => (Object.keys(service.secretEnv).length > 0 ? `secrets/${service.name}.env` : undefined);
 
-function view({ service, name, slot }: ReturnType<typeof composeServices>[number], images: ImageCatalogue, configHash: string): object {
+function view(plan: Plan, { service, name, slot }: ReturnType<typeof composeServices>[number], images: ImageCatalogue, configHash: string): object {
   const literal = Object.entries(service.env).map(([key, value]) => ({ name: keyOf(key), value: quote('compose', value) }));
   const bySlot = slot === undefined ? [] : [{ name: 'BERTH_SLOT', value: quote('compose', slot) }, { name: 'APP_VERSION', value: `"\${${variable(service.name, slot, 'VERSION')}}"` }];
   return {
     name: keyOf(name), configHash, role: service.role, title: slot === undefined ? service.title : `${service.title}, slot ${slot}`,
     image: slot === undefined ? quote('compose', images[service.image]?.reference ?? service.image) : `"\${${variable(service.name, slot, 'IMAGE')}}"`,
-    build: service.build, profiles: slot, entrypoint: service.entrypoint, command: service.command, user: service.user, init: service.role === 'app',
+    // Built only under the name it has in the spec: another one is a release that was brought here, and must not be made up from today's sources.
+    build: slot === undefined || plan.release.get(service.name)?.find((release) => release.slot === slot)?.image === service.image ? service.build : undefined, profiles: slot, entrypoint: service.entrypoint, command: service.command, user: service.user, init: service.role === 'app',
     tmpfs: service.tmpfs.map(({ path, size, mode }) => `${path}:size=${size}m,mode=${mode},noexec,nosuid,nodev`),
     environment: [...literal, ...bySlot], envFile: envFileOf(service) && `./${envFileOf(service) ?? ''}`, secrets: service.secretFiles,
     volumes: [
       ...service.volumes.map((volume) => ({ type: 'volume', source: volume.name, target: volume.target, readOnly: false })),
       ...service.mounts.map((mount) => ({ type: 'bind', source: `./${mount.source}`, target: mount.target, readOnly: true })),
     ],
-    ports: service.ports.map(({ target }) => ({ target, published: `"\${${target === 8080 ? 'EDGE_HTTP_PORT' : 'EDGE_HTTPS_PORT'}}"` })),
+    ports: service.ports.map(({ target }) => ({ target, published: `"\${${target === nginx.httpPort ? 'EDGE_HTTP_PORT' : 'EDGE_HTTPS_PORT'}}"` })),
     networks: service.networks.join(', '), after: service.after.map((dependency) => ({ ...dependency, service: keyOf(dependency.service) })),
     healthcheck: service.healthcheck && { ...service.healthcheck, interval: formatDuration(service.healthcheck.interval), timeout: formatDuration(service.healthcheck.timeout), startPeriod: formatDuration(service.healthcheck.startPeriod) },
     restart: service.kind === 'task' ? 'no' : 'unless-stopped', stopSignal: service.stopSignal, stopGrace: formatDuration(service.stopGrace),
@@ -58,7 +60,7 @@ export function renderCompose(plan: Plan, templates: Templates, images: ImageCat
   const used = new Set(plan.services.flatMap((service) => service.networks));
   const volumes: readonly Volume[] = plan.services.flatMap((service) => service.volumes);
   const content = fill(templates, 'compose/compose.yaml.hbs', 'compose', {
-    name: plan.name, services: composeServices(plan).map((entry) => view(entry, images, hashes.get(entry.name) ?? '')),
+    name: plan.name, services: composeServices(plan).map((entry) => view(plan, entry, images, hashes.get(entry.name) ?? '')),
     networks: (['edge', 'app', 'data', 'egress'] as const).filter((name) => used.has(name)).map((name) => ({ name, subnet: plan.network[name], internal: name === 'app' || name === 'data', why: networkReasons[name] })),
     volumes: volumes.map((volume) => ({ name: volume.name, holds: volume.holds, size: formatSize(volume.size) })),
     secrets: plan.secretFiles.map(({ name }) => ({ name, file: `./secrets/${name}` })),

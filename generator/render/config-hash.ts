@@ -24,6 +24,8 @@ export function configHashes(plan: Plan, contents: ReadonlyMap<string, string>, 
     const hash = createHash('sha256');
     for (const path of mountedPaths(service, contents)) hash.update(`${path}\0${contents.get(path) ?? ''}\0`);
     for (const secret of secretsOf(plan, service)) hash.update(`${secret}\0${secretVersion(secret)}\0`);
+    // What is made of a secret may change while the secret does not.
+    for (const file of plan.secretFiles.filter(({ name: file }) => service.secretFiles.includes(file))) hash.update(`${file.name}\0${JSON.stringify(file.text)}\0`);
     // The shape of a variable made of secrets is not in compose.yaml, so it enters here.
     for (const [variable, text] of Object.entries(service.secretEnv)) hash.update(`${variable}\0${JSON.stringify(text)}\0`);
     return [name, hash.digest('hex').slice(0, 16)] as const;

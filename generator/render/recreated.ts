@@ -64,6 +64,20 @@ function wantedOf(service: Readonly<Record<string, unknown>>, variables: string)
   return Number(deploy?.replicas ?? 1);
 }
 
+/** Compose recreates what depends on a service that it recreates, and what depends on that. */
+function withDependents(own: readonly Recreation[], running: readonly { readonly service: string; readonly now: Readonly<Record<string, unknown>> }[]): readonly Recreation[] {
+  const found = new Map(own.map((recreation) => [recreation.service, recreation]));
+  for (let grown = true; grown;) {
+    const next = running.filter(({ service }) => !found.has(service)).flatMap(({ service, now }) => {
+      const cause = Object.keys((now as { readonly depends_on?: object }).depends_on ?? {}).find((dependency) => found.has(dependency));
+      return cause === undefined ? [] : [{ service, reasons: [`it depends on ${cause}`] }];
+    });
+    for (const recreation of next) found.set(recreation.service, recreation);
+    grown = next.length > 0;
+  }
+  return [...found.values()];
+}
+
 /** What `docker compose up` will do with the containers of a running site. `changedFiles` names, for each service, the mounted files that changed. */
 export function compareSites(before: Rendered, after: Rendered, changedFiles: ReadonlyMap<string, readonly string[]>): Comparison {
   const [oldProject, nextProject] = [projectOf(before), projectOf(after)];
@@ -76,9 +90,10 @@ export function compareSites(before: Rendered, after: Rendered, changedFiles: Re
     const files = changedFiles.get(service) ?? [];
     return reasons.map((reason) => (reason.startsWith('its mounted') && files.length > 0 ? `${files.join(', ')} changed` : reason));
   };
+  const own = common.filter(({ from, wanted }) => from > 0 && wanted !== undefined && wanted > 0)
+      .map(({ service, was, now }) => ({ service, reasons: reasonsFor(service, [...differences(was, now, '')]) })).filter(({ reasons }) => reasons.length > 0);
   return {
-    recreated: common.filter(({ from, wanted }) => from > 0 && wanted !== undefined && wanted > 0)
-      .map(({ service, was, now }) => ({ service, reasons: reasonsFor(service, [...differences(was, now, '')]) })).filter(({ reasons }) => reasons.length > 0),
+    recreated: withDependents(own, common.filter(({ from, wanted }) => from > 0 && wanted !== undefined && wanted > 0).map(({ service, now }) => ({ service, now }))),
     scaled: common.flatMap(({ service, from, wanted }) => (wanted === undefined || wanted === from ? [] : [{ service, from, to: wanted }])),
     left: common.filter(({ from, wanted }) => wanted === undefined && from > 0).map(({ service }) => service),
     networks: Object.entries(oldProject.networks ?? {}).filter(([name, network]) => nextProject.networks?.[name] && JSON.stringify(network) !== JSON.stringify(nextProject.networks[name])).map(([name]) => name),

@@ -18,7 +18,7 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
   const budget = plan.budget.rows;
   const edge = plan.services.find((service) => service.role === 'edge');
   const view = {
-    name: plan.name, profile: plan.profile, address: `https://${plan.domain}${port}`, notes: plan.notes,
+    name: plan.name, profile: plan.profile, address: `https://${plan.domain}${port}`, local: `https://localhost${port}`, notes: plan.notes,
     host: plan.host ? `${describeCpus(plan.host.cpus)}, ${describeSize(plan.host.memory)}, ${describeSize(plan.host.disk)} of free disk` : 'no particular host',
     memory: `${describeSize(plan.budget.sum)} of ${describeSize(plan.budget.host)}`, reserve: describeSize(plan.budget.reserve),
     services: plan.services.map((service) => ({ name: service.name, title: service.title, count: service.replicas, cpu: formatCpu(service.size.cpu), memory: describeSize(service.size.memory) }))
@@ -27,8 +27,9 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
     httpPort: edge?.ports[0]?.published ?? 80, httpsPort: plan.edge.httpsPort,
     apps: plan.services.filter((service) => service.slotted).map((service) => {
       const live = [...(plan.release.get(service.name) ?? [])].sort((a, b) => b.weight - a.weight)[0]?.slot ?? 'blue';
-      return { name: service.name, live, other: live === 'blue' ? 'green' : 'blue', replicas: service.replicas, ready: plan.edge.apps.find((app) => app.service === service.name)?.routes[0]?.path ?? '/' };
+      return { name: service.name, live, other: live === 'blue' ? 'green' : 'blue', replicas: service.replicas, path: plan.edge.apps.find((app) => app.service === service.name)?.routes[0]?.path ?? '/' };
     }),
+    slots: plan.services.filter((service) => service.slotted).flatMap((service) => (plan.release.get(service.name) ?? []).map(({ slot }) => `${service.name}-${slot}`)),
     databases: plan.databases, stores: plan.stores, secrets: plan.secrets, image: plan.images.find((image) => image.key === 'nginx')?.reference ?? '', bOpen: '{{', bClose: '}}',
   };
   return { path: 'SITE.md', content: fill(templates, 'site/SITE.md.hbs', 'markdown', view), mode: 0o644, policy: 'generated' };

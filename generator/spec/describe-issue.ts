@@ -19,7 +19,7 @@ export function suggest(typed: string, known: readonly string[]): string | undef
 const at = (value: unknown, path: Path): unknown => path.reduce<unknown>((found, part) => (typeof found === 'object' && found !== null ? (found as Record<PropertyKey, unknown>)[part] : undefined), value);
 
 /** What was found, short enough for one line and for eyes. */
-export function show(value: unknown): string {
+function show(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
   if (value !== null && typeof value === 'object') return 'a map';

@@ -26,7 +26,7 @@ function inOrder(problems: readonly Problem[]): readonly Problem[] {
   return next ? [...sorted.slice(0, most), { ...next, path: '', message: `${sorted.length - most} more problems from here on`, hint: 'check that this is the file you meant' }] : sorted;
 }
 
-export const placeFinding = (finding: Finding, document: PlacedDocument, file: string): Problem => ({
+const placeFinding = (finding: Finding, document: PlacedDocument, file: string): Problem => ({
   file, ...document.locate(finding.path, finding.key), path: joinPath(finding.key === undefined ? finding.path : [...finding.path, finding.key]),
   message: finding.message, ...(finding.hint ? { hint: finding.hint } : {}),
 });

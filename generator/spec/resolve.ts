@@ -7,7 +7,7 @@ import type { MiB, MilliCpu, Seconds } from '../../model/units.ts';
 const defaults = { target: 'compose', domain: 'localhost', network: '10.201.0.0/22', http: 80, https: 443, body: mib(25), timeout: seconds(60), connections: 100, user: '10001:10001', live: '/livez', ready: '/readyz', stopGrace: seconds(30), secretLength: 48 } as const;
 
 /** The names under which an application finds what it uses, when the spec gives no other. */
-export const defaultVariable = { database: 'DATABASE_URL', cache: 'REDIS_URL', store: 'S3' } as const;
+const defaultVariable = { database: 'DATABASE_URL', cache: 'REDIS_URL', store: 'S3' } as const;
 
 const size = (text: string): MiB => parseSize(text) ?? mib(0);
 const cpu = (text: string | number): MilliCpu => parseCpu(String(text)) as MilliCpu;

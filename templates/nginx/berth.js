@@ -80,7 +80,7 @@ function slot(r) {
   const shared = ngx.shared.berth;
   if (!shared.has('weights')) refresh();
   const weights = shared.get('weights');
-  return weights ? choose(JSON.parse(weights), service, `${r.remoteAddress} ${r.headersIn['User-Agent'] || ''}`, r.headersIn['X-Berth-Slot']) : '';
+  return weights ? choose(JSON.parse(weights), service, `${r.remoteAddress} ${r.headersIn['User-Agent'] || ''}`, r.variables.berth_operator ? r.headersIn['X-Berth-Slot'] : undefined) : '';
 }
 
 export default { choose, parse, position, refresh, slot };

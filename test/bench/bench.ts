@@ -26,7 +26,7 @@ interface Row {
 const { values: options } = parseArgs({ options: { 'json': { type: 'boolean', default: false }, 'turns': { type: 'string', default: '11' }, 'no-build': { type: 'boolean', default: false } } });
 const turns = Number(options.turns);
 const root = join(import.meta.dirname, '..', '..');
-const program = process.env['BERTH_BENCH_PROGRAM'] ?? join(root, 'cli', 'berth.js');
+const program = join(root, 'cli', 'berth.js');
 const bare: Contestant = { name: 'bare start of Node', argv: [process.execPath, '-e', '0'] };
 
 const milliseconds = (times: Times): string => { const [low, high] = spread(times); return `${median(times).toFixed(0)} ms (${low.toFixed(0)}–${high.toFixed(0)})`; };

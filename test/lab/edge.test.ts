@@ -19,7 +19,7 @@ import { attempt, run } from './process.ts';
 const templates = new Map(globSync('nginx/*', { cwd: 'templates' }).map((name) => [name, readFileSync(`templates/${name}`, 'utf8')]));
 const route = (path: string, more: Partial<Route> = {}): Route => ({ path, body: mib(2), timeout: seconds(60), stream: false, ...more });
 const plan: EdgePlan = {
-  domain: 'shop.example.com', workers: 2, connections: 1024, nofile: 4096, perAddress: 24, hsts: true, httpsPort: 9443, tries: 2,
+  domain: 'shop.example.com', workers: 2, connections: 1024, nofile: 4096, perAddress: 24, hsts: true, httpsPort: 9443, tries: 2, operators: '0.0.0.0/0',
   apps: [
     { service: 'web', port: 3000, routes: [
       route('/'), route('/events', { stream: true }), route('/few/', { rateLimit: { rate: '1r/s', burst: 2 } }), route('/few-too', { rateLimit: { rate: '1r/s', burst: 2 } }), route('/rare', { rateLimit: { rate: '1r/m', burst: 0 } }),

@@ -9,7 +9,7 @@ const DAEMON_LOG = '/var/log/berth-lab-dockerd.log';
 const SECOND_COMPOSE = '/var/cache/berth-lab/compose-2.40';
 
 /** The account the tests run sites as: in group docker, not root. */
-export const OPERATOR = 'operator';
+const OPERATOR = 'operator';
 
 /** What the lab runs on. */
 export interface Engine {

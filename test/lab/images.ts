@@ -19,7 +19,7 @@ interface LabImage {
 /** Every image the lab can build, by name. All stand on {@link BASE}. */
 export const IMAGES = {
   postgres: { reference: 'docker.io/library/postgres:17.11-trixie' },
-  valkey: { reference: 'docker.io/valkey/valkey:8.1.4' }, // Debian's own version is 8.1.1
+  valkey: { reference: 'docker.io/valkey/valkey:8.1.8' }, // Debian's own version is 8.1.1
   nginx: { reference: 'docker.io/library/nginx:1.30.6' },
   node: { reference: 'docker.io/library/node:24.21.0-trixie-slim', contexts: () => ({ node: dirname(nodeBinary()) }) },
   minio: { reference: 'quay.io/minio/minio:RELEASE.2025-09-07T16-13-09Z', folder: 'minio-stand-in' },

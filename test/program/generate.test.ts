@@ -27,7 +27,7 @@ describe('generate', () => {
     const before = new Map(snapshot(site.path).map((line) => [line.slice(5).split(':')[0], line]));
     const { stdout } = await expectExit(0, generate(site.path));
     expect(stdout).toMatch(/^updated {2}SITE\.md\nupdated {2}compose\.yaml\nupdated {2}config\/cache\/valkey\.conf\n/m);
-    expect(stdout).toMatch(/the next `docker compose up -d --wait`\n {2}recreates cache: /);
+    expect(stdout).toMatch(/beyond what earlier runs announced, `docker compose up -d --wait`\n {2}recreates cache: /);
     expect(stdout).toContain('config/cache/valkey.conf changed');
     expect(stdout).not.toMatch(/recreates (database|edge|web|files)/);
     const changed = snapshot(site.path).filter((line) => before.get(line.slice(5).split(':')[0]) !== line).map((line) => line.slice(5).split(':')[0] ?? '').filter((path) => !path.startsWith('.berth/'));
@@ -179,7 +179,7 @@ describe('release.yaml', () => {
     await expectExit(0, generate(site.path));
     edit(site.path, 'release.yaml', (text) => text.replace(/weight: 100 .*/, 'weight: 95').replace('weight: 0 }', 'weight: 5 }'));
     const { stdout } = await expectExit(0, generate(site.path));
-    expect(stdout).toMatch(/^updated {2}config\/weights\/weights\.json\n\nno container has to be recreated\n/);
+    expect(stdout).toMatch(/^updated {2}config\/weights\/weights\.json\n\nno container has to be recreated for this\n/);
     expect(JSON.parse(read(site.path, 'config/weights/weights.json'))).toEqual({ version: 1, services: { web: { blue: 95, green: 5 } } });
   });
 

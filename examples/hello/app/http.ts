@@ -53,7 +53,7 @@ export function createHttpServer({ routes, probePaths, traffic, log, elapsed }: 
 }
 
 /** Other upgrades, such as the h2c that some clients offer with every request, are answered as if they had not been offered. */
-export function isWebSocket(request: IncomingMessage): boolean {
+function isWebSocket(request: IncomingMessage): boolean {
   return request.headers.upgrade?.toLowerCase() === 'websocket' && pathOf(request) === '/ws';
 }
 

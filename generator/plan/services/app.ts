@@ -12,7 +12,7 @@ import { cpuWish, memoryWish } from '../wish.ts';
 import { accountOf } from './minio.ts';
 
 /** Heap in MiB for a limit of `memory` MiB, and what the process takes at worst. */
-export function divideNodeMemory(memory: number): { readonly heap: number; readonly worstCase: number } {
+function divideNodeMemory(memory: number): { readonly heap: number; readonly worstCase: number } {
   const heap = Math.floor(memory * (memory <= 512 ? 0.6 : 0.75));
   return { heap, worstCase: heap + node.overheadMiB };
 }

@@ -13,7 +13,7 @@ interface EdgeMemory { readonly workers: number; readonly connections: number; /
  * Workers and connections that `memory` MiB and `cpu` thousandths of a CPU can carry for `clients` at once, and what they take at worst.
  * Memory is set aside for the workers of `mostCpu`, the wish: what is left for requests then depends on memory alone, and a CPU more never costs connections.
  */
-export function divideMemory(memory: number, cpu: number, clients: number, mostCpu: number): EdgeMemory {
+function divideMemory(memory: number, cpu: number, clients: number, mostCpu: number): EdgeMemory {
   const temporary = Math.floor(memory / 4);
   const free = memory * 0.9 - temporary;
   const forWorkers = Math.min(free / 2, Math.ceil(mostCpu / 1000) * facts.workerMiB);
@@ -30,7 +30,7 @@ export function demandEdge(profile: HardwareProfile): Demand {
   return { name: 'edge', role: 'edge', count: 1, memory: memoryWish('edge', {}, profile.edge.memory, { value: mib(128), because: '128 MiB: one worker, 32 MiB of uploads and some 400 open requests' }), cpu: cpuWish('edge', {}, profile.edge.cpu, milliCpu(50)) };
 }
 
-export function planEdge(spec: StackSpec, profile: HardwareProfile, size: Size, image: { readonly user: string }, after: readonly Dependency[]): { service: PlannedService; plan: EdgePlan; decisions: readonly Decision[] } {
+export function planEdge(spec: StackSpec, profile: HardwareProfile, size: Size, image: { readonly user: string }, after: readonly Dependency[], operators: string): { service: PlannedService; plan: EdgePlan; decisions: readonly Decision[] } {
   const clients = profile.edge.clients;
   const { workers, connections, temporary, worstCase } = divideMemory(size.memory, size.cpu, clients.value, profile.edge.cpu.value);
   const nofile = 2 * connections + 1024;
@@ -56,6 +56,7 @@ export function planEdge(spec: StackSpec, profile: HardwareProfile, size: Size, 
   };
   const plan: EdgePlan = {
     domain: spec.domain, workers, connections, nofile, perAddress: spec.edge.connections, hsts: spec.edge.hsts, httpsPort: spec.edge.https,
+    operators,
     // As many as may vanish at once while a release is scaled down, and one that is left.
     tries: Math.max(2, ...spec.services.map((app) => replicasOf(app, profile) + 1)),
     apps: spec.services.map((app) => ({ service: app.name, port: app.port, routes: app.routes })),

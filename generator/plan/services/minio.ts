@@ -11,7 +11,7 @@ import { cpuWish, memoryWish } from '../wish.ts';
 export const accountOf = (spec: StackSpec): string => `${spec.name}-app`;
 
 /** Requests at once that a limit of `memory` MiB can serve from one drive, and what they take at worst. */
-export function divideMemory(memory: number): { readonly requests: number; readonly worstCase: number } {
+function divideMemory(memory: number): { readonly requests: number; readonly worstCase: number } {
   const requests = Math.floor((memory * 0.9 - facts.baseMiB) / facts.requestMiB);
   return { requests, worstCase: facts.baseMiB + requests * facts.requestMiB };
 }

@@ -13,7 +13,7 @@ const manual = 'PostgreSQL 17 manual, Resource Consumption';
 const usable = 0.9;
 
 /** Everything in PostgreSQL that is derived from its limit. All MiB. */
-export interface PostgresMemory {
+interface PostgresMemory {
   readonly sharedBuffers: number;
   readonly maintenance: number;
   readonly autovacuum: number;
@@ -23,7 +23,7 @@ export interface PostgresMemory {
 }
 
 /** Divide a limit of `memory` MiB for `connections` connections. `workMemKiB` below 1024 means that the limit is too small. */
-export function divideMemory(memory: number, connections: number): PostgresMemory {
+function divideMemory(memory: number, connections: number): PostgresMemory {
   const sharedBuffers = memory >= 1024 ? Math.min(Math.floor(memory / 4), 16 * 1024) : Math.max(64, Math.floor(memory * 0.15));
   const maintenance = Math.max(16, Math.min(Math.floor(memory / 16), 2048));
   const autovacuum = Math.max(8, Math.min(Math.floor(memory / 32), 512));
@@ -35,7 +35,7 @@ export function divideMemory(memory: number, connections: number): PostgresMemor
 }
 
 /** The smallest limit that leaves every connection 1 MiB for a sort, in steps of 64 MiB and at least 1 GiB. */
-export function smallestMemory(connections: number): MiB {
+function smallestMemory(connections: number): MiB {
   let memory = 1024;
   while (divideMemory(memory, connections).workMemKiB < 1024) memory += 64;
   return mib(memory);
@@ -51,7 +51,7 @@ export function demandPostgres(database: DatabaseSpec, spec: StackSpec, profile:
 interface Input { readonly database: DatabaseSpec; readonly spec: StackSpec; readonly profile: HardwareProfile; readonly size: Size; readonly disk: MiB; readonly clients: string }
 
 /** Settings of one PostgreSQL with the reason for each. */
-export function settingsOf({ database, spec, profile, size, disk }: Input): { settings: readonly EngineSetting[]; decisions: readonly Decision[]; shm: MiB } {
+function settingsOf({ database, spec, profile, size, disk }: Input): { settings: readonly EngineSetting[]; decisions: readonly Decision[]; shm: MiB } {
   const connections = connectionBudget(spec, database.name, profile);
   const memory = divideMemory(size.memory, connections.limit);
   const wal = Math.min(profile.database.wal.value, Math.max(256, Math.floor(disk / 10)));

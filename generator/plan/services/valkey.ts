@@ -14,7 +14,7 @@ const keeps = (cache: CacheSpec): boolean => cache.use !== 'cache';
 const small = 640;
 
 /** Data in MiB that a limit of `memory` MiB can hold, and what that takes at worst. */
-export function divideMemory(memory: number, persistent: boolean): { readonly maxmemory: number; readonly worstCase: number } {
+function divideMemory(memory: number, persistent: boolean): { readonly maxmemory: number; readonly worstCase: number } {
   const share = memory < small ? 0.5 : persistent ? 0.7 : 0.8;
   const factor = 1 + facts.fragmentation + (persistent ? facts.copyOnWrite : 0);
   const maxmemory = Math.floor(Math.min(memory * share, (memory * 0.9 - facts.overheadMiB) / factor));

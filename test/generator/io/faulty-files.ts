@@ -21,8 +21,8 @@ export function faultyFiles(fault: (number: number, name: string, args: readonly
     if (looking || !looks.has(name)) fault((number += 1), name, args);
     return name === 'fsyncSync' && !fsync ? undefined : operation(...args);
   };
-  const files = new Proxy(fs as FileSystem, {
-    get: (target, name: keyof FileSystem) => (name === 'realpathSync' ? { native: wrap(name, target.realpathSync.native as Operation) } : wrap(name, target[name] as Operation)),
+  const files = new Proxy(fs, {
+    get: (target, name: keyof FileSystem) => (name === 'realpathSync' ? { native: wrap(name, target.realpathSync.native) } : wrap(name, target[name])),
   });
   return { files, count: () => number };
 }

@@ -12,7 +12,7 @@ import type { AppSpec, CacheSpec, DatabaseSpec, HostFacts, ProfileName, StackSpe
 import { mib, milliCpu, parseCpu, parseSize, seconds } from '../../../model/units.ts';
 
 const read = (file: string): unknown => parse(readFileSync(file, 'utf8'));
-export const images = imageCatalogue.parse(read('images.yaml'));
+const images = imageCatalogue.parse(read('images.yaml'));
 export const profiles = Object.fromEntries(profileNames.map((name) => [name, hardwareProfile.parse(read(`hardware-profiles/${name}.yaml`))])) as Record<ProfileName, HardwareProfile>;
 
 export const app = (name: string, more: Partial<AppSpec> = {}): AppSpec => ({
@@ -117,7 +117,7 @@ export const anySpec: fc.Arbitrary<StackSpec> = fc.record({
 }).chain((base) => apps([['database', base.databases.map(({ name }) => name)], ['cache', base.caches.map(({ name }) => name)], ['store', base.stores.map(({ name }) => name)]]).map((services) => stack({ ...base, services })));
 
 /** The smallest host of a spec, or nothing when a fixed size is below what its engine needs on any host. */
-export function smallest(spec: StackSpec): HostFacts | undefined {
+function smallest(spec: StackSpec): HostFacts | undefined {
   const refused = tryPlan({ ...spec, host: host(1, 1) });
   if (!(refused instanceof BerthError)) throw new Error('a host of 1 CPU and 1 GiB holds nothing');
   if (!refused.message.startsWith('the host has')) return undefined;

@@ -13,11 +13,11 @@ const blue = (weight: number): SlotRelease => ({ slot: 'blue', image: 'registry.
 const green = (weight: number): SlotRelease => ({ ...blue(weight), slot: 'green' });
 
 const edge: EdgePlan = {
-  domain: 'localhost', workers: 1, connections: 1024, nofile: 4096, perAddress: 100, hsts: false, httpsPort: 443, tries: 2,
+  domain: 'localhost', workers: 1, connections: 1024, nofile: 4096, perAddress: 100, hsts: false, httpsPort: 443, tries: 2, operators: '0.0.0.0/0',
   apps: [{ service: 'web', port: 3000, routes: [route('/')] }],
 };
 const shop: EdgePlan = {
-  domain: 'shop.example.com', workers: 4, connections: 4096, nofile: 16_384, perAddress: 50, hsts: true, httpsPort: 8443, tries: 2,
+  domain: 'shop.example.com', workers: 4, connections: 4096, nofile: 16_384, perAddress: 50, hsts: true, httpsPort: 8443, tries: 2, operators: '0.0.0.0/0',
   apps: [
     { service: 'shop-front', port: 8080, routes: [route('/shop/'), route('/live', { stream: true, timeout: seconds(3600) })] },
     { service: 'api', port: 3000, routes: [
