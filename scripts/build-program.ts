@@ -48,11 +48,14 @@ const smaller: Plugin = { name: 'smaller', setup: (program) => {
   program.onResolve({ filter: /^zod$/ }, () => ({ path: join(import.meta.dirname, 'slim-zod.ts') }));
 } };
 
-const common: BuildOptions = { absWorkingDir: root, bundle: true, minify: true, platform: 'node', target: 'node24', legalComments: 'linked', metafile: true };
+const common: BuildOptions = { absWorkingDir: root, bundle: true, minify: true, platform: 'node', target: 'node24', legalComments: 'none', metafile: true };
 
-/** The program as one bundle beside which lies, in files of their own, what only some runs need. */
+/**
+ * The program as one bundle beside which lies, in files of their own, what only some runs need.
+ * @returns all that went in, and what came out of the bundle itself.
+ */
 export async function buildProgram(outdir: string, write = true): Promise<Metafile> {
-  const [program] = await Promise.all([
+  const built = await Promise.all([
     build({
       ...common, outdir, write, entryPoints: { berth: 'cli/main.ts' }, splitting: true, format: 'esm', plugins: [workedOut, smaller, leanImports],
       // What is written as modules is bundled as such: of the rest, nothing can be left out.
@@ -61,5 +64,6 @@ export async function buildProgram(outdir: string, write = true): Promise<Metafi
     }),
     ...onDemand.map((name) => build({ ...common, write, stdin: { contents: `module.exports = require('${name}')`, resolveDir: root }, format: 'cjs', outfile: join(outdir, fileOf(name)) })),
   ]);
-  return program.metafile as Metafile;
+  const metafiles = built.map(({ metafile }) => metafile as Metafile);
+  return { inputs: Object.assign({}, ...metafiles.map(({ inputs }) => inputs)) as Metafile['inputs'], outputs: metafiles[0]?.outputs ?? {} };
 }

@@ -1,10 +1,12 @@
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildHello } from '../examples/hello/build.ts';
 import { buildProgram } from './build-program.ts';
+import { licencesOf } from './licences.ts';
 import { warmUp } from './warm-up.ts';
 
 /** dist/: the program, what Node made of it, and the sample application as one file. */
 rmSync('dist', { recursive: true, force: true });
-await Promise.all([buildProgram('dist'), buildHello('dist/examples/hello/server.mjs')]);
+const [{ inputs }] = await Promise.all([buildProgram('dist'), buildHello('dist/examples/hello/server.mjs')]);
+writeFileSync('dist/LICENSES.txt', licencesOf(Object.keys(inputs)));
 warmUp(join(import.meta.dirname, '..', 'cli', 'berth.js'));

@@ -9,6 +9,8 @@ export interface Demand {
   readonly count: number;
   readonly memory: Wish<MiB>;
   readonly cpu: Wish<MilliCpu>;
+  /** Processes and threads that one container may have. */
+  readonly pids: number;
 }
 
 export interface Wish<T> {

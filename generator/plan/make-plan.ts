@@ -37,10 +37,10 @@ function demandsOf(spec: StackSpec, profile: HardwareProfile): readonly Demand[]
   const largest = (pick: (demand: Demand) => number): Demand => apps.reduce((most, demand) => (pick(demand) > pick(most) ? demand : most), apps[0] as Demand);
   const [byWish, byFloor, byCpu] = [largest((demand) => demand.memory.wanted), largest((demand) => demand.memory.floor), largest((demand) => demand.cpu.wanted)];
   const surge: Demand = {
-    name: 'surge', role: 'app', count: 1, cpu: byCpu.cpu,
+    name: 'surge', role: 'app', count: 1, cpu: byCpu.cpu, pids: byCpu.pids,
     memory: { ...byWish.memory, floor: byFloor.memory.floor, wantedBecause: `one more replica of ${byWish.name}, while one is replaced`, floorBecause: byFloor.memory.floorBecause },
   };
-  const task = (name: string): Demand => ({ name, role: 'task', count: 1,
+  const task = (name: string): Demand => ({ name, role: 'task', count: 1, pids: tasks.pids,
     memory: { wanted: mib(tasks.memory), floor: mib(tasks.memory), wantedBecause: 'a client and a shell', floorBecause: 'a client and a shell', change: 'fixed' },
     cpu: { wanted: milliCpu(tasks.cpu), floor: milliCpu(tasks.cpuShare), wantedBecause: 'runs for a second at every start', floorBecause: 'is idle otherwise', change: 'fixed' } });
   return [
@@ -48,11 +48,9 @@ function demandsOf(spec: StackSpec, profile: HardwareProfile): readonly Demand[]
     ...spec.databases.flatMap((database) => [demandPostgres(database, spec, profile), task(`${database.name}-accounts`)]),
     ...spec.caches.map((cache) => demandValkey(cache, profile)),
     ...spec.stores.flatMap((store) => [demandMinio(store, profile), task(`${store.name}-buckets`)]),
-    { name: 'agent', role: 'agent', count: 1, memory: memoryWish('agent', {}, profile.agent.memory, agentFloor), cpu: cpuWish('agent', {}, profile.agent.cpu, milliCpu(50)) },
+    { name: 'agent', role: 'agent', count: 1, pids: 256, memory: memoryWish('agent', {}, profile.agent.memory, agentFloor), cpu: cpuWish('agent', {}, profile.agent.cpu, milliCpu(50)) },
   ];
 }
-
-const pidsOf = (demand: Demand): number => ({ edge: 64, app: 256, database: 1024, cache: 64, storage: 1024, agent: 256, task: tasks.pids })[demand.role];
 
 /** Four networks of 254 addresses out of the site's 1024. */
 function networksOf(first: string): Plan['network'] {
@@ -100,7 +98,7 @@ export function makePlan({ spec, profile, images, release: written }: PlanInput)
   const sizeOf = (name: string): Size => {
     const [demand, size] = [demands.find((candidate) => candidate.name === name), fitted.sizes.get(name)];
     if (!demand || !size) throw new Error(`nothing was sized for ${name}`);
-    return { ...size, pids: pidsOf(demand) };
+    return { ...size, pids: demand.pids };
   };
   const release = resolveRelease(written ?? firstRelease(spec), spec, (name) => { const app = spec.services.find((service) => service.name === name); return app ? replicasOf(app, profile) : 1; });
   const containers = demands.reduce((sum, demand) => sum + demand.count, 0);

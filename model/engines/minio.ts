@@ -9,7 +9,15 @@ export const minio = {
   dataFolder: '/var/tmp/data',
   /** One request holds a block of 1 MiB plus 32 KiB for each drive, and 2 MiB beside. Source: cmd/handler-api.go. */
   requestMiB: 1 + 32 / 1024 + 2,
-  /** The process without any request. */
+  /**
+   * The image declares /data as a volume that Berth does not use. Unless something is mounted there, Docker makes an anonymous one, writable and on disk,
+   * for every container, and `down` leaves it behind: so a folder in memory covers it.
+   */
+  declaredFolder: '/data',
+  /** Folders in memory, whose pages count towards the limit. */
+  declaredMiB: 1,
+  tmpMiB: 16,
+  /** The process without any request, both folders above included. */
   baseMiB: 192,
   region: 'us-east-1',
 } as const;

@@ -3,8 +3,12 @@ export const nginx = {
   httpPort: 8080,
   httpsPort: 8443,
   workerMiB: 32,
-  /** Buffers of one proxied TLS request. */
-  requestMiB: 0.1,
+  /**
+   * What one proxied TLS request can hold, as nginx.conf and proxy.conf configure it, 224 KiB: 16 KiB of a TLS record, 16 KiB of a large header, 16 KiB of its body,
+   * 16 KiB of the answer's header and 8 × 8 KiB of its body, and a quarter of gzip's 384 KiB (256 KiB of state and 32 × 4 KiB of output).
+   * A quarter, as gzip's memory lives only while a compressible body is on its way; most open requests wait for the application, or carry what is not compressed.
+   */
+  requestMiB: (16 + 16 + 16 + 16 + 8 * 8 + (256 + 32 * 4) / 4) / 1024,
   /** A proxied request holds a connection on each side. */
   connectionsPerRequest: 2,
   fewestConnections: 1024,

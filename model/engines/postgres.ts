@@ -13,9 +13,14 @@ export const postgres = {
   backendMiB: 5,
   /** Shared memory beside shared_buffers: WAL buffers, locks, statistics, procedure tables. */
   sharedOverheadMiB: 48,
+  /** Folders in memory, whose pages count towards the limit: the socket's and /tmp, where the server itself writes nothing. */
+  socketMiB: 8,
+  tmpMiB: 16,
   /** Workers of parallel queries and background tasks: the server's default for max_worker_processes. */
   backgroundWorkers: 8,
   autovacuumWorkers: 3,
+  /** Processes beside connections and workers: checkpointer, writers, launchers, ten senders of the log, the health check and an operator's shell. */
+  otherProcesses: 64,
   /** Sorts and hashes one query is counted with. */
   nodesPerQuery: 2,
   /** Settings that a physical or incremental backup relies on; an operator must not lower them. */

@@ -4,6 +4,8 @@ export const valkey = {
   dataFolder: '/data',
   /** Process, client table and replication buffers, beside the data. */
   overheadMiB: 16,
+  /** Each of its folders in memory, whose pages count towards the limit: /tmp, and the data folder of a cache that keeps nothing. It writes to neither. */
+  folderMiB: 8,
   /** Memory lost between allocated and used; the vendors of hosted caches count with the same tenth. */
   fragmentation: 0.1,
   /** Pages copied while a child saves, as a share of the data, for a load that writes moderately. */

@@ -7,7 +7,7 @@ import { parse } from 'yaml';
 import { realFileSystem } from '../../generator/io/file-system.ts';
 import { applyChanges } from '../../generator/io/disk.ts';
 import { artifact, decide, snapshot, temporarySite } from '../generator/io/site-fixture.ts';
-import { berth, expectExit, host, start } from './berth.ts';
+import { berth, expectExit, host, root, start } from './berth.ts';
 
 const isRoot = process.getuid?.() === 0;
 const nobody = 65_534;
@@ -79,6 +79,19 @@ describe('init', () => {
     expect(spec(site)).toMatchObject({ name: 'shop', profile: 'recommended' });
     expect(existsSync(join(site, 'app'))).toBe(false);
     expect(readFileSync(join(folder.path, 'shop.yaml'), 'utf8')).toBe(shop);
+  });
+
+  test('overrules of the host in a file only what a flag names', async () => {
+    using folder = temporarySite();
+    const shop = readFileSync(join(root, 'examples/hello/berth.yaml'), 'utf8').replace('domain:', 'host: { cpus: 8, memory: 60Gi, disk: 500Gi }\ndomain:');
+    writeFileSync(join(folder.path, 'shop.yaml'), shop);
+    const hostOf = (site: string) => (parse(readFileSync(join(folder.path, site, 'berth.yaml'), 'utf8')) as { host: object }).host;
+    await expectExit(0, ['init', 'same', '--from', 'shop.yaml'], { cwd: folder.path });
+    expect(hostOf('same')).toEqual({ cpus: 8, memory: '60Gi', disk: '500Gi' });
+    await expectExit(0, ['init', 'more', '--from', 'shop.yaml', '--host-cpus', '16'], { cwd: folder.path });
+    expect(hostOf('more')).toEqual({ cpus: 16, memory: '60Gi', disk: '500Gi' });
+    await expectExit(0, ['init', 'free', '--from', 'shop.yaml', '--no-fit'], { cwd: folder.path });
+    expect(hostOf('free')).toEqual({ cpus: 8, memory: '60Gi', disk: '500Gi', fit: false });
   });
 
   test('tells the faults of the file it starts from by their place there, and those of the options apart', async () => {
@@ -208,7 +221,7 @@ describe('the folder of a new site', () => {
       let moves = 0;
       const renameSync: typeof realFileSystem.renameSync = (from, to) => { moves += 1; if (moves > 5) throw new Error('killed'); realFileSystem.renameSync(from, to); };
       expect(() => { applyChanges(half.path, decide(half.path, artifacts), { ...realFileSystem, renameSync }); }).toThrow('killed');
-      expect(existsSync(join(half.path, 'SITE.md')) && existsSync(join(half.path, 'berth.yaml'))).toBe(false);
+      expect(existsSync(join(half.path, 'compose.yaml'))).toBe(false);
       const { code } = await berth([...verb, ...(verb[0] === 'init' ? [half.path] : ['--site', half.path])]);
       // There is a site now, so `init` stops there; `generate` goes on.
       expect(code).toBe(verb[0] === 'init' ? 5 : 0);

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Metafile } from 'esbuild';
 import { buildProgram } from '../../scripts/build-program.ts';
+import { licencesOf } from '../../scripts/licences.ts';
 
 /** What a start costs follows from what it loads. These facts are what the times of `npm run bench` rest on. */
 describe('the built program', () => {
@@ -39,4 +40,11 @@ describe('the built program', () => {
   test('imports no module of Node by name: that would fill in a namespace nobody looks at', () => {
     expect(atStart().flatMap((file) => (outputs[file]?.imports ?? []).filter(({ external }) => external).map(({ path }) => path)).filter((path) => !path.endsWith('.cjs'))).toEqual([]);
   });
+});
+
+test('the build hands on the licence of every library it bundles', async () => {
+  const { inputs } = await buildProgram('dist', false);
+  const text = licencesOf(Object.keys(inputs));
+  for (const name of ['yaml', 'zod', 'commander', 'handlebars', 'node-diff3', '@peculiar/x509', '@inquirer/prompts', 'fastest-levenshtein']) expect(text).toMatch(new RegExp(`^${name} \\d+\\.`, 'm'));
+  expect(text).toContain('Permission is hereby granted, free of charge');
 });

@@ -6,22 +6,37 @@ import type { Decision, Dependency, Healthcheck, PlannedSecret, PlannedService, 
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { AppSpec, StackSpec, Use } from '../../../model/stack-spec.ts';
 import { formatSize, mib, milliCpu, seconds } from '../../../model/units.ts';
+import type { MiB } from '../../../model/units.ts';
 import { poolOf, replicasOf } from '../connections.ts';
 import type { Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
 import { accountOf } from './minio.ts';
 
-/** Heap in MiB for a limit of `memory` MiB, and what the process takes at worst. */
-function divideNodeMemory(memory: number): { readonly heap: number; readonly worstCase: number } {
-  const heap = Math.floor(memory * (memory <= 512 ? 0.6 : 0.75));
-  return { heap, worstCase: heap + node.overheadMiB };
+/** MiB of each folder that an application may write to. They lie in memory, and their pages count towards the limit. */
+const folderMiB = 64;
+const foldersOf = (app: AppSpec): readonly string[] => ['/tmp', ...app.writable.filter((path) => path !== '/tmp')];
+/** Up to this limit fixed costs weigh more. */
+const small = 768;
+
+/** Heap in MiB for a limit of `memory` MiB beside `folders` MiB in memory, and what all of it takes at worst. */
+function divideNodeMemory(memory: number, folders: number): { readonly heap: number; readonly worstCase: number } {
+  const share = (memory - folders) * (memory <= small ? 0.6 : 0.75);
+  const heap = Math.floor(Math.min(share, memory * 0.9 - node.overheadMiB - folders));
+  return { heap, worstCase: heap + node.overheadMiB + folders };
+}
+
+/** The smallest limit: each folder beside /tmp raises it by what keeps that folder within 0.9 of it. */
+function smallestMemory(app: AppSpec): { readonly value: MiB; readonly because: string } {
+  const [least, why] = app.memory === undefined ? [512, 'below it the runtimes of most languages spend their time collecting garbage'] as const : [256, 'no web runtime starts reliably in less'] as const;
+  const [further, each] = [foldersOf(app).length - 1, Math.ceil(folderMiB / 0.9)];
+  return { value: mib(least + further * each), because: `${least} MiB: ${why}${further === 0 ? '' : `; and ${each} MiB for each further writable folder (${further}), as they lie in memory`}` };
 }
 
 export function demandApp(app: AppSpec, profile: HardwareProfile): Demand {
   const path = `services.${app.name}`;
   return {
-    name: app.name, role: 'app', count: replicasOf(app, profile),
-    memory: memoryWish(path, app, profile.app.memory, app.memory === undefined ? { value: mib(512), because: '512 MiB: below it the runtimes of most languages spend their time collecting garbage' } : { value: mib(256), because: '256 MiB: no web runtime starts reliably in less' }),
+    name: app.name, role: 'app', count: replicasOf(app, profile), pids: 512,
+    memory: memoryWish(path, app, profile.app.memory, smallestMemory(app)),
     cpu: cpuWish(path, app, profile.app.cpu, milliCpu(50)),
   };
 }
@@ -63,7 +78,10 @@ export function planApp(app: AppSpec, spec: StackSpec, profile: HardwareProfile,
   const usesDatabase = app.uses.some((use) => use.kind === 'database');
   const ledgerName = (name: string) => `${app.name}-${name}`;
   const byFile = app.secrets.filter((secret) => secret.deliver === 'file');
-  const { heap, worstCase } = divideNodeMemory(size.memory);
+  const folders = foldersOf(app);
+  const inMemory = folders.length * folderMiB;
+  const { heap, worstCase } = divideNodeMemory(size.memory, inMemory);
+  const T = `${inMemory} MiB: ${folderMiB} MiB each for ${folders.join(', ')}, which lie in memory`;
   const isNode = app.runtime === 'node' && app.env['NODE_OPTIONS'] === undefined;
   const service: PlannedService = {
     name: app.name, role: 'app', title: `web application on port ${app.port}`, kind: 'server', image: app.image, ...(app.build === undefined ? {} : { build: app.build }), slotted: true,
@@ -79,16 +97,16 @@ export function planApp(app: AppSpec, spec: StackSpec, profile: HardwareProfile,
       ...Object.fromEntries(app.secrets.filter((secret) => secret.deliver === 'env').map((secret) => [secret.name, [{ secret: ledgerName(secret.name) }] as const])),
     },
     secretFiles: byFile.map((secret) => ledgerName(secret.name)), mounts: [], volumes: [],
-    tmpfs: ['/tmp', ...app.writable.filter((path) => path !== '/tmp')].map((path) => ({ path, size: mib(64), mode: '1777' })),
+    tmpfs: folders.map((path) => ({ path, size: mib(folderMiB), mode: '1777' })),
     port: app.port, ports: [], healthcheck: health(app), stopSignal: 'SIGTERM', stopGrace: app.stopGrace,
-    networks: ['app', 'data', ...(app.egress ? ['egress'] as const : [])], after: connections.flatMap((connection) => connection.after),
+    networks: ['app', ...(app.uses.length > 0 ? ['data'] as const : []), ...(app.egress ? ['egress'] as const : [])], after: connections.flatMap((connection) => connection.after),
   };
   const decisions: Decision[] = [
     { key: `${app.name}.replicas`, value: String(service.replicas), formula: app.replicas === undefined ? 'of the profile' : 'fixed', inputs: {}, source: app.replicas === undefined ? profile.app.replicas.because : `services.${app.name}.replicas`, change: `services.${app.name}.replicas in berth.yaml` },
     ...(usesDatabase ? [{ key: `${app.name}.pool`, value: String(poolOf(app, profile)), formula: app.pool === undefined ? 'of the profile' : 'fixed', inputs: {}, source: app.pool === undefined ? profile.app.pool.because : `services.${app.name}.pool`, change: `services.${app.name}.pool in berth.yaml` }] : []),
     ...(isNode ? [
-      { key: `${app.name}.max-old-space-size`, value: String(heap), formula: 'L ≤ 512 MiB: 0.6 L, else 0.75 L', inputs: { L: formatSize(size.memory) }, source: 'measured: without it Node takes 259 MiB under any limit up to 512 MiB and 2096 MiB under 8 GiB', change: `services.${app.name}.memory in berth.yaml` },
-      { key: `${app.name}.worst_case`, value: `${worstCase} MiB of ${size.memory} MiB`, formula: `heap + ${node.overheadMiB} MiB`, inputs: { heap: `${heap} MiB` }, source: 'design: at most 0.9 of the limit', change: `services.${app.name}.memory in berth.yaml` },
+      { key: `${app.name}.max-old-space-size`, value: String(heap), formula: `L ≤ ${small} MiB: 0.6 (L − T), else 0.75 (L − T); never more than keeps the worst case within 0.9 L`, inputs: { L: formatSize(size.memory), T }, source: 'measured: without it Node takes 259 MiB under any limit up to 512 MiB and 2096 MiB under 8 GiB', change: `services.${app.name}.memory in berth.yaml` },
+      { key: `${app.name}.worst_case`, value: `${worstCase} MiB of ${size.memory} MiB`, formula: `heap + ${node.overheadMiB} MiB + T`, inputs: { heap: `${heap} MiB`, T }, source: 'design: at most 0.9 of the limit', change: `services.${app.name}.memory in berth.yaml` },
     ] : []),
   ];
   return {

@@ -27,7 +27,7 @@ function divideMemory(memory: number, cpu: number, clients: number, mostCpu: num
 }
 
 export function demandEdge(profile: HardwareProfile): Demand {
-  return { name: 'edge', role: 'edge', count: 1, memory: memoryWish('edge', {}, profile.edge.memory, { value: mib(128), because: '128 MiB: one worker, 32 MiB of uploads and some 400 open requests' }), cpu: cpuWish('edge', {}, profile.edge.cpu, milliCpu(50)) };
+  return { name: 'edge', role: 'edge', count: 1, pids: 64, memory: memoryWish('edge', {}, profile.edge.memory, { value: mib(128), because: '128 MiB: one worker, 32 MiB of uploads and some 140 open requests' }), cpu: cpuWish('edge', {}, profile.edge.cpu, milliCpu(50)) };
 }
 
 export function planEdge(spec: StackSpec, profile: HardwareProfile, size: Size, image: { readonly user: string }, after: readonly Dependency[], operators: string): { service: PlannedService; plan: EdgePlan; decisions: readonly Decision[] } {
@@ -39,12 +39,14 @@ export function planEdge(spec: StackSpec, profile: HardwareProfile, size: Size, 
     { key: 'edge.worker_processes', value: String(workers), formula: `min(⌈CPU limit⌉, (0.9 L − temporary files) / 2 / 32 MiB), as one of ${facts.workerCounts.join(', ')}`, inputs: { 'CPU limit': String(size.cpu / 1000), L: formatSize(size.memory) }, source: 'measured: `auto` counts the CPUs of the host, not the limit', change: 'the profile' },
     { key: 'edge.worker_connections', value: String(connections), formula: `2 × clients × 1.25 / workers, from 1024 to 16384, and no more than memory carries; the sum of all workers in steps of ${facts.connectionStep}`, inputs, source: 'nginx: a proxied request holds two connections', change: 'the profile' },
     { key: 'edge.worker_rlimit_nofile', value: String(nofile), formula: '2 × worker_connections + 1024', inputs: { worker_connections: String(connections) }, source: 'nginx-proxy issue 2387', change: 'the profile' },
-    { key: 'edge.worst_case', value: `${Math.ceil(worstCase)} MiB of ${size.memory} MiB`, formula: 'temporary files + workers × 32 MiB + open requests × 0.1 MiB', inputs: { ...inputs, 'temporary files': `${temporary} MiB` }, source: 'design: at most 0.9 of the limit', change: 'the profile' },
+    { key: 'edge.worst_case', value: `${Math.ceil(worstCase)} MiB of ${size.memory} MiB`, formula: `temporary files + workers × 32 MiB + open requests × ${facts.requestMiB * 1024} KiB`, inputs: { ...inputs, 'temporary files': `${temporary} MiB`, 'open requests': String((workers * connections) / facts.connectionsPerRequest) }, source: 'design: at most 0.9 of the limit', change: 'the profile' },
     { key: 'edge.tmp', value: formatSize(mib(temporary)), formula: 'L / 4', inputs: { L: formatSize(size.memory) }, source: 'design: uploads wait in memory, as nothing else may be written to; they count towards the limit', change: 'the profile' },
   ];
   const service: PlannedService = {
     name: 'edge', role: 'edge', title: 'nginx: the only service with ports on the host; chooses the slot of each request', kind: 'server', image: 'nginx', slotted: false, replicas: 1, size, user: image.user,
-    command: ['nginx', '-c', '/etc/berth/edge/nginx.conf', '-g', 'daemon off;'], env: {}, secretEnv: {}, secretFiles: [], volumes: [], tmpfs: [{ path: '/tmp', size: mib(temporary), mode: '1777' }], nofile,
+    command: ['nginx', '-c', '/etc/berth/edge/nginx.conf', '-g', 'daemon off;'],
+    // Its log is lines of JSON; the image's entrypoint would put plain text before them.
+    env: { NGINX_ENTRYPOINT_QUIET_LOGS: '1' }, secretEnv: {}, secretFiles: [], volumes: [], tmpfs: [{ path: '/tmp', size: mib(temporary), mode: '1777' }], nofile,
     mounts: [
       { source: 'config/edge', target: '/etc/berth/edge', restarts: true },
       { source: 'config/weights', target: '/etc/berth/weights', restarts: false },

@@ -11,6 +11,8 @@ import { cpuWish, memoryWish } from '../wish.ts';
 const manual = 'PostgreSQL 17 manual, Resource Consumption';
 /** Share of the limit that settings may fill at worst; the rest is page cache and slack. */
 const usable = 0.9;
+/** Shared memory beside shared_buffers, and the folders in memory. MiB. */
+const overhead = facts.sharedOverheadMiB + facts.socketMiB + facts.tmpMiB;
 
 /** Everything in PostgreSQL that is derived from its limit. All MiB. */
 interface PostgresMemory {
@@ -28,9 +30,9 @@ function divideMemory(memory: number, connections: number): PostgresMemory {
   const maintenance = Math.max(16, Math.min(Math.floor(memory / 16), 2048));
   const autovacuum = Math.max(8, Math.min(Math.floor(memory / 32), 512));
   const backends = connections + facts.backgroundWorkers;
-  const rest = usable * memory - sharedBuffers - facts.sharedOverheadMiB - maintenance - facts.autovacuumWorkers * autovacuum - backends * facts.backendMiB;
+  const rest = usable * memory - sharedBuffers - overhead - maintenance - facts.autovacuumWorkers * autovacuum - backends * facts.backendMiB;
   const workMemKiB = Math.min(Math.floor((rest * 1024) / (backends * facts.nodesPerQuery) / 64) * 64, 256 * 1024);
-  const worstCase = sharedBuffers + facts.sharedOverheadMiB + maintenance + facts.autovacuumWorkers * autovacuum + backends * (facts.backendMiB + (facts.nodesPerQuery * Math.max(workMemKiB, 0)) / 1024);
+  const worstCase = sharedBuffers + overhead + maintenance + facts.autovacuumWorkers * autovacuum + backends * (facts.backendMiB + (facts.nodesPerQuery * Math.max(workMemKiB, 0)) / 1024);
   return { sharedBuffers, maintenance, autovacuum, workMemKiB, worstCase };
 }
 
@@ -45,7 +47,7 @@ export function demandPostgres(database: DatabaseSpec, spec: StackSpec, profile:
   const { limit } = connectionBudget(spec, database.name, profile);
   const floor = { value: smallestMemory(limit), because: `1 GiB, or what leaves each of ${limit} connections 1 MiB for a sort` };
   const path = `databases.${database.name}`;
-  return { name: database.name, role: 'database', count: 1, memory: memoryWish(path, database, profile.database.memory, floor), cpu: cpuWish(path, database, profile.database.cpu, milliCpu(100)) };
+  return { name: database.name, role: 'database', count: 1, pids: limit + facts.backgroundWorkers + facts.autovacuumWorkers + facts.otherProcesses, memory: memoryWish(path, database, profile.database.memory, floor), cpu: cpuWish(path, database, profile.database.cpu, milliCpu(100)) };
 }
 
 interface Input { readonly database: DatabaseSpec; readonly spec: StackSpec; readonly profile: HardwareProfile; readonly size: Size; readonly disk: MiB; readonly clients: string }
@@ -64,12 +66,13 @@ function settingsOf({ database, spec, profile, size, disk }: Input): { settings:
     return { name, value, because };
   };
   const backends = `${connections.limit} connections + ${facts.backgroundWorkers} workers`;
+  const overheadText = `${overhead} MiB: ${facts.sharedOverheadMiB} MiB of shared memory, ${facts.socketMiB} MiB of ${facts.socketFolder} and ${facts.tmpMiB} MiB of /tmp, which lie in memory`;
   const settings: EngineSetting[] = [
     { name: 'max_connections', value: String(connections.limit), because: 'every pool full, one surge replica beside them, and Berth’s own' },
     decide('shared_buffers', `${memory.sharedBuffers}MB`, 'L ≥ 1 GiB: L / 4, at most 16 GiB; else max(64 MiB, 0.15 L)', { L: limit }, manual, 'a quarter of the limit; more starves the page cache'),
     decide('effective_cache_size', `${Math.floor(size.memory * 0.75)}MB`, '0.75 L', { L: limit }, manual, 'what the planner may take to be cached: the page cache counts towards the limit'),
     decide('work_mem', `${memory.workMemKiB}kB`, `(${usable} L − shared_buffers − overhead − maintenance_work_mem − autovacuum − backends × ${facts.backendMiB} MiB) / (backends × ${facts.nodesPerQuery}), at most 256 MiB`,
-      { L: limit, shared_buffers: `${memory.sharedBuffers} MiB`, overhead: `${facts.sharedOverheadMiB} MiB`, maintenance_work_mem: `${memory.maintenance} MiB`, autovacuum: `${facts.autovacuumWorkers} × ${memory.autovacuum} MiB`, backends }, 'design: with every connection busy on two sorts the engine stays within 0.9 of its limit', 'each connection may use it twice at once and all of them still fit'),
+      { L: limit, shared_buffers: `${memory.sharedBuffers} MiB`, overhead: overheadText, maintenance_work_mem: `${memory.maintenance} MiB`, autovacuum: `${facts.autovacuumWorkers} × ${memory.autovacuum} MiB`, backends }, 'design: with every connection busy on two sorts the engine stays within 0.9 of its limit', 'each connection may use it twice at once and all of them still fit'),
     { name: 'hash_mem_multiplier', value: '1', because: 'a hash gets what a sort gets, as the sum above counts it' },
     decide('maintenance_work_mem', `${memory.maintenance}MB`, 'L / 16, from 16 MiB to 2 GiB', { L: limit }, manual, 'one index build or manual vacuum at a time'),
     decide('autovacuum_work_mem', `${memory.autovacuum}MB`, 'L / 32, from 8 MiB to 512 MiB', { L: limit }, 'design: three workers at once are counted', 'for each of three autovacuum workers'),
@@ -91,7 +94,8 @@ function settingsOf({ database, spec, profile, size, disk }: Input): { settings:
   ];
   const shm = mib(Math.max(64, Math.floor(size.memory / 4)));
   decisions.push({ key: key('shm_size'), value: formatSize(shm), formula: 'max(64 MiB, L / 4)', inputs: { L: limit }, source: 'measured: a container’s /dev/shm has 64 MiB, too little for a parallel hash; its pages are those of work_mem', change: `databases.${database.name}.memory` },
-    { key: key('worst_case'), value: `${Math.ceil(memory.worstCase)} MiB of ${size.memory} MiB`, formula: 'shared_buffers + overhead + maintenance_work_mem + 3 × autovacuum_work_mem + backends × (5 MiB + 2 × work_mem)', inputs: { backends }, source: `design: at most ${usable} of the limit`, change: 'the limit' });
+    { key: key('worst_case'), value: `${Math.ceil(memory.worstCase)} MiB of ${size.memory} MiB`, formula: 'shared_buffers + overhead + maintenance_work_mem + 3 × autovacuum_work_mem + backends × (5 MiB + 2 × work_mem)', inputs: { overhead: overheadText, backends }, source: `design: at most ${usable} of the limit`, change: 'the limit' },
+    { key: key('pids'), value: String(size.pids), formula: `max_connections + max_worker_processes + autovacuum_max_workers + ${facts.otherProcesses}`, inputs: { max_connections: String(connections.limit), max_worker_processes: String(facts.backgroundWorkers), autovacuum_max_workers: String(facts.autovacuumWorkers) }, source: 'PostgreSQL 17 manual, How Connections Are Established: a process for each connection', change: connections.decision.change });
   return { settings, decisions, shm };
 }
 
@@ -102,8 +106,10 @@ export function planPostgres(input: Input, task: Size, image: { readonly user: s
   const { settings, decisions, shm } = settingsOf(input);
   const name = database.name;
   const config = { source: `config/${name}`, target: '/etc/berth/database', restarts: true };
-  const socket = { path: facts.socketFolder, size: mib(8), mode: '1777' };
-  const tmp = { path: '/tmp', size: mib(64), mode: '1777' };
+  const socket = { path: facts.socketFolder, size: mib(facts.socketMiB), mode: '1777' };
+  const tmp = { path: '/tmp', size: mib(facts.tmpMiB), mode: '1777' };
+  // The image declares its data folder as a volume: without a mount Docker would make one on disk for every run of the task, and `down` would leave it behind.
+  const noData = { path: facts.dataFolder, size: mib(1), mode: '1777' };
   const service: PlannedService = {
     name, role: 'database', title: 'PostgreSQL; its admin password is set once, on an empty volume', kind: 'server', image: 'postgres', slotted: false, replicas: 1, size, user: image.user, shm,
     command: ['postgres', '-c', 'config_file=/etc/berth/database/postgresql.conf'],
@@ -118,7 +124,7 @@ export function planPostgres(input: Input, task: Size, image: { readonly user: s
   const accounts: PlannedService = {
     name: `${name}-accounts`, role: 'task', title: `creates and reconciles the account of ${name}; changes nothing when nothing is to do`, kind: 'task', image: 'postgres', slotted: false, replicas: 1, size: task, user: image.user,
     entrypoint: ['/bin/sh', '/etc/berth/accounts/accounts.sh'], env: { PGHOST: name, PGPORT: String(facts.port), PGUSER: facts.superuser, PGDATABASE: 'postgres', PGCONNECT_TIMEOUT: '10' }, secretEnv: {},
-    secretFiles: [`${name}-admin`, `${name}-verifier`], mounts: [{ source: `config/${name}-accounts`, target: '/etc/berth/accounts', restarts: true }], volumes: [], tmpfs: [tmp], ports: [],
+    secretFiles: [`${name}-admin`, `${name}-verifier`], mounts: [{ source: `config/${name}-accounts`, target: '/etc/berth/accounts', restarts: true }], volumes: [], tmpfs: [tmp, noData], ports: [],
     stopGrace: seconds(10), networks: ['data'], after: [],
   };
   return { service, accounts, decisions, plan: { service: name, engine: 'postgres', database: database.database, account: database.database, settings, clients } };

@@ -13,17 +13,21 @@ const keeps = (cache: CacheSpec): boolean => cache.use !== 'cache';
 /** Below this limit fixed costs weigh more. */
 const small = 640;
 
+/** Folders in memory. The image declares its data folder as a volume: without a mount Docker would make one on disk for every container. */
+const foldersOf = (persistent: boolean): readonly string[] => ['/tmp', ...(persistent ? [] : [facts.dataFolder])];
+
 /** Data in MiB that a limit of `memory` MiB can hold, and what that takes at worst. */
 function divideMemory(memory: number, persistent: boolean): { readonly maxmemory: number; readonly worstCase: number } {
   const share = memory < small ? 0.5 : persistent ? 0.7 : 0.8;
   const factor = 1 + facts.fragmentation + (persistent ? facts.copyOnWrite : 0);
-  const maxmemory = Math.floor(Math.min(memory * share, (memory * 0.9 - facts.overheadMiB) / factor));
-  return { maxmemory, worstCase: maxmemory * factor + facts.overheadMiB };
+  const fixed = facts.overheadMiB + foldersOf(persistent).length * facts.folderMiB;
+  const maxmemory = Math.floor(Math.min(memory * share, (memory * 0.9 - fixed) / factor));
+  return { maxmemory, worstCase: maxmemory * factor + fixed };
 }
 
 export function demandValkey(cache: CacheSpec, profile: HardwareProfile): Demand {
   const path = `caches.${cache.name}`;
-  return { name: cache.name, role: 'cache', count: 1, memory: memoryWish(path, cache, profile.cache.memory, { value: mib(256), because: '256 MiB: half of it for data' }), cpu: cpuWish(path, cache, profile.cache.cpu, milliCpu(50)) };
+  return { name: cache.name, role: 'cache', count: 1, pids: 64, memory: memoryWish(path, cache, profile.cache.memory, { value: mib(256), because: '256 MiB: half of it for data' }), cpu: cpuWish(path, cache, profile.cache.cpu, milliCpu(50)) };
 }
 
 export function planValkey(cache: CacheSpec, spec: StackSpec, profile: HardwareProfile, size: Size, disk: MiB, image: { readonly user: string }): { service: PlannedService; plan: CachePlan; decisions: readonly Decision[] } {
@@ -50,12 +54,12 @@ export function planValkey(cache: CacheSpec, spec: StackSpec, profile: HardwareP
     { key: `${cache.name}.maxmemory-policy`, value: policy, formula: 'cache → allkeys-lru; sessions, queue → noeviction', inputs: { use: cache.use }, source: 'Valkey documentation, key eviction', change },
     { key: `${cache.name}.maxclients`, value: String(clients), formula: 'max(128, Σ (replicas + 1) × 50 + 32)', inputs: { replicas: usersOf(spec, cache.name).map((app) => `${app.name} ${replicasOf(app, profile)}`).join(', ') || 'none' }, source: 'design: the default of 10,000 would let one faulty client take all file descriptors', change: 'services.*.replicas in berth.yaml' },
     { key: `${cache.name}.io-threads`, value: threads, formula: 'CPU limit ≥ 4: 4, else 1', inputs: { 'CPU limit': String(size.cpu / 1000) }, source: 'Valkey configuration file: threads pay on machines of four CPUs and more', change: `caches.${cache.name}.cpu in berth.yaml, or the profile` },
-    { key: `${cache.name}.worst_case`, value: `${Math.ceil(memory.worstCase)} MiB of ${size.memory} MiB`, formula: `maxmemory × (1 + ${facts.fragmentation} fragmentation${persistent ? ` + ${facts.copyOnWrite} copied while saving` : ''}) + ${facts.overheadMiB} MiB`, inputs: { maxmemory: `${memory.maxmemory} MiB` }, source: 'design: at most 0.9 of the limit', change },
+    { key: `${cache.name}.worst_case`, value: `${Math.ceil(memory.worstCase)} MiB of ${size.memory} MiB`, formula: `maxmemory × (1 + ${facts.fragmentation} fragmentation${persistent ? ` + ${facts.copyOnWrite} copied while saving` : ''}) + ${facts.overheadMiB} MiB + folders in memory`, inputs: { maxmemory: `${memory.maxmemory} MiB`, 'folders in memory': `${facts.folderMiB} MiB each for ${foldersOf(persistent).join(', ')}` }, source: 'design: at most 0.9 of the limit', change },
   ];
   const service: PlannedService = {
     name: cache.name, role: 'cache', title: persistent ? 'Valkey; keeps its data on disk' : 'Valkey; may forget, so it keeps nothing on disk', kind: 'server', image: 'valkey', slotted: false, replicas: 1, size, user: image.user,
     command: ['valkey-server', '/etc/berth/cache/valkey.conf'], env: {}, secretEnv: {}, secretFiles: [`${cache.name}-acl`],
-    mounts: [{ source: `config/${cache.name}`, target: '/etc/berth/cache', restarts: true }], tmpfs: [{ path: '/tmp', size: mib(16), mode: '1777' }, ...(persistent ? [] : [{ path: facts.dataFolder, size: mib(16), mode: '1777' }])],
+    mounts: [{ source: `config/${cache.name}`, target: '/etc/berth/cache', restarts: true }], tmpfs: foldersOf(persistent).map((path) => ({ path, size: mib(facts.folderMiB), mode: '1777' })),
     volumes: persistent ? [{ name: `${cache.name}-data`, target: facts.dataFolder, size: disk, holds: cache.use }] : [],
     nofile: Math.max(4096, clients * 2), port: facts.port, ports: [],
     // The default account may do nothing but PING, so that the check needs no secret.

@@ -10,9 +10,12 @@ const runs = { numRuns: 400 };
 const long = 120_000;
 const on = (spec: StackSpec, facts: StackSpec['host']): Plan | BerthError => tryPlan({ ...spec, host: facts });
 
+/** Folders in memory: their pages count towards the limit. MiB. */
+const inMemory = (made: Plan, name: string): number => service(made, name).tmpfs.reduce((sum, { size }) => sum + size, 0);
+
 /** What each engine takes at worst, from the text of its settings alone. MiB. */
 function worstCases(made: Plan, spec: StackSpec): readonly { readonly name: string; readonly worst: number; readonly limit: number }[] {
-  const row = (name: string, worst: number) => ({ name, worst, limit: service(made, name).size.memory });
+  const row = (name: string, worst: number) => ({ name, worst: worst + inMemory(made, name), limit: service(made, name).size.memory });
   return [
     ...made.databases.map(({ service: name }) => {
       const settings = settingsOf(made, name);
@@ -21,9 +24,9 @@ function worstCases(made: Plan, spec: StackSpec): readonly { readonly name: stri
       return row(name, inMib(settings['shared_buffers']) + 48 + inMib(settings['maintenance_work_mem']) + number('autovacuum_max_workers') * inMib(settings['autovacuum_work_mem']) + backends * (5 + 2 * number('hash_mem_multiplier') * inMib(settings['work_mem'])));
     }),
     ...made.caches.map(({ service: name }) => { const settings = settingsOf(made, name); return row(name, inMib(settings['maxmemory']) * (settings['appendonly'] === 'yes' ? 1.25 : 1.1) + 16); }),
-    ...made.stores.map(({ service: name }) => row(name, 192 + Number(service(made, name).env['MINIO_API_REQUESTS_MAX']) * (3 + 32 / 1024))),
+    ...made.stores.map(({ service: name }) => row(name, 175 + Number(service(made, name).env['MINIO_API_REQUESTS_MAX']) * (3 + 32 / 1024))),
     ...spec.services.filter(({ runtime }) => runtime === 'node').map(({ name }) => row(name, Number(service(made, name).env['NODE_OPTIONS']?.replace('--max-old-space-size=', '')) + 64)),
-    row('edge', made.edge.workers * 32 + (made.edge.workers * made.edge.connections / 2) * 0.1 + service(made, 'edge').tmpfs.reduce((sum, { size }) => sum + size, 0)),
+    row('edge', made.edge.workers * 32 + (made.edge.workers * made.edge.connections / 2) * 224 / 1024),
   ];
 }
 
@@ -57,6 +60,17 @@ test('no engine takes more than 0.9 of its limit at worst, and the plan says the
       expect([name, limit, worst <= 0.9 * limit + 1e-6]).toEqual([name, limit, true]);
       const [, said, of] = /^(\d+) MiB of (\d+) MiB$/.exec(decision(made, `${name}.worst_case`) ?? '') ?? [];
       expect([name, Number(of), Math.abs(Number(said) - worst) <= 1]).toEqual([name, limit, true]);
+    }
+  }), runs);
+}, long);
+
+test('a database may have a process for each connection and worker, and the plan says so', () => {
+  fc.assert(fc.property(anySite, (spec) => {
+    const made = plan(spec);
+    for (const { service: name } of made.databases) {
+      const [settings, { pids }] = [settingsOf(made, name), service(made, name).size];
+      expect(pids).toBe(Number(settings['max_connections']) + Number(settings['max_worker_processes']) + Number(settings['autovacuum_max_workers']) + 64);
+      expect(decision(made, `${name}.pids`)).toBe(String(pids));
     }
   }), runs);
 }, long);
@@ -151,7 +165,7 @@ test('every setting that changes with the host has a decision with the same valu
       }
     for (const { name, env } of first.services) {
       if (env['NODE_OPTIONS']) expect(`--max-old-space-size=${decision(first, `${name}.max-old-space-size`) ?? ''}`).toBe(env['NODE_OPTIONS']);
-      if (env['MINIO_API_REQUESTS_MAX']) expect(decision(first, `${name}.requests_max`)).toBe(env['MINIO_API_REQUESTS_MAX']);
+      if (env['MINIO_API_REQUESTS_MAX']) expect([decision(first, `${name}.requests_max`), decision(first, `${name}.GOMAXPROCS`)]).toEqual([env['MINIO_API_REQUESTS_MAX'], env['GOMAXPROCS']]);
     }
     expect([decision(first, 'edge.worker_processes'), decision(first, 'edge.worker_connections'), decision(first, 'edge.worker_rlimit_nofile')]).toEqual([first.edge.workers, first.edge.connections, first.edge.nofile].map(String));
     for (const { key, value, formula, source, change } of first.decisions) for (const text of [key, value, formula, source, change]) expect(text).toMatch(/^(?!.*(?:undefined|NaN|\[object)).+$/s);

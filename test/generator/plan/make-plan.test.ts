@@ -157,10 +157,10 @@ describe('PostgreSQL', () => {
 
   test.each([
     // 2 replicas and a surge one with 10 connections each, and 10 of Berth's own
-    [1, '256MB', '768MB', '64MB', '32MB', '2304kB'],
-    [2, '512MB', '1536MB', '128MB', '64MB', '7680kB'],
-    [4, '1024MB', '3072MB', '256MB', '128MB', '18496kB'],
-    [16, '4096MB', '12288MB', '1024MB', '512MB', '83200kB'],
+    [1, '256MB', '768MB', '64MB', '32MB', '2048kB'],
+    [2, '512MB', '1536MB', '128MB', '64MB', '7424kB'],
+    [4, '1024MB', '3072MB', '256MB', '128MB', '18240kB'],
+    [16, '4096MB', '12288MB', '1024MB', '512MB', '82944kB'],
     [64, '16384MB', '49152MB', '2048MB', '512MB', '262144kB'],
   ])('of %i GiB with 40 connections has these settings', (gib, buffers, cached, maintenance, autovacuum, work) => {
     expect(sized(gib)).toMatchObject({ max_connections: '40', shared_buffers: buffers, effective_cache_size: cached, maintenance_work_mem: maintenance, autovacuum_work_mem: autovacuum, work_mem: work });
@@ -193,7 +193,7 @@ describe('PostgreSQL', () => {
 
 describe('Valkey', () => {
   test.each([
-    [256, 'cache', '128mb'], [639, 'cache', '319mb'], [640, 'cache', '509mb'], [1024, 'cache', '819mb'], [4096, 'cache', '3276mb'], [256, 'queue', '128mb'], [640, 'sessions', '448mb'], [1024, 'queue', '716mb'],
+    [256, 'cache', '128mb'], [639, 'cache', '319mb'], [640, 'cache', '494mb'], [1024, 'cache', '808mb'], [4096, 'cache', '3276mb'], [256, 'queue', '128mb'], [640, 'sessions', '441mb'], [1024, 'queue', '716mb'],
   ] as const)('of %i MiB used as %s holds %s', (memory, use, maxmemory) => {
     expect(settingsOf(plan(stack({ caches: [cache('cache', { use, memory: mib(memory) })] })), 'cache')['maxmemory']).toBe(maxmemory);
   });
@@ -213,7 +213,7 @@ describe('Valkey', () => {
 
 describe('the edge', () => {
   test.each([
-    ['minimum', 1, 4, 1, 864], ['minimum', 2, 64, 2, 1024], ['minimum', 64, 256, 2, 1024], ['recommended', 1, 256, 1, 5088], ['recommended', 3, 256, 3, 1696], ['recommended', 64, 256, 4, 1272], ['high-performance', 1, 2048, 1, 16_384], ['high-performance', 5, 2048, 4, 12_024], ['high-performance', 64, 2048, 8, 6012],
+    ['minimum', 1, 4, 1, 384], ['minimum', 2, 64, 2, 1024], ['minimum', 64, 256, 2, 1024], ['recommended', 1, 256, 1, 4896], ['recommended', 3, 256, 3, 1632], ['recommended', 64, 256, 4, 1224], ['high-performance', 1, 2048, 1, 16_384], ['high-performance', 5, 2048, 4, 5496], ['high-performance', 64, 2048, 8, 2748],
   ] as const)('of profile %s on %i CPUs and %i GiB has %i workers of %i connections', (profile, cpus, memory, workers, connections) => {
     const made = plan(stack({ profile, services: [app('web', { replicas: 1, cpu: milliCpu(500) })], databases: [], caches: [], stores: [], host: host(cpus, memory) }));
     expect(made.edge).toMatchObject({ workers, connections, nofile: 2 * connections + 1024 });
@@ -232,7 +232,7 @@ describe('the edge', () => {
 });
 
 describe('Node.js', () => {
-  test.each([[256, '153'], [512, '307'], [513, '384'], [1024, '768'], [8192, '6144']])('of %i MiB has a heap of %s MiB', (memory, heap) => {
+  test.each([[256, '102'], [512, '268'], [768, '422'], [769, '528'], [1024, '720'], [8192, '6096']])('of %i MiB has a heap of %s MiB', (memory, heap) => {
     expect(service(plan(stack({ services: [app('web', { memory: mib(memory) })] })), 'web').env['NODE_OPTIONS']).toBe(`--max-old-space-size=${heap}`);
   });
 
@@ -240,6 +240,67 @@ describe('Node.js', () => {
     const of = (more: Parameters<typeof app>[1]) => service(plan(stack({ services: [app('web', more)] })), 'web').env['NODE_OPTIONS'];
     expect([of({ env: { NODE_OPTIONS: '--inspect' } }), of({ runtime: 'other' })]).toEqual(['--inspect', undefined]);
   });
+});
+
+describe('folders in memory', () => {
+  const folders = ['/data/a', '/data/b'];
+
+  test('of an application are taken off its limit before the heap gets its share', () => {
+    const made = plan(stack({ services: [app('web', { memory: mib(1024), writable: ['/tmp', ...folders] })] }));
+    expect(service(made, 'web').tmpfs).toMatchObject(['/tmp', ...folders].map((path) => ({ path, size: 64 })));
+    expect([decision(made, 'web.max-old-space-size'), decision(made, 'web.worst_case')]).toEqual(['624', '880 MiB of 1024 MiB']);
+    expect(made.decisions.find(({ key }) => key === 'web.worst_case')?.inputs).toEqual({ heap: '624 MiB', T: '192 MiB: 64 MiB each for /tmp, /data/a, /data/b, which lie in memory' });
+  });
+
+  test.each(['node', 'other'] as const)('raise the least that an application of runtime %s needs', (runtime) => {
+    const of = (memory: number) => stack({ services: [app('web', { runtime, memory: mib(memory), writable: folders })] });
+    expect(refusal(of(399)).message).toBe('services.web.memory is 399 MiB; it needs at least 400 MiB: 256 MiB: no web runtime starts reliably in less; and 72 MiB for each further writable folder (2), as they lie in memory');
+    expect(service(plan(of(400)), 'web').size.memory).toBe(400);
+    expect(refusal(stack({ services: [app('web', { runtime, writable: folders })], host: host(1, 1) })).message).toContain('web 2 × 656 MiB, surge 656 MiB');
+  });
+
+  test('leave a heap within the limit however many there are', () => {
+    for (let further = 0; further <= 40; further++)
+      for (const more of [0, 1, 100, 300, 512, 513, 768, 4096]) {
+        const memory = 256 + further * 72 + more;
+        const made = plan(stack({ services: [app('web', { memory: mib(memory), writable: Array.from({ length: further }, (_, index) => `/data/${index}`) })] }));
+        const heap = Number(decision(made, 'web.max-old-space-size'));
+        expect(heap).toBeGreaterThanOrEqual(100);
+        expect(heap + 64 + (1 + further) * 64).toBeLessThanOrEqual(0.9 * memory);
+      }
+  });
+
+  test('of engines are small, and cover the volumes that images declare', () => {
+    const sizes = (use: 'cache' | 'queue') => { const made = plan(stack({ caches: [cache('cache', { use })] })); return Object.fromEntries(['database', 'database-accounts', 'cache', 'files', 'files-buckets'].map((name) => [name, service(made, name).tmpfs.map(({ path, size }) => `${path} ${size}`)])); };
+    expect(sizes('cache')).toEqual({
+      'database': ['/var/run/postgresql 8', '/tmp 16'], 'database-accounts': ['/tmp 16', '/var/lib/postgresql/data 1'], 'cache': ['/tmp 8', '/data 8'], 'files': ['/tmp 16', '/data 1'], 'files-buckets': ['/tmp 16', '/data 1'],
+    });
+    expect(sizes('queue')['cache']).toEqual(['/tmp 8']);
+  });
+});
+
+test('processes grow with the connections of a database, and applications may have many threads', () => {
+  const made = plan(stack({ services: [app('web', { pool: 500, uses: [uses.database('database')] })] }));
+  expect(Object.fromEntries(made.services.map(({ name, size }) => [name, size.pids]))).toEqual({ 'edge': 64, 'web': 512, 'database': 1510 + 8 + 3 + 64, 'database-accounts': 64, 'cache': 64, 'files': 1024, 'files-buckets': 64 });
+});
+
+test('an application reaches the network of the data only when it uses some', () => {
+  const networks = (more: Parameters<typeof app>[1]) => service(plan(stack({ services: [app('web', more)] })), 'web').networks;
+  expect([networks({}), networks({ egress: true }), networks({ uses: [uses.cache('cache')] })]).toEqual([['app'], ['app', 'egress'], ['app', 'data']]);
+});
+
+test('a cache that must remember says what the host needs for it', () => {
+  const notes = (use: 'cache' | 'sessions' | 'queue') => plan(stack({ caches: [cache('cache', { use })] })).notes.filter((note) => note.includes('vm.overcommit_memory=1'));
+  expect([notes('cache').length, notes('sessions').length]).toEqual([0, 1]);
+  expect(notes('queue')).toEqual(['cache keeps its data (use: queue) on disk and saves from a copy of its process: set vm.overcommit_memory=1 on the host, or a save may fail when memory is short']);
+});
+
+test('MinIO and its task run no more threads than their CPUs, and the edge logs nothing but its own lines', () => {
+  for (const [cpu, threads] of [[10, '1'], [1000, '1'], [1500, '2'], [8000, '8']] as const) {
+    const made = plan(stack({ stores: [store('files', { cpu: milliCpu(cpu) })] }));
+    expect([service(made, 'files').env['GOMAXPROCS'], service(made, 'files-buckets').env['GOMAXPROCS']]).toEqual([threads, '1']);
+    expect(service(made, 'edge').env).toEqual({ NGINX_ENTRYPOINT_QUIET_LOGS: '1' });
+  }
 });
 
 test('MinIO of 1 GiB serves 240 requests at once, under an account that is neither too short nor its administrator’s', () => {

@@ -105,7 +105,7 @@ const fixed = (min: number, max: number) => fc.record({ cpu: fixedCpu, memory: f
 const maybe = (min: number, max: number) => fc.option(fc.integer({ min, max }), { nil: undefined });
 
 const apps = (kinds: readonly (readonly [Use['kind'], readonly string[]])[]) => fc.array(
-  fc.record({ size: fixed(256, 8192), replicas: maybe(1, 6), pool: maybe(1, 30), runtime: fc.constantFrom('node' as const, 'other' as const), uses: fc.subarray(kinds.flatMap(([kind, names]) => names.map((name) => uses[kind](name)))) }), { minLength: 1, maxLength: 8 },
+  fc.record({ size: fixed(256, 8192), replicas: maybe(1, 6), pool: maybe(1, 30), runtime: fc.constantFrom('node' as const, 'other' as const), writable: fc.subarray(['/tmp', '/data/cache', '/var/spool', '/srv/uploads']), uses: fc.subarray(kinds.flatMap(([kind, names]) => names.map((name) => uses[kind](name)))) }), { minLength: 1, maxLength: 8 },
 ).map((parts) => parts.map(({ size, replicas, pool, ...rest }, index) => app(['constructor', 'web'][index] ?? `app-${index}`, { ...size, ...rest, ...(replicas === undefined ? {} : { replicas }), ...(pool === undefined ? {} : { pool }) })));
 
 /** 1–8 services and 0–3 of each engine, some sizes fixed. */

@@ -32,6 +32,11 @@ describe('the hash of what is mounted into a service', () => {
     expect(changed(withFile(path, `${contents.get(path) ?? ''}\n`))).toEqual(services);
   });
 
+  test('changes with the form of a secret file, although the secret is the same', () => {
+    const other = plan.secretFiles.map((file) => (file.name === 'cache-acl' ? { ...file, text: [...file.text, 'user more on\n'] } : file));
+    expect(changed(configHashes({ ...plan, secretFiles: other }, contents, once))).toEqual(['cache']);
+  });
+
   test('changes with a mounted file that comes or goes', () => {
     expect(changed(withFile('config/cache/more.conf', 'x'))).toEqual(['cache']);
     expect(changed(configHashes(plan, new Map([...contents].filter(([path]) => path !== 'config/cache/valkey.conf')), once))).toEqual(['cache']);

@@ -9,9 +9,11 @@ const compose = `services:
     profiles: [blue]
     environment:
       PRICE: "5 $$ \${ODD}"
-    depends_on: { cache: { condition: service_healthy } }
+    depends_on: { task: { condition: service_healthy } }
     deploy: { replicas: 2, resources: { limits: { memory: 512M } } }
     labels: { berth.config: "aaaa" }
+  task:
+    image: "task:1"
   cache:
     image: "valkey:8"
     command: [valkey-server, a]
@@ -63,6 +65,12 @@ describe('what the next `docker compose up` does', () => {
     expect(compare(same, (text) => text.replace('=blue', '='))).toMatchObject({ scaled: [], recreated: [], left: ['web'] });
   });
 
+  test('recreates what depends on a recreated service, and what depends on that', () => {
+    const chain = `${compose}  page:\n    image: "page:1"\n    depends_on: { web: { condition: service_started } }\n`;
+    const { recreated } = compareSites({ compose: chain, env }, { compose: chain.replace('task:1', 'task:2'), env }, none);
+    expect(recreated).toEqual([{ service: 'task', reasons: ['image: task:1 → task:2'] }, { service: 'web', reasons: ['it depends on task'] }, { service: 'page', reasons: ['it depends on web'] }]);
+  });
+
   test('names the networks whose addresses change, which Compose would keep', () => {
     const networks = (subnet: string) => `${compose}networks:\n  data: { ipam: { config: [{ subnet: ${subnet} }] } }\n  app: {}\n`;
     expect(compareSites({ compose: networks('10.1.2.0/24'), env }, { compose: networks('10.1.6.0/24'), env }, none)).toMatchObject({ networks: ['data'], recreated: [] });
@@ -80,6 +88,6 @@ describe('what the next `docker compose up` does', () => {
   });
 
   test('finds nothing to compare in an empty file', () => {
-    expect(compareSites({ compose: '', env: '' }, { compose, env }, none)).toMatchObject({ recreated: [], added: ['web', 'cache'], removed: [] });
+    expect(compareSites({ compose: '', env: '' }, { compose, env }, none)).toMatchObject({ recreated: [], added: ['web', 'task', 'cache'], removed: [] });
   });
 });

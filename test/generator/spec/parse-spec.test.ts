@@ -3,6 +3,13 @@ import { hello, onlyProblem, oneLine, problemsOf, specOf, web } from './specs.ts
 
 const lines = (text: string) => problemsOf(text).map(oneLine);
 
+describe('a store', () => {
+  test('without a bucket is refused, as its account would have nothing to enter', () => {
+    expect(lines('apiVersion: berth/v1\nname: shop\nprofile: minimum\nservices: { web: { image: "a/b:1", port: 1 } }\nstores: { files: { engine: minio, buckets: {} } }\n'))
+      .toEqual([expect.stringMatching(/5:\d+.*stores\.files\.buckets.*expected at least one bucket/)]);
+  });
+});
+
 describe('a spec with problems', () => {
   test('shows all of them at once, in the order of the file, those of meaning beside those of form', () => {
     expect(lines(`apiVersion: berth/v2
