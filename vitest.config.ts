@@ -1,12 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
-/** unit: pure, in seconds. program: the built program as a process. lab: real engines in containers, needs root or a Docker engine. */
+/** unit: pure, in seconds. program: the built program as a process. lab: real engines in containers, and the README's commands in a clone; needs root on Debian. */
 export default defineConfig({
   test: {
     projects: [
       { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/lab/**', 'test/program/**'] } },
       { test: { name: 'program', include: ['test/program/**/*.test.ts'], globalSetup: ['test/program/setup.ts'], testTimeout: 120_000, hookTimeout: 120_000 } },
-      { test: { name: 'lab', include: ['test/lab/**/*.test.ts'], globalSetup: ['test/lab/setup.ts'], testTimeout: 300_000, hookTimeout: 600_000, fileParallelism: false } },
+      { test: { name: 'lab', include: ['test/lab/**/*.test.ts'], globalSetup: ['test/program/setup.ts', 'test/lab/setup.ts'], testTimeout: 300_000, hookTimeout: 600_000, fileParallelism: false } },
     ],
   },
 });

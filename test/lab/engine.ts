@@ -15,6 +15,13 @@ const OPERATOR = 'operator';
 export interface Engine {
   engine: string;
   compose: string;
+  /** Whether the engine was here before the lab came, so that its version is not the lab's choice. */
+  found: boolean;
+}
+
+/** The lab makes a user, mounts and installs. @throws for anybody but root, before anything is done. */
+function requireRoot(): void {
+  if (process.getuid?.() !== 0) throw new Error('the lab needs root on Debian: it makes a user, mounts and installs; run `npm run test:lab` as root');
 }
 
 /**
@@ -23,6 +30,7 @@ export interface Engine {
  * @throws when this machine can neither reach an engine nor be given one; the message says which part is missing.
  */
 export async function ensureEngine(): Promise<Engine> {
+  requireRoot();
   return locked('engine', async () => {
     if (!(await answers())) {
       mayInstall();
@@ -37,6 +45,7 @@ export async function ensureEngine(): Promise<Engine> {
     return {
       engine: await run(['docker', 'version', '--format', '{{.Server.Version}}']),
       compose: await run(['docker', 'compose', 'version', '--short']),
+      found: !existsSync(DAEMON_LOG),
     };
   });
 }
@@ -76,8 +85,8 @@ const answers = () => succeeds(['docker', 'version', '--format', '{{.Server.Vers
 
 function mayInstall(): void {
   const release = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
-  if (process.getuid?.() !== 0 || !/^ID=debian$/m.test(release))
-    throw new Error('no Docker Engine with Compose answers here, and the lab can install one only as root on Debian: start yours, or run this as root');
+  if (!/^ID=debian$/m.test(release))
+    throw new Error('no Docker Engine with Compose answers here, or its second Compose is missing, and the lab can install them only on Debian: run it there');
 }
 
 async function installEngine(): Promise<void> {
@@ -101,7 +110,6 @@ async function startDaemon(): Promise<void> {
 }
 
 async function ensureOperator(): Promise<void> {
-  if (process.getuid?.() !== 0) return; // whoever runs the tests without being root is an operator already
   const { code, stdout } = await attempt(['id', '-nG', OPERATOR]);
   if (code !== 0) await run(['useradd', '--no-user-group', '--create-home', '--shell', '/bin/bash', OPERATOR]); // Debian has a group of that name already
   if (!stdout.trim().split(/\s+/).includes('docker')) await run(['usermod', '--append', '--groups', 'docker', OPERATOR]);

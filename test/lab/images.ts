@@ -46,10 +46,21 @@ export async function ensureImages(names: readonly ImageName[] = Object.keys(IMA
   });
 }
 
+/** Whether an image is one that the lab built, and not the real one. */
+export async function isFromLab(name: ImageName): Promise<boolean> {
+  return (await labelOf(IMAGES[name].reference)) !== '';
+}
+
+/** The hash that the lab gave an image: empty where the image is not the lab's, `undefined` where there is none. */
+async function labelOf(reference: string): Promise<string | undefined> {
+  const { code, stdout } = await attempt(['docker', 'image', 'inspect', reference, '--format', `{{with .Config.Labels}}{{index . "${LABEL}"}}{{end}}`]);
+  return code === 0 ? stdout.trim() : undefined;
+}
+
 /** Whether an image is there and needs no build: it carries this hash, or it is not the lab's. */
 async function current(reference: string, wanted: string): Promise<boolean> {
-  const { code, stdout } = await attempt(['docker', 'image', 'inspect', reference, '--format', `{{with .Config.Labels}}{{index . "${LABEL}"}}{{end}}`]);
-  return code === 0 && ['', wanted].includes(stdout.trim());
+  const label = await labelOf(reference);
+  return label === '' || label === wanted;
 }
 
 async function buildBase(wanted: string): Promise<void> {

@@ -65,9 +65,12 @@ export class LabSite {
   read(path: string): string {
     return readFileSync(join(this.folder, path), 'utf8');
   }
-  /** Edit a file of the operator; the owner stays. */
+  /** Edit a file of the operator in its place; owner and mode stay, and a container that has it mounted sees it. @throws when the edit changes nothing. */
   edit(path: string, change: (text: string) => string): void {
-    writeFileSync(join(this.folder, path), change(this.read(path)));
+    const before = this.read(path);
+    const after = change(before);
+    if (after === before) throw new Error(`the edit of ${path} changes nothing`);
+    writeFileSync(join(this.folder, path), after);
   }
   /** Container ids by name, running or not. */
   async ids(): Promise<Record<string, string>> {

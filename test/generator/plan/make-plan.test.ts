@@ -213,7 +213,7 @@ describe('Valkey', () => {
 
 describe('the edge', () => {
   test.each([
-    ['minimum', 1, 4, 1, 384], ['minimum', 2, 64, 2, 1024], ['minimum', 64, 256, 2, 1024], ['recommended', 1, 256, 1, 4896], ['recommended', 3, 256, 3, 1632], ['recommended', 64, 256, 4, 1224], ['high-performance', 1, 2048, 1, 16_384], ['high-performance', 5, 2048, 4, 5496], ['high-performance', 64, 2048, 8, 2748],
+    ['minimum', 1, 4, 1, 384], ['minimum', 2, 64, 2, 1024], ['minimum', 64, 256, 2, 1024], ['recommended', 1, 256, 1, 4896], ['recommended', 3, 256, 3, 1632], ['recommended', 64, 256, 4, 1224], ['high-performance', 1, 2048, 1, 16_384], ['high-performance', 5, 2048, 4, 11568], ['high-performance', 64, 2048, 8, 5784],
   ] as const)('of profile %s on %i CPUs and %i GiB has %i workers of %i connections', (profile, cpus, memory, workers, connections) => {
     const made = plan(stack({ profile, services: [app('web', { replicas: 1, cpu: milliCpu(500) })], databases: [], caches: [], stores: [], host: host(cpus, memory) }));
     expect(made.edge).toMatchObject({ workers, connections, nofile: 2 * connections + 1024 });
