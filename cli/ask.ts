@@ -1,7 +1,7 @@
 import { BerthError } from '../model/errors.ts';
 import { hostName } from '../model/names.ts';
 import { profileNames } from '../model/profile.ts';
-import type { InitOptions } from './init.ts';
+import type { InitOptions } from './init-options.ts';
 
 const summaries: Readonly<Record<string, string>> = { 'minimum': 'up to 100 users', 'recommended': 'up to 1,000 users', 'high-performance': '10,000 users and more' };
 
