@@ -5,8 +5,25 @@ export default defineConfig({
   test: {
     projects: [
       { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/lab/**', 'test/program/**'] } },
-      { test: { name: 'program', include: ['test/program/**/*.test.ts'], globalSetup: ['test/program/setup.ts'], testTimeout: 120_000, hookTimeout: 120_000 } },
-      { test: { name: 'lab', include: ['test/lab/**/*.test.ts'], globalSetup: ['test/program/setup.ts', 'test/lab/setup.ts'], testTimeout: 300_000, hookTimeout: 600_000, fileParallelism: false } },
+      {
+        test: {
+          name: 'program',
+          include: ['test/program/**/*.test.ts'],
+          globalSetup: ['test/program/setup.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'lab',
+          include: ['test/lab/**/*.test.ts'],
+          globalSetup: ['test/program/setup.ts', 'test/lab/setup.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
     ],
   },
 });

@@ -3,22 +3,55 @@ import { describeCpus, describeSize, formatCpu } from '../model/units.ts';
 import type { Context } from './context.ts';
 import { paint, table, wrap } from './text.ts';
 
-const rowOf = (plan: Plan) => (service: PlannedService): readonly string[] => {
-  const row = plan.budget.rows.find(({ name }) => name === service.name);
-  const scaled = row !== undefined && row.wanted > row.each;
-  return [service.name, service.role, String(service.replicas), formatCpu(service.size.cpu), formatCpu(service.size.cpuShare), describeSize(service.size.memory), scaled ? describeSize(row.wanted) : ''];
-};
+const rowOf =
+  (plan: Plan) =>
+  (service: PlannedService): readonly string[] => {
+    const row = plan.budget.rows.find(({ name }) => name === service.name);
+    const scaled = row !== undefined && row.wanted > row.each;
+    return [
+      service.name,
+      service.role,
+      String(service.replicas),
+      formatCpu(service.size.cpu),
+      formatCpu(service.size.cpuShare),
+      describeSize(service.size.memory),
+      scaled ? describeSize(row.wanted) : '',
+    ];
+  };
 
 /** The sizes of a site as a table, for eyes. */
 export function describePlan(plan: Plan, context: Context): string {
   const style = paint(context.color);
-  const host = plan.host ? `${describeCpus(plan.host.cpus)}, ${describeSize(plan.host.memory)}, ${describeSize(plan.host.disk)} of free disk` : 'no particular host';
-  const kept = plan.budget.rows.filter(({ name }) => name === 'surge' || name === 'agent').map((row) => [row.name, 'kept free', String(row.count), '', '', describeSize(row.each), row.wanted > row.each ? describeSize(row.wanted) : '']);
+  const host = plan.host
+    ? `${describeCpus(plan.host.cpus)}, ${describeSize(plan.host.memory)}, ${describeSize(plan.host.disk)} of free disk`
+    : 'no particular host';
+  const kept = plan.budget.rows
+    .filter(({ name }) => name === 'surge' || name === 'agent')
+    .map((row) => [
+      row.name,
+      'kept free',
+      String(row.count),
+      '',
+      '',
+      describeSize(row.each),
+      row.wanted > row.each ? describeSize(row.wanted) : '',
+    ]);
   const rows = [['service', 'role', 'count', 'CPU', 'busy', 'memory', 'profile'], ...plan.services.map(rowOf(plan)), ...kept];
   return [
-    `${style('bold', plan.name)}  ${plan.profile}, ${plan.target}, ${host}`, '',
-    table(rows, [2, 3, 4, 5, 6]), '',
-    table([['promised', describeSize(plan.budget.sum)], ['kept by the host', describeSize(plan.budget.reserve)], ...(plan.host ? [['host', describeSize(plan.budget.host)]] : [])], [1]), '', '',
+    `${style('bold', plan.name)}  ${plan.profile}, ${plan.target}, ${host}`,
+    '',
+    table(rows, [2, 3, 4, 5, 6]),
+    '',
+    table(
+      [
+        ['promised', describeSize(plan.budget.sum)],
+        ['kept by the host', describeSize(plan.budget.reserve)],
+        ...(plan.host ? [['host', describeSize(plan.budget.host)]] : []),
+      ],
+      [1],
+    ),
+    '',
+    '',
   ].join('\n');
 }
 

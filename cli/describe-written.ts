@@ -12,11 +12,26 @@ function comparison({ plan, state, decision }: PreparedSite): Comparison | undef
   const before = { compose: state.current.get('compose.yaml'), env: state.current.get('.env') };
   if (before.compose === undefined || before.env === undefined) return undefined;
   // A file that only its owner edited is not written again, and still has to reach its container.
-  const edited = [...decision.merged].filter(([path, content]) => state.hashes.has(path) && state.hashes.get(path) !== contentHash(content)).map(([path]) => path);
+  const edited = [...decision.merged]
+    .filter(([path, content]) => state.hashes.has(path) && state.hashes.get(path) !== contentHash(content))
+    .map(([path]) => path);
   const changed = [...new Set([...decision.changes.map(({ path }) => path), ...edited])].sort();
-  const files = new Map(composeServices(plan).map(({ name, service }) => [name, changed.filter((path) =>
-    service.mounts.some((mount) => mount.restarts && path.startsWith(`${mount.source}/`)) || service.secretFiles.some((secret) => path === `secrets/${secret}`) || path === `secrets/${service.name}.env`)]));
-  return compareSites({ compose: before.compose, env: before.env }, { compose: decision.merged.get('compose.yaml') ?? '', env: decision.merged.get('.env') ?? '' }, files);
+  const files = new Map(
+    composeServices(plan).map(({ name, service }) => [
+      name,
+      changed.filter(
+        (path) =>
+          service.mounts.some((mount) => mount.restarts && path.startsWith(`${mount.source}/`)) ||
+          service.secretFiles.some((secret) => path === `secrets/${secret}`) ||
+          path === `secrets/${service.name}.env`,
+      ),
+    ]),
+  );
+  return compareSites(
+    { compose: before.compose, env: before.env },
+    { compose: decision.merged.get('compose.yaml') ?? '', env: decision.merged.get('.env') ?? '' },
+    files,
+  );
 }
 
 /** What happens to each container, one line each. */
@@ -25,23 +40,36 @@ function describeContainers({ recreated, scaled, left, networks, added, removed 
   const scaling = ({ service, from, to }: Scaling): string => {
     if (from === 0) return `  starts ${name(service)}, ${to} of it`;
     // Both versions of Compose that were tried remove the containers and then look for them.
-    if (to === 0) return `  takes ${name(service)} down${from > 1 ? '; Compose may end with "missing dependency", the same command again ends well' : ''}`;
+    if (to === 0)
+      return `  takes ${name(service)} down${from > 1 ? '; Compose may end with "missing dependency", the same command again ends well' : ''}`;
     return `  scales ${name(service)} from ${from} to ${to}`;
   };
   return [
-    ...recreated.map(({ service, reasons }) => `  recreates ${name(service)}: ${wrap(reasons.join('; '), Math.min(context.columns, 110) - 14, '    ')}`),
-    ...scaled.map(scaling), ...added.map((service) => `  starts ${name(service)}`),
-    ...left.map((service) => `  leaves ${name(service)} running, without traffic: \`docker compose --profile '*' stop ${service}\` ends it`),
-    ...(networks.length > 0 ? [`  needs \`docker compose --profile '*' down\` first: the addresses of ${networks.join(', ')} change, and Compose keeps a network that exists`] : []),
+    ...recreated.map(
+      ({ service, reasons }) => `  recreates ${name(service)}: ${wrap(reasons.join('; '), Math.min(context.columns, 110) - 14, '    ')}`,
+    ),
+    ...scaled.map(scaling),
+    ...added.map((service) => `  starts ${name(service)}`),
+    ...left.map(
+      (service) => `  leaves ${name(service)} running, without traffic: \`docker compose --profile '*' stop ${service}\` ends it`,
+    ),
+    ...(networks.length > 0
+      ? [
+          `  needs \`docker compose --profile '*' down\` first: the addresses of ${networks.join(', ')} change, and Compose keeps a network that exists`,
+        ]
+      : []),
     ...removed.map((service) => `  leaves ${name(service)} behind: add --remove-orphans`),
   ];
 }
 
 const weightsPath = 'config/weights/weights.json';
-const describeWeights = (plan: Plan): string => [...plan.release].map(([service, filled]) => {
-  const live = filled.filter(({ weight }) => weight > 0);
-  return `${service} ${live.length === 0 ? 'shows the maintenance page' : live.map(({ slot, weight }) => `${slot} ${weight} %`).join(', ')}`;
-}).join('; ');
+const describeWeights = (plan: Plan): string =>
+  [...plan.release]
+    .map(([service, filled]) => {
+      const live = filled.filter(({ weight }) => weight > 0);
+      return `${service} ${live.length === 0 ? 'shows the maintenance page' : live.map(({ slot, weight }) => `${slot} ${weight} %`).join(', ')}`;
+    })
+    .join('; ');
 
 const words = { create: 'created', update: 'updated', merge: 'merged', delete: 'removed', chmod: 'mode set' } as const;
 
@@ -53,19 +81,43 @@ export function describeWritten(prepared: PreparedSite, context: Context): strin
   const shown = decision.changes.filter(({ path }) => !path.startsWith('.berth/'));
   const compared = comparison(prepared);
   const first = compared === undefined;
-  const lines = first ? [`${shown.length} files written, from berth.yaml to SITE.md`] : [table(shown.map(({ action, path }) => [words[action], path]), [], '')];
-  if (drawn.length > 0 && !first) lines.push('', `${style('yellow', 'drawn')}: ${drawn.join(', ')}; copy secrets/ledger.json to a safe place`);
+  const lines = first
+    ? [`${shown.length} files written, from berth.yaml to SITE.md`]
+    : [
+        table(
+          shown.map(({ action, path }) => [words[action], path]),
+          [],
+          '',
+        ),
+      ];
+  if (drawn.length > 0 && !first)
+    lines.push('', `${style('yellow', 'drawn')}: ${drawn.join(', ')}; copy secrets/ledger.json to a safe place`);
   if (compared) {
     const consequences = describeContainers(compared, context);
-    lines.push('', ...(consequences.length > 0 ? ['beyond what earlier runs announced, `docker compose up -d --wait`', ...consequences] : ['no container has to be recreated for this']));
-    if (decision.changes.some(({ path }) => path === weightsPath)) lines.push('', `the edge follows within two seconds: ${describeWeights(plan)}`);
+    lines.push(
+      '',
+      ...(consequences.length > 0
+        ? ['beyond what earlier runs announced, `docker compose up -d --wait`', ...consequences]
+        : ['no container has to be recreated for this']),
+    );
+    if (decision.changes.some(({ path }) => path === weightsPath))
+      lines.push('', `the edge follows within two seconds: ${describeWeights(plan)}`);
   }
-  if (decision.leftovers.length > 0) lines.push('', `no longer written, but edited by you, so left where they are: ${decision.leftovers.join(', ')}`);
+  if (decision.leftovers.length > 0)
+    lines.push('', `no longer written, but edited by you, so left where they are: ${decision.leftovers.join(', ')}`);
   return lines.join('\n');
 }
 
 /** The same for scripts; never a secret. */
 export function writtenAsJson(site: string, prepared: PreparedSite): object {
   const { decision, drawn, plan } = prepared;
-  return { site, changes: decision.changes.map(({ path, action }) => ({ path, action })), conflicts: decision.conflicts.map(({ path, reason, hint, diff }) => ({ path, reason, hint, diff })), leftovers: decision.leftovers, drawn, containers: comparison(prepared) ?? null, notes: plan.notes };
+  return {
+    site,
+    changes: decision.changes.map(({ path, action }) => ({ path, action })),
+    conflicts: decision.conflicts.map(({ path, reason, hint, diff }) => ({ path, reason, hint, diff })),
+    leftovers: decision.leftovers,
+    drawn,
+    containers: comparison(prepared) ?? null,
+    notes: plan.notes,
+  };
 }

@@ -7,18 +7,26 @@ import type { Context } from './context.ts';
 import { describeWritten, writtenAsJson } from './describe-written.ts';
 import { loadSite, prepareSite, reloadSite, refuseConflicts } from './site.ts';
 
-interface GenerateOptions { readonly site: string; readonly check?: boolean; readonly json?: boolean }
+interface GenerateOptions {
+  readonly site: string;
+  readonly check?: boolean;
+  readonly json?: boolean;
+}
 
 export function addGenerate(program: Command, run: (action: () => Promise<void>, json: boolean) => Promise<void>, context: Context): void {
-  program.command('generate')
+  program
+    .command('generate')
     .description('write everything again from berth.yaml and release.yaml; keeps your edits')
     .option('--site <DIR>', 'the folder of the site', '.')
     .option('--check', `write nothing; exit with ${EXIT.stale} when something would be written, and check compose.yaml against its schema`)
     .option('--json', 'print the result as JSON')
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Examples:
   berth generate                      after you edited berth.yaml or release.yaml
-  berth generate --check              in a cron job or a pipeline: does the folder still match its spec?`)
+  berth generate --check              in a cron job or a pipeline: does the folder still match its spec?`,
+    )
     .action((options: GenerateOptions) => run(() => generate(options, context), options.json ?? false));
 }
 
@@ -47,6 +55,7 @@ async function check(site: string, options: GenerateOptions, context: Context): 
   if (complaints.length > 0) throw new Error(`compose.yaml breaks the Compose specification:\n${complaints.join('\n')}`);
   const stale = prepared.decision.changes;
   if (options.json && stale.length === 0) context.out(`${JSON.stringify({ ...writtenAsJson(site, prepared), stale: false }, null, 2)}\n`);
-  if (stale.length > 0) throw new BerthError('stale', `the site differs from its spec: ${stale.map(({ path }) => path).join(', ')}`, 'run `berth generate`');
+  if (stale.length > 0)
+    throw new BerthError('stale', `the site differs from its spec: ${stale.map(({ path }) => path).join(', ')}`, 'run `berth generate`');
   if (!options.json) context.out('The site is what its spec says, and compose.yaml fits the Compose specification.\n');
 }

@@ -16,25 +16,34 @@ import { startingFiles } from './starting-files.ts';
 import { typed } from './text.ts';
 
 export function addInit(program: Command, run: (action: () => Promise<void>, json: boolean) => Promise<void>, context: Context): void {
-  program.command('init')
+  program
+    .command('init')
     .description('make a site: a spec, sized for a host, and everything written from it')
     .argument('[DIR]', 'the folder of the site', '.')
     .option('--profile <P>', `hardware profile: ${profileNames.join(', ')}`)
     .option('--target <T>', 'compose or kubernetes (default: compose)')
     .option('--from <SPEC>', 'a berth.yaml to start from, or example:NAME', defaultExample)
-    .option('--set <PATH=VALUE>', 'set a key of the spec, such as services.web.image=registry.example/app:1.4.2; may be repeated', (value: string, all: readonly string[]) => [...all, value], [] as readonly string[])
+    .option(
+      '--set <PATH=VALUE>',
+      'set a key of the spec, such as services.web.image=registry.example/app:1.4.2; may be repeated',
+      (value: string, all: readonly string[]) => [...all, value],
+      [] as readonly string[],
+    )
     .option('--host-cpus <N>', 'size for a host with this many CPUs instead of this one')
     .option('--host-memory <SIZE>', 'size for a host with this much memory, such as 64Gi')
     .option('--host-disk <SIZE>', 'size for a host with this much free disk, such as 2Ti')
     .option('--no-fit', 'take the sizes of the profile as they are, whether they fit or not')
     .option('--yes', 'ask nothing, and write into a folder that holds other files')
     .option('--json', 'print the result as JSON')
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Examples:
   berth init my-site --profile recommended
   berth init my-site --profile minimum --set domain=app.example.com --set edge.https=8443
   berth init big --profile high-performance --host-cpus 64 --host-memory 512Gi --host-disk 20Ti
-  berth init shop --profile recommended --from ./shop.yaml --yes`)
+  berth init shop --profile recommended --from ./shop.yaml --yes`,
+    )
     .action((folder: string, options: InitOptions) => run(() => init(folder, options, context), options.json ?? false));
 }
 
@@ -52,7 +61,10 @@ async function init(folder: string, given: InitOptions, context: Context): Promi
   const prepared = await prepareSite(site, loaded, extra, context);
   refuseConflicts(prepared, options.json ?? false, context);
   await context.uninterrupted(() => applyChanges(site, prepared.decision));
-  if (options.json) { context.out(`${JSON.stringify(writtenAsJson(site, prepared), null, 2)}\n`); return; }
+  if (options.json) {
+    context.out(`${JSON.stringify(writtenAsJson(site, prepared), null, 2)}\n`);
+    return;
+  }
   context.out(describePlan(loaded.plan, context));
   context.out(`${describeWritten(prepared, context)}\n`);
   context.out(describeNotes(loaded.plan, context));

@@ -25,8 +25,12 @@ function workingFolder(): string {
 let tooLate = false;
 
 const context: Context = {
-  get cwd() { return workingFolder(); },
-  root: join(import.meta.dirname, '..'), now: () => new Date(), random: randomBytes,
+  get cwd() {
+    return workingFolder();
+  },
+  root: join(import.meta.dirname, '..'),
+  now: () => new Date(),
+  random: randomBytes,
   interactive: process.stdout.isTTY && !process.env['CI'] && process.stdin.isTTY,
   uninterrupted: async (step) => {
     // One turn of the event loop, in which a signal that is waiting already is heard.
@@ -36,8 +40,12 @@ const context: Context = {
   },
   color: process.stdout.isTTY && process.stderr.isTTY && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb',
   columns: process.stdout.columns || 100,
-  out: (text) => { process.stdout.write(text); },
-  err: (text) => { process.stderr.write(text); },
+  out: (text) => {
+    process.stdout.write(text);
+  },
+  err: (text) => {
+    process.stderr.write(text);
+  },
 };
 
 async function run(action: () => Promise<void>, json: boolean): Promise<void> {
@@ -56,24 +64,43 @@ function build(): Command {
     .helpCommand(false)
     .showHelpAfterError('→ `berth --help` shows how to use it')
     .exitOverride()
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Examples:
   berth init my-site --profile recommended     make a site for this host
   berth explain database                       why its numbers are what they are
 
 Exit codes:
-${Object.entries(EXIT).map(([name, code]) => `  ${String(code).padStart(3)}  ${exitMeaning[name as keyof typeof EXIT]}`).join('\n')}`);
+${Object.entries(EXIT)
+  .map(([name, code]) => `  ${String(code).padStart(3)}  ${exitMeaning[name as keyof typeof EXIT]}`)
+  .join('\n')}`,
+    );
   for (const add of [addInit, addGenerate, addPlan, addExplain, addImages]) add(program, run, context);
   for (const command of program.commands) command.helpOption('--help', 'show this help').exitOverride();
   return program;
 }
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-  process.on(signal, () => { if (tooLate) return; context.err('\nstopped; the site is as it was\n'); process.exit(EXIT.interrupted); });
+  process.on(signal, () => {
+    if (tooLate) return;
+    context.err('\nstopped; the site is as it was\n');
+    process.exit(EXIT.interrupted);
+  });
 // `berth explain | head` ends the pipe early; that is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit();
-  process.exit(reportFailure(new BerthError('io', `cannot print the answer: ${error.message}`, 'see where the output goes; what was to be written to the site is written'), context, false));
+  process.exit(
+    reportFailure(
+      new BerthError(
+        'io',
+        `cannot print the answer: ${error.message}`,
+        'see where the output goes; what was to be written to the site is written',
+      ),
+      context,
+      false,
+    ),
+  );
 });
 process.stderr.on('error', () => process.exit(process.exitCode ?? EXIT.io));
 

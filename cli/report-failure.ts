@@ -12,12 +12,18 @@ export function reportFailure(error: unknown, context: Context, json: boolean): 
     context.err('This is a defect of Berth. Please report it with the lines above and the command you typed.\n');
     return EXIT.unexpected;
   }
-  if (json) context.out(`${JSON.stringify({ error: { kind: error.kind, exitCode: EXIT[error.kind], message: error.message, hint: error.hint, problems: error.problems } }, null, 2)}\n`);
+  if (json)
+    context.out(
+      `${JSON.stringify({ error: { kind: error.kind, exitCode: EXIT[error.kind], message: error.message, hint: error.hint, problems: error.problems } }, null, 2)}\n`,
+    );
   else context.err(describe(error, paint(context.color)));
   return EXIT[error.kind];
 }
 
 function describe(error: BerthError, style: ReturnType<typeof paint>): string {
-  const problems = error.problems.map((problem) => `${style('bold', `${problem.file}:${problem.line}:${problem.column}`)}${problem.path ? `  ${problem.path}` : ''}\n    ${problem.message}${problem.hint ? `\n    ${style('cyan', '→')} ${problem.hint}` : ''}\n`);
+  const problems = error.problems.map(
+    (problem) =>
+      `${style('bold', `${problem.file}:${problem.line}:${problem.column}`)}${problem.path ? `  ${problem.path}` : ''}\n    ${problem.message}${problem.hint ? `\n    ${style('cyan', '→')} ${problem.hint}` : ''}\n`,
+  );
   return `${problems.join('')}${problems.length > 0 ? '\n' : ''}${style('red', 'error')}: ${error.message}\n${style('cyan', '→')} ${error.hint}\n`;
 }

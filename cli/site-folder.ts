@@ -10,10 +10,19 @@ import { typed } from './text.ts';
 export function refuseOccupied(site: string, folder: string, yes: boolean): void {
   if (!existsSync(site) || isHalfDone(site)) return;
   const names = attempt(`read the folder ${folder}`, () => readdirSync(site));
-  if (names.includes(specFile)) throw new BerthError('conflict', `${folder} is a site already`, `edit ${typed(join(folder, specFile))} and run \`berth generate --site ${typed(folder)}\``);
+  if (names.includes(specFile))
+    throw new BerthError(
+      'conflict',
+      `${folder} is a site already`,
+      `edit ${typed(join(folder, specFile))} and run \`berth generate --site ${typed(folder)}\``,
+    );
   const others = names.filter((name) => name !== '.berth');
   if (others.length > 0 && !yes)
-    throw new BerthError('conflict', `${folder === '.' ? 'this folder' : folder} is not empty: it holds ${others.slice(0, 3).join(', ')}${others.length > 3 ? ` and ${others.length - 3} more` : ''}`, 'name an empty folder, as in `berth init my-site`, or pass --yes to write beside what is there');
+    throw new BerthError(
+      'conflict',
+      `${folder === '.' ? 'this folder' : folder} is not empty: it holds ${others.slice(0, 3).join(', ')}${others.length > 3 ? ` and ${others.length - 3} more` : ''}`,
+      'name an empty folder, as in `berth init my-site`, or pass --yes to write beside what is there',
+    );
 }
 
 /** Make the folder of a site. What a run that fails or is stopped leaves in folders that it made itself is of no use to anybody. */

@@ -56,7 +56,12 @@ export interface PreparedSite {
 export function expectParsed<T>(parsed: Parsed<T>, file: string, cure = `correct ${file}`): T {
   if (parsed.ok) return parsed.value;
   const problems: readonly Problem[] = parsed.problems;
-  throw new BerthError('spec', `${file} has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}`, `${cure}; nothing was written`, { problems });
+  throw new BerthError(
+    'spec',
+    `${file} has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}`,
+    `${cure}; nothing was written`,
+    { problems },
+  );
 }
 
 const readDocuments = (site: string): readonly (Uint8Array | undefined)[] =>
@@ -72,7 +77,11 @@ export function reloadSite(site: string, known: LoadedSite | undefined, context:
 /** Read and plan a site. @throws BerthError when the folder is no site, a document has problems or the host is too small. */
 export function loadSite(site: string, context: Context): LoadedSite {
   if (!existsSync(join(site, specFile)))
-    throw new BerthError('usage', `${site} is not a site: it has no ${specFile}`, 'name the folder with --site DIR, or make one with `berth init DIR`');
+    throw new BerthError(
+      'usage',
+      `${site} is not a site: it has no ${specFile}`,
+      'name the folder with --site DIR, or make one with `berth init DIR`',
+    );
   const documents = readDocuments(site);
   const spec = expectParsed(parseSpec(documents[0] ?? readSpecBytes(site, specFile), specFile), specFile);
   return { ...planSite(spec, site, context), documents };
@@ -81,7 +90,9 @@ export function loadSite(site: string, context: Context): LoadedSite {
 /** Plan a spec that was read already. */
 export function planSite(spec: StackSpec, site: string, context: Context): LoadedSite {
   const assets = readAssets(context.root);
-  const release = existsSync(join(site, releaseFile)) ? expectParsed(parseRelease(readSpecBytes(site, releaseFile), releaseFile, spec), releaseFile) : undefined;
+  const release = existsSync(join(site, releaseFile))
+    ? expectParsed(parseRelease(readSpecBytes(site, releaseFile), releaseFile, spec), releaseFile)
+    : undefined;
   return { assets, spec, release, plan: makePlan({ spec, profile: assets.profile(spec.profile), images: assets.images, release }) };
 }
 
@@ -90,8 +101,13 @@ function renderAround({ plan, spec, assets }: LoadedSite, ledger: Ledger, extra:
   return [
     ...extra,
     { path: '.berth/berth.schema.json', content: specJsonSchema(), mode: 0o644, policy: 'owned' },
-    renderFirstRelease(spec.services, assets.templates), renderEnv(plan, assets.templates), renderRuntime(plan, assets.templates), renderRunbook(plan, assets.templates),
-    ...renderEdge(plan, assets.templates), ...renderConfigs(plan, assets.templates), ...renderSecretFiles(plan, ledger),
+    renderFirstRelease(spec.services, assets.templates),
+    renderEnv(plan, assets.templates),
+    renderRuntime(plan, assets.templates),
+    renderRunbook(plan, assets.templates),
+    ...renderEdge(plan, assets.templates),
+    ...renderConfigs(plan, assets.templates),
+    ...renderSecretFiles(plan, ledger),
   ];
 }
 
@@ -99,7 +115,11 @@ function renderAround({ plan, spec, assets }: LoadedSite, ledger: Ledger, extra:
 function refuseLostLedger({ current, hashes }: SiteState): void {
   const orphans = [...current.keys()].filter((path) => path.startsWith('secrets/') && hashes.has(path));
   if (current.has(ledgerPath) || !hashes.has(ledgerPath) || orphans.length === 0) return;
-  throw new BerthError('io', `${ledgerPath} is gone, and ${orphans.length} files that were made of it are still there`, `restore ${ledgerPath} from your last copy of the site folder; where no volume holds data yet, delete all of secrets/ to have every secret drawn anew`);
+  throw new BerthError(
+    'io',
+    `${ledgerPath} is gone, and ${orphans.length} files that were made of it are still there`,
+    `restore ${ledgerPath} from your last copy of the site folder; where no volume holds data yet, delete all of secrets/ to have every secret drawn anew`,
+  );
 }
 
 /** Draw what is missing, render, merge with what is on disk, and decide what to write. Writes nothing. */
@@ -108,18 +128,35 @@ export async function prepareSite(site: string, loaded: LoadedSite, extra: reado
   const before = readState(site, [ledgerPath]);
   const known = parseLedger(before.current.get(ledgerPath));
   refuseLostLedger(before);
-  const ledger = await drawCertificates(drawMissing(known, plan.secrets, context.random), plan.domain, plan.name, context.now(), context.random);
+  const ledger = await drawCertificates(
+    drawMissing(known, plan.secrets, context.random),
+    plan.domain,
+    plan.name,
+    context.now(),
+    context.random,
+  );
   const around = renderAround(loaded, ledger, extra);
   const state = readMore(site, before, [...around.map(({ path }) => path), 'compose.yaml']);
   const { merged } = decideChanges(around, state);
-  const compose = renderCompose(plan, assets.templates, assets.images, configHashes(plan, merged, (name) => secretVersion(ledger, name)));
+  const compose = renderCompose(
+    plan,
+    assets.templates,
+    assets.images,
+    configHashes(plan, merged, (name) => secretVersion(ledger, name)),
+  );
   const artifacts = [...around, compose];
   // What lies there as it would be written was checked when it was.
   const fresh = artifacts.filter(({ path, content }) => state.current.get(path) !== content);
   checkParses(fresh);
   if (fresh.length > 0) checkComposeReferences(compose.content, new Set(artifacts.map(({ path }) => path)));
   const drawn = [...ledger.secrets.keys()].filter((name) => !known.secrets.has(name));
-  return { plan, state, decision: decideChanges(artifacts, state), ledger, drawn: [...drawn, ...(ledger.leaf !== known.leaf ? ['tls'] : [])] };
+  return {
+    plan,
+    state,
+    decision: decideChanges(artifacts, state),
+    ledger,
+    drawn: [...drawn, ...(ledger.leaf !== known.leaf ? ['tls'] : [])],
+  };
 }
 
 /** Shows what keeps Berth from writing, all of it, and stops. @throws BerthError `conflict`. */
@@ -127,6 +164,21 @@ export function refuseConflicts({ decision }: PreparedSite, json: boolean, conte
   const [first, ...others] = decision.conflicts;
   if (!first) return;
   if (!json) for (const { path, reason, diff } of decision.conflicts) context.err(`${path} ${reason}\n${diff ? `${diff}\n` : ''}\n`);
-  throw new BerthError('conflict', `${first.path} ${first.reason}${others.length > 0 ? `, and ${others.length} more` : ''}; nothing was written`, first.hint,
-    json ? { problems: decision.conflicts.map(({ path, reason, hint }) => ({ file: path, line: 1, column: 1, path: '', message: reason, hint })) } : {});
+  throw new BerthError(
+    'conflict',
+    `${first.path} ${first.reason}${others.length > 0 ? `, and ${others.length} more` : ''}; nothing was written`,
+    first.hint,
+    json
+      ? {
+          problems: decision.conflicts.map(({ path, reason, hint }) => ({
+            file: path,
+            line: 1,
+            column: 1,
+            path: '',
+            message: reason,
+            hint,
+          })),
+        }
+      : {},
+  );
 }

@@ -27,13 +27,30 @@ interface Source {
 }
 
 /** The spec with what the command line says, and the files an example brings along. All are written once and then the operator's. */
-export function startingFiles(site: string, options: InitOptions, context: Context): { readonly spec: StackSpec; readonly files: readonly Artifact[] } {
+export function startingFiles(
+  site: string,
+  options: InitOptions,
+  context: Context,
+): { readonly spec: StackSpec; readonly files: readonly Artifact[] } {
   const { name, bytes, files } = source(options.from ?? defaultExample, context);
   const text = decodeText(bytes, name);
-  const { text: content, problems } = typeof text === 'string' ? editSpec(text, name, [...fromFlags(options), ...hostEdits(site, options), ...options.set.map(parseSet)], identity(site, text, options)) : { text: '', problems: [text] };
-  if (problems.some(({ file }) => file === commandLine)) throw new BerthError('usage', problems.map(({ path, message }) => `--set ${path}: ${message}`).join('; '), problems[0]?.hint ?? '');
-  const parsed: Parsed<StackSpec> = problems.length > 0 ? { ok: false, problems } : inSource(parseSpec(Buffer.from(content), unwritten), { name, bytes, files });
-  const spec = !parsed.ok && parsed.problems.every(({ file }) => file === unwritten) ? expectParsed<StackSpec>(parsed, `${specFile} as the options make it`, 'correct the options') : expectParsed(parsed, name);
+  const { text: content, problems } =
+    typeof text === 'string'
+      ? editSpec(
+          text,
+          name,
+          [...fromFlags(options), ...hostEdits(site, options), ...options.set.map(parseSet)],
+          identity(site, text, options),
+        )
+      : { text: '', problems: [text] };
+  if (problems.some(({ file }) => file === commandLine))
+    throw new BerthError('usage', problems.map(({ path, message }) => `--set ${path}: ${message}`).join('; '), problems[0]?.hint ?? '');
+  const parsed: Parsed<StackSpec> =
+    problems.length > 0 ? { ok: false, problems } : inSource(parseSpec(Buffer.from(content), unwritten), { name, bytes, files });
+  const spec =
+    !parsed.ok && parsed.problems.every(({ file }) => file === unwritten)
+      ? expectParsed<StackSpec>(parsed, `${specFile} as the options make it`, 'correct the options')
+      : expectParsed(parsed, name);
   return { spec, files: [{ path: specFile, content, mode: 0o644, policy: 'once' }, ...files] };
 }
 
@@ -42,29 +59,53 @@ function inSource(parsed: Parsed<StackSpec>, { name, bytes }: Source): Parsed<St
   if (parsed.ok) return parsed;
   const original = parseSpec(bytes, name);
   const known = original.ok ? [] : original.problems;
-  return { ok: false, problems: parsed.problems.map((problem) => known.find(({ path, message }) => path === problem.path && message === problem.message) ?? problem) };
+  return {
+    ok: false,
+    problems: parsed.problems.map(
+      (problem) => known.find(({ path, message }) => path === problem.path && message === problem.message) ?? problem,
+    ),
+  };
 }
 
 function source(from: string, context: Context): Source {
   const example = /^example:(.*)$/.exec(from)?.[1];
   if (example === undefined) return { name: from, bytes: readSpecBytes(from.startsWith('/') ? '/' : context.cwd, from), files: [] };
   const known = listExamples(context.root);
-  if (!known.includes(example)) throw new BerthError('usage', `there is no example "${example}"`, `name one of ${known.map((name) => `example:${name}`).join(', ')}, or a file`);
+  if (!known.includes(example))
+    throw new BerthError(
+      'usage',
+      `there is no example "${example}"`,
+      `name one of ${known.map((name) => `example:${name}`).join(', ')}, or a file`,
+    );
   const { text, files } = readExample(context.root, example);
   return { name: from, bytes: Buffer.from(text), files };
 }
 
 /** A site of its own name and network; a spec that is not an example keeps what it says. */
 function identity(site: string, text: string, options: InitOptions): readonly SpecEdit[] {
-  const name = basename(site).toLowerCase().replaceAll(/[^a-z0-9-]+/g, '-').replaceAll(/^-+|-+$/g, '').slice(0, 30).replace(/-+$/, '') || 'site';
-  const named = isExample(options) ? name : /^name:\s*"?([a-z0-9-]+)/m.exec(text)?.[1] ?? name;
-  return [{ path: ['name'], value: named, only: isExample(options) ? 'always' : 'when absent' }, { path: ['network'], value: chooseNetwork(named, readRoutes()), only: 'when absent' }];
+  const name =
+    basename(site)
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9-]+/g, '-')
+      .replaceAll(/^-+|-+$/g, '')
+      .slice(0, 30)
+      .replace(/-+$/, '') || 'site';
+  const named = isExample(options) ? name : (/^name:\s*"?([a-z0-9-]+)/m.exec(text)?.[1] ?? name);
+  return [
+    { path: ['name'], value: named, only: isExample(options) ? 'always' : 'when absent' },
+    { path: ['network'], value: chooseNetwork(named, readRoutes()), only: 'when absent' },
+  ];
 }
 
 function fromFlags(options: InitOptions): readonly SpecEdit[] {
-  if (options.profile !== undefined && !profileNames.some((name) => name === options.profile)) throw new BerthError('usage', `there is no profile "${options.profile}"`, `name one of ${profileNames.join(', ')}`);
-  if (options.target !== undefined && options.target !== 'compose' && options.target !== 'kubernetes') throw new BerthError('usage', `there is no target "${options.target}"`, 'name compose or kubernetes');
-  return [...(options.profile ? [{ path: ['profile'], value: options.profile, only: 'always' as const }] : []), ...(options.target ? [{ path: ['target'], value: options.target, only: 'always' as const }] : [])];
+  if (options.profile !== undefined && !profileNames.some((name) => name === options.profile))
+    throw new BerthError('usage', `there is no profile "${options.profile}"`, `name one of ${profileNames.join(', ')}`);
+  if (options.target !== undefined && options.target !== 'compose' && options.target !== 'kubernetes')
+    throw new BerthError('usage', `there is no target "${options.target}"`, 'name compose or kubernetes');
+  return [
+    ...(options.profile ? [{ path: ['profile'], value: options.profile, only: 'always' as const }] : []),
+    ...(options.target ? [{ path: ['target'], value: options.target, only: 'always' as const }] : []),
+  ];
 }
 
 function parseSet(text: string): SpecEdit {

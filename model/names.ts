@@ -24,15 +24,31 @@ export const systemPath = /^\/(?:proc|sys|dev|run\/secrets)(?:\/|$)|^\/(?:bin|bo
 export const sitePath = /^\.(?!.*\/\.{1,2}(?:\/|$))(?:\/[A-Za-z0-9._-]+)+\/?$/;
 
 /** Names that the parts Berth adds carry; an application may not use them. */
-export const reservedNames: readonly string[] = ['edge', 'agent', 'watch', 'heal', 'berth', 'blue', 'green', 'surge', 'weights', 'localhost'];
+export const reservedNames: readonly string[] = [
+  'edge',
+  'agent',
+  'watch',
+  'heal',
+  'berth',
+  'blue',
+  'green',
+  'surge',
+  'weights',
+  'localhost',
+];
 
 /** An image reference split at its tag; the registry's port is not taken for a tag. */
 export function splitImage(reference: string): { readonly repository: string; readonly tag?: string; readonly digest?: string } {
   const [name = '', digest] = reference.split('@', 2);
   const colon = name.lastIndexOf(':');
   const tagged = colon > name.lastIndexOf('/');
-  return { repository: tagged ? name.slice(0, colon) : name, ...(tagged ? { tag: name.slice(colon + 1) } : {}), ...(digest ? { digest } : {}) };
+  return {
+    repository: tagged ? name.slice(0, colon) : name,
+    ...(tagged ? { tag: name.slice(colon + 1) } : {}),
+    ...(digest ? { digest } : {}),
+  };
 }
 
 /** An image reference of the distribution project: lower-case path, optional host and port, optional tag and digest. */
-export const imageReference = /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::\d+)?\/)?[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/;
+export const imageReference =
+  /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::\d+)?\/)?[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/;

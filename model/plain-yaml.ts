@@ -10,18 +10,23 @@ const word = /[A-Za-z0-9_./$](?:[A-Za-z0-9_./$@+%~-]|:(?![ ,\]}]|$))*/y;
 /** A variable of Compose; between brackets YAML would take its braces for a map. */
 const variable = /\$\{[A-Z0-9_]+\}(?= |$)/y;
 const number = /^(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,6})?$/;
-const oddWord = /^(?:true|false|null|[-+]?(?:0x[0-9a-f]+|0o[0-7]+|[0-9]+|(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:e[-+]?[0-9]+)?|\.(?:inf|nan)))$/i;
+const oddWord =
+  /^(?:true|false|null|[-+]?(?:0x[0-9a-f]+|0o[0-7]+|[0-9]+|(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:e[-+]?[0-9]+)?|\.(?:inf|nan)))$/i;
 const deepest = 20;
 
 /** Thrown and caught in this file only. */
 const notPlain = new Error('not plain YAML');
-const giveUp = (): never => { throw notPlain; };
+const giveUp = (): never => {
+  throw notPlain;
+};
 
 /** What stands on one line: a word, a quoted text, or a list or map in brackets. */
 class LineReader {
   readonly #text: string;
   #at = 0;
-  constructor(text: string) { this.#text = text; }
+  constructor(text: string) {
+    this.#text = text;
+  }
 
   /** The only value of the line; nothing but a comment may follow it. */
   whole(): Plain {
@@ -79,7 +84,9 @@ class LineReader {
     return true;
   }
 
-  #skip(): void { while (this.#text[this.#at] === ' ') this.#at += 1; }
+  #skip(): void {
+    while (this.#text[this.#at] === ' ') this.#at += 1;
+  }
 
   #take(pattern: RegExp): string {
     pattern.lastIndex = this.#at;
@@ -101,7 +108,10 @@ function add(map: { [key: string]: Plain }, key: string, value: Plain): void {
   map[key] = value;
 }
 
-interface Line { readonly indent: number; readonly text: string }
+interface Line {
+  readonly indent: number;
+  readonly text: string;
+}
 
 /** Lines that say something, with their indentation taken off; comments are dropped where they have a line of their own. */
 function linesOf(text: string): Line[] {
@@ -114,7 +124,9 @@ function linesOf(text: string): Line[] {
 class BlockReader {
   readonly #lines: Line[];
   #at = 0;
-  constructor(text: string) { this.#lines = linesOf(text); }
+  constructor(text: string) {
+    this.#lines = linesOf(text);
+  }
 
   document(): Plain {
     const value = this.#lines[0]?.indent === 0 && !this.#lines[0].text.startsWith('- ') ? this.#map(0, 0) : giveUp();

@@ -11,8 +11,12 @@ export interface Reasoned<T> {
 
 const because = z.string().min(10);
 const number = z.strictObject({ value: z.int().positive(), because });
-const size = z.strictObject({ value: z.string(), because }).transform(({ value, because: why }): Reasoned<MiB> => ({ value: parseSize(value) ?? mib(0), because: why }));
-const cpu = z.strictObject({ value: z.union([z.string(), z.number()]), because }).transform(({ value, because: why }): Reasoned<MilliCpu> => ({ value: parseCpu(String(value)) ?? milliCpu(0), because: why }));
+const size = z
+  .strictObject({ value: z.string(), because })
+  .transform(({ value, because: why }): Reasoned<MiB> => ({ value: parseSize(value) ?? mib(0), because: why }));
+const cpu = z
+  .strictObject({ value: z.union([z.string(), z.number()]), because })
+  .transform(({ value, because: why }): Reasoned<MilliCpu> => ({ value: parseCpu(String(value)) ?? milliCpu(0), because: why }));
 const topology = <const T extends readonly [string, ...string[]]>(names: T) => z.strictObject({ value: z.enum(names), because });
 
 /** hardware-profiles/*.yaml: what one machine room of this class gives each role, before it is fitted to a host. */

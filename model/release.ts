@@ -4,11 +4,22 @@ import * as z from 'zod';
 export const slots = ['blue', 'green'] as const;
 export type Slot = (typeof slots)[number];
 
-const slot = z.strictObject({
-  image: z.string({ error: 'expected an image reference' }),
-  replicas: z.int({ error: 'expected a whole number of replicas' }).min(0, { error: 'expected 0 replicas or more' }).max(100, { error: 'expected at most 100 replicas' }).optional().describe("Default: the plan's number for the slot with the most weight, 1 for the other."),
-  weight: z.number({ error: 'expected a share of the traffic from 0 to 100' }).min(0, { error: 'expected a share of the traffic from 0 to 100' }).max(100, { error: 'expected a share of the traffic from 0 to 100' }).describe('Share of the traffic, in percent.'),
-}).meta({ id: 'ReleaseSlot' });
+const slot = z
+  .strictObject({
+    image: z.string({ error: 'expected an image reference' }),
+    replicas: z
+      .int({ error: 'expected a whole number of replicas' })
+      .min(0, { error: 'expected 0 replicas or more' })
+      .max(100, { error: 'expected at most 100 replicas' })
+      .optional()
+      .describe("Default: the plan's number for the slot with the most weight, 1 for the other."),
+    weight: z
+      .number({ error: 'expected a share of the traffic from 0 to 100' })
+      .min(0, { error: 'expected a share of the traffic from 0 to 100' })
+      .max(100, { error: 'expected a share of the traffic from 0 to 100' })
+      .describe('Share of the traffic, in percent.'),
+  })
+  .meta({ id: 'ReleaseSlot' });
 
 /**
  * release.yaml: which slot of each web service runs which image and takes how much of the traffic.

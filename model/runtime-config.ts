@@ -9,6 +9,12 @@ export interface RuntimeConfig {
   readonly site: string;
   readonly target: Target;
   readonly timezone: 'UTC';
-  readonly services: readonly { readonly name: string; readonly role: string; readonly engine?: string; readonly hosts: readonly string[]; readonly port: number }[];
+  readonly services: readonly {
+    readonly name: string;
+    readonly role: string;
+    readonly engine?: string;
+    readonly hosts: readonly string[];
+    readonly port: number;
+  }[];
   readonly backups: readonly never[];
 }

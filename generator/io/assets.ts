@@ -16,7 +16,10 @@ export interface Assets {
 
 function readTree(folder: string, prefix = ''): [string, string][] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry): [string, string][] =>
-    entry.isDirectory() ? readTree(join(folder, entry.name), `${prefix}${entry.name}/`) : [[`${prefix}${entry.name}`, readFileSync(join(folder, entry.name), 'utf8')]]);
+    entry.isDirectory()
+      ? readTree(join(folder, entry.name), `${prefix}${entry.name}/`)
+      : [[`${prefix}${entry.name}`, readFileSync(join(folder, entry.name), 'utf8')]],
+  );
 }
 
 /** These files are ours: one that does not parse is a defect, not the operator's mistake. */

@@ -2,10 +2,12 @@ import type { FileSystem } from './file-system.ts';
 import { hasCode } from './io-failure.ts';
 
 /** Creates a file of exactly this mode, whatever the umask; its content is on the disk when this returns. The file must not exist. */
-export const writeDurably = (path: string, content: string, mode: number, files: FileSystem): void => write(path, content, mode, true, files);
+export const writeDurably = (path: string, content: string, mode: number, files: FileSystem): void =>
+  write(path, content, mode, true, files);
 
 /** Like {@link writeDurably}, for what may be lost in a power cut: `fsync` is what takes the time. */
-export const writeQuickly = (path: string, content: string, mode: number, files: FileSystem): void => write(path, content, mode, false, files);
+export const writeQuickly = (path: string, content: string, mode: number, files: FileSystem): void =>
+  write(path, content, mode, false, files);
 
 function write(path: string, content: string, mode: number, durable: boolean, files: FileSystem): void {
   const handle = files.openSync(path, 'wx', 0o600);

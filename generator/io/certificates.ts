@@ -26,7 +26,27 @@ export async function drawCertificates(ledger: Ledger, domain: string, site: str
   const names = namesFor(domain);
   if (stillGood(ledger.authority, [], now) && stillGood(ledger.leaf, names, now)) return ledger;
   const { drawAuthority, drawLeaf } = await import('./draw-certificates.ts');
-  const authority = ledger.authority && stillGood(ledger.authority, [], now) ? ledger.authority : kept(await drawAuthority({ site, now, random, notAfter: new Date(now.getTime() + authorityDays * day), version: (ledger.authority?.version ?? 0) + 1 }));
-  const leaf = kept(await drawLeaf({ authority, names, now, random, notAfter: new Date(Math.min(now.getTime() + leafDays * day, Date.parse(authority.notAfter))), version: (ledger.leaf?.version ?? 0) + 1 }));
+  const authority =
+    ledger.authority && stillGood(ledger.authority, [], now)
+      ? ledger.authority
+      : kept(
+          await drawAuthority({
+            site,
+            now,
+            random,
+            notAfter: new Date(now.getTime() + authorityDays * day),
+            version: (ledger.authority?.version ?? 0) + 1,
+          }),
+        );
+  const leaf = kept(
+    await drawLeaf({
+      authority,
+      names,
+      now,
+      random,
+      notAfter: new Date(Math.min(now.getTime() + leafDays * day, Date.parse(authority.notAfter))),
+      version: (ledger.leaf?.version ?? 0) + 1,
+    }),
+  );
   return { ...ledger, authority, leaf };
 }

@@ -24,14 +24,28 @@ const pem = (certificate: x509.X509Certificate): string => `${certificate.toStri
 /** A key pair as it was drawn, its key in plain text. */
 export type DrawnPair = Omit<KeyPair, 'key'> & { readonly key: string };
 
-interface Draw { readonly now: Date; readonly notAfter: Date; readonly random: Random; readonly version: number }
+interface Draw {
+  readonly now: Date;
+  readonly notAfter: Date;
+  readonly random: Random;
+  readonly version: number;
+}
 
 /** A self-signed authority that may sign leaves and nothing below them. */
 export async function drawAuthority({ site, now, notAfter, random, version }: Draw & { readonly site: string }): Promise<DrawnPair> {
   const keys = await drawKeys();
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: serial(random), name: `CN=${site} authority, O=Berth`, notBefore: earlier(now), notAfter, keys, signingAlgorithm: algorithm,
-    extensions: [new x509.BasicConstraintsExtension(true, 0, true), new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true), await x509.SubjectKeyIdentifierExtension.create(keys.publicKey)],
+    serialNumber: serial(random),
+    name: `CN=${site} authority, O=Berth`,
+    notBefore: earlier(now),
+    notAfter,
+    keys,
+    signingAlgorithm: algorithm,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
   });
   return { key: await privatePem(keys), certificate: pem(certificate), names: [], notAfter: notAfter.toISOString(), version };
 }
@@ -39,16 +53,32 @@ export async function drawAuthority({ site, now, notAfter, random, version }: Dr
 const isAddress = (name: string): boolean => /^\d+(\.\d+){3}$/.test(name);
 
 /** A server certificate for `names`, signed by `authority`. */
-export async function drawLeaf({ authority, names, now, notAfter, random, version }: Draw & { readonly authority: KeyPair; readonly names: readonly string[] }): Promise<DrawnPair> {
+export async function drawLeaf({
+  authority,
+  names,
+  now,
+  notAfter,
+  random,
+  version,
+}: Draw & { readonly authority: KeyPair; readonly names: readonly string[] }): Promise<DrawnPair> {
   const keys = await drawKeys();
   const issuer = new x509.X509Certificate(authority.certificate);
   const certificate = await x509.X509CertificateGenerator.create({
-    serialNumber: serial(random), subject: `CN=${names[0] ?? ''}`, issuer: issuer.subject, notBefore: earlier(now), notAfter, publicKey: keys.publicKey,
-    signingKey: await privateKeyOf(authority.key.reveal()), signingAlgorithm: algorithm,
+    serialNumber: serial(random),
+    subject: `CN=${names[0] ?? ''}`,
+    issuer: issuer.subject,
+    notBefore: earlier(now),
+    notAfter,
+    publicKey: keys.publicKey,
+    signingKey: await privateKeyOf(authority.key.reveal()),
+    signingAlgorithm: algorithm,
     extensions: [
-      new x509.BasicConstraintsExtension(false, undefined, true), new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true), new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
       new x509.SubjectAlternativeNameExtension(names.map((name) => ({ type: isAddress(name) ? 'ip' : 'dns', value: name }))),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey), await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+      await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
     ],
   });
   return { key: await privatePem(keys), certificate: pem(certificate), names, notAfter: notAfter.toISOString(), version };

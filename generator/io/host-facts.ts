@@ -32,18 +32,24 @@ export const readHostFacts = (site: string): Omit<HostFacts, 'fit'> => ({
   disk: freeDisk(site),
 });
 
-interface Range { readonly first: number; readonly last: number }
+interface Range {
+  readonly first: number;
+  readonly last: number;
+}
 
 /** Networks the host has a route to, from the text of /proc/net/route: addresses there are little-endian hexadecimal. */
 export function parseRoutes(text: string): readonly Range[] {
   const number = (hex: string) => Buffer.from(hex, 'hex').readUInt32LE(0);
-  return text.split('\n').slice(1).flatMap((line) => {
-    const fields = line.split('\t');
-    const [destination, mask] = [fields[1], fields[7]];
-    if (!destination || !mask || mask === '00000000') return [];
-    const first = number(destination);
-    return [{ first, last: first + (0xffffffff - number(mask)) }];
-  });
+  return text
+    .split('\n')
+    .slice(1)
+    .flatMap((line) => {
+      const fields = line.split('\t');
+      const [destination, mask] = [fields[1], fields[7]];
+      if (!destination || !mask || mask === '00000000') return [];
+      const first = number(destination);
+      return [{ first, last: first + (0xffffffff - number(mask)) }];
+    });
 }
 
 /**
@@ -57,7 +63,8 @@ export function chooseNetwork(name: string, taken: readonly Range[]): string {
     const first = (10 << 24) + ((start + step) % choices) * 1024;
     // 10.0 and 10.1 are what home and office routers hand out; a VPN that comes up later is likely to be there.
     if (first < (10 << 24) + (16 << 16)) continue;
-    if (taken.every((range) => range.last < first || range.first > first + 1023)) return `10.${(first >> 16) & 255}.${(first >> 8) & 255}.0/22`;
+    if (taken.every((range) => range.last < first || range.first > first + 1023))
+      return `10.${(first >> 16) & 255}.${(first >> 8) & 255}.0/22`;
   }
   return '10.201.0.0/22';
 }

@@ -48,7 +48,8 @@ export function leaving<T>(state: string, run: () => T): T {
 }
 
 /** Whether something of that name is there. Unlike `existsSync`, takes no failure for a no. */
-export const isThere = (path: string, files: Pick<FileSystem, 'lstatSync'>): boolean => files.lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+export const isThere = (path: string, files: Pick<FileSystem, 'lstatSync'>): boolean =>
+  files.lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 
 /** The result, or `undefined` where there is no such file. */
 export function ifThere<T>(run: () => T): T | undefined {

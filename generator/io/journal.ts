@@ -37,7 +37,8 @@ export function removeJournal(root: string, files: FileSystem): void {
 }
 
 /** Drops what was prepared. Only without a journal: with one, a missing staged file means it is in place already. */
-export const discardStage = (root: string, files: FileSystem): void => files.rmSync(join(root, stageFolder), { recursive: true, force: true });
+export const discardStage = (root: string, files: FileSystem): void =>
+  files.rmSync(join(root, stageFolder), { recursive: true, force: true });
 
 /** The steps of a change that was committed and not finished; `undefined` when there is none. */
 export function readJournal(root: string, files: FileSystem): readonly Step[] | undefined {
@@ -69,5 +70,9 @@ function isStep(value: unknown): value is Step {
   return step.do === 'folder' || step.do === 'chmod' || (step.do === 'put' && typeof step.brings === 'string');
 }
 
-const damaged = (): BerthError => new BerthError('io', `${journalFile}, the record of an interrupted change, is damaged`,
-  `delete ${journalFile} and ${stageFolder}, then run the command again: it compares every file and reports those that differ`);
+const damaged = (): BerthError =>
+  new BerthError(
+    'io',
+    `${journalFile}, the record of an interrupted change, is damaged`,
+    `delete ${journalFile} and ${stageFolder}, then run the command again: it compares every file and reports those that differ`,
+  );

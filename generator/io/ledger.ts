@@ -26,22 +26,48 @@ export interface Ledger {
 export const ledgerPath = 'secrets/ledger.json';
 export const emptyLedger: Ledger = { secrets: new Map(), authority: undefined, leaf: undefined };
 
-interface WrittenPair { readonly key: string; readonly certificate: string; readonly names: readonly string[]; readonly notAfter: string; readonly version: number }
-interface WrittenLedger { readonly version: 1; readonly secrets: Readonly<Record<string, readonly string[]>>; readonly authority?: WrittenPair; readonly leaf?: WrittenPair }
+interface WrittenPair {
+  readonly key: string;
+  readonly certificate: string;
+  readonly names: readonly string[];
+  readonly notAfter: string;
+  readonly version: number;
+}
+interface WrittenLedger {
+  readonly version: 1;
+  readonly secrets: Readonly<Record<string, readonly string[]>>;
+  readonly authority?: WrittenPair;
+  readonly leaf?: WrittenPair;
+}
 
 const broken = (why: string, cause?: unknown): BerthError =>
-  new BerthError('io', `${ledgerPath} cannot be read: ${why}`, `restore ${ledgerPath} from your last copy of the site folder: without it new passwords would be drawn that the databases do not know`, { cause });
+  new BerthError(
+    'io',
+    `${ledgerPath} cannot be read: ${why}`,
+    `restore ${ledgerPath} from your last copy of the site folder: without it new passwords would be drawn that the databases do not know`,
+    { cause },
+  );
 
-const isMap = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 const isText = (value: unknown): value is string => typeof value === 'string' && value.length > 0;
 const areTexts = (value: unknown): boolean => Array.isArray(value) && value.every(isText);
 
 const isWrittenPair = (value: unknown): boolean =>
-  isMap(value) && isText(value['key']) && isText(value['certificate']) && areTexts(value['names']) && isText(value['notAfter']) && !Number.isNaN(Date.parse(value['notAfter'])) && Number.isInteger(value['version']);
+  isMap(value) &&
+  isText(value['key']) &&
+  isText(value['certificate']) &&
+  areTexts(value['names']) &&
+  isText(value['notAfter']) &&
+  !Number.isNaN(Date.parse(value['notAfter'])) &&
+  Number.isInteger(value['version']);
 
 const isWritten = (value: unknown): value is WrittenLedger =>
-  isMap(value) && value['version'] === 1 && isMap(value['secrets']) && Object.values(value['secrets']).every((versions) => areTexts(versions) && (versions as unknown[]).length > 0)
-  && [value['authority'], value['leaf']].every((keys) => keys === undefined || isWrittenPair(keys));
+  isMap(value) &&
+  value['version'] === 1 &&
+  isMap(value['secrets']) &&
+  Object.values(value['secrets']).every((versions) => areTexts(versions) && (versions as unknown[]).length > 0) &&
+  [value['authority'], value['leaf']].every((keys) => keys === undefined || isWrittenPair(keys));
 
 const pair = (written: WrittenPair | undefined): KeyPair | undefined => written && { ...written, key: new Secret(written.key) };
 
@@ -56,14 +82,24 @@ export function parseLedger(text: string | undefined): Ledger {
     throw broken('it is not whole JSON', error instanceof SyntaxError ? undefined : error);
   }
   if (!isWritten(value)) throw broken('it is not a ledger of version 1');
-  return { secrets: new Map(Object.entries(value.secrets).map(([name, versions]) => [name, versions.map((version) => new Secret(version))])), authority: pair(value.authority), leaf: pair(value.leaf) };
+  return {
+    secrets: new Map(Object.entries(value.secrets).map(([name, versions]) => [name, versions.map((version) => new Secret(version))])),
+    authority: pair(value.authority),
+    leaf: pair(value.leaf),
+  };
 }
 
 /** The ledger as text; one of the two places where secrets become plain. */
 export function formatLedger(ledger: Ledger): string {
-  const plain = (keys: KeyPair | undefined): WrittenPair | undefined => keys && { key: keys.key.reveal(), certificate: keys.certificate, names: keys.names, notAfter: keys.notAfter, version: keys.version };
+  const plain = (keys: KeyPair | undefined): WrittenPair | undefined =>
+    keys && { key: keys.key.reveal(), certificate: keys.certificate, names: keys.names, notAfter: keys.notAfter, version: keys.version };
   const names = [...ledger.secrets.keys()].sort();
-  const written = { version: 1, secrets: Object.fromEntries(names.map((name) => [name, (ledger.secrets.get(name) ?? []).map((secret) => secret.reveal())])), authority: plain(ledger.authority), leaf: plain(ledger.leaf) };
+  const written = {
+    version: 1,
+    secrets: Object.fromEntries(names.map((name) => [name, (ledger.secrets.get(name) ?? []).map((secret) => secret.reveal())])),
+    authority: plain(ledger.authority),
+    leaf: plain(ledger.leaf),
+  };
   return `${JSON.stringify(written, null, 2)}\n`;
 }
 
@@ -71,7 +107,10 @@ export function formatLedger(ledger: Ledger): string {
 export function drawMissing(ledger: Ledger, needed: readonly PlannedSecret[], random: Random): Ledger {
   const missing = needed.filter(({ name }) => !ledger.secrets.has(name));
   if (missing.length === 0) return ledger;
-  return { ...ledger, secrets: new Map([...ledger.secrets, ...missing.map(({ name, length }) => [name, [new Secret(drawText(length, random))]] as const)]) };
+  return {
+    ...ledger,
+    secrets: new Map([...ledger.secrets, ...missing.map(({ name, length }) => [name, [new Secret(drawText(length, random))]] as const)]),
+  };
 }
 
 /** The value in force. */

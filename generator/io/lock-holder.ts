@@ -15,7 +15,10 @@ export function lockHolder(file: string): number | undefined {
 
 /** Lines read `2: POSIX  ADVISORY  WRITE 4711 fe:00:2146460 1073741824 1073742335`; a process of another container has number 0. */
 export function findHolder(locks: string, inode: string): number | undefined {
-  const fields = locks.split('\n').map((line) => line.trim().split(/\s+/)).find((each) => each[1] === 'POSIX' && each[5] === inode);
+  const fields = locks
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .find((each) => each[1] === 'POSIX' && each[5] === inode);
   const holder = Number(fields?.[4]);
   return holder > 0 ? holder : undefined;
 }

@@ -51,7 +51,12 @@ function explain(error: unknown, site: string): unknown {
   if (code === undefined) return error;
   if (code === busy) return locked(site, lockHolder(file));
   const cure = code === notADatabase ? `delete ${file}` : `see that you may write to ${join(site, berthFolder)} and that its disk is sound`;
-  return new BerthError('io', `cannot lock ${site}: ${error instanceof Error ? error.message : ''}`, `${cure}, then run the command again`, { cause: error });
+  return new BerthError(
+    'io',
+    `cannot lock ${site}: ${error instanceof Error ? error.message : ''}`,
+    `${cure}, then run the command again`,
+    { cause: error },
+  );
 }
 
 function locked(site: string, holder: number | undefined): BerthError {

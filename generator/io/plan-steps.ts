@@ -44,8 +44,10 @@ function siteStep(root: string, change: Change, files: FileSystem): PlannedStep 
 }
 
 function memorySteps(root: string, memory: Decision['memory'], files: FileSystem): PlannedStep[] {
-  const put = (path: string, content: string, mode: number): PlannedStep =>
-    ({ step: { do: 'put', target: locate(root, path, files), mode, brings: contentHash(content) }, content });
+  const put = (path: string, content: string, mode: number): PlannedStep => ({
+    step: { do: 'put', target: locate(root, path, files), mode, brings: contentHash(content) },
+    content,
+  });
   return [
     ...[...memory.baseWritten].map(([path, content]) => ({ ...put(baseCopy(path), content, 0o644), expendable: true })),
     ...memory.baseRemoved.map((path): PlannedStep => ({ step: { do: 'remove', target: locateParent(root, baseCopy(path), files) } })),

@@ -13,7 +13,8 @@ export function readSpecBytes(folder: string, file: string): Uint8Array {
       // A pipe tells no size.
       const buffer = Buffer.alloc(Math.min(fstatSync(handle).size || most, most));
       let length = 0;
-      for (let read = -1; read !== 0 && length < buffer.length; length += read) read = readSync(handle, buffer, length, buffer.length - length, null);
+      for (let read = -1; read !== 0 && length < buffer.length; length += read)
+        read = readSync(handle, buffer, length, buffer.length - length, null);
       return buffer.subarray(0, length);
     } finally {
       closeSync(handle);

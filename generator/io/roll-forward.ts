@@ -15,7 +15,8 @@ type StepOf<Kind extends Step['do']> = Extract<Step, { readonly do: Kind }>;
  */
 export function rollForward(root: string, steps: readonly Step[], files: FileSystem): string[] {
   const asides = steps.flatMap((step, index) => doStep(root, step, index, files));
-  for (const folder of new Set(steps.map(({ target }) => dirname(target)))) attempt(`sync ${folder}`, () => ifThere(() => syncFolder(join(root, folder), files)));
+  for (const folder of new Set(steps.map(({ target }) => dirname(target))))
+    attempt(`sync ${folder}`, () => ifThere(() => syncFolder(join(root, folder), files)));
   return asides;
 }
 
@@ -31,10 +32,14 @@ export function unmakeFolders(root: string, steps: readonly Step[], files: FileS
 
 function doStep(root: string, step: Step, index: number, files: FileSystem): string[] {
   switch (step.do) {
-    case 'folder': return makeFolder(root, step, files);
-    case 'put': return put(root, step, stagedName(root, index), files);
-    case 'remove': return remove(root, step, files);
-    case 'chmod': return change(root, step, files);
+    case 'folder':
+      return makeFolder(root, step, files);
+    case 'put':
+      return put(root, step, stagedName(root, index), files);
+    case 'remove':
+      return remove(root, step, files);
+    case 'chmod':
+      return change(root, step, files);
   }
 }
 
@@ -73,7 +78,8 @@ function freeName(root: string, name: string, files: FileSystem): string {
 }
 
 function remove(root: string, { target, finds }: StepOf<'remove'>, files: FileSystem): [] {
-  if (finds === undefined || hashOf(root, target, files) === finds) attempt(`delete ${target}`, () => ifThere(() => files.unlinkSync(join(root, target))));
+  if (finds === undefined || hashOf(root, target, files) === finds)
+    attempt(`delete ${target}`, () => ifThere(() => files.unlinkSync(join(root, target))));
   for (let folder = dirname(target); folder !== '.'; folder = dirname(folder)) if (!removeIfEmpty(join(root, folder), files)) break;
   return [];
 }

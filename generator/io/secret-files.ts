@@ -22,7 +22,11 @@ const shape: Readonly<Record<SecretForm, (value: string, account: string) => str
 const secretFile = (path: string, content: string, mode: Artifact['mode']): Artifact => ({ path, content, mode, policy: 'secret' });
 
 function textOf(file: SecretFile, ledger: Ledger): string {
-  return file.text.map((piece) => (typeof piece === 'string' ? piece : shape[piece.form](currentSecret(ledger, piece.secret).reveal(), piece.account ?? ''))).join('');
+  return file.text
+    .map((piece) =>
+      typeof piece === 'string' ? piece : shape[piece.form](currentSecret(ledger, piece.secret).reveal(), piece.account ?? ''),
+    )
+    .join('');
 }
 
 /**
@@ -30,15 +34,28 @@ function textOf(file: SecretFile, ledger: Ledger): string {
  * env files and the ledger, which only Compose and Berth read, are 0600.
  */
 export function renderSecretFiles(plan: Plan, ledger: Ledger): readonly Artifact[] {
-  const envFiles = plan.services.filter((service) => Object.keys(service.secretEnv).length > 0).map((service) => {
-    const lines = Object.entries(service.secretEnv).map(([name, text]) => `${name}=${text.map((piece) => (typeof piece === 'string' ? piece : currentSecret(ledger, piece.secret).reveal())).join('')}\n`);
-    return secretFile(`secrets/${service.name}.env`, lines.join(''), 0o600);
-  });
+  const envFiles = plan.services
+    .filter((service) => Object.keys(service.secretEnv).length > 0)
+    .map((service) => {
+      const lines = Object.entries(service.secretEnv).map(
+        ([name, text]) =>
+          `${name}=${text.map((piece) => (typeof piece === 'string' ? piece : currentSecret(ledger, piece.secret).reveal())).join('')}\n`,
+      );
+      return secretFile(`secrets/${service.name}.env`, lines.join(''), 0o600);
+    });
   const { authority, leaf } = ledger;
-  const tls = authority && leaf ? [
-    secretFile('secrets/tls/ca.crt', authority.certificate, 0o444),
-    secretFile('secrets/tls/site.crt', leaf.certificate + authority.certificate, 0o444),
-    secretFile('secrets/tls/site.key', leaf.key.reveal(), 0o444),
-  ] : [];
-  return [...plan.secretFiles.map((file) => secretFile(`secrets/${file.name}`, textOf(file, ledger), 0o444)), ...envFiles, ...tls, secretFile(ledgerPath, formatLedger(ledger), 0o600)];
+  const tls =
+    authority && leaf
+      ? [
+          secretFile('secrets/tls/ca.crt', authority.certificate, 0o444),
+          secretFile('secrets/tls/site.crt', leaf.certificate + authority.certificate, 0o444),
+          secretFile('secrets/tls/site.key', leaf.key.reveal(), 0o444),
+        ]
+      : [];
+  return [
+    ...plan.secretFiles.map((file) => secretFile(`secrets/${file.name}`, textOf(file, ledger), 0o444)),
+    ...envFiles,
+    ...tls,
+    secretFile(ledgerPath, formatLedger(ledger), 0o600),
+  ];
 }

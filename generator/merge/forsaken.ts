@@ -16,5 +16,9 @@ export function findForsaken(artifacts: readonly Artifact[], state: SiteState): 
 }
 
 const deletion = (path: string, state: SiteState): Change => ({
-  path, action: 'delete', mode: state.modes.get(path) ?? 0o600, before: state.current.get(path) ?? '', secret: !state.base.has(path),
+  path,
+  action: 'delete',
+  mode: state.modes.get(path) ?? 0o600,
+  before: state.current.get(path) ?? '',
+  secret: !state.base.has(path),
 });

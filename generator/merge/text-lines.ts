@@ -2,7 +2,10 @@
 export const splitLines = (text: string): string[] => text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
 
 /** How many leading and trailing lines all of the texts share; the two never overlap. */
-export function sharedEnds(texts: readonly [readonly string[], ...(readonly string[])[]]): { readonly head: number; readonly tail: number } {
+export function sharedEnds(texts: readonly [readonly string[], ...(readonly string[])[]]): {
+  readonly head: number;
+  readonly tail: number;
+} {
   const [first] = texts;
   const shortest = Math.min(...texts.map((lines) => lines.length));
   const sameAt = (index: number, fromEnd: boolean): boolean =>

@@ -21,7 +21,12 @@ const context = 3;
 const mostLines = 10_000;
 
 /** What changed, for eyes: a unified diff with control characters made visible. Empty when nothing did. */
-export function unifiedDiff(before: string, after: string, path: string, { names = ['before', 'after'], longest = 200 }: DiffOptions = {}): string {
+export function unifiedDiff(
+  before: string,
+  after: string,
+  path: string,
+  { names = ['before', 'after'], longest = 200 }: DiffOptions = {},
+): string {
   if (before === after) return '';
   const [old, fresh] = [splitLines(before), splitLines(after)];
   const hunks = gather(differences(old, fresh)).flatMap((hunk) => printHunk(hunk, old, fresh));
@@ -33,9 +38,14 @@ export function unifiedDiff(before: string, after: string, path: string, { names
 function differences(old: readonly string[], fresh: readonly string[]): Difference[] {
   const { head, tail } = sharedEnds([old, fresh]);
   const [before, after] = [old.slice(head, old.length - tail), fresh.slice(head, fresh.length - tail)];
-  if (Math.max(before.length, after.length) > mostLines) return [{ from: head, to: old.length - tail, at: head, until: fresh.length - tail }];
-  return diffIndices(before, after).map(({ buffer1: [from, removed], buffer2: [at, added] }) =>
-    ({ from: head + from, to: head + from + removed, at: head + at, until: head + at + added }));
+  if (Math.max(before.length, after.length) > mostLines)
+    return [{ from: head, to: old.length - tail, at: head, until: fresh.length - tail }];
+  return diffIndices(before, after).map(({ buffer1: [from, removed], buffer2: [at, added] }) => ({
+    from: head + from,
+    to: head + from + removed,
+    at: head + at,
+    until: head + at + added,
+  }));
 }
 
 /** Differences whose context would touch are one hunk. */

@@ -8,7 +8,8 @@ export const replicasOf = (app: AppSpec, profile: HardwareProfile): number => ap
 export const poolOf = (app: AppSpec, profile: HardwareProfile): number => app.pool ?? profile.app.pool.value;
 
 /** Applications that use a database, cache or store. */
-export const usersOf = (spec: StackSpec, service: string): readonly AppSpec[] => spec.services.filter((app) => app.uses.some((use) => use.service === service));
+export const usersOf = (spec: StackSpec, service: string): readonly AppSpec[] =>
+  spec.services.filter((app) => app.uses.some((use) => use.service === service));
 
 export interface Connections {
   readonly limit: number;
@@ -24,10 +25,23 @@ export function connectionBudget(spec: StackSpec, database: string, profile: Har
   const pools = users.reduce((sum, app) => sum + (replicasOf(app, profile) + 1) * poolOf(app, profile), 0);
   const limit = pools + postgres.ownConnections;
   if (limit > postgres.mostConnections)
-    throw new BerthError('capacity', `the pools of all replicas would open ${pools} connections to ${database}; PostgreSQL takes ${postgres.mostConnections}`, 'lower services.*.pool or services.*.replicas in berth.yaml');
-  return { limit, decision: {
-    key: `${database}.max_connections`, value: String(limit), formula: 'Σ (replicas + 1 surge) × pool + kept by Berth',
-    inputs: { ...Object.fromEntries(users.map((app) => [app.name, `(${replicasOf(app, profile)} + 1) × ${poolOf(app, profile)}`])), 'kept by Berth': `${postgres.ownConnections} for the superuser, accounts, backups and monitoring` },
-    source: 'design: the budget holds while one replica is replaced; the default would be 100', change: 'services.*.pool or services.*.replicas in berth.yaml',
-  } };
+    throw new BerthError(
+      'capacity',
+      `the pools of all replicas would open ${pools} connections to ${database}; PostgreSQL takes ${postgres.mostConnections}`,
+      'lower services.*.pool or services.*.replicas in berth.yaml',
+    );
+  return {
+    limit,
+    decision: {
+      key: `${database}.max_connections`,
+      value: String(limit),
+      formula: 'Σ (replicas + 1 surge) × pool + kept by Berth',
+      inputs: {
+        ...Object.fromEntries(users.map((app) => [app.name, `(${replicasOf(app, profile)} + 1) × ${poolOf(app, profile)}`])),
+        'kept by Berth': `${postgres.ownConnections} for the superuser, accounts, backups and monitoring`,
+      },
+      source: 'design: the budget holds while one replica is replaced; the default would be 100',
+      change: 'services.*.pool or services.*.replicas in berth.yaml',
+    },
+  };
 }

@@ -15,20 +15,60 @@ const agentFloor = { value: mib(512), because: '512 MiB: the program and a scrat
 /** What each role asks for, the surge replica and the agent that is to come included. */
 export function demandsOf(spec: StackSpec, profile: HardwareProfile): readonly Demand[] {
   const apps = spec.services.map((app) => demandApp(app, profile));
-  const largest = (pick: (demand: Demand) => number): Demand => apps.reduce((most, demand) => (pick(demand) > pick(most) ? demand : most), apps[0] as Demand);
-  const [byWish, byFloor, byCpu] = [largest((demand) => demand.memory.wanted), largest((demand) => demand.memory.floor), largest((demand) => demand.cpu.wanted)];
+  const largest = (pick: (demand: Demand) => number): Demand =>
+    apps.reduce((most, demand) => (pick(demand) > pick(most) ? demand : most), apps[0] as Demand);
+  const [byWish, byFloor, byCpu] = [
+    largest((demand) => demand.memory.wanted),
+    largest((demand) => demand.memory.floor),
+    largest((demand) => demand.cpu.wanted),
+  ];
   const surge: Demand = {
-    name: 'surge', role: 'app', count: 1, cpu: byCpu.cpu, pids: byCpu.pids,
-    memory: { ...byWish.memory, floor: byFloor.memory.floor, wantedBecause: `one more replica of ${byWish.name}, while one is replaced`, floorBecause: byFloor.memory.floorBecause },
+    name: 'surge',
+    role: 'app',
+    count: 1,
+    cpu: byCpu.cpu,
+    pids: byCpu.pids,
+    memory: {
+      ...byWish.memory,
+      floor: byFloor.memory.floor,
+      wantedBecause: `one more replica of ${byWish.name}, while one is replaced`,
+      floorBecause: byFloor.memory.floorBecause,
+    },
   };
-  const task = (name: string): Demand => ({ name, role: 'task', count: 1, pids: tasks.pids,
-    memory: { wanted: mib(tasks.memory), floor: mib(tasks.memory), wantedBecause: 'a client and a shell', floorBecause: 'a client and a shell', change: 'fixed' },
-    cpu: { wanted: milliCpu(tasks.cpu), floor: milliCpu(tasks.cpuShare), wantedBecause: 'runs for a second at every start', floorBecause: 'is idle otherwise', change: 'fixed' } });
+  const task = (name: string): Demand => ({
+    name,
+    role: 'task',
+    count: 1,
+    pids: tasks.pids,
+    memory: {
+      wanted: mib(tasks.memory),
+      floor: mib(tasks.memory),
+      wantedBecause: 'a client and a shell',
+      floorBecause: 'a client and a shell',
+      change: 'fixed',
+    },
+    cpu: {
+      wanted: milliCpu(tasks.cpu),
+      floor: milliCpu(tasks.cpuShare),
+      wantedBecause: 'runs for a second at every start',
+      floorBecause: 'is idle otherwise',
+      change: 'fixed',
+    },
+  });
   return [
-    demandEdge(profile), ...apps, surge,
+    demandEdge(profile),
+    ...apps,
+    surge,
     ...spec.databases.flatMap((database) => [demandPostgres(database, spec, profile), task(`${database.name}-accounts`)]),
     ...spec.caches.map((cache) => demandValkey(cache, profile)),
     ...spec.stores.flatMap((store) => [demandMinio(store, profile), task(`${store.name}-buckets`)]),
-    { name: 'agent', role: 'agent', count: 1, pids: 256, memory: memoryWish('agent', {}, profile.agent.memory, agentFloor), cpu: cpuWish('agent', {}, profile.agent.cpu, milliCpu(50)) },
+    {
+      name: 'agent',
+      role: 'agent',
+      count: 1,
+      pids: 256,
+      memory: memoryWish('agent', {}, profile.agent.memory, agentFloor),
+      cpu: cpuWish('agent', {}, profile.agent.cpu, milliCpu(50)),
+    },
   ];
 }

@@ -10,12 +10,19 @@ const images = mib(6 * 1024);
 /** Logs kept for each container: three files of 10 MB. */
 const logsPerContainer = mib(30);
 
-interface Part { readonly name: string; readonly weight: number; readonly floor: number; readonly holds: string }
+interface Part {
+  readonly name: string;
+  readonly weight: number;
+  readonly floor: number;
+  readonly holds: string;
+}
 
 const partsOf = (spec: StackSpec): readonly Part[] => [
   ...spec.databases.map(({ name }) => ({ name, weight: 30, floor: 2048, holds: 'data and write-ahead log' })),
   ...spec.stores.map(({ name }) => ({ name, weight: 40, floor: 2048, holds: 'objects and their versions' })),
-  ...spec.caches.filter((cache) => cache.use !== 'cache').map(({ name }) => ({ name, weight: 4, floor: 1024, holds: 'append-only file, twice while it is rewritten' })),
+  ...spec.caches
+    .filter((cache) => cache.use !== 'cache')
+    .map(({ name }) => ({ name, weight: 4, floor: 1024, holds: 'append-only file, twice while it is rewritten' })),
   { name: 'agent', weight: 20, floor: 2048, holds: 'spool of backups and the scratch engine, once backups are set up' },
 ];
 
@@ -41,14 +48,33 @@ export function divideDisk(spec: StackSpec, profile: HardwareProfile, containers
   const available = Math.floor((total * 85) / 100) - images - logs;
   if (available < floors) {
     const gib = `${need / 1024} GiB`;
-    throw new BerthError('capacity', `the disk has ${Math.floor((total / 1024) * 10) / 10} GiB free; the least this application needs is ${gib}`, `free or add disk until ${gib} are free, then run \`berth init\` again or change host.disk in berth.yaml`);
+    throw new BerthError(
+      'capacity',
+      `the disk has ${Math.floor((total / 1024) * 10) / 10} GiB free; the least this application needs is ${gib}`,
+      `free or add disk until ${gib} are free, then run \`berth init\` again or change host.disk in berth.yaml`,
+    );
   }
   const spread = available - floors;
-  const rows = parts.map((part) => ({ name: part.name, size: mib(Math.floor(part.floor + (spread * part.weight) / weights)), because: part.holds }));
+  const rows = parts.map((part) => ({
+    name: part.name,
+    size: mib(Math.floor(part.floor + (spread * part.weight) / weights)),
+    because: part.holds,
+  }));
   const sizes = new Map(rows.map((row) => [row.name, row.size]));
   return {
-    rows: [...rows, { name: 'container images', size: images, because: 'container images and build layers' }, { name: 'container logs', size: logs, because: `${containers} containers × 3 files of 10 MB` }],
+    rows: [
+      ...rows,
+      { name: 'container images', size: images, because: 'container images and build layers' },
+      { name: 'container logs', size: logs, because: `${containers} containers × 3 files of 10 MB` },
+    ],
     of: (name) => sizes.get(name) ?? mib(0),
-    decisions: parts.map((part) => ({ key: `${part.name}.disk`, value: formatSize(sizes.get(part.name) ?? mib(0)), formula: 'floor + (0.85 × disk − images − logs − floors) × weight / weights', inputs: { disk: describeSize(mib(total)), weight: `${part.weight} of ${weights}`, floor: describeSize(mib(part.floor)) }, source: 'design: 15 % stay free, as every engine slows down on a full disk', change: 'host.disk in berth.yaml' })),
+    decisions: parts.map((part) => ({
+      key: `${part.name}.disk`,
+      value: formatSize(sizes.get(part.name) ?? mib(0)),
+      formula: 'floor + (0.85 × disk − images − logs − floors) × weight / weights',
+      inputs: { disk: describeSize(mib(total)), weight: `${part.weight} of ${weights}`, floor: describeSize(mib(part.floor)) },
+      source: 'design: 15 % stay free, as every engine slows down on a full disk',
+      change: 'host.disk in berth.yaml',
+    })),
   };
 }

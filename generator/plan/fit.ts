@@ -14,8 +14,13 @@ const reservedMemory = (memory: MiB): MiB => mib(Math.max(1024, Math.ceil(memory
 /** CPU that is never promised to containers: half a core and a twentieth. */
 const reservedCpu = (cpus: MilliCpu): MilliCpu => milliCpu(500 + Math.ceil(cpus / 20));
 
-interface Line { readonly wanted: number; readonly floor: number; readonly count: number }
-const total = (lines: readonly Line[], pick: (line: Line) => number): number => lines.reduce((sum, line) => sum + pick(line) * line.count, 0);
+interface Line {
+  readonly wanted: number;
+  readonly floor: number;
+  readonly count: number;
+}
+const total = (lines: readonly Line[], pick: (line: Line) => number): number =>
+  lines.reduce((sum, line) => sum + pick(line) * line.count, 0);
 
 /**
  * How far each demand may rise from its floor towards its wish: 1 when all wishes fit, 0 when only the floors do, less when not even they.
@@ -44,15 +49,28 @@ function smallestHost(demands: readonly Demand[]): { readonly memory: MiB; reado
 
 const memoryLine = ({ memory, count }: Demand): Line => ({ wanted: Math.max(memory.wanted, memory.floor), floor: memory.floor, count });
 /** A task keeps to its floor: it runs for a second, and a share that moved with the host would recreate it and its dependents for nothing. */
-const cpuLine = ({ cpu, count, role }: Demand): Line => ({ wanted: role === 'task' ? cpu.floor : Math.max(cpu.wanted, cpu.floor), floor: Math.min(cpu.floor, cpu.wanted), count });
+const cpuLine = ({ cpu, count, role }: Demand): Line => ({
+  wanted: role === 'task' ? cpu.floor : Math.max(cpu.wanted, cpu.floor),
+  floor: Math.min(cpu.floor, cpu.wanted),
+  count,
+});
 
 function refuse(demands: readonly Demand[], host: HostFacts): never {
   const need = smallestHost(demands);
-  const rows = demands.map((demand) => `${demand.name} ${demand.count > 1 ? `${demand.count} × ` : ''}${describeSize(demand.memory.floor)}${demand.memory.fixed ? ' fixed' : ''}`).join(', ');
-  const beyond = demands.filter(({ cpu }) => cpu.fixed && cpu.wanted > host.cpus).map(({ name, cpu }) => `${name} is fixed at ${describeCpus(cpu.wanted)}`);
-  throw new BerthError('capacity',
+  const rows = demands
+    .map(
+      (demand) =>
+        `${demand.name} ${demand.count > 1 ? `${demand.count} × ` : ''}${describeSize(demand.memory.floor)}${demand.memory.fixed ? ' fixed' : ''}`,
+    )
+    .join(', ');
+  const beyond = demands
+    .filter(({ cpu }) => cpu.fixed && cpu.wanted > host.cpus)
+    .map(({ name, cpu }) => `${name} is fixed at ${describeCpus(cpu.wanted)}`);
+  throw new BerthError(
+    'capacity',
     `the host has ${describeCpus(host.cpus)} and ${gibibytes(host.memory)}; the least this application needs is ${describeCpus(need.cpus)} and ${gibibytes(need.memory)} (${[...beyond, rows].join('; ')}; the host keeps ${describeSize(reservedMemory(need.memory))})`,
-    `use a host with at least ${describeCpus(need.cpus)} and ${gibibytes(need.memory)}, or lower replicas, pool, cpu or memory in berth.yaml`);
+    `use a host with at least ${describeCpus(need.cpus)} and ${gibibytes(need.memory)}, or lower replicas, pool, cpu or memory in berth.yaml`,
+  );
 }
 
 /** Rounded down, so that a host that is too small by a little does not look as if it were large enough. */
@@ -77,46 +95,85 @@ export function fit(demands: readonly Demand[], host: HostFacts | undefined): Fi
   const cpu = demands.map(cpuLine);
   const memoryPart = bounded ? share(memory, bounded.memory - reservedMemory(bounded.memory)) : 1;
   const cpuPart = bounded ? share(cpu, bounded.cpus - reservedCpu(bounded.cpus)) : 1;
-  if (bounded && (memoryPart < 0 || cpuPart < 0 || demands.some((demand) => demand.cpu.fixed && demand.cpu.wanted > bounded.cpus))) refuse(demands, bounded);
+  if (bounded && (memoryPart < 0 || cpuPart < 0 || demands.some((demand) => demand.cpu.fixed && demand.cpu.wanted > bounded.cpus)))
+    refuse(demands, bounded);
   const sized = demands.map((demand, index) => {
     const [memoryOf, cpuOf] = [memory[index] as Line, cpu[index] as Line];
-    return { demand, size: {
-      memory: mib(roundDown(between(memoryOf, memoryPart), memoryOf.floor)),
-      cpu: milliCpu(Math.min(Math.max(demand.cpu.wanted, demand.cpu.floor), bounded?.cpus ?? Infinity)),
-      cpuShare: milliCpu(Math.max(1, Math.floor(between(cpuOf, cpuPart)))),
-    } };
+    return {
+      demand,
+      size: {
+        memory: mib(roundDown(between(memoryOf, memoryPart), memoryOf.floor)),
+        cpu: milliCpu(Math.min(Math.max(demand.cpu.wanted, demand.cpu.floor), bounded?.cpus ?? Infinity)),
+        cpuShare: milliCpu(Math.max(1, Math.floor(between(cpuOf, cpuPart)))),
+      },
+    };
   });
   return {
     sizes: new Map(sized.map(({ demand, size }) => [demand.name, size])),
     budget: budget(sized, host),
     decisions: sized.flatMap(({ demand, size }) => explain(demand, size, bounded, memoryPart, cpuPart)),
-    scaled: sized.filter(({ demand, size }) => size.memory < demand.memory.wanted || size.cpu < demand.cpu.wanted)
-      .map(({ demand, size }) => `${demand.name}: ${describeSize(size.memory)} and ${describeCpus(size.cpu)} instead of ${describeSize(demand.memory.wanted)} and ${formatCpu(demand.cpu.wanted)}`),
+    scaled: sized
+      .filter(({ demand, size }) => size.memory < demand.memory.wanted || size.cpu < demand.cpu.wanted)
+      .map(
+        ({ demand, size }) =>
+          `${demand.name}: ${describeSize(size.memory)} and ${describeCpus(size.cpu)} instead of ${describeSize(demand.memory.wanted)} and ${formatCpu(demand.cpu.wanted)}`,
+      ),
   };
 }
 
 function budget(sized: readonly { demand: Demand; size: Omit<Size, 'pids'> }[], host: HostFacts | undefined): MemoryBudget {
-  const rows = sized.map(({ demand, size }) => ({ name: demand.name, each: size.memory, count: demand.count, wanted: demand.memory.wanted }));
+  const rows = sized.map(({ demand, size }) => ({
+    name: demand.name,
+    each: size.memory,
+    count: demand.count,
+    wanted: demand.memory.wanted,
+  }));
   const sum = mib(rows.reduce((all, row) => all + row.each * row.count, 0));
   const memory = host?.memory ?? sum;
   return { host: memory, reserve: host?.fit ? reservedMemory(memory) : mib(0), rows, sum };
 }
 
-function explain(demand: Demand, size: Omit<Size, 'pids'>, host: HostFacts | undefined, memoryPart: number, cpuPart: number): readonly Decision[] {
+function explain(
+  demand: Demand,
+  size: Omit<Size, 'pids'>,
+  host: HostFacts | undefined,
+  memoryPart: number,
+  cpuPart: number,
+): readonly Decision[] {
   const percent = (part: number) => `${(part * 100).toFixed(1)} %`;
   const { memory, cpu } = demand;
   return [
     {
-      key: `${demand.name}.memory`, value: describeSize(size.memory),
+      key: `${demand.name}.memory`,
+      value: describeSize(size.memory),
       formula: host ? `floor + (wanted − floor) × share, in steps of ${granule} MiB` : 'wanted, as the profile is not fitted to a host',
-      inputs: { wanted: `${describeSize(memory.wanted)} (${memory.wantedBecause})`, floor: `${describeSize(memory.floor)} (${memory.floorBecause})`, ...(host ? { share: `${percent(memoryPart)} of the way from all floors to all wishes fits ${describeSize(host.memory)} less ${describeSize(reservedMemory(host.memory))} kept by the host` } : {}) },
-      source: host ? reserveSource : memory.wantedBecause, change: memory.change,
+      inputs: {
+        wanted: `${describeSize(memory.wanted)} (${memory.wantedBecause})`,
+        floor: `${describeSize(memory.floor)} (${memory.floorBecause})`,
+        ...(host
+          ? {
+              share: `${percent(memoryPart)} of the way from all floors to all wishes fits ${describeSize(host.memory)} less ${describeSize(reservedMemory(host.memory))} kept by the host`,
+            }
+          : {}),
+      },
+      source: host ? reserveSource : memory.wantedBecause,
+      change: memory.change,
     },
     {
-      key: `${demand.name}.cpu`, value: `${describeCpus(size.cpu)} at most, ${formatCpu(size.cpuShare)} when all are busy`,
-      formula: host ? 'most: min(wanted, CPUs of the host); when busy: floor + (wanted − floor) × share' : 'wanted, as the profile is not fitted to a host',
-      inputs: { wanted: `${formatCpu(cpu.wanted)} (${cpu.wantedBecause})`, floor: `${formatCpu(cpu.floor)} (${cpu.floorBecause})`, ...(host ? { share: `${percent(cpuPart)} fits ${describeCpus(host.cpus)} less ${formatCpu(reservedCpu(host.cpus))} kept by the host` } : {}) },
-      source: host ? 'design: CPU is lent, memory is not; Docker refuses a limit above the host’s CPUs' : cpu.wantedBecause, change: cpu.change,
+      key: `${demand.name}.cpu`,
+      value: `${describeCpus(size.cpu)} at most, ${formatCpu(size.cpuShare)} when all are busy`,
+      formula: host
+        ? 'most: min(wanted, CPUs of the host); when busy: floor + (wanted − floor) × share'
+        : 'wanted, as the profile is not fitted to a host',
+      inputs: {
+        wanted: `${formatCpu(cpu.wanted)} (${cpu.wantedBecause})`,
+        floor: `${formatCpu(cpu.floor)} (${cpu.floorBecause})`,
+        ...(host
+          ? { share: `${percent(cpuPart)} fits ${describeCpus(host.cpus)} less ${formatCpu(reservedCpu(host.cpus))} kept by the host` }
+          : {}),
+      },
+      source: host ? 'design: CPU is lent, memory is not; Docker refuses a limit above the host’s CPUs' : cpu.wantedBecause,
+      change: cpu.change,
     },
   ];
 }

@@ -35,7 +35,12 @@ export interface PlanInput {
  * @throws BerthError `capacity` when the host is too small; `unsupported` when a target or topology has no implementation.
  */
 export function makePlan({ spec, profile, images, release: written }: PlanInput): Plan {
-  if (spec.target === 'kubernetes') throw new BerthError('unsupported', 'the target kubernetes comes with a later version of Berth', 'use `target: compose` for now; the spec stays the same');
+  if (spec.target === 'kubernetes')
+    throw new BerthError(
+      'unsupported',
+      'the target kubernetes comes with a later version of Berth',
+      'use `target: compose` for now; the spec stays the same',
+    );
   const demands = demandsOf(spec, profile);
   const fitted = fit(demands, spec.host);
   const sizeOf = (name: string): Size => {
@@ -43,27 +48,70 @@ export function makePlan({ spec, profile, images, release: written }: PlanInput)
     if (!demand || !size) throw new Error(`nothing was sized for ${name}`);
     return { ...size, pids: demand.pids };
   };
-  const release = resolveRelease(written ?? firstRelease(spec), spec, (name) => { const app = spec.services.find((service) => service.name === name); return app ? replicasOf(app, profile) : 1; });
+  const release = resolveRelease(written ?? firstRelease(spec), spec, (name) => {
+    const app = spec.services.find((service) => service.name === name);
+    return app ? replicasOf(app, profile) : 1;
+  });
   const containers = demands.reduce((sum, demand) => sum + demand.count, 0);
   const disk = divideDisk(spec, profile, containers);
   const network = networksOf(spec.network);
-  const databases = spec.databases.map((database) => planPostgres({ database, spec, profile, size: sizeOf(database.name), disk: disk.of(database.name), clients: network.data }, sizeOf(`${database.name}-accounts`), lookUp(images, 'postgres')));
-  const caches = spec.caches.map((cache) => planValkey(cache, spec, profile, sizeOf(cache.name), disk.of(cache.name), lookUp(images, 'valkey')));
-  const stores = spec.stores.map((store) => planMinio(store, spec, sizeOf(store.name), disk.of(store.name), sizeOf(`${store.name}-buckets`), lookUp(images, 'minio')));
+  const databases = spec.databases.map((database) =>
+    planPostgres(
+      { database, spec, profile, size: sizeOf(database.name), disk: disk.of(database.name), clients: network.data },
+      sizeOf(`${database.name}-accounts`),
+      lookUp(images, 'postgres'),
+    ),
+  );
+  const caches = spec.caches.map((cache) =>
+    planValkey(cache, spec, profile, sizeOf(cache.name), disk.of(cache.name), lookUp(images, 'valkey')),
+  );
+  const stores = spec.stores.map((store) =>
+    planMinio(store, spec, sizeOf(store.name), disk.of(store.name), sizeOf(`${store.name}-buckets`), lookUp(images, 'minio')),
+  );
   const apps = spec.services.map((app) => planApp(app, spec, profile, sizeOf(app.name)));
   // Only tasks are depended on: Compose recreates whatever depends on a service that it recreates, and a database's new setting must not take the application with it.
   // One always-running dependent of every task, so that `up --wait` ends well while no slot is live; not required, so that the edge can show the maintenance page when they fail.
-  const afterTasks: Dependency[] = [...databases.map(({ accounts }) => accounts.name), ...stores.map(({ buckets }) => buckets.name)].map((service) => ({ service, condition: 'service_completed_successfully', required: false }));
+  const afterTasks: Dependency[] = [...databases.map(({ accounts }) => accounts.name), ...stores.map(({ buckets }) => buckets.name)].map(
+    (service) => ({ service, condition: 'service_completed_successfully', required: false }),
+  );
   const edge = planEdge(spec, profile, sizeOf('edge'), lookUp(images, 'nginx'), afterTasks, network.edge);
-  const services = [edge.service, ...apps.map((app) => app.service), ...databases.flatMap((database) => [database.service, database.accounts]), ...caches.map((cache) => cache.service), ...stores.flatMap((store) => [store.service, store.buckets])];
+  const services = [
+    edge.service,
+    ...apps.map((app) => app.service),
+    ...databases.flatMap((database) => [database.service, database.accounts]),
+    ...caches.map((cache) => cache.service),
+    ...stores.flatMap((store) => [store.service, store.buckets]),
+  ];
   const imagesInUse = usedImages(services, images);
   const decisions = [fitted, disk, edge, ...apps, ...databases, ...caches, ...stores].flatMap((part) => part.decisions);
   return {
-    name: spec.name, target: spec.target, profile: spec.profile, domain: spec.domain, host: spec.host, network, services, release, decisions, images: imagesInUse,
-    edge: edge.plan, databases: databases.map((database) => database.plan), caches: caches.map((cache) => cache.plan), stores: stores.map((store) => store.plan),
-    secrets: [...secretsOf(spec), ...apps.flatMap((app) => app.secrets)], secretFiles: [...secretFilesOf(spec), ...apps.flatMap((app) => app.files)],
-    budget: fitted.budget, disk: disk.rows,
+    name: spec.name,
+    target: spec.target,
+    profile: spec.profile,
+    domain: spec.domain,
+    host: spec.host,
+    network,
+    services,
+    release,
+    decisions,
+    images: imagesInUse,
+    edge: edge.plan,
+    databases: databases.map((database) => database.plan),
+    caches: caches.map((cache) => cache.plan),
+    stores: stores.map((store) => store.plan),
+    secrets: [...secretsOf(spec), ...apps.flatMap((app) => app.secrets)],
+    secretFiles: [...secretFilesOf(spec), ...apps.flatMap((app) => app.files)],
+    budget: fitted.budget,
+    disk: disk.rows,
     runtime: runtimeOf(spec, services),
-    notes: notesOf({ spec, profile, images: imagesInUse, scaled: fitted.scaled, describe: `${describeSize(fitted.budget.sum)} of ${describeSize(fitted.budget.host)}`, cpus: spec.host ? describeCpus(spec.host.cpus) : 'any host', uploads: edge.service.tmpfs[0]?.size ?? mib(0) }),
+    notes: notesOf({
+      spec,
+      profile,
+      images: imagesInUse,
+      scaled: fitted.scaled,
+      describe: `${describeSize(fitted.budget.sum)} of ${describeSize(fitted.budget.host)}`,
+      cpus: spec.host ? describeCpus(spec.host.cpus) : 'any host',
+      uploads: edge.service.tmpfs[0]?.size ?? mib(0),
+    }),
   };
 }

@@ -5,7 +5,8 @@ import type { StackSpec } from '../../model/stack-spec.ts';
 
 /** The first release of a site: every service in its blue slot. */
 export const firstRelease = (spec: StackSpec): WrittenRelease => ({
-  apiVersion: 'berth/v1', services: Object.fromEntries(spec.services.map((app) => [app.name, { blue: { image: app.image, weight: 100 } }])),
+  apiVersion: 'berth/v1',
+  services: Object.fromEntries(spec.services.map((app) => [app.name, { blue: { image: app.image, weight: 100 } }])),
 });
 
 /**
@@ -14,18 +15,36 @@ export const firstRelease = (spec: StackSpec): WrittenRelease => ({
  */
 export function resolveRelease(written: WrittenRelease, spec: StackSpec, replicas: (service: string) => number): Release {
   const surplus: string[] = [];
-  const release = new Map(spec.services.map((app) => {
-    const service = (Object.hasOwn(written.services, app.name) ? written.services[app.name] : undefined) ?? {};
-    const filled = slots.flatMap((slot) => { const found = service[slot]; return found ? [{ slot, ...found }] : []; });
-    const live = [...filled].sort((a, b) => b.weight - a.weight)[0]?.slot;
-    const resolved = filled.map(({ slot, image, weight, replicas: asked }): SlotRelease => ({ slot, image, weight, replicas: asked ?? (slot === live ? replicas(app.name) : 1) }));
-    const sum = resolved.reduce((all, { replicas: count }) => all + count, 0);
-    if (sum > replicas(app.name) + 1)
-      throw new BerthError('capacity', `release.yaml runs ${sum} replicas of ${app.name} at once; the host is divided for ${replicas(app.name)} and one surge replica`, `lower services.${app.name}.*.replicas in release.yaml, or raise services.${app.name}.replicas in berth.yaml`);
-    if (sum > replicas(app.name)) surplus.push(app.name);
-    return [app.name, resolved] as const;
-  }));
+  const release = new Map(
+    spec.services.map((app) => {
+      const service = (Object.hasOwn(written.services, app.name) ? written.services[app.name] : undefined) ?? {};
+      const filled = slots.flatMap((slot) => {
+        const found = service[slot];
+        return found ? [{ slot, ...found }] : [];
+      });
+      const live = [...filled].sort((a, b) => b.weight - a.weight)[0]?.slot;
+      const resolved = filled.map(({ slot, image, weight, replicas: asked }): SlotRelease => ({
+        slot,
+        image,
+        weight,
+        replicas: asked ?? (slot === live ? replicas(app.name) : 1),
+      }));
+      const sum = resolved.reduce((all, { replicas: count }) => all + count, 0);
+      if (sum > replicas(app.name) + 1)
+        throw new BerthError(
+          'capacity',
+          `release.yaml runs ${sum} replicas of ${app.name} at once; the host is divided for ${replicas(app.name)} and one surge replica`,
+          `lower services.${app.name}.*.replicas in release.yaml, or raise services.${app.name}.replicas in berth.yaml`,
+        );
+      if (sum > replicas(app.name)) surplus.push(app.name);
+      return [app.name, resolved] as const;
+    }),
+  );
   if (surplus.length > 1)
-    throw new BerthError('capacity', `release.yaml runs one more replica of ${surplus.join(' and of ')} at once; the host is divided for one surge replica of one service`, 'change one service at a time: in all but one, empty the slot that is not live or give it replicas: 0');
+    throw new BerthError(
+      'capacity',
+      `release.yaml runs one more replica of ${surplus.join(' and of ')} at once; the host is divided for one surge replica of one service`,
+      'change one service at a time: in all but one, empty the slot that is not live or give it replicas: 0',
+    );
   return release;
 }

@@ -5,9 +5,18 @@ import type { StackSpec } from '../../model/stack-spec.ts';
 
 /** What the runtime will find at the site, under the names that containers have there. */
 export const runtimeOf = (spec: StackSpec, services: readonly PlannedService[]): RuntimeConfig => ({
-  version: 1, site: spec.name, target: spec.target, timezone: 'UTC', backups: [],
-  services: services.filter((service) => service.kind === 'server').map((service) => ({
-    name: service.name, role: service.role, ...(service.slotted ? {} : { engine: service.image }),
-    hosts: service.slotted ? slots.map((slot) => `${service.name}-${slot}`) : [service.name], port: service.port ?? 0,
-  })),
+  version: 1,
+  site: spec.name,
+  target: spec.target,
+  timezone: 'UTC',
+  backups: [],
+  services: services
+    .filter((service) => service.kind === 'server')
+    .map((service) => ({
+      name: service.name,
+      role: service.role,
+      ...(service.slotted ? {} : { engine: service.image }),
+      hosts: service.slotted ? slots.map((slot) => `${service.name}-${slot}`) : [service.name],
+      port: service.port ?? 0,
+    })),
 });

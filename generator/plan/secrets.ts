@@ -4,18 +4,35 @@ import { accountOf } from './services/minio.ts';
 
 /** The secrets that the engines of a stack need; those of applications come from their own plans. */
 export const secretsOf = (spec: StackSpec): readonly PlannedSecret[] => [
-  ...spec.databases.flatMap(({ name, database }) => [{ name: `${name}-admin`, length: 32, purpose: `superuser postgres of ${name}` }, { name: `${name}-app`, length: 32, purpose: `account ${database} of ${name}` }]),
+  ...spec.databases.flatMap(({ name, database }) => [
+    { name: `${name}-admin`, length: 32, purpose: `superuser postgres of ${name}` },
+    { name: `${name}-app`, length: 32, purpose: `account ${database} of ${name}` },
+  ]),
   ...spec.caches.map(({ name }) => ({ name: `${name}-app`, length: 32, purpose: `account app of ${name}` })),
-  ...spec.stores.flatMap(({ name }) => [{ name: `${name}-root`, length: 32, purpose: `administrator berth-root of ${name}` }, { name: `${name}-app`, length: 32, purpose: `account ${accountOf(spec)} of ${name}` }]),
+  ...spec.stores.flatMap(({ name }) => [
+    { name: `${name}-root`, length: 32, purpose: `administrator berth-root of ${name}` },
+    { name: `${name}-app`, length: 32, purpose: `account ${accountOf(spec)} of ${name}` },
+  ]),
 ];
 
 /** The files that bring them to the engines, each in the form that its engine asks for. */
 export const secretFilesOf = (spec: StackSpec): readonly SecretFile[] => {
   const plain = (name: string): SecretFile => ({ name, text: [{ secret: name, form: 'plain' }], of: [name] });
   return [
-    ...spec.databases.flatMap(({ name, database }): SecretFile[] => [plain(`${name}-admin`), { name: `${name}-verifier`, text: [{ secret: `${name}-app`, form: 'scram-sha-256', account: database }], of: [`${name}-app`] }]),
+    ...spec.databases.flatMap(({ name, database }): SecretFile[] => [
+      plain(`${name}-admin`),
+      { name: `${name}-verifier`, text: [{ secret: `${name}-app`, form: 'scram-sha-256', account: database }], of: [`${name}-app`] },
+    ]),
     // Valkey knows passwords by their hash: the file that lists its accounts holds none.
-    ...spec.caches.map(({ name }): SecretFile => ({ name: `${name}-acl`, of: [`${name}-app`], text: ['user default on nopass resetkeys resetchannels -@all +ping\nuser app on #', { secret: `${name}-app`, form: 'sha256' }, ' ~* &* +@all -@admin -@dangerous +info +keys +flushdb\n'] })),
+    ...spec.caches.map(({ name }): SecretFile => ({
+      name: `${name}-acl`,
+      of: [`${name}-app`],
+      text: [
+        'user default on nopass resetkeys resetchannels -@all +ping\nuser app on #',
+        { secret: `${name}-app`, form: 'sha256' },
+        ' ~* &* +@all -@admin -@dangerous +info +keys +flushdb\n',
+      ],
+    })),
     ...spec.stores.flatMap(({ name }) => [plain(`${name}-root`), plain(`${name}-app`)]),
   ];
 };

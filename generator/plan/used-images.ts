@@ -4,7 +4,11 @@ import type { Plan, PlannedService } from '../../model/plan.ts';
 /** Which catalogue images a plan uses, and who uses them. */
 export function usedImages(services: readonly PlannedService[], catalogue: ImageCatalogue): Plan['images'] {
   const keys = [...new Set(services.filter((service) => !service.slotted).map((service) => service.image))].sort();
-  return keys.map((key) => ({ key, ...lookUp(catalogue, key), usedBy: services.filter((service) => service.image === key).map((service) => service.name) }));
+  return keys.map((key) => ({
+    key,
+    ...lookUp(catalogue, key),
+    usedBy: services.filter((service) => service.image === key).map((service) => service.name),
+  }));
 }
 
 /** An image that Berth's own files must have. */

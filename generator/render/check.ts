@@ -3,10 +3,23 @@ import type { Artifact } from '../../model/artifact.ts';
 import { readPlainYaml } from '../../model/plain-yaml.ts';
 
 /** A rendered file that nothing could read. Always a defect of a template, never the operator's. */
-const defect = (path: string, what: string): never => { throw new Error(`rendered ${path} is wrong: ${what}`); };
+const defect = (path: string, what: string): never => {
+  throw new Error(`rendered ${path} is wrong: ${what}`);
+};
 
 interface ComposeFile {
-  readonly services: Readonly<Record<string, { readonly depends_on?: Readonly<Record<string, unknown>>; readonly networks?: readonly string[]; readonly secrets?: readonly string[]; readonly profiles?: readonly string[]; readonly volumes?: readonly { readonly type: string; readonly source: string }[] }>>;
+  readonly services: Readonly<
+    Record<
+      string,
+      {
+        readonly depends_on?: Readonly<Record<string, unknown>>;
+        readonly networks?: readonly string[];
+        readonly secrets?: readonly string[];
+        readonly profiles?: readonly string[];
+        readonly volumes?: readonly { readonly type: string; readonly source: string }[];
+      }
+    >
+  >;
   readonly networks?: Readonly<Record<string, unknown>>;
   readonly secrets?: Readonly<Record<string, { readonly file: string }>>;
   readonly volumes?: Readonly<Record<string, unknown>>;
@@ -15,7 +28,10 @@ interface ComposeFile {
 /** Parse YAML and JSON artifacts back: a template that let a value break out shows here, before anything is written. */
 export function checkParses(artifacts: readonly Artifact[]): void {
   for (const { path, content } of artifacts) {
-    if (/\.ya?ml$/.test(path) && readPlainYaml(content) === undefined) { const [error] = parseDocument(content, { uniqueKeys: true }).errors; if (error) defect(path, error.message); }
+    if (/\.ya?ml$/.test(path) && readPlainYaml(content) === undefined) {
+      const [error] = parseDocument(content, { uniqueKeys: true }).errors;
+      if (error) defect(path, error.message);
+    }
     if (path.endsWith('.json')) JSON.parse(content);
   }
 }
@@ -29,11 +45,16 @@ export function checkComposeReferences(compose: string, paths: ReadonlySet<strin
       if (!file.services[dependency]) defect('compose.yaml', `${name} depends on ${dependency}, which is not there`);
       if (file.services[dependency]?.profiles) defect('compose.yaml', `${name} depends on the slot ${dependency}`);
     }
-    for (const network of service.networks ?? []) if (!(network in (file.networks ?? {}))) defect('compose.yaml', `${name} joins network ${network}, which is not there`);
-    for (const secret of service.secrets ?? []) if (!paths.has((file.secrets?.[secret]?.file ?? '').replace(/^\.\//, ''))) defect('compose.yaml', `${name} wants secret ${secret}, which nobody writes`);
+    for (const network of service.networks ?? [])
+      if (!(network in (file.networks ?? {}))) defect('compose.yaml', `${name} joins network ${network}, which is not there`);
+    for (const secret of service.secrets ?? [])
+      if (!paths.has((file.secrets?.[secret]?.file ?? '').replace(/^\.\//, '')))
+        defect('compose.yaml', `${name} wants secret ${secret}, which nobody writes`);
     for (const volume of service.volumes ?? []) {
-      if (volume.type === 'volume' && !(volume.source in (file.volumes ?? {}))) defect('compose.yaml', `${name} mounts volume ${volume.source}, which is not there`);
-      if (volume.type === 'bind' && !folders.has(volume.source.replace(/^\.\//, ''))) defect('compose.yaml', `${name} mounts ${volume.source}, in which Berth writes nothing`);
+      if (volume.type === 'volume' && !(volume.source in (file.volumes ?? {})))
+        defect('compose.yaml', `${name} mounts volume ${volume.source}, which is not there`);
+      if (volume.type === 'bind' && !folders.has(volume.source.replace(/^\.\//, '')))
+        defect('compose.yaml', `${name} mounts ${volume.source}, in which Berth writes nothing`);
     }
   }
 }

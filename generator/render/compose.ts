@@ -13,7 +13,8 @@ import { quote } from './quote.ts';
 
 /** Compose's M is a mebibyte. */
 const megabytes = (size: MiB): string => `${size}M`;
-const variable = (service: string, slot: Slot, what: string): string => `${service.toUpperCase().replaceAll('-', '_')}_${slot.toUpperCase()}_${what}`;
+const variable = (service: string, slot: Slot, what: string): string =>
+  `${service.toUpperCase().replaceAll('-', '_')}_${slot.toUpperCase()}_${what}`;
 
 /** A name as a key of YAML: the few that would be read as something else than text are quoted. */
 const keyOf = (name: string): string => (/^(?:null|true|false|yes|no|on|off|y|n)$/i.test(name) ? quote('yaml', name) : name);
@@ -27,31 +28,76 @@ const networkReasons: Readonly<Record<NetworkName, string>> = {
 
 /** The services of compose.yaml by the name they have there: a slotted one stands twice. */
 export const composeServices = (plan: Plan): readonly { readonly service: PlannedService; readonly name: string; readonly slot?: Slot }[] =>
-  plan.services.flatMap((service) => (service.slotted ? slots.map((slot) => ({ service, name: `${service.name}-${slot}`, slot })) : [{ service, name: service.name }]));
+  plan.services.flatMap((service) =>
+    service.slotted ? slots.map((slot) => ({ service, name: `${service.name}-${slot}`, slot })) : [{ service, name: service.name }],
+  );
 
-const envFileOf = (service: PlannedService): string | undefined => (Object.keys(service.secretEnv).length > 0 ? `secrets/${service.name}.env` : undefined);
+const envFileOf = (service: PlannedService): string | undefined =>
+  Object.keys(service.secretEnv).length > 0 ? `secrets/${service.name}.env` : undefined;
 
-function view(plan: Plan, { service, name, slot }: ReturnType<typeof composeServices>[number], images: ImageCatalogue, configHash: string): object {
+function view(
+  plan: Plan,
+  { service, name, slot }: ReturnType<typeof composeServices>[number],
+  images: ImageCatalogue,
+  configHash: string,
+): object {
   const literal = Object.entries(service.env).map(([key, value]) => ({ name: keyOf(key), value: quote('compose', value) }));
-  const bySlot = slot === undefined ? [] : [{ name: 'BERTH_SLOT', value: quote('compose', slot) }, { name: 'APP_VERSION', value: `"\${${variable(service.name, slot, 'VERSION')}}"` }];
+  const bySlot =
+    slot === undefined
+      ? []
+      : [
+          { name: 'BERTH_SLOT', value: quote('compose', slot) },
+          { name: 'APP_VERSION', value: `"\${${variable(service.name, slot, 'VERSION')}}"` },
+        ];
   return {
-    name: keyOf(name), configHash, role: service.role, title: slot === undefined ? service.title : `${service.title}, slot ${slot}`,
-    image: slot === undefined ? quote('compose', images[service.image]?.reference ?? service.image) : `"\${${variable(service.name, slot, 'IMAGE')}}"`,
+    name: keyOf(name),
+    configHash,
+    role: service.role,
+    title: slot === undefined ? service.title : `${service.title}, slot ${slot}`,
+    image:
+      slot === undefined
+        ? quote('compose', images[service.image]?.reference ?? service.image)
+        : `"\${${variable(service.name, slot, 'IMAGE')}}"`,
     // Built only under the name it has in the spec: another one is a release that was brought here, and must not be made up from today's sources.
-    build: slot === undefined || plan.release.get(service.name)?.find((release) => release.slot === slot)?.image === service.image ? service.build : undefined, profiles: slot, entrypoint: service.entrypoint, command: service.command, user: service.user, init: service.role === 'app',
+    build:
+      slot === undefined || plan.release.get(service.name)?.find((release) => release.slot === slot)?.image === service.image
+        ? service.build
+        : undefined,
+    profiles: slot,
+    entrypoint: service.entrypoint,
+    command: service.command,
+    user: service.user,
+    init: service.role === 'app',
     tmpfs: service.tmpfs.map(({ path, size, mode }) => `${path}:size=${size}m,mode=${mode},noexec,nosuid,nodev`),
-    environment: [...literal, ...bySlot], envFile: envFileOf(service) && `./${envFileOf(service) ?? ''}`, secrets: service.secretFiles,
+    environment: [...literal, ...bySlot],
+    envFile: envFileOf(service) && `./${envFileOf(service) ?? ''}`,
+    secrets: service.secretFiles,
     volumes: [
       ...service.volumes.map((volume) => ({ type: 'volume', source: volume.name, target: volume.target, readOnly: false })),
       ...service.mounts.map((mount) => ({ type: 'bind', source: `./${mount.source}`, target: mount.target, readOnly: true })),
     ],
-    ports: service.ports.map(({ target }) => ({ target, published: `"\${${target === nginx.httpPort ? 'EDGE_HTTP_PORT' : 'EDGE_HTTPS_PORT'}}"` })),
-    networks: service.networks.join(', '), after: service.after.map((dependency) => ({ ...dependency, service: keyOf(dependency.service) })),
-    healthcheck: service.healthcheck && { ...service.healthcheck, interval: formatDuration(service.healthcheck.interval), timeout: formatDuration(service.healthcheck.timeout), startPeriod: formatDuration(service.healthcheck.startPeriod) },
-    restart: service.kind === 'task' ? 'no' : 'unless-stopped', stopSignal: service.stopSignal, stopGrace: formatDuration(service.stopGrace),
-    shm: service.shm && megabytes(service.shm), nofile: service.nofile, cpuShares: Math.max(2, Math.floor((service.size.cpuShare * 1024) / 1000)),
+    ports: service.ports.map(({ target }) => ({
+      target,
+      published: `"\${${target === nginx.httpPort ? 'EDGE_HTTP_PORT' : 'EDGE_HTTPS_PORT'}}"`,
+    })),
+    networks: service.networks.join(', '),
+    after: service.after.map((dependency) => ({ ...dependency, service: keyOf(dependency.service) })),
+    healthcheck: service.healthcheck && {
+      ...service.healthcheck,
+      interval: formatDuration(service.healthcheck.interval),
+      timeout: formatDuration(service.healthcheck.timeout),
+      startPeriod: formatDuration(service.healthcheck.startPeriod),
+    },
+    restart: service.kind === 'task' ? 'no' : 'unless-stopped',
+    stopSignal: service.stopSignal,
+    stopGrace: formatDuration(service.stopGrace),
+    shm: service.shm && megabytes(service.shm),
+    nofile: service.nofile,
+    cpuShares: Math.max(2, Math.floor((service.size.cpuShare * 1024) / 1000)),
     replicas: slot === undefined ? String(service.replicas) : `\${${variable(service.name, slot, 'REPLICAS')}}`,
-    cpus: formatCpu(service.size.cpu), memory: megabytes(service.size.memory), pids: service.size.pids,
+    cpus: formatCpu(service.size.cpu),
+    memory: megabytes(service.size.memory),
+    pids: service.size.pids,
   };
 }
 
@@ -60,8 +106,11 @@ export function renderCompose(plan: Plan, templates: Templates, images: ImageCat
   const used = new Set(plan.services.flatMap((service) => service.networks));
   const volumes: readonly Volume[] = plan.services.flatMap((service) => service.volumes);
   const content = fill(templates, 'compose/compose.yaml.hbs', 'compose', {
-    name: plan.name, services: composeServices(plan).map((entry) => view(plan, entry, images, hashes.get(entry.name) ?? '')),
-    networks: (['edge', 'app', 'data', 'egress'] as const).filter((name) => used.has(name)).map((name) => ({ name, subnet: plan.network[name], internal: name === 'app' || name === 'data', why: networkReasons[name] })),
+    name: plan.name,
+    services: composeServices(plan).map((entry) => view(plan, entry, images, hashes.get(entry.name) ?? '')),
+    networks: (['edge', 'app', 'data', 'egress'] as const)
+      .filter((name) => used.has(name))
+      .map((name) => ({ name, subnet: plan.network[name], internal: name === 'app' || name === 'data', why: networkReasons[name] })),
     volumes: volumes.map((volume) => ({ name: volume.name, holds: volume.holds, size: formatSize(volume.size) })),
     secrets: plan.secretFiles.map(({ name }) => ({ name, file: `./secrets/${name}` })),
   });
@@ -73,21 +122,31 @@ export function renderCompose(plan: Plan, templates: Templates, images: ImageCat
  * Both profiles are active as soon as any slot is filled: an empty slot has no replicas, and `up` takes down what a release has left.
  */
 export function renderEnv(plan: Plan, templates: Templates): Artifact {
-  const variables = plan.services.filter((service) => service.slotted).flatMap((service) => {
-    const filled = plan.release.get(service.name) ?? [];
-    return slots.flatMap((slot) => {
-      const found = filled.find((release) => release.slot === slot);
-      const image = found?.image ?? filled[0]?.image ?? service.image;
-      const { tag, digest } = splitImage(image);
-      return [
-        { name: variable(service.name, slot, 'IMAGE'), value: image },
-        { name: variable(service.name, slot, 'VERSION'), value: tag ?? digest ?? '' },
-        { name: variable(service.name, slot, 'REPLICAS'), value: String(found?.replicas ?? 0) },
-      ];
+  const variables = plan.services
+    .filter((service) => service.slotted)
+    .flatMap((service) => {
+      const filled = plan.release.get(service.name) ?? [];
+      return slots.flatMap((slot) => {
+        const found = filled.find((release) => release.slot === slot);
+        const image = found?.image ?? filled[0]?.image ?? service.image;
+        const { tag, digest } = splitImage(image);
+        return [
+          { name: variable(service.name, slot, 'IMAGE'), value: image },
+          { name: variable(service.name, slot, 'VERSION'), value: tag ?? digest ?? '' },
+          { name: variable(service.name, slot, 'REPLICAS'), value: String(found?.replicas ?? 0) },
+        ];
+      });
     });
-  });
   const live = [...plan.release.values()].some((filled) => filled.length > 0);
   const [http, https] = plan.services.find((service) => service.role === 'edge')?.ports ?? [];
-  const ports = [{ name: 'EDGE_HTTP_PORT', value: String(http?.published ?? 80) }, { name: 'EDGE_HTTPS_PORT', value: String(https?.published ?? 443) }];
-  return { path: '.env', content: fill(templates, 'compose/env.hbs', 'dotenv', { profiles: live ? slots.join(',') : '', variables: [...variables, ...ports] }), mode: 0o644, policy: 'owned' };
+  const ports = [
+    { name: 'EDGE_HTTP_PORT', value: String(http?.published ?? 80) },
+    { name: 'EDGE_HTTPS_PORT', value: String(https?.published ?? 443) },
+  ];
+  return {
+    path: '.env',
+    content: fill(templates, 'compose/env.hbs', 'dotenv', { profiles: live ? slots.join(',') : '', variables: [...variables, ...ports] }),
+    mode: 0o644,
+    policy: 'owned',
+  };
 }

@@ -10,7 +10,14 @@ const generated = (path: string, content: string): Artifact => ({ path, content,
 
 function renderDatabase(database: DatabasePlan, templates: Templates): readonly Artifact[] {
   const { service } = database;
-  const view = { ...database, port: postgres.port, socketFolder: postgres.socketFolder, superuser: postgres.superuser, adminFile: `/run/secrets/${service}-admin`, verifierFile: `/run/secrets/${service}-verifier` };
+  const view = {
+    ...database,
+    port: postgres.port,
+    socketFolder: postgres.socketFolder,
+    superuser: postgres.superuser,
+    adminFile: `/run/secrets/${service}-admin`,
+    verifierFile: `/run/secrets/${service}-verifier`,
+  };
   return [
     generated(`config/${service}/postgresql.conf`, fill(templates, 'database/postgresql.conf.hbs', 'postgres', view)),
     generated(`config/${service}/pg_hba.conf`, fill(templates, 'database/pg_hba.conf.hbs', 'hba', view)),
@@ -20,20 +27,51 @@ function renderDatabase(database: DatabasePlan, templates: Templates): readonly 
 }
 
 const renderCache = (cache: CachePlan, templates: Templates): Artifact =>
-  generated(`config/${cache.service}/valkey.conf`, fill(templates, 'cache/valkey.conf.hbs', 'valkey', { ...cache, port: valkey.port, folder: valkey.dataFolder, aclFile: `/run/secrets/${cache.service}-acl` }));
+  generated(
+    `config/${cache.service}/valkey.conf`,
+    fill(templates, 'cache/valkey.conf.hbs', 'valkey', {
+      ...cache,
+      port: valkey.port,
+      folder: valkey.dataFolder,
+      aclFile: `/run/secrets/${cache.service}-acl`,
+    }),
+  );
 
 /** What the application's account may do: everything with the objects of its own buckets, nothing else. */
 const policyOf = (store: StorePlan): object => ({
   Version: '2012-10-17',
   Statement: [
-    { Effect: 'Allow', Action: ['s3:ListBucket', 's3:ListBucketVersions', 's3:GetBucketLocation', 's3:GetBucketVersioning', 's3:ListBucketMultipartUploads'], Resource: store.buckets.map((bucket) => `arn:aws:s3:::${bucket.name}`) },
-    { Effect: 'Allow', Action: ['s3:GetObject', 's3:GetObjectVersion', 's3:PutObject', 's3:DeleteObject', 's3:AbortMultipartUpload', 's3:ListMultipartUploadParts'], Resource: store.buckets.map((bucket) => `arn:aws:s3:::${bucket.name}/*`) },
+    {
+      Effect: 'Allow',
+      Action: ['s3:ListBucket', 's3:ListBucketVersions', 's3:GetBucketLocation', 's3:GetBucketVersioning', 's3:ListBucketMultipartUploads'],
+      Resource: store.buckets.map((bucket) => `arn:aws:s3:::${bucket.name}`),
+    },
+    {
+      Effect: 'Allow',
+      Action: [
+        's3:GetObject',
+        's3:GetObjectVersion',
+        's3:PutObject',
+        's3:DeleteObject',
+        's3:AbortMultipartUpload',
+        's3:ListMultipartUploadParts',
+      ],
+      Resource: store.buckets.map((bucket) => `arn:aws:s3:::${bucket.name}/*`),
+    },
   ],
 });
 
 function renderStore(store: StorePlan, templates: Templates): readonly Artifact[] {
   const { service, account } = store;
-  const view = { service, account, policy: `${account}-buckets`, port: minio.port, rootFile: `/run/secrets/${service}-root`, appFile: `/run/secrets/${service}-app`, buckets: store.buckets.map(({ name, versioning }) => ({ name, versioning: versioning ? 'enable' : 'suspend' })) };
+  const view = {
+    service,
+    account,
+    policy: `${account}-buckets`,
+    port: minio.port,
+    rootFile: `/run/secrets/${service}-root`,
+    appFile: `/run/secrets/${service}-app`,
+    buckets: store.buckets.map(({ name, versioning }) => ({ name, versioning: versioning ? 'enable' : 'suspend' })),
+  };
   return [
     generated(`config/${service}-buckets/buckets.sh`, fill(templates, 'storage/buckets.sh.hbs', 'shell', view)),
     generated(`config/${service}-buckets/policy.json`, `${JSON.stringify(policyOf(store), null, 2)}\n`),

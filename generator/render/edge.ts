@@ -23,7 +23,12 @@ function verbatim(templates: Templates, name: string): string {
 function* locations({ service, routes }: App, taken: ReadonlySet<string>): Generator<object> {
   for (const route of routes) {
     const settings = {
-      service, upstream: identifier(service), route: route.path, body: route.body, timeout: route.timeout, stream: route.stream,
+      service,
+      upstream: identifier(service),
+      route: route.path,
+      body: route.body,
+      timeout: route.timeout,
+      stream: route.stream,
       limit: route.rateLimit ? { zone: zone(route.rateLimit.rate), burst: route.rateLimit.burst } : false,
     };
     const isPrefix = route.path.endsWith('/');
@@ -37,14 +42,17 @@ function view(edge: EdgePlan): object {
   const routes: Route[] = edge.apps.flatMap((app) => app.routes);
   const taken = new Set(routes.map(({ path }) => path));
   const reserved = routes.find(({ path }) => `${path}/`.startsWith('/-/berth/'));
-  if (taken.size < routes.length || reserved) throw new Error('two routes have the same path, or one lies in /-/berth/; the spec should have refused it');
+  if (taken.size < routes.length || reserved)
+    throw new Error('two routes have the same path, or one lies in /-/berth/; the spec should have refused it');
   const rates = new Set(routes.flatMap(({ rateLimit }) => rateLimit?.rate ?? []));
   return {
     ...edge,
     names: [...new Set([edge.domain, 'localhost', '127.0.0.1'])],
     portSuffix: edge.httpsPort === 443 ? '' : `:${edge.httpsPort}`,
     rates: [...rates].sort().map((rate) => ({ zone: zone(rate), rate: `rate=${rate}` })),
-    slots: edge.apps.flatMap(({ service, port }) => slots.map((slot) => ({ id: `${identifier(service)}_${slot}`, address: `${service}-${slot}:${port}` }))),
+    slots: edge.apps.flatMap(({ service, port }) =>
+      slots.map((slot) => ({ id: `${identifier(service)}_${slot}`, address: `${service}-${slot}:${port}` })),
+    ),
     locations: edge.apps.flatMap((app) => [...locations(app, taken)]).map((location, index) => ({ ...location, again: `again_${index}` })),
     covered: taken.has('/'),
   };
@@ -52,10 +60,13 @@ function view(edge: EdgePlan): object {
 
 /** What the edge reads every second; a slot that runs nothing has weight 0. */
 function weights(edge: EdgePlan, release: Release): string {
-  const services = edge.apps.map(({ service }) => service).sort().map((service) => {
-    const filled = release.get(service) ?? [];
-    return [service, Object.fromEntries(slots.map((slot) => [slot, filled.find((one) => one.slot === slot)?.weight ?? 0]))] as const;
-  });
+  const services = edge.apps
+    .map(({ service }) => service)
+    .sort()
+    .map((service) => {
+      const filled = release.get(service) ?? [];
+      return [service, Object.fromEntries(slots.map((slot) => [slot, filled.find((one) => one.slot === slot)?.weight ?? 0]))] as const;
+    });
   return `${JSON.stringify({ version: 1, services: Object.fromEntries(services) })}\n`;
 }
 
@@ -64,7 +75,9 @@ export function renderEdge({ edge, release }: Pick<Plan, 'edge' | 'release'>, te
   const settings = view(edge);
   const artifact = (path: string, content: string): Artifact => ({ path: `config/${path}`, content, mode: 0o644, policy: 'generated' });
   return [
-    ...['nginx.conf', 'proxy.conf', 'headers.conf'].map((name) => artifact(`edge/${name}`, fill(templates, `nginx/${name}.hbs`, 'nginx', settings))),
+    ...['nginx.conf', 'proxy.conf', 'headers.conf'].map((name) =>
+      artifact(`edge/${name}`, fill(templates, `nginx/${name}.hbs`, 'nginx', settings)),
+    ),
     ...['errors.conf', 'berth.js', 'maintenance.html'].map((name) => artifact(`edge/${name}`, verbatim(templates, `nginx/${name}`))),
     artifact('weights/weights.json', weights(edge, release)),
   ];

@@ -20,8 +20,13 @@ function compile(templates: Templates, name: string): Template {
 
 /** Fill a template; `{{q value}}` writes a value so that the artifact's format reads it back unchanged. */
 export function fill(templates: Templates, name: string, format: Format, view: object): string {
-  return compile(templates, name)(view, { helpers: { q: (value: unknown) => {
-    if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') throw new Error(`template ${name}: {{q}} was given ${typeof value}`);
-    return quote(format, value);
-  } } });
+  return compile(templates, name)(view, {
+    helpers: {
+      q: (value: unknown) => {
+        if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean')
+          throw new Error(`template ${name}: {{q}} was given ${typeof value}`);
+        return quote(format, value);
+      },
+    },
+  });
 }

@@ -7,7 +7,10 @@ const refuse = (format: Format, value: string): never => {
 
 /** A YAML double-quoted scalar: JSON's, with the characters escaped that YAML folds, forbids or takes for a byte order mark. */
 const yaml = (value: string): string =>
-  JSON.stringify(value).replaceAll(/[\u007f-\u00a0\u2028\u2029\ufeff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  JSON.stringify(value).replaceAll(
+    /[\u007f-\u00a0\u2028\u2029\ufeff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 
 const quoters: Readonly<Record<Format, (value: string) => string>> = {
   yaml,
@@ -16,13 +19,17 @@ const quoters: Readonly<Record<Format, (value: string) => string>> = {
   // Compose's reader of .env knows escapes and variables inside double quotes, and none inside single ones.
   dotenv: (value) => (/^[A-Za-z0-9_.,:/@+-]*$/.test(value) ? value : /['\n\r\\]/.test(value) ? refuse('dotenv', value) : `'${value}'`),
   // nginx has no escape for $ at all, and control characters end a line of its log.
-  nginx: (value) => (/[$\u0000-\u001f\u007f]/.test(value) ? refuse('nginx', value) : `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`),
-  postgres: (value) => (/[\u0000-\u001f]/.test(value) ? refuse('postgres', value) : `'${value.replaceAll("'", "''").replaceAll('\\', '\\\\')}'`),
+  nginx: (value) =>
+    /[$\u0000-\u001f\u007f]/.test(value) ? refuse('nginx', value) : `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`,
+  postgres: (value) =>
+    /[\u0000-\u001f]/.test(value) ? refuse('postgres', value) : `'${value.replaceAll("'", "''").replaceAll('\\', '\\\\')}'`,
   // In pg_hba.conf quotes also take a name out of the reach of keywords such as all.
   hba: (value) => (/["\u0000-\u001f]/.test(value) ? refuse('hba', value) : `"${value}"`),
-  valkey: (value) => (/[\u0000-\u001f]/.test(value) ? refuse('valkey', value) : `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`),
+  valkey: (value) =>
+    /[\u0000-\u001f]/.test(value) ? refuse('valkey', value) : `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`,
   shell: (value) => (value.includes('\u0000') ? refuse('shell', value) : `'${value.replaceAll("'", `'\\''`)}'`),
-  html: (value) => value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;').replaceAll("'", '&#39;'),
+  html: (value) =>
+    value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;').replaceAll("'", '&#39;'),
   markdown: (value) => value.replaceAll(/([\\`*_[\]<>|])/g, '\\$1').replaceAll(/\s*\n\s*/g, ' '),
 };
 

@@ -5,12 +5,26 @@ import { fill } from './fill.ts';
 import type { Templates } from './fill.ts';
 
 /** runtime.yaml, the contract with the runtime. */
-export const renderRuntime = (plan: Plan, templates: Templates): Artifact =>
-  ({ path: 'runtime.yaml', content: fill(templates, 'site/runtime.yaml.hbs', 'yaml', { ...plan.runtime, services: plan.runtime.services.map((service) => ({ engine: undefined, ...service })) }), mode: 0o644, policy: 'owned' });
+export const renderRuntime = (plan: Plan, templates: Templates): Artifact => ({
+  path: 'runtime.yaml',
+  content: fill(templates, 'site/runtime.yaml.hbs', 'yaml', {
+    ...plan.runtime,
+    services: plan.runtime.services.map((service) => ({ engine: undefined, ...service })),
+  }),
+  mode: 0o644,
+  policy: 'owned',
+});
 
 /** The first release.yaml of a site; afterwards it belongs to deployments. */
-export const renderFirstRelease = (services: readonly { readonly name: string; readonly image: string }[], templates: Templates): Artifact =>
-  ({ path: 'release.yaml', content: fill(templates, 'site/release.yaml.hbs', 'yaml', { services }), mode: 0o644, policy: 'once' });
+export const renderFirstRelease = (
+  services: readonly { readonly name: string; readonly image: string }[],
+  templates: Templates,
+): Artifact => ({
+  path: 'release.yaml',
+  content: fill(templates, 'site/release.yaml.hbs', 'yaml', { services }),
+  mode: 0o644,
+  policy: 'once',
+});
 
 /** SITE.md: the runbook of exactly this site. */
 export function renderRunbook(plan: Plan, templates: Templates): Artifact {
@@ -18,19 +32,59 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
   const budget = plan.budget.rows;
   const edge = plan.services.find((service) => service.role === 'edge');
   const view = {
-    name: plan.name, profile: plan.profile, address: `https://${plan.domain}${port}`, local: `https://localhost${port}`, notes: plan.notes,
-    host: plan.host ? `${describeCpus(plan.host.cpus)}, ${describeSize(plan.host.memory)}, ${describeSize(plan.host.disk)} of free disk` : 'no particular host',
-    memory: `${describeSize(plan.budget.sum)} of ${describeSize(plan.budget.host)}`, reserve: describeSize(plan.budget.reserve),
-    services: plan.services.map((service) => ({ name: service.name, title: service.title, count: service.replicas, cpu: formatCpu(service.size.cpu), memory: describeSize(service.size.memory) }))
-      .concat(budget.filter((row) => row.name === 'surge' || row.name === 'agent').map((row) => ({ name: row.name, title: row.name === 'surge' ? 'room for one more replica while one is replaced' : 'room for the agent that will make backups', count: row.count, cpu: '', memory: describeSize(row.each) }))),
+    name: plan.name,
+    profile: plan.profile,
+    address: `https://${plan.domain}${port}`,
+    local: `https://localhost${port}`,
+    notes: plan.notes,
+    host: plan.host
+      ? `${describeCpus(plan.host.cpus)}, ${describeSize(plan.host.memory)}, ${describeSize(plan.host.disk)} of free disk`
+      : 'no particular host',
+    memory: `${describeSize(plan.budget.sum)} of ${describeSize(plan.budget.host)}`,
+    reserve: describeSize(plan.budget.reserve),
+    services: plan.services
+      .map((service) => ({
+        name: service.name,
+        title: service.title,
+        count: service.replicas,
+        cpu: formatCpu(service.size.cpu),
+        memory: describeSize(service.size.memory),
+      }))
+      .concat(
+        budget
+          .filter((row) => row.name === 'surge' || row.name === 'agent')
+          .map((row) => ({
+            name: row.name,
+            title: row.name === 'surge' ? 'room for one more replica while one is replaced' : 'room for the agent that will make backups',
+            count: row.count,
+            cpu: '',
+            memory: describeSize(row.each),
+          })),
+      ),
     disk: plan.disk.map((row) => ({ ...row, size: describeSize(row.size) })),
-    httpPort: edge?.ports[0]?.published ?? 80, httpsPort: plan.edge.httpsPort,
-    apps: plan.services.filter((service) => service.slotted).map((service) => {
-      const live = [...(plan.release.get(service.name) ?? [])].sort((a, b) => b.weight - a.weight)[0]?.slot ?? 'blue';
-      return { name: service.name, live, other: live === 'blue' ? 'green' : 'blue', replicas: service.replicas, path: plan.edge.apps.find((app) => app.service === service.name)?.routes[0]?.path ?? '/' };
-    }),
-    slots: plan.services.filter((service) => service.slotted).flatMap((service) => (plan.release.get(service.name) ?? []).map(({ slot }) => `${service.name}-${slot}`)),
-    databases: plan.databases, stores: plan.stores, secrets: plan.secrets, image: plan.images.find((image) => image.key === 'nginx')?.reference ?? '', bOpen: '{{', bClose: '}}',
+    httpPort: edge?.ports[0]?.published ?? 80,
+    httpsPort: plan.edge.httpsPort,
+    apps: plan.services
+      .filter((service) => service.slotted)
+      .map((service) => {
+        const live = [...(plan.release.get(service.name) ?? [])].sort((a, b) => b.weight - a.weight)[0]?.slot ?? 'blue';
+        return {
+          name: service.name,
+          live,
+          other: live === 'blue' ? 'green' : 'blue',
+          replicas: service.replicas,
+          path: plan.edge.apps.find((app) => app.service === service.name)?.routes[0]?.path ?? '/',
+        };
+      }),
+    slots: plan.services
+      .filter((service) => service.slotted)
+      .flatMap((service) => (plan.release.get(service.name) ?? []).map(({ slot }) => `${service.name}-${slot}`)),
+    databases: plan.databases,
+    stores: plan.stores,
+    secrets: plan.secrets,
+    image: plan.images.find((image) => image.key === 'nginx')?.reference ?? '',
+    bOpen: '{{',
+    bClose: '}}',
   };
   return { path: 'SITE.md', content: fill(templates, 'site/SITE.md.hbs', 'markdown', view), mode: 0o644, policy: 'generated' };
 }

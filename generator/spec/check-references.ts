@@ -21,19 +21,41 @@ const ownRoutes = '/-/berth/';
 /** Every variable by which an application is told of one thing it uses: a store has several behind its prefix. */
 const variablesOf = (spec: WrittenSpec, used: string, variable: string): readonly string[] =>
   kindOf(spec, used) === 'store'
-    ? [...['ENDPOINT', 'REGION', 'ACCESS_KEY', 'SECRET_KEY', 'BUCKET'].map((part) => `${variable}_${part}`), ...Object.keys(spec.stores?.[used]?.buckets ?? {}).map((bucket) => `${variable}_BUCKET_${bucket.toUpperCase().replaceAll('-', '_')}`)]
+    ? [
+        ...['ENDPOINT', 'REGION', 'ACCESS_KEY', 'SECRET_KEY', 'BUCKET'].map((part) => `${variable}_${part}`),
+        ...Object.keys(spec.stores?.[used]?.buckets ?? {}).map(
+          (bucket) => `${variable}_BUCKET_${bucket.toUpperCase().replaceAll('-', '_')}`,
+        ),
+      ]
     : [variable];
 
 function* checkNames(spec: WrittenSpec): Iterable<Finding> {
   const seen = new Map<string, string>();
-  const add = (name: string, path: string) => { const first = seen.get(name); seen.set(name, path); return first; };
+  const add = (name: string, path: string) => {
+    const first = seen.get(name);
+    seen.set(name, path);
+    return first;
+  };
   for (const kind of ['services', 'databases', 'caches', 'stores'] as const)
     for (const name of Object.keys(spec[kind] ?? {})) {
       // What Berth adds beside a service carries its name with an ending.
-      const others = kind === 'services' ? [`${name}-blue`, `${name}-green`] : kind === 'databases' ? [`${name}-accounts`] : kind === 'stores' ? [`${name}-buckets`] : [];
+      const others =
+        kind === 'services'
+          ? [`${name}-blue`, `${name}-green`]
+          : kind === 'databases'
+            ? [`${name}-accounts`]
+            : kind === 'stores'
+              ? [`${name}-buckets`]
+              : [];
       for (const taken of [name, ...others]) {
         const first = add(taken, `${kind}.${name}`);
-        if (first !== undefined) yield { path: [kind], key: name, message: `the name "${taken}" is already taken by ${first}`, hint: 'give one of the two another name' };
+        if (first !== undefined)
+          yield {
+            path: [kind],
+            key: name,
+            message: `the name "${taken}" is already taken by ${first}`,
+            hint: 'give one of the two another name',
+          };
       }
     }
   if (Object.keys(spec.services).length === 0) yield { path: ['services'], message: 'expected at least one service' };
@@ -48,21 +70,48 @@ function* checkUses(spec: WrittenSpec): Iterable<Finding> {
       const path = ['services', name, 'uses', Array.isArray(service.uses) ? index : used];
       const names = variable === undefined ? [] : variablesOf(spec, used, variable);
       const [twice, own] = [names.find((one) => variables.has(one)), names.find((one) => ownVariables.includes(one))];
-      if (uses.findIndex(([other]) => other === used) < index) yield { path, message: `"${used}" stands twice`, hint: 'keep one of the two' };
+      if (uses.findIndex(([other]) => other === used) < index)
+        yield { path, message: `"${used}" stands twice`, hint: 'keep one of the two' };
       else if (kindOf(spec, used) === undefined) {
         const near = suggest(used, known);
-        yield { path, message: `there is no database, cache or store "${used}"`, hint: near ? `did you mean "${near}"?` : known.length > 0 ? `known: ${known.join(', ')}` : 'add it under databases, caches or stores' };
+        yield {
+          path,
+          message: `there is no database, cache or store "${used}"`,
+          hint: near
+            ? `did you mean "${near}"?`
+            : known.length > 0
+              ? `known: ${known.join(', ')}`
+              : 'add it under databases, caches or stores',
+        };
       } else if (twice !== undefined)
-        yield { path, message: `"${used}" and "${variables.get(twice) ?? ''}" would both be handed over as ${twice}`, hint: `write uses as a map and give each a variable of its own: { ${used}: ${variable ?? ''}_2 }` };
+        yield {
+          path,
+          message: `"${used}" and "${variables.get(twice) ?? ''}" would both be handed over as ${twice}`,
+          hint: `write uses as a map and give each a variable of its own: { ${used}: ${variable ?? ''}_2 }`,
+        };
       else if (own !== undefined) yield { path, message: `Berth sets the variable ${own} itself`, hint: 'name another one' };
       for (const one of names) variables.set(one, used);
     }
-    const files = Object.entries(service.secrets ?? {}).flatMap(([variable, secret]) => (secret.deliver === 'file' ? [`${variable}_FILE`] : []));
+    const files = Object.entries(service.secrets ?? {}).flatMap(([variable, secret]) =>
+      secret.deliver === 'file' ? [`${variable}_FILE`] : [],
+    );
     const taken = new Set([...ownVariables, ...variables.keys(), ...files]);
     for (const variable of Object.keys(service.env ?? {}))
-      if (taken.has(variable)) yield { path: ['services', name, 'env'], key: variable, message: 'Berth sets this variable itself', hint: 'remove it here, or name another one under uses' };
+      if (taken.has(variable))
+        yield {
+          path: ['services', name, 'env'],
+          key: variable,
+          message: 'Berth sets this variable itself',
+          hint: 'remove it here, or name another one under uses',
+        };
     for (const variable of Object.keys(service.secrets ?? {}))
-      if (taken.has(variable) || Object.hasOwn(service.env ?? {}, variable) || (variable === 'NODE_OPTIONS' && service.runtime === 'node')) yield { path: ['services', name, 'secrets'], key: variable, message: 'this variable is set twice', hint: 'give the secret another name' };
+      if (taken.has(variable) || Object.hasOwn(service.env ?? {}, variable) || (variable === 'NODE_OPTIONS' && service.runtime === 'node'))
+        yield {
+          path: ['services', name, 'secrets'],
+          key: variable,
+          message: 'this variable is set twice',
+          hint: 'give the secret another name',
+        };
   }
 }
 
@@ -71,27 +120,43 @@ function* checkRoutes(spec: WrittenSpec): Iterable<Finding> {
   for (const [name, service] of Object.entries(spec.services))
     for (const [index, { path }] of (service.routes ?? [{ path: '/' }]).entries()) {
       const first = seen.get(path);
-      if (`${path}/`.startsWith(ownRoutes)) yield { path: ['services', name, 'routes', index, 'path'], message: `paths below ${ownRoutes} belong to Berth`, hint: 'give the route another path' };
-      else if (path !== '' && first !== undefined) yield { path: ['services', name, ...(service.routes ? ['routes', index, 'path'] : [])], message: `the path ${path} already leads to ${first}`, hint: first === name ? 'keep one of the two' : `give ${name} routes of its own` };
+      if (`${path}/`.startsWith(ownRoutes))
+        yield {
+          path: ['services', name, 'routes', index, 'path'],
+          message: `paths below ${ownRoutes} belong to Berth`,
+          hint: 'give the route another path',
+        };
+      else if (path !== '' && first !== undefined)
+        yield {
+          path: ['services', name, ...(service.routes ? ['routes', index, 'path'] : [])],
+          message: `the path ${path} already leads to ${first}`,
+          hint: first === name ? 'keep one of the two' : `give ${name} routes of its own`,
+        };
       seen.set(path, name);
     }
 }
 
 function* checkPorts(spec: WrittenSpec): Iterable<Finding> {
-  if ((spec.edge?.http ?? 80) === (spec.edge?.https ?? 443)) yield { path: ['edge', 'https'], message: `port ${spec.edge?.https ?? 443} stands twice`, hint: 'give http and https different ports' };
+  if ((spec.edge?.http ?? 80) === (spec.edge?.https ?? 443))
+    yield { path: ['edge', 'https'], message: `port ${spec.edge?.https ?? 443} stands twice`, hint: 'give http and https different ports' };
 }
 
 function* checkDatabases(spec: WrittenSpec): Iterable<Finding> {
   for (const [name, database] of Object.entries(spec.databases ?? {}))
     if (database.name === undefined && reservedSqlNames.test(databaseName(spec.name, database)))
-      yield { path: ['databases', name], message: `PostgreSQL keeps the name "${databaseName(spec.name, database)}" for itself, which the name of the site would give this database`, hint: `add databases.${name}.name` };
+      yield {
+        path: ['databases', name],
+        message: `PostgreSQL keeps the name "${databaseName(spec.name, database)}" for itself, which the name of the site would give this database`,
+        hint: `add databases.${name}.name`,
+      };
 }
 
 /** One place twice is one mount too many. */
 function* checkFolders(spec: WrittenSpec): Iterable<Finding> {
   for (const [name, service] of Object.entries(spec.services))
     for (const [index, path] of (service.writable ?? []).entries())
-      if ((service.writable ?? []).indexOf(path) < index) yield { path: ['services', name, 'writable', index], message: `"${path}" stands twice`, hint: 'keep one of the two' };
+      if ((service.writable ?? []).indexOf(path) < index)
+        yield { path: ['services', name, 'writable', index], message: `"${path}" stands twice`, hint: 'keep one of the two' };
 }
 
 function* checkAddresses(spec: WrittenSpec): Iterable<Finding> {
@@ -99,19 +164,43 @@ function* checkAddresses(spec: WrittenSpec): Iterable<Finding> {
   const texts = spec.network.replace(/\/22$/, '').split('.');
   const parts = texts.map(Number);
   const [first = 0] = parts;
-  if (first < 1 || first === 127 || first > 223) yield { path: ['network'], message: 'expected addresses that a network can have: not 0, 127 or above 223 at the beginning', hint: 'for example 10.201.4.0/22' };
-  else if (texts.some((text, index) => text !== String(parts[index])) || parts.some((part) => part > 255) || parts[3] !== 0 || (parts[2] ?? 0) % 4 !== 0) yield { path: ['network'], message: 'expected the first address of a /22: the third number divisible by 4, the fourth 0', hint: 'for example 10.201.4.0/22' };
+  if (first < 1 || first === 127 || first > 223)
+    yield {
+      path: ['network'],
+      message: 'expected addresses that a network can have: not 0, 127 or above 223 at the beginning',
+      hint: 'for example 10.201.4.0/22',
+    };
+  else if (
+    texts.some((text, index) => text !== String(parts[index])) ||
+    parts.some((part) => part > 255) ||
+    parts[3] !== 0 ||
+    (parts[2] ?? 0) % 4 !== 0
+  )
+    yield {
+      path: ['network'],
+      message: 'expected the first address of a /22: the third number divisible by 4, the fourth 0',
+      hint: 'for example 10.201.4.0/22',
+    };
 }
 
 /** Everything that no single value can show: names twice, unknown references, routes and ports that collide. */
 export function checkReferences(spec: WrittenSpec): readonly Finding[] {
-  return [...checkNames(spec), ...checkUses(spec), ...checkRoutes(spec), ...checkFolders(spec), ...checkDatabases(spec), ...checkPorts(spec), ...checkAddresses(spec)];
+  return [
+    ...checkNames(spec),
+    ...checkUses(spec),
+    ...checkRoutes(spec),
+    ...checkFolders(spec),
+    ...checkDatabases(spec),
+    ...checkPorts(spec),
+    ...checkAddresses(spec),
+  ];
 }
 
 type Loose = Readonly<Record<string, unknown>>;
 const mapOf = (value: unknown): Loose => (typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Loose) : {});
 const listOf = (value: unknown): readonly unknown[] | undefined => (Array.isArray(value) ? value : undefined);
-const maps = (value: unknown): Readonly<Record<string, Loose>> => Object.fromEntries(Object.entries(mapOf(value)).map(([name, inner]) => [name, mapOf(inner)]));
+const maps = (value: unknown): Readonly<Record<string, Loose>> =>
+  Object.fromEntries(Object.entries(mapOf(value)).map(([name, inner]) => [name, mapOf(inner)]));
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
 const topKeys = Object.keys(writtenSpec.shape);
 
@@ -121,10 +210,24 @@ export function readable(value: unknown): WrittenSpec {
   // A mistyped `databases` would make every use of one look wrong.
   const guessing = Object.keys(spec).some((key) => !topKeys.includes(key));
   const service = ({ uses, env, secrets, routes, writable, runtime }: Loose) => ({
-    ...(guessing || uses === undefined ? {} : { uses: listOf(uses)?.map(textOf) ?? mapOf(uses) }), env: mapOf(env), secrets: maps(secrets), runtime,
-    routes: listOf(routes)?.map((route) => ({ path: textOf(mapOf(route)['path']) })) ?? [], writable: listOf(writable)?.filter((path) => typeof path === 'string') ?? [],
+    ...(guessing || uses === undefined ? {} : { uses: listOf(uses)?.map(textOf) ?? mapOf(uses) }),
+    env: mapOf(env),
+    secrets: maps(secrets),
+    runtime,
+    routes: listOf(routes)?.map((route) => ({ path: textOf(mapOf(route)['path']) })) ?? [],
+    writable: listOf(writable)?.filter((path) => typeof path === 'string') ?? [],
   });
   const services = Object.fromEntries(Object.entries(maps(spec['services'])).map(([name, written]) => [name, service(written)]));
-  const stores = Object.fromEntries(Object.entries(maps(spec['stores'])).map(([name, store]) => [name, { buckets: mapOf(store['buckets']) }]));
-  return { name: textOf(spec['name']), services, databases: maps(spec['databases']), caches: maps(spec['caches']), stores, edge: mapOf(spec['edge']), ...(typeof spec['network'] === 'string' ? { network: spec['network'] } : {}) } as unknown as WrittenSpec;
+  const stores = Object.fromEntries(
+    Object.entries(maps(spec['stores'])).map(([name, store]) => [name, { buckets: mapOf(store['buckets']) }]),
+  );
+  return {
+    name: textOf(spec['name']),
+    services,
+    databases: maps(spec['databases']),
+    caches: maps(spec['caches']),
+    stores,
+    edge: mapOf(spec['edge']),
+    ...(typeof spec['network'] === 'string' ? { network: spec['network'] } : {}),
+  } as unknown as WrittenSpec;
 }

@@ -5,7 +5,9 @@ import { readPlainYaml } from '../../model/plain-yaml.ts';
 import { parsePlaced } from './document.ts';
 
 /** One key to set. `value` is taken as it is, `yaml` is read as YAML so that numbers and lists can be typed. */
-export type SpecEdit = { readonly path: readonly string[]; readonly only: 'always' | 'when absent'; readonly comment?: string } & ({ readonly value: unknown } | { readonly yaml: string });
+export type SpecEdit = { readonly path: readonly string[]; readonly only: 'always' | 'when absent'; readonly comment?: string } & (
+  { readonly value: unknown } | { readonly yaml: string }
+);
 
 /** The `file` of a problem that lies in the options, not in the spec. */
 export const commandLine = 'the command line';
@@ -31,9 +33,11 @@ function faultOf(document: Document, keys: readonly (string | number)[]): string
   for (const [index, key] of keys.entries()) {
     const [holder, name] = [document.getIn(keys.slice(0, index), true), keys.slice(0, index).join('.')];
     if (isAlias(holder)) return `${name} is an alias; write it out in the spec first`;
-    if (isScalar(holder) && holder.value === null) document.setIn(keys.slice(0, index), typeof key === 'number' ? new YAMLSeq(document.schema) : new YAMLMap(document.schema));
+    if (isScalar(holder) && holder.value === null)
+      document.setIn(keys.slice(0, index), typeof key === 'number' ? new YAMLSeq(document.schema) : new YAMLMap(document.schema));
     else if (isScalar(holder)) return `${name} is a plain value and has no keys`;
-    if (isSeq(holder) && !(typeof key === 'number' && key <= holder.items.length)) return `${name} is a list: expected a number from 0 to ${holder.items.length} after it`;
+    if (isSeq(holder) && !(typeof key === 'number' && key <= holder.items.length))
+      return `${name} is a list: expected a number from 0 to ${holder.items.length} after it`;
     if (holder === undefined && typeof key === 'number' && key > 0) return `${name} is no list yet: expected 0 after it`;
   }
   return undefined;
@@ -43,7 +47,8 @@ function apply(document: Document, edit: SpecEdit): Problem | undefined {
   const keys = keysFor(document, edit.path);
   if (edit.only === 'when absent' && document.hasIn(keys)) return undefined;
   const fault = faultOf(document, keys);
-  if (fault) return { file: commandLine, line: 1, column: 1, path: edit.path.join('.'), message: fault, hint: 'check the path after --set' };
+  if (fault)
+    return { file: commandLine, line: 1, column: 1, path: edit.path.join('.'), message: fault, hint: 'check the path after --set' };
   const existing = document.getIn(keys, true);
   const node = document.createNode(valueOf(edit));
   // Comments at the end of a line belong to the line, not to the value.
@@ -58,12 +63,20 @@ const order = ['apiVersion', 'name', 'profile', 'target', 'domain', 'host', 'net
 
 function sortTop(document: Document): void {
   if (!isMap(document.contents)) return;
-  const rank = (key: unknown) => { const index = order.indexOf(isScalar(key) ? String(key.value) : String(key)); return index < 0 ? order.length : index; };
+  const rank = (key: unknown) => {
+    const index = order.indexOf(isScalar(key) ? String(key.value) : String(key));
+    return index < 0 ? order.length : index;
+  };
   document.contents.items.sort((a, b) => rank(a.key) - rank(b.key));
 }
 
 /** A spec with some keys changed and its comments kept. Nothing is checked here beyond what editing needs. `file` is what problems call the spec. */
-export function editSpec(text: string, file: string, edits: readonly SpecEdit[], first: readonly SpecEdit[]): { readonly text: string; readonly problems: readonly Problem[] } {
+export function editSpec(
+  text: string,
+  file: string,
+  edits: readonly SpecEdit[],
+  first: readonly SpecEdit[],
+): { readonly text: string; readonly problems: readonly Problem[] } {
   const placed = readPlainYaml(text) === undefined ? parsePlaced(text, file) : undefined;
   if (placed && !('value' in placed)) return { text, problems: placed };
   const document = parseDocument(text);

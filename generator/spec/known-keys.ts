@@ -10,14 +10,16 @@ interface JsonSchema {
 }
 
 /** The JSON Schema of a written document, for editors and for {@link knownKeys}. */
-export const toJsonSchema = (schema: z.ZodType): JsonSchema => z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
+export const toJsonSchema = (schema: z.ZodType): JsonSchema =>
+  z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
 
 /** The keys that the schema knows at a path: what a mistyped one is compared with. */
 export function knownKeys(schema: z.ZodType): (path: Path) => readonly string[] {
   let root: JsonSchema | undefined;
   return (path) => {
     const top = (root ??= toJsonSchema(schema));
-    const follow = (node: JsonSchema | undefined): JsonSchema | undefined => (node?.$ref ? top.$defs?.[node.$ref.replace('#/$defs/', '')] : node);
+    const follow = (node: JsonSchema | undefined): JsonSchema | undefined =>
+      node?.$ref ? top.$defs?.[node.$ref.replace('#/$defs/', '')] : node;
     const reached = path.reduce<JsonSchema | undefined>((node, part) => {
       const here = follow(node);
       if (typeof part === 'number') return here?.items;

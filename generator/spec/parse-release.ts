@@ -12,18 +12,40 @@ function* check(release: WrittenRelease, spec: StackSpec): Iterable<Finding> {
   for (const [name, service] of Object.entries(release.services)) {
     if (!known.includes(name)) {
       const near = suggest(name, known);
-      yield { path: ['services'], key: name, message: `berth.yaml has no service "${name}"`, ...(near ? { hint: `did you mean "${near}"?` } : { hint: 'remove it here, or add it to berth.yaml' }) };
+      yield {
+        path: ['services'],
+        key: name,
+        message: `berth.yaml has no service "${name}"`,
+        ...(near ? { hint: `did you mean "${near}"?` } : { hint: 'remove it here, or add it to berth.yaml' }),
+      };
     }
-    const filled = slots.flatMap((slot) => { const found = service[slot]; return found ? [{ slot, ...found }] : []; });
+    const filled = slots.flatMap((slot) => {
+      const found = service[slot];
+      return found ? [{ slot, ...found }] : [];
+    });
     for (const { slot, image } of filled) {
       const { tag, digest } = splitImage(image);
       if (!imageReference.test(image) || tag === 'latest' || (tag === undefined && digest === undefined))
-        yield { path: ['services', name, slot, 'image'], message: `expected an image with a tag that names one version, got ${JSON.stringify(image)}`, hint: 'for example registry.example/app:1.4.2' };
+        yield {
+          path: ['services', name, slot, 'image'],
+          message: `expected an image with a tag that names one version, got ${JSON.stringify(image)}`,
+          hint: 'for example registry.example/app:1.4.2',
+        };
     }
     for (const { slot, weight, replicas } of filled)
-      if (weight > 0 && replicas === 0) yield { path: ['services', name, slot, 'replicas'], message: `${slot} takes ${weight} % of the traffic with no replica`, hint: 'give it a replica, or weight 0' };
+      if (weight > 0 && replicas === 0)
+        yield {
+          path: ['services', name, slot, 'replicas'],
+          message: `${slot} takes ${weight} % of the traffic with no replica`,
+          hint: 'give it a replica, or weight 0',
+        };
     const sum = filled.reduce((total, { weight }) => total + weight, 0);
-    if (filled.length > 0 && sum !== 100 && sum !== 0) yield { path: ['services', name], message: `the weights of the slots add up to ${Number(sum.toFixed(3))}`, hint: 'make them add up to 100, or all 0 for the maintenance page' };
+    if (filled.length > 0 && sum !== 100 && sum !== 0)
+      yield {
+        path: ['services', name],
+        message: `the weights of the slots add up to ${Number(sum.toFixed(3))}`,
+        hint: 'make them add up to 100, or all 0 for the maintenance page',
+      };
   }
 }
 

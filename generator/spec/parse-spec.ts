@@ -23,19 +23,33 @@ const most = 200;
 function inOrder(problems: readonly Problem[]): readonly Problem[] {
   const sorted = [...problems].sort((a, b) => a.line - b.line || a.column - b.column);
   const [next] = sorted.slice(most);
-  return next ? [...sorted.slice(0, most), { ...next, path: '', message: `${sorted.length - most} more problems from here on`, hint: 'check that this is the file you meant' }] : sorted;
+  return next
+    ? [
+        ...sorted.slice(0, most),
+        { ...next, path: '', message: `${sorted.length - most} more problems from here on`, hint: 'check that this is the file you meant' },
+      ]
+    : sorted;
 }
 
 const placeFinding = (finding: Finding, document: PlacedDocument, file: string): Problem => ({
-  file, ...document.locate(finding.path, finding.key), path: joinPath(finding.key === undefined ? finding.path : [...finding.path, finding.key]),
-  message: finding.message, ...(finding.hint ? { hint: finding.hint } : {}),
+  file,
+  ...document.locate(finding.path, finding.key),
+  path: joinPath(finding.key === undefined ? finding.path : [...finding.path, finding.key]),
+  message: finding.message,
+  ...(finding.hint ? { hint: finding.hint } : {}),
 });
 
 /**
  * Bytes → a value that fits the schema and passes `check`, or all problems with their places.
  * `salvage` makes of a value that does not fit the schema what `check` can still read, so that one run shows both kinds of problems.
  */
-export function parseDocumentAs<S extends z.ZodType>(bytes: Uint8Array, file: string, schema: S, check: (value: z.infer<S>) => readonly Finding[], salvage?: (value: unknown) => z.infer<S>): Parsed<z.infer<S>> {
+export function parseDocumentAs<S extends z.ZodType>(
+  bytes: Uint8Array,
+  file: string,
+  schema: S,
+  check: (value: z.infer<S>) => readonly Finding[],
+  salvage?: (value: unknown) => z.infer<S>,
+): Parsed<z.infer<S>> {
   const text = decodeText(bytes, file);
   if (typeof text !== 'string') return failed([text]);
   const plain = schema.safeParse(readPlainYaml(text));
@@ -47,7 +61,10 @@ export function parseDocumentAs<S extends z.ZodType>(bytes: Uint8Array, file: st
   const findings = (value: z.infer<S>) => check(value).map((finding) => placeFinding(finding, document, file));
   if (!result.success) {
     const keysAt = knownKeys(schema);
-    const problems = [...result.error.issues.flatMap((issue) => describeIssue(issue, document, file, keysAt)), ...(salvage ? findings(salvage(document.value)) : [])];
+    const problems = [
+      ...result.error.issues.flatMap((issue) => describeIssue(issue, document, file, keysAt)),
+      ...(salvage ? findings(salvage(document.value)) : []),
+    ];
     // One problem for a value: who mends the first sees whether there is another.
     return failed(inOrder([...new Map([...problems].reverse().map((problem) => [problem.path, problem])).values()].reverse()));
   }

@@ -4,7 +4,21 @@ import { mib, parseCpu, parseDuration, parseSize, seconds } from '../../model/un
 import type { MiB, MilliCpu, Seconds } from '../../model/units.ts';
 
 /** All defaults of the spec live here. */
-const defaults = { target: 'compose', domain: 'localhost', network: '10.201.0.0/22', http: 80, https: 443, body: mib(25), timeout: seconds(60), connections: 100, user: '10001:10001', live: '/livez', ready: '/readyz', stopGrace: seconds(30), secretLength: 48 } as const;
+const defaults = {
+  target: 'compose',
+  domain: 'localhost',
+  network: '10.201.0.0/22',
+  http: 80,
+  https: 443,
+  body: mib(25),
+  timeout: seconds(60),
+  connections: 100,
+  user: '10001:10001',
+  live: '/livez',
+  ready: '/readyz',
+  stopGrace: seconds(30),
+  secretLength: 48,
+} as const;
 
 /** The names under which an application finds what it uses, when the spec gives no other. */
 const defaultVariable = { database: 'DATABASE_URL', cache: 'REDIS_URL', store: 'S3' } as const;
@@ -29,13 +43,19 @@ function routes(service: WrittenService, spec: WrittenSpec): readonly Route[] {
     path: route.path,
     ...(route.rateLimit ? { rateLimit: rateLimit(route.rateLimit) } : {}),
     body: route.body === undefined ? (spec.edge?.body === undefined ? defaults.body : size(spec.edge.body)) : size(route.body),
-    timeout: route.timeout === undefined ? (spec.edge?.timeout === undefined ? defaults.timeout : duration(spec.edge.timeout)) : duration(route.timeout),
+    timeout:
+      route.timeout === undefined
+        ? spec.edge?.timeout === undefined
+          ? defaults.timeout
+          : duration(spec.edge.timeout)
+        : duration(route.timeout),
     stream: route.stream ?? false,
   }));
 }
 
 /** Name of a database and its owner. An identifier begins with no digit, though the name of a site may. */
-export const databaseName = (site: string, written: { readonly name?: string | undefined }): string => written.name ?? site.replaceAll('-', '_').replace(/^(?=\d)/, '_');
+export const databaseName = (site: string, written: { readonly name?: string | undefined }): string =>
+  written.name ?? site.replaceAll('-', '_').replace(/^(?=\d)/, '_');
 
 /** What kind of thing a name of the spec stands for; `undefined` when it stands for none that can be used. */
 export function kindOf(spec: WrittenSpec, name: string): Use['kind'] | undefined {
@@ -48,36 +68,82 @@ export function kindOf(spec: WrittenSpec, name: string): Use['kind'] | undefined
 export function usesOf(spec: WrittenSpec, service: WrittenService): readonly (readonly [name: string, variable: string | undefined])[] {
   if (service.uses === undefined) return [];
   if (!Array.isArray(service.uses)) return Object.entries(service.uses);
-  return service.uses.map((name) => { const kind = kindOf(spec, name); return [name, kind && defaultVariable[kind]] as const; });
+  return service.uses.map((name) => {
+    const kind = kindOf(spec, name);
+    return [name, kind && defaultVariable[kind]] as const;
+  });
 }
 
 function app(name: string, service: WrittenService, spec: WrittenSpec): AppSpec {
   return {
-    name, ...fixed(service), image: service.image, port: service.port,
+    name,
+    ...fixed(service),
+    image: service.image,
+    port: service.port,
     ...(service.build === undefined ? {} : { build: service.build }),
     ...(service.replicas === undefined ? {} : { replicas: service.replicas }),
     ...(service.pool === undefined ? {} : { pool: service.pool }),
-    runtime: service.runtime ?? 'other', user: service.user ?? defaults.user, routes: routes(service, spec),
-    live: service.live ?? defaults.live, ready: service.ready ?? defaults.ready,
+    runtime: service.runtime ?? 'other',
+    user: service.user ?? defaults.user,
+    routes: routes(service, spec),
+    live: service.live ?? defaults.live,
+    ready: service.ready ?? defaults.ready,
     stopGrace: service.stopGrace === undefined ? defaults.stopGrace : duration(service.stopGrace),
-    uses: usesOf(spec, service).flatMap(([used, variable]) => { const kind = kindOf(spec, used); return kind && variable ? [{ service: used, kind, variable }] : []; }),
+    uses: usesOf(spec, service).flatMap(([used, variable]) => {
+      const kind = kindOf(spec, used);
+      return kind && variable ? [{ service: used, kind, variable }] : [];
+    }),
     env: service.env ?? {},
-    secrets: Object.entries(service.secrets ?? {}).map(([variable, secret]) => ({ name: variable, length: secret.length ?? defaults.secretLength, deliver: secret.deliver ?? 'env' })),
-    writable: service.writable ?? [], egress: service.egress ?? false,
+    secrets: Object.entries(service.secrets ?? {}).map(([variable, secret]) => ({
+      name: variable,
+      length: secret.length ?? defaults.secretLength,
+      deliver: secret.deliver ?? 'env',
+    })),
+    writable: service.writable ?? [],
+    egress: service.egress ?? false,
   };
 }
 
-const hostFacts = (host: NonNullable<WrittenSpec['host']>): HostFacts => ({ cpus: cpu(host.cpus), memory: size(host.memory), disk: size(host.disk), fit: host.fit ?? true });
+const hostFacts = (host: NonNullable<WrittenSpec['host']>): HostFacts => ({
+  cpus: cpu(host.cpus),
+  memory: size(host.memory),
+  disk: size(host.disk),
+  fit: host.fit ?? true,
+});
 
 /** Fill in every default. The spec has passed its checks, so each name and quantity is known to be good. */
 export function resolveSpec(spec: WrittenSpec): StackSpec {
   return {
-    name: spec.name, profile: spec.profile, target: spec.target ?? defaults.target, domain: spec.domain ?? defaults.domain,
-    host: spec.host && hostFacts(spec.host), network: (spec.network ?? defaults.network).replace(/\/22$/, ''),
+    name: spec.name,
+    profile: spec.profile,
+    target: spec.target ?? defaults.target,
+    domain: spec.domain ?? defaults.domain,
+    host: spec.host && hostFacts(spec.host),
+    network: (spec.network ?? defaults.network).replace(/\/22$/, ''),
     services: Object.entries(spec.services).map(([name, service]) => app(name, service, spec)),
-    databases: Object.entries(spec.databases ?? {}).map(([name, database]) => ({ name, engine: database.engine, database: databaseName(spec.name, database), ...fixed(database) })),
-    caches: Object.entries(spec.caches ?? {}).map(([name, cache]) => ({ name, engine: cache.engine, use: cache.use ?? 'cache', ...fixed(cache) })),
-    stores: Object.entries(spec.stores ?? {}).map(([name, store]) => ({ name, engine: store.engine, buckets: Object.entries(store.buckets).map(([bucket, { versioning }]) => ({ name: bucket, versioning: versioning ?? true })), ...fixed(store) })),
-    edge: { http: spec.edge?.http ?? defaults.http, https: spec.edge?.https ?? defaults.https, connections: spec.edge?.connections ?? defaults.connections, hsts: spec.edge?.hsts ?? false },
+    databases: Object.entries(spec.databases ?? {}).map(([name, database]) => ({
+      name,
+      engine: database.engine,
+      database: databaseName(spec.name, database),
+      ...fixed(database),
+    })),
+    caches: Object.entries(spec.caches ?? {}).map(([name, cache]) => ({
+      name,
+      engine: cache.engine,
+      use: cache.use ?? 'cache',
+      ...fixed(cache),
+    })),
+    stores: Object.entries(spec.stores ?? {}).map(([name, store]) => ({
+      name,
+      engine: store.engine,
+      buckets: Object.entries(store.buckets).map(([bucket, { versioning }]) => ({ name: bucket, versioning: versioning ?? true })),
+      ...fixed(store),
+    })),
+    edge: {
+      http: spec.edge?.http ?? defaults.http,
+      https: spec.edge?.https ?? defaults.https,
+      connections: spec.edge?.connections ?? defaults.connections,
+      hsts: spec.edge?.hsts ?? false,
+    },
   };
 }

@@ -26,5 +26,11 @@ export const postgres = {
   /** Settings that a physical or incremental backup relies on; an operator must not lower them. */
   backupSettings: { wal_level: 'replica', max_wal_senders: '10', max_replication_slots: '10', summarize_wal: 'on' },
   /** What each account may do, as the accounts one-shot grants it. */
-  accounts: { application: { attributes: 'LOGIN', owns: 'its database', because: 'an application migrates its own schema, so it owns its database and nothing else' } },
+  accounts: {
+    application: {
+      attributes: 'LOGIN',
+      owns: 'its database',
+      because: 'an application migrates its own schema, so it owns its database and nothing else',
+    },
+  },
 } as const;

@@ -23,13 +23,22 @@ interface Row {
   readonly detail: string;
 }
 
-const { values: options } = parseArgs({ options: { 'json': { type: 'boolean', default: false }, 'turns': { type: 'string', default: '11' }, 'no-build': { type: 'boolean', default: false } } });
+const { values: options } = parseArgs({
+  options: {
+    'json': { type: 'boolean', default: false },
+    'turns': { type: 'string', default: '11' },
+    'no-build': { type: 'boolean', default: false },
+  },
+});
 const turns = Number(options.turns);
 const root = join(import.meta.dirname, '..', '..');
 const program = join(root, 'cli', 'berth.js');
 const bare: Contestant = { name: 'bare start of Node', argv: [process.execPath, '-e', '0'] };
 
-const milliseconds = (times: Times): string => { const [low, high] = spread(times); return `${median(times).toFixed(0)} ms (${low.toFixed(0)}–${high.toFixed(0)})`; };
+const milliseconds = (times: Times): string => {
+  const [low, high] = spread(times);
+  return `${median(times).toFixed(0)} ms (${low.toFixed(0)}–${high.toFixed(0)})`;
+};
 
 function timesOf(times: ReadonlyMap<string, Times>, name: string): Times {
   const found = times.get(name);
@@ -40,7 +49,14 @@ function timesOf(times: ReadonlyMap<string, Times>, name: string): Times {
 /** One contestant against another, as a row; both ran in the same turns. */
 function against(times: ReadonlyMap<string, Times>, name: string, other: string, bar?: number): Row {
   const [mine, yours] = [timesOf(times, name), timesOf(times, other)];
-  return { what: `${name} / ${other}`, ratio: median(mine) / median(yours), fastest: fastest(mine) / fastest(yours), ...(mine.cpu && yours.cpu ? { cpu: mine.cpu / yours.cpu } : {}), ...(bar === undefined ? {} : { bar }), detail: `${milliseconds(mine)} / ${milliseconds(yours)}` };
+  return {
+    what: `${name} / ${other}`,
+    ratio: median(mine) / median(yours),
+    fastest: fastest(mine) / fastest(yours),
+    ...(mine.cpu && yours.cpu ? { cpu: mine.cpu / yours.cpu } : {}),
+    ...(bar === undefined ? {} : { bar }),
+    detail: `${milliseconds(mine)} / ${milliseconds(yours)}`,
+  };
 }
 
 function hasCompose(): boolean {
@@ -52,42 +68,88 @@ function oneSite(folder: string): readonly Row[] {
   const [site, changing, fresh] = ['site', 'changing', 'fresh'].map((name) => join(folder, name)) as [string, string, string];
   run(initOf(program, site));
   cpSync(site, changing, { recursive: true });
-  const names = { init: 'init', idle: 'generate, nothing to do', change: 'generate, one setting changed', check: 'generate --check', explain: 'explain', compose: 'docker compose config' };
+  const names = {
+    init: 'init',
+    idle: 'generate, nothing to do',
+    change: 'generate, one setting changed',
+    check: 'generate --check',
+    explain: 'explain',
+    compose: 'docker compose config',
+  };
   const compose = hasCompose();
-  const times = race([
-    bare,
-    { name: names.init, argv: initOf(program, fresh), before: () => { rmSync(fresh, { recursive: true, force: true }); } },
-    { name: names.idle, argv: berth(program, 'generate', '--site', site) },
-    { name: names.change, argv: berth(program, 'generate', '--site', changing), before: (turn) => { changeSetting(changing, turn); } },
-    { name: names.check, argv: berth(program, 'generate', '--check', '--site', site) },
-    { name: names.explain, argv: berth(program, 'explain', '--site', site) },
-    ...(compose ? [{ name: names.compose, argv: ['docker', 'compose', '-f', join(site, 'compose.yaml'), 'config'] as const }] : []),
-  ], turns);
+  const times = race(
+    [
+      bare,
+      {
+        name: names.init,
+        argv: initOf(program, fresh),
+        before: () => {
+          rmSync(fresh, { recursive: true, force: true });
+        },
+      },
+      { name: names.idle, argv: berth(program, 'generate', '--site', site) },
+      {
+        name: names.change,
+        argv: berth(program, 'generate', '--site', changing),
+        before: (turn) => {
+          changeSetting(changing, turn);
+        },
+      },
+      { name: names.check, argv: berth(program, 'generate', '--check', '--site', site) },
+      { name: names.explain, argv: berth(program, 'explain', '--site', site) },
+      ...(compose ? [{ name: names.compose, argv: ['docker', 'compose', '-f', join(site, 'compose.yaml'), 'config'] as const }] : []),
+    ],
+    turns,
+  );
   if (!compose) process.stderr.write('\nNO DOCKER COMPOSE HERE: its rows are left out, and their bar was not tested.\n\n');
   return [
-    against(times, names.init, bare.name, 3), against(times, names.idle, bare.name, 3), against(times, names.change, bare.name, 3),
-    ...(compose ? [against(times, names.init, names.compose, 1), against(times, names.idle, names.compose, 1), against(times, names.change, names.compose, 1)] : []),
-    against(times, names.check, bare.name), against(times, names.explain, bare.name),
+    against(times, names.init, bare.name, 3),
+    against(times, names.idle, bare.name, 3),
+    against(times, names.change, bare.name, 3),
+    ...(compose
+      ? [
+          against(times, names.init, names.compose, 1),
+          against(times, names.idle, names.compose, 1),
+          against(times, names.change, names.compose, 1),
+        ]
+      : []),
+    against(times, names.check, bare.name),
+    against(times, names.explain, bare.name),
   ];
 }
 
 /** What a service costs beyond the start of Node, in sites of different sizes. */
 function manyServices(folder: string): readonly Row[] {
   const counts = [5, 50, 200] as const;
-  const contestants = counts.map((count): Contestant => ({ name: String(count), argv: berth(program, 'generate', '--site', makeLargeSite(program, folder, count)) }));
+  const contestants = counts.map((count): Contestant => ({
+    name: String(count),
+    argv: berth(program, 'generate', '--site', makeLargeSite(program, folder, count)),
+  }));
   const times = race([bare, ...contestants], Math.max(3, Math.round(turns / 3)));
   const start = median(timesOf(times, bare.name));
   const each = (count: number): number => (median(timesOf(times, String(count))) - start) / count;
-  const row = (count: number, other: number, bar?: number): Row => ({ what: `a service among ${count} / among ${other}`, ratio: each(count) / each(other), ...(bar === undefined ? {} : { bar }), detail: `${each(count).toFixed(2)} ms / ${each(other).toFixed(2)} ms each` });
+  const row = (count: number, other: number, bar?: number): Row => ({
+    what: `a service among ${count} / among ${other}`,
+    ratio: each(count) / each(other),
+    ...(bar === undefined ? {} : { bar }),
+    detail: `${each(count).toFixed(2)} ms / ${each(other).toFixed(2)} ms each`,
+  });
   return [row(50, 5), row(200, 50, 1.25)];
 }
 
 /** What a site costs when many are worked out in one process; it must not rise with their number. */
 function manySites(folder: string): readonly Row[] {
-  const rows = JSON.parse(run([process.execPath, join(import.meta.dirname, 'many-sites.ts'), join(folder, 'site'), '1', '100', '1000'])) as readonly { readonly sites: number; readonly each: number }[];
+  const rows = JSON.parse(
+    run([process.execPath, join(import.meta.dirname, 'many-sites.ts'), join(folder, 'site'), '1', '100', '1000']),
+  ) as readonly { readonly sites: number; readonly each: number }[];
   const each = new Map(rows.map((row) => [row.sites, row.each / 1000]));
   const cost = (sites: number): number => each.get(sites) ?? Number.NaN;
-  const row = (sites: number, other: number, bar: number): Row => ({ what: `a site among ${sites} / among ${other}`, ratio: cost(sites) / cost(other), bar, detail: `${cost(sites).toFixed(2)} ms / ${cost(other).toFixed(2)} ms of CPU each` });
+  const row = (sites: number, other: number, bar: number): Row => ({
+    what: `a site among ${sites} / among ${other}`,
+    ratio: cost(sites) / cost(other),
+    bar,
+    detail: `${cost(sites).toFixed(2)} ms / ${cost(other).toFixed(2)} ms of CPU each`,
+  });
   return [row(100, 1, 1.25), row(1000, 100, 1.25)];
 }
 
@@ -96,7 +158,11 @@ function memory(folder: string): Row {
   const most = 256;
   const report = join(folder, 'peak.mjs');
   const source = `process.on('exit', () => { process.stderr.write(String(process.resourceUsage().maxRSS)); }); process.argv[1] = ${JSON.stringify(program)}; await import(${JSON.stringify(program)});`;
-  const { stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', source, report, 'generate', '--site', join(folder, 'services-200')], { encoding: 'utf8' });
+  const { stderr } = spawnSync(
+    process.execPath,
+    ['--input-type=module', '-e', source, report, 'generate', '--site', join(folder, 'services-200')],
+    { encoding: 'utf8' },
+  );
   const peak = Number(stderr) / 1024;
   return { what: `peak memory at 200 services / ${most} MiB`, ratio: peak / most, bar: 1, detail: `${peak.toFixed(0)} MiB` };
 }
@@ -104,15 +170,28 @@ function memory(folder: string): Row {
 const missed = ({ ratio, bar }: Row): boolean => bar !== undefined && !(ratio < bar);
 
 function print(rows: readonly Row[]): void {
-  const cells = rows.map((row) => [row.what, row.ratio.toFixed(2), row.fastest?.toFixed(2) ?? '', row.cpu?.toFixed(2) ?? '', row.bar === undefined ? '' : `< ${row.bar}`, row.bar === undefined ? '' : missed(row) ? 'FAIL' : 'pass', row.detail]);
-  process.stdout.write(`${table([['measured', 'ratio', 'fastest', 'CPU', 'bar', '', 'medians (first to third quarter)'], ...cells], [1, 2, 3, 4], '')}\n\nload of the machine: ${loadavg()[0]?.toFixed(1) ?? '?'}; Node ${process.versions.node}; ${turns} turns\n`);
+  const cells = rows.map((row) => [
+    row.what,
+    row.ratio.toFixed(2),
+    row.fastest?.toFixed(2) ?? '',
+    row.cpu?.toFixed(2) ?? '',
+    row.bar === undefined ? '' : `< ${row.bar}`,
+    row.bar === undefined ? '' : missed(row) ? 'FAIL' : 'pass',
+    row.detail,
+  ]);
+  process.stdout.write(
+    `${table([['measured', 'ratio', 'fastest', 'CPU', 'bar', '', 'medians (first to third quarter)'], ...cells], [1, 2, 3, 4], '')}\n\nload of the machine: ${loadavg()[0]?.toFixed(1) ?? '?'}; Node ${process.versions.node}; ${turns} turns\n`,
+  );
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'berth-bench-'));
 try {
   if (!options['no-build']) run([process.execPath, join(root, 'scripts', 'build.ts')]);
   const rows = [...oneSite(folder), ...manyServices(folder), ...manySites(folder), memory(folder)];
-  if (options.json) process.stdout.write(`${JSON.stringify({ turns, node: process.versions.node, load: loadavg()[0], rows: rows.map((row) => ({ ...row, missed: missed(row) })) }, null, 2)}\n`);
+  if (options.json)
+    process.stdout.write(
+      `${JSON.stringify({ turns, node: process.versions.node, load: loadavg()[0], rows: rows.map((row) => ({ ...row, missed: missed(row) })) }, null, 2)}\n`,
+    );
   else print(rows);
   process.exitCode = rows.some(missed) ? 1 : 0;
 } finally {

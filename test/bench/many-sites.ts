@@ -8,8 +8,21 @@ import { loadSite, prepareSite } from '../../cli/site.ts';
  */
 const [site = '', ...sizes] = process.argv.slice(2);
 const context: Context = {
-  cwd: process.cwd(), root: join(import.meta.dirname, '..', '..'), now: () => new Date(), random: () => { throw new Error('nothing is drawn here'); },
-  interactive: false, color: false, columns: 100, out: () => {}, err: () => {}, uninterrupted: (step) => { step(); return Promise.resolve(); },
+  cwd: process.cwd(),
+  root: join(import.meta.dirname, '..', '..'),
+  now: () => new Date(),
+  random: () => {
+    throw new Error('nothing is drawn here');
+  },
+  interactive: false,
+  color: false,
+  columns: 100,
+  out: () => {},
+  err: () => {},
+  uninterrupted: (step) => {
+    step();
+    return Promise.resolve();
+  },
 };
 
 async function once(): Promise<void> {
@@ -32,7 +45,9 @@ for (let done = 0; done < Math.max(...sizes.map(Number)); done++) {
 const costOf = (count: number, from: number): number => ((marks[from + count] ?? Number.NaN) - (marks[from] ?? Number.NaN)) / count;
 /** Of a short series there are many in a long one; the middle one stands for them. */
 function middle(count: number): number {
-  const series = Array.from({ length: Math.max(1, Math.floor(100 / count)) }, (_, index) => costOf(count, index * count)).sort((a, b) => a - b);
+  const series = Array.from({ length: Math.max(1, Math.floor(100 / count)) }, (_, index) => costOf(count, index * count)).sort(
+    (a, b) => a - b,
+  );
   return series[Math.floor(series.length / 2)] ?? Number.NaN;
 }
 process.stdout.write(JSON.stringify(sizes.map(Number).map((count) => ({ sites: count, each: middle(count) }))));

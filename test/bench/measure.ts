@@ -18,7 +18,9 @@ export interface Times {
 /** CPU time of all processes that were waited for, in ticks of 10 ms; it hardly depends on what else the machine does. */
 function childrenTime(): number | undefined {
   try {
-    const fields = readFileSync('/proc/self/stat', 'utf8').replace(/^.*\) /, '').split(' ');
+    const fields = readFileSync('/proc/self/stat', 'utf8')
+      .replace(/^.*\) /, '')
+      .split(' ');
     return (Number(fields[13]) + Number(fields[14])) * 10;
   } catch {
     return undefined;
@@ -46,7 +48,12 @@ export function race(contestants: readonly Contestant[], turns: number): Readonl
       lane.wall.push(took);
       lane.cpu += (childrenTime() ?? Number.NaN) - before;
     }
-  return new Map(lanes.map(({ contestant, wall, cpu }) => [contestant.name, { wall: wall.sort((a, b) => a - b), cpu: Number.isNaN(cpu) ? undefined : cpu }]));
+  return new Map(
+    lanes.map(({ contestant, wall, cpu }) => [
+      contestant.name,
+      { wall: wall.sort((a, b) => a - b), cpu: Number.isNaN(cpu) ? undefined : cpu },
+    ]),
+  );
 }
 
 const at = ({ wall }: Times, part: number): number => wall[Math.min(wall.length - 1, Math.floor(wall.length * part))] ?? Number.NaN;

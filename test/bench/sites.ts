@@ -9,7 +9,8 @@ const host = ['--host-cpus', '16', '--host-memory', '64Gi', '--host-disk', '1Ti'
 /** Large enough for 200 services of the smallest profile. */
 const bigHost = ['--host-cpus', '512', '--host-memory', '4Ti', '--host-disk', '60Ti'] as const;
 
-export const initOf = (program: string, site: string): readonly [string, ...string[]] => berth(program, 'init', site, '--profile', 'recommended', '--yes', ...host);
+export const initOf = (program: string, site: string): readonly [string, ...string[]] =>
+  berth(program, 'init', site, '--profile', 'recommended', '--yes', ...host);
 
 export function run(argv: readonly [string, ...string[]]): string {
   const [command, ...args] = argv;
@@ -20,7 +21,11 @@ export function run(argv: readonly [string, ...string[]]): string {
 
 /** A spec of `count` services, each with a route of its own; one database and one cache serve them all. */
 function specOf(count: number): string {
-  const services = Array.from({ length: count }, (_, index) => `  app-${index}:\n    image: registry.example/app:1.4.2\n    port: 3000\n    runtime: node\n    replicas: 1\n    cpu: 1\n    memory: 512Mi\n    pool: 2\n    uses: [ database, cache ]\n    routes:\n      - path: /app-${index}/\n`);
+  const services = Array.from(
+    { length: count },
+    (_, index) =>
+      `  app-${index}:\n    image: registry.example/app:1.4.2\n    port: 3000\n    runtime: node\n    replicas: 1\n    cpu: 1\n    memory: 512Mi\n    pool: 2\n    uses: [ database, cache ]\n    routes:\n      - path: /app-${index}/\n`,
+  );
   return `apiVersion: berth/v1\nname: large\nprofile: minimum\nservices:\n${services.join('')}databases:\n  database: { engine: postgres }\ncaches:\n  cache: { engine: valkey }\n`;
 }
 
@@ -35,6 +40,8 @@ export function makeLargeSite(program: string, folder: string, count: number): s
 /** Sets one thing in the spec of a site, another one each turn, so that the next `generate` has something to write. */
 export function changeSetting(site: string, turn: number): void {
   const file = join(site, 'berth.yaml');
-  const text = readFileSync(file, 'utf8').replace(/^ {4}pool: \d+\n/m, '').replace(/^( {4}port: 3000.*\n)/m, `$1    pool: ${11 + (turn % 7)}\n`);
+  const text = readFileSync(file, 'utf8')
+    .replace(/^ {4}pool: \d+\n/m, '')
+    .replace(/^( {4}port: 3000.*\n)/m, `$1    pool: ${11 + (turn % 7)}\n`);
   writeFileSync(file, text);
 }

@@ -20,21 +20,64 @@ describe('a spec that', () => {
     { what: 'is a list', spec: '- a\n', place: '1:1', says: 'expected a map' },
     { what: 'has 10 MB', spec: `${web()}# ${'x'.repeat(10 * 2 ** 20)}\n`, place: '1:1', says: 'a spec has at most 1 MiB' },
     { what: 'has 100 MB', spec: Buffer.alloc(100 * 2 ** 20, 'a'), place: '1:1', says: 'a spec has at most 1 MiB' },
-    { what: 'is a bomb of aliases', spec: `a: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefghij'.split('').map((key, index) => `${key}: &${key} [${Array.from({ length: 9 }, () => `*${'abcdefghi'.charAt(index)}`).join(',')}]\n`).join('')}`, place: '1:1', says: 'aliases' },
+    {
+      what: 'is a bomb of aliases',
+      spec: `a: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefghij'
+        .split('')
+        .map((key, index) => `${key}: &${key} [${Array.from({ length: 9 }, () => `*${'abcdefghi'.charAt(index)}`).join(',')}]\n`)
+        .join('')}`,
+      place: '1:1',
+      says: 'aliases',
+    },
     { what: 'is nested a hundred thousand deep', spec: `a: ${'['.repeat(100_000)}`, place: '1:', says: 'nested too deeply' },
     { what: 'says a key twice', spec: web('    port: 3001\n'), place: '9:5', says: 'stands twice' },
-    { what: 'has text where a number belongs', spec: web().replace('port: 3000', 'port: "http"'), place: '8:11', says: 'expected a port, a whole number from 1 to 65535, got "http"' },
+    {
+      what: 'has text where a number belongs',
+      spec: web().replace('port: 3000', 'port: "http"'),
+      place: '8:11',
+      says: 'expected a port, a whole number from 1 to 65535, got "http"',
+    },
     { what: 'has a list where a map belongs', spec: `${head}services: [web]\n`, place: '5:11', says: 'expected a map, got a list' },
     { what: 'lacks what it must have', spec: web().replace('    port: 3000\n', ''), place: '7:5', says: 'missing: expected a port' },
-    { what: 'names an unknown engine', spec: `${web()}databases: { database: { engine: postgress } }\n`, place: '9:34', says: 'did you mean "postgres"?' },
-    { what: 'uses a database that is not there', spec: web('    uses: [databse]\n'), place: '9:12', says: 'there is no database, cache or store "databse"' },
+    {
+      what: 'names an unknown engine',
+      spec: `${web()}databases: { database: { engine: postgress } }\n`,
+      place: '9:34',
+      says: 'did you mean "postgres"?',
+    },
+    {
+      what: 'uses a database that is not there',
+      spec: web('    uses: [databse]\n'),
+      place: '9:12',
+      says: 'there is no database, cache or store "databse"',
+    },
     { what: 'has a port twice', spec: `${web()}edge: { http: 8443, https: 8443 }\n`, place: '9:28', says: 'stands twice' },
     { what: 'has a name that is no DNS label', spec: web().replace('  web:', '  My_Web:'), place: '6:3', says: 'expected a DNS label' },
-    { what: 'has an image without a tag', spec: web().replace('shop/web:1', 'shop/web'), place: '7:12', says: 'expected a tag that names one version' },
-    { what: 'has the image latest', spec: web().replace('shop/web:1', 'shop/web:latest'), place: '7:12', says: 'expected a tag that names one version' },
+    {
+      what: 'has an image without a tag',
+      spec: web().replace('shop/web:1', 'shop/web'),
+      place: '7:12',
+      says: 'expected a tag that names one version',
+    },
+    {
+      what: 'has the image latest',
+      spec: web().replace('shop/web:1', 'shop/web:latest'),
+      place: '7:12',
+      says: 'expected a tag that names one version',
+    },
     { what: 'has a domain with spaces', spec: `${web()}domain: my shop\n`, place: '9:9', says: 'expected a host name' },
-    { what: 'has a domain meant for nginx', spec: `${web()}domain: "a;} server { listen 1; }"\n`, place: '9:9', says: 'expected a host name' },
-    { what: 'has a path meant for nginx', spec: web('    routes: [{ path: "/a { return 200; } #" }]\n'), place: '9:22', says: 'expected a path such as /api/' },
+    {
+      what: 'has a domain meant for nginx',
+      spec: `${web()}domain: "a;} server { listen 1; }"\n`,
+      place: '9:9',
+      says: 'expected a host name',
+    },
+    {
+      what: 'has a path meant for nginx',
+      spec: web('    routes: [{ path: "/a { return 200; } #" }]\n'),
+      place: '9:22',
+      says: 'expected a path such as /api/',
+    },
     { what: 'has a negative size', spec: web('    memory: -512Mi\n'), place: '9:13', says: 'expected a size such as' },
     { what: 'has an absurd size', spec: web('    memory: 999999999Ti\n'), place: '9:13', says: 'expected a size such as' },
     { what: 'has a size in other words', spec: web('    memory: 2gb\n'), place: '9:13', says: 'got "2gb"' },
@@ -60,7 +103,10 @@ describe('a spec that', () => {
 
   test('has several faults shows all of them, in the order of the file', async () => {
     using site = fresh();
-    writeFileSync(join(site.path, 'berth.yaml'), web('    memory: 2gb\n    uses: [nobody]\n').replace('shop/web:1', 'shop/web').replace('3000', '0'));
+    writeFileSync(
+      join(site.path, 'berth.yaml'),
+      web('    memory: 2gb\n    uses: [nobody]\n').replace('shop/web:1', 'shop/web').replace('3000', '0'),
+    );
     const { stderr } = await expectExit(3, ['plan', '--site', site.path]);
     expect([...stderr.matchAll(/^berth\.yaml:(\d+:\d+)/gm)].map((match) => match[1])).toEqual(['7:12', '8:11', '9:13', '10:12']);
     expect(stderr).toContain('error: berth.yaml has 4 problems\n');

@@ -32,14 +32,34 @@ export interface Running extends Disposable {
 }
 
 /** Starts any program with nothing to read, and kills it at the end of the block. */
-export function launch(file: string, args: readonly string[], { cwd, env = {}, uid, stdio }: RunOptions & Pick<SpawnOptions, 'stdio'> = {}): Running {
-  const child = spawn(file, args, { cwd, env: { PATH: process.env['PATH'], HOME: '/nonexistent', NODE_DISABLE_COMPILE_CACHE: uid === undefined ? undefined : '1', ...env }, stdio: stdio ?? ['ignore', 'pipe', 'pipe'], ...(uid === undefined ? {} : { uid, gid: uid }) });
+export function launch(
+  file: string,
+  args: readonly string[],
+  { cwd, env = {}, uid, stdio }: RunOptions & Pick<SpawnOptions, 'stdio'> = {},
+): Running {
+  const child = spawn(file, args, {
+    cwd,
+    env: { PATH: process.env['PATH'], HOME: '/nonexistent', NODE_DISABLE_COMPILE_CACHE: uid === undefined ? undefined : '1', ...env },
+    stdio: stdio ?? ['ignore', 'pipe', 'pipe'],
+    ...(uid === undefined ? {} : { uid, gid: uid }),
+  });
   const read = (stream: ChildProcess['stdout']) => (stream ? text(stream) : Promise.resolve(''));
-  const ended = Promise.all([read(child.stdout), read(child.stderr), once(child, 'exit')]).then(([stdout, stderr, [code]]): Ended => ({ stdout, stderr, code: code as number | null }));
-  return { child, ended, [Symbol.dispose]: () => { child.kill('SIGKILL'); } };
+  const ended = Promise.all([read(child.stdout), read(child.stderr), once(child, 'exit')]).then(([stdout, stderr, [code]]): Ended => ({
+    stdout,
+    stderr,
+    code: code as number | null,
+  }));
+  return {
+    child,
+    ended,
+    [Symbol.dispose]: () => {
+      child.kill('SIGKILL');
+    },
+  };
 }
 
-export const start = (args: readonly string[], options: RunOptions = {}): Running => launch(options.node ?? process.execPath, [launcher, ...args], options);
+export const start = (args: readonly string[], options: RunOptions = {}): Running =>
+  launch(options.node ?? process.execPath, [launcher, ...args], options);
 
 /** Runs the built program to its end. Whatever was typed, a stack is never shown. */
 export async function berth(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
@@ -58,6 +78,10 @@ export async function expectExit(code: number, args: readonly string[], options:
 
 /** Every value that must be seen nowhere but in secrets/. */
 export function secretsOf(site: string): readonly string[] {
-  const ledger = JSON.parse(readFileSync(join(site, 'secrets/ledger.json'), 'utf8')) as { secrets: Record<string, string[]>; authority: { key: string }; leaf: { key: string } };
+  const ledger = JSON.parse(readFileSync(join(site, 'secrets/ledger.json'), 'utf8')) as {
+    secrets: Record<string, string[]>;
+    authority: { key: string };
+    leaf: { key: string };
+  };
   return [...Object.values(ledger.secrets).flat(), ...[ledger.authority, ledger.leaf].map(({ key }) => key.split('\n')[1] ?? '?')];
 }

@@ -15,7 +15,9 @@ describe('generate', () => {
     await expectExit(0, generate(site.path));
     const before = snapshot(site.path, { times: true });
     expect((await expectExit(0, generate(site.path))).stdout).toBe('Nothing to write: the site is what its spec says.\n');
-    expect((await expectExit(0, generate(site.path, '--check'))).stdout).toBe('The site is what its spec says, and compose.yaml fits the Compose specification.\n');
+    expect((await expectExit(0, generate(site.path, '--check'))).stdout).toBe(
+      'The site is what its spec says, and compose.yaml fits the Compose specification.\n',
+    );
     expect(snapshot(site.path, { times: true })).toEqual(before);
   });
 
@@ -23,14 +25,19 @@ describe('generate', () => {
     using site = fresh();
     edit(site.path, 'berth.yaml', (text) => text.replace('cache: { engine: valkey, use: cache }', 'cache: { engine: valkey, use: queue }'));
     const stale = await expectExit(9, generate(site.path, '--check'));
-    expect(stale.stderr).toMatch(/^error: the site differs from its spec: .*compose\.yaml.*config\/cache\/valkey\.conf.*\n→ run `berth generate`\n$/);
+    expect(stale.stderr).toMatch(
+      /^error: the site differs from its spec: .*compose\.yaml.*config\/cache\/valkey\.conf.*\n→ run `berth generate`\n$/,
+    );
     const before = new Map(snapshot(site.path).map((line) => [line.slice(5).split(':')[0], line]));
     const { stdout } = await expectExit(0, generate(site.path));
     expect(stdout).toMatch(/^updated {2}SITE\.md\nupdated {2}compose\.yaml\nupdated {2}config\/cache\/valkey\.conf\n/m);
     expect(stdout).toMatch(/beyond what earlier runs announced, `docker compose up -d --wait`\n {2}recreates cache: /);
     expect(stdout).toContain('config/cache/valkey.conf changed');
     expect(stdout).not.toMatch(/recreates (database|edge|web|files)/);
-    const changed = snapshot(site.path).filter((line) => before.get(line.slice(5).split(':')[0]) !== line).map((line) => line.slice(5).split(':')[0] ?? '').filter((path) => !path.startsWith('.berth/'));
+    const changed = snapshot(site.path)
+      .filter((line) => before.get(line.slice(5).split(':')[0]) !== line)
+      .map((line) => line.slice(5).split(':')[0] ?? '')
+      .filter((path) => !path.startsWith('.berth/'));
     expect(changed).toEqual(['SITE.md', 'compose.yaml', 'config/cache/valkey.conf']);
     await expectExit(0, generate(site.path, '--check'));
   });
@@ -56,7 +63,18 @@ describe('generate', () => {
     expect(read(site.path, 'secrets/tls/ca.crt')).toBe(authority);
   });
 
-  test.each(['compose.yaml', '.env', 'SITE.md', 'runtime.yaml', 'config/edge/nginx.conf', 'config/weights/weights.json', 'secrets/database-verifier', 'secrets/web.env', 'secrets/tls/site.key', '.berth/berth.schema.json'])('brings back %s when it was deleted', async (file) => {
+  test.each([
+    'compose.yaml',
+    '.env',
+    'SITE.md',
+    'runtime.yaml',
+    'config/edge/nginx.conf',
+    'config/weights/weights.json',
+    'secrets/database-verifier',
+    'secrets/web.env',
+    'secrets/tls/site.key',
+    '.berth/berth.schema.json',
+  ])('brings back %s when it was deleted', async (file) => {
     using site = fresh();
     const before = read(site.path, file);
     rmSync(join(site.path, file));
@@ -135,7 +153,10 @@ describe('an edit of the operator', () => {
     edit(site.path, 'app/Dockerfile', (text) => `${text}# ours\n`);
     edit(site.path, 'berth.yaml', (text) => text.replace('memory: 32Gi', 'memory: 24Gi'));
     await expectExit(0, generate(site.path));
-    expect([read(site.path, 'compose.override.yaml'), read(site.path, 'notes.txt')]).toEqual(['services: { edge: { restart: always } }\n', 'ours']);
+    expect([read(site.path, 'compose.override.yaml'), read(site.path, 'notes.txt')]).toEqual([
+      'services: { edge: { restart: always } }\n',
+      'ours',
+    ]);
     expect(read(site.path, 'app/Dockerfile')).toMatch(/# ours\n$/);
   });
 });
@@ -162,7 +183,9 @@ describe('the ledger', () => {
     using site = fresh();
     rmSync(join(site.path, 'secrets/ledger.json'));
     const before = snapshot(site.path, { times: true });
-    expect((await expectExit(6, generate(site.path))).stderr).toMatch(/^error: secrets\/ledger\.json is gone, and \d+ files that were made of it are still there\n→ restore /);
+    expect((await expectExit(6, generate(site.path))).stderr).toMatch(
+      /^error: secrets\/ledger\.json is gone, and \d+ files that were made of it are still there\n→ restore /,
+    );
     expect(snapshot(site.path, { times: true })).toEqual(before);
     // The way out that the message names.
     rmSync(join(site.path, 'secrets'), { recursive: true });
@@ -189,7 +212,9 @@ describe('release.yaml', () => {
     const { stdout } = await expectExit(0, generate(site.path));
     expect(stdout).toContain('updated  .env\n');
     expect(stdout).not.toContain('recreates web-blue');
-    expect(read(site.path, '.env')).toMatch(/COMPOSE_PROFILES=blue,green\n[^]*WEB_GREEN_IMAGE=berth\/hello:0\.2\.0\nWEB_GREEN_VERSION=0\.2\.0\nWEB_GREEN_REPLICAS=1\n/);
+    expect(read(site.path, '.env')).toMatch(
+      /COMPOSE_PROFILES=blue,green\n[^]*WEB_GREEN_IMAGE=berth\/hello:0\.2\.0\nWEB_GREEN_VERSION=0\.2\.0\nWEB_GREEN_REPLICAS=1\n/,
+    );
     expect((await expectExit(0, ['images', '--site', site.path])).stdout).toMatch(/berth\/hello:0\.2\.0 .* web-green\n/);
   });
 
@@ -213,10 +238,30 @@ describe('release.yaml', () => {
   });
 
   test.each([
-    { what: 'an unknown service', text: 'apiVersion: berth/v1\nservices:\n  wep: { blue: { image: "a/b:1", weight: 100 } }\n', code: 3, says: /^release\.yaml:3:3 {2}services\.wep\n[^]*did you mean "web"\?/ },
-    { what: 'weights that make no whole', text: 'apiVersion: berth/v1\nservices:\n  web: { blue: { image: "a/b:1", weight: 60 }, green: { image: "a/b:2", weight: 60 } }\n', code: 3, says: /^release\.yaml:3:8 {2}services\.web\n[^]*add up to 120/ },
-    { what: 'an image without a tag', text: 'apiVersion: berth/v1\nservices:\n  web: { blue: { image: a/b, weight: 100 } }\n', code: 3, says: /^release\.yaml:3:\d+ {2}services\.web\.blue\.image\n/ },
-    { what: 'more replicas than there is room', text: 'apiVersion: berth/v1\nservices:\n  web: { blue: { image: "a/b:1", weight: 100, replicas: 50 } }\n', code: 4, says: /release\.yaml runs 50 replicas of web at once/ },
+    {
+      what: 'an unknown service',
+      text: 'apiVersion: berth/v1\nservices:\n  wep: { blue: { image: "a/b:1", weight: 100 } }\n',
+      code: 3,
+      says: /^release\.yaml:3:3 {2}services\.wep\n[^]*did you mean "web"\?/,
+    },
+    {
+      what: 'weights that make no whole',
+      text: 'apiVersion: berth/v1\nservices:\n  web: { blue: { image: "a/b:1", weight: 60 }, green: { image: "a/b:2", weight: 60 } }\n',
+      code: 3,
+      says: /^release\.yaml:3:8 {2}services\.web\n[^]*add up to 120/,
+    },
+    {
+      what: 'an image without a tag',
+      text: 'apiVersion: berth/v1\nservices:\n  web: { blue: { image: a/b, weight: 100 } }\n',
+      code: 3,
+      says: /^release\.yaml:3:\d+ {2}services\.web\.blue\.image\n/,
+    },
+    {
+      what: 'more replicas than there is room',
+      text: 'apiVersion: berth/v1\nservices:\n  web: { blue: { image: "a/b:1", weight: 100, replicas: 50 } }\n',
+      code: 4,
+      says: /release\.yaml runs 50 replicas of web at once/,
+    },
     { what: 'no YAML', text: 'services: [', code: 3, says: /^release\.yaml:1:\d+\n/ },
   ])('with $what is refused with its place, and nothing is written', async ({ text, code, says }) => {
     using site = fresh();
@@ -234,7 +279,10 @@ test('a folder that is no site is left as it is by every verb', async () => {
   const before = readdirSync(site.path);
   for (const verb of ['generate', 'plan', 'explain', 'images']) {
     const { code, stderr } = await berth([verb, '--site', site.path]);
-    expect([code, stderr]).toEqual([2, `error: ${site.path} is not a site: it has no berth.yaml\n→ name the folder with --site DIR, or make one with \`berth init DIR\`\n`]);
+    expect([code, stderr]).toEqual([
+      2,
+      `error: ${site.path} is not a site: it has no berth.yaml\n→ name the folder with --site DIR, or make one with \`berth init DIR\`\n`,
+    ]);
   }
   expect(readdirSync(site.path)).toEqual(before);
 });

@@ -13,21 +13,50 @@ const isRoot = process.getuid?.() === 0;
 const nobody = 65_534;
 if (!isRoot) console.warn('SKIPPED: folders of another user and full disks, since only root can make them');
 
-interface Written { readonly name: string; readonly profile: string; readonly domain: string; readonly host: object; readonly network: string; readonly edge?: object; readonly services: Record<string, Record<string, unknown>> }
+interface Written {
+  readonly name: string;
+  readonly profile: string;
+  readonly domain: string;
+  readonly host: object;
+  readonly network: string;
+  readonly edge?: object;
+  readonly services: Record<string, Record<string, unknown>>;
+}
 const spec = (site: string): Written => parse(readFileSync(join(site, 'berth.yaml'), 'utf8')) as Written;
 
 describe('init', () => {
-  test.each(['minimum', 'recommended', 'high-performance'])('--profile %s makes a whole site that is what its spec says', async (profile) => {
-    using folder = temporarySite();
-    const { stdout } = await expectExit(0, ['init', 'my-site', '--profile', profile, ...host], { cwd: folder.path });
-    expect(stdout).toMatch(/^my-site {2}\S+, compose, 4 CPUs, 32 GiB, 200 GiB of free disk\n/);
-    expect(stdout).toMatch(/\nNext\n {2}cd my-site\n {2}docker compose up -d --wait\n/);
-    const site = join(folder.path, 'my-site');
-    expect(readdirSync(site).sort()).toEqual(['.berth', '.env', 'SITE.md', 'app', 'berth.yaml', 'compose.yaml', 'config', 'release.yaml', 'runtime.yaml', 'secrets']);
-    expect(spec(site)).toMatchObject({ name: 'my-site', profile, host: { cpus: 4, memory: '32Gi', disk: '200Gi' }, network: expect.stringMatching(/^10\..*\/22$/) });
-    expect((statSync(join(site, 'secrets')).mode & 0o777).toString(8)).toBe('700');
-    expect((await expectExit(0, ['generate', '--check', '--site', site])).stdout).toContain('compose.yaml fits the Compose specification');
-  });
+  test.each(['minimum', 'recommended', 'high-performance'])(
+    '--profile %s makes a whole site that is what its spec says',
+    async (profile) => {
+      using folder = temporarySite();
+      const { stdout } = await expectExit(0, ['init', 'my-site', '--profile', profile, ...host], { cwd: folder.path });
+      expect(stdout).toMatch(/^my-site {2}\S+, compose, 4 CPUs, 32 GiB, 200 GiB of free disk\n/);
+      expect(stdout).toMatch(/\nNext\n {2}cd my-site\n {2}docker compose up -d --wait\n/);
+      const site = join(folder.path, 'my-site');
+      expect(readdirSync(site).sort()).toEqual([
+        '.berth',
+        '.env',
+        'SITE.md',
+        'app',
+        'berth.yaml',
+        'compose.yaml',
+        'config',
+        'release.yaml',
+        'runtime.yaml',
+        'secrets',
+      ]);
+      expect(spec(site)).toMatchObject({
+        name: 'my-site',
+        profile,
+        host: { cpus: 4, memory: '32Gi', disk: '200Gi' },
+        network: expect.stringMatching(/^10\..*\/22$/),
+      });
+      expect((statSync(join(site, 'secrets')).mode & 0o777).toString(8)).toBe('700');
+      expect((await expectExit(0, ['generate', '--check', '--site', site])).stdout).toContain(
+        'compose.yaml fits the Compose specification',
+      );
+    },
+  );
 
   test('twice in one folder is a conflict that says what to do instead, and changes nothing', async () => {
     using folder = temporarySite();
@@ -49,8 +78,33 @@ describe('init', () => {
 
   test('sets what is typed after --set, over everything else', async () => {
     using folder = temporarySite();
-    await expectExit(0, ['init', '.', '--profile', 'minimum', ...host, '--set', 'domain=app.example.com', '--set', 'edge.https=8443', '--set', 'services.web.writable=[/data, /cache]', '--set', 'host.cpus=8', '--set', 'services.web.routes.1.body=1Gi'], { cwd: folder.path });
-    expect(spec(folder.path)).toMatchObject({ domain: 'app.example.com', edge: { https: 8443 }, host: { cpus: 8 }, services: { web: { writable: ['/data', '/cache'] } } });
+    await expectExit(
+      0,
+      [
+        'init',
+        '.',
+        '--profile',
+        'minimum',
+        ...host,
+        '--set',
+        'domain=app.example.com',
+        '--set',
+        'edge.https=8443',
+        '--set',
+        'services.web.writable=[/data, /cache]',
+        '--set',
+        'host.cpus=8',
+        '--set',
+        'services.web.routes.1.body=1Gi',
+      ],
+      { cwd: folder.path },
+    );
+    expect(spec(folder.path)).toMatchObject({
+      domain: 'app.example.com',
+      edge: { https: 8443 },
+      host: { cpus: 8 },
+      services: { web: { writable: ['/data', '/cache'] } },
+    });
     expect(readFileSync(join(folder.path, '.env'), 'utf8')).toContain('EDGE_HTTPS_PORT=8443\n');
   });
 
@@ -71,7 +125,8 @@ describe('init', () => {
 
   test('starts from a file, keeps its comments and its name, and leaves the file alone', async () => {
     using folder = temporarySite();
-    const shop = '# ours\napiVersion: berth/v1\nname: shop\nprofile: recommended\nservices:\n  web:\n    image: shop/web:1.2.3 # the first\n    port: 8080\n';
+    const shop =
+      '# ours\napiVersion: berth/v1\nname: shop\nprofile: recommended\nservices:\n  web:\n    image: shop/web:1.2.3 # the first\n    port: 8080\n';
     writeFileSync(join(folder.path, 'shop.yaml'), shop);
     await expectExit(0, ['init', 'here', '--from', 'shop.yaml', ...host], { cwd: folder.path });
     const site = join(folder.path, 'here');
@@ -83,7 +138,10 @@ describe('init', () => {
 
   test('overrules of the host in a file only what a flag names', async () => {
     using folder = temporarySite();
-    const shop = readFileSync(join(root, 'examples/hello/berth.yaml'), 'utf8').replace('domain:', 'host: { cpus: 8, memory: 60Gi, disk: 500Gi }\ndomain:');
+    const shop = readFileSync(join(root, 'examples/hello/berth.yaml'), 'utf8').replace(
+      'domain:',
+      'host: { cpus: 8, memory: 60Gi, disk: 500Gi }\ndomain:',
+    );
     writeFileSync(join(folder.path, 'shop.yaml'), shop);
     const hostOf = (site: string) => (parse(readFileSync(join(folder.path, site, 'berth.yaml'), 'utf8')) as { host: object }).host;
     await expectExit(0, ['init', 'same', '--from', 'shop.yaml'], { cwd: folder.path });
@@ -96,10 +154,17 @@ describe('init', () => {
 
   test('tells the faults of the file it starts from by their place there, and those of the options apart', async () => {
     using folder = temporarySite();
-    writeFileSync(join(folder.path, 'shop.yaml'), '# ours\napiVersion: berth/v1\nname: shop\nprofile: minimum\nservices:\n  web: { image: shop/web, port: 80 }\n');
+    writeFileSync(
+      join(folder.path, 'shop.yaml'),
+      '# ours\napiVersion: berth/v1\nname: shop\nprofile: minimum\nservices:\n  web: { image: shop/web, port: 80 }\n',
+    );
     const file = await expectExit(3, ['init', 'a', '--from', 'shop.yaml', ...host], { cwd: folder.path });
     expect(file.stderr).toMatch(/^shop\.yaml:6:17 {2}services\.web\.image\n[^]*→ correct shop\.yaml; nothing was written\n$/);
-    const options = await expectExit(3, ['init', 'a', '--from', 'shop.yaml', ...host, '--set', 'services.web.image=a:1', '--set', 'services.web.prot=1'], { cwd: folder.path });
+    const options = await expectExit(
+      3,
+      ['init', 'a', '--from', 'shop.yaml', ...host, '--set', 'services.web.image=a:1', '--set', 'services.web.prot=1'],
+      { cwd: folder.path },
+    );
     expect(options.stderr).toMatch(/services\.web\.prot\n[^]*did you mean "port"\?[^]*→ correct the options; nothing was written\n$/);
     expect(readdirSync(folder.path)).toEqual(['shop.yaml']);
   });
@@ -119,10 +184,20 @@ describe('init', () => {
     { what: 'a --set without a value', args: ['--set', 'domain'], code: 2, says: 'expected PATH=VALUE' },
     { what: 'a --set without a path', args: ['--set', '=x'], code: 2, says: 'expected PATH=VALUE' },
     { what: 'a --set into a plain value', args: ['--set', 'domain.name=x'], code: 2, says: 'domain is a plain value and has no keys' },
-    { what: 'a --set beyond a list', args: ['--set', 'services.web.routes.9.path=/x'], code: 2, says: 'is a list: expected a number from 0 to 4' },
+    {
+      what: 'a --set beyond a list',
+      args: ['--set', 'services.web.routes.9.path=/x'],
+      code: 2,
+      says: 'is a list: expected a number from 0 to 4',
+    },
     { what: 'a --set of an unknown key', args: ['--set', 'domian=x'], code: 3, says: 'did you mean "domain"?' },
     { what: 'a --set of a bad value', args: ['--set', 'domain=not a name'], code: 3, says: 'expected a host name' },
-    { what: 'a host that is too small', args: ['--host-memory', '2Gi'], code: 4, says: /the least this application needs is [\d.]+ CPUs and \d+ GiB/ },
+    {
+      what: 'a host that is too small',
+      args: ['--host-memory', '2Gi'],
+      code: 4,
+      says: /the least this application needs is [\d.]+ CPUs and \d+ GiB/,
+    },
     { what: 'a disk that is too small', args: ['--host-disk', '1Gi'], code: 4, says: 'the least this application needs is' },
     { what: 'an unknown option', args: ['--profil', 'minimum'], code: 2, says: 'Did you mean --profile?' },
     { what: 'an option without its value', args: ['--set'], code: 2, says: 'argument missing' },
@@ -130,7 +205,11 @@ describe('init', () => {
   ])('with $what exits with $code and leaves nothing behind', async ({ args, code, says }) => {
     using folder = temporarySite();
     writeFileSync(join(folder.path, 'latin1.yaml'), Buffer.from('name: caf\xe9\n', 'latin1'));
-    const { stderr, stdout } = await expectExit(code, ['init', 'deep/er/site', ...(args.includes('--profile') ? [] : ['--profile', 'minimum']), ...host, ...args], { cwd: folder.path });
+    const { stderr, stdout } = await expectExit(
+      code,
+      ['init', 'deep/er/site', ...(args.includes('--profile') ? [] : ['--profile', 'minimum']), ...host, ...args],
+      { cwd: folder.path },
+    );
     expect(stderr).toMatch(typeof says === 'string' ? new RegExp(says.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')) : says);
     expect(stderr).toContain('→ ');
     expect(stdout).toBe('');
@@ -175,17 +254,25 @@ describe('the folder of a new site', () => {
     await expectExit(0, ['generate', '--check', '--site', `./${name}`], { cwd: folder.path });
     // The command it prints leads there.
     const cd = /\n {2}(cd .*)\n/.exec(stdout)?.[1] ?? 'false';
-    expect(spawnSync('/bin/sh', ['-c', `${cd} && cat berth.yaml`], { cwd: folder.path, encoding: 'utf8' }).stdout).toContain('apiVersion: berth/v1');
+    expect(spawnSync('/bin/sh', ['-c', `${cd} && cat berth.yaml`], { cwd: folder.path, encoding: 'utf8' }).stdout).toContain(
+      'apiVersion: berth/v1',
+    );
   });
 
   test.runIf(isRoot)('that may not be written to is refused, by whatever user', async () => {
     using folder = temporarySite();
     chmodSync(folder.path, 0o755);
-    expect((await expectExit(6, ['init', 'site', '--profile', 'minimum', ...host], { cwd: folder.path, uid: nobody })).stderr).toContain('permission denied');
+    expect((await expectExit(6, ['init', 'site', '--profile', 'minimum', ...host], { cwd: folder.path, uid: nobody })).stderr).toContain(
+      'permission denied',
+    );
     mkdirSync(join(folder.path, 'closed'), { mode: 0o755 });
-    expect((await expectExit(6, ['init', 'closed', '--profile', 'minimum', ...host], { cwd: folder.path, uid: nobody })).stderr).toContain('permission denied');
+    expect((await expectExit(6, ['init', 'closed', '--profile', 'minimum', ...host], { cwd: folder.path, uid: nobody })).stderr).toContain(
+      'permission denied',
+    );
     mkdirSync(join(folder.path, 'hidden'), { mode: 0o700 });
-    expect((await expectExit(6, ['init', 'hidden', '--profile', 'minimum', ...host], { cwd: folder.path, uid: nobody })).stderr).toContain('permission denied');
+    expect((await expectExit(6, ['init', 'hidden', '--profile', 'minimum', ...host], { cwd: folder.path, uid: nobody })).stderr).toContain(
+      'permission denied',
+    );
     expect(snapshot(folder.path)).toEqual(['0755 closed/', '0700 hidden/']);
   });
 
@@ -199,7 +286,10 @@ describe('the folder of a new site', () => {
   test.runIf(isRoot)('on a disk that is full stays as it was, and the run works once there is room', async ({ skip }) => {
     const disk = mkdtempSync(join(tmpdir(), 'berth-full-'));
     try {
-      if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', disk]).status !== 0) { console.warn('SKIPPED: a full disk, since nothing can be mounted here'); skip(); }
+      if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', disk]).status !== 0) {
+        console.warn('SKIPPED: a full disk, since nothing can be mounted here');
+        skip();
+      }
       const { stderr } = await expectExit(6, ['init', join(disk, 'a/site'), '--profile', 'minimum', ...host]);
       expect(stderr).toContain('no space is left on the device');
       expect(readdirSync(disk)).toEqual([]);
@@ -216,11 +306,26 @@ describe('the folder of a new site', () => {
       using folder = temporarySite();
       await expectExit(0, ['init', '.', '--profile', 'minimum', ...host], { cwd: folder.path });
       using half = temporarySite();
-      const files = readdirSync(folder.path, { recursive: true, encoding: 'utf8' }).filter((path) => !path.startsWith('.berth') && statSync(join(folder.path, path)).isFile());
-      const artifacts = files.map((path) => artifact(path, readFileSync(join(folder.path, path), 'utf8'), path.startsWith('secrets/') ? 'secret' : path === 'berth.yaml' || path.startsWith('app/') ? 'once' : 'owned', path.endsWith('.env') && path !== '.env' || path.endsWith('ledger.json') ? 0o600 : path.startsWith('secrets/') ? 0o444 : 0o644));
+      const files = readdirSync(folder.path, { recursive: true, encoding: 'utf8' }).filter(
+        (path) => !path.startsWith('.berth') && statSync(join(folder.path, path)).isFile(),
+      );
+      const artifacts = files.map((path) =>
+        artifact(
+          path,
+          readFileSync(join(folder.path, path), 'utf8'),
+          path.startsWith('secrets/') ? 'secret' : path === 'berth.yaml' || path.startsWith('app/') ? 'once' : 'owned',
+          (path.endsWith('.env') && path !== '.env') || path.endsWith('ledger.json') ? 0o600 : path.startsWith('secrets/') ? 0o444 : 0o644,
+        ),
+      );
       let moves = 0;
-      const renameSync: typeof realFileSystem.renameSync = (from, to) => { moves += 1; if (moves > 5) throw new Error('killed'); realFileSystem.renameSync(from, to); };
-      expect(() => { applyChanges(half.path, decide(half.path, artifacts), { ...realFileSystem, renameSync }); }).toThrow('killed');
+      const renameSync: typeof realFileSystem.renameSync = (from, to) => {
+        moves += 1;
+        if (moves > 5) throw new Error('killed');
+        realFileSystem.renameSync(from, to);
+      };
+      expect(() => {
+        applyChanges(half.path, decide(half.path, artifacts), { ...realFileSystem, renameSync });
+      }).toThrow('killed');
       expect(existsSync(join(half.path, 'compose.yaml'))).toBe(false);
       const { code } = await berth([...verb, ...(verb[0] === 'init' ? [half.path] : ['--site', half.path])]);
       // There is a site now, so `init` stops there; `generate` goes on.
@@ -236,7 +341,8 @@ test('a working folder that may not be written to is no obstacle to reading', as
   await expectExit(0, ['init', 'site', '--profile', 'minimum', ...host], { cwd: folder.path });
   chmodSync(folder.path, 0o555);
   const before = snapshot(folder.path, { times: true });
-  for (const args of [['plan'], ['explain'], ['images'], ['generate', '--check']]) await expectExit(0, [...args, '--site', 'site'], { cwd: folder.path });
+  for (const args of [['plan'], ['explain'], ['images'], ['generate', '--check']])
+    await expectExit(0, [...args, '--site', 'site'], { cwd: folder.path });
   expect(snapshot(folder.path, { times: true })).toEqual(before);
   chmodSync(folder.path, 0o755);
 });
@@ -245,6 +351,18 @@ test('a working folder that was removed is named as the trouble', async () => {
   using folder = temporarySite();
   using running = start(['init', 'x', '--profile', 'minimum', ...host], { cwd: folder.path });
   expect((await running.ended).code).toBe(0);
-  const { status, stderr } = spawnSync('/bin/sh', ['-c', `mkdir gone && cd gone && rmdir ../gone && exec "$0" "$@"`, process.execPath, join(import.meta.dirname, '../../cli/berth.js'), 'plan', '--site', '../x'], { cwd: folder.path, encoding: 'utf8' });
+  const { status, stderr } = spawnSync(
+    '/bin/sh',
+    [
+      '-c',
+      `mkdir gone && cd gone && rmdir ../gone && exec "$0" "$@"`,
+      process.execPath,
+      join(import.meta.dirname, '../../cli/berth.js'),
+      'plan',
+      '--site',
+      '../x',
+    ],
+    { cwd: folder.path, encoding: 'utf8' },
+  );
   expect([status, stderr]).toEqual([6, 'error: the folder that you are in was removed\n→ change into one that is there\n']);
 });

@@ -1,5 +1,17 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, constants, existsSync, openSync, readFileSync, readSync, readdirSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readFileSync,
+  readSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,11 +23,16 @@ import { edit, freshSite } from './sites.ts';
 
 const fresh = freshSite();
 const generate = (site: string) => ['generate', '--site', site];
-const enlarge = (text: string) => text.replace('memory: 32Gi', 'memory: 64Gi').replace('disk: 200Gi', 'disk: 300Gi').replace('use: cache', 'use: queue');
+const enlarge = (text: string) =>
+  text.replace('memory: 32Gi', 'memory: 64Gi').replace('disk: 200Gi', 'disk: 300Gi').replace('use: cache', 'use: queue');
 
 /** Every file that is not Berth's own, by path. */
 function files(site: string): Map<string, string> {
-  return new Map(readdirSync(site, { recursive: true, encoding: 'utf8' }).filter((path) => !path.startsWith('.berth') && statSync(join(site, path)).isFile()).map((path) => [path, readFileSync(join(site, path), 'utf8')]));
+  return new Map(
+    readdirSync(site, { recursive: true, encoding: 'utf8' })
+      .filter((path) => !path.startsWith('.berth') && statSync(join(site, path)).isFile())
+      .map((path) => [path, readFileSync(join(site, path), 'utf8')]),
+  );
 }
 
 /** Writes a text into a named pipe once somebody reads it; `before` runs between the two. */
@@ -56,8 +73,12 @@ describe('Ctrl-C', () => {
     spawnSync('mkfifo', [pipe, second]);
     const before = snapshotBeside(site.path);
     using running = start(generate(site.path));
-    await feed(pipe, spec, () => { renameSync(second, pipe); });
-    await feed(pipe, spec, () => { running.child.kill('SIGINT'); });
+    await feed(pipe, spec, () => {
+      renameSync(second, pipe);
+    });
+    await feed(pipe, spec, () => {
+      running.child.kill('SIGINT');
+    });
     expect(await running.ended).toEqual({ code: 130, stdout: '', stderr: '\nstopped; the site is as it was\n' });
     expect(snapshotBeside(site.path)).toEqual(before);
   });
@@ -66,7 +87,13 @@ describe('Ctrl-C', () => {
     using folder = temporarySite();
     spawnSync('mkfifo', [join(folder.path, 'spec')]);
     using running = start(['init', 'deep/er/site', '--from', 'spec', '--profile', 'minimum', ...host], { cwd: folder.path });
-    await feed(join(folder.path, 'spec'), 'apiVersion: berth/v1\nname: shop\nprofile: minimum\nservices: { web: { image: "a/b:1", port: 3000 } }\n', () => { running.child.kill(signal); });
+    await feed(
+      join(folder.path, 'spec'),
+      'apiVersion: berth/v1\nname: shop\nprofile: minimum\nservices: { web: { image: "a/b:1", port: 3000 } }\n',
+      () => {
+        running.child.kill(signal);
+      },
+    );
     expect((await running.ended).code).toBe(130);
     expect(readdirSync(folder.path)).toEqual(['spec']);
   });
@@ -85,7 +112,13 @@ describe('Ctrl-C', () => {
     const writer = openSync(pipe, 'w');
     const filled = fill(reader);
     using running = launch(process.execPath, [launcher, ...generate(site.path)], { stdio: ['ignore', writer, 'pipe'] });
-    await expect.poll(() => existsSync(join(site.path, '.berth/journal.json')) || existsSync(join(site.path, '.berth/stage')) ? undefined : files(site.path), { timeout: 30_000 }).toEqual(files(wanted.path));
+    await expect
+      .poll(
+        () =>
+          existsSync(join(site.path, '.berth/journal.json')) || existsSync(join(site.path, '.berth/stage')) ? undefined : files(site.path),
+        { timeout: 30_000 },
+      )
+      .toEqual(files(wanted.path));
     running.child.kill('SIGINT');
     closeSync(writer);
     const draining = setInterval(() => drain(reader), 10);
@@ -123,10 +156,13 @@ describe('Ctrl-C', () => {
 
 /** The snapshot without what a pipe and the lock look like. */
 function snapshotBeside(site: string): string[] {
-  return readdirSync(site, { recursive: true, encoding: 'utf8' }).filter((path) => !/^berth\.yaml$|^\.berth\/lock$/.test(path)).sort().map((path) => {
-    const stat = statSync(join(site, path));
-    return `${stat.mode} ${path} ${stat.isFile() ? `${stat.mtimeMs} ${readFileSync(join(site, path), 'utf8')}` : ''}`;
-  });
+  return readdirSync(site, { recursive: true, encoding: 'utf8' })
+    .filter((path) => !/^berth\.yaml$|^\.berth\/lock$/.test(path))
+    .sort()
+    .map((path) => {
+      const stat = statSync(join(site, path));
+      return `${stat.mode} ${path} ${stat.isFile() ? `${stat.mtimeMs} ${readFileSync(join(site, path), 'utf8')}` : ''}`;
+    });
 }
 
 describe('a run that is killed', () => {
@@ -163,7 +199,9 @@ describe('two runs at once', () => {
     {
       using _held = lockSite(site.path);
       const { stderr } = await expectExit(7, generate(site.path));
-      expect(stderr).toMatch(new RegExp(`^error: another berth( \\(process ${process.pid}\\))? works on ${site.path}\n→ wait until it has finished`));
+      expect(stderr).toMatch(
+        new RegExp(`^error: another berth( \\(process ${process.pid}\\))? works on ${site.path}\n→ wait until it has finished`),
+      );
       // Reading needs no lock.
       await expectExit(0, ['plan', '--site', site.path]);
     }

@@ -6,13 +6,22 @@ import { expectExit, host, secretsOf } from './berth.ts';
 import { edit, freshSite } from './sites.ts';
 
 const fresh = freshSite(['--set', 'services.web.secrets={ SESSION_KEY: {}, TOKEN: { deliver: file } }']);
-const parsed = (stdout: string): unknown => { expect(stdout).toMatch(/^[{[][^]*[}\]]\n$/); return JSON.parse(stdout) as unknown; };
+const parsed = (stdout: string): unknown => {
+  expect(stdout).toMatch(/^[{[][^]*[}\]]\n$/);
+  return JSON.parse(stdout) as unknown;
+};
 
 describe('--json', () => {
   test.each<{ args: readonly string[]; holds: object }>([
-    { args: ['plan'], holds: { name: 'hello', profile: 'minimum', budget: { host: 32_768 }, release: { web: [{ slot: 'blue', weight: 100 }] } } },
+    {
+      args: ['plan'],
+      holds: { name: 'hello', profile: 'minimum', budget: { host: 32_768 }, release: { web: [{ slot: 'blue', weight: 100 }] } },
+    },
     { args: ['explain'], holds: expect.arrayContaining([expect.objectContaining({ key: 'database.shared_buffers' })]) as object },
-    { args: ['explain', 'database.shared_buffers'], holds: [{ key: 'database.shared_buffers', formula: expect.any(String), source: expect.any(String) }] },
+    {
+      args: ['explain', 'database.shared_buffers'],
+      holds: [{ key: 'database.shared_buffers', formula: expect.any(String), source: expect.any(String) }],
+    },
     { args: ['images'], holds: expect.arrayContaining([expect.objectContaining({ licence: 'AGPL-3.0', status: 'frozen' })]) as object },
     { args: ['generate'], holds: { changes: [], conflicts: [], leftovers: [], drawn: [] } },
     { args: ['generate', '--check'], holds: { stale: false, changes: [] } },
@@ -27,7 +36,11 @@ describe('--json', () => {
   test('of init is valid, names what was drawn and holds none of it', async () => {
     using folder = temporarySite();
     const { stdout, stderr } = await expectExit(0, ['init', 'a', '--profile', 'minimum', '--json', ...host], { cwd: folder.path });
-    expect(parsed(stdout)).toMatchObject({ site: join(folder.path, 'a'), changes: expect.arrayContaining([{ path: 'secrets/ledger.json', action: 'create' }]), drawn: expect.arrayContaining(['database-admin', 'tls']) });
+    expect(parsed(stdout)).toMatchObject({
+      site: join(folder.path, 'a'),
+      changes: expect.arrayContaining([{ path: 'secrets/ledger.json', action: 'create' }]),
+      drawn: expect.arrayContaining(['database-admin', 'tls']),
+    });
     expect(stderr).toBe('');
     for (const secret of secretsOf(join(folder.path, 'a'))) expect(stdout).not.toContain(secret);
   });
@@ -36,18 +49,69 @@ describe('--json', () => {
     using site = fresh();
     edit(site.path, 'berth.yaml', (text) => text.replace('use: cache', 'use: queue'));
     const { stdout } = await expectExit(0, ['generate', '--json', '--site', site.path]);
-    expect(parsed(stdout)).toMatchObject({ changes: expect.arrayContaining([{ path: 'config/cache/valkey.conf', action: 'update' }]), containers: { recreated: [{ service: 'cache', reasons: expect.any(Array) }] } });
+    expect(parsed(stdout)).toMatchObject({
+      changes: expect.arrayContaining([{ path: 'config/cache/valkey.conf', action: 'update' }]),
+      containers: { recreated: [{ service: 'cache', reasons: expect.any(Array) }] },
+    });
     for (const secret of secretsOf(site.path)) expect(stdout).not.toContain(secret);
   });
 
   test.each<{ what: string; args: readonly string[]; code: number; error: object; spoil?: (site: string) => void }>([
     { what: 'usage', args: ['explain', 'nothing'], code: 2, error: { kind: 'usage' } },
-    { what: 'spec', args: ['plan'], code: 3, error: { kind: 'spec', problems: [{ file: 'berth.yaml', line: 1, column: 1, message: 'the file is empty' }] }, spoil: (site) => { writeFileSync(join(site, 'berth.yaml'), ''); } },
-    { what: 'capacity', args: ['plan'], code: 4, error: { kind: 'capacity' }, spoil: (site) => { edit(site, 'berth.yaml', (text) => text.replace('32Gi', '1Gi')); } },
-    { what: 'conflict', args: ['generate'], code: 5, error: { kind: 'conflict' }, spoil: (site) => { edit(site, 'compose.yaml', (text) => `${text}# mine\n`); } },
-    { what: 'io', args: ['generate'], code: 6, error: { kind: 'io' }, spoil: (site) => { writeFileSync(join(site, '.berth/hashes.json'), '{'); } },
-    { what: 'unsupported', args: ['plan'], code: 8, error: { kind: 'unsupported' }, spoil: (site) => { edit(site, 'berth.yaml', (text) => text.replace('profile:', 'target: kubernetes\nprofile:')); } },
-    { what: 'stale', args: ['generate', '--check'], code: 9, error: { kind: 'stale' }, spoil: (site) => { edit(site, 'berth.yaml', (text) => text.replace('32Gi', '30Gi')); } },
+    {
+      what: 'spec',
+      args: ['plan'],
+      code: 3,
+      error: { kind: 'spec', problems: [{ file: 'berth.yaml', line: 1, column: 1, message: 'the file is empty' }] },
+      spoil: (site) => {
+        writeFileSync(join(site, 'berth.yaml'), '');
+      },
+    },
+    {
+      what: 'capacity',
+      args: ['plan'],
+      code: 4,
+      error: { kind: 'capacity' },
+      spoil: (site) => {
+        edit(site, 'berth.yaml', (text) => text.replace('32Gi', '1Gi'));
+      },
+    },
+    {
+      what: 'conflict',
+      args: ['generate'],
+      code: 5,
+      error: { kind: 'conflict' },
+      spoil: (site) => {
+        edit(site, 'compose.yaml', (text) => `${text}# mine\n`);
+      },
+    },
+    {
+      what: 'io',
+      args: ['generate'],
+      code: 6,
+      error: { kind: 'io' },
+      spoil: (site) => {
+        writeFileSync(join(site, '.berth/hashes.json'), '{');
+      },
+    },
+    {
+      what: 'unsupported',
+      args: ['plan'],
+      code: 8,
+      error: { kind: 'unsupported' },
+      spoil: (site) => {
+        edit(site, 'berth.yaml', (text) => text.replace('profile:', 'target: kubernetes\nprofile:'));
+      },
+    },
+    {
+      what: 'stale',
+      args: ['generate', '--check'],
+      code: 9,
+      error: { kind: 'stale' },
+      spoil: (site) => {
+        edit(site, 'berth.yaml', (text) => text.replace('32Gi', '30Gi'));
+      },
+    },
   ])('of a failure of the kind $what is valid and names its exit code', async ({ args, code, error, spoil }) => {
     using site = fresh();
     const secrets = secretsOf(site.path);
@@ -61,7 +125,9 @@ describe('--json', () => {
 
 test('a secret stands in its declared place and in no other file of the site', () => {
   using site = fresh();
-  const others = readdirSync(site.path, { recursive: true, encoding: 'utf8' }).filter((path) => statSync(join(site.path, path)).isFile() && !path.startsWith('secrets/'));
+  const others = readdirSync(site.path, { recursive: true, encoding: 'utf8' }).filter(
+    (path) => statSync(join(site.path, path)).isFile() && !path.startsWith('secrets/'),
+  );
   const secrets = secretsOf(site.path);
   expect(secrets).toHaveLength(9);
   for (const secret of secrets) {

@@ -9,7 +9,9 @@ import { expectExit, host } from './berth.ts';
 export function freshSite(options: readonly string[] = []): () => TemporarySite {
   const model = temporarySite();
   beforeAll(() => expectExit(0, ['init', model.path, '--profile', 'minimum', '--set', 'name=hello', ...host, ...options]));
-  afterAll(() => { model[Symbol.dispose](); });
+  afterAll(() => {
+    model[Symbol.dispose]();
+  });
   return () => temporarySite(model.path);
 }
 

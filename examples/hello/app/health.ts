@@ -51,7 +51,15 @@ export interface HealthOptions {
  * Returns the way to ask for the document. However many ask at once, and however often, each dependency is checked at most once
  * every `cacheMs`; a check that does not answer within `timeoutMs` has failed. It never rejects.
  */
-export function healthOf({ services, version, slot, now, elapsed, timeoutMs = 1000, cacheMs = 2000 }: HealthOptions): () => Promise<HealthDocument> {
+export function healthOf({
+  services,
+  version,
+  slot,
+  now,
+  elapsed,
+  timeoutMs = 1000,
+  cacheMs = 2000,
+}: HealthOptions): () => Promise<HealthDocument> {
   const started = elapsed();
   type Looked = Pick<HealthDocument, 'status' | 'timestamp' | 'checks'>;
   let latest: Promise<Looked> | undefined;

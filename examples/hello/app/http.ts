@@ -132,7 +132,8 @@ async function answer(routes: Routes, exchange: Exchange, log: Log): Promise<voi
 
 function explain(error: unknown): { readonly status: number; readonly message: string; readonly code?: string } {
   if (error instanceof Refused) return { status: error.status, message: error.message };
-  if (error instanceof Unavailable) return { status: 503, message: `The ${error.service} is unavailable at the moment. Please try again.`, code: error.code };
+  if (error instanceof Unavailable)
+    return { status: 503, message: `The ${error.service} is unavailable at the moment. Please try again.`, code: error.code };
   return { status: 500, message: 'Something went wrong here.' };
 }
 

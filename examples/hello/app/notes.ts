@@ -32,7 +32,10 @@ export function addNote({ services, now, newId }: NotesOptions): Handler {
 export function listNotes({ services }: NotesOptions): Handler {
   return async (exchange) => {
     const [notes, recorded] = await Promise.all([services.storage.latest(NOTES_SHOWN), services.database.countNotes().catch(() => null)]);
-    sendJson(exchange, 200, { recorded, notes: notes.map(({ key, text, createdAt }) => ({ key, createdAt: createdAt.toISOString(), text })) });
+    sendJson(exchange, 200, {
+      recorded,
+      notes: notes.map(({ key, text, createdAt }) => ({ key, createdAt: createdAt.toISOString(), text })),
+    });
   };
 }
 

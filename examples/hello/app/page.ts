@@ -50,7 +50,9 @@ function noteList(notes: Outcome<readonly Note[]>): Html {
 }
 
 export function startPage({ version, slot, host, domain, visits, hits, notes, health }: StartView): string {
-  const rows = (Object.keys(serviceTitles) as (keyof typeof serviceTitles)[]).map((name) => checkRow(serviceTitles[name], health.checks[name]));
+  const rows = (Object.keys(serviceTitles) as (keyof typeof serviceTitles)[]).map((name) =>
+    checkRow(serviceTitles[name], health.checks[name]),
+  );
   return layout.frame(
     `Hello from ${domain}`,
     html`<h1>Hello from ${domain}</h1>

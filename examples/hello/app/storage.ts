@@ -59,7 +59,10 @@ export function openStorage({ endpoint, region, accessKey, secretKey, bucket }: 
       run(async () => {
         if (!(await client.bucketExists(bucket))) throw new Unavailable('storage', 'NoSuchBucket');
       }),
-    put: (note) => run(async () => void (await client.putObject(bucket, note.key, note.text, undefined, { 'Content-Type': 'text/plain; charset=utf-8' }))),
+    put: (note) =>
+      run(
+        async () => void (await client.putObject(bucket, note.key, note.text, undefined, { 'Content-Type': 'text/plain; charset=utf-8' })),
+      ),
     latest: (most) => run(async () => (await Promise.all((await newestKeys(most)).map(read))).filter((note) => note !== undefined)),
     remove: (note) => run(() => client.removeObject(bucket, note.key)),
     async close() {

@@ -2,7 +2,16 @@ import { minio } from '../../../model/engines/minio.ts';
 import { node } from '../../../model/engines/node.ts';
 import { postgres } from '../../../model/engines/postgres.ts';
 import { valkey } from '../../../model/engines/valkey.ts';
-import type { Decision, Dependency, Healthcheck, PlannedSecret, PlannedService, SecretFile, SecretText, Size } from '../../../model/plan.ts';
+import type {
+  Decision,
+  Dependency,
+  Healthcheck,
+  PlannedSecret,
+  PlannedService,
+  SecretFile,
+  SecretText,
+  Size,
+} from '../../../model/plan.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { AppSpec, StackSpec, Use } from '../../../model/stack-spec.ts';
 import { formatSize, mib, milliCpu, seconds } from '../../../model/units.ts';
@@ -27,51 +36,97 @@ function divideNodeMemory(memory: number, folders: number): { readonly heap: num
 
 /** The smallest limit: each folder beside /tmp raises it by what keeps that folder within 0.9 of it. */
 function smallestMemory(app: AppSpec): { readonly value: MiB; readonly because: string } {
-  const [least, why] = app.memory === undefined ? [512, 'below it the runtimes of most languages spend their time collecting garbage'] as const : [256, 'no web runtime starts reliably in less'] as const;
+  const [least, why] =
+    app.memory === undefined
+      ? ([512, 'below it the runtimes of most languages spend their time collecting garbage'] as const)
+      : ([256, 'no web runtime starts reliably in less'] as const);
   const [further, each] = [foldersOf(app).length - 1, Math.ceil(folderMiB / 0.9)];
-  return { value: mib(least + further * each), because: `${least} MiB: ${why}${further === 0 ? '' : `; and ${each} MiB for each further writable folder (${further}), as they lie in memory`}` };
+  return {
+    value: mib(least + further * each),
+    because: `${least} MiB: ${why}${further === 0 ? '' : `; and ${each} MiB for each further writable folder (${further}), as they lie in memory`}`,
+  };
 }
 
 export function demandApp(app: AppSpec, profile: HardwareProfile): Demand {
   const path = `services.${app.name}`;
   return {
-    name: app.name, role: 'app', count: replicasOf(app, profile), pids: 512,
+    name: app.name,
+    role: 'app',
+    count: replicasOf(app, profile),
+    pids: 512,
     memory: memoryWish(path, app, profile.app.memory, smallestMemory(app)),
     cpu: cpuWish(path, app, profile.app.cpu, milliCpu(50)),
   };
 }
 
-const nodeHealth = (port: number, path: string): readonly [string, ...string[]] =>
-  ['node', '-e', `const r=require('http').get({host:'127.0.0.1',port:${port},path:'${path}',timeout:2500},(a)=>process.exit(a.statusCode===200?0:1));r.on('error',()=>process.exit(1));r.on('timeout',()=>process.exit(1))`];
-const shellHealth = (port: number, path: string): readonly [string, ...string[]] =>
-  ['/bin/sh', '-c', `url=http://127.0.0.1:${port}${path}; if command -v curl >/dev/null; then exec curl -fsS -m 2 -o /dev/null "$url"; else exec wget -q -T 2 -O /dev/null "$url"; fi`];
+const nodeHealth = (port: number, path: string): readonly [string, ...string[]] => [
+  'node',
+  '-e',
+  `const r=require('http').get({host:'127.0.0.1',port:${port},path:'${path}',timeout:2500},(a)=>process.exit(a.statusCode===200?0:1));r.on('error',()=>process.exit(1));r.on('timeout',()=>process.exit(1))`,
+];
+const shellHealth = (port: number, path: string): readonly [string, ...string[]] => [
+  '/bin/sh',
+  '-c',
+  `url=http://127.0.0.1:${port}${path}; if command -v curl >/dev/null; then exec curl -fsS -m 2 -o /dev/null "$url"; else exec wget -q -T 2 -O /dev/null "$url"; fi`,
+];
 
-const health = (app: AppSpec): Healthcheck => ({ argv: (app.runtime === 'node' ? nodeHealth : shellHealth)(app.port, app.ready), interval: seconds(5), timeout: seconds(4), retries: 3, startPeriod: seconds(60) });
+const health = (app: AppSpec): Healthcheck => ({
+  argv: (app.runtime === 'node' ? nodeHealth : shellHealth)(app.port, app.ready),
+  interval: seconds(5),
+  timeout: seconds(4),
+  retries: 3,
+  startPeriod: seconds(60),
+});
 
-interface Connection { readonly env: Readonly<Record<string, string>>; readonly secretEnv: Readonly<Record<string, SecretText>>; readonly after: readonly Dependency[] }
+interface Connection {
+  readonly env: Readonly<Record<string, string>>;
+  readonly secretEnv: Readonly<Record<string, SecretText>>;
+  readonly after: readonly Dependency[];
+}
 
 /** What an application needs to know of one thing it uses: whole URLs, and for S3 its parts. */
 function connect(use: Use, spec: StackSpec): Connection {
   const done = (service: string): Dependency => ({ service, condition: 'service_completed_successfully', required: true });
   if (use.kind === 'database') {
     const name = spec.databases.find((database) => database.name === use.service)?.database ?? spec.name;
-    return { env: {}, secretEnv: { [use.variable]: [`postgres://${name}:`, { secret: `${use.service}-app` }, `@${use.service}:${postgres.port}/${name}`] }, after: [done(`${use.service}-accounts`)] };
+    return {
+      env: {},
+      secretEnv: { [use.variable]: [`postgres://${name}:`, { secret: `${use.service}-app` }, `@${use.service}:${postgres.port}/${name}`] },
+      after: [done(`${use.service}-accounts`)],
+    };
   }
   // It comes up, degraded, while its cache is down.
-  if (use.kind === 'cache') return { env: {}, secretEnv: { [use.variable]: ['redis://app:', { secret: `${use.service}-app` }, `@${use.service}:${valkey.port}/0`] }, after: [] };
+  if (use.kind === 'cache')
+    return {
+      env: {},
+      secretEnv: { [use.variable]: ['redis://app:', { secret: `${use.service}-app` }, `@${use.service}:${valkey.port}/0`] },
+      after: [],
+    };
   const buckets = spec.stores.find((store) => store.name === use.service)?.buckets ?? [];
   const [only] = buckets;
   return {
     env: {
-      [`${use.variable}_ENDPOINT`]: `http://${use.service}:${minio.port}`, [`${use.variable}_REGION`]: minio.region, [`${use.variable}_ACCESS_KEY`]: accountOf(spec),
+      [`${use.variable}_ENDPOINT`]: `http://${use.service}:${minio.port}`,
+      [`${use.variable}_REGION`]: minio.region,
+      [`${use.variable}_ACCESS_KEY`]: accountOf(spec),
       ...(only && buckets.length === 1 ? { [`${use.variable}_BUCKET`]: only.name } : {}),
-      ...Object.fromEntries(buckets.length > 1 ? buckets.map((bucket) => [`${use.variable}_BUCKET_${bucket.name.toUpperCase().replaceAll('-', '_')}`, bucket.name]) : []),
+      ...Object.fromEntries(
+        buckets.length > 1
+          ? buckets.map((bucket) => [`${use.variable}_BUCKET_${bucket.name.toUpperCase().replaceAll('-', '_')}`, bucket.name])
+          : [],
+      ),
     },
-    secretEnv: { [`${use.variable}_SECRET_KEY`]: [{ secret: `${use.service}-app` }] }, after: [done(`${use.service}-buckets`)],
+    secretEnv: { [`${use.variable}_SECRET_KEY`]: [{ secret: `${use.service}-app` }] },
+    after: [done(`${use.service}-buckets`)],
   };
 }
 
-export interface PlannedApp { readonly service: PlannedService; readonly decisions: readonly Decision[]; readonly secrets: readonly PlannedSecret[]; readonly files: readonly SecretFile[] }
+export interface PlannedApp {
+  readonly service: PlannedService;
+  readonly decisions: readonly Decision[];
+  readonly secrets: readonly PlannedSecret[];
+  readonly files: readonly SecretFile[];
+}
 
 export function planApp(app: AppSpec, spec: StackSpec, profile: HardwareProfile, size: Size): PlannedApp {
   const connections = app.uses.map((use) => connect(use, spec));
@@ -84,34 +139,100 @@ export function planApp(app: AppSpec, spec: StackSpec, profile: HardwareProfile,
   const T = `${inMemory} MiB: ${folderMiB} MiB each for ${folders.join(', ')}, which lie in memory`;
   const isNode = app.runtime === 'node' && app.env['NODE_OPTIONS'] === undefined;
   const service: PlannedService = {
-    name: app.name, role: 'app', title: `web application on port ${app.port}`, kind: 'server', image: app.image, ...(app.build === undefined ? {} : { build: app.build }), slotted: true,
-    replicas: replicasOf(app, profile), size, user: app.user,
+    name: app.name,
+    role: 'app',
+    title: `web application on port ${app.port}`,
+    kind: 'server',
+    image: app.image,
+    ...(app.build === undefined ? {} : { build: app.build }),
+    slotted: true,
+    replicas: replicasOf(app, profile),
+    size,
+    user: app.user,
     env: {
-      PORT: String(app.port), BERTH_SITE: spec.name, BERTH_DOMAIN: spec.domain, ...(usesDatabase ? { DATABASE_POOL_SIZE: String(poolOf(app, profile)) } : {}),
+      PORT: String(app.port),
+      BERTH_SITE: spec.name,
+      BERTH_DOMAIN: spec.domain,
+      ...(usesDatabase ? { DATABASE_POOL_SIZE: String(poolOf(app, profile)) } : {}),
       ...(isNode ? { NODE_OPTIONS: `--max-old-space-size=${heap}` } : {}),
-      ...Object.assign({}, ...connections.map((connection) => connection.env)) as Record<string, string>,
-      ...Object.fromEntries(byFile.map((secret) => [`${secret.name}_FILE`, `/run/secrets/${ledgerName(secret.name)}`])), ...app.env,
+      ...(Object.assign({}, ...connections.map((connection) => connection.env)) as Record<string, string>),
+      ...Object.fromEntries(byFile.map((secret) => [`${secret.name}_FILE`, `/run/secrets/${ledgerName(secret.name)}`])),
+      ...app.env,
     },
     secretEnv: {
-      ...Object.assign({}, ...connections.map((connection) => connection.secretEnv)) as Record<string, SecretText>,
-      ...Object.fromEntries(app.secrets.filter((secret) => secret.deliver === 'env').map((secret) => [secret.name, [{ secret: ledgerName(secret.name) }] as const])),
+      ...(Object.assign({}, ...connections.map((connection) => connection.secretEnv)) as Record<string, SecretText>),
+      ...Object.fromEntries(
+        app.secrets
+          .filter((secret) => secret.deliver === 'env')
+          .map((secret) => [secret.name, [{ secret: ledgerName(secret.name) }] as const]),
+      ),
     },
-    secretFiles: byFile.map((secret) => ledgerName(secret.name)), mounts: [], volumes: [],
+    secretFiles: byFile.map((secret) => ledgerName(secret.name)),
+    mounts: [],
+    volumes: [],
     tmpfs: folders.map((path) => ({ path, size: mib(folderMiB), mode: '1777' })),
-    port: app.port, ports: [], healthcheck: health(app), stopSignal: 'SIGTERM', stopGrace: app.stopGrace,
-    networks: ['app', ...(app.uses.length > 0 ? ['data'] as const : []), ...(app.egress ? ['egress'] as const : [])], after: connections.flatMap((connection) => connection.after),
+    port: app.port,
+    ports: [],
+    healthcheck: health(app),
+    stopSignal: 'SIGTERM',
+    stopGrace: app.stopGrace,
+    networks: ['app', ...(app.uses.length > 0 ? (['data'] as const) : []), ...(app.egress ? (['egress'] as const) : [])],
+    after: connections.flatMap((connection) => connection.after),
   };
   const decisions: Decision[] = [
-    { key: `${app.name}.replicas`, value: String(service.replicas), formula: app.replicas === undefined ? 'of the profile' : 'fixed', inputs: {}, source: app.replicas === undefined ? profile.app.replicas.because : `services.${app.name}.replicas`, change: `services.${app.name}.replicas in berth.yaml` },
-    ...(usesDatabase ? [{ key: `${app.name}.pool`, value: String(poolOf(app, profile)), formula: app.pool === undefined ? 'of the profile' : 'fixed', inputs: {}, source: app.pool === undefined ? profile.app.pool.because : `services.${app.name}.pool`, change: `services.${app.name}.pool in berth.yaml` }] : []),
-    ...(isNode ? [
-      { key: `${app.name}.max-old-space-size`, value: String(heap), formula: `L ≤ ${small} MiB: 0.6 (L − T), else 0.75 (L − T); never more than keeps the worst case within 0.9 L`, inputs: { L: formatSize(size.memory), T }, source: 'measured: without it Node takes 259 MiB under any limit up to 512 MiB and 2096 MiB under 8 GiB', change: `services.${app.name}.memory in berth.yaml` },
-      { key: `${app.name}.worst_case`, value: `${worstCase} MiB of ${size.memory} MiB`, formula: `heap + ${node.overheadMiB} MiB + T`, inputs: { heap: `${heap} MiB`, T }, source: 'design: at most 0.9 of the limit', change: `services.${app.name}.memory in berth.yaml` },
-    ] : []),
+    {
+      key: `${app.name}.replicas`,
+      value: String(service.replicas),
+      formula: app.replicas === undefined ? 'of the profile' : 'fixed',
+      inputs: {},
+      source: app.replicas === undefined ? profile.app.replicas.because : `services.${app.name}.replicas`,
+      change: `services.${app.name}.replicas in berth.yaml`,
+    },
+    ...(usesDatabase
+      ? [
+          {
+            key: `${app.name}.pool`,
+            value: String(poolOf(app, profile)),
+            formula: app.pool === undefined ? 'of the profile' : 'fixed',
+            inputs: {},
+            source: app.pool === undefined ? profile.app.pool.because : `services.${app.name}.pool`,
+            change: `services.${app.name}.pool in berth.yaml`,
+          },
+        ]
+      : []),
+    ...(isNode
+      ? [
+          {
+            key: `${app.name}.max-old-space-size`,
+            value: String(heap),
+            formula: `L ≤ ${small} MiB: 0.6 (L − T), else 0.75 (L − T); never more than keeps the worst case within 0.9 L`,
+            inputs: { L: formatSize(size.memory), T },
+            source: 'measured: without it Node takes 259 MiB under any limit up to 512 MiB and 2096 MiB under 8 GiB',
+            change: `services.${app.name}.memory in berth.yaml`,
+          },
+          {
+            key: `${app.name}.worst_case`,
+            value: `${worstCase} MiB of ${size.memory} MiB`,
+            formula: `heap + ${node.overheadMiB} MiB + T`,
+            inputs: { heap: `${heap} MiB`, T },
+            source: 'design: at most 0.9 of the limit',
+            change: `services.${app.name}.memory in berth.yaml`,
+          },
+        ]
+      : []),
   ];
   return {
-    service, decisions,
-    secrets: app.secrets.map((secret) => ({ name: ledgerName(secret.name), length: secret.length, purpose: `${secret.name} of ${app.name}` })),
-    files: byFile.map((secret) => ({ name: ledgerName(secret.name), text: [{ secret: ledgerName(secret.name), form: 'plain' }], of: [ledgerName(secret.name)] })),
+    service,
+    decisions,
+    secrets: app.secrets.map((secret) => ({
+      name: ledgerName(secret.name),
+      length: secret.length,
+      purpose: `${secret.name} of ${app.name}`,
+    })),
+    files: byFile.map((secret) => ({
+      name: ledgerName(secret.name),
+      text: [{ secret: ledgerName(secret.name), form: 'plain' }],
+      of: [ledgerName(secret.name)],
+    })),
   };
 }

@@ -7,7 +7,12 @@ import { replicasOf } from '../connections.ts';
 import type { Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
 
-interface EdgeMemory { readonly workers: number; readonly connections: number; /** Temporary files: uploads that the application has not taken yet. */ readonly temporary: number; readonly worstCase: number }
+interface EdgeMemory {
+  readonly workers: number;
+  readonly connections: number;
+  /** Temporary files: uploads that the application has not taken yet. */ readonly temporary: number;
+  readonly worstCase: number;
+}
 
 /**
  * Workers and connections that `memory` MiB and `cpu` thousandths of a CPU can carry for `clients` at once, and what they take at worst.
@@ -23,41 +28,134 @@ function divideMemory(memory: number, cpu: number, clients: number, mostCpu: num
   const wanted = Math.max(step(facts.connectionsPerRequest * clients * 1.25, Math.ceil), facts.fewestConnections * workers);
   const affordable = step(((free - forWorkers) / facts.requestMiB) * facts.connectionsPerRequest, Math.floor);
   const connections = Math.min(wanted, affordable, facts.mostConnections * workers) / workers;
-  return { workers, connections, temporary, worstCase: temporary + workers * facts.workerMiB + ((workers * connections) / facts.connectionsPerRequest) * facts.requestMiB };
+  return {
+    workers,
+    connections,
+    temporary,
+    worstCase: temporary + workers * facts.workerMiB + ((workers * connections) / facts.connectionsPerRequest) * facts.requestMiB,
+  };
 }
 
 export function demandEdge(profile: HardwareProfile): Demand {
-  return { name: 'edge', role: 'edge', count: 1, pids: 64, memory: memoryWish('edge', {}, profile.edge.memory, { value: mib(128), because: '128 MiB: one worker, 32 MiB of uploads and some 140 open requests' }), cpu: cpuWish('edge', {}, profile.edge.cpu, milliCpu(50)) };
+  return {
+    name: 'edge',
+    role: 'edge',
+    count: 1,
+    pids: 64,
+    memory: memoryWish('edge', {}, profile.edge.memory, {
+      value: mib(128),
+      because: '128 MiB: one worker, 32 MiB of uploads and some 140 open requests',
+    }),
+    cpu: cpuWish('edge', {}, profile.edge.cpu, milliCpu(50)),
+  };
 }
 
-export function planEdge(spec: StackSpec, profile: HardwareProfile, size: Size, image: { readonly user: string }, after: readonly Dependency[], operators: string): { service: PlannedService; plan: EdgePlan; decisions: readonly Decision[] } {
+export function planEdge(
+  spec: StackSpec,
+  profile: HardwareProfile,
+  size: Size,
+  image: { readonly user: string },
+  after: readonly Dependency[],
+  operators: string,
+): { service: PlannedService; plan: EdgePlan; decisions: readonly Decision[] } {
   const clients = profile.edge.clients;
   const { workers, connections, temporary, worstCase } = divideMemory(size.memory, size.cpu, clients.value, profile.edge.cpu.value);
   const nofile = 2 * connections + 1024;
   const inputs = { L: formatSize(size.memory), clients: `${clients.value} (${clients.because})`, workers: String(workers) };
   const decisions: Decision[] = [
-    { key: 'edge.worker_processes', value: String(workers), formula: `min(⌈CPU limit⌉, (0.9 L − temporary files) / 2 / 32 MiB), as one of ${facts.workerCounts.join(', ')}`, inputs: { 'CPU limit': String(size.cpu / 1000), L: formatSize(size.memory) }, source: 'measured: `auto` counts the CPUs of the host, not the limit', change: 'the profile' },
-    { key: 'edge.worker_connections', value: String(connections), formula: `2 × clients × 1.25 / workers, from 1024 to 16384, and no more than memory carries; the sum of all workers in steps of ${facts.connectionStep}`, inputs, source: 'nginx: a proxied request holds two connections', change: 'the profile' },
-    { key: 'edge.worker_rlimit_nofile', value: String(nofile), formula: '2 × worker_connections + 1024', inputs: { worker_connections: String(connections) }, source: 'nginx-proxy issue 2387', change: 'the profile' },
-    { key: 'edge.worst_case', value: `${Math.ceil(worstCase)} MiB of ${size.memory} MiB`, formula: `temporary files + workers × 32 MiB + open requests × ${facts.requestMiB * 1024} KiB`, inputs: { ...inputs, 'temporary files': `${temporary} MiB`, 'open requests': String((workers * connections) / facts.connectionsPerRequest) }, source: 'design: at most 0.9 of the limit', change: 'the profile' },
-    { key: 'edge.tmp', value: formatSize(mib(temporary)), formula: 'L / 4', inputs: { L: formatSize(size.memory) }, source: 'design: uploads wait in memory, as nothing else may be written to; they count towards the limit', change: 'the profile' },
+    {
+      key: 'edge.worker_processes',
+      value: String(workers),
+      formula: `min(⌈CPU limit⌉, (0.9 L − temporary files) / 2 / 32 MiB), as one of ${facts.workerCounts.join(', ')}`,
+      inputs: { 'CPU limit': String(size.cpu / 1000), 'L': formatSize(size.memory) },
+      source: 'measured: `auto` counts the CPUs of the host, not the limit',
+      change: 'the profile',
+    },
+    {
+      key: 'edge.worker_connections',
+      value: String(connections),
+      formula: `2 × clients × 1.25 / workers, from 1024 to 16384, and no more than memory carries; the sum of all workers in steps of ${facts.connectionStep}`,
+      inputs,
+      source: 'nginx: a proxied request holds two connections',
+      change: 'the profile',
+    },
+    {
+      key: 'edge.worker_rlimit_nofile',
+      value: String(nofile),
+      formula: '2 × worker_connections + 1024',
+      inputs: { worker_connections: String(connections) },
+      source: 'nginx-proxy issue 2387',
+      change: 'the profile',
+    },
+    {
+      key: 'edge.worst_case',
+      value: `${Math.ceil(worstCase)} MiB of ${size.memory} MiB`,
+      formula: `temporary files + workers × 32 MiB + open requests × ${facts.requestMiB * 1024} KiB`,
+      inputs: {
+        ...inputs,
+        'temporary files': `${temporary} MiB`,
+        'open requests': String((workers * connections) / facts.connectionsPerRequest),
+      },
+      source: 'design: at most 0.9 of the limit',
+      change: 'the profile',
+    },
+    {
+      key: 'edge.tmp',
+      value: formatSize(mib(temporary)),
+      formula: 'L / 4',
+      inputs: { L: formatSize(size.memory) },
+      source: 'design: uploads wait in memory, as nothing else may be written to; they count towards the limit',
+      change: 'the profile',
+    },
   ];
   const service: PlannedService = {
-    name: 'edge', role: 'edge', title: 'nginx: the only service with ports on the host; chooses the slot of each request', kind: 'server', image: 'nginx', slotted: false, replicas: 1, size, user: image.user,
+    name: 'edge',
+    role: 'edge',
+    title: 'nginx: the only service with ports on the host; chooses the slot of each request',
+    kind: 'server',
+    image: 'nginx',
+    slotted: false,
+    replicas: 1,
+    size,
+    user: image.user,
     command: ['nginx', '-c', '/etc/berth/edge/nginx.conf', '-g', 'daemon off;'],
     // Its log is lines of JSON; the image's entrypoint would put plain text before them.
-    env: { NGINX_ENTRYPOINT_QUIET_LOGS: '1' }, secretEnv: {}, secretFiles: [], volumes: [], tmpfs: [{ path: '/tmp', size: mib(temporary), mode: '1777' }], nofile,
+    env: { NGINX_ENTRYPOINT_QUIET_LOGS: '1' },
+    secretEnv: {},
+    secretFiles: [],
+    volumes: [],
+    tmpfs: [{ path: '/tmp', size: mib(temporary), mode: '1777' }],
+    nofile,
     mounts: [
       { source: 'config/edge', target: '/etc/berth/edge', restarts: true },
       { source: 'config/weights', target: '/etc/berth/weights', restarts: false },
       { source: 'secrets/tls', target: '/etc/berth/tls', restarts: false },
     ],
-    port: facts.httpsPort, ports: [{ published: spec.edge.http, target: facts.httpPort }, { published: spec.edge.https, target: facts.httpsPort }],
-    healthcheck: { argv: ['curl', '--fail', '--silent', '--output', '/dev/null', '--max-time', '2', `http://127.0.0.1:${facts.httpPort}/-/berth/edge`], interval: seconds(5), timeout: seconds(3), retries: 3, startPeriod: seconds(15) },
-    stopSignal: 'SIGQUIT', stopGrace: seconds(40), networks: ['edge', 'app'], after,
+    port: facts.httpsPort,
+    ports: [
+      { published: spec.edge.http, target: facts.httpPort },
+      { published: spec.edge.https, target: facts.httpsPort },
+    ],
+    healthcheck: {
+      argv: ['curl', '--fail', '--silent', '--output', '/dev/null', '--max-time', '2', `http://127.0.0.1:${facts.httpPort}/-/berth/edge`],
+      interval: seconds(5),
+      timeout: seconds(3),
+      retries: 3,
+      startPeriod: seconds(15),
+    },
+    stopSignal: 'SIGQUIT',
+    stopGrace: seconds(40),
+    networks: ['edge', 'app'],
+    after,
   };
   const plan: EdgePlan = {
-    domain: spec.domain, workers, connections, nofile, perAddress: spec.edge.connections, hsts: spec.edge.hsts, httpsPort: spec.edge.https,
+    domain: spec.domain,
+    workers,
+    connections,
+    nofile,
+    perAddress: spec.edge.connections,
+    hsts: spec.edge.hsts,
+    httpsPort: spec.edge.https,
     operators,
     // As many as may vanish at once while a release is scaled down, and one that is left.
     tries: Math.max(2, ...spec.services.map((app) => replicasOf(app, profile) + 1)),

@@ -18,41 +18,138 @@ function divideMemory(memory: number): { readonly requests: number; readonly wor
 
 export function demandMinio(store: StoreSpec, profile: HardwareProfile): Demand {
   const path = `stores.${store.name}`;
-  return { name: store.name, role: 'storage', count: 1, pids: 1024, memory: memoryWish(path, store, profile.storage.memory, { value: mib(1024), because: '1 GiB: some 240 requests at once' }), cpu: cpuWish(path, store, profile.storage.cpu, milliCpu(100)) };
+  return {
+    name: store.name,
+    role: 'storage',
+    count: 1,
+    pids: 1024,
+    memory: memoryWish(path, store, profile.storage.memory, { value: mib(1024), because: '1 GiB: some 240 requests at once' }),
+    cpu: cpuWish(path, store, profile.storage.cpu, milliCpu(100)),
+  };
 }
 
 /** Go programs start as many working threads as the host has CPUs, whatever their limit. */
 const threads = (size: Size): string => String(Math.ceil(size.cpu / 1000));
 
-export interface MinioPlan { readonly service: PlannedService; readonly buckets: PlannedService; readonly plan: StorePlan; readonly decisions: readonly Decision[] }
+export interface MinioPlan {
+  readonly service: PlannedService;
+  readonly buckets: PlannedService;
+  readonly plan: StorePlan;
+  readonly decisions: readonly Decision[];
+}
 
-export function planMinio(store: StoreSpec, spec: StackSpec, size: Size, disk: MiB, task: Size, image: { readonly user: string }): MinioPlan {
+export function planMinio(
+  store: StoreSpec,
+  spec: StackSpec,
+  size: Size,
+  disk: MiB,
+  task: Size,
+  image: { readonly user: string },
+): MinioPlan {
   const { requests, worstCase } = divideMemory(size.memory);
   const name = store.name;
   const root = { MINIO_ROOT_USER: 'berth-root' };
   const base = `${facts.baseMiB} MiB: the process without requests, ${facts.tmpMiB} MiB of /tmp and ${facts.declaredMiB} MiB of ${facts.declaredFolder}, which lie in memory`;
   const change = `stores.${name}.memory in berth.yaml, or the profile`;
   const decisions: Decision[] = [
-    { key: `${name}.requests_max`, value: String(requests), formula: '(0.9 L − base) / (1 MiB + 32 KiB for each drive + 2 MiB)', inputs: { L: formatSize(size.memory), base, drives: '1' }, source: 'MinIO source, cmd/handler-api.go', change },
-    { key: `${name}.worst_case`, value: `${Math.ceil(worstCase)} MiB of ${size.memory} MiB`, formula: 'base + requests × 3.03 MiB', inputs: { base, requests: String(requests) }, source: 'design: at most 0.9 of the limit', change },
-    { key: `${name}.GOMAXPROCS`, value: threads(size), formula: '⌈CPU limit⌉', inputs: { 'CPU limit': String(size.cpu / 1000) }, source: 'Go runtime: without it as many threads work as the host has CPUs, and the limit stops them all', change: `stores.${name}.cpu in berth.yaml, or the profile` },
+    {
+      key: `${name}.requests_max`,
+      value: String(requests),
+      formula: '(0.9 L − base) / (1 MiB + 32 KiB for each drive + 2 MiB)',
+      inputs: { L: formatSize(size.memory), base, drives: '1' },
+      source: 'MinIO source, cmd/handler-api.go',
+      change,
+    },
+    {
+      key: `${name}.worst_case`,
+      value: `${Math.ceil(worstCase)} MiB of ${size.memory} MiB`,
+      formula: 'base + requests × 3.03 MiB',
+      inputs: { base, requests: String(requests) },
+      source: 'design: at most 0.9 of the limit',
+      change,
+    },
+    {
+      key: `${name}.GOMAXPROCS`,
+      value: threads(size),
+      formula: '⌈CPU limit⌉',
+      inputs: { 'CPU limit': String(size.cpu / 1000) },
+      source: 'Go runtime: without it as many threads work as the host has CPUs, and the limit stops them all',
+      change: `stores.${name}.cpu in berth.yaml, or the profile`,
+    },
   ];
-  const tmpfs = [{ path: '/tmp', size: mib(facts.tmpMiB), mode: '1777' }, { path: facts.declaredFolder, size: mib(facts.declaredMiB), mode: '1777' }];
+  const tmpfs = [
+    { path: '/tmp', size: mib(facts.tmpMiB), mode: '1777' },
+    { path: facts.declaredFolder, size: mib(facts.declaredMiB), mode: '1777' },
+  ];
   const service: PlannedService = {
-    name, role: 'storage', title: 'MinIO on one drive', kind: 'server', image: 'minio', slotted: false, replicas: 1, size, user: image.user,
+    name,
+    role: 'storage',
+    title: 'MinIO on one drive',
+    kind: 'server',
+    image: 'minio',
+    slotted: false,
+    replicas: 1,
+    size,
+    user: image.user,
     command: ['server', facts.dataFolder, '--address', `:${facts.port}`, '--console-address', ':9001'],
-    env: { ...root, MINIO_ROOT_PASSWORD_FILE: `/run/secrets/${name}-root`, MINIO_API_REQUESTS_MAX: String(requests), MINIO_BROWSER: 'off', MINIO_UPDATE: 'off', GOMAXPROCS: threads(size), MC_CONFIG_DIR: '/tmp/.mc', HOME: '/tmp' },
-    secretEnv: {}, secretFiles: [`${name}-root`], mounts: [], tmpfs, nofile: 16_384,
-    volumes: [{ name: `${name}-data`, target: facts.volumeFolder, size: disk, holds: `buckets ${store.buckets.map((bucket) => bucket.name).join(', ')}` }],
-    port: facts.port, ports: [],
-    healthcheck: { argv: ['mc', 'ready', 'local', '--quiet'], interval: seconds(10), timeout: seconds(5), retries: 3, startPeriod: seconds(60) },
-    stopSignal: 'SIGTERM', stopGrace: seconds(60), networks: ['data'], after: [],
+    env: {
+      ...root,
+      MINIO_ROOT_PASSWORD_FILE: `/run/secrets/${name}-root`,
+      MINIO_API_REQUESTS_MAX: String(requests),
+      MINIO_BROWSER: 'off',
+      MINIO_UPDATE: 'off',
+      GOMAXPROCS: threads(size),
+      MC_CONFIG_DIR: '/tmp/.mc',
+      HOME: '/tmp',
+    },
+    secretEnv: {},
+    secretFiles: [`${name}-root`],
+    mounts: [],
+    tmpfs,
+    nofile: 16_384,
+    volumes: [
+      {
+        name: `${name}-data`,
+        target: facts.volumeFolder,
+        size: disk,
+        holds: `buckets ${store.buckets.map((bucket) => bucket.name).join(', ')}`,
+      },
+    ],
+    port: facts.port,
+    ports: [],
+    healthcheck: {
+      argv: ['mc', 'ready', 'local', '--quiet'],
+      interval: seconds(10),
+      timeout: seconds(5),
+      retries: 3,
+      startPeriod: seconds(60),
+    },
+    stopSignal: 'SIGTERM',
+    stopGrace: seconds(60),
+    networks: ['data'],
+    after: [],
   };
   const buckets: PlannedService = {
-    name: `${name}-buckets`, role: 'task', title: `creates and reconciles the buckets and the account of ${name}; changes nothing when nothing is to do`, kind: 'task', image: 'minio', slotted: false, replicas: 1, size: task, user: image.user,
-    entrypoint: ['/bin/sh', '/etc/berth/buckets/buckets.sh'], env: { ...root, GOMAXPROCS: threads(task), MC_CONFIG_DIR: '/tmp/.mc', HOME: '/tmp' }, secretEnv: {}, secretFiles: [`${name}-root`, `${name}-app`],
-    mounts: [{ source: `config/${name}-buckets`, target: '/etc/berth/buckets', restarts: true }], volumes: [], tmpfs, ports: [],
-    stopGrace: seconds(10), networks: ['data'], after: [],
+    name: `${name}-buckets`,
+    role: 'task',
+    title: `creates and reconciles the buckets and the account of ${name}; changes nothing when nothing is to do`,
+    kind: 'task',
+    image: 'minio',
+    slotted: false,
+    replicas: 1,
+    size: task,
+    user: image.user,
+    entrypoint: ['/bin/sh', '/etc/berth/buckets/buckets.sh'],
+    env: { ...root, GOMAXPROCS: threads(task), MC_CONFIG_DIR: '/tmp/.mc', HOME: '/tmp' },
+    secretEnv: {},
+    secretFiles: [`${name}-root`, `${name}-app`],
+    mounts: [{ source: `config/${name}-buckets`, target: '/etc/berth/buckets', restarts: true }],
+    volumes: [],
+    tmpfs,
+    ports: [],
+    stopGrace: seconds(10),
+    networks: ['data'],
+    after: [],
   };
   return { service, buckets, decisions, plan: { service: name, account: accountOf(spec), buckets: store.buckets } };
 }

@@ -27,22 +27,55 @@ function divideMemory(memory: number, persistent: boolean): { readonly maxmemory
 
 export function demandValkey(cache: CacheSpec, profile: HardwareProfile): Demand {
   const path = `caches.${cache.name}`;
-  return { name: cache.name, role: 'cache', count: 1, pids: 64, memory: memoryWish(path, cache, profile.cache.memory, { value: mib(256), because: '256 MiB: half of it for data' }), cpu: cpuWish(path, cache, profile.cache.cpu, milliCpu(50)) };
+  return {
+    name: cache.name,
+    role: 'cache',
+    count: 1,
+    pids: 64,
+    memory: memoryWish(path, cache, profile.cache.memory, { value: mib(256), because: '256 MiB: half of it for data' }),
+    cpu: cpuWish(path, cache, profile.cache.cpu, milliCpu(50)),
+  };
 }
 
-export function planValkey(cache: CacheSpec, spec: StackSpec, profile: HardwareProfile, size: Size, disk: MiB, image: { readonly user: string }): { service: PlannedService; plan: CachePlan; decisions: readonly Decision[] } {
+export function planValkey(
+  cache: CacheSpec,
+  spec: StackSpec,
+  profile: HardwareProfile,
+  size: Size,
+  disk: MiB,
+  image: { readonly user: string },
+): { service: PlannedService; plan: CachePlan; decisions: readonly Decision[] } {
   const persistent = keeps(cache);
   const memory = divideMemory(size.memory, persistent);
-  const clients = Math.max(128, usersOf(spec, cache.name).reduce((sum, app) => sum + (replicasOf(app, profile) + 1) * 50, 32));
+  const clients = Math.max(
+    128,
+    usersOf(spec, cache.name).reduce((sum, app) => sum + (replicasOf(app, profile) + 1) * 50, 32),
+  );
   const policy = persistent ? 'noeviction' : 'allkeys-lru';
   const limit = formatSize(size.memory);
   const change = `caches.${cache.name}.memory or .use in berth.yaml, or the profile`;
   const threads = size.cpu >= 4000 ? '4' : '1';
   const settings: EngineSetting[] = [
-    { name: 'maxmemory', value: `${memory.maxmemory}mb`, because: persistent ? 'the rest is for fragmentation and for the pages copied while it saves' : 'the rest is for fragmentation and connections' },
-    { name: 'maxmemory-policy', value: policy, because: persistent ? `use is ${cache.use}: nothing may vanish, a full one refuses writes` : 'use is cache: the least used goes first' },
+    {
+      name: 'maxmemory',
+      value: `${memory.maxmemory}mb`,
+      because: persistent
+        ? 'the rest is for fragmentation and for the pages copied while it saves'
+        : 'the rest is for fragmentation and connections',
+    },
+    {
+      name: 'maxmemory-policy',
+      value: policy,
+      because: persistent
+        ? `use is ${cache.use}: nothing may vanish, a full one refuses writes`
+        : 'use is cache: the least used goes first',
+    },
     { name: 'maxclients', value: String(clients), because: '50 for each replica and one surge replica, and some for operators' },
-    { name: 'appendonly', value: persistent ? 'yes' : 'no', because: persistent ? 'every write is on disk within a second' : 'a cache is filled anew' },
+    {
+      name: 'appendonly',
+      value: persistent ? 'yes' : 'no',
+      because: persistent ? 'every write is on disk within a second' : 'a cache is filled anew',
+    },
     ...(persistent ? [{ name: 'appendfsync', value: 'everysec', because: 'a crash loses at most a second' }] : []),
     { name: 'save', value: '', because: persistent ? 'the append-only file is enough' : 'a cache is filled anew' },
     { name: 'io-threads', value: threads, because: 'more threads pay from four CPUs on' },
@@ -50,21 +83,87 @@ export function planValkey(cache: CacheSpec, spec: StackSpec, profile: HardwareP
     { name: 'timeout', value: '0', because: 'pools keep their connections' },
   ];
   const decisions: Decision[] = [
-    { key: `${cache.name}.maxmemory`, value: `${memory.maxmemory}mb`, formula: `L < ${small} MiB: 0.5 L; without persistence 0.8 L; with it 0.7 L; never more than keeps the worst case within 0.9 L`, inputs: { L: limit, use: cache.use }, source: 'AWS reserves 25 % of a node, 30 to 50 % of a small one, and says not to lower it', change },
-    { key: `${cache.name}.maxmemory-policy`, value: policy, formula: 'cache → allkeys-lru; sessions, queue → noeviction', inputs: { use: cache.use }, source: 'Valkey documentation, key eviction', change },
-    { key: `${cache.name}.maxclients`, value: String(clients), formula: 'max(128, Σ (replicas + 1) × 50 + 32)', inputs: { replicas: usersOf(spec, cache.name).map((app) => `${app.name} ${replicasOf(app, profile)}`).join(', ') || 'none' }, source: 'design: the default of 10,000 would let one faulty client take all file descriptors', change: 'services.*.replicas in berth.yaml' },
-    { key: `${cache.name}.io-threads`, value: threads, formula: 'CPU limit ≥ 4: 4, else 1', inputs: { 'CPU limit': String(size.cpu / 1000) }, source: 'Valkey configuration file: threads pay on machines of four CPUs and more', change: `caches.${cache.name}.cpu in berth.yaml, or the profile` },
-    { key: `${cache.name}.worst_case`, value: `${Math.ceil(memory.worstCase)} MiB of ${size.memory} MiB`, formula: `maxmemory × (1 + ${facts.fragmentation} fragmentation${persistent ? ` + ${facts.copyOnWrite} copied while saving` : ''}) + ${facts.overheadMiB} MiB + folders in memory`, inputs: { maxmemory: `${memory.maxmemory} MiB`, 'folders in memory': `${facts.folderMiB} MiB each for ${foldersOf(persistent).join(', ')}` }, source: 'design: at most 0.9 of the limit', change },
+    {
+      key: `${cache.name}.maxmemory`,
+      value: `${memory.maxmemory}mb`,
+      formula: `L < ${small} MiB: 0.5 L; without persistence 0.8 L; with it 0.7 L; never more than keeps the worst case within 0.9 L`,
+      inputs: { L: limit, use: cache.use },
+      source: 'AWS reserves 25 % of a node, 30 to 50 % of a small one, and says not to lower it',
+      change,
+    },
+    {
+      key: `${cache.name}.maxmemory-policy`,
+      value: policy,
+      formula: 'cache → allkeys-lru; sessions, queue → noeviction',
+      inputs: { use: cache.use },
+      source: 'Valkey documentation, key eviction',
+      change,
+    },
+    {
+      key: `${cache.name}.maxclients`,
+      value: String(clients),
+      formula: 'max(128, Σ (replicas + 1) × 50 + 32)',
+      inputs: {
+        replicas:
+          usersOf(spec, cache.name)
+            .map((app) => `${app.name} ${replicasOf(app, profile)}`)
+            .join(', ') || 'none',
+      },
+      source: 'design: the default of 10,000 would let one faulty client take all file descriptors',
+      change: 'services.*.replicas in berth.yaml',
+    },
+    {
+      key: `${cache.name}.io-threads`,
+      value: threads,
+      formula: 'CPU limit ≥ 4: 4, else 1',
+      inputs: { 'CPU limit': String(size.cpu / 1000) },
+      source: 'Valkey configuration file: threads pay on machines of four CPUs and more',
+      change: `caches.${cache.name}.cpu in berth.yaml, or the profile`,
+    },
+    {
+      key: `${cache.name}.worst_case`,
+      value: `${Math.ceil(memory.worstCase)} MiB of ${size.memory} MiB`,
+      formula: `maxmemory × (1 + ${facts.fragmentation} fragmentation${persistent ? ` + ${facts.copyOnWrite} copied while saving` : ''}) + ${facts.overheadMiB} MiB + folders in memory`,
+      inputs: {
+        'maxmemory': `${memory.maxmemory} MiB`,
+        'folders in memory': `${facts.folderMiB} MiB each for ${foldersOf(persistent).join(', ')}`,
+      },
+      source: 'design: at most 0.9 of the limit',
+      change,
+    },
   ];
   const service: PlannedService = {
-    name: cache.name, role: 'cache', title: persistent ? 'Valkey; keeps its data on disk' : 'Valkey; may forget, so it keeps nothing on disk', kind: 'server', image: 'valkey', slotted: false, replicas: 1, size, user: image.user,
-    command: ['valkey-server', '/etc/berth/cache/valkey.conf'], env: {}, secretEnv: {}, secretFiles: [`${cache.name}-acl`],
-    mounts: [{ source: `config/${cache.name}`, target: '/etc/berth/cache', restarts: true }], tmpfs: foldersOf(persistent).map((path) => ({ path, size: mib(facts.folderMiB), mode: '1777' })),
+    name: cache.name,
+    role: 'cache',
+    title: persistent ? 'Valkey; keeps its data on disk' : 'Valkey; may forget, so it keeps nothing on disk',
+    kind: 'server',
+    image: 'valkey',
+    slotted: false,
+    replicas: 1,
+    size,
+    user: image.user,
+    command: ['valkey-server', '/etc/berth/cache/valkey.conf'],
+    env: {},
+    secretEnv: {},
+    secretFiles: [`${cache.name}-acl`],
+    mounts: [{ source: `config/${cache.name}`, target: '/etc/berth/cache', restarts: true }],
+    tmpfs: foldersOf(persistent).map((path) => ({ path, size: mib(facts.folderMiB), mode: '1777' })),
     volumes: persistent ? [{ name: `${cache.name}-data`, target: facts.dataFolder, size: disk, holds: cache.use }] : [],
-    nofile: Math.max(4096, clients * 2), port: facts.port, ports: [],
+    nofile: Math.max(4096, clients * 2),
+    port: facts.port,
+    ports: [],
     // The default account may do nothing but PING, so that the check needs no secret.
-    healthcheck: { argv: ['/bin/sh', '-c', `test "$(valkey-cli -h 127.0.0.1 -p ${facts.port} ping)" = PONG`], interval: seconds(5), timeout: seconds(3), retries: 3, startPeriod: seconds(30) },
-    stopSignal: 'SIGTERM', stopGrace: seconds(30), networks: ['data'], after: [],
+    healthcheck: {
+      argv: ['/bin/sh', '-c', `test "$(valkey-cli -h 127.0.0.1 -p ${facts.port} ping)" = PONG`],
+      interval: seconds(5),
+      timeout: seconds(3),
+      retries: 3,
+      startPeriod: seconds(30),
+    },
+    stopSignal: 'SIGTERM',
+    stopGrace: seconds(30),
+    networks: ['data'],
+    after: [],
   };
   return { service, decisions, plan: { service: cache.name, settings } };
 }

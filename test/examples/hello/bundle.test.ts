@@ -32,7 +32,8 @@ const nowhere = {
   BERTH_DOMAIN: 'hello.example.org',
 };
 
-const start = (env: Record<string, string>): ChildProcess => spawn(process.execPath, [bundle], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
+const start = (env: Record<string, string>): ChildProcess =>
+  spawn(process.execPath, [bundle], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
 
 test('the bundle needs nothing but Node', async () => {
   const source = await readFile(bundle, 'utf8');

@@ -41,7 +41,10 @@ test('probes do not keep the process alive, clients do', async () => {
 
 test('the limit ends what would not end by itself', async () => {
   await using running = await runApp();
-  const slow = fetch(`${running.url}/slow?ms=20000`).then(() => 'answered', () => 'cut');
+  const slow = fetch(`${running.url}/slow?ms=20000`).then(
+    () => 'answered',
+    () => 'cut',
+  );
   await sleep(50);
   await running.app.stop({ quietMs: 0, limitMs: 100 });
   expect(await slow).toBe('cut');
@@ -67,7 +70,9 @@ test('an idle connection is kept longer than a proxy keeps it', async () => {
   await using running = await runApp();
   const agent = new http.Agent({ keepAlive: true });
   const header = await new Promise((resolve, reject) =>
-    http.get({ port: running.port, host: '127.0.0.1', path: '/livez', agent }, (answer) => resolve(answer.resume().headers['keep-alive'])).on('error', reject),
+    http
+      .get({ port: running.port, host: '127.0.0.1', path: '/livez', agent }, (answer) => resolve(answer.resume().headers['keep-alive']))
+      .on('error', reject),
   );
   agent.destroy();
   expect(header).toBe('timeout=75');

@@ -46,7 +46,13 @@ export class FakeServices implements Services {
   readonly storage: Services['storage'] = {
     ping: () => this.#ping('storage'),
     put: (note) => this.#answer('storage', () => void this.objects.set(note.key, note)),
-    latest: (most) => this.#answer('storage', () => [...this.objects.keys()].sort().slice(0, most).map((key) => this.objects.get(key)!)),
+    latest: (most) =>
+      this.#answer('storage', () =>
+        [...this.objects.keys()]
+          .sort()
+          .slice(0, most)
+          .map((key) => this.objects.get(key)!),
+      ),
     remove: (note) => this.#answer('storage', () => void this.objects.delete(note.key)),
     close: async () => {},
   };

@@ -20,7 +20,11 @@ const view: StartView = {
     version: '1.4.0',
     slot: 'blue',
     uptimeSeconds: 1,
-    checks: { database: { status: 'healthy', latencyMs: 1 }, redis: { status: 'healthy', latencyMs: 1 }, storage: { status: 'healthy', latencyMs: 1 } },
+    checks: {
+      database: { status: 'healthy', latencyMs: 1 },
+      redis: { status: 'healthy', latencyMs: 1 },
+      storage: { status: 'healthy', latencyMs: 1 },
+    },
   },
 };
 
@@ -37,7 +41,16 @@ test('HTML inside HTML is not escaped twice', () => {
 test('nothing that comes from outside reaches the page as markup', () => {
   const notes = { value: [newNote(attack, new Date(0), crypto.randomUUID())] };
   const checks = { ...view.health.checks, redis: { status: 'unhealthy', latencyMs: 1, error: attack } } as const;
-  const hostile = { ...view, version: attack, slot: attack, host: attack, domain: attack, hits: { missing: attack }, notes, health: { ...view.health, checks } };
+  const hostile = {
+    ...view,
+    version: attack,
+    slot: attack,
+    host: attack,
+    domain: attack,
+    hits: { missing: attack },
+    notes,
+    health: { ...view.health, checks },
+  };
   expect(startPage(hostile)).not.toContain('<script');
   expect(layout.problem(400, attack)).not.toContain('<script');
 });

@@ -97,7 +97,10 @@ describe('the page and its notes', () => {
     const first = await fetch(`${running.url}/notes`, { method: 'POST', body: 'one', headers: { 'Content-Type': 'text/plain' } });
     expect(first.status).toBe(201);
     await fetch(`${running.url}/notes`, form('two'));
-    expect(await (await fetch(`${running.url}/api/notes`)).json()).toMatchObject({ recorded: 2, notes: [{ text: 'two' }, { text: 'one' }] });
+    expect(await (await fetch(`${running.url}/api/notes`)).json()).toMatchObject({
+      recorded: 2,
+      notes: [{ text: 'two' }, { text: 'one' }],
+    });
   });
 
   test.each([
@@ -123,7 +126,10 @@ describe('the page and its notes', () => {
     running.services.down.database = 'ECONNREFUSED';
     const answer = await fetch(`${running.url}/notes`, form('hi'));
     expect(answer.status).toBe(503);
-    expect(await answer.json()).toMatchObject({ error: 'The database is unavailable at the moment. Please try again.', code: 'ECONNREFUSED' });
+    expect(await answer.json()).toMatchObject({
+      error: 'The database is unavailable at the moment. Please try again.',
+      code: 'ECONNREFUSED',
+    });
     expect(running.services.objects.size).toBe(0);
   });
 });
@@ -146,14 +152,14 @@ describe('diagnostics', () => {
 
   test('/echo shows what arrived, without cookies and credentials', async () => {
     await using running = await runApp();
-    const headers = { 'X-Forwarded-For': '203.0.113.9', Cookie: 'session=s3cr3t', Authorization: 'Bearer s3cr3t' };
+    const headers = { 'X-Forwarded-For': '203.0.113.9', 'Cookie': 'session=s3cr3t', 'Authorization': 'Bearer s3cr3t' };
     const body = await (await fetch(`${running.url}/echo?a=1`, { headers })).text();
     expect(body).not.toContain('s3cr3t');
     expect(JSON.parse(body)).toMatchObject({
       method: 'GET',
       url: '/echo?a=1',
       remoteAddress: '127.0.0.1',
-      headers: { 'x-forwarded-for': '203.0.113.9', cookie: '[redacted]', authorization: '[redacted]' },
+      headers: { 'x-forwarded-for': '203.0.113.9', 'cookie': '[redacted]', 'authorization': '[redacted]' },
     });
   });
 
@@ -200,7 +206,10 @@ describe('addresses and methods', () => {
   ])('%s %s is answered with %i', async (method, path, status) => {
     await using running = await runApp();
     const seen = await new Promise<number | undefined>((resolve, reject) =>
-      http.request({ port: running.port, host: '127.0.0.1', method, path }, (answer) => resolve(answer.resume().statusCode)).on('error', reject).end(),
+      http
+        .request({ port: running.port, host: '127.0.0.1', method, path }, (answer) => resolve(answer.resume().statusCode))
+        .on('error', reject)
+        .end(),
     );
     expect(seen).toBe(status);
   });
@@ -216,7 +225,10 @@ describe('addresses and methods', () => {
     await using running = await runApp();
     const status = await new Promise<number | undefined>((resolve, reject) =>
       http
-        .request({ port: running.port, host: '127.0.0.1', path: '/livez', headers: { Connection: 'Upgrade, HTTP2-Settings', Upgrade: 'h2c' } }, (answer) => resolve(answer.resume().statusCode))
+        .request(
+          { port: running.port, host: '127.0.0.1', path: '/livez', headers: { Connection: 'Upgrade, HTTP2-Settings', Upgrade: 'h2c' } },
+          (answer) => resolve(answer.resume().statusCode),
+        )
         .on('error', reject)
         .end(),
     );

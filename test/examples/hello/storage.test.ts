@@ -29,8 +29,13 @@ async function fakeS3() {
     const contents = [...objects.keys()]
       .filter((name) => name.startsWith(prefix))
       .sort()
-      .map((name) => `<Contents><Key>${name}</Key><LastModified>2026-01-01T00:00:00Z</LastModified><ETag>"1"</ETag><Size>${objects.get(name)?.length}</Size></Contents>`);
-    response.writeHead(200).end(`<?xml version="1.0"?><ListBucketResult><IsTruncated>false</IsTruncated>${contents.join('')}</ListBucketResult>`);
+      .map(
+        (name) =>
+          `<Contents><Key>${name}</Key><LastModified>2026-01-01T00:00:00Z</LastModified><ETag>"1"</ETag><Size>${objects.get(name)?.length}</Size></Contents>`,
+      );
+    response
+      .writeHead(200)
+      .end(`<?xml version="1.0"?><ListBucketResult><IsTruncated>false</IsTruncated>${contents.join('')}</ListBucketResult>`);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

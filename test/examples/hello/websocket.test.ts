@@ -30,14 +30,17 @@ async function closed(socket: WebSocket): Promise<number> {
   return event.code;
 }
 
-test.each([['hello'], ['日本語 ✓'], [''], ['x'.repeat(125)], ['x'.repeat(126)], ['x'.repeat(60_000)]])('%.12s… comes back as it was sent', async (text) => {
-  await using running = await runApp();
-  const socket = await opened(running.port);
-  socket.send(text);
-  expect(await said(socket)).toBe(text);
-  socket.close(1000);
-  expect(await closed(socket)).toBe(1000);
-});
+test.each([['hello'], ['日本語 ✓'], [''], ['x'.repeat(125)], ['x'.repeat(126)], ['x'.repeat(60_000)]])(
+  '%.12s… comes back as it was sent',
+  async (text) => {
+    await using running = await runApp();
+    const socket = await opened(running.port);
+    socket.send(text);
+    expect(await said(socket)).toBe(text);
+    socket.close(1000);
+    expect(await closed(socket)).toBe(1000);
+  },
+);
 
 test('a message too long for an echo closes the connection with 1009', async () => {
   await using running = await runApp();
@@ -57,7 +60,9 @@ test('draining says "going away" to open connections', async () => {
 test('a client that disappears is forgotten', async () => {
   await using running = await runApp();
   const socket = net.connect(running.port, '127.0.0.1');
-  socket.write('GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n');
+  socket.write(
+    'GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+  );
   const [answer] = (await once(socket, 'data')) as [Buffer];
   expect(answer.toString()).toContain('Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo='); // the example of RFC 6455
   socket.resetAndDestroy();
@@ -66,9 +71,11 @@ test('a client that disappears is forgotten', async () => {
 
 test('a handshake without a sound key is refused with 400', async () => {
   await using running = await runApp();
-  const headers = { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13', 'Sec-WebSocket-Key': 'short' };
+  const headers = { 'Connection': 'Upgrade', 'Upgrade': 'websocket', 'Sec-WebSocket-Version': '13', 'Sec-WebSocket-Key': 'short' };
   const status = await new Promise((resolve, reject) =>
-    http.get({ port: running.port, host: '127.0.0.1', path: '/ws', headers }, (answer) => resolve(answer.resume().statusCode)).on('error', reject),
+    http
+      .get({ port: running.port, host: '127.0.0.1', path: '/ws', headers }, (answer) => resolve(answer.resume().statusCode))
+      .on('error', reject),
   );
   expect(status).toBe(400);
 });

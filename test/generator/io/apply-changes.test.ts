@@ -11,7 +11,12 @@ const modeOf = (site: string, path: string): string => (statSync(join(site, path
 describe('applying a decision', () => {
   test('touches nothing when nothing is to be done, not even a time', async () => {
     using site = temporarySite();
-    const artifacts = [artifact('config/a', 'a\n'), artifact('compose.yaml', 'c\n', 'owned'), artifact('secrets/s', 's\n', 'secret', 0o444), artifact('k8s/site/k', 'k\n', 'once')];
+    const artifacts = [
+      artifact('config/a', 'a\n'),
+      artifact('compose.yaml', 'c\n', 'owned'),
+      artifact('secrets/s', 's\n', 'secret', 0o444),
+      artifact('k8s/site/k', 'k\n', 'once'),
+    ];
     generate(site.path, artifacts);
     writeFileSync(join(site.path, 'config/a'), 'edited\n');
     const before = snapshot(site.path, { times: true });
@@ -34,14 +39,32 @@ describe('applying a decision', () => {
     using site = temporarySite();
     const umask = process.umask(mask);
     try {
-      generate(site.path, [artifact('config/deep/a', 'a\n'), artifact('secrets/db/s', 's\n', 'secret', 0o444), artifact('secrets/e.env', 'e\n', 'secret', 0o600), artifact('k8s/secrets/t', 't\n', 'secret', 0o600)]);
+      generate(site.path, [
+        artifact('config/deep/a', 'a\n'),
+        artifact('secrets/db/s', 's\n', 'secret', 0o444),
+        artifact('secrets/e.env', 'e\n', 'secret', 0o600),
+        artifact('k8s/secrets/t', 't\n', 'secret', 0o600),
+      ]);
     } finally {
       process.umask(umask);
     }
     expect(snapshot(site.path).map((line) => line.split(':')[0])).toEqual([
-      '0755 .berth/', '0755 .berth/base/', '0755 .berth/base/config/', '0755 .berth/base/config/deep/', '0644 .berth/base/config/deep/a', '0600 .berth/hashes.json',
-      '0755 config/', '0755 config/deep/', '0644 config/deep/a', '0755 k8s/', '0700 k8s/secrets/', '0600 k8s/secrets/t',
-      '0700 secrets/', '0755 secrets/db/', '0444 secrets/db/s', '0600 secrets/e.env',
+      '0755 .berth/',
+      '0755 .berth/base/',
+      '0755 .berth/base/config/',
+      '0755 .berth/base/config/deep/',
+      '0644 .berth/base/config/deep/a',
+      '0600 .berth/hashes.json',
+      '0755 config/',
+      '0755 config/deep/',
+      '0644 config/deep/a',
+      '0755 k8s/',
+      '0700 k8s/secrets/',
+      '0600 k8s/secrets/t',
+      '0700 secrets/',
+      '0755 secrets/db/',
+      '0444 secrets/db/s',
+      '0600 secrets/e.env',
     ]);
   });
 
@@ -77,7 +100,12 @@ describe('applying a decision', () => {
     generate(site.path, [artifact('config/a/b/c', 'c\n'), artifact('config/d/e', 'e\n'), artifact('keep', 'k\n')]);
     writeFileSync(join(site.path, 'config/d/mine'), 'mine\n');
     generate(site.path, [artifact('keep', 'k\n')]);
-    expect(snapshot(site.path).filter((line) => !line.includes('.berth'))).toEqual(['0755 config/', '0755 config/d/', '0644 config/d/mine: mine\n', '0644 keep: k\n']);
+    expect(snapshot(site.path).filter((line) => !line.includes('.berth'))).toEqual([
+      '0755 config/',
+      '0755 config/d/',
+      '0644 config/d/mine: mine\n',
+      '0644 keep: k\n',
+    ]);
   });
 
   test('may empty a folder and fill it in one go', () => {
@@ -95,7 +123,9 @@ describe('applying a decision', () => {
     writeFileSync(join(site.path, 'real/SITE.md'), 'old\n');
     generate(site.path, [artifact('config/a', 'a\n'), artifact('SITE.md', 'old\n')]);
     generate(site.path, [artifact('config/a', 'b\n'), artifact('SITE.md', 'new\n')]);
-    expect(snapshot(site.path)).toEqual(expect.arrayContaining(['0644 real/a: b\n', '0644 real/SITE.md: new\n', '0777 SITE.md -> real/SITE.md', '0777 config -> real']));
+    expect(snapshot(site.path)).toEqual(
+      expect.arrayContaining(['0644 real/a: b\n', '0644 real/SITE.md: new\n', '0777 SITE.md -> real/SITE.md', '0777 config -> real']),
+    );
   });
 
   test('merges an edit kept over several versions', () => {
@@ -129,18 +159,26 @@ describe('applying a decision', () => {
     using site = temporarySite();
     writeFileSync(join(site.path, 'compose.yaml'), 'mine\n');
     const decision = decide(site.path, [artifact('compose.yaml', 'c\n', 'owned'), artifact('a', 'a\n')]);
-    expect(() => applyChanges(site.path, decision)).toThrow(expect.objectContaining({ kind: 'conflict', message: 'compose.yaml is there already and was not written by Berth' }));
+    expect(() => applyChanges(site.path, decision)).toThrow(
+      expect.objectContaining({ kind: 'conflict', message: 'compose.yaml is there already and was not written by Berth' }),
+    );
     expect(snapshot(site.path)).toEqual(['0644 compose.yaml: mine\n']);
   });
 
-  test.each([['saved', 'late\n'], ['removed', undefined], ['created', 'late\n']])('writes nothing when a file was %s since it was read', (verb, content) => {
+  test.each([
+    ['saved', 'late\n'],
+    ['removed', undefined],
+    ['created', 'late\n'],
+  ])('writes nothing when a file was %s since it was read', (verb, content) => {
     using site = temporarySite();
     if (verb !== 'created') generate(site.path, [artifact('a', 'a\n')]);
     const decision = decide(site.path, [artifact('a', 'b\n'), artifact('b', 'b\n')]);
     if (content === undefined) rmSync(join(site.path, 'a'));
     else writeFileSync(join(site.path, 'a'), content);
     const before = snapshot(site.path);
-    expect(() => applyChanges(site.path, decision)).toThrow(expect.objectContaining({ kind: 'conflict', message: expect.stringContaining('a was changed by somebody else') }));
+    expect(() => applyChanges(site.path, decision)).toThrow(
+      expect.objectContaining({ kind: 'conflict', message: expect.stringContaining('a was changed by somebody else') }),
+    );
     expect(snapshot(site.path)).toEqual(before);
   });
 

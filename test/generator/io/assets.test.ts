@@ -22,7 +22,8 @@ describe('images.yaml', () => {
     expect(tag).toContain(image.version);
     expect(image.licence).toMatch(/^[A-Za-z0-9.-]+$/);
     expect(image.user).toMatch(/^[1-9]\d*:[1-9]\d*$/);
-    if (image.status !== 'supported') expect([image.note, image.replacement]).toEqual([expect.stringMatching(/.{20}/), expect.stringMatching(/.{10}/)]);
+    if (image.status !== 'supported')
+      expect([image.note, image.replacement]).toEqual([expect.stringMatching(/.{20}/), expect.stringMatching(/.{10}/)]);
   });
 
   test('has every image that a plan asks for', () => {
@@ -54,7 +55,10 @@ describe('hardware profiles', () => {
 
   test('grow from one to the next in everything they give', () => {
     const [small, middle, large] = profileNames.map((name) => assets.profile(name));
-    for (const [less, more] of [[small, middle], [middle, large]] as const)
+    for (const [less, more] of [
+      [small, middle],
+      [middle, large],
+    ] as const)
       for (const role of ['app', 'database', 'cache', 'storage', 'edge', 'agent'] as const) {
         expect(more?.[role].memory.value).toBeGreaterThanOrEqual(less?.[role].memory.value ?? Infinity);
         expect(more?.[role].cpu.value).toBeGreaterThanOrEqual(less?.[role].cpu.value ?? Infinity);
@@ -85,7 +89,10 @@ describe('examples', () => {
     mkdirSync(join(site.path, 'dist/examples/hello'), { recursive: true });
     writeFileSync(join(site.path, 'dist/examples/hello/server.mjs'), '// built\n');
     const { files } = readExample(site.path, 'hello');
-    expect(files.map(({ path, policy }) => [path, policy])).toEqual([['app/Dockerfile', 'once'], ['app/server.mjs', 'once']]);
+    expect(files.map(({ path, policy }) => [path, policy])).toEqual([
+      ['app/Dockerfile', 'once'],
+      ['app/server.mjs', 'once'],
+    ]);
     expect(files[1]?.content).toBe('// built\n');
   });
 

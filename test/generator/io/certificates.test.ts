@@ -8,7 +8,8 @@ import { seeded } from '../render/hello.ts';
 const day = 86_400_000;
 const now = new Date('2026-12-01T12:00:00Z');
 const later = (days: number): Date => new Date(now.getTime() + days * day);
-const draw = (ledger: Ledger, domain: string, at = now) => drawCertificates(ledger, domain, 'shop', at, seeded(`certificates ${at.toISOString()}`));
+const draw = (ledger: Ledger, domain: string, at = now) =>
+  drawCertificates(ledger, domain, 'shop', at, seeded(`certificates ${at.toISOString()}`));
 const read = (pair: KeyPair | undefined) => new X509Certificate(pair?.certificate ?? '');
 
 const first = await draw(emptyLedger, 'shop.example.com');
@@ -24,9 +25,15 @@ describe('the certificates of a site', () => {
   });
 
   test('belong to their keys, which are EC P-256', () => {
-    for (const [certificate, pair] of [[authority, first.authority], [leaf, first.leaf]] as const) {
+    for (const [certificate, pair] of [
+      [authority, first.authority],
+      [leaf, first.leaf],
+    ] as const) {
       expect(certificate.checkPrivateKey(createPrivateKey(pair?.key.reveal() ?? ''))).toBe(true);
-      expect([certificate.publicKey.asymmetricKeyType, certificate.publicKey.asymmetricKeyDetails?.namedCurve]).toEqual(['ec', 'prime256v1']);
+      expect([certificate.publicKey.asymmetricKeyType, certificate.publicKey.asymmetricKeyDetails?.namedCurve]).toEqual([
+        'ec',
+        'prime256v1',
+      ]);
     }
   });
 
@@ -39,13 +46,28 @@ describe('the certificates of a site', () => {
 
   test('are good for the domain and for the machine itself', () => {
     expect(leaf.subjectAltName).toBe('DNS:shop.example.com, DNS:localhost, IP Address:127.0.0.1');
-    expect([leaf.checkHost('shop.example.com'), leaf.checkHost('localhost'), leaf.checkIP('127.0.0.1'), leaf.checkHost('example.com'), leaf.checkHost('x.shop.example.com')]).toEqual(['shop.example.com', 'localhost', '127.0.0.1', undefined, undefined]);
+    expect([
+      leaf.checkHost('shop.example.com'),
+      leaf.checkHost('localhost'),
+      leaf.checkIP('127.0.0.1'),
+      leaf.checkHost('example.com'),
+      leaf.checkHost('x.shop.example.com'),
+    ]).toEqual(['shop.example.com', 'localhost', '127.0.0.1', undefined, undefined]);
   });
 
   test('hold since an hour ago, the leaf for 397 days and the authority for ten years', () => {
-    const span = ({ validFromDate, validToDate }: X509Certificate) => [validFromDate.getTime() - now.getTime(), (validToDate.getTime() - now.getTime()) / day];
-    expect([span(leaf), span(authority)]).toEqual([[-3_600_000, 397], [-3_600_000, 3650]]);
-    expect([first.leaf?.notAfter, first.authority?.notAfter]).toEqual([leaf.validToDate.toISOString(), authority.validToDate.toISOString()]);
+    const span = ({ validFromDate, validToDate }: X509Certificate) => [
+      validFromDate.getTime() - now.getTime(),
+      (validToDate.getTime() - now.getTime()) / day,
+    ];
+    expect([span(leaf), span(authority)]).toEqual([
+      [-3_600_000, 397],
+      [-3_600_000, 3650],
+    ]);
+    expect([first.leaf?.notAfter, first.authority?.notAfter]).toEqual([
+      leaf.validToDate.toISOString(),
+      authority.validToDate.toISOString(),
+    ]);
   });
 
   test('have serial numbers that are positive and of their own', () => {

@@ -15,14 +15,20 @@ const looks = new Set(['accessSync', 'closeSync', 'fsyncSync', 'lstatSync', 'rea
  * The real operations, numbered from 1; those that only look are not counted with `looking: false`. `fault` is asked before each and may throw, or end the process.
  * `fsync` may be left out: what a process wrote before it died is there, on the disk or not.
  */
-export function faultyFiles(fault: (number: number, name: string, args: readonly unknown[]) => void, { fsync = true, looking = true } = {}): FaultyFiles {
+export function faultyFiles(
+  fault: (number: number, name: string, args: readonly unknown[]) => void,
+  { fsync = true, looking = true } = {},
+): FaultyFiles {
   let number = 0;
-  const wrap = (name: string, operation: Operation): Operation => (...args) => {
-    if (looking || !looks.has(name)) fault((number += 1), name, args);
-    return name === 'fsyncSync' && !fsync ? undefined : operation(...args);
-  };
+  const wrap =
+    (name: string, operation: Operation): Operation =>
+    (...args) => {
+      if (looking || !looks.has(name)) fault((number += 1), name, args);
+      return name === 'fsyncSync' && !fsync ? undefined : operation(...args);
+    };
   const files = new Proxy(fs, {
-    get: (target, name: keyof FileSystem) => (name === 'realpathSync' ? { native: wrap(name, target.realpathSync.native) } : wrap(name, target[name])),
+    get: (target, name: keyof FileSystem) =>
+      name === 'realpathSync' ? { native: wrap(name, target.realpathSync.native) } : wrap(name, target[name]),
   });
   return { files, count: () => number };
 }

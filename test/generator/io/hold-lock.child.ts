@@ -5,10 +5,12 @@ import { BerthError } from '../../../model/errors.ts';
 try {
   const lock = lockSite(process.argv[2] ?? '');
   process.stdout.write('held\n');
-  process.stdin.on('data', () => {
-    lock[Symbol.dispose]();
-    process.stdout.write('released\n');
-  }).on('end', () => process.exit());
+  process.stdin
+    .on('data', () => {
+      lock[Symbol.dispose]();
+      process.stdout.write('released\n');
+    })
+    .on('end', () => process.exit());
 } catch (error) {
   if (!(error instanceof BerthError)) throw error;
   process.stdout.write(`${error.kind}: ${error.message}\n`);

@@ -6,10 +6,26 @@ import { BerthError } from '../../../model/errors.ts';
 import { Secret } from '../../../model/secret.ts';
 import { seeded } from '../render/hello.ts';
 
-const pair = (key: string): KeyPair => ({ key: new Secret(key), certificate: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n', names: ['localhost', '127.0.0.1'], notAfter: '2027-12-01T12:00:00.000Z', version: 2 });
-const ledger: Ledger = { secrets: new Map([['database-app', [new Secret('OLDhunter2OLD'), new Secret('NEWhunter2NEW')]], ['cache-app', [new Secret('CACHEhunter2')]]]), authority: pair('AUTHORITYhunter2'), leaf: pair('LEAFhunter2') };
+const pair = (key: string): KeyPair => ({
+  key: new Secret(key),
+  certificate: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n',
+  names: ['localhost', '127.0.0.1'],
+  notAfter: '2027-12-01T12:00:00.000Z',
+  version: 2,
+});
+const ledger: Ledger = {
+  secrets: new Map([
+    ['database-app', [new Secret('OLDhunter2OLD'), new Secret('NEWhunter2NEW')]],
+    ['cache-app', [new Secret('CACHEhunter2')]],
+  ]),
+  authority: pair('AUTHORITYhunter2'),
+  leaf: pair('LEAFhunter2'),
+};
 const text = formatLedger(ledger);
-const plain = (kept: Ledger) => ({ secrets: Object.fromEntries([...kept.secrets].map(([name, versions]) => [name, versions.map((secret) => secret.reveal())])), keys: [kept.authority, kept.leaf].map((keys) => keys && { ...keys, key: keys.key.reveal() }) });
+const plain = (kept: Ledger) => ({
+  secrets: Object.fromEntries([...kept.secrets].map(([name, versions]) => [name, versions.map((secret) => secret.reveal())])),
+  keys: [kept.authority, kept.leaf].map((keys) => keys && { ...keys, key: keys.key.reveal() }),
+});
 
 function refusal(broken: string): BerthError {
   try {
@@ -48,25 +64,45 @@ describe('the ledger', () => {
 
   const written = JSON.parse(text) as Record<string, object>;
   test.each<[string, unknown]>([
-    ['a list', [written]], ['a text', 'hunter2'], ['of another version', { ...written, version: 2 }], ['without a version', { ...written, version: undefined }],
-    ['without secrets', { ...written, secrets: undefined }], ['with a list of secrets', { ...written, secrets: [['hunter2']] }], ['with no version of a secret', { ...written, secrets: { a: [] } }],
-    ['with an empty secret', { ...written, secrets: { a: [''] } }], ['with a secret that is a number', { ...written, secrets: { a: [1] } }], ['with a secret that is no list', { ...written, secrets: { a: 'hunter2' } }],
-    ['with an empty authority', { ...written, authority: {} }], ['with an authority that is null', { ...written, authority: null }], ['with a leaf without a key', { ...written, leaf: { ...written['leaf'], key: undefined } }],
-    ['with a leaf of no date', { ...written, leaf: { ...written['leaf'], notAfter: 'soon' } }], ['with a leaf without names', { ...written, leaf: { ...written['leaf'], names: 'localhost' } }],
-    ['with a leaf of no version', { ...written, leaf: { ...written['leaf'], version: '1' } }], ['with a leaf without a certificate', { ...written, leaf: { ...written['leaf'], certificate: '' } }],
+    ['a list', [written]],
+    ['a text', 'hunter2'],
+    ['of another version', { ...written, version: 2 }],
+    ['without a version', { ...written, version: undefined }],
+    ['without secrets', { ...written, secrets: undefined }],
+    ['with a list of secrets', { ...written, secrets: [['hunter2']] }],
+    ['with no version of a secret', { ...written, secrets: { a: [] } }],
+    ['with an empty secret', { ...written, secrets: { a: [''] } }],
+    ['with a secret that is a number', { ...written, secrets: { a: [1] } }],
+    ['with a secret that is no list', { ...written, secrets: { a: 'hunter2' } }],
+    ['with an empty authority', { ...written, authority: {} }],
+    ['with an authority that is null', { ...written, authority: null }],
+    ['with a leaf without a key', { ...written, leaf: { ...written['leaf'], key: undefined } }],
+    ['with a leaf of no date', { ...written, leaf: { ...written['leaf'], notAfter: 'soon' } }],
+    ['with a leaf without names', { ...written, leaf: { ...written['leaf'], names: 'localhost' } }],
+    ['with a leaf of no version', { ...written, leaf: { ...written['leaf'], version: '1' } }],
+    ['with a leaf without a certificate', { ...written, leaf: { ...written['leaf'], certificate: '' } }],
   ])('that is %s is refused', (_, value) => {
     expect(refusal(JSON.stringify(value))).toMatchObject({ kind: 'io', hint: expect.stringContaining('restore secrets/ledger.json') });
   });
 
   test('never quotes a secret in what it says of a broken one', () => {
-    for (const broken of [text.slice(0, -40), text.replace('"NEWhunter2NEW"', 'NEWhunter2NEW'), text.replace('"version": 1', '"version": 9'), text.replace('"NEWhunter2NEW"', '7')]) {
+    for (const broken of [
+      text.slice(0, -40),
+      text.replace('"NEWhunter2NEW"', 'NEWhunter2NEW'),
+      text.replace('"version": 1', '"version": 9'),
+      text.replace('"NEWhunter2NEW"', '7'),
+    ]) {
       const error = refusal(broken);
-      expect(`${error.message} ${error.hint} ${inspect(error, { depth: 9, showHidden: true })} ${String(error.stack)}`).not.toContain('hunter2');
+      expect(`${error.message} ${error.hint} ${inspect(error, { depth: 9, showHidden: true })} ${String(error.stack)}`).not.toContain(
+        'hunter2',
+      );
     }
   });
 
   test('does not print itself', () => {
-    expect(`${inspect(ledger, { depth: 9, showHidden: true })} ${JSON.stringify([...ledger.secrets])} ${JSON.stringify(ledger.leaf)}`).not.toContain('hunter2');
+    expect(
+      `${inspect(ledger, { depth: 9, showHidden: true })} ${JSON.stringify([...ledger.secrets])} ${JSON.stringify(ledger.leaf)}`,
+    ).not.toContain('hunter2');
   });
 });
 

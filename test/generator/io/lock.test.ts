@@ -9,7 +9,8 @@ import { lockSite } from '../../../generator/io/lock.ts';
 import { findHolder } from '../../../generator/io/lock-holder.ts';
 import { snapshot, temporarySite } from './site-fixture.ts';
 
-const run = (site: string): ChildProcessWithoutNullStreams => spawn(process.execPath, [join(import.meta.dirname, 'hold-lock.child.ts'), site]);
+const run = (site: string): ChildProcessWithoutNullStreams =>
+  spawn(process.execPath, [join(import.meta.dirname, 'hold-lock.child.ts'), site]);
 const lineOf = async (child: ChildProcessWithoutNullStreams): Promise<string> => String((await once(child.stdout, 'data'))[0]).trim();
 
 describe('the lock of a site', { timeout: 60_000 }, () => {
@@ -55,12 +56,18 @@ describe('the lock of a site', { timeout: 60_000 }, () => {
     using site = temporarySite();
     const holder = run(site.path);
     let warnings = '';
-    holder.stderr.on('data', (data) => { warnings += String(data); });
+    holder.stderr.on('data', (data) => {
+      warnings += String(data);
+    });
     expect(await lineOf(holder)).toBe('held');
     const start = performance.now();
-    expect(() => lockSite(site.path)).toThrow(expect.objectContaining({
-      kind: 'locked', message: expect.stringContaining(`another berth (process ${holder.pid}) works on ${site.path}`), hint: expect.stringContaining('wait'),
-    }));
+    expect(() => lockSite(site.path)).toThrow(
+      expect.objectContaining({
+        kind: 'locked',
+        message: expect.stringContaining(`another berth (process ${holder.pid}) works on ${site.path}`),
+        hint: expect.stringContaining('wait'),
+      }),
+    );
     expect(performance.now() - start).toBeLessThan(1000);
     holder.stdin.write('let go');
     expect(await lineOf(holder)).toBe('released');
@@ -91,10 +98,14 @@ describe('the lock of a site', { timeout: 60_000 }, () => {
 
   test('says what to do where it cannot be made', () => {
     using site = temporarySite();
-    expect(() => lockSite(join(site.path, 'nowhere'))).toThrow(expect.objectContaining({ kind: 'io', message: expect.stringContaining('nowhere/.berth') }));
+    expect(() => lockSite(join(site.path, 'nowhere'))).toThrow(
+      expect.objectContaining({ kind: 'io', message: expect.stringContaining('nowhere/.berth') }),
+    );
     expect(existsSync(join(site.path, 'nowhere'))).toBe(false);
     mkdirSync(join(site.path, '.berth/lock'), { recursive: true });
-    expect(() => lockSite(site.path)).toThrow(expect.objectContaining({ kind: 'io', message: expect.stringContaining(`cannot lock ${site.path}`) }));
+    expect(() => lockSite(site.path)).toThrow(
+      expect.objectContaining({ kind: 'io', message: expect.stringContaining(`cannot lock ${site.path}`) }),
+    );
   });
 
   test('asks to delete a lock file that somebody wrote into', () => {
@@ -107,8 +118,13 @@ describe('the lock of a site', { timeout: 60_000 }, () => {
 });
 
 describe('the holder of a lock', () => {
-  const locks = '1: FLOCK  ADVISORY  WRITE 5 fe:00:7 0 EOF\n2: POSIX  ADVISORY  WRITE 4711 fe:00:7 1 2\n3: POSIX  ADVISORY  WRITE 0 fe:00:8 1 2\n';
-  test.each([['fe:00:7', 4711], ['fe:00:8', undefined], ['fe:00:9', undefined]])('of inode %s is %s', (inode, holder) => {
+  const locks =
+    '1: FLOCK  ADVISORY  WRITE 5 fe:00:7 0 EOF\n2: POSIX  ADVISORY  WRITE 4711 fe:00:7 1 2\n3: POSIX  ADVISORY  WRITE 0 fe:00:8 1 2\n';
+  test.each([
+    ['fe:00:7', 4711],
+    ['fe:00:8', undefined],
+    ['fe:00:9', undefined],
+  ])('of inode %s is %s', (inode, holder) => {
     expect(findHolder(locks, inode)).toBe(holder);
   });
 });

@@ -31,5 +31,7 @@ test.each([
 ])('$what under that name is refused in words', ({ name, says }) => {
   using site = temporarySite();
   mkdirSync(join(site.path, 'folder'));
-  expect(() => readSpecBytes(site.path, name)).toThrow(expect.objectContaining({ kind: 'io', message: `cannot read ${join(site.path, name)}: ${says}` }));
+  expect(() => readSpecBytes(site.path, name)).toThrow(
+    expect.objectContaining({ kind: 'io', message: `cannot read ${join(site.path, name)}: ${says}` }),
+  );
 });

@@ -12,7 +12,12 @@ const refusal = (message: string, hint = 'then run the command again'): unknown 
 describe('the state of a site', () => {
   test('is empty where nothing is, and reading it leaves no trace', () => {
     using site = temporarySite();
-    expect(readState(site.path, ['compose.yaml', 'config/a/b'])).toEqual({ current: new Map(), modes: new Map(), base: new Map(), hashes: new Map() });
+    expect(readState(site.path, ['compose.yaml', 'config/a/b'])).toEqual({
+      current: new Map(),
+      modes: new Map(),
+      base: new Map(),
+      hashes: new Map(),
+    });
     expect(snapshot(site.path)).toEqual([]);
   });
 
@@ -22,10 +27,27 @@ describe('the state of a site', () => {
     writeFileSync(join(site.path, 'mine'), 'mine\n');
     chmodSync(join(site.path, 'mine'), 0o640);
     const state = readState(site.path, ['mine']);
-    expect(state.current).toEqual(new Map([['config/a', 'a\n'], ['mine', 'mine\n'], ['secrets/s', 's\n']]));
-    expect(state.modes).toEqual(new Map([['config/a', 0o644], ['mine', 0o640], ['secrets/s', 0o600]]));
+    expect(state.current).toEqual(
+      new Map([
+        ['config/a', 'a\n'],
+        ['mine', 'mine\n'],
+        ['secrets/s', 's\n'],
+      ]),
+    );
+    expect(state.modes).toEqual(
+      new Map([
+        ['config/a', 0o644],
+        ['mine', 0o640],
+        ['secrets/s', 0o600],
+      ]),
+    );
     expect(state.base).toEqual(new Map([['config/a', 'a\n']]));
-    expect(state.hashes).toEqual(new Map([['config/a', contentHash('a\n')], ['secrets/s', contentHash('s\n')]]));
+    expect(state.hashes).toEqual(
+      new Map([
+        ['config/a', contentHash('a\n')],
+        ['secrets/s', contentHash('s\n')],
+      ]),
+    );
   });
 
   test('keeps every character: a byte order mark, CRLF, no final newline', () => {
@@ -77,7 +99,9 @@ describe('the state of a site', () => {
   test('refuses a file where a folder should be', () => {
     using site = temporarySite();
     writeFileSync(join(site.path, 'config'), 'a\n');
-    expect(() => readState(site.path, ['config/nginx/nginx.conf'])).toThrow(refusal('a file stands where a folder is needed', 'move that file out of the way'));
+    expect(() => readState(site.path, ['config/nginx/nginx.conf'])).toThrow(
+      refusal('a file stands where a folder is needed', 'move that file out of the way'),
+    );
   });
 
   test('refuses a site that is not there', () => {
@@ -92,8 +116,17 @@ describe('the state of a site', () => {
 
 describe('the recorded hashes', () => {
   const hash = contentHash('');
-  test.each(['', '{', 'null', '[]', '{"version":1}', '{"version":1,"files":[]}', '{"version":1,"files":{"a":"xyz"}}', '{"version":1,"files":{"a":1}}',
-    `{"version":1,"files":{"../../etc/passwd":"${hash}"}}`])('are refused when damaged: %s', (text) => {
+  test.each([
+    '',
+    '{',
+    'null',
+    '[]',
+    '{"version":1}',
+    '{"version":1,"files":[]}',
+    '{"version":1,"files":{"a":"xyz"}}',
+    '{"version":1,"files":{"a":1}}',
+    `{"version":1,"files":{"../../etc/passwd":"${hash}"}}`,
+  ])('are refused when damaged: %s', (text) => {
     using site = temporarySite();
     mkdirSync(join(site.path, '.berth'));
     writeFileSync(join(site.path, '.berth/hashes.json'), text);

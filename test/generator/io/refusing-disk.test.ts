@@ -11,10 +11,14 @@ function mounted(options: string): Disposable & { readonly path: string; readonl
   const path = mkdtempSync(join(tmpdir(), 'berth-mount-'));
   const run = spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', path], { encoding: 'utf8' });
   const obstacle = run.status === 0 ? '' : run.stderr || String(run.error ?? 'mount failed');
-  return { path, obstacle, [Symbol.dispose]: () => {
-    if (obstacle === '') spawnSync('umount', [path]);
-    rmSync(path, { recursive: true, force: true });
-  } };
+  return {
+    path,
+    obstacle,
+    [Symbol.dispose]: () => {
+      if (obstacle === '') spawnSync('umount', [path]);
+      rmSync(path, { recursive: true, force: true });
+    },
+  };
 }
 
 const isRoot = process.getuid?.() === 0;
@@ -23,7 +27,8 @@ function mountObstacle(): string {
   using probe = mounted('size=64k');
   return probe.obstacle;
 }
-if (obstacle !== '') console.warn(`SKIPPED: a really full disk and a read-only one, since nothing can be mounted here (${obstacle.trim()})`);
+if (obstacle !== '')
+  console.warn(`SKIPPED: a really full disk and a read-only one, since nothing can be mounted here (${obstacle.trim()})`);
 if (!isRoot) console.warn('SKIPPED: a folder of another user, since only root can become somebody else');
 
 describe('a disk that refuses', { timeout: 60_000 }, () => {
@@ -31,10 +36,18 @@ describe('a disk that refuses', { timeout: 60_000 }, () => {
     using disk = mounted('size=256k');
     generate(disk.path, [artifact('config/a', 'a\n'), artifact('config/b', 'b\n')]);
     const before = snapshot(disk.path);
-    const decision = decide(disk.path, [artifact('config/a', 'A\n'), artifact('config/b', 'b'.repeat(100_000)), artifact('config/c', 'c'.repeat(100_000))]);
-    expect(() => applyChanges(disk.path, decision)).toThrow(expect.objectContaining({
-      kind: 'io', message: expect.stringMatching(/^cannot write .+: no space is left on the device$/), hint: 'free some space there, then run the command again; the site is as it was',
-    }));
+    const decision = decide(disk.path, [
+      artifact('config/a', 'A\n'),
+      artifact('config/b', 'b'.repeat(100_000)),
+      artifact('config/c', 'c'.repeat(100_000)),
+    ]);
+    expect(() => applyChanges(disk.path, decision)).toThrow(
+      expect.objectContaining({
+        kind: 'io',
+        message: expect.stringMatching(/^cannot write .+: no space is left on the device$/),
+        hint: 'free some space there, then run the command again; the site is as it was',
+      }),
+    );
     expect(snapshot(disk.path)).toEqual(before);
     generate(disk.path, [artifact('config/a', 'A\n')]);
   });
@@ -47,7 +60,9 @@ describe('a disk that refuses', { timeout: 60_000 }, () => {
       const folders = Array.from({ length: depth }, (_, index) => `${index}`).join('/');
       const decision = decide(disk.path, [artifact('a', 'b\n', 'owned'), artifact(`${folders}/c`, 'c\n', 'owned')]);
       if (depth < 9) continue;
-      expect(() => applyChanges(disk.path, decision)).toThrow(expect.objectContaining({ message: expect.stringContaining('no space is left') }));
+      expect(() => applyChanges(disk.path, decision)).toThrow(
+        expect.objectContaining({ message: expect.stringContaining('no space is left') }),
+      );
       expect(snapshot(disk.path)).toEqual(before);
     }
   });
@@ -57,7 +72,9 @@ describe('a disk that refuses', { timeout: 60_000 }, () => {
     writeFileSync(join(disk.path, 'a'), 'a\n');
     mkdirSync(join(disk.path, '.berth'));
     spawnSync('mount', ['-o', 'remount,ro', disk.path]);
-    expect(() => generate(disk.path, [artifact('b', 'b\n')])).toThrow(expect.objectContaining({ kind: 'io', message: expect.stringContaining('mounted read-only') }));
+    expect(() => generate(disk.path, [artifact('b', 'b\n')])).toThrow(
+      expect.objectContaining({ kind: 'io', message: expect.stringContaining('mounted read-only') }),
+    );
     expect(snapshot(disk.path)).toEqual(['0755 .berth/', '0644 a: a\n']);
   });
 
@@ -86,7 +103,9 @@ describe('a disk that refuses', { timeout: 60_000 }, () => {
     chmodSync(site.path, 0o755);
     chmodSync(join(site.path, '.berth/hashes.json'), 0o644);
     const before = snapshot(site.path);
-    const child = spawnSync(process.execPath, [join(import.meta.dirname, 'generate-as.child.ts'), site.path, '65534'], { encoding: 'utf8' });
+    const child = spawnSync(process.execPath, [join(import.meta.dirname, 'generate-as.child.ts'), site.path, '65534'], {
+      encoding: 'utf8',
+    });
     expect(child.stdout).toContain(`io: ${message}`);
     expect(child.stdout).toContain('permission denied');
     expect(child.stdout).toContain('the site is as it was');
@@ -100,7 +119,9 @@ describe('a disk that refuses', { timeout: 60_000 }, () => {
     spawnSync('chown', ['0', join(site.path, 'config/a')]);
     chmodSync(join(site.path, 'config/a'), 0o666);
     const before = snapshot(site.path);
-    const child = spawnSync(process.execPath, [join(import.meta.dirname, 'generate-as.child.ts'), site.path, '65534', 'a\n'], { encoding: 'utf8' });
+    const child = spawnSync(process.execPath, [join(import.meta.dirname, 'generate-as.child.ts'), site.path, '65534', 'a\n'], {
+      encoding: 'utf8',
+    });
     expect(child.stdout).toContain('cannot change the mode of config/a');
     expect(snapshot(site.path)).toEqual(before);
   });

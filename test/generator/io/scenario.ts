@@ -29,4 +29,3 @@ export const nextArtifacts: readonly Artifact[] = [
   artifact('k8s/site/kustomization.yaml', 'yours\n', 'once'),
   artifact('SITE.md', 'loose\n'),
 ];
-

@@ -18,21 +18,32 @@ async function hmac(key: ArrayBuffer | Uint8Array<ArrayBuffer>, text: string): P
 }
 
 /** SCRAM-SHA-256 of RFC 5802 and RFC 7677 by WebCrypto: both keys of a password. */
-async function scramKeys(password: string, salt: string, iterations: number): Promise<{ readonly storedKey: string; readonly serverKey: ArrayBuffer }> {
+async function scramKeys(
+  password: string,
+  salt: string,
+  iterations: number,
+): Promise<{ readonly storedKey: string; readonly serverKey: ArrayBuffer }> {
   const material = await subtle.importKey('raw', Buffer.from(password), 'PBKDF2', false, ['deriveBits']);
   const salted = await subtle.deriveBits({ name: 'PBKDF2', hash: 'SHA-256', salt: Buffer.from(salt, 'base64'), iterations }, material, 256);
-  return { storedKey: base64(await subtle.digest('SHA-256', await hmac(salted, 'Client Key'))), serverKey: await hmac(salted, 'Server Key') };
+  return {
+    storedKey: base64(await subtle.digest('SHA-256', await hmac(salted, 'Client Key'))),
+    serverKey: await hmac(salted, 'Server Key'),
+  };
 }
 
 describe('the verifier of a database account', () => {
   test('is checked by an implementation that passes the example of RFC 7677', async () => {
     const { serverKey } = await scramKeys('pencil', 'W22ZaJ0SNY7soEsUEjb6gQ==', 4096);
     const nonce = 'rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0';
-    expect(base64(await hmac(serverKey, `n=user,r=rOprNGfwEbeRWgbNEkqO,r=${nonce},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r=${nonce}`))).toBe('6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=');
+    expect(
+      base64(await hmac(serverKey, `n=user,r=rOprNGfwEbeRWgbNEkqO,r=${nonce},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r=${nonce}`)),
+    ).toBe('6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=');
   });
 
   test('is what PostgreSQL would have stored for the password', async () => {
-    const match = /^SCRAM-SHA-256\$4096:([A-Za-z0-9+/]{22}==)\$([A-Za-z0-9+/]{43}=):([A-Za-z0-9+/]{43}=)$/.exec(content('secrets/database-verifier'));
+    const match = /^SCRAM-SHA-256\$4096:([A-Za-z0-9+/]{22}==)\$([A-Za-z0-9+/]{43}=):([A-Za-z0-9+/]{43}=)$/.exec(
+      content('secrets/database-verifier'),
+    );
     const [, salt = '', storedKey, serverKey] = match ?? [];
     const expected = await scramKeys(value('database-app'), salt, 4096);
     expect([storedKey, serverKey]).toEqual([expected.storedKey, base64(expected.serverKey)]);
@@ -42,7 +53,10 @@ describe('the verifier of a database account', () => {
     const salt = (text: string) => /:([^$]*)/.exec(text)?.[1];
     const again = renderSecretFiles(plan, ledger).find(({ path }) => path === 'secrets/database-verifier')?.content ?? '';
     expect(again).toBe(content('secrets/database-verifier'));
-    const rotated = { ...ledger, secrets: new Map([...ledger.secrets, ['database-app', [new Secret(value('database-app')), new Secret('another')]]]) };
+    const rotated = {
+      ...ledger,
+      secrets: new Map([...ledger.secrets, ['database-app', [new Secret(value('database-app')), new Secret('another')]]]),
+    };
     const other = helloPlan({ set: { 'databases.database.name': 'orders' } });
     for (const files of [renderSecretFiles(plan, rotated), renderSecretFiles(other, ledger)])
       expect(salt(files.find(({ path }) => path === 'secrets/database-verifier')?.content ?? '')).not.toBe(salt(again));
@@ -52,8 +66,14 @@ describe('the verifier of a database account', () => {
 describe('secret files', () => {
   test('that containers mount are 0444, those that only Compose and Berth read 0600', () => {
     expect(Object.fromEntries([...files.values()].map(({ path, mode }) => [path, mode.toString(8)]))).toEqual({
-      'secrets/database-admin': '444', 'secrets/database-verifier': '444', 'secrets/cache-acl': '444', 'secrets/files-root': '444', 'secrets/files-app': '444', 'secrets/web-TOKEN': '444',
-      'secrets/web.env': '600', 'secrets/ledger.json': '600',
+      'secrets/database-admin': '444',
+      'secrets/database-verifier': '444',
+      'secrets/cache-acl': '444',
+      'secrets/files-root': '444',
+      'secrets/files-app': '444',
+      'secrets/web-TOKEN': '444',
+      'secrets/web.env': '600',
+      'secrets/ledger.json': '600',
     });
     expect([...files.values()].every(({ policy }) => policy === 'secret')).toBe(true);
   });
@@ -61,10 +81,20 @@ describe('secret files', () => {
   test('of certificates are mounted, the authority’s key is in the ledger only', async () => {
     const { decision, ledger: drawn } = await prepareHello();
     const tls = decision.changes.filter(({ path }) => path.startsWith('secrets/tls/'));
-    expect(tls.map(({ path, mode }) => [path, mode.toString(8)])).toEqual([['secrets/tls/ca.crt', '444'], ['secrets/tls/site.crt', '444'], ['secrets/tls/site.key', '444']]);
-    expect(tls.map(({ content: text }) => text)).toEqual([drawn.authority?.certificate, `${drawn.leaf?.certificate ?? ''}${drawn.authority?.certificate ?? ''}`, drawn.leaf?.key.reveal()]);
+    expect(tls.map(({ path, mode }) => [path, mode.toString(8)])).toEqual([
+      ['secrets/tls/ca.crt', '444'],
+      ['secrets/tls/site.crt', '444'],
+      ['secrets/tls/site.key', '444'],
+    ]);
+    expect(tls.map(({ content: text }) => text)).toEqual([
+      drawn.authority?.certificate,
+      `${drawn.leaf?.certificate ?? ''}${drawn.authority?.certificate ?? ''}`,
+      drawn.leaf?.key.reveal(),
+    ]);
     const body = drawn.authority?.key.reveal().split('\n')[1] ?? '?';
-    expect(decision.changes.filter(({ content: text = '' }) => text.includes(body)).map(({ path }) => path)).toEqual(['secrets/ledger.json']);
+    expect(decision.changes.filter(({ content: text = '' }) => text.includes(body)).map(({ path }) => path)).toEqual([
+      'secrets/ledger.json',
+    ]);
   });
 
   test('hold the plain value without a line end, as engines read them', () => {
@@ -74,15 +104,22 @@ describe('secret files', () => {
   });
 
   test('of the cache hold the sha256 of the password and not the password', () => {
-    expect(content('secrets/cache-acl').split('\n')[1]).toMatch(new RegExp(`^user app on #${createHash('sha256').update(value('cache-app')).digest('hex')} `));
+    expect(content('secrets/cache-acl').split('\n')[1]).toMatch(
+      new RegExp(`^user app on #${createHash('sha256').update(value('cache-app')).digest('hex')} `),
+    );
     expect(content('secrets/cache-acl')).not.toContain(value('cache-app'));
   });
 
   test('of an application hold whole addresses, one variable a line', () => {
-    expect(content('secrets/web.env')).toBe([
-      `DATABASE_URL=postgres://hello:${value('database-app')}@database:5432/hello`, `REDIS_URL=redis://app:${value('cache-app')}@cache:6379/0`,
-      `S3_SECRET_KEY=${value('files-app')}`, `SESSION_KEY=${value('web-SESSION_KEY')}`, '',
-    ].join('\n'));
+    expect(content('secrets/web.env')).toBe(
+      [
+        `DATABASE_URL=postgres://hello:${value('database-app')}@database:5432/hello`,
+        `REDIS_URL=redis://app:${value('cache-app')}@cache:6379/0`,
+        `S3_SECRET_KEY=${value('files-app')}`,
+        `SESSION_KEY=${value('web-SESSION_KEY')}`,
+        '',
+      ].join('\n'),
+    );
     expect(value('web-SESSION_KEY')).toHaveLength(64);
   });
 

@@ -1,4 +1,15 @@
-import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Artifact } from '../../../model/artifact.ts';
@@ -33,18 +44,35 @@ function copyTree(from: string, to: string): void {
 
 /** Every file and folder with its mode and content, the lock apart: `0644 config/app.conf: a\n`. */
 export function snapshot(site: string, { times = false }: { readonly times?: boolean } = {}): string[] {
-  return readdirSync(site, { recursive: true, encoding: 'utf8' }).filter((path) => path !== '.berth/lock').sort().map((path) => {
-    const stat = lstatSync(join(site, path));
-    const what = stat.isDirectory() ? '/' : stat.isSymbolicLink() ? ` -> ${readlinkSync(join(site, path))}` : `: ${readFileSync(join(site, path), 'utf8')}`;
-    return `${(stat.mode & 0o7777).toString(8).padStart(4, '0')} ${path}${what}${times ? ` @${stat.mtimeMs}/${stat.ctimeMs}` : ''}`;
-  });
+  return readdirSync(site, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path !== '.berth/lock')
+    .sort()
+    .map((path) => {
+      const stat = lstatSync(join(site, path));
+      const what = stat.isDirectory()
+        ? '/'
+        : stat.isSymbolicLink()
+          ? ` -> ${readlinkSync(join(site, path))}`
+          : `: ${readFileSync(join(site, path), 'utf8')}`;
+      return `${(stat.mode & 0o7777).toString(8).padStart(4, '0')} ${path}${what}${times ? ` @${stat.mtimeMs}/${stat.ctimeMs}` : ''}`;
+    });
 }
 
 export const decide = (site: string, artifacts: readonly Artifact[]): Decision =>
-  decideChanges(artifacts, readState(site, artifacts.map(({ path }) => path)));
+  decideChanges(
+    artifacts,
+    readState(
+      site,
+      artifacts.map(({ path }) => path),
+    ),
+  );
 
 /** What `generate` does with a site. */
 export const generate = (site: string, artifacts: readonly Artifact[]): void => applyChanges(site, decide(site, artifacts));
 
-export const artifact = (path: string, content: string, policy: Artifact['policy'] = 'generated', mode: Artifact['mode'] = 0o644): Artifact =>
-  ({ path, content, policy, mode });
+export const artifact = (
+  path: string,
+  content: string,
+  policy: Artifact['policy'] = 'generated',
+  mode: Artifact['mode'] = 0o644,
+): Artifact => ({ path, content, policy, mode });

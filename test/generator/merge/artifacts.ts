@@ -3,8 +3,12 @@ import { contentHash } from '../../../generator/merge/content-hash.ts';
 import { decideChanges } from '../../../generator/merge/decide-changes.ts';
 import type { Decision, SiteState } from '../../../generator/merge/decide-changes.ts';
 
-export const artifact = (policy: Artifact['policy'], content: string, path = 'config/app.conf'): Artifact =>
-  ({ path, content, policy, mode: policy === 'secret' ? 0o600 : 0o644 });
+export const artifact = (policy: Artifact['policy'], content: string, path = 'config/app.conf'): Artifact => ({
+  path,
+  content,
+  policy,
+  mode: policy === 'secret' ? 0o600 : 0o644,
+});
 
 export const emptySite: SiteState = { current: new Map(), modes: new Map(), base: new Map(), hashes: new Map() };
 

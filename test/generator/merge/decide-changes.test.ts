@@ -76,12 +76,14 @@ describe('an edited generated file', () => {
     expect(decision).toMatchObject({ changes: [], conflicts: [], memory: { hashesChanged: true } });
   });
 
-  test.each([['is missing', new Map<string, string>()], ['was tampered with', new Map([['config/app.conf', 'one\n']])]])(
-    'is a conflict when the base copy %s and the template changed', (_, base) => {
-      const decision = decideChanges([fresh], { ...edited(written(old), 'ONE\ntwo\nthree\nfour\n'), base });
-      expect(decision.conflicts[0]?.reason).toContain('the copy of what Berth wrote');
-      expect(decideChanges([old], { ...edited(written(old), 'ONE\n'), base })).toMatchObject({ changes: [], conflicts: [] });
-    });
+  test.each([
+    ['is missing', new Map<string, string>()],
+    ['was tampered with', new Map([['config/app.conf', 'one\n']])],
+  ])('is a conflict when the base copy %s and the template changed', (_, base) => {
+    const decision = decideChanges([fresh], { ...edited(written(old), 'ONE\ntwo\nthree\nfour\n'), base });
+    expect(decision.conflicts[0]?.reason).toContain('the copy of what Berth wrote');
+    expect(decideChanges([old], { ...edited(written(old), 'ONE\n'), base })).toMatchObject({ changes: [], conflicts: [] });
+  });
 
   test('is merged again by the version after next', () => {
     const state = edited(written(old), 'ONE\ntwo\nthree\nfour\n');
@@ -172,7 +174,12 @@ describe('a file that Berth no longer produces', () => {
   test('stays as a leftover when edited, and is merged again should Berth produce it once more', () => {
     const state = edited(written(artifact('generated', 'a\nb\nc\n')), 'A\nb\nc\n');
     const decision = decideChanges([], state);
-    expect(decision).toMatchObject({ changes: [], conflicts: [], leftovers: ['config/app.conf'], memory: { hashesChanged: false, baseRemoved: [] } });
+    expect(decision).toMatchObject({
+      changes: [],
+      conflicts: [],
+      leftovers: ['config/app.conf'],
+      memory: { hashesChanged: false, baseRemoved: [] },
+    });
     expect(decideChanges([artifact('generated', 'a\nb\nC\n')], applied(decision, state)).merged.get('config/app.conf')).toBe('A\nb\nC\n');
   });
 
@@ -182,7 +189,11 @@ describe('a file that Berth no longer produces', () => {
   });
 
   test('is the operator’s when it was written once', () => {
-    expect(decideChanges([], written(artifact('once', 'a\n')))).toMatchObject({ changes: [], leftovers: [], memory: { hashesChanged: false } });
+    expect(decideChanges([], written(artifact('once', 'a\n')))).toMatchObject({
+      changes: [],
+      leftovers: [],
+      memory: { hashesChanged: false },
+    });
   });
 });
 
@@ -201,34 +212,41 @@ describe('decisions as a whole', () => {
   });
 
   test('are refused for two artifacts of one path', () => {
-    expect(() => decideChanges([artifact('owned', 'a\n'), artifact('once', 'b\n')], emptySite)).toThrow('two artifacts are called config/app.conf');
+    expect(() => decideChanges([artifact('owned', 'a\n'), artifact('once', 'b\n')], emptySite)).toThrow(
+      'two artifacts are called config/app.conf',
+    );
   });
 
   const lines = fc.array(fc.constantFrom('a', 'b', 'c', 'd', ''), { maxLength: 8 }).map((all) => all.map((line) => `${line}\n`).join(''));
   const policy = fc.constantFrom('generated', 'owned', 'secret', 'once' as const);
-  const artifacts = fc.uniqueArray(fc.tuple(fc.constantFrom('a', 'b', 'c/d', 'e'), policy, lines), { selector: ([path]) => path })
+  const artifacts = fc
+    .uniqueArray(fc.tuple(fc.constantFrom('a', 'b', 'c/d', 'e'), policy, lines), { selector: ([path]) => path })
     .map((all) => all.map(([path, kind, content]) => artifact(kind, content, path)));
   const edits = fc.dictionary(fc.constantFrom('a', 'b', 'c/d', 'e', 'foreign'), fc.option(lines, { nil: undefined }), { maxKeys: 3 });
 
   test('leave nothing to decide once they are applied', () => {
-    fc.assert(fc.property(artifacts, edits, artifacts, (first, changed, second) => {
-      const before = Object.entries(changed).reduce((state, [path, content]) => edited(state, content, path), written(...first));
-      const decision = decideChanges(second, before);
-      fc.pre(decision.conflicts.length === 0);
-      const again = decideChanges(second, applied(decision, before));
-      expect(again).toMatchObject({ changes: [], conflicts: [], leftovers: decision.leftovers, merged: decision.merged });
-      expect(again.memory).toMatchObject({ hashesChanged: false, baseWritten: new Map(), baseRemoved: [] });
-    }));
+    fc.assert(
+      fc.property(artifacts, edits, artifacts, (first, changed, second) => {
+        const before = Object.entries(changed).reduce((state, [path, content]) => edited(state, content, path), written(...first));
+        const decision = decideChanges(second, before);
+        fc.pre(decision.conflicts.length === 0);
+        const again = decideChanges(second, applied(decision, before));
+        expect(again).toMatchObject({ changes: [], conflicts: [], leftovers: decision.leftovers, merged: decision.merged });
+        expect(again.memory).toMatchObject({ hashesChanged: false, baseWritten: new Map(), baseRemoved: [] });
+      }),
+    );
   });
 
   test('never replace or delete what an operator wrote into a file that is not merged', () => {
-    fc.assert(fc.property(artifacts, edits, artifacts, (first, changed, second) => {
-      const start = written(...first);
-      const before = Object.entries(changed).reduce((state, [path, content]) => edited(state, content, path), start);
-      for (const { path, action, content } of decideChanges(second, before).changes) {
-        const [is, was] = [before.current.get(path), start.current.get(path)];
-        if (is !== undefined && is !== was && action !== 'merge') expect(content).toBe(is);
-      }
-    }));
+    fc.assert(
+      fc.property(artifacts, edits, artifacts, (first, changed, second) => {
+        const start = written(...first);
+        const before = Object.entries(changed).reduce((state, [path, content]) => edited(state, content, path), start);
+        for (const { path, action, content } of decideChanges(second, before).changes) {
+          const [is, was] = [before.current.get(path), start.current.get(path)];
+          if (is !== undefined && is !== was && action !== 'merge') expect(content).toBe(is);
+        }
+      }),
+    );
   });
 });

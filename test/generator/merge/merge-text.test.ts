@@ -16,7 +16,11 @@ describe('a merge', () => {
     ['a changed line', 'ONE\ntwo\nthree\nfour\nfive\n', 'ONE\ntwo\nthree\nfour\nFIVE\n'],
     ['a new first line', 'zero\none\ntwo\nthree\nfour\nfive\n', 'zero\none\ntwo\nthree\nfour\nFIVE\n'],
     ['a line taken out', 'one\nthree\nfour\nfive\n', 'one\nthree\nfour\nFIVE\n'],
-    ['names that objects have by birth', '__proto__\nconstructor\ntwo\nthree\nfour\nfive\n', '__proto__\nconstructor\ntwo\nthree\nfour\nFIVE\n'],
+    [
+      'names that objects have by birth',
+      '__proto__\nconstructor\ntwo\nthree\nfour\nfive\n',
+      '__proto__\nconstructor\ntwo\nthree\nfour\nFIVE\n',
+    ],
   ])('keeps %s', (_, current, expected) => {
     expect(textOf(old, current, fresh)).toBe(expected);
   });
@@ -64,10 +68,16 @@ describe('a merge', () => {
 });
 
 const line = fc.constantFrom('a', 'b', 'c', 'd', 'e', '}', '');
-const text = fc.tuple(fc.array(line, { maxLength: 12 }), fc.constantFrom('\n', '\r\n'), fc.boolean())
-  .map(([lines, ending, finished]) => lines.map((each) => each + ending).join('').slice(0, finished ? undefined : -ending.length || undefined));
+const text = fc.tuple(fc.array(line, { maxLength: 12 }), fc.constantFrom('\n', '\r\n'), fc.boolean()).map(([lines, ending, finished]) =>
+  lines
+    .map((each) => each + ending)
+    .join('')
+    .slice(0, finished ? undefined : -ending.length || undefined),
+);
 /** A few lines taken out or put in, as a person or a release would. */
-const edit = fc.array(fc.tuple(fc.nat(12), fc.constantFrom(0, 1), fc.array(fc.constantFrom('mine', 'yours', 'a', ''), { maxLength: 2 })), { maxLength: 2 });
+const edit = fc.array(fc.tuple(fc.nat(12), fc.constantFrom(0, 1), fc.array(fc.constantFrom('mine', 'yours', 'a', ''), { maxLength: 2 })), {
+  maxLength: 2,
+});
 const editedText = (base: string, edits: readonly (readonly [number, number, readonly string[]])[], mark: string): string =>
   edits.reduce((lines, [at, out, put]) => lines.toSpliced(at, out, ...put.map((each) => `${mark}${each}`)), base.split('\n')).join('\n');
 /** How often each line occurs, endings aside. */
@@ -79,32 +89,53 @@ const counted = (content: string): Map<string, number> => {
 
 describe('every merge', () => {
   test('of an unedited file is the new version', () => {
-    fc.assert(fc.property(text, text, (base, next) => { expect(textOf(base, base, next)).toBe(next); }));
+    fc.assert(
+      fc.property(text, text, (base, next) => {
+        expect(textOf(base, base, next)).toBe(next);
+      }),
+    );
   });
 
   test('with an unchanged template is the file as edited', () => {
-    fc.assert(fc.property(text, text, (base, current) => { expect(textOf(base, current, base)).toBe(current); }));
+    fc.assert(
+      fc.property(text, text, (base, current) => {
+        expect(textOf(base, current, base)).toBe(current);
+      }),
+    );
   });
 
   test('of twice the same change is that change', () => {
-    fc.assert(fc.property(text, text, (base, both) => { expect(textOf(base, both, both)).toBe(both); }));
+    fc.assert(
+      fc.property(text, text, (base, both) => {
+        expect(textOf(base, both, both)).toBe(both);
+      }),
+    );
   });
 
   test('holds each line that the operator or the new version added, and none that neither had', () => {
     let merges = 0;
-    fc.assert(fc.property(text, edit, edit, (base, ours, theirs) => {
-      const [current, next] = [editedText(base, ours, 'our-'), editedText(base, theirs, 'their-')];
-      const merged = textOf(base, current, next);
-      if (merged === undefined) return;
-      merges += 1;
-      const [was, is, will, got] = [counted(base), counted(current), counted(next), counted(merged)];
-      for (const side of [is, will]) for (const [each, count] of side) if (each.includes('-') && !was.has(each)) expect(got.get(each) ?? 0).toBeGreaterThanOrEqual(count);
-      for (const each of got.keys()) if (each !== '') expect(is.has(each) || will.has(each)).toBe(true);
-    }), { numRuns: 2000 });
+    fc.assert(
+      fc.property(text, edit, edit, (base, ours, theirs) => {
+        const [current, next] = [editedText(base, ours, 'our-'), editedText(base, theirs, 'their-')];
+        const merged = textOf(base, current, next);
+        if (merged === undefined) return;
+        merges += 1;
+        const [was, is, will, got] = [counted(base), counted(current), counted(next), counted(merged)];
+        for (const side of [is, will])
+          for (const [each, count] of side)
+            if (each.includes('-') && !was.has(each)) expect(got.get(each) ?? 0).toBeGreaterThanOrEqual(count);
+        for (const each of got.keys()) if (each !== '') expect(is.has(each) || will.has(each)).toBe(true);
+      }),
+      { numRuns: 2000 },
+    );
     expect(merges).toBeGreaterThan(500);
   });
 
   test('never puts conflict markers into a file', () => {
-    fc.assert(fc.property(text, text, text, (base, current, next) => { expect(textOf(base, current, next) ?? '').not.toMatch(/^[<=>|]{7}/m); }));
+    fc.assert(
+      fc.property(text, text, text, (base, current, next) => {
+        expect(textOf(base, current, next) ?? '').not.toMatch(/^[<=>|]{7}/m);
+      }),
+    );
   });
 });

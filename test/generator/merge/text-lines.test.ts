@@ -2,7 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { sharedEnds, splitLines } from '../../../generator/merge/text-lines.ts';
 
 describe('lines', () => {
-  test.each([['', []], ['a', ['a']], ['a\n', ['a\n']], ['a\r\n\nb', ['a\r\n', '\n', 'b']]])('of %j keep their endings', (text, lines) => {
+  test.each([
+    ['', []],
+    ['a', ['a']],
+    ['a\n', ['a\n']],
+    ['a\r\n\nb', ['a\r\n', '\n', 'b']],
+  ])('of %j keep their endings', (text, lines) => {
     expect(splitLines(text)).toEqual(lines);
   });
 

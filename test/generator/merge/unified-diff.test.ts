@@ -29,15 +29,37 @@ describe('a diff', () => {
 
   test('names both sides and shows three lines around a change', () => {
     const lines = numbered(9);
-    expect(unifiedDiff(lines.join(''), lines.with(4, 'mine\n').join(''), 'compose.yaml', { names: ['ours', 'on disk'] })).toBe([
-      '--- compose.yaml (ours)', '+++ compose.yaml (on disk)', '@@ -2,7 +2,7 @@',
-      ' line 2', ' line 3', ' line 4', '-line 5', '+mine', ' line 6', ' line 7', ' line 8', '',
-    ].join('\n'));
+    expect(unifiedDiff(lines.join(''), lines.with(4, 'mine\n').join(''), 'compose.yaml', { names: ['ours', 'on disk'] })).toBe(
+      [
+        '--- compose.yaml (ours)',
+        '+++ compose.yaml (on disk)',
+        '@@ -2,7 +2,7 @@',
+        ' line 2',
+        ' line 3',
+        ' line 4',
+        '-line 5',
+        '+mine',
+        ' line 6',
+        ' line 7',
+        ' line 8',
+        '',
+      ].join('\n'),
+    );
   });
 
-  test.each([[6, 1], [7, 2]])('puts changes with %i lines between them into %i hunks', (between, hunks) => {
+  test.each([
+    [6, 1],
+    [7, 2],
+  ])('puts changes with %i lines between them into %i hunks', (between, hunks) => {
     const lines = numbered(20);
-    const diff = unifiedDiff(lines.join(''), lines.with(4, 'mine\n').with(5 + between, 'mine\n').join(''), 'f');
+    const diff = unifiedDiff(
+      lines.join(''),
+      lines
+        .with(4, 'mine\n')
+        .with(5 + between, 'mine\n')
+        .join(''),
+      'f',
+    );
     expect(diff.match(/^@@/gm)).toHaveLength(hunks);
   });
 
@@ -58,7 +80,8 @@ describe('a diff', () => {
 
   test('of huge texts takes no time', () => {
     const start = performance.now();
-    const repeated = (seed: string): string => Array.from({ length: 40_000 }, (_, index) => `${index % 3 === 0 ? '' : `${seed}${index}`}\n`).join('');
+    const repeated = (seed: string): string =>
+      Array.from({ length: 40_000 }, (_, index) => `${index % 3 === 0 ? '' : `${seed}${index}`}\n`).join('');
     unifiedDiff(repeated('a'), repeated('b'), 'f');
     expect(performance.now() - start).toBeLessThan(1000);
   });
@@ -68,11 +91,15 @@ describe('a diff', () => {
   });
 
   test.runIf(hasPatch)('is understood by patch', () => {
-    const text = fc.tuple(fc.array(fc.constantFrom('a', 'b', 'c', 'd'), { maxLength: 25 }), fc.boolean())
+    const text = fc
+      .tuple(fc.array(fc.constantFrom('a', 'b', 'c', 'd'), { maxLength: 25 }), fc.boolean())
       .map(([lines, finished]) => lines.join('\n') + (finished && lines.length > 0 ? '\n' : ''));
-    fc.assert(fc.property(text, text, (before, after) => {
-      fc.pre(before !== after && after !== '');
-      expect(patched(before, unifiedDiff(before, after, 'f'))).toBe(after);
-    }), { numRuns: 60 });
+    fc.assert(
+      fc.property(text, text, (before, after) => {
+        fc.pre(before !== after && after !== '');
+        expect(patched(before, unifiedDiff(before, after, 'f'))).toBe(after);
+      }),
+      { numRuns: 60 },
+    );
   });
 });

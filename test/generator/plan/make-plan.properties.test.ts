@@ -4,7 +4,22 @@ import { BerthError } from '../../../model/errors.ts';
 import type { Plan } from '../../../model/plan.ts';
 import type { StackSpec } from '../../../model/stack-spec.ts';
 import { mib, milliCpu } from '../../../model/units.ts';
-import { anySite, anySpec, decision, given, host, inMib, namedDisk, namedHost, plan, profiles, service, settingsOf, stack, tryPlan } from './plans.ts';
+import {
+  anySite,
+  anySpec,
+  decision,
+  given,
+  host,
+  inMib,
+  namedDisk,
+  namedHost,
+  plan,
+  profiles,
+  service,
+  settingsOf,
+  stack,
+  tryPlan,
+} from './plans.ts';
 
 const runs = { numRuns: 400 };
 const long = 120_000;
@@ -21,157 +36,302 @@ function worstCases(made: Plan, spec: StackSpec): readonly { readonly name: stri
       const settings = settingsOf(made, name);
       const number = (key: string) => Number(settings[key]);
       const backends = number('max_connections') + number('max_worker_processes');
-      return row(name, inMib(settings['shared_buffers']) + 48 + inMib(settings['maintenance_work_mem']) + number('autovacuum_max_workers') * inMib(settings['autovacuum_work_mem']) + backends * (5 + 2 * number('hash_mem_multiplier') * inMib(settings['work_mem'])));
+      return row(
+        name,
+        inMib(settings['shared_buffers']) +
+          48 +
+          inMib(settings['maintenance_work_mem']) +
+          number('autovacuum_max_workers') * inMib(settings['autovacuum_work_mem']) +
+          backends * (5 + 2 * number('hash_mem_multiplier') * inMib(settings['work_mem'])),
+      );
     }),
-    ...made.caches.map(({ service: name }) => { const settings = settingsOf(made, name); return row(name, inMib(settings['maxmemory']) * (settings['appendonly'] === 'yes' ? 1.25 : 1.1) + 16); }),
+    ...made.caches.map(({ service: name }) => {
+      const settings = settingsOf(made, name);
+      return row(name, inMib(settings['maxmemory']) * (settings['appendonly'] === 'yes' ? 1.25 : 1.1) + 16);
+    }),
     ...made.stores.map(({ service: name }) => row(name, 175 + Number(service(made, name).env['MINIO_API_REQUESTS_MAX']) * (3 + 32 / 1024))),
-    ...spec.services.filter(({ runtime }) => runtime === 'node').map(({ name }) => row(name, Number(service(made, name).env['NODE_OPTIONS']?.replace('--max-old-space-size=', '')) + 64)),
-    row('edge', made.edge.workers * 32 + (made.edge.workers * made.edge.connections / 2) * 224 / 1024),
+    ...spec.services
+      .filter(({ runtime }) => runtime === 'node')
+      .map(({ name }) => row(name, Number(service(made, name).env['NODE_OPTIONS']?.replace('--max-old-space-size=', '')) + 64)),
+    row('edge', made.edge.workers * 32 + (((made.edge.workers * made.edge.connections) / 2) * 224) / 1024),
   ];
 }
 
-test('what is given stays within the host: memory times count and the reserve, each CPU limit, all CPU shares, all of the disk', () => {
-  fc.assert(fc.property(anySite, (spec) => {
-    const [made, facts] = [plan(spec), spec.host];
-    const reserve = Math.max(1024, Math.ceil(facts.memory / 10));
-    const rows = made.budget.rows;
-    expect(rows.reduce((sum, row) => sum + row.each * row.count, 0) + reserve).toBeLessThanOrEqual(facts.memory);
-    expect(made.budget).toMatchObject({ host: facts.memory, reserve, sum: rows.reduce((sum, row) => sum + row.each * row.count, 0) });
-    const countOf = (name: string) => rows.find((row) => row.name === name)?.count ?? 0;
-    for (const { name, size, replicas } of made.services) {
-      expect([name, countOf(name)]).toEqual([name, replicas]);
-      expect(size.memory).toBe(rows.find((row) => row.name === name)?.each);
-      expect(size.cpu).toBeLessThanOrEqual(facts.cpus);
-      expect(size.cpuShare).toBeLessThanOrEqual(size.cpu);
-      expect(size.cpuShare).toBeGreaterThan(0);
-      for (const value of [size.memory, size.cpu, size.cpuShare]) expect(Number.isInteger(value)).toBe(true);
-    }
-    expect(made.services.reduce((sum, { size, replicas }) => sum + size.cpuShare * replicas, 0)).toBeLessThanOrEqual(facts.cpus - 500 - facts.cpus / 20);
-    expect(made.disk.reduce((sum, { size }) => sum + size, 0)).toBeLessThanOrEqual(facts.disk * 0.85);
-    // The room for a surge replica holds a replica of any application.
-    for (const { name } of spec.services) expect(rows.find((row) => row.name === 'surge')?.each).toBeGreaterThanOrEqual(service(made, name).size.memory);
-  }), runs);
-}, long);
+test(
+  'what is given stays within the host: memory times count and the reserve, each CPU limit, all CPU shares, all of the disk',
+  () => {
+    fc.assert(
+      fc.property(anySite, (spec) => {
+        const [made, facts] = [plan(spec), spec.host];
+        const reserve = Math.max(1024, Math.ceil(facts.memory / 10));
+        const rows = made.budget.rows;
+        expect(rows.reduce((sum, row) => sum + row.each * row.count, 0) + reserve).toBeLessThanOrEqual(facts.memory);
+        expect(made.budget).toMatchObject({ host: facts.memory, reserve, sum: rows.reduce((sum, row) => sum + row.each * row.count, 0) });
+        const countOf = (name: string) => rows.find((row) => row.name === name)?.count ?? 0;
+        for (const { name, size, replicas } of made.services) {
+          expect([name, countOf(name)]).toEqual([name, replicas]);
+          expect(size.memory).toBe(rows.find((row) => row.name === name)?.each);
+          expect(size.cpu).toBeLessThanOrEqual(facts.cpus);
+          expect(size.cpuShare).toBeLessThanOrEqual(size.cpu);
+          expect(size.cpuShare).toBeGreaterThan(0);
+          for (const value of [size.memory, size.cpu, size.cpuShare]) expect(Number.isInteger(value)).toBe(true);
+        }
+        expect(made.services.reduce((sum, { size, replicas }) => sum + size.cpuShare * replicas, 0)).toBeLessThanOrEqual(
+          facts.cpus - 500 - facts.cpus / 20,
+        );
+        expect(made.disk.reduce((sum, { size }) => sum + size, 0)).toBeLessThanOrEqual(facts.disk * 0.85);
+        // The room for a surge replica holds a replica of any application.
+        for (const { name } of spec.services)
+          expect(rows.find((row) => row.name === 'surge')?.each).toBeGreaterThanOrEqual(service(made, name).size.memory);
+      }),
+      runs,
+    );
+  },
+  long,
+);
 
-test('no engine takes more than 0.9 of its limit at worst, and the plan says the same number', () => {
-  fc.assert(fc.property(anySite, fc.boolean(), (spec, fitted) => {
-    const made = plan({ ...spec, host: fitted ? spec.host : undefined });
-    for (const { name, worst, limit } of worstCases(made, spec)) {
-      expect([name, limit, worst <= 0.9 * limit + 1e-6]).toEqual([name, limit, true]);
-      const [, said, of] = /^(\d+) MiB of (\d+) MiB$/.exec(decision(made, `${name}.worst_case`) ?? '') ?? [];
-      expect([name, Number(of), Math.abs(Number(said) - worst) <= 1]).toEqual([name, limit, true]);
-    }
-  }), runs);
-}, long);
+test(
+  'no engine takes more than 0.9 of its limit at worst, and the plan says the same number',
+  () => {
+    fc.assert(
+      fc.property(anySite, fc.boolean(), (spec, fitted) => {
+        const made = plan({ ...spec, host: fitted ? spec.host : undefined });
+        for (const { name, worst, limit } of worstCases(made, spec)) {
+          expect([name, limit, worst <= 0.9 * limit + 1e-6]).toEqual([name, limit, true]);
+          const [, said, of] = /^(\d+) MiB of (\d+) MiB$/.exec(decision(made, `${name}.worst_case`) ?? '') ?? [];
+          expect([name, Number(of), Math.abs(Number(said) - worst) <= 1]).toEqual([name, limit, true]);
+        }
+      }),
+      runs,
+    );
+  },
+  long,
+);
 
-test('a database may have a process for each connection and worker, and the plan says so', () => {
-  fc.assert(fc.property(anySite, (spec) => {
-    const made = plan(spec);
-    for (const { service: name } of made.databases) {
-      const [settings, { pids }] = [settingsOf(made, name), service(made, name).size];
-      expect(pids).toBe(Number(settings['max_connections']) + Number(settings['max_worker_processes']) + Number(settings['autovacuum_max_workers']) + 64);
-      expect(decision(made, `${name}.pids`)).toBe(String(pids));
-    }
-  }), runs);
-}, long);
+test(
+  'a database may have a process for each connection and worker, and the plan says so',
+  () => {
+    fc.assert(
+      fc.property(anySite, (spec) => {
+        const made = plan(spec);
+        for (const { service: name } of made.databases) {
+          const [settings, { pids }] = [settingsOf(made, name), service(made, name).size];
+          expect(pids).toBe(
+            Number(settings['max_connections']) +
+              Number(settings['max_worker_processes']) +
+              Number(settings['autovacuum_max_workers']) +
+              64,
+          );
+          expect(decision(made, `${name}.pids`)).toBe(String(pids));
+        }
+      }),
+      runs,
+    );
+  },
+  long,
+);
 
-test('what the operator fixed is given as it is', () => {
-  fc.assert(fc.property(anySite, (spec) => {
-    const made = plan(spec);
-    for (const part of [...spec.services, ...spec.databases, ...spec.caches, ...spec.stores]) {
-      const { size } = service(made, part.name);
-      expect([part.name, size.memory]).toEqual([part.name, part.memory ?? size.memory]);
-      expect([part.name, size.cpu]).toEqual([part.name, part.cpu ?? size.cpu]);
-    }
-  }), runs);
-}, long);
+test(
+  'what the operator fixed is given as it is',
+  () => {
+    fc.assert(
+      fc.property(anySite, (spec) => {
+        const made = plan(spec);
+        for (const part of [...spec.services, ...spec.databases, ...spec.caches, ...spec.stores]) {
+          const { size } = service(made, part.name);
+          expect([part.name, size.memory]).toEqual([part.name, part.memory ?? size.memory]);
+          expect([part.name, size.cpu]).toEqual([part.name, part.cpu ?? size.cpu]);
+        }
+      }),
+      runs,
+    );
+  },
+  long,
+);
 
-const grown = fc.record({ cpus: fc.oneof(fc.constant(0), fc.nat(64), fc.nat(64_000)), memory: fc.oneof(fc.constant(0), fc.nat(64), fc.nat(1_000_000)), disk: fc.oneof(fc.constant(0), fc.nat(64), fc.nat(10_000_000)) });
+const grown = fc.record({
+  cpus: fc.oneof(fc.constant(0), fc.nat(64), fc.nat(64_000)),
+  memory: fc.oneof(fc.constant(0), fc.nat(64), fc.nat(1_000_000)),
+  disk: fc.oneof(fc.constant(0), fc.nat(64), fc.nat(10_000_000)),
+});
 
-test('a bigger host never gives anything less, in whatever it is bigger', () => {
-  fc.assert(fc.property(anySite, grown, (spec, more) => {
-    const [small, facts] = [plan(spec), spec.host];
-    for (const [cpus, memory, disk] of [[more.cpus, 0, 0], [0, more.memory, 0], [0, 0, more.disk], [more.cpus, more.memory, more.disk]] as const) {
-      const now = given(plan({ ...spec, host: { cpus: milliCpu(facts.cpus + cpus), memory: mib(facts.memory + memory), disk: mib(facts.disk + disk), fit: true } }));
-      expect([...given(small)].filter(([name, value]) => !((now.get(name) ?? -1) >= value)).map(([name, value]) => `${name}: ${value} → ${now.get(name) ?? 'nothing'}`)).toEqual([]);
-    }
-  }), runs);
-}, long);
+test(
+  'a bigger host never gives anything less, in whatever it is bigger',
+  () => {
+    fc.assert(
+      fc.property(anySite, grown, (spec, more) => {
+        const [small, facts] = [plan(spec), spec.host];
+        for (const [cpus, memory, disk] of [
+          [more.cpus, 0, 0],
+          [0, more.memory, 0],
+          [0, 0, more.disk],
+          [more.cpus, more.memory, more.disk],
+        ] as const) {
+          const now = given(
+            plan({
+              ...spec,
+              host: { cpus: milliCpu(facts.cpus + cpus), memory: mib(facts.memory + memory), disk: mib(facts.disk + disk), fit: true },
+            }),
+          );
+          expect(
+            [...given(small)]
+              .filter(([name, value]) => !((now.get(name) ?? -1) >= value))
+              .map(([name, value]) => `${name}: ${value} → ${now.get(name) ?? 'nothing'}`),
+          ).toEqual([]);
+        }
+      }),
+      runs,
+    );
+  },
+  long,
+);
 
-test('no fitted host gives more than the profile does', () => {
-  fc.assert(fc.property(anySite, (spec) => {
-    const most = given(plan({ ...spec, host: undefined }));
-    expect([...given(plan(spec))].filter(([name, value]) => value > (most.get(name) ?? 0))).toEqual([]);
-  }), runs);
-}, long);
+test(
+  'no fitted host gives more than the profile does',
+  () => {
+    fc.assert(
+      fc.property(anySite, (spec) => {
+        const most = given(plan({ ...spec, host: undefined }));
+        expect([...given(plan(spec))].filter(([name, value]) => value > (most.get(name) ?? 0))).toEqual([]);
+      }),
+      runs,
+    );
+  },
+  long,
+);
 
-test('the same input gives the same plan, and reading it changes nothing', () => {
-  fc.assert(fc.property(anySite, (spec) => {
-    const copy = structuredClone(spec);
-    expect(plan(spec)).toEqual(plan(copy));
-    expect(copy).toEqual(spec);
-  }), { numRuns: 200 });
-}, long);
+test(
+  'the same input gives the same plan, and reading it changes nothing',
+  () => {
+    fc.assert(
+      fc.property(anySite, (spec) => {
+        const copy = structuredClone(spec);
+        expect(plan(spec)).toEqual(plan(copy));
+        expect(copy).toEqual(spec);
+      }),
+      { numRuns: 200 },
+    );
+  },
+  long,
+);
 
-test('a refusal names the smallest host: that one is accepted, one GiB or one CPU less is refused', () => {
-  fc.assert(fc.property(anySpec, (spec) => {
-    const refused = on(spec, host(1, 1));
-    if (!(refused instanceof BerthError)) throw new Error('a host of 1 CPU and 1 GiB holds nothing');
-    if (!refused.message.startsWith('the host has')) return; // a size fixed below what its engine needs is refused on every host
-    const { cpus, memory } = namedHost(refused);
-    expect(on(spec, host(cpus, memory))).not.toBeInstanceOf(BerthError);
-    expect(on(spec, host(cpus, memory - 1))).toBeInstanceOf(BerthError);
-    expect(on(spec, host(cpus - 1, memory))).toBeInstanceOf(BerthError);
-    // Every refusal names the same host.
-    expect(namedHost(on(spec, host(cpus, memory - 1)) as BerthError)).toEqual({ cpus, memory });
-    expect(namedHost(on(spec, host(cpus - 1, memory)) as BerthError)).toEqual({ cpus, memory });
-  }), runs);
-}, long);
+test(
+  'a refusal names the smallest host: that one is accepted, one GiB or one CPU less is refused',
+  () => {
+    fc.assert(
+      fc.property(anySpec, (spec) => {
+        const refused = on(spec, host(1, 1));
+        if (!(refused instanceof BerthError)) throw new Error('a host of 1 CPU and 1 GiB holds nothing');
+        if (!refused.message.startsWith('the host has')) return; // a size fixed below what its engine needs is refused on every host
+        const { cpus, memory } = namedHost(refused);
+        expect(on(spec, host(cpus, memory))).not.toBeInstanceOf(BerthError);
+        expect(on(spec, host(cpus, memory - 1))).toBeInstanceOf(BerthError);
+        expect(on(spec, host(cpus - 1, memory))).toBeInstanceOf(BerthError);
+        // Every refusal names the same host.
+        expect(namedHost(on(spec, host(cpus, memory - 1)) as BerthError)).toEqual({ cpus, memory });
+        expect(namedHost(on(spec, host(cpus - 1, memory)) as BerthError)).toEqual({ cpus, memory });
+      }),
+      runs,
+    );
+  },
+  long,
+);
 
-test('a refusal for want of disk names the smallest one', () => {
-  fc.assert(fc.property(anySpec, (spec) => {
-    const refused = on(spec, { ...host(128, 2048), disk: mib(1024) });
-    if (!(refused instanceof BerthError)) throw new Error('1 GiB of disk holds nothing');
-    const disk = namedDisk(refused);
-    if (disk === undefined) return; // refused for another reason
-    expect(on(spec, host(128, 2048, disk))).not.toBeInstanceOf(BerthError);
-    expect(on(spec, host(128, 2048, disk - 1))).toBeInstanceOf(BerthError);
-  }), { numRuns: 200 });
-}, long);
+test(
+  'a refusal for want of disk names the smallest one',
+  () => {
+    fc.assert(
+      fc.property(anySpec, (spec) => {
+        const refused = on(spec, { ...host(128, 2048), disk: mib(1024) });
+        if (!(refused instanceof BerthError)) throw new Error('1 GiB of disk holds nothing');
+        const disk = namedDisk(refused);
+        if (disk === undefined) return; // refused for another reason
+        expect(on(spec, host(128, 2048, disk))).not.toBeInstanceOf(BerthError);
+        expect(on(spec, host(128, 2048, disk - 1))).toBeInstanceOf(BerthError);
+      }),
+      { numRuns: 200 },
+    );
+  },
+  long,
+);
 
-test('without fitting, every service has what the profile gives, on any host', () => {
-  fc.assert(fc.property(anySite, fc.constantFrom(undefined, host(1, 1, 1, false), host(64, 512, 10_240, false)), (site, facts) => {
-    const spec = { ...site, host: facts };
-    const made = plan(spec);
-    const profile = profiles[spec.profile];
-    for (const [role, parts] of [['app', spec.services], ['database', spec.databases], ['cache', spec.caches], ['storage', spec.stores]] as const)
-      for (const part of parts) {
-        const { size } = service(made, part.name);
-        expect(size).toMatchObject({ memory: part.memory ?? profile[role].memory.value, cpu: part.cpu ?? profile[role].cpu.value, cpuShare: part.cpu ?? profile[role].cpu.value });
-      }
-    expect(service(made, 'edge').size).toMatchObject({ memory: profile.edge.memory.value, cpu: profile.edge.cpu.value });
-  }), { numRuns: 200 });
-}, long);
+test(
+  'without fitting, every service has what the profile gives, on any host',
+  () => {
+    fc.assert(
+      fc.property(anySite, fc.constantFrom(undefined, host(1, 1, 1, false), host(64, 512, 10_240, false)), (site, facts) => {
+        const spec = { ...site, host: facts };
+        const made = plan(spec);
+        const profile = profiles[spec.profile];
+        for (const [role, parts] of [
+          ['app', spec.services],
+          ['database', spec.databases],
+          ['cache', spec.caches],
+          ['storage', spec.stores],
+        ] as const)
+          for (const part of parts) {
+            const { size } = service(made, part.name);
+            expect(size).toMatchObject({
+              memory: part.memory ?? profile[role].memory.value,
+              cpu: part.cpu ?? profile[role].cpu.value,
+              cpuShare: part.cpu ?? profile[role].cpu.value,
+            });
+          }
+        expect(service(made, 'edge').size).toMatchObject({ memory: profile.edge.memory.value, cpu: profile.edge.cpu.value });
+      }),
+      { numRuns: 200 },
+    );
+  },
+  long,
+);
 
-test('every setting that changes with the host has a decision with the same value and a reason', () => {
-  const changing = new Set<string>();
-  fc.assert(fc.property(anySite, (spec) => {
-    const [first, second] = [plan(spec), plan({ ...spec, host: undefined })];
-    for (const { service: name, settings } of [...first.databases, ...first.caches])
-      for (const setting of settings) {
-        if (settingsOf(second, name)[setting.name] === setting.value) continue;
-        changing.add(setting.name);
-        expect([setting.name, decision(first, `${name}.${setting.name}`)]).toEqual([setting.name, setting.value]);
-      }
-    for (const { name, env } of first.services) {
-      if (env['NODE_OPTIONS']) expect(`--max-old-space-size=${decision(first, `${name}.max-old-space-size`) ?? ''}`).toBe(env['NODE_OPTIONS']);
-      if (env['MINIO_API_REQUESTS_MAX']) expect([decision(first, `${name}.requests_max`), decision(first, `${name}.GOMAXPROCS`)]).toEqual([env['MINIO_API_REQUESTS_MAX'], env['GOMAXPROCS']]);
-    }
-    expect([decision(first, 'edge.worker_processes'), decision(first, 'edge.worker_connections'), decision(first, 'edge.worker_rlimit_nofile')]).toEqual([first.edge.workers, first.edge.connections, first.edge.nofile].map(String));
-    for (const { key, value, formula, source, change } of first.decisions) for (const text of [key, value, formula, source, change]) expect(text).toMatch(/^(?!.*(?:undefined|NaN|\[object)).+$/s);
-    expect(new Set(first.decisions.map(({ key }) => key)).size).toBe(first.decisions.length);
-    // A host with fewer CPUs than the profile's database is rare among those drawn: most have a service with CPUs fixed.
-  }), { ...runs, examples: [[{ ...stack(), host: host(2, 16, 80) }]] });
-  // io-threads changes only where the profile wants four CPUs and the host has fewer; its row is in make-plan.test.ts.
-  expect([...changing].filter((name) => name !== 'io-threads').sort()).toEqual(['autovacuum_work_mem', 'effective_cache_size', 'maintenance_work_mem', 'max_parallel_workers', 'max_parallel_workers_per_gather', 'max_wal_size', 'maxmemory', 'min_wal_size', 'shared_buffers', 'work_mem']);
-}, long);
+test(
+  'every setting that changes with the host has a decision with the same value and a reason',
+  () => {
+    const changing = new Set<string>();
+    fc.assert(
+      fc.property(anySite, (spec) => {
+        const [first, second] = [plan(spec), plan({ ...spec, host: undefined })];
+        for (const { service: name, settings } of [...first.databases, ...first.caches])
+          for (const setting of settings) {
+            if (settingsOf(second, name)[setting.name] === setting.value) continue;
+            changing.add(setting.name);
+            expect([setting.name, decision(first, `${name}.${setting.name}`)]).toEqual([setting.name, setting.value]);
+          }
+        for (const { name, env } of first.services) {
+          if (env['NODE_OPTIONS'])
+            expect(`--max-old-space-size=${decision(first, `${name}.max-old-space-size`) ?? ''}`).toBe(env['NODE_OPTIONS']);
+          if (env['MINIO_API_REQUESTS_MAX'])
+            expect([decision(first, `${name}.requests_max`), decision(first, `${name}.GOMAXPROCS`)]).toEqual([
+              env['MINIO_API_REQUESTS_MAX'],
+              env['GOMAXPROCS'],
+            ]);
+        }
+        expect([
+          decision(first, 'edge.worker_processes'),
+          decision(first, 'edge.worker_connections'),
+          decision(first, 'edge.worker_rlimit_nofile'),
+        ]).toEqual([first.edge.workers, first.edge.connections, first.edge.nofile].map(String));
+        for (const { key, value, formula, source, change } of first.decisions)
+          for (const text of [key, value, formula, source, change]) expect(text).toMatch(/^(?!.*(?:undefined|NaN|\[object)).+$/s);
+        expect(new Set(first.decisions.map(({ key }) => key)).size).toBe(first.decisions.length);
+        // A host with fewer CPUs than the profile's database is rare among those drawn: most have a service with CPUs fixed.
+      }),
+      { ...runs, examples: [[{ ...stack(), host: host(2, 16, 80) }]] },
+    );
+    // io-threads changes only where the profile wants four CPUs and the host has fewer; its row is in make-plan.test.ts.
+    expect([...changing].filter((name) => name !== 'io-threads').sort()).toEqual([
+      'autovacuum_work_mem',
+      'effective_cache_size',
+      'maintenance_work_mem',
+      'max_parallel_workers',
+      'max_parallel_workers_per_gather',
+      'max_wal_size',
+      'maxmemory',
+      'min_wal_size',
+      'shared_buffers',
+      'work_mem',
+    ]);
+  },
+  long,
+);

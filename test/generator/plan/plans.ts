@@ -13,27 +13,68 @@ import { mib, milliCpu, parseCpu, parseSize, seconds } from '../../../model/unit
 
 const read = (file: string): unknown => parse(readFileSync(file, 'utf8'));
 const images = imageCatalogue.parse(read('images.yaml'));
-export const profiles = Object.fromEntries(profileNames.map((name) => [name, hardwareProfile.parse(read(`hardware-profiles/${name}.yaml`))])) as Record<ProfileName, HardwareProfile>;
+export const profiles = Object.fromEntries(
+  profileNames.map((name) => [name, hardwareProfile.parse(read(`hardware-profiles/${name}.yaml`))]),
+) as Record<ProfileName, HardwareProfile>;
 
 export const app = (name: string, more: Partial<AppSpec> = {}): AppSpec => ({
-  name, image: `registry.example/${name}:1.0.0`, port: 3000, runtime: 'node', user: '10001:10001', routes: [{ path: `/${name}/`, body: mib(25), timeout: seconds(60), stream: false }],
-  live: '/livez', ready: '/readyz', stopGrace: seconds(30), uses: [], env: {}, secrets: [], writable: [], egress: false, ...more,
+  name,
+  image: `registry.example/${name}:1.0.0`,
+  port: 3000,
+  runtime: 'node',
+  user: '10001:10001',
+  routes: [{ path: `/${name}/`, body: mib(25), timeout: seconds(60), stream: false }],
+  live: '/livez',
+  ready: '/readyz',
+  stopGrace: seconds(30),
+  uses: [],
+  env: {},
+  secrets: [],
+  writable: [],
+  egress: false,
+  ...more,
 });
 export const uses: Readonly<Record<Use['kind'], (service: string) => Use>> = {
-  database: (service) => ({ service, kind: 'database', variable: `${service.toUpperCase().replaceAll('-', '_')}_URL` }), cache: (service) => ({ service, kind: 'cache', variable: `${service.toUpperCase().replaceAll('-', '_')}_URL` }), store: (service) => ({ service, kind: 'store', variable: service.toUpperCase().replaceAll('-', '_') }),
+  database: (service) => ({ service, kind: 'database', variable: `${service.toUpperCase().replaceAll('-', '_')}_URL` }),
+  cache: (service) => ({ service, kind: 'cache', variable: `${service.toUpperCase().replaceAll('-', '_')}_URL` }),
+  store: (service) => ({ service, kind: 'store', variable: service.toUpperCase().replaceAll('-', '_') }),
 };
-export const database = (name: string, more: Partial<DatabaseSpec> = {}): DatabaseSpec => ({ name, engine: 'postgres', database: 'hello', ...more });
+export const database = (name: string, more: Partial<DatabaseSpec> = {}): DatabaseSpec => ({
+  name,
+  engine: 'postgres',
+  database: 'hello',
+  ...more,
+});
 export const cache = (name: string, more: Partial<CacheSpec> = {}): CacheSpec => ({ name, engine: 'valkey', use: 'cache', ...more });
-export const store = (name: string, more: Partial<StoreSpec> = {}): StoreSpec => ({ name, engine: 'minio', buckets: [{ name: 'uploads', versioning: true }], ...more });
+export const store = (name: string, more: Partial<StoreSpec> = {}): StoreSpec => ({
+  name,
+  engine: 'minio',
+  buckets: [{ name: 'uploads', versioning: true }],
+  ...more,
+});
 
 export const stack = (more: Partial<StackSpec> = {}): StackSpec => ({
-  name: 'hello', profile: 'minimum', target: 'compose', domain: 'localhost', host: undefined, network: '10.201.0.0',
-  services: [app('web', { uses: [uses.database('database'), uses.cache('cache'), uses.store('files')] })], databases: [database('database')], caches: [cache('cache')], stores: [store('files')],
-  edge: { http: 80, https: 443, connections: 100, hsts: false }, ...more,
+  name: 'hello',
+  profile: 'minimum',
+  target: 'compose',
+  domain: 'localhost',
+  host: undefined,
+  network: '10.201.0.0',
+  services: [app('web', { uses: [uses.database('database'), uses.cache('cache'), uses.store('files')] })],
+  databases: [database('database')],
+  caches: [cache('cache')],
+  stores: [store('files')],
+  edge: { http: 80, https: 443, connections: 100, hsts: false },
+  ...more,
 });
 
 /** `host(2, 16, 80)`: CPUs, and GiB of memory and disk. */
-export const host = (cpus: number, memory: number, disk = 10_240, fit = true): HostFacts => ({ cpus: milliCpu(cpus * 1000), memory: mib(memory * 1024), disk: mib(disk * 1024), fit });
+export const host = (cpus: number, memory: number, disk = 10_240, fit = true): HostFacts => ({
+  cpus: milliCpu(cpus * 1000),
+  memory: mib(memory * 1024),
+  disk: mib(disk * 1024),
+  fit,
+});
 
 export const plan = (spec: StackSpec, more: { readonly release?: WrittenRelease; readonly profile?: HardwareProfile } = {}): Plan =>
   makePlan({ spec, profile: more.profile ?? profiles[spec.profile], images, release: more.release });
@@ -73,19 +114,43 @@ export function inMib(text: string | undefined): number {
 }
 
 export const settingsOf = (made: Plan, name: string): Readonly<Record<string, string>> =>
-  Object.fromEntries([...made.databases, ...made.caches].find((candidate) => candidate.service === name)?.settings.map((setting) => [setting.name, setting.value]) ?? []);
+  Object.fromEntries(
+    [...made.databases, ...made.caches]
+      .find((candidate) => candidate.service === name)
+      ?.settings.map((setting) => [setting.name, setting.value]) ?? [],
+  );
 
 /** Everything a host gives that must never shrink when the host grows, by name. */
 export function given(made: Plan): ReadonlyMap<string, number> {
-  const sizes = (name: string, { memory, cpu, cpuShare }: Size): [string, number][] => [[`${name}.memory`, memory], [`${name}.cpu`, cpu], [`${name}.share`, cpuShare]];
+  const sizes = (name: string, { memory, cpu, cpuShare }: Size): [string, number][] => [
+    [`${name}.memory`, memory],
+    [`${name}.cpu`, cpu],
+    [`${name}.share`, cpuShare],
+  ];
   return new Map<string, number>([
     ...made.services.flatMap(({ name, size }) => sizes(name, size)),
     ...made.budget.rows.map((row): [string, number] => [`${row.name}.budget`, row.each]),
     ...made.disk.map((row): [string, number] => [`${row.name}.disk`, row.size]),
-    ...made.databases.flatMap(({ service: name }) => { const settings = settingsOf(made, name); return ['shared_buffers', 'work_mem', 'maintenance_work_mem', 'autovacuum_work_mem', 'effective_cache_size', 'max_wal_size', 'min_wal_size'].map((key): [string, number] => [`${name}.${key}`, inMib(settings[key])]); }),
+    ...made.databases.flatMap(({ service: name }) => {
+      const settings = settingsOf(made, name);
+      return [
+        'shared_buffers',
+        'work_mem',
+        'maintenance_work_mem',
+        'autovacuum_work_mem',
+        'effective_cache_size',
+        'max_wal_size',
+        'min_wal_size',
+      ].map((key): [string, number] => [`${name}.${key}`, inMib(settings[key])]);
+    }),
     ...made.caches.map(({ service: name }): [string, number] => [`${name}.maxmemory`, inMib(settingsOf(made, name)['maxmemory'])]),
-    ...made.stores.map(({ service: name }): [string, number] => [`${name}.requests`, Number(service(made, name).env['MINIO_API_REQUESTS_MAX'])]),
-    ...made.services.flatMap(({ name, env }): [string, number][] => (env['NODE_OPTIONS'] ? [[`${name}.heap`, Number(env['NODE_OPTIONS'].split('=')[1])]] : [])),
+    ...made.stores.map(({ service: name }): [string, number] => [
+      `${name}.requests`,
+      Number(service(made, name).env['MINIO_API_REQUESTS_MAX']),
+    ]),
+    ...made.services.flatMap(({ name, env }): [string, number][] =>
+      env['NODE_OPTIONS'] ? [[`${name}.heap`, Number(env['NODE_OPTIONS'].split('=')[1])]] : [],
+    ),
     ['edge.connections', made.edge.workers * made.edge.connections],
     ['edge.workers', made.edge.workers],
   ]);
@@ -97,24 +162,64 @@ export function namedHost({ hint, message }: BerthError): { readonly cpus: numbe
   if (!match) throw new Error(`the hint names no host: ${message} | ${hint}`);
   return { cpus: (parseCpu(match[1] ?? '') ?? 0) / 1000, memory: (parseSize(`${match[2] ?? ''}Gi`) ?? 0) / 1024 };
 }
-export const namedDisk = ({ hint }: BerthError): number | undefined => { const match = /until (\d+) GiB are free/.exec(hint); return match ? Number(match[1]) : undefined; };
+export const namedDisk = ({ hint }: BerthError): number | undefined => {
+  const match = /until (\d+) GiB are free/.exec(hint);
+  return match ? Number(match[1]) : undefined;
+};
 
 const fixedCpu = fc.option(fc.integer({ min: 10, max: 16_000 }).map(milliCpu), { nil: undefined, freq: 4 });
 const fixedMemory = (min: number, max: number) => fc.option(fc.integer({ min, max }).map(mib), { nil: undefined, freq: 4 });
-const fixed = (min: number, max: number) => fc.record({ cpu: fixedCpu, memory: fixedMemory(min, max) }).map(({ cpu, memory }) => ({ ...(cpu === undefined ? {} : { cpu }), ...(memory === undefined ? {} : { memory }) }));
+const fixed = (min: number, max: number) =>
+  fc
+    .record({ cpu: fixedCpu, memory: fixedMemory(min, max) })
+    .map(({ cpu, memory }) => ({ ...(cpu === undefined ? {} : { cpu }), ...(memory === undefined ? {} : { memory }) }));
 const maybe = (min: number, max: number) => fc.option(fc.integer({ min, max }), { nil: undefined });
 
-const apps = (kinds: readonly (readonly [Use['kind'], readonly string[]])[]) => fc.array(
-  fc.record({ size: fixed(256, 8192), replicas: maybe(1, 6), pool: maybe(1, 30), runtime: fc.constantFrom('node' as const, 'other' as const), writable: fc.subarray(['/tmp', '/data/cache', '/var/spool', '/srv/uploads']), uses: fc.subarray(kinds.flatMap(([kind, names]) => names.map((name) => uses[kind](name)))) }), { minLength: 1, maxLength: 8 },
-).map((parts) => parts.map(({ size, replicas, pool, ...rest }, index) => app(['constructor', 'web'][index] ?? `app-${index}`, { ...size, ...rest, ...(replicas === undefined ? {} : { replicas }), ...(pool === undefined ? {} : { pool }) })));
+const apps = (kinds: readonly (readonly [Use['kind'], readonly string[]])[]) =>
+  fc
+    .array(
+      fc.record({
+        size: fixed(256, 8192),
+        replicas: maybe(1, 6),
+        pool: maybe(1, 30),
+        runtime: fc.constantFrom('node' as const, 'other' as const),
+        writable: fc.subarray(['/tmp', '/data/cache', '/var/spool', '/srv/uploads']),
+        uses: fc.subarray(kinds.flatMap(([kind, names]) => names.map((name) => uses[kind](name)))),
+      }),
+      { minLength: 1, maxLength: 8 },
+    )
+    .map((parts) =>
+      parts.map(({ size, replicas, pool, ...rest }, index) =>
+        app(['constructor', 'web'][index] ?? `app-${index}`, {
+          ...size,
+          ...rest,
+          ...(replicas === undefined ? {} : { replicas }),
+          ...(pool === undefined ? {} : { pool }),
+        }),
+      ),
+    );
 
 /** 1–8 services and 0–3 of each engine, some sizes fixed. */
-export const anySpec: fc.Arbitrary<StackSpec> = fc.record({
-  profile: fc.constantFrom(...profileNames),
-  databases: fc.array(fixed(4096, 16_384), { maxLength: 3 }).map((sizes) => sizes.map((size, index) => database(`db-${index}`, { database: `db_${index}`, ...size }))),
-  caches: fc.array(fc.record({ size: fixed(256, 4096), use: fc.constantFrom('cache' as const, 'sessions' as const, 'queue' as const) }), { maxLength: 3 }).map((parts) => parts.map(({ size, use }, index) => cache(`cache-${index}`, { use, ...size }))),
-  stores: fc.array(fixed(1024, 8192), { maxLength: 3 }).map((sizes) => sizes.map((size, index) => store(`store-${index}`, size))),
-}).chain((base) => apps([['database', base.databases.map(({ name }) => name)], ['cache', base.caches.map(({ name }) => name)], ['store', base.stores.map(({ name }) => name)]]).map((services) => stack({ ...base, services })));
+export const anySpec: fc.Arbitrary<StackSpec> = fc
+  .record({
+    profile: fc.constantFrom(...profileNames),
+    databases: fc
+      .array(fixed(4096, 16_384), { maxLength: 3 })
+      .map((sizes) => sizes.map((size, index) => database(`db-${index}`, { database: `db_${index}`, ...size }))),
+    caches: fc
+      .array(fc.record({ size: fixed(256, 4096), use: fc.constantFrom('cache' as const, 'sessions' as const, 'queue' as const) }), {
+        maxLength: 3,
+      })
+      .map((parts) => parts.map(({ size, use }, index) => cache(`cache-${index}`, { use, ...size }))),
+    stores: fc.array(fixed(1024, 8192), { maxLength: 3 }).map((sizes) => sizes.map((size, index) => store(`store-${index}`, size))),
+  })
+  .chain((base) =>
+    apps([
+      ['database', base.databases.map(({ name }) => name)],
+      ['cache', base.caches.map(({ name }) => name)],
+      ['store', base.stores.map(({ name }) => name)],
+    ]).map((services) => stack({ ...base, services })),
+  );
 
 /** The smallest host of a spec, or nothing when a fixed size is below what its engine needs on any host. */
 function smallest(spec: StackSpec): HostFacts | undefined {
@@ -128,10 +233,20 @@ function smallest(spec: StackSpec): HostFacts | undefined {
 }
 
 /** More of everything: nothing, a little where rounding shows, up to 128 CPUs, 2 TiB and 20 TiB. */
-const more = fc.record({ cpus: fc.oneof(fc.constant(0), fc.nat(8000), fc.nat(128_000)), memory: fc.oneof(fc.constant(0), fc.nat(4096), fc.nat(65_536), fc.nat(2 ** 21)), disk: fc.oneof(fc.constant(0), fc.nat(65_536), fc.nat(20 * 2 ** 20)) });
+const more = fc.record({
+  cpus: fc.oneof(fc.constant(0), fc.nat(8000), fc.nat(128_000)),
+  memory: fc.oneof(fc.constant(0), fc.nat(4096), fc.nat(65_536), fc.nat(2 ** 21)),
+  disk: fc.oneof(fc.constant(0), fc.nat(65_536), fc.nat(20 * 2 ** 20)),
+});
 
 /** A spec with a host that holds it, often just so. */
-export const anySite: fc.Arbitrary<StackSpec & { readonly host: HostFacts }> = fc.tuple(anySpec, more).map(([spec, { cpus, memory, disk }]) => {
-  const least = smallest(spec);
-  return { ...spec, host: least && { cpus: milliCpu(least.cpus + cpus), memory: mib(least.memory + memory), disk: mib(least.disk + disk), fit: true } };
-}).filter((spec): spec is StackSpec & { host: HostFacts } => spec.host !== undefined);
+export const anySite: fc.Arbitrary<StackSpec & { readonly host: HostFacts }> = fc
+  .tuple(anySpec, more)
+  .map(([spec, { cpus, memory, disk }]) => {
+    const least = smallest(spec);
+    return {
+      ...spec,
+      host: least && { cpus: milliCpu(least.cpus + cpus), memory: mib(least.memory + memory), disk: mib(least.disk + disk), fit: true },
+    };
+  })
+  .filter((spec): spec is StackSpec & { host: HostFacts } => spec.host !== undefined);

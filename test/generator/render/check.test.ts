@@ -18,7 +18,11 @@ volumes: { web-data: {} }
 secrets: { key: { file: ./secrets/key } }
 `;
 const paths = ['config/web/a.conf', 'secrets/key', 'compose.yaml'];
-const check = (change: (text: string) => string = (text) => text, files = paths) => () => { checkComposeReferences(change(compose), new Set(files)); };
+const check =
+  (change: (text: string) => string = (text) => text, files = paths) =>
+  () => {
+    checkComposeReferences(change(compose), new Set(files));
+  };
 
 describe('the references of compose.yaml', () => {
   test('that are whole pass', () => {
@@ -26,14 +30,42 @@ describe('the references of compose.yaml', () => {
   });
 
   test.each<{ what: string; change?: (text: string) => string; files?: string[]; message: string }>([
-    { what: 'a dependency on nothing', change: (text) => text.replace('{ cache:', '{ cash:'), message: 'web depends on cash, which is not there' },
-    { what: 'a dependency on a slot', change: (text) => text.replace('  cache:\n', '  cache:\n    depends_on: { web: {} }\n'), message: 'cache depends on the slot web' },
-    { what: 'a network that is not declared', change: (text) => text.replace('networks: { app', 'networks: { data'), message: 'web joins network app, which is not there' },
-    { what: 'no network at all', change: (text) => text.replace('networks: { app: {} }\n', ''), message: 'web joins network app, which is not there' },
-    { what: 'a volume that is not declared', change: (text) => text.replace('{ web-data: {} }', '{}'), message: 'web mounts volume web-data, which is not there' },
-    { what: 'a secret that is not declared', change: (text) => text.replace('{ key: {', '{ lock: {'), message: 'web wants secret key, which nobody writes' },
+    {
+      what: 'a dependency on nothing',
+      change: (text) => text.replace('{ cache:', '{ cash:'),
+      message: 'web depends on cash, which is not there',
+    },
+    {
+      what: 'a dependency on a slot',
+      change: (text) => text.replace('  cache:\n', '  cache:\n    depends_on: { web: {} }\n'),
+      message: 'cache depends on the slot web',
+    },
+    {
+      what: 'a network that is not declared',
+      change: (text) => text.replace('networks: { app', 'networks: { data'),
+      message: 'web joins network app, which is not there',
+    },
+    {
+      what: 'no network at all',
+      change: (text) => text.replace('networks: { app: {} }\n', ''),
+      message: 'web joins network app, which is not there',
+    },
+    {
+      what: 'a volume that is not declared',
+      change: (text) => text.replace('{ web-data: {} }', '{}'),
+      message: 'web mounts volume web-data, which is not there',
+    },
+    {
+      what: 'a secret that is not declared',
+      change: (text) => text.replace('{ key: {', '{ lock: {'),
+      message: 'web wants secret key, which nobody writes',
+    },
     { what: 'a secret whose file nobody writes', files: ['config/web/a.conf'], message: 'web wants secret key, which nobody writes' },
-    { what: 'a folder in which nothing is written', files: ['secrets/key', 'config/webs/a.conf'], message: 'web mounts ./config/web, in which Berth writes nothing' },
+    {
+      what: 'a folder in which nothing is written',
+      files: ['secrets/key', 'config/webs/a.conf'],
+      message: 'web mounts ./config/web, in which Berth writes nothing',
+    },
   ])('with $what are a defect', ({ change, files, message }) => {
     expect(check(change, files)).toThrow(`rendered compose.yaml is wrong: ${message}`);
   });
@@ -48,7 +80,9 @@ describe('rendered files', () => {
     { what: 'JSON', path: 'config/a.json', content: '{"a":1}' },
     { what: 'anything else', path: 'config/nginx.conf', content: '{ [ "' },
   ])('pass as $what', ({ path, content }) => {
-    expect(() => { checkParses([artifact(path, content)]); }).not.toThrow();
+    expect(() => {
+      checkParses([artifact(path, content)]);
+    }).not.toThrow();
   });
 
   test.each([
@@ -56,6 +90,8 @@ describe('rendered files', () => {
     { what: 'YAML with a key twice', path: 'a.yml', content: 'a: 1\na: 2\n' },
     { what: 'JSON with a comma too many', path: 'config/a.json', content: '{"a":1,}' },
   ])('are a defect as $what', ({ path, content }) => {
-    expect(() => { checkParses([artifact(path, content)]); }).toThrow();
+    expect(() => {
+      checkParses([artifact(path, content)]);
+    }).toThrow();
   });
 });

@@ -11,13 +11,26 @@ const tasks = new Set(['database-accounts', 'files-buckets']);
 const base = configHashes(plan, contents, once);
 
 /** Services whose hash is another one than that of the site as it is. */
-const changed = (hashes: ReadonlyMap<string, string>): readonly string[] => [...hashes].filter(([name, hash]) => base.get(name) !== hash).map(([name]) => name).sort();
+const changed = (hashes: ReadonlyMap<string, string>): readonly string[] =>
+  [...hashes]
+    .filter(([name, hash]) => base.get(name) !== hash)
+    .map(([name]) => name)
+    .sort();
 const withFile = (path: string, text: string) => configHashes(plan, new Map([...contents, [path, text]]), once);
 const withVersion = (secret: string) => configHashes(plan, contents, (name) => (name === secret ? 2 : 1));
 
 describe('the hash of what is mounted into a service', () => {
   test('is there for every service of compose.yaml, a slot each, and short enough to read', () => {
-    expect([...base.keys()].sort()).toEqual(['cache', 'database', 'database-accounts', 'edge', 'files', 'files-buckets', 'web-blue', 'web-green']);
+    expect([...base.keys()].sort()).toEqual([
+      'cache',
+      'database',
+      'database-accounts',
+      'edge',
+      'files',
+      'files-buckets',
+      'web-blue',
+      'web-green',
+    ]);
     for (const [name, hash] of base) expect(hash).toMatch(tasks.has(name) ? /^read at every start$/ : /^[0-9a-f]{16}$/);
     expect(base.get('database')).not.toBe(base.get('cache'));
   });
@@ -39,10 +52,26 @@ describe('the hash of what is mounted into a service', () => {
 
   test('changes with a mounted file that comes or goes', () => {
     expect(changed(withFile('config/cache/more.conf', 'x'))).toEqual(['cache']);
-    expect(changed(configHashes(plan, new Map([...contents].filter(([path]) => path !== 'config/cache/valkey.conf')), once))).toEqual(['cache']);
+    expect(changed(configHashes(plan, new Map([...contents].filter(([path]) => path !== 'config/cache/valkey.conf')), once))).toEqual([
+      'cache',
+    ]);
   });
 
-  test.each(['config/weights/weights.json', 'SITE.md', 'runtime.yaml', '.env', 'compose.yaml', 'release.yaml', 'secrets/tls/site.crt', 'secrets/tls/site.key', 'secrets/database-admin', 'config/database-accounts/accounts.sql', 'config/files-buckets/policy.json', 'config/databases/x', 'config/cache'])('does not change with %s', (path) => {
+  test.each([
+    'config/weights/weights.json',
+    'SITE.md',
+    'runtime.yaml',
+    '.env',
+    'compose.yaml',
+    'release.yaml',
+    'secrets/tls/site.crt',
+    'secrets/tls/site.key',
+    'secrets/database-admin',
+    'config/database-accounts/accounts.sql',
+    'config/files-buckets/policy.json',
+    'config/databases/x',
+    'config/cache',
+  ])('does not change with %s', (path) => {
     expect(changed(withFile(path, 'something else'))).toEqual([]);
   });
 
@@ -60,7 +89,17 @@ describe('the hash of what is mounted into a service', () => {
   });
 
   test('changes with the shape of a variable that carries a secret, which compose.yaml does not show', () => {
-    const moved: Plan = { ...plan, services: plan.services.map((service) => (service.name === 'web' ? { ...service, secretEnv: { ...service.secretEnv, DATABASE_URL: ['postgres://other:', { secret: 'database-app' }, '@database:5432/hello'] } } : service)) };
+    const moved: Plan = {
+      ...plan,
+      services: plan.services.map((service) =>
+        service.name === 'web'
+          ? {
+              ...service,
+              secretEnv: { ...service.secretEnv, DATABASE_URL: ['postgres://other:', { secret: 'database-app' }, '@database:5432/hello'] },
+            }
+          : service,
+      ),
+    };
     expect(changed(configHashes(moved, contents, once))).toEqual(['web-blue', 'web-green']);
   });
 

@@ -13,19 +13,39 @@ const blue = (weight: number): SlotRelease => ({ slot: 'blue', image: 'registry.
 const green = (weight: number): SlotRelease => ({ ...blue(weight), slot: 'green' });
 
 const edge: EdgePlan = {
-  domain: 'localhost', workers: 1, connections: 1024, nofile: 4096, perAddress: 100, hsts: false, httpsPort: 443, tries: 2, operators: '0.0.0.0/0',
+  domain: 'localhost',
+  workers: 1,
+  connections: 1024,
+  nofile: 4096,
+  perAddress: 100,
+  hsts: false,
+  httpsPort: 443,
+  tries: 2,
+  operators: '0.0.0.0/0',
   apps: [{ service: 'web', port: 3000, routes: [route('/')] }],
 };
 const shop: EdgePlan = {
-  domain: 'shop.example.com', workers: 4, connections: 4096, nofile: 16_384, perAddress: 50, hsts: true, httpsPort: 8443, tries: 2, operators: '0.0.0.0/0',
+  domain: 'shop.example.com',
+  workers: 4,
+  connections: 4096,
+  nofile: 16_384,
+  perAddress: 50,
+  hsts: true,
+  httpsPort: 8443,
+  tries: 2,
+  operators: '0.0.0.0/0',
   apps: [
     { service: 'shop-front', port: 8080, routes: [route('/shop/'), route('/live', { stream: true, timeout: seconds(3600) })] },
-    { service: 'api', port: 3000, routes: [
-      route('/api/', { rateLimit: { rate: '20r/s', burst: 40 }, body: mib(1), timeout: seconds(30) }),
-      route('/api/login', { rateLimit: { rate: '5r/m', burst: 0 }, body: mib(1) }),
-      route('/api/search/', { rateLimit: { rate: '20r/s', burst: 10 } }),
-      route('/api/search'),
-    ] },
+    {
+      service: 'api',
+      port: 3000,
+      routes: [
+        route('/api/', { rateLimit: { rate: '20r/s', burst: 40 }, body: mib(1), timeout: seconds(30) }),
+        route('/api/login', { rateLimit: { rate: '5r/m', burst: 0 }, body: mib(1) }),
+        route('/api/search/', { rateLimit: { rate: '20r/s', burst: 10 } }),
+        route('/api/search'),
+      ],
+    },
   ],
 };
 
@@ -43,22 +63,39 @@ describe('renderEdge', () => {
     { name: 'two-services', plan: shop, release: new Map([['shop-front', [green(5), blue(95)]]]) },
   ])('writes $name as the golden files have it', async ({ name, plan, release }) => {
     const artifacts = render(plan, release);
-    expect(artifacts.map(({ path }) => path)).toEqual([...['nginx.conf', 'proxy.conf', 'headers.conf', 'errors.conf', 'berth.js', 'maintenance.html'].map((file) => `config/edge/${file}`), 'config/weights/weights.json']);
+    expect(artifacts.map(({ path }) => path)).toEqual([
+      ...['nginx.conf', 'proxy.conf', 'headers.conf', 'errors.conf', 'berth.js', 'maintenance.html'].map((file) => `config/edge/${file}`),
+      'config/weights/weights.json',
+    ]);
     expect(artifacts.filter(({ mode, policy }) => mode !== 0o644 || policy !== 'generated')).toEqual([]);
     // The others hold nothing of the plan.
-    for (const { path, content: text } of artifacts.filter((artifact) => /nginx\.conf|proxy\.conf|headers\.conf|weights\.json/.test(artifact.path)))
+    for (const { path, content: text } of artifacts.filter((artifact) =>
+      /nginx\.conf|proxy\.conf|headers\.conf|weights\.json/.test(artifact.path),
+    ))
       await expect(text).toMatchFileSnapshot(`golden/edge/${name}/${path.split('/').at(-1)}`);
   });
 
   test('gives an empty slot the weight 0, and writes services and slots in one order', () => {
     const read = (release: Release) => content(shop, 'config/weights/weights.json', release);
-    expect(read(new Map([['shop-front', [green(5), blue(95)]], ['api', [blue(100)]]])))
-      .toBe('{"version":1,"services":{"api":{"blue":100,"green":0},"shop-front":{"blue":95,"green":5}}}\n');
-    expect(read(new Map([['gone', [blue(100)]]]))).toBe('{"version":1,"services":{"api":{"blue":0,"green":0},"shop-front":{"blue":0,"green":0}}}\n');
+    expect(
+      read(
+        new Map([
+          ['shop-front', [green(5), blue(95)]],
+          ['api', [blue(100)]],
+        ]),
+      ),
+    ).toBe('{"version":1,"services":{"api":{"blue":100,"green":0},"shop-front":{"blue":95,"green":5}}}\n');
+    expect(read(new Map([['gone', [blue(100)]]]))).toBe(
+      '{"version":1,"services":{"api":{"blue":0,"green":0},"shop-front":{"blue":0,"green":0}}}\n',
+    );
   });
 
   test('answers for the domain once, whatever it is', () => {
-    expect(config(edge).match(/^ +server_name .*/gm)?.map((line) => line.trim())).toEqual(['server_name _;', 'server_name "localhost" "127.0.0.1";', 'server_name "localhost" "127.0.0.1";']);
+    expect(
+      config(edge)
+        .match(/^ +server_name .*/gm)
+        ?.map((line) => line.trim()),
+    ).toEqual(['server_name _;', 'server_name "localhost" "127.0.0.1";', 'server_name "localhost" "127.0.0.1";']);
     expect(config(shop)).toContain('server_name "shop.example.com" "localhost" "127.0.0.1";');
   });
 
@@ -89,7 +126,11 @@ describe('renderEdge', () => {
 
   test.each([
     { what: 'a domain', plan: { ...edge, domain: 'x"; return 200; #' }, holds: String.raw`server_name "x\"; return 200; #"` },
-    { what: 'a path', plan: { ...edge, apps: [{ service: 'web', port: 3000, routes: [route('/a" { return 200; } #')] }] }, holds: String.raw`location = "/a\" { return 200; } #"` },
+    {
+      what: 'a path',
+      plan: { ...edge, apps: [{ service: 'web', port: 3000, routes: [route('/a" { return 200; } #')] }] },
+      holds: String.raw`location = "/a\" { return 200; } #"`,
+    },
   ])('keeps $what inside its quotes', ({ plan, holds }) => {
     expect(config(plan)).toContain(holds);
   });
@@ -102,7 +143,9 @@ describe('renderEdge', () => {
     { what: 'twice the same path', paths: ['/a', '/a'] },
     { what: 'a path of its own', paths: ['/-/berth/edge'] },
   ])('refuses $what', ({ paths }) => {
-    expect(() => config({ ...edge, apps: [{ service: 'web', port: 3000, routes: paths.map((path) => route(path)) }] })).toThrow(/should have refused/);
+    expect(() => config({ ...edge, apps: [{ service: 'web', port: 3000, routes: paths.map((path) => route(path)) }] })).toThrow(
+      /should have refused/,
+    );
   });
 
   test('has a maintenance page that needs nothing from elsewhere', () => {

@@ -11,9 +11,14 @@ const golden = join(import.meta.dirname, '../../golden');
 /** Same for every site, so they are no part of a golden tree. The schema has a golden file of its own. */
 const constant = /\/(errors\.conf|berth\.js|maintenance\.html)$|^\.berth\//;
 
-const goldenFiles = ({ decision }: PreparedSite) => decision.changes.filter(({ path, secret }) => !secret && !constant.test(path)).map(({ path, content = '' }) => ({ path, content }));
+const goldenFiles = ({ decision }: PreparedSite) =>
+  decision.changes.filter(({ path, secret }) => !secret && !constant.test(path)).map(({ path, content = '' }) => ({ path, content }));
 const fileOf = (site: PreparedSite, path: string): string => site.decision.merged.get(path) ?? '';
-const secretsIn = ({ ledger }: PreparedSite) => [...[...ledger.secrets.keys()].map((name) => currentSecret(ledger, name)), ...[ledger.authority, ledger.leaf].flatMap((pair) => (pair ? [pair.key] : []))].map((secret) => secret.reveal());
+const secretsIn = ({ ledger }: PreparedSite) =>
+  [
+    ...[...ledger.secrets.keys()].map((name) => currentSecret(ledger, name)),
+    ...[ledger.authority, ledger.leaf].flatMap((pair) => (pair ? [pair.key] : [])),
+  ].map((secret) => secret.reveal());
 
 describe.each([
   { row: 'hello-minimum', profile: 'minimum', host: smallHost },
@@ -24,8 +29,12 @@ describe.each([
   test('is written as its golden files have it, and no file of them is left over', async () => {
     const files = goldenFiles(await prepareHello({ profile, host }));
     for (const { path, content } of files) await expect(content).toMatchFileSnapshot(join(golden, row, path));
-    expect(readdirSync(join(golden, row), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name)).sort())
-      .toEqual(files.map(({ path }) => join(golden, row, path)).sort());
+    expect(
+      readdirSync(join(golden, row), { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name))
+        .sort(),
+    ).toEqual(files.map(({ path }) => join(golden, row, path)).sort());
   });
 
   test('has a compose.yaml that parses without a warning and fits the Compose specification', async () => {
@@ -42,10 +51,17 @@ describe.each([
     const open = site.decision.changes.filter(({ path }) => !path.startsWith('secrets/'));
     expect(open.some(({ secret }) => secret)).toBe(false);
     for (const secret of secrets)
-      for (const form of [secret, Buffer.from(secret).toString('base64').replace(/=+$/, ''), encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)])
+      for (const form of [
+        secret,
+        Buffer.from(secret).toString('base64').replace(/=+$/, ''),
+        encodeURIComponent(secret),
+        JSON.stringify(secret).slice(1, -1),
+      ])
         expect(open.filter(({ content = '' }) => content.includes(form)).map(({ path }) => path)).toEqual([]);
     // The search would find one: the files that hold them do.
-    expect(site.decision.changes.filter(({ content = '' }) => content.includes(secrets[0] ?? '?')).map(({ path }) => path)).toContain('secrets/ledger.json');
+    expect(site.decision.changes.filter(({ content = '' }) => content.includes(secrets[0] ?? '?')).map(({ path }) => path)).toContain(
+      'secrets/ledger.json',
+    );
   });
 });
 

@@ -20,7 +20,9 @@ const root = join(import.meta.dirname, '../../..');
 export function seeded(seed: string): Random {
   let drawn = 0;
   return (count) => {
-    const blocks = Array.from({ length: Math.ceil(count / 32) }, (_, index) => createHash('sha256').update(`${seed} ${drawn} ${index}`).digest());
+    const blocks = Array.from({ length: Math.ceil(count / 32) }, (_, index) =>
+      createHash('sha256').update(`${seed} ${drawn} ${index}`).digest(),
+    );
     drawn += 1;
     return Buffer.concat(blocks).subarray(0, count);
   };
@@ -28,8 +30,16 @@ export function seeded(seed: string): Random {
 
 const silence = (): void => undefined;
 const context: Context = {
-  cwd: root, root, now: () => new Date('2026-12-01T12:00:00Z'), random: seeded('hello'), interactive: false, color: false, columns: 100,
-  uninterrupted: (step) => Promise.resolve(step()), out: silence, err: silence,
+  cwd: root,
+  root,
+  now: () => new Date('2026-12-01T12:00:00Z'),
+  random: seeded('hello'),
+  interactive: false,
+  color: false,
+  columns: 100,
+  uninterrupted: (step) => Promise.resolve(step()),
+  out: silence,
+  err: silence,
 };
 
 export const smallHost = { cpus: 2, memory: '16Gi', disk: '80Gi' } as const;
@@ -46,12 +56,21 @@ export interface Hello {
 
 /** The spec of the example as `init` would write it for a host. */
 function helloSpec({ profile = 'minimum', host = smallHost, set = {}, env = {} }: Hello = {}): StackSpec {
-  const edits: SpecEdit[] = [{ path: ['profile'], value: profile, only: 'always' }, { path: ['host'], value: host, only: 'always' }, { path: ['network'], value: chooseNetwork('hello', []), only: 'when absent' },
-    ...Object.entries(set).map(([path, value]): SpecEdit => ({ path: path.split('.'), value, only: 'always' }))];
+  const edits: SpecEdit[] = [
+    { path: ['profile'], value: profile, only: 'always' },
+    { path: ['host'], value: host, only: 'always' },
+    { path: ['network'], value: chooseNetwork('hello', []), only: 'when absent' },
+    ...Object.entries(set).map(([path, value]): SpecEdit => ({ path: path.split('.'), value, only: 'always' })),
+  ];
   const { text, problems } = editSpec(readFileSync(join(root, 'examples/hello/berth.yaml'), 'utf8'), 'berth.yaml', edits, []);
   if (problems.length > 0) throw new Error(JSON.stringify(problems));
-  const variables = Object.entries(env).map(([name, value]) => `      ${name}: ${quote('yaml', value)}\n`).join('');
-  return expectParsed(parseSpec(Buffer.from(text.replace('    port: 3000\n', (port) => `${port}${variables && `    env:\n${variables}`}`)), 'berth.yaml'), 'berth.yaml');
+  const variables = Object.entries(env)
+    .map(([name, value]) => `      ${name}: ${quote('yaml', value)}\n`)
+    .join('');
+  return expectParsed(
+    parseSpec(Buffer.from(text.replace('    port: 3000\n', (port) => `${port}${variables && `    env:\n${variables}`}`)), 'berth.yaml'),
+    'berth.yaml',
+  );
 }
 
 export const helloPlan = (hello: Hello = {}): Plan => planSite(helloSpec(hello), '/nowhere', context).plan;
@@ -60,7 +79,10 @@ export const helloPlan = (hello: Hello = {}): Plan => planSite(helloSpec(hello),
 export async function prepareHello(hello: Hello = {}): Promise<PreparedSite> {
   const empty = mkdtempSync(join(tmpdir(), 'berth-hello-'));
   try {
-    return await prepareSite(empty, planSite(helloSpec(hello), empty, { ...context, random: seeded('hello') }), [], { ...context, random: seeded('hello') });
+    return await prepareSite(empty, planSite(helloSpec(hello), empty, { ...context, random: seeded('hello') }), [], {
+      ...context,
+      random: seeded('hello'),
+    });
   } finally {
     rmSync(empty, { recursive: true });
   }

@@ -9,7 +9,52 @@ import { helloPlan, prepareHello } from './hello.ts';
 import { readDotenv, readHba, readHtml, readInterpolated, readMarkdown, readNginx, readPostgres, readValkey } from './readers.ts';
 
 /** What breaks out of quotes, lines and encodings, mixed with anything else that Unicode has. */
-const nasty = fc.string({ unit: fc.oneof(fc.constantFrom('"', "'", '\\', '$', '${', '$$', '{{', '}}', '`', '#', ' #', ': ', '\n', '\r', '\t', ' ', '%', '!', '&', '*', '|', '>', '<', '-', '\u0000', '\u0007', '\u001b', '\u007f', '\u0085', '\u009b', '\u00a0', '\u2028', '\u2029', '\ufeff', '\u{1f9ff}', 'n', '0', 'x41'), fc.string({ unit: 'binary', minLength: 1, maxLength: 1 })), maxLength: 40 });
+const nasty = fc.string({
+  unit: fc.oneof(
+    fc.constantFrom(
+      '"',
+      "'",
+      '\\',
+      '$',
+      '${',
+      '$$',
+      '{{',
+      '}}',
+      '`',
+      '#',
+      ' #',
+      ': ',
+      '\n',
+      '\r',
+      '\t',
+      ' ',
+      '%',
+      '!',
+      '&',
+      '*',
+      '|',
+      '>',
+      '<',
+      '-',
+      '\u0000',
+      '\u0007',
+      '\u001b',
+      '\u007f',
+      '\u0085',
+      '\u009b',
+      '\u00a0',
+      '\u2028',
+      '\u2029',
+      '\ufeff',
+      '\u{1f9ff}',
+      'n',
+      '0',
+      'x41',
+    ),
+    fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }),
+  ),
+  maxLength: 40,
+});
 
 /** The quoted word, or nothing where the format has no way to write the value and says so. */
 function tryQuote(format: Format, value: string): string | undefined {
@@ -25,7 +70,12 @@ const readAsYaml = (word: string): unknown => (parse(`a: ${word}\nb: 1\n`) as { 
 
 describe.each<{ readonly format: Format; readonly by: string; readonly read: (word: string) => unknown; readonly refuses: RegExp }>([
   { format: 'yaml', by: 'the yaml package', read: readAsYaml, refuses: /(?!)/ },
-  { format: 'compose', by: 'the yaml package, then interpolation as Compose does it', read: (word) => readInterpolated(String(readAsYaml(word))), refuses: /(?!)/ },
+  {
+    format: 'compose',
+    by: 'the yaml package, then interpolation as Compose does it',
+    read: (word) => readInterpolated(String(readAsYaml(word))),
+    refuses: /(?!)/,
+  },
   { format: 'dotenv', by: 'the rules of compose-go', read: readDotenv, refuses: /['\n\r\\]/ },
   { format: 'dotenv', by: "Node's own reader of env files", read: (word) => parseEnv(`A=${word}\nB=1\n`)['A'], refuses: /['\n\r\\]/ },
   { format: 'nginx', by: "the rules of nginx's lexer", read: readNginx, refuses: /[$\u0000-\u001f\u007f]/ },
@@ -35,23 +85,37 @@ describe.each<{ readonly format: Format; readonly by: string; readonly read: (wo
   { format: 'html', by: 'the references of HTML', read: readHtml, refuses: /(?!)/ },
 ])('a value in $format, read by $by', ({ format, read, refuses }) => {
   test('comes back as it was, and is refused only for what the format cannot hold', () => {
-    fc.assert(fc.property(nasty, (value) => {
-      const word = tryQuote(format, value);
-      expect(word === undefined).toBe(refuses.test(value));
-      if (word !== undefined) expect(read(word)).toBe(value);
-    }), { numRuns: 1500 });
+    fc.assert(
+      fc.property(nasty, (value) => {
+        const word = tryQuote(format, value);
+        expect(word === undefined).toBe(refuses.test(value));
+        if (word !== undefined) expect(read(word)).toBe(value);
+      }),
+      { numRuns: 1500 },
+    );
   });
 });
 
 test('a value in markdown comes back but for its line breaks, and is no markup', () => {
-  fc.assert(fc.property(nasty, (value) => { expect(readMarkdown(quote('markdown', value))).toBe(value.replaceAll(/\s*\n\s*/g, ' ')); }), { numRuns: 1500 });
+  fc.assert(
+    fc.property(nasty, (value) => {
+      expect(readMarkdown(quote('markdown', value))).toBe(value.replaceAll(/\s*\n\s*/g, ' '));
+    }),
+    { numRuns: 1500 },
+  );
 });
 
 test('a value in a shell script is one word, read by /bin/sh', () => {
   const values = fc.sample(nasty, 1500).map((value) => value.toWellFormed());
-  const accepted = values.flatMap((value) => { const word = tryQuote('shell', value); return word === undefined ? [] : [{ value, word }]; });
+  const accepted = values.flatMap((value) => {
+    const word = tryQuote('shell', value);
+    return word === undefined ? [] : [{ value, word }];
+  });
   expect(accepted).toHaveLength(values.filter((value) => !value.includes('\0')).length);
-  const { stdout, stderr, status } = spawnSync('/bin/sh', ['-s'], { input: `printf '%s\\0' ${accepted.map(({ word }) => word).join(' \\\n')}\n`, maxBuffer: 2 ** 26 });
+  const { stdout, stderr, status } = spawnSync('/bin/sh', ['-s'], {
+    input: `printf '%s\\0' ${accepted.map(({ word }) => word).join(' \\\n')}\n`,
+    maxBuffer: 2 ** 26,
+  });
   expect([status, stderr.toString()]).toEqual([0, '']);
   expect(stdout.toString('utf8').split('\0').slice(0, -1)).toEqual(accepted.map(({ value }) => value));
 });
@@ -62,14 +126,39 @@ test('numbers and switches are written as the words they are', () => {
 
 describe('a variable of an application', () => {
   const values: Readonly<Record<string, string>> = {
-    DOLLAR: '$HOME ${HOME} $$ $', QUOTES: `"double" 'single' \`back\``, HASH: 'a # b #c', COLON: 'key: value', NEWLINES: 'one\ntwo\r\nthree\n\n', BRACES: '{{q this}} {{{x}}} }}',
-    SPACES: '  leading and trailing\t ', LONG: '0123456789'.repeat(500), EMPTY: '', UNICODE: 'Grüße, 世界, \u{1f9ff}, e\u0301', C1: 'a\u0080b\u0085c\u009bd\u009f', SEPARATORS: '\u2028\u2029\ufeff\u00a0',
-    C0: '\u0001\u0007\u001b[31m\u007f', BREAKOUT: '"\n    privileged: true\n    x: "', DOCUMENT: '---\n...\n%YAML 1.1', ALIAS: '*a &b !c', NULL: 'null', NO: 'no', True: 'x', Y: 'y', NUMBER: '007', BACKSLASH: '\\n \\u0041 C:\\',
+    DOLLAR: '$HOME ${HOME} $$ $',
+    QUOTES: `"double" 'single' \`back\``,
+    HASH: 'a # b #c',
+    COLON: 'key: value',
+    NEWLINES: 'one\ntwo\r\nthree\n\n',
+    BRACES: '{{q this}} {{{x}}} }}',
+    SPACES: '  leading and trailing\t ',
+    LONG: '0123456789'.repeat(500),
+    EMPTY: '',
+    UNICODE: 'Grüße, 世界, \u{1f9ff}, e\u0301',
+    C1: 'a\u0080b\u0085c\u009bd\u009f',
+    SEPARATORS: '\u2028\u2029\ufeff\u00a0',
+    C0: '\u0001\u0007\u001b[31m\u007f',
+    BREAKOUT: '"\n    privileged: true\n    x: "',
+    DOCUMENT: '---\n...\n%YAML 1.1',
+    ALIAS: '*a &b !c',
+    NULL: 'null',
+    NO: 'no',
+    True: 'x',
+    Y: 'y',
+    NUMBER: '007',
+    BACKSLASH: '\\n \\u0041 C:\\',
   };
   const possible = nasty.filter((value) => value.isWellFormed() && !value.includes('\0'));
   const environment = async (env: Readonly<Record<string, string>>): Promise<Record<string, string>> => {
-    const compose = parse((await prepareHello({ env })).decision.merged.get('compose.yaml') ?? '') as { services: Record<string, { environment: Record<string, string> }> };
-    return Object.fromEntries(Object.entries(compose.services['web-blue']?.environment ?? {}).filter(([, value]) => !/^\$\{[A-Z_]+\}$/.test(value)).map(([name, value]) => [name, readInterpolated(value)]));
+    const compose = parse((await prepareHello({ env })).decision.merged.get('compose.yaml') ?? '') as {
+      services: Record<string, { environment: Record<string, string> }>;
+    };
+    return Object.fromEntries(
+      Object.entries(compose.services['web-blue']?.environment ?? {})
+        .filter(([, value]) => !/^\$\{[A-Z_]+\}$/.test(value))
+        .map(([name, value]) => [name, readInterpolated(value)]),
+    );
   };
 
   test('arrives in compose.yaml byte for byte', async () => {
@@ -78,7 +167,12 @@ describe('a variable of an application', () => {
   });
 
   test('arrives so whatever it holds', async () => {
-    await fc.assert(fc.asyncProperty(possible, possible, possible, async (a, b, c) => { expect(await environment({ A: a, B: b, C: c })).toMatchObject({ A: a, B: b, C: c }); }), { numRuns: 10 });
+    await fc.assert(
+      fc.asyncProperty(possible, possible, possible, async (a, b, c) => {
+        expect(await environment({ A: a, B: b, C: c })).toMatchObject({ A: a, B: b, C: c });
+      }),
+      { numRuns: 10 },
+    );
   });
 
   test('is in no way changed by the plan', () => {

@@ -10,7 +10,11 @@ function quoted(word: string, mark: string, escape: (rest: string) => readonly [
   let text = '';
   for (let at = 1; at < word.length;) {
     const found = escape(word.slice(at));
-    if (found) { text += found[0]; at += found[1]; continue; }
+    if (found) {
+      text += found[0];
+      at += found[1];
+      continue;
+    }
     if (word.startsWith(mark, at)) {
       if (at !== word.length - 1) throw new Error(`${word} goes on after its closing quote`);
       return text;
@@ -75,10 +79,11 @@ export const readDotenv: Reader = (word) => {
 };
 
 /** Interpolation of compose-go/template, with no variable set: $$ is a dollar, anything else after one is a variable. */
-export const readInterpolated: Reader = (text) => text.replaceAll(/\$\$|\$/g, (found) => {
-  if (found === '$') throw new Error('a variable');
-  return '$';
-});
+export const readInterpolated: Reader = (text) =>
+  text.replaceAll(/\$\$|\$/g, (found) => {
+    if (found === '$') throw new Error('a variable');
+    return '$';
+  });
 
 /** Character references of HTML that Berth writes; a bare & would begin another. */
 export const readHtml: Reader = (text) => {

@@ -25,10 +25,17 @@ describe('a file that is no spec', () => {
   });
 
   test('of 10 MB is refused by its size alone', () => {
-    expect(onlyProblem(`${hello}# ${'x'.repeat(10_000_000)}\n`)).toBe('1:1 : the file has 9.5 MiB; a spec has at most 1 MiB | check that this is the file you meant');
+    expect(onlyProblem(`${hello}# ${'x'.repeat(10_000_000)}\n`)).toBe(
+      '1:1 : the file has 9.5 MiB; a spec has at most 1 MiB | check that this is the file you meant',
+    );
   });
 
-  test.each([['lists', '['.repeat(5000)], ['maps', '{a: '.repeat(5000)], ['dashes', '- '.repeat(5000)], ['indents', Array.from({ length: 1300 }, (_, depth) => `${' '.repeat(depth)}a:`).join('\n')]])('of %s nested too deeply is one problem', (_, text) => {
+  test.each([
+    ['lists', '['.repeat(5000)],
+    ['maps', '{a: '.repeat(5000)],
+    ['dashes', '- '.repeat(5000)],
+    ['indents', Array.from({ length: 1300 }, (_, depth) => `${' '.repeat(depth)}a:`).join('\n')],
+  ])('of %s nested too deeply is one problem', (_, text) => {
     expect(onlyProblem(text)).toContain('nested too deeply');
   });
 
@@ -68,29 +75,52 @@ describe('YAML', () => {
   });
 
   test('an anchor that holds itself is no endless loop', () => {
-    expect(problemsOf(web('env: &env { A: *env }')).map(oneLine)).toEqual(['8:20 services.web.env.A: expected text: put the value in quotes, so that it arrives as you typed it, got a map']);
+    expect(problemsOf(web('env: &env { A: *env }')).map(oneLine)).toEqual([
+      '8:20 services.web.env.A: expected text: put the value in quotes, so that it arrives as you typed it, got a map',
+    ]);
   });
 
   test('an anchor serves as a value in many services', () => {
-    const many = Array.from({ length: 150 }, (_, index) => `  web-${index}: { image: r/a:1, port: 80, env: *env, routes: [{ path: /${index}/ }] }\n`).join('');
-    const spec = specOf(`apiVersion: berth/v1\nname: a\nprofile: minimum\nservices:\n  web: { image: r/a:1, port: 80, env: &env { A: "1" } }\n${many}`);
+    const many = Array.from(
+      { length: 150 },
+      (_, index) => `  web-${index}: { image: r/a:1, port: 80, env: *env, routes: [{ path: /${index}/ }] }\n`,
+    ).join('');
+    const spec = specOf(
+      `apiVersion: berth/v1\nname: a\nprofile: minimum\nservices:\n  web: { image: r/a:1, port: 80, env: &env { A: "1" } }\n${many}`,
+    );
     expect(spec.services.map((service) => service.env)).toEqual(Array.from({ length: 151 }, () => ({ A: '1' })));
   });
 
   test('a problem behind an alias is placed where the value was written', () => {
     const text = `apiVersion: berth/v1\nname: a\nprofile: minimum\nservices:\n  one: &one\n    image: r/a:1\n    port: 0\n  two: *one\n`;
-    expect(problemsOf(text).filter(({ path }) => path.endsWith('port')).map(({ line, column, path }) => ({ line, column, path }))).toEqual([{ line: 7, column: 11, path: 'services.one.port' }, { line: 7, column: 11, path: 'services.two.port' }]);
+    expect(
+      problemsOf(text)
+        .filter(({ path }) => path.endsWith('port'))
+        .map(({ line, column, path }) => ({ line, column, path })),
+    ).toEqual([
+      { line: 7, column: 11, path: 'services.one.port' },
+      { line: 7, column: 11, path: 'services.two.port' },
+    ]);
   });
 
-  test.each([['NUL', '\0'], ['backspace', '\b'], ['escape', '\x1b'], ['delete', '\x7f']])('a control character (%s) is refused where it stands, though no editor shows it', (_, character) => {
+  test.each([
+    ['NUL', '\0'],
+    ['backspace', '\b'],
+    ['escape', '\x1b'],
+    ['delete', '\x7f'],
+  ])('a control character (%s) is refused where it stands, though no editor shows it', (_, character) => {
     const code = (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
-    expect(onlyProblem(hello.replace('name: hello', `name: he${character}llo`))).toBe(`2:9 : the character U+${code} cannot stand in a text file | remove it, or write it as an escape in double quotes`);
+    expect(onlyProblem(hello.replace('name: hello', `name: he${character}llo`))).toBe(
+      `2:9 : the character U+${code} cannot stand in a text file | remove it, or write it as an escape in double quotes`,
+    );
   });
 
   test('a byte order mark and Windows line ends change nothing, places included', () => {
     expect(specOf(`\ufeff${hello.replaceAll('\n', '\r\n')}`)).toEqual(specOf(hello));
     expect(onlyProblem(`\ufeff${hello.replace('port: 3000', 'port: 0').replaceAll('\n', '\r\n')}`)).toContain('7:11 services.web.port');
-    expect(onlyProblem(`\ufeff${hello.replace('apiVersion', 'apiversion')}`.replace('apiversion: berth/v1', 'apiVersion: berth/v2'))).toContain('1:13 apiVersion');
+    expect(
+      onlyProblem(`\ufeff${hello.replace('apiVersion', 'apiversion')}`.replace('apiversion: berth/v1', 'apiVersion: berth/v2')),
+    ).toContain('1:13 apiVersion');
   });
 
   test('a key is the text that was typed, also when it looks like a number', () => {
@@ -101,19 +131,29 @@ describe('YAML', () => {
 
 describe('names that JavaScript knows', () => {
   test.each([
-    ['a key of the spec', `${hello}__proto__: { a: 1 }\n`], ['a service', hello.replace('  web:', '  __proto__:')], ['a variable', web('env: { __proto__: "x" }')], ['a use', web('uses: { __proto__: A }')],
+    ['a key of the spec', `${hello}__proto__: { a: 1 }\n`],
+    ['a service', hello.replace('  web:', '  __proto__:')],
+    ['a variable', web('env: { __proto__: "x" }')],
+    ['a use', web('uses: { __proto__: A }')],
   ])('__proto__ is refused as %s instead of being lost', (_, text) => {
     expect(problemsOf(text).map(({ message }) => message)).toEqual(['the name "__proto__" cannot be used']);
   });
 
   test('constructor is a service, a variable and a secret like any other', () => {
-    const spec = specOf(hello.replace('  web:', '  constructor:\n    env: { constructor: "a", toString: "b" }\n    secrets: { valueOf: {} }'));
+    const spec = specOf(
+      hello.replace('  web:', '  constructor:\n    env: { constructor: "a", toString: "b" }\n    secrets: { valueOf: {} }'),
+    );
     expect(spec.services[0]).toMatchObject({ name: 'constructor', secrets: [{ name: 'valueOf' }] });
-    expect(Object.entries(spec.services[0]?.env ?? {})).toEqual([['constructor', 'a'], ['toString', 'b']]);
+    expect(Object.entries(spec.services[0]?.env ?? {})).toEqual([
+      ['constructor', 'a'],
+      ['toString', 'b'],
+    ]);
   });
 
   test('constructor and toString are no databases that exist', () => {
-    expect(problemsOf(web('uses: [constructor, toString, __proto__]')).map(({ message }) => message)).toEqual(['constructor', 'toString', '__proto__'].map((name) => `there is no database, cache or store "${name}"`));
+    expect(problemsOf(web('uses: [constructor, toString, __proto__]')).map(({ message }) => message)).toEqual(
+      ['constructor', 'toString', '__proto__'].map((name) => `there is no database, cache or store "${name}"`),
+    );
   });
 
   test.each(['constructor', 'toString', 'hasOwnProperty'])('%s is an unknown key of the spec', (key) => {

@@ -23,8 +23,16 @@ databases:
 `;
 const set = (path: string, yaml: string): SpecEdit => ({ path: path.split('.'), yaml, only: 'always' });
 const edit = (...edits: SpecEdit[]) => editSpec(spec, 'shop.yaml', edits, []);
-const value = (...edits: SpecEdit[]): unknown => { const { text, problems } = edit(...edits); expect(problems).toEqual([]); return parse(text); };
-const fault = (...edits: SpecEdit[]) => { const { problems } = edit(...edits); expect(problems).toHaveLength(1); return problems[0]; };
+const value = (...edits: SpecEdit[]): unknown => {
+  const { text, problems } = edit(...edits);
+  expect(problems).toEqual([]);
+  return parse(text);
+};
+const fault = (...edits: SpecEdit[]) => {
+  const { problems } = edit(...edits);
+  expect(problems).toHaveLength(1);
+  return problems[0];
+};
 
 describe('an edited spec', () => {
   test('keeps every line that is not edited, comments included', () => {
@@ -35,15 +43,35 @@ describe('an edited spec', () => {
 
   test('of the example keeps all of its comments', () => {
     const hello = readFileSync('examples/hello/berth.yaml', 'utf8');
-    const { text } = editSpec(hello, 'berth.yaml', [set('profile', 'minimum'), set('services.web.port', '8080'), set('domain', 'a.example')], []);
+    const { text } = editSpec(
+      hello,
+      'berth.yaml',
+      [set('profile', 'minimum'), set('services.web.port', '8080'), set('domain', 'a.example')],
+      [],
+    );
     const comments = (yaml: string) => [...yaml.matchAll(/#.*/g)].map(([comment]) => comment);
     expect(comments(text)).toEqual(comments(hello));
   });
 
   test.each<[string, string, unknown]>([
-    ['a number', '3000', 3000], ['a fraction', '0.5', 0.5], ['a switch', 'true', true], ['a list', '[a, b]', ['a', 'b']], ['a map', '{ rate: 5/s }', { rate: '5/s' }], ['text', 'app.example.com', 'app.example.com'],
-    ['a quoted number', '"3000"', '3000'], ['nothing', '', ''], ['an equals sign', 'a=b', 'a=b'], ['a colon', 'shop/web:1', 'shop/web:1'], ['an address', 'http://a/b', 'http://a/b'], ['half a list', '[1, 2', '[1, 2'],
-    ['what looks like an alias', '*anchor', '*anchor'], ['an alias inside', '[*anchor]', '[*anchor]'], ['what looks like a tag', '!foo bar', '!foo bar'], ['two documents', 'a\n---\nb', 'a\n---\nb'], ['a key twice', '{a: 1, a: 2}', '{a: 1, a: 2}'], ['only a comment', '# c', ''],
+    ['a number', '3000', 3000],
+    ['a fraction', '0.5', 0.5],
+    ['a switch', 'true', true],
+    ['a list', '[a, b]', ['a', 'b']],
+    ['a map', '{ rate: 5/s }', { rate: '5/s' }],
+    ['text', 'app.example.com', 'app.example.com'],
+    ['a quoted number', '"3000"', '3000'],
+    ['nothing', '', ''],
+    ['an equals sign', 'a=b', 'a=b'],
+    ['a colon', 'shop/web:1', 'shop/web:1'],
+    ['an address', 'http://a/b', 'http://a/b'],
+    ['half a list', '[1, 2', '[1, 2'],
+    ['what looks like an alias', '*anchor', '*anchor'],
+    ['an alias inside', '[*anchor]', '[*anchor]'],
+    ['what looks like a tag', '!foo bar', '!foo bar'],
+    ['two documents', 'a\n---\nb', 'a\n---\nb'],
+    ['a key twice', '{a: 1, a: 2}', '{a: 1, a: 2}'],
+    ['only a comment', '# c', ''],
   ])('takes %s as typed', (_, typed, expected) => {
     expect(value(set('domain', typed))).toMatchObject({ domain: expected });
   });
@@ -58,12 +86,25 @@ describe('an edited spec', () => {
   });
 
   test('reaches into lists by number, and adds to their end', () => {
-    expect(value(set('services.web.routes.1.body', '1Gi'), set('services.web.routes.2.path', '/new'))).toMatchObject({ services: { web: { routes: [{ path: '/' }, { path: '/api/', body: '1Gi' }, { path: '/new' }] } } });
+    expect(value(set('services.web.routes.1.body', '1Gi'), set('services.web.routes.2.path', '/new'))).toMatchObject({
+      services: { web: { routes: [{ path: '/' }, { path: '/api/', body: '1Gi' }, { path: '/new' }] } },
+    });
   });
 
   test('makes the parents that are not there, and fills those that are empty', () => {
-    expect(value(set('edge.https', '8443'), set('services.web.secrets.KEY.length', '64'), set('services.web.env.A', 'x'), set('databases.database.engine', 'postgres'), set('services.web.writable.0', '/data')))
-      .toMatchObject({ edge: { https: 8443 }, databases: { database: { engine: 'postgres' } }, services: { web: { secrets: { KEY: { length: 64 } }, env: { A: 'x' }, writable: ['/data'] } } });
+    expect(
+      value(
+        set('edge.https', '8443'),
+        set('services.web.secrets.KEY.length', '64'),
+        set('services.web.env.A', 'x'),
+        set('databases.database.engine', 'postgres'),
+        set('services.web.writable.0', '/data'),
+      ),
+    ).toMatchObject({
+      edge: { https: 8443 },
+      databases: { database: { engine: 'postgres' } },
+      services: { web: { secrets: { KEY: { length: 64 } }, env: { A: 'x' }, writable: ['/data'] } },
+    });
   });
 
   test.each([
@@ -77,11 +118,14 @@ describe('an edited spec', () => {
     expect(fault(set(path, 'x'))).toEqual({ file: commandLine, line: 1, column: 1, path, message, hint: 'check the path after --set' });
   });
 
-  test.each(['__proto__.polluted', 'constructor.prototype.polluted', 'services.__proto__.polluted', 'services.web.env.__proto__.polluted'])('changes no object of the program by way of %s', (path) => {
-    edit(set(path, 'yes'));
-    expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
-    expect(Object.hasOwn(Object.prototype, 'polluted')).toBe(false);
-  });
+  test.each(['__proto__.polluted', 'constructor.prototype.polluted', 'services.__proto__.polluted', 'services.web.env.__proto__.polluted'])(
+    'changes no object of the program by way of %s',
+    (path) => {
+      edit(set(path, 'yes'));
+      expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
+      expect(Object.hasOwn(Object.prototype, 'polluted')).toBe(false);
+    },
+  );
 
   test('takes later edits over earlier ones, and sets what is only wanted when absent only then', () => {
     expect(value(set('profile', 'a'), set('profile', 'b'))).toMatchObject({ profile: 'b' });
@@ -91,16 +135,43 @@ describe('an edited spec', () => {
 
   test('puts new keys where a reader looks for them', () => {
     const { text } = edit({ path: ['host'], value: { cpus: 2 }, only: 'always', comment: ' measured' }, set('domain', 'x'));
-    expect([...text.matchAll(/^\w+/gm)].map(([key]) => key)).toEqual(['apiVersion', 'name', 'profile', 'domain', 'host', 'services', 'databases']);
+    expect([...text.matchAll(/^\w+/gm)].map(([key]) => key)).toEqual([
+      'apiVersion',
+      'name',
+      'profile',
+      'domain',
+      'host',
+      'services',
+      'databases',
+    ]);
     expect(text).toMatch(/# measured\n\s*cpus: 2/);
   });
 
   test('is read again as it was meant, whatever the value holds', () => {
-    for (const odd of ['a\nb', ' lead', 'trail ', '# no comment', '{{x}}', "it's", '"', 'é\u{1f9ff}', 'x'.repeat(5000), '- a', '? a', '%a', '@a', '`a`'])
-      expect(parse(edit({ path: ['services', 'web', 'env', 'A'], value: odd, only: 'always' }).text)).toMatchObject({ services: { web: { env: { A: odd } } } });
+    for (const odd of [
+      'a\nb',
+      ' lead',
+      'trail ',
+      '# no comment',
+      '{{x}}',
+      "it's",
+      '"',
+      'é\u{1f9ff}',
+      'x'.repeat(5000),
+      '- a',
+      '? a',
+      '%a',
+      '@a',
+      '`a`',
+    ])
+      expect(parse(edit({ path: ['services', 'web', 'env', 'A'], value: odd, only: 'always' }).text)).toMatchObject({
+        services: { web: { env: { A: odd } } },
+      });
   });
 
   test('is not made from one that is no YAML: its problems come back with their places', () => {
-    expect(editSpec('a: [1\nb: 2\n', 'mine.yaml', [set('x', '1')], []).problems).toMatchObject([{ file: 'mine.yaml', line: expect.any(Number) }]);
+    expect(editSpec('a: [1\nb: 2\n', 'mine.yaml', [set('x', '1')], []).problems).toMatchObject([
+      { file: 'mine.yaml', line: expect.any(Number) },
+    ]);
   });
 });

@@ -5,7 +5,12 @@ import { parse } from 'yaml';
 import { specJsonSchema } from '../../../generator/spec/json-schema.ts';
 import { hello, problemsOf, web } from './specs.ts';
 
-const schema = JSON.parse(specJsonSchema()) as { $schema: string; $id: string; title: string; $defs: Record<string, { properties: Record<string, { description?: string }> }> };
+const schema = JSON.parse(specJsonSchema()) as {
+  $schema: string;
+  $id: string;
+  title: string;
+  $defs: Record<string, { properties: Record<string, { description?: string }> }>;
+};
 const validate = new Ajv2020({ allErrors: true, strict: true, allowUnionTypes: true, formats: {} }).compile(schema);
 const accepts = (text: string) => validate(parse(text));
 
@@ -50,21 +55,51 @@ describe('the JSON Schema of berth.yaml', () => {
   });
 
   test('says what it is, for editors', () => {
-    expect(schema).toMatchObject({ $schema: 'https://json-schema.org/draft/2020-12/schema', $id: 'urn:berth:schema:v1', title: 'berth.yaml' });
+    expect(schema).toMatchObject({
+      $schema: 'https://json-schema.org/draft/2020-12/schema',
+      $id: 'urn:berth:schema:v1',
+      title: 'berth.yaml',
+    });
     expect(schema.$defs['Service']?.properties['port']?.description).toBe('The port that the application listens on.');
   });
 
-  test.each<readonly [string, string]>([['the small one of these tests', hello], ['one that has every key', full], ...globSync('examples/*/berth.yaml').map((file) => [file, readFileSync(file, 'utf8')] as const)])('accepts a spec that berth accepts: %s', (_, text) => {
+  test.each<readonly [string, string]>([
+    ['the small one of these tests', hello],
+    ['one that has every key', full],
+    ...globSync('examples/*/berth.yaml').map((file) => [file, readFileSync(file, 'utf8')] as const),
+  ])('accepts a spec that berth accepts: %s', (_, text) => {
     expect(problemsOf(text)).toEqual([]);
     expect([accepts(text), validate.errors]).toEqual([true, null]);
   });
 
   test.each([
-    ['an unknown key', `${hello}extra: 1\n`], ['an unknown key of a service', web('imagee: a:1')], ['no services', 'apiVersion: berth/v1\nname: a\nprofile: minimum\n'], ['another version', hello.replace('berth/v1', 'berth/v2')], ['an unknown profile', hello.replace('minimum', 'small')],
-    ['an unknown engine', hello.replace('postgres', 'mysql')], ['a port in quotes', hello.replace('3000', '"3000"')], ['a port out of range', hello.replace('3000', '65536')], ['a number as a variable', web('env: { A: 5 }')], ['a bad name of a variable', web('env: { 1A: "x" }')],
-    ['a name of a service with capitals', hello.replace('  web:', '  Web:')], ['a name that Berth takes', hello.replace('  web:', '  edge:')], ['an image without a tag', hello.replace('hello:1.0.0', 'hello')], ['an image with a registry port and no tag', hello.replace('registry.example/hello:1.0.0', 'registry.example:5000/hello')], ['an image with latest', hello.replace(':1.0.0', ':latest')],
-    ['a size without a unit that is known', web('memory: 2gb')], ['a size as a number', web('memory: 512')], ['CPUs in words', web('cpu: two')], ['no CPU', web('cpu: 0')], ['a duration without a unit', web('stopGrace: "30"')], ['a domain with a space', hello.replace('profile:', 'domain: a b\nprofile:')],
-    ['a build folder outside', web('build: ./../x')], ['a path that leaves', web('routes: [{ path: /../x }]')], ['root', web('user: "0:0"')], ['an empty list of routes', web('routes: []')], ['a text for a switch', web('egress: "yes"')], ['a bucket with capitals', hello.replace('uploads', 'Uploads')],
+    ['an unknown key', `${hello}extra: 1\n`],
+    ['an unknown key of a service', web('imagee: a:1')],
+    ['no services', 'apiVersion: berth/v1\nname: a\nprofile: minimum\n'],
+    ['another version', hello.replace('berth/v1', 'berth/v2')],
+    ['an unknown profile', hello.replace('minimum', 'small')],
+    ['an unknown engine', hello.replace('postgres', 'mysql')],
+    ['a port in quotes', hello.replace('3000', '"3000"')],
+    ['a port out of range', hello.replace('3000', '65536')],
+    ['a number as a variable', web('env: { A: 5 }')],
+    ['a bad name of a variable', web('env: { 1A: "x" }')],
+    ['a name of a service with capitals', hello.replace('  web:', '  Web:')],
+    ['a name that Berth takes', hello.replace('  web:', '  edge:')],
+    ['an image without a tag', hello.replace('hello:1.0.0', 'hello')],
+    ['an image with a registry port and no tag', hello.replace('registry.example/hello:1.0.0', 'registry.example:5000/hello')],
+    ['an image with latest', hello.replace(':1.0.0', ':latest')],
+    ['a size without a unit that is known', web('memory: 2gb')],
+    ['a size as a number', web('memory: 512')],
+    ['CPUs in words', web('cpu: two')],
+    ['no CPU', web('cpu: 0')],
+    ['a duration without a unit', web('stopGrace: "30"')],
+    ['a domain with a space', hello.replace('profile:', 'domain: a b\nprofile:')],
+    ['a build folder outside', web('build: ./../x')],
+    ['a path that leaves', web('routes: [{ path: /../x }]')],
+    ['root', web('user: "0:0"')],
+    ['an empty list of routes', web('routes: []')],
+    ['a text for a switch', web('egress: "yes"')],
+    ['a bucket with capitals', hello.replace('uploads', 'Uploads')],
   ])('refuses, as berth does, %s', (_, text) => {
     expect(problemsOf(text)).not.toEqual([]);
     expect(accepts(text)).toBe(false);

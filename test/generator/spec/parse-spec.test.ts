@@ -5,14 +5,18 @@ const lines = (text: string) => problemsOf(text).map(oneLine);
 
 describe('a store', () => {
   test('without a bucket is refused, as its account would have nothing to enter', () => {
-    expect(lines('apiVersion: berth/v1\nname: shop\nprofile: minimum\nservices: { web: { image: "a/b:1", port: 1 } }\nstores: { files: { engine: minio, buckets: {} } }\n'))
-      .toEqual([expect.stringMatching(/5:\d+.*stores\.files\.buckets.*expected at least one bucket/)]);
+    expect(
+      lines(
+        'apiVersion: berth/v1\nname: shop\nprofile: minimum\nservices: { web: { image: "a/b:1", port: 1 } }\nstores: { files: { engine: minio, buckets: {} } }\n',
+      ),
+    ).toEqual([expect.stringMatching(/5:\d+.*stores\.files\.buckets.*expected at least one bucket/)]);
   });
 });
 
 describe('a spec with problems', () => {
   test('shows all of them at once, in the order of the file, those of meaning beside those of form', () => {
-    expect(lines(`apiVersion: berth/v2
+    expect(
+      lines(`apiVersion: berth/v2
 profil: minimum
 name: My Site
 services:
@@ -25,7 +29,8 @@ services:
 databases:
   database: { engine: mysql, memory: 2gb }
 edge: { http: 443 }
-`)).toEqual([
+`),
+    ).toEqual([
       '1:1 profile: missing: expected minimum, recommended or high-performance',
       '1:13 apiVersion: expected berth/v1, got "berth/v2" | did you mean "berth/v1"?',
       '2:1 profil: unknown key | did you mean "profile"?',
@@ -43,7 +48,8 @@ edge: { http: 443 }
   });
 
   test('that is wrong everywhere names each place and what belongs there', () => {
-    expect(lines(`apiVersion: 1
+    expect(
+      lines(`apiVersion: 1
 name: [a]
 profile: {}
 target: true
@@ -55,27 +61,50 @@ databases: text
 caches: [1]
 stores: null
 edge: []
-`)).toEqual([
-      '1:13 apiVersion: expected berth/v1, got 1', '2:7 name: expected a DNS label: lower-case letters, digits and -, got a list', '3:10 profile: expected minimum, recommended or high-performance, got a map',
-      '4:9 target: expected compose or kubernetes, got true', '5:9 domain: expected a host name, got 5', '6:7 host: expected a map, got 8', '7:10 network: expected a subnet, got 10',
-      '8:11 services: expected a map, got 3', '9:12 databases: expected a map, got "text"', '10:9 caches: expected a map, got a list', '11:9 stores: expected a map, got null', '12:7 edge: expected a map, got an empty list',
+`),
+    ).toEqual([
+      '1:13 apiVersion: expected berth/v1, got 1',
+      '2:7 name: expected a DNS label: lower-case letters, digits and -, got a list',
+      '3:10 profile: expected minimum, recommended or high-performance, got a map',
+      '4:9 target: expected compose or kubernetes, got true',
+      '5:9 domain: expected a host name, got 5',
+      '6:7 host: expected a map, got 8',
+      '7:10 network: expected a subnet, got 10',
+      '8:11 services: expected a map, got 3',
+      '9:12 databases: expected a map, got "text"',
+      '10:9 caches: expected a map, got a list',
+      '11:9 stores: expected a map, got null',
+      '12:7 edge: expected a map, got an empty list',
     ]);
   });
 
   test('lists what is missing', () => {
     expect(lines('services: { web: {} }\ndatabases: { db: }\nstores: { s: { engine: minio } }\n')).toEqual([
-      '1:1 apiVersion: missing: expected berth/v1', '1:1 name: missing: expected a DNS label: lower-case letters, digits and -', '1:1 profile: missing: expected minimum, recommended or high-performance',
-      '1:18 services.web.image: missing: expected an image reference such as registry.example/app:1.4.2', '1:18 services.web.port: missing: expected a port, a whole number from 1 to 65535',
-      '2:18 databases.db: expected a map, got null', '3:14 stores.s.buckets: missing: expected a map',
+      '1:1 apiVersion: missing: expected berth/v1',
+      '1:1 name: missing: expected a DNS label: lower-case letters, digits and -',
+      '1:1 profile: missing: expected minimum, recommended or high-performance',
+      '1:18 services.web.image: missing: expected an image reference such as registry.example/app:1.4.2',
+      '1:18 services.web.port: missing: expected a port, a whole number from 1 to 65535',
+      '2:18 databases.db: expected a map, got null',
+      '3:14 stores.s.buckets: missing: expected a map',
     ]);
   });
 
   test('without a service is refused', () => {
-    expect(onlyProblem('apiVersion: berth/v1\nname: a\nprofile: minimum\nservices: {}\n')).toContain('4:11 services: expected at least one service');
+    expect(onlyProblem('apiVersion: berth/v1\nname: a\nprofile: minimum\nservices: {}\n')).toContain(
+      '4:11 services: expected at least one service',
+    );
   });
 
   test.each([
-    ['imagee', 'did you mean "image"?'], ['imgae', 'did you mean "image"?'], ['Port', 'did you mean "port"?'], ['prot', 'did you mean "port"?'], ['stop_grace', 'did you mean "stopGrace"?'], ['environment', undefined], ['x', undefined], ['healthcheck', undefined],
+    ['imagee', 'did you mean "image"?'],
+    ['imgae', 'did you mean "image"?'],
+    ['Port', 'did you mean "port"?'],
+    ['prot', 'did you mean "port"?'],
+    ['stop_grace', 'did you mean "stopGrace"?'],
+    ['environment', undefined],
+    ['x', undefined],
+    ['healthcheck', undefined],
   ])('offers for the unknown key %s what is near: %s', (key, near) => {
     const line = onlyProblem(web(`${key}: 1`));
     expect(line).toContain(`8:5 services.web.${key}: unknown key`);
@@ -86,7 +115,9 @@ edge: []
   test('offers the nearest profile, engine and database', () => {
     expect(onlyProblem(hello.replace('profile: minimum', 'profile: recomended'))).toContain('did you mean "recommended"?');
     expect(onlyProblem(hello.replace('engine: postgres', 'engine: postgress'))).toContain('did you mean "postgres"?');
-    expect(onlyProblem(hello.replace('uses: [database,', 'uses: [databse,'))).toBe('9:12 services.web.uses[0]: there is no database, cache or store "databse" | did you mean "database"?');
+    expect(onlyProblem(hello.replace('uses: [database,', 'uses: [databse,'))).toBe(
+      '9:12 services.web.uses[0]: there is no database, cache or store "databse" | did you mean "database"?',
+    );
     expect(onlyProblem(hello.replace('uses: [database,', 'uses: [queue,'))).toContain('known: database, cache, files');
   });
 
@@ -100,42 +131,90 @@ edge: []
 });
 
 describe('names', () => {
-  test.each(['Web', 'web_1', '-web', 'web-', 'web.api', 'wéb', '1web', '10', '0x7f', 'we b', '"web\\n"', '""', '"${web}"', '"web: {}"', 'a'.repeat(41), 'a'.repeat(64)])('%s is refused for a service', (name) => {
+  test.each([
+    'Web',
+    'web_1',
+    '-web',
+    'web-',
+    'web.api',
+    'wéb',
+    '1web',
+    '10',
+    '0x7f',
+    'we b',
+    '"web\\n"',
+    '""',
+    '"${web}"',
+    '"web: {}"',
+    'a'.repeat(41),
+    'a'.repeat(64),
+  ])('%s is refused for a service', (name) => {
     expect(problemsOf(hello.replace('  web:', `  ${name}:`)).map(({ line, column }) => `${line}:${column}`)).toContain('5:3');
   });
 
-  test.each(['edge', 'agent', 'watch', 'heal', 'berth', 'blue', 'green', 'surge', 'weights', 'localhost'])('%s is taken by Berth, for services as for databases, caches and stores', (name) => {
-    for (const own of ['web', 'database', 'cache', 'files'])
-      expect(problemsOf(hello.replace(`  ${own}:`, `  ${name}:`)).map(({ message }) => message).join()).toContain('expected a name of your own');
-  });
+  test.each(['edge', 'agent', 'watch', 'heal', 'berth', 'blue', 'green', 'surge', 'weights', 'localhost'])(
+    '%s is taken by Berth, for services as for databases, caches and stores',
+    (name) => {
+      for (const own of ['web', 'database', 'cache', 'files'])
+        expect(
+          problemsOf(hello.replace(`  ${own}:`, `  ${name}:`))
+            .map(({ message }) => message)
+            .join(),
+        ).toContain('expected a name of your own');
+    },
+  );
 
   test.each([
-    ['a database and a service', 'database', 'web', 'web', 'services.web'], ['a cache and a database', 'cache', 'database', 'database', 'databases.database'], ['a store and a cache', 'files', 'cache', 'cache', 'caches.cache'],
-    ['a store and the accounts task of a database', 'files', 'database-accounts', 'database-accounts', 'databases.database'], ['a cache and the blue slot of a service', 'cache', 'web-blue', 'web-blue', 'services.web'], ['a cache and the green slot of a service', 'cache', 'web-green', 'web-green', 'services.web'],
+    ['a database and a service', 'database', 'web', 'web', 'services.web'],
+    ['a cache and a database', 'cache', 'database', 'database', 'databases.database'],
+    ['a store and a cache', 'files', 'cache', 'cache', 'caches.cache'],
+    ['a store and the accounts task of a database', 'files', 'database-accounts', 'database-accounts', 'databases.database'],
+    ['a cache and the blue slot of a service', 'cache', 'web-blue', 'web-blue', 'services.web'],
+    ['a cache and the green slot of a service', 'cache', 'web-green', 'web-green', 'services.web'],
   ])('%s may not have the same one', (_, own, name, taken, first) => {
-    expect(problemsOf(hello.replace(`  ${own}:`, `  ${name}:`)).map(({ message }) => message)).toContain(`the name "${taken}" is already taken by ${first}`);
+    expect(problemsOf(hello.replace(`  ${own}:`, `  ${name}:`)).map(({ message }) => message)).toContain(
+      `the name "${taken}" is already taken by ${first}`,
+    );
   });
 
   test('a service named like the buckets task of a store is told so at the store', () => {
-    expect(onlyProblem(hello.replace('databases:', '  files-buckets: { image: r/a:1, port: 1, routes: [{ path: /x }] }\ndatabases:'))).toContain('16:3 stores.files: the name "files-buckets" is already taken by services.files-buckets');
+    expect(
+      onlyProblem(hello.replace('databases:', '  files-buckets: { image: r/a:1, port: 1, routes: [{ path: /x }] }\ndatabases:')),
+    ).toContain('16:3 stores.files: the name "files-buckets" is already taken by services.files-buckets');
   });
 
   test('a service of 40 characters and a site of 30 are accepted', () => {
-    expect(specOf(hello.replace('  web:', `  ${'w'.repeat(40)}:`).replace('name: hello', `name: ${'h'.repeat(30)}`)).services[0]?.name).toHaveLength(40);
+    expect(
+      specOf(hello.replace('  web:', `  ${'w'.repeat(40)}:`).replace('name: hello', `name: ${'h'.repeat(30)}`)).services[0]?.name,
+    ).toHaveLength(40);
     expect(onlyProblem(hello.replace('name: hello', `name: ${'h'.repeat(31)}`))).toContain('expected at most 30 characters');
   });
 
-  test.each([['hello', 'hello'], ['my-shop', 'my_shop'], ['3d-shop', '_3d_shop']])('the site %s gives its database the name %s', (site, database) => {
+  test.each([
+    ['hello', 'hello'],
+    ['my-shop', 'my_shop'],
+    ['3d-shop', '_3d_shop'],
+  ])('the site %s gives its database the name %s', (site, database) => {
     expect(specOf(hello.replace('name: hello', `name: ${site}`)).databases[0]?.database).toBe(database);
   });
 
-  test.each(['postgres', 'template1', 'public', 'all', 'replication', 'pg_toast'])('no database is called %s, neither by its own name nor by the site’s', (name) => {
-    expect(onlyProblem(hello.replace('engine: postgres }', `engine: postgres, name: ${name} }`))).toContain('PostgreSQL keeps this one for itself');
-    if (!name.includes('_')) expect(onlyProblem(hello.replace('name: hello', `name: ${name}`))).toContain(`databases.database: PostgreSQL keeps the name "${name}" for itself`);
-  });
+  test.each(['postgres', 'template1', 'public', 'all', 'replication', 'pg_toast'])(
+    'no database is called %s, neither by its own name nor by the site’s',
+    (name) => {
+      expect(onlyProblem(hello.replace('engine: postgres }', `engine: postgres, name: ${name} }`))).toContain(
+        'PostgreSQL keeps this one for itself',
+      );
+      if (!name.includes('_'))
+        expect(onlyProblem(hello.replace('name: hello', `name: ${name}`))).toContain(
+          `databases.database: PostgreSQL keeps the name "${name}" for itself`,
+        );
+    },
+  );
 
   test.each(['App', 'a-b', 'a b', 'a;drop', "a'b", 'a"b', '1a', 'x'.repeat(32)])('%s is refused as the name of a database', (name) => {
-    expect(onlyProblem(hello.replace('engine: postgres }', `engine: postgres, name: ${JSON.stringify(name)} }`))).toContain('databases.database.name: expected a database name');
+    expect(onlyProblem(hello.replace('engine: postgres }', `engine: postgres, name: ${JSON.stringify(name)} }`))).toContain(
+      'databases.database.name: expected a database name',
+    );
   });
 
   test.each(['ab', 'Uploads', 'a_b', 'a.b', '-ab', 'x'.repeat(64), '../x'])('%s is refused as a bucket', (name) => {
@@ -145,27 +224,88 @@ describe('names', () => {
 
 describe('images', () => {
   const digest = `sha256:${'0a'.repeat(32)}`;
-  test.each(['app:1', 'registry.example/app:1.4.2', 'registry.example:5000/team/app:v1', 'localhost:5000/app:1', `registry.example/app@${digest}`, `registry.example:5000/app:1.0@${digest}`, 'ghcr.io/a/b_c/d-e:2026.01'])('%s is accepted', (image) => {
+  test.each([
+    'app:1',
+    'registry.example/app:1.4.2',
+    'registry.example:5000/team/app:v1',
+    'localhost:5000/app:1',
+    `registry.example/app@${digest}`,
+    `registry.example:5000/app:1.0@${digest}`,
+    'ghcr.io/a/b_c/d-e:2026.01',
+  ])('%s is accepted', (image) => {
     expect(specOf(hello.replace('registry.example/hello:1.0.0', image)).services[0]?.image).toBe(image);
   });
 
-  test.each(['app', 'registry.example/app', 'registry.example:5000/app', 'app:latest', `app:latest@${digest}`])('%s names no version', (image) => {
-    expect(onlyProblem(hello.replace('registry.example/hello:1.0.0', image))).toContain('6:12 services.web.image: expected a tag that names one version');
-  });
+  test.each(['app', 'registry.example/app', 'registry.example:5000/app', 'app:latest', `app:latest@${digest}`])(
+    '%s names no version',
+    (image) => {
+      expect(onlyProblem(hello.replace('registry.example/hello:1.0.0', image))).toContain(
+        '6:12 services.web.image: expected a tag that names one version',
+      );
+    },
+  );
 
-  test.each(['App:1', 'app:1 ', 'app: 1', 'app:1\\nprivileged: true', 'app:1"', 'app:${TAG}', 'app:1#x', '/app:1', 'app:1@sha256:abc', 'https://r.example/app:1', '../app:1', ''])('%j is no image reference', (image) => {
-    expect(onlyProblem(hello.replace('registry.example/hello:1.0.0', `"${image.replaceAll('"', '\\"')}"`))).toContain('expected an image reference such as registry.example/app:1.4.2');
+  test.each([
+    'App:1',
+    'app:1 ',
+    'app: 1',
+    'app:1\\nprivileged: true',
+    'app:1"',
+    'app:${TAG}',
+    'app:1#x',
+    '/app:1',
+    'app:1@sha256:abc',
+    'https://r.example/app:1',
+    '../app:1',
+    '',
+  ])('%j is no image reference', (image) => {
+    expect(onlyProblem(hello.replace('registry.example/hello:1.0.0', `"${image.replaceAll('"', '\\"')}"`))).toContain(
+      'expected an image reference such as registry.example/app:1.4.2',
+    );
   });
 });
 
 describe('variables', () => {
-  test.each(['$', '"', "'", '#', ':', '\n', '{{', ' leading', 'trailing ', '\ttab', '${HOME}', '$$', '`id`', '\\', '%s', 'a: b # c', '- x', '', 'true', 'null', '0644', 'ümlaut ✓ 🚢 日本', '\u2028\u2029\u0085\ufeff', '\u0001\u001f\u007f', 'x'.repeat(5000)])('the value %j is kept byte for byte', (value) => {
-    expect(specOf(web(`env: { VALUE: ${JSON.stringify(value).replaceAll('\u007f', '\\u007f')} }`)).services[0]?.env).toEqual({ VALUE: value });
+  test.each([
+    '$',
+    '"',
+    "'",
+    '#',
+    ':',
+    '\n',
+    '{{',
+    ' leading',
+    'trailing ',
+    '\ttab',
+    '${HOME}',
+    '$$',
+    '`id`',
+    '\\',
+    '%s',
+    'a: b # c',
+    '- x',
+    '',
+    'true',
+    'null',
+    '0644',
+    'ümlaut ✓ 🚢 日本',
+    '\u2028\u2029\u0085\ufeff',
+    '\u0001\u001f\u007f',
+    'x'.repeat(5000),
+  ])('the value %j is kept byte for byte', (value) => {
+    expect(specOf(web(`env: { VALUE: ${JSON.stringify(value).replaceAll('\u007f', '\\u007f')} }`)).services[0]?.env).toEqual({
+      VALUE: value,
+    });
   });
 
-  test.each(['5', '0x10', '1e3', '-1', '.5', 'true', 'false', 'null', '~', '[a]', '{a: b}'])('the value %s without quotes is refused, with the cure', (value) => {
-    expect(onlyProblem(web(`env: { VALUE: ${value} }`))).toContain('8:19 services.web.env.VALUE: expected text: put the value in quotes, so that it arrives as you typed it');
-  });
+  test.each(['5', '0x10', '1e3', '-1', '.5', 'true', 'false', 'null', '~', '[a]', '{a: b}'])(
+    'the value %s without quotes is refused, with the cure',
+    (value) => {
+      expect(onlyProblem(web(`env: { VALUE: ${value} }`))).toContain(
+        '8:19 services.web.env.VALUE: expected text: put the value in quotes, so that it arrives as you typed it',
+      );
+    },
+  );
 
   test('a variable without a value is refused at its line', () => {
     expect(problemsOf(web('env:\n  A:\n  B: "1"'))).toMatchObject([{ line: 9, path: 'services.web.env.A' }]);
@@ -180,38 +320,70 @@ describe('variables', () => {
     expect(onlyProblem(web(`secrets: { ${name}: {} }`))).toContain('expected a variable name');
   });
 
-  test.each(['PORT', 'APP_VERSION', 'BERTH_SLOT', 'BERTH_SITE', 'BERTH_DOMAIN', 'DATABASE_POOL_SIZE'])('%s is set by Berth: not by env, not by a secret, not by a use', (name) => {
-    expect(onlyProblem(web(`env: { ${name}: "x" }`))).toContain('Berth sets this variable itself');
-    expect(onlyProblem(web(`secrets: { ${name}: {} }`))).toContain('this variable is set twice');
-    expect(onlyProblem(hello.replace('[database, cache, files]', `{ database: ${name} }`))).toContain(`Berth sets the variable ${name} itself`);
-  });
+  test.each(['PORT', 'APP_VERSION', 'BERTH_SLOT', 'BERTH_SITE', 'BERTH_DOMAIN', 'DATABASE_POOL_SIZE'])(
+    '%s is set by Berth: not by env, not by a secret, not by a use',
+    (name) => {
+      expect(onlyProblem(web(`env: { ${name}: "x" }`))).toContain('Berth sets this variable itself');
+      expect(onlyProblem(web(`secrets: { ${name}: {} }`))).toContain('this variable is set twice');
+      expect(onlyProblem(hello.replace('[database, cache, files]', `{ database: ${name} }`))).toContain(
+        `Berth sets the variable ${name} itself`,
+      );
+    },
+  );
 
-  test.each(['DATABASE_URL', 'REDIS_URL', 'S3_ENDPOINT', 'S3_ACCESS_KEY', 'S3_SECRET_KEY', 'S3_BUCKET'])('%s comes from what the service uses and is not set again', (name) => {
-    expect(problemsOf(hello.replace('    runtime: node', `    env: { ${name}: "x" }`)).map(({ path }) => path)).toEqual([`services.web.env.${name}`]);
-    expect(problemsOf(hello.replace('    runtime: node', `    secrets: { ${name}: {} }`)).map(({ path }) => path)).toEqual([`services.web.secrets.${name}`]);
-  });
+  test.each(['DATABASE_URL', 'REDIS_URL', 'S3_ENDPOINT', 'S3_ACCESS_KEY', 'S3_SECRET_KEY', 'S3_BUCKET'])(
+    '%s comes from what the service uses and is not set again',
+    (name) => {
+      expect(problemsOf(hello.replace('    runtime: node', `    env: { ${name}: "x" }`)).map(({ path }) => path)).toEqual([
+        `services.web.env.${name}`,
+      ]);
+      expect(problemsOf(hello.replace('    runtime: node', `    secrets: { ${name}: {} }`)).map(({ path }) => path)).toEqual([
+        `services.web.secrets.${name}`,
+      ]);
+    },
+  );
 
   test('a variable is not both plain and secret, and the path of a secret file is not set again', () => {
     expect(onlyProblem(web('env: { A: "1" }\nsecrets: { A: {} }'))).toContain('9:16 services.web.secrets.A: this variable is set twice');
-    expect(onlyProblem(web('env: { A_FILE: "1" }\nsecrets: { A: { deliver: file } }'))).toContain('8:12 services.web.env.A_FILE: Berth sets this variable itself');
+    expect(onlyProblem(web('env: { A_FILE: "1" }\nsecrets: { A: { deliver: file } }'))).toContain(
+      '8:12 services.web.env.A_FILE: Berth sets this variable itself',
+    );
     expect(problemsOf(web('env: { A_FILE: "1" }\nsecrets: { A: { deliver: env } }'))).toEqual([]);
   });
 
   test('two databases under one variable are refused, with a map that would do', () => {
-    const two = hello.replace('[database, cache, files]', '[database, other]').replace('databases:', 'databases:\n  other: { engine: postgres, name: other }');
-    expect(onlyProblem(two)).toBe('9:22 services.web.uses[1]: "other" and "database" would both be handed over as DATABASE_URL | write uses as a map and give each a variable of its own: { other: DATABASE_URL_2 }');
-    expect(specOf(two.replace('[database, other]', '{ database: DATABASE_URL, other: DATABASE_URL_2 }')).services[0]?.uses.map(({ variable }) => variable)).toEqual(['DATABASE_URL', 'DATABASE_URL_2']);
+    const two = hello
+      .replace('[database, cache, files]', '[database, other]')
+      .replace('databases:', 'databases:\n  other: { engine: postgres, name: other }');
+    expect(onlyProblem(two)).toBe(
+      '9:22 services.web.uses[1]: "other" and "database" would both be handed over as DATABASE_URL | write uses as a map and give each a variable of its own: { other: DATABASE_URL_2 }',
+    );
+    expect(
+      specOf(two.replace('[database, other]', '{ database: DATABASE_URL, other: DATABASE_URL_2 }')).services[0]?.uses.map(
+        ({ variable }) => variable,
+      ),
+    ).toEqual(['DATABASE_URL', 'DATABASE_URL_2']);
   });
 
   test('a database may not take a variable of a store', () => {
-    expect(onlyProblem(hello.replace('[database, cache, files]', '{ files: S3, database: S3_BUCKET }'))).toContain('"database" and "files" would both be handed over as S3_BUCKET');
+    expect(onlyProblem(hello.replace('[database, cache, files]', '{ files: S3, database: S3_BUCKET }'))).toContain(
+      '"database" and "files" would both be handed over as S3_BUCKET',
+    );
   });
 
   test('a use that stands twice, has no name or a wrong variable is shown at its own place', () => {
-    expect(onlyProblem(hello.replace('[database, cache, files]', '[database, database]'))).toBe('9:22 services.web.uses[1]: "database" stands twice | keep one of the two');
-    expect(onlyProblem(hello.replace('[database, cache, files]', '[database, 5]'))).toContain('9:22 services.web.uses[1]: expected the name of a database, cache or store, got 5');
-    expect(onlyProblem(hello.replace('[database, cache, files]', '{ database: "1X" }'))).toContain('9:23 services.web.uses.database: expected a variable name such as DATABASE_URL, got "1X"');
-    expect(onlyProblem(hello.replace('[database, cache, files]', 'database'))).toContain('9:11 services.web.uses: expected a list of names, or a map from name to variable, got "database"');
+    expect(onlyProblem(hello.replace('[database, cache, files]', '[database, database]'))).toBe(
+      '9:22 services.web.uses[1]: "database" stands twice | keep one of the two',
+    );
+    expect(onlyProblem(hello.replace('[database, cache, files]', '[database, 5]'))).toContain(
+      '9:22 services.web.uses[1]: expected the name of a database, cache or store, got 5',
+    );
+    expect(onlyProblem(hello.replace('[database, cache, files]', '{ database: "1X" }'))).toContain(
+      '9:23 services.web.uses.database: expected a variable name such as DATABASE_URL, got "1X"',
+    );
+    expect(onlyProblem(hello.replace('[database, cache, files]', 'database'))).toContain(
+      '9:11 services.web.uses: expected a list of names, or a map from name to variable, got "database"',
+    );
   });
 
   test('a service may not use another service', () => {
@@ -220,15 +392,52 @@ describe('variables', () => {
 });
 
 describe('values that would break out of a file', () => {
-  test.each(['app.example.com; return 200', 'a b.example', 'a.example"', 'a.example$host', 'A.example', '*.example.com', 'a..b', '-a.b', 'http://a.b', 'a.example:443', 'a\\n.b', '', `${'a'.repeat(64)}.b`, 'ä.example'])('the domain %j is refused', (domain) => {
-    expect(onlyProblem(hello.replace('profile: minimum', `profile: minimum\ndomain: "${domain.replaceAll('"', '\\"')}"`))).toContain('4:9 domain: expected a host name such as app.example.com, in lower case');
+  test.each([
+    'app.example.com; return 200',
+    'a b.example',
+    'a.example"',
+    'a.example$host',
+    'A.example',
+    '*.example.com',
+    'a..b',
+    '-a.b',
+    'http://a.b',
+    'a.example:443',
+    'a\\n.b',
+    '',
+    `${'a'.repeat(64)}.b`,
+    'ä.example',
+  ])('the domain %j is refused', (domain) => {
+    expect(onlyProblem(hello.replace('profile: minimum', `profile: minimum\ndomain: "${domain.replaceAll('"', '\\"')}"`))).toContain(
+      '4:9 domain: expected a host name such as app.example.com, in lower case',
+    );
   });
 
   test.each(['localhost', 'app.example.com', '10.0.0.5', 'a', '9.example'])('the domain %s is accepted', (domain) => {
     expect(specOf(hello.replace('profile: minimum', `profile: minimum\ndomain: ${domain}`)).domain).toBe(domain);
   });
 
-  test.each(['api', '/a b', '/a;', '/a{', '/$x', '/a"', '/a\\n', '/a?b', '/a#b', '/%2e', '//', '/a//b', '/../x', '/a/./b', '/a/..', '/ä', '', '~ ^/', '/a\\\\'])('the path %j is refused as route, live and ready', (path) => {
+  test.each([
+    'api',
+    '/a b',
+    '/a;',
+    '/a{',
+    '/$x',
+    '/a"',
+    '/a\\n',
+    '/a?b',
+    '/a#b',
+    '/%2e',
+    '//',
+    '/a//b',
+    '/../x',
+    '/a/./b',
+    '/a/..',
+    '/ä',
+    '',
+    '~ ^/',
+    '/a\\\\',
+  ])('the path %j is refused as route, live and ready', (path) => {
     const quoted = `"${path.replaceAll('"', '\\"')}"`;
     expect(onlyProblem(web(`routes: [{ path: ${quoted} }]`))).toContain('8:22 services.web.routes[0].path: expected a path such as /api/');
     expect(onlyProblem(web(`live: ${quoted}`))).toContain('services.web.live: expected a path');
@@ -239,19 +448,64 @@ describe('values that would break out of a file', () => {
     expect(specOf(web(`routes: [{ path: ${path} }]`)).services[0]?.routes[0]?.path).toBe(path);
   });
 
-  test.each(['app', '/app', '../app', './../app', './app/..', './app/../../x', './a/./b', './', './a b', './$A', './app//x', '~/app', 'https://git.example/x'])('the build folder %j is refused', (build) => {
-    expect(onlyProblem(web(`build: "${build}"`))).toContain('8:12 services.web.build: expected a folder of the site, such as ./app, without .. in it');
+  test.each([
+    'app',
+    '/app',
+    '../app',
+    './../app',
+    './app/..',
+    './app/../../x',
+    './a/./b',
+    './',
+    './a b',
+    './$A',
+    './app//x',
+    '~/app',
+    'https://git.example/x',
+  ])('the build folder %j is refused', (build) => {
+    expect(onlyProblem(web(`build: "${build}"`))).toContain(
+      '8:12 services.web.build: expected a folder of the site, such as ./app, without .. in it',
+    );
   });
 
   test.each(['./app', './app/', './a/b.c/_d', './..app'])('the build folder %s is accepted', (build) => {
     expect(specOf(web(`build: ${build}`)).services[0]?.build).toBe(build);
   });
 
-  test.each(['0:0', '0:10', '10:0', 'root', 'app:app', '1000', '-1:-1', '1:2:3', '1:2 ', '01:1', '2147483648:1', '99999999999:1'])('the user %j is refused', (user) => {
-    expect(onlyProblem(web(`user: "${user}"`))).toContain('8:11 services.web.user: expected uid:gid in numbers, not root');
-  });
+  test.each(['0:0', '0:10', '10:0', 'root', 'app:app', '1000', '-1:-1', '1:2:3', '1:2 ', '01:1', '2147483648:1', '99999999999:1'])(
+    'the user %j is refused',
+    (user) => {
+      expect(onlyProblem(web(`user: "${user}"`))).toContain('8:11 services.web.user: expected uid:gid in numbers, not root');
+    },
+  );
 
-  test.each(['/', '/proc', '/proc/sys', '/sys', '/dev', '/dev/shm', '/run/secrets', '/run/secrets/x', '/etc', '/usr', '/bin', '/lib64', '/var', 'data', './data', '/data/..', '/data/../proc', '/data/.', '/data//x', '/data/', '/a:b', '/a,b', '/a b', '/$A', ''])('the writable path %j is refused', (path) => {
+  test.each([
+    '/',
+    '/proc',
+    '/proc/sys',
+    '/sys',
+    '/dev',
+    '/dev/shm',
+    '/run/secrets',
+    '/run/secrets/x',
+    '/etc',
+    '/usr',
+    '/bin',
+    '/lib64',
+    '/var',
+    'data',
+    './data',
+    '/data/..',
+    '/data/../proc',
+    '/data/.',
+    '/data//x',
+    '/data/',
+    '/a:b',
+    '/a,b',
+    '/a b',
+    '/$A',
+    '',
+  ])('the writable path %j is refused', (path) => {
     expect(onlyProblem(web(`writable: ["${path}"]`))).toMatch(/^8:16 services\.web\.writable\[0\]: expected /);
   });
 
@@ -261,14 +515,20 @@ describe('values that would break out of a file', () => {
   });
 
   test.each(['20', '0/s', '20/h', '20 /s', '1.5/s', '20r/s', '20/s;', '-1/s', '1000000/s'])('the rate %j is refused', (rate) => {
-    expect(onlyProblem(web(`routes: [{ path: /, rateLimit: { rate: "${rate}" } }]`))).toContain('services.web.routes[0].rateLimit.rate: expected a rate such as 20/s or 600/m');
+    expect(onlyProblem(web(`routes: [{ path: /, rateLimit: { rate: "${rate}" } }]`))).toContain(
+      'services.web.routes[0].rateLimit.rate: expected a rate such as 20/s or 600/m',
+    );
   });
 });
 
 describe('routes and ports', () => {
   test('a path leads to one service', () => {
-    expect(onlyProblem(hello.replace('databases:', '  api: { image: r/a:1, port: 1 }\ndatabases:'))).toBe('10:8 services.api: the path / already leads to web | give api routes of its own');
-    expect(onlyProblem(web('routes: [{ path: /a }, { path: /a }]'))).toContain('8:36 services.web.routes[1].path: the path /a already leads to web | keep one of the two');
+    expect(onlyProblem(hello.replace('databases:', '  api: { image: r/a:1, port: 1 }\ndatabases:'))).toBe(
+      '10:8 services.api: the path / already leads to web | give api routes of its own',
+    );
+    expect(onlyProblem(web('routes: [{ path: /a }, { path: /a }]'))).toContain(
+      '8:36 services.web.routes[1].path: the path /a already leads to web | keep one of the two',
+    );
     expect(problemsOf(web('routes: [{ path: /a }, { path: /a/ }]'))).toEqual([]);
   });
 
@@ -281,62 +541,156 @@ describe('routes and ports', () => {
   });
 
   test('the edge has two different ports, defaults included', () => {
-    expect(onlyProblem(`${hello}edge: { http: 8443, https: 8443 }\n`)).toBe('16:28 edge.https: port 8443 stands twice | give http and https different ports');
+    expect(onlyProblem(`${hello}edge: { http: 8443, https: 8443 }\n`)).toBe(
+      '16:28 edge.https: port 8443 stands twice | give http and https different ports',
+    );
     expect(onlyProblem(`${hello}edge: { http: 443 }\n`)).toContain('edge.https: port 443 stands twice');
     expect(onlyProblem(`${hello}edge: { https: 80 }\n`)).toContain('16:16 edge.https: port 80 stands twice');
   });
 
   test.each(['0', '-1', '65536', '1.5', '"80"', 'true', '1e9', '.inf', '.nan', '[80]'])('the port %s is refused', (port) => {
-    expect(onlyProblem(hello.replace('port: 3000', `port: ${port}`))).toContain('7:11 services.web.port: expected a port, a whole number from 1 to 65535');
+    expect(onlyProblem(hello.replace('port: 3000', `port: ${port}`))).toContain(
+      '7:11 services.web.port: expected a port, a whole number from 1 to 65535',
+    );
   });
 });
 
 describe('quantities', () => {
-  test.each(['0', '"0"', '512', '"512"', '-1Gi', '"1 Gi"', '1GB', '1gb', '0Mi', '0.5', '99999999999Pi', '1e3Mi', '.inf', 'true', '1.Gi', '0.0001Mi', '"1Gi\\n"'])('%s is no memory', (memory) => {
+  test.each([
+    '0',
+    '"0"',
+    '512',
+    '"512"',
+    '-1Gi',
+    '"1 Gi"',
+    '1GB',
+    '1gb',
+    '0Mi',
+    '0.5',
+    '99999999999Pi',
+    '1e3Mi',
+    '.inf',
+    'true',
+    '1.Gi',
+    '0.0001Mi',
+    '"1Gi\\n"',
+  ])('%s is no memory', (memory) => {
     expect(onlyProblem(web(`memory: ${memory}`))).toContain('8:13 services.web.memory: expected a size such as 512Mi, 16Gi or 2Ti');
   });
 
-  test.each([['1Gi', 1024], ['1.5Gi', 1536], ['0.5Gi', 512], ['2G', 1907], ['"1073741824"', 1024], ['2Ti', 2 ** 21], ['1Pi', 2 ** 30]])('%s is %i MiB', (memory, expected) => {
+  test.each([
+    ['1Gi', 1024],
+    ['1.5Gi', 1536],
+    ['0.5Gi', 512],
+    ['2G', 1907],
+    ['"1073741824"', 1024],
+    ['2Ti', 2 ** 21],
+    ['1Pi', 2 ** 30],
+  ])('%s is %i MiB', (memory, expected) => {
     expect(specOf(web(`memory: ${memory}`)).services[0]?.memory).toBe(expected);
   });
 
-  test.each(['0', '-1', '0.001', '"1 core"', '1.0005', '5000', '.nan', '.inf', '1e30', 'true', '[1]', '"0m"', '"1m"'])('%s is no number of CPUs', (cpu) => {
-    expect(onlyProblem(web(`cpu: ${cpu}`))).toContain('8:10 services.web.cpu: expected CPUs such as 2, 0.5 or 500m');
-  });
+  test.each(['0', '-1', '0.001', '"1 core"', '1.0005', '5000', '.nan', '.inf', '1e30', 'true', '[1]', '"0m"', '"1m"'])(
+    '%s is no number of CPUs',
+    (cpu) => {
+      expect(onlyProblem(web(`cpu: ${cpu}`))).toContain('8:10 services.web.cpu: expected CPUs such as 2, 0.5 or 500m');
+    },
+  );
 
-  test.each([['2', 2000], ['0.5', 500], ['"500m"', 500], ['500m', 500], ['0.125', 125], ['4096', 4_096_000]])('%s is %i thousandths of a CPU', (cpu, expected) => {
+  test.each([
+    ['2', 2000],
+    ['0.5', 500],
+    ['"500m"', 500],
+    ['500m', 500],
+    ['0.125', 125],
+    ['4096', 4_096_000],
+  ])('%s is %i thousandths of a CPU', (cpu, expected) => {
     expect(specOf(web(`cpu: ${cpu}`)).services[0]?.cpu).toBe(expected);
   });
 
   test.each(['30', '"30"', '0s', '-5s', '1.5h', '30 s', '30sec', '3651d', '999999999999d'])('%s is no duration', (duration) => {
-    expect(onlyProblem(web(`stopGrace: ${duration}`))).toContain('8:16 services.web.stopGrace: expected a duration such as 30s, 5m, 2h or 7d');
+    expect(onlyProblem(web(`stopGrace: ${duration}`))).toContain(
+      '8:16 services.web.stopGrace: expected a duration such as 30s, 5m, 2h or 7d',
+    );
   });
 
-  test.each([['replicas', '0'], ['replicas', '101'], ['replicas', '1.5'], ['replicas', '"2"'], ['pool', '0'], ['pool', '1001']])('%s: %s is refused', (key, value) => {
+  test.each([
+    ['replicas', '0'],
+    ['replicas', '101'],
+    ['replicas', '1.5'],
+    ['replicas', '"2"'],
+    ['pool', '0'],
+    ['pool', '1001'],
+  ])('%s: %s is refused', (key, value) => {
     expect(onlyProblem(web(`${key}: ${value}`))).toMatch(new RegExp(`services\\.web\\.${key}: expected a .*, a whole number from 1 to `));
   });
 
-  test.each(['10.1.0.0/24', '10.1.1.0/22', '10.1.0.4/22', '10.256.0.0/22', '10.1.0/22', '010.1.0.0/22', '0.0.0.0/22', '127.0.0.0/22', '224.0.0.0/22', '10.1.0.0'])('the network %s is refused', (network) => {
+  test.each([
+    '10.1.0.0/24',
+    '10.1.1.0/22',
+    '10.1.0.4/22',
+    '10.256.0.0/22',
+    '10.1.0/22',
+    '010.1.0.0/22',
+    '0.0.0.0/22',
+    '127.0.0.0/22',
+    '224.0.0.0/22',
+    '10.1.0.0',
+  ])('the network %s is refused', (network) => {
     expect(onlyProblem(hello.replace('profile: minimum', `profile: minimum\nnetwork: ${network}`))).toContain('4:10 network: expected ');
   });
 
   test('the facts of the host are read in their units', () => {
-    expect(specOf(hello.replace('profile: minimum', 'profile: minimum\nhost: { cpus: 7.5, memory: 15.6Gi, disk: 80Gi, fit: false }')).host).toEqual({ cpus: 7500, memory: 15_974, disk: 81_920, fit: false });
+    expect(
+      specOf(hello.replace('profile: minimum', 'profile: minimum\nhost: { cpus: 7.5, memory: 15.6Gi, disk: 80Gi, fit: false }')).host,
+    ).toEqual({ cpus: 7500, memory: 15_974, disk: 81_920, fit: false });
     expect(specOf(hello).host).toBeUndefined();
   });
 });
 
 test('the smallest spec is filled up with every default', () => {
   expect(specOf(web('runtime: other'))).toEqual({
-    name: 'hello', profile: 'minimum', target: 'compose', domain: 'localhost', host: undefined, network: '10.201.0.0', databases: [], caches: [], stores: [],
-    services: [{ name: 'web', image: 'registry.example/hello:1.0.0', port: 3000, runtime: 'other', user: '10001:10001', routes: [{ path: '/', body: 25, timeout: 60, stream: false }], live: '/livez', ready: '/readyz', stopGrace: 30, uses: [], env: {}, secrets: [], writable: [], egress: false }],
+    name: 'hello',
+    profile: 'minimum',
+    target: 'compose',
+    domain: 'localhost',
+    host: undefined,
+    network: '10.201.0.0',
+    databases: [],
+    caches: [],
+    stores: [],
+    services: [
+      {
+        name: 'web',
+        image: 'registry.example/hello:1.0.0',
+        port: 3000,
+        runtime: 'other',
+        user: '10001:10001',
+        routes: [{ path: '/', body: 25, timeout: 60, stream: false }],
+        live: '/livez',
+        ready: '/readyz',
+        stopGrace: 30,
+        uses: [],
+        env: {},
+        secrets: [],
+        writable: [],
+        egress: false,
+      },
+    ],
     edge: { http: 80, https: 443, connections: 100, hsts: false },
   });
 });
 
 test('a spec of 200 services with all their keys is read, and every one of 200 mistakes found', () => {
-  const service = (index: number, port: number) => `  web-${index}:\n    image: registry.example/app:1.0.${index}\n    port: ${port}\n    routes: [{ path: /${index}/, rateLimit: { rate: 20/s } }]\n    uses: [database]\n    env: { A: "1", B: "2", C: "3" }\n    secrets: { KEY: {} }\n    writable: [/data]\n`;
-  const big = (port: number) => hello.replace(/services:\n(.|\n)*?databases:/, `services:\n${Array.from({ length: 200 }, (_, index) => service(index, port)).join('')}databases:`);
+  const service = (index: number, port: number) =>
+    `  web-${index}:\n    image: registry.example/app:1.0.${index}\n    port: ${port}\n    routes: [{ path: /${index}/, rateLimit: { rate: 20/s } }]\n    uses: [database]\n    env: { A: "1", B: "2", C: "3" }\n    secrets: { KEY: {} }\n    writable: [/data]\n`;
+  const big = (port: number) =>
+    hello.replace(
+      /services:\n(.|\n)*?databases:/,
+      `services:\n${Array.from({ length: 200 }, (_, index) => service(index, port)).join('')}databases:`,
+    );
   expect(specOf(big(80)).services).toHaveLength(200);
-  expect(problemsOf(big(0)).map(({ line, column }) => `${line}:${column}`)).toEqual(Array.from({ length: 200 }, (_, index) => `${7 + 8 * index}:11`));
+  expect(problemsOf(big(0)).map(({ line, column }) => `${line}:${column}`)).toEqual(
+    Array.from({ length: 200 }, (_, index) => `${7 + 8 * index}:11`),
+  );
 });

@@ -21,7 +21,11 @@ stores:
 `;
 
 /** A spec with one service and `lines` in it. */
-export const web = (lines: string): string => `apiVersion: berth/v1\nname: hello\nprofile: minimum\nservices:\n  web:\n    image: registry.example/hello:1.0.0\n    port: 3000\n${lines.split('\n').map((line) => `    ${line}`).join('\n')}\n`;
+export const web = (lines: string): string =>
+  `apiVersion: berth/v1\nname: hello\nprofile: minimum\nservices:\n  web:\n    image: registry.example/hello:1.0.0\n    port: 3000\n${lines
+    .split('\n')
+    .map((line) => `    ${line}`)
+    .join('\n')}\n`;
 
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -38,7 +42,8 @@ export function onlyProblem(text: string | Uint8Array): string {
   return oneLine(problem);
 }
 
-export const oneLine = ({ line, column, path, message, hint }: Problem): string => `${line}:${column} ${path}: ${message}${hint === undefined ? '' : ` | ${hint}`}`;
+export const oneLine = ({ line, column, path, message, hint }: Problem): string =>
+  `${line}:${column} ${path}: ${message}${hint === undefined ? '' : ` | ${hint}`}`;
 
 export function specOf(text: string): StackSpec {
   const parsed = parseSpec(bytes(text), 'berth.yaml');
