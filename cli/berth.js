@@ -23,12 +23,19 @@ function rememberCompiled(isBuilt) {
   const { constants, enableCompileCache } = process.getBuiltinModule('node:module');
   const { HOME, XDG_CACHE_HOME } = process.env;
   const own = XDG_CACHE_HOME || (HOME && `${HOME}/.cache`);
-  const folders = [...(isBuilt ? [process.getBuiltinModule('node:url').fileURLToPath(new URL('cache', built))] : []), ...(own ? [`${own}/berth`] : [])];
+  const folders = [
+    ...(isBuilt ? [process.getBuiltinModule('node:url').fileURLToPath(new URL('cache', built))] : []),
+    ...(own ? [`${own}/berth`] : []),
+  ];
   folders.find((directory) => enableCompileCache({ directory, portable: true }).status !== constants.compileCacheStatus.FAILED);
 }
 
 async function pinnedNode() {
-  const [{ existsSync }, { createRequire }, { dirname, join }] = await Promise.all([import('node:fs'), import('node:module'), import('node:path')]);
+  const [{ existsSync }, { createRequire }, { dirname, join }] = await Promise.all([
+    import('node:fs'),
+    import('node:module'),
+    import('node:path'),
+  ]);
   try {
     const node = join(dirname(createRequire(import.meta.url).resolve('node/package.json')), 'bin', 'node');
     return existsSync(node) ? node : undefined;
@@ -39,10 +46,16 @@ async function pinnedNode() {
 
 async function startOn(node) {
   if (!node) {
-    console.error(`berth needs Node ${needed} or newer; this is ${process.versions.node}, and the one that belongs to Berth is missing.\n→ run \`npm ci\` in Berth's folder, or install Node ${needed}`);
+    console.error(
+      `berth needs Node ${needed} or newer; this is ${process.versions.node}, and the one that belongs to Berth is missing.\n→ run \`npm ci\` in Berth's folder, or install Node ${needed}`,
+    );
     process.exit(1);
   }
-  const [{ spawn }, { constants }, { fileURLToPath }] = await Promise.all([import('node:child_process'), import('node:os'), import('node:url')]);
+  const [{ spawn }, { constants }, { fileURLToPath }] = await Promise.all([
+    import('node:child_process'),
+    import('node:os'),
+    import('node:url'),
+  ]);
   const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => process.exit(code ?? 128 + (signal ? constants.signals[signal] : 0)));

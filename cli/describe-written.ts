@@ -5,6 +5,7 @@ import type { Comparison, Scaling } from '../generator/render/recreated.ts';
 import { composeServices } from '../generator/render/compose.ts';
 import type { Context } from './context.ts';
 import type { PreparedSite } from './site.ts';
+import { releaseHints } from './release-hints.ts';
 import { paint, table, wrap } from './text.ts';
 
 /** What the next `docker compose up` does with each container; `undefined` before there was a site. */
@@ -58,7 +59,7 @@ function describeContainers({ recreated, scaled, left, networks, added, removed 
           `  needs \`docker compose --profile '*' down\` first: the addresses of ${networks.join(', ')} change, and Compose keeps a network that exists`,
         ]
       : []),
-    ...removed.map((service) => `  leaves ${name(service)} behind: add --remove-orphans`),
+    ...removed.map((service) => `  leaves ${name(service)} behind: add --remove-orphans; its volumes stay, with all they hold`),
   ];
 }
 
@@ -75,12 +76,16 @@ const words = { create: 'created', update: 'updated', merge: 'merged', delete: '
 
 /** Changes and their consequences, for eyes. */
 export function describeWritten(prepared: PreparedSite, context: Context): string {
-  const { decision, drawn, plan } = prepared;
-  if (decision.changes.length === 0) return 'Nothing to write: the site is what its spec says.';
+  const { decision, drawn, plan, spec, state } = prepared;
   const style = paint(context.color);
+  const hints = (compared: Comparison | undefined) =>
+    releaseHints(plan, spec, compared).map(
+      (hint) => `${style('yellow', 'note')}: ${wrap(hint, Math.min(context.columns, 110) - 6, '      ')}`,
+    );
+  if (decision.changes.length === 0) return ['Nothing to write: the site is what its spec says.', ...hints(undefined)].join('\n');
   const shown = decision.changes.filter(({ path }) => !path.startsWith('.berth/'));
   const compared = comparison(prepared);
-  const first = compared === undefined;
+  const first = state.hashes.size === 0;
   const lines = first
     ? [`${shown.length} files written, from berth.yaml to SITE.md`]
     : [
@@ -105,19 +110,22 @@ export function describeWritten(prepared: PreparedSite, context: Context): strin
   }
   if (decision.leftovers.length > 0)
     lines.push('', `no longer written, but edited by you, so left where they are: ${decision.leftovers.join(', ')}`);
-  return lines.join('\n');
+  const notes = first ? [] : hints(compared);
+  return [...lines, ...(notes.length > 0 ? ['', ...notes] : [])].join('\n');
 }
 
 /** The same for scripts; never a secret. */
 export function writtenAsJson(site: string, prepared: PreparedSite): object {
-  const { decision, drawn, plan } = prepared;
+  const { decision, drawn, plan, spec } = prepared;
+  const containers = comparison(prepared);
   return {
     site,
     changes: decision.changes.map(({ path, action }) => ({ path, action })),
     conflicts: decision.conflicts.map(({ path, reason, hint, diff }) => ({ path, reason, hint, diff })),
     leftovers: decision.leftovers,
     drawn,
-    containers: comparison(prepared) ?? null,
+    containers: containers ?? null,
+    hints: releaseHints(plan, spec, containers),
     notes: plan.notes,
   };
 }

@@ -50,10 +50,12 @@ Examples:
 function select(decisions: readonly Decision[], key: string | undefined): readonly Decision[] {
   const found = decisions.filter((decision) => key === undefined || decision.key === key || decision.key.startsWith(`${key}.`));
   if (found.length > 0) return found;
-  const near = suggest(key ?? '', [
-    ...decisions.map((decision) => decision.key),
-    ...new Set(decisions.map((decision) => decision.key.split('.')[0] ?? '')),
-  ]);
+  const near =
+    decisions.find((decision) => decision.key.endsWith(`.${key ?? ''}`))?.key ??
+    suggest(key ?? '', [
+      ...decisions.map((decision) => decision.key),
+      ...new Set(decisions.map((decision) => decision.key.split('.')[0] ?? '')),
+    ]);
   throw new BerthError(
     'usage',
     `nothing was decided under "${key ?? ''}"`,

@@ -55,6 +55,8 @@ async function check(site: string, options: GenerateOptions, context: Context): 
   if (complaints.length > 0) throw new Error(`compose.yaml breaks the Compose specification:\n${complaints.join('\n')}`);
   const stale = prepared.decision.changes;
   if (options.json && stale.length === 0) context.out(`${JSON.stringify({ ...writtenAsJson(site, prepared), stale: false }, null, 2)}\n`);
+  if (stale.length > 0 && !options.json)
+    context.out(`\`berth generate\` would have this to say:\n\n${describeWritten(prepared, context)}\n\n`);
   if (stale.length > 0)
     throw new BerthError('stale', `the site differs from its spec: ${stale.map(({ path }) => path).join(', ')}`, 'run `berth generate`');
   if (!options.json) context.out('The site is what its spec says, and compose.yaml fits the Compose specification.\n');

@@ -32,7 +32,7 @@ export function addImages(program: Command, run: (action: () => Promise<void>, j
 Examples:
   berth images
   berth images --json | jq -r '.[] | select(.status != "built here").reference' | xargs -n 1 docker pull     where there is a network
-  berth images --json | jq -r '.[].reference' | xargs docker save -o images.tar                             then, to carry them`,
+  berth images --json | jq -r '.[] | select(.status != "built here").reference' | xargs docker save -o images.tar                             then, to carry them`,
     )
     .action((options: ImagesOptions) =>
       run(async () => {

@@ -72,6 +72,7 @@ async function init(folder: string, given: InitOptions, context: Context): Promi
 }
 
 function nextSteps(folder: string, { domain, edge }: Plan): string {
-  const look = `curl --cacert secrets/tls/ca.crt https://localhost${edge.httpsPort === 443 ? '' : `:${edge.httpsPort}`}/api/health\n  `;
+  const port = edge.httpsPort === 443 ? '' : `:${edge.httpsPort}`;
+  const look = `curl --cacert secrets/tls/ca.crt https://localhost${port}${edge.apps[0]?.routes[0]?.path ?? '/'}\n  `;
   return `\nNext\n  cd ${typed(folder)}\n  docker compose up -d --wait\n  ${domain === 'localhost' ? look : ''}SITE.md is the runbook of this site.\n`;
 }

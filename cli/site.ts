@@ -44,6 +44,7 @@ export interface LoadedSite {
 
 /** What a run would write, before anything is written. */
 export interface PreparedSite {
+  readonly spec: StackSpec;
   readonly plan: Plan;
   readonly state: SiteState;
   readonly decision: Decision;
@@ -87,8 +88,30 @@ export function loadSite(site: string, context: Context): LoadedSite {
   return { ...planSite(spec, site, context), documents };
 }
 
+/** A release that is gone is not guessed: the first one would bring back an old image in a slot where nothing runs. */
+function refuseLostRelease(site: string): void {
+  if (existsSync(join(site, releaseFile)) || !existsSync(join(site, '.berth/hashes.json')) || !existsSync(join(site, '.env'))) return;
+  throw new BerthError(
+    'io',
+    `${releaseFile} is gone, and the site has run with one`,
+    `restore ${releaseFile} from your last copy of the site folder, or write it anew: .env has the image and replicas of each slot, config/weights/weights.json the weights`,
+  );
+}
+
+/** Another name is another project to Docker: it would start beside the old one, on empty volumes. */
+function refuseOtherName(plan: Plan, { current }: SiteState): void {
+  const before = /^name: "([^"]+)"$/m.exec(current.get('compose.yaml') ?? '')?.[1];
+  if (before === undefined || before === plan.name) return;
+  throw new BerthError(
+    'conflict',
+    `the site was called ${before} and berth.yaml calls it ${plan.name}: its volumes are those of ${before}, and a second site would start on empty ones`,
+    `write \`name: ${before}\` again; for another name, make a new site and restore a backup there`,
+  );
+}
+
 /** Plan a spec that was read already. */
 export function planSite(spec: StackSpec, site: string, context: Context): LoadedSite {
+  refuseLostRelease(site);
   const assets = readAssets(context.root);
   const release = existsSync(join(site, releaseFile))
     ? expectParsed(parseRelease(readSpecBytes(site, releaseFile), releaseFile, spec), releaseFile)
@@ -124,7 +147,7 @@ function refuseLostLedger({ current, hashes }: SiteState): void {
 
 /** Draw what is missing, render, merge with what is on disk, and decide what to write. Writes nothing. */
 export async function prepareSite(site: string, loaded: LoadedSite, extra: readonly Artifact[], context: Context): Promise<PreparedSite> {
-  const { plan, assets } = loaded;
+  const { plan, spec, assets } = loaded;
   const before = readState(site, [ledgerPath]);
   const known = parseLedger(before.current.get(ledgerPath));
   refuseLostLedger(before);
@@ -137,6 +160,7 @@ export async function prepareSite(site: string, loaded: LoadedSite, extra: reado
   );
   const around = renderAround(loaded, ledger, extra);
   const state = readMore(site, before, [...around.map(({ path }) => path), 'compose.yaml']);
+  refuseOtherName(plan, state);
   const { merged } = decideChanges(around, state);
   const compose = renderCompose(
     plan,
@@ -151,6 +175,7 @@ export async function prepareSite(site: string, loaded: LoadedSite, extra: reado
   if (fresh.length > 0) checkComposeReferences(compose.content, new Set(artifacts.map(({ path }) => path)));
   const drawn = [...ledger.secrets.keys()].filter((name) => !known.secrets.has(name));
   return {
+    spec,
     plan,
     state,
     decision: decideChanges(artifacts, state),

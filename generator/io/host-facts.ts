@@ -58,11 +58,11 @@ export function parseRoutes(text: string): readonly Range[] {
  */
 export function chooseNetwork(name: string, taken: readonly Range[]): string {
   const start = createHash('sha256').update(`berth network\0${name}`).digest().readUInt32BE(0);
-  const choices = 2 ** 14;
+  // 10.0 and 10.1 are what home and office routers hand out; a VPN that comes up later is likely to be there. So the first 16 are left out.
+  const lowest = (10 << 24) + (16 << 16);
+  const choices = (240 << 16) / 1024;
   for (let step = 0; step < choices; step++) {
-    const first = (10 << 24) + ((start + step) % choices) * 1024;
-    // 10.0 and 10.1 are what home and office routers hand out; a VPN that comes up later is likely to be there.
-    if (first < (10 << 24) + (16 << 16)) continue;
+    const first = lowest + ((start + step) % choices) * 1024;
     if (taken.every((range) => range.last < first || range.first > first + 1023))
       return `10.${(first >> 16) & 255}.${(first >> 8) & 255}.0/22`;
   }

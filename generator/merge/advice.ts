@@ -6,6 +6,7 @@ const betterPlaces: readonly (readonly [RegExp, string])[] = [
   [/^compose\.yaml$/, 'put the change into compose.override.yaml, which Berth never touches'],
   [/^runtime\.yaml$/, 'make the change in berth.yaml, from which runtime.yaml follows'],
   [/^\.env$/, 'make the change in release.yaml (images, live slot) or berth.yaml (ports), from which .env follows'],
+  [/^config\/weights\//, 'make the change in release.yaml, from which the weights follow'],
   [/^k8s\/generated\//, 'put the change into k8s/site as a patch, which Berth never touches'],
 ];
 

@@ -79,6 +79,7 @@ export function renderEdge({ edge, release }: Pick<Plan, 'edge' | 'release'>, te
       artifact(`edge/${name}`, fill(templates, `nginx/${name}.hbs`, 'nginx', settings)),
     ),
     ...['errors.conf', 'berth.js', 'maintenance.html'].map((name) => artifact(`edge/${name}`, verbatim(templates, `nginx/${name}`))),
-    artifact('weights/weights.json', weights(edge, release)),
+    // Derived from release.yaml like .env: an edit of it would be lost or, worse, kept.
+    { ...artifact('weights/weights.json', weights(edge, release)), policy: 'owned' },
   ];
 }

@@ -124,7 +124,9 @@ export function compareSites(before: Rendered, after: Rendered, changedFiles: Re
     networks: Object.entries(oldProject.networks ?? {})
       .filter(([name, network]) => nextProject.networks?.[name] && JSON.stringify(network) !== JSON.stringify(nextProject.networks[name]))
       .map(([name]) => name),
-    added: Object.keys(next).filter((name) => old[name] === undefined),
+    added: Object.entries(next)
+      .filter(([name, service]) => old[name] === undefined && (wantedOf(service, after.env) ?? 0) > 0)
+      .map(([name]) => name),
     removed: Object.keys(old).filter((name) => next[name] === undefined),
   };
 }

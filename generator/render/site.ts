@@ -62,6 +62,7 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
           })),
       ),
     disk: plan.disk.map((row) => ({ ...row, size: describeSize(row.size) })),
+    path: plan.edge.apps[0]?.routes[0]?.path ?? '/',
     httpPort: edge?.ports[0]?.published ?? 80,
     httpsPort: plan.edge.httpsPort,
     apps: plan.services

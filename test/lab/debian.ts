@@ -30,7 +30,8 @@ export const apt = (...args: string[]) =>
 /** Make Debian 13 and unstable known to apt, pinned so low that nothing comes from them unless it is named. */
 export async function knowNewerDebian(): Promise<void> {
   const { uri, signedBy } = mirror();
-  const source = (suite: string, more = '') => `Types: deb\nURIs: ${uri}\nSuites: ${suite}\nComponents: main\nSigned-By: ${signedBy}\n${more}`;
+  const source = (suite: string, more = '') =>
+    `Types: deb\nURIs: ${uri}\nSuites: ${suite}\nComponents: main\nSigned-By: ${signedBy}\n${more}`;
   // unstable's index is signed for a week only, and a frozen mirror may be older than that
   writeFileSync(`${SOURCES}/berth-lab.sources`, `${source('trixie')}\n${source('sid', 'Check-Valid-Until: no\n')}`);
   const pin = (suite: string, priority: number) => `Package: *\nPin: release n=${suite}\nPin-Priority: ${priority}\n`;

@@ -19,12 +19,28 @@ import { attempt, run } from './process.ts';
 const templates = new Map(globSync('nginx/*', { cwd: 'templates' }).map((name) => [name, readFileSync(`templates/${name}`, 'utf8')]));
 const route = (path: string, more: Partial<Route> = {}): Route => ({ path, body: mib(2), timeout: seconds(60), stream: false, ...more });
 const plan: EdgePlan = {
-  domain: 'shop.example.com', workers: 2, connections: 1024, nofile: 4096, perAddress: 24, hsts: true, httpsPort: 9443, tries: 2, operators: '0.0.0.0/0',
+  domain: 'shop.example.com',
+  workers: 2,
+  connections: 1024,
+  nofile: 4096,
+  perAddress: 24,
+  hsts: true,
+  httpsPort: 9443,
+  tries: 2,
+  operators: '0.0.0.0/0',
   apps: [
-    { service: 'web', port: 3000, routes: [
-      route('/'), route('/events', { stream: true }), route('/few/', { rateLimit: { rate: '1r/s', burst: 2 } }), route('/few-too', { rateLimit: { rate: '1r/s', burst: 2 } }), route('/rare', { rateLimit: { rate: '1r/m', burst: 0 } }),
-      route('/short', { timeout: seconds(1) }),
-    ] },
+    {
+      service: 'web',
+      port: 3000,
+      routes: [
+        route('/'),
+        route('/events', { stream: true }),
+        route('/few/', { rateLimit: { rate: '1r/s', burst: 2 } }),
+        route('/few-too', { rateLimit: { rate: '1r/s', burst: 2 } }),
+        route('/rare', { rateLimit: { rate: '1r/m', burst: 0 } }),
+        route('/short', { timeout: seconds(1) }),
+      ],
+    },
     { service: 'api-v2', port: 3000, routes: [route('/api/')] },
   ],
 };
@@ -49,23 +65,45 @@ const server = http.createServer((q, r) => {
 server.on('upgrade', (q, socket) => { socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n'); socket.pipe(socket); });
 server.listen(3000); process.on('SIGTERM', () => process.exit(0));`;
 
-interface Answer { status: number; headers: http.IncomingHttpHeaders; body: string }
-interface Ask { host?: string; method?: string; headers?: http.OutgoingHttpHeaders; body?: string | Buffer; agent?: https.Agent; plain?: boolean }
+interface Answer {
+  status: number;
+  headers: http.IncomingHttpHeaders;
+  body: string;
+}
+interface Ask {
+  host?: string;
+  method?: string;
+  headers?: http.OutgoingHttpHeaders;
+  body?: string | Buffer;
+  agent?: https.Agent;
+  plain?: boolean;
+}
 
 /** One request, over TLS with the site's certificate checked unless `plain`. */
 function ask(path: string, { host = plan.domain, method = 'GET', headers = {}, body, agent, plain = false }: Ask = {}): Promise<Answer> {
   const shared = { host: '127.0.0.1', path, method, headers: { host, 'user-agent': 'lab', ...headers } };
   return new Promise((resolve, reject) => {
-    const request = plain ? http.request({ ...shared, port: ports.http })
-      : https.request({ ...shared, port: ports.https, ...(agent ? { agent } : { agent: false }), servername: plan.domain, ca: readFileSync(join(site, 'ca.crt')) });
+    const request = plain
+      ? http.request({ ...shared, port: ports.http })
+      : https.request({
+          ...shared,
+          port: ports.https,
+          ...(agent ? { agent } : { agent: false }),
+          servername: plan.domain,
+          ca: readFileSync(join(site, 'ca.crt')),
+        });
     request.on('error', reject).on('response', (response) => {
       const chunks: Buffer[] = [];
-      response.on('error', reject).on('data', (chunk: Buffer) => chunks.push(chunk)).on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks).toString() }));
+      response
+        .on('error', reject)
+        .on('data', (chunk: Buffer) => chunks.push(chunk))
+        .on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks).toString() }));
     });
     request.end(body);
   });
 }
-const document = async (path: string, options?: Ask) => JSON.parse((await ask(path, options)).body) as { slot: string; headers: Record<string, string>; url: string; bytes: number };
+const document = async (path: string, options?: Ask) =>
+  JSON.parse((await ask(path, options)).body) as { slot: string; headers: Record<string, string>; url: string; bytes: number };
 
 const weightsFile = join(site, 'config/weights/weights.json');
 /** Write as deployments do: a whole file in one step. */
@@ -74,7 +112,8 @@ function weigh(text: string): void {
   chmodSync(`${weightsFile}.new`, 0o644);
   renameSync(`${weightsFile}.new`, weightsFile);
 }
-const web = (blue: number, green: number) => JSON.stringify({ version: 1, services: { web: { blue, green }, 'api-v2': { blue: 0, green: 0 } } });
+const web = (blue: number, green: number) =>
+  JSON.stringify({ version: 1, services: { 'web': { blue, green }, 'api-v2': { blue: 0, green: 0 } } });
 async function until<T>(look: () => Promise<T | undefined | false>, what: string): Promise<T> {
   for (let n = 0; n < 100; n++) {
     const found = await look().catch(() => undefined);
@@ -84,31 +123,113 @@ async function until<T>(look: () => Promise<T | undefined | false>, what: string
   throw new Error(`waited in vain for ${what}`);
 }
 /** Weights are read once a second. */
-const weighed = async (text: string) => { weigh(text); await sleep(1500); };
-const logs = async () => { const { stdout, stderr } = await attempt(['docker', 'logs', edge]); return { access: stdout.split('\n').filter((line) => line.startsWith('{')), errors: stderr }; };
+const weighed = async (text: string) => {
+  weigh(text);
+  await sleep(1500);
+};
+const logs = async () => {
+  const { stdout, stderr } = await attempt(['docker', 'logs', edge]);
+  return { access: stdout.split('\n').filter((line) => line.startsWith('{')), errors: stderr };
+};
 
 const openssl = (...args: string[]) => run(['openssl', ...args], { cwd: site });
 async function certificate(): Promise<string> {
   writeFileSync(join(site, 'leaf.cnf'), 'subjectAltName=DNS:shop.example.com,DNS:localhost,IP:127.0.0.1\n');
-  await openssl('req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', 'leaf.key', '-out', 'leaf.csr', '-subj', '/CN=shop.example.com');
-  await openssl('x509', '-req', '-in', 'leaf.csr', '-CA', 'ca.crt', '-CAkey', 'ca.key', '-days', '30', '-extfile', 'leaf.cnf', '-out', 'leaf.crt', '-set_serial', `0x${randomUUID().replaceAll('-', '')}`);
-  for (const [from, to] of [['leaf.key', 'site.key'], ['leaf.crt', 'site.crt']] as const) {
-    writeFileSync(join(site, 'tls', `${to}.new`), readFileSync(join(site, from), 'utf8') + (to === 'site.crt' ? readFileSync(join(site, 'ca.crt'), 'utf8') : ''), { mode: 0o644 });
+  await openssl(
+    'req',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-keyout',
+    'leaf.key',
+    '-out',
+    'leaf.csr',
+    '-subj',
+    '/CN=shop.example.com',
+  );
+  await openssl(
+    'x509',
+    '-req',
+    '-in',
+    'leaf.csr',
+    '-CA',
+    'ca.crt',
+    '-CAkey',
+    'ca.key',
+    '-days',
+    '30',
+    '-extfile',
+    'leaf.cnf',
+    '-out',
+    'leaf.crt',
+    '-set_serial',
+    `0x${randomUUID().replaceAll('-', '')}`,
+  );
+  for (const [from, to] of [
+    ['leaf.key', 'site.key'],
+    ['leaf.crt', 'site.crt'],
+  ] as const) {
+    writeFileSync(
+      join(site, 'tls', `${to}.new`),
+      readFileSync(join(site, from), 'utf8') + (to === 'site.crt' ? readFileSync(join(site, 'ca.crt'), 'utf8') : ''),
+      { mode: 0o644 },
+    );
     renameSync(join(site, 'tls', `${to}.new`), join(site, 'tls', to));
   }
   return readFileSync(join(site, 'leaf.crt'), 'utf8');
 }
 
-const start = (slot: string) => run(['docker', 'run', '--detach', '--name', name(slot), '--network', name('net'), '--network-alias', `web-${slot}`, '--env', `SLOT=${slot}`, '--entrypoint', 'node', IMAGES.node.reference, '-e', app]);
+const start = (slot: string) =>
+  run([
+    'docker',
+    'run',
+    '--detach',
+    '--name',
+    name(slot),
+    '--network',
+    name('net'),
+    '--network-alias',
+    `web-${slot}`,
+    '--env',
+    `SLOT=${slot}`,
+    '--entrypoint',
+    'node',
+    IMAGES.node.reference,
+    '-e',
+    app,
+  ]);
 let both: Promise<void> | undefined;
 /** Both slots with a replica each that its upstream has found. */
-const startBoth = () => (both ??= (async () => {
-  await Promise.all([start('blue'), start('green')]);
-  weigh(web(100, 0));
-  for (const slot of ['blue', 'green']) await until(async () => (await document('/', { headers: { 'x-berth-slot': slot } })).slot === slot, `the ${slot} slot`);
-})());
-const mounts = ['--volume', `${site}/config/edge:/etc/berth/edge:ro`, '--volume', `${site}/config/weights:/etc/berth/weights:ro`, '--volume', `${site}/tls:/etc/berth/tls:ro`];
-const hardened = ['--user', '101:101', '--read-only', '--tmpfs', '/tmp:size=64m,mode=1777', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges', '--ulimit', 'nofile=8192'];
+const startBoth = () =>
+  (both ??= (async () => {
+    await Promise.all([start('blue'), start('green')]);
+    weigh(web(100, 0));
+    for (const slot of ['blue', 'green'])
+      await until(async () => (await document('/', { headers: { 'x-berth-slot': slot } })).slot === slot, `the ${slot} slot`);
+  })());
+const mounts = [
+  '--volume',
+  `${site}/config/edge:/etc/berth/edge:ro`,
+  '--volume',
+  `${site}/config/weights:/etc/berth/weights:ro`,
+  '--volume',
+  `${site}/tls:/etc/berth/tls:ro`,
+];
+const hardened = [
+  '--user',
+  '101:101',
+  '--read-only',
+  '--tmpfs',
+  '/tmp:size=64m,mode=1777',
+  '--cap-drop',
+  'ALL',
+  '--security-opt',
+  'no-new-privileges',
+  '--ulimit',
+  'nofile=8192',
+];
 const nginx = ['nginx', '-c', '/etc/berth/edge/nginx.conf', '-g', 'daemon off;'];
 
 function write(folder: string, edgePlan: EdgePlan): void {
@@ -123,14 +244,48 @@ beforeAll(async () => {
   await ensureImages(['nginx', 'node']);
   write(site, plan);
   mkdirSync(join(site, 'tls'));
-  await openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', 'ca.key', '-out', 'ca.crt', '-days', '30', '-subj', '/CN=Lab CA');
+  await openssl(
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-keyout',
+    'ca.key',
+    '-out',
+    'ca.crt',
+    '-days',
+    '30',
+    '-subj',
+    '/CN=Lab CA',
+  );
   await certificate();
   chmodSync(site, 0o755);
   await run(['docker', 'network', 'create', name('net')]);
-  await run(['docker', 'run', '--detach', '--name', edge, '--network', name('net'), '--publish', '127.0.0.1::8080', '--publish', '127.0.0.1::8443', ...hardened, ...mounts, IMAGES.nginx.reference, ...nginx]);
+  await run([
+    'docker',
+    'run',
+    '--detach',
+    '--name',
+    edge,
+    '--network',
+    name('net'),
+    '--publish',
+    '127.0.0.1::8080',
+    '--publish',
+    '127.0.0.1::8443',
+    ...hardened,
+    ...mounts,
+    IMAGES.nginx.reference,
+    ...nginx,
+  ]);
   const published = async (port: number) => Number((await run(['docker', 'port', edge, String(port)])).split(':').at(-1));
   ports = { http: await published(8080), https: await published(8443) };
-  await until(async () => (await ask('/-/berth/edge', { plain: true })).status === 200, 'the edge').catch(async (error: unknown) => { throw new Error(`the edge did not start:\n${(await logs()).errors}`, { cause: error }); });
+  await until(async () => (await ask('/-/berth/edge', { plain: true })).status === 200, 'the edge').catch(async (error: unknown) => {
+    throw new Error(`the edge did not start:\n${(await logs()).errors}`, { cause: error });
+  });
 }, 300_000);
 
 afterAll(async () => {
@@ -150,7 +305,12 @@ describe('the edge without an application', { timeout: 60_000 }, () => {
 
   test('shows browsers the maintenance page and programs a document, and says when to come back', async () => {
     const page = await ask('/', { headers: { accept: 'text/html,application/xhtml+xml' } });
-    expect([page.status, page.headers['retry-after'], page.headers['content-type'], page.headers['cache-control']]).toEqual([503, '10', 'text/html; charset=utf-8', 'no-store']);
+    expect([page.status, page.headers['retry-after'], page.headers['content-type'], page.headers['cache-control']]).toEqual([
+      503,
+      '10',
+      'text/html; charset=utf-8',
+      'no-store',
+    ]);
     expect(page.body).toBe(readFileSync('templates/nginx/maintenance.html', 'utf8'));
     const json = await ask('/orders?id=1', { method: 'POST', headers: { accept: '*/*' }, body: 'x'.repeat(100_000) });
     expect([json.status, json.headers['retry-after'], json.headers['content-type']]).toEqual([503, '10', 'application/json']);
@@ -171,8 +331,25 @@ describe('the edge without an application', { timeout: 60_000 }, () => {
 
   test('passes the check of nginx with a name of 253 letters, no rate, no hsts, and no route for /', async () => {
     const other = join(site, 'other');
-    write(other, { ...plan, domain: `${'a'.repeat(62)}.${'b'.repeat(62)}.${'c'.repeat(62)}.${'d'.repeat(62)}.e`, hsts: false, apps: [{ service: 'a'.repeat(40), port: 80, routes: [route('/only'), route('/a/b/')] }] });
-    const { code, stderr } = await attempt(['docker', 'run', '--rm', ...hardened, '--volume', `${other}/config/edge:/etc/berth/edge:ro`, IMAGES.nginx.reference, 'nginx', '-t', '-c', '/etc/berth/edge/nginx.conf']);
+    write(other, {
+      ...plan,
+      domain: `${'a'.repeat(62)}.${'b'.repeat(62)}.${'c'.repeat(62)}.${'d'.repeat(62)}.e`,
+      hsts: false,
+      apps: [{ service: 'a'.repeat(40), port: 80, routes: [route('/only'), route('/a/b/')] }],
+    });
+    const { code, stderr } = await attempt([
+      'docker',
+      'run',
+      '--rm',
+      ...hardened,
+      '--volume',
+      `${other}/config/edge:/etc/berth/edge:ro`,
+      IMAGES.nginx.reference,
+      'nginx',
+      '-t',
+      '-c',
+      '/etc/berth/edge/nginx.conf',
+    ]);
     expect(stderr).not.toMatch(/\[(warn|alert|emerg|crit)\]/);
     expect(code).toBe(0);
   });
@@ -188,7 +365,8 @@ describe('the edge before an application', { timeout: 60_000 }, () => {
   });
 
   test('serves its own name and those of the operator, and no other', async () => {
-    for (const host of ['shop.example.com', 'SHOP.example.com:9443', 'localhost', '127.0.0.1:9443']) expect((await ask('/', { host })).status).toBe(200);
+    for (const host of ['shop.example.com', 'SHOP.example.com:9443', 'localhost', '127.0.0.1:9443'])
+      expect((await ask('/', { host })).status).toBe(200);
     for (const host of ['evil.example', 'shop.example.com.evil.example', '10.0.0.1']) {
       expect((await ask('/', { host })).status).toBe(421);
       expect((await ask('/', { host, plain: true })).status).toBe(421);
@@ -196,22 +374,47 @@ describe('the edge before an application', { timeout: 60_000 }, () => {
   });
 
   test('answers its health check under any name and logs none of them', async () => {
-    for (const options of [{ plain: true }, { plain: true, host: '10.9.8.7:8080' }, {}, { host: '10.9.8.7' }]) expect(await ask('/-/berth/edge', options)).toMatchObject({ status: 200, body: 'ok\n' });
+    for (const options of [{ plain: true }, { plain: true, host: '10.9.8.7:8080' }, {}, { host: '10.9.8.7' }])
+      expect(await ask('/-/berth/edge', options)).toMatchObject({ status: 200, body: 'ok\n' });
     expect((await logs()).access.filter((line) => line.includes('/-/berth/edge'))).toEqual([]);
   });
 
   test('overwrites what a client claims about itself', async () => {
-    const claims = { 'x-forwarded-for': '6.6.6.6', 'x-forwarded-proto': 'gopher', 'x-forwarded-host': 'evil.example', 'x-forwarded-port': '1', 'x-forwarded-prefix': '/evil', 'x-forwarded-server': 'evil', 'x-real-ip': '6.6.6.6', 'x-client-ip': '6.6.6.6', 'true-client-ip': '6.6.6.6', 'x-original-url': '/admin', 'x-berth-slot': 'blue', forwarded: 'for=6.6.6.6', proxy: 'http://evil.example', upgrade: 'h2c', connection: 'upgrade, http2-settings' };
+    const claims = {
+      'x-forwarded-for': '6.6.6.6',
+      'x-forwarded-proto': 'gopher',
+      'x-forwarded-host': 'evil.example',
+      'x-forwarded-port': '1',
+      'x-forwarded-prefix': '/evil',
+      'x-forwarded-server': 'evil',
+      'x-real-ip': '6.6.6.6',
+      'x-client-ip': '6.6.6.6',
+      'true-client-ip': '6.6.6.6',
+      'x-original-url': '/admin',
+      'x-berth-slot': 'blue',
+      'forwarded': 'for=6.6.6.6',
+      'proxy': 'http://evil.example',
+      'upgrade': 'h2c',
+      'connection': 'upgrade, http2-settings',
+    };
     const { headers } = await document('/', { headers: claims });
     expect(JSON.stringify(headers)).not.toMatch(/6\.6\.6\.6|evil|gopher|admin|h2c/);
-    expect(headers).toMatchObject({ host: 'shop.example.com:9443', 'x-forwarded-host': 'shop.example.com:9443', 'x-forwarded-proto': 'https', 'x-forwarded-port': '9443' });
+    expect(headers).toMatchObject({
+      'host': 'shop.example.com:9443',
+      'x-forwarded-host': 'shop.example.com:9443',
+      'x-forwarded-proto': 'https',
+      'x-forwarded-port': '9443',
+    });
     expect(headers['x-forwarded-for']).toMatch(/^[\d.]+$/);
     expect(headers['x-real-ip']).toBe(headers['x-forwarded-for']);
     expect(Object.keys(headers).filter((header) => /^(x-berth|forwarded|proxy|upgrade)/.test(header))).toEqual([]);
   });
 
   test('takes over a harmless request id, makes one otherwise, and returns it', async () => {
-    const asked = async (id?: string) => { const answer = await ask('/', { headers: id === undefined ? {} : { 'x-request-id': id } }); return [(JSON.parse(answer.body) as { headers: Record<string, string> }).headers['x-request-id'], answer.headers['x-request-id']]; };
+    const asked = async (id?: string) => {
+      const answer = await ask('/', { headers: id === undefined ? {} : { 'x-request-id': id } });
+      return [(JSON.parse(answer.body) as { headers: Record<string, string> }).headers['x-request-id'], answer.headers['x-request-id']];
+    };
     expect(await asked('order-42.Retry_1')).toEqual(['order-42.Retry_1', 'order-42.Retry_1']);
     for (const id of [undefined, 'short', 'x'.repeat(65), 'with "quotes" inside', 'a;b;c;d;e;f']) {
       const [passed, returned] = await asked(id);
@@ -222,12 +425,23 @@ describe('the edge before an application', { timeout: 60_000 }, () => {
 
   test('adds security headers, and leaves those that the application sets', async () => {
     const { headers } = await ask('/');
-    expect(headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'x-frame-options': 'SAMEORIGIN', 'referrer-policy': 'strict-origin-when-cross-origin', 'permissions-policy': 'camera=(), microphone=(), geolocation=()', 'strict-transport-security': 'max-age=31536000', server: 'nginx' });
+    expect(headers).toMatchObject({
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'SAMEORIGIN',
+      'referrer-policy': 'strict-origin-when-cross-origin',
+      'permissions-policy': 'camera=(), microphone=(), geolocation=()',
+      'strict-transport-security': 'max-age=31536000',
+      'server': 'nginx',
+    });
     expect(headers).not.toHaveProperty('x-powered-by');
     const own = (await ask('/broken')).headers;
     expect(own).toMatchObject({ 'x-frame-options': 'DENY', 'referrer-policy': 'no-referrer', 'x-content-type-options': 'nosniff' });
     expect(own['x-request-id']).toMatch(/^[0-9a-f]{32}$/);
-    expect((await ask('/api/')).headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'x-frame-options': 'SAMEORIGIN', 'strict-transport-security': 'max-age=31536000' });
+    expect((await ask('/api/')).headers).toMatchObject({
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'SAMEORIGIN',
+      'strict-transport-security': 'max-age=31536000',
+    });
   });
 
   test('lets the errors of the application through and puts its own page in place of a broken connection', async () => {
@@ -277,7 +491,9 @@ describe('the edge before an application', { timeout: 60_000 }, () => {
     const socket = tls.connect({ host: '127.0.0.1', port: ports.https, servername: plan.domain, ca: readFileSync(join(site, 'ca.crt')) });
     let heard = '';
     socket.on('data', (chunk) => (heard += chunk.toString()));
-    socket.write(`GET /anywhere HTTP/1.1\r\nHost: ${plan.domain}\r\nUpgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n`);
+    socket.write(
+      `GET /anywhere HTTP/1.1\r\nHost: ${plan.domain}\r\nUpgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n`,
+    );
     await until(async () => heard.includes('\r\n\r\n'), 'the upgrade');
     expect(heard).toMatch(/^HTTP\/1\.1 101 /);
     socket.write('there and back');
@@ -287,23 +503,44 @@ describe('the edge before an application', { timeout: 60_000 }, () => {
 
   test('hands on each event of a stream at once', async () => {
     const arrivals: number[] = [];
-    await new Promise<void>((resolve, reject) => https.get({ host: '127.0.0.1', port: ports.https, path: '/events', servername: plan.domain, ca: readFileSync(join(site, 'ca.crt')), headers: { host: plan.domain, 'accept-encoding': 'gzip' }, agent: false },
-      (response) => response.on('data', () => arrivals.push(performance.now())).on('end', resolve)).on('error', reject));
+    await new Promise<void>((resolve, reject) =>
+      https
+        .get(
+          {
+            host: '127.0.0.1',
+            port: ports.https,
+            path: '/events',
+            servername: plan.domain,
+            ca: readFileSync(join(site, 'ca.crt')),
+            headers: { 'host': plan.domain, 'accept-encoding': 'gzip' },
+            agent: false,
+          },
+          (response) => response.on('data', () => arrivals.push(performance.now())).on('end', resolve),
+        )
+        .on('error', reject),
+    );
     expect(arrivals.length).toBe(4);
     for (const [n, arrival] of arrivals.slice(1).entries()) expect(arrival - (arrivals[n] ?? Infinity)).toBeGreaterThan(200);
   });
 
   test('compresses text for those who take it', async () => {
-    const packed = await ask('/page', { headers: { 'accept-encoding': 'gzip', via: '1.1 somebody' } });
-    expect(packed.headers).toMatchObject({ 'content-encoding': 'gzip', vary: 'Accept-Encoding' });
+    const packed = await ask('/page', { headers: { 'accept-encoding': 'gzip', 'via': '1.1 somebody' } });
+    expect(packed.headers).toMatchObject({ 'content-encoding': 'gzip', 'vary': 'Accept-Encoding' });
     expect((await ask('/page')).headers).not.toHaveProperty('content-encoding');
   });
 
   test('speaks HTTP/2 and modern TLS only, with ciphers that authenticate', async () => {
-    const connect = (options: tls.ConnectionOptions) => new Promise<string>((resolve) => {
-      const socket = tls.connect({ host: '127.0.0.1', port: ports.https, servername: plan.domain, rejectUnauthorized: false, ...options }, () => { resolve(`${socket.getProtocol()} ${String(socket.alpnProtocol)}`); socket.destroy(); });
-      socket.on('error', () => resolve('refused'));
-    });
+    const connect = (options: tls.ConnectionOptions) =>
+      new Promise<string>((resolve) => {
+        const socket = tls.connect(
+          { host: '127.0.0.1', port: ports.https, servername: plan.domain, rejectUnauthorized: false, ...options },
+          () => {
+            resolve(`${socket.getProtocol()} ${String(socket.alpnProtocol)}`);
+            socket.destroy();
+          },
+        );
+        socket.on('error', () => resolve('refused'));
+      });
     expect(await connect({ ALPNProtocols: ['h2', 'http/1.1'] })).toBe('TLSv1.3 h2');
     expect(await connect({ maxVersion: 'TLSv1.2' })).toMatch(/^TLSv1\.2/);
     expect(await connect({ maxVersion: 'TLSv1.1', minVersion: 'TLSv1', ciphers: 'ALL:@SECLEVEL=0' })).toBe('refused');
@@ -311,9 +548,15 @@ describe('the edge before an application', { timeout: 60_000 }, () => {
   });
 
   test('serves a renewed certificate from the next connection on', async () => {
-    const served = () => new Promise<string>((resolve, reject) => {
-      const socket = tls.connect({ host: '127.0.0.1', port: ports.https, servername: plan.domain, ca: readFileSync(join(site, 'ca.crt')) }, () => { resolve(socket.getPeerCertificate().serialNumber); socket.destroy(); }).on('error', reject);
-    });
+    const served = () =>
+      new Promise<string>((resolve, reject) => {
+        const socket = tls
+          .connect({ host: '127.0.0.1', port: ports.https, servername: plan.domain, ca: readFileSync(join(site, 'ca.crt')) }, () => {
+            resolve(socket.getPeerCertificate().serialNumber);
+            socket.destroy();
+          })
+          .on('error', reject);
+      });
     const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
     await ask('/', { agent });
     const before = await served();
@@ -329,9 +572,27 @@ describe('the edge before an application', { timeout: 60_000 }, () => {
     await ask('/few%22/x?token=secret', { headers: { 'x-request-id': id, 'user-agent': 'quote " and \\ back' } });
     await ask('/api/y', { headers: { 'x-request-id': `${id}-api` } });
     await ask('/', { host: 'evil.example', headers: { 'x-request-id': `${id}-evil` } });
-    const all = await until(async () => { const lines = (await logs()).access.map((line) => JSON.parse(line) as Record<string, unknown>); return lines.some((line) => line['id'] === `${id}-evil`) && lines; }, 'the log');
+    const all = await until(async () => {
+      const lines = (await logs()).access.map((line) => JSON.parse(line) as Record<string, unknown>);
+      return lines.some((line) => line['id'] === `${id}-evil`) && lines;
+    }, 'the log');
     const line = (suffix = '') => all.find((one) => one['id'] === id + suffix);
-    expect(line()).toMatchObject({ service: 'web', slot: 'blue', route: '/', method: 'GET', path: '/few%22/x', protocol: 'HTTP/1.1', status: 200, bytes: expect.any(Number), seconds: expect.any(Number), upstream: expect.stringMatching(/:3000$/), upstreamStatus: '200', upstreamSeconds: expect.stringMatching(/^[\d.]+$/), tls: 'TLSv1.3', agent: 'quote " and \\ back' });
+    expect(line()).toMatchObject({
+      service: 'web',
+      slot: 'blue',
+      route: '/',
+      method: 'GET',
+      path: '/few%22/x',
+      protocol: 'HTTP/1.1',
+      status: 200,
+      bytes: expect.any(Number),
+      seconds: expect.any(Number),
+      upstream: expect.stringMatching(/:3000$/),
+      upstreamStatus: '200',
+      upstreamSeconds: expect.stringMatching(/^[\d.]+$/),
+      tls: 'TLSv1.3',
+      agent: 'quote " and \\ back',
+    });
     expect(line('-api')).toMatchObject({ service: 'api-v2', slot: '', status: 503, path: '/api/y' });
     expect(line('-evil')).toMatchObject({ service: '', slot: '', status: 421 });
     expect(JSON.stringify(all)).not.toContain('secret');
@@ -350,15 +611,25 @@ describe('the weights', { timeout: 120_000 }, () => {
       const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
       for (let n = 0; !done.signal.aborted; n++) {
         try {
-          const { status, headers } = await ask('/', { agent, method: n % 5 === 0 ? 'POST' : 'GET', body: n % 5 === 0 ? 'x' : '', headers: { 'user-agent': `visitor ${Math.random()}` } });
+          const { status, headers } = await ask('/', {
+            agent,
+            method: n % 5 === 0 ? 'POST' : 'GET',
+            body: n % 5 === 0 ? 'x' : '',
+            headers: { 'user-agent': `visitor ${Math.random()}` },
+          });
           if (status !== 200) failures.push(String(status));
           seen[headers['x-slot'] as Slot]++;
-        } catch (error) { failures.push(String(error)); }
+        } catch (error) {
+          failures.push(String(error));
+        }
       }
       agent.destroy();
     };
     const load = Array.from({ length: 16 }, worker);
-    for (const green of [5, 25, 100]) { await weighed(web(100 - green, green)); await sleep(500); }
+    for (const green of [5, 25, 100]) {
+      await weighed(web(100 - green, green));
+      await sleep(500);
+    }
     const blueAtTheEnd = seen.blue;
     await run(['docker', 'rm', '--force', name('blue')]);
     await sleep(2500);
@@ -375,7 +646,13 @@ describe('the weights', { timeout: 120_000 }, () => {
 
   test('keep a visitor where he is', async () => {
     await weighed(web(50, 50));
-    const sides = await Promise.all(Array.from({ length: 12 }, async (_, n) => { const slots = new Set<string>(); for (let i = 0; i < 5; i++) slots.add((await document('/', { headers: { 'user-agent': `visitor ${n}` } })).slot); return [...slots]; }));
+    const sides = await Promise.all(
+      Array.from({ length: 12 }, async (_, n) => {
+        const slots = new Set<string>();
+        for (let i = 0; i < 5; i++) slots.add((await document('/', { headers: { 'user-agent': `visitor ${n}` } })).slot);
+        return [...slots];
+      }),
+    );
     expect(sides.every((slots) => slots.length === 1)).toBe(true);
     expect(new Set(sides.flat())).toEqual(new Set(['blue', 'green']));
   });
@@ -383,7 +660,8 @@ describe('the weights', { timeout: 120_000 }, () => {
   test('yield to a smoke test that asks for a slot, and to no other wish', async () => {
     await weighed(web(100, 0));
     expect((await document('/', { headers: { 'x-berth-slot': 'green' } })).slot).toBe('green');
-    for (const wish of ['', 'red', 'green;', 'constructor']) expect((await document('/', { headers: { 'x-berth-slot': wish } })).slot).toBe('blue');
+    for (const wish of ['', 'red', 'green;', 'constructor'])
+      expect((await document('/', { headers: { 'x-berth-slot': wish } })).slot).toBe('blue');
     await weighed('{"version":1,"services":{"web":{"blue":100}}}');
     expect((await document('/', { headers: { 'x-berth-slot': 'green' } })).slot).toBe('blue');
   });
@@ -392,7 +670,11 @@ describe('the weights', { timeout: 120_000 }, () => {
     await weighed(web(0, 100));
     const complaints = async () => (await logs()).errors.split('\n').filter((line) => line.includes('last good'));
     const before = (await complaints()).length;
-    for (const [n, text] of ['{"version":1,"services":{"web":{"blue":10', '{"version":1,"services":{"web":{"blue":1000,"green":0}}}', undefined].entries()) {
+    for (const [n, text] of [
+      '{"version":1,"services":{"web":{"blue":10',
+      '{"version":1,"services":{"web":{"blue":1000,"green":0}}}',
+      undefined,
+    ].entries()) {
       if (text === undefined) rmSync(weightsFile);
       else weigh(text);
       await sleep(3500);
@@ -410,8 +692,24 @@ describe('the weights', { timeout: 120_000 }, () => {
 
   test('are missing, not guessed, when an edge starts with a broken file', async () => {
     weigh('{');
-    await run(['docker', 'run', '--detach', '--name', name('late'), '--network', name('net'), ...hardened, ...mounts, IMAGES.nginx.reference, ...nginx]);
-    const asked = await until(async () => run(['docker', 'exec', name('late'), 'curl', '--silent', '--insecure', '--write-out', '%{http_code}', 'https://127.0.0.1:8443/']), 'the late edge');
+    await run([
+      'docker',
+      'run',
+      '--detach',
+      '--name',
+      name('late'),
+      '--network',
+      name('net'),
+      ...hardened,
+      ...mounts,
+      IMAGES.nginx.reference,
+      ...nginx,
+    ]);
+    const asked = await until(
+      async () =>
+        run(['docker', 'exec', name('late'), 'curl', '--silent', '--insecure', '--write-out', '%{http_code}', 'https://127.0.0.1:8443/']),
+      'the late edge',
+    );
     expect(asked).toMatch(/503$/);
     expect((await attempt(['docker', 'logs', name('late')])).stderr).toMatch(/weights\.json: .*; no slot is live/);
   });

@@ -1,5 +1,16 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, copyFileSync, chmodSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  copyFileSync,
+  chmodSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { apt, knowNewerDebian } from './debian.ts';
@@ -21,7 +32,8 @@ export interface Engine {
 
 /** The lab makes a user, mounts and installs. @throws for anybody but root, before anything is done. */
 function requireRoot(): void {
-  if (process.getuid?.() !== 0) throw new Error('the lab needs root on Debian: it makes a user, mounts and installs; run `npm run test:lab` as root');
+  if (process.getuid?.() !== 0)
+    throw new Error('the lab needs root on Debian: it makes a user, mounts and installs; run `npm run test:lab` as root');
 }
 
 /**
@@ -86,12 +98,20 @@ const answers = () => succeeds(['docker', 'version', '--format', '{{.Server.Vers
 function mayInstall(): void {
   const release = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
   if (!/^ID=debian$/m.test(release))
-    throw new Error('no Docker Engine with Compose answers here, or its second Compose is missing, and the lab can install them only on Debian: run it there');
+    throw new Error(
+      'no Docker Engine with Compose answers here, or its second Compose is missing, and the lab can install them only on Debian: run it there',
+    );
 }
 
 async function installEngine(): Promise<void> {
   await knowNewerDebian();
-  await apt('install', '-y', '--no-install-recommends', ...['docker.io', 'docker-cli', 'docker-compose', 'docker-buildx', 'containerd', 'runc'].map((name) => `${name}/trixie`), 'iptables');
+  await apt(
+    'install',
+    '-y',
+    '--no-install-recommends',
+    ...['docker.io', 'docker-cli', 'docker-compose', 'docker-buildx', 'containerd', 'runc'].map((name) => `${name}/trixie`),
+    'iptables',
+  );
 }
 
 async function installClients(): Promise<void> {

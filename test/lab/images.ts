@@ -53,7 +53,14 @@ export async function isFromLab(name: ImageName): Promise<boolean> {
 
 /** The hash that the lab gave an image: empty where the image is not the lab's, `undefined` where there is none. */
 async function labelOf(reference: string): Promise<string | undefined> {
-  const { code, stdout } = await attempt(['docker', 'image', 'inspect', reference, '--format', `{{with .Config.Labels}}{{index . "${LABEL}"}}{{end}}`]);
+  const { code, stdout } = await attempt([
+    'docker',
+    'image',
+    'inspect',
+    reference,
+    '--format',
+    `{{with .Config.Labels}}{{index . "${LABEL}"}}{{end}}`,
+  ]);
   return code === 0 ? stdout.trim() : undefined;
 }
 
@@ -72,7 +79,19 @@ async function buildBase(wanted: string): Promise<void> {
 async function build(name: ImageName, wanted: string): Promise<void> {
   const image: LabImage = IMAGES[name];
   const contexts = Object.entries(image.contexts?.() ?? {}).flatMap(([key, folder]) => ['--build-context', `${key}=${folder}`]);
-  await run(['docker', 'buildx', 'build', '--progress=plain', '--load', '--label', `${LABEL}=${wanted}`, '--tag', image.reference, ...contexts, sources(name)]);
+  await run([
+    'docker',
+    'buildx',
+    'build',
+    '--progress=plain',
+    '--load',
+    '--label',
+    `${LABEL}=${wanted}`,
+    '--tag',
+    image.reference,
+    ...contexts,
+    sources(name),
+  ]);
 }
 
 const sources = (name: ImageName) => join(HERE, 'images', (IMAGES[name] as LabImage).folder ?? name);

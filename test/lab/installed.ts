@@ -20,7 +20,9 @@ export class Operator {
     const program = join(home, 'program');
     mkdirSync(program);
     const repository = join(import.meta.dirname, '..', '..');
-    const packed = JSON.parse(await run(['npm', 'pack', '--json', '--ignore-scripts', '--pack-destination', home], { cwd: repository })) as { filename: string }[];
+    const packed = JSON.parse(
+      await run(['npm', 'pack', '--json', '--ignore-scripts', '--pack-destination', home], { cwd: repository }),
+    ) as { filename: string }[];
     await run(['tar', '-xzf', join(home, packed[0]?.filename ?? ''), '-C', program, '--strip-components=1']);
     mkdirSync(join(home, 'bin'));
     await run(['cp', join(repository, 'node_modules/node/bin/node'), join(home, 'bin/node')]);
@@ -31,7 +33,10 @@ export class Operator {
 
   attempt(argv: readonly string[], cwd: string, input?: string): Promise<RunResult> {
     const path = `${join(this.home, 'bin')}:/usr/local/bin:/usr/bin:/bin`;
-    return attempt(['runuser', '-u', operator, '--', 'env', '-i', `PATH=${path}`, `HOME=${this.home}`, 'LANG=C.UTF-8', ...argv], { cwd, ...(input === undefined ? {} : { input }) });
+    return attempt(['runuser', '-u', operator, '--', 'env', '-i', `PATH=${path}`, `HOME=${this.home}`, 'LANG=C.UTF-8', ...argv], {
+      cwd,
+      ...(input === undefined ? {} : { input }),
+    });
   }
 
   async run(argv: readonly string[], cwd: string, input?: string): Promise<string> {
@@ -75,7 +80,12 @@ export class LabSite {
   /** Container ids by name, running or not. */
   async ids(): Promise<Record<string, string>> {
     const lines = (await this.compose('ps', '-a', '--no-trunc', '--format', '{{.Name}} {{.ID}}')).trim().split('\n');
-    return Object.fromEntries(lines.map((line) => { const [name = '', id = ''] = line.split(' '); return [name, id]; }));
+    return Object.fromEntries(
+      lines.map((line) => {
+        const [name = '', id = ''] = line.split(' ');
+        return [name, id];
+      }),
+    );
   }
   async remove(): Promise<void> {
     await this.operator.attempt(['docker', 'compose', '--profile', '*', 'down', '-v', '--timeout', '5'], this.folder);

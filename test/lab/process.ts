@@ -42,7 +42,10 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
 
 /** Whether a command exits 0; one that is not installed does not. */
 export async function succeeds(argv: readonly string[], options: RunOptions = {}): Promise<boolean> {
-  return attempt(argv, options).then(({ code }) => code === 0, () => false);
+  return attempt(argv, options).then(
+    ({ code }) => code === 0,
+    () => false,
+  );
 }
 
 const say = (line: string) => process.stderr.write(`lab: ${line}\n`);

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -6,7 +6,9 @@ import { attempt, run, step } from './process.ts';
 
 /** The README's promises, kept in a fresh clone, on Node 20, and with nothing else of this process's environment. */
 const root = resolve(import.meta.dirname, '../..');
-const [write = '', start = '', check = ''] = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/^```sh\n(.+)\n```$/gm)].map((match) => match[1] ?? '');
+const [write = '', start = '', check = ''] = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/^```sh\n(.+)\n```$/gm)].map(
+  (match) => match[1] ?? '',
+);
 
 const minutes = 10;
 const work = mkdtempSync(join(tmpdir(), 'berth-readme-'));
@@ -16,21 +18,30 @@ const { PATH = '', HOME = work } = process.env;
 /** The machine's own programs: without what `npm` and `vitest` put in front. */
 const machine = PATH.split(delimiter).filter((folder) => !folder.includes('node_modules'));
 const bare = { HOME, LANG: 'C.UTF-8', CI: '1', NO_COLOR: '1', TMPDIR: work, npm_config_cache: join(work, 'npm') };
-const inside = (folders: readonly string[], argv: readonly string[]) => ['env', '-i', ...Object.entries({ ...bare, PATH: folders.join(delimiter) }).map(([name, value]) => `${name}=${value}`), ...argv];
+const inside = (folders: readonly string[], argv: readonly string[]) => [
+  'env',
+  '-i',
+  ...Object.entries({ ...bare, PATH: folders.join(delimiter) }).map(([name, value]) => `${name}=${value}`),
+  ...argv,
+];
 
 /**
  * Run a command of a shell as a person would who has just cloned the repository; its output.
  * @throws unless it ends with 0, with the end of everything it said.
  */
 async function typed(command: string): Promise<string> {
-  const { code, stdout, stderr } = await attempt(inside([join(work, 'bin'), ...machine], ['timeout', '--kill-after=10', String(minutes * 60 - 20), 'sh', '-c', command]), { cwd: clone });
+  const { code, stdout, stderr } = await attempt(
+    inside([join(work, 'bin'), ...machine], ['timeout', '--kill-after=10', String(minutes * 60 - 20), 'sh', '-c', command]),
+    { cwd: clone },
+  );
   if (code !== 0) throw new Error(`\`${command}\` ended with ${code}:\n${stdout.slice(-12_000)}\n${stderr.slice(-4000)}`);
   return stdout;
 }
 
 /** A Node 20: the machine's, else one that npm brings. @throws when there is neither; nothing here is skipped. */
 async function node20(): Promise<string> {
-  for (const node of machine.map((folder) => join(folder, 'node')).filter((file) => existsSync(file))) if ((await run([node, '--version'])).startsWith('v20.')) return node;
+  for (const node of machine.map((folder) => join(folder, 'node')).filter((file) => existsSync(file)))
+    if ((await run([node, '--version'])).startsWith('v20.')) return node;
   const folder = join(work, 'node');
   await step('fetch Node 20', () => run(['npm', 'install', '--prefix', folder, '--no-audit', '--no-fund', 'node@20'], { cwd: work }));
   const node = join(folder, 'node_modules/node/bin/node');
@@ -40,7 +51,8 @@ async function node20(): Promise<string> {
 
 /** HEAD; where files were changed since, a commit of them on top. */
 async function cloned(): Promise<void> {
-  const git = (...args: readonly string[]) => run(['git', '-c', 'user.name=lab', '-c', 'user.email=lab@localhost', ...args], { cwd: clone });
+  const git = (...args: readonly string[]) =>
+    run(['git', '-c', 'user.name=lab', '-c', 'user.email=lab@localhost', ...args], { cwd: clone });
   await run(['git', 'clone', '--quiet', root, clone]);
   if ((await run(['git', 'status', '--porcelain'], { cwd: root })) === '') return;
   await git('rm', '-rq', '.');
@@ -54,6 +66,7 @@ async function cloned(): Promise<void> {
 }
 
 beforeAll(async () => {
+  chmodSync(work, 0o755); // some tests of the program are another user, who must get to it
   mkdirSync(join(work, 'bin'));
   symlinkSync(await node20(), join(work, 'bin/node'));
   await cloned();
@@ -75,7 +88,9 @@ describe('the README, in a fresh clone with Node 20', { timeout: minutes * 60_00
 
   test('writes a site with its first command', async () => {
     expect(await typed(write)).toContain('docker compose up -d --wait');
-    expect(['compose.yaml', 'SITE.md', 'berth.yaml', '.env', 'secrets/ledger.json'].filter((file) => !existsSync(join(clone, 'my-site', file)))).toEqual([]);
+    expect(
+      ['compose.yaml', 'SITE.md', 'berth.yaml', '.env', 'secrets/ledger.json'].filter((file) => !existsSync(join(clone, 'my-site', file))),
+    ).toEqual([]);
   });
 
   test('has berth run on the Node that npm ci brought', async () => {
@@ -87,7 +102,9 @@ describe('the README, in a fresh clone with Node 20', { timeout: minutes * 60_00
   });
 
   test('explains a number as the guide shows it', async () => {
-    const shown = [...readFileSync(join(root, 'docs/guide.md'), 'utf8').matchAll(/^```text\n([\s\S]*?)^```$/gm)].map((match) => match[1] ?? '').find((text) => text.startsWith('database.work_mem'));
+    const shown = [...readFileSync(join(root, 'docs/guide.md'), 'utf8').matchAll(/^```text\n([\s\S]*?)^```$/gm)]
+      .map((match) => match[1] ?? '')
+      .find((text) => text.startsWith('database.work_mem'));
     await typed('npx berth init ../shown --profile recommended --host-cpus 8 --host-memory 64Gi --host-disk 1Ti');
     expect(await typed('npx berth explain database.work_mem --site ../shown')).toBe(shown);
   });

@@ -11,27 +11,76 @@ import { LabSite, Operator } from './installed.ts';
 import { attempt, run } from './process.ts';
 import { Visitor } from './visitor.ts';
 
-interface Health { readonly status: string; readonly checks: Readonly<Record<string, { readonly status: string; readonly error?: string }>> }
+interface Health {
+  readonly status: string;
+  readonly checks: Readonly<Record<string, { readonly status: string; readonly error?: string }>>;
+}
 interface PlanJson {
-  readonly services: readonly { readonly name: string; readonly kind: string; readonly slotted: boolean; readonly user: string; readonly role: string; readonly networks: readonly string[]; readonly volumes: readonly { readonly name: string; readonly target: string }[]; readonly tmpfs: readonly { readonly path: string }[]; readonly nofile?: number; readonly shm?: number; readonly size: { readonly memory: number; readonly cpu: number; readonly pids: number }; readonly env: Readonly<Record<string, string>> }[];
+  readonly services: readonly {
+    readonly name: string;
+    readonly kind: string;
+    readonly slotted: boolean;
+    readonly user: string;
+    readonly role: string;
+    readonly networks: readonly string[];
+    readonly volumes: readonly { readonly name: string; readonly target: string }[];
+    readonly tmpfs: readonly { readonly path: string }[];
+    readonly nofile?: number;
+    readonly shm?: number;
+    readonly size: { readonly memory: number; readonly cpu: number; readonly pids: number };
+    readonly env: Readonly<Record<string, string>>;
+  }[];
   readonly databases: readonly { readonly settings: readonly EngineSetting[] }[];
   readonly caches: readonly { readonly settings: readonly EngineSetting[] }[];
   readonly edge: { readonly workers: number; readonly connections: number; readonly nofile: number };
   readonly decisions: readonly { readonly key: string; readonly value: string }[];
 }
 interface Inspected {
-  readonly Id: string; readonly Name: string;
-  readonly Mounts: readonly { readonly Type: string; readonly Name?: string; readonly Source: string; readonly Destination: string; readonly RW: boolean }[];
-  readonly Config: { readonly User: string; readonly Env: readonly string[]; readonly Labels: Readonly<Record<string, string>>; readonly Healthcheck?: object; readonly StopTimeout?: number };
-  readonly HostConfig: { readonly ReadonlyRootfs: boolean; readonly CapDrop: readonly string[]; readonly CapAdd: readonly string[] | null; readonly SecurityOpt: readonly string[]; readonly PidsLimit: number; readonly Memory: number; readonly MemorySwap: number; readonly NanoCpus: number; readonly Privileged: boolean; readonly PortBindings: Readonly<Record<string, unknown>>; readonly LogConfig: { readonly Type: string; readonly Config: Readonly<Record<string, string>> }; readonly Tmpfs: Readonly<Record<string, string>> | null; readonly Ulimits: readonly { readonly Name: string; readonly Soft: number; readonly Hard: number }[] | null; readonly ShmSize: number; readonly Init?: boolean | null };
+  readonly Id: string;
+  readonly Name: string;
+  readonly Mounts: readonly {
+    readonly Type: string;
+    readonly Name?: string;
+    readonly Source: string;
+    readonly Destination: string;
+    readonly RW: boolean;
+  }[];
+  readonly Config: {
+    readonly User: string;
+    readonly Env: readonly string[];
+    readonly Labels: Readonly<Record<string, string>>;
+    readonly Healthcheck?: object;
+    readonly StopTimeout?: number;
+  };
+  readonly HostConfig: {
+    readonly ReadonlyRootfs: boolean;
+    readonly CapDrop: readonly string[];
+    readonly CapAdd: readonly string[] | null;
+    readonly SecurityOpt: readonly string[];
+    readonly PidsLimit: number;
+    readonly Memory: number;
+    readonly MemorySwap: number;
+    readonly NanoCpus: number;
+    readonly Privileged: boolean;
+    readonly PortBindings: Readonly<Record<string, unknown>>;
+    readonly LogConfig: { readonly Type: string; readonly Config: Readonly<Record<string, string>> };
+    readonly Tmpfs: Readonly<Record<string, string>> | null;
+    readonly Ulimits: readonly { readonly Name: string; readonly Soft: number; readonly Hard: number }[] | null;
+    readonly ShmSize: number;
+    readonly Init?: boolean | null;
+  };
   readonly NetworkSettings: { readonly Networks: Readonly<Record<string, unknown>> };
 }
 
 /** What `generate --json` says of containers. */
-interface Announced { readonly recreated: readonly { readonly service: string }[]; readonly scaled: readonly { readonly service: string }[]; readonly added: readonly string[] }
+interface Announced {
+  readonly recreated: readonly { readonly service: string }[];
+  readonly scaled: readonly { readonly service: string }[];
+  readonly added: readonly string[];
+}
 
 /** What stands behind the rows that use the store. An image of that name that the lab did not build is the real one. */
-const store = await isFromLab('minio') ? 'MinIO: stand-in' : 'MinIO';
+const store = (await isFromLab('minio')) ? 'MinIO: stand-in' : 'MinIO';
 
 /** `4GB` and `4096MB` are the same. */
 const inKilobytes = (value: string): string => {
@@ -39,7 +88,10 @@ const inKilobytes = (value: string): string => {
   return match ? String(Number(match[1]) * ({ kB: 1, MB: 1024, GB: 1024 * 1024 }[match[2] ?? 'kB'] ?? 1)) : value;
 };
 
-describe.each([{ profile: 'minimum', http: 80, https: 443 }, { profile: 'recommended', http: 8080, https: 8443 }])('a site of profile $profile, made and run by a user who is not root', ({ profile, http, https }) => {
+describe.each([
+  { profile: 'minimum', http: 80, https: 443 },
+  { profile: 'recommended', http: 8080, https: 8443 },
+])('a site of profile $profile, made and run by a user who is not root', ({ profile, http, https }) => {
   let operator: Operator;
   let site: LabSite;
   let visitor: Visitor;
@@ -49,21 +101,40 @@ describe.each([{ profile: 'minimum', http: 80, https: 443 }, { profile: 'recomme
 
   /** The services whose containers are others than before, or are new or gone. */
   const changed = (before: Readonly<Record<string, string>>, after: Readonly<Record<string, string>>) =>
-    [...new Set(Object.keys({ ...before, ...after }).filter((name) => before[name] !== after[name]).map((name) => name.slice(profile.length + 1).replace(/-\d+$/, '')))].sort();
+    [
+      ...new Set(
+        Object.keys({ ...before, ...after })
+          .filter((name) => before[name] !== after[name])
+          .map((name) => name.slice(profile.length + 1).replace(/-\d+$/, '')),
+      ),
+    ].sort();
   const announced = (said: string): readonly string[] => {
     const { recreated, scaled, added } = (JSON.parse(said) as { containers: Announced }).containers;
     return [...new Set([...recreated, ...scaled].map(({ service }) => service).concat(added))].sort();
   };
   const appPassword = () => /REDIS_URL=redis:\/\/app:([^@]+)@/.exec(site.read('secrets/web.env'))?.[1] ?? '';
-  const cacheAs = (user: string, password: string, ...command: readonly string[]) => site.compose('exec', '-T', '-e', `REDISCLI_AUTH=${password}`, 'cache', 'valkey-cli', '--user', user, ...command);
-  const writeNote = (text: string) => visitor.ask({ path: '/notes', method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' }, body: new URLSearchParams({ text }).toString() });
-  const inspectAll = async (): Promise<readonly Inspected[]> => JSON.parse(await run(['docker', 'inspect', ...Object.values(await site.ids())])) as Inspected[];
+  const cacheAs = (user: string, password: string, ...command: readonly string[]) =>
+    site.compose('exec', '-T', '-e', `REDISCLI_AUTH=${password}`, 'cache', 'valkey-cli', '--user', user, ...command);
+  const writeNote = (text: string) =>
+    visitor.ask({
+      path: '/notes',
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded', 'accept': 'application/json' },
+      body: new URLSearchParams({ text }).toString(),
+    });
+  const inspectAll = async (): Promise<readonly Inspected[]> =>
+    JSON.parse(await run(['docker', 'inspect', ...Object.values(await site.ids())])) as Inspected[];
   const isHealthy = (answer: { status: number }) => answer.status === 200;
 
   beforeAll(async () => {
     operator = await Operator.create();
     site = new LabSite(operator, profile);
-    initOutput.push(await operator.run(['berth', 'init', profile, '--profile', profile, '--set', `edge.http=${http}`, '--set', `edge.https=${https}`], operator.home));
+    initOutput.push(
+      await operator.run(
+        ['berth', 'init', profile, '--profile', profile, '--set', `edge.http=${http}`, '--set', `edge.https=${https}`],
+        operator.home,
+      ),
+    );
     initOutput.push(await site.berth('plan', '--json'));
     plan = JSON.parse(initOutput[1] ?? '') as PlanJson;
     firstUp = await site.up();
@@ -81,7 +152,8 @@ describe.each([{ profile: 'minimum', http: 80, https: 443 }, { profile: 'recomme
 
   test('is accepted by both versions of Compose', async () => {
     const second = await ensureSecondCompose();
-    for (const compose of [['docker', 'compose'], [second]]) expect(await operator.attempt([...compose, 'config', '--quiet'], site.folder)).toEqual({ code: 0, stdout: '', stderr: '' });
+    for (const compose of [['docker', 'compose'], [second]])
+      expect(await operator.attempt([...compose, 'config', '--quiet'], site.folder)).toEqual({ code: 0, stdout: '', stderr: '' });
   });
 
   test('keeps every container under the second Compose, but for those that the two versions name differently', async () => {
@@ -91,8 +163,15 @@ describe.each([{ profile: 'minimum', http: 80, https: 443 }, { profile: 'recomme
     expect(await up()).toMatchObject({ code: 0 });
     const taken = await site.ids();
     // 2.26 counts `depends_on` and `profiles` among what makes a container, 2.40 does not: the first `up` of the other one makes these services anew.
-    const { services } = parse(site.read('compose.yaml')) as { services: Readonly<Record<string, { readonly depends_on?: object; readonly profiles?: readonly string[] }>> };
-    const named = Object.entries(services).filter(([name, service]) => (service.depends_on ?? service.profiles) && Object.keys(before).some((container) => container.startsWith(`${profile}-${name}-`))).map(([name]) => name);
+    const { services } = parse(site.read('compose.yaml')) as {
+      services: Readonly<Record<string, { readonly depends_on?: object; readonly profiles?: readonly string[] }>>;
+    };
+    const named = Object.entries(services)
+      .filter(
+        ([name, service]) =>
+          (service.depends_on ?? service.profiles) && Object.keys(before).some((container) => container.startsWith(`${profile}-${name}-`)),
+      )
+      .map(([name]) => name);
     expect(changed(before, taken)).toEqual(named.sort());
     expect(named.sort()).toEqual(['edge', 'web-blue']);
     expect(await up()).toMatchObject({ code: 0 });
@@ -105,8 +184,15 @@ describe.each([{ profile: 'minimum', http: 80, https: 443 }, { profile: 'recomme
 
   test(`answers through the edge with a certificate of its own authority, every check healthy (${store})`, async () => {
     const answer = await visitor.until('/api/health', isHealthy);
-    expect(JSON.parse(answer.body)).toMatchObject({ status: 'healthy', version: '0.1.0', slot: 'blue', checks: { database: { status: 'healthy' }, redis: { status: 'healthy' }, storage: { status: 'healthy' } } });
-    await expect(new Visitor(execFileSync('cat', ['/etc/ssl/certs/ca-certificates.crt'], { encoding: 'utf8' }), https).ask({ path: '/' })).rejects.toThrow(/certificate/);
+    expect(JSON.parse(answer.body)).toMatchObject({
+      status: 'healthy',
+      version: '0.1.0',
+      slot: 'blue',
+      checks: { database: { status: 'healthy' }, redis: { status: 'healthy' }, storage: { status: 'healthy' } },
+    });
+    await expect(
+      new Visitor(execFileSync('cat', ['/etc/ssl/certs/ca-certificates.crt'], { encoding: 'utf8' }), https).ask({ path: '/' }),
+    ).rejects.toThrow(/certificate/);
     expect((await visitor.ask({ path: '/' })).body).toContain('<html');
   });
 
@@ -118,16 +204,37 @@ describe.each([{ profile: 'minimum', http: 80, https: 443 }, { profile: 'recomme
   test('runs PostgreSQL with exactly the settings of the plan', async () => {
     const settings = plan.databases[0]?.settings ?? [];
     const query = settings.map(({ name }) => `SELECT '${name}', current_setting('${name}');`).join('');
-    const output = await site.compose('exec', '-T', 'database', 'sh', '-c', `PGPASSWORD=$(cat /run/secrets/database-admin) psql -h 127.0.0.1 -U postgres -AtqF= -c "${query}"`);
-    const running = Object.fromEntries(output.trim().split('\n').map((line) => { const [name = '', value = ''] = line.split('='); return [name, inKilobytes(value)]; }));
+    const output = await site.compose(
+      'exec',
+      '-T',
+      'database',
+      'sh',
+      '-c',
+      `PGPASSWORD=$(cat /run/secrets/database-admin) psql -h 127.0.0.1 -U postgres -AtqF= -c "${query}"`,
+    );
+    const running = Object.fromEntries(
+      output
+        .trim()
+        .split('\n')
+        .map((line) => {
+          const [name = '', value = ''] = line.split('=');
+          return [name, inKilobytes(value)];
+        }),
+    );
     expect(settings.length).toBeGreaterThan(20);
     expect(running).toEqual(Object.fromEntries(settings.map(({ name, value }) => [name, inKilobytes(value)])));
   });
 
   test('runs Valkey with exactly the settings of the plan', async () => {
     const settings = plan.caches[0]?.settings ?? [];
-    const inBytes = (value: string) => { const match = /^(\d+)mb$/.exec(value); return match ? String(Number(match[1]) * 2 ** 20) : value; };
-    const reload = async () => { await site.compose('restart', 'cache'); expect(await site.up()).toMatchObject({ code: 0 }); };
+    const inBytes = (value: string) => {
+      const match = /^(\d+)mb$/.exec(value);
+      return match ? String(Number(match[1]) * 2 ** 20) : value;
+    };
+    const reload = async () => {
+      await site.compose('restart', 'cache');
+      expect(await site.up()).toMatchObject({ code: 0 });
+    };
     // Nobody may read the settings of a site, so somebody who may is let in for this.
     const kept = site.read('secrets/cache-acl');
     site.edit('secrets/cache-acl', (text) => `${text.trimEnd()}\nuser lab on nopass ~* &* +config|get\n`);
@@ -157,7 +264,9 @@ describe.each([{ profile: 'minimum', http: 80, https: 443 }, { profile: 'recomme
     const dump = await site.compose('exec', '-T', 'edge', 'nginx', '-c', '/etc/berth/edge/nginx.conf', '-T');
     expect(/worker_connections\s+(\d+)/.exec(dump)?.[1]).toBe(String(plan.edge.connections));
     const [edge] = (await inspectAll()).filter(({ Name }) => Name.endsWith('-edge-1'));
-    const processes = (await run(['docker', 'top', edge?.Id ?? '', '-o', 'pid,args'])).split('\n').filter((line) => line.includes('worker process'));
+    const processes = (await run(['docker', 'top', edge?.Id ?? '', '-o', 'pid,args']))
+      .split('\n')
+      .filter((line) => line.includes('worker process'));
     expect(processes).toHaveLength(plan.edge.workers);
     const limits = await run(['cat', `/proc/${processes[0]?.trim().split(/\s+/)[0] ?? ''}/limits`]);
     expect(/Max open files\s+(\d+)/.exec(limits)?.[1]).toBe(String(plan.edge.nofile));
@@ -178,42 +287,137 @@ describe.each([{ profile: 'minimum', http: 80, https: 443 }, { profile: 'recomme
     const declared = Object.keys((parse(site.read('compose.yaml')) as { volumes: object }).volumes).map((name) => `${profile}_${name}`);
     expect(plan.services.filter(({ shm }) => shm !== undefined).map(({ name }) => name)).toEqual(['database']);
     for (const { Name, Mounts, NetworkSettings, Config, HostConfig } of containers) {
-      const service = plan.services.find(({ name, slotted }) => Name.replace(/^\/[^-]+-/, '').replace(/-\d+$/, '') === (slotted ? `${name}-blue` : name));
+      const service = plan.services.find(
+        ({ name, slotted }) => Name.replace(/^\/[^-]+-/, '').replace(/-\d+$/, '') === (slotted ? `${name}-blue` : name),
+      );
       expect(service, Name).toBeDefined();
-      expect({ Name, user: Config.User, root: HostConfig.ReadonlyRootfs, drop: HostConfig.CapDrop, add: HostConfig.CapAdd ?? [], security: HostConfig.SecurityOpt, privileged: HostConfig.Privileged, pids: HostConfig.PidsLimit, memory: HostConfig.Memory, swap: HostConfig.MemorySwap, cpus: HostConfig.NanoCpus, log: HostConfig.LogConfig, ports: Object.keys(HostConfig.PortBindings).length })
-        .toEqual({ Name, user: service?.user, root: true, drop: ['ALL'], add: [], security: ['no-new-privileges:true'], privileged: false, pids: service?.size.pids, memory: (service?.size.memory ?? 0) * 2 ** 20, swap: (service?.size.memory ?? 0) * 2 ** 20, cpus: (service?.size.cpu ?? 0) * 1e6, log: { Type: 'json-file', Config: { 'max-file': '3', 'max-size': '10m' } }, ports: service?.name === 'edge' ? 2 : 0 });
+      expect({
+        Name,
+        user: Config.User,
+        root: HostConfig.ReadonlyRootfs,
+        drop: HostConfig.CapDrop,
+        add: HostConfig.CapAdd ?? [],
+        security: HostConfig.SecurityOpt,
+        privileged: HostConfig.Privileged,
+        pids: HostConfig.PidsLimit,
+        memory: HostConfig.Memory,
+        swap: HostConfig.MemorySwap,
+        cpus: HostConfig.NanoCpus,
+        log: HostConfig.LogConfig,
+        ports: Object.keys(HostConfig.PortBindings).length,
+      }).toEqual({
+        Name,
+        user: service?.user,
+        root: true,
+        drop: ['ALL'],
+        add: [],
+        security: ['no-new-privileges:true'],
+        privileged: false,
+        pids: service?.size.pids,
+        memory: (service?.size.memory ?? 0) * 2 ** 20,
+        swap: (service?.size.memory ?? 0) * 2 ** 20,
+        cpus: (service?.size.cpu ?? 0) * 1e6,
+        log: { Type: 'json-file', Config: { 'max-file': '3', 'max-size': '10m' } },
+        ports: service?.name === 'edge' ? 2 : 0,
+      });
       expect(Config.User).not.toMatch(/^(0|root|)(:|$)/);
       expect(Config.Healthcheck !== undefined, `${Name} has a health check`).toBe(service?.kind === 'server');
-      expect({ Name, nofile: (HostConfig.Ulimits ?? []).map(({ Name: limit, Soft, Hard }) => `${limit} ${Soft} ${Hard}`), shm: HostConfig.ShmSize, init: HostConfig.Init ?? false, networks: Object.keys(NetworkSettings.Networks).sort() })
-        .toEqual({ Name, nofile: service?.nofile === undefined ? [] : [`nofile ${service.nofile} ${service.nofile}`], shm: (service?.shm ?? 64) * 2 ** 20, init: service?.role === 'app', networks: (service?.networks ?? []).map((name) => `${profile}_${name}`).sort() });
+      expect({
+        Name,
+        nofile: (HostConfig.Ulimits ?? []).map(({ Name: limit, Soft, Hard }) => `${limit} ${Soft} ${Hard}`),
+        shm: HostConfig.ShmSize,
+        init: HostConfig.Init ?? false,
+        networks: Object.keys(NetworkSettings.Networks).sort(),
+      }).toEqual({
+        Name,
+        nofile: service?.nofile === undefined ? [] : [`nofile ${service.nofile} ${service.nofile}`],
+        shm: (service?.shm ?? 64) * 2 ** 20,
+        init: service?.role === 'app',
+        networks: (service?.networks ?? []).map((name) => `${profile}_${name}`).sort(),
+      });
       expect(Object.keys(HostConfig.Tmpfs ?? {}).sort(), Name).toEqual((service?.tmpfs ?? []).map(({ path }) => path).sort());
-      for (const [path, options] of Object.entries(HostConfig.Tmpfs ?? {})) expect(options.split(','), `${Name} ${path}`).toEqual(expect.arrayContaining(['noexec', 'nosuid', 'nodev', expect.stringMatching(/^size=\d+m$/)]));
+      for (const [path, options] of Object.entries(HostConfig.Tmpfs ?? {}))
+        expect(options.split(','), `${Name} ${path}`).toEqual(
+          expect.arrayContaining(['noexec', 'nosuid', 'nodev', expect.stringMatching(/^size=\d+m$/)]),
+        );
       // An image may declare volumes that nobody asked for: Docker would make one without a name for each container.
       const volumes = Mounts.filter(({ Type }) => Type === 'volume');
-      expect(Object.fromEntries(volumes.map(({ Name: volume, Destination }) => [volume, Destination])), Name).toEqual(Object.fromEntries((service?.volumes ?? []).map(({ name, target }) => [`${profile}_${name}`, target])));
-      expect(volumes.filter(({ Name: volume }) => !declared.includes(volume ?? '')), Name).toEqual([]);
-      expect(Mounts.filter(({ Type, RW, Source }) => Type !== 'volume' && (Type !== 'bind' || RW || !Source.startsWith(`${site.folder}/`))), Name).toEqual([]);
+      expect(Object.fromEntries(volumes.map(({ Name: volume, Destination }) => [volume, Destination])), Name).toEqual(
+        Object.fromEntries((service?.volumes ?? []).map(({ name, target }) => [`${profile}_${name}`, target])),
+      );
+      expect(
+        volumes.filter(({ Name: volume }) => !declared.includes(volume ?? '')),
+        Name,
+      ).toEqual([]);
+      expect(
+        Mounts.filter(({ Type, RW, Source }) => Type !== 'volume' && (Type !== 'bind' || RW || !Source.startsWith(`${site.folder}/`))),
+        Name,
+      ).toEqual([]);
       expect(Config.StopTimeout ?? 0, `${Name} has a stop grace`).toBeGreaterThanOrEqual(10);
     }
   });
 
   test('keeps the data network closed to the outside', async () => {
-    const networks = JSON.parse(await run(['docker', 'network', 'inspect', `${profile}_data`, `${profile}_app`, `${profile}_edge`])) as { Name: string; Internal: boolean }[];
-    expect(Object.fromEntries(networks.map(({ Name, Internal }) => [Name, Internal]))).toEqual({ [`${profile}_data`]: true, [`${profile}_app`]: true, [`${profile}_edge`]: false });
-    const members = (await inspectAll()).map(({ Name, NetworkSettings }) => [Name, Object.keys(NetworkSettings.Networks).map((name) => name.replace(`${profile}_`, '')).sort().join(' ')]);
-    expect(Object.fromEntries(members)).toMatchObject({ [`/${profile}-edge-1`]: 'app edge', [`/${profile}-web-blue-1`]: 'app data', [`/${profile}-database-1`]: 'data', [`/${profile}-cache-1`]: 'data', [`/${profile}-files-1`]: 'data' });
+    const networks = JSON.parse(await run(['docker', 'network', 'inspect', `${profile}_data`, `${profile}_app`, `${profile}_edge`])) as {
+      Name: string;
+      Internal: boolean;
+    }[];
+    expect(Object.fromEntries(networks.map(({ Name, Internal }) => [Name, Internal]))).toEqual({
+      [`${profile}_data`]: true,
+      [`${profile}_app`]: true,
+      [`${profile}_edge`]: false,
+    });
+    const members = (await inspectAll()).map(({ Name, NetworkSettings }) => [
+      Name,
+      Object.keys(NetworkSettings.Networks)
+        .map((name) => name.replace(`${profile}_`, ''))
+        .sort()
+        .join(' '),
+    ]);
+    expect(Object.fromEntries(members)).toMatchObject({
+      [`/${profile}-edge-1`]: 'app edge',
+      [`/${profile}-web-blue-1`]: 'app data',
+      [`/${profile}-database-1`]: 'data',
+      [`/${profile}-cache-1`]: 'data',
+      [`/${profile}-files-1`]: 'data',
+    });
   });
 
   test('gives the application an account that owns its database and nothing else', async () => {
-    const asApp = (sql: string) => site.operator.attempt(['docker', 'compose', 'exec', '-T', '-e', `URL=${/DATABASE_URL=(.*)/.exec(site.read('secrets/web.env'))?.[1]?.replace('@database:', '@127.0.0.1:') ?? ''}`, 'database', 'sh', '-c', `psql "$URL" -Atc "${sql}"`], site.folder);
-    expect((await asApp('SELECT rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls FROM pg_roles WHERE rolname = current_user')).stdout.trim()).toBe('f');
+    const asApp = (sql: string) =>
+      site.operator.attempt(
+        [
+          'docker',
+          'compose',
+          'exec',
+          '-T',
+          '-e',
+          `URL=${/DATABASE_URL=(.*)/.exec(site.read('secrets/web.env'))?.[1]?.replace('@database:', '@127.0.0.1:') ?? ''}`,
+          'database',
+          'sh',
+          '-c',
+          `psql "$URL" -Atc "${sql}"`,
+        ],
+        site.folder,
+      );
+    expect(
+      (
+        await asApp(
+          'SELECT rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls FROM pg_roles WHERE rolname = current_user',
+        )
+      ).stdout.trim(),
+    ).toBe('f');
     expect((await asApp('CREATE TABLE berth_lab (x int); DROP TABLE berth_lab')).code).toBe(0);
     expect((await asApp('SELECT * FROM pg_authid')).stderr).toContain('permission denied');
     expect((await asApp('CREATE DATABASE other')).stderr).toContain('permission denied');
   });
 
   test(`gives the application an account that enters its own bucket and no other (${store})`, async () => {
-    const mc = (script: string) => site.operator.attempt(['docker', 'compose', 'run', '--rm', '--no-deps', '-T', '--entrypoint', '/bin/sh', 'files-buckets', '-c', script], site.folder);
+    const mc = (script: string) =>
+      site.operator.attempt(
+        ['docker', 'compose', 'run', '--rm', '--no-deps', '-T', '--entrypoint', '/bin/sh', 'files-buckets', '-c', script],
+        site.folder,
+      );
     const root = 'export MC_HOST_store="http://$MINIO_ROOT_USER:$(cat /run/secrets/files-root)@files:9000"';
     expect((await mc(`${root}; mc mb --ignore-existing store/not-yours`)).code).toBe(0);
     const app = `export MC_HOST_app="http://${profile}-app:$(cat /run/secrets/files-app)@files:9000"`;
@@ -231,7 +435,11 @@ describe.each([{ profile: 'minimum', http: 80, https: 443 }, { profile: 'recomme
     const answer = await visitor.until('/api/health', (found) => found.status === 503);
     const down = JSON.parse(answer.body) as Health;
     expect(down.status).toBe(status);
-    expect(Object.entries(down.checks).filter(([, found]) => found.status !== 'healthy').map(([name]) => name)).toEqual([check]);
+    expect(
+      Object.entries(down.checks)
+        .filter(([, found]) => found.status !== 'healthy')
+        .map(([name]) => name),
+    ).toEqual([check]);
     // A dependency that is down must not evict the application.
     expect((await visitor.ask({ path: '/readyz' })).status).toBe(200);
     expect(await site.up()).toMatchObject({ code: 0 });
@@ -242,7 +450,12 @@ describe.each([{ profile: 'minimum', http: 80, https: 443 }, { profile: 'recomme
     const [database] = (await inspectAll()).filter(({ Name }) => Name.endsWith('-database-1'));
     const pid = await run(['docker', 'inspect', '--format', '{{.State.Pid}}', database?.Id ?? '']);
     await run(['kill', '-9', pid]);
-    for (let tick = 0; tick < 300 && (await run(['docker', 'inspect', '--format', '{{.RestartCount}}', database?.Id ?? ''])) === '0'; tick++) await sleep(100);
+    for (
+      let tick = 0;
+      tick < 300 && (await run(['docker', 'inspect', '--format', '{{.RestartCount}}', database?.Id ?? ''])) === '0';
+      tick++
+    )
+      await sleep(100);
     expect(Number(await run(['docker', 'inspect', '--format', '{{.RestartCount}}', database?.Id ?? '']))).toBeGreaterThan(0);
     await visitor.until('/api/health', isHealthy);
   });
@@ -270,30 +483,64 @@ describe.each([{ profile: 'minimum', http: 80, https: 443 }, { profile: 'recomme
   });
 
   test('hands plain variables over byte for byte, and recreates only the application for them', async () => {
-    const odd = { A: `$HOME $$ \${X} " ' \` # : \\ % {{x}} {`, B: '  leading and trailing  ', C: 'two\nlines\ttab\r', D: 'grüße 日本 🚢 \u0085\u2028', E: 'x'.repeat(5000), F: '{{', G: '', H: 'key: value # no comment', I: '"quoted"', J: "'single'" };
+    const odd = {
+      A: `$HOME $$ \${X} " ' \` # : \\ % {{x}} {`,
+      B: '  leading and trailing  ',
+      C: 'two\nlines\ttab\r',
+      D: 'grüße 日本 🚢 \u0085\u2028',
+      E: 'x'.repeat(5000),
+      F: '{{',
+      G: '',
+      H: 'key: value # no comment',
+      I: '"quoted"',
+      J: "'single'",
+    };
     const before = await site.ids();
     site.edit('berth.yaml', (text) => text.replace('    runtime: node', () => `    env: ${JSON.stringify(odd)}\n    runtime: node`));
     const said = await site.berth('generate', '--json');
     expect(announced(said)).toEqual(['web-blue']);
     expect(await site.up()).toMatchObject({ code: 0 });
     expect(changed(before, await site.ids())).toEqual(['web-blue']);
-    const seen = JSON.parse(await site.compose('exec', '-T', 'web-blue', 'node', '-e', "const e=require('fs').readFileSync('/proc/1/environ','utf8').split('\\0');console.log(JSON.stringify(Object.fromEntries(e.filter(Boolean).map(x=>[x.slice(0,x.indexOf('=')),x.slice(x.indexOf('=')+1)]))))")) as Record<string, string>;
+    const seen = JSON.parse(
+      await site.compose(
+        'exec',
+        '-T',
+        'web-blue',
+        'node',
+        '-e',
+        "const e=require('fs').readFileSync('/proc/1/environ','utf8').split('\\0');console.log(JSON.stringify(Object.fromEntries(e.filter(Boolean).map(x=>[x.slice(0,x.indexOf('=')),x.slice(x.indexOf('=')+1)]))))",
+      ),
+    ) as Record<string, string>;
     expect(Object.fromEntries(Object.keys(odd).map((name) => [name, seen[name]]))).toEqual(odd);
   });
 
   test('switches slots under load without a failed request, without recreating the edge', async () => {
     await visitor.until('/api/health', isHealthy);
     await run(['docker', 'tag', 'berth/hello:0.1.0', 'berth/hello:0.2.0']);
-    const replicas = plan.services.find(({ slotted }) => slotted) ? Number(plan.decisions.find(({ key }) => key === 'web.replicas')?.value) : 0;
+    const replicas = plan.services.find(({ slotted }) => slotted)
+      ? Number(plan.decisions.find(({ key }) => key === 'web.replicas')?.value)
+      : 0;
     const before = await site.ids();
-    const release = (blue: string | undefined, green: string | undefined) => { site.edit('release.yaml', () => `apiVersion: berth/v1\nservices:\n  web:\n${[blue && `    blue: ${blue}`, green && `    green: ${green}`].filter(Boolean).join('\n')}\n`); };
+    const release = (blue: string | undefined, green: string | undefined) => {
+      site.edit(
+        'release.yaml',
+        () =>
+          `apiVersion: berth/v1\nservices:\n  web:\n${[blue && `    blue: ${blue}`, green && `    green: ${green}`].filter(Boolean).join('\n')}\n`,
+      );
+    };
     const slot = (tag: string, weight: number, count: number) => `{ image: berth/hello:${tag}, weight: ${weight}, replicas: ${count} }`;
-    const apply = async () => { await site.berth('generate'); expect(await site.up()).toMatchObject({ code: 0 }); };
+    const apply = async () => {
+      await site.berth('generate');
+      expect(await site.up()).toMatchObject({ code: 0 });
+    };
     const load = visitor.load(60);
     try {
       release(slot('0.1.0', 100, replicas), slot('0.2.0', 0, 1));
       await apply();
-      expect(JSON.parse((await visitor.ask({ path: '/api/health', headers: { 'x-berth-slot': 'green' } })).body)).toMatchObject({ version: '0.2.0', slot: 'green' });
+      expect(JSON.parse((await visitor.ask({ path: '/api/health', headers: { 'x-berth-slot': 'green' } })).body)).toMatchObject({
+        version: '0.2.0',
+        slot: 'green',
+      });
       release(slot('0.1.0', 75, replicas), slot('0.2.0', 25, 1));
       expect(await site.berth('generate')).toContain('no container has to be recreated');
       await sleep(4000);
@@ -307,12 +554,23 @@ describe.each([{ profile: 'minimum', http: 80, https: 443 }, { profile: 'recomme
       await sleep(1000);
     } finally {
       const result = await load.stop();
-      const complaints = result.failed.length === 0 ? '' : (await site.compose('logs', '--no-log-prefix', '--no-color', 'edge')).split('\n').filter((line) => /"status":"?5|error|warn/.test(line)).slice(-20).join('\n');
+      const complaints =
+        result.failed.length === 0
+          ? ''
+          : (await site.compose('logs', '--no-log-prefix', '--no-color', 'edge'))
+              .split('\n')
+              .filter((line) => /"status":"?5|error|warn/.test(line))
+              .slice(-20)
+              .join('\n');
       expect(result.failed, complaints).toEqual([]);
       expect(result.sent).toBeGreaterThan(600);
     }
     const after = await site.ids();
-    expect(Object.keys(after).filter((name) => name.includes('-web-')).sort()).toEqual(Array.from({ length: replicas }, (_, index) => `${profile}-web-green-${index + 1}`));
+    expect(
+      Object.keys(after)
+        .filter((name) => name.includes('-web-'))
+        .sort(),
+    ).toEqual(Array.from({ length: replicas }, (_, index) => `${profile}-web-green-${index + 1}`));
     expect(after[`${profile}-edge-1`]).toBe(before[`${profile}-edge-1`]);
     expect(JSON.parse((await visitor.ask({ path: '/api/health' })).body)).toMatchObject({ version: '0.2.0', slot: 'green' });
   });
@@ -350,7 +608,13 @@ describe.each([{ profile: 'minimum', http: 80, https: 443 }, { profile: 'recomme
   });
 
   test(`is backed up and restored by the commands of SITE.md, into files that only their owner reads (${store})`, async () => {
-    const [backup = '', restore = ''] = [...site.read('SITE.md').split('## Backup and restore')[1]?.split('## Upgrade')[0]?.matchAll(/```sh\n([\s\S]*?)```/g) ?? []].map(([, block]) => block ?? '');
+    const [backup = '', restore = ''] = [
+      ...(site
+        .read('SITE.md')
+        .split('## Backup and restore')[1]
+        ?.split('## Upgrade')[0]
+        ?.matchAll(/```sh\n([\s\S]*?)```/g) ?? []),
+    ].map(([, block]) => block ?? '');
     expect(backup).toContain('pg_dump');
     await writeNote('in the backup');
     await visitor.until('/api/notes', (answer) => answer.body.includes('in the backup'));
@@ -358,7 +622,9 @@ describe.each([{ profile: 'minimum', http: 80, https: 443 }, { profile: 'recomme
     await site.operator.run(['sh', '-ec', backup], site.folder);
     const written = readdirSync(operator.home).filter((name) => !around.has(name) && !name.startsWith('.'));
     expect(written.length).toBeGreaterThanOrEqual(3);
-    expect(Object.fromEntries(written.map((name) => [name, (statSync(join(operator.home, name)).mode & 0o777).toString(8)]))).toEqual(Object.fromEntries(written.map((name) => [name, '600'])));
+    expect(Object.fromEntries(written.map((name) => [name, (statSync(join(operator.home, name)).mode & 0o777).toString(8)]))).toEqual(
+      Object.fromEntries(written.map((name) => [name, '600'])),
+    );
     await visitor.until('/api/health', isHealthy);
     const kept = (await visitor.json<{ visits: number }>('/api/visits')).visits;
     await writeNote('written after the backup');
@@ -377,7 +643,9 @@ describe.each([{ profile: 'minimum', http: 80, https: 443 }, { profile: 'recomme
     expect(announced(await site.berth('generate', '--json'))).toEqual(['edge']);
     expect(await site.up()).toMatchObject({ code: 0 });
     expect(changed(before, await site.ids())).toEqual(['edge']);
-    expect(await site.compose('exec', '-T', 'edge', 'nginx', '-c', '/etc/berth/edge/nginx.conf', '-T')).toContain('limit_conn per_address 150;');
+    expect(await site.compose('exec', '-T', 'edge', 'nginx', '-c', '/etc/berth/edge/nginx.conf', '-T')).toContain(
+      'limit_conn per_address 150;',
+    );
     await visitor.until('/api/health', isHealthy);
   });
 
@@ -390,25 +658,59 @@ describe.each([{ profile: 'minimum', http: 80, https: 443 }, { profile: 'recomme
     expect(changed(before, await site.ids())).toEqual(expected);
     expect(await cacheAs('app', appPassword(), 'INFO', 'persistence')).toMatch(/^aof_enabled:1\r?$/m);
     const [cache] = (await inspectAll()).filter(({ Name }) => Name.endsWith('-cache-1'));
-    expect(cache?.Mounts.filter(({ Type }) => Type === 'volume')).toMatchObject([{ Name: `${profile}_cache-data`, Destination: '/data', RW: true }]);
+    expect(cache?.Mounts.filter(({ Type }) => Type === 'volume')).toMatchObject([
+      { Name: `${profile}_cache-data`, Destination: '/data', RW: true },
+    ]);
     await visitor.until('/api/health', isHealthy);
   });
 
   test('shows a drawn secret nowhere but in declared env deliveries', async () => {
-    const ledger = JSON.parse(site.read('secrets/ledger.json')) as { secrets: Record<string, string[]>; leaf: { key: string }; authority: { key: string } };
-    const secrets = [...Object.entries(ledger.secrets).map(([name, versions]) => [name, versions[0] ?? ''] as const), ['leaf', ledger.leaf.key.split('\n')[1] ?? ''] as const, ['authority', ledger.authority.key.split('\n')[1] ?? ''] as const];
+    const ledger = JSON.parse(site.read('secrets/ledger.json')) as {
+      secrets: Record<string, string[]>;
+      leaf: { key: string };
+      authority: { key: string };
+    };
+    const secrets = [
+      ...Object.entries(ledger.secrets).map(([name, versions]) => [name, versions[0] ?? ''] as const),
+      ['leaf', ledger.leaf.key.split('\n')[1] ?? ''] as const,
+      ['authority', ledger.authority.key.split('\n')[1] ?? ''] as const,
+    ];
     expect(secrets.length).toBeGreaterThanOrEqual(7);
     const declared = new Set(['DATABASE_URL', 'REDIS_URL', 'S3_SECRET_KEY']);
-    const containers = (await inspectAll()).map((container) => ({ ...container, Config: { ...container.Config, Env: container.Config.Env.filter((variable) => !(container.Name.includes('-web-') && declared.has(variable.split('=')[0] ?? ''))) } }));
+    const containers = (await inspectAll()).map((container) => ({
+      ...container,
+      Config: {
+        ...container.Config,
+        Env: container.Config.Env.filter((variable) => !(container.Name.includes('-web-') && declared.has(variable.split('=')[0] ?? ''))),
+      },
+    }));
     const { stdout, stderr } = await attempt(['docker', 'compose', '--profile', '*', 'logs', '--no-color'], { cwd: site.folder });
     site.edit('berth.yaml', (text) => text.replace('profile:', '# one more comment\nprofile:'));
     const spoken: string[] = [];
-    for (const args of [['generate'], ['generate', '--json'], ['plan', '--json'], ['explain', '--json'], ['images', '--json'], ['plan'], ['explain']]) spoken.push(await site.berth(...args));
+    for (const args of [
+      ['generate'],
+      ['generate', '--json'],
+      ['plan', '--json'],
+      ['explain', '--json'],
+      ['images', '--json'],
+      ['plan'],
+      ['explain'],
+    ])
+      spoken.push(await site.berth(...args));
     const refused = await speakOfEdits();
     const files = await run(['sh', '-c', 'find . -path ./secrets -prune -o -type f -print0 | xargs -0 cat'], { cwd: site.folder });
-    const places = { inspect: JSON.stringify(containers), logs: stdout + stderr, spoken: [...initOutput, ...spoken, firstUp.stdout, firstUp.stderr].join(''), refused, files };
-    for (const [place, text] of Object.entries(places)) for (const [name, value] of secrets) expect(text.includes(value), `${name} in ${place}`).toBe(false);
-    const declaredFound = (await inspectAll()).filter(({ Name }) => Name.includes('-web-')).every(({ Config }) => Config.Env.some((variable) => variable.startsWith('DATABASE_URL=')));
+    const places = {
+      inspect: JSON.stringify(containers),
+      logs: stdout + stderr,
+      spoken: [...initOutput, ...spoken, firstUp.stdout, firstUp.stderr].join(''),
+      refused,
+      files,
+    };
+    for (const [place, text] of Object.entries(places))
+      for (const [name, value] of secrets) expect(text.includes(value), `${name} in ${place}`).toBe(false);
+    const declaredFound = (await inspectAll())
+      .filter(({ Name }) => Name.includes('-web-'))
+      .every(({ Config }) => Config.Env.some((variable) => variable.startsWith('DATABASE_URL=')));
     expect(declaredFound).toBe(true);
   });
 
@@ -432,7 +734,10 @@ describe.each([{ profile: 'minimum', http: 80, https: 443 }, { profile: 'recomme
         const { code, stdout, stderr } = await operator.attempt(['berth', ...args], site.folder);
         expect({ args, code }).toEqual({ args, code: 5 });
         said.push(stdout, stderr);
-        expect(Object.keys(edits).filter((path) => !(stdout + stderr).includes(path)), args.join(' ')).toEqual([]);
+        expect(
+          Object.keys(edits).filter((path) => !(stdout + stderr).includes(path)),
+          args.join(' '),
+        ).toEqual([]);
       }
       expect(said.join('')).toContain('limit_conn per_address 99;');
     } finally {

@@ -5,7 +5,10 @@ import { run } from './process.ts';
 /** What the guide names as tried is what the lab runs on; with anything else the lab proves something, but not that. */
 test('the engine is Docker Engine 26', async () => {
   const { engine, found } = await ensureEngine();
-  expect(engine, `this is Docker Engine ${engine}, ${found ? 'which was here before the lab and was left as it is; take it away and the lab installs 26' : 'though the lab installs 26'}`).toMatch(/^26\./);
+  expect(
+    engine,
+    `this is Docker Engine ${engine}, ${found ? 'which was here before the lab and was left as it is; take it away and the lab installs 26' : 'though the lab installs 26'}`,
+  ).toMatch(/^26\./);
 });
 
 test('its Compose is 2.26', async () => {

@@ -1,9 +1,18 @@
 import https from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-export interface Answer { readonly status: number; readonly body: string; readonly headers: Readonly<Record<string, string | string[] | undefined>> }
+export interface Answer {
+  readonly status: number;
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+}
 
-interface Request { readonly path: string; readonly method?: string; readonly headers?: Readonly<Record<string, string>>; readonly body?: string }
+interface Request {
+  readonly path: string;
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
 
 /** A user of a site: trusts the site's own authority and nothing else, keeps connections alive as a browser does. */
 export class Visitor {
@@ -18,10 +27,27 @@ export class Visitor {
 
   ask({ path, method = 'GET', headers = {}, body }: Request): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      const request = https.request({ host: '127.0.0.1', port: this.#port, servername: this.#name, path, method, agent: this.#agent, timeout: 15_000, headers: { host: this.#name, ...headers, ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }) } }, (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', reject).on('end', () => { resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString(), headers: response.headers }); });
-      });
+      const request = https.request(
+        {
+          host: '127.0.0.1',
+          port: this.#port,
+          servername: this.#name,
+          path,
+          method,
+          agent: this.#agent,
+          timeout: 15_000,
+          headers: { host: this.#name, ...headers, ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }) },
+        },
+        (response) => {
+          const chunks: Buffer[] = [];
+          response
+            .on('data', (chunk: Buffer) => chunks.push(chunk))
+            .on('error', reject)
+            .on('end', () => {
+              resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString(), headers: response.headers });
+            });
+        },
+      );
       request.on('error', reject).on('timeout', () => request.destroy(new Error('no answer within 15 s')));
       request.end(body);
     });
@@ -52,14 +78,25 @@ export class Visitor {
       // Different addresses of browsers, so that a share of the traffic is a share of these.
       const headers = { 'user-agent': `visitor-${number % 97}` };
       try {
-        const answer = await this.ask(post ? { path: '/echo', method: 'POST', body: 'x'.repeat(2000), headers } : { path: '/echo', headers });
+        const answer = await this.ask(
+          post ? { path: '/echo', method: 'POST', body: 'x'.repeat(2000), headers } : { path: '/echo', headers },
+        );
         if (answer.status >= 400) failed.push(`${post ? 'POST' : 'GET'} ${answer.status}`);
       } catch (error) {
         failed.push(`${post ? 'POST' : 'GET'} ${error instanceof Error ? error.message : String(error)}`);
       }
     };
-    const timer = setInterval(() => { const promise = one(sent++).finally(() => open.delete(promise)); open.add(promise); }, 1000 / perSecond);
-    return { stop: async () => { clearInterval(timer); await Promise.all(open); return { sent, failed }; } };
+    const timer = setInterval(() => {
+      const promise = one(sent++).finally(() => open.delete(promise));
+      open.add(promise);
+    }, 1000 / perSecond);
+    return {
+      stop: async () => {
+        clearInterval(timer);
+        await Promise.all(open);
+        return { sent, failed };
+      },
+    };
   }
 
   close(): void {

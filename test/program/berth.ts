@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect } from 'vitest';
+import { reachableProgram } from './reachable.ts';
 
 export const root = join(import.meta.dirname, '../..');
 export const launcher = join(root, 'cli/berth.js');
@@ -58,8 +59,10 @@ export function launch(
   };
 }
 
-export const start = (args: readonly string[], options: RunOptions = {}): Running =>
-  launch(options.node ?? process.execPath, [launcher, ...args], options);
+export function start(args: readonly string[], options: RunOptions = {}): Running {
+  const program = options.uid === undefined ? { node: process.execPath, launcher } : reachableProgram();
+  return launch(options.node ?? program.node, [program.launcher, ...args], options);
+}
 
 /** Runs the built program to its end. Whatever was typed, a stack is never shown. */
 export async function berth(args: readonly string[], options: RunOptions = {}): Promise<Ended> {

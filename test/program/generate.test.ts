@@ -10,6 +10,29 @@ const generate = (site: string, ...more: readonly string[]) => ['generate', '--s
 const read = (site: string, file: string): string => readFileSync(join(site, file), 'utf8');
 
 describe('generate', () => {
+  test('refuses another name, which would start a second site on empty volumes', async () => {
+    using site = fresh();
+    edit(site.path, 'berth.yaml', (text) => text.replace('name: hello', 'name: other'));
+    const before = snapshot(site.path);
+    expect((await expectExit(5, generate(site.path))).stderr).toContain('write `name: hello` again');
+    expect(snapshot(site.path)).toEqual(before);
+  });
+
+  test('takes an edit of the weights for a conflict, and names release.yaml', async () => {
+    using site = fresh();
+    edit(site.path, 'config/weights/weights.json', () => '{}');
+    expect((await expectExit(5, generate(site.path))).stderr).toContain('make the change in release.yaml, from which the weights follow');
+  });
+
+  test('--check tells what would happen to the containers, and writes nothing', async () => {
+    using site = fresh();
+    edit(site.path, 'berth.yaml', (text) => text.replace('runtime: node', 'runtime: node\n    env: { FLAG: "on" }'));
+    const before = snapshot(site.path);
+    const { stdout } = await expectExit(9, generate(site.path, '--check'));
+    expect(stdout).toContain('recreates web-blue: environment.FLAG');
+    expect(snapshot(site.path)).toEqual(before);
+  });
+
   test('on a site that is what its spec says writes nothing, not even a date', async () => {
     using site = fresh();
     await expectExit(0, generate(site.path));
@@ -226,15 +249,43 @@ describe('release.yaml', () => {
     expect(JSON.parse(read(site.path, 'config/weights/weights.json'))).toMatchObject({ services: { web: { blue: 0, green: 0 } } });
   });
 
-  test('is never rewritten, and comes back as the first one when it is deleted', async () => {
+  test('is never rewritten, and not guessed when it is gone', async () => {
     using site = fresh();
-    const first = read(site.path, 'release.yaml');
     edit(site.path, 'release.yaml', (text) => `# mine\n${text}`);
     await expectExit(0, generate(site.path));
     expect(read(site.path, 'release.yaml')).toMatch(/^# mine\n/);
     rmSync(join(site.path, 'release.yaml'));
-    await expectExit(0, generate(site.path));
-    expect(read(site.path, 'release.yaml')).toBe(first);
+    const before = snapshot(site.path);
+    const { stderr } = await expectExit(6, generate(site.path));
+    expect(stderr).toContain('release.yaml is gone, and the site has run with one');
+    expect(snapshot(site.path)).toEqual(before);
+  });
+
+  test('that gives weight to a slot where nothing runs is written, with a warning', async () => {
+    using site = fresh();
+    edit(site.path, 'release.yaml', (text) => text.replace('blue:', 'green:'));
+    expect((await expectExit(0, generate(site.path))).stdout).toMatch(/note: nothing runs in web-green yet and it has weight already/);
+  });
+
+  test('without a slot for a new service is pointed at', async () => {
+    using site = fresh();
+    edit(site.path, 'berth.yaml', (text) =>
+      text.replace(
+        '\ndatabases:',
+        '  admin: { image: "shop/admin:1", port: 80, routes: [{ path: /admin/ }], memory: 512Mi, replicas: 1 }\n\ndatabases:',
+      ),
+    );
+    const { stdout } = await expectExit(0, generate(site.path));
+    expect(stdout).toContain('release.yaml runs nothing for admin');
+    expect(stdout).not.toMatch(/starts admin/);
+  });
+
+  test('outweighs an image that was changed in berth.yaml, which is said', async () => {
+    using site = fresh();
+    edit(site.path, 'berth.yaml', (text) => text.replace('berth/hello:0.1.0', 'berth/hello:0.2.0'));
+    expect((await expectExit(0, generate(site.path))).stdout.replaceAll(/\s+/g, ' ')).toContain(
+      'web runs berth/hello:0.1.0, as release.yaml says; the image in berth.yaml was only the first one',
+    );
   });
 
   test.each([

@@ -199,7 +199,11 @@ function settingsOf({ database, spec, profile, size, disk }: Input): {
     { name: 'effective_io_concurrency', value: '200', because: 'SSD: many reads at once' },
     ...Object.entries(facts.backupSettings).map(([name, value]) => ({ name, value, because: 'backups and replicas rely on it' })),
     { name: 'password_encryption', value: 'scram-sha-256', because: 'no weaker form of a password is ever stored' },
-    { name: 'log_min_duration_statement', value: '200ms', because: 'deployment plan 002, 7.2: a query above 200 ms is worth an alert' },
+    {
+      name: 'log_min_duration_statement',
+      value: '200ms',
+      because: 'the deployment plans Berth was made for call a query above 200 ms worth an alert',
+    },
     { name: 'log_lock_waits', value: 'on', because: 'who waited for whom is gone afterwards' },
     { name: 'idle_in_transaction_session_timeout', value: '10min', because: 'a forgotten transaction keeps vacuum from its work' },
   ];

@@ -67,7 +67,11 @@ describe('renderEdge', () => {
       ...['nginx.conf', 'proxy.conf', 'headers.conf', 'errors.conf', 'berth.js', 'maintenance.html'].map((file) => `config/edge/${file}`),
       'config/weights/weights.json',
     ]);
-    expect(artifacts.filter(({ mode, policy }) => mode !== 0o644 || policy !== 'generated')).toEqual([]);
+    expect(artifacts.filter(({ mode }) => mode !== 0o644)).toEqual([]);
+    // The weights follow from release.yaml; an edit of them is not merged.
+    expect(artifacts.filter(({ policy }) => policy !== 'generated').map(({ path, policy }) => [path, policy])).toEqual([
+      ['config/weights/weights.json', 'owned'],
+    ]);
     // The others hold nothing of the plan.
     for (const { path, content: text } of artifacts.filter((artifact) =>
       /nginx\.conf|proxy\.conf|headers\.conf|weights\.json/.test(artifact.path),
