@@ -27,7 +27,7 @@ const plan: EdgePlan = {
   hsts: true,
   httpsPort: 9443,
   tries: 2,
-  operators: '0.0.0.0/0',
+  operators: '128.0.0.0/1', // where Docker's default networks lie, and with them this host
   apps: [
     {
       service: 'web',

@@ -118,7 +118,7 @@ export function planMinio(
     port: facts.port,
     ports: [],
     healthcheck: {
-      argv: ['mc', 'ready', 'local', '--quiet'],
+      argv: ['mc', '--quiet', 'ready', 'local'],
       interval: seconds(10),
       timeout: seconds(5),
       retries: 3,

@@ -21,7 +21,7 @@ const edge: EdgePlan = {
   hsts: false,
   httpsPort: 443,
   tries: 2,
-  operators: '0.0.0.0/0',
+  operators: '10.1.0.0/24',
   apps: [{ service: 'web', port: 3000, routes: [route('/')] }],
 };
 const shop: EdgePlan = {
@@ -33,7 +33,7 @@ const shop: EdgePlan = {
   hsts: true,
   httpsPort: 8443,
   tries: 2,
-  operators: '0.0.0.0/0',
+  operators: '10.1.0.0/24',
   apps: [
     { service: 'shop-front', port: 8080, routes: [route('/shop/'), route('/live', { stream: true, timeout: seconds(3600) })] },
     {
