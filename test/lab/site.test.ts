@@ -357,6 +357,13 @@ describe.each([
     }
   });
 
+  test('heeds a wish for a slot from this host only', async () => {
+    // Nothing runs in green, so a wish for it that is heeded ends on the maintenance page.
+    expect((await visitor.ask({ path: '/livez', headers: { 'x-berth-slot': 'green' } })).status).toBe(503);
+    const ask = `require('https').get({ host: 'edge', port: 8443, servername: 'localhost', rejectUnauthorized: false, path: '/livez', headers: { host: 'localhost', 'x-berth-slot': 'green' } }, (a) => { console.log(a.statusCode); process.exit(0); })`;
+    expect((await site.compose('exec', '-T', 'web-blue', 'node', '-e', ask)).trim()).toBe('200');
+  });
+
   test('keeps the data network closed to the outside', async () => {
     const networks = JSON.parse(await run(['docker', 'network', 'inspect', `${profile}_data`, `${profile}_app`, `${profile}_edge`])) as {
       Name: string;
