@@ -42,6 +42,14 @@ describe('the plan of a small application', () => {
     plan(stack({ profile, host: host(cpus, memory, disk) }));
   });
 
+  test('sizes a task alike on every host, so that it is not recreated, and its dependents with it', () => {
+    const sizes = [host(2, 16), host(8, 64), host(64, 512)].map(
+      (machine) => service(plan(stack({ host: machine })), 'database-accounts').size,
+    );
+    expect(sizes[1]).toEqual(sizes[0]);
+    expect(sizes[2]).toEqual(sizes[0]);
+  });
+
   test.each(profileNames)('of profile %s without a host has the numbers of the profile', (profile) => {
     const made = plan(stack({ profile }));
     const { app: web, database: data, cache: memory, storage, edge, agent } = profiles[profile];
