@@ -109,7 +109,7 @@ async function installEngine(): Promise<void> {
     'install',
     '-y',
     '--no-install-recommends',
-    ...['docker.io', 'docker-cli', 'docker-compose', 'docker-buildx', 'containerd', 'runc'].map((name) => `${name}/trixie`),
+    ...['docker.io', 'docker-cli', 'docker-compose', 'docker-buildx', 'containerd'].map((name) => `${name}/trixie`),
     'iptables',
   );
 }
