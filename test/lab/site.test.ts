@@ -115,16 +115,20 @@ describe.each([
   const appPassword = () => /REDIS_URL=redis:\/\/app:([^@]+)@/.exec(site.read('secrets/web.env'))?.[1] ?? '';
   const cacheAs = (user: string, password: string, ...command: readonly string[]) =>
     site.compose('exec', '-T', '-e', `REDISCLI_AUTH=${password}`, 'cache', 'valkey-cli', '--user', user, ...command);
-  const writeNote = (text: string) =>
-    visitor.ask({
+  const writeNote = async (text: string) => {
+    const answer = await visitor.ask({
       path: '/notes',
       method: 'POST',
       headers: { 'content-type': 'application/x-www-form-urlencoded', 'accept': 'application/json' },
       body: new URLSearchParams({ text }).toString(),
     });
+    expect(answer).toMatchObject({ status: 201 });
+  };
   const inspectAll = async (): Promise<readonly Inspected[]> =>
     JSON.parse(await run(['docker', 'inspect', ...Object.values(await site.ids())])) as Inspected[];
-  const isHealthy = (answer: { status: number }) => answer.status === 200;
+  /** Whole, not merely serving: an application without its cache or its store answers 200 as well, as degraded. */
+  const isHealthy = (answer: { status: number; body: string }) =>
+    answer.status === 200 && (JSON.parse(answer.body) as { status: string }).status === 'healthy';
 
   beforeAll(async () => {
     operator = await Operator.create();
