@@ -22,9 +22,10 @@ const rowOf =
 /** The sizes of a site as a table, for eyes. */
 export function describePlan(plan: Plan, context: Context): string {
   const style = paint(context.color);
+  const machine = plan.kubernetes ? 'cluster' : 'host';
   const host = plan.host
     ? `${describeCpus(plan.host.cpus)}, ${describeSize(plan.host.memory)}, ${describeSize(plan.host.disk)} of free disk`
-    : 'no particular host';
+    : `no particular ${machine}`;
   const kept = plan.budget.rows
     .filter(({ name }) => name === 'surge' || name === 'agent')
     .map((row) => [
@@ -45,8 +46,8 @@ export function describePlan(plan: Plan, context: Context): string {
     table(
       [
         ['promised', describeSize(plan.budget.sum)],
-        ['kept by the host', describeSize(plan.budget.reserve)],
-        ...(plan.host ? [['host', describeSize(plan.budget.host)]] : []),
+        ...(plan.host ? [[`kept by the ${machine}`, describeSize(plan.budget.reserve)]] : []),
+        ...(plan.host ? [[machine, describeSize(plan.budget.host)]] : []),
       ],
       [1],
     ),

@@ -1,5 +1,6 @@
 import { BerthError } from '../model/errors.ts';
 import { cpuNotation, formatCpu, formatSize, parseCpu, parseSize, sizeNotation } from '../model/units.ts';
+import type { MiB, MilliCpu } from '../model/units.ts';
 import { readHostFacts } from '../generator/io/host-facts.ts';
 import type { SpecEdit } from '../generator/spec/edit-spec.ts';
 import { isExample } from './init-options.ts';
@@ -11,6 +12,33 @@ function flag<T>(name: string, text: string | undefined, parse: (value: string) 
   if (text !== undefined && value === undefined)
     throw new BerthError('usage', `${name} ${text}: expected ${notation}`, `for example ${name} ${name === '--host-cpus' ? '16' : '64Gi'}`);
   return value;
+}
+
+/** What the flags say that the nodes of a cluster have together; this machine is none of them. @throws BerthError `usage` when some is missing. */
+export function clusterEdits(options: InitOptions): readonly SpecEdit[] {
+  const told = { '--host-cpus': options.hostCpus, '--host-memory': options.hostMemory, '--host-disk': options.hostDisk };
+  const missing = Object.entries(told).filter(([, value]) => value === undefined);
+  if (missing.length === 3) {
+    if (options.fit) return [];
+    throw new BerthError(
+      'usage',
+      '--no-fit says nothing about a cluster whose size is not given',
+      'leave it out, or give --host-cpus, --host-memory and --host-disk',
+    );
+  }
+  if (missing.length > 0)
+    throw new BerthError(
+      'usage',
+      `the size of the cluster is known in part: ${missing.map(([name]) => name).join(' and ')} missing`,
+      'say what its nodes have together, all three, or none of them to take the sizes of the profile as they are',
+    );
+  const value = {
+    cpus: Number(formatCpu(flag('--host-cpus', options.hostCpus, parseCpu, cpuNotation) as MilliCpu)),
+    memory: formatSize(flag('--host-memory', options.hostMemory, parseSize, sizeNotation) as MiB),
+    disk: formatSize(flag('--host-disk', options.hostDisk, parseSize, sizeNotation) as MiB),
+    ...(options.fit ? {} : { fit: false }),
+  };
+  return [{ path: ['host'], value, only: 'always', comment: ' what the nodes of the cluster have together, as `berth init` was told' }];
 }
 
 /** What this machine has, or what the flags say of another one. */

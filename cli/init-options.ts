@@ -4,6 +4,7 @@ export interface InitOptions {
   readonly target?: string;
   readonly from?: string;
   readonly set: readonly string[];
+  readonly kubernetesVersion?: string;
   readonly hostCpus?: string;
   readonly hostMemory?: string;
   readonly hostDisk?: string;

@@ -29,6 +29,7 @@ export function addInit(program: Command, run: (action: () => Promise<void>, jso
       (value: string, all: readonly string[]) => [...all, value],
       [] as readonly string[],
     )
+    .option('--kubernetes-version <V>', 'the oldest version of the cluster that must do, such as 1.29 (default: 1.30)')
     .option('--host-cpus <N>', 'size for a host with this many CPUs instead of this one')
     .option('--host-memory <SIZE>', 'size for a host with this much memory, such as 64Gi')
     .option('--host-disk <SIZE>', 'size for a host with this much free disk, such as 2Ti')
@@ -42,6 +43,7 @@ Examples:
   berth init my-site --profile recommended
   berth init my-site --profile minimum --set domain=app.example.com --set edge.https=8443
   berth init big --profile high-performance --host-cpus 64 --host-memory 512Gi --host-disk 20Ti
+  berth init shop --profile recommended --target kubernetes --set domain=shop.example.com
   berth init shop --profile recommended --from ./shop.yaml --yes`,
     )
     .action((folder: string, options: InitOptions) => run(() => init(folder, options, context), options.json ?? false));
@@ -71,7 +73,13 @@ async function init(folder: string, given: InitOptions, context: Context): Promi
   context.out(nextSteps(relative(context.cwd, site) || '.', loaded.plan));
 }
 
-function nextSteps(folder: string, { domain, edge }: Plan): string {
+function nextSteps(folder: string, { domain, edge, kubernetes, services }: Plan): string {
+  if (kubernetes) {
+    const built = services.flatMap(({ image, build }) =>
+      build === undefined ? [] : [`  docker build -t ${image} ${build}   # and push it to a registry that the nodes reach\n`],
+    );
+    return `\nNext\n  cd ${typed(folder)}\n${built.join('')}  kubectl apply -f k8s/secrets && kubectl apply -k k8s/site\n  SITE.md is the runbook of this site.\n`;
+  }
   const port = edge.httpsPort === 443 ? '' : `:${edge.httpsPort}`;
   const look = `curl --cacert secrets/tls/ca.crt https://localhost${port}${edge.apps[0]?.routes[0]?.path ?? '/'}\n  `;
   return `\nNext\n  cd ${typed(folder)}\n  docker compose up -d --wait\n  ${domain === 'localhost' ? look : ''}SITE.md is the runbook of this site.\n`;

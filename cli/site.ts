@@ -13,6 +13,7 @@ import { readMore, readState } from '../generator/io/disk.ts';
 import { drawMissing, ledgerPath, parseLedger, secretVersion } from '../generator/io/ledger.ts';
 import type { Ledger } from '../generator/io/ledger.ts';
 import { readSpecBytes } from '../generator/io/read-spec-bytes.ts';
+import { renderSecretManifests } from '../generator/io/secret-manifests.ts';
 import { renderSecretFiles } from '../generator/io/secret-files.ts';
 import { decideChanges } from '../generator/merge/decide-changes.ts';
 import type { Decision, SiteState } from '../generator/merge/decide-changes.ts';
@@ -22,6 +23,7 @@ import { renderCompose, renderEnv } from '../generator/render/compose.ts';
 import { configHashes } from '../generator/render/config-hash.ts';
 import { renderConfigs } from '../generator/render/configs.ts';
 import { renderEdge } from '../generator/render/edge.ts';
+import { kubernetesPaths, placeConfigs, renderKubernetes, renderNamespacesFirst } from '../generator/render/kubernetes/index.ts';
 import { renderFirstRelease, renderRunbook, renderRuntime } from '../generator/render/site.ts';
 import { specJsonSchema } from '../generator/spec/json-schema.ts';
 import { parseRelease } from '../generator/spec/parse-release.ts';
@@ -100,12 +102,25 @@ function refuseLostRelease(site: string): void {
 
 /** Another name is another project to Docker: it would start beside the old one, on empty volumes. */
 function refuseOtherName(plan: Plan, { current }: SiteState): void {
-  const before = /^name: "([^"]+)"$/m.exec(current.get('compose.yaml') ?? '')?.[1];
+  const before =
+    /^name: "([^"]+)"$/m.exec(current.get('compose.yaml') ?? '')?.[1] ??
+    /^ {4}app\.kubernetes\.io\/instance: "?([a-z0-9-]+)"?$/m.exec(current.get('k8s/generated/00-namespace.yaml') ?? '')?.[1];
   if (before === undefined || before === plan.name) return;
   throw new BerthError(
     'conflict',
     `the site was called ${before} and berth.yaml calls it ${plan.name}: its volumes are those of ${before}, and a second site would start on empty ones`,
     `write \`name: ${before}\` again; for another name, make a new site and restore a backup there`,
+  );
+}
+
+/** The other target has other volumes: what runs there would be left alone, with all its data. */
+function refuseOtherTarget(plan: Plan, { hashes }: SiteState): void {
+  const before = hashes.has('compose.yaml') ? 'compose' : hashes.has('k8s/generated/kustomization.yaml') ? 'kubernetes' : plan.target;
+  if (before === plan.target) return;
+  throw new BerthError(
+    'conflict',
+    `the site was made for ${before}, and berth.yaml says target: ${plan.target}`,
+    `write \`target: ${before}\` again; for the other target make a new site with \`berth init DIR --from ${specFile} --target ${plan.target}\` and restore a backup there`,
   );
 }
 
@@ -119,35 +134,43 @@ export function planSite(spec: StackSpec, site: string, context: Context): Loade
   return { assets, spec, release, plan: makePlan({ spec, profile: assets.profile(spec.profile), images: assets.images, release }) };
 }
 
-/** Everything of a site but compose.yaml, which needs the hashes of what the others become after merging. */
+/** Everything of a site but what the target starts from, which needs to know what the others become after merging. */
 function renderAround({ plan, spec, assets }: LoadedSite, ledger: Ledger, extra: readonly Artifact[]): readonly Artifact[] {
+  const configs = [...renderEdge(plan, assets.templates), ...renderConfigs(plan, assets.templates)];
   return [
     ...extra,
     { path: '.berth/berth.schema.json', content: specJsonSchema(), mode: 0o644, policy: 'owned' },
     renderFirstRelease(spec.services, assets.templates),
-    renderEnv(plan, assets.templates),
     renderRuntime(plan, assets.templates),
     renderRunbook(plan, assets.templates),
-    ...renderEdge(plan, assets.templates),
-    ...renderConfigs(plan, assets.templates),
-    ...renderSecretFiles(plan, ledger),
+    ...(plan.kubernetes
+      ? [...placeConfigs(plan, configs), ...renderSecretManifests(plan, ledger, renderNamespacesFirst(plan))]
+      : [renderEnv(plan, assets.templates), ...configs, ...renderSecretFiles(plan, ledger)]),
   ];
+}
+
+/** What the target starts from: compose.yaml, or the manifests. */
+function renderTarget({ plan, assets }: LoadedSite, merged: ReadonlyMap<string, string>, ledger: Ledger): readonly Artifact[] {
+  const version = (name: string) => secretVersion(ledger, name);
+  return plan.kubernetes
+    ? renderKubernetes(plan, assets.images, merged, version)
+    : [renderCompose(plan, assets.templates, assets.images, configHashes(plan, merged, version))];
 }
 
 /** A ledger that is gone is not drawn anew while anything that was made of it is there: volumes know those passwords. */
 function refuseLostLedger({ current, hashes }: SiteState): void {
-  const orphans = [...current.keys()].filter((path) => path.startsWith('secrets/') && hashes.has(path));
+  const orphans = [...current.keys()].filter((path) => /^(?:k8s\/)?secrets\//.test(path) && hashes.has(path));
   if (current.has(ledgerPath) || !hashes.has(ledgerPath) || orphans.length === 0) return;
   throw new BerthError(
     'io',
     `${ledgerPath} is gone, and ${orphans.length} files that were made of it are still there`,
-    `restore ${ledgerPath} from your last copy of the site folder; where no volume holds data yet, delete all of secrets/ to have every secret drawn anew`,
+    `restore ${ledgerPath} from your last copy of the site folder; where no volume holds data yet, delete all of ${orphans[0]?.startsWith('k8s/') ? 'k8s/secrets' : 'secrets'}/ to have every secret drawn anew`,
   );
 }
 
 /** Draw what is missing, render, merge with what is on disk, and decide what to write. Writes nothing. */
 export async function prepareSite(site: string, loaded: LoadedSite, extra: readonly Artifact[], context: Context): Promise<PreparedSite> {
-  const { plan, spec, assets } = loaded;
+  const { plan, spec } = loaded;
   const before = readState(site, [ledgerPath]);
   const known = parseLedger(before.current.get(ledgerPath));
   refuseLostLedger(before);
@@ -159,20 +182,18 @@ export async function prepareSite(site: string, loaded: LoadedSite, extra: reado
     context.random,
   );
   const around = renderAround(loaded, ledger, extra);
-  const state = readMore(site, before, [...around.map(({ path }) => path), 'compose.yaml']);
+  const state = readMore(site, before, [
+    ...around.map(({ path }) => path),
+    ...(plan.kubernetes ? kubernetesPaths(plan) : ['compose.yaml']),
+  ]);
   refuseOtherName(plan, state);
-  const { merged } = decideChanges(around, state);
-  const compose = renderCompose(
-    plan,
-    assets.templates,
-    assets.images,
-    configHashes(plan, merged, (name) => secretVersion(ledger, name)),
-  );
-  const artifacts = [...around, compose];
+  refuseOtherTarget(plan, state);
+  const artifacts = [...around, ...renderTarget(loaded, decideChanges(around, state).merged, ledger)];
   // What lies there as it would be written was checked when it was.
   const fresh = artifacts.filter(({ path, content }) => state.current.get(path) !== content);
   checkParses(fresh);
-  if (fresh.length > 0) checkComposeReferences(compose.content, new Set(artifacts.map(({ path }) => path)));
+  const compose = artifacts.find(({ path }) => path === 'compose.yaml');
+  if (fresh.length > 0 && compose) checkComposeReferences(compose.content, new Set(artifacts.map(({ path }) => path)));
   const drawn = [...ledger.secrets.keys()].filter((name) => !known.secrets.has(name));
   return {
     spec,

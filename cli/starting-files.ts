@@ -12,7 +12,7 @@ import type { SpecEdit } from '../generator/spec/edit-spec.ts';
 import { parseSpec } from '../generator/spec/parse-spec.ts';
 import type { Parsed } from '../generator/spec/parse-spec.ts';
 import type { Context } from './context.ts';
-import { hostEdits } from './host-edits.ts';
+import { clusterEdits, hostEdits } from './host-edits.ts';
 import { defaultExample, isExample } from './init-options.ts';
 import type { InitOptions } from './init-options.ts';
 import { expectParsed, specFile } from './site.ts';
@@ -39,7 +39,11 @@ export function startingFiles(
       ? editSpec(
           text,
           name,
-          [...fromFlags(options), ...hostEdits(site, options), ...options.set.map(parseSet)],
+          [
+            ...fromFlags(options),
+            ...(isForCluster(text, options) ? clusterEdits(options) : hostEdits(site, options)),
+            ...options.set.map(parseSet),
+          ],
           identity(site, text, options),
         )
       : { text: '', problems: [text] };
@@ -81,6 +85,10 @@ function source(from: string, context: Context): Source {
   return { name: from, bytes: Buffer.from(text), files };
 }
 
+const isForCluster = (text: string, { target, set }: InitOptions): boolean =>
+  (set.find((one) => one.startsWith('target='))?.slice('target='.length) ?? target ?? /^target:\s*"?([a-z]+)/m.exec(text)?.[1]) ===
+  'kubernetes';
+
 /** A site of its own name and network; a spec that is not an example keeps what it says. */
 function identity(site: string, text: string, options: InitOptions): readonly SpecEdit[] {
   const name =
@@ -93,7 +101,10 @@ function identity(site: string, text: string, options: InitOptions): readonly Sp
   const named = isExample(options) ? name : (/^name:\s*"?([a-z0-9-]+)/m.exec(text)?.[1] ?? name);
   return [
     { path: ['name'], value: named, only: isExample(options) ? 'always' : 'when absent' },
-    { path: ['network'], value: chooseNetwork(named, readRoutes()), only: 'when absent' },
+    // A cluster has addresses of its own.
+    ...(isForCluster(text, options)
+      ? []
+      : [{ path: ['network'], value: chooseNetwork(named, readRoutes()), only: 'when absent' } as const]),
   ];
 }
 
@@ -105,6 +116,7 @@ function fromFlags(options: InitOptions): readonly SpecEdit[] {
   return [
     ...(options.profile ? [{ path: ['profile'], value: options.profile, only: 'always' as const }] : []),
     ...(options.target ? [{ path: ['target'], value: options.target, only: 'always' as const }] : []),
+    ...(options.kubernetesVersion ? [{ path: ['kubernetes', 'version'], value: options.kubernetesVersion, only: 'always' as const }] : []),
   ];
 }
 

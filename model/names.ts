@@ -34,6 +34,8 @@ export const reservedNames: readonly string[] = [
   'green',
   'surge',
   'weights',
+  'tls',
+  'kustomization',
   'localhost',
 ];
 

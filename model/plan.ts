@@ -2,7 +2,7 @@ import type { CatalogueImage } from './image-catalogue.ts';
 import type { Release } from './release.ts';
 import type { RuntimeConfig } from './runtime-config.ts';
 import type { SecretRef } from './secret.ts';
-import type { HostFacts, ProfileName, Route, Target } from './stack-spec.ts';
+import type { HostFacts, KubernetesSpec, ProfileName, Route, Scaling, Target } from './stack-spec.ts';
 import type { MiB, MilliCpu, Seconds } from './units.ts';
 
 /** A number or name that was decided, with everything needed to doubt it. */
@@ -61,6 +61,36 @@ export interface Healthcheck {
   readonly startPeriod: Seconds;
 }
 
+/** One question to a container whether it does its work. */
+export type ProbeAction =
+  | { readonly http: { readonly path: string; readonly port: number } }
+  | { readonly tcp: number }
+  | { readonly argv: readonly [string, ...string[]] };
+
+/**
+ * How an orchestrator asks that can tell "send me no traffic" from "start me anew"; Compose knows the one health check.
+ * `live` looks at the process alone: restarting it because something else is down would only make things worse.
+ */
+interface Probes {
+  readonly ready: ProbeAction;
+  readonly live: ProbeAction;
+}
+
+/**
+ * Waits, before an application starts in a cluster, until what a task prepares for it is there; gives up waiting after three minutes and lets it start,
+ * as it says itself what it misses. Compose waits for the task instead.
+ */
+export interface Gate {
+  readonly name: string;
+  /** A catalogue key. */
+  readonly image: string;
+  readonly user: string;
+  readonly argv: readonly [string, ...string[]];
+  readonly env: Readonly<Record<string, string>>;
+  readonly secretEnv: Readonly<Record<string, SecretText>>;
+  readonly size: Size;
+}
+
 export type NetworkName = 'edge' | 'app' | 'data' | 'egress';
 
 interface Mount {
@@ -116,6 +146,11 @@ export interface PlannedService {
   readonly port?: number;
   readonly ports: readonly { readonly published: number; readonly target: number }[];
   readonly healthcheck?: Healthcheck;
+  readonly probes?: Probes;
+  /** Services of the site that it opens connections to, and the port there. */
+  readonly connects: readonly { readonly service: string; readonly port: number }[];
+  readonly gates: readonly Gate[];
+  readonly scaling?: Scaling;
   readonly stopSignal?: string;
   readonly stopGrace: Seconds;
   readonly networks: readonly NetworkName[];
@@ -136,7 +171,7 @@ export interface DatabasePlan {
   readonly database: string;
   readonly account: string;
   readonly settings: readonly EngineSetting[];
-  /** Addresses that may log in. */
+  /** Addresses that may log in: a subnet, or `all` where only policies of the cluster know them. */
   readonly clients: string;
 }
 
@@ -159,8 +194,12 @@ export interface EdgePlan {
   readonly perAddress: number;
   readonly hsts: boolean;
   readonly httpsPort: number;
-  /** Addresses that may ask for a slot by name; on Compose the network of the edge, from whose gateway the host comes. */
-  readonly operators: string;
+  /** Addresses, beside its own, that may ask for a slot by name; on Compose the network of the edge, from whose gateway the host comes. */
+  readonly operators: readonly string[];
+  /** What is appended to the name of a service to look it up: nothing on Compose. */
+  readonly hostSuffix: string;
+  /** Directive that names the DNS server, or the file that does. */
+  readonly resolver: { readonly address: string } | { readonly file: string };
   /** Replicas that are tried before a request is given up; only such as could not be reached. */
   readonly tries: number;
   readonly apps: readonly { readonly service: string; readonly port: number; readonly routes: readonly Route[] }[];
@@ -171,6 +210,49 @@ export interface MemoryBudget {
   readonly reserve: MiB;
   readonly rows: readonly { readonly name: string; readonly each: MiB; readonly count: number; readonly wanted: MiB }[];
   readonly sum: MiB;
+}
+
+/** What one pod of a service has beside its container's size. */
+export interface PodPlan {
+  /** Pause before the stop signal, until nobody sends requests here any more. */
+  readonly preStop: Seconds;
+  /** From the request to stop until it is killed; the pause included. */
+  readonly grace: Seconds;
+  readonly startup: ProbeTiming;
+  readonly readiness: ProbeTiming;
+  readonly liveness: ProbeTiming;
+  readonly ephemeralStorage: MiB;
+  readonly priority: 'data' | 'edge' | 'app';
+  readonly namespace: string;
+}
+
+interface ProbeTiming {
+  readonly period: Seconds;
+  readonly timeout: Seconds;
+  readonly failures: number;
+}
+
+/** What only a cluster asks for. */
+export interface KubernetesPlan extends KubernetesSpec {
+  /** Where the edge stands: the site's namespace, unless it needs ports of the nodes, which Pod Security forbids there. */
+  readonly edgeNamespace: string;
+  readonly pods: ReadonlyMap<string, PodPlan>;
+  /** All that the site may ask for at once: its pods at their most, one more of each while it is replaced, and the room kept for the agent. */
+  readonly quota: ReadonlyMap<string, Quota>;
+  /** What a container gets that asks for nothing, and the most that any may have. */
+  readonly largest: { readonly cpu: MilliCpu; readonly memory: MiB; readonly ephemeralStorage: MiB };
+}
+
+interface Quota {
+  readonly pods: number;
+  readonly requestsCpu: MilliCpu;
+  readonly limitsCpu: MilliCpu;
+  readonly memory: MiB;
+  readonly ephemeralStorage: MiB;
+  readonly claims: number;
+  readonly storage: MiB;
+  readonly loadBalancers: number;
+  readonly nodePorts: number;
 }
 
 /** Everything decided. Renderers format it; nothing downstream chooses a number or a name. */
@@ -194,6 +276,8 @@ export interface Plan {
   readonly decisions: readonly Decision[];
   readonly images: readonly (CatalogueImage & { readonly key: string; readonly usedBy: readonly string[] })[];
   readonly runtime: RuntimeConfig;
+  /** For the target kubernetes. */
+  readonly kubernetes?: KubernetesPlan;
   /** What a careful reader must know: what was scaled, what the profile asks for and is not there yet, frozen images. */
   readonly notes: readonly string[];
 }

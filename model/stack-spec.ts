@@ -39,6 +39,18 @@ interface DrawnSecret {
   readonly deliver: 'env' | 'file';
 }
 
+/** Between how many replicas an autoscaler may choose, and by what. Percentages are of the limit of a replica. */
+export interface Scaling {
+  readonly min: number;
+  readonly max: number;
+  readonly cpu?: number;
+  readonly memory?: number;
+  /** A metric of the external metrics API, such as the length of a queue, and how much of it one replica carries. */
+  readonly queue?: { readonly metric: string; readonly target: number };
+  /** How long a load must be gone before replicas are taken away. */
+  readonly coolDown: Seconds;
+}
+
 /** One connection of an application to a database, cache or store of the stack. */
 export interface Use {
   readonly service: string;
@@ -56,6 +68,7 @@ export interface AppSpec extends FixedSize {
   readonly user: string;
   readonly replicas?: number;
   readonly pool?: number;
+  readonly scaling?: Scaling;
   readonly routes: readonly Route[];
   readonly live: string;
   readonly ready: string;
@@ -94,6 +107,28 @@ interface EdgeSpec {
   readonly hsts: boolean;
 }
 
+/** How a request reaches a site in a cluster: by Berth's edge (the first three), or by what the cluster has for it. */
+type Exposure = 'loadBalancer' | 'nodePort' | 'hostPort' | 'gateway' | 'ingress';
+
+export interface KubernetesSpec {
+  readonly namespace: string;
+  /** Minor number of the oldest version that must do: 30 for 1.30. */
+  readonly minor: number;
+  readonly clusterDomain: string;
+  readonly expose: Exposure;
+  /** GatewayClass or IngressClass; given for those two. */
+  readonly className?: string;
+  /** Where that controller runs; without it any namespace may reach the applications. */
+  readonly controllerNamespace?: string;
+  readonly nodePorts?: { readonly http: number; readonly https: number };
+  readonly storageClass?: string;
+  readonly certificate: 'own' | 'cert-manager';
+  /** Secrets that somebody else manages, by service (or `tls`). */
+  readonly existingSecrets: Readonly<Record<string, string>>;
+  /** A Secret of type dockerconfigjson in the namespace, for a registry that wants credentials. */
+  readonly pullSecret?: string;
+}
+
 /** What the operator asked for, with every default filled in; the written form is `WrittenSpec`. */
 export interface StackSpec {
   readonly name: string;
@@ -109,4 +144,5 @@ export interface StackSpec {
   readonly caches: readonly CacheSpec[];
   readonly stores: readonly StoreSpec[];
   readonly edge: EdgeSpec;
+  readonly kubernetes: KubernetesSpec;
 }

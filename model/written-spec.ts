@@ -101,6 +101,26 @@ const route = z
   })
   .meta({ id: 'Route' });
 
+const percent = (what: string) => wholeNumber(1, 100, what);
+const scaling = z
+  .strictObject({
+    min: wholeNumber(1, 100, 'a number of replicas').optional().describe('Fewest replicas. Default: replicas.'),
+    max: wholeNumber(1, 100, 'a number of replicas').describe('Most replicas; databases and quota are sized for them.'),
+    cpu: percent('a percentage').optional().describe('Add replicas above this share of the CPU limit, in percent.'),
+    memory: percent('a percentage').optional().describe('Add replicas above this share of the memory limit, in percent.'),
+    queue: z
+      .strictObject({
+        metric: text('a metric name')
+          .regex(/^[a-zA-Z_:][a-zA-Z0-9_:.-]{0,126}$/, { error: 'expected the name of a metric such as queue_length' })
+          .describe('Its name in the external metrics API of the cluster.'),
+        target: wholeNumber(1, 1_000_000, 'an amount').describe('How much of it one replica carries.'),
+      })
+      .optional()
+      .describe('Add replicas as this metric grows: jobs that wait, for instance.'),
+    coolDown: duration.optional().describe('How long a load must be gone before replicas are taken away. Default: 5m.'),
+  })
+  .meta({ id: 'Scaling' });
+
 const userNotation = 'expected uid:gid in numbers, not root, such as 10001:10001';
 
 const drawnSecret = z
@@ -137,6 +157,9 @@ const service = z
     replicas: wholeNumber(1, 100, 'a number of replicas').optional().describe("Instead of the profile's number."),
     cpu: cpu.optional().describe("Most CPU of one replica, instead of the profile's."),
     memory: size.optional().describe("Memory limit of one replica, instead of the profile's."),
+    scaling: scaling
+      .optional()
+      .describe('Kubernetes chooses the number of replicas by load. On one host the number is fixed: checked there, and not acted on.'),
     pool: wholeNumber(1, 1000, 'a pool size').optional().describe("Database connections of one replica, instead of the profile's."),
     routes: z
       .array(route, { error: 'expected a list of routes' })
@@ -146,7 +169,7 @@ const service = z
     live: urlPathText
       .optional()
       .describe(
-        'Answers 200 as long as the process is alive. For Kubernetes, which comes later: checked, and not acted on yet. Default: /livez.',
+        'Answers 200 as long as the process is alive: Kubernetes restarts it when it does not. Compose has no such probe. Default: /livez.',
       ),
     ready: urlPathText.optional().describe('Answers 200 when traffic may come. Default: /readyz.'),
     stopGrace: duration.optional().describe('How long a request may take after the replica was asked to stop. Default: 30s.'),
@@ -268,6 +291,57 @@ const host = z
   })
   .meta({ id: 'Host' });
 
+const exposures = ['loadBalancer', 'nodePort', 'hostPort', 'gateway', 'ingress'] as const;
+const objectName = (what: string) => text(what).regex(dnsLabel, { error: `expected ${what}: lower-case letters, digits and -` });
+const nodePort = wholeNumber(30_000, 32_767, 'a node port');
+const kubernetes = z
+  .strictObject({
+    namespace: objectName('a namespace').optional().describe('The namespace that it has for itself. Default: the name of the site.'),
+    version: text('a version such as "1.31"')
+      .regex(/^1\.(2[5-9]|[3-9]\d)$/, { error: 'expected a version from 1.25 on, in quotes, such as "1.31"' })
+      .optional()
+      .describe('The oldest version of the cluster that must do; nothing is written that it lacks. Default: "1.30".'),
+    clusterDomain: text('a host name')
+      .regex(hostName, { error: 'expected a host name such as cluster.local' })
+      .optional()
+      .describe('What the cluster appends to the names of services. Default: cluster.local.'),
+    expose: z
+      .enum(exposures, { error: `expected ${exposures.slice(0, -1).join(', ')} or ${exposures.at(-1) ?? ''}` })
+      .optional()
+      .describe(
+        "How requests come in. loadBalancer, nodePort: a Service before Berth's edge. hostPort: ports 80 and 443 of the nodes. gateway, ingress: what the cluster has, without the edge. Default: loadBalancer.",
+      ),
+    class: objectName('the name of a class').optional().describe('GatewayClass or IngressClass; needed for expose: gateway and ingress.'),
+    controllerNamespace: objectName('a namespace')
+      .optional()
+      .describe('Where that controller runs. Default: any namespace may reach the applications.'),
+    nodePorts: z
+      .strictObject({ http: nodePort, https: nodePort })
+      .optional()
+      .describe('Ports of the nodes for expose: nodePort. Default: the cluster chooses.'),
+    storageClass: text('the name of a storage class')
+      .regex(hostName, { error: 'expected the name of a storage class' })
+      .optional()
+      .describe("Class of every volume. Default: the cluster's default class."),
+    certificate: z
+      .enum(['own', 'cert-manager'], { error: 'expected own or cert-manager' })
+      .optional()
+      .describe(
+        "own: drawn by Berth, or yours as an existing Secret tls. cert-manager: issued and renewed by it, from Berth's authority. Default: own.",
+      ),
+    existingSecrets: z
+      .record(text('a service'), text('the name of a Secret').regex(hostName, { error: 'expected the name of a Secret' }))
+      .optional()
+      .describe(
+        'Secrets that somebody else manages, by service (or tls): Berth refers to them and writes none. SITE.md lists the keys each must have.',
+      ),
+    pullSecret: text('the name of a Secret')
+      .regex(hostName, { error: 'expected the name of a Secret' })
+      .optional()
+      .describe('A Secret with the credentials of your registry.'),
+  })
+  .meta({ id: 'Kubernetes' });
+
 export const writtenSpec = z.strictObject({
   apiVersion: z.literal('berth/v1', { error: 'expected berth/v1' }).describe('The form of this file.'),
   name: label.max(30, { error: 'expected at most 30 characters' }).describe('Name of the site: the Compose project or the namespace.'),
@@ -292,6 +366,7 @@ export const writtenSpec = z.strictObject({
   caches: z.record(serviceName, cache).optional().describe('Caches in the stack, by name.'),
   stores: z.record(serviceName, store).optional().describe('Object stores in the stack, by name.'),
   edge: edge.optional().describe('The one way in.'),
+  kubernetes: kubernetes.optional().describe('What only a cluster needs to know; without effect on Compose.'),
 });
 
 export type WrittenSpec = z.infer<typeof writtenSpec>;

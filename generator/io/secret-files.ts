@@ -21,7 +21,7 @@ const shape: Readonly<Record<SecretForm, (value: string, account: string) => str
 
 const secretFile = (path: string, content: string, mode: Artifact['mode']): Artifact => ({ path, content, mode, policy: 'secret' });
 
-function textOf(file: SecretFile, ledger: Ledger): string {
+export function textOf(file: SecretFile, ledger: Ledger): string {
   return file.text
     .map((piece) =>
       typeof piece === 'string' ? piece : shape[piece.form](currentSecret(ledger, piece.secret).reveal(), piece.account ?? ''),

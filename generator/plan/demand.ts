@@ -1,4 +1,5 @@
-import type { Role } from '../../model/plan.ts';
+import type { Role, Size } from '../../model/plan.ts';
+import { mib, milliCpu } from '../../model/units.ts';
 import type { MiB, MilliCpu } from '../../model/units.ts';
 
 /** What one role asks for, before it is known whether the host has it. */
@@ -27,3 +28,5 @@ export interface Wish<T> {
 }
 
 export const tasks = { memory: 128, cpu: 1000, cpuShare: 10, pids: 64 } as const;
+/** What a task has when it is all that runs in a pod. */
+export const taskSize: Size = { memory: mib(tasks.memory), cpu: milliCpu(tasks.cpu), cpuShare: milliCpu(tasks.cpuShare), pids: tasks.pids };

@@ -4,7 +4,7 @@ import { mib, milliCpu } from '../../model/units.ts';
 import { tasks } from './demand.ts';
 import type { Demand } from './demand.ts';
 import { demandApp } from './services/app.ts';
-import { demandEdge } from './services/edge.ts';
+import { demandEdge, hasEdge } from './services/edge.ts';
 import { demandMinio } from './services/minio.ts';
 import { demandPostgres } from './services/postgres.ts';
 import { demandValkey } from './services/valkey.ts';
@@ -56,7 +56,7 @@ export function demandsOf(spec: StackSpec, profile: HardwareProfile): readonly D
     },
   });
   return [
-    demandEdge(profile),
+    ...(hasEdge(spec) ? [demandEdge(spec, profile)] : []),
     ...apps,
     surge,
     ...spec.databases.flatMap((database) => [demandPostgres(database, spec, profile), task(`${database.name}-accounts`)]),

@@ -1,4 +1,3 @@
-import { BerthError } from '../../model/errors.ts';
 import type { ImageCatalogue } from '../../model/image-catalogue.ts';
 import type { Dependency, Plan, Size } from '../../model/plan.ts';
 import type { HardwareProfile } from '../../model/profile.ts';
@@ -8,14 +7,16 @@ import { describeCpus, describeSize, mib } from '../../model/units.ts';
 import { replicasOf } from './connections.ts';
 import { demandsOf } from './demands.ts';
 import { divideDisk } from './disk.ts';
+import { taskSize } from './demand.ts';
 import { fit } from './fit.ts';
+import { planKubernetes } from './kubernetes.ts';
 import { networksOf } from './networks.ts';
 import { notesOf } from './notes.ts';
 import { firstRelease, resolveRelease } from './resolve-release.ts';
 import { runtimeOf } from './runtime.ts';
 import { secretFilesOf, secretsOf } from './secrets.ts';
 import { planApp } from './services/app.ts';
-import { planEdge } from './services/edge.ts';
+import { hasEdge, planEdge } from './services/edge.ts';
 import { planMinio } from './services/minio.ts';
 import { planPostgres } from './services/postgres.ts';
 import { planValkey } from './services/valkey.ts';
@@ -32,15 +33,9 @@ export interface PlanInput {
 
 /**
  * Decide everything: pure, so that it can be printed, compared and tested alone.
- * @throws BerthError `capacity` when the host is too small; `unsupported` when a target or topology has no implementation.
+ * @throws BerthError `capacity` when the host is too small; `unsupported` when a target cannot do what the spec asks for.
  */
 export function makePlan({ spec, profile, images, release: written }: PlanInput): Plan {
-  if (spec.target === 'kubernetes')
-    throw new BerthError(
-      'unsupported',
-      'the target kubernetes comes with a later version of Berth',
-      'use `target: compose` for now; the spec stays the same',
-    );
   const demands = demandsOf(spec, profile);
   const fitted = fit(demands, spec.host);
   const sizeOf = (name: string): Size => {
@@ -57,7 +52,14 @@ export function makePlan({ spec, profile, images, release: written }: PlanInput)
   const network = networksOf(spec.network);
   const databases = spec.databases.map((database) =>
     planPostgres(
-      { database, spec, profile, size: sizeOf(database.name), disk: disk.of(database.name), clients: network.data },
+      {
+        database,
+        spec,
+        profile,
+        size: sizeOf(database.name),
+        disk: disk.of(database.name),
+        clients: spec.target === 'kubernetes' ? 'all' : network.data,
+      },
       sizeOf(`${database.name}-accounts`),
       lookUp(images, 'postgres'),
     ),
@@ -68,22 +70,34 @@ export function makePlan({ spec, profile, images, release: written }: PlanInput)
   const stores = spec.stores.map((store) =>
     planMinio(store, spec, sizeOf(store.name), disk.of(store.name), sizeOf(`${store.name}-buckets`), lookUp(images, 'minio')),
   );
-  const apps = spec.services.map((app) => planApp(app, spec, profile, sizeOf(app.name)));
+  const forGates = { task: taskSize, images: { postgres: lookUp(images, 'postgres').user, minio: lookUp(images, 'minio').user } };
+  const apps = spec.services.map((app) => planApp(app, spec, profile, sizeOf(app.name), forGates));
   // Only tasks are depended on: Compose recreates whatever depends on a service that it recreates, and a database's new setting must not take the application with it.
   // One always-running dependent of every task, so that `up --wait` ends well while no slot is live; not required, so that the edge can show the maintenance page when they fail.
   const afterTasks: Dependency[] = [...databases.map(({ accounts }) => accounts.name), ...stores.map(({ buckets }) => buckets.name)].map(
     (service) => ({ service, condition: 'service_completed_successfully', required: false }),
   );
-  const edge = planEdge(spec, profile, sizeOf('edge'), lookUp(images, 'nginx'), afterTasks, network.edge);
+  const ownEdge = hasEdge(spec);
+  const edge = planEdge(spec, profile, ownEdge ? sizeOf('edge') : taskSize, lookUp(images, 'nginx'), afterTasks, network.edge);
   const services = [
-    edge.service,
+    ...(ownEdge ? [edge.service] : []),
     ...apps.map((app) => app.service),
     ...databases.flatMap((database) => [database.service, database.accounts]),
     ...caches.map((cache) => cache.service),
     ...stores.flatMap((store) => [store.service, store.buckets]),
   ];
   const imagesInUse = usedImages(services, images);
-  const decisions = [fitted, disk, edge, ...apps, ...databases, ...caches, ...stores].flatMap((part) => part.decisions);
+  const kubernetes = spec.target === 'kubernetes' ? planKubernetes(spec, services, fitted.budget, fitted.sizes) : undefined;
+  const decisions = [
+    fitted,
+    disk,
+    ...(ownEdge ? [edge] : []),
+    ...(kubernetes ? [kubernetes] : []),
+    ...apps,
+    ...databases,
+    ...caches,
+    ...stores,
+  ].flatMap((part) => part.decisions);
   return {
     name: spec.name,
     target: spec.target,
@@ -104,6 +118,7 @@ export function makePlan({ spec, profile, images, release: written }: PlanInput)
     budget: fitted.budget,
     disk: disk.rows,
     runtime: runtimeOf(spec, services),
+    ...(kubernetes ? { kubernetes: kubernetes.plan } : {}),
     notes: notesOf({
       spec,
       profile,

@@ -23,6 +23,40 @@ const topologyName = {
   'single': 'a single node',
 } as const;
 
+function clusterNotes({ services, kubernetes, edge }: StackSpec): readonly string[] {
+  const foreign = kubernetes.expose === 'gateway' || kubernetes.expose === 'ingress';
+  const limited = services.flatMap((app) => app.routes.filter(({ rateLimit }) => rateLimit !== undefined).map(({ path }) => path));
+  const way = kubernetes.expose === 'gateway' ? 'gateway' : 'ingress controller';
+  return [
+    ...services
+      .filter(({ build }) => build !== undefined)
+      .map(
+        ({ name, image, build }) =>
+          `${name} is built from ${build ?? ''}: build ${image} and push it to a registry that the nodes reach, then name that under images in k8s/site/kustomization.yaml`,
+      ),
+    ...(foreign
+      ? [
+          `requests come in by the ${way} of the cluster: connection limits${edge.hsts ? ', HSTS' : ''}, body sizes, access log and maintenance page of Berth's edge are not there${limited.length > 0 ? `, nor the rate limits of ${limited.join(', ')}` : ''}`,
+        ]
+      : []),
+    ...(kubernetes.expose === 'ingress'
+      ? ['an Ingress cannot divide traffic: all of it goes to the slot with the most weight, at once']
+      : []),
+    ...(kubernetes.expose === 'hostPort'
+      ? [
+          `the edge stands in the namespace ${kubernetes.namespace}-edge, where Pod Security is not enforced: ports of the nodes are allowed nowhere else`,
+        ]
+      : []),
+    ...services
+      .filter(({ scaling }) => scaling?.queue !== undefined)
+      .map(
+        ({ name, scaling }) =>
+          `${name} is scaled by ${scaling?.queue?.metric ?? ''}: the cluster needs an adapter that serves it as an external metric`,
+      ),
+    'the network policies hold where the network of the cluster enforces them; `kubectl get networkpolicy` shows them either way',
+  ];
+}
+
 /** What a careful reader must know before trusting the site. */
 export function notesOf({ spec, profile, images, scaled, describe, cpus, uploads }: NoteInput): readonly string[] {
   const beyond = (names: readonly { name: string }[], topology: keyof typeof topologyName) =>
@@ -34,7 +68,11 @@ export function notesOf({ spec, profile, images, scaled, describe, cpus, uploads
         );
   return [
     ...(scaled.length > 0 ? [`scaled down to fit ${cpus} and ${describe} in use: ${scaled.join('; ')}`] : []),
-    ...(spec.host?.fit === false
+    ...(spec.target === 'kubernetes' ? clusterNotes(spec) : []),
+    ...spec.services
+      .filter(({ scaling }) => scaling !== undefined && spec.target === 'compose')
+      .map(({ name }) => `services.${name}.scaling is not acted on: on one host the number of replicas is fixed`),
+    ...(spec.host?.fit === false && spec.target === 'compose'
       ? [`not fitted to a host: these sizes take ${describe.split(' of ')[0]}, and Docker refuses a CPU limit above the host’s CPUs`]
       : []),
     ...beyond(spec.databases, profile.database.topology.value),

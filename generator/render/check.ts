@@ -28,10 +28,12 @@ interface ComposeFile {
 /** Parse YAML and JSON artifacts back: a template that let a value break out shows here, before anything is written. */
 export function checkParses(artifacts: readonly Artifact[]): void {
   for (const { path, content } of artifacts) {
-    if (/\.ya?ml$/.test(path) && readPlainYaml(content) === undefined) {
-      const [error] = parseDocument(content, { uniqueKeys: true }).errors;
-      if (error) defect(path, error.message);
-    }
+    if (/\.ya?ml$/.test(path))
+      for (const text of content.split(/^---$/m).filter((part) => part.trim() !== '')) {
+        if (readPlainYaml(text) !== undefined) continue;
+        const [error] = parseDocument(text, { uniqueKeys: true }).errors;
+        if (error) defect(path, error.message);
+      }
     if (path.endsWith('.json')) JSON.parse(content);
   }
 }

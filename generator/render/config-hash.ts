@@ -6,8 +6,22 @@ import { composeServices } from './compose.ts';
 const mountedPaths = (service: PlannedService, contents: ReadonlyMap<string, string>): readonly string[] =>
   [...contents.keys()].filter((path) => service.mounts.some((mount) => mount.restarts && path.startsWith(`${mount.source}/`))).sort();
 
+/** Sixteen characters that change with any of `parts`. */
+export function hash(parts: readonly string[]): string {
+  const digest = createHash('sha256');
+  for (const part of parts) digest.update(`${part}\0`);
+  return digest.digest('hex').slice(0, 16);
+}
+
+/** What is made of secrets may change while the secrets do not: the form of a file, the text around a password. */
+export const shapesOf = (plan: Plan, service: PlannedService): string =>
+  hash([
+    ...plan.secretFiles.filter(({ name }) => service.secretFiles.includes(name)).flatMap((file) => [file.name, JSON.stringify(file.text)]),
+    ...Object.entries(service.secretEnv).flatMap(([variable, text]) => [variable, JSON.stringify(text)]),
+  ]).slice(0, 8);
+
 /** Secrets of the ledger that a service receives, by file or by variable. */
-function secretsOf(plan: Plan, service: PlannedService): readonly string[] {
+export function secretsOf(plan: Plan, service: PlannedService): readonly string[] {
   const byFile = plan.secretFiles.filter((file) => service.secretFiles.includes(file.name)).flatMap((file) => file.of);
   const byVariable = Object.values(service.secretEnv).flatMap((text) =>
     text.flatMap((piece) => (typeof piece === 'string' ? [] : [piece.secret])),
@@ -28,15 +42,14 @@ export function configHashes(
     composeServices(plan).map(({ name, service }) => {
       // A task runs anew on every `up` and reads its files then. Recreating it would recreate its dependents, the edge among them.
       if (service.kind === 'task') return [name, 'read at every start'] as const;
-      const hash = createHash('sha256');
-      for (const path of mountedPaths(service, contents)) hash.update(`${path}\0${contents.get(path) ?? ''}\0`);
-      for (const secret of secretsOf(plan, service)) hash.update(`${secret}\0${secretVersion(secret)}\0`);
-      // What is made of a secret may change while the secret does not.
-      for (const file of plan.secretFiles.filter(({ name: file }) => service.secretFiles.includes(file)))
-        hash.update(`${file.name}\0${JSON.stringify(file.text)}\0`);
-      // The shape of a variable made of secrets is not in compose.yaml, so it enters here.
-      for (const [variable, text] of Object.entries(service.secretEnv)) hash.update(`${variable}\0${JSON.stringify(text)}\0`);
-      return [name, hash.digest('hex').slice(0, 16)] as const;
+      return [
+        name,
+        hash([
+          ...mountedPaths(service, contents).flatMap((path) => [path, contents.get(path) ?? '']),
+          ...secretsOf(plan, service).flatMap((secret) => [secret, String(secretVersion(secret))]),
+          shapesOf(plan, service),
+        ]),
+      ] as const;
     }),
   );
 }

@@ -51,10 +51,12 @@ function view(edge: EdgePlan): object {
     portSuffix: edge.httpsPort === 443 ? '' : `:${edge.httpsPort}`,
     rates: [...rates].sort().map((rate) => ({ zone: zone(rate), rate: `rate=${rate}` })),
     slots: edge.apps.flatMap(({ service, port }) =>
-      slots.map((slot) => ({ id: `${identifier(service)}_${slot}`, address: `${service}-${slot}:${port}` })),
+      slots.map((slot) => ({ id: `${identifier(service)}_${slot}`, address: `${service}-${slot}${edge.hostSuffix}:${port}` })),
     ),
     locations: edge.apps.flatMap((app) => [...locations(app, taken)]).map((location, index) => ({ ...location, again: `again_${index}` })),
     covered: taken.has('/'),
+    resolverFile: 'file' in edge.resolver && edge.resolver.file,
+    resolverAddress: 'address' in edge.resolver && edge.resolver.address,
   };
 }
 

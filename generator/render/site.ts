@@ -1,8 +1,9 @@
 import type { Artifact } from '../../model/artifact.ts';
-import type { Plan } from '../../model/plan.ts';
+import type { KubernetesPlan, Plan } from '../../model/plan.ts';
 import { describeCpus, describeSize, formatCpu } from '../../model/units.ts';
 import { fill } from './fill.ts';
 import type { Templates } from './fill.ts';
+import { keysOf } from './kubernetes/secret-keys.ts';
 
 /** runtime.yaml, the contract with the runtime. */
 export const renderRuntime = (plan: Plan, templates: Templates): Artifact => ({
@@ -87,5 +88,45 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
     bOpen: '{{',
     bClose: '}}',
   };
-  return { path: 'SITE.md', content: fill(templates, 'site/SITE.md.hbs', 'markdown', view), mode: 0o644, policy: 'generated' };
+  const [template, more] = plan.kubernetes
+    ? (['site/SITE-kubernetes.md.hbs', clusterView(plan, plan.kubernetes)] as const)
+    : (['site/SITE.md.hbs', {}] as const);
+  return { path: 'SITE.md', content: fill(templates, template, 'markdown', { ...view, ...more }), mode: 0o644, policy: 'generated' };
+}
+
+/** What only the runbook of a cluster tells. */
+function clusterView({ services, domain, secretFiles }: Plan, kubernetes: KubernetesPlan): object {
+  const { namespace, edgeNamespace, expose, minor, existingSecrets, certificate } = kubernetes;
+  return {
+    namespace,
+    edgeNamespace,
+    domain,
+    version: `1.${minor}`,
+    edge: services.some(({ role }) => role === 'edge'),
+    loadBalancer: expose === 'loadBalancer',
+    nodePort: expose === 'nodePort',
+    hostPort: expose === 'hostPort',
+    way: expose === 'gateway' ? 'the gateway' : 'the ingress controller',
+    certManager: certificate === 'cert-manager',
+    built: services.flatMap(({ name, image, build }) => (build === undefined ? [] : [{ name, image, folder: build }])),
+    manifests: [
+      ...services.flatMap((service) => {
+        const keys = keysOf(service, secretFiles);
+        return keys.length === 0
+          ? []
+          : [
+              {
+                name: existingSecrets[service.name] ?? `${service.name}-secrets`,
+                keys: keys.map((key) => `\`${key}\``).join(', '),
+                of: existingSecrets[service.name] === undefined ? service.name : `${service.name}, managed elsewhere`,
+              },
+            ];
+      }),
+      {
+        name: existingSecrets['tls'] ?? 'tls',
+        keys: '`tls.crt`, `tls.key`',
+        of: certificate === 'cert-manager' ? 'the edge, written by cert-manager' : 'the edge',
+      },
+    ],
+  };
 }

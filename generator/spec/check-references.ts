@@ -43,10 +43,10 @@ function* checkNames(spec: WrittenSpec): Iterable<Finding> {
         kind === 'services'
           ? [`${name}-blue`, `${name}-green`]
           : kind === 'databases'
-            ? [`${name}-accounts`]
+            ? [`${name}-accounts`, `${name}-nodes`]
             : kind === 'stores'
-              ? [`${name}-buckets`]
-              : [];
+              ? [`${name}-buckets`, `${name}-nodes`]
+              : [`${name}-nodes`];
       for (const taken of [name, ...others]) {
         const first = add(taken, `${kind}.${name}`);
         if (first !== undefined)
@@ -141,6 +141,71 @@ function* checkPorts(spec: WrittenSpec): Iterable<Finding> {
     yield { path: ['edge', 'https'], message: `port ${spec.edge?.https ?? 443} stands twice`, hint: 'give http and https different ports' };
 }
 
+function* checkScaling(spec: WrittenSpec): Iterable<Finding> {
+  for (const [name, { scaling }] of Object.entries(spec.services))
+    if (scaling?.min !== undefined && scaling.min > scaling.max)
+      yield {
+        path: ['services', name, 'scaling', 'min'],
+        message: `${scaling.min} replicas at least are more than ${scaling.max} at most`,
+        hint: 'lower min or raise max',
+      };
+}
+
+/** What the edge of a cluster needs to be told, and what another edge would not hear. */
+function* checkKubernetes(spec: WrittenSpec): Iterable<Finding> {
+  const { expose = 'loadBalancer', class: className, nodePorts, existingSecrets, certificate, controllerNamespace } = spec.kubernetes ?? {};
+  const foreign = expose === 'gateway' || expose === 'ingress';
+  if (foreign && className === undefined)
+    yield {
+      path: ['kubernetes', 'expose'],
+      message: `expose: ${expose} needs the name of a class`,
+      hint: `add kubernetes.class; \`kubectl get ${expose === 'gateway' ? 'gatewayclass' : 'ingressclass'}\` shows those of your cluster`,
+    };
+  for (const [key, value] of Object.entries({ class: className, controllerNamespace }))
+    if (value !== undefined && !foreign)
+      yield {
+        path: ['kubernetes'],
+        key,
+        message: `means nothing with expose: ${expose}`,
+        hint: 'remove it, or write expose: gateway or ingress',
+      };
+  if (nodePorts && expose !== 'nodePort')
+    yield {
+      path: ['kubernetes'],
+      key: 'nodePorts',
+      message: `means nothing with expose: ${expose}`,
+      hint: 'remove it, or write expose: nodePort',
+    };
+  if (nodePorts && nodePorts.http === nodePorts.https)
+    yield {
+      path: ['kubernetes', 'nodePorts', 'https'],
+      message: `port ${nodePorts.https} stands twice`,
+      hint: 'give http and https different ports',
+    };
+  const known = ['tls', ...(['services', 'databases', 'caches', 'stores'] as const).flatMap((kind) => Object.keys(spec[kind] ?? {}))];
+  const tasks = [
+    ...Object.keys(spec.databases ?? {}).map((name) => `${name}-accounts`),
+    ...Object.keys(spec.stores ?? {}).map((name) => `${name}-buckets`),
+  ];
+  for (const name of Object.keys(existingSecrets ?? {})) {
+    if (known.includes(name) || tasks.includes(name)) continue;
+    const near = suggest(name, known);
+    yield {
+      path: ['kubernetes', 'existingSecrets'],
+      key: name,
+      message: `there is no service "${name}"`,
+      hint: near ? `did you mean "${near}"?` : `known: ${[...known, ...tasks].join(', ')}`,
+    };
+  }
+  if (certificate === 'cert-manager' && Object.hasOwn(existingSecrets ?? {}, 'tls'))
+    yield {
+      path: ['kubernetes', 'existingSecrets'],
+      key: 'tls',
+      message: 'cert-manager writes this Secret itself',
+      hint: 'remove it here, or write certificate: own',
+    };
+}
+
 function* checkDatabases(spec: WrittenSpec): Iterable<Finding> {
   for (const [name, database] of Object.entries(spec.databases ?? {}))
     if (database.name === undefined && reservedSqlNames.test(databaseName(spec.name, database)))
@@ -192,6 +257,8 @@ export function checkReferences(spec: WrittenSpec): readonly Finding[] {
     ...checkFolders(spec),
     ...checkDatabases(spec),
     ...checkPorts(spec),
+    ...checkScaling(spec),
+    ...checkKubernetes(spec),
     ...checkAddresses(spec),
   ];
 }

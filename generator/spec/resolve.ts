@@ -1,7 +1,9 @@
 import type { WrittenService, WrittenSpec } from '../../model/written-spec.ts';
-import type { AppSpec, FixedSize, HostFacts, RateLimit, Route, StackSpec, Use } from '../../model/stack-spec.ts';
+import type { AppSpec, FixedSize, HostFacts, KubernetesSpec, RateLimit, Route, Scaling, StackSpec, Use } from '../../model/stack-spec.ts';
 import { mib, parseCpu, parseDuration, parseSize, seconds } from '../../model/units.ts';
 import type { MiB, MilliCpu, Seconds } from '../../model/units.ts';
+
+type WrittenScaling = NonNullable<WrittenService['scaling']>;
 
 /** All defaults of the spec live here. */
 const defaults = {
@@ -18,6 +20,10 @@ const defaults = {
   ready: '/readyz',
   stopGrace: seconds(30),
   secretLength: 48,
+  coolDown: seconds(300),
+  kubernetesMinor: 30,
+  clusterDomain: 'cluster.local',
+  expose: 'loadBalancer',
 } as const;
 
 /** The names under which an application finds what it uses, when the spec gives no other. */
@@ -74,6 +80,39 @@ export function usesOf(spec: WrittenSpec, service: WrittenService): readonly (re
   });
 }
 
+const scaling = ({ min, max, coolDown, cpu: share, memory, queue }: WrittenScaling, count: number | undefined): Scaling => ({
+  min: min ?? Math.min(count ?? 2, max),
+  max,
+  ...(share === undefined && memory === undefined && queue === undefined ? { cpu: 70 } : {}),
+  ...(share === undefined ? {} : { cpu: share }),
+  ...(memory === undefined ? {} : { memory }),
+  ...(queue === undefined ? {} : { queue }),
+  coolDown: coolDown === undefined ? defaults.coolDown : duration(coolDown),
+});
+
+/** Where the cluster chooses their number, everything is sized for the most there can be. */
+function replicas({ scaling: written, replicas: count }: WrittenService, spec: WrittenSpec): { readonly replicas?: number } {
+  if (written && spec.target === 'kubernetes') return { replicas: written.max };
+  return count === undefined ? {} : { replicas: count };
+}
+
+function kubernetes(written: NonNullable<WrittenSpec['kubernetes']>, site: string): KubernetesSpec {
+  const { namespace, version, clusterDomain, expose, class: className, certificate, existingSecrets, ...rest } = written;
+  return {
+    namespace: namespace ?? site,
+    minor: version === undefined ? defaults.kubernetesMinor : Number(version.slice(2)),
+    clusterDomain: clusterDomain ?? defaults.clusterDomain,
+    expose: expose ?? defaults.expose,
+    certificate: certificate ?? 'own',
+    existingSecrets: existingSecrets ?? {},
+    ...(className === undefined ? {} : { className }),
+    ...(rest.controllerNamespace === undefined ? {} : { controllerNamespace: rest.controllerNamespace }),
+    ...(rest.nodePorts === undefined ? {} : { nodePorts: rest.nodePorts }),
+    ...(rest.storageClass === undefined ? {} : { storageClass: rest.storageClass }),
+    ...(rest.pullSecret === undefined ? {} : { pullSecret: rest.pullSecret }),
+  };
+}
+
 function app(name: string, service: WrittenService, spec: WrittenSpec): AppSpec {
   return {
     name,
@@ -81,8 +120,9 @@ function app(name: string, service: WrittenService, spec: WrittenSpec): AppSpec 
     image: service.image,
     port: service.port,
     ...(service.build === undefined ? {} : { build: service.build }),
-    ...(service.replicas === undefined ? {} : { replicas: service.replicas }),
+    ...replicas(service, spec),
     ...(service.pool === undefined ? {} : { pool: service.pool }),
+    ...(service.scaling === undefined ? {} : { scaling: scaling(service.scaling, service.replicas) }),
     runtime: service.runtime ?? 'other',
     user: service.user ?? defaults.user,
     routes: routes(service, spec),
@@ -145,5 +185,6 @@ export function resolveSpec(spec: WrittenSpec): StackSpec {
       connections: spec.edge?.connections ?? defaults.connections,
       hsts: spec.edge?.hsts ?? false,
     },
+    kubernetes: kubernetes(spec.kubernetes ?? {}, spec.name),
   };
 }

@@ -2,7 +2,9 @@
 export const postgres = {
   port: 5432,
   /** Mount point of the data. From image version 18 on it is /var/lib/postgresql. */
-  dataFolder: '/var/lib/postgresql/data',
+  volumeFolder: '/var/lib/postgresql/data',
+  /** Below it: a volume of a cluster may belong to root and bring a lost+found along, and the server wants a folder that is its own. */
+  dataFolder: '/var/lib/postgresql/data/pgdata',
   socketFolder: '/var/run/postgresql',
   superuser: 'postgres',
   /** Connections kept from the application: superuser (3 by default), accounts one-shot, backups, monitoring. */

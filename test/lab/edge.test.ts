@@ -27,7 +27,9 @@ const plan: EdgePlan = {
   hsts: true,
   httpsPort: 9443,
   tries: 2,
-  operators: '128.0.0.0/1', // where Docker's default networks lie, and with them this host
+  operators: ['128.0.0.0/1'],
+  hostSuffix: '',
+  resolver: { address: '127.0.0.11' }, // where Docker's default networks lie, and with them this host
   apps: [
     {
       service: 'web',

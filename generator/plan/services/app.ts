@@ -5,6 +5,7 @@ import { valkey } from '../../../model/engines/valkey.ts';
 import type {
   Decision,
   Dependency,
+  Gate,
   Healthcheck,
   PlannedSecret,
   PlannedService,
@@ -78,14 +79,23 @@ const health = (app: AppSpec): Healthcheck => ({
   startPeriod: seconds(60),
 });
 
+/** Runs `try` until it succeeds, three minutes at most. */
+const waiting = (service: string, attempt: string): readonly [string, ...string[]] => [
+  '/bin/sh',
+  '-c',
+  `tries=0; until ${attempt} >/dev/null 2>/tmp/why; do tries=$((tries+1)); if [ $tries -ge 90 ]; then echo "${service} is not ready after three minutes; the application starts without: $(cat /tmp/why)" >&2; exit 0; fi; sleep 2; done`,
+];
+
 interface Connection {
+  readonly connects: PlannedService['connects'];
+  readonly gates: readonly Gate[];
   readonly env: Readonly<Record<string, string>>;
   readonly secretEnv: Readonly<Record<string, SecretText>>;
   readonly after: readonly Dependency[];
 }
 
 /** What an application needs to know of one thing it uses: whole URLs, and for S3 its parts. */
-function connect(use: Use, spec: StackSpec): Connection {
+function connect(use: Use, spec: StackSpec, { task, images }: ForGates): Connection {
   const done = (service: string): Dependency => ({ service, condition: 'service_completed_successfully', required: true });
   if (use.kind === 'database') {
     const name = spec.databases.find((database) => database.name === use.service)?.database ?? spec.name;
@@ -93,6 +103,18 @@ function connect(use: Use, spec: StackSpec): Connection {
       env: {},
       secretEnv: { [use.variable]: [`postgres://${name}:`, { secret: `${use.service}-app` }, `@${use.service}:${postgres.port}/${name}`] },
       after: [done(`${use.service}-accounts`)],
+      connects: [{ service: use.service, port: postgres.port }],
+      gates: [
+        {
+          name: `wait-for-${use.service}`,
+          image: 'postgres',
+          user: images.postgres,
+          argv: waiting(use.service, "psql --no-psqlrc --quiet --command='SELECT 1'"),
+          env: { PGHOST: use.service, PGPORT: String(postgres.port), PGUSER: name, PGDATABASE: name, PGCONNECT_TIMEOUT: '5' },
+          secretEnv: { PGPASSWORD: [{ secret: `${use.service}-app` }] },
+          size: task,
+        },
+      ],
     };
   }
   // It comes up, degraded, while its cache is down.
@@ -101,6 +123,8 @@ function connect(use: Use, spec: StackSpec): Connection {
       env: {},
       secretEnv: { [use.variable]: ['redis://app:', { secret: `${use.service}-app` }, `@${use.service}:${valkey.port}/0`] },
       after: [],
+      connects: [{ service: use.service, port: valkey.port }],
+      gates: [],
     };
   const buckets = spec.stores.find((store) => store.name === use.service)?.buckets ?? [];
   const [only] = buckets;
@@ -118,7 +142,25 @@ function connect(use: Use, spec: StackSpec): Connection {
     },
     secretEnv: { [`${use.variable}_SECRET_KEY`]: [{ secret: `${use.service}-app` }] },
     after: [done(`${use.service}-buckets`)],
+    connects: [{ service: use.service, port: minio.port }],
+    gates: [
+      {
+        name: `wait-for-${use.service}`,
+        image: 'minio',
+        user: images.minio,
+        argv: waiting(use.service, buckets.map((bucket) => `mc --quiet ls app/${bucket.name}`).join(' && ')),
+        env: { MC_CONFIG_DIR: '/tmp/.mc', HOME: '/tmp', GOMAXPROCS: '1' },
+        secretEnv: { MC_HOST_app: [`http://${accountOf(spec)}:`, { secret: `${use.service}-app` }, `@${use.service}:${minio.port}`] },
+        size: task,
+      },
+    ],
   };
+}
+
+/** What a gate is made of: the size of a task, and the accounts that the images of the engines are made for. */
+export interface ForGates {
+  readonly task: Size;
+  readonly images: { readonly postgres: string; readonly minio: string };
 }
 
 export interface PlannedApp {
@@ -128,8 +170,8 @@ export interface PlannedApp {
   readonly files: readonly SecretFile[];
 }
 
-export function planApp(app: AppSpec, spec: StackSpec, profile: HardwareProfile, size: Size): PlannedApp {
-  const connections = app.uses.map((use) => connect(use, spec));
+export function planApp(app: AppSpec, spec: StackSpec, profile: HardwareProfile, size: Size, forGates: ForGates): PlannedApp {
+  const connections = app.uses.map((use) => connect(use, spec, forGates));
   const usesDatabase = app.uses.some((use) => use.kind === 'database');
   const ledgerName = (name: string) => `${app.name}-${name}`;
   const byFile = app.secrets.filter((secret) => secret.deliver === 'file');
@@ -174,6 +216,10 @@ export function planApp(app: AppSpec, spec: StackSpec, profile: HardwareProfile,
     port: app.port,
     ports: [],
     healthcheck: health(app),
+    probes: { ready: { http: { path: app.ready, port: app.port } }, live: { http: { path: app.live, port: app.port } } },
+    connects: connections.flatMap((connection) => connection.connects),
+    gates: connections.flatMap((connection) => connection.gates),
+    ...(app.scaling === undefined ? {} : { scaling: app.scaling }),
     stopSignal: 'SIGTERM',
     stopGrace: app.stopGrace,
     networks: ['app', ...(app.uses.length > 0 ? (['data'] as const) : []), ...(app.egress ? (['egress'] as const) : [])],

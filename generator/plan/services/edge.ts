@@ -36,11 +36,27 @@ function divideMemory(memory: number, cpu: number, clients: number, mostCpu: num
   };
 }
 
-export function demandEdge(profile: HardwareProfile): Demand {
+/** On one host a second edge could not have the same ports; in a cluster two stand on two nodes. */
+const replicas = ({ target }: StackSpec): number => (target === 'kubernetes' ? 2 : 1);
+
+/** Whether requests come in by Berth's edge; a cluster may have a gateway or an ingress controller of its own. */
+export const hasEdge = ({ target, kubernetes: { expose } }: StackSpec): boolean =>
+  target === 'compose' || (expose !== 'gateway' && expose !== 'ingress');
+
+const nginxCommand = ['nginx', '-c', '/etc/berth/edge/nginx.conf', '-g', 'daemon off;'];
+const resolverFile = '/tmp/resolver.conf';
+/** Each cluster has another address for its DNS, and every container of it knows it. */
+const commandInCluster = [
+  '/bin/sh',
+  '-c',
+  `awk '$1 == "nameserver" { at = at ($2 ~ /:/ ? " [" $2 "]" : " " $2) } END { print "resolver" at " valid=5s;" }' /etc/resolv.conf > ${resolverFile} && exec ${nginxCommand.slice(0, -1).join(' ')} 'daemon off;'`,
+];
+
+export function demandEdge(spec: StackSpec, profile: HardwareProfile): Demand {
   return {
     name: 'edge',
     role: 'edge',
-    count: 1,
+    count: replicas(spec),
     pids: 64,
     memory: memoryWish('edge', {}, profile.edge.memory, {
       value: mib(128),
@@ -50,6 +66,12 @@ export function demandEdge(profile: HardwareProfile): Demand {
   };
 }
 
+interface PlannedEdge {
+  readonly service: PlannedService;
+  readonly plan: EdgePlan;
+  readonly decisions: readonly Decision[];
+}
+
 export function planEdge(
   spec: StackSpec,
   profile: HardwareProfile,
@@ -57,7 +79,7 @@ export function planEdge(
   image: { readonly user: string },
   after: readonly Dependency[],
   operators: string,
-): { service: PlannedService; plan: EdgePlan; decisions: readonly Decision[] } {
+): PlannedEdge {
   const clients = profile.edge.clients;
   const { workers, connections, temporary, worstCase } = divideMemory(size.memory, size.cpu, clients.value, profile.edge.cpu.value);
   const nofile = 2 * connections + 1024;
@@ -108,17 +130,18 @@ export function planEdge(
       change: 'the profile',
     },
   ];
+  const inCluster = spec.target === 'kubernetes';
   const service: PlannedService = {
     name: 'edge',
     role: 'edge',
-    title: 'nginx: the only service with ports on the host; chooses the slot of each request',
+    title: `nginx: the only service ${inCluster ? 'that is reached from outside' : 'with ports on the host'}; chooses the slot of each request`,
     kind: 'server',
     image: 'nginx',
     slotted: false,
-    replicas: 1,
+    replicas: replicas(spec),
     size,
     user: image.user,
-    command: ['nginx', '-c', '/etc/berth/edge/nginx.conf', '-g', 'daemon off;'],
+    command: inCluster ? commandInCluster : nginxCommand,
     // Its log is lines of JSON; the image's entrypoint would put plain text before them.
     env: { NGINX_ENTRYPOINT_QUIET_LOGS: '1' },
     secretEnv: {},
@@ -143,6 +166,9 @@ export function planEdge(
       retries: 3,
       startPeriod: seconds(15),
     },
+    probes: { ready: { http: { path: '/-/berth/edge', port: facts.httpPort } }, live: { tcp: facts.httpPort } },
+    connects: spec.services.map((app) => ({ service: app.name, port: app.port })),
+    gates: [],
     stopSignal: 'SIGQUIT',
     stopGrace: seconds(40),
     networks: ['edge', 'app'],
@@ -155,8 +181,11 @@ export function planEdge(
     nofile,
     perAddress: spec.edge.connections,
     hsts: spec.edge.hsts,
-    httpsPort: spec.edge.https,
-    operators,
+    httpsPort: inCluster ? 443 : spec.edge.https,
+    // In a cluster other pods and nodes share the gateway's address with visitors.
+    operators: inCluster ? [] : [operators],
+    hostSuffix: inCluster ? `.${spec.kubernetes.namespace}.svc.${spec.kubernetes.clusterDomain}` : '',
+    resolver: inCluster ? { file: resolverFile } : { address: '127.0.0.11' },
     // As many as may vanish at once while a release is scaled down, and one that is left.
     tries: Math.max(2, ...spec.services.map((app) => replicasOf(app, profile) + 1)),
     apps: spec.services.map((app) => ({ service: app.name, port: app.port, routes: app.routes })),

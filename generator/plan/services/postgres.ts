@@ -24,6 +24,14 @@ export function demandPostgres(database: DatabaseSpec, spec: StackSpec, profile:
   };
 }
 
+const ready: readonly [string, ...string[]] = [
+  'pg_isready',
+  '--quiet',
+  '--host=127.0.0.1',
+  `--username=${facts.superuser}`,
+  '--dbname=postgres',
+];
+
 export interface PostgresPlan {
   readonly service: PlannedService;
   readonly accounts: PlannedService;
@@ -39,7 +47,7 @@ export function planPostgres(input: PostgresInput, task: Size, image: { readonly
   const socket = { path: facts.socketFolder, size: mib(facts.socketMiB), mode: '1777' };
   const tmp = { path: '/tmp', size: mib(facts.tmpMiB), mode: '1777' };
   // The image declares its data folder as a volume: without a mount Docker would make one on disk for every run of the task, and `down` would leave it behind.
-  const noData = { path: facts.dataFolder, size: mib(1), mode: '1777' };
+  const noData = { path: facts.volumeFolder, size: mib(1), mode: '1777' };
   const service: PlannedService = {
     name,
     role: 'database',
@@ -63,17 +71,18 @@ export function planPostgres(input: PostgresInput, task: Size, image: { readonly
     mounts: [config],
     tmpfs: [socket, tmp],
     nofile: 8192,
-    volumes: [{ name: `${name}-data`, target: facts.dataFolder, size: disk, holds: `database ${database.database}` }],
+    volumes: [{ name: `${name}-data`, target: facts.volumeFolder, size: disk, holds: `database ${database.database}` }],
     port: facts.port,
     ports: [],
     // By TCP: while the image prepares an empty volume, a temporary server answers on the socket only and must not be taken for the real one.
-    healthcheck: {
-      argv: ['pg_isready', '--quiet', '--host=127.0.0.1', `--username=${facts.superuser}`, '--dbname=postgres'],
-      interval: seconds(5),
-      timeout: seconds(5),
-      retries: 6,
-      startPeriod: seconds(120),
+    healthcheck: { argv: ready, interval: seconds(5), timeout: seconds(5), retries: 6, startPeriod: seconds(120) },
+    probes: {
+      ready: { argv: ready },
+      // 1 says that it starts, recovers or stops: it works, and a restart would make it begin again.
+      live: { argv: ['/bin/sh', '-c', `${ready.join(' ')} || test $? -eq 1`] },
     },
+    connects: [],
+    gates: [],
     stopSignal: 'SIGINT',
     stopGrace: seconds(90),
     networks: ['data'],
@@ -97,6 +106,8 @@ export function planPostgres(input: PostgresInput, task: Size, image: { readonly
     volumes: [],
     tmpfs: [tmp, noData],
     ports: [],
+    connects: [{ service: name, port: facts.port }],
+    gates: [],
     stopGrace: seconds(10),
     networks: ['data'],
     after: [],

@@ -13,6 +13,9 @@ const keeps = (cache: CacheSpec): boolean => cache.use !== 'cache';
 /** Below this limit fixed costs weigh more. */
 const small = 640;
 
+/** The default account may do nothing but PING, so that the check needs no secret. */
+const ping: readonly [string, ...string[]] = ['/bin/sh', '-c', `test "$(valkey-cli -h 127.0.0.1 -p ${facts.port} ping)" = PONG`];
+
 /** Folders in memory. The image declares its data folder as a volume: without a mount Docker would make one on disk for every container. */
 const foldersOf = (persistent: boolean): readonly string[] => ['/tmp', ...(persistent ? [] : [facts.dataFolder])];
 
@@ -152,14 +155,11 @@ export function planValkey(
     nofile: Math.max(4096, clients * 2),
     port: facts.port,
     ports: [],
-    // The default account may do nothing but PING, so that the check needs no secret.
-    healthcheck: {
-      argv: ['/bin/sh', '-c', `test "$(valkey-cli -h 127.0.0.1 -p ${facts.port} ping)" = PONG`],
-      interval: seconds(5),
-      timeout: seconds(3),
-      retries: 3,
-      startPeriod: seconds(30),
-    },
+    healthcheck: { argv: ping, interval: seconds(5), timeout: seconds(3), retries: 3, startPeriod: seconds(30) },
+    // While it loads its data it accepts connections and answers commands with an error.
+    probes: { ready: { argv: ping }, live: { tcp: facts.port } },
+    connects: [],
+    gates: [],
     stopSignal: 'SIGTERM',
     stopGrace: seconds(30),
     networks: ['data'],

@@ -77,10 +77,6 @@ describe('the plan of a small application', () => {
   test('on a host of ample size is the profile’s', () => {
     expect(budget(plan(stack({ host: host(128, 2048) })))).toEqual(budget(plan(stack())));
   });
-
-  test('for Kubernetes is refused until there is one', () => {
-    expect(refusal(stack({ target: 'kubernetes' }))).toMatchObject({ kind: 'unsupported' });
-  });
 });
 
 describe('an application of another shape', () => {

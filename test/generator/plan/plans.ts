@@ -65,6 +65,14 @@ export const stack = (more: Partial<StackSpec> = {}): StackSpec => ({
   caches: [cache('cache')],
   stores: [store('files')],
   edge: { http: 80, https: 443, connections: 100, hsts: false },
+  kubernetes: {
+    namespace: more.name ?? 'hello',
+    minor: 30,
+    clusterDomain: 'cluster.local',
+    expose: 'loadBalancer',
+    certificate: 'own',
+    existingSecrets: {},
+  },
   ...more,
 });
 

@@ -21,7 +21,9 @@ const edge: EdgePlan = {
   hsts: false,
   httpsPort: 443,
   tries: 2,
-  operators: '10.1.0.0/24',
+  operators: ['10.1.0.0/24'],
+  hostSuffix: '',
+  resolver: { address: '127.0.0.11' },
   apps: [{ service: 'web', port: 3000, routes: [route('/')] }],
 };
 const shop: EdgePlan = {
@@ -33,7 +35,9 @@ const shop: EdgePlan = {
   hsts: true,
   httpsPort: 8443,
   tries: 2,
-  operators: '10.1.0.0/24',
+  operators: ['10.1.0.0/24'],
+  hostSuffix: '',
+  resolver: { address: '127.0.0.11' },
   apps: [
     { service: 'shop-front', port: 8080, routes: [route('/shop/'), route('/live', { stream: true, timeout: seconds(3600) })] },
     {

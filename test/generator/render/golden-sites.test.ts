@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { parseDocument } from 'yaml';
+import { parseAllDocuments } from 'yaml';
 import type { PreparedSite } from '../../../cli/site.ts';
 import { currentSecret } from '../../../generator/io/ledger.ts';
 import { checkComposeSchema } from '../../../generator/render/check-compose-schema.ts';
@@ -20,14 +20,19 @@ const secretsIn = ({ ledger }: PreparedSite) =>
     ...[ledger.authority, ledger.leaf].flatMap((pair) => (pair ? [pair.key] : [])),
   ].map((secret) => secret.reveal());
 
-describe.each([
+const rows = [
   { row: 'hello-minimum', profile: 'minimum', host: smallHost },
   { row: 'hello-recommended', profile: 'recommended', host: smallHost },
   { row: 'hello-high-performance', profile: 'high-performance', host: smallHost },
   { row: 'hello-high-performance-big', profile: 'high-performance', host: bigHost },
-] as const)('the site $row', ({ row, profile, host }) => {
+  { row: 'hello-minimum-kubernetes', profile: 'minimum', target: 'kubernetes' },
+  { row: 'hello-recommended-kubernetes', profile: 'recommended', target: 'kubernetes' },
+  { row: 'hello-high-performance-kubernetes', profile: 'high-performance', target: 'kubernetes' },
+] as const;
+
+describe.each(rows)('the site $row', ({ row, ...hello }) => {
   test('is written as its golden files have it, and no file of them is left over', async () => {
-    const files = goldenFiles(await prepareHello({ profile, host }));
+    const files = goldenFiles(await prepareHello(hello));
     for (const { path, content } of files) await expect(content).toMatchFileSnapshot(join(golden, row, path));
     expect(
       readdirSync(join(golden, row), { recursive: true, withFileTypes: true })
@@ -37,18 +42,19 @@ describe.each([
     ).toEqual(files.map(({ path }) => join(golden, row, path)).sort());
   });
 
-  test('has a compose.yaml that parses without a warning and fits the Compose specification', async () => {
-    const compose = fileOf(await prepareHello({ profile, host }), 'compose.yaml');
-    const { errors, warnings } = parseDocument(compose, { uniqueKeys: true });
-    expect([...errors, ...warnings]).toEqual([]);
-    expect(checkComposeSchema(compose)).toEqual([]);
+  test('has YAML that parses without a warning, twice the same key nowhere', async () => {
+    const files = goldenFiles(await prepareHello(hello)).filter(({ path }) => path.endsWith('.yaml'));
+    expect(files.length).toBeGreaterThan(2);
+    for (const { path, content } of files)
+      for (const { errors, warnings } of [parseAllDocuments(content, { uniqueKeys: true })].flat())
+        expect([...errors, ...warnings].map(({ message }) => `${path}: ${message}`)).toEqual([]);
   });
 
   test('shows no secret outside secrets/, in no form', async () => {
-    const site = await prepareHello({ profile, host });
+    const site = await prepareHello(hello);
     const secrets = secretsIn(site);
     expect(secrets.length).toBeGreaterThanOrEqual(7);
-    const open = site.decision.changes.filter(({ path }) => !path.startsWith('secrets/'));
+    const open = site.decision.changes.filter(({ path }) => !/^(?:k8s\/)?secrets\//.test(path));
     expect(open.some(({ secret }) => secret)).toBe(false);
     for (const secret of secrets)
       for (const form of [
@@ -63,6 +69,10 @@ describe.each([
       'secrets/ledger.json',
     );
   });
+});
+
+test.each(rows.filter((row) => !('target' in row)))('the compose.yaml of $row fits the Compose specification', async (hello) => {
+  expect(checkComposeSchema(fileOf(await prepareHello(hello), 'compose.yaml'))).toEqual([]);
 });
 
 test.each([

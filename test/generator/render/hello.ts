@@ -12,7 +12,7 @@ import { editSpec } from '../../../generator/spec/edit-spec.ts';
 import type { SpecEdit } from '../../../generator/spec/edit-spec.ts';
 import { parseSpec } from '../../../generator/spec/parse-spec.ts';
 import type { Plan } from '../../../model/plan.ts';
-import type { ProfileName, StackSpec } from '../../../model/stack-spec.ts';
+import type { ProfileName, StackSpec, Target } from '../../../model/stack-spec.ts';
 
 const root = join(import.meta.dirname, '../../..');
 
@@ -47,6 +47,8 @@ export const bigHost = { cpus: 64, memory: '512Gi', disk: '20Ti' } as const;
 
 export interface Hello {
   readonly profile?: ProfileName;
+  /** Compose when absent; a cluster has no host unless one is given. */
+  readonly target?: Target;
   readonly host?: object;
   /** `--set`, as typed. */
   readonly set?: Readonly<Record<string, unknown>>;
@@ -55,11 +57,18 @@ export interface Hello {
 }
 
 /** The spec of the example as `init` would write it for a host. */
-function helloSpec({ profile = 'minimum', host = smallHost, set = {}, env = {} }: Hello = {}): StackSpec {
+function helloSpec({
+  profile = 'minimum',
+  target,
+  host = target === 'kubernetes' ? undefined : smallHost,
+  set = {},
+  env = {},
+}: Hello = {}): StackSpec {
   const edits: SpecEdit[] = [
     { path: ['profile'], value: profile, only: 'always' },
-    { path: ['host'], value: host, only: 'always' },
-    { path: ['network'], value: chooseNetwork('hello', []), only: 'when absent' },
+    ...(target ? [{ path: ['target'], value: target, only: 'always' } as const] : []),
+    ...(host ? [{ path: ['host'], value: host, only: 'always' } as const] : []),
+    ...(target === 'kubernetes' ? [] : [{ path: ['network'], value: chooseNetwork('hello', []), only: 'when absent' } as const]),
     ...Object.entries(set).map(([path, value]): SpecEdit => ({ path: path.split('.'), value, only: 'always' })),
   ];
   const { text, problems } = editSpec(readFileSync(join(root, 'examples/hello/berth.yaml'), 'utf8'), 'berth.yaml', edits, []);

@@ -39,7 +39,7 @@ edge: { http: 443 }
       '7:11 services.web.port: expected a port, a whole number from 1 to 65535, got "3000"',
       '9:12 services.web.env.PORT: Berth sets this variable itself | remove it here, or name another one under uses',
       '9:26 services.web.env.A: expected text: put the value in quotes, so that it arrives as you typed it, got 5',
-      '10:3 services.edge: expected a name of your own: edge, agent, watch, heal, berth, blue, green, surge, weights, localhost are taken by parts that Berth adds, got "edge"',
+      '10:3 services.edge: expected a name of your own: edge, agent, watch, heal, berth, blue, green, surge, weights, tls, kustomization, localhost are taken by parts that Berth adds, got "edge"',
       '10:51 services.edge.routes[0].path: paths below /-/berth/ belong to Berth | give the route another path',
       '12:23 databases.database.engine: expected postgres (other engines come with a later version), got "mysql" | known here: postgres',
       '12:38 databases.database.memory: expected a size such as 512Mi, 16Gi or 2Ti, got "2gb"',
@@ -678,6 +678,14 @@ test('the smallest spec is filled up with every default', () => {
       },
     ],
     edge: { http: 80, https: 443, connections: 100, hsts: false },
+    kubernetes: {
+      namespace: 'hello',
+      minor: 30,
+      clusterDomain: 'cluster.local',
+      expose: 'loadBalancer',
+      certificate: 'own',
+      existingSecrets: {},
+    },
   });
 });
 

@@ -1,0 +1,105 @@
+import type { Artifact } from '../../model/artifact.ts';
+import type { KubernetesPlan, Plan, SecretText } from '../../model/plan.ts';
+import { currentSecret, formatLedger, ledgerPath } from './ledger.ts';
+import type { Ledger } from './ledger.ts';
+import { textOf } from './secret-files.ts';
+
+const folder = 'k8s/secrets';
+
+/** The key of a gate's variable, as the renderer refers to it. */
+const reveal = (text: SecretText, ledger: Ledger): string =>
+  text.map((piece) => (typeof piece === 'string' ? piece : currentSecret(ledger, piece.secret).reveal())).join('');
+
+interface Manifest {
+  readonly name: string;
+  readonly namespace: string;
+  readonly type: string;
+  readonly data: readonly (readonly [key: string, value: string])[];
+}
+
+/** Values stand in base64, as `data` has them: nothing in them is YAML. */
+const manifest = (plan: Plan, { name, namespace, type, data }: Manifest): Artifact => ({
+  path: `${folder}/${name}.yaml`,
+  content: `apiVersion: v1
+kind: Secret
+metadata:
+  name: ${name}
+  namespace: ${namespace}
+  labels:
+    app.kubernetes.io/instance: ${JSON.stringify(plan.name)}
+    app.kubernetes.io/part-of: ${JSON.stringify(plan.name)}
+    app.kubernetes.io/managed-by: berth
+type: ${type}
+data:
+${data.map(([key, value]) => `  ${key}: ${Buffer.from(value).toString('base64')}\n`).join('')}`,
+  mode: 0o600,
+  policy: 'secret',
+});
+
+/** What each service needs of the secrets: one Secret a service, so that none can read another's. */
+const perService = (plan: Plan, kubernetes: KubernetesPlan, ledger: Ledger): readonly Manifest[] =>
+  plan.services
+    .filter(({ name }) => kubernetes.existingSecrets[name] === undefined)
+    .map((service) => ({
+      name: `${service.name}-secrets`,
+      namespace: kubernetes.pods.get(service.name)?.namespace ?? kubernetes.namespace,
+      type: 'Opaque',
+      data: [
+        ...plan.secretFiles
+          .filter(({ name }) => service.secretFiles.includes(name))
+          .map((file) => [file.name, textOf(file, ledger)] as const),
+        ...Object.entries(service.secretEnv).map(([variable, text]) => [variable, reveal(text, ledger)] as const),
+        ...service.gates.flatMap((gate) =>
+          Object.entries(gate.secretEnv).map(([variable, text]) => [`${gate.name}.${variable}`, reveal(text, ledger)] as const),
+        ),
+      ],
+    }))
+    .filter(({ data }) => data.length > 0);
+
+function certificates(kubernetes: KubernetesPlan, ledger: Ledger): readonly Manifest[] {
+  const { authority, leaf } = ledger;
+  if (!authority || !leaf || kubernetes.existingSecrets['tls'] !== undefined) return [];
+  const type = 'kubernetes.io/tls';
+  const namespace = kubernetes.edgeNamespace;
+  if (kubernetes.certificate === 'cert-manager')
+    return [
+      {
+        name: 'tls-authority',
+        namespace,
+        type,
+        data: [
+          ['tls.crt', authority.certificate],
+          ['tls.key', authority.key.reveal()],
+        ],
+      },
+    ];
+  return [
+    {
+      name: 'tls',
+      namespace,
+      type,
+      data: [
+        ['tls.crt', leaf.certificate + authority.certificate],
+        ['tls.key', leaf.key.reveal()],
+        ['ca.crt', authority.certificate],
+      ],
+    },
+  ];
+}
+
+/**
+ * k8s/secrets: Secret manifests with names that never change, 0600 in a 0700 folder, with the namespaces they stand in before them,
+ * as they are applied first. The ledger they are made of stays in secrets/.
+ */
+export function renderSecretManifests(plan: Plan, ledger: Ledger, namespaces: Artifact): readonly Artifact[] {
+  const { kubernetes } = plan;
+  if (!kubernetes) throw new Error('this plan is for another target');
+  return [
+    namespaces,
+    ...[...perService(plan, kubernetes, ledger), ...certificates(kubernetes, ledger)].map((one) => manifest(plan, one)),
+    ...(ledger.authority
+      ? [{ path: 'secrets/tls/ca.crt', content: ledger.authority.certificate, mode: 0o444, policy: 'secret' } as const]
+      : []),
+    { path: ledgerPath, content: formatLedger(ledger), mode: 0o600, policy: 'secret' },
+  ];
+}

@@ -1,0 +1,132 @@
+import type { Decision, KubernetesPlan, MemoryBudget, PlannedService, PodPlan, Size } from '../../model/plan.ts';
+import type { StackSpec } from '../../model/stack-spec.ts';
+import { formatCpu, formatDuration, formatSize, mib, milliCpu, seconds } from '../../model/units.ts';
+import type { MiB, Seconds } from '../../model/units.ts';
+
+/**
+ * Until everybody has heard that a pod goes: the edge looks addresses up every five seconds, and the cluster's DNS keeps an answer for another five.
+ * Load balancers in front of the edge notice by their own health checks, commonly three in five seconds each.
+ */
+const preStopOf: Readonly<Record<'edge' | 'app', Seconds>> = { edge: seconds(20), app: seconds(15) };
+/** Logs that the node keeps for a container, five files of 10 MiB by default, and a little that a program writes beside them. */
+const ephemeral = mib(128);
+const startPeriod = seconds(5);
+
+const roleOf = (service: PlannedService): PodPlan['priority'] =>
+  service.role === 'edge' ? 'edge' : service.role === 'app' ? 'app' : 'data';
+
+function podOf(service: PlannedService, namespace: string): PodPlan {
+  const preStop = service.kind === 'server' && (service.role === 'edge' || service.role === 'app') ? preStopOf[service.role] : seconds(0);
+  const check = service.healthcheck;
+  return {
+    preStop,
+    grace: seconds(preStop + service.stopGrace),
+    // Engines may replay a log for long: their liveness begins when they have started, however long that takes within ten minutes.
+    startup: {
+      period: startPeriod,
+      timeout: check?.timeout ?? seconds(5),
+      failures: Math.ceil((service.role === 'edge' || service.role === 'app' ? (check?.startPeriod ?? 60) * 2 : 600) / startPeriod),
+    },
+    readiness: { period: check?.interval ?? seconds(5), timeout: check?.timeout ?? seconds(5), failures: check?.retries ?? 3 },
+    // A minute and a half of silence: a pause of the node or of a garbage collector is no reason to restart.
+    liveness: { period: seconds(15), timeout: seconds(5), failures: 6 },
+    ephemeralStorage: ephemeral,
+    priority: roleOf(service),
+    namespace,
+  };
+}
+
+/**
+ * What only a cluster asks for. Memory is requested as it is limited, since it cannot be taken back; of CPU a container requests what it gets when all are busy.
+ */
+export function planKubernetes(
+  spec: StackSpec,
+  services: readonly PlannedService[],
+  budget: MemoryBudget,
+  sizes: ReadonlyMap<string, Omit<Size, 'pids'>>,
+): { readonly plan: KubernetesPlan; readonly decisions: readonly Decision[] } {
+  const { namespace, expose } = spec.kubernetes;
+  const edgeNamespace = expose === 'hostPort' ? `${namespace}-edge` : namespace;
+  const pods = new Map(services.map((service) => [service.name, podOf(service, service.role === 'edge' ? edgeNamespace : namespace)]));
+  const agent = budget.rows.find(({ name }) => name === 'agent');
+  const quotaOf = (space: string) => {
+    const own = services.filter((service) => pods.get(service.name)?.namespace === space);
+    // A Deployment has one more pod while its replicas are replaced, an application one in each slot.
+    const counts = own.map((service) => ({
+      size: service.size,
+      count: service.replicas + (service.slotted ? 2 : service.role === 'edge' ? 1 : 0),
+    }));
+    const room = space === namespace && agent ? [{ size: sizes.get('agent'), count: 1 }] : [];
+    const sum = (pick: (size: Omit<Size, 'pids'>) => number): number =>
+      [...counts, ...room].reduce((all, { size, count }) => all + (size ? pick(size) * count : 0), 0);
+    const claims = own.flatMap((service) => service.volumes.map(({ size }) => size * service.replicas));
+    const containers = [...counts, ...room].reduce((all, { count }) => all + count, 0);
+    const hasEdge = own.some(({ role }) => role === 'edge');
+    return {
+      pods: containers,
+      requestsCpu: milliCpu(sum(({ cpuShare }) => cpuShare)),
+      limitsCpu: milliCpu(sum(({ cpu }) => cpu)),
+      memory: mib(sum(({ memory }) => memory)),
+      ephemeralStorage: mib(ephemeral * containers),
+      claims: claims.length,
+      storage: mib(claims.reduce((all, size) => all + size, 0)),
+      loadBalancers: hasEdge && expose === 'loadBalancer' ? 1 : 0,
+      nodePorts: hasEdge && (expose === 'nodePort' || expose === 'loadBalancer') ? 2 : 0,
+    };
+  };
+  const namespaces = [...new Set([namespace, ...(services.some(({ role }) => role === 'edge') ? [edgeNamespace] : [])])];
+  const quota = new Map(namespaces.map((space) => [space, quotaOf(space)]));
+  const servers = services.filter(({ kind }) => kind === 'server');
+  const largest = {
+    cpu: milliCpu(Math.max(...services.map(({ size }) => size.cpu))),
+    memory: mib(Math.max(...services.map(({ size }) => size.memory), agent?.each ?? 0)),
+    ephemeralStorage: ephemeral,
+  };
+  return {
+    plan: { ...spec.kubernetes, edgeNamespace, pods, quota, largest },
+    decisions: [
+      ...servers.flatMap((service) => explainPod(service, pods.get(service.name) as PodPlan)),
+      ...[...quota].map(([space, { memory, requestsCpu, pods: count }]): Decision => ({
+        key: `${space}.quota`,
+        value: `${count} pods, ${formatSize(memory)} and ${formatCpu(requestsCpu)} CPUs requested`,
+        formula: 'Σ (replicas at their most + one more while it is replaced) × size + room for the agent',
+        inputs: { services: own(services, pods, space).join(', ') },
+        source: 'design: a site takes no more of a cluster than its plan says',
+        change: 'the sizes and replicas of its services',
+      })),
+    ],
+  };
+}
+
+const own = (services: readonly PlannedService[], pods: ReadonlyMap<string, PodPlan>, space: string): readonly string[] =>
+  services.filter(({ name }) => pods.get(name)?.namespace === space).map(({ name }) => name);
+
+function explainPod(service: PlannedService, pod: PodPlan): readonly Decision[] {
+  const size = (value: MiB) => formatSize(value);
+  return [
+    {
+      key: `${service.name}.terminationGracePeriodSeconds`,
+      value: formatDuration(pod.grace),
+      formula: 'pause before the stop signal + grace of the service',
+      inputs: { pause: formatDuration(pod.preStop), grace: formatDuration(service.stopGrace) },
+      source: 'design: addresses are looked up every 5 s and DNS answers live 5 s; until then requests still come',
+      change: service.role === 'app' ? `services.${service.name}.stopGrace in berth.yaml` : 'fixed',
+    },
+    {
+      key: `${service.name}.ephemeral-storage`,
+      value: size(pod.ephemeralStorage),
+      formula: 'fixed',
+      inputs: {},
+      source: 'kubelet keeps five log files of 10 MiB for a container; nothing else is written to disk',
+      change: 'fixed',
+    },
+    {
+      key: `${service.name}.startupProbe`,
+      value: `${formatDuration(seconds(pod.startup.period * pod.startup.failures))} at most`,
+      formula: service.role === 'app' || service.role === 'edge' ? 'twice the start period of its health check' : 'ten minutes',
+      inputs: { 'start period': formatDuration(service.healthcheck?.startPeriod ?? seconds(60)) },
+      source: 'design: an engine that replays its log is not restarted for it',
+      change: 'fixed',
+    },
+  ];
+}

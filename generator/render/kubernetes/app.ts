@@ -1,0 +1,114 @@
+import type { PlannedService } from '../../../model/plan.ts';
+import { slots } from '../../../model/release.ts';
+import type { Slot } from '../../../model/release.ts';
+import type { Scaling } from '../../../model/stack-spec.ts';
+import { milliCpu, mib } from '../../../model/units.ts';
+import type { Yaml, YamlDocument } from '../write-yaml.ts';
+import { networkPolicy } from './network.ts';
+import { disruptionBudget, metaOf, object, serviceAccount } from './objects.ts';
+import { cpu, memory, podTemplate, portsOf } from './pod.ts';
+import { selectorOf } from './scene.ts';
+import type { Scene } from './scene.ts';
+
+/** Both slots stand at any time; an empty one has no replicas. */
+function deployment(scene: Scene, service: PlannedService, slot: Slot): YamlDocument {
+  const filled = scene.plan.release.get(service.name) ?? [];
+  const found = filled.find((release) => release.slot === slot);
+  const replicas = found?.replicas ?? 0;
+  const scaled = service.scaling !== undefined && replicas > 0;
+  return object(
+    'apps/v1',
+    'Deployment',
+    metaOf(scene, service, { name: `${service.name}-${slot}`, slot }),
+    {
+      spec: {
+        // The autoscaler's alone while the slot is filled: an apply must not take its replicas back.
+        replicas: scaled ? undefined : replicas,
+        minReadySeconds: 5,
+        progressDeadlineSeconds: 600,
+        revisionHistoryLimit: 5,
+        strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
+        selector: { matchLabels: selectorOf(scene.plan, service.name, slot) },
+        template: podTemplate(scene, service, { slot: { name: slot, image: found?.image ?? filled[0]?.image ?? service.image } }),
+      },
+    },
+    `${service.title}, slot ${slot}. Image and replicas follow release.yaml.`,
+  );
+}
+
+const slotService = (scene: Scene, service: PlannedService, slot: Slot): YamlDocument => {
+  const headless = scene.kubernetes.expose !== 'gateway' && scene.kubernetes.expose !== 'ingress';
+  return object(
+    'v1',
+    'Service',
+    metaOf(scene, service, { name: `${service.name}-${slot}`, slot }),
+    {
+      spec: {
+        type: 'ClusterIP',
+        clusterIP: headless ? 'None' : undefined,
+        selector: selectorOf(scene.plan, service.name, slot),
+        ports: portsOf(service).map(({ name, port }) => ({ name, port, targetPort: name, protocol: 'TCP' })),
+      },
+    },
+    headless ? 'The edge looks up each replica by itself and balances over them.' : undefined,
+  );
+};
+
+function metrics(service: PlannedService, { cpu: cpuShare, memory: memoryShare, queue }: Scaling): readonly Yaml[] {
+  // An average of what replicas use, in absolute numbers: a percentage would be one of the request, which is less than the limit.
+  const resource = (name: string, averageValue: string): Yaml => ({
+    type: 'Resource',
+    resource: { name, target: { type: 'AverageValue', averageValue } },
+  });
+  return [
+    ...(cpuShare === undefined ? [] : [resource('cpu', cpu(milliCpu(Math.ceil((service.size.cpu * cpuShare) / 100))))]),
+    ...(memoryShare === undefined ? [] : [resource('memory', memory(mib(Math.ceil((service.size.memory * memoryShare) / 100))))]),
+    ...(queue === undefined
+      ? []
+      : [
+          {
+            type: 'External',
+            external: { metric: { name: queue.metric }, target: { type: 'AverageValue', averageValue: String(queue.target) } },
+          },
+        ]),
+  ];
+}
+
+function autoscaler(scene: Scene, service: PlannedService, scaling: Scaling, slot: Slot): YamlDocument {
+  const name = `${service.name}-${slot}`;
+  return object(
+    'autoscaling/v2',
+    'HorizontalPodAutoscaler',
+    metaOf(scene, service, { name, slot }),
+    {
+      spec: {
+        scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name },
+        minReplicas: scaling.min,
+        maxReplicas: scaling.max,
+        metrics: metrics(service, scaling),
+        behavior: {
+          scaleUp: {
+            stabilizationWindowSeconds: 0,
+            policies: [
+              { type: 'Percent', value: 100, periodSeconds: 30 },
+              { type: 'Pods', value: 2, periodSeconds: 30 },
+            ],
+            selectPolicy: 'Max',
+          },
+          scaleDown: { stabilizationWindowSeconds: scaling.coolDown, policies: [{ type: 'Pods', value: 1, periodSeconds: 60 }] },
+        },
+      },
+    },
+    'Sleeps while its slot has no replicas.',
+  );
+}
+
+/** Everything of one application: two slots, each with its Service. */
+export const renderApp = (scene: Scene, service: PlannedService): readonly YamlDocument[] => [
+  serviceAccount(scene, service),
+  ...slots.map((slot) => slotService(scene, service, slot)),
+  ...slots.map((slot) => deployment(scene, service, slot)),
+  ...slots.flatMap((slot) => (service.scaling ? [autoscaler(scene, service, service.scaling, slot)] : [])),
+  ...slots.map((slot) => disruptionBudget(scene, service, slot)),
+  networkPolicy(scene, service),
+];

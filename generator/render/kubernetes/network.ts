@@ -1,0 +1,69 @@
+import type { PlannedService } from '../../../model/plan.ts';
+import type { Yaml, YamlDocument } from '../write-yaml.ts';
+import { metaOf, object } from './objects.ts';
+import { portsOf } from './pod.ts';
+import { podOf, selectorOf, siteLabels } from './scene.ts';
+import type { Scene } from './scene.ts';
+
+const namespaceNamed = (name: string): Yaml => ({ matchLabels: { 'kubernetes.io/metadata.name': name } });
+
+/** Names are looked up in kube-system, or at the address that a cache on each node listens on. */
+const dns: Yaml = {
+  to: [{ namespaceSelector: namespaceNamed('kube-system') }, { ipBlock: { cidr: '169.254.20.10/32' } }],
+  ports: [
+    { protocol: 'UDP', port: 53 },
+    { protocol: 'TCP', port: 53 },
+  ],
+};
+
+/** The pods of a service, seen from a policy that stands in `from`. */
+const podsOf = (scene: Scene, service: PlannedService, from: string): Yaml => {
+  const { namespace } = podOf(scene, service);
+  return {
+    ...(namespace === from ? {} : { namespaceSelector: namespaceNamed(namespace) }),
+    podSelector: { matchLabels: selectorOf(scene.plan, service.name) },
+  };
+};
+
+/** Nothing goes in or out but what another policy allows. */
+export const denyAll = (scene: Scene, namespace: string): YamlDocument =>
+  object(
+    'networking.k8s.io/v1',
+    'NetworkPolicy',
+    { name: 'default-deny', namespace, labels: siteLabels(scene.plan) },
+    { spec: { podSelector: {}, policyTypes: ['Ingress', 'Egress'] } },
+    'Nothing goes in or out but what the policies of the components allow.',
+  );
+
+/** What may reach a service and what it may reach: the flows of the plan, DNS, and the way out where it was given. */
+export function networkPolicy(scene: Scene, service: PlannedService): YamlDocument {
+  const { plan, kubernetes } = scene;
+  const { namespace } = podOf(scene, service);
+  const clients = plan.services.filter(({ connects }) => connects.some((one) => one.service === service.name));
+  const ports = portsOf(service).map(({ port }) => ({ protocol: 'TCP', port }));
+  const foreignEdge = service.role === 'app' && (kubernetes.expose === 'gateway' || kubernetes.expose === 'ingress');
+  const controller: readonly Yaml[] = foreignEdge
+    ? [
+        {
+          from: [{ namespaceSelector: kubernetes.controllerNamespace === undefined ? {} : namespaceNamed(kubernetes.controllerNamespace) }],
+          ports,
+        },
+      ]
+    : [];
+  const ingress: readonly Yaml[] = [
+    ...(service.role === 'edge' ? [{ ports }] : controller),
+    ...(clients.length > 0 && ports.length > 0 ? [{ from: clients.map((client) => podsOf(scene, client, namespace)), ports }] : []),
+  ];
+  const egress: readonly Yaml[] = [
+    ...(service.connects.length > 0 || service.networks.includes('egress') ? [dns] : []),
+    ...service.connects.flatMap(({ service: name, port }) => {
+      const target = plan.services.find((candidate) => candidate.name === name);
+      return target ? [{ to: [podsOf(scene, target, namespace)], ports: [{ protocol: 'TCP', port }] }] : [];
+    }),
+    // The outside, which is not the site: other pods are reached by the rules above alone, as far as their addresses are private.
+    ...(service.networks.includes('egress') ? [{ to: [{ ipBlock: { cidr: '0.0.0.0/0' } }, { ipBlock: { cidr: '::/0' } }] }] : []),
+  ];
+  return object('networking.k8s.io/v1', 'NetworkPolicy', metaOf(scene, service), {
+    spec: { podSelector: { matchLabels: selectorOf(plan, service.name) }, policyTypes: ['Ingress', 'Egress'], ingress, egress },
+  });
+}

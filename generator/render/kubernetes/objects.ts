@@ -1,0 +1,68 @@
+import type { PlannedService } from '../../../model/plan.ts';
+import type { Yaml, YamlDocument } from '../write-yaml.ts';
+import { ignoring, labelsOf, podOf, selectorOf } from './scene.ts';
+import type { Ignore, Scene } from './scene.ts';
+
+interface Meta {
+  readonly name: string;
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** One object, its name and namespace first, as a reader looks for them. */
+export const object = (
+  apiVersion: string,
+  kind: string,
+  { name, namespace, labels, annotations }: Meta,
+  body: { readonly [key: string]: Yaml | undefined },
+  comment?: string,
+): YamlDocument => ({
+  ...(comment === undefined ? {} : { comment }),
+  body: {
+    apiVersion,
+    kind,
+    metadata: { name, namespace, labels, annotations: annotations && Object.keys(annotations).length > 0 ? annotations : undefined },
+    ...body,
+  },
+});
+
+/** Name, namespace and labels of what belongs to a service. */
+export const metaOf = (
+  scene: Scene,
+  service: PlannedService,
+  { name = service.name, slot, ignore = [] }: { readonly name?: string; readonly slot?: string; readonly ignore?: readonly Ignore[] } = {},
+): Meta => ({
+  name,
+  namespace: podOf(scene, service).namespace,
+  labels: labelsOf(scene.plan, service.name, service.role, slot),
+  annotations: ignoring(...ignore),
+});
+
+export const serviceAccount = (scene: Scene, service: PlannedService): YamlDocument =>
+  object(
+    'v1',
+    'ServiceAccount',
+    metaOf(scene, service),
+    { automountServiceAccountToken: false },
+    'It never talks to the cluster: an account of its own, without a token.',
+  );
+
+export const disruptionBudget = (scene: Scene, service: PlannedService, slot?: string): YamlDocument =>
+  object(
+    'policy/v1',
+    'PodDisruptionBudget',
+    metaOf(scene, service, {
+      name: slot === undefined ? service.name : `${service.name}-${slot}`,
+      ...(slot === undefined ? {} : { slot }),
+    }),
+    {
+      spec: {
+        maxUnavailable: 1,
+        unhealthyPodEvictionPolicy:
+          scene.kubernetes.minor < 27 ? undefined : service.role === 'app' || service.role === 'edge' ? 'AlwaysAllow' : 'IfHealthyBudget',
+        selector: { matchLabels: selectorOf(scene.plan, service.name, slot) },
+      },
+    },
+    'A node is drained one replica at a time.',
+  );

@@ -1,0 +1,250 @@
+import type { Gate, PlannedService, ProbeAction, Size } from '../../../model/plan.ts';
+import type { Slot } from '../../../model/release.ts';
+import { splitImage } from '../../../model/names.ts';
+import type { MiB, MilliCpu } from '../../../model/units.ts';
+import { secretsOf, shapesOf } from '../config-hash.ts';
+import type { Yaml } from '../write-yaml.ts';
+import { configMapOf, imageOf, labelsOf, podOf, priorityClassOf, secretOf, selectorOf } from './scene.ts';
+import type { Scene } from './scene.ts';
+import { gateKey } from './secret-keys.ts';
+
+type Probe = 'startup' | 'readiness' | 'liveness';
+
+export const memory = (size: MiB): string => (size % 1024 === 0 ? `${size / 1024}Gi` : `${size}Mi`);
+export const cpu = (value: MilliCpu): string => (value % 1000 === 0 ? String(value / 1000) : `${value}m`);
+
+const portName = (service: PlannedService, port: number): string =>
+  service.role === 'edge' ? (port === service.port ? 'https' : 'http') : service.role === 'app' ? 'http' : service.image.slice(0, 15);
+
+/** The container ports of a service under the names that probes and Services use. */
+export const portsOf = (
+  service: PlannedService,
+): readonly { readonly name: string; readonly port: number; readonly published?: number }[] =>
+  service.ports.length > 0
+    ? service.ports.map(({ target, published }) => ({ name: portName(service, target), port: target, published }))
+    : service.port === undefined
+      ? []
+      : [{ name: portName(service, service.port), port: service.port }];
+
+const action = (service: PlannedService, ask: ProbeAction): { readonly [key: string]: Yaml } => {
+  if ('argv' in ask) return { exec: { command: ask.argv } };
+  return 'tcp' in ask
+    ? { tcpSocket: { port: portName(service, ask.tcp) } }
+    : { httpGet: { path: ask.http.path, port: portName(service, ask.http.port) } };
+};
+
+function probe(scene: Scene, service: PlannedService, kind: Probe): Yaml | undefined {
+  const pod = podOf(scene, service);
+  if (!service.probes) return undefined;
+  const timing = pod[kind];
+  return {
+    // It has started when it lives: whether it may be sent anything is for the readiness to say.
+    ...action(service, kind === 'readiness' ? service.probes.ready : service.probes.live),
+    periodSeconds: timing.period,
+    timeoutSeconds: timing.timeout,
+    failureThreshold: timing.failures,
+  };
+}
+
+/** Memory is limited to what is requested: it cannot be taken back. CPU can, so it is lent. */
+const resources = (size: Size, ephemeralStorage: MiB): Yaml => ({
+  requests: { 'cpu': cpu(size.cpuShare), 'memory': memory(size.memory), 'ephemeral-storage': memory(ephemeralStorage) },
+  limits: { 'cpu': cpu(size.cpu), 'memory': memory(size.memory), 'ephemeral-storage': memory(ephemeralStorage) },
+});
+
+const containerSecurity: Yaml = { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } };
+
+const [uid, gid] = [(user: string) => Number(user.split(':')[0]), (user: string) => Number(user.split(':')[1])];
+
+const folderVolume = (path: string): string =>
+  `memory${path.replaceAll(/[^A-Za-z0-9]+/g, '-').toLowerCase()}`.replace(/-+$/, '').slice(0, 63);
+
+/** From Kubernetes 1.30 on the kubelet itself can wait; before, the image must have a `sleep`. */
+const pause = (minor: number, wait: number): Yaml => ({
+  preStop: minor >= 30 ? { sleep: { seconds: wait } } : { exec: { command: ['/bin/sleep', String(wait)] } },
+});
+
+/** In a value $(NAME) stands for a variable, and a doubled $ for a single one. */
+const escapeReferences = (value: string): string => (/\$[$(]/.test(value) ? value.replaceAll('$', () => '$$') : value);
+
+const literals = (env: Readonly<Record<string, string>>): readonly Yaml[] =>
+  Object.entries(env).map(([name, value]) => ({ name, value: escapeReferences(value) }));
+
+const fromSecret = (secret: string, name: string, key: string): Yaml => ({ name, valueFrom: { secretKeyRef: { name: secret, key } } });
+
+function gateContainer(scene: Scene, service: PlannedService, gate: Gate): Yaml {
+  return {
+    name: gate.name,
+    image: imageOf(scene, gate.image),
+    imagePullPolicy: 'IfNotPresent',
+    command: gate.argv,
+    env: [
+      ...literals(gate.env),
+      ...Object.keys(gate.secretEnv).map((variable) => fromSecret(secretOf(scene, service.name), variable, gateKey(gate, variable))),
+    ],
+    resources: resources(gate.size, podOf(scene, service).ephemeralStorage),
+    securityContext: { ...(containerSecurity as object), runAsUser: uid(gate.user), runAsGroup: gid(gate.user) },
+    volumeMounts: [{ name: folderVolume('/tmp'), mountPath: '/tmp' }],
+  };
+}
+
+/** Versions of the secrets that a pod was given: another one is another pod. */
+function secretVersions(scene: Scene, service: PlannedService): string | undefined {
+  const names = secretsOf(scene.plan, service);
+  return names.length === 0
+    ? undefined
+    : [...names.map((name) => `${name}@${scene.secretVersion(name)}`), `shape@${shapesOf(scene.plan, service)}`].join(' ');
+}
+
+function volumes(scene: Scene, service: PlannedService): readonly Yaml[] {
+  return [
+    ...service.tmpfs.map(({ path, size }) => ({ name: folderVolume(path), emptyDir: { medium: 'Memory', sizeLimit: `${size}Mi` } })),
+    ...(service.shm === undefined ? [] : [{ name: 'memory-dev-shm', emptyDir: { medium: 'Memory', sizeLimit: `${service.shm}Mi` } }]),
+    ...service.mounts.map(({ source }) =>
+      source.startsWith('config/')
+        ? { name: `config-${configMapOf(source)}`, configMap: { name: configMapOf(source), defaultMode: 0o444 } }
+        : {
+            name: 'tls',
+            secret: {
+              secretName: secretOf(scene, 'tls'),
+              defaultMode: 0o440,
+              items: [
+                { key: 'tls.crt', path: 'site.crt' },
+                { key: 'tls.key', path: 'site.key' },
+              ],
+            },
+          },
+    ),
+    ...(service.secretFiles.length === 0
+      ? []
+      : [
+          {
+            name: 'secrets',
+            secret: {
+              secretName: secretOf(scene, service.name),
+              defaultMode: 0o440,
+              items: service.secretFiles.map((name) => ({ key: name, path: name })),
+            },
+          },
+        ]),
+  ];
+}
+
+const mounts = (service: PlannedService): readonly Yaml[] => [
+  ...service.volumes.map(({ name, target }) => ({ name, mountPath: target })),
+  ...service.tmpfs.map(({ path }) => ({ name: folderVolume(path), mountPath: path })),
+  ...(service.shm === undefined ? [] : [{ name: 'memory-dev-shm', mountPath: '/dev/shm' }]),
+  ...service.mounts.map(({ source, target }) => ({
+    name: source.startsWith('config/') ? `config-${configMapOf(source)}` : 'tls',
+    mountPath: target,
+    readOnly: true,
+  })),
+  ...(service.secretFiles.length === 0 ? [] : [{ name: 'secrets', mountPath: '/run/secrets', readOnly: true }]),
+];
+
+interface PodOptions {
+  readonly slot?: { readonly name: Slot; readonly image: string };
+  readonly restartPolicy?: 'Never' | 'OnFailure';
+}
+
+/** The container of a service, and the pod around it: the same for every kind of workload. */
+export function podTemplate(
+  scene: Scene,
+  service: PlannedService,
+  { slot, restartPolicy }: PodOptions = {},
+): { readonly [key: string]: Yaml } {
+  const { plan, kubernetes } = scene;
+  const pod = podOf(scene, service);
+  const image = slot?.image ?? imageOf(scene, service.image);
+  const { tag, digest } = splitImage(image);
+  const versions = secretVersions(scene, service);
+  const several = service.slotted || service.replicas > 1;
+  const [user, group] = [uid(service.user), gid(service.user)];
+  return {
+    metadata: {
+      labels: labelsOf(plan, service.name, service.role, slot?.name),
+      annotations: versions === undefined ? undefined : { 'berth/secrets': versions },
+    },
+    spec: {
+      serviceAccountName: service.name,
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      priorityClassName: priorityClassOf(scene, pod.priority),
+      terminationGracePeriodSeconds: pod.grace,
+      restartPolicy,
+      imagePullSecrets: kubernetes.pullSecret === undefined ? undefined : [{ name: kubernetes.pullSecret }],
+      securityContext: {
+        runAsNonRoot: true,
+        runAsUser: user,
+        runAsGroup: group,
+        fsGroup: group,
+        fsGroupChangePolicy: 'OnRootMismatch',
+        seccompProfile: { type: 'RuntimeDefault' },
+      },
+      affinity: several
+        ? {
+            podAntiAffinity: {
+              preferredDuringSchedulingIgnoredDuringExecution: [
+                {
+                  weight: 100,
+                  podAffinityTerm: {
+                    topologyKey: 'kubernetes.io/hostname',
+                    labelSelector: { matchLabels: selectorOf(plan, service.name, slot?.name) },
+                  },
+                },
+              ],
+            },
+          }
+        : undefined,
+      topologySpreadConstraints: several
+        ? ['kubernetes.io/hostname', 'topology.kubernetes.io/zone'].map((topologyKey) => ({
+            maxSkew: 1,
+            topologyKey,
+            whenUnsatisfiable: 'ScheduleAnyway',
+            labelSelector: { matchLabels: selectorOf(plan, service.name, slot?.name) },
+          }))
+        : undefined,
+      initContainers: service.gates.length === 0 ? undefined : service.gates.map((gate) => gateContainer(scene, service, gate)),
+      containers: [
+        {
+          name: service.name,
+          image,
+          imagePullPolicy: 'IfNotPresent',
+          // What Compose calls entrypoint and command are command and args here.
+          command: service.entrypoint,
+          args: service.command,
+          env: envOf(scene, service, slot && [slot.name, tag ?? digest ?? '']),
+          ports:
+            portsOf(service).length === 0
+              ? undefined
+              : portsOf(service).map(({ name, port, published }) => ({
+                  name,
+                  containerPort: port,
+                  hostPort: kubernetes.expose === 'hostPort' ? published : undefined,
+                })),
+          startupProbe: probe(scene, service, 'startup'),
+          readinessProbe: probe(scene, service, 'readiness'),
+          livenessProbe: probe(scene, service, 'liveness'),
+          lifecycle: pod.preStop > 0 ? pause(kubernetes.minor, pod.preStop) : undefined,
+          resources: resources(service.size, pod.ephemeralStorage),
+          securityContext: containerSecurity,
+          volumeMounts: mounts(service),
+        },
+      ],
+      volumes: volumes(scene, service),
+    },
+  };
+}
+
+function envOf(
+  scene: Scene,
+  service: PlannedService,
+  slot: readonly [name: string, version: string] | undefined,
+): readonly Yaml[] | undefined {
+  const all = [
+    ...literals(service.env),
+    ...(slot ? literals({ BERTH_SLOT: slot[0], APP_VERSION: slot[1] }) : []),
+    ...Object.keys(service.secretEnv).map((variable) => fromSecret(secretOf(scene, service.name), variable, variable)),
+  ];
+  return all.length === 0 ? undefined : all;
+}

@@ -1,0 +1,63 @@
+import type { ImageCatalogue } from '../../../model/image-catalogue.ts';
+import type { KubernetesPlan, Plan, PlannedService, PodPlan } from '../../../model/plan.ts';
+import { hash } from '../config-hash.ts';
+import type { Yaml } from '../write-yaml.ts';
+
+/** All that a manifest is made of. */
+export interface Scene {
+  readonly plan: Plan;
+  readonly kubernetes: KubernetesPlan;
+  readonly images: ImageCatalogue;
+  /** Content of every file below config/, as it will be after merging. */
+  readonly contents: ReadonlyMap<string, string>;
+  readonly secretVersion: (name: string) => number;
+}
+
+export const podOf = ({ kubernetes }: Scene, service: PlannedService): PodPlan => {
+  const pod = kubernetes.pods.get(service.name);
+  if (!pod) throw new Error(`no pod was planned for ${service.name}`);
+  return pod;
+};
+
+/** Labels that never change: selectors are made of them, and a selector cannot be changed. */
+export const selectorOf = (plan: Plan, service: string, slot?: string): Readonly<Record<string, string>> => ({
+  'app.kubernetes.io/name': service,
+  'app.kubernetes.io/instance': plan.name,
+  ...(slot === undefined ? {} : { 'berth/slot': slot }),
+});
+
+export const labelsOf = (plan: Plan, service: string, role: string, slot?: string): Readonly<Record<string, string>> => ({
+  ...selectorOf(plan, service, slot),
+  'app.kubernetes.io/component': role,
+  'app.kubernetes.io/part-of': plan.name,
+  'app.kubernetes.io/managed-by': 'berth',
+});
+
+/** Labels of what belongs to the site as a whole. */
+export const siteLabels = (plan: Plan): Readonly<Record<string, string>> => ({
+  'app.kubernetes.io/instance': plan.name,
+  'app.kubernetes.io/part-of': plan.name,
+  'app.kubernetes.io/managed-by': 'berth',
+});
+
+/** A check of `berth lint` that an object may break, and why. */
+export type Ignore = readonly [id: string, reason: string];
+
+export const ignoring = (...reasons: readonly Ignore[]): Readonly<Record<string, string>> =>
+  reasons.length === 0 ? {} : { 'berth/lint-ignore': reasons.map(([id, reason]) => `${id}: ${reason}`).join('; ') };
+
+/** `config/edge` → `edge`, a ConfigMap; kustomize appends the hash of its content. */
+export const configMapOf = (source: string): string => source.slice('config/'.length);
+export const secretOf = (scene: Scene, service: string): string =>
+  scene.kubernetes.existingSecrets[service] ?? (service === 'tls' ? 'tls' : `${service}-secrets`);
+export const priorityClassOf = ({ kubernetes }: Scene, priority: PodPlan['priority']): string => `${kubernetes.namespace}-${priority}`;
+
+export const imageOf = (scene: Scene, image: string): string => scene.images[image]?.reference ?? image;
+
+/** What a task was run with: another value is another Job, which runs once. */
+export function taskHash(scene: Scene, service: PlannedService, template: Yaml): string {
+  const mounted = [...scene.contents]
+    .filter(([path]) => service.mounts.some(({ source }) => path.startsWith(`${source}/`)))
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  return hash([JSON.stringify(template), ...mounted.flat()]).slice(0, 8);
+}

@@ -1,0 +1,11 @@
+import type { Gate, PlannedService, SecretFile } from '../../../model/plan.ts';
+
+/** The key under which a variable of a gate lies in the Secret of its application. */
+export const gateKey = (gate: Gate, variable: string): string => `${gate.name}.${variable}`;
+
+/** The keys of the Secret that a service is given: its files, its variables, and those of what waits for it. */
+export const keysOf = (service: PlannedService, files: readonly SecretFile[]): readonly string[] => [
+  ...files.map(({ name }) => name).filter((name) => service.secretFiles.includes(name)),
+  ...Object.keys(service.secretEnv),
+  ...service.gates.flatMap((gate) => Object.keys(gate.secretEnv).map((variable) => gateKey(gate, variable))),
+];

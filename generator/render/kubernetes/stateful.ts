@@ -1,0 +1,77 @@
+import type { PlannedService } from '../../../model/plan.ts';
+import type { YamlDocument } from '../write-yaml.ts';
+import { networkPolicy } from './network.ts';
+import { disruptionBudget, metaOf, object, serviceAccount } from './objects.ts';
+import { memory, podTemplate, portsOf } from './pod.ts';
+import { labelsOf, selectorOf } from './scene.ts';
+import type { Scene } from './scene.ts';
+
+const nodesOf = (service: PlannedService): string => `${service.name}-nodes`;
+
+function services(scene: Scene, service: PlannedService): readonly YamlDocument[] {
+  const ports = portsOf(service).map(({ name, port }) => ({ name, port, targetPort: name, protocol: 'TCP' }));
+  const selector = selectorOf(scene.plan, service.name);
+  return [
+    object(
+      'v1',
+      'Service',
+      metaOf(scene, service),
+      { spec: { type: 'ClusterIP', selector, ports } },
+      'Where it is written to: only what is ready answers here.',
+    ),
+    object(
+      'v1',
+      'Service',
+      metaOf(scene, service, { name: nodesOf(service) }),
+      { spec: { type: 'ClusterIP', clusterIP: 'None', publishNotReadyAddresses: true, selector, ports } },
+      'A name for each node, whether it is ready or not.',
+    ),
+  ];
+}
+
+function statefulSet(scene: Scene, service: PlannedService): YamlDocument {
+  const { plan, kubernetes } = scene;
+  return object(
+    'apps/v1',
+    'StatefulSet',
+    metaOf(scene, service),
+    {
+      spec: {
+        serviceName: nodesOf(service),
+        replicas: service.replicas,
+        podManagementPolicy: 'OrderedReady',
+        updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 0 } },
+        minReadySeconds: 5,
+        revisionHistoryLimit: 5,
+        persistentVolumeClaimRetentionPolicy:
+          service.volumes.length > 0 && kubernetes.minor >= 27 ? { whenDeleted: 'Retain', whenScaled: 'Retain' } : undefined,
+        selector: { matchLabels: selectorOf(plan, service.name) },
+        template: podTemplate(scene, service),
+        volumeClaimTemplates:
+          service.volumes.length === 0
+            ? undefined
+            : service.volumes.map(({ name, size }) => ({
+                // Without kind and version the server adds them, and every comparison would find a difference.
+                apiVersion: 'v1',
+                kind: 'PersistentVolumeClaim',
+                metadata: { name, labels: labelsOf(plan, service.name, service.role) },
+                spec: {
+                  accessModes: ['ReadWriteOnce'],
+                  storageClassName: kubernetes.storageClass,
+                  resources: { requests: { storage: memory(size) } },
+                },
+              })),
+      },
+    },
+    service.title,
+  );
+}
+
+/** Everything of one database, cache or store. */
+export const renderStateful = (scene: Scene, service: PlannedService): readonly YamlDocument[] => [
+  serviceAccount(scene, service),
+  ...services(scene, service),
+  statefulSet(scene, service),
+  disruptionBudget(scene, service),
+  networkPolicy(scene, service),
+];
