@@ -1,0 +1,274 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { parse, parseAllDocuments } from 'yaml';
+import type { PreparedSite } from '../../../cli/site.ts';
+import { parseCpu, parseDuration, parseSize } from '../../../model/units.ts';
+import { prepareHello } from './hello.ts';
+import { readInterpolated } from './readers.ts';
+
+/** What runs, as far as both targets can say it; read back from the files alone. */
+interface Facts {
+  readonly image: string;
+  readonly user: string;
+  readonly entrypoint: readonly string[];
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly secretEnv: readonly string[];
+  readonly secretFiles: readonly string[];
+  readonly memory: number;
+  readonly cpu: number;
+  readonly grace: number;
+  readonly folders: Readonly<Record<string, number>>;
+  readonly volumes: Readonly<Record<string, string>>;
+  readonly configs: Readonly<Record<string, string>>;
+  readonly ports: readonly number[];
+  readonly asks: string;
+  readonly every: number;
+  readonly retries: number;
+  readonly readOnly: boolean;
+}
+
+type Loose = Readonly<Record<string, never>>;
+const list = <T>(value: unknown): readonly T[] => (value ?? []) as readonly T[];
+const sorted = (values: readonly string[]): readonly string[] => [...values].sort();
+
+/** How it is asked whether it may be sent requests: the command, or port and path however the question is put. */
+const question = (argv: readonly string[] | undefined): string =>
+  /(?:port:|127\.0\.0\.1:)(\d+)[^/]*(\/[A-Za-z0-9/_-]+)/
+    .exec(argv?.join(' ') ?? '')
+    ?.slice(1)
+    .join(' ') ??
+  argv?.join(' ') ??
+  '';
+
+function fromCompose({ decision: { merged } }: PreparedSite): ReadonlyMap<string, Facts> {
+  const env = new Map(
+    (merged.get('.env') ?? '').split('\n').flatMap((line) => {
+      const [, name = '', value = ''] = /^([A-Z0-9_]+)=(.*)$/.exec(line) ?? [];
+      return name === '' ? [] : [[name, value] as const];
+    }),
+  );
+  const plain = (value: string) => readInterpolated(value.replaceAll(/\$\{([A-Z0-9_]+)\}/g, (_, name: string) => env.get(name) ?? '?'));
+  const { services } = parse(merged.get('compose.yaml') ?? '') as { readonly services: Readonly<Record<string, Loose>> };
+  return new Map(
+    Object.entries(services).map(([name, service]) => {
+      const mounts = list<{ type: string; source: string; target: string }>(service['volumes']);
+      const limits = (service['deploy'] as { resources: { limits: { memory: string; cpus: string } } }).resources.limits;
+      const check = service['healthcheck'] as { test: string[]; interval: string; retries: number } | undefined;
+      const envFiles = list<string>(service['env_file']).map((file) => merged.get(file.slice(2)) ?? '');
+      return [
+        name,
+        {
+          image: plain(service['image'] ?? ''),
+          user: service['user'] ?? '',
+          entrypoint: list<string>(service['entrypoint']).map(plain),
+          command: list<string>(service['command']).map(plain),
+          env: Object.fromEntries(
+            Object.entries((service['environment'] ?? {}) as Record<string, string>).map(([key, value]) => [key, plain(value)]),
+          ),
+          secretEnv: sorted(envFiles.flatMap((text) => [...text.matchAll(/^([A-Za-z0-9_]+)=/gm)].map(([, variable]) => variable ?? ''))),
+          secretFiles: sorted(list(service['secrets'])),
+          memory: parseSize(limits.memory.replace('M', 'Mi')) ?? 0,
+          cpu: parseCpu(limits.cpus) ?? 0,
+          grace: parseDuration(service['stop_grace_period'] ?? '') ?? 0,
+          folders: Object.fromEntries([
+            ...list<string>(service['tmpfs']).map((text) => {
+              const [, path = '', size = ''] = /^([^:]+):size=(\d+)m/.exec(text) ?? [];
+              return [path, Number(size)];
+            }),
+            ...(service['shm_size'] ? [['/dev/shm', parseSize(String(service['shm_size']).replace(/M$/, 'Mi')) ?? 0]] : []),
+          ]) as Record<string, number>,
+          volumes: Object.fromEntries(mounts.filter(({ type }) => type === 'volume').map(({ source, target }) => [source, target])),
+          configs: Object.fromEntries(
+            mounts
+              .filter(({ source }) => source.startsWith('./config/'))
+              .map(({ source, target }) => [source.slice('./config/'.length), target]),
+          ),
+          ports: list<{ target: number }>(service['ports']).map(({ target }) => target),
+          asks: question(check?.test.slice(1).map(plain)),
+          every: parseDuration(check?.interval ?? '') ?? 0,
+          retries: check?.retries ?? 0,
+          readOnly: Boolean(service['read_only']),
+        },
+      ] as const;
+    }),
+  );
+}
+
+interface Container {
+  readonly image: string;
+  readonly command?: readonly string[];
+  readonly args?: readonly string[];
+  readonly env?: readonly { name: string; value?: string; valueFrom?: { secretKeyRef: { name: string; key: string } } }[];
+  readonly ports?: readonly { name: string; containerPort: number }[];
+  readonly readinessProbe?: Probe;
+  readonly lifecycle?: { preStop: { sleep: { seconds: number } } };
+  readonly resources: { requests: Record<string, string>; limits: Record<string, string> };
+  readonly securityContext: { readOnlyRootFilesystem: boolean };
+  readonly volumeMounts?: readonly { name: string; mountPath: string }[];
+}
+interface Probe {
+  readonly exec?: { command: string[] };
+  readonly httpGet?: { path: string; port: string };
+  readonly periodSeconds: number;
+  readonly failureThreshold: number;
+}
+interface PodVolume {
+  readonly name: string;
+  readonly emptyDir?: { sizeLimit: string };
+  readonly configMap?: { name: string };
+  readonly secret?: { secretName: string; items: { key: string }[] };
+}
+interface Workload {
+  readonly kind: string;
+  readonly metadata: { name: string; labels: Record<string, string> };
+  readonly spec: {
+    readonly template: {
+      spec: {
+        containers: [Container];
+        volumes?: PodVolume[];
+        securityContext: { runAsUser: number; runAsGroup: number };
+        terminationGracePeriodSeconds: number;
+      };
+    };
+    readonly volumeClaimTemplates?: readonly { metadata: { name: string } }[];
+  };
+}
+
+const objectsOf = ({ decision: { merged } }: PreparedSite, folder: string): readonly Workload[] =>
+  [...merged]
+    .filter(([path]) => path.startsWith(`k8s/${folder}/`) && path.endsWith('.yaml'))
+    .flatMap(([, text]) => [parseAllDocuments(text)].flat().map((document) => document.toJS() as Workload));
+
+function fromKubernetes(site: PreparedSite): ReadonlyMap<string, Facts> {
+  return new Map(
+    objectsOf(site, 'generated')
+      .filter(({ kind }) => ['Deployment', 'StatefulSet', 'Job'].includes(kind))
+      .map(({ kind, metadata, spec }) => {
+        const pod = spec.template.spec;
+        const [container] = pod.containers;
+        const at = (name: string) => container.volumeMounts?.find((mount) => mount.name === name)?.mountPath ?? '?';
+        const volumes = pod.volumes ?? [];
+        const probe = container.readinessProbe;
+        const port = container.ports?.find(({ name }) => name === probe?.httpGet?.port)?.containerPort;
+        return [
+          kind === 'Job' ? (metadata.labels['app.kubernetes.io/name'] ?? '') : metadata.name,
+          {
+            image: container.image,
+            user: `${pod.securityContext.runAsUser}:${pod.securityContext.runAsGroup}`,
+            entrypoint: container.command ?? [],
+            command: container.args ?? [],
+            env: Object.fromEntries(
+              list<{ name: string; value?: string }>(container.env).flatMap(({ name, value }) =>
+                value === undefined ? [] : [[name, value]],
+              ),
+            ),
+            secretEnv: sorted(
+              list<{ name: string; value?: string }>(container.env).flatMap(({ name, value }) => (value === undefined ? [name] : [])),
+            ),
+            secretFiles: sorted(
+              volumes.filter(({ name }) => name === 'secrets').flatMap(({ secret }) => secret?.items.map(({ key }) => key) ?? []),
+            ),
+            memory: parseSize(container.resources.limits['memory'] ?? '') ?? 0,
+            cpu: parseCpu(container.resources.limits['cpu'] ?? '') ?? 0,
+            grace: pod.terminationGracePeriodSeconds - (container.lifecycle?.preStop.sleep.seconds ?? 0),
+            folders: Object.fromEntries(
+              volumes.flatMap(({ name, emptyDir }) => (emptyDir ? [[at(name), parseSize(emptyDir.sizeLimit) ?? 0]] : [])),
+            ) as Record<string, number>,
+            volumes: Object.fromEntries(
+              list<{ metadata: { name: string } }>(spec.volumeClaimTemplates).map((claim) => [
+                claim.metadata.name,
+                at(claim.metadata.name),
+              ]),
+            ),
+            configs: Object.fromEntries(volumes.flatMap(({ name, configMap }) => (configMap ? [[configMap.name, at(name)]] : []))),
+            ports:
+              metadata.name === 'edge' ? list<{ containerPort: number }>(container.ports).map(({ containerPort }) => containerPort) : [],
+            asks: probe?.httpGet ? `${port ?? '?'} ${probe.httpGet.path}` : question(probe?.exec?.command),
+            every: probe?.periodSeconds ?? 0,
+            retries: probe?.failureThreshold ?? 0,
+            readOnly: container.securityContext.readOnlyRootFilesystem,
+          },
+        ] as const;
+      }),
+  );
+}
+
+/** More than every profile wishes for, so that both targets give the same. */
+const host = { cpus: 400, memory: '4Ti', disk: '40Ti' };
+
+describe.each(['minimum', 'recommended', 'high-performance'] as const)('hello of profile %s, for both targets,', (profile) => {
+  let [compose, kubernetes]: [PreparedSite | undefined, PreparedSite | undefined] = [undefined, undefined];
+  const site = (made: PreparedSite | undefined): PreparedSite => made ?? expect.unreachable('not made');
+  beforeAll(async () => {
+    const env = { ODD: `$HOME $$ $(PORT) $$(PORT) " ' # : {{x}} \n é` };
+    [compose, kubernetes] = [await prepareHello({ profile, host, env }), await prepareHello({ profile, host, env, target: 'kubernetes' })];
+  });
+
+  test('runs the same services', () => {
+    expect(sorted([...fromKubernetes(site(kubernetes)).keys()])).toEqual(sorted([...fromCompose(site(compose)).keys()]));
+  });
+
+  test.each(['web-blue', 'web-green', 'database', 'database-accounts', 'cache', 'files', 'files-buckets'])('gives %s the same', (name) => {
+    const [here, there] = [fromCompose(site(compose)).get(name), fromKubernetes(site(kubernetes)).get(name)];
+    expect(here).toBeDefined();
+    const unescaped = there && {
+      ...there,
+      // The kubelet takes $(NAME) for a variable and $$ for one $.
+      env: Object.fromEntries(
+        Object.entries(there.env).map(([key, value]) => [key, /\$\$/.test(value) ? value.replaceAll('$$', '$') : value]),
+      ),
+      // MinIO's own client asks in one place, the kubelet itself in the other: the same path of the same server.
+      ...(name === 'files' ? { asks: here?.asks ?? '' } : {}),
+    };
+    expect(unescaped).toEqual(here);
+  });
+
+  test('gives the edge the same, but for the DNS that each cluster has elsewhere', () => {
+    const [here, there] = [fromCompose(site(compose)).get('edge'), fromKubernetes(site(kubernetes)).get('edge')];
+    expect({ ...there, command: here?.command }).toEqual(here);
+    expect(there?.command.at(-1)).toContain(here?.command.slice(0, 3).join(' '));
+  });
+
+  test('mounts the same configurations, but for addresses', () => {
+    const configsOf = (prefix: string, made: PreparedSite): Readonly<Record<string, string>> =>
+      Object.fromEntries(
+        [...made.decision.merged].flatMap(([path, text]) => (path.startsWith(prefix) ? [[path.slice(prefix.length), text]] : [])),
+      );
+    const neutral = (files: Readonly<Record<string, string>>) =>
+      Object.fromEntries(
+        Object.entries(files).map(([path, text]) => [
+          path,
+          path === 'edge/nginx.conf'
+            ? text
+                .replace(/ +# (?:Docker's DNS|The DNS of the cluster).*\n.*\n/, '')
+                .replaceAll('.hello.svc.cluster.local', '')
+                .replace(/ +# Who may ask[^}]*/, '')
+            : path.endsWith('pg_hba.conf')
+              ? text.replaceAll(/ {2}(?:all|[\d.]+\/\d+) {2}scram/g, '  CLIENTS  scram')
+              : text,
+        ]),
+      );
+    expect(neutral(configsOf('k8s/generated/config/', site(kubernetes)))).toEqual(neutral(configsOf('config/', site(compose))));
+  });
+
+  test('hands over the same secrets', () => {
+    const manifests = new Map(
+      objectsOf(site(kubernetes), 'secrets')
+        .filter(({ kind }) => kind === 'Secret')
+        .map((secret) => [secret.metadata.name, (secret as unknown as { data: Record<string, string> }).data] as const),
+    );
+    const value = (name: string, key: string) => Buffer.from(manifests.get(name)?.[key] ?? '', 'base64').toString();
+    const written = site(compose).decision.merged;
+    for (const [name, { secretFiles, secretEnv }] of fromCompose(site(compose))) {
+      const service = name.replace(/-(blue|green)$/, '');
+      for (const file of secretFiles) expect(value(`${service}-secrets`, file)).toBe(written.get(`secrets/${file}`));
+      for (const variable of secretEnv)
+        expect(`${variable}=${value(`${service}-secrets`, variable)}`).toBe(
+          (written.get(`secrets/${service}.env`) ?? '').split('\n').find((line) => line.startsWith(`${variable}=`)),
+        );
+    }
+    const { leaf, authority } = site(kubernetes).ledger;
+    expect(value('tls', 'tls.crt')).toBe(`${leaf?.certificate ?? '?'}${authority?.certificate ?? '?'}`);
+    expect(value('tls', 'tls.key')).toBe(leaf?.key.reveal());
+  });
+});
