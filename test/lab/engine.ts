@@ -93,13 +93,25 @@ export async function ensureSecondCompose(): Promise<string> {
   });
 }
 
+/** Have `kubectl`, whose kustomize renders manifests without any cluster. */
+export async function ensureKubectl(): Promise<void> {
+  await locked('kubectl', async () => {
+    if (await succeeds(['kubectl', 'version', '--client'])) return;
+    mayInstall();
+    await step('install kubectl from Debian 13', async () => {
+      await knowNewerDebian();
+      await apt('install', '-y', '--no-install-recommends', 'kubectl/trixie');
+    });
+  });
+}
+
 const answers = () => succeeds(['docker', 'version', '--format', '{{.Server.Version}}']);
 
 function mayInstall(): void {
   const release = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
   if (!/^ID=debian$/m.test(release))
     throw new Error(
-      'no Docker Engine with Compose answers here, or its second Compose is missing, and the lab can install them only on Debian: run it there',
+      'no Docker Engine with Compose answers here, or its second Compose or kubectl is missing, and the lab can install them only on Debian: run it there',
     );
 }
 

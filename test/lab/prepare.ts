@@ -1,4 +1,4 @@
-import { ensureEngine, ensureSecondCompose } from './engine.ts';
+import { ensureEngine, ensureKubectl, ensureSecondCompose } from './engine.ts';
 import { IMAGES, ensureImages, type ImageName } from './images.ts';
 
 // node test/lab/prepare.ts [image …]: bring the lab up, or only what the named images need
@@ -8,5 +8,6 @@ if (unknown.length > 0) throw new Error(`no image ${unknown.join(', ')}; there a
 
 const { engine, compose } = await ensureEngine();
 const second = await ensureSecondCompose();
+await ensureKubectl();
 await ensureImages(names.length > 0 ? (names as ImageName[]) : undefined);
 process.stderr.write(`lab: ready: engine ${engine}, compose ${compose}, a second compose at ${second}\n`);

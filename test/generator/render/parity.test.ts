@@ -27,8 +27,23 @@ interface Facts {
   readonly readOnly: boolean;
 }
 
-type Loose = Readonly<Record<string, never>>;
-const list = <T>(value: unknown): readonly T[] => (value ?? []) as readonly T[];
+interface ComposeService {
+  readonly image: string;
+  readonly user: string;
+  readonly entrypoint?: readonly string[];
+  readonly command?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly env_file?: readonly string[];
+  readonly secrets?: readonly string[];
+  readonly volumes?: readonly { readonly type: string; readonly source: string; readonly target: string }[];
+  readonly deploy: { readonly resources: { readonly limits: { readonly memory: string; readonly cpus: string } } };
+  readonly healthcheck?: { readonly test: readonly string[]; readonly interval: string; readonly retries: number };
+  readonly stop_grace_period: string;
+  readonly tmpfs?: readonly string[];
+  readonly shm_size?: string;
+  readonly ports?: readonly { readonly target: number }[];
+  readonly read_only: boolean;
+}
 const sorted = (values: readonly string[]): readonly string[] => [...values].sort();
 
 /** How it is asked whether it may be sent requests: the command, or port and path however the question is put. */
@@ -48,34 +63,32 @@ function fromCompose({ decision: { merged } }: PreparedSite): ReadonlyMap<string
     }),
   );
   const plain = (value: string) => readInterpolated(value.replaceAll(/\$\{([A-Z0-9_]+)\}/g, (_, name: string) => env.get(name) ?? '?'));
-  const { services } = parse(merged.get('compose.yaml') ?? '') as { readonly services: Readonly<Record<string, Loose>> };
+  const { services } = parse(merged.get('compose.yaml') ?? '') as { readonly services: Readonly<Record<string, ComposeService>> };
   return new Map(
     Object.entries(services).map(([name, service]) => {
-      const mounts = list<{ type: string; source: string; target: string }>(service['volumes']);
-      const limits = (service['deploy'] as { resources: { limits: { memory: string; cpus: string } } }).resources.limits;
-      const check = service['healthcheck'] as { test: string[]; interval: string; retries: number } | undefined;
-      const envFiles = list<string>(service['env_file']).map((file) => merged.get(file.slice(2)) ?? '');
+      const mounts = service.volumes ?? [];
+      const limits = service.deploy.resources.limits;
+      const check = service.healthcheck;
+      const envFiles = (service.env_file ?? []).map((file) => merged.get(file.slice(2)) ?? '');
       return [
         name,
         {
-          image: plain(service['image'] ?? ''),
-          user: service['user'] ?? '',
-          entrypoint: list<string>(service['entrypoint']).map(plain),
-          command: list<string>(service['command']).map(plain),
-          env: Object.fromEntries(
-            Object.entries((service['environment'] ?? {}) as Record<string, string>).map(([key, value]) => [key, plain(value)]),
-          ),
+          image: plain(service.image),
+          user: service.user,
+          entrypoint: (service.entrypoint ?? []).map(plain),
+          command: (service.command ?? []).map(plain),
+          env: Object.fromEntries(Object.entries(service.environment ?? {}).map(([key, value]) => [key, plain(value)])),
           secretEnv: sorted(envFiles.flatMap((text) => [...text.matchAll(/^([A-Za-z0-9_]+)=/gm)].map(([, variable]) => variable ?? ''))),
-          secretFiles: sorted(list(service['secrets'])),
+          secretFiles: sorted(service.secrets ?? []),
           memory: parseSize(limits.memory.replace('M', 'Mi')) ?? 0,
           cpu: parseCpu(limits.cpus) ?? 0,
-          grace: parseDuration(service['stop_grace_period'] ?? '') ?? 0,
+          grace: parseDuration(service.stop_grace_period) ?? 0,
           folders: Object.fromEntries([
-            ...list<string>(service['tmpfs']).map((text) => {
+            ...(service.tmpfs ?? []).map((text) => {
               const [, path = '', size = ''] = /^([^:]+):size=(\d+)m/.exec(text) ?? [];
               return [path, Number(size)];
             }),
-            ...(service['shm_size'] ? [['/dev/shm', parseSize(String(service['shm_size']).replace(/M$/, 'Mi')) ?? 0]] : []),
+            ...(service.shm_size ? [['/dev/shm', parseSize(service.shm_size.replace(/M$/, 'Mi')) ?? 0]] : []),
           ]) as Record<string, number>,
           volumes: Object.fromEntries(mounts.filter(({ type }) => type === 'volume').map(({ source, target }) => [source, target])),
           configs: Object.fromEntries(
@@ -83,11 +96,11 @@ function fromCompose({ decision: { merged } }: PreparedSite): ReadonlyMap<string
               .filter(({ source }) => source.startsWith('./config/'))
               .map(({ source, target }) => [source.slice('./config/'.length), target]),
           ),
-          ports: list<{ target: number }>(service['ports']).map(({ target }) => target),
+          ports: (service.ports ?? []).map(({ target }) => target),
           asks: question(check?.test.slice(1).map(plain)),
           every: parseDuration(check?.interval ?? '') ?? 0,
           retries: check?.retries ?? 0,
-          readOnly: Boolean(service['read_only']),
+          readOnly: service.read_only,
         },
       ] as const;
     }),
@@ -157,14 +170,8 @@ function fromKubernetes(site: PreparedSite): ReadonlyMap<string, Facts> {
             user: `${pod.securityContext.runAsUser}:${pod.securityContext.runAsGroup}`,
             entrypoint: container.command ?? [],
             command: container.args ?? [],
-            env: Object.fromEntries(
-              list<{ name: string; value?: string }>(container.env).flatMap(({ name, value }) =>
-                value === undefined ? [] : [[name, value]],
-              ),
-            ),
-            secretEnv: sorted(
-              list<{ name: string; value?: string }>(container.env).flatMap(({ name, value }) => (value === undefined ? [name] : [])),
-            ),
+            env: Object.fromEntries((container.env ?? []).flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]]))),
+            secretEnv: sorted((container.env ?? []).flatMap(({ name, value }) => (value === undefined ? [name] : []))),
             secretFiles: sorted(
               volumes.filter(({ name }) => name === 'secrets').flatMap(({ secret }) => secret?.items.map(({ key }) => key) ?? []),
             ),
@@ -174,15 +181,9 @@ function fromKubernetes(site: PreparedSite): ReadonlyMap<string, Facts> {
             folders: Object.fromEntries(
               volumes.flatMap(({ name, emptyDir }) => (emptyDir ? [[at(name), parseSize(emptyDir.sizeLimit) ?? 0]] : [])),
             ) as Record<string, number>,
-            volumes: Object.fromEntries(
-              list<{ metadata: { name: string } }>(spec.volumeClaimTemplates).map((claim) => [
-                claim.metadata.name,
-                at(claim.metadata.name),
-              ]),
-            ),
+            volumes: Object.fromEntries((spec.volumeClaimTemplates ?? []).map((claim) => [claim.metadata.name, at(claim.metadata.name)])),
             configs: Object.fromEntries(volumes.flatMap(({ name, configMap }) => (configMap ? [[configMap.name, at(name)]] : []))),
-            ports:
-              metadata.name === 'edge' ? list<{ containerPort: number }>(container.ports).map(({ containerPort }) => containerPort) : [],
+            ports: metadata.name === 'edge' ? (container.ports ?? []).map(({ containerPort }) => containerPort) : [],
             asks: probe?.httpGet ? `${port ?? '?'} ${probe.httpGet.path}` : question(probe?.exec?.command),
             every: probe?.periodSeconds ?? 0,
             retries: probe?.failureThreshold ?? 0,

@@ -1,0 +1,323 @@
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { attempt, run } from './process.ts';
+import type { RunResult } from './process.ts';
+
+/*
+ * A STAND-IN for a cluster, which the lab cannot have: it reads manifests and does with Docker what a kubelet, its DNS and its volume plug-ins would do,
+ * as far as the manifests of a site ask for it. Nothing of an API server is in it: no validation, no Pod Security, no scheduler, no network policies.
+ * What is proven here is that the containers work as the pods describe them: user, read-only root, folders in memory, a volume that belongs to root and
+ * brings a lost+found, ConfigMaps and Secrets as files, variables and their references, names of Services, init containers, probes.
+ */
+
+interface EnvVariable {
+  readonly name: string;
+  readonly value?: string;
+  readonly valueFrom?: { readonly secretKeyRef: { readonly name: string; readonly key: string } };
+}
+export interface Probe {
+  readonly exec?: { readonly command: readonly string[] };
+  readonly httpGet?: { readonly path: string; readonly port: string | number };
+  readonly tcpSocket?: { readonly port: string | number };
+}
+export interface PodContainer {
+  readonly name: string;
+  readonly image: string;
+  readonly command?: readonly string[];
+  readonly args?: readonly string[];
+  readonly env?: readonly EnvVariable[];
+  readonly ports?: readonly { readonly name: string; readonly containerPort: number }[];
+  readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string; readonly readOnly?: boolean }[];
+  readonly resources: { readonly limits: Readonly<Record<string, string>> };
+  readonly securityContext: {
+    readonly readOnlyRootFilesystem?: boolean;
+    readonly capabilities?: { readonly drop?: readonly string[] };
+    readonly allowPrivilegeEscalation?: boolean;
+    readonly runAsUser?: number;
+    readonly runAsGroup?: number;
+  };
+  readonly startupProbe?: Probe;
+  readonly readinessProbe?: Probe;
+  readonly livenessProbe?: Probe;
+}
+interface PodVolume {
+  readonly name: string;
+  readonly emptyDir?: { readonly sizeLimit: string };
+  readonly configMap?: { readonly name: string; readonly defaultMode: number };
+  readonly secret?: {
+    readonly secretName: string;
+    readonly defaultMode: number;
+    readonly items?: readonly { readonly key: string; readonly path: string }[];
+  };
+}
+export interface PodTemplate {
+  readonly metadata: { readonly labels: Readonly<Record<string, string>> };
+  readonly spec: {
+    readonly securityContext: { readonly runAsUser: number; readonly runAsGroup: number; readonly fsGroup: number };
+    readonly initContainers?: readonly PodContainer[];
+    readonly containers: readonly [PodContainer];
+    readonly volumes?: readonly PodVolume[];
+  };
+}
+export interface KubernetesObject {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+  readonly data?: Readonly<Record<string, string>>;
+  readonly spec?: {
+    readonly replicas?: number;
+    readonly selector?: Readonly<Record<string, string>>;
+    readonly template?: PodTemplate;
+    readonly volumeClaimTemplates?: readonly { readonly metadata: { readonly name: string } }[];
+  };
+}
+
+export interface Pod {
+  readonly name: string;
+  readonly template: PodTemplate;
+}
+
+/** Third-party expansion of the kubelet: $(NAME) of a variable before it, $$ for one dollar, anything else as it stands. */
+export const expand = (value: string, known: ReadonlyMap<string, string>): string =>
+  value.replaceAll(/\$\$|\$\(([^)]*)\)/g, (found, name: string | undefined) => (found === '$$' ? '$' : (known.get(name ?? '') ?? found)));
+
+export class KubeletStandIn {
+  readonly #network: string;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'berth-kubelet-'));
+  readonly #objects: readonly KubernetesObject[];
+  readonly #started: string[] = [];
+
+  private constructor(name: string, objects: readonly KubernetesObject[]) {
+    this.#network = `berth-kubelet-${name}`;
+    this.#objects = objects;
+  }
+
+  static async create(name: string, objects: readonly KubernetesObject[]): Promise<KubeletStandIn> {
+    const kubelet = new KubeletStandIn(name, objects);
+    await run(['docker', 'network', 'create', kubelet.#network]);
+    return kubelet;
+  }
+
+  async destroy(): Promise<void> {
+    if (this.#started.length > 0) await attempt(['docker', 'rm', '--force', ...this.#started]);
+    await attempt(['docker', 'network', 'rm', this.#network]);
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #dataOf(kind: 'ConfigMap' | 'Secret', name: string): ReadonlyMap<string, string> {
+    const found = this.#objects.find((one) => one.kind === kind && one.metadata.name === name);
+    if (!found) throw new Error(`the pod would wait for ever: there is no ${kind} ${name}`);
+    return new Map(
+      Object.entries(found.data ?? {}).map(([key, value]) => [key, kind === 'Secret' ? Buffer.from(value, 'base64').toString() : value]),
+    );
+  }
+
+  /** A folder of files on the host, as a ConfigMap or a Secret is brought into a pod: root's, and of the pod's group. */
+  #files(path: string, files: ReadonlyMap<string, string>, mode: number, group: number): string {
+    mkdirSync(path, { recursive: true });
+    for (const [name, content] of files) {
+      const file = join(path, name);
+      writeFileSync(file, content);
+      chownSync(file, 0, group);
+      chmodSync(file, mode);
+    }
+    return path;
+  }
+
+  /** What a volume plug-in gives: root's, with a lost+found, opened for the group of the pod. */
+  #claim(pod: string, name: string, group: number): string {
+    const path = join(this.#folder, 'claims', `${name}-${pod}`);
+    mkdirSync(join(path, 'lost+found'), { recursive: true, mode: 0o700 });
+    chownSync(path, 0, group);
+    chmodSync(path, 0o2775);
+    return path;
+  }
+
+  #mounts(pod: Pod, container: PodContainer): readonly string[] {
+    const { volumes = [], securityContext } = pod.template.spec;
+    return (container.volumeMounts ?? []).flatMap(({ name, mountPath, readOnly }) => {
+      const volume = volumes.find((one) => one.name === name);
+      if (volume?.emptyDir) return ['--tmpfs', `${mountPath}:size=${volume.emptyDir.sizeLimit.replace('Mi', 'm')},mode=1777`];
+      const from = join(this.#folder, pod.name, name);
+      const source = volume?.configMap
+        ? this.#files(from, this.#dataOf('ConfigMap', volume.configMap.name), volume.configMap.defaultMode, securityContext.fsGroup)
+        : volume?.secret
+          ? this.#secretFiles(from, volume.secret, securityContext.fsGroup)
+          : this.#claim(pod.name, name, securityContext.fsGroup);
+      return ['--mount', `type=bind,source=${source},target=${mountPath}${readOnly ? ',readonly' : ''}`];
+    });
+  }
+
+  #secretFiles(path: string, secret: NonNullable<PodVolume['secret']>, group: number): string {
+    const data = this.#dataOf('Secret', secret.secretName);
+    const items = secret.items ?? [...data.keys()].map((key) => ({ key, path: key }));
+    const files = items.map((item) => {
+      const value = data.get(item.key);
+      if (value === undefined) throw new Error(`the pod would wait for ever: Secret ${secret.secretName} has no key ${item.key}`);
+      return [item.path, value] as const;
+    });
+    return this.#files(path, new Map(files), secret.defaultMode, group);
+  }
+
+  #env(container: PodContainer): ReadonlyMap<string, string> {
+    const known = new Map<string, string>();
+    for (const { name, value, valueFrom } of container.env ?? []) {
+      const reference = valueFrom?.secretKeyRef;
+      const found = reference ? this.#dataOf('Secret', reference.name).get(reference.key) : expand(value ?? '', known);
+      if (found === undefined) throw new Error(`the pod would not start: ${name} is a key that its Secret does not have`);
+      known.set(name, found);
+    }
+    return known;
+  }
+
+  #options(pod: Pod, container: PodContainer): readonly string[] {
+    const { securityContext } = pod.template.spec;
+    const own = container.securityContext;
+    const envFile = join(this.#folder, `${pod.name}-${container.name}.env`);
+    const env = this.#env(container);
+    // One line a variable: what has several lines is handed over by the process of the client.
+    writeFileSync(
+      envFile,
+      [...env]
+        .filter(([, value]) => !value.includes('\n'))
+        .map(([name, value]) => `${name}=${value}\n`)
+        .join(''),
+      { mode: 0o600 },
+    );
+    const limits = container.resources.limits;
+    return [
+      '--env-file',
+      envFile,
+      '--user',
+      `${own.runAsUser ?? securityContext.runAsUser}:${own.runAsGroup ?? securityContext.runAsGroup}`,
+      '--group-add',
+      String(securityContext.fsGroup),
+      ...(own.readOnlyRootFilesystem ? ['--read-only'] : []),
+      ...(own.capabilities?.drop ?? []).flatMap((name) => ['--cap-drop', name]),
+      ...(own.allowPrivilegeEscalation === false ? ['--security-opt', 'no-new-privileges:true'] : []),
+      '--memory',
+      (limits['memory'] ?? '').replace('Mi', 'm').replace('Gi', 'g'),
+      ...this.#mounts(pod, container),
+    ];
+  }
+
+  /** The image and what runs in it: command stands for its entrypoint, args for its command. */
+  #image(container: PodContainer): readonly [options: readonly string[], image: readonly string[]] {
+    const known = this.#env(container);
+    const [entrypoint, ...rest] = (container.command ?? []).map((word) => expand(word, known));
+    const args = (container.args ?? []).map((word) => expand(word, known));
+    return [entrypoint === undefined ? [] : ['--entrypoint', entrypoint], [container.image, ...rest, ...args]];
+  }
+
+  /** The names by which a pod is reached: those of the Services that select it. */
+  #aliases(pod: Pod): readonly string[] {
+    const { labels } = pod.template.metadata;
+    return this.#objects
+      .filter(({ kind, spec }) => kind === 'Service' && Object.entries(spec?.selector ?? {}).every(([key, value]) => labels[key] === value))
+      .flatMap(({ metadata: { name, namespace } }) => [name, `${name}.${namespace ?? ''}.svc.cluster.local`])
+      .flatMap((name) => ['--network-alias', name]);
+  }
+
+  /** Every pod that the workloads of a kind stand for, the first `most` of each. */
+  pods(kind: string, most = 1): readonly Pod[] {
+    return this.#objects
+      .filter((one) => one.kind === kind && one.spec?.template)
+      .flatMap(({ metadata, spec }) =>
+        Array.from({ length: Math.min(most, spec?.replicas ?? 1) }, (_, index) => ({
+          name: `${metadata.name}-${index}`,
+          template: spec?.template as PodTemplate,
+        })),
+      );
+  }
+
+  /** Run the init containers one after the other, then start the container. @throws when an init container fails. */
+  async start(pod: Pod): Promise<string> {
+    for (const container of pod.template.spec.initContainers ?? []) {
+      const { code, stdout, stderr } = await this.#runToEnd(pod, container);
+      if (code !== 0) throw new Error(`${pod.name}: init container ${container.name} ended with ${code}: ${stdout}${stderr}`);
+    }
+    const [container] = pod.template.spec.containers;
+    const [entrypoint, image] = this.#image(container);
+    const name = `${this.#network}-${pod.name}`;
+    this.#started.push(name);
+    return run([
+      'docker',
+      'run',
+      '--detach',
+      '--name',
+      name,
+      '--network',
+      this.#network,
+      ...this.#aliases(pod),
+      ...this.#options(pod, container),
+      ...entrypoint,
+      ...image,
+    ]);
+  }
+
+  /** A Job: its container until it ends with 0, as restartPolicy: OnFailure has it. */
+  async finish(pod: Pod, tries = 5): Promise<RunResult> {
+    const [container] = pod.template.spec.containers;
+    let last = await this.#runToEnd(pod, container);
+    for (let attempted = 1; last.code !== 0 && attempted < tries; attempted++) last = await this.#runToEnd(pod, container);
+    return last;
+  }
+
+  #runToEnd(pod: Pod, container: PodContainer): Promise<RunResult> {
+    const [entrypoint, image] = this.#image(container);
+    return attempt(['docker', 'run', '--rm', '--network', this.#network, ...this.#options(pod, container), ...entrypoint, ...image]);
+  }
+
+  exec(pod: string, ...command: readonly string[]): Promise<RunResult> {
+    return attempt(['docker', 'exec', `${this.#network}-${pod}`, ...command]);
+  }
+
+  async address(pod: string): Promise<string> {
+    return run([
+      'docker',
+      'inspect',
+      '--format',
+      `{{(index .NetworkSettings.Networks "${this.#network}").IPAddress}}`,
+      `${this.#network}-${pod}`,
+    ]);
+  }
+
+  logs(pod: string): Promise<RunResult> {
+    return attempt(['docker', 'logs', '--tail', '30', `${this.#network}-${pod}`]);
+  }
+
+  /** Stop as the kubelet does, by the signal of the image. @returns how the process ended. */
+  async stop(pod: string): Promise<number> {
+    await run(['docker', 'stop', '--time', '60', `${this.#network}-${pod}`]);
+    return Number(await run(['docker', 'inspect', '--format', '{{.State.ExitCode}}', `${this.#network}-${pod}`]));
+  }
+
+  async restart(pod: string): Promise<void> {
+    await run(['docker', 'start', `${this.#network}-${pod}`]);
+  }
+
+  /** Ask once, as the kubelet asks: commands inside, the others from the node. */
+  async ask(pod: Pod, probe: Probe): Promise<boolean> {
+    const [container] = pod.template.spec.containers;
+    const port = (name: string | number) => container.ports?.find((one) => one.name === name)?.containerPort ?? Number(name);
+    if (probe.exec) return (await this.exec(pod.name, ...probe.exec.command)).code === 0;
+    const host = await this.address(pod.name);
+    if (probe.tcpSocket) return (await attempt(['bash', '-c', `exec 3<>/dev/tcp/${host}/${port(probe.tcpSocket.port)}`])).code === 0;
+    const { path = '/', port: asked = 0 } = probe.httpGet ?? {};
+    return fetch(`http://${host}:${port(asked)}${path}`, { redirect: 'manual' }).then(
+      (answer) => answer.status >= 200 && answer.status < 400,
+      () => false,
+    );
+  }
+
+  /** Until a probe is content. @throws with the log of the pod after `patience` seconds. */
+  async until(pod: Pod, probe: Probe, patience = 120): Promise<void> {
+    for (let tick = 0; tick < patience * 2; tick++) {
+      if (await this.ask(pod, probe)) return;
+      await sleep(500);
+    }
+    const { stdout, stderr } = await this.logs(pod.name);
+    throw new Error(`${pod.name} does not answer ${JSON.stringify(probe)}:\n${stdout}${stderr}`);
+  }
+}
