@@ -6,6 +6,7 @@ import { lockSite } from '../generator/io/lock.ts';
 import type { Context } from './context.ts';
 import { describeWritten, writtenAsJson } from './describe-written.ts';
 import { loadSite, prepareSite, reloadSite, refuseConflicts } from './site.ts';
+import type { PreparedSite } from './site.ts';
 
 interface GenerateOptions {
   readonly site: string;
@@ -18,7 +19,10 @@ export function addGenerate(program: Command, run: (action: () => Promise<void>,
     .command('generate')
     .description('write everything again from berth.yaml and release.yaml; keeps your edits')
     .option('--site <DIR>', 'the folder of the site', '.')
-    .option('--check', `write nothing; exit with ${EXIT.stale} when something would be written, and check compose.yaml against its schema`)
+    .option(
+      '--check',
+      `write nothing; exit with ${EXIT.stale} when something would be written, and check what is written against its schema`,
+    )
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
@@ -50,14 +54,28 @@ async function generate(options: GenerateOptions, context: Context): Promise<voi
 async function check(site: string, options: GenerateOptions, context: Context): Promise<void> {
   const prepared = await prepareSite(site, loadSite(site, context), [], context);
   refuseConflicts(prepared, options.json ?? false, context);
-  const { checkComposeSchema } = await import('../generator/render/check-compose-schema.ts');
-  const complaints = checkComposeSchema(prepared.decision.merged.get('compose.yaml') ?? '');
-  if (complaints.length > 0) throw new Error(`compose.yaml breaks the Compose specification:\n${complaints.join('\n')}`);
+  const complaints = await complaintsOf(prepared);
+  if (complaints.length > 0) throw new Error(`what Berth wrote breaks its schema:\n${complaints.join('\n')}`);
   const stale = prepared.decision.changes;
   if (options.json && stale.length === 0) context.out(`${JSON.stringify({ ...writtenAsJson(site, prepared), stale: false }, null, 2)}\n`);
   if (stale.length > 0 && !options.json)
     context.out(`\`berth generate\` would have this to say:\n\n${describeWritten(prepared, context)}\n\n`);
   if (stale.length > 0)
     throw new BerthError('stale', `the site differs from its spec: ${stale.map(({ path }) => path).join(', ')}`, 'run `berth generate`');
-  if (!options.json) context.out('The site is what its spec says, and compose.yaml fits the Compose specification.\n');
+  if (!options.json)
+    context.out(
+      `The site is what its spec says, and ${prepared.plan.kubernetes ? 'its manifests fit the types of Kubernetes' : 'compose.yaml fits the Compose specification'}.\n`,
+    );
+}
+
+/** What is wrong in the files that the target reads, by its own schema. */
+async function complaintsOf({ plan, decision: { merged } }: PreparedSite): Promise<readonly string[]> {
+  if (!plan.kubernetes) {
+    const { checkComposeSchema } = await import('../generator/render/check-compose-schema.ts');
+    return checkComposeSchema(merged.get('compose.yaml') ?? '').map((complaint) => `compose.yaml: ${complaint}`);
+  }
+  const { checkKubernetesSchema } = await import('../generator/render/check-kubernetes-schema.ts');
+  return [...merged]
+    .filter(([path]) => path.startsWith('k8s/') && path.endsWith('.yaml') && !path.startsWith('k8s/generated/config/'))
+    .flatMap(([path, text]) => checkKubernetesSchema(text).map((complaint) => `${path}: ${complaint}`));
 }

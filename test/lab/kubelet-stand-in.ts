@@ -52,7 +52,7 @@ interface PodVolume {
     readonly items?: readonly { readonly key: string; readonly path: string }[];
   };
 }
-export interface PodTemplate {
+interface PodTemplate {
   readonly metadata: { readonly labels: Readonly<Record<string, string>> };
   readonly spec: {
     readonly securityContext: { readonly runAsUser: number; readonly runAsGroup: number; readonly fsGroup: number };
@@ -79,7 +79,7 @@ export interface Pod {
 }
 
 /** Third-party expansion of the kubelet: $(NAME) of a variable before it, $$ for one dollar, anything else as it stands. */
-export const expand = (value: string, known: ReadonlyMap<string, string>): string =>
+const expand = (value: string, known: ReadonlyMap<string, string>): string =>
   value.replaceAll(/\$\$|\$\(([^)]*)\)/g, (found, name: string | undefined) => (found === '$$' ? '$' : (known.get(name ?? '') ?? found)));
 
 export class KubeletStandIn {
