@@ -2,21 +2,27 @@ import { contentHash } from '../generator/merge/content-hash.ts';
 import type { Plan } from '../model/plan.ts';
 import { compareSites } from '../generator/render/recreated.ts';
 import type { Comparison, Scaling } from '../generator/render/recreated.ts';
+import { compareClusters } from '../generator/render/kubernetes/compare.ts';
+import type { ClusterComparison } from '../generator/render/kubernetes/compare.ts';
 import { composeServices } from '../generator/render/compose.ts';
 import type { Context } from './context.ts';
 import type { PreparedSite } from './site.ts';
 import { releaseHints } from './release-hints.ts';
 import { paint, table, wrap } from './text.ts';
 
+/** Files that are others than before. One that only its owner edited is not written again, and still has to reach its container. */
+function changedPaths(state: PreparedSite['state'], decision: PreparedSite['decision']): readonly string[] {
+  const edited = [...decision.merged]
+    .filter(([path, content]) => state.hashes.has(path) && state.hashes.get(path) !== contentHash(content))
+    .map(([path]) => path);
+  return [...new Set([...decision.changes.map(({ path }) => path), ...edited])].sort();
+}
+
 /** What the next `docker compose up` does with each container; `undefined` before there was a site. */
 function comparison({ plan, state, decision }: PreparedSite): Comparison | undefined {
   const before = { compose: state.current.get('compose.yaml'), env: state.current.get('.env') };
   if (before.compose === undefined || before.env === undefined) return undefined;
-  // A file that only its owner edited is not written again, and still has to reach its container.
-  const edited = [...decision.merged]
-    .filter(([path, content]) => state.hashes.has(path) && state.hashes.get(path) !== contentHash(content))
-    .map(([path]) => path);
-  const changed = [...new Set([...decision.changes.map(({ path }) => path), ...edited])].sort();
+  const changed = changedPaths(state, decision);
   const files = new Map(
     composeServices(plan).map(({ name, service }) => [
       name,
@@ -33,6 +39,29 @@ function comparison({ plan, state, decision }: PreparedSite): Comparison | undef
     { compose: decision.merged.get('compose.yaml') ?? '', env: decision.merged.get('.env') ?? '' },
     files,
   );
+}
+
+/** What the next `kubectl apply` does; `undefined` before there was a site for a cluster. */
+function clusterComparison({ plan, state, decision }: PreparedSite): ClusterComparison | undefined {
+  if (!plan.kubernetes || !state.current.has('k8s/generated/kustomization.yaml')) return undefined;
+  return compareClusters(plan, state.current, decision.merged, changedPaths(state, decision));
+}
+
+function describeCluster({ replaced, scaled, run, migrations, added, left }: ClusterComparison, context: Context): readonly string[] {
+  const name = (workload: string) => paint(context.color)('bold', workload);
+  return [
+    ...migrations.map(
+      (workload) => `  is refused for ${name(workload)}: the claims of a StatefulSet cannot be changed; SITE.md, Upgrade, says what to do`,
+    ),
+    ...replaced.map(
+      ({ workload, reasons }) =>
+        `  replaces the pods of ${name(workload)}: ${wrap(reasons.join('; '), Math.min(context.columns, 110) - 14, '    ')}`,
+    ),
+    ...scaled.map(({ workload, from, to }) => `  scales ${name(workload)} from ${from} to ${to}`),
+    ...run.map((job) => `  runs ${name(job)}`),
+    ...added.map((workload) => `  starts ${name(workload)}`),
+    ...left.map((id) => `  leaves ${name(id)} in the cluster, where nothing of this site needs it any more`),
+  ];
 }
 
 /** What happens to each container, one line each. */
@@ -108,6 +137,18 @@ export function describeWritten(prepared: PreparedSite, context: Context): strin
     if (decision.changes.some(({ path }) => path === weightsPath))
       lines.push('', `the edge follows within two seconds: ${describeWeights(plan)}`);
   }
+  const cluster = clusterComparison(prepared);
+  if (cluster) {
+    const consequences = describeCluster(cluster, context);
+    lines.push(
+      '',
+      ...(consequences.length > 0
+        ? ['beyond what earlier runs announced, `kubectl apply -f k8s/secrets && kubectl apply -k k8s/site`', ...consequences]
+        : ['no pod has to be replaced for this; `kubectl apply -f k8s/secrets && kubectl apply -k k8s/site` brings it in']),
+    );
+    if (decision.changes.some(({ path }) => path === `k8s/generated/${weightsPath}`))
+      lines.push('', `the edge follows within about a minute of the apply: ${describeWeights(plan)}`);
+  }
   if (decision.leftovers.length > 0)
     lines.push('', `no longer written, but edited by you, so left where they are: ${decision.leftovers.join(', ')}`);
   const notes = first ? [] : hints(compared);
@@ -125,6 +166,7 @@ export function writtenAsJson(site: string, prepared: PreparedSite): object {
     leftovers: decision.leftovers,
     drawn,
     containers: containers ?? null,
+    ...(plan.kubernetes ? { workloads: clusterComparison(prepared) ?? null } : {}),
     hints: releaseHints(plan, spec, containers),
     notes: plan.notes,
   };

@@ -140,7 +140,7 @@ function renderAround({ plan, spec, assets }: LoadedSite, ledger: Ledger, extra:
   return [
     ...extra,
     { path: '.berth/berth.schema.json', content: specJsonSchema(), mode: 0o644, policy: 'owned' },
-    renderFirstRelease(spec.services, assets.templates),
+    renderFirstRelease(spec, assets.templates),
     renderRuntime(plan, assets.templates),
     renderRunbook(plan, assets.templates),
     ...(plan.kubernetes

@@ -19,6 +19,11 @@ export interface FixedSize {
   readonly memory?: MiB;
 }
 
+/** The same for what keeps data. */
+interface FixedState extends FixedSize {
+  readonly disk?: MiB;
+}
+
 export interface RateLimit {
   /** As nginx writes it: `20r/s`. */
   readonly rate: string;
@@ -80,20 +85,20 @@ export interface AppSpec extends FixedSize {
   readonly egress: boolean;
 }
 
-export interface DatabaseSpec extends FixedSize {
+export interface DatabaseSpec extends FixedState {
   readonly name: string;
   readonly engine: 'postgres';
   /** Name of the database and of the account that owns it. */
   readonly database: string;
 }
 
-export interface CacheSpec extends FixedSize {
+export interface CacheSpec extends FixedState {
   readonly name: string;
   readonly engine: 'valkey';
   readonly use: 'cache' | 'sessions' | 'queue';
 }
 
-export interface StoreSpec extends FixedSize {
+export interface StoreSpec extends FixedState {
   readonly name: string;
   readonly engine: 'minio';
   readonly buckets: readonly { readonly name: string; readonly versioning: boolean }[];

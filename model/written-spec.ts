@@ -228,6 +228,9 @@ const database = z
       .describe('Name of the database and of the account that owns it. Default: the name of the site.'),
     cpu: cpu.optional().describe("Most CPU, instead of the profile's."),
     memory: size.optional().describe("Memory limit, instead of the profile's."),
+    disk: size
+      .optional()
+      .describe('Room for its data, instead of a share of the disk. On Kubernetes its claim, which cannot be changed later.'),
   })
   .meta({ id: 'Database' });
 
@@ -240,6 +243,9 @@ const cache = z
       .describe('cache: may forget, keeps nothing on disk. sessions, queue: never evicts, appends to disk. Default: cache.'),
     cpu: cpu.optional().describe("Most CPU, instead of the profile's."),
     memory: size.optional().describe("Memory limit, instead of the profile's."),
+    disk: size
+      .optional()
+      .describe('Room for its data, instead of a share of the disk. On Kubernetes its claim, which cannot be changed later.'),
   })
   .meta({ id: 'Cache' });
 
@@ -260,6 +266,9 @@ const store = z
       .describe('Buckets by name; each is made when it is missing.'),
     cpu: cpu.optional().describe("Most CPU, instead of the profile's."),
     memory: size.optional().describe("Memory limit, instead of the profile's."),
+    disk: size
+      .optional()
+      .describe('Room for its data, instead of a share of the disk. On Kubernetes its claim, which cannot be changed later.'),
   })
   .meta({ id: 'Store' });
 

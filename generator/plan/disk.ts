@@ -15,14 +15,39 @@ interface Part {
   readonly weight: number;
   readonly floor: number;
   readonly holds: string;
+  /** The operator fixed it. */
+  readonly fixed?: MiB | undefined;
+  /** The key of berth.yaml that fixes it. */
+  readonly path?: string;
 }
 
 const partsOf = (spec: StackSpec): readonly Part[] => [
-  ...spec.databases.map(({ name }) => ({ name, weight: 30, floor: 2048, holds: 'data and write-ahead log' })),
-  ...spec.stores.map(({ name }) => ({ name, weight: 40, floor: 2048, holds: 'objects and their versions' })),
+  ...spec.databases.map(({ name, disk }) => ({
+    name,
+    weight: 30,
+    floor: 2048,
+    fixed: disk,
+    path: `databases.${name}.disk`,
+    holds: 'data and write-ahead log',
+  })),
+  ...spec.stores.map(({ name, disk }) => ({
+    name,
+    weight: 40,
+    floor: 2048,
+    fixed: disk,
+    path: `stores.${name}.disk`,
+    holds: 'objects and their versions',
+  })),
   ...spec.caches
     .filter((cache) => cache.use !== 'cache')
-    .map(({ name }) => ({ name, weight: 4, floor: 1024, holds: 'append-only file, twice while it is rewritten' })),
+    .map(({ name, disk }) => ({
+      name,
+      weight: 4,
+      floor: 1024,
+      fixed: disk,
+      path: `caches.${name}.disk`,
+      holds: 'append-only file, twice while it is rewritten',
+    })),
   { name: 'agent', weight: 20, floor: 2048, holds: 'spool of backups and the scratch engine, once backups are set up' },
 ];
 
@@ -32,20 +57,36 @@ export interface DiskBudget {
   readonly decisions: readonly Decision[];
 }
 
+/** @throws BerthError `capacity` for a size below what works. */
+function refuseTooSmall({ fixed, floor, path = '' }: Part): void {
+  if (fixed === undefined || fixed >= floor) return;
+  throw new BerthError(
+    'capacity',
+    `${path} is ${describeSize(fixed)}; it needs at least ${describeSize(mib(floor))}`,
+    `set ${path} in berth.yaml to ${describeSize(mib(floor))} or more, or remove it`,
+  );
+}
+
 /**
  * Divide the free disk by weight. Nothing enforces these sizes on a plain Docker volume: they are what WAL limits are derived from, what Kubernetes claims ask for, and what to watch.
+ * A cluster without a size of its own gives each volume a share of the profile's disk that depends on nothing else: a claim cannot be changed, so another service must not change it.
  * @throws BerthError `capacity` when the floors do not fit.
  */
 export function divideDisk(spec: StackSpec, profile: HardwareProfile, containers: number): DiskBudget {
   const parts = partsOf(spec);
-  const logs = mib(logsPerContainer * containers);
-  const weights = parts.reduce((sum, part) => sum + part.weight, 0);
-  const floors = parts.reduce((sum, part) => sum + part.floor, 0);
+  for (const part of parts) refuseTooSmall(part);
+  const elastic = spec.target === 'kubernetes' && spec.host === undefined;
+  const logs = elastic ? mib(0) : mib(logsPerContainer * containers);
+  const kept = elastic ? mib(0) : images;
+  const least = (part: Part): number => part.fixed ?? part.floor;
+  const floors = parts.reduce((sum, part) => sum + least(part), 0);
+  const free = parts.filter(({ fixed }) => fixed === undefined);
+  const weights = free.reduce((sum, part) => sum + part.weight, 0);
   // In whole numbers: 0.85 is none that a computer can hold, and the disk that a refusal names must be enough.
-  const need = mib(Math.ceil(((floors + images + logs) * 100) / 85 / 1024) * 1024);
+  const need = mib(Math.ceil(((floors + kept + logs) * 100) / 85 / 1024) * 1024);
   const wanted = Math.max(profile.disk.value, need);
   const total = spec.host?.fit ? Math.min(spec.host.disk, wanted) : wanted;
-  const available = Math.floor((total * 85) / 100) - images - logs;
+  const available = Math.floor((total * 85) / 100) - kept - logs;
   if (available < floors) {
     const gib = `${need / 1024} GiB`;
     throw new BerthError(
@@ -55,26 +96,45 @@ export function divideDisk(spec: StackSpec, profile: HardwareProfile, containers
     );
   }
   const spread = available - floors;
-  const rows = parts.map((part) => ({
-    name: part.name,
-    size: mib(Math.floor(part.floor + (spread * part.weight) / weights)),
-    because: part.holds,
-  }));
+  const sizeOf = (part: Part): MiB => {
+    if (part.fixed !== undefined) return part.fixed;
+    // In whole GiB, as claims are asked for.
+    if (elastic) return mib(Math.max(part.floor, Math.floor((profile.disk.value * part.weight) / 100 / 1024) * 1024));
+    return mib(Math.floor(part.floor + (spread * part.weight) / weights));
+  };
+  const rows = parts.map((part) => ({ name: part.name, size: sizeOf(part), because: part.holds }));
   const sizes = new Map(rows.map((row) => [row.name, row.size]));
   return {
     rows: [
       ...rows,
-      { name: 'container images', size: images, because: 'container images and build layers' },
-      { name: 'container logs', size: logs, because: `${containers} containers × 3 files of 10 MB` },
+      ...(elastic
+        ? []
+        : [
+            { name: 'container images', size: images, because: 'container images and build layers' },
+            { name: 'container logs', size: logs, because: `${containers} containers × 3 files of 10 MB` },
+          ]),
     ],
     of: (name) => sizes.get(name) ?? mib(0),
-    decisions: parts.map((part) => ({
-      key: `${part.name}.disk`,
-      value: formatSize(sizes.get(part.name) ?? mib(0)),
-      formula: 'floor + (0.85 × disk − images − logs − floors) × weight / weights',
-      inputs: { disk: describeSize(mib(total)), weight: `${part.weight} of ${weights}`, floor: describeSize(mib(part.floor)) },
-      source: 'design: 15 % stay free, as every engine slows down on a full disk',
-      change: 'host.disk in berth.yaml',
-    })),
+    decisions: parts.map((part) => explain(part, sizes.get(part.name) ?? mib(0), { elastic, total: mib(total), weights })),
   };
+}
+
+function explain(part: Part, size: MiB, { elastic, total, weights }: { elastic: boolean; total: MiB; weights: number }): Decision {
+  const change = `${part.path === undefined ? '' : `${part.path} or `}host.disk in berth.yaml`;
+  const base = { key: `${part.name}.disk`, value: formatSize(size), change };
+  if (part.fixed !== undefined) return { ...base, formula: 'fixed', inputs: {}, source: part.path ?? '' };
+  const [weight, floor] = [part.weight, describeSize(mib(part.floor))];
+  return elastic
+    ? {
+        ...base,
+        formula: 'disk of the profile × weight / 100, at least the floor',
+        inputs: { 'disk of the profile': describeSize(total), 'weight': String(weight), floor },
+        source: 'design: a claim cannot be changed, so it depends on no other service',
+      }
+    : {
+        ...base,
+        formula: 'floor + (0.85 × disk − images − logs − floors) × weight / weights',
+        inputs: { disk: describeSize(total), weight: `${weight} of ${weights}`, floor },
+        source: 'design: 15 % stay free, as every engine slows down on a full disk',
+      };
 }

@@ -23,7 +23,7 @@ const topologyName = {
   'single': 'a single node',
 } as const;
 
-function clusterNotes({ services, kubernetes, edge }: StackSpec): readonly string[] {
+function clusterNotes({ services, kubernetes, edge, host }: StackSpec): readonly string[] {
   const foreign = kubernetes.expose === 'gateway' || kubernetes.expose === 'ingress';
   const limited = services.flatMap((app) => app.routes.filter(({ rateLimit }) => rateLimit !== undefined).map(({ path }) => path));
   const way = kubernetes.expose === 'gateway' ? 'gateway' : 'ingress controller';
@@ -53,6 +53,11 @@ function clusterNotes({ services, kubernetes, edge }: StackSpec): readonly strin
         ({ name, scaling }) =>
           `${name} is scaled by ${scaling?.queue?.metric ?? ''}: the cluster needs an adapter that serves it as an external metric`,
       ),
+    ...(host
+      ? [
+          'volumes are shares of the disk that the cluster was said to have, and a claim cannot be changed later: fix each by its disk in berth.yaml before you add a service',
+        ]
+      : []),
     'the network policies hold where the network of the cluster enforces them; `kubectl get networkpolicy` shows them either way',
   ];
 }

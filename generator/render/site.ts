@@ -1,5 +1,6 @@
 import type { Artifact } from '../../model/artifact.ts';
 import type { KubernetesPlan, Plan } from '../../model/plan.ts';
+import type { StackSpec } from '../../model/stack-spec.ts';
 import { describeCpus, describeSize, formatCpu } from '../../model/units.ts';
 import { fill } from './fill.ts';
 import type { Templates } from './fill.ts';
@@ -17,12 +18,12 @@ export const renderRuntime = (plan: Plan, templates: Templates): Artifact => ({
 });
 
 /** The first release.yaml of a site; afterwards it belongs to deployments. */
-export const renderFirstRelease = (
-  services: readonly { readonly name: string; readonly image: string }[],
-  templates: Templates,
-): Artifact => ({
+export const renderFirstRelease = ({ services, target }: Pick<StackSpec, 'services' | 'target'>, templates: Templates): Artifact => ({
   path: 'release.yaml',
-  content: fill(templates, 'site/release.yaml.hbs', 'yaml', { services }),
+  content: fill(templates, 'site/release.yaml.hbs', 'yaml', {
+    services,
+    apply: target === 'kubernetes' ? '`kubectl apply -k k8s/site`' : '`docker compose up -d --wait`',
+  }),
   mode: 0o644,
   policy: 'once',
 });

@@ -38,6 +38,11 @@ const fixed = (written: { cpu?: string | number | undefined; memory?: string | u
   ...(written.memory === undefined ? {} : { memory: size(written.memory) }),
 });
 
+const state = (written: { readonly disk?: string | undefined } & Parameters<typeof fixed>[0]) => ({
+  ...fixed(written),
+  ...(written.disk === undefined ? {} : { disk: size(written.disk) }),
+});
+
 function rateLimit(written: { rate: string; burst?: number | undefined }): RateLimit {
   const [count = '1', per = 's'] = written.rate.split('/');
   const perSecond = per === 's' ? Number(count) : Number(count) / 60;
@@ -165,19 +170,19 @@ export function resolveSpec(spec: WrittenSpec): StackSpec {
       name,
       engine: database.engine,
       database: databaseName(spec.name, database),
-      ...fixed(database),
+      ...state(database),
     })),
     caches: Object.entries(spec.caches ?? {}).map(([name, cache]) => ({
       name,
       engine: cache.engine,
       use: cache.use ?? 'cache',
-      ...fixed(cache),
+      ...state(cache),
     })),
     stores: Object.entries(spec.stores ?? {}).map(([name, store]) => ({
       name,
       engine: store.engine,
       buckets: Object.entries(store.buckets).map(([bucket, { versioning }]) => ({ name: bucket, versioning: versioning ?? true })),
-      ...fixed(store),
+      ...state(store),
     })),
     edge: {
       http: spec.edge?.http ?? defaults.http,

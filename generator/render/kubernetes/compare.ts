@@ -1,0 +1,91 @@
+import type { Plan } from '../../../model/plan.ts';
+
+/** What the next `kubectl apply` does, beyond what earlier runs announced. */
+export interface ClusterComparison {
+  /** Workloads whose pods are replaced, one by one, and why. */
+  readonly replaced: readonly { readonly workload: string; readonly reasons: readonly string[] }[];
+  readonly scaled: readonly { readonly workload: string; readonly from: string; readonly to: string }[];
+  /** Jobs that run, as they are others than before. */
+  readonly run: readonly string[];
+  /** Claims of a StatefulSet, which the server refuses to change. */
+  readonly migrations: readonly string[];
+  readonly added: readonly string[];
+  /** Objects that are no longer written; an apply leaves them in the cluster. */
+  readonly left: readonly string[];
+}
+
+type Files = ReadonlyMap<string, string>;
+
+/** Objects by kind and name. Their text stands for them: the same fields are always written alike. */
+function objectsOf(files: Files): ReadonlyMap<string, string> {
+  return new Map(
+    [...files]
+      .filter(([path]) => /^k8s\/generated\/[^/]+\.yaml$/.test(path) && !path.endsWith('/kustomization.yaml'))
+      .flatMap(([, text]) => text.split(/^---$/m).slice(1))
+      .map((text) => {
+        const [, kind = ''] = /^kind: (.+)$/m.exec(text) ?? [];
+        const [, name = ''] = /^metadata:\n {2}name: (.+)$/m.exec(text) ?? [];
+        return [`${kind} ${name.replaceAll('"', '')}`, text.replaceAll(/^#.*\n/gm, '')] as const;
+      }),
+  );
+}
+
+/** One part of an object: the lines below a key, down to the next one of its depth. */
+const part = (text: string, key: string, depth: number): string =>
+  new RegExp(`^ {${depth}}${key}:.*\\n(?:(?: {${depth + 1}}| {${depth}}-).*\\n?)*`, 'm').exec(text)?.[0] ?? '';
+
+const fieldsThatMatter: readonly (readonly [key: string, what: string])[] = [
+  ['image', 'image'],
+  ['berth/secrets', 'secrets'],
+];
+
+function reasonsOf(was: string, now: string): readonly string[] {
+  const named = fieldsThatMatter.filter(([key]) => {
+    const lines = (text: string) => text.split('\n').filter((line) => line.trim().replace(/^- /, '').startsWith(`${key}:`));
+    return lines(was).join('\n') !== lines(now).join('\n');
+  });
+  return named.length > 0 ? named.map(([, what]) => `another ${what}`) : ['its pod is described otherwise'];
+}
+
+/** `changed`: paths of config/ that differ from what was applied last. */
+export function compareClusters(plan: Plan, before: Files, after: Files, changed: readonly string[]): ClusterComparison {
+  const [old, next] = [objectsOf(before), objectsOf(after)];
+  const common = [...next].flatMap(([id, now]) => {
+    const was = old.get(id);
+    return was === undefined ? [] : [{ id, was, now }];
+  });
+  const isWorkload = (id: string) => /^(?:Deployment|StatefulSet) /.test(id);
+  const workloads = common.filter(({ id }) => isWorkload(id));
+  const nameOf = (id: string) => id.slice(id.indexOf(' ') + 1);
+  const replicas = (text: string) => /^ {2}replicas: (\d+)$/m.exec(text)?.[1];
+  const fresh = [...next.keys()].filter((id) => !old.has(id));
+  return {
+    replaced: workloads.flatMap(({ id, was, now }) => {
+      const service = plan.services.find(
+        ({ name, slotted }) => (slotted ? nameOf(id).replace(/-(?:blue|green)$/, '') : nameOf(id)) === name,
+      );
+      const files = changed.filter((path) =>
+        service?.mounts.some(({ source, restarts }) => restarts && path.startsWith(`k8s/generated/${source}/`)),
+      );
+      const [before_, after_] = [part(was, 'template', 2), part(now, 'template', 2)];
+      const reasons = [
+        ...(before_ === after_ ? [] : reasonsOf(before_, after_)),
+        ...(files.length > 0 ? [`${files.join(', ')} changed`] : []),
+      ];
+      // An empty slot has no pods to replace.
+      return reasons.length === 0 || replicas(now) === '0' ? [] : [{ workload: nameOf(id), reasons }];
+    }),
+    scaled: workloads.flatMap(({ id, was, now }) => {
+      const [from, to] = [replicas(was), replicas(now)];
+      return from === to
+        ? []
+        : [{ workload: nameOf(id), from: from ?? 'as many as the autoscaler says', to: to ?? 'as many as the autoscaler says' }];
+    }),
+    run: fresh.filter((id) => id.startsWith('Job ')).map((id) => nameOf(id).replace(/-[0-9a-f]{8}$/, '')),
+    migrations: workloads
+      .filter(({ was, now }) => part(was, 'volumeClaimTemplates', 2) !== part(now, 'volumeClaimTemplates', 2))
+      .map(({ id }) => nameOf(id)),
+    added: fresh.filter(isWorkload).map(nameOf),
+    left: [...old.keys()].filter((id) => !next.has(id) && !id.startsWith('Job ')),
+  };
+}
