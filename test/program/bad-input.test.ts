@@ -51,6 +51,42 @@ describe('a spec that', () => {
       place: '9:12',
       says: 'there is no database, cache or store "databse"',
     },
+    {
+      what: 'wants a gateway without saying which',
+      spec: `${web()}kubernetes: { expose: gateway }\n`,
+      place: '9:23',
+      says: 'expose: gateway needs the name of a class',
+    },
+    {
+      what: 'gives node ports to a load balancer',
+      spec: `${web()}kubernetes: { nodePorts: { http: 30080, https: 30443 } }\n`,
+      place: '9:15',
+      says: 'means nothing with expose: loadBalancer',
+    },
+    {
+      what: 'gives both node ports the same number',
+      spec: `${web()}kubernetes: { expose: nodePort, nodePorts: { http: 30080, https: 30080 } }\n`,
+      place: '9:66',
+      says: 'port 30080 stands twice',
+    },
+    {
+      what: 'writes a version of Kubernetes as a number',
+      spec: `${web()}kubernetes: { version: 1.31 }\n`,
+      place: '9:24',
+      says: 'expected a version such as "1.31"',
+    },
+    {
+      what: 'names the Secret of a service that is not there',
+      spec: `${web()}kubernetes: { existingSecrets: { wep: vault } }\n`,
+      place: '9:34',
+      says: 'did you mean "web"?',
+    },
+    {
+      what: 'scales down below what is up',
+      spec: web('    scaling: { min: 5, max: 3 }\n'),
+      place: '9:21',
+      says: '5 replicas at least are more than 3 at most',
+    },
     { what: 'has a port twice', spec: `${web()}edge: { http: 8443, https: 8443 }\n`, place: '9:28', says: 'stands twice' },
     { what: 'has a name that is no DNS label', spec: web().replace('  web:', '  My_Web:'), place: '6:3', says: 'expected a DNS label' },
     {

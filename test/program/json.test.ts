@@ -95,15 +95,6 @@ describe('--json', () => {
       },
     },
     {
-      what: 'unsupported',
-      args: ['plan'],
-      code: 8,
-      error: { kind: 'unsupported' },
-      spoil: (site) => {
-        edit(site, 'berth.yaml', (text) => text.replace('profile:', 'target: kubernetes\nprofile:'));
-      },
-    },
-    {
       what: 'stale',
       args: ['generate', '--check'],
       code: 9,

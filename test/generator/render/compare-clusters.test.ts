@@ -1,0 +1,72 @@
+import { expect, test } from 'vitest';
+import { compareClusters } from '../../../generator/render/kubernetes/compare.ts';
+import type { ClusterComparison } from '../../../generator/render/kubernetes/compare.ts';
+import { prepareHello } from './hello.ts';
+
+const nothing: ClusterComparison = { replaced: [], scaled: [], run: [], migrations: [], added: [], left: [] };
+
+/** What an apply would do after a change of the spec, and of files of config/. */
+async function after(
+  set: Readonly<Record<string, unknown>>,
+  edited: readonly string[] = [],
+  from: Readonly<Record<string, unknown>> = {},
+): Promise<ClusterComparison> {
+  const [before, next] = [
+    await prepareHello({ target: 'kubernetes', set: from }),
+    await prepareHello({ target: 'kubernetes', set: { ...from, ...set } }),
+  ];
+  const changed = [...next.decision.merged]
+    .filter(([path, text]) => path.startsWith('k8s/') && before.decision.merged.get(path) !== text)
+    .map(([path]) => path);
+  return compareClusters(next.plan, before.decision.merged, next.decision.merged, [...changed, ...edited]);
+}
+
+test.each([
+  { what: 'nothing', set: {}, means: {} },
+  {
+    what: 'a setting of an application',
+    set: { 'services.web.stopGrace': '50s' },
+    means: { replaced: [{ workload: 'web-blue', reasons: ['its pod is described otherwise'] }] },
+  },
+  { what: 'a setting of an engine', set: { 'services.web.pool': 21 }, means: { replaced: ['database', 'web-blue'] } },
+  {
+    what: 'another number of replicas',
+    set: { 'services.web.replicas': 5 },
+    means: { scaled: [{ workload: 'web-blue', from: '2', to: '5' }] },
+  },
+  {
+    what: 'an autoscaler',
+    set: { 'services.web.scaling': { max: 2 } },
+    means: { scaled: [{ workload: 'web-blue', from: '2', to: 'as many as the autoscaler says' }] },
+  },
+  { what: 'a cache that remembers', set: { 'caches.cache.use': 'queue' }, means: { replaced: ['cache'], migrations: ['cache'] } },
+  { what: 'a larger disk for one volume alone', set: { 'databases.database.disk': '900Gi' }, means: { migrations: ['database'] } },
+  { what: 'another bucket', set: { 'stores.files.buckets.more': {} }, means: { run: ['files-buckets'], replaced: ['web-blue'] } },
+  { what: 'another cache', set: { 'caches.second': { engine: 'valkey' } }, means: { added: ['second'] } },
+  { what: 'another way in', set: { 'kubernetes.expose': 'nodePort' }, means: {} },
+])('an apply after $what does what was said', async ({ set, means }) => {
+  const found = await after(set);
+  const short = {
+    ...found,
+    replaced:
+      'replaced' in means && typeof means.replaced[0] === 'string' ? found.replaced.map(({ workload }) => workload) : found.replaced,
+  };
+  // A setting of the engine may follow from the disk, and a quota always does; neither is a pod of its own.
+  if (!('replaced' in means)) short.replaced = [];
+  expect(short).toEqual({ ...nothing, ...means });
+});
+
+test('an edited file is a reason of its own, named by its path', async () => {
+  const path = 'k8s/generated/config/cache/valkey.conf';
+  expect(await after({}, [path])).toEqual({ ...nothing, replaced: [{ workload: 'cache', reasons: [`${path} changed`] }] });
+  // New weights are read while the edge runs.
+  expect(await after({}, ['k8s/generated/config/weights/weights.json'])).toEqual(nothing);
+});
+
+test('what is no longer written stays in the cluster, and is named', async () => {
+  const before = await prepareHello({ target: 'kubernetes', set: { 'caches.second': { engine: 'valkey' } } });
+  const next = await prepareHello({ target: 'kubernetes' });
+  const { left } = compareClusters(next.plan, before.decision.merged, next.decision.merged, []);
+  expect(left).toContain('StatefulSet second');
+  expect(left).toContain('Service second-nodes');
+});

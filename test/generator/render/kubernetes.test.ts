@@ -1,0 +1,273 @@
+import { describe, expect, test } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { renderKubernetes } from '../../../generator/render/kubernetes/index.ts';
+import { dnsLabel } from '../../../model/names.ts';
+import type { ImageCatalogue } from '../../../model/image-catalogue.ts';
+import type { Plan } from '../../../model/plan.ts';
+import { seconds } from '../../../model/units.ts';
+import { app, cache, database, plan, stack, store, uses } from '../plan/plans.ts';
+import { prepareHello } from './hello.ts';
+
+interface Manifest {
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels: Record<string, string>;
+    readonly annotations?: Record<string, string>;
+  };
+  readonly spec: Record<string, never>;
+  readonly data?: Record<string, string>;
+}
+const documents = (text: string): readonly Manifest[] => [parseAllDocuments(text)].flat().map((document) => document.toJS() as Manifest);
+
+async function objects(set: Readonly<Record<string, unknown>> = {}, folder = 'generated'): Promise<readonly Manifest[]> {
+  const { decision } = await prepareHello({ target: 'kubernetes', set });
+  return [...decision.merged]
+    .filter(([path]) => new RegExp(`^k8s/${folder}/[^/]+\\.yaml$`).test(path) && !path.endsWith('kustomization.yaml'))
+    .flatMap(([, text]) => documents(text));
+}
+const find = (all: readonly Manifest[], kind: string, name: string): Manifest =>
+  all.find((one) => one.kind === kind && one.metadata.name === name) ?? expect.unreachable(`there is no ${kind} ${name}`);
+const podOf = (manifest: Manifest) => (manifest.spec as unknown as { template: { spec: Record<string, never> } }).template.spec;
+const text = (value: unknown): string => JSON.stringify(value);
+
+const images = Object.fromEntries(
+  ['nginx', 'postgres', 'valkey', 'minio'].map((key) => [
+    key,
+    { reference: `r.example/${key}:1`, version: '1', licence: 'x', user: '1:1', status: 'supported' },
+  ]),
+) as ImageCatalogue;
+const rendered = (made: Plan): readonly Manifest[] =>
+  renderKubernetes(made, images, new Map(), () => 1)
+    .filter(({ path }) => !path.endsWith('kustomization.yaml'))
+    .flatMap(({ content }) => documents(content));
+
+describe('manifests for an older cluster', () => {
+  test.each([
+    { version: '1.25', pause: 'exec', eviction: false, retention: false },
+    { version: '1.27', pause: 'exec', eviction: true, retention: true },
+    { version: '1.30', pause: 'sleep', eviction: true, retention: true },
+  ])('of $version have what it knows', async ({ version, pause, eviction, retention }) => {
+    const all = await objects({ 'kubernetes.version': version });
+    const web = podOf(find(all, 'Deployment', 'web-blue'));
+    const { lifecycle } = (web['containers'] as [{ lifecycle: { preStop: object } }])[0];
+    expect(Object.keys(lifecycle.preStop)).toEqual([pause]);
+    expect('unhealthyPodEvictionPolicy' in find(all, 'PodDisruptionBudget', 'web-blue').spec).toBe(eviction);
+    expect('persistentVolumeClaimRetentionPolicy' in find(all, 'StatefulSet', 'database').spec).toBe(retention);
+    expect(find(all, 'Namespace', 'hello').metadata.labels['pod-security.kubernetes.io/enforce-version']).toBe(`v${version}`);
+  });
+});
+
+describe('an application that is scaled', () => {
+  const scaling = { max: 6, cpu: 70, memory: 80, queue: { metric: 'jobs_waiting', target: 25 }, coolDown: '10m' };
+
+  test('leaves its replicas to the autoscaler while a slot is filled, and is empty otherwise', async () => {
+    const all = await objects({ 'services.web.scaling': scaling });
+    expect(find(all, 'Deployment', 'web-blue').spec).not.toHaveProperty('replicas');
+    expect(find(all, 'Deployment', 'web-green').spec).toMatchObject({ replicas: 0 });
+  });
+
+  test('is scaled by shares of its limit, by the queue, and not at once back', async () => {
+    const all = await objects({ 'services.web.scaling': scaling });
+    const { spec } = find(all, 'HorizontalPodAutoscaler', 'web-blue');
+    expect(spec).toMatchObject({
+      minReplicas: 2,
+      maxReplicas: 6,
+      scaleTargetRef: { kind: 'Deployment', name: 'web-blue' },
+      metrics: [
+        // The profile minimum: 4 CPUs and 8 GiB.
+        { resource: { name: 'cpu', target: { type: 'AverageValue', averageValue: '2800m' } } },
+        { resource: { name: 'memory', target: { type: 'AverageValue', averageValue: '6554Mi' } } },
+        { external: { metric: { name: 'jobs_waiting' }, target: { type: 'AverageValue', averageValue: '25' } } },
+      ],
+      behavior: { scaleDown: { stabilizationWindowSeconds: 600 } },
+    });
+  });
+
+  test('has databases and quota for the most there can be', async () => {
+    const [few, many] = [await objects({ 'services.web.replicas': 2 }), await objects({ 'services.web.scaling': { max: 12 } })];
+    const pods = (all: readonly Manifest[]) =>
+      Number((find(all, 'ResourceQuota', 'site').spec as unknown as { hard: { pods: string } }).hard.pods);
+    expect(pods(many) - pods(few)).toBe(10);
+    const { decision } = await prepareHello({ target: 'kubernetes', set: { 'services.web.scaling': { max: 12 } } });
+    expect(decision.merged.get('k8s/generated/config/database/postgresql.conf')).toContain("max_connections = '140'");
+  });
+});
+
+describe('the way in', () => {
+  test('of ports of the nodes stands in a namespace of its own, the only one that is not restricted', async () => {
+    const all = await objects({ 'kubernetes.expose': 'hostPort' });
+    const levels = all
+      .filter(({ kind }) => kind === 'Namespace')
+      .map(({ metadata }) => [metadata.name, metadata.labels['pod-security.kubernetes.io/enforce']]);
+    expect(levels).toEqual([
+      ['hello', 'restricted'],
+      ['hello-edge', 'privileged'],
+    ]);
+    expect(
+      all
+        .filter(({ metadata }) => metadata.namespace === 'hello-edge')
+        .map(({ metadata }) => metadata.labels['app.kubernetes.io/name'] ?? 'site'),
+    ).toEqual(expect.arrayContaining(['edge', 'site']));
+    expect(all.filter((one) => text(one).includes('"hostPort"')).map(({ metadata }) => metadata.name)).toEqual(['edge']);
+    // It finds the applications by their whole names, and they let it in from there.
+    const { decision } = await prepareHello({ target: 'kubernetes', set: { 'kubernetes.expose': 'hostPort' } });
+    expect(decision.merged.get('k8s/generated/config/edge/nginx.conf')).toContain('server "web-blue.hello.svc.cluster.local:3000" resolve');
+    expect(text(find(all, 'NetworkPolicy', 'web').spec)).toContain(
+      '"namespaceSelector":{"matchLabels":{"kubernetes.io/metadata.name":"hello-edge"}}',
+    );
+    const secrets = await objects({ 'kubernetes.expose': 'hostPort' }, 'secrets');
+    expect(find(secrets, 'Secret', 'tls').metadata.namespace).toBe('hello-edge');
+    expect(secrets.filter(({ kind }) => kind === 'Namespace')).toHaveLength(2);
+  });
+
+  test.each([
+    { expose: 'loadBalancer', type: 'LoadBalancer' },
+    { expose: 'nodePort', type: 'NodePort' },
+  ])('of $expose keeps the address of the visitor', async ({ expose, type }) => {
+    expect(find(await objects({ 'kubernetes.expose': expose }), 'Service', 'edge').spec).toMatchObject({
+      type,
+      externalTrafficPolicy: 'Local',
+    });
+  });
+
+  test.each(['gateway', 'ingress'])('of the cluster, by %s, needs no edge', async (expose) => {
+    const all = await objects({ 'kubernetes.expose': expose, 'kubernetes.class': 'mine', 'kubernetes.controllerNamespace': 'ways-in' });
+    expect(all.filter(({ kind, metadata }) => kind === 'Deployment' && metadata.name === 'edge')).toEqual([]);
+    expect(text(find(all, 'NetworkPolicy', 'web').spec)).toContain('"kubernetes.io/metadata.name":"ways-in"');
+    expect(text(all.map(({ spec }) => spec ?? null))).toContain(
+      expose === 'gateway' ? '"gatewayClassName":"mine"' : '"ingressClassName":"mine"',
+    );
+    expect(text(all.map(({ spec }) => spec ?? null))).toContain(expose === 'gateway' ? '"weight":100' : '"name":"web-blue","port"');
+  });
+
+  test('has a certificate of cert-manager where it is asked for, from the authority of the site', async () => {
+    const set = { 'kubernetes.certificate': 'cert-manager' };
+    expect(find(await objects(set), 'Certificate', 'site').spec).toMatchObject({ secretName: 'tls', issuerRef: { name: 'site' } });
+    const secrets = await objects(set, 'secrets');
+    expect(Object.keys(find(secrets, 'Secret', 'tls-authority').data ?? {})).toEqual(['tls.crt', 'tls.key']);
+    expect(secrets.map(({ metadata }) => metadata.name)).not.toContain('tls');
+  });
+});
+
+describe('network policies', () => {
+  const flows = (all: readonly Manifest[], direction: 'ingress' | 'egress', name: string): readonly string[] => {
+    const rules =
+      (
+        find(all, 'NetworkPolicy', name).spec as unknown as Record<string, { from?: object[]; to?: object[]; ports?: { port: number }[] }[]>
+      )[direction] ?? [];
+    return rules.map(
+      ({ from, to, ports }) =>
+        `${[...text(from ?? to ?? 'anywhere').matchAll(/name":"([^"]+)|cidr":"([^"]+)|anywhere/g)].map((match) => match[1] ?? match[2] ?? match[0]).join('+')}:${[...new Set((ports ?? []).map(({ port }) => port))].join('+')}`,
+    );
+  };
+
+  test('allow exactly the flows of the plan', async () => {
+    const all = await objects();
+    expect(find(all, 'NetworkPolicy', 'default-deny').spec).toEqual({ podSelector: {}, policyTypes: ['Ingress', 'Egress'] });
+    const dns = 'kube-system+169.254.20.10/32:53';
+    expect(
+      Object.fromEntries(
+        ['edge', 'web', 'database', 'database-accounts', 'cache', 'files'].map((name) => [
+          name,
+          [flows(all, 'ingress', name), flows(all, 'egress', name)],
+        ]),
+      ),
+    ).toEqual({
+      'edge': [['anywhere:8080+8443'], [dns, 'web:3000']],
+      'web': [['edge:3000'], [dns, 'database:5432', 'cache:6379', 'files:9000']],
+      'database': [['web+database-accounts:5432'], []],
+      'database-accounts': [[], [dns, 'database:5432']],
+      'cache': [['web:6379'], []],
+      'files': [['web+files-buckets:9000'], []],
+    });
+  });
+
+  test('let an application out only where it was given that', async () => {
+    expect(flows(await objects({ 'services.web.egress': true }), 'egress', 'web')).toContain('0.0.0.0/0+::/0:');
+    expect(flows(await objects(), 'egress', 'web').join()).not.toContain('0.0.0.0/0');
+  });
+});
+
+describe('secrets', () => {
+  test('that somebody else manages are referred to and not written', async () => {
+    const set = { 'kubernetes.existingSecrets': { web: 'from-vault', tls: 'corporate-tls' } };
+    const all = await objects(set);
+    expect(text(podOf(find(all, 'Deployment', 'web-blue')))).toContain('"secretKeyRef":{"name":"from-vault","key":"DATABASE_URL"}');
+    expect(text(podOf(find(all, 'Deployment', 'edge')))).toContain('"secretName":"corporate-tls"');
+    const written = (await objects(set, 'secrets')).map(({ metadata }) => metadata.name);
+    expect(written).not.toContain('web-secrets');
+    expect(written).not.toContain('tls');
+    expect(written).toContain('database-secrets');
+  });
+
+  test('have every key that a pod refers to', async () => {
+    const [all, secrets] = [await objects(), await objects({}, 'secrets')];
+    const keys = new Map(
+      secrets.filter(({ kind }) => kind === 'Secret').map(({ metadata, data }) => [metadata.name, Object.keys(data ?? {})]),
+    );
+    const references = all.flatMap((one) =>
+      [...text(one).matchAll(/"secretKeyRef":\{"name":"([^"]+)","key":"([^"]+)"/g)].map(([, name = '', key = '']) => ({ name, key })),
+    );
+    expect(references.length).toBeGreaterThan(8);
+    for (const { name, key } of references) expect(keys.get(name)).toContain(key);
+  });
+
+  test('stand in base64, so that no byte of theirs is YAML', async () => {
+    for (const { kind, data } of await objects({}, 'secrets'))
+      if (kind === 'Secret')
+        for (const value of Object.values(data ?? {})) expect(Buffer.from(value, 'base64').toString('base64')).toBe(value);
+  });
+});
+
+describe('names', () => {
+  const longest = 'a'.repeat(40);
+
+  test('are legal at their greatest length', () => {
+    const spec = stack({
+      target: 'kubernetes',
+      name: 'b'.repeat(30),
+      services: [app(longest, { uses: [uses.database(`${'d'.repeat(40)}`), uses.store('s'.repeat(40))] })],
+      databases: [database('d'.repeat(40))],
+      caches: [cache('c'.repeat(40))],
+      stores: [store('s'.repeat(40))],
+    });
+    for (const { kind, metadata } of rendered(plan(spec))) {
+      expect(metadata.name, kind).toMatch(dnsLabel);
+      for (const label of Object.values(metadata.labels)) expect(label.length).toBeLessThanOrEqual(63);
+    }
+  });
+
+  test('that collide are refused, and the cure is told', () => {
+    const made = plan(stack({ target: 'kubernetes', services: [app('web')], caches: [cache('web-blue')] }));
+    expect(() => rendered(made)).toThrow('two services would have the same Service web-blue in hello');
+  });
+});
+
+test('a Job has another name for another image, other variables or another file, and the same one otherwise', () => {
+  const made = plan(stack({ target: 'kubernetes' }));
+  const jobs = (merged: ReadonlyMap<string, string>, version = 1, catalogue = images) =>
+    renderKubernetes(made, catalogue, merged, () => version)
+      .flatMap(({ path, content }) => (path.endsWith('kustomization.yaml') ? [] : documents(content)))
+      .filter(({ kind }) => kind === 'Job')
+      .map(({ metadata }) => metadata.name);
+  const script = (content: string) => new Map([['k8s/generated/config/database-accounts/accounts.sh', content]]);
+  const [first] = jobs(script('a'));
+  expect(jobs(script('a'))[0]).toBe(first);
+  expect(jobs(script('b'))[0]).not.toBe(first);
+  expect(jobs(script('a'), 2)[0]).not.toBe(first);
+  const other = { ...images, postgres: { ...(images['postgres'] as ImageCatalogue[string]), reference: 'r.example/postgres:2' } };
+  expect(jobs(script('a'), 1, other)[0]).not.toBe(first);
+});
+
+test('a pod may take as long to stop as its service, after a pause for those who still send', () => {
+  const made = plan(stack({ target: 'kubernetes', services: [app('web', { stopGrace: seconds(120) })] }));
+  const web = podOf(find(rendered(made), 'Deployment', 'web-blue'));
+  expect(web['terminationGracePeriodSeconds']).toBe(135);
+});
+
+test('two hundred applications are rendered', () => {
+  const made = plan(stack({ target: 'kubernetes', services: Array.from({ length: 200 }, (_, index) => app(`web${index}`)) }));
+  expect(rendered(made).filter(({ kind }) => kind === 'Deployment')).toHaveLength(401);
+});

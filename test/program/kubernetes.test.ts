@@ -1,0 +1,136 @@
+import { readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { snapshot, temporarySite } from '../generator/io/site-fixture.ts';
+import { berth, expectExit, secretsOf } from './berth.ts';
+
+const init = ['init', 'my-site', '--profile', 'recommended', '--target', 'kubernetes'];
+const read = (site: string, path: string): string => readFileSync(join(site, path), 'utf8');
+const edit = (site: string, path: string, change: (text: string) => string): void => {
+  const before = read(site, path);
+  const after = change(before);
+  expect(after).not.toBe(before);
+  writeFileSync(join(site, path), after);
+};
+
+describe('a site for a cluster', () => {
+  test('is whole after init, without asking what this machine has', async () => {
+    using folder = temporarySite();
+    const site = join(folder.path, 'my-site');
+    const { stdout } = await expectExit(0, [...init, '--set', 'domain=app.example.com'], { cwd: folder.path });
+    expect(stdout).toMatch(/^my-site {2}recommended, kubernetes, no particular cluster\n/);
+    expect(stdout).toContain('kubectl apply -f k8s/secrets && kubectl apply -k k8s/site');
+    expect(readdirSync(site).sort()).toEqual(['.berth', 'SITE.md', 'app', 'berth.yaml', 'k8s', 'release.yaml', 'runtime.yaml', 'secrets']);
+    expect(parse(read(site, 'berth.yaml'))).not.toHaveProperty('host');
+    for (const secret of ['secrets', 'k8s/secrets']) expect((statSync(join(site, secret)).mode & 0o777).toString(8)).toBe('700');
+    for (const file of readdirSync(join(site, 'k8s/secrets')))
+      expect((statSync(join(site, 'k8s/secrets', file)).mode & 0o777).toString(8)).toBe('600');
+    expect((await expectExit(0, ['generate', '--check', '--site', site])).stdout).toContain('fit the types of Kubernetes');
+  });
+
+  test('is the same after a second generate, and shows no secret but where secrets belong', async () => {
+    using folder = temporarySite();
+    const site = join(folder.path, 'my-site');
+    const made = await expectExit(0, init, { cwd: folder.path });
+    const before = snapshot(site);
+    const again = await expectExit(0, ['generate', '--site', site]);
+    expect(again.stdout).toContain('Nothing to write');
+    expect(snapshot(site)).toEqual(before);
+    const secrets = secretsOf(site);
+    expect(secrets.length).toBeGreaterThan(6);
+    const open = [...before]
+      .filter(([path]) => !/^(?:k8s\/)?secrets\//.test(path))
+      .map(([path, content]) => [path, String(content)] as const);
+    for (const secret of secrets)
+      for (const form of [secret, Buffer.from(secret).toString('base64')]) {
+        expect(open.filter(([, content]) => content.includes(form)).map(([path]) => path)).toEqual([]);
+        expect(made.stdout + made.stderr + again.stdout).not.toContain(form);
+      }
+  });
+
+  test('keeps what its owner wrote into the overlay, merges config/ and refuses an edit of a manifest', async () => {
+    using folder = temporarySite();
+    const site = join(folder.path, 'my-site');
+    await expectExit(0, init, { cwd: folder.path });
+    edit(site, 'k8s/site/kustomization.yaml', (text) => text.replace('# images:', 'images:'));
+    edit(site, 'k8s/generated/config/cache/valkey.conf', (text) => `${text}# mine\n`);
+    edit(site, 'berth.yaml', (text) => text.replace('    port: 3000\n', '    port: 3000\n    pool: 21\n'));
+    const overlay = read(site, 'k8s/site/kustomization.yaml');
+    const { stdout } = await expectExit(0, ['generate', '--site', site]);
+    expect(stdout).toContain('replaces the pods of web-blue');
+    expect(stdout).toContain('k8s/generated/config/cache/valkey.conf changed');
+    expect(read(site, 'k8s/site/kustomization.yaml')).toBe(overlay);
+    expect(read(site, 'k8s/generated/config/cache/valkey.conf')).toMatch(/# mine\n$/);
+    edit(site, 'k8s/generated/web.yaml', (text) => text.replace('replicas: 3', 'replicas: 4'));
+    edit(site, 'berth.yaml', (text) => text.replace('pool: 21', 'pool: 22'));
+    const refused = await expectExit(5, ['generate', '--site', site]);
+    expect(refused.stderr).toContain('put the change into k8s/site as a patch');
+    expect(read(site, 'k8s/generated/web.yaml')).toContain('replicas: 4');
+  });
+
+  test('warns of what a cluster refuses to change', async () => {
+    using folder = temporarySite();
+    const site = join(folder.path, 'my-site');
+    await expectExit(0, init, { cwd: folder.path });
+    edit(site, 'berth.yaml', (text) => text.replace('database: { engine: postgres }', 'database: { engine: postgres, disk: 900Gi }'));
+    expect((await expectExit(0, ['generate', '--site', site])).stdout).toContain(
+      'is refused for database: the claims of a StatefulSet cannot be changed',
+    );
+  });
+
+  test('follows release.yaml: the slot, its image, its weight', async () => {
+    using folder = temporarySite();
+    const site = join(folder.path, 'my-site');
+    await expectExit(0, init, { cwd: folder.path });
+    edit(site, 'release.yaml', (text) => `${text}    green: { image: "berth/hello:0.2.0", weight: 0 }\n`);
+    const { stdout } = await expectExit(0, ['generate', '--site', site]);
+    expect(stdout).toContain('scales web-green from 0 to 1');
+    expect(read(site, 'k8s/generated/web.yaml')).toContain('image: berth/hello:0.2.0');
+    edit(site, 'release.yaml', (text) => text.replace('weight: 100', 'weight: 95').replace('weight: 0', 'weight: 5'));
+    const weights = await expectExit(0, ['generate', '--site', site]);
+    expect(weights.stdout).toContain('no pod has to be replaced for this');
+    expect(weights.stdout).toContain('web blue 95 %, green 5 %');
+  });
+
+  test.each([
+    { from: 'kubernetes', to: 'compose' },
+    { from: 'compose', to: 'kubernetes' },
+  ])('does not become one for $to when it was made for $from', async ({ from, to }) => {
+    using folder = temporarySite();
+    const site = join(folder.path, 'my-site');
+    await expectExit(0, ['init', 'my-site', '--profile', 'minimum', '--target', from], { cwd: folder.path });
+    edit(site, 'berth.yaml', (text) => text.replace(`target: ${from}`, `target: ${to}`));
+    const before = snapshot(site);
+    const refused = await expectExit(5, ['generate', '--site', site]);
+    expect(refused.stderr).toContain(`the site was made for ${from}`);
+    expect(snapshot(site)).toEqual(before);
+  });
+
+  test.each([
+    { what: 'whose size is known in part', more: ['--host-cpus', '64'], says: '--host-memory and --host-disk missing' },
+    { what: 'that is fitted to nothing', more: ['--no-fit'], says: '--no-fit says nothing' },
+  ])('$what is refused', async ({ more, says }) => {
+    using folder = temporarySite();
+    const refused = await expectExit(2, [...init, ...more], { cwd: folder.path });
+    expect(refused.stderr).toContain(says);
+    expect(readdirSync(folder.path)).toEqual([]);
+  });
+
+  test('refuses names that would stand for two things', async () => {
+    using folder = temporarySite();
+    const refused = await berth([...init, '--set', 'caches.database-nodes={ engine: valkey }'], { cwd: folder.path });
+    expect(refused.code).toBe(3);
+    expect(refused.stderr).toContain('the name "database-nodes" is already taken by databases.database');
+  });
+
+  test('without its ledger draws no other passwords for volumes that know the old ones', async () => {
+    using folder = temporarySite();
+    const site = join(folder.path, 'my-site');
+    await expectExit(0, init, { cwd: folder.path });
+    rmSync(join(site, 'secrets/ledger.json'));
+    const refused = await expectExit(6, ['generate', '--site', site]);
+    expect(refused.stderr).toContain('secrets/ledger.json is gone');
+    expect(refused.stderr).toContain('delete all of k8s/secrets/');
+  });
+});
