@@ -17,9 +17,10 @@ const getters = (names: readonly string[], value: (name: string) => string): str
 
 /** As many constants as there are names; those that nobody imports leave no trace. */
 const constants = (names: readonly string[], from: string): string =>
-  `const from = ${from};\nconst get = (name) => from[name];\nexport default from;\n${names
+  // No name of a module begins with a dollar.
+  `const $from = ${from};\nconst $get = (name) => $from[name];\nexport default $from;\n${names
     .filter((name) => /^[A-Za-z]\w*$/.test(name) && name !== 'default')
-    .map((name) => `export const ${name} = /* @__PURE__ */ get('${name}');`)
+    .map((name) => `export const ${name} = /* @__PURE__ */ $get('${name}');`)
     .join('\n')}`;
 
 const namesOf = (module: string): readonly string[] => Object.keys(require(module) as object);
