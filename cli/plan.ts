@@ -25,7 +25,9 @@ Examples:
     .action((options: PlanOptions) =>
       run(async () => {
         const { plan } = loadSite(resolve(context.cwd, options.site), context);
-        if (options.json) context.out(`${JSON.stringify({ ...plan, release: Object.fromEntries(plan.release) }, null, 2)}\n`);
+        // A map is no JSON: it is written as the object it stands for.
+        const plainly = (_key: string, value: unknown): unknown => (value instanceof Map ? (Object.fromEntries(value) as unknown) : value);
+        if (options.json) context.out(`${JSON.stringify(plan, plainly, 2)}\n`);
         else context.out(`${describePlan(plan, context)}${describeNotes(plan, context)}`);
         return Promise.resolve();
       }, options.json ?? false),

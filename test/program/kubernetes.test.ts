@@ -93,6 +93,18 @@ describe('a site for a cluster', () => {
     expect(weights.stdout).toContain('web blue 95 %, green 5 %');
   });
 
+  test('shows the whole plan as JSON, and explains what only a cluster has', async () => {
+    using folder = temporarySite();
+    const site = join(folder.path, 'my-site');
+    await expectExit(0, init, { cwd: folder.path });
+    const plan = JSON.parse((await expectExit(0, ['plan', '--json', '--site', site])).stdout) as object;
+    expect(plan).toMatchObject({
+      release: { web: [{ slot: 'blue', weight: 100 }] },
+      kubernetes: { namespace: 'my-site', pods: { web: { preStop: 15, grace: 45 } }, quota: { 'my-site': { claims: 2 } } },
+    });
+    expect((await expectExit(0, ['explain', 'web.terminationGracePeriodSeconds', '--site', site])).stdout).toMatch(/= 45s\n/);
+  });
+
   test.each([
     { from: 'kubernetes', to: 'compose' },
     { from: 'compose', to: 'kubernetes' },
