@@ -150,6 +150,8 @@ export interface PlannedService {
   /** Services of the site that it opens connections to, and the port there. */
   readonly connects: readonly { readonly service: string; readonly port: number }[];
   readonly gates: readonly Gate[];
+  /** Its replicas are members of one whole: each needs a node of its own, all start at once and speak to each other. */
+  readonly peers?: boolean;
   readonly scaling?: Scaling;
   readonly stopSignal?: string;
   readonly stopGrace: Seconds;

@@ -101,6 +101,8 @@ export interface CacheSpec extends FixedState {
 export interface StoreSpec extends FixedState {
   readonly name: string;
   readonly engine: 'minio';
+  /** One, or four that hold each object in parts: two of them may be lost. */
+  readonly nodes: 1 | 4;
   readonly buckets: readonly { readonly name: string; readonly versioning: boolean }[];
 }
 

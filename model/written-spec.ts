@@ -264,6 +264,12 @@ const store = z
       )
       .refine((buckets) => Object.keys(buckets).length > 0, { error: 'expected at least one bucket' })
       .describe('Buckets by name; each is made when it is missing.'),
+    nodes: z
+      .union([z.literal(1), z.literal(4)], { error: 'expected 1 or 4' })
+      .optional()
+      .describe(
+        '4: four nodes of a cluster hold each object in parts, and two may be lost; never changed later. Kubernetes only. Default: 1.',
+      ),
     cpu: cpu.optional().describe("Most CPU, instead of the profile's."),
     memory: size.optional().describe("Memory limit, instead of the profile's."),
     disk: size

@@ -59,7 +59,7 @@ export function planKubernetes(
     const room = space === namespace && agent ? [{ size: sizes.get('agent'), count: 1 }] : [];
     const sum = (pick: (size: Omit<Size, 'pids'>) => number): number =>
       [...counts, ...room].reduce((all, { size, count }) => all + (size ? pick(size) * count : 0), 0);
-    const claims = own.flatMap((service) => service.volumes.map(({ size }) => size * service.replicas));
+    const claims = own.flatMap((service) => service.volumes.flatMap(({ size }) => Array.from({ length: service.replicas }, () => size)));
     const containers = [...counts, ...room].reduce((all, { count }) => all + count, 0);
     const hasEdge = own.some(({ role }) => role === 'edge');
     return {

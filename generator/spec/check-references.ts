@@ -151,6 +151,17 @@ function* checkScaling(spec: WrittenSpec): Iterable<Finding> {
       };
 }
 
+/** On one host four nodes would stand on one disk: four times the work, and nothing gained. */
+function* checkNodes(spec: WrittenSpec): Iterable<Finding> {
+  for (const [name, { nodes }] of Object.entries(spec.stores ?? {}))
+    if (nodes === 4 && spec.target !== 'kubernetes')
+      yield {
+        path: ['stores', name, 'nodes'],
+        message: 'four nodes on one host would be lost together',
+        hint: 'write nodes: 1, or target: kubernetes',
+      };
+}
+
 /** What the edge of a cluster needs to be told, and what another edge would not hear. */
 function* checkKubernetes(spec: WrittenSpec): Iterable<Finding> {
   const { expose = 'loadBalancer', class: className, nodePorts, existingSecrets, certificate, controllerNamespace } = spec.kubernetes ?? {};
@@ -258,6 +269,7 @@ export function checkReferences(spec: WrittenSpec): readonly Finding[] {
     ...checkDatabases(spec),
     ...checkPorts(spec),
     ...checkScaling(spec),
+    ...checkNodes(spec),
     ...checkKubernetes(spec),
     ...checkAddresses(spec),
   ];
@@ -286,7 +298,7 @@ export function readable(value: unknown): WrittenSpec {
   });
   const services = Object.fromEntries(Object.entries(maps(spec['services'])).map(([name, written]) => [name, service(written)]));
   const stores = Object.fromEntries(
-    Object.entries(maps(spec['stores'])).map(([name, store]) => [name, { buckets: mapOf(store['buckets']) }]),
+    Object.entries(maps(spec['stores'])).map(([name, store]) => [name, { buckets: mapOf(store['buckets']), nodes: store['nodes'] }]),
   );
   return {
     name: textOf(spec['name']),
@@ -295,6 +307,7 @@ export function readable(value: unknown): WrittenSpec {
     caches: maps(spec['caches']),
     stores,
     edge: mapOf(spec['edge']),
+    target: spec['target'],
     ...(typeof spec['network'] === 'string' ? { network: spec['network'] } : {}),
   } as unknown as WrittenSpec;
 }

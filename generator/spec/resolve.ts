@@ -181,6 +181,7 @@ export function resolveSpec(spec: WrittenSpec): StackSpec {
     stores: Object.entries(spec.stores ?? {}).map(([name, store]) => ({
       name,
       engine: store.engine,
+      nodes: store.nodes ?? 1,
       buckets: Object.entries(store.buckets).map(([bucket, { versioning }]) => ({ name: bucket, versioning: versioning ?? true })),
       ...state(store),
     })),

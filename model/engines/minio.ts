@@ -8,7 +8,7 @@ export const minio = {
   volumeFolder: '/var/tmp',
   dataFolder: '/var/tmp/data',
   /** One request holds a block of 1 MiB plus 32 KiB for each drive, and 2 MiB beside. Source: cmd/handler-api.go. */
-  requestMiB: 1 + 32 / 1024 + 2,
+  requestMiB: (drives: number): number => 1 + (32 / 1024) * drives + 2,
   /**
    * The image declares /data as a volume that Berth does not use. Unless something is mounted there, Docker makes an anonymous one, writable and on disk,
    * for every container, and `down` leaves it behind: so a folder in memory covers it.
@@ -19,5 +19,7 @@ export const minio = {
   tmpMiB: 16,
   /** The process without any request, both folders above included. */
   baseMiB: 192,
+  /** Of four drives, two hold what is needed to make good the loss of two; reading goes on with two, writing with three. Source: its erasure code calculator. */
+  parity: 2,
   region: 'us-east-1',
 } as const;

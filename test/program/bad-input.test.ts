@@ -87,6 +87,12 @@ describe('a spec that', () => {
       place: '9:21',
       says: '5 replicas at least are more than 3 at most',
     },
+    {
+      what: 'wants four nodes of a store on one host',
+      spec: `${web()}stores: { files: { engine: minio, buckets: { a-b: {} }, nodes: 4 } }\n`,
+      place: '9:64',
+      says: 'four nodes on one host would be lost together',
+    },
     { what: 'has a port twice', spec: `${web()}edge: { http: 8443, https: 8443 }\n`, place: '9:28', says: 'stands twice' },
     { what: 'has a name that is no DNS label', spec: web().replace('  web:', '  My_Web:'), place: '6:3', says: 'expected a DNS label' },
     {

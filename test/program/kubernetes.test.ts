@@ -39,12 +39,12 @@ describe('a site for a cluster', () => {
     expect(snapshot(site)).toEqual(before);
     const secrets = secretsOf(site);
     expect(secrets.length).toBeGreaterThan(6);
-    const open = [...before]
-      .filter(([path]) => !/^(?:k8s\/)?secrets\//.test(path))
-      .map(([path, content]) => [path, String(content)] as const);
+    const open = before.filter((entry) => !/^\d{4} (?:k8s\/)?secrets\//.test(entry));
+    expect(open.length).toBeGreaterThan(30);
+    expect(before.filter((entry) => entry.includes(secrets[0] ?? '?')).length).toBeGreaterThan(0);
     for (const secret of secrets)
       for (const form of [secret, Buffer.from(secret).toString('base64')]) {
-        expect(open.filter(([, content]) => content.includes(form)).map(([path]) => path)).toEqual([]);
+        expect(open.filter((entry) => entry.includes(form)).map((entry) => entry.slice(0, 60))).toEqual([]);
         expect(made.stdout + made.stderr + again.stdout).not.toContain(form);
       }
   });

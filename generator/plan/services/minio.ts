@@ -10,10 +10,10 @@ import { cpuWish, memoryWish } from '../wish.ts';
 /** The application's account. MinIO wants three characters at least, and another name than its administrator's, which the name of a site alone does not promise. */
 export const accountOf = (spec: StackSpec): string => `${spec.name}-app`;
 
-/** Requests at once that a limit of `memory` MiB can serve from one drive, and what they take at worst. */
-function divideMemory(memory: number): { readonly requests: number; readonly worstCase: number } {
-  const requests = Math.floor((memory * 0.9 - facts.baseMiB) / facts.requestMiB);
-  return { requests, worstCase: facts.baseMiB + requests * facts.requestMiB };
+/** Requests at once that a limit of `memory` MiB can serve from so many drives, and what they take at worst. */
+function divideMemory(memory: number, drives: number): { readonly requests: number; readonly worstCase: number } {
+  const requests = Math.floor((memory * 0.9 - facts.baseMiB) / facts.requestMiB(drives));
+  return { requests, worstCase: facts.baseMiB + requests * facts.requestMiB(drives) };
 }
 
 export function demandMinio(store: StoreSpec, profile: HardwareProfile): Demand {
@@ -21,7 +21,7 @@ export function demandMinio(store: StoreSpec, profile: HardwareProfile): Demand 
   return {
     name: store.name,
     role: 'storage',
-    count: 1,
+    count: store.nodes,
     pids: 1024,
     memory: memoryWish(path, store, profile.storage.memory, { value: mib(1024), because: '1 GiB: some 240 requests at once' }),
     cpu: cpuWish(path, store, profile.storage.cpu, milliCpu(100)),
@@ -46,8 +46,15 @@ export function planMinio(
   task: Size,
   image: { readonly user: string },
 ): MinioPlan {
-  const { requests, worstCase } = divideMemory(size.memory);
+  const { requests, worstCase } = divideMemory(size.memory, store.nodes);
   const name = store.name;
+  const several = store.nodes > 1;
+  const { namespace, clusterDomain } = spec.kubernetes;
+  // The parts of an object lie on all nodes, those that make good a loss among them.
+  const each = several ? mib(Math.ceil(disk / (store.nodes - facts.parity) / 1024) * 1024) : disk;
+  const drives = several
+    ? `http://${name}-{0...${store.nodes - 1}}.${name}-nodes.${namespace}.svc.${clusterDomain}:${facts.port}${facts.dataFolder}`
+    : facts.dataFolder;
   const root = { MINIO_ROOT_USER: 'berth-root' };
   const base = `${facts.baseMiB} MiB: the process without requests, ${facts.tmpMiB} MiB of /tmp and ${facts.declaredMiB} MiB of ${facts.declaredFolder}, which lie in memory`;
   const change = `stores.${name}.memory in berth.yaml, or the profile`;
@@ -56,14 +63,14 @@ export function planMinio(
       key: `${name}.requests_max`,
       value: String(requests),
       formula: '(0.9 L − base) / (1 MiB + 32 KiB for each drive + 2 MiB)',
-      inputs: { L: formatSize(size.memory), base, drives: '1' },
+      inputs: { L: formatSize(size.memory), base, drives: String(store.nodes) },
       source: 'MinIO source, cmd/handler-api.go',
       change,
     },
     {
       key: `${name}.worst_case`,
       value: `${Math.ceil(worstCase)} MiB of ${size.memory} MiB`,
-      formula: 'base + requests × 3.03 MiB',
+      formula: `base + requests × ${facts.requestMiB(store.nodes).toFixed(2)} MiB`,
       inputs: { base, requests: String(requests) },
       source: 'design: at most 0.9 of the limit',
       change,
@@ -77,6 +84,15 @@ export function planMinio(
       change: `stores.${name}.cpu in berth.yaml, or the profile`,
     },
   ];
+  if (several)
+    decisions.push({
+      key: `${name}.disk_each`,
+      value: formatSize(each),
+      formula: 'disk / (nodes − parity), in whole GiB',
+      inputs: { disk: formatSize(disk), nodes: String(store.nodes), parity: String(facts.parity) },
+      source: 'MinIO, erasure coding: of four drives two hold data and two what replaces it',
+      change: `stores.${name}.disk in berth.yaml`,
+    });
   const tmpfs = [
     { path: '/tmp', size: mib(facts.tmpMiB), mode: '1777' },
     { path: facts.declaredFolder, size: mib(facts.declaredMiB), mode: '1777' },
@@ -84,20 +100,22 @@ export function planMinio(
   const service: PlannedService = {
     name,
     role: 'storage',
-    title: 'MinIO on one drive',
+    title: several ? `MinIO on ${store.nodes} nodes, of which ${facts.parity} may be lost` : 'MinIO on one drive',
     kind: 'server',
     image: 'minio',
     slotted: false,
-    replicas: 1,
+    replicas: store.nodes,
+    ...(several ? { peers: true } : {}),
     size,
     user: image.user,
-    command: ['server', facts.dataFolder, '--address', `:${facts.port}`, '--console-address', ':9001'],
+    command: ['server', drives, '--address', `:${facts.port}`, '--console-address', ':9001'],
     env: {
       ...root,
       MINIO_ROOT_PASSWORD_FILE: `/run/secrets/${name}-root`,
       MINIO_API_REQUESTS_MAX: String(requests),
       MINIO_BROWSER: 'off',
       MINIO_UPDATE: 'off',
+      ...(several ? { MINIO_STORAGE_CLASS_STANDARD: `EC:${facts.parity}` } : {}),
       GOMAXPROCS: threads(size),
       MC_CONFIG_DIR: '/tmp/.mc',
       HOME: '/tmp',
@@ -111,7 +129,7 @@ export function planMinio(
       {
         name: `${name}-data`,
         target: facts.volumeFolder,
-        size: disk,
+        size: each,
         holds: `buckets ${store.buckets.map((bucket) => bucket.name).join(', ')}`,
       },
     ],
@@ -128,7 +146,7 @@ export function planMinio(
       ready: { http: { path: '/minio/health/ready', port: facts.port } },
       live: { http: { path: '/minio/health/live', port: facts.port } },
     },
-    connects: [],
+    connects: several ? [{ service: name, port: facts.port }] : [],
     gates: [],
     stopSignal: 'SIGTERM',
     stopGrace: seconds(60),

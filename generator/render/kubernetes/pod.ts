@@ -147,6 +147,14 @@ interface PodOptions {
   readonly restartPolicy?: 'Never' | 'OnFailure';
 }
 
+/** Members of one whole never share a node, so that a node that is lost takes one of them; replicas of the rest had rather not. */
+function apart({ plan }: Scene, service: PlannedService, slot?: Slot): Yaml {
+  const term = { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: selectorOf(plan, service.name, slot) } };
+  return service.peers
+    ? { requiredDuringSchedulingIgnoredDuringExecution: [term] }
+    : { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, podAffinityTerm: term }] };
+}
+
 /** The container of a service, and the pod around it: the same for every kind of workload. */
 export function podTemplate(
   scene: Scene,
@@ -181,21 +189,7 @@ export function podTemplate(
         fsGroupChangePolicy: 'OnRootMismatch',
         seccompProfile: { type: 'RuntimeDefault' },
       },
-      affinity: several
-        ? {
-            podAntiAffinity: {
-              preferredDuringSchedulingIgnoredDuringExecution: [
-                {
-                  weight: 100,
-                  podAffinityTerm: {
-                    topologyKey: 'kubernetes.io/hostname',
-                    labelSelector: { matchLabels: selectorOf(plan, service.name, slot?.name) },
-                  },
-                },
-              ],
-            },
-          }
-        : undefined,
+      affinity: several ? { podAntiAffinity: apart(scene, service, slot?.name) } : undefined,
       topologySpreadConstraints: several
         ? ['kubernetes.io/hostname', 'topology.kubernetes.io/zone'].map((topologyKey) => ({
             maxSkew: 1,

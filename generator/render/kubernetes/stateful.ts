@@ -39,7 +39,7 @@ function statefulSet(scene: Scene, service: PlannedService): YamlDocument {
       spec: {
         serviceName: nodesOf(service),
         replicas: service.replicas,
-        podManagementPolicy: 'OrderedReady',
+        podManagementPolicy: service.peers ? 'Parallel' : 'OrderedReady',
         updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 0 } },
         minReadySeconds: 5,
         revisionHistoryLimit: 5,

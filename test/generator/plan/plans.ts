@@ -49,6 +49,7 @@ export const cache = (name: string, more: Partial<CacheSpec> = {}): CacheSpec =>
 export const store = (name: string, more: Partial<StoreSpec> = {}): StoreSpec => ({
   name,
   engine: 'minio',
+  nodes: 1,
   buckets: [{ name: 'uploads', versioning: true }],
   ...more,
 });

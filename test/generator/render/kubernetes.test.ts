@@ -51,7 +51,7 @@ describe('manifests for an older cluster', () => {
   ])('of $version have what it knows', async ({ version, pause, eviction, retention }) => {
     const all = await objects({ 'kubernetes.version': version });
     const web = podOf(find(all, 'Deployment', 'web-blue'));
-    const { lifecycle } = (web['containers'] as [{ lifecycle: { preStop: object } }])[0];
+    const { lifecycle } = (web['containers'] as unknown as [{ lifecycle: { preStop: object } }])[0];
     expect(Object.keys(lifecycle.preStop)).toEqual([pause]);
     expect('unhealthyPodEvictionPolicy' in find(all, 'PodDisruptionBudget', 'web-blue').spec).toBe(eviction);
     expect('persistentVolumeClaimRetentionPolicy' in find(all, 'StatefulSet', 'database').spec).toBe(retention);
@@ -242,6 +242,32 @@ describe('names', () => {
   test('that collide are refused, and the cure is told', () => {
     const made = plan(stack({ target: 'kubernetes', services: [app('web')], caches: [cache('web-blue')] }));
     expect(() => rendered(made)).toThrow('two services would have the same Service web-blue in hello');
+  });
+});
+
+describe('a store on four nodes', () => {
+  const set = { 'stores.files.nodes': 4, 'stores.files.disk': '1Ti' };
+
+  test('has one whole of members that never share a node and start at once', async () => {
+    const all = await objects(set);
+    const { spec } = find(all, 'StatefulSet', 'files');
+    expect(spec).toMatchObject({ replicas: 4, podManagementPolicy: 'Parallel', serviceName: 'files-nodes' });
+    expect(text(podOf(find(all, 'StatefulSet', 'files')))).toContain(
+      '"requiredDuringSchedulingIgnoredDuringExecution":[{"topologyKey":"kubernetes.io/hostname"',
+    );
+    expect(text(podOf(find(all, 'StatefulSet', 'files')))).toContain(
+      '"http://files-{0...3}.files-nodes.hello.svc.cluster.local:9000/var/tmp/data"',
+    );
+    expect(find(all, 'PodDisruptionBudget', 'files').spec).toMatchObject({ maxUnavailable: 1 });
+  });
+
+  test('has room for the parts that make good a loss, and lets its members speak to each other', async () => {
+    const all = await objects(set);
+    // 1 TiB usable on 4 × 512 GiB, two of which are parity.
+    expect(text(find(all, 'StatefulSet', 'files').spec)).toContain('"requests":{"storage":"512Gi"}');
+    expect(text(find(all, 'ResourceQuota', 'site').spec)).toContain('"persistentvolumeclaims":"5"');
+    const policy = text(find(all, 'NetworkPolicy', 'files').spec);
+    expect(policy.match(/"app.kubernetes.io\/name":"files"/g)?.length).toBe(3);
   });
 });
 
