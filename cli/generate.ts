@@ -56,12 +56,20 @@ async function check(site: string, options: GenerateOptions, context: Context): 
   refuseConflicts(prepared, options.json ?? false, context);
   const complaints = await complaintsOf(prepared);
   if (complaints.length > 0) throw new Error(`what Berth wrote breaks its schema:\n${complaints.join('\n')}`);
+  const { lintSite } = await import('./lint-site.ts');
+  const { findings } = lintSite(prepared.plan, prepared.decision.merged);
   const stale = prepared.decision.changes;
   if (options.json && stale.length === 0) context.out(`${JSON.stringify({ ...writtenAsJson(site, prepared), stale: false }, null, 2)}\n`);
   if (stale.length > 0 && !options.json)
     context.out(`\`berth generate\` would have this to say:\n\n${describeWritten(prepared, context)}\n\n`);
   if (stale.length > 0)
     throw new BerthError('stale', `the site differs from its spec: ${stale.map(({ path }) => path).join(', ')}`, 'run `berth generate`');
+  if (findings.length > 0)
+    throw new BerthError(
+      'unsound',
+      `${findings.length === 1 ? '1 thing' : `${findings.length} things`} should not be so: ${[...new Set(findings.map(({ id }) => id))].join(', ')}`,
+      'run `berth lint`, which shows each with its cure',
+    );
   if (!options.json)
     context.out(
       `The site is what its spec says, and ${prepared.plan.kubernetes ? 'its manifests fit the types of Kubernetes' : 'compose.yaml fits the Compose specification'}.\n`,

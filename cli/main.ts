@@ -1,13 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { Command, CommanderError } from 'commander';
 import { BerthError, EXIT, exitMeaning } from '../model/errors.ts';
-import type { Context } from './context.ts';
+import type { ClusterContext } from './cluster.ts';
+import { addDiff } from './diff.ts';
+import { addDoctor } from './doctor.ts';
 import { addExplain } from './explain.ts';
 import { addGenerate } from './generate.ts';
 import { addImages } from './images.ts';
 import { addInit } from './init.ts';
+import { addLint } from './lint.ts';
 import { addPlan } from './plan.ts';
 import { reportFailure } from './report-failure.ts';
 import { version } from './version.ts';
@@ -23,8 +26,10 @@ function workingFolder(): string {
 
 /** From here on a signal comes too late: what is being written is finished. */
 let tooLate = false;
+/** What a signal tells to stop and clean up, where something is to be cleaned up. */
+let cleaning: AbortController | undefined;
 
-const context: Context = {
+const context: ClusterContext = {
   get cwd() {
     return workingFolder();
   },
@@ -37,6 +42,23 @@ const context: Context = {
     await setImmediate();
     tooLate = true;
     step();
+  },
+  env: process.env,
+  clock: {
+    now: () => new Date(),
+    sleep: (milliseconds, signal) => setTimeout(milliseconds, undefined, { signal }),
+    deadline: (milliseconds) => AbortSignal.timeout(milliseconds),
+  },
+  abortable: async (work) => {
+    cleaning = new AbortController();
+    try {
+      return await work(cleaning.signal);
+    } finally {
+      cleaning = undefined;
+    }
+  },
+  exit: (code) => {
+    process.exitCode = code;
   },
   color: process.stdout.isTTY && process.stderr.isTTY && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb',
   columns: process.stdout.columns || 100,
@@ -76,7 +98,7 @@ ${Object.entries(EXIT)
   .map(([name, code]) => `  ${String(code).padStart(3)}  ${exitMeaning[name as keyof typeof EXIT]}`)
   .join('\n')}`,
     );
-  for (const add of [addInit, addGenerate, addPlan, addExplain, addImages]) add(program, run, context);
+  for (const add of [addInit, addGenerate, addPlan, addExplain, addImages, addLint, addDoctor, addDiff]) add(program, run, context);
   for (const command of program.commands) command.helpOption('--help', 'show this help').exitOverride();
   return program;
 }
@@ -84,6 +106,11 @@ ${Object.entries(EXIT)
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.on(signal, () => {
     if (tooLate) return;
+    if (cleaning && !cleaning.signal.aborted) {
+      context.err('\nstopping, and taking away what was made; once more to leave it\n');
+      cleaning.abort();
+      return;
+    }
     context.err('\nstopped; the site is as it was\n');
     process.exit(EXIT.interrupted);
   });

@@ -21,6 +21,9 @@ export function wrap(text: string, width: number, indent: string): string {
   return [...lines, line].join('\n');
 }
 
+/** Break text to a column of `width` whose first line stands at its place already; the others are put there by `indent`. */
+export const hang = (text: string, width: number, indent: string): string => wrap(text, width, '').replaceAll('\n', `\n${indent}`);
+
 const codes = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const;
 
 /** Colour where the terminal wants it, plain text elsewhere. */

@@ -1,8 +1,8 @@
 import type { MiB, MilliCpu, Seconds } from './units.ts';
 
 /** What could not be read, mostly because the caller may not. It is never taken for a yes or a no. */
-export const unknown = 'unknown';
-export type Maybe<T> = T | typeof unknown;
+type Unknown = 'unknown';
+export type Maybe<T> = T | Unknown;
 
 /** What pods ask for, or nodes have. */
 export interface Room {
@@ -50,7 +50,7 @@ export interface ApiFacts {
 }
 
 /** An API that another server answers for; that server may be down. */
-export type Aggregated = 'served' | 'absent' | 'down' | typeof unknown;
+export type Aggregated = 'served' | 'absent' | 'down' | Unknown;
 
 export interface QuotaFacts {
   readonly name: string;
@@ -80,7 +80,7 @@ export interface Right {
 
 /** What came of trying something in the cluster. `detail` is what the cluster said. */
 export interface ProbeOutcome {
-  readonly outcome: 'done' | 'failed' | typeof unknown;
+  readonly outcome: 'done' | 'failed' | Unknown;
   readonly detail: string;
 }
 

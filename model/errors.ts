@@ -13,6 +13,9 @@ export const EXIT = {
   locked: 7,
   unsupported: 8,
   stale: 9,
+  unreachable: 10,
+  unfit: 11,
+  unsound: 12,
   interrupted: 130,
 } as const;
 
@@ -29,7 +32,10 @@ export const exitMeaning: Readonly<Record<keyof typeof EXIT, string>> = {
   io: 'a file could not be read or written',
   locked: 'another berth works on this site',
   unsupported: 'this version cannot do that yet, or not for this target',
-  stale: '`generate --check` found that the site differs from its spec',
+  stale: '`generate --check` found that the site differs from its spec, or `diff` that the cluster differs from the site',
+  unreachable: 'the cluster did not answer, or did not let you in',
+  unfit: '`doctor` found something that keeps the site from running',
+  unsound: '`lint` found something that should not be so',
   interrupted: 'stopped by Ctrl-C or a signal; the site is as it was',
 };
 
@@ -48,6 +54,10 @@ export interface Problem {
 
 /** A failure the operator can act on: what happened, to what, and what to do next. Anything else that reaches `main` is a bug. */
 export class BerthError extends Error {
+  /** Parts of the built program that are loaded late have a copy of this class; a failure of theirs is one all the same. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return value instanceof Error && value.name === 'BerthError' && 'hint' in value;
+  }
   override readonly name = 'BerthError';
   readonly kind: FailureKind;
   /** One imperative sentence: what to type or change next. */

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { build } from 'esbuild';
 import type { BuildOptions, Metafile, Plugin } from 'esbuild';
@@ -57,6 +57,30 @@ const workedOut: Plugin = {
   },
 };
 
+/**
+ * What only some verbs load, each in a file of its own. Were it split off the program by the bundler, everything that both share would become files of
+ * their own, and every start would read them: so it is a program beside the program, with its own copy of what they share.
+ */
+const besides: Readonly<Record<string, readonly string[]>> = {
+  'cluster.js': [
+    ...['client', 'connect', 'dry-run', 'probe', 'read-facts'].map((name) => `runtime/orchestrators/kubernetes/${name}.ts`),
+    'generator/doctor/cluster.ts',
+    'generator/plan/cluster-needs.ts',
+    'cli/site-manifests.ts',
+  ],
+  'lint.js': ['cli/lint-site.ts'],
+};
+const apart: Plugin = {
+  name: 'apart',
+  setup: (program) => {
+    program.onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir, kind }) => {
+      const module = relative(root, join(resolveDir, path));
+      const file = kind === 'dynamic-import' ? Object.keys(besides).find((name) => besides[name]?.includes(module)) : undefined;
+      return file === undefined ? undefined : { path: `./${file}`, external: true };
+    });
+  },
+};
+
 const smaller: Plugin = {
   name: 'smaller',
   setup: (program) => {
@@ -74,6 +98,12 @@ const common: BuildOptions = {
   metafile: true,
 };
 
+const asModules: BuildOptions = {
+  // What is written as modules is bundled as such: of the rest, nothing can be left out.
+  mainFields: ['module', 'main'],
+  banner: { js: "const require=process.getBuiltinModule('node:module').createRequire(import.meta.url);" },
+};
+
 /**
  * The program as one bundle beside which lies, in files of their own, what only some runs need.
  * @returns all that went in, and what came out of the bundle itself.
@@ -87,11 +117,20 @@ export async function buildProgram(outdir: string, write = true): Promise<Metafi
       entryPoints: { berth: 'cli/main.ts' },
       splitting: true,
       format: 'esm',
-      plugins: [workedOut, smaller, leanImports],
-      // What is written as modules is bundled as such: of the rest, nothing can be left out.
-      mainFields: ['module', 'main'],
-      banner: { js: "const require=process.getBuiltinModule('node:module').createRequire(import.meta.url);" },
+      plugins: [apart, workedOut, smaller, leanImports],
+      ...asModules,
     }),
+    ...Object.entries(besides).map(([file, modules]) =>
+      build({
+        ...common,
+        write,
+        stdin: { contents: modules.map((path) => `export * from './${path}';`).join('\n'), resolveDir: root },
+        format: 'esm',
+        outfile: join(outdir, file),
+        plugins: [workedOut, smaller, leanImports],
+        ...asModules,
+      }),
+    ),
     ...onDemand.map((name) =>
       build({
         ...common,

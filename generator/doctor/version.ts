@@ -14,7 +14,7 @@ export function checkVersion({ version }: ClusterFacts, { minor }: ClusterNeeds)
   if (version.major !== 1 || version.minor > newestTested)
     return [
       warn(
-        { ...found, found: `${version.text}, newer than 1.${newestTested}, the newest that Berth was tried with` },
+        { ...found, found: `${version.text}, newer than 1.${newestTested}, the newest whose fields the manifests were checked against` },
         'run `berth diff` before you apply: it has the cluster itself check every object',
       ),
     ];

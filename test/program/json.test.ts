@@ -94,6 +94,7 @@ describe('--json', () => {
         writeFileSync(join(site, '.berth/hashes.json'), '{');
       },
     },
+    { what: 'unsupported', args: ['doctor'], code: 8, error: { kind: 'unsupported' } },
     {
       what: 'stale',
       args: ['generate', '--check'],

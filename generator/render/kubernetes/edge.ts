@@ -42,7 +42,10 @@ const deployment = (scene: Scene, edge: PlannedService): YamlDocument =>
     metaOf(scene, edge, {
       ignore:
         scene.kubernetes.expose === 'hostPort'
-          ? [['host-port', 'kubernetes.expose: hostPort asks for it; the namespace holds nothing else']]
+          ? [
+              ['host-port', 'kubernetes.expose: hostPort asks for it, and the namespace holds nothing else'],
+              ['rolling-update', 'a second edge finds no free port on the node of the first'],
+            ]
           : [],
     }),
     {

@@ -38,7 +38,7 @@ function namespace(scene: Scene, name: string): YamlDocument {
         annotations:
           level === 'restricted'
             ? undefined
-            : ignoring(['pod-security-enforce', 'kubernetes.expose: hostPort needs it; the namespace holds the edge alone']),
+            : ignoring(['pod-security', 'kubernetes.expose: hostPort needs it, and the namespace holds the edge alone']),
       },
     },
   };

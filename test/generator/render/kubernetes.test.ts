@@ -228,7 +228,7 @@ describe('names', () => {
     const spec = stack({
       target: 'kubernetes',
       name: 'b'.repeat(30),
-      services: [app(longest, { uses: [uses.database(`${'d'.repeat(40)}`), uses.store('s'.repeat(40))] })],
+      services: [app(longest, { uses: [uses.database('d'.repeat(40)), uses.store('s'.repeat(40))] })],
       databases: [database('d'.repeat(40))],
       caches: [cache('c'.repeat(40))],
       stores: [store('s'.repeat(40))],

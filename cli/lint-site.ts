@@ -1,0 +1,38 @@
+import { parse, parseAllDocuments } from 'yaml';
+import type { KubernetesPlan, Plan } from '../model/plan.ts';
+import { keysOf } from '../generator/render/kubernetes/secret-keys.ts';
+import type { Json } from '../generator/lint/check.ts';
+import { lintCompose, lintKubernetes } from '../generator/lint/lint.ts';
+import type { LintResult } from '../generator/lint/lint.ts';
+
+interface Kustomization {
+  readonly configMapGenerator?: readonly {
+    readonly name: string;
+    readonly namespace: string;
+    readonly options?: { readonly labels?: Json };
+  }[];
+}
+
+/** The keys of every Secret, those that somebody else manages included: as `namespace/name/key`. */
+function* secretKeys(plan: Plan, { pods, namespace, edgeNamespace, existingSecrets }: KubernetesPlan): Iterable<string> {
+  for (const service of plan.services)
+    for (const key of keysOf(service, plan.secretFiles))
+      yield `${pods.get(service.name)?.namespace ?? namespace}/${existingSecrets[service.name] ?? `${service.name}-secrets`}/${key}`;
+  for (const key of ['tls.crt', 'tls.key']) yield `${edgeNamespace}/${existingSecrets['tls'] ?? 'tls'}/${key}`;
+}
+
+/** What a site has on disk, against every check of its target. The overlay of its owner is not looked into. */
+export function lintSite(plan: Plan, files: ReadonlyMap<string, string>): LintResult {
+  if (!plan.kubernetes) return lintCompose(parse(files.get('compose.yaml') ?? '') as Json);
+  const isManifest = (path: string) => /^k8s\/generated\/[^/]+\.yaml$/.test(path);
+  const objects = [...files]
+    .filter(([path]) => isManifest(path) && !path.endsWith('/kustomization.yaml'))
+    .flatMap(([, text]) => [parseAllDocuments(text)].flat().map((document) => document.toJS() as Json));
+  const { configMapGenerator = [] } = parse(files.get('k8s/generated/kustomization.yaml') ?? '') as Kustomization;
+  // What kustomize makes of config/ stands for itself under the name that is referred to.
+  const maps = configMapGenerator.map(({ name, namespace, options }): Json => ({
+    kind: 'ConfigMap',
+    metadata: { name, namespace, labels: options?.labels },
+  }));
+  return lintKubernetes([...objects, ...maps], secretKeys(plan, plan.kubernetes));
+}

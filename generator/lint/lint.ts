@@ -1,0 +1,89 @@
+import { at, entries, text } from './check.ts';
+import type { Check, Finding, Hit, Json } from './check.ts';
+import { clusterChecks } from './cluster.ts';
+import { composeChecks } from './compose.ts';
+import type { Project } from './compose.ts';
+import { podChecks } from './pods.ts';
+import { worldOf } from './world.ts';
+import type { World } from './world.ts';
+
+export interface LintResult {
+  readonly findings: readonly Finding[];
+  /** What was found and is meant to be so, with the reason that stands beside it. */
+  readonly ignored: readonly (Finding & { readonly because: string })[];
+}
+
+const kubernetesChecks: readonly Check<World>[] = [...podChecks, ...clusterChecks];
+
+/** Every check, for the reference. */
+export const listChecks = (): readonly (Omit<Check<never>, 'find'> & { readonly target: 'compose' | 'kubernetes' })[] => [
+  ...kubernetesChecks.map((check) => ({ ...check, target: 'kubernetes' as const })),
+  ...composeChecks.map((check) => ({ ...check, target: 'compose' as const })),
+];
+
+/** `id: reason; other: reason`, as it stands beside an object. */
+const readIgnores = (value: Json): ReadonlyMap<string, string> =>
+  new Map(
+    text(value)
+      .split(';')
+      .map((one) => one.trim())
+      .filter((one) => one !== '')
+      .map((one) => {
+        const colon = one.indexOf(':');
+        return colon < 0 ? ([one, ''] as const) : ([one.slice(0, colon).trim(), one.slice(colon + 1).trim()] as const);
+      }),
+  );
+
+const ignoreRules = {
+  'ignore-without-reason': { rule: 'what is ignored says why', cure: 'write `id: reason`' },
+  'ignore-unknown': { rule: 'what is ignored is a check', cure: 'correct its id, or remove it' },
+  'ignore-idle': { rule: 'what is ignored happens', cure: 'remove it' },
+} as const;
+
+function judge<W>(
+  checks: readonly Check<W>[],
+  world: W,
+  ignores: ReadonlyMap<string, ReadonlyMap<string, string>>,
+  where: string,
+): LintResult {
+  const all = checks.flatMap(({ id, rule, cure, find }) => [...find(world)].map((found: Hit): Finding => ({ ...found, id, rule, cure })));
+  const reasonFor = ({ object, id }: Finding): string | undefined => ignores.get(object)?.get(id);
+  const complaints = [...ignores].flatMap(([object, reasons]) =>
+    [...reasons].flatMap(([id, reason]): readonly Finding[] => {
+      const wrong: keyof typeof ignoreRules | undefined = !checks.some((check) => check.id === id)
+        ? 'ignore-unknown'
+        : reason === ''
+          ? 'ignore-without-reason'
+          : all.some((finding) => finding.object === object && finding.id === id)
+            ? undefined
+            : 'ignore-idle';
+      return wrong === undefined ? [] : [{ id: wrong, object, path: where, found: id, ...ignoreRules[wrong] }];
+    }),
+  );
+  return {
+    findings: [...all.filter((finding) => (reasonFor(finding) ?? '') === ''), ...complaints],
+    ignored: all.flatMap((finding) => {
+      const because = reasonFor(finding) ?? '';
+      return because === '' ? [] : [{ ...finding, because }];
+    }),
+  };
+}
+
+/**
+ * The manifests of a site against every check.
+ * @param secrets - keys of the Secrets that stand elsewhere, as `namespace/name/key`.
+ */
+export function lintKubernetes(objects: readonly Json[], secrets: Iterable<string>): LintResult {
+  const world = worldOf(objects, secrets);
+  const ignores = new Map(world.objects.map(({ id, body }) => [id, readIgnores(at(body, 'metadata', 'annotations', 'berth/lint-ignore'))]));
+  return judge(kubernetesChecks, world, ignores, 'metadata.annotations.berth/lint-ignore');
+}
+
+/** A Compose project against every check. */
+export function lintCompose(body: Json): LintResult {
+  const project: Project = { body };
+  const ignores = new Map(
+    entries(at(body, 'services')).map(([name, service]) => [`service ${name}`, readIgnores(at(service, 'labels', 'berth.lint-ignore'))]),
+  );
+  return judge(composeChecks, project, ignores, 'labels.berth.lint-ignore');
+}
