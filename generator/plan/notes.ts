@@ -23,11 +23,14 @@ const topologyName = {
   'single': 'a single node',
 } as const;
 
-function clusterNotes({ services, kubernetes, edge, host }: StackSpec): readonly string[] {
+function clusterNotes({ services, kubernetes, edge, host, domain }: StackSpec): readonly string[] {
   const foreign = kubernetes.expose === 'gateway' || kubernetes.expose === 'ingress';
   const limited = services.flatMap((app) => app.routes.filter(({ rateLimit }) => rateLimit !== undefined).map(({ path }) => path));
   const way = kubernetes.expose === 'gateway' ? 'gateway' : 'ingress controller';
   return [
+    ...(domain === 'localhost'
+      ? ['the domain is localhost, which is no name of a cluster: set domain to the name that its visitors type, before the first apply']
+      : []),
     ...services
       .filter(({ build }) => build !== undefined)
       .map(

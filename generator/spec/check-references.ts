@@ -166,6 +166,13 @@ function* checkNodes(spec: WrittenSpec): Iterable<Finding> {
 function* checkKubernetes(spec: WrittenSpec): Iterable<Finding> {
   const { expose = 'loadBalancer', class: className, nodePorts, existingSecrets, certificate, controllerNamespace } = spec.kubernetes ?? {};
   const foreign = expose === 'gateway' || expose === 'ingress';
+  const namespace = spec.kubernetes?.namespace ?? (spec.target === 'kubernetes' ? spec.name : '');
+  if (/^(?:default|kube-.*)$/.test(namespace))
+    yield {
+      path: spec.kubernetes?.namespace === undefined ? ['name'] : ['kubernetes', 'namespace'],
+      message: `the namespace ${namespace} belongs to the cluster: the quota and the policies of a site would hold for everything in it`,
+      hint: 'give the site a namespace of its own: kubernetes.namespace',
+    };
   if (foreign && className === undefined)
     yield {
       path: ['kubernetes', 'expose'],

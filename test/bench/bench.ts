@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -7,6 +7,7 @@ import { table } from '../../cli/text.ts';
 import { fastest, median, race, spread } from './measure.ts';
 import type { Contestant, Times } from './measure.ts';
 import { berth, changeSetting, initOf, makeLargeSite, run } from './sites.ts';
+import type { Target } from './sites.ts';
 
 /**
  * `npm run bench [-- --json] [-- --turns N]`: how fast the built program is, in ratios that are measured side by side in one run.
@@ -31,6 +32,7 @@ const { values: options } = parseArgs({
   },
 });
 const turns = Number(options.turns);
+const targets: readonly Target[] = ['compose', 'kubernetes'];
 const root = join(import.meta.dirname, '..', '..');
 const program = join(root, 'cli', 'berth.js');
 const bare: Contestant = { name: 'bare start of Node', argv: [process.execPath, '-e', '0'] };
@@ -59,30 +61,54 @@ function against(times: ReadonlyMap<string, Times>, name: string, other: string,
   };
 }
 
-function hasCompose(): boolean {
-  return spawnSync('docker', ['compose', 'version'], { stdio: 'ignore' }).status === 0;
+/** The program of each target that reads what Berth wrote: nobody waits less for Berth than for that. */
+const readers: Readonly<
+  Record<
+    Target,
+    {
+      readonly name: string;
+      readonly there: readonly [string, ...string[]];
+      readonly argv: (site: string) => readonly [string, ...string[]];
+    }
+  >
+> = {
+  compose: {
+    name: 'docker compose config',
+    there: ['docker', 'compose', 'version'],
+    argv: (site) => ['docker', 'compose', '-f', join(site, 'compose.yaml'), 'config'],
+  },
+  kubernetes: {
+    name: 'kubectl kustomize',
+    there: ['kubectl', 'version', '--client'],
+    argv: (site) => ['kubectl', 'kustomize', join(site, 'k8s/site')],
+  },
+};
+
+function isThere([command, ...args]: readonly [string, ...string[]]): boolean {
+  return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
 }
 
 /** What one person at one site waits for. */
-function oneSite(folder: string): readonly Row[] {
-  const [site, changing, fresh] = ['site', 'changing', 'fresh'].map((name) => join(folder, name)) as [string, string, string];
-  run(initOf(program, site));
+function oneSite(folder: string, target: Target): readonly Row[] {
+  const [site, changing, fresh] = ['site', 'changing', 'fresh'].map((name) => join(folder, target, name)) as [string, string, string];
+  mkdirSync(join(folder, target));
+  run(initOf(program, site, target));
   cpSync(site, changing, { recursive: true });
+  const reader = readers[target];
   const names = {
-    init: 'init',
-    idle: 'generate, nothing to do',
-    change: 'generate, one setting changed',
-    check: 'generate --check',
-    explain: 'explain',
-    compose: 'docker compose config',
+    init: `${target}: init`,
+    idle: `${target}: generate, nothing to do`,
+    change: `${target}: generate, one setting changed`,
+    check: `${target}: generate --check`,
+    explain: `${target}: explain`,
   };
-  const compose = hasCompose();
+  const compared = isThere(reader.there);
   const times = race(
     [
       bare,
       {
         name: names.init,
-        argv: initOf(program, fresh),
+        argv: initOf(program, fresh, target),
         before: () => {
           rmSync(fresh, { recursive: true, force: true });
         },
@@ -97,20 +123,20 @@ function oneSite(folder: string): readonly Row[] {
       },
       { name: names.check, argv: berth(program, 'generate', '--check', '--site', site) },
       { name: names.explain, argv: berth(program, 'explain', '--site', site) },
-      ...(compose ? [{ name: names.compose, argv: ['docker', 'compose', '-f', join(site, 'compose.yaml'), 'config'] as const }] : []),
+      ...(compared ? [{ name: reader.name, argv: reader.argv(site) }] : []),
     ],
     turns,
   );
-  if (!compose) process.stderr.write('\nNO DOCKER COMPOSE HERE: its rows are left out, and their bar was not tested.\n\n');
+  if (!compared) process.stderr.write(`\nNO ${reader.name.toUpperCase()} HERE: its rows are left out, and their bar was not tested.\n\n`);
   return [
     against(times, names.init, bare.name, 3),
     against(times, names.idle, bare.name, 3),
     against(times, names.change, bare.name, 3),
-    ...(compose
+    ...(compared
       ? [
-          against(times, names.init, names.compose, 1),
-          against(times, names.idle, names.compose, 1),
-          against(times, names.change, names.compose, 1),
+          against(times, names.init, reader.name, 1),
+          against(times, names.idle, reader.name, 1),
+          against(times, names.change, reader.name, 1),
         ]
       : []),
     against(times, names.check, bare.name),
@@ -119,17 +145,17 @@ function oneSite(folder: string): readonly Row[] {
 }
 
 /** What a service costs beyond the start of Node, in sites of different sizes. */
-function manyServices(folder: string): readonly Row[] {
+function manyServices(folder: string, target: Target): readonly Row[] {
   const counts = [5, 50, 200] as const;
   const contestants = counts.map((count): Contestant => ({
     name: String(count),
-    argv: berth(program, 'generate', '--site', makeLargeSite(program, folder, count)),
+    argv: berth(program, 'generate', '--site', makeLargeSite(program, folder, count, target)),
   }));
   const times = race([bare, ...contestants], Math.max(3, Math.round(turns / 3)));
   const start = median(timesOf(times, bare.name));
   const each = (count: number): number => (median(timesOf(times, String(count))) - start) / count;
   const row = (count: number, other: number, bar?: number): Row => ({
-    what: `a service among ${count} / among ${other}`,
+    what: `${target}: a service among ${count} / among ${other}`,
     ratio: each(count) / each(other),
     ...(bar === undefined ? {} : { bar }),
     detail: `${each(count).toFixed(2)} ms / ${each(other).toFixed(2)} ms each`,
@@ -140,7 +166,7 @@ function manyServices(folder: string): readonly Row[] {
 /** What a site costs when many are worked out in one process; it must not rise with their number. */
 function manySites(folder: string): readonly Row[] {
   const rows = JSON.parse(
-    run([process.execPath, join(import.meta.dirname, 'many-sites.ts'), join(folder, 'site'), '1', '100', '1000']),
+    run([process.execPath, join(import.meta.dirname, 'many-sites.ts'), join(folder, 'compose', 'site'), '1', '100', '1000']),
   ) as readonly { readonly sites: number; readonly each: number }[];
   const each = new Map(rows.map((row) => [row.sites, row.each / 1000]));
   const cost = (sites: number): number => each.get(sites) ?? Number.NaN;
@@ -160,7 +186,7 @@ function memory(folder: string): Row {
   const source = `process.on('exit', () => { process.stderr.write(String(process.resourceUsage().maxRSS)); }); process.argv[1] = ${JSON.stringify(program)}; await import(${JSON.stringify(program)});`;
   const { stderr } = spawnSync(
     process.execPath,
-    ['--input-type=module', '-e', source, report, 'generate', '--site', join(folder, 'services-200')],
+    ['--input-type=module', '-e', source, report, 'generate', '--site', join(folder, 'compose-services-200')],
     { encoding: 'utf8' },
   );
   const peak = Number(stderr) / 1024;
@@ -187,7 +213,12 @@ function print(rows: readonly Row[]): void {
 const folder = mkdtempSync(join(tmpdir(), 'berth-bench-'));
 try {
   if (!options['no-build']) run([process.execPath, join(root, 'scripts', 'build.ts')]);
-  const rows = [...oneSite(folder), ...manyServices(folder), ...manySites(folder), memory(folder)];
+  const rows = [
+    ...targets.flatMap((target) => oneSite(folder, target)),
+    ...targets.flatMap((target) => manyServices(folder, target)),
+    ...manySites(folder),
+    memory(folder),
+  ];
   if (options.json)
     process.stdout.write(
       `${JSON.stringify({ turns, node: process.versions.node, load: loadavg()[0], rows: rows.map((row) => ({ ...row, missed: missed(row) })) }, null, 2)}\n`,

@@ -9,8 +9,10 @@ const host = ['--host-cpus', '16', '--host-memory', '64Gi', '--host-disk', '1Ti'
 /** Large enough for 200 services of the smallest profile. */
 const bigHost = ['--host-cpus', '512', '--host-memory', '4Ti', '--host-disk', '60Ti'] as const;
 
-export const initOf = (program: string, site: string): readonly [string, ...string[]] =>
-  berth(program, 'init', site, '--profile', 'recommended', '--yes', ...host);
+export type Target = 'compose' | 'kubernetes';
+
+export const initOf = (program: string, site: string, target: Target): readonly [string, ...string[]] =>
+  berth(program, 'init', site, '--profile', 'recommended', '--target', target, '--yes', ...host);
 
 export function run(argv: readonly [string, ...string[]]): string {
   const [command, ...args] = argv;
@@ -30,10 +32,10 @@ function specOf(count: number): string {
 }
 
 /** A site of `count` services in `folder`. */
-export function makeLargeSite(program: string, folder: string, count: number): string {
-  const [spec, site] = [join(folder, `spec-${count}.yaml`), join(folder, `services-${count}`)];
+export function makeLargeSite(program: string, folder: string, count: number, target: Target): string {
+  const [spec, site] = [join(folder, `spec-${count}.yaml`), join(folder, `${target}-services-${count}`)];
   writeFileSync(spec, specOf(count));
-  run(berth(program, 'init', site, '--from', spec, '--yes', ...bigHost));
+  run(berth(program, 'init', site, '--from', spec, '--target', target, '--yes', ...bigHost));
   return site;
 }
 

@@ -58,6 +58,12 @@ describe('a spec that', () => {
       says: 'expose: gateway needs the name of a class',
     },
     {
+      what: 'would stand in a namespace of the cluster',
+      spec: `${web()}kubernetes: { namespace: kube-system }\n`,
+      place: '9:26',
+      says: 'belongs to the cluster',
+    },
+    {
       what: 'gives node ports to a load balancer',
       spec: `${web()}kubernetes: { nodePorts: { http: 30080, https: 30443 } }\n`,
       place: '9:15',

@@ -60,7 +60,7 @@ export function networkPolicy(scene: Scene, service: PlannedService): YamlDocume
       const target = plan.services.find((candidate) => candidate.name === name);
       return target ? [{ to: [podsOf(scene, target, namespace)], ports: [{ protocol: 'TCP', port }] }] : [];
     }),
-    // The outside, which is not the site: other pods are reached by the rules above alone, as far as their addresses are private.
+    // Everywhere: which addresses lie outside, only the network of the cluster knows.
     ...(service.networks.includes('egress') ? [{ to: [{ ipBlock: { cidr: '0.0.0.0/0' } }, { ipBlock: { cidr: '::/0' } }] }] : []),
   ];
   return object('networking.k8s.io/v1', 'NetworkPolicy', metaOf(scene, service), {
