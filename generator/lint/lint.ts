@@ -1,8 +1,10 @@
 import { at, entries, text } from './check.ts';
 import type { Check, Finding, Hit, Json } from './check.ts';
-import { clusterChecks } from './cluster.ts';
+import { availabilityChecks } from './availability.ts';
 import { composeChecks } from './compose.ts';
 import type { Project } from './compose.ts';
+import { networkChecks } from './network.ts';
+import { orderChecks } from './order.ts';
 import { podChecks } from './pods.ts';
 import { worldOf } from './world.ts';
 import type { World } from './world.ts';
@@ -13,7 +15,7 @@ export interface LintResult {
   readonly ignored: readonly (Finding & { readonly because: string })[];
 }
 
-const kubernetesChecks: readonly Check<World>[] = [...podChecks, ...clusterChecks];
+const kubernetesChecks: readonly Check<World>[] = [...podChecks, ...availabilityChecks, ...networkChecks, ...orderChecks];
 
 /** Every check, for the reference. */
 export const listChecks = (): readonly (Omit<Check<never>, 'find'> & { readonly target: 'compose' | 'kubernetes' })[] => [

@@ -77,3 +77,9 @@ export const servers = ({ workloads }: World): readonly Workload[] =>
 export const selects = (selector: Json, labels: Readonly<Record<string, string>>): boolean =>
   entries(selector).every(([key, value]) => labels[key] === value);
 export const hit = ({ id }: Manifest, path: string, found: string): Hit => ({ object: id, path, found });
+
+export const sameSpace = (a: Manifest, b: Manifest): boolean => a.namespace === b.namespace;
+export const scalerOf = (world: World, workload: Workload): Manifest | undefined =>
+  ofKind(world, 'HorizontalPodAutoscaler').find(
+    (scaler) => sameSpace(scaler, workload) && at(scaler.body, 'spec', 'scaleTargetRef', 'name') === workload.name,
+  );

@@ -2,7 +2,7 @@ import { imageReference, splitImage } from '../../model/names.ts';
 import { slots, writtenRelease } from '../../model/release.ts';
 import type { WrittenRelease } from '../../model/release.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
-import type { Finding } from './check-references.ts';
+import type { Finding } from './finding.ts';
 import { suggest } from './describe-issue.ts';
 import { parseDocumentAs } from './parse-spec.ts';
 import type { Parsed } from './parse-spec.ts';

@@ -4,7 +4,7 @@ import { readPlainYaml } from '../../model/plain-yaml.ts';
 import { writtenSpec } from '../../model/written-spec.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
 import { checkReferences, readable } from './check-references.ts';
-import type { Finding } from './check-references.ts';
+import type { Finding } from './finding.ts';
 import { describeIssue } from './describe-issue.ts';
 import { decodeText, joinPath, parsePlaced } from './document.ts';
 import type { PlacedDocument } from './document.ts';

@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 import { quote } from '../../../generator/render/quote.ts';
 import type { Format } from '../../../generator/render/quote.ts';
 import { helloPlan, prepareHello } from './hello.ts';
-import { readDotenv, readHba, readHtml, readInterpolated, readMarkdown, readNginx, readPostgres, readValkey } from './readers.ts';
+import { readDotenv, readHba, readInterpolated, readMarkdown, readNginx, readPostgres, readValkey } from './readers.ts';
 
 /** What breaks out of quotes, lines and encodings, mixed with anything else that Unicode has. */
 const nasty = fc.string({
@@ -82,7 +82,6 @@ describe.each<{ readonly format: Format; readonly by: string; readonly read: (wo
   { format: 'postgres', by: "the rules of PostgreSQL's lexer", read: readPostgres, refuses: /[\u0000-\u001f]/ },
   { format: 'hba', by: 'the rules of pg_hba.conf', read: readHba, refuses: /["\u0000-\u001f]/ },
   { format: 'valkey', by: "the rules of Valkey's lexer", read: readValkey, refuses: /[\u0000-\u001f]/ },
-  { format: 'html', by: 'the references of HTML', read: readHtml, refuses: /(?!)/ },
 ])('a value in $format, read by $by', ({ format, read, refuses }) => {
   test('comes back as it was, and is refused only for what the format cannot hold', () => {
     fc.assert(

@@ -85,15 +85,6 @@ export const readInterpolated: Reader = (text) =>
     return '$';
   });
 
-/** Character references of HTML that Berth writes; a bare & would begin another. */
-export const readHtml: Reader = (text) => {
-  if (/[<>"']/.test(text)) throw new Error('markup');
-  return text.replaceAll(/&(amp|lt|gt|quot|#39);|&/g, (whole, name: string | undefined) => {
-    if (name === undefined) throw new Error(`a bare ${whole}`);
-    return { 'amp': '&', 'lt': '<', 'gt': '>', 'quot': '"', '#39': "'" }[name] ?? '';
-  });
-};
-
 /** Backslash escapes of CommonMark; what would be markup in a table or a list must be escaped. */
 export const readMarkdown: Reader = (text) => {
   if (text.includes('\n') || /(?<!\\)(?:\\\\)*[`*_[\]<>|]/.test(` ${text}`.replaceAll(/\\[\\`*_[\]<>|]/g, ''))) throw new Error('markup');

@@ -1,0 +1,93 @@
+import type { WrittenSpec } from '../../model/written-spec.ts';
+import { suggest } from './describe-issue.ts';
+import type { Finding } from './finding.ts';
+
+function* checkScaling(spec: WrittenSpec): Iterable<Finding> {
+  for (const [name, { scaling }] of Object.entries(spec.services))
+    if (scaling?.min !== undefined && scaling.min > scaling.max)
+      yield {
+        path: ['services', name, 'scaling', 'min'],
+        message: `${scaling.min} replicas at least are more than ${scaling.max} at most`,
+        hint: 'lower min or raise max',
+      };
+}
+
+/** On one host four nodes would stand on one disk: four times the work, and nothing gained. */
+function* checkNodes(spec: WrittenSpec): Iterable<Finding> {
+  for (const [name, { nodes }] of Object.entries(spec.stores ?? {}))
+    if (nodes === 4 && spec.target !== 'kubernetes')
+      yield {
+        path: ['stores', name, 'nodes'],
+        message: 'four nodes on one host would be lost together',
+        hint: 'write nodes: 1, or target: kubernetes',
+      };
+}
+
+/** What the edge of a cluster needs to be told, and what another edge would not hear. */
+function* checkKubernetes(spec: WrittenSpec): Iterable<Finding> {
+  const { expose = 'loadBalancer', class: className, nodePorts, existingSecrets, certificate, controllerNamespace } = spec.kubernetes ?? {};
+  const foreign = expose === 'gateway' || expose === 'ingress';
+  const namespace = spec.kubernetes?.namespace ?? (spec.target === 'kubernetes' ? spec.name : '');
+  if (/^(?:default|kube-.*)$/.test(namespace))
+    yield {
+      path: spec.kubernetes?.namespace === undefined ? ['name'] : ['kubernetes', 'namespace'],
+      message: `the namespace ${namespace} belongs to the cluster: the quota and the policies of a site would hold for everything in it`,
+      hint: 'give the site a namespace of its own: kubernetes.namespace',
+    };
+  if (foreign && className === undefined)
+    yield {
+      path: ['kubernetes', 'expose'],
+      message: `expose: ${expose} needs the name of a class`,
+      hint: `add kubernetes.class; \`kubectl get ${expose === 'gateway' ? 'gatewayclass' : 'ingressclass'}\` shows those of your cluster`,
+    };
+  for (const [key, value] of Object.entries({ class: className, controllerNamespace }))
+    if (value !== undefined && !foreign)
+      yield {
+        path: ['kubernetes'],
+        key,
+        message: `means nothing with expose: ${expose}`,
+        hint: 'remove it, or write expose: gateway or ingress',
+      };
+  if (nodePorts && expose !== 'nodePort')
+    yield {
+      path: ['kubernetes'],
+      key: 'nodePorts',
+      message: `means nothing with expose: ${expose}`,
+      hint: 'remove it, or write expose: nodePort',
+    };
+  if (nodePorts && nodePorts.http === nodePorts.https)
+    yield {
+      path: ['kubernetes', 'nodePorts', 'https'],
+      message: `port ${nodePorts.https} stands twice`,
+      hint: 'give http and https different ports',
+    };
+  const known = ['tls', ...(['services', 'databases', 'caches', 'stores'] as const).flatMap((kind) => Object.keys(spec[kind] ?? {}))];
+  const tasks = [
+    ...Object.keys(spec.databases ?? {}).map((name) => `${name}-accounts`),
+    ...Object.keys(spec.stores ?? {}).map((name) => `${name}-buckets`),
+  ];
+  for (const name of Object.keys(existingSecrets ?? {})) {
+    if (known.includes(name) || tasks.includes(name)) continue;
+    const near = suggest(name, known);
+    yield {
+      path: ['kubernetes', 'existingSecrets'],
+      key: name,
+      message: `there is no service "${name}"`,
+      hint: near ? `did you mean "${near}"?` : `known: ${[...known, ...tasks].join(', ')}`,
+    };
+  }
+  if (certificate === 'cert-manager' && Object.hasOwn(existingSecrets ?? {}, 'tls'))
+    yield {
+      path: ['kubernetes', 'existingSecrets'],
+      key: 'tls',
+      message: 'cert-manager writes this Secret itself',
+      hint: 'remove it here, or write certificate: own',
+    };
+}
+
+/** What only a cluster can do, and what it needs to be told for that. */
+export function* checkCluster(spec: WrittenSpec): Iterable<Finding> {
+  yield* checkScaling(spec);
+  yield* checkNodes(spec);
+  yield* checkKubernetes(spec);
+}

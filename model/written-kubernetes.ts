@@ -1,0 +1,54 @@
+import * as z from 'zod';
+import { dnsLabel, hostName } from './names.ts';
+import { text, wholeNumber } from './written-values.ts';
+
+const exposures = ['loadBalancer', 'nodePort', 'hostPort', 'gateway', 'ingress'] as const;
+const objectName = (what: string) => text(what).regex(dnsLabel, { error: `expected ${what}: lower-case letters, digits and -` });
+const nodePort = wholeNumber(30_000, 32_767, 'a node port');
+export const kubernetes = z
+  .strictObject({
+    namespace: objectName('a namespace').optional().describe('The namespace that it has for itself. Default: the name of the site.'),
+    version: text('a version such as "1.31"')
+      .regex(/^1\.(2[5-9]|[3-9]\d)$/, { error: 'expected a version from 1.25 on, in quotes, such as "1.31"' })
+      .optional()
+      .describe('The oldest version of the cluster that must do; nothing is written that it lacks. Default: "1.30".'),
+    clusterDomain: text('a host name')
+      .regex(hostName, { error: 'expected a host name such as cluster.local' })
+      .optional()
+      .describe('What the cluster appends to the names of services. Default: cluster.local.'),
+    expose: z
+      .enum(exposures, { error: `expected ${exposures.slice(0, -1).join(', ')} or ${exposures.at(-1) ?? ''}` })
+      .optional()
+      .describe(
+        "How requests come in. loadBalancer, nodePort: a Service before Berth's edge. hostPort: ports 80 and 443 of the nodes. gateway, ingress: what the cluster has, without the edge. Default: loadBalancer.",
+      ),
+    class: objectName('the name of a class').optional().describe('GatewayClass or IngressClass; needed for expose: gateway and ingress.'),
+    controllerNamespace: objectName('a namespace')
+      .optional()
+      .describe('Where that controller runs. Default: any namespace may reach the applications.'),
+    nodePorts: z
+      .strictObject({ http: nodePort, https: nodePort })
+      .optional()
+      .describe('Ports of the nodes for expose: nodePort. Default: the cluster chooses.'),
+    storageClass: text('the name of a storage class')
+      .regex(hostName, { error: 'expected the name of a storage class' })
+      .optional()
+      .describe("Class of every volume. Default: the cluster's default class."),
+    certificate: z
+      .enum(['own', 'cert-manager'], { error: 'expected own or cert-manager' })
+      .optional()
+      .describe(
+        "own: drawn by Berth, or yours as an existing Secret tls. cert-manager: issued and renewed by it, from Berth's authority. Default: own.",
+      ),
+    existingSecrets: z
+      .record(text('a service'), text('the name of a Secret').regex(hostName, { error: 'expected the name of a Secret' }))
+      .optional()
+      .describe(
+        'Secrets that somebody else manages, by service (or tls): Berth refers to them and writes none. SITE.md lists the keys each must have.',
+      ),
+    pullSecret: text('the name of a Secret')
+      .regex(hostName, { error: 'expected the name of a Secret' })
+      .optional()
+      .describe('A Secret with the credentials of your registry.'),
+  })
+  .meta({ id: 'Kubernetes' });

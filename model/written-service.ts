@@ -1,0 +1,144 @@
+import * as z from 'zod';
+import { containerPath, envName, sitePath, systemPath } from './names.ts';
+import { cpu, duration, image, port, size, text, urlPathText, wholeNumber } from './written-values.ts';
+
+const rateLimit = z
+  .strictObject({
+    rate: text('a rate such as 20/s or 600/m')
+      .regex(/^[1-9]\d{0,5}\/(s|m)$/, { error: 'expected a rate such as 20/s or 600/m' })
+      .describe('Requests each client address may make, per second or minute.'),
+    burst: wholeNumber(0, 100_000, 'a burst')
+      .optional()
+      .describe('How many above the rate are let through at once. Default: twice the rate of a second, at least 10.'),
+  })
+  .meta({ id: 'RateLimit' });
+
+const route = z
+  .strictObject({
+    path: urlPathText.describe('A path ending in / matches everything below it; another one matches only itself.'),
+    rateLimit: rateLimit.optional().describe('Most requests a client address may make here. Default: none.'),
+    body: size.optional().describe('Largest request body. Default: edge.body.'),
+    timeout: duration.optional().describe('Longest silence of the application. Default: edge.timeout.'),
+    stream: z
+      .boolean({ error: 'expected true or false' })
+      .optional()
+      .describe('Hand on each byte at once, without buffering: server-sent events, long polls, large uploads. Default: false.'),
+  })
+  .meta({ id: 'Route' });
+
+const percent = (what: string) => wholeNumber(1, 100, what);
+const scaling = z
+  .strictObject({
+    min: wholeNumber(1, 100, 'a number of replicas').optional().describe('Fewest replicas. Default: replicas.'),
+    max: wholeNumber(1, 100, 'a number of replicas').describe('Most replicas; databases and quota are sized for them.'),
+    cpu: percent('a percentage').optional().describe('Add replicas above this share of the CPU limit, in percent.'),
+    memory: percent('a percentage').optional().describe('Add replicas above this share of the memory limit, in percent.'),
+    queue: z
+      .strictObject({
+        metric: text('a metric name')
+          .regex(/^[a-zA-Z_:][a-zA-Z0-9_:.-]{0,126}$/, { error: 'expected the name of a metric such as queue_length' })
+          .describe('Its name in the external metrics API of the cluster.'),
+        target: wholeNumber(1, 1_000_000, 'an amount').describe('How much of it one replica carries.'),
+      })
+      .optional()
+      .describe('Add replicas as this metric grows: jobs that wait, for instance.'),
+    coolDown: duration.optional().describe('How long a load must be gone before replicas are taken away. Default: 5m.'),
+  })
+  .meta({ id: 'Scaling' });
+
+const userNotation = 'expected uid:gid in numbers, not root, such as 10001:10001';
+
+const drawnSecret = z
+  .strictObject({
+    length: wholeNumber(16, 256, 'a length').optional().describe('Letters and digits to draw. Default: 48.'),
+    deliver: z
+      .enum(['env', 'file'], { error: 'expected env or file' })
+      .optional()
+      .describe('env: a variable of this name. file: /run/secrets/NAME, and NAME_FILE holds the path. Default: env.'),
+  })
+  .meta({ id: 'DrawnSecret' });
+
+export const service = z
+  .strictObject({
+    kind: z
+      .enum(['web'], { error: 'expected web (api, worker, static and cron come with a later version)' })
+      .optional()
+      .describe('web: answers HTTP behind the edge, in two slots. Default: web.'),
+    image: image.describe('The image, with its tag. release.yaml says which one each slot runs; this is the first.'),
+    build: text('a folder of the site')
+      .regex(sitePath, { error: 'expected a folder of the site, such as ./app, without .. in it' })
+      .optional()
+      .describe('A folder with a Dockerfile, when the image is built at the site.'),
+    port: port.describe('The port that the application listens on.'),
+    runtime: z
+      .enum(['node', 'other'], { error: 'expected node or other' })
+      .optional()
+      .describe('What runs inside, so that its memory is set from the limit. Default: other.'),
+    user: text('uid:gid')
+      .regex(/^[1-9]\d{0,9}:[1-9]\d{0,9}$/, { error: userNotation })
+      .refine((ids) => ids.split(':').every((id) => Number(id) < 2 ** 31), { error: userNotation })
+      .optional()
+      .describe('The uid and gid that it runs as, never root. Default: 10001:10001.'),
+    replicas: wholeNumber(1, 100, 'a number of replicas').optional().describe("Instead of the profile's number."),
+    cpu: cpu.optional().describe("Most CPU of one replica, instead of the profile's."),
+    memory: size.optional().describe("Memory limit of one replica, instead of the profile's."),
+    scaling: scaling
+      .optional()
+      .describe('Kubernetes chooses the number of replicas by load. On one host the number is fixed: checked there, and not acted on.'),
+    pool: wholeNumber(1, 1000, 'a pool size').optional().describe("Database connections of one replica, instead of the profile's."),
+    routes: z
+      .array(route, { error: 'expected a list of routes' })
+      .min(1, { error: 'expected at least one route' })
+      .optional()
+      .describe('Paths of the edge that lead to it. Default: the path /.'),
+    live: urlPathText
+      .optional()
+      .describe(
+        'Answers 200 as long as the process is alive: Kubernetes restarts it when it does not. Compose has no such probe. Default: /livez.',
+      ),
+    ready: urlPathText.optional().describe('Answers 200 when traffic may come. Default: /readyz.'),
+    stopGrace: duration.optional().describe('How long a request may take after the replica was asked to stop. Default: 30s.'),
+    uses: z
+      .union(
+        [
+          z.array(text('the name of a database, cache or store')),
+          z.record(z.string(), text('a variable name').regex(envName, { error: 'expected a variable name such as DATABASE_URL' })),
+        ],
+        { error: 'expected a list of names, or a map from name to variable' },
+      )
+      .optional()
+      .describe(
+        'Databases, caches and stores it connects to. As a map, the value is the variable (for a store the prefix) that carries the address.',
+      ),
+    env: z
+      .record(
+        text('a variable name').regex(envName, { error: 'expected a variable name: letters, digits and _, not starting with a digit' }),
+        z
+          .string({ error: 'expected text: put the value in quotes, so that it arrives as you typed it' })
+          .refine((value) => value.isWellFormed() && !value.includes('\0'), {
+            error: 'expected text that an environment can hold: no NUL and no half of a character',
+          }),
+      )
+      .optional()
+      .describe('Plain variables, handed over byte for byte. Nothing secret belongs here.'),
+    secrets: z
+      .record(text('a variable name').regex(envName, { error: 'expected a variable name' }), drawnSecret)
+      .optional()
+      .describe('Secrets that Berth draws once and keeps.'),
+    writable: z
+      .array(
+        text('an absolute path')
+          .regex(containerPath, { error: 'expected an absolute path such as /data/cache, without .. in it and without / at its end' })
+          .refine((path) => !systemPath.test(path), {
+            error: 'expected a folder of the application: memory in this place would hide what the kernel, the image or Berth puts there',
+          }),
+        { error: 'expected a list of paths' },
+      )
+      .optional()
+      .describe('Folders in memory that the application may write to; the rest of its image is read-only. /tmp always is.'),
+    egress: z
+      .boolean({ error: 'expected true or false' })
+      .optional()
+      .describe('Whether it may open connections to the outside. Default: false.'),
+  })
+  .meta({ id: 'Service' });
