@@ -6,9 +6,9 @@ import { attempt, run, step } from './process.ts';
 
 /** The README's promises, kept in a fresh clone, on Node 20, and with nothing else of this process's environment. */
 const root = resolve(import.meta.dirname, '../..');
-const [write = '', start = '', check = ''] = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/^```sh\n(.+)\n```$/gm)].map(
-  (match) => match[1] ?? '',
-);
+const [write = '', start = '', cluster = '', check = ''] = [
+  ...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/^```sh\n(.+)\n```$/gm),
+].map((match) => match[1] ?? '');
 
 const minutes = 10;
 const work = mkdtempSync(join(tmpdir(), 'berth-readme-'));
@@ -75,9 +75,10 @@ beforeAll(async () => {
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 
 describe('the README, in a fresh clone with Node 20', { timeout: minutes * 60_000 }, () => {
-  test('has three commands: write a site, start it, check Berth', () => {
+  test('has four commands: write a site, start it, write one for a cluster, check Berth', () => {
     expect(write).toBe('npm ci && npx berth init my-site --profile recommended');
     expect(start).toBe('cd my-site && docker compose up -d --wait');
+    expect(cluster).toBe('npx berth init my-cluster --profile recommended --target kubernetes --set domain=app.example.com');
     expect(check).toBe('npm ci && npm test');
   });
 
@@ -91,6 +92,11 @@ describe('the README, in a fresh clone with Node 20', { timeout: minutes * 60_00
     expect(
       ['compose.yaml', 'SITE.md', 'berth.yaml', '.env', 'secrets/ledger.json'].filter((file) => !existsSync(join(clone, 'my-site', file))),
     ).toEqual([]);
+  });
+
+  test('writes one for a cluster with its third command, which kustomize renders', async () => {
+    expect(await typed(cluster)).toContain('kubectl apply -f k8s/secrets && kubectl apply -k k8s/site');
+    expect(await typed('kubectl kustomize my-cluster/k8s/site')).toContain('kind: StatefulSet');
   });
 
   test('has berth run on the Node that npm ci brought', async () => {
