@@ -31,7 +31,7 @@ metadata:
     app.kubernetes.io/managed-by: berth
 type: ${type}
 data:
-${data.map(([key, value]) => `  ${key}: ${Buffer.from(value).toString('base64')}\n`).join('')}`,
+${data.map(([key, value]) => `  ${key}: "${Buffer.from(value).toString('base64')}"\n`).join('')}`,
   mode: 0o600,
   policy: 'secret',
 });

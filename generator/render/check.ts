@@ -29,7 +29,7 @@ interface ComposeFile {
 export function checkParses(artifacts: readonly Artifact[]): void {
   for (const { path, content } of artifacts) {
     if (/\.ya?ml$/.test(path))
-      for (const text of content.split(/^---$/m).filter((part) => part.trim() !== '')) {
+      for (const text of content.split(/^---$/m).filter((part) => /^[^#\n]/m.test(part))) {
         if (readPlainYaml(text) !== undefined) continue;
         const [error] = parseDocument(text, { uniqueKeys: true }).errors;
         if (error) defect(path, error.message);

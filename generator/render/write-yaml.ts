@@ -43,8 +43,7 @@ function write(value: Yaml, indent: string): string {
     .flatMap(([key, inner]) => {
       if (inner === undefined) return [];
       const nested = typeof inner === 'object' && inner !== null && !isEmpty(inner);
-      // A list stands at the column of its key, as Kubernetes' own manifests have it.
-      const inside = nested && Array.isArray(inner) ? indent : `${indent}  `;
+      const inside = `${indent}  `;
       return [`${scalar(key)}:${nested ? `\n${inside}` : ' '}${write(inner, inside)}`];
     })
     .join(`\n${indent}`);

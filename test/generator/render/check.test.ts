@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { checkComposeReferences, checkParses } from '../../../generator/render/check.ts';
 import type { Artifact } from '../../../model/artifact.ts';
+import { readPlainYaml } from '../../../model/plain-yaml.ts';
+import { prepareHello } from './hello.ts';
 
 const compose = `services:
   web:
@@ -94,4 +96,14 @@ describe('rendered files', () => {
       checkParses([artifact(path, content)]);
     }).toThrow();
   });
+});
+
+test('what Berth writes for a cluster is read back by the quick reader, document by document', async () => {
+  const { decision } = await prepareHello({ target: 'kubernetes', set: { 'services.web.scaling': { max: 4 } } });
+  const documents = [...decision.merged]
+    .filter(([path]) => /^k8s\/.*\.yaml$/.test(path) && !path.startsWith('k8s/site/'))
+    .flatMap(([, text]) => text.split(/^---$/m))
+    .filter((text) => /^[^#\n]/m.test(text));
+  expect(documents.length).toBeGreaterThan(50);
+  expect(documents.filter((text) => readPlainYaml(text) === undefined)).toEqual([]);
 });

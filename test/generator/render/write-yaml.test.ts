@@ -91,7 +91,7 @@ describe('what is written as YAML', () => {
   });
 
   test('keeps the order of keys and leaves out those without a value', () => {
-    expect(writeYaml({ b: 1, a: undefined, c: { d: ['x', { e: true }, []] } })).toBe('b: 1\nc:\n  d:\n  - x\n  - e: true\n  - []\n');
+    expect(writeYaml({ b: 1, a: undefined, c: { d: ['x', { e: true }, []] } })).toBe('b: 1\nc:\n  d:\n    - x\n    - e: true\n    - []\n');
   });
 
   test('shows a script as it is', () => {
