@@ -1,10 +1,11 @@
 import type { Plan } from '../model/plan.ts';
+import { servedOf } from '../model/stack-spec.ts';
 import type { StackSpec } from '../model/stack-spec.ts';
 import type { Comparison } from '../generator/render/recreated.ts';
 
 /** What a person who edits berth.yaml or release.yaml at night may have overlooked, one sentence each. */
 export function releaseHints(plan: Plan, spec: StackSpec, compared: Comparison | undefined): readonly string[] {
-  return spec.services.flatMap((app) => {
+  return servedOf(spec).flatMap((app) => {
     const filled = plan.release.get(app.name) ?? [];
     if (filled.length === 0)
       return [

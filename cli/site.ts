@@ -25,6 +25,7 @@ import { renderConfigs } from '../generator/render/configs.ts';
 import { renderEdge } from '../generator/render/edge.ts';
 import { kubernetesPaths, placeConfigs, renderKubernetes, renderNamespacesFirst } from '../generator/render/kubernetes/index.ts';
 import { renderFirstRelease, renderRunbook, renderRuntime } from '../generator/render/site.ts';
+import { renderTimers } from '../generator/render/timers.ts';
 import { specJsonSchema } from '../generator/spec/json-schema.ts';
 import { parseRelease } from '../generator/spec/parse-release.ts';
 import { parseSpec } from '../generator/spec/parse-spec.ts';
@@ -145,7 +146,7 @@ function renderAround({ plan, spec, assets }: LoadedSite, ledger: Ledger, extra:
     renderRunbook(plan, assets.templates),
     ...(plan.kubernetes
       ? [...placeConfigs(plan, configs), ...renderSecretManifests(plan, ledger, renderNamespacesFirst(plan))]
-      : [renderEnv(plan, assets.templates), ...configs, ...renderSecretFiles(plan, ledger)]),
+      : [renderEnv(plan, assets.templates), ...renderTimers(plan, assets.templates), ...configs, ...renderSecretFiles(plan, ledger)]),
   ];
 }
 

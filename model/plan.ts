@@ -1,8 +1,8 @@
 import type { CatalogueImage } from './image-catalogue.ts';
-import type { Release } from './release.ts';
+import type { Release, Slot } from './release.ts';
 import type { RuntimeConfig } from './runtime-config.ts';
 import type { SecretRef } from './secret.ts';
-import type { HostFacts, KubernetesSpec, ProfileName, Route, Scaling, Target } from './stack-spec.ts';
+import type { HostFacts, KubernetesSpec, ProfileName, Route, Scaling, Schedule, Target } from './stack-spec.ts';
 import type { MiB, MilliCpu, Seconds } from './units.ts';
 
 /** A number or name that was decided, with everything needed to doubt it. */
@@ -53,7 +53,7 @@ export interface SecretFile {
   readonly of: readonly string[];
 }
 
-export interface Healthcheck {
+interface Healthcheck {
   readonly argv: readonly [string, ...string[]];
   readonly interval: Seconds;
   readonly timeout: Seconds;
@@ -77,7 +77,7 @@ interface Probes {
 }
 
 /**
- * Waits, before an application starts in a cluster, until what a task prepares for it is there; gives up waiting after three minutes and lets it start,
+ * A short step beside an application in a cluster. Most wait until what a task prepares is there, give up after three minutes and let it start,
  * as it says itself what it misses. Compose waits for the task instead.
  */
 export interface Gate {
@@ -89,6 +89,14 @@ export interface Gate {
   readonly env: Readonly<Record<string, string>>;
   readonly secretEnv: Readonly<Record<string, SecretText>>;
   readonly size: Size;
+}
+
+/** A task of the application's own image, and the slot that must not start before it has ended well. */
+interface Migration {
+  readonly task: string;
+  readonly slot: Slot;
+  /** Waits in a cluster until the database says that it has ended well. */
+  readonly gate: Gate;
 }
 
 export type NetworkName = 'edge' | 'app' | 'data' | 'egress';
@@ -122,13 +130,21 @@ export interface PlannedService {
   readonly role: Role;
   /** One sentence for the reader of a generated file. */
   readonly title: string;
-  /** `server` runs for ever; `task` runs to its end on every start and changes nothing when nothing is to do. */
-  readonly kind: 'server' | 'task';
+  /** `server` runs for ever; `task` runs to its end on every start and changes nothing when nothing is to do; `job` runs at set times. */
+  readonly kind: 'server' | 'task' | 'job';
   /** A catalogue key or, for an app, its reference. */
   readonly image: string;
   readonly build?: string;
-  /** A web service stands twice, once a slot. */
+  /** What is served over HTTP stands twice, once a slot. */
   readonly slotted: boolean;
+  /** Of a job. */
+  readonly schedule?: Schedule;
+  /** What brings the schema to the image of a slot, before that slot starts. */
+  readonly migration?: Migration;
+  /** Runs once the container has ended well; a cluster alone asks for it. */
+  readonly finish?: Gate;
+  /** Of a task or a job: it is stopped when it runs for longer. */
+  readonly deadline?: Seconds;
   readonly replicas: number;
   readonly size: Size;
   readonly user: string;
@@ -158,6 +174,13 @@ export interface PlannedService {
   readonly networks: readonly NetworkName[];
   readonly after: readonly Dependency[];
 }
+
+/** Every step that stands beside the container of a service in a cluster: each has keys of its own in the Secret. */
+export const stepsOf = ({ gates, migration, finish }: Pick<PlannedService, 'gates' | 'migration' | 'finish'>): readonly Gate[] => [
+  ...gates,
+  ...(migration ? [migration.gate] : []),
+  ...(finish ? [finish] : []),
+];
 
 /** A setting inside an engine, in the order it is written. */
 export interface EngineSetting {

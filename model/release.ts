@@ -27,7 +27,19 @@ const slot = z
  */
 export const writtenRelease = z.strictObject({
   apiVersion: z.literal('berth/v1', { error: 'expected berth/v1' }),
-  services: z.record(z.string(), z.strictObject({ blue: slot.optional(), green: slot.optional() })),
+  services: z.record(
+    z.string(),
+    z.strictObject({
+      blue: slot.optional(),
+      green: slot.optional(),
+      migrations: z
+        .enum([...slots, 'none'], { error: 'expected blue, green or none' })
+        .optional()
+        .describe(
+          'The slot whose image brings the schema of the database up to date, before that slot starts. Default: the one slot that is filled.',
+        ),
+    }),
+  ),
 });
 
 export type WrittenRelease = z.infer<typeof writtenRelease>;
@@ -38,6 +50,8 @@ export interface SlotRelease {
   readonly replicas: number;
   /** Percent of the traffic. */
   readonly weight: number;
+  /** Whether the migrations of its image run before it starts; one slot of a service at most. */
+  readonly migrates: boolean;
 }
 
 /** Filled slots by service name; a service without any shows the maintenance page. */

@@ -14,7 +14,8 @@ export interface RuntimeConfig {
     readonly role: string;
     readonly engine?: string;
     readonly hosts: readonly string[];
-    readonly port: number;
+    /** Where it answers; a worker answers nowhere. */
+    readonly port?: number;
   }[];
   readonly backups: readonly never[];
 }

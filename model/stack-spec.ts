@@ -64,19 +64,46 @@ export interface Use {
   readonly variable: string;
 }
 
+/** How a service is reached over HTTP. */
+export interface HttpSpec {
+  readonly port: number;
+  readonly routes: readonly Route[];
+  readonly live: string;
+  readonly ready: string;
+}
+
+/** When a service runs that does not run for ever. */
+export interface Schedule {
+  /** Five fields in the notation of cron. */
+  readonly cron: string;
+  readonly timeZone: string;
+  readonly deadline: Seconds;
+}
+
+export type AppKind = 'web' | 'api' | 'static' | 'worker' | 'cron';
+
 export interface AppSpec extends FixedSize {
   readonly name: string;
+  readonly kind: AppKind;
+  /** Of a follower, the first image of the service that it follows. */
   readonly image: string;
+  /** The service with slots whose live image it runs. */
+  readonly follows?: string;
   readonly build?: string;
-  readonly port: number;
+  /** For what answers HTTP behind the edge and therefore stands in two slots. */
+  readonly http?: HttpSpec;
+  /** For kind cron. */
+  readonly schedule?: Schedule;
+  readonly command?: readonly string[];
+  /** For a worker: a command that tells whether it does its work. */
+  readonly healthcheck?: readonly string[];
+  /** A command that brings the schema of a database to what the image needs. */
+  readonly migrate?: { readonly command: readonly string[]; readonly database: string };
   readonly runtime: 'node' | 'other';
   readonly user: string;
   readonly replicas?: number;
   readonly pool?: number;
   readonly scaling?: Scaling;
-  readonly routes: readonly Route[];
-  readonly live: string;
-  readonly ready: string;
   readonly stopGrace: Seconds;
   readonly uses: readonly Use[];
   readonly env: Readonly<Record<string, string>>;
@@ -84,6 +111,13 @@ export interface AppSpec extends FixedSize {
   readonly writable: readonly string[];
   readonly egress: boolean;
 }
+
+/** What stands behind the edge, in two slots. */
+export interface ServedSpec extends AppSpec {
+  readonly http: HttpSpec;
+}
+export const servedOf = ({ services }: Pick<StackSpec, 'services'>): readonly ServedSpec[] =>
+  services.filter((app): app is ServedSpec => app.http !== undefined);
 
 export interface DatabaseSpec extends FixedState {
   readonly name: string;

@@ -1,6 +1,7 @@
 import * as z from 'zod';
+import { cronNotation, isTimeZone, parseCron } from './cron.ts';
 import { containerPath, envName, sitePath, systemPath } from './names.ts';
-import { cpu, duration, image, port, size, text, urlPathText, wholeNumber } from './written-values.ts';
+import { cpu, duration, image, label, port, size, text, urlPathText, wholeNumber } from './written-values.ts';
 
 const rateLimit = z
   .strictObject({
@@ -58,18 +59,63 @@ const drawnSecret = z
   })
   .meta({ id: 'DrawnSecret' });
 
+const words = (what: string) =>
+  z
+    .array(
+      z
+        .string({ error: 'expected text: put the word in quotes' })
+        .refine((word) => word !== '' && word.isWellFormed() && !word.includes('\0'), {
+          error: 'expected a word that a command line can hold',
+        }),
+      { error: `expected ${what}, as a list of words` },
+    )
+    .min(1, { error: `expected ${what}, as a list of words` });
+
+const migrate = z
+  .strictObject({ command: words('a command').describe('Brings the schema to what the image needs; a second run changes nothing.') })
+  .meta({ id: 'Migrate' });
+
 export const service = z
   .strictObject({
     kind: z
-      .enum(['web'], { error: 'expected web (api, worker, static and cron come with a later version)' })
+      .enum(['web', 'api', 'static', 'worker', 'cron'], { error: 'expected web, api, static, worker or cron' })
       .optional()
-      .describe('web: answers HTTP behind the edge, in two slots. Default: web.'),
-    image: image.describe('The image, with its tag. release.yaml says which one each slot runs; this is the first.'),
+      .describe(
+        'web, api: answer HTTP behind the edge, in two slots; an api at /api/ unless it is told otherwise. static: the same for a server of files, which needs little. worker: runs by itself, without a port. cron: runs at set times. Default: web.',
+      ),
+    image: image
+      .optional()
+      .describe(
+        'The image, with its tag. Required where nothing is followed. Of a service with slots, release.yaml says which one each slot runs; this is the first.',
+      ),
+    follows: label
+      .optional()
+      .describe(
+        'For worker and cron, instead of image. A service with slots: what its slot with the most weight runs is what runs here, too.',
+      ),
+    command: words('a command').optional().describe("Instead of the image's own command."),
+    healthcheck: words('a command')
+      .optional()
+      .describe('For a worker: ends with 0 as long as it does its work, so that it is started anew when it does not.'),
+    migrate: migrate
+      .optional()
+      .describe(
+        'A command of the same image that runs before a new slot starts, against the first database under uses. It may run again, and slots that run already must stand what it does.',
+      ),
+    schedule: text(cronNotation)
+      .refine((value) => parseCron(value) !== undefined, { error: `expected ${cronNotation}` })
+      .optional()
+      .describe('For kind cron: when it runs, in the notation of cron.'),
+    timeZone: text('a time zone such as Europe/Berlin')
+      .refine(isTimeZone, { error: 'expected a time zone such as Europe/Berlin' })
+      .optional()
+      .describe('For kind cron: where that time holds. Default: UTC.'),
+    deadline: duration.optional().describe('For kind cron: it is stopped when it runs for longer. Default: 1h.'),
     build: text('a folder of the site')
       .regex(sitePath, { error: 'expected a folder of the site, such as ./app, without .. in it' })
       .optional()
       .describe('A folder with a Dockerfile, when the image is built at the site.'),
-    port: port.describe('The port that the application listens on.'),
+    port: port.optional().describe('The port that the application listens on. Required but for worker and cron, which have none.'),
     runtime: z
       .enum(['node', 'other'], { error: 'expected node or other' })
       .optional()
@@ -90,13 +136,13 @@ export const service = z
       .array(route, { error: 'expected a list of routes' })
       .min(1, { error: 'expected at least one route' })
       .optional()
-      .describe('Paths of the edge that lead to it. Default: the path /.'),
+      .describe('Paths of the edge that lead to it. Default: the path /, and /api/ for an api.'),
     live: urlPathText
       .optional()
       .describe(
-        'Answers 200 as long as the process is alive: Kubernetes restarts it when it does not. Compose has no such probe. Default: /livez.',
+        'Answers 200 as long as the process is alive: Kubernetes restarts it when it does not. Compose has no such probe. Default: /livez, and / for static.',
       ),
-    ready: urlPathText.optional().describe('Answers 200 when traffic may come. Default: /readyz.'),
+    ready: urlPathText.optional().describe('Answers 200 when traffic may come. Default: /readyz, and / for static.'),
     stopGrace: duration.optional().describe('How long a request may take after the replica was asked to stop. Default: 30s.'),
     uses: z
       .union(

@@ -1,4 +1,5 @@
 import type { Artifact } from '../../model/artifact.ts';
+import { stepsOf } from '../../model/plan.ts';
 import type { KubernetesPlan, Plan, SecretText } from '../../model/plan.ts';
 import { currentSecret, formatLedger, ledgerPath } from './ledger.ts';
 import type { Ledger } from './ledger.ts';
@@ -49,7 +50,7 @@ const perService = (plan: Plan, kubernetes: KubernetesPlan, ledger: Ledger): rea
           .filter(({ name }) => service.secretFiles.includes(name))
           .map((file) => [file.name, textOf(file, ledger)] as const),
         ...Object.entries(service.secretEnv).map(([variable, text]) => [variable, reveal(text, ledger)] as const),
-        ...service.gates.flatMap((gate) =>
+        ...stepsOf(service).flatMap((gate) =>
           Object.entries(gate.secretEnv).map(([variable, text]) => [`${gate.name}.${variable}`, reveal(text, ledger)] as const),
         ),
       ],

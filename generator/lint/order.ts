@@ -91,6 +91,50 @@ export const orderChecks: readonly Check<World>[] = [
         ? undefined
         : ['spec.template.spec.restartPolicy', 'missing'],
   ),
+  forKind(
+    {
+      id: 'cron-concurrency',
+      rule: 'a CronJob runs once at a time',
+      reason: 'a run that takes too long would meet the next, and both would take longer still',
+      cure: 'set concurrencyPolicy: Forbid',
+    },
+    'CronJob',
+    ({ body }) => (at(body, 'spec', 'concurrencyPolicy') === 'Forbid' ? undefined : ['spec.concurrencyPolicy', 'missing']),
+  ),
+  forKind(
+    {
+      id: 'cron-missed',
+      rule: 'a CronJob says how late it may start',
+      reason: 'after a hundred missed starts the controller would never start it again',
+      cure: 'set startingDeadlineSeconds',
+    },
+    'CronJob',
+    ({ body }) =>
+      typeof at(body, 'spec', 'startingDeadlineSeconds') === 'number' ? undefined : ['spec.startingDeadlineSeconds', 'missing'],
+  ),
+  forKind(
+    {
+      id: 'cron-deadline',
+      rule: 'every run of a CronJob has an end',
+      reason: 'one that hangs would keep all others from running',
+      cure: 'set activeDeadlineSeconds',
+    },
+    'CronJob',
+    ({ body }) =>
+      typeof at(body, 'spec', 'jobTemplate', 'spec', 'activeDeadlineSeconds') === 'number'
+        ? undefined
+        : ['spec.jobTemplate.spec.activeDeadlineSeconds', 'missing'],
+  ),
+  forKind(
+    {
+      id: 'cron-history',
+      rule: 'a CronJob keeps a few failed runs',
+      reason: 'without them nobody sees why it failed',
+      cure: 'set failedJobsHistoryLimit to 1 or more',
+    },
+    'CronJob',
+    ({ body }) => (Number(at(body, 'spec', 'failedJobsHistoryLimit') ?? 0) > 0 ? undefined : ['spec.failedJobsHistoryLimit', 'missing']),
+  ),
 
   {
     id: 'references',

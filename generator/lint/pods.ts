@@ -324,6 +324,8 @@ export const podChecks: readonly Check<World>[] = [
     *find(world) {
       for (const server of servers(world))
         for (const { body, path } of server.containers) {
+          // What has no port is sent nothing.
+          if (list(at(body, 'ports')).length === 0) continue;
           const [ready, live] = ['readinessProbe', 'livenessProbe'].map((probe) => {
             const question = at(body, probe);
             return text({ exec: at(question, 'exec'), httpGet: at(question, 'httpGet'), tcpSocket: at(question, 'tcpSocket') });
@@ -356,7 +358,7 @@ export const podChecks: readonly Check<World>[] = [
     *find(world) {
       for (const server of servers(world).filter(({ kind }) => kind === 'Deployment'))
         for (const { body, path, init } of server.containers) {
-          if (init) continue;
+          if (init || list(at(body, 'ports')).length === 0) continue;
           const pause = at(body, 'lifecycle', 'preStop');
           const seconds = Number(text(at(pause, 'sleep', 'seconds')) || text(at(pause, 'exec', 'command', 1)));
           const grace = Number(text(at(server.pod, 'terminationGracePeriodSeconds')));

@@ -1,13 +1,14 @@
 import type { ClusterNeeds, VolumeNeed, WorkloadNeed } from '../../model/cluster-needs.ts';
+import { stepsOf } from '../../model/plan.ts';
 import type { KubernetesPlan, Plan, PlannedService } from '../../model/plan.ts';
 import { mib, milliCpu } from '../../model/units.ts';
 
 type Api = ClusterNeeds['apis'][number];
 
 /** What a pod asks for: its container, or the gate before it that asks for most. */
-const asks = ({ size, gates }: PlannedService): Pick<WorkloadNeed, 'cpu' | 'memory'> => ({
-  cpu: milliCpu(Math.max(size.cpuShare, ...gates.map((gate) => gate.size.cpuShare))),
-  memory: mib(Math.max(size.memory, ...gates.map((gate) => gate.size.memory))),
+const asks = (service: PlannedService): Pick<WorkloadNeed, 'cpu' | 'memory'> => ({
+  cpu: milliCpu(Math.max(service.size.cpuShare, ...stepsOf(service).map((gate) => gate.size.cpuShare))),
+  memory: mib(Math.max(service.size.memory, ...stepsOf(service).map((gate) => gate.size.memory))),
 });
 
 function workloadsOf(plan: Plan, kubernetes: KubernetesPlan, service: PlannedService): readonly WorkloadNeed[] {
@@ -17,7 +18,15 @@ function workloadsOf(plan: Plan, kubernetes: KubernetesPlan, service: PlannedSer
     return (plan.release.get(service.name) ?? [])
       .filter(({ replicas }) => replicas > 0)
       .map(({ slot, replicas }) => ({ ...base, name: `${service.name}-${slot}`, replicas: service.scaling?.max ?? replicas, surge: 1 }));
-  if (service.role !== 'edge') return [{ ...base, name: service.name, replicas: service.replicas, surge: 0 }];
+  if (service.role !== 'edge')
+    return [
+      {
+        ...base,
+        name: service.name,
+        replicas: service.scaling?.max ?? service.replicas,
+        surge: service.role === 'app' && service.kind === 'server' ? 1 : 0,
+      },
+    ];
   // Ports of the nodes: two of them find no place on one, and none comes before another has gone.
   const ports = kubernetes.expose === 'hostPort';
   return [
@@ -74,6 +83,10 @@ function kindsOf(
       services.some((service) => service.kind === 'task'),
       kind('batch', 'v1', 'Job', 'jobs', 'accounts and buckets'),
     ),
+    ...some(
+      services.some((service) => service.kind === 'job'),
+      kind('batch', 'v1', 'CronJob', 'cronjobs', 'what runs at set times'),
+    ),
     kind('policy', 'v1', 'PodDisruptionBudget', 'poddisruptionbudgets', 'draining a node'),
     kind('networking.k8s.io', 'v1', 'NetworkPolicy', 'networkpolicies', 'who may talk to whom'),
     ...some(
@@ -99,7 +112,7 @@ function imagesOf(plan: Plan): ClusterNeeds['images'] {
     ...(service.slotted
       ? (plan.release.get(service.name) ?? []).map(({ image }) => ({ reference: image, service: service.name }))
       : [{ reference: referenceOf(plan, service.image), service: service.name }]),
-    ...service.gates.map(({ image }) => ({ reference: referenceOf(plan, image), service: service.name })),
+    ...stepsOf(service).map(({ image }) => ({ reference: referenceOf(plan, image), service: service.name })),
   ]);
 }
 

@@ -5,6 +5,9 @@ import type { AppSpec, StackSpec } from '../../model/stack-spec.ts';
 import { postgres } from '../../model/engines/postgres.ts';
 
 export const replicasOf = (app: AppSpec, profile: HardwareProfile): number => app.replicas ?? profile.app.replicas.value;
+/** Containers of it that may have their pools open at once: one more while a replica is replaced; what runs at set times runs alone. */
+const poolsOf = (app: AppSpec, profile: HardwareProfile): { readonly count: number; readonly text: string } =>
+  app.kind === 'cron' ? { count: 1, text: '1' } : { count: replicasOf(app, profile) + 1, text: `(${replicasOf(app, profile)} + 1)` };
 export const poolOf = (app: AppSpec, profile: HardwareProfile): number => app.pool ?? profile.app.pool.value;
 
 /** Applications that use a database, cache or store. */
@@ -22,7 +25,7 @@ export interface Connections {
  */
 export function connectionBudget(spec: StackSpec, database: string, profile: HardwareProfile): Connections {
   const users = usersOf(spec, database);
-  const pools = users.reduce((sum, app) => sum + (replicasOf(app, profile) + 1) * poolOf(app, profile), 0);
+  const pools = users.reduce((sum, app) => sum + poolsOf(app, profile).count * poolOf(app, profile), 0);
   const limit = pools + postgres.ownConnections;
   if (limit > postgres.mostConnections)
     throw new BerthError(
@@ -37,7 +40,7 @@ export function connectionBudget(spec: StackSpec, database: string, profile: Har
       value: String(limit),
       formula: 'Σ (replicas + 1 surge) × pool + kept by Berth',
       inputs: {
-        ...Object.fromEntries(users.map((app) => [app.name, `(${replicasOf(app, profile)} + 1) × ${poolOf(app, profile)}`])),
+        ...Object.fromEntries(users.map((app) => [app.name, `${poolsOf(app, profile).text} × ${poolOf(app, profile)}`])),
         'kept by Berth': `${postgres.ownConnections} for the superuser, accounts, backups and monitoring`,
       },
       source: 'design: the budget holds while one replica is replaced; the default would be 100',

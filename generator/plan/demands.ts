@@ -3,7 +3,7 @@ import type { StackSpec } from '../../model/stack-spec.ts';
 import { mib, milliCpu } from '../../model/units.ts';
 import { tasks } from './demand.ts';
 import type { Demand } from './demand.ts';
-import { demandApp } from './services/app.ts';
+import { demandApp } from './services/app-size.ts';
 import { demandEdge, hasEdge } from './services/edge.ts';
 import { demandMinio } from './services/minio.ts';
 import { demandPostgres } from './services/postgres.ts';
@@ -15,8 +15,9 @@ const agentFloor = { value: mib(512), because: '512 MiB: the program and a scrat
 /** What each role asks for, the surge replica and the agent that is to come included. */
 export function demandsOf(spec: StackSpec, profile: HardwareProfile): readonly Demand[] {
   const apps = spec.services.map((app) => demandApp(app, profile));
+  const replaced = spec.services.flatMap(({ kind }, index) => (kind === 'cron' ? [] : (apps[index] ?? [])));
   const largest = (pick: (demand: Demand) => number): Demand =>
-    apps.reduce((most, demand) => (pick(demand) > pick(most) ? demand : most), apps[0] as Demand);
+    replaced.reduce((most, demand) => (pick(demand) > pick(most) ? demand : most), replaced[0] as Demand);
   const [byWish, byFloor, byCpu] = [
     largest((demand) => demand.memory.wanted),
     largest((demand) => demand.memory.floor),

@@ -16,7 +16,9 @@ const roleOf = (service: PlannedService): PodPlan['priority'] =>
   service.role === 'edge' ? 'edge' : service.role === 'app' ? 'app' : 'data';
 
 function podOf(service: PlannedService, namespace: string): PodPlan {
-  const preStop = service.kind === 'server' && (service.role === 'edge' || service.role === 'app') ? preStopOf[service.role] : seconds(0);
+  // Nobody sends requests to what has no port.
+  const called = service.kind === 'server' && service.port !== undefined;
+  const preStop = called && (service.role === 'edge' || service.role === 'app') ? preStopOf[service.role] : seconds(0);
   const check = service.healthcheck;
   return {
     preStop,
@@ -54,7 +56,8 @@ export function planKubernetes(
     // A Deployment has one more pod while its replicas are replaced, an application one in each slot.
     const counts = own.map((service) => ({
       size: service.size,
-      count: service.replicas + (service.slotted ? 2 : service.role === 'edge' ? 1 : 0),
+      count:
+        service.replicas + (service.slotted ? 2 : service.role === 'edge' || (service.role === 'app' && service.kind === 'server') ? 1 : 0),
     }));
     const room = space === namespace && agent ? [{ size: sizes.get('agent'), count: 1 }] : [];
     const sum = (pick: (size: Omit<Size, 'pids'>) => number): number =>

@@ -12,7 +12,7 @@ import { fit } from './fit.ts';
 import { planKubernetes } from './kubernetes.ts';
 import { networksOf } from './networks.ts';
 import { notesOf } from './notes.ts';
-import { firstRelease, resolveRelease } from './resolve-release.ts';
+import { firstRelease, imageOf, resolveRelease } from './resolve-release.ts';
 import { runtimeOf } from './runtime.ts';
 import { secretFilesOf, secretsOf } from './secrets.ts';
 import { planApp } from './services/app.ts';
@@ -71,7 +71,9 @@ export function makePlan({ spec, profile, images, release: written }: PlanInput)
     planMinio(store, spec, sizeOf(store.name), disk.of(store.name), sizeOf(`${store.name}-buckets`), lookUp(images, 'minio')),
   );
   const forGates = { task: taskSize, images: { postgres: lookUp(images, 'postgres').user, minio: lookUp(images, 'minio').user } };
-  const apps = spec.services.map((app) => planApp(app, spec, profile, sizeOf(app.name), forGates));
+  const apps = spec.services.map((app) =>
+    planApp(app, spec, profile, { size: sizeOf(app.name), image: imageOf(app, release), release: release.get(app.name) ?? [] }, forGates),
+  );
   // Only tasks are depended on: Compose recreates whatever depends on a service that it recreates, and a database's new setting must not take the application with it.
   // One always-running dependent of every task, so that `up --wait` ends well while no slot is live; not required, so that the edge can show the maintenance page when they fail.
   const afterTasks: Dependency[] = [...databases.map(({ accounts }) => accounts.name), ...stores.map(({ buckets }) => buckets.name)].map(
@@ -81,7 +83,7 @@ export function makePlan({ spec, profile, images, release: written }: PlanInput)
   const edge = planEdge(spec, profile, ownEdge ? sizeOf('edge') : taskSize, lookUp(images, 'nginx'), afterTasks, network.edge);
   const services = [
     ...(ownEdge ? [edge.service] : []),
-    ...apps.map((app) => app.service),
+    ...apps.flatMap((app) => (app.migrate ? [app.migrate, app.service] : [app.service])),
     ...databases.flatMap((database) => [database.service, database.accounts]),
     ...caches.map((cache) => cache.service),
     ...stores.flatMap((store) => [store.service, store.buckets]),

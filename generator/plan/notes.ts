@@ -25,7 +25,9 @@ const topologyName = {
 
 function clusterNotes({ services, kubernetes, edge, host, domain }: StackSpec): readonly string[] {
   const foreign = kubernetes.expose === 'gateway' || kubernetes.expose === 'ingress';
-  const limited = services.flatMap((app) => app.routes.filter(({ rateLimit }) => rateLimit !== undefined).map(({ path }) => path));
+  const limited = services.flatMap(({ http }) =>
+    (http?.routes ?? []).filter(({ rateLimit }) => rateLimit !== undefined).map(({ path }) => path),
+  );
   const way = kubernetes.expose === 'gateway' ? 'gateway' : 'ingress controller';
   return [
     ...(domain === 'localhost'
@@ -92,7 +94,7 @@ export function notesOf({ spec, profile, images, scaled, describe, cpus, uploads
           `${name} keeps its data (use: ${use}) on disk and saves from a copy of its process: set vm.overcommit_memory=1 on the host, or a save may fail when memory is short`,
       ),
     ...spec.services.flatMap((app) =>
-      app.routes
+      (app.http?.routes ?? [])
         .filter(({ body, stream }) => !stream && body > uploads)
         .map(
           ({ path, body }) =>

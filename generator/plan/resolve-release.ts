@@ -1,12 +1,13 @@
 import { BerthError } from '../../model/errors.ts';
 import { slots } from '../../model/release.ts';
 import type { Release, SlotRelease, WrittenRelease } from '../../model/release.ts';
-import type { StackSpec } from '../../model/stack-spec.ts';
+import { servedOf } from '../../model/stack-spec.ts';
+import type { AppSpec, StackSpec } from '../../model/stack-spec.ts';
 
 /** The first release of a site: every service in its blue slot. */
 export const firstRelease = (spec: StackSpec): WrittenRelease => ({
   apiVersion: 'berth/v1',
-  services: Object.fromEntries(spec.services.map((app) => [app.name, { blue: { image: app.image, weight: 100 } }])),
+  services: Object.fromEntries(servedOf(spec).map((app) => [app.name, { blue: { image: app.image, weight: 100 } }])),
 });
 
 /**
@@ -16,17 +17,19 @@ export const firstRelease = (spec: StackSpec): WrittenRelease => ({
 export function resolveRelease(written: WrittenRelease, spec: StackSpec, replicas: (service: string) => number): Release {
   const surplus: string[] = [];
   const release = new Map(
-    spec.services.map((app) => {
+    servedOf(spec).map((app) => {
       const service = (Object.hasOwn(written.services, app.name) ? written.services[app.name] : undefined) ?? {};
       const filled = slots.flatMap((slot) => {
         const found = service[slot];
         return found ? [{ slot, ...found }] : [];
       });
       const live = [...filled].sort((a, b) => b.weight - a.weight)[0]?.slot;
+      const migrating = service.migrations ?? filled[0]?.slot;
       const resolved = filled.map(({ slot, image, weight, replicas: asked }): SlotRelease => ({
         slot,
         image,
         weight,
+        migrates: slot === migrating,
         replicas: asked ?? (slot === live ? replicas(app.name) : 1),
       }));
       const sum = resolved.reduce((all, { replicas: count }) => all + count, 0);
@@ -47,4 +50,10 @@ export function resolveRelease(written: WrittenRelease, spec: StackSpec, replica
       'change one service at a time: in all but one, empty the slot that is not live or give it replicas: 0',
     );
   return release;
+}
+
+/** The image that an application without slots runs: its own, or that of the slot with the most weight of the service that it follows. */
+export function imageOf(app: AppSpec, release: Release): string {
+  const [live] = [...(release.get(app.follows ?? '') ?? [])].sort((a, b) => b.weight - a.weight);
+  return live?.image ?? app.image;
 }

@@ -15,8 +15,8 @@ export const runtimeOf = (spec: StackSpec, services: readonly PlannedService[]):
     .map((service) => ({
       name: service.name,
       role: service.role,
-      ...(service.slotted ? {} : { engine: service.image }),
+      ...(service.role === 'app' ? {} : { engine: service.image }),
       hosts: service.slotted ? slots.map((slot) => `${service.name}-${slot}`) : [service.name],
-      port: service.port ?? 0,
+      ...(service.port === undefined ? {} : { port: service.port }),
     })),
 });

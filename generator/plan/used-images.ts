@@ -3,7 +3,7 @@ import type { Plan, PlannedService } from '../../model/plan.ts';
 
 /** Which catalogue images a plan uses, and who uses them. */
 export function usedImages(services: readonly PlannedService[], catalogue: ImageCatalogue): Plan['images'] {
-  const keys = [...new Set(services.filter((service) => !service.slotted).map((service) => service.image))].sort();
+  const keys = [...new Set(services.filter(({ role }) => role !== 'app').map(({ image }) => image))].sort();
   return keys.map((key) => ({
     key,
     ...lookUp(catalogue, key),

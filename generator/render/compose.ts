@@ -13,8 +13,10 @@ import { quote } from './quote.ts';
 
 /** Compose's M is a mebibyte. */
 const megabytes = (size: MiB): string => `${size}M`;
-const variable = (service: string, slot: Slot, what: string): string =>
-  `${service.toUpperCase().replaceAll('-', '_')}_${slot.toUpperCase()}_${what}`;
+const variable = (service: string, slot: Slot | undefined, what: string): string =>
+  [service.replaceAll('-', '_'), ...(slot === undefined ? [] : [slot]), what].join('_').toUpperCase();
+/** The profile of what a timer starts, never `up`. */
+const jobs = 'jobs';
 
 /** A name as a key of YAML: the few that would be read as something else than text are quoted. */
 const keyOf = (name: string): string => (/^(?:null|true|false|yes|no|on|off|y|n)$/i.test(name) ? quote('yaml', name) : name);
@@ -42,34 +44,41 @@ function view(
   configHash: string,
 ): object {
   const literal = Object.entries(service.env).map(([key, value]) => ({ name: keyOf(key), value: quote('compose', value) }));
-  const bySlot =
-    slot === undefined
-      ? []
-      : [
-          { name: 'BERTH_SLOT', value: quote('compose', slot) },
+  // Which image an application runs follows release.yaml: compose.yaml stays as it is.
+  const ofRelease =
+    service.role === 'app'
+      ? [
+          ...(slot === undefined ? [] : [{ name: 'BERTH_SLOT', value: quote('compose', slot) }]),
           { name: 'APP_VERSION', value: `"\${${variable(service.name, slot, 'VERSION')}}"` },
-        ];
+        ]
+      : [];
+  const after = [
+    ...service.after,
+    ...(service.migration && service.migration.slot === slot
+      ? [{ service: service.migration.task, condition: 'service_completed_successfully', required: true }]
+      : []),
+  ];
   return {
     name: keyOf(name),
     configHash,
     role: service.role,
     title: slot === undefined ? service.title : `${service.title}, slot ${slot}`,
     image:
-      slot === undefined
-        ? quote('compose', images[service.image]?.reference ?? service.image)
-        : `"\${${variable(service.name, slot, 'IMAGE')}}"`,
+      service.role === 'app'
+        ? `"\${${variable(service.name, slot, 'IMAGE')}}"`
+        : quote('compose', images[service.image]?.reference ?? service.image),
     // Built only under the name it has in the spec: another one is a release that was brought here, and must not be made up from today's sources.
     build:
       slot === undefined || plan.release.get(service.name)?.find((release) => release.slot === slot)?.image === service.image
         ? service.build
         : undefined,
-    profiles: slot,
+    profiles: service.kind === 'job' ? jobs : slot,
     entrypoint: service.entrypoint,
     command: service.command,
     user: service.user,
     init: service.role === 'app',
     tmpfs: service.tmpfs.map(({ path, size, mode }) => `${path}:size=${size}m,mode=${mode},noexec,nosuid,nodev`),
-    environment: [...literal, ...bySlot],
+    environment: [...literal, ...ofRelease],
     envFile: envFileOf(service) && `./${envFileOf(service) ?? ''}`,
     secrets: service.secretFiles,
     volumes: [
@@ -81,14 +90,16 @@ function view(
       published: `"\${${target === nginx.httpPort ? 'EDGE_HTTP_PORT' : 'EDGE_HTTPS_PORT'}}"`,
     })),
     networks: service.networks.join(', '),
-    after: service.after.map((dependency) => ({ ...dependency, service: keyOf(dependency.service) })),
+    after: after.map((dependency) => ({ ...dependency, service: keyOf(dependency.service) })),
     healthcheck: service.healthcheck && {
       ...service.healthcheck,
       interval: formatDuration(service.healthcheck.interval),
       timeout: formatDuration(service.healthcheck.timeout),
       startPeriod: formatDuration(service.healthcheck.startPeriod),
     },
-    restart: service.kind === 'task' ? 'no' : 'unless-stopped',
+    lintIgnore:
+      service.kind === 'server' && !service.healthcheck && 'compose-healthcheck: berth.yaml names none, and a worker has no port to ask',
+    restart: service.kind === 'server' ? 'unless-stopped' : 'no',
     stopSignal: service.stopSignal,
     stopGrace: formatDuration(service.stopGrace),
     shm: service.shm && megabytes(service.shm),
@@ -122,17 +133,22 @@ export function renderCompose(plan: Plan, templates: Templates, images: ImageCat
  * Both profiles are active as soon as any slot is filled: an empty slot has no replicas, and `up` takes down what a release has left.
  */
 export function renderEnv(plan: Plan, templates: Templates): Artifact {
+  const imageVariables = (name: string, slot: Slot | undefined, image: string) => {
+    const { tag, digest } = splitImage(image);
+    return [
+      { name: variable(name, slot, 'IMAGE'), value: image },
+      { name: variable(name, slot, 'VERSION'), value: tag ?? digest ?? '' },
+    ];
+  };
   const variables = plan.services
-    .filter((service) => service.slotted)
+    .filter(({ role }) => role === 'app')
     .flatMap((service) => {
+      if (!service.slotted) return imageVariables(service.name, undefined, service.image);
       const filled = plan.release.get(service.name) ?? [];
       return slots.flatMap((slot) => {
         const found = filled.find((release) => release.slot === slot);
-        const image = found?.image ?? filled[0]?.image ?? service.image;
-        const { tag, digest } = splitImage(image);
         return [
-          { name: variable(service.name, slot, 'IMAGE'), value: image },
-          { name: variable(service.name, slot, 'VERSION'), value: tag ?? digest ?? '' },
+          ...imageVariables(service.name, slot, found?.image ?? filled[0]?.image ?? service.image),
           { name: variable(service.name, slot, 'REPLICAS'), value: String(found?.replicas ?? 0) },
         ];
       });

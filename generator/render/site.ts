@@ -1,7 +1,7 @@
 import type { Artifact } from '../../model/artifact.ts';
 import type { KubernetesPlan, Plan } from '../../model/plan.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
-import { describeCpus, describeSize, formatCpu } from '../../model/units.ts';
+import { describeCpus, describeSize, formatCpu, formatDuration } from '../../model/units.ts';
 import { fill } from './fill.ts';
 import type { Templates } from './fill.ts';
 import { keysOf } from './kubernetes/secret-keys.ts';
@@ -11,7 +11,7 @@ export const renderRuntime = (plan: Plan, templates: Templates): Artifact => ({
   path: 'runtime.yaml',
   content: fill(templates, 'site/runtime.yaml.hbs', 'yaml', {
     ...plan.runtime,
-    services: plan.runtime.services.map((service) => ({ engine: undefined, ...service })),
+    services: plan.runtime.services.map((service) => ({ engine: undefined, port: undefined, ...service })),
   }),
   mode: 0o644,
   policy: 'owned',
@@ -79,6 +79,13 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
           path: plan.edge.apps.find((app) => app.service === service.name)?.routes[0]?.path ?? '/',
         };
       }),
+    migrated: plan.services
+      .filter(({ migration }) => migration !== undefined)
+      .map(({ name }) => name)
+      .join(', '),
+    jobs: plan.services.flatMap(({ name, schedule }) =>
+      schedule ? [{ name, ...schedule, deadline: formatDuration(schedule.deadline) }] : [],
+    ),
     slots: plan.services
       .filter((service) => service.slotted)
       .flatMap((service) => (plan.release.get(service.name) ?? []).map(({ slot }) => `${service.name}-${slot}`)),

@@ -63,6 +63,7 @@ function* checkKubernetes(spec: WrittenSpec): Iterable<Finding> {
     };
   const known = ['tls', ...(['services', 'databases', 'caches', 'stores'] as const).flatMap((kind) => Object.keys(spec[kind] ?? {}))];
   const tasks = [
+    ...Object.entries(spec.services).flatMap(([name, { migrate }]) => (migrate === undefined ? [] : [`${name}-migrate`])),
     ...Object.keys(spec.databases ?? {}).map((name) => `${name}-accounts`),
     ...Object.keys(spec.stores ?? {}).map((name) => `${name}-buckets`),
   ];
@@ -85,9 +86,23 @@ function* checkKubernetes(spec: WrittenSpec): Iterable<Finding> {
     };
 }
 
+/** Time zones came with Kubernetes 1.27: before, a schedule is in that of the controller. */
+function* checkTimeZones(spec: WrittenSpec): Iterable<Finding> {
+  const { version } = spec.kubernetes ?? {};
+  if (spec.target !== 'kubernetes' || version === undefined || Number(version.slice(2)) >= 27) return;
+  for (const [name, { timeZone }] of Object.entries(spec.services))
+    if (timeZone !== undefined && timeZone !== 'UTC')
+      yield {
+        path: ['services', name, 'timeZone'],
+        message: `Kubernetes ${version} knows no time zones`,
+        hint: 'write the schedule in UTC, or kubernetes.version: "1.27" or newer',
+      };
+}
+
 /** What only a cluster can do, and what it needs to be told for that. */
 export function* checkCluster(spec: WrittenSpec): Iterable<Finding> {
   yield* checkScaling(spec);
   yield* checkNodes(spec);
   yield* checkKubernetes(spec);
+  yield* checkTimeZones(spec);
 }

@@ -1,10 +1,12 @@
 import { writtenSpec } from '../../model/written-spec.ts';
+import { service as writtenService } from '../../model/written-service.ts';
 import type { WrittenSpec } from '../../model/written-spec.ts';
 import { suggest } from './describe-issue.ts';
 import { checkCluster } from './check-cluster.ts';
 import type { Finding } from './finding.ts';
 import { reservedSqlNames } from '../../model/names.ts';
-import { databaseName, kindOf, usesOf } from './resolve.ts';
+import { checkServices } from './check-services.ts';
+import { databaseName, isServed, kindOf, usesOf, writtenRoutes } from './resolve.ts';
 
 /** Variables that Berth sets on an application; the spec may not set them a second time. */
 const ownVariables = ['PORT', 'APP_VERSION', 'BERTH_SLOT', 'BERTH_SITE', 'BERTH_DOMAIN', 'DATABASE_POOL_SIZE'];
@@ -30,11 +32,13 @@ function* checkNames(spec: WrittenSpec): Iterable<Finding> {
     return first;
   };
   for (const kind of ['services', 'databases', 'caches', 'stores'] as const)
-    for (const name of Object.keys(spec[kind] ?? {})) {
+    for (const [name, one] of Object.entries(spec[kind] ?? {})) {
       // What Berth adds beside a service carries its name with an ending.
       const others =
         kind === 'services'
-          ? [`${name}-blue`, `${name}-green`]
+          ? isServed((one as WrittenSpec['services'][string]).kind ?? 'web')
+            ? [`${name}-blue`, `${name}-green`, ...('migrate' in one && one.migrate !== undefined ? [`${name}-migrate`] : [])]
+            : []
           : kind === 'databases'
             ? [`${name}-accounts`, `${name}-nodes`]
             : kind === 'stores'
@@ -111,7 +115,7 @@ function* checkUses(spec: WrittenSpec): Iterable<Finding> {
 function* checkRoutes(spec: WrittenSpec): Iterable<Finding> {
   const seen = new Map<string, string>();
   for (const [name, service] of Object.entries(spec.services))
-    for (const [index, { path }] of (service.routes ?? [{ path: '/' }]).entries()) {
+    for (const [index, { path }] of (isServed(service.kind ?? 'web') ? writtenRoutes(service) : []).entries()) {
       const first = seen.get(path);
       if (`${path}/`.startsWith(ownRoutes))
         yield {
@@ -180,6 +184,7 @@ function* checkAddresses(spec: WrittenSpec): Iterable<Finding> {
 export function checkReferences(spec: WrittenSpec): readonly Finding[] {
   return [
     ...checkNames(spec),
+    ...checkServices(spec),
     ...checkUses(spec),
     ...checkRoutes(spec),
     ...checkFolders(spec),
@@ -197,20 +202,32 @@ const maps = (value: unknown): Readonly<Record<string, Loose>> =>
   Object.fromEntries(Object.entries(mapOf(value)).map(([name, inner]) => [name, mapOf(inner)]));
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
 const topKeys = Object.keys(writtenSpec.shape);
+const serviceKeys = Object.keys(writtenService.shape);
+
+/** A mistyped key is likely the one that is missed: only the mistake is worth telling. */
+const givenAll = ({ kind, image, follows, port, schedule }: Loose): Loose => ({
+  ...(kind === 'worker' || kind === 'cron' ? {} : { port: port ?? 1 }),
+  ...(kind === 'cron' ? { schedule: schedule ?? '' } : {}),
+  ...(follows === undefined ? { image: image ?? '' } : {}),
+});
 
 /** Of a value that broke the schema, what {@link checkReferences} can read all the same. What is not there or of the wrong kind is left out, and lists keep their positions. */
 export function readable(value: unknown): WrittenSpec {
   const spec = mapOf(value);
   // A mistyped `databases` would make every use of one look wrong.
   const guessing = Object.keys(spec).some((key) => !topKeys.includes(key));
-  const service = ({ uses, env, secrets, routes, writable, runtime }: Loose) => ({
-    ...(guessing || uses === undefined ? {} : { uses: listOf(uses)?.map(textOf) ?? mapOf(uses) }),
-    env: mapOf(env),
-    secrets: maps(secrets),
-    runtime,
-    routes: listOf(routes)?.map((route) => ({ path: textOf(mapOf(route)['path']) })) ?? [],
-    writable: listOf(writable)?.filter((path) => typeof path === 'string') ?? [],
-  });
+  const service = (written: Loose) => {
+    const { uses, env, secrets, routes, writable } = written;
+    return {
+      ...written,
+      ...(guessing || uses === undefined ? { uses: undefined } : { uses: listOf(uses)?.map(textOf) ?? mapOf(uses) }),
+      ...(Object.keys(written).some((key) => !serviceKeys.includes(key)) ? givenAll(written) : {}),
+      env: mapOf(env),
+      secrets: maps(secrets),
+      routes: routes === undefined ? undefined : (listOf(routes)?.map((route) => ({ path: textOf(mapOf(route)['path']) })) ?? []),
+      writable: listOf(writable)?.filter((path) => typeof path === 'string') ?? [],
+    };
+  };
   const services = Object.fromEntries(Object.entries(maps(spec['services'])).map(([name, written]) => [name, service(written)]));
   const stores = Object.fromEntries(
     Object.entries(maps(spec['stores'])).map(([name, store]) => [name, { buckets: mapOf(store['buckets']), nodes: store['nodes'] }]),

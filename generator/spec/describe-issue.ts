@@ -71,7 +71,7 @@ export function describeIssue(
 const hintFor = (typed: string, known: readonly string[]): { hint?: string } => {
   const near = suggest(typed, known);
   if (near !== undefined) return { hint: `did you mean "${near}"?` };
-  return known.length > 0 && known.length <= 24 ? { hint: `known here: ${known.join(', ')}` } : {};
+  return known.length > 0 && known.length <= 40 ? { hint: `known here: ${known.join(', ')}` } : {};
 };
 
 function expected(issue: Issue): string {

@@ -1,5 +1,17 @@
 import type { WrittenService, WrittenSpec } from '../../model/written-spec.ts';
-import type { AppSpec, FixedSize, HostFacts, KubernetesSpec, RateLimit, Route, Scaling, StackSpec, Use } from '../../model/stack-spec.ts';
+import type {
+  AppKind,
+  AppSpec,
+  FixedSize,
+  HostFacts,
+  HttpSpec,
+  KubernetesSpec,
+  RateLimit,
+  Route,
+  Scaling,
+  StackSpec,
+  Use,
+} from '../../model/stack-spec.ts';
 import { mib, parseCpu, parseDuration, parseSize, seconds } from '../../model/units.ts';
 import type { MiB, MilliCpu, Seconds } from '../../model/units.ts';
 
@@ -18,6 +30,8 @@ const defaults = {
   user: '10001:10001',
   live: '/livez',
   ready: '/readyz',
+  timeZone: 'UTC',
+  deadline: seconds(3600),
   stopGrace: seconds(30),
   secretLength: 48,
   coolDown: seconds(300),
@@ -49,8 +63,12 @@ function rateLimit(written: { rate: string; burst?: number | undefined }): RateL
   return { rate: `${count}r/${per}`, burst: written.burst ?? Math.max(10, Math.ceil(2 * perSecond)) };
 }
 
+/** The paths that lead to a service, as far as they were written or follow from its kind. */
+export const writtenRoutes = (service: WrittenService): NonNullable<WrittenService['routes']> =>
+  service.routes ?? [{ path: service.kind === 'api' ? '/api/' : '/' }];
+
 function routes(service: WrittenService, spec: WrittenSpec): readonly Route[] {
-  return (service.routes ?? [{ path: '/' }]).map((route) => ({
+  return writtenRoutes(service).map((route) => ({
     path: route.path,
     ...(route.rateLimit ? { rateLimit: rateLimit(route.rateLimit) } : {}),
     body: route.body === undefined ? (spec.edge?.body === undefined ? defaults.body : size(spec.edge.body)) : size(route.body),
@@ -118,26 +136,58 @@ function kubernetes(written: NonNullable<WrittenSpec['kubernetes']>, site: strin
   };
 }
 
+/** Whether a kind answers HTTP behind the edge, and so stands in two slots. */
+export const isServed = (kind: AppKind): boolean => ['web', 'api', 'static'].includes(kind);
+
+function http(service: WrittenService, spec: WrittenSpec): HttpSpec {
+  const files = service.kind === 'static';
+  return {
+    port: service.port ?? 0,
+    routes: routes(service, spec),
+    live: service.live ?? (files ? '/' : defaults.live),
+    ready: service.ready ?? (files ? '/' : defaults.ready),
+  };
+}
+
+function connections(service: WrittenService, spec: WrittenSpec): readonly Use[] {
+  return usesOf(spec, service).flatMap(([used, variable]) => {
+    const kind = kindOf(spec, used);
+    return kind && variable ? [{ service: used, kind, variable }] : [];
+  });
+}
+
 function app(name: string, service: WrittenService, spec: WrittenSpec): AppSpec {
+  const kind = service.kind ?? 'web';
+  const source = service.follows === undefined ? service : (spec.services[service.follows] ?? service);
+  const uses = connections(service, spec);
+  const database = uses.find((use) => use.kind === 'database')?.service;
   return {
     name,
+    kind,
     ...fixed(service),
-    image: service.image,
-    port: service.port,
-    ...(service.build === undefined ? {} : { build: service.build }),
-    ...replicas(service, spec),
+    image: source.image ?? '',
+    ...(service.follows === undefined ? {} : { follows: service.follows }),
+    ...(source.build === undefined ? {} : { build: source.build }),
+    ...(isServed(kind) ? { http: http(service, spec) } : {}),
+    ...(service.schedule === undefined
+      ? {}
+      : {
+          schedule: {
+            cron: service.schedule,
+            timeZone: service.timeZone ?? defaults.timeZone,
+            deadline: service.deadline === undefined ? defaults.deadline : duration(service.deadline),
+          },
+        }),
+    ...(service.command === undefined ? {} : { command: service.command }),
+    ...(service.healthcheck === undefined ? {} : { healthcheck: service.healthcheck }),
+    ...(service.migrate === undefined || database === undefined ? {} : { migrate: { command: service.migrate.command, database } }),
+    ...(kind === 'cron' ? { replicas: 1 } : replicas(service, spec)),
     ...(service.pool === undefined ? {} : { pool: service.pool }),
     ...(service.scaling === undefined ? {} : { scaling: scaling(service.scaling, service.replicas) }),
     runtime: service.runtime ?? 'other',
     user: service.user ?? defaults.user,
-    routes: routes(service, spec),
-    live: service.live ?? defaults.live,
-    ready: service.ready ?? defaults.ready,
     stopGrace: service.stopGrace === undefined ? defaults.stopGrace : duration(service.stopGrace),
-    uses: usesOf(spec, service).flatMap(([used, variable]) => {
-      const kind = kindOf(spec, used);
-      return kind && variable ? [{ service: used, kind, variable }] : [];
-    }),
+    uses,
     env: service.env ?? {},
     secrets: Object.entries(service.secrets ?? {}).map(([variable, secret]) => ({
       name: variable,

@@ -1,6 +1,7 @@
 import { nginx as facts } from '../../../model/engines/nginx.ts';
 import type { Decision, Dependency, EdgePlan, PlannedService, Size } from '../../../model/plan.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
+import { servedOf } from '../../../model/stack-spec.ts';
 import type { StackSpec } from '../../../model/stack-spec.ts';
 import { formatSize, mib, milliCpu, seconds } from '../../../model/units.ts';
 import { replicasOf } from '../connections.ts';
@@ -167,7 +168,7 @@ export function planEdge(
       startPeriod: seconds(15),
     },
     probes: { ready: { http: { path: '/-/berth/edge', port: facts.httpPort } }, live: { tcp: facts.httpPort } },
-    connects: spec.services.map((app) => ({ service: app.name, port: app.port })),
+    connects: servedOf(spec).map(({ name, http }) => ({ service: name, port: http.port })),
     gates: [],
     stopSignal: 'SIGQUIT',
     stopGrace: seconds(40),
@@ -187,8 +188,8 @@ export function planEdge(
     hostSuffix: inCluster ? `.${spec.kubernetes.namespace}.svc.${spec.kubernetes.clusterDomain}` : '',
     resolver: inCluster ? { file: resolverFile } : { address: '127.0.0.11' },
     // As many as may vanish at once while a release is scaled down, and one that is left.
-    tries: Math.max(2, ...spec.services.map((app) => replicasOf(app, profile) + 1)),
-    apps: spec.services.map((app) => ({ service: app.name, port: app.port, routes: app.routes })),
+    tries: Math.max(2, ...servedOf(spec).map((app) => replicasOf(app, profile) + 1)),
+    apps: servedOf(spec).map(({ name, http: { port, routes } }) => ({ service: name, port, routes })),
   };
   return { service, plan, decisions };
 }

@@ -8,7 +8,15 @@ import { networkPolicy } from './network.ts';
 import { disruptionBudget, metaOf, object, serviceAccount } from './objects.ts';
 import { cpu, memory, podTemplate, portsOf } from './pod.ts';
 import { selectorOf } from './scene.ts';
-import type { Scene } from './scene.ts';
+import type { Ignore, Scene } from './scene.ts';
+
+/** How its pods are replaced: one more at a time, and none goes before another is ready. */
+const rollout: { readonly [key: string]: Yaml } = {
+  minReadySeconds: 5,
+  progressDeadlineSeconds: 600,
+  revisionHistoryLimit: 5,
+  strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
+};
 
 /** Both slots stand at any time; an empty one has no replicas. */
 function deployment(scene: Scene, service: PlannedService, slot: Slot): YamlDocument {
@@ -24,10 +32,7 @@ function deployment(scene: Scene, service: PlannedService, slot: Slot): YamlDocu
       spec: {
         // The autoscaler's alone while the slot is filled: an apply must not take its replicas back.
         replicas: scaled ? undefined : replicas,
-        minReadySeconds: 5,
-        progressDeadlineSeconds: 600,
-        revisionHistoryLimit: 5,
-        strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
+        ...rollout,
         selector: { matchLabels: selectorOf(scene.plan, service.name, slot) },
         template: podTemplate(scene, service, { slot: { name: slot, image: found?.image ?? filled[0]?.image ?? service.image } }),
       },
@@ -74,12 +79,12 @@ function metrics(service: PlannedService, { cpu: cpuShare, memory: memoryShare, 
   ];
 }
 
-function autoscaler(scene: Scene, service: PlannedService, scaling: Scaling, slot: Slot): YamlDocument {
-  const name = `${service.name}-${slot}`;
+function autoscaler(scene: Scene, service: PlannedService, scaling: Scaling, slot?: Slot): YamlDocument {
+  const name = slot === undefined ? service.name : `${service.name}-${slot}`;
   return object(
     'autoscaling/v2',
     'HorizontalPodAutoscaler',
-    metaOf(scene, service, { name, slot }),
+    metaOf(scene, service, { name, ...(slot === undefined ? {} : { slot }) }),
     {
       spec: {
         scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name },
@@ -99,7 +104,7 @@ function autoscaler(scene: Scene, service: PlannedService, scaling: Scaling, slo
         },
       },
     },
-    'Sleeps while its slot has no replicas.',
+    slot === undefined ? undefined : 'Sleeps while its slot has no replicas.',
   );
 }
 
@@ -110,5 +115,34 @@ export const renderApp = (scene: Scene, service: PlannedService): readonly YamlD
   ...slots.map((slot) => deployment(scene, service, slot)),
   ...slots.flatMap((slot) => (service.scaling ? [autoscaler(scene, service, service.scaling, slot)] : [])),
   ...slots.map((slot) => disruptionBudget(scene, service, slot)),
+  networkPolicy(scene, service),
+];
+
+const unasked: readonly Ignore[] = ['startup-probe', 'readiness-probe', 'liveness-probe'].map(
+  (id) => [id, 'berth.yaml names no healthcheck for it, and a worker has no port to ask'] as const,
+);
+const alone: Ignore = ['replicas', 'berth.yaml asks for one replica'];
+
+/** A worker: nobody calls it, so it has neither slots nor a Service. */
+export const renderWorker = (scene: Scene, service: PlannedService): readonly YamlDocument[] => [
+  serviceAccount(scene, service),
+  object(
+    'apps/v1',
+    'Deployment',
+    metaOf(scene, service, {
+      ignore: [...(service.probes ? [] : unasked), ...(service.replicas === 1 && !service.scaling ? [alone] : [])],
+    }),
+    {
+      spec: {
+        replicas: service.scaling ? undefined : service.replicas,
+        ...rollout,
+        selector: { matchLabels: selectorOf(scene.plan, service.name) },
+        template: podTemplate(scene, service),
+      },
+    },
+    service.title,
+  ),
+  ...(service.scaling ? [autoscaler(scene, service, service.scaling)] : []),
+  disruptionBudget(scene, service),
   networkPolicy(scene, service),
 ];

@@ -4,14 +4,14 @@ import type { ImageCatalogue } from '../../../model/image-catalogue.ts';
 import type { Plan, PlannedService } from '../../../model/plan.ts';
 import { writeDocuments } from '../write-yaml.ts';
 import type { YamlDocument } from '../write-yaml.ts';
-import { renderApp } from './app.ts';
+import { renderApp, renderWorker } from './app.ts';
 import { renderCertificates } from './certificates.ts';
 import { renderEdgeManifests, renderGateway, renderIngress } from './edge.ts';
 import { renderBase, renderOverlay } from './kustomization.ts';
 import { renderNamespace, renderNamespaces } from './namespace.ts';
 import type { Scene } from './scene.ts';
 import { renderStateful } from './stateful.ts';
-import { renderTask } from './task.ts';
+import { renderJob, renderTask } from './task.ts';
 
 const folder = 'k8s/generated';
 const extra = { namespace: '00-namespace', edge: '00-edge', certificates: '00-certificates' };
@@ -62,8 +62,10 @@ function sceneOf(plan: Plan, images: ImageCatalogue, merged: ReadonlyMap<string,
 
 const documentsOf = (scene: Scene, service: PlannedService): readonly YamlDocument[] => {
   if (service.kind === 'task') return renderTask(scene, service);
+  if (service.kind === 'job') return renderJob(scene, service);
   if (service.role === 'edge') return renderEdgeManifests(scene, service);
-  return service.slotted ? renderApp(scene, service) : renderStateful(scene, service);
+  if (service.role === 'app') return service.slotted ? renderApp(scene, service) : renderWorker(scene, service);
+  return renderStateful(scene, service);
 };
 
 function documentsNamed(scene: Scene, name: string): readonly YamlDocument[] {

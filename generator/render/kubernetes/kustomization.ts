@@ -1,3 +1,4 @@
+import { stepsOf } from '../../../model/plan.ts';
 import { splitImage } from '../../../model/names.ts';
 import { writeYaml } from '../write-yaml.ts';
 import type { Yaml } from '../write-yaml.ts';
@@ -35,7 +36,7 @@ export function renderOverlay(scene: Scene): string {
       scene.plan.services
         .flatMap((service) => [
           ...(service.slotted ? (scene.plan.release.get(service.name) ?? []).map(({ image }) => image) : [imageOf(scene, service.image)]),
-          ...service.gates.map(({ image }) => imageOf(scene, image)),
+          ...stepsOf(service).map(({ image }) => imageOf(scene, image)),
         ])
         .map((image) => splitImage(image).repository),
     ),

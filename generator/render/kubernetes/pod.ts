@@ -166,6 +166,32 @@ export function podTemplate(
   const image = slot?.image ?? imageOf(scene, service.image);
   const { tag, digest } = splitImage(image);
   const versions = secretVersions(scene, service);
+  const container: Yaml = {
+    name: service.name,
+    image,
+    imagePullPolicy: 'IfNotPresent',
+    // What Compose calls entrypoint and command are command and args here.
+    command: service.entrypoint,
+    args: service.command,
+    env: envOf(scene, service, tag ?? digest ?? '', slot?.name),
+    ports:
+      portsOf(service).length === 0
+        ? undefined
+        : portsOf(service).map(({ name, port, published }) => ({
+            name,
+            containerPort: port,
+            hostPort: kubernetes.expose === 'hostPort' ? published : undefined,
+          })),
+    startupProbe: probe(scene, service, 'startup'),
+    readinessProbe: probe(scene, service, 'readiness'),
+    livenessProbe: probe(scene, service, 'liveness'),
+    lifecycle: pod.preStop > 0 ? pause(kubernetes.minor, pod.preStop) : undefined,
+    resources: resources(service.size, pod.ephemeralStorage),
+    securityContext: containerSecurity,
+    volumeMounts: mounts(service),
+  };
+  const steps = [...service.gates, ...(service.migration && service.migration.slot === slot?.name ? [service.migration.gate] : [])];
+  const first = [...steps.map((gate) => gateContainer(scene, service, gate)), ...(service.finish ? [container] : [])];
   const several = service.slotted || service.replicas > 1;
   const [user, group] = [uid(service.user), gid(service.user)];
   return {
@@ -198,46 +224,17 @@ export function podTemplate(
             labelSelector: { matchLabels: selectorOf(plan, service.name, slot?.name) },
           }))
         : undefined,
-      initContainers: service.gates.length === 0 ? undefined : service.gates.map((gate) => gateContainer(scene, service, gate)),
-      containers: [
-        {
-          name: service.name,
-          image,
-          imagePullPolicy: 'IfNotPresent',
-          // What Compose calls entrypoint and command are command and args here.
-          command: service.entrypoint,
-          args: service.command,
-          env: envOf(scene, service, slot && [slot.name, tag ?? digest ?? '']),
-          ports:
-            portsOf(service).length === 0
-              ? undefined
-              : portsOf(service).map(({ name, port, published }) => ({
-                  name,
-                  containerPort: port,
-                  hostPort: kubernetes.expose === 'hostPort' ? published : undefined,
-                })),
-          startupProbe: probe(scene, service, 'startup'),
-          readinessProbe: probe(scene, service, 'readiness'),
-          livenessProbe: probe(scene, service, 'liveness'),
-          lifecycle: pod.preStop > 0 ? pause(kubernetes.minor, pod.preStop) : undefined,
-          resources: resources(service.size, pod.ephemeralStorage),
-          securityContext: containerSecurity,
-          volumeMounts: mounts(service),
-        },
-      ],
+      initContainers: first.length > 0 ? first : undefined,
+      containers: service.finish ? [gateContainer(scene, service, service.finish)] : [container],
       volumes: volumes(scene, service),
     },
   };
 }
 
-function envOf(
-  scene: Scene,
-  service: PlannedService,
-  slot: readonly [name: string, version: string] | undefined,
-): readonly Yaml[] | undefined {
+function envOf(scene: Scene, service: PlannedService, version: string, slot: Slot | undefined): readonly Yaml[] | undefined {
   const all = [
     ...literals(service.env),
-    ...(slot ? literals({ BERTH_SLOT: slot[0], APP_VERSION: slot[1] }) : []),
+    ...literals(service.role === 'app' ? { ...(slot === undefined ? {} : { BERTH_SLOT: slot }), APP_VERSION: version } : {}),
     ...Object.keys(service.secretEnv).map((variable) => fromSecret(secretOf(scene, service.name), variable, variable)),
   ];
   return all.length === 0 ? undefined : all;

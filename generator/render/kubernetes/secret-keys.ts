@@ -1,3 +1,4 @@
+import { stepsOf } from '../../../model/plan.ts';
 import type { Gate, PlannedService, SecretFile } from '../../../model/plan.ts';
 
 /** The key under which a variable of a gate lies in the Secret of its application. */
@@ -7,5 +8,5 @@ export const gateKey = (gate: Gate, variable: string): string => `${gate.name}.$
 export const keysOf = (service: PlannedService, files: readonly SecretFile[]): readonly string[] => [
   ...files.map(({ name }) => name).filter((name) => service.secretFiles.includes(name)),
   ...Object.keys(service.secretEnv),
-  ...service.gates.flatMap((gate) => Object.keys(gate.secretEnv).map((variable) => gateKey(gate, variable))),
+  ...stepsOf(service).flatMap((gate) => Object.keys(gate.secretEnv).map((variable) => gateKey(gate, variable))),
 ];

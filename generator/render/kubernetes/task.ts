@@ -8,17 +8,58 @@ import type { Scene } from './scene.ts';
 
 /**
  * A Job cannot be changed, so its name carries the hash of everything it was made of. Ten minutes after its end it goes: the next apply runs it again,
- * which changes nothing when nothing is to do, as every `up` does on Compose.
+ * which changes nothing when nothing is to do, as every `up` does on Compose. Migrations stay, so that they run once: what they did is written down in the database.
  */
 export function renderTask(scene: Scene, service: PlannedService): readonly YamlDocument[] {
   const template = podTemplate(scene, service, { restartPolicy: 'OnFailure' });
+  const once = service.finish !== undefined;
   return [
     serviceAccount(scene, service),
     object(
       'batch/v1',
       'Job',
-      metaOf(scene, service, { name: `${service.name}-${taskHash(scene, service, template)}` }),
-      { spec: { backoffLimit: 6, activeDeadlineSeconds: 900, ttlSecondsAfterFinished: 600, template } },
+      metaOf(scene, service, {
+        name: `${service.name}-${taskHash(scene, service, template)}`,
+        ignore: once ? [['job-ttl', 'while it is there, an apply does not run the migrations again']] : [],
+      }),
+      {
+        spec: {
+          backoffLimit: once ? 2 : 6,
+          activeDeadlineSeconds: service.deadline ?? 900,
+          ttlSecondsAfterFinished: once ? undefined : 600,
+          template,
+        },
+      },
+      service.title,
+    ),
+    networkPolicy(scene, service),
+  ];
+}
+
+/** What runs at set times, one run at a time. */
+export function renderJob(scene: Scene, service: PlannedService): readonly YamlDocument[] {
+  const { cron, timeZone, deadline } = service.schedule ?? {};
+  return [
+    serviceAccount(scene, service),
+    object(
+      'batch/v1',
+      'CronJob',
+      metaOf(scene, service),
+      {
+        spec: {
+          schedule: cron ?? '',
+          // Older versions have no zones: their controller takes the one it runs in, commonly UTC.
+          timeZone: scene.kubernetes.minor >= 27 ? timeZone : undefined,
+          concurrencyPolicy: 'Forbid',
+          // A start that was missed, as the controller was away, is made up for within the hour.
+          startingDeadlineSeconds: 3600,
+          successfulJobsHistoryLimit: 1,
+          failedJobsHistoryLimit: 3,
+          jobTemplate: {
+            spec: { backoffLimit: 0, activeDeadlineSeconds: deadline, template: podTemplate(scene, service, { restartPolicy: 'Never' }) },
+          },
+        },
+      },
       service.title,
     ),
     networkPolicy(scene, service),

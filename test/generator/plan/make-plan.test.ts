@@ -8,6 +8,7 @@ import {
   database,
   decision,
   host,
+  http,
   inMib,
   namedDisk,
   namedHost,
@@ -121,7 +122,7 @@ describe('an application of another shape', () => {
       }),
     );
     expect(made.release.get('constructor')).toEqual([
-      { slot: 'blue', image: 'registry.example/constructor:1.0.0', replicas: 2, weight: 100 },
+      { slot: 'blue', image: 'registry.example/constructor:1.0.0', replicas: 2, weight: 100, migrates: true },
     ]);
     expect(service(made, 'constructor').env['constructor']).toBe('a');
     expect(service(made, 'valueof').size.memory).toBe(16 * 1024);
@@ -358,10 +359,10 @@ describe('the edge', () => {
 
   test('warns of a route whose uploads it cannot hold, unless they stream', () => {
     const route = (stream: boolean) => [{ path: '/upload', body: mib(512), timeout: seconds(60), stream }];
-    expect(plan(stack({ services: [app('web', { routes: route(false) })] })).notes.join('\n')).toContain(
+    expect(plan(stack({ services: [app('web', { http: http(route(false)) })] })).notes.join('\n')).toContain(
       'web /upload: a request may have 512 MiB, and the edge has 128 MiB to hold it',
     );
-    expect(plan(stack({ services: [app('web', { routes: route(true) })] })).notes.join('\n')).not.toContain('/upload');
+    expect(plan(stack({ services: [app('web', { http: http(route(true)) })] })).notes.join('\n')).not.toContain('/upload');
   });
 });
 

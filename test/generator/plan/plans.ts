@@ -8,7 +8,17 @@ import type { Plan, PlannedService, Size } from '../../../model/plan.ts';
 import { hardwareProfile, profileNames } from '../../../model/profile.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { WrittenRelease } from '../../../model/release.ts';
-import type { AppSpec, CacheSpec, DatabaseSpec, HostFacts, ProfileName, StackSpec, StoreSpec, Use } from '../../../model/stack-spec.ts';
+import type {
+  AppSpec,
+  CacheSpec,
+  DatabaseSpec,
+  HostFacts,
+  HttpSpec,
+  ProfileName,
+  StackSpec,
+  StoreSpec,
+  Use,
+} from '../../../model/stack-spec.ts';
 import { mib, milliCpu, parseCpu, parseSize, seconds } from '../../../model/units.ts';
 
 const read = (file: string): unknown => parse(readFileSync(file, 'utf8'));
@@ -17,15 +27,15 @@ export const profiles = Object.fromEntries(
   profileNames.map((name) => [name, hardwareProfile.parse(read(`hardware-profiles/${name}.yaml`))]),
 ) as Record<ProfileName, HardwareProfile>;
 
+export const http = (routes: HttpSpec['routes']): HttpSpec => ({ port: 3000, routes, live: '/livez', ready: '/readyz' });
+
 export const app = (name: string, more: Partial<AppSpec> = {}): AppSpec => ({
   name,
+  kind: 'web',
   image: `registry.example/${name}:1.0.0`,
-  port: 3000,
+  http: http([{ path: `/${name}/`, body: mib(25), timeout: seconds(60), stream: false }]),
   runtime: 'node',
   user: '10001:10001',
-  routes: [{ path: `/${name}/`, body: mib(25), timeout: seconds(60), stream: false }],
-  live: '/livez',
-  ready: '/readyz',
   stopGrace: seconds(30),
   uses: [],
   env: {},

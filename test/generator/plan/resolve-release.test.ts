@@ -44,7 +44,7 @@ describe('a release', () => {
 
   test('keeps image and weight as they are', () => {
     expect(plan(spec, { release: written({ web: { green: slot(100) } }) }).release.get('web')).toEqual([
-      { slot: 'green', image: 'registry.example/web:2.0.0', replicas: 3, weight: 100 },
+      { slot: 'green', image: 'registry.example/web:2.0.0', replicas: 3, weight: 100, migrates: true },
     ]);
   });
 

@@ -13,7 +13,13 @@ function builtIn(filled: readonly SlotRelease[]): readonly string[] {
   const { services } = parse(content) as { services: Record<string, { build?: unknown }> };
   return Object.keys(services).filter((name) => services[name]?.build !== undefined);
 }
-const slot = (name: 'blue' | 'green', tag: string): SlotRelease => ({ slot: name, image: `berth/hello:${tag}`, replicas: 1, weight: 50 });
+const slot = (name: 'blue' | 'green', tag: string): SlotRelease => ({
+  slot: name,
+  image: `berth/hello:${tag}`,
+  replicas: 1,
+  weight: 50,
+  migrates: false,
+});
 
 describe('an application that is built at the site', () => {
   test('is built under the name it has in the spec', () => {

@@ -9,7 +9,7 @@ import { mib, seconds } from '../../../model/units.ts';
 const templates = new Map(globSync('nginx/*', { cwd: 'templates' }).map((name) => [name, readFileSync(`templates/${name}`, 'utf8')]));
 
 const route = (path: string, more: Partial<Route> = {}): Route => ({ path, body: mib(25), timeout: seconds(60), stream: false, ...more });
-const blue = (weight: number): SlotRelease => ({ slot: 'blue', image: 'registry.example/web:1.0.0', replicas: 1, weight });
+const blue = (weight: number): SlotRelease => ({ slot: 'blue', image: 'registry.example/web:1.0.0', replicas: 1, weight, migrates: false });
 const green = (weight: number): SlotRelease => ({ ...blue(weight), slot: 'green' });
 
 const edge: EdgePlan = {

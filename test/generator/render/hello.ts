@@ -45,6 +45,29 @@ const context: Context = {
 export const smallHost = { cpus: 2, memory: '16Gi', disk: '80Gi' } as const;
 export const bigHost = { cpus: 64, memory: '512Gi', disk: '20Ti' } as const;
 
+/** One service of every kind beside the web application, and its migrations. */
+export const everyKind = {
+  'services.web.migrate': { command: ['node', 'migrate.js', "it's $HOME"] },
+  'services.jobs': {
+    kind: 'worker',
+    follows: 'web',
+    uses: ['database', 'cache'],
+    command: ['node', 'jobs.js'],
+    healthcheck: ['node', 'check.js'],
+  },
+  'services.mail': { kind: 'worker', image: 'registry.example/mail:1.0.0', replicas: 1 },
+  'services.report': {
+    kind: 'cron',
+    follows: 'web',
+    uses: ['database'],
+    schedule: '30 2 * * mon',
+    timeZone: 'Europe/Berlin',
+    deadline: '2h',
+    command: ['node', 'report.js'],
+  },
+  'services.pages': { kind: 'static', image: 'registry.example/pages:1.0.0', port: 8080, routes: [{ path: '/pages/' }] },
+} as const;
+
 export interface Hello {
   readonly profile?: ProfileName;
   /** Compose when absent; a cluster has no host unless one is given. */

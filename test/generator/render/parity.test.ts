@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import type { PreparedSite } from '../../../cli/site.ts';
 import { parseCpu, parseDuration, parseSize } from '../../../model/units.ts';
-import { prepareHello } from './hello.ts';
+import { everyKind, prepareHello } from './hello.ts';
 import { readInterpolated } from './readers.ts';
 
 /** What runs, as far as both targets can say it; read back from the files alone. */
@@ -48,7 +48,7 @@ const sorted = (values: readonly string[]): readonly string[] => [...values].sor
 
 /** How it is asked whether it may be sent requests: the command, or port and path however the question is put. */
 const question = (argv: readonly string[] | undefined): string =>
-  /(?:port:|127\.0\.0\.1:)(\d+)[^/]*(\/[A-Za-z0-9/_-]+)/
+  /(?:port:|127\.0\.0\.1:)(\d+)[^/]*(\/[A-Za-z0-9/_-]*)/
     .exec(argv?.join(' ') ?? '')
     ?.slice(1)
     .join(' ') ??
@@ -108,6 +108,7 @@ function fromCompose({ decision: { merged } }: PreparedSite): ReadonlyMap<string
 }
 
 interface Container {
+  readonly name: string;
   readonly image: string;
   readonly command?: readonly string[];
   readonly args?: readonly string[];
@@ -135,9 +136,11 @@ interface Workload {
   readonly kind: string;
   readonly metadata: { name: string; labels: Record<string, string> };
   readonly spec: {
+    readonly jobTemplate?: { readonly spec: Workload['spec'] };
     readonly template: {
       spec: {
-        containers: [Container];
+        initContainers?: readonly Container[];
+        containers: readonly Container[];
         volumes?: PodVolume[];
         securityContext: { runAsUser: number; runAsGroup: number };
         terminationGracePeriodSeconds: number;
@@ -155,16 +158,18 @@ const objectsOf = ({ decision: { merged } }: PreparedSite, folder: string): read
 function fromKubernetes(site: PreparedSite): ReadonlyMap<string, Facts> {
   return new Map(
     objectsOf(site, 'generated')
-      .filter(({ kind }) => ['Deployment', 'StatefulSet', 'Job'].includes(kind))
-      .map(({ kind, metadata, spec }) => {
+      .filter(({ kind }) => ['Deployment', 'StatefulSet', 'Job', 'CronJob'].includes(kind))
+      .map(({ kind, metadata, spec: { jobTemplate, ...rest } }) => {
+        const spec = jobTemplate?.spec ?? rest;
         const pod = spec.template.spec;
-        const [container] = pod.containers;
+        const service = metadata.labels['app.kubernetes.io/name'] ?? '';
+        const container = [...(pod.initContainers ?? []), ...pod.containers].find(({ name }) => name === service) as Container;
         const at = (name: string) => container.volumeMounts?.find((mount) => mount.name === name)?.mountPath ?? '?';
         const volumes = pod.volumes ?? [];
         const probe = container.readinessProbe;
         const port = container.ports?.find(({ name }) => name === probe?.httpGet?.port)?.containerPort;
         return [
-          kind === 'Job' ? (metadata.labels['app.kubernetes.io/name'] ?? '') : metadata.name,
+          kind === 'Job' ? service : metadata.name,
           {
             image: container.image,
             user: `${pod.securityContext.runAsUser}:${pod.securityContext.runAsGroup}`,
@@ -202,14 +207,31 @@ describe.each(['minimum', 'recommended', 'high-performance'] as const)('hello of
   const site = (made: PreparedSite | undefined): PreparedSite => made ?? expect.unreachable('not made');
   beforeAll(async () => {
     const env = { ODD: `$HOME $$ $(PORT) $$(PORT) " ' # : {{x}} \n é` };
-    [compose, kubernetes] = [await prepareHello({ profile, host, env }), await prepareHello({ profile, host, env, target: 'kubernetes' })];
+    [compose, kubernetes] = [
+      await prepareHello({ profile, host, env, set: everyKind }),
+      await prepareHello({ profile, host, env, set: everyKind, target: 'kubernetes' }),
+    ];
   });
 
   test('runs the same services', () => {
     expect(sorted([...fromKubernetes(site(kubernetes)).keys()])).toEqual(sorted([...fromCompose(site(compose)).keys()]));
   });
 
-  test.each(['web-blue', 'web-green', 'database', 'database-accounts', 'cache', 'files', 'files-buckets'])('gives %s the same', (name) => {
+  test.each([
+    'web-blue',
+    'web-green',
+    'web-migrate',
+    'jobs',
+    'mail',
+    'report',
+    'pages-blue',
+    'pages-green',
+    'database',
+    'database-accounts',
+    'cache',
+    'files',
+    'files-buckets',
+  ])('gives %s the same', (name) => {
     const [here, there] = [fromCompose(site(compose)).get(name), fromKubernetes(site(kubernetes)).get(name)];
     expect(here).toBeDefined();
     const unescaped = there && {

@@ -42,7 +42,9 @@ services:
     secrets: { KEY: {}, CERT: { length: 64, deliver: file } }
     writable: [/data]
     egress: true
-  api: { image: "registry.example/api@sha256:${'0a'.repeat(32)}", port: 80, routes: [{ path: /api/ }], uses: [database] }
+  jobs: { kind: worker, follows: web, command: [run, "--all"], healthcheck: [check], replicas: 1 }
+  nightly: { kind: cron, image: "registry.example/report:1.0.0", schedule: "30 2 * * mon-fri", timeZone: Europe/Berlin, deadline: 2h }
+  api: { kind: api, migrate: { command: [migrate] }, image: "registry.example/api@sha256:${'0a'.repeat(32)}", port: 80, routes: [{ path: /api/ }], uses: [database] }
 databases: { database: { engine: postgres, name: shop, cpu: 2, memory: 8Gi } }
 caches: { cache: { engine: valkey, use: sessions, cpu: 0.5, memory: 1Gi } }
 stores: { files: { engine: minio, buckets: { uploads: { versioning: false } }, cpu: 1, memory: 2Gi } }
@@ -60,7 +62,9 @@ describe('the JSON Schema of berth.yaml', () => {
       $id: 'urn:berth:schema:v1',
       title: 'berth.yaml',
     });
-    expect(schema.$defs['Service']?.properties['port']?.description).toBe('The port that the application listens on.');
+    expect(schema.$defs['Service']?.properties['port']?.description).toBe(
+      'The port that the application listens on. Required but for worker and cron, which have none.',
+    );
   });
 
   test.each<readonly [string, string]>([

@@ -83,8 +83,8 @@ edge: []
       '1:1 apiVersion: missing: expected berth/v1',
       '1:1 name: missing: expected a DNS label: lower-case letters, digits and -',
       '1:1 profile: missing: expected minimum, recommended or high-performance',
-      '1:18 services.web.image: missing: expected an image reference such as registry.example/app:1.4.2',
-      '1:18 services.web.port: missing: expected a port, a whole number from 1 to 65535',
+      '1:18 services.web.port: missing: expected a port, as requests come in by it | add port: 3000, or write kind: worker for what has none',
+      '1:18 services.web.image: missing: expected an image reference | add image: registry.example/app:1.4.2',
       '2:18 databases.db: expected a map, got null',
       '3:14 stores.s.buckets: missing: expected a map',
     ]);
@@ -104,11 +104,11 @@ edge: []
     ['stop_grace', 'did you mean "stopGrace"?'],
     ['environment', undefined],
     ['x', undefined],
-    ['healthcheck', undefined],
+    ['labels', undefined],
   ])('offers for the unknown key %s what is near: %s', (key, near) => {
     const line = onlyProblem(web(`${key}: 1`));
     expect(line).toContain(`8:5 services.web.${key}: unknown key`);
-    if (near === undefined) expect(line).toContain('known here: kind, image, build, port, ');
+    if (near === undefined) expect(line).toContain('known here: kind, image, follows, command, ');
     else expect(line).toContain(near);
   });
 
@@ -445,7 +445,7 @@ describe('values that would break out of a file', () => {
   });
 
   test.each(['/', '/api/', '/a.b/c_d~e-f', '/.well-known/x', '/..a', '/a...'])('the path %s is accepted', (path) => {
-    expect(specOf(web(`routes: [{ path: ${path} }]`)).services[0]?.routes[0]?.path).toBe(path);
+    expect(specOf(web(`routes: [{ path: ${path} }]`)).services[0]?.http?.routes[0]?.path).toBe(path);
   });
 
   test.each([
@@ -662,13 +662,11 @@ test('the smallest spec is filled up with every default', () => {
     services: [
       {
         name: 'web',
+        kind: 'web',
         image: 'registry.example/hello:1.0.0',
-        port: 3000,
+        http: { port: 3000, routes: [{ path: '/', body: 25, timeout: 60, stream: false }], live: '/livez', ready: '/readyz' },
         runtime: 'other',
         user: '10001:10001',
-        routes: [{ path: '/', body: 25, timeout: 60, stream: false }],
-        live: '/livez',
-        ready: '/readyz',
         stopGrace: 30,
         uses: [],
         env: {},

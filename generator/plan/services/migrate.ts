@@ -1,0 +1,87 @@
+import type { PlannedService } from '../../../model/plan.ts';
+import type { SlotRelease } from '../../../model/release.ts';
+import type { AppSpec, StackSpec } from '../../../model/stack-spec.ts';
+import { seconds } from '../../../model/units.ts';
+import { clientOf } from './connect.ts';
+import type { ForGates } from './connect.ts';
+
+/** Long enough for an index over a large table; a command that hangs is stopped all the same. */
+const deadline = seconds(6 * 3600);
+
+const table = 'berth_migrations';
+/** In quotes of SQL. A text in dollars would be one that the shell reads. */
+const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+/** Handed over as an argument of its own, so that the shell reads nothing in it. */
+const psql = 'psql --no-psqlrc --quiet --tuples-only --no-align --set=ON_ERROR_STOP=1 --command "$1"';
+const shell = (script: string, statement: string): readonly [string, ...string[]] => ['/bin/sh', '-c', script, 'sh', statement];
+
+/** The same for the same image and command: what the database is asked whether it has seen. */
+const versionOf = (image: string, command: readonly string[]): string => JSON.stringify([image, ...command]);
+
+/** Writes down, in the application's database, that the migrations of an image have ended well. */
+const record = (version: string): string =>
+  `CREATE TABLE IF NOT EXISTS ${table} (version text PRIMARY KEY, ended timestamptz NOT NULL DEFAULT now()); INSERT INTO ${table} (version) VALUES (${literal(version)}) ON CONFLICT DO NOTHING`;
+
+/** Nothing starts before: an application on a schema that it does not know does harm. Kubernetes says that the pod waits. */
+const waiting = `until test "$(${psql} 2>/tmp/why)" = 1; do echo "waits for the migrations: $(cat /tmp/why)" >&2; sleep 5; done`;
+
+export interface PlannedMigration {
+  readonly task: PlannedService;
+  readonly migration: NonNullable<PlannedService['migration']>;
+}
+
+/**
+ * The migrations of the image of one slot. `service` is the application as it was planned: the task runs in the same image, with the same environment and secrets.
+ * The size is that of a replica: it runs before the slot does, in the room of the one that is replaced.
+ */
+export function planMigration(
+  app: AppSpec,
+  spec: StackSpec,
+  service: PlannedService,
+  release: readonly SlotRelease[],
+  forGates: ForGates,
+): PlannedMigration | undefined {
+  const { migrate } = app;
+  const slot = release.find(({ migrates, replicas }) => migrates && replicas > 0);
+  if (!migrate || !slot) return undefined;
+  const name = `${app.name}-migrate`;
+  const version = versionOf(slot.image, migrate.command);
+  const client = clientOf(migrate.database, spec, forGates);
+  const { role, size, user, env, secretEnv, secretFiles, tmpfs, connects, gates, stopSignal, stopGrace, networks, after } = service;
+  return {
+    task: {
+      name,
+      role,
+      title: `brings the schema of ${migrate.database} to what ${app.name} needs, before slot ${slot.slot} starts`,
+      kind: 'task',
+      image: slot.image,
+      // Another image than the first is a release that was brought here.
+      ...(app.build !== undefined && slot.image === app.image ? { build: app.build } : {}),
+      slotted: false,
+      replicas: 1,
+      size,
+      user,
+      command: migrate.command,
+      env,
+      secretEnv,
+      secretFiles,
+      mounts: [],
+      volumes: [],
+      tmpfs,
+      ports: [],
+      connects,
+      gates,
+      finish: { ...client, name: 'write-down', argv: shell(psql, record(version)) },
+      deadline,
+      ...(stopSignal === undefined ? {} : { stopSignal }),
+      stopGrace,
+      networks,
+      after,
+    },
+    migration: {
+      task: name,
+      slot: slot.slot,
+      gate: { ...client, name: 'wait-for-migrations', argv: shell(waiting, `SELECT 1 FROM ${table} WHERE version = ${literal(version)}`) },
+    },
+  };
+}

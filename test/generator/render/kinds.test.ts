@@ -1,0 +1,109 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { parse, parseAllDocuments } from 'yaml';
+import type { PreparedSite } from '../../../cli/site.ts';
+import { checkComposeSchema } from '../../../generator/render/check-compose-schema.ts';
+import { checkKubernetesSchema } from '../../../generator/render/check-kubernetes-schema.ts';
+import { everyKind, prepareHello } from './hello.ts';
+
+type Tree = Readonly<Record<string, unknown>>;
+const made = (site: PreparedSite | undefined): PreparedSite => site ?? expect.unreachable('not made');
+const at = (node: unknown, ...path: readonly (string | number)[]): unknown =>
+  path.reduce<unknown>((inner, key) => (inner as Record<string | number, unknown> | undefined)?.[key], node);
+
+describe('services of every kind, on Compose,', () => {
+  let site: PreparedSite | undefined;
+  beforeAll(async () => {
+    site = await prepareHello({ set: everyKind });
+  });
+  const text = () => made(site).decision.merged.get('compose.yaml') ?? '';
+  const service = (name: string): Tree => (parse(text()) as { services: Record<string, Tree> }).services[name] ?? expect.unreachable(name);
+
+  test('fit the schema', () => {
+    expect(checkComposeSchema(text())).toEqual([]);
+  });
+
+  test('run the image that release.yaml says, as .env hands it over', () => {
+    expect(service('jobs')['image']).toBe('${JOBS_IMAGE}');
+    const env = made(site).decision.merged.get('.env') ?? '';
+    for (const name of ['JOBS', 'REPORT', 'WEB_MIGRATE', 'WEB_BLUE'])
+      expect(env).toMatch(new RegExp(`^${name}_IMAGE=berth/hello:0\\.1\\.0$`, 'm'));
+    expect(env).toMatch(/^MAIL_VERSION=1\.0\.0$/m);
+  });
+
+  test('wait for the migrations in the slot that has them, and in no other', () => {
+    expect(Object.keys(service('web-blue')['depends_on'] as object)).toContain('web-migrate');
+    expect(Object.keys(service('web-green')['depends_on'] as object)).not.toContain('web-migrate');
+    expect(Object.keys(service('edge')['depends_on'] as object)).not.toContain('web-migrate');
+    expect(service('web-migrate')).toMatchObject({ restart: 'no', command: ['node', 'migrate.js', "it's $$HOME"] });
+  });
+
+  test('have a name behind the edge when they are served, and none otherwise', () => {
+    const nginx = made(site).decision.merged.get('config/edge/nginx.conf') ?? '';
+    expect(nginx).toContain('location "/pages/"');
+    expect(nginx).not.toMatch(/jobs|mail|report/);
+  });
+
+  test('may reach only what they use', () => {
+    expect(service('jobs')['networks']).toEqual(['data']);
+    expect(service('mail')['networks']).toEqual(['app']);
+    expect(service('pages-blue')['networks']).toEqual(['app']);
+  });
+});
+
+describe('services of every kind, on Kubernetes,', () => {
+  let site: PreparedSite | undefined;
+  beforeAll(async () => {
+    site = await prepareHello({ set: everyKind, target: 'kubernetes' });
+  });
+  const objects = (name: string): readonly Tree[] =>
+    [parseAllDocuments(made(site).decision.merged.get(`k8s/generated/${name}.yaml`) ?? '')]
+      .flat()
+      .map((document) => document.toJS() as Tree);
+  const object = (file: string, kind: string): Tree =>
+    objects(file).find((one) => one['kind'] === kind) ?? expect.unreachable(`${kind} in ${file}`);
+
+  test('fit the schema', () => {
+    for (const file of ['web', 'web-migrate', 'jobs', 'mail', 'report', 'pages'])
+      expect(checkKubernetesSchema(made(site).decision.merged.get(`k8s/generated/${file}.yaml`) ?? '')).toEqual([]);
+  });
+
+  test('are a Deployment without a Service when nobody calls them', () => {
+    expect(objects('jobs').map(({ kind }) => kind)).toEqual(['ServiceAccount', 'Deployment', 'PodDisruptionBudget', 'NetworkPolicy']);
+    expect(at(object('jobs', 'Deployment'), 'spec', 'template', 'spec', 'containers', 0)).toMatchObject({
+      args: ['node', 'jobs.js'],
+      livenessProbe: { exec: { command: ['node', 'check.js'] } },
+    });
+  });
+
+  test('run at their times, one at a time, and not for ever', () => {
+    expect(object('report', 'CronJob')['spec']).toMatchObject({
+      schedule: '30 2 * * mon',
+      timeZone: 'Europe/Berlin',
+      concurrencyPolicy: 'Forbid',
+      jobTemplate: { spec: { activeDeadlineSeconds: 7200, template: { spec: { restartPolicy: 'Never' } } } },
+    });
+  });
+
+  test('migrate before they start, and write down that they did', () => {
+    const pod = at(object('web-migrate', 'Job'), 'spec', 'template', 'spec');
+    expect((at(pod, 'initContainers') as readonly Tree[]).map(({ name }) => name)).toEqual([
+      'wait-for-database',
+      'wait-for-files',
+      'web-migrate',
+    ]);
+    expect((at(pod, 'containers') as readonly Tree[]).map(({ name }) => name)).toEqual(['write-down']);
+    const [blue, green] = objects('web').filter(({ kind }) => kind === 'Deployment');
+    const waits = (deployment: Tree | undefined) =>
+      (at(deployment, 'spec', 'template', 'spec', 'initContainers') as readonly Tree[]).map(({ name }) => name);
+    expect(waits(blue)).toContain('wait-for-migrations');
+    expect(waits(green)).not.toContain('wait-for-migrations');
+  });
+
+  test('are let out only to what they use', () => {
+    const policy = (file: string) => JSON.stringify(at(object(file, 'NetworkPolicy'), 'spec', 'egress'));
+    expect(policy('mail')).toBe('[]');
+    expect(policy('jobs')).toContain('"port":5432');
+    expect(policy('report')).not.toContain('"port":6379');
+    expect(JSON.stringify(object('database', 'NetworkPolicy'))).toContain('web-migrate');
+  });
+});

@@ -1,0 +1,41 @@
+import { describe, expect, test } from 'vitest';
+import { calendarOf } from '../../../generator/render/timers.ts';
+import { prepareHello } from './hello.ts';
+
+describe('a schedule of cron as systemd writes it', () => {
+  test.each([
+    ['30 2 * * *', 'UTC', ['*-*-* 02:30:00 UTC']],
+    ['*/20 * * * *', 'Europe/Berlin', ['*-*-* *:00,20,40:00 Europe/Berlin']],
+    ['0 6 * * 1-5', 'UTC', ['Mon,Tue,Wed,Thu,Fri *-*-* 06:00:00 UTC']],
+    ['0 0 1 1,7 *', 'UTC', ['*-01,07-01 00:00:00 UTC']],
+    // Neither kind of day begins with a star: the first of the month, and every Sunday.
+    ['0 0 1 * 0', 'UTC', ['Sun *-*-* 00:00:00 UTC', '*-*-01 00:00:00 UTC']],
+    // Every second day of the month, if it is a Monday.
+    ['0 0 */15 * 1', 'UTC', ['Mon *-*-01,16,31 00:00:00 UTC']],
+  ])('%s in %s', (cron, zone, calendar) => {
+    expect(calendarOf(cron, zone)).toEqual(calendar);
+  });
+});
+
+test('a job of a Compose site is started by a timer and by nothing else', async () => {
+  const { decision } = await prepareHello({
+    set: {
+      'services.report': {
+        kind: 'cron',
+        follows: 'web',
+        schedule: '30 2 * * 1',
+        timeZone: 'Europe/Berlin',
+        deadline: '90m',
+        command: ['node', 'report.js'],
+      },
+    },
+  });
+  expect(decision.merged.get('systemd/hello-report@.timer')).toContain('OnCalendar=Mon *-*-* 02:30:00 Europe/Berlin\n');
+  const unit = decision.merged.get('systemd/hello-report@.service') ?? '';
+  expect(unit).toContain('WorkingDirectory=%f\n');
+  expect(unit).toContain('docker compose run --rm --no-deps --no-TTY --name hello-report-job report\n');
+  expect(unit).toContain('TimeoutStartSec=5400\n');
+  const compose = decision.merged.get('compose.yaml') ?? '';
+  expect(compose).toMatch(/ {2}report:\n {4}image: "\$\{REPORT_IMAGE\}"\n(?:.*\n)*? {4}profiles: \[jobs\]/);
+  expect(decision.merged.get('.env')).toMatch(/^COMPOSE_PROFILES=blue,green$/m);
+});
