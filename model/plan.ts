@@ -91,12 +91,11 @@ export interface Gate {
   readonly size: Size;
 }
 
-/** A task of the application's own image, and the slot that must not start before it has ended well. */
+/** A task that stands in both slots as its application does. The image of one slot at most brings the schema, and that slot does not start before it has ended well. */
 interface Migration {
   readonly task: string;
-  readonly slot: Slot;
-  /** Waits in a cluster until the database says that it has ended well. */
-  readonly gate: Gate;
+  /** In a cluster: the slot, and what waits there until the database says that it has ended well. */
+  readonly waits?: { readonly slot: Slot; readonly gate: Gate };
 }
 
 export type NetworkName = 'edge' | 'app' | 'data' | 'egress';
@@ -135,7 +134,7 @@ export interface PlannedService {
   /** A catalogue key or, for an app, its reference. */
   readonly image: string;
   readonly build?: string;
-  /** What is served over HTTP stands twice, once a slot. */
+  /** What is served over HTTP stands twice, once a slot, and so do its migrations. */
   readonly slotted: boolean;
   /** Of a job. */
   readonly schedule?: Schedule;
@@ -178,7 +177,7 @@ export interface PlannedService {
 /** Every step that stands beside the container of a service in a cluster: each has keys of its own in the Secret. */
 export const stepsOf = ({ gates, migration, finish }: Pick<PlannedService, 'gates' | 'migration' | 'finish'>): readonly Gate[] => [
   ...gates,
-  ...(migration ? [migration.gate] : []),
+  ...(migration?.waits ? [migration.waits.gate] : []),
   ...(finish ? [finish] : []),
 ];
 

@@ -94,11 +94,12 @@ export interface AppSpec extends FixedSize {
   readonly http?: HttpSpec;
   /** For kind cron. */
   readonly schedule?: Schedule;
+  readonly entrypoint?: readonly string[];
   readonly command?: readonly string[];
   /** For a worker: a command that tells whether it does its work. */
   readonly healthcheck?: readonly string[];
   /** A command that brings the schema of a database to what the image needs. */
-  readonly migrate?: { readonly command: readonly string[]; readonly database: string };
+  readonly migrate?: { readonly entrypoint?: readonly string[]; readonly command: readonly string[]; readonly database: string };
   readonly runtime: 'node' | 'other';
   readonly user: string;
   readonly replicas?: number;

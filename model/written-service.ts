@@ -72,7 +72,10 @@ const words = (what: string) =>
     .min(1, { error: `expected ${what}, as a list of words` });
 
 const migrate = z
-  .strictObject({ command: words('a command').describe('Brings the schema to what the image needs; a second run changes nothing.') })
+  .strictObject({
+    entrypoint: words('a program').optional().describe("Instead of the image's entrypoint."),
+    command: words('a command').describe('Brings the schema to what the image needs; a second run changes nothing.'),
+  })
   .meta({ id: 'Migrate' });
 
 export const service = z
@@ -93,7 +96,8 @@ export const service = z
       .describe(
         'For worker and cron, instead of image. A service with slots: what its slot with the most weight runs is what runs here, too.',
       ),
-    command: words('a command').optional().describe("Instead of the image's own command."),
+    entrypoint: words('a program').optional().describe("Instead of the image's entrypoint, the program that command is handed to."),
+    command: words('a command').optional().describe("Instead of the image's own command, which is handed to its entrypoint."),
     healthcheck: words('a command')
       .optional()
       .describe('For a worker: ends with 0 as long as it does its work, so that it is started anew when it does not.'),

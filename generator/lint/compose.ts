@@ -236,7 +236,7 @@ export const composeChecks: readonly Check<Project>[] = [
   forServices(
     {
       id: 'compose-slot-dependency',
-      rule: 'nothing depends on a slot',
+      rule: 'nothing depends on a slot that is not in it',
       reason: 'an empty slot would keep it from starting',
       cure: 'depend on what both slots depend on',
     },
@@ -244,7 +244,10 @@ export const composeChecks: readonly Check<Project>[] = [
     (service, { body }) =>
       entries(at(service, 'depends_on'))
         .map(([name]) => name)
-        .find((name) => at(body, 'services', name, 'profiles') !== undefined),
+        .find((name) => {
+          const profiles = at(body, 'services', name, 'profiles');
+          return profiles !== undefined && text(profiles) !== text(at(service, 'profiles'));
+        }),
   ),
   {
     id: 'compose-version',

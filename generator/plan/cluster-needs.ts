@@ -14,7 +14,7 @@ const asks = (service: PlannedService): Pick<WorkloadNeed, 'cpu' | 'memory'> => 
 function workloadsOf(plan: Plan, kubernetes: KubernetesPlan, service: PlannedService): readonly WorkloadNeed[] {
   const namespace = kubernetes.pods.get(service.name)?.namespace ?? kubernetes.namespace;
   const base = { namespace, ...asks(service), spread: 'host-preferred' as const };
-  if (service.slotted)
+  if (service.slotted && service.kind === 'server')
     return (plan.release.get(service.name) ?? [])
       .filter(({ replicas }) => replicas > 0)
       .map(({ slot, replicas }) => ({ ...base, name: `${service.name}-${slot}`, replicas: service.scaling?.max ?? replicas, surge: 1 }));

@@ -15,6 +15,12 @@ const startPeriod = seconds(5);
 const roleOf = (service: PlannedService): PodPlan['priority'] =>
   service.role === 'edge' ? 'edge' : service.role === 'app' ? 'app' : 'data';
 
+/** Pods beside its replicas while they are replaced: of an application one in each slot. */
+function surgeOf({ kind, role, slotted }: PlannedService): number {
+  if (kind !== 'server' || (role !== 'edge' && role !== 'app')) return 0;
+  return slotted ? 2 : 1;
+}
+
 function podOf(service: PlannedService, namespace: string): PodPlan {
   // Nobody sends requests to what has no port.
   const called = service.kind === 'server' && service.port !== undefined;
@@ -54,11 +60,7 @@ export function planKubernetes(
   const quotaOf = (space: string) => {
     const own = services.filter((service) => pods.get(service.name)?.namespace === space);
     // A Deployment has one more pod while its replicas are replaced, an application one in each slot.
-    const counts = own.map((service) => ({
-      size: service.size,
-      count:
-        service.replicas + (service.slotted ? 2 : service.role === 'edge' || (service.role === 'app' && service.kind === 'server') ? 1 : 0),
-    }));
+    const counts = own.map((service) => ({ size: service.size, count: service.replicas + surgeOf(service) }));
     const room = space === namespace && agent ? [{ size: sizes.get('agent'), count: 1 }] : [];
     const sum = (pick: (size: Omit<Size, 'pids'>) => number): number =>
       [...counts, ...room].reduce((all, { size, count }) => all + (size ? pick(size) * count : 0), 0);

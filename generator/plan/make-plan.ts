@@ -83,7 +83,7 @@ export function makePlan({ spec, profile, images, release: written }: PlanInput)
   const edge = planEdge(spec, profile, ownEdge ? sizeOf('edge') : taskSize, lookUp(images, 'nginx'), afterTasks, network.edge);
   const services = [
     ...(ownEdge ? [edge.service] : []),
-    ...apps.flatMap((app) => (app.migrate ? [app.migrate, app.service] : [app.service])),
+    ...apps.flatMap((app) => (app.migrate ? [app.migrate.task, app.service] : [app.service])),
     ...databases.flatMap((database) => [database.service, database.accounts]),
     ...caches.map((cache) => cache.service),
     ...stores.flatMap((store) => [store.service, store.buckets]),
@@ -108,7 +108,7 @@ export function makePlan({ spec, profile, images, release: written }: PlanInput)
     host: spec.host,
     network,
     services,
-    release,
+    release: new Map([...release, ...apps.flatMap(({ migrate }) => (migrate ? [[migrate.task.name, migrate.release] as const] : []))]),
     decisions,
     images: imagesInUse,
     edge: edge.plan,

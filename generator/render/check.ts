@@ -45,7 +45,8 @@ export function checkComposeReferences(compose: string, paths: ReadonlySet<strin
   for (const [name, service] of Object.entries(file.services)) {
     for (const dependency of Object.keys(service.depends_on ?? {})) {
       if (!file.services[dependency]) defect('compose.yaml', `${name} depends on ${dependency}, which is not there`);
-      if (file.services[dependency]?.profiles) defect('compose.yaml', `${name} depends on the slot ${dependency}`);
+      const slot = file.services[dependency]?.profiles;
+      if (slot && slot.join() !== service.profiles?.join()) defect('compose.yaml', `${name} depends on the slot ${dependency}`);
     }
     for (const network of service.networks ?? [])
       if (!(network in (file.networks ?? {}))) defect('compose.yaml', `${name} joins network ${network}, which is not there`);

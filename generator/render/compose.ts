@@ -52,10 +52,11 @@ function view(
           { name: 'APP_VERSION', value: `"\${${variable(service.name, slot, 'VERSION')}}"` },
         ]
       : [];
+  // Each slot has migrations of its own to wait for, and those of the other image are scaled to none: Compose counts what a service depends on among what makes a container.
   const after = [
     ...service.after,
-    ...(service.migration && service.migration.slot === slot
-      ? [{ service: service.migration.task, condition: 'service_completed_successfully', required: true }]
+    ...(service.migration && slot !== undefined
+      ? [{ service: `${service.migration.task}-${slot}`, condition: 'service_completed_successfully', required: true }]
       : []),
   ];
   return {

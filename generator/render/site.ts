@@ -1,5 +1,6 @@
 import type { Artifact } from '../../model/artifact.ts';
 import type { KubernetesPlan, Plan } from '../../model/plan.ts';
+import { servedOf } from '../../model/stack-spec.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
 import { describeCpus, describeSize, formatCpu, formatDuration } from '../../model/units.ts';
 import { fill } from './fill.ts';
@@ -18,11 +19,11 @@ export const renderRuntime = (plan: Plan, templates: Templates): Artifact => ({
 });
 
 /** The first release.yaml of a site; afterwards it belongs to deployments. */
-export const renderFirstRelease = ({ services, target }: Pick<StackSpec, 'services' | 'target'>, templates: Templates): Artifact => ({
+export const renderFirstRelease = (spec: Pick<StackSpec, 'services' | 'target'>, templates: Templates): Artifact => ({
   path: 'release.yaml',
   content: fill(templates, 'site/release.yaml.hbs', 'yaml', {
-    services,
-    apply: target === 'kubernetes' ? '`kubectl apply -k k8s/site`' : '`docker compose up -d --wait`',
+    services: servedOf(spec),
+    apply: spec.target === 'kubernetes' ? '`kubectl apply -k k8s/site`' : '`docker compose up -d --wait`',
   }),
   mode: 0o644,
   policy: 'once',
@@ -68,7 +69,7 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
     httpPort: edge?.ports[0]?.published ?? 80,
     httpsPort: plan.edge.httpsPort,
     apps: plan.services
-      .filter((service) => service.slotted)
+      .filter(({ slotted, kind }) => slotted && kind === 'server')
       .map((service) => {
         const live = [...(plan.release.get(service.name) ?? [])].sort((a, b) => b.weight - a.weight)[0]?.slot ?? 'blue';
         return {
@@ -87,7 +88,7 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
       schedule ? [{ name, ...schedule, deadline: formatDuration(schedule.deadline) }] : [],
     ),
     slots: plan.services
-      .filter((service) => service.slotted)
+      .filter(({ slotted, kind }) => slotted && kind === 'server')
       .flatMap((service) => (plan.release.get(service.name) ?? []).map(({ slot }) => `${service.name}-${slot}`)),
     databases: plan.databases,
     stores: plan.stores,

@@ -37,7 +37,11 @@ function* checkNames(spec: WrittenSpec): Iterable<Finding> {
       const others =
         kind === 'services'
           ? isServed((one as WrittenSpec['services'][string]).kind ?? 'web')
-            ? [`${name}-blue`, `${name}-green`, ...('migrate' in one && one.migrate !== undefined ? [`${name}-migrate`] : [])]
+            ? [
+                `${name}-blue`,
+                `${name}-green`,
+                ...('migrate' in one && one.migrate !== undefined ? ['', '-blue', '-green'].map((slot) => `${name}-migrate${slot}`) : []),
+              ]
             : []
           : kind === 'databases'
             ? [`${name}-accounts`, `${name}-nodes`]

@@ -32,7 +32,9 @@ function* check(release: WrittenRelease, spec: StackSpec): Iterable<Finding> {
       yield {
         path: ['services'],
         key: name,
-        message: `berth.yaml has no service "${name}"`,
+        message: spec.services.some((app) => app.name === name)
+          ? `${name} has no slots: berth.yaml says what it runs`
+          : `berth.yaml has no service "${name}"`,
         ...(near ? { hint: `did you mean "${near}"?` } : { hint: 'remove it here, or add it to berth.yaml' }),
       };
     }

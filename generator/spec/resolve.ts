@@ -156,6 +156,11 @@ function connections(service: WrittenService, spec: WrittenSpec): readonly Use[]
   });
 }
 
+const migrateOf = ({ entrypoint, command }: NonNullable<WrittenService['migrate']>) => ({
+  ...(entrypoint === undefined ? {} : { entrypoint }),
+  command,
+});
+
 function app(name: string, service: WrittenService, spec: WrittenSpec): AppSpec {
   const kind = service.kind ?? 'web';
   const source = service.follows === undefined ? service : (spec.services[service.follows] ?? service);
@@ -178,9 +183,10 @@ function app(name: string, service: WrittenService, spec: WrittenSpec): AppSpec 
             deadline: service.deadline === undefined ? defaults.deadline : duration(service.deadline),
           },
         }),
+    ...(service.entrypoint === undefined ? {} : { entrypoint: service.entrypoint }),
     ...(service.command === undefined ? {} : { command: service.command }),
     ...(service.healthcheck === undefined ? {} : { healthcheck: service.healthcheck }),
-    ...(service.migrate === undefined || database === undefined ? {} : { migrate: { command: service.migrate.command, database } }),
+    ...(service.migrate === undefined || database === undefined ? {} : { migrate: { ...migrateOf(service.migrate), database } }),
     ...(kind === 'cron' ? { replicas: 1 } : replicas(service, spec)),
     ...(service.pool === undefined ? {} : { pool: service.pool }),
     ...(service.scaling === undefined ? {} : { scaling: scaling(service.scaling, service.replicas) }),

@@ -10,11 +10,12 @@ import { divideNodeMemory, folderMiB, foldersOf, small } from './app-size.ts';
 import { connect } from './connect.ts';
 import type { Connection, ForGates } from './connect.ts';
 import { planMigration } from './migrate.ts';
+import type { PlannedMigration } from './migrate.ts';
 
 export interface PlannedApp {
   readonly service: PlannedService;
-  /** What must have ended well before a slot of it starts. */
-  readonly migrate?: PlannedService;
+  /** What must have ended well before a slot of it starts, and where that stands. */
+  readonly migrate?: PlannedMigration;
   readonly decisions: readonly Decision[];
   readonly secrets: readonly PlannedSecret[];
   readonly files: readonly SecretFile[];
@@ -85,6 +86,7 @@ function serviceOf(app: AppSpec, spec: StackSpec, profile: HardwareProfile, { si
     replicas: replicasOf(app, profile),
     size,
     user: app.user,
+    ...(app.entrypoint === undefined ? {} : { entrypoint: app.entrypoint }),
     ...(app.command === undefined ? {} : { command: app.command }),
     env: envOf(app, spec, profile, size, connections),
     secretEnv: secretEnvOf(app, connections),
@@ -123,7 +125,7 @@ export function planApp(
   const migrated = planMigration(app, spec, planned, placed.release, forGates);
   return {
     service: migrated ? { ...planned, migration: migrated.migration } : planned,
-    ...(migrated ? { migrate: migrated.task } : {}),
+    ...(migrated ? { migrate: migrated } : {}),
     decisions: decisionsOf(app, profile, placed.size),
     secrets: app.secrets.map(({ name, length }) => ({ name: ledgerNameOf(app, name), length, purpose: `${name} of ${app.name}` })),
     files: filesOf(app).map(({ name }) => ({

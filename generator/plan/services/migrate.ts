@@ -28,10 +28,12 @@ const waiting = `until test "$(${psql} 2>/tmp/why)" = 1; do echo "waits for the 
 export interface PlannedMigration {
   readonly task: PlannedService;
   readonly migration: NonNullable<PlannedService['migration']>;
+  /** Where the task stands: in one slot, or nowhere. */
+  readonly release: readonly SlotRelease[];
 }
 
 /**
- * The migrations of the image of one slot. `service` is the application as it was planned: the task runs in the same image, with the same environment and secrets.
+ * The migrations of an application. `service` is the application as it was planned: the task runs in the same image, with the same environment and secrets.
  * The size is that of a replica: it runs before the slot does, in the room of the one that is replaced.
  */
 export function planMigration(
@@ -42,25 +44,25 @@ export function planMigration(
   forGates: ForGates,
 ): PlannedMigration | undefined {
   const { migrate } = app;
-  const slot = release.find(({ migrates, replicas }) => migrates && replicas > 0);
-  if (!migrate || !slot) return undefined;
+  if (!migrate) return undefined;
   const name = `${app.name}-migrate`;
-  const version = versionOf(slot.image, migrate.command);
+  const migrating = release.find(({ migrates, replicas }) => migrates && replicas > 0);
+  const version = versionOf(migrating?.image ?? app.image, [...(migrate.entrypoint ?? []), ...migrate.command]);
   const client = clientOf(migrate.database, spec, forGates);
   const { role, size, user, env, secretEnv, secretFiles, tmpfs, connects, gates, stopSignal, stopGrace, networks, after } = service;
   return {
     task: {
       name,
       role,
-      title: `brings the schema of ${migrate.database} to what ${app.name} needs, before slot ${slot.slot} starts`,
+      title: `brings the schema of ${migrate.database} to what ${app.name} needs`,
       kind: 'task',
-      image: slot.image,
-      // Another image than the first is a release that was brought here.
-      ...(app.build !== undefined && slot.image === app.image ? { build: app.build } : {}),
-      slotted: false,
+      image: app.image,
+      ...(app.build === undefined ? {} : { build: app.build }),
+      slotted: true,
       replicas: 1,
       size,
       user,
+      ...(migrate.entrypoint === undefined ? {} : { entrypoint: migrate.entrypoint }),
       command: migrate.command,
       env,
       secretEnv,
@@ -80,8 +82,19 @@ export function planMigration(
     },
     migration: {
       task: name,
-      slot: slot.slot,
-      gate: { ...client, name: 'wait-for-migrations', argv: shell(waiting, `SELECT 1 FROM ${table} WHERE version = ${literal(version)}`) },
+      ...(migrating
+        ? {
+            waits: {
+              slot: migrating.slot,
+              gate: {
+                ...client,
+                name: 'wait-for-migrations',
+                argv: shell(waiting, `SELECT 1 FROM ${table} WHERE version = ${literal(version)}`),
+              },
+            },
+          }
+        : {}),
     },
+    release: migrating ? [{ ...migrating, replicas: 1, weight: 0 }] : [],
   };
 }

@@ -23,7 +23,10 @@ const namesOf = (plan: Plan): readonly string[] => [
   extra.namespace,
   ...(plan.kubernetes?.certificate === 'cert-manager' ? [extra.certificates] : []),
   ...(hasForeignEdge(plan) ? [extra.edge] : []),
-  ...plan.services.map(({ name }) => name),
+  // Migrations of no slot are no Job.
+  ...plan.services
+    .filter(({ name, kind, slotted }) => kind === 'server' || !slotted || plan.release.get(name)?.length !== 0)
+    .map(({ name }) => name),
 ];
 
 /** Every path that {@link renderKubernetes} writes. */

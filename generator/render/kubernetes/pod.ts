@@ -190,7 +190,10 @@ export function podTemplate(
     securityContext: containerSecurity,
     volumeMounts: mounts(service),
   };
-  const steps = [...service.gates, ...(service.migration && service.migration.slot === slot?.name ? [service.migration.gate] : [])];
+  const steps = [
+    ...service.gates,
+    ...(service.migration?.waits && service.migration.waits.slot === slot?.name ? [service.migration.waits.gate] : []),
+  ];
   const first = [...steps.map((gate) => gateContainer(scene, service, gate)), ...(service.finish ? [container] : [])];
   const several = service.slotted || service.replicas > 1;
   const [user, group] = [uid(service.user), gid(service.user)];

@@ -11,7 +11,11 @@ import type { Scene } from './scene.ts';
  * which changes nothing when nothing is to do, as every `up` does on Compose. Migrations stay, so that they run once: what they did is written down in the database.
  */
 export function renderTask(scene: Scene, service: PlannedService): readonly YamlDocument[] {
-  const template = podTemplate(scene, service, { restartPolicy: 'OnFailure' });
+  const [slot] = scene.plan.release.get(service.name) ?? [];
+  const template = podTemplate(scene, service, {
+    restartPolicy: 'OnFailure',
+    ...(slot ? { slot: { name: slot.slot, image: slot.image } } : {}),
+  });
   const once = service.finish !== undefined;
   return [
     serviceAccount(scene, service),
@@ -20,6 +24,7 @@ export function renderTask(scene: Scene, service: PlannedService): readonly Yaml
       'Job',
       metaOf(scene, service, {
         name: `${service.name}-${taskHash(scene, service, template)}`,
+        ...(slot ? { slot: slot.slot } : {}),
         ignore: once ? [['job-ttl', 'while it is there, an apply does not run the migrations again']] : [],
       }),
       {

@@ -6,7 +6,7 @@ const migrated = app('web', { uses: [uses.database('database')], migrate: { comm
 const spec = stack({ services: [migrated] });
 const image = (tag: string, weight: number) => ({ image: `registry.example/web:${tag}`, weight });
 const released = (web: WrittenRelease['services'][string]) => plan(spec, { release: { apiVersion: 'berth/v1', services: { web } } });
-const tasks = (made: ReturnType<typeof plan>) => made.services.filter(({ name }) => name.endsWith('-migrate'));
+const tasks = (made: ReturnType<typeof plan>) => made.release.get('web-migrate');
 
 describe('migrations', () => {
   test('run in the image, with the environment and the secrets of their application', () => {
@@ -14,20 +14,19 @@ describe('migrations', () => {
     const [task, web] = [service(made, 'web-migrate'), service(made, 'web')];
     expect(task).toMatchObject({
       kind: 'task',
-      image: web.image,
       command: ['npm', 'run', 'migrate'],
       env: web.env,
       secretEnv: web.secretEnv,
       user: web.user,
     });
     expect(task.port).toBeUndefined();
-    expect(web.migration).toMatchObject({ task: 'web-migrate', slot: 'blue' });
+    expect(web.migration).toMatchObject({ task: 'web-migrate', waits: { slot: 'blue' } });
   });
 
   test('come from the slot that release.yaml names', () => {
     const made = released({ blue: image('1.0.0', 100), green: image('2.0.0', 0), migrations: 'green' });
-    expect(service(made, 'web-migrate').image).toBe('registry.example/web:2.0.0');
-    expect(service(made, 'web').migration?.slot).toBe('green');
+    expect(tasks(made)).toMatchObject([{ slot: 'green', image: 'registry.example/web:2.0.0', replicas: 1 }]);
+    expect(service(made, 'web').migration?.waits?.slot).toBe('green');
   });
 
   test('do not run while their slot is empty, or when release.yaml says so', () => {
@@ -44,7 +43,7 @@ describe('migrations', () => {
   });
 
   test('are waited for by what they wrote down: another image or command is another thing to wait for', () => {
-    const gateOf = (made: ReturnType<typeof plan>) => service(made, 'web').migration?.gate.argv.at(-1) ?? '';
+    const gateOf = (made: ReturnType<typeof plan>) => service(made, 'web').migration?.waits?.gate.argv.at(-1) ?? '';
     const first = gateOf(plan(spec));
     expect(first).toBe(`SELECT 1 FROM berth_migrations WHERE version = '["registry.example/web:1.0.0","npm","run","migrate"]'`);
     expect(gateOf(released({ green: image('2.0.0', 100) }))).not.toBe(first);
@@ -60,7 +59,7 @@ describe('migrations', () => {
         databases: [database('database')],
       }),
     );
-    expect(service(quoted, 'web').migration?.gate.argv.at(-1)).toBe(
+    expect(service(quoted, 'web').migration?.waits?.gate.argv.at(-1)).toBe(
       `SELECT 1 FROM berth_migrations WHERE version = '["registry.example/web:1.0.0","it''s","$(x)"]'`,
     );
   });

@@ -25,16 +25,24 @@ describe('services of every kind, on Compose,', () => {
   test('run the image that release.yaml says, as .env hands it over', () => {
     expect(service('jobs')['image']).toBe('${JOBS_IMAGE}');
     const env = made(site).decision.merged.get('.env') ?? '';
-    for (const name of ['JOBS', 'REPORT', 'WEB_MIGRATE', 'WEB_BLUE'])
+    for (const name of ['JOBS', 'REPORT', 'WEB_MIGRATE_BLUE', 'WEB_BLUE'])
       expect(env).toMatch(new RegExp(`^${name}_IMAGE=berth/hello:0\\.1\\.0$`, 'm'));
     expect(env).toMatch(/^MAIL_VERSION=1\.0\.0$/m);
   });
 
-  test('wait for the migrations in the slot that has them, and in no other', () => {
-    expect(Object.keys(service('web-blue')['depends_on'] as object)).toContain('web-migrate');
-    expect(Object.keys(service('web-green')['depends_on'] as object)).not.toContain('web-migrate');
-    expect(Object.keys(service('edge')['depends_on'] as object)).not.toContain('web-migrate');
-    expect(service('web-migrate')).toMatchObject({ restart: 'no', command: ['node', 'migrate.js', "it's $$HOME"] });
+  test('wait for the migrations of their own slot, of which only one is run', () => {
+    for (const slot of ['blue', 'green']) {
+      expect(Object.keys(service(`web-${slot}`)['depends_on'] as object)).toContain(`web-migrate-${slot}`);
+      expect(service(`web-migrate-${slot}`)).toMatchObject({
+        restart: 'no',
+        profiles: [slot],
+        command: ['node', 'migrate.js', "it's $$HOME"],
+      });
+    }
+    const env = made(site).decision.merged.get('.env') ?? '';
+    expect(env).toMatch(/^WEB_MIGRATE_BLUE_REPLICAS=1$/m);
+    expect(env).toMatch(/^WEB_MIGRATE_GREEN_REPLICAS=0$/m);
+    expect(JSON.stringify(service('edge')['depends_on'])).not.toContain('migrate');
   });
 
   test('have a name behind the edge when they are served, and none otherwise', () => {

@@ -108,7 +108,7 @@ edge: []
   ])('offers for the unknown key %s what is near: %s', (key, near) => {
     const line = onlyProblem(web(`${key}: 1`));
     expect(line).toContain(`8:5 services.web.${key}: unknown key`);
-    if (near === undefined) expect(line).toContain('known here: kind, image, follows, command, ');
+    if (near === undefined) expect(line).toContain('known here: kind, image, follows, entrypoint, ');
     else expect(line).toContain(near);
   });
 

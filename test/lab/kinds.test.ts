@@ -1,0 +1,157 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { LabSite, Operator } from './installed.ts';
+import { run } from './process.ts';
+import { Visitor } from './visitor.ts';
+
+const name = 'kinds';
+const https = 9443;
+/** What stands for the commands of an application: each says in the cache which version of it ran. */
+const say = (what: string, then = '') =>
+  `const u = new URL(process.env.REDIS_URL); const s = require('net').connect(u.port, u.hostname); s.end(\`AUTH app \${u.password}\\r\\nRPUSH ${what} \${process.env.APP_VERSION}\\r\\n\`); s.resume(); s.on('error', () => process.exit(1)); ${then}`;
+const stayAlive = "require('fs').writeFileSync('/tmp/alive', ''); setInterval(() => {}, 1000)";
+const program = (what: string, then?: string) => `entrypoint: [node], command: ${JSON.stringify(['-e', say(what, then)])}`;
+
+describe('a site with migrations, a worker and a job', () => {
+  let operator: Operator;
+  let site: LabSite;
+  let visitor: Visitor;
+  let up: { code: number; stdout: string; stderr: string };
+
+  const said = async (what: string): Promise<readonly string[]> => {
+    const [, password = ''] = /REDIS_URL=redis:\/\/app:([^@]+)@/.exec(site.read('secrets/web.env')) ?? [];
+    const cli = ['exec', '-T', '-e', `REDISCLI_AUTH=${password}`, 'cache', 'valkey-cli', '--user', 'app', 'lrange', what, '0', '-1'];
+    return (await site.compose(...cli)).split('\n').filter((line) => line !== '');
+  };
+  const idsOf = async (...services: readonly string[]) => {
+    const ids = await site.ids();
+    return services.map((service) => ids[`${name}-${service}-1`]);
+  };
+
+  beforeAll(async () => {
+    operator = await Operator.create();
+    site = new LabSite(operator, name);
+    await operator.run(
+      [
+        'berth',
+        'init',
+        name,
+        '--profile',
+        'minimum',
+        '--set',
+        'edge.http=9080',
+        '--set',
+        `edge.https=${https}`,
+        '--set',
+        `services.web.migrate={ ${program('migrate')} }`,
+        '--set',
+        `services.jobs={ kind: worker, follows: web, replicas: 1, runtime: node, uses: [cache], ${program('jobs', stayAlive)}, healthcheck: [cat, /tmp/alive] }`,
+        '--set',
+        `services.report={ kind: cron, follows: web, runtime: node, uses: [cache], schedule: "30 2 * * 1-5", timeZone: Europe/Berlin, ${program('report')} }`,
+      ],
+      operator.home,
+    );
+    up = await site.up();
+    visitor = new Visitor(site.read('secrets/tls/ca.crt'), https);
+  });
+  afterAll(async () => {
+    visitor?.close();
+    await site?.remove();
+    operator?.[Symbol.dispose]();
+  });
+
+  test('comes up with `docker compose up -d --wait`, after its migrations', async () => {
+    expect(up, up.stderr.slice(-2000)).toMatchObject({ code: 0 });
+    expect(await said('migrate')).toEqual(['0.1.0']);
+    expect(await said('jobs')).toEqual(['0.1.0']);
+    const { status } = await visitor.until('/livez', ({ status: code }) => code === 200);
+    expect(status).toBe(200);
+  });
+
+  test('starts no job by itself; by hand it runs with all that it was given, and leaves nothing behind', async () => {
+    expect(Object.keys(await site.ids()).filter((container) => container.includes('report'))).toEqual([]);
+    await site.compose('run', '--rm', '--no-deps', '--no-TTY', '--name', 'kinds-report-job', 'report');
+    expect(await said('report')).toEqual(['0.1.0']);
+    expect(Object.keys(await site.ids()).filter((container) => container.includes('report'))).toEqual([]);
+  });
+
+  test('has timers that systemd understands, at the times of the schedule', async () => {
+    const units = readdirSync(join(site.folder, 'systemd'));
+    expect(units.sort()).toEqual(['kinds-report@.service', 'kinds-report@.timer']);
+    const [, calendar = ''] = /^OnCalendar=(.*)$/m.exec(site.read('systemd/kinds-report@.timer')) ?? [];
+    // The first Monday of 2027 and the day after: 02:30 in Berlin is 01:30 UTC in winter.
+    const next = await run([
+      'env',
+      'TZ=UTC',
+      'systemd-analyze',
+      'calendar',
+      '--iterations=2',
+      '--base-time=2027-01-03 00:00:00 UTC',
+      calendar,
+    ]);
+    expect([...next.matchAll(/(?:Next elapse|Iter\. #2): (.*)$/gm)].map((match) => match[1])).toEqual([
+      'Mon 2027-01-04 01:30:00 UTC',
+      'Tue 2027-01-05 01:30:00 UTC',
+    ]);
+    const folder = join(operator.home, 'units');
+    await run(['cp', '-r', join(site.folder, 'systemd'), folder]);
+    expect(await run(['systemd-analyze', 'verify', '--man=no', join(folder, 'kinds-report@tmp.timer')])).toBe('');
+  });
+
+  test('keeps every container that runs at a second `up`', async () => {
+    const before = await idsOf('web-blue', 'jobs', 'edge', 'database', 'web-migrate-blue');
+    expect(await site.up()).toMatchObject({ code: 0 });
+    expect(await idsOf('web-blue', 'jobs', 'edge', 'database', 'web-migrate-blue')).toEqual(before);
+    expect(await said('migrate')).toEqual(['0.1.0', '0.1.0']);
+  });
+
+  test('migrates with the image of the new slot before that starts, and leaves the live one alone', async () => {
+    await run(['docker', 'tag', 'berth/hello:0.1.0', 'berth/hello:0.1.1']);
+    site.edit('release.yaml', (text) =>
+      text.replace(/ {4}blue:\n(?: {6}.*\n)+/, (blue) => `${blue}    green: { image: "berth/hello:0.1.1", weight: 0 }\n`),
+    );
+    const refused = await operator.attempt(['berth', 'generate'], site.folder);
+    expect(refused.code).toBe(3);
+    expect(refused.stderr).toContain('which of the two images brings the schema up to date?');
+    site.edit('release.yaml', (text) => text.replace('    green:', '    migrations: green\n    green:'));
+    await site.berth('generate');
+    const live = await idsOf('web-blue', 'jobs', 'edge', 'database');
+    expect(await site.up()).toMatchObject({ code: 0 });
+    expect(await idsOf('web-blue', 'jobs', 'edge', 'database')).toEqual(live);
+    expect(await said('migrate')).toEqual(['0.1.0', '0.1.0', '0.1.1']);
+    const green = JSON.parse(await run(['docker', 'inspect', `${name}-web-green-1`, `${name}-web-migrate-green-1`])) as readonly {
+      State: { StartedAt: string; FinishedAt: string };
+    }[];
+    expect(Date.parse(green[1]?.State.FinishedAt ?? '')).toBeLessThanOrEqual(Date.parse(green[0]?.State.StartedAt ?? ''));
+  });
+
+  test('changes what follows with the slot that takes most of the traffic', async () => {
+    site.edit('release.yaml', (text) =>
+      text
+        .replace('weight: 100', 'weight: 0')
+        .replace('weight: 0 }', 'weight: 100 }')
+        .replace('weight: 100        #', 'weight: 0          #'),
+    );
+    await site.berth('generate');
+    expect(await site.up()).toMatchObject({ code: 0 });
+    expect((await said('jobs')).at(-1)).toBe('0.1.1');
+    expect((await said('migrate')).at(-1)).toBe('0.1.1');
+  });
+
+  test('does not start a slot whose migrations fail, and goes on with the live one', async () => {
+    await run(['docker', 'tag', 'berth/hello:0.1.0', 'berth/hello:0.1.2']);
+    const live = await idsOf('web-green', 'edge');
+    site.edit('release.yaml', (text) =>
+      text.replace('migrations: green', 'migrations: blue').replace('berth/hello:0.1.0', 'berth/hello:0.1.2'),
+    );
+    // Its command becomes one that ends with 1.
+    site.edit('berth.yaml', (text) => text.replace(/(migrate:\n {6}entrypoint:\n {8}- )node/, '$1/bin/false'));
+    await site.berth('generate');
+    const failed = await site.up();
+    expect(failed.code).not.toBe(0);
+    expect(failed.stderr).toContain('web-migrate-blue');
+    expect(await idsOf('web-green', 'edge')).toEqual(live);
+    expect((await visitor.until('/livez', ({ status }) => status === 200)).status).toBe(200);
+  });
+});
