@@ -103,6 +103,14 @@ const describeWeights = (plan: Plan): string =>
 
 const words = { create: 'created', update: 'updated', merge: 'merged', delete: 'removed', chmod: 'mode set' } as const;
 
+/** What only the operator can bring. */
+const waitsFor = ({ awaited }: PreparedSite, context: Context): readonly string[] =>
+  awaited.length === 0
+    ? []
+    : [
+        `${paint(context.color)('yellow', 'to supply')}: ${wrap(`${awaited.join(', ')}; write each secret into its file, readable by you alone, then run \`berth generate\``, Math.min(context.columns, 110) - 11, '           ')}`,
+      ];
+
 /** Changes and their consequences, for eyes. */
 export function describeWritten(prepared: PreparedSite, context: Context): string {
   const { decision, drawn, plan, spec, state } = prepared;
@@ -111,7 +119,8 @@ export function describeWritten(prepared: PreparedSite, context: Context): strin
     releaseHints(plan, spec, compared).map(
       (hint) => `${style('yellow', 'note')}: ${wrap(hint, Math.min(context.columns, 110) - 6, '      ')}`,
     );
-  if (decision.changes.length === 0) return ['Nothing to write: the site is what its spec says.', ...hints(undefined)].join('\n');
+  if (decision.changes.length === 0)
+    return ['Nothing to write: the site is what its spec says.', ...waitsFor(prepared, context), ...hints(undefined)].join('\n');
   const shown = decision.changes.filter(({ path }) => !path.startsWith('.berth/'));
   const compared = comparison(prepared);
   const first = state.hashes.size === 0;
@@ -151,13 +160,13 @@ export function describeWritten(prepared: PreparedSite, context: Context): strin
   }
   if (decision.leftovers.length > 0)
     lines.push('', `no longer written, but edited by you, so left where they are: ${decision.leftovers.join(', ')}`);
-  const notes = first ? [] : hints(compared);
+  const notes = [...waitsFor(prepared, context), ...(first ? [] : hints(compared))];
   return [...lines, ...(notes.length > 0 ? ['', ...notes] : [])].join('\n');
 }
 
 /** The same for scripts; never a secret. */
 export function writtenAsJson(site: string, prepared: PreparedSite): object {
-  const { decision, drawn, plan, spec } = prepared;
+  const { decision, drawn, awaited, plan, spec } = prepared;
   const containers = comparison(prepared);
   return {
     site,
@@ -165,6 +174,7 @@ export function writtenAsJson(site: string, prepared: PreparedSite): object {
     conflicts: decision.conflicts.map(({ path, reason, hint, diff }) => ({ path, reason, hint, diff })),
     leftovers: decision.leftovers,
     drawn,
+    awaited,
     containers: containers ?? null,
     ...(plan.kubernetes ? { workloads: clusterComparison(prepared) ?? null } : {}),
     hints: releaseHints(plan, spec, containers),

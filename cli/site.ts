@@ -10,6 +10,7 @@ import { readAssets } from '../generator/io/assets.ts';
 import type { Assets } from '../generator/io/assets.ts';
 import { drawCertificates } from '../generator/io/certificates.ts';
 import { readMore, readState } from '../generator/io/disk.ts';
+import { awaitedSecrets, suppliedPath, supplySecrets } from '../generator/io/supplied-secrets.ts';
 import { drawMissing, ledgerPath, parseLedger, secretVersion } from '../generator/io/ledger.ts';
 import type { Ledger } from '../generator/io/ledger.ts';
 import { readSpecBytes } from '../generator/io/read-spec-bytes.ts';
@@ -54,6 +55,8 @@ export interface PreparedSite {
   readonly ledger: Ledger;
   /** Secrets that were drawn in this run. */
   readonly drawn: readonly string[];
+  /** Files in which secrets are to be supplied. */
+  readonly awaited: readonly string[];
 }
 
 /** The value of a parsed document. @throws BerthError `spec` with every problem. */
@@ -172,11 +175,14 @@ function refuseLostLedger({ current, hashes }: SiteState): void {
 /** Draw what is missing, render, merge with what is on disk, and decide what to write. Writes nothing. */
 export async function prepareSite(site: string, loaded: LoadedSite, extra: readonly Artifact[], context: Context): Promise<PreparedSite> {
   const { plan, spec } = loaded;
-  const before = readState(site, [ledgerPath]);
+  const before = readState(site, [
+    ledgerPath,
+    ...plan.secrets.flatMap((secret) => (secret.supplied === undefined ? [] : suppliedPath(secret))),
+  ]);
   const known = parseLedger(before.current.get(ledgerPath));
   refuseLostLedger(before);
   const ledger = await drawCertificates(
-    drawMissing(known, plan.secrets, context.random),
+    drawMissing(supplySecrets(known, plan.secrets, before.current), plan.secrets, context.random),
     plan.domain,
     plan.name,
     context.now(),
@@ -195,13 +201,14 @@ export async function prepareSite(site: string, loaded: LoadedSite, extra: reado
   checkParses(fresh);
   const compose = artifacts.find(({ path }) => path === 'compose.yaml');
   if (fresh.length > 0 && compose) checkComposeReferences(compose.content, new Set(artifacts.map(({ path }) => path)));
-  const drawn = [...ledger.secrets.keys()].filter((name) => !known.secrets.has(name));
+  const drawn = plan.secrets.filter(({ name, supplied }) => supplied === undefined && !known.secrets.has(name)).map(({ name }) => name);
   return {
     spec,
     plan,
     state,
     decision: decideChanges(artifacts, state),
     ledger,
+    awaited: awaitedSecrets(ledger, plan.secrets).map((secret) => suppliedPath(secret)),
     drawn: [...drawn, ...(ledger.leaf !== known.leaf ? ['tls'] : [])],
   };
 }

@@ -12,6 +12,11 @@ export const sqlName = /^[a-z_][a-z0-9_]{0,30}$/;
 export const reservedSqlNames = /^(pg_.*|postgres|template[01]|public|none|all|replication|sameuser|samerole)$/;
 /** A host name of RFC 1123, one label or more. */
 export const hostName = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
+/** A host name, an IPv4 address, or an IPv6 address in brackets. */
+export const hostOrAddress =
+  /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*|\[[0-9a-f:]+\])$/;
+/** An account of somebody else's server, as a URL, a shell and an env file take it. */
+export const accountName = /^[A-Za-z0-9_][A-Za-z0-9._@-]{0,127}$/;
 /** A bucket of S3: 3 to 63 characters. */
 export const bucketName = /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/;
 /** An absolute path of a URL without anything that nginx or a shell would read as syntax, and without segments that a client resolves away. */

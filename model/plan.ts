@@ -37,10 +37,12 @@ export type SecretText = readonly (string | SecretRef)[];
 /** How a file of the ledger is made from a secret. */
 export type SecretForm = 'plain' | 'scram-sha-256' | 'sha256';
 
-/** A secret that Berth draws. `name` is its key in the ledger. */
+/** A secret that Berth draws, or that the operator supplies. `name` is its key in the ledger. */
 export interface PlannedSecret {
   readonly name: string;
   readonly length: number;
+  /** It comes from a file of the operator; by variable it may hold what an env file can. */
+  readonly supplied?: 'env' | 'file';
   /** What it opens, for the runbook. */
   readonly purpose: string;
 }
@@ -164,6 +166,10 @@ export interface PlannedService {
   readonly probes?: Probes;
   /** Services of the site that it opens connections to, and the port there. */
   readonly connects: readonly { readonly service: string; readonly port: number }[];
+  /** Whether it may open connections to any address. */
+  readonly egress?: boolean;
+  /** Servers of somebody else that it opens connections to. */
+  readonly outside?: readonly { readonly host: string; readonly port: number }[];
   readonly gates: readonly Gate[];
   /** Its replicas are members of one whole: each needs a node of its own, all start at once and speak to each other. */
   readonly peers?: boolean;

@@ -24,4 +24,6 @@ export class Secret {
 /** A secret by its name in the ledger; plans and artifacts hold these, never values. */
 export interface SecretRef {
   readonly secret: string;
+  /** `url`: as a part of a URL has it, where it was not drawn by Berth and may hold any character. */
+  readonly encoded?: 'url';
 }

@@ -38,10 +38,12 @@ export interface Route {
   readonly stream: boolean;
 }
 
-interface DrawnSecret {
+interface AppSecret {
   readonly name: string;
   readonly length: number;
   readonly deliver: 'env' | 'file';
+  /** Not drawn: it belongs to somebody else. */
+  readonly supplied: boolean;
 }
 
 /** Between how many replicas an autoscaler may choose, and by what. Percentages are of the limit of a replica. */
@@ -108,7 +110,7 @@ export interface AppSpec extends FixedSize {
   readonly stopGrace: Seconds;
   readonly uses: readonly Use[];
   readonly env: Readonly<Record<string, string>>;
-  readonly secrets: readonly DrawnSecret[];
+  readonly secrets: readonly AppSecret[];
   readonly writable: readonly string[];
   readonly egress: boolean;
 }
@@ -139,6 +141,23 @@ export interface StoreSpec extends FixedState {
   /** One, or four that hold each object in parts: two of them may be lost. */
   readonly nodes: 1 | 4;
   readonly buckets: readonly { readonly name: string; readonly versioning: boolean }[];
+}
+
+/** A database, cache or store that stands elsewhere and is somebody else's. */
+export interface ExternalSpec {
+  readonly name: string;
+  readonly kind: Use['kind'];
+  readonly engine: string;
+  readonly host: string;
+  readonly port: number;
+  readonly tls: 'off' | 'require' | 'verify';
+  /** Account there. */
+  readonly user: string;
+  /** For a database. */
+  readonly database: string;
+  /** For a store. */
+  readonly buckets: readonly { readonly name: string }[];
+  readonly region: string;
 }
 
 interface EdgeSpec {
@@ -185,6 +204,7 @@ export interface StackSpec {
   readonly databases: readonly DatabaseSpec[];
   readonly caches: readonly CacheSpec[];
   readonly stores: readonly StoreSpec[];
+  readonly externals: readonly ExternalSpec[];
   readonly edge: EdgeSpec;
   readonly kubernetes: KubernetesSpec;
 }

@@ -1,10 +1,46 @@
 import * as z from 'zod';
-import { bucketName, reservedSqlNames, sqlName } from './names.ts';
-import { cpu, size, text } from './written-values.ts';
+import { accountName, bucketName, hostOrAddress, reservedSqlNames, sqlName } from './names.ts';
+import { cpu, port, size, text } from './written-values.ts';
+
+const host = text('a host name or an address').regex(hostOrAddress, {
+  error: 'expected a host name or an address such as db.corp.example',
+});
+const tls = z
+  .enum(['off', 'require', 'verify'], { error: 'expected off, require or verify' })
+  .optional()
+  .describe('require: encrypted. verify: and the certificate is checked. Default: require.');
+const external = z
+  .strictObject({
+    host: host.describe('Where it stands.'),
+    port: port.optional().describe("The port there. Default: the engine's own."),
+    user: text('an account')
+      .regex(accountName, { error: 'expected an account: letters, digits and . _ @ -' })
+      .optional()
+      .describe('Account of the applications there. Default: name.'),
+    tls,
+  })
+  .meta({ id: 'External' });
+const externalStore = z
+  .strictObject({
+    host: host.describe('Where it stands.'),
+    port: port.optional().describe('The port there. Default: 443, and 80 without TLS.'),
+    accessKey: text('an access key')
+      .regex(accountName, { error: 'expected an access key: letters, digits and . _ @ -' })
+      .describe('Account of the applications there.'),
+    region: text('a region')
+      .regex(accountName, { error: 'expected a region such as us-east-1' })
+      .optional()
+      .describe('The region that requests are signed for. Default: us-east-1.'),
+    tls,
+  })
+  .meta({ id: 'ExternalStore' });
+const supplied = (name: string) =>
+  `It stands elsewhere and is somebody else's: nothing of it runs here. Write its password into secrets/supplied/${name}-app.`;
 
 export const database = z
   .strictObject({
     engine: z.enum(['postgres'], { error: 'expected postgres (other engines come with a later version)' }).describe('What runs it.'),
+    external: external.optional().describe(supplied('DATABASE')),
     name: text('a database name')
       .regex(sqlName, { error: 'expected a database name: lower-case letters, digits and _, at most 31' })
       .refine((name) => !reservedSqlNames.test(name), { error: 'expected a name of your own: PostgreSQL keeps this one for itself' })
@@ -21,6 +57,7 @@ export const database = z
 export const cache = z
   .strictObject({
     engine: z.enum(['valkey'], { error: 'expected valkey (other engines come with a later version)' }).describe('What runs it.'),
+    external: external.optional().describe(supplied('CACHE')),
     use: z
       .enum(['cache', 'sessions', 'queue'], { error: 'expected cache, sessions or queue' })
       .optional()
@@ -41,13 +78,14 @@ const bucket = z
 export const store = z
   .strictObject({
     engine: z.enum(['minio'], { error: 'expected minio (other stores come with a later version)' }).describe('What runs it.'),
+    external: externalStore.optional().describe(supplied('STORE')),
     buckets: z
       .record(
         text('a bucket name').regex(bucketName, { error: 'expected a bucket name: 3 to 63 lower-case letters, digits and -' }),
         bucket,
       )
       .refine((buckets) => Object.keys(buckets).length > 0, { error: 'expected at least one bucket' })
-      .describe('Buckets by name; each is made when it is missing.'),
+      .describe('Buckets by name; each is made when it is missing, but for those of an external store.'),
     nodes: z
       .union([z.literal(1), z.literal(4)], { error: 'expected 1 or 4' })
       .optional()

@@ -49,15 +49,21 @@ const scaling = z
 
 const userNotation = 'expected uid:gid in numbers, not root, such as 10001:10001';
 
-const drawnSecret = z
+const appSecret = z
   .strictObject({
+    supplied: z
+      .boolean({ error: 'expected true or false' })
+      .optional()
+      .describe(
+        'true: it is not drawn, but belongs to somebody else, such as the key of an API: write it into secrets/supplied/SERVICE-NAME. Another content is another version. Default: false.',
+      ),
     length: wholeNumber(16, 256, 'a length').optional().describe('Letters and digits to draw. Default: 48.'),
     deliver: z
       .enum(['env', 'file'], { error: 'expected env or file' })
       .optional()
       .describe('env: a variable of this name. file: /run/secrets/NAME, and NAME_FILE holds the path. Default: env.'),
   })
-  .meta({ id: 'DrawnSecret' });
+  .meta({ id: 'AppSecret' });
 
 const words = (what: string) =>
   z
@@ -172,9 +178,9 @@ export const service = z
       .optional()
       .describe('Plain variables, handed over byte for byte. Nothing secret belongs here.'),
     secrets: z
-      .record(text('a variable name').regex(envName, { error: 'expected a variable name' }), drawnSecret)
+      .record(text('a variable name').regex(envName, { error: 'expected a variable name' }), appSecret)
       .optional()
-      .describe('Secrets that Berth draws once and keeps.'),
+      .describe('Secrets that Berth draws once and keeps, and those that you supply.'),
     writable: z
       .array(
         text('an absolute path')

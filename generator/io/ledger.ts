@@ -1,5 +1,5 @@
 import { BerthError } from '../../model/errors.ts';
-import type { PlannedSecret } from '../../model/plan.ts';
+import type { PlannedSecret, SecretText } from '../../model/plan.ts';
 import { Secret } from '../../model/secret.ts';
 import { drawText } from './random-text.ts';
 import type { Random } from './random-text.ts';
@@ -105,12 +105,22 @@ export function formatLedger(ledger: Ledger): string {
 
 /** Draw what the plan needs and the ledger lacks. What it has stays, also when nothing needs it any more: a volume may still know it. */
 export function drawMissing(ledger: Ledger, needed: readonly PlannedSecret[], random: Random): Ledger {
-  const missing = needed.filter(({ name }) => !ledger.secrets.has(name));
+  const missing = needed.filter(({ name, supplied }) => supplied === undefined && !ledger.secrets.has(name));
   if (missing.length === 0) return ledger;
   return {
     ...ledger,
     secrets: new Map([...ledger.secrets, ...missing.map(({ name, length }) => [name, [new Secret(drawText(length, random))]] as const)]),
   };
+}
+
+/** A text made of plain pieces and secrets, in plain; `undefined` where one of them has not been supplied yet. */
+export function revealText(text: SecretText, ledger: Ledger): string | undefined {
+  const pieces = text.map((piece) => {
+    if (typeof piece === 'string') return piece;
+    const value = ledger.secrets.get(piece.secret)?.at(-1)?.reveal();
+    return value !== undefined && piece.encoded === 'url' ? encodeURIComponent(value) : value;
+  });
+  return pieces.includes(undefined) ? undefined : pieces.join('');
 }
 
 /** The value in force. */

@@ -1,7 +1,7 @@
 import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
 import type { Artifact } from '../../model/artifact.ts';
 import type { Plan, SecretFile, SecretForm } from '../../model/plan.ts';
-import { currentSecret, formatLedger, ledgerPath } from './ledger.ts';
+import { formatLedger, ledgerPath, revealText } from './ledger.ts';
 import type { Ledger } from './ledger.ts';
 
 /** RFC 5803 with PostgreSQL's default of 4096 rounds. The salt comes from the password itself, which holds 190 random bits, so that the same ledger gives the same file. */
@@ -21,13 +21,19 @@ const shape: Readonly<Record<SecretForm, (value: string, account: string) => str
 
 const secretFile = (path: string, content: string, mode: Artifact['mode']): Artifact => ({ path, content, mode, policy: 'secret' });
 
+/** A file whose secret has not been supplied yet is there and empty: what mounts it would not start otherwise, and says itself what it misses. */
 export function textOf(file: SecretFile, ledger: Ledger): string {
   return file.text
-    .map((piece) =>
-      typeof piece === 'string' ? piece : shape[piece.form](currentSecret(ledger, piece.secret).reveal(), piece.account ?? ''),
-    )
+    .map((piece) => {
+      if (typeof piece === 'string') return piece;
+      const value = revealText([piece], ledger);
+      return value === undefined ? '' : shape[piece.form](value, piece.account ?? '');
+    })
     .join('');
 }
+
+/** What an env file takes as it is; everything else stands in single quotes, in which Compose replaces nothing. */
+const plainValue = /^[A-Za-z0-9_.,:;/@+=?&%~*-]*$/;
 
 /**
  * secrets/: mounted files are 0444 in a folder that only the operator may enter, so that a container of any uid reads them and nobody else on the host does;
@@ -37,10 +43,10 @@ export function renderSecretFiles(plan: Plan, ledger: Ledger): readonly Artifact
   const envFiles = plan.services
     .filter((service) => Object.keys(service.secretEnv).length > 0)
     .map((service) => {
-      const lines = Object.entries(service.secretEnv).map(
-        ([name, text]) =>
-          `${name}=${text.map((piece) => (typeof piece === 'string' ? piece : currentSecret(ledger, piece.secret).reveal())).join('')}\n`,
-      );
+      const lines = Object.entries(service.secretEnv).flatMap(([name, text]) => {
+        const value = revealText(text, ledger);
+        return value === undefined ? [] : [`${name}=${plainValue.test(value) ? value : `'${value}'`}\n`];
+      });
       return secretFile(`secrets/${service.name}.env`, lines.join(''), 0o600);
     });
   const { authority, leaf } = ledger;

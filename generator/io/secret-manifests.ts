@@ -1,15 +1,17 @@
 import type { Artifact } from '../../model/artifact.ts';
 import { stepsOf } from '../../model/plan.ts';
 import type { KubernetesPlan, Plan, SecretText } from '../../model/plan.ts';
-import { currentSecret, formatLedger, ledgerPath } from './ledger.ts';
+import { formatLedger, ledgerPath, revealText } from './ledger.ts';
 import type { Ledger } from './ledger.ts';
 import { textOf } from './secret-files.ts';
 
 const folder = 'k8s/secrets';
 
-/** The key of a gate's variable, as the renderer refers to it. */
-const reveal = (text: SecretText, ledger: Ledger): string =>
-  text.map((piece) => (typeof piece === 'string' ? piece : currentSecret(ledger, piece.secret).reveal())).join('');
+/** What was not supplied yet is left out: a pod that needs it waits, and Kubernetes says for which key. */
+const revealed = (key: string, text: SecretText, ledger: Ledger): readonly (readonly [key: string, value: string])[] => {
+  const value = revealText(text, ledger);
+  return value === undefined ? [] : [[key, value]];
+};
 
 interface Manifest {
   readonly name: string;
@@ -49,9 +51,9 @@ const perService = (plan: Plan, kubernetes: KubernetesPlan, ledger: Ledger): rea
         ...plan.secretFiles
           .filter(({ name }) => service.secretFiles.includes(name))
           .map((file) => [file.name, textOf(file, ledger)] as const),
-        ...Object.entries(service.secretEnv).map(([variable, text]) => [variable, reveal(text, ledger)] as const),
+        ...Object.entries(service.secretEnv).flatMap(([variable, text]) => revealed(variable, text, ledger)),
         ...stepsOf(service).flatMap((gate) =>
-          Object.entries(gate.secretEnv).map(([variable, text]) => [`${gate.name}.${variable}`, reveal(text, ledger)] as const),
+          Object.entries(gate.secretEnv).flatMap(([variable, text]) => revealed(`${gate.name}.${variable}`, text, ledger)),
         ),
       ],
     }))

@@ -9,6 +9,12 @@ export const secretsOf = (spec: StackSpec): readonly PlannedSecret[] => [
     { name: `${name}-app`, length: 32, purpose: `account ${database} of ${name}` },
   ]),
   ...spec.caches.map(({ name }) => ({ name: `${name}-app`, length: 32, purpose: `account app of ${name}` })),
+  ...spec.externals.map(({ name, user, host }) => ({
+    name: `${name}-app`,
+    length: 0,
+    purpose: `account ${user} of ${name} at ${host}`,
+    supplied: 'env' as const,
+  })),
   ...spec.stores.flatMap(({ name }) => [
     { name: `${name}-root`, length: 32, purpose: `administrator berth-root of ${name}` },
     { name: `${name}-app`, length: 32, purpose: `account ${accountOf(spec)} of ${name}` },

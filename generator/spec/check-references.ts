@@ -5,6 +5,7 @@ import { suggest } from './describe-issue.ts';
 import { checkCluster } from './check-cluster.ts';
 import type { Finding } from './finding.ts';
 import { reservedSqlNames } from '../../model/names.ts';
+import { checkExternals } from './check-externals.ts';
 import { checkServices } from './check-services.ts';
 import { databaseName, isServed, kindOf, usesOf, writtenRoutes } from './resolve.ts';
 
@@ -189,6 +190,7 @@ export function checkReferences(spec: WrittenSpec): readonly Finding[] {
   return [
     ...checkNames(spec),
     ...checkServices(spec),
+    ...checkExternals(spec),
     ...checkUses(spec),
     ...checkRoutes(spec),
     ...checkFolders(spec),

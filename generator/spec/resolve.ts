@@ -1,3 +1,4 @@
+import { externalsOf } from './resolve-externals.ts';
 import type { WrittenService, WrittenSpec } from '../../model/written-spec.ts';
 import type {
   AppKind,
@@ -199,6 +200,7 @@ function app(name: string, service: WrittenService, spec: WrittenSpec): AppSpec 
       name: variable,
       length: secret.length ?? defaults.secretLength,
       deliver: secret.deliver ?? 'env',
+      supplied: secret.supplied ?? false,
     })),
     writable: service.writable ?? [],
     egress: service.egress ?? false,
@@ -212,6 +214,10 @@ const hostFacts = (host: NonNullable<WrittenSpec['host']>): HostFacts => ({
   fit: host.fit ?? true,
 });
 
+/** What runs here; the rest stands elsewhere. */
+const ownOf = <T extends { readonly external?: object | undefined }>(written: Readonly<Record<string, T>> | undefined) =>
+  Object.entries(written ?? {}).filter(([, { external }]) => external === undefined);
+
 /** Fill in every default. The spec has passed its checks, so each name and quantity is known to be good. */
 export function resolveSpec(spec: WrittenSpec): StackSpec {
   return {
@@ -222,25 +228,21 @@ export function resolveSpec(spec: WrittenSpec): StackSpec {
     host: spec.host && hostFacts(spec.host),
     network: (spec.network ?? defaults.network).replace(/\/22$/, ''),
     services: Object.entries(spec.services).map(([name, service]) => app(name, service, spec)),
-    databases: Object.entries(spec.databases ?? {}).map(([name, database]) => ({
+    databases: ownOf(spec.databases).map(([name, database]) => ({
       name,
       engine: database.engine,
       database: databaseName(spec.name, database),
       ...state(database),
     })),
-    caches: Object.entries(spec.caches ?? {}).map(([name, cache]) => ({
-      name,
-      engine: cache.engine,
-      use: cache.use ?? 'cache',
-      ...state(cache),
-    })),
-    stores: Object.entries(spec.stores ?? {}).map(([name, store]) => ({
+    caches: ownOf(spec.caches).map(([name, cache]) => ({ name, engine: cache.engine, use: cache.use ?? 'cache', ...state(cache) })),
+    stores: ownOf(spec.stores).map(([name, store]) => ({
       name,
       engine: store.engine,
       nodes: store.nodes ?? 1,
       buckets: Object.entries(store.buckets).map(([bucket, { versioning }]) => ({ name: bucket, versioning: versioning ?? true })),
       ...state(store),
     })),
+    externals: externalsOf(spec, (database) => databaseName(spec.name, database)),
     edge: {
       http: spec.edge?.http ?? defaults.http,
       https: spec.edge?.https ?? defaults.https,

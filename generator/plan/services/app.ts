@@ -66,9 +66,17 @@ const secretEnvOf = (app: AppSpec, connections: readonly Connection[]): PlannedS
   ),
 });
 
-function networksOf(app: AppSpec): PlannedService['networks'] {
+function networksOf(app: AppSpec, connections: readonly Connection[]): PlannedService['networks'] {
   const some = (name: NetworkName, wanted: boolean) => (wanted ? [name] : []);
-  const needed = [...some('app', app.http !== undefined), ...some('data', app.uses.length > 0), ...some('egress', app.egress)];
+  const needed = [
+    ...some('app', app.http !== undefined),
+    ...some(
+      'data',
+      connections.some(({ connects }) => connects.length > 0),
+    ),
+    // A bridge has no gate for one address: on one host the way out is open for what needs any.
+    ...some('egress', app.egress || connections.some(({ outside }) => outside.length > 0)),
+  ];
   return needed.length > 0 ? needed : ['app'];
 }
 
@@ -98,11 +106,13 @@ function serviceOf(app: AppSpec, spec: StackSpec, profile: HardwareProfile, { si
     ports: [],
     ...healthOf(app),
     connects: connections.flatMap((connection) => connection.connects),
+    egress: app.egress,
+    outside: connections.flatMap((connection) => connection.outside),
     gates: connections.flatMap((connection) => connection.gates),
     ...(app.scaling === undefined ? {} : { scaling: app.scaling }),
     stopSignal: 'SIGTERM',
     stopGrace: app.stopGrace,
-    networks: networksOf(app),
+    networks: networksOf(app, connections),
     // What is started by a timer finds the rest of the site at work.
     after: app.kind === 'cron' ? [] : connections.flatMap((connection) => connection.after),
   };
@@ -127,7 +137,12 @@ export function planApp(
     service: migrated ? { ...planned, migration: migrated.migration } : planned,
     ...(migrated ? { migrate: migrated } : {}),
     decisions: decisionsOf(app, profile, placed.size),
-    secrets: app.secrets.map(({ name, length }) => ({ name: ledgerNameOf(app, name), length, purpose: `${name} of ${app.name}` })),
+    secrets: app.secrets.map(({ name, length, supplied, deliver }) => ({
+      name: ledgerNameOf(app, name),
+      length,
+      purpose: `${name} of ${app.name}`,
+      ...(supplied ? { supplied: deliver } : {}),
+    })),
     files: filesOf(app).map(({ name }) => ({
       name: ledgerNameOf(app, name),
       text: [{ secret: ledgerNameOf(app, name), form: 'plain' }],

@@ -49,7 +49,8 @@ export function planMigration(
   const migrating = release.find(({ migrates, replicas }) => migrates && replicas > 0);
   const version = versionOf(migrating?.image ?? app.image, [...(migrate.entrypoint ?? []), ...migrate.command]);
   const client = clientOf(migrate.database, spec, forGates);
-  const { role, size, user, env, secretEnv, secretFiles, tmpfs, connects, gates, stopSignal, stopGrace, networks, after } = service;
+  const { role, size, user, env, secretEnv, secretFiles, tmpfs, connects, egress, outside, gates, stopSignal, stopGrace, networks, after } =
+    service;
   return {
     task: {
       name,
@@ -72,6 +73,8 @@ export function planMigration(
       tmpfs,
       ports: [],
       connects,
+      ...(egress === undefined ? {} : { egress }),
+      ...(outside === undefined ? {} : { outside }),
       gates,
       finish: { ...client, name: 'write-down', argv: shell(psql, record(version)) },
       deadline,

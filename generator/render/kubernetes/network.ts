@@ -25,6 +25,18 @@ const podsOf = (scene: Scene, service: PlannedService, from: string): Yaml => {
   };
 };
 
+const anywhere: readonly Yaml[] = [{ ipBlock: { cidr: '0.0.0.0/0' } }, { ipBlock: { cidr: '::/0' } }];
+
+/** The way to somebody else's server: to its address where that is known, else to its port, as a policy knows no names. */
+const outside = ({ host, port }: NonNullable<PlannedService['outside']>[number]): Yaml => ({
+  to: /^[\d.]+$/.test(host)
+    ? [{ ipBlock: { cidr: `${host}/32` } }]
+    : host.startsWith('[')
+      ? [{ ipBlock: { cidr: `${host.slice(1, -1)}/128` } }]
+      : anywhere,
+  ports: [{ protocol: 'TCP', port }],
+});
+
 /** Nothing goes in or out but what another policy allows. */
 export const denyAll = (scene: Scene, namespace: string): YamlDocument =>
   object(
@@ -55,13 +67,14 @@ export function networkPolicy(scene: Scene, service: PlannedService): YamlDocume
     ...(clients.length > 0 && ports.length > 0 ? [{ from: clients.map((client) => podsOf(scene, client, namespace)), ports }] : []),
   ];
   const egress: readonly Yaml[] = [
-    ...(service.connects.length > 0 || service.networks.includes('egress') ? [dns] : []),
+    ...(service.connects.length > 0 || (service.outside ?? []).length > 0 || service.egress ? [dns] : []),
     ...service.connects.flatMap(({ service: name, port }) => {
       const target = plan.services.find((candidate) => candidate.name === name);
       return target ? [{ to: [podsOf(scene, target, namespace)], ports: [{ protocol: 'TCP', port }] }] : [];
     }),
+    ...(service.outside ?? []).map(outside),
     // Everywhere: which addresses lie outside, only the network of the cluster knows.
-    ...(service.networks.includes('egress') ? [{ to: [{ ipBlock: { cidr: '0.0.0.0/0' } }, { ipBlock: { cidr: '::/0' } }] }] : []),
+    ...(service.egress ? [{ to: anywhere }] : []),
   ];
   return object('networking.k8s.io/v1', 'NetworkPolicy', metaOf(scene, service), {
     spec: { podSelector: { matchLabels: selectorOf(plan, service.name) }, policyTypes: ['Ingress', 'Egress'], ingress, egress },

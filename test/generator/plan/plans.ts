@@ -75,6 +75,7 @@ export const stack = (more: Partial<StackSpec> = {}): StackSpec => ({
   databases: [database('database')],
   caches: [cache('cache')],
   stores: [store('files')],
+  externals: [],
   edge: { http: 80, https: 443, connections: 100, hsts: false },
   kubernetes: {
     namespace: more.name ?? 'hello',

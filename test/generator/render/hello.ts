@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expectParsed, planSite, prepareSite } from '../../../cli/site.ts';
@@ -77,6 +77,8 @@ export interface Hello {
   readonly set?: Readonly<Record<string, unknown>>;
   /** Variables of the application, written into the text. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Files of secrets/supplied, by name. */
+  readonly supplied?: Readonly<Record<string, string>>;
 }
 
 /** The spec of the example as `init` would write it for a host. */
@@ -110,6 +112,10 @@ export const helloPlan = (hello: Hello = {}): Plan => planSite(helloSpec(hello),
 /** All that a first run would write, and the ledger it drew; nothing stays on the disk. */
 export async function prepareHello(hello: Hello = {}): Promise<PreparedSite> {
   const empty = mkdtempSync(join(tmpdir(), 'berth-hello-'));
+  for (const [name, text] of Object.entries(hello.supplied ?? {})) {
+    mkdirSync(join(empty, 'secrets/supplied'), { recursive: true });
+    writeFileSync(join(empty, 'secrets/supplied', name), text);
+  }
   try {
     return await prepareSite(empty, planSite(helloSpec(hello), empty, { ...context, random: seeded('hello') }), [], {
       ...context,

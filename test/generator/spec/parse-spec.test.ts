@@ -659,6 +659,7 @@ test('the smallest spec is filled up with every default', () => {
     databases: [],
     caches: [],
     stores: [],
+    externals: [],
     services: [
       {
         name: 'web',

@@ -1,0 +1,70 @@
+import { minio } from '../../model/engines/minio.ts';
+import { postgres } from '../../model/engines/postgres.ts';
+import { valkey } from '../../model/engines/valkey.ts';
+import type { ExternalSpec } from '../../model/stack-spec.ts';
+import type { WrittenSpec } from '../../model/written-spec.ts';
+
+const databasePorts: Readonly<Record<string, number>> = { postgres: postgres.port };
+
+/** Databases, caches and stores that stand elsewhere. `nameOf` gives the name of a database. */
+export function externalsOf(
+  spec: WrittenSpec,
+  nameOf: (database: NonNullable<WrittenSpec['databases']>[string]) => string,
+): readonly ExternalSpec[] {
+  const databases = Object.entries(spec.databases ?? {}).flatMap(([name, database]): readonly ExternalSpec[] => {
+    const { external, engine } = database;
+    if (!external) return [];
+    const called = nameOf(database);
+    return [
+      {
+        name,
+        kind: 'database',
+        engine,
+        host: external.host,
+        port: external.port ?? databasePorts[engine] ?? 0,
+        tls: external.tls ?? 'require',
+        user: external.user ?? called,
+        database: called,
+        buckets: [],
+        region: '',
+      },
+    ];
+  });
+  const caches = Object.entries(spec.caches ?? {}).flatMap(([name, { external, engine }]): readonly ExternalSpec[] =>
+    external
+      ? [
+          {
+            name,
+            kind: 'cache',
+            engine,
+            host: external.host,
+            port: external.port ?? valkey.port,
+            tls: external.tls ?? 'require',
+            user: external.user ?? 'default',
+            database: '0',
+            buckets: [],
+            region: '',
+          },
+        ]
+      : [],
+  );
+  const stores = Object.entries(spec.stores ?? {}).flatMap(([name, { external, engine, buckets }]): readonly ExternalSpec[] => {
+    if (!external) return [];
+    const tls = external.tls ?? 'require';
+    return [
+      {
+        name,
+        kind: 'store',
+        engine,
+        host: external.host,
+        port: external.port ?? (tls === 'off' ? 80 : 443),
+        tls,
+        user: external.accessKey,
+        database: '',
+        buckets: Object.keys(buckets).map((bucket) => ({ name: bucket })),
+        region: external.region ?? minio.region,
+      },
+    ];
+  });
+  return [...databases, ...caches, ...stores];
+}
