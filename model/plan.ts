@@ -168,6 +168,13 @@ export interface PlannedService {
   readonly connects: readonly { readonly service: string; readonly port: number }[];
   /** Whether it may open connections to any address. */
   readonly egress?: boolean;
+  /** What it may do in a cluster, with a token of its own; nothing when absent. */
+  readonly rights?: readonly {
+    readonly group: string;
+    readonly resource: string;
+    readonly names: readonly string[];
+    readonly verbs: readonly string[];
+  }[];
   /** Servers of somebody else that it opens connections to. */
   readonly outside?: readonly { readonly host: string; readonly port: number }[];
   readonly gates: readonly Gate[];

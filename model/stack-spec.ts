@@ -56,6 +56,8 @@ export interface Scaling {
   readonly queue?: { readonly metric: string; readonly target: number };
   /** How long a load must be gone before replicas are taken away. */
   readonly coolDown: Seconds;
+  /** Times from which on there are at least so many. */
+  readonly schedule?: { readonly timeZone: string; readonly times: readonly { readonly cron: string; readonly min: number }[] };
 }
 
 /** One connection of an application to a database, cache or store of the stack. */

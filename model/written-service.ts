@@ -27,6 +27,9 @@ const route = z
   })
   .meta({ id: 'Route' });
 
+const cronTime = text(cronNotation).refine((value) => parseCron(value) !== undefined, { error: `expected ${cronNotation}` });
+const timeZone = text('a time zone such as Europe/Berlin').refine(isTimeZone, { error: 'expected a time zone such as Europe/Berlin' });
+
 const percent = (what: string) => wholeNumber(1, 100, what);
 const scaling = z
   .strictObject({
@@ -43,6 +46,18 @@ const scaling = z
       })
       .optional()
       .describe('Add replicas as this metric grows: jobs that wait, for instance.'),
+    schedule: z
+      .array(
+        z.strictObject({
+          at: cronTime.describe('When, in the notation of cron.'),
+          min: wholeNumber(1, 100, 'a number of replicas').describe('Fewest replicas from then on.'),
+        }),
+        { error: 'expected a list of times, such as [{ at: "0 7 * * 1-5", min: 4 }, { at: "0 19 * * 1-5", min: 2 }]' },
+      )
+      .min(1, { error: 'expected at least one time' })
+      .optional()
+      .describe('Times at which the fewest replicas become others; the load still adds to them.'),
+    timeZone: timeZone.optional().describe('Where those times hold. Default: UTC.'),
     coolDown: duration.optional().describe('How long a load must be gone before replicas are taken away. Default: 5m.'),
   })
   .meta({ id: 'Scaling' });
@@ -112,14 +127,8 @@ export const service = z
       .describe(
         'A command of the same image that runs before a new slot starts, against the first database under uses. It may run again, and slots that run already must stand what it does.',
       ),
-    schedule: text(cronNotation)
-      .refine((value) => parseCron(value) !== undefined, { error: `expected ${cronNotation}` })
-      .optional()
-      .describe('For kind cron: when it runs, in the notation of cron.'),
-    timeZone: text('a time zone such as Europe/Berlin')
-      .refine(isTimeZone, { error: 'expected a time zone such as Europe/Berlin' })
-      .optional()
-      .describe('For kind cron: where that time holds. Default: UTC.'),
+    schedule: cronTime.optional().describe('For kind cron: when it runs, in the notation of cron.'),
+    timeZone: timeZone.optional().describe('For kind cron: where that time holds. Default: UTC.'),
     deadline: duration.optional().describe('For kind cron: it is stopped when it runs for longer. Default: 1h.'),
     build: text('a folder of the site')
       .regex(sitePath, { error: 'expected a folder of the site, such as ./app, without .. in it' })

@@ -15,6 +15,8 @@ const kinds: Readonly<Record<string, string>> = {
   'apps/v1 StatefulSet': 'V1StatefulSet',
   'batch/v1 Job': 'V1Job',
   'batch/v1 CronJob': 'V1CronJob',
+  'rbac.authorization.k8s.io/v1 Role': 'V1Role',
+  'rbac.authorization.k8s.io/v1 RoleBinding': 'V1RoleBinding',
   'autoscaling/v2 HorizontalPodAutoscaler': 'V2HorizontalPodAutoscaler',
   'policy/v1 PodDisruptionBudget': 'V1PodDisruptionBudget',
   'networking.k8s.io/v1 NetworkPolicy': 'V1NetworkPolicy',

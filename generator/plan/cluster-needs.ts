@@ -87,6 +87,11 @@ function kindsOf(
       services.some((service) => service.kind === 'job'),
       kind('batch', 'v1', 'CronJob', 'cronjobs', 'what runs at set times'),
     ),
+    ...some(
+      services.some(({ rights }) => rights !== undefined),
+      kind('rbac.authorization.k8s.io', 'v1', 'Role', 'roles', 'scaling at set times'),
+      kind('rbac.authorization.k8s.io', 'v1', 'RoleBinding', 'rolebindings', 'scaling at set times'),
+    ),
     kind('policy', 'v1', 'PodDisruptionBudget', 'poddisruptionbudgets', 'draining a node'),
     kind('networking.k8s.io', 'v1', 'NetworkPolicy', 'networkpolicies', 'who may talk to whom'),
     ...some(

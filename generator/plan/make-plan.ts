@@ -17,6 +17,7 @@ import { runtimeOf } from './runtime.ts';
 import { secretFilesOf, secretsOf } from './secrets.ts';
 import { planApp } from './services/app.ts';
 import { hasEdge, planEdge } from './services/edge.ts';
+import { planScalers } from './services/scaler.ts';
 import { planMinio } from './services/minio.ts';
 import { planPostgres } from './services/postgres.ts';
 import { planValkey } from './services/valkey.ts';
@@ -84,6 +85,7 @@ export function makePlan({ spec, profile, images, release: written }: PlanInput)
   const services = [
     ...(ownEdge ? [edge.service] : []),
     ...apps.flatMap((app) => (app.migrate ? [app.migrate.task, app.service] : [app.service])),
+    ...spec.services.flatMap((app) => planScalers(app, spec, taskSize, lookUp(images, 'nginx'))),
     ...databases.flatMap((database) => [database.service, database.accounts]),
     ...caches.map((cache) => cache.service),
     ...stores.flatMap((store) => [store.service, store.buckets]),

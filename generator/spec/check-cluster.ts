@@ -12,6 +12,21 @@ function* checkScaling(spec: WrittenSpec): Iterable<Finding> {
       };
 }
 
+function* checkScalingTimes(spec: WrittenSpec): Iterable<Finding> {
+  for (const [name, { scaling }] of Object.entries(spec.services)) {
+    const path = ['services', name, 'scaling'];
+    for (const [index, { min }] of (scaling?.schedule ?? []).entries())
+      if (scaling && min > scaling.max)
+        yield {
+          path: [...path, 'schedule', index, 'min'],
+          message: `${min} replicas at least are more than ${scaling.max} at most`,
+          hint: 'lower min or raise max',
+        };
+    if (scaling?.timeZone !== undefined && scaling.schedule === undefined)
+      yield { path, key: 'timeZone', message: 'means nothing without a schedule', hint: 'remove it, or add schedule' };
+  }
+}
+
 /** On one host four nodes would stand on one disk: four times the work, and nothing gained. */
 function* checkNodes(spec: WrittenSpec): Iterable<Finding> {
   for (const [name, { nodes }] of Object.entries(spec.stores ?? {}))
@@ -90,10 +105,14 @@ function* checkKubernetes(spec: WrittenSpec): Iterable<Finding> {
 function* checkTimeZones(spec: WrittenSpec): Iterable<Finding> {
   const { version } = spec.kubernetes ?? {};
   if (spec.target !== 'kubernetes' || version === undefined || Number(version.slice(2)) >= 27) return;
-  for (const [name, { timeZone }] of Object.entries(spec.services))
+  const zones = Object.entries(spec.services).flatMap(([name, { timeZone, scaling }]) => [
+    { path: ['services', name, 'timeZone'], timeZone },
+    { path: ['services', name, 'scaling', 'timeZone'], timeZone: scaling?.timeZone },
+  ]);
+  for (const { path, timeZone } of zones)
     if (timeZone !== undefined && timeZone !== 'UTC')
       yield {
-        path: ['services', name, 'timeZone'],
+        path,
         message: `Kubernetes ${version} knows no time zones`,
         hint: 'write the schedule in UTC, or kubernetes.version: "1.27" or newer',
       };
@@ -102,6 +121,7 @@ function* checkTimeZones(spec: WrittenSpec): Iterable<Finding> {
 /** What only a cluster can do, and what it needs to be told for that. */
 export function* checkCluster(spec: WrittenSpec): Iterable<Finding> {
   yield* checkScaling(spec);
+  yield* checkScalingTimes(spec);
   yield* checkNodes(spec);
   yield* checkKubernetes(spec);
   yield* checkTimeZones(spec);

@@ -49,7 +49,9 @@ function* checkNames(spec: WrittenSpec): Iterable<Finding> {
             : kind === 'stores'
               ? [`${name}-buckets`, `${name}-nodes`]
               : [`${name}-nodes`];
-      for (const taken of [name, ...others]) {
+      const times = kind === 'services' ? ((one as WrittenSpec['services'][string]).scaling?.schedule ?? []) : [];
+      const scalers = times.length > 0 ? ['', ...times.map((_, index) => `-${index + 1}`)].map((end) => `${name}-scale${end}`) : [];
+      for (const taken of [name, ...others, ...scalers]) {
         const first = add(taken, `${kind}.${name}`);
         if (first !== undefined)
           yield {
@@ -228,6 +230,7 @@ export function readable(value: unknown): WrittenSpec {
       ...written,
       ...(guessing || uses === undefined ? { uses: undefined } : { uses: listOf(uses)?.map(textOf) ?? mapOf(uses) }),
       ...(Object.keys(written).some((key) => !serviceKeys.includes(key)) ? givenAll(written) : {}),
+      scaling: written['scaling'] === undefined ? undefined : {},
       env: mapOf(env),
       secrets: maps(secrets),
       routes: routes === undefined ? undefined : (listOf(routes)?.map((route) => ({ path: textOf(mapOf(route)['path']) })) ?? []),

@@ -104,7 +104,10 @@ export function usesOf(spec: WrittenSpec, service: WrittenService): readonly (re
   });
 }
 
-const scaling = ({ min, max, coolDown, cpu: share, memory, queue }: WrittenScaling, count: number | undefined): Scaling => ({
+const scaling = (
+  { min, max, coolDown, cpu: share, memory, queue, schedule, timeZone }: WrittenScaling,
+  count: number | undefined,
+): Scaling => ({
   min: min ?? Math.min(count ?? 2, max),
   max,
   ...(share === undefined && memory === undefined && queue === undefined ? { cpu: 70 } : {}),
@@ -112,6 +115,9 @@ const scaling = ({ min, max, coolDown, cpu: share, memory, queue }: WrittenScali
   ...(memory === undefined ? {} : { memory }),
   ...(queue === undefined ? {} : { queue }),
   coolDown: coolDown === undefined ? defaults.coolDown : duration(coolDown),
+  ...(schedule === undefined
+    ? {}
+    : { schedule: { timeZone: timeZone ?? defaults.timeZone, times: schedule.map(({ at, min: least }) => ({ cron: at, min: least })) } }),
 });
 
 /** Where the cluster chooses their number, everything is sized for the most there can be. */

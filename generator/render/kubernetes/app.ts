@@ -88,7 +88,8 @@ function autoscaler(scene: Scene, service: PlannedService, scaling: Scaling, slo
     {
       spec: {
         scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name },
-        minReplicas: scaling.min,
+        // With a schedule the number is that of the last time: an apply must not take it back.
+        minReplicas: scaling.schedule ? undefined : scaling.min,
         maxReplicas: scaling.max,
         metrics: metrics(service, scaling),
         behavior: {
@@ -110,7 +111,7 @@ function autoscaler(scene: Scene, service: PlannedService, scaling: Scaling, slo
 
 /** Everything of one application: two slots, each with its Service. */
 export const renderApp = (scene: Scene, service: PlannedService): readonly YamlDocument[] => [
-  serviceAccount(scene, service),
+  ...serviceAccount(scene, service),
   ...slots.map((slot) => slotService(scene, service, slot)),
   ...slots.map((slot) => deployment(scene, service, slot)),
   ...slots.flatMap((slot) => (service.scaling ? [autoscaler(scene, service, service.scaling, slot)] : [])),
@@ -125,7 +126,7 @@ const alone: Ignore = ['replicas', 'berth.yaml asks for one replica'];
 
 /** A worker: nobody calls it, so it has neither slots nor a Service. */
 export const renderWorker = (scene: Scene, service: PlannedService): readonly YamlDocument[] => [
-  serviceAccount(scene, service),
+  ...serviceAccount(scene, service),
   object(
     'apps/v1',
     'Deployment',

@@ -68,7 +68,7 @@ const deployment = (scene: Scene, edge: PlannedService): YamlDocument =>
 
 /** Everything of Berth's own edge. */
 export const renderEdgeManifests = (scene: Scene, edge: PlannedService): readonly YamlDocument[] => [
-  serviceAccount(scene, edge),
+  ...serviceAccount(scene, edge),
   service(scene, edge),
   deployment(scene, edge),
   disruptionBudget(scene, edge),

@@ -39,14 +39,38 @@ export const metaOf = (
   annotations: ignoring(...ignore),
 });
 
-export const serviceAccount = (scene: Scene, service: PlannedService): YamlDocument =>
-  object(
+/** An account of its own, without a token; where it has rights, those alone, and its pods mount the token themselves. */
+export function serviceAccount(scene: Scene, service: PlannedService): readonly YamlDocument[] {
+  const { rights } = service;
+  const account = object(
     'v1',
     'ServiceAccount',
     metaOf(scene, service),
     { automountServiceAccountToken: false },
-    'It never talks to the cluster: an account of its own, without a token.',
+    rights ? undefined : 'It never talks to the cluster: an account of its own, without a token.',
   );
+  if (!rights) return [account];
+  const { namespace } = podOf(scene, service);
+  return [
+    account,
+    object('rbac.authorization.k8s.io/v1', 'Role', metaOf(scene, service), {
+      rules: rights.map(({ group, resource, names, verbs }) => ({
+        apiGroups: [group],
+        resources: [resource],
+        resourceNames: names,
+        verbs,
+      })),
+    }),
+    object('rbac.authorization.k8s.io/v1', 'RoleBinding', metaOf(scene, service), {
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: service.name },
+      subjects: [{ kind: 'ServiceAccount', name: service.name, namespace }],
+    }),
+  ];
+}
+
+/** For lint: a token in a pod is meant to be there. */
+export const withToken = ({ rights }: PlannedService): readonly Ignore[] =>
+  rights ? [['no-token', 'it changes the numbers that its Role names, and may do nothing else']] : [];
 
 export const disruptionBudget = (scene: Scene, service: PlannedService, slot?: string): YamlDocument =>
   object(

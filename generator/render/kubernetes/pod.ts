@@ -204,7 +204,7 @@ export function podTemplate(
     },
     spec: {
       serviceAccountName: service.name,
-      automountServiceAccountToken: false,
+      automountServiceAccountToken: service.rights !== undefined,
       enableServiceLinks: false,
       priorityClassName: priorityClassOf(scene, pod.priority),
       terminationGracePeriodSeconds: pod.grace,

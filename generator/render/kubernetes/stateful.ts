@@ -69,7 +69,7 @@ function statefulSet(scene: Scene, service: PlannedService): YamlDocument {
 
 /** Everything of one database, cache or store. */
 export const renderStateful = (scene: Scene, service: PlannedService): readonly YamlDocument[] => [
-  serviceAccount(scene, service),
+  ...serviceAccount(scene, service),
   ...services(scene, service),
   statefulSet(scene, service),
   disruptionBudget(scene, service),

@@ -1,7 +1,7 @@
 import type { PlannedService } from '../../../model/plan.ts';
 import type { YamlDocument } from '../write-yaml.ts';
 import { networkPolicy } from './network.ts';
-import { metaOf, object, serviceAccount } from './objects.ts';
+import { metaOf, object, serviceAccount, withToken } from './objects.ts';
 import { podTemplate } from './pod.ts';
 import { taskHash } from './scene.ts';
 import type { Scene } from './scene.ts';
@@ -18,14 +18,17 @@ export function renderTask(scene: Scene, service: PlannedService): readonly Yaml
   });
   const once = service.finish !== undefined;
   return [
-    serviceAccount(scene, service),
+    ...serviceAccount(scene, service),
     object(
       'batch/v1',
       'Job',
       metaOf(scene, service, {
         name: `${service.name}-${taskHash(scene, service, template)}`,
         ...(slot ? { slot: slot.slot } : {}),
-        ignore: once ? [['job-ttl', 'while it is there, an apply does not run the migrations again']] : [],
+        ignore: [
+          ...withToken(service),
+          ...(once ? [['job-ttl', 'while it is there, an apply does not run the migrations again'] as const] : []),
+        ],
       }),
       {
         spec: {
@@ -45,11 +48,11 @@ export function renderTask(scene: Scene, service: PlannedService): readonly Yaml
 export function renderJob(scene: Scene, service: PlannedService): readonly YamlDocument[] {
   const { cron, timeZone, deadline } = service.schedule ?? {};
   return [
-    serviceAccount(scene, service),
+    ...serviceAccount(scene, service),
     object(
       'batch/v1',
       'CronJob',
-      metaOf(scene, service),
+      metaOf(scene, service, { ignore: withToken(service) }),
       {
         spec: {
           schedule: cron ?? '',

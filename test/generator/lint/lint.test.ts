@@ -6,7 +6,7 @@ import { lintSite } from '../../../cli/lint-site.ts';
 import type { Json } from '../../../generator/lint/check.ts';
 import { lintCompose, lintKubernetes, listChecks } from '../../../generator/lint/lint.ts';
 import { keysOf } from '../../../generator/render/kubernetes/secret-keys.ts';
-import { bigHost, everyKind, prepareHello } from '../render/hello.ts';
+import { bigHost, byTheClock, everyKind, prepareHello } from '../render/hello.ts';
 
 type Tree = { [key: string]: unknown };
 type Path = readonly (string | number)[];
@@ -354,6 +354,7 @@ describe('the checks of a Compose project', () => {
 /** What the spec asks for and a check complains of: it is written with its reason. */
 function meant(target: string, set: Readonly<Record<string, unknown>>): readonly string[] {
   if (set['kubernetes.expose'] === 'hostPort') return ['host-port', 'pod-security', 'rolling-update'];
+  if (set === byTheClock) return ['no-token', 'no-token', 'no-token'];
   if (set !== everyKind) return [];
   return target === 'compose' ? ['compose-healthcheck'] : ['job-ttl', 'liveness-probe', 'readiness-probe', 'replicas', 'startup-probe'];
 }
@@ -364,6 +365,7 @@ test.each(
       { target: 'compose', set: {} },
       { target: 'compose', set: everyKind },
       { target: 'kubernetes', set: everyKind },
+      { target: 'kubernetes', set: byTheClock },
       { target: 'kubernetes', set: {} },
       { target: 'kubernetes', set: { 'kubernetes.version': '1.25', 'stores.files.nodes': 4, 'caches.cache.use': 'queue' } },
       { target: 'kubernetes', set: { 'kubernetes.expose': 'hostPort' } },

@@ -68,6 +68,19 @@ export const everyKind = {
   'services.pages': { kind: 'static', image: 'registry.example/pages:1.0.0', port: 8080, routes: [{ path: '/pages/' }] },
 } as const;
 
+/** Replicas by load and by the clock. */
+export const byTheClock = {
+  'services.web.scaling': {
+    max: 6,
+    min: 2,
+    timeZone: 'Europe/Berlin',
+    schedule: [
+      { at: '0 7 * * 1-5', min: 4 },
+      { at: '0 19 * * 1-5', min: 2 },
+    ],
+  },
+} as const;
+
 export interface Hello {
   readonly profile?: ProfileName;
   /** Compose when absent; a cluster has no host unless one is given. */

@@ -3,7 +3,7 @@ import { parse, parseAllDocuments } from 'yaml';
 import type { PreparedSite } from '../../../cli/site.ts';
 import { checkComposeSchema } from '../../../generator/render/check-compose-schema.ts';
 import { checkKubernetesSchema } from '../../../generator/render/check-kubernetes-schema.ts';
-import { everyKind, prepareHello } from './hello.ts';
+import { byTheClock, everyKind, prepareHello } from './hello.ts';
 
 type Tree = Readonly<Record<string, unknown>>;
 const made = (site: PreparedSite | undefined): PreparedSite => site ?? expect.unreachable('not made');
@@ -113,5 +113,67 @@ describe('services of every kind, on Kubernetes,', () => {
     expect(policy('jobs')).toContain('"port":5432');
     expect(policy('report')).not.toContain('"port":6379');
     expect(JSON.stringify(object('database', 'NetworkPolicy'))).toContain('web-migrate');
+  });
+});
+
+describe('replicas that follow the clock', () => {
+  let site: PreparedSite | undefined;
+  beforeAll(async () => {
+    site = await prepareHello({ set: byTheClock, target: 'kubernetes' });
+  });
+  const objects = (name: string): readonly Tree[] =>
+    [parseAllDocuments(made(site).decision.merged.get(`k8s/generated/${name}.yaml`) ?? '')]
+      .flat()
+      .map((document) => document.toJS() as Tree);
+
+  test('are those of the last time: the manifests of the autoscalers name no fewest', () => {
+    const scalers = objects('web').filter(({ kind }) => kind === 'HorizontalPodAutoscaler');
+    expect(scalers).toHaveLength(2);
+    for (const scaler of scalers) {
+      expect(at(scaler, 'spec', 'maxReplicas')).toBe(6);
+      expect(scaler['spec']).not.toHaveProperty('minReplicas');
+    }
+  });
+
+  test('are changed at each time by a job that may do nothing else', () => {
+    for (const [index, schedule] of ['0 7 * * 1-5', '0 19 * * 1-5'].entries()) {
+      const [account, role, binding, job, policy] = objects(`web-scale-${index + 1}`);
+      expect([account, role, binding, job, policy].map((one) => one?.['kind'])).toEqual([
+        'ServiceAccount',
+        'Role',
+        'RoleBinding',
+        'CronJob',
+        'NetworkPolicy',
+      ]);
+      expect(role?.['rules']).toEqual([
+        {
+          apiGroups: ['autoscaling'],
+          resources: ['horizontalpodautoscalers'],
+          resourceNames: ['web-blue', 'web-green'],
+          verbs: ['get', 'patch'],
+        },
+      ]);
+      expect(job?.['spec']).toMatchObject({ schedule, timeZone: 'Europe/Berlin' });
+      const pod = at(job, 'spec', 'jobTemplate', 'spec', 'template', 'spec');
+      expect(at(pod, 'automountServiceAccountToken')).toBe(true);
+      expect(at(pod, 'containers', 0, 'command', 4)).toBe(`{"spec":{"minReplicas":${index === 0 ? 4 : 2}}}`);
+      expect(JSON.stringify(at(policy, 'spec', 'egress'))).toMatch(/"port":443\}.*"port":6443\}/);
+    }
+  });
+
+  test('begin with the number of the spec, which a later apply does not bring back', () => {
+    const job = objects('web-scale').find(({ kind }) => kind === 'Job');
+    expect(JSON.parse(at(job, 'spec', 'template', 'spec', 'containers', 0, 'command', 4) as string)).toEqual([
+      { op: 'test', path: '/spec/minReplicas', value: 1 },
+      { op: 'replace', path: '/spec/minReplicas', value: 2 },
+    ]);
+  });
+
+  test('fit the schema, and mean nothing on one host', async () => {
+    for (const file of ['web', 'web-scale', 'web-scale-1'])
+      expect(checkKubernetesSchema(made(site).decision.merged.get(`k8s/generated/${file}.yaml`) ?? '')).toEqual([]);
+    const { plan } = await prepareHello({ set: byTheClock });
+    expect(plan.services.map(({ name }) => name).filter((name) => name.includes('scale'))).toEqual([]);
+    expect(plan.notes.join('\n')).toContain('services.web.scaling is not acted on');
   });
 });

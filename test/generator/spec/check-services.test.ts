@@ -80,3 +80,22 @@ describe('the kinds of services', () => {
     expect(specOf(text.replace('1.26', '1.27')).services).toHaveLength(2);
   });
 });
+
+describe('replicas by the clock', () => {
+  const scaled = (scaling: string) => beside('api', `kind: api, image: "r/a:1", port: 80, scaling: { max: 4, ${scaling} }`);
+  test('are read with their zone', () => {
+    expect(specOf(scaled('schedule: [{ at: "0 7 * * *", min: 3 }], timeZone: Europe/Berlin')).services[1]?.scaling?.schedule).toEqual({
+      timeZone: 'Europe/Berlin',
+      times: [{ cron: '0 7 * * *', min: 3 }],
+    });
+  });
+  test.each([
+    ['schedule: [{ at: "0 7 * * *", min: 5 }]', 'scaling.schedule[0].min: 5 replicas at least are more than 4 at most'],
+    ['schedule: [{ at: "0 25 * * *", min: 3 }]', 'scaling.schedule[0].at: expected a schedule of five fields'],
+    ['schedule: []', 'scaling.schedule: expected at least one time'],
+    ['schedule: 5', 'scaling.schedule: expected a list of times'],
+    ['timeZone: UTC', 'scaling.timeZone: means nothing without a schedule'],
+  ])('are refused as %s', (scaling, problem) => {
+    expect(onlyProblem(scaled(scaling))).toContain(problem);
+  });
+});
