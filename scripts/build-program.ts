@@ -69,6 +69,7 @@ const besides: Readonly<Record<string, readonly string[]>> = {
     'cli/site-manifests.ts',
   ],
   'lint.js': ['cli/lint-site.ts'],
+  'host.js': ['cli/doctor-host.ts'],
 };
 const apart: Plugin = {
   name: 'apart',

@@ -25,6 +25,7 @@ const may: Readonly<Record<string, RegExp>> = {
   'runtime/channels': /^(model|runtime\/(ports|channels))\/|^node:|^nodemailer$/,
   'runtime/stores': /^(model|runtime\/(ports|stores))\/|^node:|^minio$/,
   'runtime/orchestrators': /^(model|runtime\/(ports|orchestrators))\/|^node:|^(dockerode|@kubernetes\/client-node)$/,
+  'runtime/host': /^(model|runtime\/host)\/|^node:/,
   'runtime/web': /^(model|runtime\/(ports|web))\/|^node:http$|^prom-client$/,
   'runtime/wire.ts': /^(model|runtime)\//,
   'cli': /^(model|generator|runtime|cli)\/|^(commander|@inquirer\/prompts|zod|yaml)$|^node:/,
