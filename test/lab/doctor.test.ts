@@ -53,7 +53,7 @@ describe('doctor of a Compose site on a real engine, as a user who is not root',
   });
 
   test('finds a container on a port of the site, and a network on its addresses', async () => {
-    const subnet = /subnet: "([\d./]+)"/.exec(site.read('compose.yaml'))?.[1] ?? '';
+    const subnet = /subnet: "?([\d./]+)/.exec(site.read('compose.yaml'))?.[1] ?? '';
     const image = /image: "([^"]*valkey[^"]*)"/.exec(site.read('compose.yaml'))?.[1] ?? '';
     await run(['docker', 'network', 'create', '--subnet', subnet, stranger]);
     await run(['docker', 'run', '--detach', '--name', stranger, '--publish', `${http}:6379`, image]);
