@@ -4,6 +4,7 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import { Command, CommanderError } from 'commander';
 import { BerthError, EXIT, exitMeaning } from '../model/errors.ts';
 import type { ClusterContext } from './cluster.ts';
+import { addCerts } from './certs.ts';
 import { addDiff } from './diff.ts';
 import { addDoctor } from './doctor.ts';
 import { addExplain } from './explain.ts';
@@ -98,10 +99,13 @@ ${Object.entries(EXIT)
   .map(([name, code]) => `  ${String(code).padStart(3)}  ${exitMeaning[name as keyof typeof EXIT]}`)
   .join('\n')}`,
     );
-  for (const add of [addInit, addGenerate, addPlan, addExplain, addImages, addLint, addDoctor, addDiff]) add(program, run, context);
-  for (const command of program.commands) command.helpOption('--help', 'show this help').exitOverride();
+  for (const add of [addInit, addGenerate, addPlan, addExplain, addImages, addLint, addDoctor, addDiff, addCerts])
+    add(program, run, context);
+  for (const command of commandsBelow(program)) command.helpOption('--help', 'show this help').helpCommand(false).exitOverride();
   return program;
 }
+
+const commandsBelow = ({ commands }: Command): readonly Command[] => commands.flatMap((command) => [command, ...commandsBelow(command)]);
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.on(signal, () => {

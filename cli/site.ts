@@ -8,7 +8,7 @@ import type { WrittenRelease } from '../model/release.ts';
 import type { StackSpec } from '../model/stack-spec.ts';
 import { readAssets } from '../generator/io/assets.ts';
 import type { Assets } from '../generator/io/assets.ts';
-import { drawCertificates } from '../generator/io/certificates.ts';
+import { drawCertificates, importedTrouble } from '../generator/io/certificates.ts';
 import { readMore, readState } from '../generator/io/disk.ts';
 import { drawMissing, ledgerPath, parseLedger, secretVersion } from '../generator/io/ledger.ts';
 import type { Ledger } from '../generator/io/ledger.ts';
@@ -53,6 +53,8 @@ export interface PreparedSite {
   readonly ledger: Ledger;
   /** Secrets that were drawn in this run. */
   readonly drawn: readonly string[];
+  /** What nobody but the operator can see to. */
+  readonly notices: readonly string[];
 }
 
 /** The value of a parsed document. @throws BerthError `spec` with every problem. */
@@ -168,19 +170,29 @@ function refuseLostLedger({ current, hashes }: SiteState): void {
   );
 }
 
-/** Draw what is missing, render, merge with what is on disk, and decide what to write. Writes nothing. */
-export async function prepareSite(site: string, loaded: LoadedSite, extra: readonly Artifact[], context: Context): Promise<PreparedSite> {
+/**
+ * Draw what is missing, render, merge with what is on disk, and decide what to write. Writes nothing.
+ * `change` is done to the ledger, once it has all that the plan needs.
+ */
+export async function prepareSite(
+  site: string,
+  loaded: LoadedSite,
+  extra: readonly Artifact[],
+  context: Context,
+  change: (ledger: Ledger) => Ledger | Promise<Ledger> = (ledger) => ledger,
+): Promise<PreparedSite> {
   const { plan, spec } = loaded;
   const before = readState(site, [ledgerPath]);
   const known = parseLedger(before.current.get(ledgerPath));
   refuseLostLedger(before);
-  const ledger = await drawCertificates(
-    drawMissing(known, plan.secrets, context.random),
+  const filled = await drawCertificates(
+    drawMissing(known, plan.secrets, context.random, context.now()),
     plan.domain,
     plan.name,
     context.now(),
     context.random,
   );
+  const ledger = await change(filled);
   const around = renderAround(loaded, ledger, extra);
   const state = readMore(site, before, [
     ...around.map(({ path }) => path),
@@ -194,7 +206,7 @@ export async function prepareSite(site: string, loaded: LoadedSite, extra: reado
   checkParses(fresh);
   const compose = artifacts.find(({ path }) => path === 'compose.yaml');
   if (fresh.length > 0 && compose) checkComposeReferences(compose.content, new Set(artifacts.map(({ path }) => path)));
-  const drawn = [...ledger.secrets.keys()].filter((name) => !known.secrets.has(name));
+  const drawn = [...ledger.secrets.keys()].filter((name) => secretVersion(ledger, name) !== secretVersion(known, name));
   return {
     spec,
     plan,
@@ -202,6 +214,7 @@ export async function prepareSite(site: string, loaded: LoadedSite, extra: reado
     decision: decideChanges(artifacts, state),
     ledger,
     drawn: [...drawn, ...(ledger.leaf !== known.leaf ? ['tls'] : [])],
+    notices: [importedTrouble(ledger.leaf, plan.domain, context.now())].filter((notice) => notice !== undefined),
   };
 }
 

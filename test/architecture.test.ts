@@ -16,7 +16,7 @@ const may: Readonly<Record<string, RegExp>> = {
   'generator/lint': /^(model|generator\/lint)\//,
   'generator/doctor': /^(model|generator\/doctor)\//,
   'generator/io':
-    /^(model|generator\/io)\/|^generator\/merge\/decide-changes\.ts$|^generator\/merge\/content-hash\.ts$|^(yaml|@peculiar\/x509|reflect-metadata)$|^node:(fs|os|path|crypto|sqlite|url|module|util|buffer|string_decoder|net|dns|process)$/,
+    /^(model|generator\/io)\/|^generator\/merge\/decide-changes\.ts$|^generator\/merge\/content-hash\.ts$|^(yaml|@peculiar\/x509|reflect-metadata)$|^node:(fs|os|path|crypto|sqlite|url|module|util|buffer|string_decoder|net|dns|process|tls)$/,
   'runtime/ports': /^(model|runtime\/ports)\//,
   'runtime/jobs': /^(model|runtime\/(ports|jobs))\/|^node:(stream|stream\/promises|crypto|zlib)$/,
   'runtime/engines': /^(model|runtime\/(ports|engines))\//,
