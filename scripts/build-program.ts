@@ -70,7 +70,7 @@ const besides: Readonly<Record<string, readonly string[]>> = {
   ],
   'lint.js': ['cli/lint-site.ts'],
   'host.js': ['cli/doctor-host.ts'],
-  'keys.js': ['cli/certs-verbs.ts'],
+  'keys.js': ['cli/certs-verbs.ts', 'cli/secrets-verbs.ts'],
 };
 const apart: Plugin = {
   name: 'apart',
