@@ -21,7 +21,7 @@ const unique = (services: readonly PlannedService[]): readonly PlannedService[] 
 const listed = (services: readonly PlannedService[]): string => services.map(({ name }) => name).join(', ');
 
 /** The other slot of an application takes over while this one is made anew. */
-function throughSlots(plan: Plan, apps: readonly PlannedService[], tasks: readonly PlannedService[]): readonly string[] | undefined {
+function throughSlots(plan: Plan, apps: readonly PlannedService[]): readonly string[] | undefined {
   const slotted = apps.filter((app) => app.slotted);
   const moves = slotted.flatMap((app) => {
     const [live, ...others] = (plan.release.get(app.name) ?? []).filter(({ weight }) => weight > 0);
@@ -33,9 +33,8 @@ function throughSlots(plan: Plan, apps: readonly PlannedService[], tasks: readon
   const each = (text: (move: (typeof moves)[number]) => string, joint: string): string => moves.map(text).join(joint);
   return [
     `in release.yaml, fill ${each(({ app, to, image }) => `${to} of ${app} with \`{ image: ${image}, replicas: 1, weight: 0 }\``, ' and ')}; then \`berth generate\``,
-    // Without -d it ends when the task has.
-    ...(tasks.length > 0 ? [`docker compose up --no-deps ${tasks.map(({ name }) => name).join(' ')}`] : []),
-    `docker compose up -d --wait --no-deps ${each(({ app, to }) => `${app}-${to}`, ' ')}`,
+    // With what it depends on, the tasks among it, and with nothing else. Not by --no-deps: Compose 2.26 would make the container anew at the next `up`.
+    `docker compose up -d --wait ${each(({ app, to }) => `${app}-${to}`, ' ')}`,
     `in release.yaml, give ${each(({ app, from, to }) => `${app} the weights ${from} 0 and ${to} 100`, ' and ')}; then \`berth generate\`, and wait five seconds`,
     'docker compose up -d --wait',
     `in release.yaml, give ${each(({ app, from }) => `${app} its weights again, ${from} 100`, ' and ')}; then \`berth generate\`, and empty the other slot when all is well`,
@@ -79,6 +78,6 @@ export function rotationOf(plan: Plan, secret: string): Rotation {
   const apps = users.filter(({ role }) => role === 'app');
   const effect = effectOf(engines, tasks, apps);
   if (plan.kubernetes) return { possible: true, effect, short: ['kubectl apply -f k8s/secrets && kubectl apply -k k8s/site'] };
-  const gentle = engines.length > 0 ? undefined : throughSlots(plan, apps, tasks);
+  const gentle = engines.length > 0 ? undefined : throughSlots(plan, apps);
   return { possible: true, effect, short: ['docker compose up -d --wait'], ...(gentle ? { gentle } : {}) };
 }

@@ -78,7 +78,7 @@ describe('secrets rotate', () => {
     expect(snapshot(site.path).filter((line) => !/ledger|web\.env|verifier|compose\.yaml|hashes/.test(line))).toEqual(others);
     expect(stdout).toContain('recreates web-blue');
     expect(stdout).toContain('database-app is at version 2');
-    expect(stdout).toMatch(/1\. in release\.yaml, fill green of web[^]*2\. docker compose up --no-deps database-accounts\n/);
+    expect(stdout).toMatch(/1\. in release\.yaml, fill green of web[^]*2\. docker compose up -d --wait web-green\n/);
     for (const secret of secretsOf(site.path)) expect(stdout).not.toContain(secret);
     await expectExit(0, ['generate', '--check', '--site', site.path]);
   });
