@@ -116,7 +116,7 @@ export function describeWritten(prepared: PreparedSite, context: Context): strin
   const { decision, drawn, plan, spec, state } = prepared;
   const style = paint(context.color);
   const hints = (compared: Comparison | undefined) =>
-    releaseHints(plan, spec, compared).map(
+    [...releaseHints(plan, spec, compared), ...prepared.notices].map(
       (hint) => `${style('yellow', 'note')}: ${wrap(hint, Math.min(context.columns, 110) - 6, '      ')}`,
     );
   if (decision.changes.length === 0)
@@ -177,7 +177,7 @@ export function writtenAsJson(site: string, prepared: PreparedSite): object {
     awaited,
     containers: containers ?? null,
     ...(plan.kubernetes ? { workloads: clusterComparison(prepared) ?? null } : {}),
-    hints: releaseHints(plan, spec, containers),
+    hints: [...releaseHints(plan, spec, containers), ...prepared.notices],
     notes: plan.notes,
   };
 }

@@ -1,15 +1,14 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { Diagnosis } from '../generator/doctor/diagnosis.ts';
 import type { ClusterFacts } from '../model/cluster-facts.ts';
 import type { ClusterNeeds } from '../model/cluster-needs.ts';
 import { BerthError, EXIT } from '../model/errors.ts';
 import type { Plan } from '../model/plan.ts';
 import { addClusterOptions, openCluster } from './cluster.ts';
 import type { Cluster, ClusterContext, ClusterOptions } from './cluster.ts';
-import type { Context } from './context.ts';
+import { describeDiagnoses } from './describe-diagnoses.ts';
 import { loadSite, planSite } from './site.ts';
-import { hang, paint } from './text.ts';
+import { paint } from './text.ts';
 
 interface DoctorOptions extends ClusterOptions {
   readonly site: string;
@@ -26,17 +25,20 @@ export function addDoctor(
   addClusterOptions(
     program
       .command('doctor')
-      .description('ask a cluster whether this site would run there, and say what to do where it would not; changes nothing')
+      .description('ask this host, or a cluster, whether the site would run there, and say what to do where it would not; changes nothing')
       .option('--site <DIR>', 'the folder of the site', '.')
-      .option('--target <TARGET>', 'where it shall run: kubernetes; without it what berth.yaml says'),
+      .option('--target <TARGET>', 'where it shall run: compose, on this host, or kubernetes; without it what berth.yaml says'),
   )
-    .option('--probe', 'also try what cannot be read: fetch every image and write to a volume, with pods that are taken away again')
+    .option(
+      '--probe',
+      'of a cluster, also try what cannot be read: fetch every image and write to a volume, with pods that are taken away again',
+    )
     .option('--json', 'print as JSON')
     .addHelpText(
       'after',
       `
 Examples:
-  berth doctor                                        before the first \`kubectl apply\`
+  berth doctor                                        before the first start, and whenever something is odd
   berth doctor --probe                                the same, with images and volumes tried out
   berth doctor --target kubernetes --context staging  would this Compose site run in that cluster?
   berth doctor --json | jq '.diagnoses[] | select(.verdict == "fail")'
@@ -46,6 +48,11 @@ Ends with ${EXIT.unfit} when something would keep the site from running; warning
     .action((options: DoctorOptions) =>
       run(async () => {
         const plan = planOf(options, context);
+        if (plan.target === 'compose') {
+          refuseClusterOptions(options);
+          const { doctorHost } = await import('./doctor-host.ts');
+          return doctorHost(plan, resolve(context.cwd, options.site), options.json ?? false, context);
+        }
         const { clusterNeedsOf } = await import('../generator/plan/cluster-needs.ts');
         await doctor({ needs: clusterNeedsOf(plan), ...options }, context);
       }, options.json ?? false),
@@ -55,16 +62,17 @@ Ends with ${EXIT.unfit} when something would keep the site from running; warning
 /** The plan for the target that is asked about, whatever the site's own is. */
 function planOf({ site, target }: DoctorOptions, context: ClusterContext): Plan {
   if (target !== undefined && target !== 'kubernetes' && target !== 'compose')
-    throw new BerthError('usage', `there is no target ${target}`, 'write --target kubernetes');
+    throw new BerthError('usage', `there is no target ${target}`, 'write --target compose or --target kubernetes');
   const folder = resolve(context.cwd, site);
   const { plan, spec } = loadSite(folder, context);
-  if ((target ?? plan.target) === 'compose')
-    throw new BerthError(
-      'unsupported',
-      'doctor looks at clusters only: checks of a Docker host come with a later version',
-      'write `berth doctor --target kubernetes` to ask a cluster; for this host see `berth plan`',
-    );
-  return plan.target === 'kubernetes' ? plan : planSite({ ...spec, target: 'kubernetes' }, folder, context).plan;
+  return target === undefined || target === plan.target ? plan : planSite({ ...spec, target }, folder, context).plan;
+}
+
+/** What says which cluster says nothing about this host. */
+function refuseClusterOptions({ probe, kubeconfig, context }: DoctorOptions): void {
+  const option = probe ? '--probe' : kubeconfig !== undefined ? '--kubeconfig' : context !== undefined ? '--context' : undefined;
+  if (option !== undefined)
+    throw new BerthError('usage', `${option} is for a cluster, and this site is for Compose`, 'leave it out, or add --target kubernetes');
 }
 
 const probeSeconds = 300;
@@ -108,24 +116,9 @@ export async function doctor({ needs, probe = false, json = false, ...options }:
     context.out(
       `${JSON.stringify({ site: needs.site, server: facts.server, context: cluster.context, version: facts.version.text, fits, diagnoses }, null, 2)}\n`,
     );
-  else context.out(describe(needs.site, facts, cluster, diagnoses, context));
+  else
+    context.out(
+      describeDiagnoses(`${paint(context.color)('bold', needs.site)} in ${facts.server} (context ${cluster.context})`, diagnoses, context),
+    );
   if (!fits) context.exit(EXIT.unfit);
-}
-
-const words = { pass: 'ok', warn: 'warn', fail: 'FAIL' } as const;
-const colours = { pass: 'green', warn: 'yellow', fail: 'red' } as const;
-const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
-
-function describe(site: string, facts: ClusterFacts, cluster: Cluster, diagnoses: readonly Diagnosis[], context: Context): string {
-  const style = paint(context.color);
-  const titles = Math.max(...diagnoses.map(({ title }) => title.length));
-  const indent = ' '.repeat(2 + 4 + 2 + titles + 2);
-  const width = Math.max(50, Math.min(context.columns, 130)) - indent.length;
-  const lines = diagnoses.flatMap(({ verdict, title, found, cure }) => [
-    `  ${style(colours[verdict], words[verdict].padEnd(4))}  ${title.padEnd(titles)}  ${hang(found, width, indent)}`,
-    ...(cure === undefined ? [] : [`${indent}${style('cyan', '→')} ${hang(cure, width - 2, `${indent}  `)}`]),
-  ]);
-  const count = (verdict: Diagnosis['verdict']): number => diagnoses.filter((one) => one.verdict === verdict).length;
-  const sum = `${count('pass')} ok, ${counted(count('warn'), 'warning')}, ${counted(count('fail'), 'failure')}`;
-  return `${style('bold', site)} in ${facts.server} (context ${cluster.context})\n\n${lines.join('\n')}\n\n${sum}\n`;
 }

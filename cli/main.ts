@@ -4,6 +4,7 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import { Command, CommanderError } from 'commander';
 import { BerthError, EXIT, exitMeaning } from '../model/errors.ts';
 import type { ClusterContext } from './cluster.ts';
+import { addCerts } from './certs.ts';
 import { addDiff } from './diff.ts';
 import { addDoctor } from './doctor.ts';
 import { addExplain } from './explain.ts';
@@ -13,6 +14,7 @@ import { addInit } from './init.ts';
 import { addLint } from './lint.ts';
 import { addPlan } from './plan.ts';
 import { reportFailure } from './report-failure.ts';
+import { addSecrets } from './secrets.ts';
 import { version } from './version.ts';
 
 /** Where the command was typed. @throws BerthError `io` when that folder was removed since. */
@@ -37,6 +39,7 @@ const context: ClusterContext = {
   now: () => new Date(),
   random: randomBytes,
   interactive: process.stdout.isTTY && !process.env['CI'] && process.stdin.isTTY,
+  terminal: process.stdout.isTTY,
   uninterrupted: async (step) => {
     // One turn of the event loop, in which a signal that is waiting already is heard.
     await setImmediate();
@@ -98,10 +101,13 @@ ${Object.entries(EXIT)
   .map(([name, code]) => `  ${String(code).padStart(3)}  ${exitMeaning[name as keyof typeof EXIT]}`)
   .join('\n')}`,
     );
-  for (const add of [addInit, addGenerate, addPlan, addExplain, addImages, addLint, addDoctor, addDiff]) add(program, run, context);
-  for (const command of program.commands) command.helpOption('--help', 'show this help').exitOverride();
+  for (const add of [addInit, addGenerate, addPlan, addExplain, addImages, addLint, addDoctor, addDiff, addCerts, addSecrets])
+    add(program, run, context);
+  for (const command of commandsBelow(program)) command.helpOption('--help', 'show this help').helpCommand(false).exitOverride();
   return program;
 }
+
+const commandsBelow = ({ commands }: Command): readonly Command[] => commands.flatMap((command) => [command, ...commandsBelow(command)]);
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.on(signal, () => {

@@ -23,7 +23,7 @@ export function reportFailure(error: unknown, context: Context, json: boolean): 
 function describe(error: BerthError, style: ReturnType<typeof paint>): string {
   const problems = error.problems.map(
     (problem) =>
-      `${style('bold', `${problem.file}:${problem.line}:${problem.column}`)}${problem.path ? `  ${problem.path}` : ''}\n    ${problem.message}${problem.hint ? `\n    ${style('cyan', '→')} ${problem.hint}` : ''}\n`,
+      `${style('bold', problem.line === 0 ? problem.file : `${problem.file}:${problem.line}:${problem.column}`)}${problem.path ? `  ${problem.path}` : ''}\n    ${problem.message}${problem.hint ? `\n    ${style('cyan', '→')} ${problem.hint}` : ''}\n`,
   );
   return `${problems.join('')}${problems.length > 0 ? '\n' : ''}${style('red', 'error')}: ${error.message}\n${style('cyan', '→')} ${error.hint}\n`;
 }

@@ -8,7 +8,7 @@ import type { WrittenRelease } from '../model/release.ts';
 import type { StackSpec } from '../model/stack-spec.ts';
 import { readAssets } from '../generator/io/assets.ts';
 import type { Assets } from '../generator/io/assets.ts';
-import { drawCertificates } from '../generator/io/certificates.ts';
+import { drawCertificates, importedTrouble } from '../generator/io/certificates.ts';
 import { readMore, readState } from '../generator/io/disk.ts';
 import { awaitedSecrets, suppliedPath, supplySecrets } from '../generator/io/supplied-secrets.ts';
 import { drawMissing, ledgerPath, parseLedger, secretVersion } from '../generator/io/ledger.ts';
@@ -57,6 +57,8 @@ export interface PreparedSite {
   readonly drawn: readonly string[];
   /** Files in which secrets are to be supplied. */
   readonly awaited: readonly string[];
+  /** What nobody but the operator can see to. */
+  readonly notices: readonly string[];
 }
 
 /** The value of a parsed document. @throws BerthError `spec` with every problem. */
@@ -172,8 +174,17 @@ function refuseLostLedger({ current, hashes }: SiteState): void {
   );
 }
 
-/** Draw what is missing, render, merge with what is on disk, and decide what to write. Writes nothing. */
-export async function prepareSite(site: string, loaded: LoadedSite, extra: readonly Artifact[], context: Context): Promise<PreparedSite> {
+/**
+ * Draw what is missing, render, merge with what is on disk, and decide what to write. Writes nothing.
+ * `change` is done to the ledger, once it has all that the plan needs.
+ */
+export async function prepareSite(
+  site: string,
+  loaded: LoadedSite,
+  extra: readonly Artifact[],
+  context: Context,
+  change: (ledger: Ledger) => Ledger | Promise<Ledger> = (ledger) => ledger,
+): Promise<PreparedSite> {
   const { plan, spec } = loaded;
   const before = readState(site, [
     ledgerPath,
@@ -181,13 +192,14 @@ export async function prepareSite(site: string, loaded: LoadedSite, extra: reado
   ]);
   const known = parseLedger(before.current.get(ledgerPath));
   refuseLostLedger(before);
-  const ledger = await drawCertificates(
-    drawMissing(supplySecrets(known, plan.secrets, before.current), plan.secrets, context.random),
+  const filled = await drawCertificates(
+    drawMissing(supplySecrets(known, plan.secrets, before.current, context.now()), plan.secrets, context.random, context.now()),
     plan.domain,
     plan.name,
     context.now(),
     context.random,
   );
+  const ledger = await change(filled);
   const around = renderAround(loaded, ledger, extra);
   const state = readMore(site, before, [
     ...around.map(({ path }) => path),
@@ -201,7 +213,7 @@ export async function prepareSite(site: string, loaded: LoadedSite, extra: reado
   checkParses(fresh);
   const compose = artifacts.find(({ path }) => path === 'compose.yaml');
   if (fresh.length > 0 && compose) checkComposeReferences(compose.content, new Set(artifacts.map(({ path }) => path)));
-  const drawn = plan.secrets.filter(({ name, supplied }) => supplied === undefined && !known.secrets.has(name)).map(({ name }) => name);
+  const drawn = [...ledger.secrets.keys()].filter((name) => secretVersion(ledger, name) !== secretVersion(known, name));
   return {
     spec,
     plan,
@@ -210,6 +222,7 @@ export async function prepareSite(site: string, loaded: LoadedSite, extra: reado
     ledger,
     awaited: awaitedSecrets(ledger, plan.secrets).map((secret) => suppliedPath(secret)),
     drawn: [...drawn, ...(ledger.leaf !== known.leaf ? ['tls'] : [])],
+    notices: [importedTrouble(ledger.leaf, plan.domain, context.now())].filter((notice) => notice !== undefined),
   };
 }
 

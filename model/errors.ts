@@ -35,11 +35,11 @@ export const exitMeaning: Readonly<Record<keyof typeof EXIT, string>> = {
   stale: '`generate --check` found that the site differs from its spec, or `diff` that the cluster differs from the site',
   unreachable: 'the cluster did not answer, or did not let you in',
   unfit: '`doctor` found something that keeps the site from running',
-  unsound: '`lint` found something that should not be so',
+  unsound: '`lint` found something that should not be so, or a certificate to import is of no use',
   interrupted: 'stopped by Ctrl-C or a signal; the site is as it was',
 };
 
-/** One thing that is wrong in a document, with its place. Lines and columns count from 1. */
+/** One thing that is wrong in a document, with its place. Lines and columns count from 1; they are 0 where the file as a whole is meant. */
 export interface Problem {
   readonly file: string;
   readonly line: number;

@@ -69,6 +69,8 @@ const besides: Readonly<Record<string, readonly string[]>> = {
     'cli/site-manifests.ts',
   ],
   'lint.js': ['cli/lint-site.ts'],
+  'host.js': ['cli/doctor-host.ts'],
+  'keys.js': ['cli/certs-verbs.ts', 'cli/secrets-verbs.ts'],
 };
 const apart: Plugin = {
   name: 'apart',

@@ -16,7 +16,7 @@ const may: Readonly<Record<string, RegExp>> = {
   'generator/lint': /^(model|generator\/lint)\//,
   'generator/doctor': /^(model|generator\/doctor)\//,
   'generator/io':
-    /^(model|generator\/io)\/|^generator\/merge\/decide-changes\.ts$|^generator\/merge\/content-hash\.ts$|^(yaml|@peculiar\/x509|reflect-metadata)$|^node:(fs|os|path|crypto|sqlite|url|module|util|buffer|string_decoder|net|dns|process)$/,
+    /^(model|generator\/io)\/|^generator\/merge\/decide-changes\.ts$|^generator\/merge\/content-hash\.ts$|^(yaml|@peculiar\/x509|reflect-metadata)$|^node:(fs|os|path|crypto|sqlite|url|module|util|buffer|string_decoder|net|dns|process|tls)$/,
   'runtime/ports': /^(model|runtime\/ports)\//,
   'runtime/jobs': /^(model|runtime\/(ports|jobs))\/|^node:(stream|stream\/promises|crypto|zlib)$/,
   'runtime/engines': /^(model|runtime\/(ports|engines))\//,
@@ -25,6 +25,7 @@ const may: Readonly<Record<string, RegExp>> = {
   'runtime/channels': /^(model|runtime\/(ports|channels))\/|^node:|^nodemailer$/,
   'runtime/stores': /^(model|runtime\/(ports|stores))\/|^node:|^minio$/,
   'runtime/orchestrators': /^(model|runtime\/(ports|orchestrators))\/|^node:|^(dockerode|@kubernetes\/client-node)$/,
+  'runtime/host': /^(model|runtime\/host)\/|^node:/,
   'runtime/web': /^(model|runtime\/(ports|web))\/|^node:http$|^prom-client$/,
   'runtime/wire.ts': /^(model|runtime)\//,
   'cli': /^(model|generator|runtime|cli)\/|^(commander|@inquirer\/prompts|zod|yaml)$|^node:/,

@@ -18,35 +18,82 @@ const stillGood = (pair: KeyPair | undefined, names: readonly string[], now: Dat
 
 const kept = ({ key, ...pair }: DrawnPair): KeyPair => ({ ...pair, key: new Secret(key) });
 
-/**
- * An own authority and a leaf for the edge, EC P-256, drawn when there is none, when the domain changed or when less than 30 days are left.
- * The library is loaded only then.
- */
-export async function drawCertificates(ledger: Ledger, domain: string, site: string, now: Date, random: Random): Promise<Ledger> {
-  const names = namesFor(domain);
-  if (stillGood(ledger.authority, [], now) && stillGood(ledger.leaf, names, now)) return ledger;
+interface Wanted {
+  readonly domain: string;
+  readonly site: string;
+  readonly now: Date;
+  readonly random: Random;
+}
+
+/** What `ledger` keeps is kept; what it lacks is drawn. The library is loaded only here. */
+async function draw(ledger: Ledger, known: Ledger, { domain, site, now, random }: Wanted): Promise<Ledger> {
   const { drawAuthority, drawLeaf } = await import('./draw-certificates.ts');
   const authority =
-    ledger.authority && stillGood(ledger.authority, [], now)
-      ? ledger.authority
-      : kept(
-          await drawAuthority({
-            site,
-            now,
-            random,
-            notAfter: new Date(now.getTime() + authorityDays * day),
-            version: (ledger.authority?.version ?? 0) + 1,
-          }),
-        );
-  const leaf = kept(
-    await drawLeaf({
-      authority,
-      names,
-      now,
-      random,
-      notAfter: new Date(Math.min(now.getTime() + leafDays * day, Date.parse(authority.notAfter))),
-      version: (ledger.leaf?.version ?? 0) + 1,
-    }),
-  );
+    ledger.authority ??
+    kept(
+      await drawAuthority({
+        site,
+        now,
+        random,
+        notAfter: new Date(now.getTime() + authorityDays * day),
+        version: (known.authority?.version ?? 0) + 1,
+      }),
+    );
+  const leaf =
+    ledger.leaf ??
+    kept(
+      await drawLeaf({
+        authority,
+        names: namesFor(domain),
+        now,
+        random,
+        notAfter: new Date(Math.min(now.getTime() + leafDays * day, Date.parse(authority.notAfter))),
+        version: (known.leaf?.version ?? 0) + 1,
+      }),
+    );
   return { ...ledger, authority, leaf };
+}
+
+/**
+ * An own authority and a leaf for the edge, EC P-256, drawn when there is none, when the domain changed or when less than 30 days are left.
+ * A leaf that was imported stays whatever it says: its owner knows best.
+ */
+export async function drawCertificates(ledger: Ledger, domain: string, site: string, now: Date, random: Random): Promise<Ledger> {
+  const authority = stillGood(ledger.authority, [], now) ? ledger.authority : undefined;
+  const own = authority && stillGood(ledger.leaf, namesFor(domain), now) ? ledger.leaf : undefined;
+  const leaf = ledger.leaf?.imported ? ledger.leaf : own;
+  return authority && leaf ? ledger : draw({ ...ledger, authority, leaf }, ledger, { domain, site, now, random });
+}
+
+/** A new leaf of the own authority, however long the old one has left; with a new authority when that is asked for. */
+export const renewCertificates = (ledger: Ledger, wanted: Wanted & { readonly authority: boolean }): Promise<Ledger> => {
+  const authority = !wanted.authority && stillGood(ledger.authority, [], wanted.now) ? ledger.authority : undefined;
+  return draw({ ...ledger, authority, leaf: undefined }, ledger, wanted);
+};
+
+/** What a supplied leaf becomes in the ledger. */
+export const importedPair = (
+  ledger: Ledger,
+  { key, chain, root, names, notAfter }: Omit<DrawnPair, 'certificate' | 'version'> & { readonly chain: string; readonly root: string },
+): KeyPair => ({ key: new Secret(key), certificate: chain, names, notAfter, version: (ledger.leaf?.version ?? 0) + 1, imported: { root } });
+
+/** The files that a server and its clients need: its chain, its key, and whom clients have to trust. */
+export function tlsFiles({ authority, leaf }: Ledger): { readonly chain: string; readonly key: string; readonly root: string } | undefined {
+  if (leaf?.imported) return { chain: leaf.certificate, key: leaf.key.reveal(), root: leaf.imported.root };
+  if (!authority || !leaf) return undefined;
+  return { chain: leaf.certificate + authority.certificate, key: leaf.key.reveal(), root: authority.certificate };
+}
+
+const covers = (name: string, domain: string): boolean =>
+  name === domain || (name.startsWith('*.') && domain.includes('.') && domain.slice(domain.indexOf('.')) === name.slice(1));
+
+/** What the owner of an imported certificate must see to, as Berth does not replace it. */
+export function importedTrouble(leaf: KeyPair | undefined, domain: string, now: Date): string | undefined {
+  if (!leaf?.imported) return undefined;
+  const [left, on] = [Math.floor((Date.parse(leaf.notAfter) - now.getTime()) / day), leaf.notAfter.slice(0, 10)];
+  const cure = 'have it issued again and run `berth certs import`';
+  if (left < 0) return `the imported certificate has expired on ${on}: ${cure}`;
+  if (!leaf.names.some((name) => covers(name, domain)))
+    return `the imported certificate is not for ${domain}, it names ${leaf.names.join(', ')}: ${cure}`;
+  return left < renewalDays ? `the imported certificate expires on ${on}, in ${left} days: ${cure}` : undefined;
 }

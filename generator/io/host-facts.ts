@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statfsSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { dirname, resolve } from 'node:path';
+import { overlap, parseRoutes } from '../../model/addresses.ts';
+import type { AddressRange } from '../../model/addresses.ts';
 import type { HostFacts } from '../../model/stack-spec.ts';
 import { mib, milliCpu } from '../../model/units.ts';
 import type { MiB } from '../../model/units.ts';
@@ -32,44 +34,24 @@ export const readHostFacts = (site: string): Omit<HostFacts, 'fit'> => ({
   disk: freeDisk(site),
 });
 
-interface Range {
-  readonly first: number;
-  readonly last: number;
-}
-
-/** Networks the host has a route to, from the text of /proc/net/route: addresses there are little-endian hexadecimal. */
-export function parseRoutes(text: string): readonly Range[] {
-  const number = (hex: string) => Buffer.from(hex, 'hex').readUInt32LE(0);
-  return text
-    .split('\n')
-    .slice(1)
-    .flatMap((line) => {
-      const fields = line.split('\t');
-      const [destination, mask] = [fields[1], fields[7]];
-      if (!destination || !mask || mask === '00000000') return [];
-      const first = number(destination);
-      return [{ first, last: first + (0xffffffff - number(mask)) }];
-    });
-}
-
 /**
  * A /22 in 10.0.0.0/8 for a site of this name that no route of the host covers: the same name gives the same one, unless it is taken.
  * @returns `10.201.4.0/22`.
  */
-export function chooseNetwork(name: string, taken: readonly Range[]): string {
+export function chooseNetwork(name: string, taken: readonly AddressRange[]): string {
   const start = createHash('sha256').update(`berth network\0${name}`).digest().readUInt32BE(0);
   // 10.0 and 10.1 are what home and office routers hand out; a VPN that comes up later is likely to be there. So the first 16 are left out.
   const lowest = (10 << 24) + (16 << 16);
   const choices = (240 << 16) / 1024;
   for (let step = 0; step < choices; step++) {
     const first = lowest + ((start + step) % choices) * 1024;
-    if (taken.every((range) => range.last < first || range.first > first + 1023))
+    if (!taken.some((range) => overlap(range, { first, last: first + 1023 })))
       return `10.${(first >> 16) & 255}.${(first >> 8) & 255}.0/22`;
   }
   return '10.201.0.0/22';
 }
 
-export function readRoutes(): readonly Range[] {
+export function readRoutes(): readonly AddressRange[] {
   try {
     return parseRoutes(readFileSync('/proc/net/route', 'utf8'));
   } catch {

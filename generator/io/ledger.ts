@@ -13,12 +13,22 @@ export interface KeyPair {
   /** ISO 8601. */
   readonly notAfter: string;
   readonly version: number;
+  /** It was brought by the operator: `certificate` holds the chain up to the authority, and Berth never replaces it by itself. */
+  readonly imported?: ImportedAuthority;
+}
+
+/** Whom clients have to trust for an imported certificate. */
+interface ImportedAuthority {
+  /** PEM. */
+  readonly root: string;
 }
 
 /** Every secret of a site, drawn once and kept with its versions. The file is secrets/ledger.json, 0600. */
 export interface Ledger {
   /** Values by name, oldest first; the last one is in force. */
   readonly secrets: ReadonlyMap<string, readonly Secret[]>;
+  /** When they were drawn, ISO 8601, in the same order; '' for one of before this was kept. */
+  readonly drawn?: ReadonlyMap<string, readonly string[]>;
   readonly authority: KeyPair | undefined;
   readonly leaf: KeyPair | undefined;
 }
@@ -32,10 +42,12 @@ interface WrittenPair {
   readonly names: readonly string[];
   readonly notAfter: string;
   readonly version: number;
+  readonly imported?: ImportedAuthority;
 }
 interface WrittenLedger {
   readonly version: 1;
   readonly secrets: Readonly<Record<string, readonly string[]>>;
+  readonly drawn?: Readonly<Record<string, readonly string[]>>;
   readonly authority?: WrittenPair;
   readonly leaf?: WrittenPair;
 }
@@ -60,13 +72,18 @@ const isWrittenPair = (value: unknown): boolean =>
   areTexts(value['names']) &&
   isText(value['notAfter']) &&
   !Number.isNaN(Date.parse(value['notAfter'])) &&
-  Number.isInteger(value['version']);
+  Number.isInteger(value['version']) &&
+  (value['imported'] === undefined || (isMap(value['imported']) && isText(value['imported']['root'])));
+
+const areDates = (value: unknown): boolean =>
+  Array.isArray(value) && value.every((date) => typeof date === 'string' && (date === '' || !Number.isNaN(Date.parse(date))));
 
 const isWritten = (value: unknown): value is WrittenLedger =>
   isMap(value) &&
   value['version'] === 1 &&
   isMap(value['secrets']) &&
   Object.values(value['secrets']).every((versions) => areTexts(versions) && (versions as unknown[]).length > 0) &&
+  (value['drawn'] === undefined || (isMap(value['drawn']) && Object.values(value['drawn']).every(areDates))) &&
   [value['authority'], value['leaf']].every((keys) => keys === undefined || isWrittenPair(keys));
 
 const pair = (written: WrittenPair | undefined): KeyPair | undefined => written && { ...written, key: new Secret(written.key) };
@@ -84,6 +101,7 @@ export function parseLedger(text: string | undefined): Ledger {
   if (!isWritten(value)) throw broken('it is not a ledger of version 1');
   return {
     secrets: new Map(Object.entries(value.secrets).map(([name, versions]) => [name, versions.map((version) => new Secret(version))])),
+    ...(value.drawn === undefined ? {} : { drawn: new Map(Object.entries(value.drawn)) }),
     authority: pair(value.authority),
     leaf: pair(value.leaf),
   };
@@ -92,26 +110,63 @@ export function parseLedger(text: string | undefined): Ledger {
 /** The ledger as text; one of the two places where secrets become plain. */
 export function formatLedger(ledger: Ledger): string {
   const plain = (keys: KeyPair | undefined): WrittenPair | undefined =>
-    keys && { key: keys.key.reveal(), certificate: keys.certificate, names: keys.names, notAfter: keys.notAfter, version: keys.version };
+    keys && {
+      key: keys.key.reveal(),
+      certificate: keys.certificate,
+      names: keys.names,
+      notAfter: keys.notAfter,
+      version: keys.version,
+      ...(keys.imported ? { imported: keys.imported } : {}),
+    };
   const names = [...ledger.secrets.keys()].sort();
   const written = {
     version: 1,
     secrets: Object.fromEntries(names.map((name) => [name, (ledger.secrets.get(name) ?? []).map((secret) => secret.reveal())])),
+    ...(ledger.drawn ? { drawn: Object.fromEntries([...ledger.drawn].sort(([one], [other]) => (one < other ? -1 : 1))) } : {}),
     authority: plain(ledger.authority),
     leaf: plain(ledger.leaf),
   };
   return `${JSON.stringify(written, null, 2)}\n`;
 }
 
-/** Draw what the plan needs and the ledger lacks. What it has stays, also when nothing needs it any more: a volume may still know it. */
-export function drawMissing(ledger: Ledger, needed: readonly PlannedSecret[], random: Random): Ledger {
-  const missing = needed.filter(({ name, supplied }) => supplied === undefined && !ledger.secrets.has(name));
-  if (missing.length === 0) return ledger;
+/** One more version of these secrets; the earlier ones stay, as something may still know them. */
+export function addVersions(ledger: Ledger, added: readonly (readonly [name: string, value: Secret])[], now: Date): Ledger {
+  const before = (name: string): readonly Secret[] => ledger.secrets.get(name) ?? [];
+  const dates = (name: string): readonly string[] => ledger.drawn?.get(name) ?? [];
   return {
     ...ledger,
-    secrets: new Map([...ledger.secrets, ...missing.map(({ name, length }) => [name, [new Secret(drawText(length, random))]] as const)]),
+    secrets: new Map([...ledger.secrets, ...added.map(([name, value]) => [name, [...before(name), value]] as const)]),
+    drawn: new Map([
+      ...(ledger.drawn ?? []),
+      ...added.map(([name]) => {
+        const unknown = Array.from({ length: before(name).length - dates(name).length }, () => '');
+        return [name, [...unknown, ...dates(name), now.toISOString()]] as const;
+      }),
+    ]),
   };
 }
+
+const draw = (ledger: Ledger, needed: readonly PlannedSecret[], random: Random, now: Date): Ledger =>
+  addVersions(
+    ledger,
+    needed.map(({ name, length }) => [name, new Secret(drawText(length, random))] as const),
+    now,
+  );
+
+/** Draw what the plan needs and the ledger lacks. What it has stays, also when nothing needs it any more: a volume may still know it. */
+export function drawMissing(ledger: Ledger, needed: readonly PlannedSecret[], random: Random, now: Date): Ledger {
+  const missing = needed.filter(({ name, supplied }) => supplied === undefined && !ledger.secrets.has(name));
+  return missing.length === 0 ? ledger : draw(ledger, missing, random, now);
+}
+
+/** Draw a secret anew. */
+export const drawAgain = (ledger: Ledger, secret: PlannedSecret, random: Random, now: Date): Ledger => draw(ledger, [secret], random, now);
+
+/** When the version in force was drawn or supplied; `undefined` when the ledger is from before that was kept. */
+export const drawnAt = (ledger: Ledger, name: string): string | undefined => {
+  const date = ledger.drawn?.get(name)?.at(-1);
+  return date === '' ? undefined : date;
+};
 
 /** A text made of plain pieces and secrets, in plain; `undefined` where one of them has not been supplied yet. */
 export function revealText(text: SecretText, ledger: Ledger): string | undefined {

@@ -1,6 +1,7 @@
 import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
 import type { Artifact } from '../../model/artifact.ts';
 import type { Plan, SecretFile, SecretForm } from '../../model/plan.ts';
+import { tlsFiles } from './certificates.ts';
 import { formatLedger, ledgerPath, revealText } from './ledger.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -49,15 +50,14 @@ export function renderSecretFiles(plan: Plan, ledger: Ledger): readonly Artifact
       });
       return secretFile(`secrets/${service.name}.env`, lines.join(''), 0o600);
     });
-  const { authority, leaf } = ledger;
-  const tls =
-    authority && leaf
-      ? [
-          secretFile('secrets/tls/ca.crt', authority.certificate, 0o444),
-          secretFile('secrets/tls/site.crt', leaf.certificate + authority.certificate, 0o444),
-          secretFile('secrets/tls/site.key', leaf.key.reveal(), 0o444),
-        ]
-      : [];
+  const files = tlsFiles(ledger);
+  const tls = files
+    ? [
+        secretFile('secrets/tls/ca.crt', files.root, 0o444),
+        secretFile('secrets/tls/site.crt', files.chain, 0o444),
+        secretFile('secrets/tls/site.key', files.key, 0o444),
+      ]
+    : [];
   return [
     ...plan.secretFiles.map((file) => secretFile(`secrets/${file.name}`, textOf(file, ledger), 0o444)),
     ...envFiles,

@@ -1,6 +1,7 @@
 import type { Artifact } from '../../model/artifact.ts';
 import { stepsOf } from '../../model/plan.ts';
 import type { KubernetesPlan, Plan, SecretText } from '../../model/plan.ts';
+import { tlsFiles } from './certificates.ts';
 import { formatLedger, ledgerPath, revealText } from './ledger.ts';
 import type { Ledger } from './ledger.ts';
 import { textOf } from './secret-files.ts';
@@ -60,8 +61,9 @@ const perService = (plan: Plan, kubernetes: KubernetesPlan, ledger: Ledger): rea
     .filter(({ data }) => data.length > 0);
 
 function certificates(kubernetes: KubernetesPlan, ledger: Ledger): readonly Manifest[] {
-  const { authority, leaf } = ledger;
-  if (!authority || !leaf || kubernetes.existingSecrets['tls'] !== undefined) return [];
+  const { authority } = ledger;
+  const files = tlsFiles(ledger);
+  if (!authority || !files || kubernetes.existingSecrets['tls'] !== undefined) return [];
   const type = 'kubernetes.io/tls';
   const namespace = kubernetes.edgeNamespace;
   if (kubernetes.certificate === 'cert-manager')
@@ -82,9 +84,9 @@ function certificates(kubernetes: KubernetesPlan, ledger: Ledger): readonly Mani
       namespace,
       type,
       data: [
-        ['tls.crt', leaf.certificate + authority.certificate],
-        ['tls.key', leaf.key.reveal()],
-        ['ca.crt', authority.certificate],
+        ['tls.crt', files.chain],
+        ['tls.key', files.key],
+        ['ca.crt', files.root],
       ],
     },
   ];
@@ -97,12 +99,12 @@ function certificates(kubernetes: KubernetesPlan, ledger: Ledger): readonly Mani
 export function renderSecretManifests(plan: Plan, ledger: Ledger, namespaces: Artifact): readonly Artifact[] {
   const { kubernetes } = plan;
   if (!kubernetes) throw new Error('this plan is for another target');
+  // cert-manager signs with the own authority, whatever else was imported.
+  const root = kubernetes.certificate === 'cert-manager' ? ledger.authority?.certificate : tlsFiles(ledger)?.root;
   return [
     namespaces,
     ...[...perService(plan, kubernetes, ledger), ...certificates(kubernetes, ledger)].map((one) => manifest(plan, one)),
-    ...(ledger.authority
-      ? [{ path: 'secrets/tls/ca.crt', content: ledger.authority.certificate, mode: 0o444, policy: 'secret' } as const]
-      : []),
+    ...(root === undefined ? [] : [{ path: 'secrets/tls/ca.crt', content: root, mode: 0o444, policy: 'secret' } as const]),
     { path: ledgerPath, content: formatLedger(ledger), mode: 0o600, policy: 'secret' },
   ];
 }

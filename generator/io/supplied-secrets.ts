@@ -1,6 +1,7 @@
 import { BerthError } from '../../model/errors.ts';
 import type { PlannedSecret } from '../../model/plan.ts';
 import { Secret } from '../../model/secret.ts';
+import { addVersions } from './ledger.ts';
 import type { Ledger } from './ledger.ts';
 
 /** Where the operator puts a secret that is somebody else's. */
@@ -26,7 +27,7 @@ function problemOf({ name, supplied }: PlannedSecret, value: string): BerthError
  * `files` is what lies in the site, by path; one line break at the end of a file belongs to the editor.
  * @throws BerthError `spec` for a secret that cannot be handed over as it must.
  */
-export function supplySecrets(ledger: Ledger, needed: readonly PlannedSecret[], files: ReadonlyMap<string, string>): Ledger {
+export function supplySecrets(ledger: Ledger, needed: readonly PlannedSecret[], files: ReadonlyMap<string, string>, now: Date): Ledger {
   const supplied = needed.flatMap((secret): readonly (readonly [string, Secret])[] => {
     const text = secret.supplied === undefined ? undefined : files.get(suppliedPath(secret));
     if (text === undefined) return [];
@@ -35,14 +36,7 @@ export function supplySecrets(ledger: Ledger, needed: readonly PlannedSecret[], 
     if (problem) throw problem;
     return ledger.secrets.get(secret.name)?.at(-1)?.reveal() === value ? [] : [[secret.name, new Secret(value)]];
   });
-  if (supplied.length === 0) return ledger;
-  return {
-    ...ledger,
-    secrets: new Map([
-      ...ledger.secrets,
-      ...supplied.map(([name, value]) => [name, [...(ledger.secrets.get(name) ?? []), value]] as const),
-    ]),
-  };
+  return supplied.length === 0 ? ledger : addVersions(ledger, supplied, now);
 }
 
 /** Secrets that the site needs and nobody has supplied yet. */

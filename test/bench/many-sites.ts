@@ -15,6 +15,7 @@ const context: Context = {
     throw new Error('nothing is drawn here');
   },
   interactive: false,
+  terminal: false,
   color: false,
   columns: 100,
   out: () => {},

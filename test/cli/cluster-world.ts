@@ -28,6 +28,7 @@ export function worldOf(stand: ScriptedServer, env: Readonly<Record<string, stri
       now: () => new Date(),
       random: (count) => Buffer.alloc(count, 1),
       interactive: false,
+      terminal: false,
       uninterrupted: (step) => Promise.resolve(step()),
       color: false,
       columns: 110,

@@ -66,11 +66,13 @@ async function typed(args: readonly string[], spec: string): Promise<unknown> {
 const spec = (target: string): string =>
   `apiVersion: berth/v1\nname: hello\nprofile: minimum\ntarget: ${target}\nservices: { web: { kind: web, image: "hello:1", port: 3000 } }\n`;
 
-test('of a Compose site doctor says that it looks at clusters only', async () => {
+test('of a Compose site doctor asks no cluster, and says so when one is named', async () => {
   expect(await typed([], spec('compose'))).toMatchObject({
-    kind: 'unsupported',
+    kind: 'usage',
+    message: '--kubeconfig is for a cluster, and this site is for Compose',
     hint: expect.stringContaining('--target kubernetes') as string,
   });
+  expect(await typed(['--probe'], spec('compose'))).toMatchObject({ message: expect.stringContaining('--probe') as string });
   expect(await typed(['--target', 'swarm'], spec('compose'))).toMatchObject({ kind: 'usage' });
 });
 

@@ -94,7 +94,6 @@ describe('--json', () => {
         writeFileSync(join(site, '.berth/hashes.json'), '{');
       },
     },
-    { what: 'unsupported', args: ['doctor'], code: 8, error: { kind: 'unsupported' } },
     {
       what: 'stale',
       args: ['generate', '--check'],

@@ -1,7 +1,7 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { drawCertificates } from '../../../generator/io/certificates.ts';
-import { emptyLedger } from '../../../generator/io/ledger.ts';
+import { drawCertificates, importedPair, importedTrouble, renewCertificates, tlsFiles } from '../../../generator/io/certificates.ts';
+import { emptyLedger, formatLedger, parseLedger } from '../../../generator/io/ledger.ts';
 import type { KeyPair, Ledger } from '../../../generator/io/ledger.ts';
 import { seeded } from '../render/hello.ts';
 
@@ -113,5 +113,65 @@ describe('drawing them again', () => {
   test('leaves the secrets of the ledger alone', async () => {
     const secrets = new Map([['a', []]]);
     expect((await draw({ ...emptyLedger, secrets }, 'localhost')).secrets).toBe(secrets);
+  });
+});
+
+describe('renewing them', () => {
+  const renew = (ledger: Ledger, authority: boolean) =>
+    renewCertificates(ledger, { domain: 'shop.example.com', site: 'shop', now: later(1), random: seeded('renewed'), authority });
+
+  test('draws a leaf, though the old one has long to go, and keeps the authority', async () => {
+    const renewed = await renew(first, false);
+    expect(renewed.authority).toBe(first.authority);
+    expect([renewed.leaf?.version, read(renewed.leaf).validToDate]).toEqual([2, later(398)]);
+  });
+
+  test('draws an authority as well where that is asked for', async () => {
+    const renewed = await renew(first, true);
+    expect([renewed.authority?.version, renewed.leaf?.version]).toEqual([2, 2]);
+    expect(read(renewed.leaf).verify(read(renewed.authority).publicKey)).toBe(true);
+    expect(read(renewed.leaf).verify(authority.publicKey)).toBe(false);
+  });
+});
+
+describe('an imported certificate', () => {
+  const supplied = { key: 'KEY', chain: 'CHAIN', root: 'ROOT', names: ['shop.example.com'], notAfter: later(40).toISOString() };
+  const imported: Ledger = { ...first, leaf: importedPair(first, supplied) };
+
+  test('is what the edge serves, with the authority that it came with', () => {
+    expect(tlsFiles(imported)).toEqual({ chain: 'CHAIN', key: 'KEY', root: 'ROOT' });
+    expect(imported.leaf?.version).toBe(2);
+    expect(tlsFiles(emptyLedger)).toBeUndefined();
+  });
+
+  test('survives the ledger', () => {
+    expect(tlsFiles(parseLedger(formatLedger(imported)))).toEqual(tlsFiles(imported));
+    expect(parseLedger(formatLedger(first)).leaf?.imported).toBeUndefined();
+  });
+
+  test.each([
+    { when: 'it has expired', domain: 'shop.example.com', at: later(50) },
+    { when: 'the domain changed', domain: 'store.example.com', at: now },
+    { when: 'the own authority comes to its end', domain: 'shop.example.com', at: later(3640) },
+  ])('is never drawn anew, not even when $when', async ({ domain, at }) => {
+    expect((await draw(imported, domain, at)).leaf).toBe(imported.leaf);
+  });
+
+  test.each([
+    { domain: 'shop.example.com', at: later(9), says: undefined },
+    { domain: 'shop.example.com', at: later(11), says: /expires on 2027-01-10, in 29 days/ },
+    { domain: 'shop.example.com', at: later(41), says: /has expired on 2027-01-10/ },
+    { domain: 'store.example.com', at: now, says: /is not for store\.example\.com, it names shop\.example\.com/ },
+  ])('for $domain at $at is spoken of when somebody must see to it', ({ domain, at, says }) => {
+    const trouble = importedTrouble(imported.leaf, domain, at);
+    if (says === undefined) expect(trouble).toBeUndefined();
+    else expect(trouble).toMatch(says);
+    expect(importedTrouble(first.leaf, 'elsewhere', later(9999))).toBeUndefined();
+  });
+
+  test('for a wildcard covers one label and no more', () => {
+    const wild = importedPair(first, { ...supplied, names: ['*.example.com'] });
+    const trouble = (domain: string) => importedTrouble(wild, domain, now) === undefined;
+    expect([trouble('shop.example.com'), trouble('a.shop.example.com'), trouble('example.com')]).toEqual([true, false, false]);
   });
 });

@@ -1,34 +1,12 @@
 import fc from 'fast-check';
 import { availableParallelism, totalmem } from 'node:os';
 import { describe, expect, test } from 'vitest';
-import { chooseNetwork, parseRoutes, readHostFacts, readRoutes } from '../../../generator/io/host-facts.ts';
+import { chooseNetwork, readHostFacts, readRoutes } from '../../../generator/io/host-facts.ts';
 
 const address = (text: string): number => text.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
 const range = (first: string, last: string) => ({ first: address(first), last: address(last) });
 
-/** As a machine with a default route, Docker's bridge, an office VPN over all of 10/8's middle and a single host shows it. */
-const table = `Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
-eth0\t00000000\t0102A8C0\t0003\t0\t0\t100\t00000000\t0\t0\t0
-docker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0
-eth0\t0002A8C0\t00000000\t0001\t0\t0\t100\t00FFFFFF\t0\t0\t0
-tun0\t0000400A\t00000000\t0001\t0\t0\t0\t0000C0FF\t0\t0\t0
-eth1\t0100A8C0\t00000000\t0005\t0\t0\t0\tFFFFFFFF\t0\t0\t0
-`;
-
 describe('the routes of a host', () => {
-  test('are read as ranges of addresses, the default route apart', () => {
-    expect(parseRoutes(table)).toEqual([
-      range('172.17.0.0', '172.17.255.255'),
-      range('192.168.2.0', '192.168.2.255'),
-      range('10.64.0.0', '10.127.255.255'),
-      range('192.168.0.1', '192.168.0.1'),
-    ]);
-  });
-
-  test.each(['', 'Iface\tDestination\n', 'Iface\tDestination\nbroken\n\n'])('are none in %j', (text) => {
-    expect(parseRoutes(text)).toEqual([]);
-  });
-
   test('of this machine can be read', () => {
     for (const { first, last } of readRoutes()) expect(last).toBeGreaterThanOrEqual(first);
   });

@@ -6,6 +6,7 @@ import { BerthError } from '../../../model/errors.ts';
 import { Secret } from '../../../model/secret.ts';
 import { seeded } from '../render/hello.ts';
 
+const now = new Date('2026-12-01T12:00:00Z');
 const pair = (key: string): KeyPair => ({
   key: new Secret(key),
   certificate: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n',
@@ -110,18 +111,18 @@ describe('drawing what is missing', () => {
   const need = (name: string, length = 32) => ({ name, length, purpose: '' });
 
   test('keeps every value that is there, also one that nothing needs any more', () => {
-    const drawn = drawMissing(ledger, [need('cache-app'), need('files-app', 48)], seeded('a'));
+    const drawn = drawMissing(ledger, [need('cache-app'), need('files-app', 48)], seeded('a'), now);
     expect(plain(drawn).secrets).toMatchObject(plain(ledger).secrets);
     expect(drawn.secrets.get('files-app')?.map((secret) => secret.reveal())).toEqual([expect.stringMatching(/^[A-Za-z0-9]{48}$/)]);
     expect([drawn.authority, drawn.leaf]).toEqual([ledger.authority, ledger.leaf]);
   });
 
   test('is the same ledger where nothing is missing', () => {
-    expect(drawMissing(ledger, [need('cache-app'), need('database-app', 99)], seeded('a'))).toBe(ledger);
+    expect(drawMissing(ledger, [need('cache-app'), need('database-app', 99)], seeded('a'), now)).toBe(ledger);
   });
 
   test('gives two secrets two values', () => {
-    const { secrets } = drawMissing(emptyLedger, [need('a'), need('b')], seeded('a'));
+    const { secrets } = drawMissing(emptyLedger, [need('a'), need('b')], seeded('a'), now);
     expect(secrets.get('a')?.[0]?.reveal()).not.toBe(secrets.get('b')?.[0]?.reveal());
   });
 

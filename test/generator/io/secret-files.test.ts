@@ -6,7 +6,7 @@ import { Secret } from '../../../model/secret.ts';
 import { helloPlan, prepareHello, seeded } from '../render/hello.ts';
 
 const plan = helloPlan({ set: { 'services.web.secrets': { SESSION_KEY: { length: 64 }, TOKEN: { deliver: 'file' } } } });
-const ledger = drawMissing(emptyLedger, plan.secrets, seeded('secret files'));
+const ledger = drawMissing(emptyLedger, plan.secrets, seeded('secret files'), new Date('2026-12-01T12:00:00Z'));
 const files = new Map(renderSecretFiles(plan, ledger).map((file) => [file.path, file]));
 const content = (path: string): string => files.get(path)?.content ?? '';
 const value = (name: string): string => ledger.secrets.get(name)?.at(-1)?.reveal() ?? '';

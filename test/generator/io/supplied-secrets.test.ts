@@ -4,14 +4,15 @@ import type { Ledger } from '../../../generator/io/ledger.ts';
 import { awaitedSecrets, supplySecrets } from '../../../generator/io/supplied-secrets.ts';
 import type { PlannedSecret } from '../../../model/plan.ts';
 
+const now = new Date('2026-12-01T12:00:00Z');
 const key: PlannedSecret = { name: 'web-API_KEY', length: 0, purpose: 'API_KEY of web', supplied: 'env' };
 const certificate: PlannedSecret = { name: 'web-CERT', length: 0, purpose: 'CERT of web', supplied: 'file' };
 const supply = (text: string, ledger: Ledger = emptyLedger, secret = key) =>
-  supplySecrets(ledger, [secret], new Map([[`secrets/supplied/${secret.name}`, text]]));
+  supplySecrets(ledger, [secret], new Map([[`secrets/supplied/${secret.name}`, text]]), now);
 
 describe('a secret that the operator supplies', () => {
   test('is never drawn, and awaited until it is there', () => {
-    const ledger = drawMissing(emptyLedger, [key], () => expect.unreachable('drawn'));
+    const ledger = drawMissing(emptyLedger, [key], () => expect.unreachable('drawn'), now);
     expect(ledger.secrets.size).toBe(0);
     expect(awaitedSecrets(ledger, [key])).toEqual([key]);
     expect(awaitedSecrets(supply('x'), [key])).toEqual([]);
@@ -26,7 +27,7 @@ describe('a secret that the operator supplies', () => {
     expect(supply('one\n', first)).toBe(first);
     const second = supply('two', first);
     expect([secretVersion(second, key.name), currentSecret(second, key.name).reveal()]).toEqual([2, 'two']);
-    expect(supplySecrets(second, [key], new Map())).toBe(second);
+    expect(supplySecrets(second, [key], new Map(), now)).toBe(second);
   });
 
   test.each([

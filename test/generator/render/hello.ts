@@ -35,6 +35,7 @@ const context: Context = {
   now: () => new Date('2026-12-01T12:00:00Z'),
   random: seeded('hello'),
   interactive: false,
+  terminal: false,
   color: false,
   columns: 100,
   uninterrupted: (step) => Promise.resolve(step()),

@@ -1,0 +1,90 @@
+import type { Plan, PlannedService, Role } from '../../model/plan.ts';
+import { secretUses } from './secret-uses.ts';
+
+/** Why a secret cannot be drawn anew, or what has to be done once it was. */
+export type Rotation =
+  | { readonly possible: false; readonly because: string; readonly instead: string }
+  | {
+      readonly possible: true;
+      /** What it means for those who are connected. */
+      readonly effect: string;
+      /** The shortest way to bring it into force. */
+      readonly short: readonly string[];
+      /** The way on which requests keep being answered, where that is another one. */
+      readonly gentle?: readonly string[];
+    };
+
+/** Of others it is not known how they take a new secret. */
+const known: ReadonlySet<Role> = new Set<Role>(['app', 'cache', 'storage', 'task', 'edge']);
+
+const unique = (services: readonly PlannedService[]): readonly PlannedService[] => [...new Set(services)];
+const listed = (services: readonly PlannedService[]): string => services.map(({ name }) => name).join(', ');
+
+/** The other slot of an application takes over while this one is made anew. */
+function throughSlots(plan: Plan, apps: readonly PlannedService[]): readonly string[] | undefined {
+  // What nobody calls is made anew at the end.
+  const slotted = apps.filter((app) => app.slotted);
+  const moves = slotted.flatMap((app) => {
+    const [live, ...others] = (plan.release.get(app.name) ?? []).filter(({ weight }) => weight > 0);
+    return live && others.length === 0
+      ? [{ app: app.name, from: live.slot, to: live.slot === 'blue' ? 'green' : 'blue', image: live.image }]
+      : [];
+  });
+  if (moves.length === 0 || moves.length !== slotted.length) return undefined;
+  const each = (text: (move: (typeof moves)[number]) => string, joint: string): string => moves.map(text).join(joint);
+  return [
+    `in release.yaml, fill ${each(({ app, to, image }) => `${to} of ${app} with \`{ image: ${image}, replicas: 1, weight: 0 }\``, ' and ')}; then \`berth generate\``,
+    // With what it depends on, the tasks among it, and with nothing else. Not by --no-deps: Compose 2.26 would make the container anew at the next `up`.
+    `docker compose up -d --wait ${each(({ app, to }) => `${app}-${to}`, ' ')}`,
+    `in release.yaml, give ${each(({ app, from, to }) => `${app} the weights ${from} 0 and ${to} 100`, ' and ')}; then \`berth generate\`, and wait five seconds`,
+    'docker compose up -d --wait',
+    `in release.yaml, give ${each(({ app, from }) => `${app} its weights again, ${from} 100`, ' and ')}; then \`berth generate\`, and empty the other slot when all is well`,
+  ];
+}
+
+function effectOf(engines: readonly PlannedService[], tasks: readonly PlannedService[], apps: readonly PlannedService[]): string {
+  if (engines.length > 0)
+    return `${listed(engines)} starts anew with it: whoever needs it waits for those seconds, and a cache without a volume is empty then`;
+  if (tasks.length > 0)
+    return `${listed(tasks)} makes it known to its engine; connections that are open stay open, and new ones with the old secret are refused from then on`;
+  return `${listed(apps)} starts anew with it; what was signed or encrypted with the old one is no longer understood`;
+}
+
+/** What it takes to draw a secret of the site anew. */
+export function rotationOf(plan: Plan, secret: string): Rotation {
+  const uses = secretUses(plan, secret);
+  const users = unique(uses.map(({ service }) => service));
+  if (plan.secrets.some(({ name, supplied }) => name === secret && supplied !== undefined))
+    return {
+      possible: false,
+      because: 'it is somebody else’s, and you supply it',
+      instead: `write the new one into secrets/supplied/${secret}, then run \`berth generate\``,
+    };
+  if (users.length === 0)
+    return {
+      possible: false,
+      because: 'nothing of the site uses it any more',
+      instead: 'leave it where it is: a volume may still know it',
+    };
+  const fixed = users.find(({ role, kind }) => role === 'database' && kind === 'server');
+  if (fixed)
+    return {
+      possible: false,
+      because: `${fixed.name} takes it while its volume is empty and never again: it would keep the old one, and nobody could log in with the new one`,
+      instead: 'leave it as it is; it is used on this host only, by the tasks of the site and by those who may read secrets/',
+    };
+  const unknown = users.find(({ role }) => !known.has(role));
+  if (unknown)
+    return {
+      possible: false,
+      because: `${unknown.name} uses it, and this version does not know how that one takes a new secret`,
+      instead: 'leave it as it is until a later version can',
+    };
+  const tasks = users.filter(({ role }) => role === 'task');
+  const engines = users.filter(({ kind, role }) => kind === 'server' && role !== 'app');
+  const apps = users.filter(({ role, kind }) => role === 'app' && kind === 'server');
+  const effect = effectOf(engines, tasks, apps);
+  if (plan.kubernetes) return { possible: true, effect, short: ['kubectl apply -f k8s/secrets && kubectl apply -k k8s/site'] };
+  const gentle = engines.length > 0 ? undefined : throughSlots(plan, apps);
+  return { possible: true, effect, short: ['docker compose up -d --wait'], ...(gentle ? { gentle } : {}) };
+}

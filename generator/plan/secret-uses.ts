@@ -1,0 +1,29 @@
+import type { Plan, PlannedService, SecretForm, SecretText } from '../../model/plan.ts';
+
+/** One way in which a service receives a secret. */
+export interface SecretUse {
+  readonly service: PlannedService;
+  /** `DATABASE_URL`, or `/run/secrets/database-verifier`. */
+  readonly place: string;
+  readonly by: 'variable' | 'file';
+  /** What the file holds of it. */
+  readonly form: SecretForm;
+}
+
+const names = (text: SecretText): readonly string[] => text.flatMap((piece) => (typeof piece === 'string' ? [] : [piece.secret]));
+
+/** Everybody who receives a secret of the ledger. */
+export function secretUses(plan: Plan, secret: string): readonly SecretUse[] {
+  const files = plan.secretFiles.filter(({ of }) => of.includes(secret));
+  return plan.services.flatMap((service): readonly SecretUse[] => [
+    ...Object.entries(service.secretEnv)
+      .filter(([, text]) => names(text).includes(secret))
+      .map(([place]) => ({ service, place, by: 'variable', form: 'plain' }) as const),
+    ...files
+      .filter(({ name }) => service.secretFiles.includes(name))
+      .map((file) => {
+        const piece = file.text.find((one) => typeof one !== 'string' && one.secret === secret);
+        return { service, place: `/run/secrets/${file.name}`, by: 'file', form: typeof piece === 'object' ? piece.form : 'plain' } as const;
+      }),
+  ]);
+}

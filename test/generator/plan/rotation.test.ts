@@ -1,0 +1,103 @@
+import { describe, expect, test } from 'vitest';
+import { rotationOf } from '../../../generator/plan/rotation.ts';
+import type { Rotation } from '../../../generator/plan/rotation.ts';
+import { secretUses } from '../../../generator/plan/secret-uses.ts';
+import type { Plan } from '../../../model/plan.ts';
+import { helloPlan, smallHost } from '../render/hello.ts';
+
+const set = { 'services.web.secrets': { SESSION_KEY: { length: 64, deliver: 'env' }, TOKEN: { length: 32, deliver: 'file' } } };
+const plan = helloPlan({ target: 'compose', profile: 'minimum', host: smallHost, set });
+const cluster = helloPlan({ target: 'kubernetes', profile: 'minimum', host: smallHost, set });
+const usesOf = (secret: string) => secretUses(plan, secret).map(({ service, by, place, form }) => `${service.name} ${by} ${place} ${form}`);
+
+describe('the users of a secret', () => {
+  test('are those who receive it, by variable or by file, in whatever form', () => {
+    expect(usesOf('database-app')).toEqual([
+      'web variable DATABASE_URL plain',
+      'database-accounts file /run/secrets/database-verifier scram-sha-256',
+    ]);
+    expect(usesOf('cache-app')).toEqual(['web variable REDIS_URL plain', 'cache file /run/secrets/cache-acl sha256']);
+    expect(usesOf('web-TOKEN')).toEqual([expect.stringMatching(/^web file \/run\/secrets\/\S+ plain$/)]);
+    expect(usesOf('nobody')).toEqual([]);
+  });
+
+  test('are found for every secret of a plan', () => {
+    for (const { name } of plan.secrets) expect(usesOf(name), name).not.toEqual([]);
+  });
+});
+
+const possible = (rotation: Rotation) => {
+  if (!rotation.possible) throw new Error(rotation.because);
+  return rotation;
+};
+
+describe('drawing a secret anew', () => {
+  test('is refused for what an engine takes on an empty volume only', () => {
+    expect(rotationOf(plan, 'database-admin')).toMatchObject({
+      possible: false,
+      because: expect.stringMatching(/^database takes it while its volume is empty/) as string,
+    });
+  });
+
+  test('is refused for what nobody uses', () => {
+    expect(rotationOf(plan, 'old-app')).toMatchObject({
+      possible: false,
+      because: expect.stringContaining('nothing of the site uses it') as string,
+    });
+  });
+
+  test('is refused for a user of whom nothing is known', () => {
+    const agent: Plan = {
+      ...plan,
+      services: plan.services.map((service) => (service.name === 'cache' ? { ...service, role: 'agent' } : service)),
+    };
+    expect(rotationOf(agent, 'cache-app')).toMatchObject({ possible: false, because: expect.stringMatching(/^cache uses it/) as string });
+  });
+
+  test('of an account goes through the empty slot', () => {
+    const { gentle, short } = possible(rotationOf(plan, 'database-app'));
+    expect(short).toEqual(['docker compose up -d --wait']);
+    expect(gentle?.[0]).toMatch(/^in release\.yaml, fill green of web with `\{ image: \S+, replicas: 1, weight: 0 \}`/);
+    // What it depends on goes first: the task that changes the account.
+    expect(gentle?.[1]).toBe('docker compose up -d --wait web-green');
+    expect(gentle?.[2]).toContain('web the weights blue 0 and green 100');
+    expect(gentle?.[3]).toBe('docker compose up -d --wait');
+  });
+
+  test('of an application’s own secret says what is lost with the old one', () => {
+    const { gentle, effect } = possible(rotationOf(plan, 'web-SESSION_KEY'));
+    expect(gentle?.[1]).toBe('docker compose up -d --wait web-green');
+    expect(effect).toContain('what was signed or encrypted with the old one is no longer understood');
+  });
+
+  test('of an engine that starts anew has no way without a gap, and says so', () => {
+    const { gentle, effect } = possible(rotationOf(plan, 'cache-app'));
+    expect(gentle).toBeUndefined();
+    expect(effect).toMatch(/^cache starts anew with it/);
+    expect(possible(rotationOf(plan, 'files-root')).effect).toMatch(/^files starts anew/);
+  });
+
+  test('goes through no slot while both have traffic', () => {
+    const [[name, [blue]]] = [...plan.release] as unknown as [[string, [object]]];
+    const both = {
+      ...plan,
+      release: new Map([
+        [
+          name,
+          [
+            { ...blue, weight: 50 },
+            { ...blue, slot: 'green', weight: 50 },
+          ],
+        ],
+      ]),
+    } as unknown as Plan;
+    expect(possible(rotationOf(both, 'database-app')).gentle).toBeUndefined();
+  });
+
+  test('in a cluster is an apply, which replaces the pods one by one', () => {
+    expect(possible(rotationOf(cluster, 'database-app'))).toMatchObject({
+      short: ['kubectl apply -f k8s/secrets && kubectl apply -k k8s/site'],
+    });
+    expect(rotationOf(cluster, 'database-admin').possible).toBe(false);
+  });
+});
