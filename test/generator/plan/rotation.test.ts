@@ -3,7 +3,7 @@ import { rotationOf } from '../../../generator/plan/rotation.ts';
 import type { Rotation } from '../../../generator/plan/rotation.ts';
 import { secretUses } from '../../../generator/plan/secret-uses.ts';
 import type { Plan } from '../../../model/plan.ts';
-import { helloPlan, smallHost } from '../render/hello.ts';
+import { bigHost, everyKind, helloPlan, smallHost } from '../render/hello.ts';
 
 const set = { 'services.web.secrets': { SESSION_KEY: { length: 64, deliver: 'env' }, TOKEN: { length: 32, deliver: 'file' } } };
 const plan = helloPlan({ target: 'compose', profile: 'minimum', host: smallHost, set });
@@ -100,4 +100,19 @@ describe('drawing a secret anew', () => {
     });
     expect(rotationOf(cluster, 'database-admin').possible).toBe(false);
   });
+});
+
+test('a secret that the operator supplies is changed in its file', () => {
+  const supplied = helloPlan({ set: { 'services.web.secrets': { API_KEY: { supplied: true } } } });
+  expect(rotationOf(supplied, 'web-API_KEY')).toMatchObject({
+    possible: false,
+    instead: 'write the new one into secrets/supplied/web-API_KEY, then run `berth generate`',
+  });
+});
+
+test('an application with migrations and workers is rotated through its empty slot all the same', () => {
+  const all = helloPlan({ host: bigHost, set: everyKind });
+  const gentle = possible(rotationOf(all, 'database-app')).gentle ?? [];
+  expect(gentle.join('\n')).toContain('docker compose up -d --wait web-green');
+  expect(gentle.join('\n')).not.toContain('jobs');
 });
