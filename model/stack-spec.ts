@@ -85,9 +85,11 @@ export interface AppSpec extends FixedSize {
   readonly egress: boolean;
 }
 
+export type DatabaseEngineName = 'postgres' | 'mysql' | 'mariadb';
+
 export interface DatabaseSpec extends FixedState {
   readonly name: string;
-  readonly engine: 'postgres';
+  readonly engine: DatabaseEngineName;
   /** Name of the database and of the account that owns it. */
   readonly database: string;
 }

@@ -2,7 +2,6 @@ import { BerthError } from '../../model/errors.ts';
 import type { Decision } from '../../model/plan.ts';
 import type { HardwareProfile } from '../../model/profile.ts';
 import type { AppSpec, StackSpec } from '../../model/stack-spec.ts';
-import { postgres } from '../../model/engines/postgres.ts';
 
 export const replicasOf = (app: AppSpec, profile: HardwareProfile): number => app.replicas ?? profile.app.replicas.value;
 export const poolOf = (app: AppSpec, profile: HardwareProfile): number => app.pool ?? profile.app.pool.value;
@@ -10,6 +9,15 @@ export const poolOf = (app: AppSpec, profile: HardwareProfile): number => app.po
 /** Applications that use a database, cache or store. */
 export const usersOf = (spec: StackSpec, service: string): readonly AppSpec[] =>
   spec.services.filter((app) => app.uses.some((use) => use.service === service));
+
+/** What an engine says of its own connections. */
+export interface ConnectionFacts {
+  readonly title: string;
+  /** Kept from the application. */
+  readonly ownConnections: number;
+  readonly mostConnections: number;
+  readonly defaultConnections: number;
+}
 
 export interface Connections {
   readonly limit: number;
@@ -20,14 +28,14 @@ export interface Connections {
  * Connections a database must accept: every pool of every replica full, one surge replica of each application beside them while it is replaced, and Berth's own.
  * Independent of the host, so that a bigger one never leaves a connection less memory.
  */
-export function connectionBudget(spec: StackSpec, database: string, profile: HardwareProfile): Connections {
+export function connectionBudget(spec: StackSpec, database: string, profile: HardwareProfile, engine: ConnectionFacts): Connections {
   const users = usersOf(spec, database);
   const pools = users.reduce((sum, app) => sum + (replicasOf(app, profile) + 1) * poolOf(app, profile), 0);
-  const limit = pools + postgres.ownConnections;
-  if (limit > postgres.mostConnections)
+  const limit = pools + engine.ownConnections;
+  if (limit > engine.mostConnections)
     throw new BerthError(
       'capacity',
-      `the pools of all replicas would open ${pools} connections to ${database}; PostgreSQL takes ${postgres.mostConnections}`,
+      `the pools of all replicas would open ${pools} connections to ${database}; ${engine.title} takes ${engine.mostConnections}`,
       'lower services.*.pool or services.*.replicas in berth.yaml',
     );
   return {
@@ -38,9 +46,9 @@ export function connectionBudget(spec: StackSpec, database: string, profile: Har
       formula: 'Σ (replicas + 1 surge) × pool + kept by Berth',
       inputs: {
         ...Object.fromEntries(users.map((app) => [app.name, `(${replicasOf(app, profile)} + 1) × ${poolOf(app, profile)}`])),
-        'kept by Berth': `${postgres.ownConnections} for the superuser, accounts, backups and monitoring`,
+        'kept by Berth': `${engine.ownConnections} for the superuser, accounts, backups and monitoring`,
       },
-      source: 'design: the budget holds while one replica is replaced; the default would be 100',
+      source: `design: the budget holds while one replica is replaced; the default would be ${engine.defaultConnections}`,
       change: 'services.*.pool or services.*.replicas in berth.yaml',
     },
   };

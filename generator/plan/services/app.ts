@@ -1,6 +1,5 @@
 import { minio } from '../../../model/engines/minio.ts';
 import { node } from '../../../model/engines/node.ts';
-import { postgres } from '../../../model/engines/postgres.ts';
 import { valkey } from '../../../model/engines/valkey.ts';
 import type {
   Decision,
@@ -20,6 +19,7 @@ import type { MiB } from '../../../model/units.ts';
 import { poolOf, replicasOf } from '../connections.ts';
 import type { Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
+import { databaseEngines } from './databases.ts';
 import { accountOf } from './minio.ts';
 
 /** MiB of each folder that an application may write to. They lie in memory, and their pages count towards the limit. */
@@ -95,23 +95,24 @@ interface Connection {
 }
 
 /** What an application needs to know of one thing it uses: whole URLs, and for S3 its parts. */
-function connect(use: Use, spec: StackSpec, { task, images }: ForGates): Connection {
+function connect(use: Use, spec: StackSpec, { task, userOf }: ForGates): Connection {
   const done = (service: string): Dependency => ({ service, condition: 'service_completed_successfully', required: true });
-  if (use.kind === 'database') {
-    const name = spec.databases.find((database) => database.name === use.service)?.database ?? spec.name;
+  const database = spec.databases.find(({ name }) => name === use.service);
+  if (use.kind === 'database' && database) {
+    const engine = databaseEngines[database.engine];
+    const { command, ...variables } = engine.attempt(database);
     return {
       env: {},
-      secretEnv: { [use.variable]: [`postgres://${name}:`, { secret: `${use.service}-app` }, `@${use.service}:${postgres.port}/${name}`] },
+      secretEnv: { [use.variable]: engine.url(database) },
       after: [done(`${use.service}-accounts`)],
-      connects: [{ service: use.service, port: postgres.port }],
+      connects: [{ service: use.service, port: engine.port }],
       gates: [
         {
           name: `wait-for-${use.service}`,
-          image: 'postgres',
-          user: images.postgres,
-          argv: waiting(use.service, "psql --no-psqlrc --quiet --command='SELECT 1'"),
-          env: { PGHOST: use.service, PGPORT: String(postgres.port), PGUSER: name, PGDATABASE: name, PGCONNECT_TIMEOUT: '5' },
-          secretEnv: { PGPASSWORD: [{ secret: `${use.service}-app` }] },
+          image: engine.image,
+          user: userOf(engine.image),
+          argv: waiting(use.service, command),
+          ...variables,
           size: task,
         },
       ],
@@ -147,7 +148,7 @@ function connect(use: Use, spec: StackSpec, { task, images }: ForGates): Connect
       {
         name: `wait-for-${use.service}`,
         image: 'minio',
-        user: images.minio,
+        user: userOf('minio'),
         argv: waiting(use.service, buckets.map((bucket) => `mc --quiet ls app/${bucket.name}`).join(' && ')),
         env: { MC_CONFIG_DIR: '/tmp/.mc', HOME: '/tmp', GOMAXPROCS: '1' },
         secretEnv: { MC_HOST_app: [`http://${accountOf(spec)}:`, { secret: `${use.service}-app` }, `@${use.service}:${minio.port}`] },
@@ -160,7 +161,7 @@ function connect(use: Use, spec: StackSpec, { task, images }: ForGates): Connect
 /** What a gate is made of: the size of a task, and the accounts that the images of the engines are made for. */
 export interface ForGates {
   readonly task: Size;
-  readonly images: { readonly postgres: string; readonly minio: string };
+  readonly userOf: (image: string) => string;
 }
 
 export interface PlannedApp {

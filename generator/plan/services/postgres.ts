@@ -1,17 +1,17 @@
 import { postgres as facts } from '../../../model/engines/postgres.ts';
-import type { DatabasePlan, Decision, PlannedService, Size } from '../../../model/plan.ts';
+import type { PlannedService, Size } from '../../../model/plan.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { DatabaseSpec, StackSpec } from '../../../model/stack-spec.ts';
 import { mib, milliCpu, seconds } from '../../../model/units.ts';
 import { connectionBudget } from '../connections.ts';
 import type { Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
+import type { DatabaseEngine, DatabaseInput, PlannedDatabase } from './database-engine.ts';
 import { smallestMemory } from './postgres-memory.ts';
 import { settingsOf } from './postgres-settings.ts';
-import type { PostgresInput } from './postgres-settings.ts';
 
-export function demandPostgres(database: DatabaseSpec, spec: StackSpec, profile: HardwareProfile): Demand {
-  const { limit } = connectionBudget(spec, database.name, profile);
+function demand(database: DatabaseSpec, spec: StackSpec, profile: HardwareProfile): Demand {
+  const { limit } = connectionBudget(spec, database.name, profile, facts);
   const floor = { value: smallestMemory(limit), because: `1 GiB, or what leaves each of ${limit} connections 1 MiB for a sort` };
   const path = `databases.${database.name}`;
   return {
@@ -32,15 +32,8 @@ const ready: readonly [string, ...string[]] = [
   '--dbname=postgres',
 ];
 
-export interface PostgresPlan {
-  readonly service: PlannedService;
-  readonly accounts: PlannedService;
-  readonly plan: DatabasePlan;
-  readonly decisions: readonly Decision[];
-}
-
-export function planPostgres(input: PostgresInput, task: Size, image: { readonly user: string }): PostgresPlan {
-  const { database, size, disk, clients } = input;
+function plan(input: DatabaseInput, task: Size, image: { readonly user: string }): PlannedDatabase {
+  const { database, size, disk, subnet } = input;
   const { settings, decisions, shm } = settingsOf(input);
   const name = database.name;
   const config = { source: `config/${name}`, target: '/etc/berth/database', restarts: true };
@@ -116,6 +109,28 @@ export function planPostgres(input: PostgresInput, task: Size, image: { readonly
     service,
     accounts,
     decisions,
-    plan: { service: name, engine: 'postgres', database: database.database, account: database.database, settings, clients },
+    plan: { service: name, engine: 'postgres', database: database.database, account: database.database, settings, clients: subnet ?? 'all' },
   };
 }
+
+export const postgresEngine: DatabaseEngine = {
+  image: 'postgres',
+  port: facts.port,
+  holds: 'data and write-ahead log',
+  demand,
+  plan,
+  url: ({ name, database }) => [`postgres://${database}:`, { secret: `${name}-app` }, `@${name}:${facts.port}/${database}`],
+  attempt: ({ name, database }) => ({
+    command: "psql --no-psqlrc --quiet --command='SELECT 1'",
+    env: { PGHOST: name, PGPORT: String(facts.port), PGUSER: database, PGDATABASE: database, PGCONNECT_TIMEOUT: '5' },
+    secretEnv: { PGPASSWORD: [{ secret: `${name}-app` }] },
+  }),
+  secrets: ({ name, database }) => [
+    { name: `${name}-admin`, length: 32, purpose: `superuser ${facts.superuser} of ${name}` },
+    { name: `${name}-app`, length: 32, purpose: `account ${database} of ${name}` },
+  ],
+  secretFiles: ({ name, database }) => [
+    { name: `${name}-admin`, text: [{ secret: `${name}-admin`, form: 'plain' }], of: [`${name}-admin`] },
+    { name: `${name}-verifier`, text: [{ secret: `${name}-app`, form: 'scram-sha-256', account: database }], of: [`${name}-app`] },
+  ],
+};
