@@ -5,7 +5,8 @@ import { cpu, size, text } from './written-values.ts';
 export const database = z
   .strictObject({
     engine: z
-      .enum(['postgres', 'mysql', 'mariadb'], { error: 'expected postgres, mysql or mariadb (other engines come with a later version)' }).describe('What runs it.'),
+      .enum(['postgres', 'mysql', 'mariadb'], { error: 'expected postgres, mysql or mariadb (other engines come with a later version)' })
+      .describe('What runs it.'),
     name: text('a database name')
       .regex(sqlName, { error: 'expected a database name: lower-case letters, digits and _, at most 31' })
       .optional()

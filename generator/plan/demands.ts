@@ -60,7 +60,9 @@ export function demandsOf(spec: StackSpec, profile: HardwareProfile): readonly D
     ...apps,
     surge,
     ...spec.databases.flatMap((database) => [
-      databaseEngines[database.engine].demand(database, spec, profile), task(`${database.name}-accounts`)]),
+      databaseEngines[database.engine].demand(database, spec, profile),
+      task(`${database.name}-accounts`),
+    ]),
     ...spec.caches.map((cache) => demandValkey(cache, profile)),
     ...spec.stores.flatMap((store) => [demandMinio(store, profile), task(`${store.name}-buckets`)]),
     {

@@ -36,7 +36,11 @@ function* checkNames(spec: WrittenSpec): Iterable<Finding> {
         kind === 'services'
           ? [`${name}-blue`, `${name}-green`]
           : kind === 'databases'
-            ? [`${name}-accounts`, `${name}-nodes`]
+            ? [
+                `${name}-accounts`,
+                `${name}-nodes`,
+                ...(spec.databases?.[name]?.engine === 'postgres' ? [] : [`${name}-health`, `${name}-first-start`]),
+              ]
             : kind === 'stores'
               ? [`${name}-buckets`, `${name}-nodes`]
               : [`${name}-nodes`];

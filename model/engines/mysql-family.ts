@@ -57,7 +57,8 @@ export const mysqlFamily = {
     },
     health: {
       host: '127.0.0.1',
-      because: 'a health check logs in from its own container and asks for nothing; without an account, every check would leave a refused login behind',
+      because:
+        'a health check logs in from its own container and asks for nothing; without an account, every check would leave a refused login behind',
       grants: (account) => [`GRANT USAGE ON *.* TO \`${account}\`@\`127.0.0.1\``],
     },
   },

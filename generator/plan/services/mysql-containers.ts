@@ -109,7 +109,9 @@ const clientFile = (name: string, account: string, secret: string): SecretFile =
 });
 
 /** What does not depend on how an engine spends its memory. */
-export const accessOf = (facts: Facts): Pick<DatabaseEngine, 'image' | 'port' | 'holds' | 'url' | 'attempt' | 'secrets' | 'secretFiles'> => ({
+export const accessOf = (
+  facts: Facts,
+): Pick<DatabaseEngine, 'image' | 'port' | 'holds' | 'url' | 'attempt' | 'secrets' | 'secretFiles'> => ({
   image: facts.image,
   port: facts.port,
   holds: 'data, redo log, and three days of binary log',

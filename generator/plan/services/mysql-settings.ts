@@ -152,11 +152,7 @@ export function settingsOf(
     { name: 'log_bin_trust_function_creators', value: 'ON', because: 'rows are logged, so an owner may make triggers in its own database' },
     { name: 'local_infile', value: 'OFF', because: 'no server asks a client for its files' },
     { name: 'slow_query_log', value: 'ON', because: 'with the logs of its container' },
-    {
-      name: 'long_query_time',
-      value: '0.2',
-      because: 'the deployment plans Berth was made for call a query above 200 ms worth an alert',
-    },
+    { name: 'long_query_time', value: '0.2', because: 'the deployment plans Berth was made for call a query above 200 ms worth an alert' },
     { name: 'innodb_print_all_deadlocks', value: 'ON', because: 'who waited for whom is gone afterwards' },
     { name: 'performance_schema', value: 'ON', because: 'what a statement waited for; the sum above counts it' },
   ];
@@ -164,7 +160,7 @@ export function settingsOf(
     'worst_case',
     `${Math.ceil(memory.worstCase)} MiB of ${size.memory} MiB`,
     `fixed + temporary tables + connections + table cache + ${1 + mysqlFamily.poolOverhead} × innodb_buffer_pool_size`,
-    { fixed: member.shapeText.fixed, 'temporary tables': member.shapeText.temporary, overhead },
+    { 'fixed': member.shapeText.fixed, 'temporary tables': member.shapeText.temporary, overhead },
     `design: at most ${usable} of the limit`,
   );
   note(

@@ -109,7 +109,14 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
     service,
     accounts,
     decisions,
-    plan: { service: name, engine: 'postgres', database: database.database, account: database.database, settings, clients: subnet ?? 'all' },
+    plan: {
+      service: name,
+      engine: 'postgres',
+      database: database.database,
+      account: database.database,
+      settings,
+      clients: subnet ?? 'all',
+    },
   };
 }
 
