@@ -1,6 +1,6 @@
 import type { Artifact } from '../../model/artifact.ts';
 import { mariadb } from '../../model/engines/mariadb.ts';
-import { ownershipOf } from '../../model/engines/mysql-family.ts';
+import { mysqlFamily, ownershipOf } from '../../model/engines/mysql-family.ts';
 import { mysql } from '../../model/engines/mysql.ts';
 import type { DatabasePlan } from '../../model/plan.ts';
 import { fill } from './fill.ts';
@@ -13,31 +13,34 @@ const text = (value: string): string => quote('sql', value);
 /** How each engine stores what it knows of an account, and is told a verifier instead of a password. */
 const dialects = {
   mysql: {
-    identified: `IDENTIFIED WITH ${mysql.authentication} AS `,
+    identified: `IDENTIFIED WITH ${mysql.authentication} AS`,
     state: `CONCAT_WS(' ', plugin, authentication_string, account_locked, password_expired) FROM mysql.user`,
     open: 'N N',
   },
   mariadb: {
-    identified: `IDENTIFIED VIA ${mariadb.authentication} USING `,
+    identified: `IDENTIFIED VIA ${mariadb.authentication} USING`,
     state: `CONCAT_WS(' ', JSON_VALUE(Priv, '$.plugin'), JSON_VALUE(Priv, '$.authentication_string'), IF(JSON_VALUE(Priv, '$.account_locked') IN ('1', 'true'), 'locked', 'open')) FROM mysql.global_priv`,
     open: 'open',
   },
 } as const;
 
-function accountView(engine: 'mysql' | 'mariadb', name: string, account: string, database: string, verifierFile: string): object {
-  const { host, because, grants } = mysql.accounts[name as 'application' | 'health'];
-  const user = `${text(account)}@${text(host)}`;
-  const { identified, state } = dialects[engine];
+interface AccountInput {
+  readonly kind: keyof typeof mysqlFamily.accounts;
+  readonly name: string;
+  readonly database: string;
+  readonly verifierFile: string;
+}
+
+function accountView({ kind, name, database, verifierFile }: AccountInput): object {
+  const { host, because, grants } = mysqlFamily.accounts[kind];
+  const [account, from] = [text(name), text(host)];
   return {
     because,
     verifierFile,
-    state: `SELECT ${state} WHERE user = ${text(account)} AND host = ${text(host)}`,
-    create: `CREATE USER IF NOT EXISTS ${user} ${identified}`,
-    alter: `ALTER USER ${user} ${identified}`,
-    showGrants: `SHOW GRANTS FOR ${user}`,
-    granted: grants(account, database).join('\n'),
-    revoke: `REVOKE ALL PRIVILEGES, GRANT OPTION FROM ${user}`,
-    grants: name === 'application' ? [`GRANT ${ownershipOf(database)} TO ${user}`] : [],
+    name: account,
+    host: from,
+    granted: grants(name, database).join('\n'),
+    grants: kind === 'application' ? [`GRANT ${ownershipOf(database)} TO ${account}@${from}`] : [],
   };
 }
 
@@ -54,12 +57,11 @@ export function renderMysql(plan: DatabasePlan, engine: 'mysql' | 'mariadb', tem
     client: facts.clients.sql,
     clientFile: secret('admin-client'),
     plugin: facts.authentication,
-    open: dialects[engine].open,
-    findDatabase: `SELECT 1 FROM information_schema.schemata WHERE schema_name = ${text(database)}`,
-    createDatabase: `CREATE DATABASE \`${database}\``,
+    ...dialects[engine],
+    databaseText: text(database),
     accounts: [
-      accountView(engine, 'application', account, database, secret('verifier')),
-      accountView(engine, 'health', facts.healthAccount, database, secret('health-verifier')),
+      accountView({ kind: 'application', name: account, database, verifierFile: secret('verifier') }),
+      accountView({ kind: 'health', name: facts.healthAccount, database, verifierFile: secret('health-verifier') }),
     ],
   };
   return [

@@ -44,6 +44,8 @@ const own = ({ disk, decide }: Sized) => [
     value: '0',
     because: 'by default no log is ever removed while no replica is connected, and the disk fills',
   },
+  { name: 'slow_query_log', value: 'ON', because: 'slow statements stand in the logs of the container' },
+  { name: 'slow_query_log_file', value: '/dev/stderr', because: 'and nowhere else' },
   { name: 'idle_transaction_timeout', value: '600', because: 'a forgotten transaction keeps old rows from being removed' },
   { name: 'collation_server', value: 'utf8mb4_uca1400_ai_ci', because: 'the default of 11.8, whatever a later version has' },
 ];

@@ -21,7 +21,7 @@ export interface FamilyMember {
   readonly redoSetting: string;
 }
 
-export type Decide = (
+type Decide = (
   name: string,
   value: string,
   formula: string,
@@ -151,7 +151,6 @@ export function settingsOf(
     { name: 'max_binlog_size', value: '256M', because: 'a log is removed as a whole, so not all of it at once' },
     { name: 'log_bin_trust_function_creators', value: 'ON', because: 'rows are logged, so an owner may make triggers in its own database' },
     { name: 'local_infile', value: 'OFF', because: 'no server asks a client for its files' },
-    { name: 'slow_query_log', value: 'ON', because: 'with the logs of its container' },
     { name: 'long_query_time', value: '0.2', because: 'the deployment plans Berth was made for call a query above 200 ms worth an alert' },
     { name: 'innodb_print_all_deadlocks', value: 'ON', because: 'who waited for whom is gone afterwards' },
     { name: 'performance_schema', value: 'ON', because: 'what a statement waited for; the sum above counts it' },

@@ -62,6 +62,17 @@ const own = ({ memory, decide }: Sized) => {
       'what does not fit goes to disk',
     ),
     { name: 'temptable_max_mmap', value: '0', because: 'and not to files that memory is mapped from' },
+    {
+      name: 'loose_innodb_numa_interleave',
+      value: 'OFF',
+      because: 'a container may not say how memory lies on nodes; not every build knows the setting',
+    },
+    {
+      name: 'slow_query_log',
+      value: 'OFF',
+      because:
+        'it goes to a file that nobody rotates, never to the logs of the container; sys.statement_analysis knows every slow statement',
+    },
     { name: 'mysqlx', value: 'OFF', because: 'nothing speaks the X protocol: no second port' },
     { name: 'secure_file_priv', value: 'NULL', because: 'no statement reads or writes files of the server' },
     { name: 'collation_server', value: 'utf8mb4_0900_ai_ci', because: 'the default of 8.4, whatever a later version has' },
