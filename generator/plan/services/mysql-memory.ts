@@ -30,11 +30,13 @@ export const cachedTables = (connections: number): number => Math.min(4000, Math
 
 /** Divide a limit of `memory` MiB for `connections` connections. */
 export function divideMemory(memory: number, connections: number, shape: MemoryShape): DividedMemory {
-  const temporary = shape.temporary(memory);
-  const beside = shape.fixed + temporary + connections * shape.connection + cachedTables(connections) * mysqlFamily.cachedTableMiB;
+  const share = shape.temporary(memory);
+  const beside = shape.fixed + connections * shape.connection + cachedTables(connections) * mysqlFamily.cachedTableMiB;
   const band = memory * (memory <= 4096 ? 0.5 : 0.75);
-  const pool = shape.roundPool(Math.max(0, Math.min(band, (usable * memory - beside) / (1 + mysqlFamily.poolOverhead))));
-  return { pool, temporary, worstCase: pool * (1 + mysqlFamily.poolOverhead) + beside };
+  const pool = shape.roundPool(Math.max(0, Math.min(band, (usable * memory - beside - share) / (1 + mysqlFamily.poolOverhead))));
+  // Rounded after the pool was found: it would shrink with every step of this one.
+  const temporary = Math.floor(share);
+  return { pool, temporary, worstCase: pool * (1 + mysqlFamily.poolOverhead) + beside + temporary };
 }
 
 /** The smallest limit that leaves a useful buffer pool, in steps of 64 MiB and at least 1 GiB. */

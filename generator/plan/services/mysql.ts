@@ -55,7 +55,7 @@ const own = ({ memory, decide }: Sized) => {
     ),
     decide(
       'temptable_max_ram',
-      `${Math.floor(memory.temporary)}M`,
+      `${memory.temporary}M`,
       'max(64 MiB, 0.03 L)',
       {},
       `${member.manual}: 3 % of memory, which it would take of the host’s`,
