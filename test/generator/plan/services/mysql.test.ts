@@ -62,7 +62,7 @@ describe('MariaDB', () => {
     const settings = settingsOf(made, 'database');
     const disk = made.disk.find(({ name }) => name === 'database')?.size ?? 0;
     expect(settings).toMatchObject({ slave_connections_needed_for_purge: '0', binlog_expire_logs_seconds: '259200' });
-    expect(inMib(settings['max_binlog_total_size'])).toBe(Math.floor(disk / 5));
+    expect(inMib(settings['max_binlog_total_size'])).toBe(Math.floor(disk / 5 / 512) * 512);
   });
 });
 
