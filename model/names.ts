@@ -8,8 +8,16 @@ export const longestServiceName = 40;
 export const envName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** An unquoted identifier of every SQL engine that Berth offers, short enough for MySQL's 32-character accounts. */
 export const sqlName = /^[a-z_][a-z0-9_]{0,30}$/;
-/** Databases and accounts that PostgreSQL keeps for itself, and the words that mean more than a name in pg_hba.conf. */
-export const reservedSqlNames = /^(pg_.*|postgres|template[01]|public|none|all|replication|sameuser|samerole)$/;
+
+/** Databases and accounts that MySQL and MariaDB keep for themselves or their images make, and Berth's own. */
+const mysqlNames = /^(mysql|information_schema|performance_schema|sys|ndbinfo|root|healthcheck|public|none|current_(user|role)|berth_.*)$/;
+/** Names that an engine keeps for itself, as databases or as accounts. */
+export const reservedDatabaseNames = {
+  /** With the words that mean more than a name in pg_hba.conf. */
+  postgres: { keeper: 'PostgreSQL', names: /^(pg_.*|postgres|template[01]|public|none|all|replication|sameuser|samerole)$/ },
+  mysql: { keeper: 'MySQL', names: mysqlNames },
+  mariadb: { keeper: 'MariaDB', names: mysqlNames },
+} as const;
 /** A host name of RFC 1123, one label or more. */
 export const hostName = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
 /** A host name, an IPv4 address, or an IPv6 address in brackets. */

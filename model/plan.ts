@@ -2,7 +2,7 @@ import type { CatalogueImage } from './image-catalogue.ts';
 import type { Release, Slot } from './release.ts';
 import type { RuntimeConfig } from './runtime-config.ts';
 import type { SecretRef } from './secret.ts';
-import type { HostFacts, KubernetesSpec, ProfileName, Route, Scaling, Schedule, Target } from './stack-spec.ts';
+import type { DatabaseEngineName, HostFacts, KubernetesSpec, ProfileName, Route, Scaling, Schedule, Target } from './stack-spec.ts';
 import type { MiB, MilliCpu, Seconds } from './units.ts';
 
 /** A number or name that was decided, with everything needed to doubt it. */
@@ -35,7 +35,7 @@ export interface Size {
 export type SecretText = readonly (string | SecretRef)[];
 
 /** How a file of the ledger is made from a secret. */
-export type SecretForm = 'plain' | 'scram-sha-256' | 'sha256';
+export type SecretForm = 'plain' | 'scram-sha-256' | 'sha256' | 'caching-sha2' | 'mysql-native';
 
 /** A secret that Berth draws, or that the operator supplies. `name` is its key in the ledger. */
 export interface PlannedSecret {
@@ -204,11 +204,11 @@ export interface EngineSetting {
 
 export interface DatabasePlan {
   readonly service: string;
-  readonly engine: 'postgres';
+  readonly engine: DatabaseEngineName;
   readonly database: string;
   readonly account: string;
   readonly settings: readonly EngineSetting[];
-  /** Addresses that may log in: a subnet, or `all` where only policies of the cluster know them. */
+  /** Addresses that may log in, as the engine writes them: a subnet, or all of them where only the network knows them. */
   readonly clients: string;
 }
 

@@ -124,9 +124,11 @@ export interface ServedSpec extends AppSpec {
 export const servedOf = ({ services }: Pick<StackSpec, 'services'>): readonly ServedSpec[] =>
   services.filter((app): app is ServedSpec => app.http !== undefined);
 
+export type DatabaseEngineName = 'postgres' | 'mysql' | 'mariadb';
+
 export interface DatabaseSpec extends FixedState {
   readonly name: string;
-  readonly engine: 'postgres';
+  readonly engine: DatabaseEngineName;
   /** Name of the database and of the account that owns it. */
   readonly database: string;
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { accountName, bucketName, hostOrAddress, reservedSqlNames, sqlName } from './names.ts';
+import { accountName, bucketName, hostOrAddress, sqlName } from './names.ts';
 import { cpu, port, size, text } from './written-values.ts';
 
 const host = text('a host name or an address').regex(hostOrAddress, {
@@ -39,11 +39,12 @@ const supplied = (name: string) =>
 
 export const database = z
   .strictObject({
-    engine: z.enum(['postgres'], { error: 'expected postgres (other engines come with a later version)' }).describe('What runs it.'),
+    engine: z
+      .enum(['postgres', 'mysql', 'mariadb'], { error: 'expected postgres, mysql or mariadb (other engines come with a later version)' })
+      .describe('What runs it.'),
     external: external.optional().describe(supplied('DATABASE')),
     name: text('a database name')
       .regex(sqlName, { error: 'expected a database name: lower-case letters, digits and _, at most 31' })
-      .refine((name) => !reservedSqlNames.test(name), { error: 'expected a name of your own: PostgreSQL keeps this one for itself' })
       .optional()
       .describe('Name of the database and of the account that owns it. Default: the name of the site.'),
     cpu: cpu.optional().describe("Most CPU, instead of the profile's."),

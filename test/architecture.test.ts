@@ -29,7 +29,7 @@ const may: Readonly<Record<string, RegExp>> = {
   'runtime/web': /^(model|runtime\/(ports|web))\/|^node:http$|^prom-client$/,
   'runtime/wire.ts': /^(model|runtime)\//,
   'cli': /^(model|generator|runtime|cli)\/|^(commander|@inquirer\/prompts|zod|yaml)$|^node:/,
-  'examples': /^examples\/|^(pg|ioredis|minio|esbuild)$|^node:/,
+  'examples': /^examples\/|^(pg|mysql2\/promise|ioredis|minio|esbuild)$|^node:/,
 };
 
 const folders = Object.keys(may).sort((a, b) => b.length - a.length);

@@ -4,6 +4,7 @@ import type { Plan, SecretFile, SecretForm } from '../../model/plan.ts';
 import { tlsFiles } from './certificates.ts';
 import { formatLedger, ledgerPath, revealText } from './ledger.ts';
 import type { Ledger } from './ledger.ts';
+import { sha256Crypt } from './sha256-crypt.ts';
 
 /** RFC 5803 with PostgreSQL's default of 4096 rounds. The salt comes from the password itself, which holds 190 random bits, so that the same ledger gives the same file. */
 function scramVerifier(password: string, account: string): string {
@@ -14,10 +15,24 @@ function scramVerifier(password: string, account: string): string {
   return `SCRAM-SHA-256$4096:${salt.toString('base64')}$${storedKey}:${hmac('Server Key').toString('base64')}`;
 }
 
+/** As MySQL stores a password: rounds in thousands, a salt of 20 characters, SHA-256 crypt. The salt comes from the password, for the same reason. */
+function cachingSha2Verifier(password: string): string {
+  const salt = createHash('sha256').update(`berth caching_sha2 salt\0${password}`).digest('base64url').slice(0, 20);
+  return `$A$005$${salt}${sha256Crypt(password, salt, 5000)}`;
+}
+
+/** The hash of the hash: what a client proves that it knows is the inner one, which nobody can make of this. */
+function nativeVerifier(password: string): string {
+  const inner = createHash('sha1').update(password).digest();
+  return `*${createHash('sha1').update(inner).digest('hex').toUpperCase()}`;
+}
+
 const shape: Readonly<Record<SecretForm, (value: string, account: string) => string>> = {
   'plain': (value) => value,
   'sha256': (value) => createHash('sha256').update(value).digest('hex'),
   'scram-sha-256': scramVerifier,
+  'caching-sha2': cachingSha2Verifier,
+  'mysql-native': nativeVerifier,
 };
 
 const secretFile = (path: string, content: string, mode: Artifact['mode']): Artifact => ({ path, content, mode, policy: 'secret' });

@@ -2,7 +2,6 @@ import { BerthError } from '../../model/errors.ts';
 import type { Decision } from '../../model/plan.ts';
 import type { HardwareProfile } from '../../model/profile.ts';
 import type { AppSpec, StackSpec } from '../../model/stack-spec.ts';
-import { postgres } from '../../model/engines/postgres.ts';
 
 export const replicasOf = (app: AppSpec, profile: HardwareProfile): number => app.replicas ?? profile.app.replicas.value;
 /** Containers of it that may have their pools open at once: one more while a replica is replaced; what runs at set times runs alone. */
@@ -14,6 +13,15 @@ export const poolOf = (app: AppSpec, profile: HardwareProfile): number => app.po
 export const usersOf = (spec: StackSpec, service: string): readonly AppSpec[] =>
   spec.services.filter((app) => app.uses.some((use) => use.service === service));
 
+/** What an engine says of its own connections. */
+export interface ConnectionFacts {
+  readonly title: string;
+  /** Kept from the application. */
+  readonly ownConnections: number;
+  readonly mostConnections: number;
+  readonly defaultConnections: number;
+}
+
 export interface Connections {
   readonly limit: number;
   readonly decision: Decision;
@@ -23,14 +31,14 @@ export interface Connections {
  * Connections a database must accept: every pool of every replica full, one surge replica of each application beside them while it is replaced, and Berth's own.
  * Independent of the host, so that a bigger one never leaves a connection less memory.
  */
-export function connectionBudget(spec: StackSpec, database: string, profile: HardwareProfile): Connections {
+export function connectionBudget(spec: StackSpec, database: string, profile: HardwareProfile, engine: ConnectionFacts): Connections {
   const users = usersOf(spec, database);
   const pools = users.reduce((sum, app) => sum + poolsOf(app, profile).count * poolOf(app, profile), 0);
-  const limit = pools + postgres.ownConnections;
-  if (limit > postgres.mostConnections)
+  const limit = pools + engine.ownConnections;
+  if (limit > engine.mostConnections)
     throw new BerthError(
       'capacity',
-      `the pools of all replicas would open ${pools} connections to ${database}; PostgreSQL takes ${postgres.mostConnections}`,
+      `the pools of all replicas would open ${pools} connections to ${database}; ${engine.title} takes ${engine.mostConnections}`,
       'lower services.*.pool or services.*.replicas in berth.yaml',
     );
   return {
@@ -41,9 +49,9 @@ export function connectionBudget(spec: StackSpec, database: string, profile: Har
       formula: 'Σ (replicas + 1 surge) × pool + kept by Berth',
       inputs: {
         ...Object.fromEntries(users.map((app) => [app.name, `${poolsOf(app, profile).text} × ${poolOf(app, profile)}`])),
-        'kept by Berth': `${postgres.ownConnections} for the superuser, accounts, backups and monitoring`,
+        'kept by Berth': `${engine.ownConnections} for the superuser, accounts, backups and monitoring`,
       },
-      source: 'design: the budget holds while one replica is replaced; the default would be 100',
+      source: `design: the budget holds while one replica is replaced; the default would be ${engine.defaultConnections}`,
       change: 'services.*.pool or services.*.replicas in berth.yaml',
     },
   };

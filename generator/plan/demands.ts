@@ -6,7 +6,7 @@ import type { Demand } from './demand.ts';
 import { demandApp } from './services/app-size.ts';
 import { demandEdge, hasEdge } from './services/edge.ts';
 import { demandMinio } from './services/minio.ts';
-import { demandPostgres } from './services/postgres.ts';
+import { databaseEngines } from './services/databases.ts';
 import { demandValkey } from './services/valkey.ts';
 import { cpuWish, memoryWish } from './wish.ts';
 
@@ -60,7 +60,10 @@ export function demandsOf(spec: StackSpec, profile: HardwareProfile): readonly D
     ...(hasEdge(spec) ? [demandEdge(spec, profile)] : []),
     ...apps,
     surge,
-    ...spec.databases.flatMap((database) => [demandPostgres(database, spec, profile), task(`${database.name}-accounts`)]),
+    ...spec.databases.flatMap((database) => [
+      databaseEngines[database.engine].demand(database, spec, profile),
+      task(`${database.name}-accounts`),
+    ]),
     ...spec.caches.map((cache) => demandValkey(cache, profile)),
     ...spec.stores.flatMap((store) => [demandMinio(store, profile), task(`${store.name}-buckets`)]),
     {

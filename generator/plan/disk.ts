@@ -4,6 +4,7 @@ import type { HardwareProfile } from '../../model/profile.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
 import { describeSize, formatSize, mib } from '../../model/units.ts';
 import type { MiB } from '../../model/units.ts';
+import { databaseEngines } from './services/databases.ts';
 
 /** Images, their build layers and the rotated logs of a site; measured sites take 2 to 4 GiB. */
 const images = mib(6 * 1024);
@@ -22,13 +23,13 @@ interface Part {
 }
 
 const partsOf = (spec: StackSpec): readonly Part[] => [
-  ...spec.databases.map(({ name, disk }) => ({
+  ...spec.databases.map(({ name, engine, disk }) => ({
     name,
     weight: 30,
     floor: 2048,
     fixed: disk,
     path: `databases.${name}.disk`,
-    holds: 'data and write-ahead log',
+    holds: databaseEngines[engine].holds,
   })),
   ...spec.stores.map(({ name, disk }) => ({
     name,

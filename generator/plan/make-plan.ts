@@ -16,10 +16,10 @@ import { firstRelease, imageOf, resolveRelease } from './resolve-release.ts';
 import { runtimeOf } from './runtime.ts';
 import { secretFilesOf, secretsOf } from './secrets.ts';
 import { planApp } from './services/app.ts';
+import { databaseEngines } from './services/databases.ts';
 import { hasEdge, planEdge } from './services/edge.ts';
 import { planScalers } from './services/scaler.ts';
 import { planMinio } from './services/minio.ts';
-import { planPostgres } from './services/postgres.ts';
 import { planValkey } from './services/valkey.ts';
 import { lookUp, usedImages } from './used-images.ts';
 
@@ -51,27 +51,20 @@ export function makePlan({ spec, profile, images, release: written }: PlanInput)
   const containers = demands.reduce((sum, demand) => sum + demand.count, 0);
   const disk = divideDisk(spec, profile, containers);
   const network = networksOf(spec.network);
-  const databases = spec.databases.map((database) =>
-    planPostgres(
-      {
-        database,
-        spec,
-        profile,
-        size: sizeOf(database.name),
-        disk: disk.of(database.name),
-        clients: spec.target === 'kubernetes' ? 'all' : network.data,
-      },
-      sizeOf(`${database.name}-accounts`),
-      lookUp(images, 'postgres'),
-    ),
-  );
+  const databases = spec.databases.map((database) => {
+    const engine = databaseEngines[database.engine];
+    const [size, room] = [sizeOf(database.name), disk.of(database.name)];
+    const subnet = spec.target === 'kubernetes' ? undefined : network.data;
+    const task = sizeOf(`${database.name}-accounts`);
+    return engine.plan({ database, spec, profile, size, disk: room, subnet }, task, lookUp(images, engine.image));
+  });
   const caches = spec.caches.map((cache) =>
     planValkey(cache, spec, profile, sizeOf(cache.name), disk.of(cache.name), lookUp(images, 'valkey')),
   );
   const stores = spec.stores.map((store) =>
     planMinio(store, spec, sizeOf(store.name), disk.of(store.name), sizeOf(`${store.name}-buckets`), lookUp(images, 'minio')),
   );
-  const forGates = { task: taskSize, images: { postgres: lookUp(images, 'postgres').user, minio: lookUp(images, 'minio').user } };
+  const forGates = { task: taskSize, userOf: (image: string) => lookUp(images, image).user };
   const apps = spec.services.map((app) =>
     planApp(app, spec, profile, { size: sizeOf(app.name), image: imageOf(app, release), release: release.get(app.name) ?? [] }, forGates),
   );

@@ -1,13 +1,11 @@
 import type { PlannedSecret, SecretFile } from '../../model/plan.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
+import { databaseEngines } from './services/databases.ts';
 import { accountOf } from './services/minio.ts';
 
 /** The secrets that the engines of a stack need; those of applications come from their own plans. */
 export const secretsOf = (spec: StackSpec): readonly PlannedSecret[] => [
-  ...spec.databases.flatMap(({ name, database }) => [
-    { name: `${name}-admin`, length: 32, purpose: `superuser postgres of ${name}` },
-    { name: `${name}-app`, length: 32, purpose: `account ${database} of ${name}` },
-  ]),
+  ...spec.databases.flatMap((database) => databaseEngines[database.engine].secrets(database)),
   ...spec.caches.map(({ name }) => ({ name: `${name}-app`, length: 32, purpose: `account app of ${name}` })),
   ...spec.externals.map(({ name, user, host }) => ({
     name: `${name}-app`,
@@ -25,10 +23,7 @@ export const secretsOf = (spec: StackSpec): readonly PlannedSecret[] => [
 export const secretFilesOf = (spec: StackSpec): readonly SecretFile[] => {
   const plain = (name: string): SecretFile => ({ name, text: [{ secret: name, form: 'plain' }], of: [name] });
   return [
-    ...spec.databases.flatMap(({ name, database }): SecretFile[] => [
-      plain(`${name}-admin`),
-      { name: `${name}-verifier`, text: [{ secret: `${name}-app`, form: 'scram-sha-256', account: database }], of: [`${name}-app`] },
-    ]),
+    ...spec.databases.flatMap((database) => databaseEngines[database.engine].secretFiles(database)),
     // Valkey knows passwords by their hash: the file that lists its accounts holds none.
     ...spec.caches.map(({ name }): SecretFile => ({
       name: `${name}-acl`,

@@ -2,13 +2,14 @@ import type { Artifact } from '../../model/artifact.ts';
 import { minio } from '../../model/engines/minio.ts';
 import { postgres } from '../../model/engines/postgres.ts';
 import { valkey } from '../../model/engines/valkey.ts';
+import type { DatabaseEngineName } from '../../model/stack-spec.ts';
 import type { CachePlan, DatabasePlan, Plan, StorePlan } from '../../model/plan.ts';
 import { fill } from './fill.ts';
 import type { Templates } from './fill.ts';
+import { generated } from './generated.ts';
+import { renderMysql } from './mysql-files.ts';
 
-const generated = (path: string, content: string): Artifact => ({ path, content, mode: 0o644, policy: 'generated' });
-
-function renderDatabase(database: DatabasePlan, templates: Templates): readonly Artifact[] {
+function renderPostgres(database: DatabasePlan, templates: Templates): readonly Artifact[] {
   const { service } = database;
   const view = {
     ...database,
@@ -25,6 +26,13 @@ function renderDatabase(database: DatabasePlan, templates: Templates): readonly 
     generated(`config/${service}-accounts/accounts.sql`, fill(templates, 'database/accounts.sql.hbs', 'postgres', view)),
   ];
 }
+
+/** What each engine reads, and the task that makes its accounts. */
+const renderDatabase: Readonly<Record<DatabaseEngineName, (plan: DatabasePlan, templates: Templates) => readonly Artifact[]>> = {
+  postgres: renderPostgres,
+  mysql: (plan, templates) => renderMysql(plan, 'mysql', templates),
+  mariadb: (plan, templates) => renderMysql(plan, 'mariadb', templates),
+};
 
 const renderCache = (cache: CachePlan, templates: Templates): Artifact =>
   generated(
@@ -80,7 +88,7 @@ function renderStore(store: StorePlan, templates: Templates): readonly Artifact[
 
 /** config/ of every engine; the edge's is written by its own file. */
 export const renderConfigs = (plan: Plan, templates: Templates): readonly Artifact[] => [
-  ...plan.databases.flatMap((database) => renderDatabase(database, templates)),
+  ...plan.databases.flatMap((database) => renderDatabase[database.engine](database, templates)),
   ...plan.caches.map((cache) => renderCache(cache, templates)),
   ...plan.stores.flatMap((store) => renderStore(store, templates)),
 ];

@@ -1,5 +1,5 @@
 /** The formats Berth writes; each has its own way to make a value stand for itself and nothing else. */
-export type Format = 'compose' | 'yaml' | 'dotenv' | 'nginx' | 'postgres' | 'hba' | 'valkey' | 'shell' | 'markdown';
+export type Format = 'compose' | 'yaml' | 'dotenv' | 'nginx' | 'postgres' | 'hba' | 'mycnf' | 'sql' | 'valkey' | 'shell' | 'markdown';
 
 const refuse = (format: Format, value: string): never => {
   throw new Error(`no way to write ${JSON.stringify(value)} in a ${format} file; the spec should have refused it`);
@@ -25,6 +25,15 @@ const quoters: Readonly<Record<Format, (value: string) => string>> = {
     /[\u0000-\u001f]/.test(value) ? refuse('postgres', value) : `'${value.replaceAll("'", "''").replaceAll('\\', '\\\\')}'`,
   // In pg_hba.conf quotes also take a name out of the reach of keywords such as all.
   hba: (value) => (/["\u0000-\u001f]/.test(value) ? refuse('hba', value) : `"${value}"`),
+  // An option file of MySQL knows escapes with and without quotes, and no way to write a quote within its own kind for sure.
+  mycnf: (value) =>
+    /^[A-Za-z0-9_.,:/@+-]+$/.test(value)
+      ? value
+      : /["\u0000-\u001f]/.test(value)
+        ? refuse('mycnf', value)
+        : `"${value.replaceAll('\\', '\\\\')}"`,
+  // Of MySQL and MariaDB, whose literals know escapes.
+  sql: (value) => (/[\u0000-\u001f]/.test(value) ? refuse('sql', value) : `'${value.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`),
   valkey: (value) =>
     /[\u0000-\u001f]/.test(value) ? refuse('valkey', value) : `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`,
   shell: (value) => (value.includes('\u0000') ? refuse('shell', value) : `'${value.replaceAll("'", `'\\''`)}'`),

@@ -3,6 +3,7 @@ import type { KubernetesPlan, Plan } from '../../model/plan.ts';
 import { servedOf } from '../../model/stack-spec.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
 import { describeCpus, describeSize, formatCpu, formatDuration } from '../../model/units.ts';
+import { commandsOf } from './database-commands.ts';
 import { fill } from './fill.ts';
 import type { Templates } from './fill.ts';
 import { keysOf } from './kubernetes/secret-keys.ts';
@@ -90,7 +91,7 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
     slots: plan.services
       .filter(({ slotted, kind }) => slotted && kind === 'server')
       .flatMap((service) => (plan.release.get(service.name) ?? []).map(({ slot }) => `${service.name}-${slot}`)),
-    databases: plan.databases,
+    databases: plan.databases.map((database) => ({ ...database, ...commandsOf(database) })),
     stores: plan.stores,
     secrets: plan.secrets,
     image: plan.images.find((image) => image.key === 'nginx')?.reference ?? '',

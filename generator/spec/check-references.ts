@@ -4,7 +4,7 @@ import type { WrittenSpec } from '../../model/written-spec.ts';
 import { suggest } from './describe-issue.ts';
 import { checkCluster } from './check-cluster.ts';
 import type { Finding } from './finding.ts';
-import { reservedSqlNames } from '../../model/names.ts';
+import { reservedDatabaseNames } from '../../model/names.ts';
 import { checkExternals } from './check-externals.ts';
 import { checkServices } from './check-services.ts';
 import { databaseName, isServed, kindOf, usesOf, writtenRoutes } from './resolve.ts';
@@ -45,7 +45,11 @@ function* checkNames(spec: WrittenSpec): Iterable<Finding> {
               ]
             : []
           : kind === 'databases'
-            ? [`${name}-accounts`, `${name}-nodes`]
+            ? [
+                `${name}-accounts`,
+                `${name}-nodes`,
+                ...(spec.databases?.[name]?.engine === 'postgres' ? [] : [`${name}-health`, `${name}-first-start`]),
+              ]
             : kind === 'stores'
               ? [`${name}-buckets`, `${name}-nodes`]
               : [`${name}-nodes`];
@@ -146,13 +150,19 @@ function* checkPorts(spec: WrittenSpec): Iterable<Finding> {
 }
 
 function* checkDatabases(spec: WrittenSpec): Iterable<Finding> {
-  for (const [name, database] of Object.entries(spec.databases ?? {}))
-    if (database.name === undefined && reservedSqlNames.test(databaseName(spec.name, database)))
-      yield {
-        path: ['databases', name],
-        message: `PostgreSQL keeps the name "${databaseName(spec.name, database)}" for itself, which the name of the site would give this database`,
-        hint: `add databases.${name}.name`,
-      };
+  for (const [name, database] of Object.entries(spec.databases ?? {})) {
+    // Of a value that broke the schema, the engine may be anything.
+    const reserved = Object.hasOwn(reservedDatabaseNames, database.engine) ? reservedDatabaseNames[database.engine] : undefined;
+    const taken = databaseName(spec.name, database);
+    if (reserved?.names.test(taken))
+      yield database.name === undefined
+        ? {
+            path: ['databases', name],
+            message: `${reserved.keeper} keeps the name "${taken}" for itself, which the name of the site would give this database`,
+            hint: `add databases.${name}.name`,
+          }
+        : { path: ['databases', name, 'name'], message: `expected a name of your own: ${reserved.keeper} keeps this one for itself` };
+  }
 }
 
 /** One place twice is one mount too many. */

@@ -1,10 +1,12 @@
+import { mariadb } from '../../model/engines/mariadb.ts';
 import { minio } from '../../model/engines/minio.ts';
+import { mysql } from '../../model/engines/mysql.ts';
 import { postgres } from '../../model/engines/postgres.ts';
 import { valkey } from '../../model/engines/valkey.ts';
 import type { ExternalSpec } from '../../model/stack-spec.ts';
 import type { WrittenSpec } from '../../model/written-spec.ts';
 
-const databasePorts: Readonly<Record<string, number>> = { postgres: postgres.port };
+const databasePorts = { postgres: postgres.port, mysql: mysql.port, mariadb: mariadb.port } as const;
 
 /** Databases, caches and stores that stand elsewhere. `nameOf` gives the name of a database. */
 export function externalsOf(
@@ -21,7 +23,7 @@ export function externalsOf(
         kind: 'database',
         engine,
         host: external.host,
-        port: external.port ?? databasePorts[engine] ?? 0,
+        port: external.port ?? databasePorts[engine],
         tls: external.tls ?? 'require',
         user: external.user ?? called,
         database: called,

@@ -1,5 +1,6 @@
 /** Facts about PostgreSQL that more than one part of Berth relies on. Sources: the manual of version 17 and the official image's documentation. */
 export const postgres = {
+  title: 'PostgreSQL',
   port: 5432,
   /** Mount point of the data. From image version 18 on it is /var/lib/postgresql. */
   volumeFolder: '/var/lib/postgresql/data',
@@ -11,6 +12,7 @@ export const postgres = {
   ownConnections: 10,
   /** The server refuses a sum of connections, workers and senders above 262143. */
   mostConnections: 262_000,
+  defaultConnections: 100,
   /** Private memory of a backend that does ordinary work, without its sorts and hashes; measured values lie between 3 and 5 MiB. */
   backendMiB: 5,
   /** Shared memory beside shared_buffers: WAL buffers, locks, statistics, procedure tables. */

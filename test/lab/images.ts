@@ -19,6 +19,8 @@ interface LabImage {
 /** Every image the lab can build, by name. All stand on {@link BASE}. */
 export const IMAGES = {
   postgres: { reference: 'docker.io/library/postgres:17.11-trixie' },
+  mysql: { reference: 'docker.io/library/mysql:8.4.11' }, // Debian's own version is 9.7
+  mariadb: { reference: 'docker.io/library/mariadb:11.8.9' }, // Debian's own version is 11.8.6
   valkey: { reference: 'docker.io/valkey/valkey:8.1.8' }, // Debian's own version is 8.1.1
   nginx: { reference: 'docker.io/library/nginx:1.30.6' },
   node: { reference: 'docker.io/library/node:24.21.0-trixie-slim', contexts: () => ({ node: dirname(nodeBinary()) }) },

@@ -1,3 +1,5 @@
+import { databaseSchemes } from './database-dialect.ts';
+
 /** What the site tells the application, read once at start. Values of variables marked secret never appear in a message. */
 export interface Config {
   readonly port: number;
@@ -60,7 +62,7 @@ export function readConfig(environment: Environment): Config {
     version: text('APP_VERSION'),
     slot: slot === 'green' ? 'green' : 'blue',
     domain: text('BERTH_DOMAIN'),
-    database: { url: url('DATABASE_URL', ['postgres', 'postgresql']), poolSize: whole('DATABASE_POOL_SIZE', 1, 1000) },
+    database: { url: url('DATABASE_URL', databaseSchemes), poolSize: whole('DATABASE_POOL_SIZE', 1, 1000) },
     redis: { url: url('REDIS_URL', ['redis', 'rediss']) },
   };
   const s3 = { region: text('S3_REGION'), accessKey: text('S3_ACCESS_KEY'), secretKey: text('S3_SECRET_KEY'), bucket: text('S3_BUCKET') };

@@ -1,23 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
+import { databaseSchemes, type Dialect, type DialectOptions } from './database-dialect.ts';
 import type { Log } from './log.ts';
+import { openMysql } from './mysql.ts';
+import { openPostgres } from './postgres.ts';
 import { reasonOf } from './reason.ts';
 import { Unavailable, type Database } from './services.ts';
 
-/**
- * One simple query is one transaction, so the lock is held until the tables are there and replicas that start together take turns.
- * The number is this application's own; any other would do.
- */
-const CREATE_TABLES = `
-  SELECT pg_advisory_xact_lock(4820136);
-  CREATE TABLE IF NOT EXISTS visits (only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), total bigint NOT NULL);
-  CREATE TABLE IF NOT EXISTS notes (key text PRIMARY KEY, bytes integer NOT NULL, created_at timestamptz NOT NULL);
-`;
-const TABLES_EXIST = `SELECT to_regclass('visits') IS NOT NULL AND to_regclass('notes') IS NOT NULL AS there`;
-const COUNT_VISIT = 'INSERT INTO visits (total) VALUES (1) ON CONFLICT (only_row) DO UPDATE SET total = visits.total + 1 RETURNING total';
-const RECORD_NOTE = 'INSERT INTO notes (key, bytes, created_at) VALUES ($1, $2, $3) ON CONFLICT (key) DO NOTHING';
+const dialects: Readonly<Record<(typeof databaseSchemes)[number], (options: DialectOptions) => Dialect>> = {
+  postgres: openPostgres,
+  postgresql: openPostgres,
+  mysql: openMysql,
+  mariadb: openMysql,
+};
 
-const UNDEFINED_TABLE = '42P01';
 const FIRST_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 5000;
 
@@ -29,17 +24,12 @@ export interface DatabaseOptions {
 
 /** Starts to look for the database at once, in the background, and keeps looking until it was found or `close` is called. */
 export function openDatabase({ url, poolSize, log }: DatabaseOptions): Database {
-  const pool = new pg.Pool({
-    connectionString: url,
-    max: poolSize,
-    application_name: 'hello',
-    connectionTimeoutMillis: 2000,
-    query_timeout: 3000, // a peer that vanished without a word is noticed here; the pool then drops that connection
-    idleTimeoutMillis: 30_000,
-    keepAlive: true,
+  const scheme = databaseSchemes.find((name) => new URL(url).protocol === `${name}:`) ?? 'postgres';
+  const dialect = dialects[scheme]({
+    url,
+    poolSize,
+    onLost: (error) => log('warn', 'database connection lost', { reason: reasonOf(error) }),
   });
-  // An idle connection that the server ends raises this event; unheard, it would end the process.
-  pool.on('error', (error) => log('warn', 'database connection lost', { reason: reasonOf(error) }));
 
   const closing = new AbortController();
   let reached = false;
@@ -47,8 +37,7 @@ export function openDatabase({ url, poolSize, log }: DatabaseOptions): Database 
 
   const createTables = async (): Promise<void> => {
     // An account that may not create tables can still use those that are there, hence the look before.
-    const { rows } = await pool.query<{ there: boolean }>(TABLES_EXIST);
-    if (rows[0]?.there !== true) await pool.query(CREATE_TABLES);
+    if (!(await dialect.tablesExist())) await dialect.createTables();
     reached = true;
   };
   const ensureTables = (): Promise<void> => {
@@ -58,13 +47,13 @@ export function openDatabase({ url, poolSize, log }: DatabaseOptions): Database 
     });
     return tables;
   };
-  const run = async <Row extends pg.QueryResultRow>(sql: string, values: readonly unknown[] = []): Promise<Row | undefined> => {
+  const run = async <Answer>(ask: () => Promise<Answer>): Promise<Answer> => {
     try {
       await ensureTables();
-      return (await pool.query<Row>(sql, [...values])).rows[0];
+      return await ask();
     } catch (error) {
       const reason = reasonOf(error);
-      if (reason === UNDEFINED_TABLE) tables = undefined; // the database was replaced by an empty one: create them with the next query
+      if (reason === dialect.undefinedTable) tables = undefined; // the database was replaced by an empty one: create them with the next query
       throw new Unavailable('database', reason, { cause: error });
     }
   };
@@ -89,21 +78,14 @@ export function openDatabase({ url, poolSize, log }: DatabaseOptions): Database 
       return reached;
     },
     async ping() {
-      const row = await run<{ transaction_read_only: string }>('SHOW transaction_read_only');
-      if (row?.transaction_read_only === 'on') throw new Unavailable('database', 'READONLY'); // a standby answers, but cannot serve us
+      if (await run(dialect.isReadOnly)) throw new Unavailable('database', 'READONLY'); // a standby answers, but cannot serve us
     },
-    async countVisit() {
-      return Number((await run<{ total: string }>(COUNT_VISIT))?.total);
-    },
-    async recordNote({ key, text, createdAt }) {
-      await run(RECORD_NOTE, [key, Buffer.byteLength(text), createdAt]);
-    },
-    async countNotes() {
-      return Number((await run<{ total: string }>('SELECT count(*) AS total FROM notes'))?.total);
-    },
+    countVisit: () => run(dialect.addVisit),
+    recordNote: ({ key, text, createdAt }) => run(() => dialect.addNote(key, Buffer.byteLength(text), createdAt)),
+    countNotes: () => run(dialect.countNotes),
     async close() {
       closing.abort();
-      await pool.end();
+      await dialect.close();
     },
   };
 }

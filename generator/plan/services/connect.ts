@@ -1,8 +1,9 @@
 import { minio } from '../../../model/engines/minio.ts';
-import { postgres } from '../../../model/engines/postgres.ts';
 import { valkey } from '../../../model/engines/valkey.ts';
 import type { Dependency, Gate, PlannedService, SecretText, Size } from '../../../model/plan.ts';
-import type { ExternalSpec, StackSpec, Use } from '../../../model/stack-spec.ts';
+import type { DatabaseEngineName, ExternalSpec, StackSpec, Use } from '../../../model/stack-spec.ts';
+import type { DatabaseAddress, DatabaseEngine } from './database-engine.ts';
+import { databaseEngines } from './databases.ts';
 import { accountOf } from './minio.ts';
 
 /** Runs `try` until it succeeds, three minutes at most. */
@@ -15,7 +16,7 @@ const waiting = (service: string, attempt: string): readonly [string, ...string[
 /** What a gate is made of: the size of a task, and the accounts that the images of the engines are made for. */
 export interface ForGates {
   readonly task: Size;
-  readonly images: { readonly postgres: string; readonly minio: string };
+  readonly userOf: (image: string) => string;
 }
 
 export interface Connection {
@@ -27,36 +28,30 @@ export interface Connection {
   readonly after: readonly Dependency[];
 }
 
-/** Where a database answers, as whom, and under which name; its own or somebody else's. */
-function databaseAt(
-  service: string,
-  spec: StackSpec,
-): { readonly host: string; readonly port: number; readonly user: string; readonly database: string; readonly sslmode?: string } {
-  const elsewhere = spec.externals.find(({ name }) => name === service);
-  if (elsewhere) return { ...elsewhere, sslmode: sslmodes[elsewhere.tls] };
-  const database = spec.databases.find(({ name }) => name === service)?.database ?? spec.name;
-  return { host: service, port: postgres.port, user: database, database };
+/** Where a database answers, as whom, and the engine that it is. */
+function databaseAt(service: string, spec: StackSpec): { readonly at: DatabaseAddress; readonly engine: DatabaseEngine } {
+  const elsewhere = spec.externals.find(({ name, kind }) => kind === 'database' && name === service);
+  if (elsewhere) return { at: elsewhere, engine: databaseEngines[elsewhere.engine as DatabaseEngineName] };
+  const database = spec.databases.find(({ name }) => name === service);
+  if (!database) throw new Error(`there is no database ${service}; the spec should have refused it`);
+  const engine = databaseEngines[database.engine];
+  return { engine, at: { name: service, host: service, port: engine.port, user: database.database, database: database.database } };
 }
 
-const sslmodes = { off: 'disable', require: 'require', verify: 'verify-full' } as const;
+/** A client of a database that logs in as the application does: its query command, and what else a container of it needs. */
+export function clientOf(
+  service: string,
+  spec: StackSpec,
+  { task, userOf }: ForGates,
+): { readonly engine: DatabaseEngine; readonly query: string; readonly gate: Omit<Gate, 'name' | 'argv'> } {
+  const { at, engine } = databaseAt(service, spec);
+  const { query, env, secretEnv } = engine.client(at);
+  return { engine, query, gate: { image: engine.image, user: userOf(engine.image), env, secretEnv, size: task } };
+}
 
-/** A client of a database that logs in as the application does. */
-export const clientOf = (service: string, spec: StackSpec, { task, images }: ForGates): Omit<Gate, 'name' | 'argv'> => {
-  const { host, port, user, database, sslmode } = databaseAt(service, spec);
-  return {
-    image: 'postgres',
-    user: images.postgres,
-    env: {
-      PGHOST: host.replaceAll(/[[\]]/g, ''),
-      PGPORT: String(port),
-      PGUSER: user,
-      PGDATABASE: database,
-      PGCONNECT_TIMEOUT: '5',
-      ...(sslmode === undefined ? {} : { PGSSLMODE: sslmode, ...(sslmode === 'verify-full' ? { PGSSLROOTCERT: 'system' } : {}) }),
-    },
-    secretEnv: { PGPASSWORD: [{ secret: `${service}-app` }] },
-    size: task,
-  };
+const waitFor = (service: string, spec: StackSpec, forGates: ForGates): Gate => {
+  const { query, gate } = clientOf(service, spec, forGates);
+  return { name: `wait-for-${service}`, ...gate, argv: [...waiting(service, query), 'sh', 'SELECT 1'] };
 };
 
 interface S3Access {
@@ -88,19 +83,16 @@ function connectElsewhere(
   const password = { secret: `${use.service}-app`, encoded: 'url' } as const;
   const base = { after: [], connects: [], outside: [{ host, port }], gates: [] };
   const account = encodeURIComponent(user);
-  if (kind === 'database')
+  if (kind === 'database') {
+    const { at, engine } = databaseAt(use.service, spec);
     return {
       ...base,
-      env: {},
-      secretEnv: { [use.variable]: [`postgres://${account}:`, password, `@${host}:${port}/${database}?sslmode=${sslmodes[tls]}`] },
-      gates: [
-        {
-          name: `wait-for-${use.service}`,
-          ...clientOf(use.service, spec, forGates),
-          argv: waiting(use.service, "psql --no-psqlrc --quiet --command='SELECT 1'"),
-        },
-      ],
+      // Drivers of MySQL have no common word for it in a URL.
+      env: { [`${use.variable}_TLS`]: tls },
+      secretEnv: { [use.variable]: engine.url(at) },
+      gates: [waitFor(use.service, spec, forGates)],
     };
+  }
   if (kind === 'cache')
     return {
       ...base,
@@ -117,27 +109,19 @@ function connectElsewhere(
 
 /** What an application needs to know of one thing it uses: whole URLs, and for S3 its parts. */
 export function connect(use: Use, spec: StackSpec, forGates: ForGates): Connection {
-  const { task, images } = forGates;
+  const { task, userOf } = forGates;
   const done = (service: string): Dependency => ({ service, condition: 'service_completed_successfully', required: true });
   const elsewhere = spec.externals.find(({ name }) => name === use.service);
   if (elsewhere) return connectElsewhere(use, elsewhere, spec, forGates);
   if (use.kind === 'database') {
-    const { user, database } = databaseAt(use.service, spec);
+    const { at, engine } = databaseAt(use.service, spec);
     return {
       env: {},
-      secretEnv: {
-        [use.variable]: [`postgres://${user}:`, { secret: `${use.service}-app` }, `@${use.service}:${postgres.port}/${database}`],
-      },
+      secretEnv: { [use.variable]: engine.url(at) },
       after: [done(`${use.service}-accounts`)],
-      connects: [{ service: use.service, port: postgres.port }],
+      connects: [{ service: use.service, port: at.port }],
       outside: [],
-      gates: [
-        {
-          name: `wait-for-${use.service}`,
-          ...clientOf(use.service, spec, forGates),
-          argv: waiting(use.service, "psql --no-psqlrc --quiet --command='SELECT 1'"),
-        },
-      ],
+      gates: [waitFor(use.service, spec, forGates)],
     };
   }
   // It comes up, degraded, while its cache is down.
@@ -166,7 +150,7 @@ export function connect(use: Use, spec: StackSpec, forGates: ForGates): Connecti
       {
         name: `wait-for-${use.service}`,
         image: 'minio',
-        user: images.minio,
+        user: userOf('minio'),
         argv: waiting(use.service, buckets.map((bucket) => `mc --quiet ls app/${bucket.name}`).join(' && ')),
         env: { MC_CONFIG_DIR: '/tmp/.mc', HOME: '/tmp', GOMAXPROCS: '1' },
         secretEnv: { MC_HOST_app: [`http://${accountOf(spec)}:`, { secret: `${use.service}-app` }, `@${use.service}:${minio.port}`] },

@@ -8,22 +8,15 @@ import type { ForGates } from './connect.ts';
 /** Long enough for an index over a large table; a command that hangs is stopped all the same. */
 const deadline = seconds(6 * 3600);
 
-const table = 'berth_migrations';
-/** In quotes of SQL. A text in dollars would be one that the shell reads. */
-const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 /** Handed over as an argument of its own, so that the shell reads nothing in it. */
-const psql = 'psql --no-psqlrc --quiet --tuples-only --no-align --set=ON_ERROR_STOP=1 --command "$1"';
 const shell = (script: string, statement: string): readonly [string, ...string[]] => ['/bin/sh', '-c', script, 'sh', statement];
 
 /** The same for the same image and command: what the database is asked whether it has seen. */
 const versionOf = (image: string, command: readonly string[]): string => JSON.stringify([image, ...command]);
 
-/** Writes down, in the application's database, that the migrations of an image have ended well. */
-const record = (version: string): string =>
-  `CREATE TABLE IF NOT EXISTS ${table} (version text PRIMARY KEY, ended timestamptz NOT NULL DEFAULT now()); INSERT INTO ${table} (version) VALUES (${literal(version)}) ON CONFLICT DO NOTHING`;
-
 /** Nothing starts before: an application on a schema that it does not know does harm. Kubernetes says that the pod waits. */
-const waiting = `until test "$(${psql} 2>/tmp/why)" = 1; do echo "waits for the migrations: $(cat /tmp/why)" >&2; sleep 5; done`;
+const waiting = (query: string): string =>
+  `until test "$(${query} 2>/tmp/why)" = 1; do echo "waits for the migrations: $(cat /tmp/why)" >&2; sleep 5; done`;
 
 export interface PlannedMigration {
   readonly task: PlannedService;
@@ -48,7 +41,7 @@ export function planMigration(
   const name = `${app.name}-migrate`;
   const migrating = release.find(({ migrates, replicas }) => migrates && replicas > 0);
   const version = versionOf(migrating?.image ?? app.image, [...(migrate.entrypoint ?? []), ...migrate.command]);
-  const client = clientOf(migrate.database, spec, forGates);
+  const { engine, query, gate } = clientOf(migrate.database, spec, forGates);
   const { role, size, user, env, secretEnv, secretFiles, tmpfs, connects, egress, outside, gates, stopSignal, stopGrace, networks, after } =
     service;
   return {
@@ -76,7 +69,8 @@ export function planMigration(
       ...(egress === undefined ? {} : { egress }),
       ...(outside === undefined ? {} : { outside }),
       gates,
-      finish: { ...client, name: 'write-down', argv: shell(psql, record(version)) },
+      // It says, in the application's database, that the migrations of this image have ended well.
+      finish: { ...gate, name: 'write-down', argv: shell(query, engine.record(version)) },
       deadline,
       ...(stopSignal === undefined ? {} : { stopSignal }),
       stopGrace,
@@ -89,11 +83,7 @@ export function planMigration(
         ? {
             waits: {
               slot: migrating.slot,
-              gate: {
-                ...client,
-                name: 'wait-for-migrations',
-                argv: shell(waiting, `SELECT 1 FROM ${table} WHERE version = ${literal(version)}`),
-              },
+              gate: { ...gate, name: 'wait-for-migrations', argv: shell(waiting(query), engine.recorded(version)) },
             },
           }
         : {}),

@@ -1,31 +1,20 @@
 import { postgres as facts } from '../../../model/engines/postgres.ts';
-import type { Decision, EngineSetting, Size } from '../../../model/plan.ts';
-import type { HardwareProfile } from '../../../model/profile.ts';
-import type { DatabaseSpec, StackSpec } from '../../../model/stack-spec.ts';
+import type { Decision, EngineSetting } from '../../../model/plan.ts';
 import { formatSize, mib } from '../../../model/units.ts';
 import type { MiB } from '../../../model/units.ts';
 import { connectionBudget } from '../connections.ts';
+import type { DatabaseInput } from './database-engine.ts';
 import { divideMemory, overhead, usable } from './postgres-memory.ts';
 
 const manual = 'PostgreSQL 17 manual, Resource Consumption';
 
-/** What one PostgreSQL is planned from. */
-export interface PostgresInput {
-  readonly database: DatabaseSpec;
-  readonly spec: StackSpec;
-  readonly profile: HardwareProfile;
-  readonly size: Size;
-  readonly disk: MiB;
-  readonly clients: string;
-}
-
 /** Settings of one PostgreSQL with the reason for each. */
-export function settingsOf({ database, spec, profile, size, disk }: PostgresInput): {
+export function settingsOf({ database, spec, profile, size, disk }: DatabaseInput): {
   settings: readonly EngineSetting[];
   decisions: readonly Decision[];
   shm: MiB;
 } {
-  const connections = connectionBudget(spec, database.name, profile);
+  const connections = connectionBudget(spec, database.name, profile, facts);
   const memory = divideMemory(size.memory, connections.limit);
   const wal = Math.min(profile.database.wal.value, Math.max(256, Math.floor(disk / 10)));
   const cpus = Math.max(1, Math.ceil(size.cpu / 1000));

@@ -1,17 +1,18 @@
 import { postgres as facts } from '../../../model/engines/postgres.ts';
-import type { DatabasePlan, Decision, PlannedService, Size } from '../../../model/plan.ts';
+import type { PlannedService, SecretText, Size } from '../../../model/plan.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { DatabaseSpec, StackSpec } from '../../../model/stack-spec.ts';
 import { mib, milliCpu, seconds } from '../../../model/units.ts';
 import { connectionBudget } from '../connections.ts';
 import type { Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
+import { migrations } from './database-engine.ts';
+import type { DatabaseAddress, DatabaseClient, DatabaseEngine, DatabaseInput, PlannedDatabase } from './database-engine.ts';
 import { smallestMemory } from './postgres-memory.ts';
 import { settingsOf } from './postgres-settings.ts';
-import type { PostgresInput } from './postgres-settings.ts';
 
-export function demandPostgres(database: DatabaseSpec, spec: StackSpec, profile: HardwareProfile): Demand {
-  const { limit } = connectionBudget(spec, database.name, profile);
+function demand(database: DatabaseSpec, spec: StackSpec, profile: HardwareProfile): Demand {
+  const { limit } = connectionBudget(spec, database.name, profile, facts);
   const floor = { value: smallestMemory(limit), because: `1 GiB, or what leaves each of ${limit} connections 1 MiB for a sort` };
   const path = `databases.${database.name}`;
   return {
@@ -32,15 +33,8 @@ const ready: readonly [string, ...string[]] = [
   '--dbname=postgres',
 ];
 
-export interface PostgresPlan {
-  readonly service: PlannedService;
-  readonly accounts: PlannedService;
-  readonly plan: DatabasePlan;
-  readonly decisions: readonly Decision[];
-}
-
-export function planPostgres(input: PostgresInput, task: Size, image: { readonly user: string }): PostgresPlan {
-  const { database, size, disk, clients } = input;
+function plan(input: DatabaseInput, task: Size, image: { readonly user: string }): PlannedDatabase {
+  const { database, size, disk, subnet } = input;
   const { settings, decisions, shm } = settingsOf(input);
   const name = database.name;
   const config = { source: `config/${name}`, target: '/etc/berth/database', restarts: true };
@@ -116,6 +110,61 @@ export function planPostgres(input: PostgresInput, task: Size, image: { readonly
     service,
     accounts,
     decisions,
-    plan: { service: name, engine: 'postgres', database: database.database, account: database.database, settings, clients },
+    plan: {
+      service: name,
+      engine: 'postgres',
+      database: database.database,
+      account: database.database,
+      settings,
+      clients: subnet ?? 'all',
+    },
   };
 }
+
+const sslmodes = { off: 'disable', require: 'require', verify: 'verify-full' } as const;
+
+const url = ({ name, host, port, user, database, tls }: DatabaseAddress): SecretText =>
+  tls === undefined
+    ? [`postgres://${user}:`, { secret: `${name}-app` }, `@${host}:${port}/${database}`]
+    : [
+        `postgres://${encodeURIComponent(user)}:`,
+        { secret: `${name}-app`, encoded: 'url' },
+        `@${host}:${port}/${database}?sslmode=${sslmodes[tls]}`,
+      ];
+
+const client = ({ name, host, port, user, database, tls }: DatabaseAddress): DatabaseClient => ({
+  query: 'psql --no-psqlrc --quiet --tuples-only --no-align --set=ON_ERROR_STOP=1 --command="$1"',
+  env: {
+    PGHOST: host.replaceAll(/[[\]]/g, ''),
+    PGPORT: String(port),
+    PGUSER: user,
+    PGDATABASE: database,
+    PGCONNECT_TIMEOUT: '5',
+    ...(tls === undefined ? {} : { PGSSLMODE: sslmodes[tls] }),
+    ...(tls === 'verify' ? { PGSSLROOTCERT: 'system' } : {}),
+  },
+  secretEnv: { PGPASSWORD: [{ secret: `${name}-app` }] },
+});
+
+const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+
+export const postgresEngine: DatabaseEngine = {
+  image: 'postgres',
+  port: facts.port,
+  holds: 'data and write-ahead log',
+  demand,
+  plan,
+  url,
+  client,
+  record: (version) =>
+    `CREATE TABLE IF NOT EXISTS ${migrations} (version text PRIMARY KEY, ended timestamptz NOT NULL DEFAULT now()); INSERT INTO ${migrations} (version) VALUES (${literal(version)}) ON CONFLICT DO NOTHING`,
+  recorded: (version) => `SELECT 1 FROM ${migrations} WHERE version = ${literal(version)}`,
+  secrets: ({ name, database }) => [
+    { name: `${name}-admin`, length: 32, purpose: `superuser ${facts.superuser} of ${name}` },
+    { name: `${name}-app`, length: 32, purpose: `account ${database} of ${name}` },
+  ],
+  secretFiles: ({ name, database }) => [
+    { name: `${name}-admin`, text: [{ secret: `${name}-admin`, form: 'plain' }], of: [`${name}-admin`] },
+    { name: `${name}-verifier`, text: [{ secret: `${name}-app`, form: 'scram-sha-256', account: database }], of: [`${name}-app`] },
+  ],
+};

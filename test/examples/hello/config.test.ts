@@ -51,7 +51,11 @@ test.each([
   ['PORT', '65536', 'must be a whole number from 0 to 65535'],
   ['DATABASE_POOL_SIZE', '0', 'must be a whole number from 1 to 1000'],
   ['DATABASE_POOL_SIZE', '2.5', 'must be a whole number from 1 to 1000'],
-  ['DATABASE_URL', 'mysql://hello:s3cr3t@database/hello', 'must be a URL that starts with postgres:// or postgresql://'],
+  [
+    'DATABASE_URL',
+    'mongodb://hello:s3cr3t@database/hello',
+    'must be a URL that starts with postgres:// or postgresql:// or mysql:// or mariadb://',
+  ],
   ['REDIS_URL', 'cache:6379', 'must be a URL that starts with redis:// or rediss://'],
   ['S3_ENDPOINT', 'storage:9000', 'must be a URL that starts with http:// or https://'],
   ['BERTH_SLOT', 'purple', 'must be blue or green'],
@@ -60,7 +64,7 @@ test.each([
 });
 
 test('every problem is told at once, and none repeats a value', () => {
-  const problems = problemsOf({ DATABASE_URL: 'mysql://hello:s3cr3t@database/hello', S3_SECRET_KEY: 's3cr3t', PORT: 's3cr3t' });
+  const problems = problemsOf({ DATABASE_URL: 'mongodb://hello:s3cr3t@database/hello', S3_SECRET_KEY: 's3cr3t', PORT: 's3cr3t' });
   expect(problems).toHaveLength(11);
   expect(problems.join()).not.toContain('s3cr3t');
 });

@@ -2,6 +2,7 @@ import { createHash, webcrypto } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { drawMissing, emptyLedger } from '../../../generator/io/ledger.ts';
 import { renderSecretFiles } from '../../../generator/io/secret-files.ts';
+import { sha256Crypt } from '../../../generator/io/sha256-crypt.ts';
 import { Secret } from '../../../model/secret.ts';
 import { helloPlan, prepareHello, seeded } from '../render/hello.ts';
 
@@ -30,6 +31,55 @@ async function scramKeys(
     serverKey: await hmac(salted, 'Server Key'),
   };
 }
+
+describe('the verifiers of a MySQL and a MariaDB', () => {
+  const of = (engine: string) => {
+    const made = helloPlan({ set: { 'databases.database.engine': engine } });
+    const drawn = drawMissing(emptyLedger, made.secrets, seeded(engine), new Date('2026-12-01'));
+    const written = new Map(renderSecretFiles(made, drawn).map((file) => [file.path, file.content]));
+    return {
+      file: (name: string) => written.get(`secrets/database-${name}`) ?? '',
+      secret: (name: string) => drawn.secrets.get(`database-${name}`)?.at(-1)?.reveal() ?? '?',
+      files: written,
+    };
+  };
+
+  test('are what each engine would have stored for the password', () => {
+    const [mysql, mariadb] = [of('mysql'), of('mariadb')];
+    for (const [file, secret] of [
+      ['verifier', 'app'],
+      ['health-verifier', 'health'],
+    ] as const) {
+      const [, salt = '', hash] = /^\$A\$005\$([A-Za-z0-9_-]{20})([./A-Za-z0-9]{43})$/.exec(mysql.file(file)) ?? [];
+      expect(hash).toBe(sha256Crypt(mysql.secret(secret), salt, 5000));
+      const sha1 = (value: string | Buffer) => createHash('sha1').update(value).digest();
+      expect(mariadb.file(file)).toBe(
+        `*${sha1(sha1(mariadb.secret(secret)))
+          .toString('hex')
+          .toUpperCase()}`,
+      );
+    }
+    expect(of('mysql').file('verifier')).toBe(mysql.file('verifier'));
+    expect(mysql.file('verifier').slice(7, 27)).not.toBe(mysql.file('health-verifier').slice(7, 27));
+  });
+
+  test('are all that the task learns of a password but the administrator’s, which stands in an option file of its client', () => {
+    const { files: written, file, secret } = of('mysql');
+    expect(file('admin-client')).toBe(`[client]\nuser=root\npassword=${secret('admin')}\n`);
+    expect(file('health-client')).toBe(`[client]\nuser=berth_health\npassword=${secret('health')}\n`);
+    expect(file('admin')).toBe(secret('admin'));
+    const holding = (text: string) =>
+      [...written].filter(([path, held]) => path !== 'secrets/ledger.json' && held.includes(text)).map(([path]) => path);
+    expect(holding(secret('app'))).toEqual(['secrets/web.env']);
+    expect(holding(secret('health'))).toEqual(['secrets/database-health-client']);
+    expect(holding(secret('admin'))).toEqual(['secrets/database-admin', 'secrets/database-admin-client']);
+  });
+
+  test('open the database of the application by an address that names its engine', () => {
+    const { files: written, secret } = of('mariadb');
+    expect(written.get('secrets/web.env')).toContain(`DATABASE_URL=mysql://hello:${secret('app')}@database:3306/hello\n`);
+  });
+});
 
 describe('the verifier of a database account', () => {
   test('is checked by an implementation that passes the example of RFC 7677', async () => {

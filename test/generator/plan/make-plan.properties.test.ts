@@ -7,6 +7,7 @@ import { mib, milliCpu } from '../../../model/units.ts';
 import {
   anySite,
   anySpec,
+  database,
   decision,
   given,
   host,
@@ -32,9 +33,22 @@ const inMemory = (made: Plan, name: string): number => service(made, name).tmpfs
 function worstCases(made: Plan, spec: StackSpec): readonly { readonly name: string; readonly worst: number; readonly limit: number }[] {
   const row = (name: string, worst: number) => ({ name, worst: worst + inMemory(made, name), limit: service(made, name).size.memory });
   return [
-    ...made.databases.map(({ service: name }) => {
+    ...made.databases.map(({ service: name, engine }) => {
       const settings = settingsOf(made, name);
       const number = (key: string) => Number(settings[key]);
+      if (engine !== 'postgres') {
+        const sum = (...keys: readonly string[]) => keys.reduce((all, key) => all + inMib(settings[key]), 0);
+        const shared = sum('innodb_log_buffer_size') + 1.1 * sum('innodb_buffer_pool_size') + 0.03 * number('table_open_cache');
+        return engine === 'mysql'
+          ? row(name, 448 + shared + sum('temptable_max_ram') + number('max_connections') * 2.5)
+          : row(
+              name,
+              256 +
+                shared +
+                sum('aria_pagecache_buffer_size', 'key_buffer_size') +
+                number('max_connections') * (2 + sum('tmp_memory_table_size')),
+            );
+      }
       const backends = number('max_connections') + number('max_worker_processes');
       return row(
         name,
@@ -109,19 +123,32 @@ test(
 );
 
 test(
-  'a database may have a process for each connection and worker, and the plan says so',
+  'a database may have a process or thread for each connection and worker, and the plan says so',
   () => {
     fc.assert(
       fc.property(anySite, (spec) => {
         const made = plan(spec);
-        for (const { service: name } of made.databases) {
+        for (const { service: name, engine } of made.databases) {
           const [settings, { pids }] = [settingsOf(made, name), service(made, name).size];
-          expect(pids).toBe(
-            Number(settings['max_connections']) +
-              Number(settings['max_worker_processes']) +
-              Number(settings['autovacuum_max_workers']) +
-              64,
-          );
+          const number = (key: string) => Number(settings[key]);
+          if (engine === 'postgres')
+            expect(pids).toBe(number('max_connections') + number('max_worker_processes') + number('autovacuum_max_workers') + 64);
+          else {
+            expect(pids).toBe(number('max_connections') + 160);
+            // What starts with the server: its readers, writers and cleaners, one log thread for each of a dozen kinds, and its signals.
+            expect(pids).toBeGreaterThan(
+              number('max_connections') +
+                number('innodb_read_io_threads') +
+                number('innodb_write_io_threads') +
+                number('innodb_purge_threads') +
+                64,
+            );
+            // It opens fewer tables, or takes fewer connections, when it may open fewer files.
+            expect(service(made, name).nofile).toBe(number('open_files_limit'));
+            expect(number('open_files_limit')).toBeGreaterThanOrEqual(
+              Math.max(number('max_connections') * 5, number('max_connections') + 2 * number('table_open_cache') + 10),
+            );
+          }
           expect(decision(made, `${name}.pids`)).toBe(String(pids));
         }
       }),
@@ -317,21 +344,62 @@ test(
         expect(new Set(first.decisions.map(({ key }) => key)).size).toBe(first.decisions.length);
         // A host with fewer CPUs than the profile's database is rare among those drawn: most have a service with CPUs fixed.
       }),
-      { ...runs, examples: [[{ ...stack(), host: host(2, 16, 80) }]] },
+      {
+        ...runs,
+        examples: (['postgres', 'mysql', 'mariadb'] as const).map((engine) => [
+          { ...stack({ databases: [database('database', { engine })] }), host: host(2, 16, 80) },
+        ]),
+      },
     );
     // io-threads changes only where the profile wants four CPUs and the host has fewer; its row is in make-plan.test.ts.
     expect([...changing].filter((name) => name !== 'io-threads').sort()).toEqual([
       'autovacuum_work_mem',
       'effective_cache_size',
+      'innodb_buffer_pool_chunk_size',
+      'innodb_buffer_pool_instances',
+      'innodb_buffer_pool_size',
+      'innodb_log_file_size',
+      'innodb_purge_threads',
+      'innodb_read_io_threads',
+      'innodb_redo_log_capacity',
+      'innodb_write_io_threads',
       'maintenance_work_mem',
+      'max_binlog_total_size',
       'max_parallel_workers',
       'max_parallel_workers_per_gather',
       'max_wal_size',
       'maxmemory',
       'min_wal_size',
       'shared_buffers',
+      'temptable_max_ram',
       'work_mem',
     ]);
+  },
+  long,
+);
+
+test(
+  'a buffer pool of MySQL is what the server itself would round it to',
+  () => {
+    fc.assert(
+      fc.property(anySite, (spec) => {
+        const made = plan(spec);
+        for (const { service: name, engine } of made.databases) {
+          if (engine !== 'mysql') continue;
+          const settings = settingsOf(made, name);
+          const [pool, chunk, instances] = [
+            inMib(settings['innodb_buffer_pool_size']),
+            inMib(settings['innodb_buffer_pool_chunk_size']),
+            Number(settings['innodb_buffer_pool_instances']),
+          ];
+          expect([pool, chunk, instances, pool % (chunk * instances)]).toEqual([pool, chunk, instances, 0]);
+          expect(pool).toBeGreaterThanOrEqual(256);
+          // More than a thousand slow it down.
+          expect(pool / chunk).toBeLessThanOrEqual(1000);
+        }
+      }),
+      runs,
+    );
   },
   long,
 );

@@ -126,11 +126,11 @@ export const service = (made: Plan, name: string): PlannedService => {
 };
 export const decision = (made: Plan, key: string): string | undefined => made.decisions.find((candidate) => candidate.key === key)?.value;
 
-/** MiB of `1408MB`, `4096kB` or `512mb`. */
+/** MiB of `1408MB`, `4096kB`, `512mb`, `1408M` or `256K`. */
 export function inMib(text: string | undefined): number {
-  const match = /^(\d+)(kB|MB|mb)$/.exec(text ?? '');
+  const match = /^(\d+)(kB|MB|mb|K|M)$/.exec(text ?? '');
   if (!match) throw new Error(`no size: ${text ?? 'nothing'}`);
-  return Number(match[1]) / (match[2] === 'kB' ? 1024 : 1);
+  return Number(match[1]) / (match[2] === 'kB' || match[2] === 'K' ? 1024 : 1);
 }
 
 export const settingsOf = (made: Plan, name: string): Readonly<Record<string, string>> =>
@@ -139,6 +139,26 @@ export const settingsOf = (made: Plan, name: string): Readonly<Record<string, st
       .find((candidate) => candidate.service === name)
       ?.settings.map((setting) => [setting.name, setting.value]) ?? [],
   );
+
+/** Settings of each engine that its limit, its CPUs or its disk decide. */
+const growing = {
+  postgres: [
+    'shared_buffers',
+    'work_mem',
+    'maintenance_work_mem',
+    'autovacuum_work_mem',
+    'effective_cache_size',
+    'max_wal_size',
+    'min_wal_size',
+  ],
+  mysql: ['innodb_buffer_pool_size', 'temptable_max_ram', 'innodb_redo_log_capacity'],
+  mariadb: ['innodb_buffer_pool_size', 'innodb_log_file_size', 'max_binlog_total_size'],
+} as const;
+const counted = {
+  postgres: ['max_parallel_workers', 'max_parallel_workers_per_gather'],
+  mysql: ['innodb_buffer_pool_instances', 'innodb_read_io_threads', 'innodb_write_io_threads', 'innodb_purge_threads'],
+  mariadb: ['innodb_read_io_threads', 'innodb_write_io_threads', 'innodb_purge_threads'],
+} as const;
 
 /** Everything a host gives that must never shrink when the host grows, by name. */
 export function given(made: Plan): ReadonlyMap<string, number> {
@@ -151,17 +171,12 @@ export function given(made: Plan): ReadonlyMap<string, number> {
     ...made.services.flatMap(({ name, size }) => sizes(name, size)),
     ...made.budget.rows.map((row): [string, number] => [`${row.name}.budget`, row.each]),
     ...made.disk.map((row): [string, number] => [`${row.name}.disk`, row.size]),
-    ...made.databases.flatMap(({ service: name }) => {
+    ...made.databases.flatMap(({ service: name, engine }) => {
       const settings = settingsOf(made, name);
       return [
-        'shared_buffers',
-        'work_mem',
-        'maintenance_work_mem',
-        'autovacuum_work_mem',
-        'effective_cache_size',
-        'max_wal_size',
-        'min_wal_size',
-      ].map((key): [string, number] => [`${name}.${key}`, inMib(settings[key])]);
+        ...growing[engine].map((key): [string, number] => [`${name}.${key}`, inMib(settings[key])]),
+        ...counted[engine].map((key): [string, number] => [`${name}.${key}`, Number(settings[key])]),
+      ];
     }),
     ...made.caches.map(({ service: name }): [string, number] => [`${name}.maxmemory`, inMib(settingsOf(made, name)['maxmemory'])]),
     ...made.stores.map(({ service: name }): [string, number] => [
@@ -219,13 +234,15 @@ const apps = (kinds: readonly (readonly [Use['kind'], readonly string[]])[]) =>
       ),
     );
 
-/** 1–8 services and 0–3 of each engine, some sizes fixed. */
+const databaseEngineNames = ['postgres', 'mysql', 'mariadb'] as const;
+
+/** 1–8 services and 0–3 databases, caches and stores, some sizes fixed. */
 export const anySpec: fc.Arbitrary<StackSpec> = fc
   .record({
     profile: fc.constantFrom(...profileNames),
     databases: fc
-      .array(fixed(4096, 16_384), { maxLength: 3 })
-      .map((sizes) => sizes.map((size, index) => database(`db-${index}`, { database: `db_${index}`, ...size }))),
+      .array(fc.record({ size: fixed(4096, 16_384), engine: fc.constantFrom(...databaseEngineNames) }), { maxLength: 3 })
+      .map((parts) => parts.map(({ size, engine }, index) => database(`db-${index}`, { database: `db_${index}`, engine, ...size }))),
     caches: fc
       .array(fc.record({ size: fixed(256, 4096), use: fc.constantFrom('cache' as const, 'sessions' as const, 'queue' as const) }), {
         maxLength: 3,

@@ -22,6 +22,10 @@ const secretsIn = ({ ledger }: PreparedSite) =>
 
 const rows = [
   { row: 'hello-minimum', profile: 'minimum', host: smallHost },
+  { row: 'hello-mysql', profile: 'minimum', host: smallHost, set: { 'databases.database.engine': 'mysql' } },
+  { row: 'hello-mariadb', profile: 'minimum', host: smallHost, set: { 'databases.database.engine': 'mariadb' } },
+  { row: 'hello-mysql-kubernetes', profile: 'minimum', target: 'kubernetes', set: { 'databases.database.engine': 'mysql' } },
+  { row: 'hello-mariadb-kubernetes', profile: 'minimum', target: 'kubernetes', set: { 'databases.database.engine': 'mariadb' } },
   { row: 'hello-recommended', profile: 'recommended', host: smallHost },
   { row: 'hello-high-performance', profile: 'high-performance', host: smallHost },
   { row: 'hello-high-performance-big', profile: 'high-performance', host: bigHost },

@@ -202,15 +202,21 @@ function fromKubernetes(site: PreparedSite): ReadonlyMap<string, Facts> {
 /** More than every profile wishes for, so that both targets give the same. */
 const host = { cpus: 400, memory: '4Ti', disk: '40Ti' };
 
-describe.each(['minimum', 'recommended', 'high-performance'] as const)('hello of profile %s, for both targets,', (profile) => {
+describe.each([
+  { profile: 'minimum', engine: 'postgres' },
+  { profile: 'recommended', engine: 'postgres' },
+  { profile: 'high-performance', engine: 'postgres' },
+  { profile: 'minimum', engine: 'mysql' },
+  { profile: 'recommended', engine: 'mysql' },
+  { profile: 'minimum', engine: 'mariadb' },
+  { profile: 'high-performance', engine: 'mariadb' },
+] as const)('hello of profile $profile with $engine, for both targets,', ({ profile, engine }) => {
   let [compose, kubernetes]: [PreparedSite | undefined, PreparedSite | undefined] = [undefined, undefined];
   const site = (made: PreparedSite | undefined): PreparedSite => made ?? expect.unreachable('not made');
   beforeAll(async () => {
     const env = { ODD: `$HOME $$ $(PORT) $$(PORT) " ' # : {{x}} \n é` };
-    [compose, kubernetes] = [
-      await prepareHello({ profile, host, env, set: everyKind }),
-      await prepareHello({ profile, host, env, set: everyKind, target: 'kubernetes' }),
-    ];
+    const hello = { profile, host, env, set: { ...everyKind, 'databases.database.engine': engine } };
+    [compose, kubernetes] = [await prepareHello(hello), await prepareHello({ ...hello, target: 'kubernetes' })];
   });
 
   test('runs the same services', () => {

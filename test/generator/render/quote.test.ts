@@ -6,7 +6,17 @@ import { parse } from 'yaml';
 import { quote } from '../../../generator/render/quote.ts';
 import type { Format } from '../../../generator/render/quote.ts';
 import { helloPlan, prepareHello } from './hello.ts';
-import { readDotenv, readHba, readInterpolated, readMarkdown, readNginx, readPostgres, readValkey } from './readers.ts';
+import {
+  readDotenv,
+  readHba,
+  readInterpolated,
+  readMarkdown,
+  readNginx,
+  readOptionFile,
+  readPostgres,
+  readSql,
+  readValkey,
+} from './readers.ts';
 
 /** What breaks out of quotes, lines and encodings, mixed with anything else that Unicode has. */
 const nasty = fc.string({
@@ -81,6 +91,8 @@ describe.each<{ readonly format: Format; readonly by: string; readonly read: (wo
   { format: 'nginx', by: "the rules of nginx's lexer", read: readNginx, refuses: /[$\u0000-\u001f\u007f]/ },
   { format: 'postgres', by: "the rules of PostgreSQL's lexer", read: readPostgres, refuses: /[\u0000-\u001f]/ },
   { format: 'hba', by: 'the rules of pg_hba.conf', read: readHba, refuses: /["\u0000-\u001f]/ },
+  { format: 'mycnf', by: "the rules of MySQL's option files", read: readOptionFile, refuses: /["\u0000-\u001f]/ },
+  { format: 'sql', by: "the rules of MySQL's lexer", read: readSql, refuses: /[\u0000-\u001f]/ },
   { format: 'valkey', by: "the rules of Valkey's lexer", read: readValkey, refuses: /[\u0000-\u001f]/ },
 ])('a value in $format, read by $by', ({ format, read, refuses }) => {
   test('comes back as it was, and is refused only for what the format cannot hold', () => {

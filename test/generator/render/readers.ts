@@ -50,6 +50,32 @@ export const readPostgres: Reader = (word) => {
   });
 };
 
+/** find_end_comment and search_default_file_with_ext in mysys/my_default.cc: a comment ends a line outside quotes, the outer quotes go, escapes are read. */
+export const readOptionFile: Reader = (word) => {
+  if (/[\n\r]/.test(word)) throw new Error('two lines');
+  let open = '';
+  for (let at = 0; at < word.length; at++) {
+    const character = word.charAt(at);
+    if (open !== '' && character === '\\') at += 1;
+    else if (character === '#' && open === '') throw new Error('a comment');
+    else if (`"'`.includes(character)) open = open === '' ? character : open === character ? '' : open;
+  }
+  const bare = /^(["']).*\1$/s.test(word) ? word.slice(1, -1) : word.trim();
+  return bare.replaceAll(
+    /\\(.)/gs,
+    (found, next: string) => ({ 'n': '\n', 't': '\t', 'r': '\r', 'b': '\b', 's': ' ', '"': '"', "'": "'", '\\': '\\' })[next] ?? found,
+  );
+};
+
+/** get_text in sql/sql_lex.cc: '' and backslash escapes; one that means nothing stands for its character. */
+export const readSql: Reader = (word) =>
+  quoted(word, "'", (rest) => {
+    if (rest.startsWith("''")) return ["'", 2];
+    if (!rest.startsWith('\\')) return undefined;
+    const next = rest.charAt(1);
+    return [{ 0: '\u0000', b: '\b', n: '\n', r: '\r', t: '\t', Z: '\u001a' }[next] ?? next, 2];
+  });
+
 /** next_token in src/backend/libpq/hba.c: everything between two quotes, without any escape. */
 export const readHba: Reader = (word) => {
   if (word.includes('\n')) throw new Error('two lines');

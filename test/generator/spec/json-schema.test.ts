@@ -82,7 +82,7 @@ describe('the JSON Schema of berth.yaml', () => {
     ['no services', 'apiVersion: berth/v1\nname: a\nprofile: minimum\n'],
     ['another version', hello.replace('berth/v1', 'berth/v2')],
     ['an unknown profile', hello.replace('minimum', 'small')],
-    ['an unknown engine', hello.replace('postgres', 'mysql')],
+    ['an unknown engine', hello.replace('postgres', 'oracle')],
     ['a port in quotes', hello.replace('3000', '"3000"')],
     ['a port out of range', hello.replace('3000', '65536')],
     ['a number as a variable', web('env: { A: 5 }')],

@@ -27,7 +27,7 @@ services:
     env: { PORT: "1", A: 5 }
   edge: { image: r/a:1, port: 1, routes: [{ path: /-/berth/x }] }
 databases:
-  database: { engine: mysql, memory: 2gb }
+  database: { engine: oracle, memory: 2gb }
 edge: { http: 443 }
 `),
     ).toEqual([
@@ -41,8 +41,8 @@ edge: { http: 443 }
       '9:26 services.web.env.A: expected text: put the value in quotes, so that it arrives as you typed it, got 5',
       '10:3 services.edge: expected a name of your own: edge, agent, watch, heal, berth, blue, green, surge, weights, tls, kustomization, localhost are taken by parts that Berth adds, got "edge"',
       '10:51 services.edge.routes[0].path: paths below /-/berth/ belong to Berth | give the route another path',
-      '12:23 databases.database.engine: expected postgres (other engines come with a later version), got "mysql" | known here: postgres',
-      '12:38 databases.database.memory: expected a size such as 512Mi, 16Gi or 2Ti, got "2gb"',
+      '12:23 databases.database.engine: expected postgres, mysql or mariadb (other engines come with a later version), got "oracle" | known here: postgres, mysql, mariadb',
+      '12:39 databases.database.memory: expected a size such as 512Mi, 16Gi or 2Ti, got "2gb"',
       '13:7 edge.https: port 443 stands twice | give http and https different ports',
     ]);
   });
@@ -210,6 +210,29 @@ describe('names', () => {
         );
     },
   );
+
+  test.each([
+    ['mysql', 'MySQL', 'root'],
+    ['mysql', 'MySQL', 'information_schema'],
+    ['mysql', 'MySQL', 'berth_health'],
+    ['mariadb', 'MariaDB', 'mysql'],
+    ['mariadb', 'MariaDB', 'healthcheck'],
+  ])('no database of %s is called what %s keeps for itself: %s', (engine, keeper, name) => {
+    expect(onlyProblem(hello.replace('engine: postgres }', `engine: ${engine}, name: ${name} }`))).toBe(
+      `11:${31 + engine.length} databases.database.name: expected a name of your own: ${keeper} keeps this one for itself`,
+    );
+  });
+
+  test('what one engine keeps for itself is a name like any other for the next', () => {
+    expect(problemsOf(hello.replace('engine: postgres }', 'engine: postgres, name: mysql }'))).toEqual([]);
+    expect(problemsOf(hello.replace('engine: postgres }', 'engine: mysql, name: postgres }'))).toEqual([]);
+  });
+
+  test('what Berth adds beside a MySQL is no name of another service, but free beside a PostgreSQL', () => {
+    const health = hello.replace('caches:', 'caches:\n  database-health: { engine: valkey }');
+    expect(problemsOf(health)).toEqual([]);
+    expect(onlyProblem(health.replace('postgres', 'mysql'))).toContain('the name "database-health" is already taken by databases.database');
+  });
 
   test.each(['App', 'a-b', 'a b', 'a;drop', "a'b", 'a"b', '1a', 'x'.repeat(32)])('%s is refused as the name of a database', (name) => {
     expect(onlyProblem(hello.replace('engine: postgres }', `engine: postgres, name: ${JSON.stringify(name)} }`))).toContain(

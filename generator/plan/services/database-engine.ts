@@ -1,0 +1,65 @@
+import type { DatabasePlan, Decision, Gate, PlannedSecret, PlannedService, SecretFile, SecretText, Size } from '../../../model/plan.ts';
+import type { HardwareProfile } from '../../../model/profile.ts';
+import type { DatabaseSpec, ExternalSpec, StackSpec } from '../../../model/stack-spec.ts';
+import type { MiB } from '../../../model/units.ts';
+import type { Demand } from '../demand.ts';
+
+/** What one database is planned from. */
+export interface DatabaseInput {
+  readonly database: DatabaseSpec;
+  readonly spec: StackSpec;
+  readonly profile: HardwareProfile;
+  readonly size: Size;
+  readonly disk: MiB;
+  /** Addresses of the network that applications and databases share; nothing where only policies of the cluster know them. */
+  readonly subnet: string | undefined;
+}
+
+export interface PlannedDatabase {
+  readonly service: PlannedService;
+  /** The task that creates and reconciles its account. */
+  readonly accounts: PlannedService;
+  readonly plan: DatabasePlan;
+  readonly decisions: readonly Decision[];
+}
+
+/** The table in which migrations that have ended well are written down. */
+export const migrations = 'berth_migrations';
+
+/** Where a database answers, and as whom: one of the site, or somebody else's. */
+export interface DatabaseAddress {
+  /** In the spec, and of its secret. */
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly database: string;
+  /** Of one that stands elsewhere: its password may hold any character. Those of the site are reached over a network of their own. */
+  readonly tls?: ExternalSpec['tls'];
+}
+
+/** A client that logs in as the application does. */
+export interface DatabaseClient extends Pick<Gate, 'env' | 'secretEnv'> {
+  /** A shell command that runs the statements in its first argument, and prints nothing but values. */
+  readonly query: string;
+}
+
+/** All that the plan asks of an engine. */
+export interface DatabaseEngine {
+  /** Key of images.yaml. */
+  readonly image: string;
+  readonly port: number;
+  /** What its volume holds, for the table of the disk. */
+  readonly holds: string;
+  readonly demand: (database: DatabaseSpec, spec: StackSpec, profile: HardwareProfile) => Demand;
+  readonly plan: (input: DatabaseInput, task: Size, image: { readonly user: string }) => PlannedDatabase;
+  /** The address an application is given, its password included. */
+  readonly url: (at: DatabaseAddress) => SecretText;
+  readonly client: (at: DatabaseAddress) => DatabaseClient;
+  /** Statements that write down a version of the schema, and give 1 once it was. */
+  readonly record: (version: string) => string;
+  readonly recorded: (version: string) => string;
+  readonly secrets: (database: DatabaseSpec) => readonly PlannedSecret[];
+  /** The same in the forms that the engine and its clients ask for. */
+  readonly secretFiles: (database: DatabaseSpec) => readonly SecretFile[];
+}

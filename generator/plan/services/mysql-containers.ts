@@ -1,0 +1,157 @@
+import { mysqlFamily } from '../../../model/engines/mysql-family.ts';
+import type { mariadb } from '../../../model/engines/mariadb.ts';
+import type { mysql } from '../../../model/engines/mysql.ts';
+import type { PlannedSecret, PlannedService, SecretFile, Size } from '../../../model/plan.ts';
+import type { DatabaseSpec } from '../../../model/stack-spec.ts';
+import { mib, seconds } from '../../../model/units.ts';
+import { migrations } from './database-engine.ts';
+import type { DatabaseEngine, DatabaseInput } from './database-engine.ts';
+
+type Facts = typeof mysql | typeof mariadb;
+
+/** An answer to a command line is enough: while the server starts, or prepares an empty volume, nothing listens on its port. */
+const ping = (facts: Facts, name: string): readonly [string, ...string[]] => [
+  facts.clients.admin,
+  `--defaults-extra-file=/run/secrets/${name}-health-client`,
+  '--host=127.0.0.1',
+  `--port=${facts.port}`,
+  '--protocol=tcp',
+  '--connect-timeout=4',
+  // MariaDB's clients refuse a certificate that nobody signed, unless the login itself proves the server; before the account is there, it cannot.
+  ...(facts.image === 'mariadb' ? ['--skip-ssl'] : []),
+  '--silent',
+  'ping',
+];
+
+const socket = { path: mysqlFamily.socketFolder, size: mib(mysqlFamily.socketMiB), mode: '1777' };
+const tmp = { path: '/tmp', size: mib(mysqlFamily.tmpMiB), mode: '1777' };
+/** The image declares its data folder as a volume: without a mount Docker would make one on disk for every run of the task, and `down` would leave it behind. */
+const noData = { path: mysqlFamily.volumeFolder, size: mib(1), mode: '1777' };
+
+/** The container of the server. */
+export function serverOf(facts: Facts, { database, size, disk }: DatabaseInput, nofile: number, user: string): PlannedService {
+  const { name } = database;
+  const ready = ping(facts, name);
+  return {
+    name,
+    role: 'database',
+    title: `${facts.title}; its admin password is set once, on an empty volume`,
+    kind: 'server',
+    image: facts.image,
+    slotted: false,
+    replicas: 1,
+    size,
+    user,
+    entrypoint: ['/bin/bash', `${facts.configFolder}/start.sh`],
+    command: [facts.server],
+    env: {
+      [facts.passwordVariable]: `/run/secrets/${name}-admin`,
+      // The task that makes accounts comes by the network, from an address that only the network knows; a pattern of today's would shut it out when `network` changes.
+      [facts.hostVariable]: '%',
+      ...(facts.image === 'mariadb' ? { MARIADB_AUTO_UPGRADE: '1' } : {}),
+    },
+    secretEnv: {},
+    secretFiles: [`${name}-admin`, `${name}-admin-client`, `${name}-health-client`],
+    mounts: [
+      { source: `config/${name}`, target: facts.configFolder, restarts: true },
+      // Read once, on an empty volume: a change of it is no reason to restart a database.
+      { source: `config/${name}-first-start`, target: facts.initFolder, restarts: false },
+    ],
+    tmpfs: [socket, tmp],
+    nofile,
+    volumes: [{ name: `${name}-data`, target: facts.volumeFolder, size: disk, holds: `database ${database.database}` }],
+    port: facts.port,
+    ports: [],
+    healthcheck: { argv: ready, interval: seconds(5), timeout: seconds(5), retries: 6, startPeriod: seconds(120) },
+    probes: {
+      ready: { argv: ready },
+      // Where nothing listens it starts, recovers or stops: it works, and a restart would make it begin again. Its process ends by itself when it cannot go on.
+      live: { argv: ['/bin/bash', '-c', `${ready.join(' ')} || ! (: </dev/tcp/127.0.0.1/${facts.port}) 2>/dev/null`] },
+    },
+    connects: [],
+    gates: [],
+    stopSignal: 'SIGTERM',
+    stopGrace: seconds(120),
+    networks: ['data'],
+    after: [],
+  };
+}
+
+/** The task that creates and reconciles its accounts. */
+export const accountsOf = (facts: Facts, { name }: DatabaseSpec, size: Size, user: string): PlannedService => ({
+  name: `${name}-accounts`,
+  role: 'task',
+  title: `creates and reconciles the accounts of ${name}; changes nothing when nothing is to do`,
+  kind: 'task',
+  image: facts.image,
+  slotted: false,
+  replicas: 1,
+  size,
+  user,
+  entrypoint: ['/bin/sh', '/etc/berth/accounts/accounts.sh'],
+  env: {},
+  secretEnv: {},
+  secretFiles: [`${name}-admin-client`, `${name}-verifier`, `${name}-health-verifier`],
+  mounts: [{ source: `config/${name}-accounts`, target: '/etc/berth/accounts', restarts: true }],
+  volumes: [],
+  tmpfs: [tmp, noData],
+  ports: [],
+  connects: [{ service: name, port: facts.port }],
+  gates: [],
+  stopGrace: seconds(10),
+  networks: ['data'],
+  after: [],
+});
+
+const clientFile = (name: string, account: string, secret: string): SecretFile => ({
+  name: `${name}-client`,
+  text: [`[client]\nuser=${account}\npassword=`, { secret, form: 'plain' }, '\n'],
+  of: [secret],
+});
+
+const literal = (text: string): string => `'${text.replaceAll(/['\\]/g, (character) => `\\${character}`)}'`;
+
+/** What does not depend on how an engine spends its memory. */
+export const accessOf = (
+  facts: Facts,
+): Pick<DatabaseEngine, 'image' | 'port' | 'holds' | 'url' | 'client' | 'record' | 'recorded' | 'secrets' | 'secretFiles'> => ({
+  image: facts.image,
+  port: facts.port,
+  holds: 'data, redo log, and three days of binary log',
+  url: ({ name, host, port, user, database, tls }) => [
+    `mysql://${encodeURIComponent(user)}:`,
+    tls === undefined ? { secret: `${name}-app` } : { secret: `${name}-app`, encoded: 'url' },
+    `@${host}:${port}/${database}`,
+  ],
+  client: ({ name, host, port, user, database, tls }) => ({
+    // By standard input, as neither a command line nor an option file of the image may hold it.
+    query: `printf '[client]\\npassword="%s"\\n' "$DATABASE_PASSWORD" | ${[
+      facts.clients.sql,
+      '--defaults-extra-file=/dev/stdin',
+      `--host=${host.replaceAll(/[[\]]/g, '')}`,
+      `--port=${port}`,
+      `--user=${user}`,
+      `--database=${database}`,
+      ...(tls === undefined ? [] : facts.clients.tls[tls]),
+      '--connect-timeout=5 --batch --skip-column-names --execute="$1"',
+    ].join(' ')}`,
+    env: {},
+    secretEnv: { DATABASE_PASSWORD: [{ secret: `${name}-app` }] },
+  }),
+  // A key of an index holds a hash, however long a command is.
+  record: (version) =>
+    `CREATE TABLE IF NOT EXISTS ${migrations} (version char(64) PRIMARY KEY, ended timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP); INSERT IGNORE INTO ${migrations} (version) VALUES (SHA2(${literal(version)}, 256))`,
+  recorded: (version) => `SELECT 1 FROM ${migrations} WHERE version = SHA2(${literal(version)}, 256)`,
+  secrets: ({ name, database }): readonly PlannedSecret[] => [
+    { name: `${name}-admin`, length: 32, purpose: `administrator ${facts.administrator} of ${name}` },
+    { name: `${name}-app`, length: 32, purpose: `account ${database} of ${name}` },
+    { name: `${name}-health`, length: 32, purpose: `account ${facts.healthAccount} of ${name}, for its health check` },
+  ],
+  secretFiles: ({ name }) => [
+    { name: `${name}-admin`, text: [{ secret: `${name}-admin`, form: 'plain' }], of: [`${name}-admin`] },
+    clientFile(`${name}-admin`, facts.administrator, `${name}-admin`),
+    clientFile(`${name}-health`, facts.healthAccount, `${name}-health`),
+    { name: `${name}-verifier`, text: [{ secret: `${name}-app`, form: facts.verifier }], of: [`${name}-app`] },
+    { name: `${name}-health-verifier`, text: [{ secret: `${name}-health`, form: facts.verifier }], of: [`${name}-health`] },
+  ],
+});

@@ -1,0 +1,52 @@
+import type { mariadb } from '../../../model/engines/mariadb.ts';
+import type { mysql } from '../../../model/engines/mysql.ts';
+import type { EngineSetting } from '../../../model/plan.ts';
+import { milliCpu } from '../../../model/units.ts';
+import { connectionBudget } from '../connections.ts';
+import { cpuWish, memoryWish } from '../wish.ts';
+import type { DatabaseEngine } from './database-engine.ts';
+import { accessOf, accountsOf, serverOf } from './mysql-containers.ts';
+import { smallestBecause, smallestMemory } from './mysql-memory.ts';
+import { openFiles, pidsOf, settingsOf } from './mysql-settings.ts';
+import type { FamilyMember, Sized } from './mysql-settings.ts';
+
+/** An engine made of the facts of one member, of how it spends its memory, and of the settings that only it knows. */
+export const familyEngine = (
+  engine: 'mysql' | 'mariadb',
+  facts: typeof mysql | typeof mariadb,
+  member: FamilyMember,
+  own: (sized: Sized) => readonly EngineSetting[],
+): DatabaseEngine => ({
+  ...accessOf(facts),
+  demand: (database, spec, profile) => {
+    const { limit } = connectionBudget(spec, database.name, profile, facts);
+    const path = `databases.${database.name}`;
+    const floor = { value: smallestMemory(limit, member.shape), because: smallestBecause(limit) };
+    return {
+      name: database.name,
+      role: 'database',
+      count: 1,
+      pids: pidsOf(limit),
+      memory: memoryWish(path, database, profile.database.memory, floor),
+      cpu: cpuWish(path, database, profile.database.cpu, milliCpu(100)),
+    };
+  },
+  plan: (input, task, { user }) => {
+    const { database, spec, profile } = input;
+    const { limit } = connectionBudget(spec, database.name, profile, facts);
+    const { settings, decisions } = settingsOf(input, member, own);
+    return {
+      decisions,
+      service: serverOf(facts, input, openFiles(limit), user),
+      accounts: accountsOf(facts, database, task, user),
+      plan: {
+        service: database.name,
+        engine,
+        database: database.database,
+        account: database.database,
+        settings,
+        clients: facts.accounts.application.host,
+      },
+    };
+  },
+});

@@ -1,0 +1,41 @@
+import { mariadb } from '../../model/engines/mariadb.ts';
+import { mysql } from '../../model/engines/mysql.ts';
+import { postgres } from '../../model/engines/postgres.ts';
+import type { DatabasePlan } from '../../model/plan.ts';
+import type { DatabaseEngineName } from '../../model/stack-spec.ts';
+
+/** What is typed in the container of a database to copy it whole and to bring the copy back; no single quote in it, as a runbook puts them around it. */
+interface Commands {
+  readonly dump: string;
+  readonly restore: string;
+  /** Ending of the file between the two. */
+  readonly extension: string;
+}
+
+const family =
+  ({ clients }: typeof mysql | typeof mariadb, own: string) =>
+  ({ service, database }: DatabasePlan): Commands => {
+    const login = `--defaults-extra-file=/run/secrets/${service}-admin-client`;
+    return {
+      // Dropped before it is made anew, so that what was added after the copy is gone as well.
+      dump: `exec ${clients.dump} ${login} --single-transaction --quick --routines --events --triggers --hex-blob ${own}--add-drop-database --databases ${database}`,
+      restore: `exec ${clients.sql} ${login}`,
+      extension: 'sql',
+    };
+  };
+
+const commands: Readonly<Record<DatabaseEngineName, (database: DatabasePlan) => Commands>> = {
+  postgres: ({ service, database }) => {
+    const login = `PGPASSWORD=$(cat /run/secrets/${service}-admin) exec`;
+    return {
+      dump: `${login} pg_dump -h 127.0.0.1 -U ${postgres.superuser} -Fc ${database}`,
+      restore: `${login} pg_restore -h 127.0.0.1 -U ${postgres.superuser} --clean --if-exists --exit-on-error -d ${database}`,
+      extension: 'dump',
+    };
+  },
+  // The copy goes back to the server it came from, which knows its transactions already.
+  mysql: family(mysql, '--set-gtid-purged=OFF '),
+  mariadb: family(mariadb, ''),
+};
+
+export const commandsOf = (database: DatabasePlan): Commands => commands[database.engine](database);

@@ -1,0 +1,68 @@
+/** What MySQL and MariaDB share: one took the data folder, the option files and most settings over from the other. */
+
+/** An account on the server, and exactly what the accounts one-shot leaves it with. */
+export interface SqlAccount {
+  /** Addresses it may log in from, in the engine's own pattern. */
+  readonly host: string;
+  readonly because: string;
+  /** `SHOW GRANTS` for it, line by line. */
+  readonly grants: (account: string, database: string) => readonly string[];
+}
+
+/** In a grant `_` stands for any character unless it is escaped: without it, the owner of my_db would own myxdb as well. */
+const pattern = (database: string): string => database.replaceAll('_', '\\_');
+
+export const mysqlFamily = {
+  port: 3306,
+  /** Mount point of the data, which the image declares as a volume. */
+  volumeFolder: '/var/lib/mysql',
+  /** Below it: a volume of a cluster may belong to root and bring a lost+found along, and an empty folder is asked for at the first start. */
+  dataFolder: '/var/lib/mysql/data',
+  /** Sorts and temporary tables that outgrow memory. On the volume, as /tmp lies in memory and would have to hold them in full. */
+  temporaryFolder: '/var/lib/mysql/tmp',
+  /** Stands there from before the first start until the administrator has a password. */
+  unfinishedFile: '/var/lib/mysql/first-start-unfinished',
+  /** Socket and process number; the only place outside the volume that the server writes to. */
+  socketFolder: '/var/run/mysqld',
+  socketFile: '/var/run/mysqld/mysqld.sock',
+  /** Read by the server of either image after its own option files, so that what stands here holds. */
+  configFolder: '/etc/mysql/conf.d',
+  /** What the entrypoint runs once, when the administrator has a password, on a server that only the socket reaches. */
+  initFolder: '/docker-entrypoint-initdb.d',
+  administrator: 'root',
+  healthAccount: 'berth_health',
+  /** Folders in memory, whose pages count towards the limit: the socket's and /tmp, where the entrypoint keeps what it hands from one command to the next. */
+  socketMiB: 8,
+  tmpMiB: 16,
+  /** Connections kept from the application: operators, the accounts one-shot, health, backups, monitoring. */
+  ownConnections: 10,
+  /** Most that max_connections takes is 100000. */
+  mostConnections: 99_000,
+  defaultConnections: 151,
+  /** Share of the buffer pool that its own bookkeeping takes beside it. Source: the manual of MySQL 8.4, `innodb_buffer_pool_size`: about 10 %. */
+  poolOverhead: 0.1,
+  /** One entry of the table cache, for a table of common width. */
+  cachedTableMiB: 0.03,
+  logBufferMiB: 32,
+  /** Threads beside connections: reading and writing, purge, flush, log, timers, signals, replicas that read the log. */
+  otherThreads: 160,
+  accounts: {
+    application: {
+      host: '%',
+      because: 'an application migrates its own schema, so it owns its database and nothing else',
+      grants: (account, database) => [
+        `GRANT USAGE ON *.* TO \`${account}\`@\`%\``,
+        `GRANT ALL PRIVILEGES ON \`${pattern(database)}\`.* TO \`${account}\`@\`%\``,
+      ],
+    },
+    health: {
+      host: '127.0.0.1',
+      because:
+        'a health check logs in from its own container and asks for nothing; without an account, every check would leave a refused login behind',
+      grants: (account) => [`GRANT USAGE ON *.* TO \`${account}\`@\`127.0.0.1\``],
+    },
+  },
+} as const satisfies { readonly accounts: Readonly<Record<string, SqlAccount>>; readonly [key: string]: unknown };
+
+/** The grant by which the application owns its database. */
+export const ownershipOf = (database: string): string => `ALL PRIVILEGES ON \`${pattern(database)}\`.*`;
