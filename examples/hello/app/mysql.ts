@@ -3,7 +3,7 @@ import { CONNECT_MS, IDLE_MS, QUERY_MS, type Dialect, type DialectOptions } from
 import { within } from './reason.ts';
 
 const CREATE_TABLES = [
-  'CREATE TABLE IF NOT EXISTS visits (only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), total bigint NOT NULL)',
+  'CREATE TABLE IF NOT EXISTS visits (only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row = true), total bigint NOT NULL)',
   'CREATE TABLE IF NOT EXISTS notes (`key` varchar(100) PRIMARY KEY, bytes integer NOT NULL, created_at datetime(3) NOT NULL)',
 ];
 const TABLES_EXIST =

@@ -99,7 +99,6 @@ export function settingsOf(
       `${member.manual}, the redo log`,
       'changed pages are written in their time, not because the log is full',
     ),
-    { name: 'innodb_flush_method', value: 'O_DIRECT', because: 'data is cached once, in the pool, and not again by the kernel' },
     { name: 'innodb_io_capacity', value: '2000', because: 'SSD: pages it may write in a second for upkeep' },
     { name: 'innodb_io_capacity_max', value: '4000', because: 'SSD: and in a second of need' },
     decide(
