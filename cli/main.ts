@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { BerthError, EXIT, exitMeaning } from '../model/errors.ts';
 import type { ClusterContext } from './cluster.ts';
 import { addCerts } from './certs.ts';
+import { addCompletion } from './completion.ts';
 import { addDiff } from './diff.ts';
 import { addDoctor } from './doctor.ts';
 import { addExplain } from './explain.ts';
@@ -101,7 +102,19 @@ ${Object.entries(EXIT)
   .map(([name, code]) => `  ${String(code).padStart(3)}  ${exitMeaning[name as keyof typeof EXIT]}`)
   .join('\n')}`,
     );
-  for (const add of [addInit, addGenerate, addPlan, addExplain, addImages, addLint, addDoctor, addDiff, addCerts, addSecrets])
+  for (const add of [
+    addInit,
+    addGenerate,
+    addPlan,
+    addExplain,
+    addImages,
+    addLint,
+    addDoctor,
+    addDiff,
+    addCerts,
+    addSecrets,
+    addCompletion,
+  ])
     add(program, run, context);
   for (const command of commandsBelow(program)) command.helpOption('--help', 'show this help').helpCommand(false).exitOverride();
   return program;

@@ -70,6 +70,7 @@ const besides: Readonly<Record<string, readonly string[]>> = {
   ],
   'lint.js': ['cli/lint-site.ts'],
   'host.js': ['cli/doctor-host.ts'],
+  'completion.js': ['cli/completion/script.ts'],
   'keys.js': ['cli/certs-verbs.ts', 'cli/secrets-verbs.ts'],
 };
 const apart: Plugin = {
