@@ -2,7 +2,17 @@ import type { CatalogueImage } from './image-catalogue.ts';
 import type { Release, Slot } from './release.ts';
 import type { RuntimeConfig } from './runtime-config.ts';
 import type { SecretRef } from './secret.ts';
-import type { DatabaseEngineName, HostFacts, KubernetesSpec, ProfileName, Route, Scaling, Schedule, Target } from './stack-spec.ts';
+import type {
+  CacheEngineName,
+  DatabaseEngineName,
+  HostFacts,
+  KubernetesSpec,
+  ProfileName,
+  Route,
+  Scaling,
+  Schedule,
+  Target,
+} from './stack-spec.ts';
 import type { MiB, MilliCpu, Seconds } from './units.ts';
 
 /** A number or name that was decided, with everything needed to doubt it. */
@@ -214,6 +224,7 @@ export interface DatabasePlan {
 
 export interface CachePlan {
   readonly service: string;
+  readonly engine: CacheEngineName;
   readonly settings: readonly EngineSetting[];
 }
 

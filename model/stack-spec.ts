@@ -133,9 +133,11 @@ export interface DatabaseSpec extends FixedState {
   readonly database: string;
 }
 
+export type CacheEngineName = 'valkey' | 'redis';
+
 export interface CacheSpec extends FixedState {
   readonly name: string;
-  readonly engine: 'valkey';
+  readonly engine: CacheEngineName;
   readonly use: 'cache' | 'sessions' | 'queue';
 }
 

@@ -57,7 +57,9 @@ export const database = z
 
 export const cache = z
   .strictObject({
-    engine: z.enum(['valkey'], { error: 'expected valkey (other engines come with a later version)' }).describe('What runs it.'),
+    engine: z
+      .enum(['valkey', 'redis'], { error: 'expected valkey or redis (other engines come with a later version)' })
+      .describe('What runs it.'),
     external: external.optional().describe(supplied('CACHE')),
     use: z
       .enum(['cache', 'sessions', 'queue'], { error: 'expected cache, sessions or queue' })

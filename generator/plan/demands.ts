@@ -7,7 +7,7 @@ import { demandApp } from './services/app-size.ts';
 import { demandEdge, hasEdge } from './services/edge.ts';
 import { demandMinio } from './services/minio.ts';
 import { databaseEngines } from './services/databases.ts';
-import { demandValkey } from './services/valkey.ts';
+import { demandCache } from './services/cache.ts';
 import { cpuWish, memoryWish } from './wish.ts';
 
 const agentFloor = { value: mib(512), because: '512 MiB: the program and a scratch engine of the smallest size' };
@@ -64,7 +64,7 @@ export function demandsOf(spec: StackSpec, profile: HardwareProfile): readonly D
       databaseEngines[database.engine].demand(database, spec, profile),
       task(`${database.name}-accounts`),
     ]),
-    ...spec.caches.map((cache) => demandValkey(cache, profile)),
+    ...spec.caches.map((cache) => demandCache(cache, profile)),
     ...spec.stores.flatMap((store) => [demandMinio(store, profile), task(`${store.name}-buckets`)]),
     {
       name: 'agent',

@@ -20,7 +20,7 @@ import { databaseEngines } from './services/databases.ts';
 import { hasEdge, planEdge } from './services/edge.ts';
 import { planScalers } from './services/scaler.ts';
 import { planMinio } from './services/minio.ts';
-import { planValkey } from './services/valkey.ts';
+import { planCache } from './services/cache.ts';
 import { lookUp, usedImages } from './used-images.ts';
 
 /** Everything a plan is made of; the same four values give the same plan anywhere. */
@@ -59,7 +59,7 @@ export function makePlan({ spec, profile, images, release: written }: PlanInput)
     return engine.plan({ database, spec, profile, size, disk: room, subnet }, task, lookUp(images, engine.image));
   });
   const caches = spec.caches.map((cache) =>
-    planValkey(cache, spec, profile, sizeOf(cache.name), disk.of(cache.name), lookUp(images, 'valkey')),
+    planCache(cache, spec, profile, sizeOf(cache.name), disk.of(cache.name), lookUp(images, cache.engine)),
   );
   const stores = spec.stores.map((store) =>
     planMinio(store, spec, sizeOf(store.name), disk.of(store.name), sizeOf(`${store.name}-buckets`), lookUp(images, 'minio')),

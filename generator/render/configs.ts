@@ -1,6 +1,7 @@
 import type { Artifact } from '../../model/artifact.ts';
 import { minio } from '../../model/engines/minio.ts';
 import { postgres } from '../../model/engines/postgres.ts';
+import { redis } from '../../model/engines/redis.ts';
 import { valkey } from '../../model/engines/valkey.ts';
 import type { DatabaseEngineName } from '../../model/stack-spec.ts';
 import type { CachePlan, DatabasePlan, Plan, StorePlan } from '../../model/plan.ts';
@@ -36,9 +37,10 @@ const renderDatabase: Readonly<Record<DatabaseEngineName, (plan: DatabasePlan, t
 
 const renderCache = (cache: CachePlan, templates: Templates): Artifact =>
   generated(
-    `config/${cache.service}/valkey.conf`,
-    fill(templates, 'cache/valkey.conf.hbs', 'valkey', {
+    `config/${cache.service}/${cache.engine}.conf`,
+    fill(templates, 'cache/cache.conf.hbs', 'valkey', {
       ...cache,
+      title: cache.engine === 'redis' ? redis.title : valkey.title,
       port: valkey.port,
       folder: valkey.dataFolder,
       aclFile: `/run/secrets/${cache.service}-acl`,

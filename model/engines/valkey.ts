@@ -1,5 +1,10 @@
-/** Facts about Valkey (and Redis, whose names it kept). Source: the annotated configuration file of version 8. */
+/** Facts about Valkey, which kept the names and numbers of Redis. Source: the annotated configuration file of version 8. */
 export const valkey = {
+  title: 'Valkey',
+  /** Key of images.yaml. */
+  image: 'valkey',
+  server: 'valkey-server',
+  client: 'valkey-cli',
   port: 6379,
   dataFolder: '/data',
   /** Process, client table and replication buffers, beside the data. */

@@ -13,7 +13,7 @@ const say = (what: string, then = '') =>
 const stayAlive = "require('fs').writeFileSync('/tmp/alive', ''); setInterval(() => {}, 1000)";
 const program = (what: string, then?: string) => `entrypoint: [node], command: ${JSON.stringify(['-e', say(what, then)])}`;
 
-describe('a site with migrations, a worker and a job', () => {
+describe('a site with migrations, a worker, a job and Redis', () => {
   let operator: Operator;
   let site: LabSite;
   let visitor: Visitor;
@@ -21,7 +21,7 @@ describe('a site with migrations, a worker and a job', () => {
 
   const said = async (what: string): Promise<readonly string[]> => {
     const [, password = ''] = /REDIS_URL=redis:\/\/app:([^@]+)@/.exec(site.read('secrets/web.env')) ?? [];
-    const cli = ['exec', '-T', '-e', `REDISCLI_AUTH=${password}`, 'cache', 'valkey-cli', '--user', 'app', 'lrange', what, '0', '-1'];
+    const cli = ['exec', '-T', '-e', `REDISCLI_AUTH=${password}`, 'cache', 'redis-cli', '--user', 'app', 'lrange', what, '0', '-1'];
     return (await site.compose(...cli)).split('\n').filter((line) => line !== '');
   };
   const idsOf = async (...services: readonly string[]) => {
@@ -43,6 +43,8 @@ describe('a site with migrations, a worker and a job', () => {
         'edge.http=9080',
         '--set',
         `edge.https=${https}`,
+        '--set',
+        'caches.cache.engine=redis',
         '--set',
         `services.web.migrate={ ${program('migrate')} }`,
         '--set',
@@ -67,6 +69,17 @@ describe('a site with migrations, a worker and a job', () => {
     expect(await said('jobs')).toEqual(['0.1.0']);
     const { status } = await visitor.until('/livez', ({ status: code }) => code === 200);
     expect(status).toBe(200);
+  });
+
+  test('runs Redis with the settings of the plan, and none of its modules', async () => {
+    const { caches } = JSON.parse(await site.berth('plan', '--json')) as {
+      caches: readonly { settings: readonly { name: string; value: string }[] }[];
+    };
+    const info = await site.compose('exec', '-T', 'cache', 'sh', '-c', 'cat /proc/1/cmdline | tr "\\0" " "; redis-cli -h 127.0.0.1 ping');
+    expect(info).toContain('redis-server');
+    expect(info).toContain('PONG');
+    const conf = await site.compose('exec', '-T', 'cache', 'cat', '/etc/berth/cache/redis.conf');
+    for (const { name: setting, value } of caches[0]?.settings ?? []) expect(conf).toContain(`${setting} "${value}"`);
   });
 
   test('starts no job by itself; by hand it runs with all that it was given, and leaves nothing behind', async () => {

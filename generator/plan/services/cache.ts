@@ -1,4 +1,5 @@
-import { valkey as facts } from '../../../model/engines/valkey.ts';
+import { redis } from '../../../model/engines/redis.ts';
+import { valkey } from '../../../model/engines/valkey.ts';
 import type { CachePlan, Decision, EngineSetting, PlannedService, Size } from '../../../model/plan.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { CacheSpec, StackSpec } from '../../../model/stack-spec.ts';
@@ -8,13 +9,21 @@ import { replicasOf, usersOf } from '../connections.ts';
 import type { Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
 
+/** Numbers are the same for both. */
+const facts = valkey;
+export const cacheEngines = { valkey, redis } as const;
+
 /** Whether it must remember across a restart: sessions and queues do, a cache does not. */
 const keeps = (cache: CacheSpec): boolean => cache.use !== 'cache';
 /** Below this limit fixed costs weigh more. */
 const small = 640;
 
 /** The default account may do nothing but PING, so that the check needs no secret. */
-const ping: readonly [string, ...string[]] = ['/bin/sh', '-c', `test "$(valkey-cli -h 127.0.0.1 -p ${facts.port} ping)" = PONG`];
+const pingOf = (client: string): readonly [string, ...string[]] => [
+  '/bin/sh',
+  '-c',
+  `test "$(${client} -h 127.0.0.1 -p ${facts.port} ping)" = PONG`,
+];
 
 /** Folders in memory. The image declares its data folder as a volume: without a mount Docker would make one on disk for every container. */
 const foldersOf = (persistent: boolean): readonly string[] => ['/tmp', ...(persistent ? [] : [facts.dataFolder])];
@@ -28,7 +37,7 @@ function divideMemory(memory: number, persistent: boolean): { readonly maxmemory
   return { maxmemory, worstCase: maxmemory * factor + fixed };
 }
 
-export function demandValkey(cache: CacheSpec, profile: HardwareProfile): Demand {
+export function demandCache(cache: CacheSpec, profile: HardwareProfile): Demand {
   const path = `caches.${cache.name}`;
   return {
     name: cache.name,
@@ -40,7 +49,7 @@ export function demandValkey(cache: CacheSpec, profile: HardwareProfile): Demand
   };
 }
 
-export function planValkey(
+export function planCache(
   cache: CacheSpec,
   spec: StackSpec,
   profile: HardwareProfile,
@@ -49,6 +58,8 @@ export function planValkey(
   image: { readonly user: string },
 ): { service: PlannedService; plan: CachePlan; decisions: readonly Decision[] } {
   const persistent = keeps(cache);
+  const engine = cacheEngines[cache.engine];
+  const ping = pingOf(engine.client);
   const memory = divideMemory(size.memory, persistent);
   const clients = Math.max(
     128,
@@ -138,14 +149,16 @@ export function planValkey(
   const service: PlannedService = {
     name: cache.name,
     role: 'cache',
-    title: persistent ? 'Valkey; keeps its data on disk' : 'Valkey; may forget, so it keeps nothing on disk',
+    title: `${engine.title}; ${persistent ? 'keeps its data on disk' : 'may forget, so it keeps nothing on disk'}`,
     kind: 'server',
-    image: 'valkey',
+    image: engine.image,
     slotted: false,
     replicas: 1,
     size,
     user: image.user,
-    command: ['valkey-server', '/etc/berth/cache/valkey.conf'],
+    // Not by the entrypoint of Redis, which has the server load every module that the image brings.
+    ...(cache.engine === 'redis' ? { entrypoint: [engine.server] } : {}),
+    command: [...(cache.engine === 'redis' ? [] : [engine.server]), `/etc/berth/cache/${engine.image}.conf`],
     env: {},
     secretEnv: {},
     secretFiles: [`${cache.name}-acl`],
@@ -165,5 +178,5 @@ export function planValkey(
     networks: ['data'],
     after: [],
   };
-  return { service, decisions, plan: { service: cache.name, settings } };
+  return { service, decisions, plan: { service: cache.name, engine: cache.engine, settings } };
 }
