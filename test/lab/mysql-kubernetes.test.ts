@@ -18,6 +18,7 @@ describe.each([{ facts: mysql }, { facts: mariadb }])(
   'the database of a site for Kubernetes, with $facts.title, in containers as its pods describe them (kubelet: stand-in)',
   ({ facts }) => {
     const { image: engine } = facts;
+    const [name, database] = [`cluster-${engine}`, `cluster_${engine}`];
     let operator: Operator;
     let site: LabSite;
     let kubelet: KubeletStandIn;
@@ -27,7 +28,7 @@ describe.each([{ facts: mysql }, { facts: mariadb }])(
 
     const probeOf = (kind: 'startupProbe' | 'livenessProbe' | 'readinessProbe') =>
       pod.template.spec.containers[0][kind] ?? expect.unreachable(`no ${kind}`);
-    const jobOf = (): Pod => kubelet.pods('Job').find(({ name }) => name.startsWith('database-accounts')) ?? expect.unreachable('no job');
+    const jobOf = (): Pod => kubelet.pods('Job').find((one) => one.name.startsWith('database-accounts')) ?? expect.unreachable('no job');
     const ask = async (sql: string): Promise<string> => {
       const login = `exec ${facts.clients.sql} --defaults-extra-file=/run/secrets/database-admin-client --batch --raw --skip-column-names`;
       const { code, stdout, stderr } = await kubelet.exec('database-0', 'sh', '-c', `${login} --execute="${sql}"`);
@@ -37,27 +38,16 @@ describe.each([{ facts: mysql }, { facts: mariadb }])(
 
     beforeAll(async () => {
       operator = await Operator.create();
-      site = new LabSite(operator, engine);
+      site = new LabSite(operator, name);
       const host = ['--host-cpus', '2', '--host-memory', '16Gi', '--host-disk', '80Gi'];
       await operator.run(
-        [
-          'berth',
-          'init',
-          engine,
-          '--profile',
-          'minimum',
-          '--target',
-          'kubernetes',
-          ...host,
-          '--set',
-          `databases.database.engine=${engine}`,
-        ],
+        ['berth', 'init', name, '--profile', 'minimum', '--target', 'kubernetes', ...host, '--set', `databases.database.engine=${engine}`],
         operator.home,
       );
       const rendered = objectsIn(await operator.run(['kubectl', 'kustomize', 'k8s/site'], site.folder));
       const secrets = objectsIn(await run(['sh', '-c', 'cat k8s/secrets/*.yaml | sed "s/^apiVersion/---\\n&/"'], { cwd: site.folder }));
       kubelet = await KubeletStandIn.create(engine, [...rendered, ...secrets]);
-      pod = kubelet.pods('StatefulSet').find(({ name }) => name === 'database-0') ?? expect.unreachable('no database');
+      pod = kubelet.pods('StatefulSet').find((one) => one.name === 'database-0') ?? expect.unreachable('no database');
       const job = kubelet.finish(jobOf());
       await kubelet.start(pod);
       first = { lives: await kubelet.ask(pod, probeOf('livenessProbe')), ready: await kubelet.ask(pod, probeOf('readinessProbe')) };
@@ -75,8 +65,8 @@ describe.each([{ facts: mysql }, { facts: mariadb }])(
     test('is given its accounts by a job that ends well, and well again', async () => {
       expect(finished.code, finished.stdout + finished.stderr).toBe(0);
       expect(await kubelet.finish(jobOf(), 1)).toMatchObject({ code: 0 });
-      expect((await ask(`SHOW GRANTS FOR ${engine}@'%'`)).split('\n').map((line) => line.replace(/ IDENTIFIED .*/, ''))).toEqual(
-        facts.accounts.application.grants(engine, engine),
+      expect((await ask(`SHOW GRANTS FOR ${database}@'%'`)).split('\n').map((line) => line.replace(/ IDENTIFIED .*/, ''))).toEqual(
+        facts.accounts.application.grants(database, database),
       );
     });
 
@@ -85,8 +75,8 @@ describe.each([{ facts: mysql }, { facts: mariadb }])(
     });
 
     test('lets an application in once its account is there', async () => {
-      const web = kubelet.pods('Deployment').find(({ name }) => name === 'web-blue-0') ?? expect.unreachable('no application');
-      const gate = web.template.spec.initContainers?.find(({ name }) => name === 'wait-for-database') ?? expect.unreachable('no gate');
+      const web = kubelet.pods('Deployment').find((one) => one.name === 'web-blue-0') ?? expect.unreachable('no application');
+      const gate = web.template.spec.initContainers?.find((one) => one.name === 'wait-for-database') ?? expect.unreachable('no gate');
       const { code, stderr } = await kubelet.finish(
         { name: 'gate', template: { ...web.template, spec: { ...web.template.spec, containers: [gate] } } },
         1,
@@ -121,18 +111,18 @@ describe.each([{ facts: mysql }, { facts: mariadb }])(
       const [dump = '', restore = ''] = [...site.read('SITE.md').matchAll(/exec (?:-i )?database-0 -- sh -c '([^']+)'/g)].map(
         ([, command]) => command ?? '',
       );
-      await ask(`CREATE TABLE ${engine}.kept (x int); INSERT INTO ${engine}.kept VALUES (7)`);
+      await ask(`CREATE TABLE ${database}.kept (x int); INSERT INTO ${database}.kept VALUES (7)`);
       expect(await kubelet.exec('database-0', 'sh', '-c', `(${dump}) > /var/lib/mysql/tmp/copy.sql`)).toMatchObject({ code: 0 });
-      await ask(`DROP TABLE ${engine}.kept`);
+      await ask(`DROP TABLE ${database}.kept`);
       expect(await kubelet.exec('database-0', 'sh', '-c', `(${restore}) < /var/lib/mysql/tmp/copy.sql`)).toMatchObject({ code: 0 });
-      expect(await ask(`SELECT x FROM ${engine}.kept`)).toBe('7');
+      expect(await ask(`SELECT x FROM ${database}.kept`)).toBe('7');
     });
 
     test('stops in good order and starts again with its data', async () => {
       expect(await kubelet.stop('database-0')).toBe(0);
       await kubelet.restart('database-0');
       await kubelet.until(pod, probeOf('readinessProbe'));
-      expect(await ask(`SELECT x FROM ${engine}.kept`)).toBe('7');
+      expect(await ask(`SELECT x FROM ${database}.kept`)).toBe('7');
     });
   },
 );

@@ -33,6 +33,8 @@ type Decide = (
 /** What an engine adds to the settings of the family. */
 export interface Sized {
   readonly memory: DividedMemory;
+  /** Whole CPUs of its limit, at least one. */
+  readonly cpus: number;
   /** MiB of its volume. */
   readonly disk: number;
   readonly decide: Decide;
@@ -89,7 +91,7 @@ export function settingsOf(
       `${member.manual}, the buffer pool: half to three quarters of the memory; the limit is given here, as a server does not see that of its container`,
       'the data that is read again without the disk',
     ),
-    ...own({ memory, disk, decide }),
+    ...own({ memory, cpus, disk, decide }),
     { name: 'innodb_log_buffer_size', value: `${mysqlFamily.logBufferMiB}M`, because: 'changes of a transaction that is still open' },
     decide(
       member.redoSetting,

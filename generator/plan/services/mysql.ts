@@ -33,7 +33,7 @@ const member: FamilyMember = {
   },
 };
 
-const own = ({ memory, decide }: Sized) => {
+const own = ({ memory, cpus, decide }: Sized) => {
   const { instances, step } = partsOf(memory.pool);
   const pool = { innodb_buffer_pool_size: `${memory.pool} MiB` };
   return [
@@ -60,6 +60,14 @@ const own = ({ memory, decide }: Sized) => {
       {},
       `${member.manual}: 3 % of memory, which it would take of the host’s`,
       'what does not fit goes to disk',
+    ),
+    decide(
+      'innodb_parallel_read_threads',
+      String(Math.min(4, cpus)),
+      'min(4, ⌈CPU limit⌉)',
+      {},
+      `${member.manual}: by itself it would count the CPUs of the host`,
+      'one count of all rows does not take all CPUs',
     ),
     { name: 'innodb_flush_method', value: 'O_DIRECT', because: 'data is cached once, in the pool, and not again by the kernel' },
     { name: 'temptable_max_mmap', value: '0', because: 'and not to files that memory is mapped from' },

@@ -359,6 +359,7 @@ test(
       'innodb_buffer_pool_instances',
       'innodb_buffer_pool_size',
       'innodb_log_file_size',
+      'innodb_parallel_read_threads',
       'innodb_purge_threads',
       'innodb_read_io_threads',
       'innodb_redo_log_capacity',

@@ -156,7 +156,13 @@ const growing = {
 } as const;
 const counted = {
   postgres: ['max_parallel_workers', 'max_parallel_workers_per_gather'],
-  mysql: ['innodb_buffer_pool_instances', 'innodb_read_io_threads', 'innodb_write_io_threads', 'innodb_purge_threads'],
+  mysql: [
+    'innodb_buffer_pool_instances',
+    'innodb_read_io_threads',
+    'innodb_write_io_threads',
+    'innodb_purge_threads',
+    'innodb_parallel_read_threads',
+  ],
   mariadb: ['innodb_read_io_threads', 'innodb_write_io_threads', 'innodb_purge_threads'],
 } as const;
 
