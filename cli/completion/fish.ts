@@ -37,11 +37,12 @@ function __berth_at
             set skip no
         else if contains -- $word ${[...taking].join(' ')}
             set skip yes
-        else if not string match -q -- '-*' $word; and contains -- (string join ' ' $place $word) ${paths.join(' ')}
+        else if not string match -q -- '-*' $word; and contains -- (string join -- ' ' $place $word) ${paths.join(' ')}
             set -a place $word
         end
     end
-    test (string join ' ' $place) = "$argv[1]"
+    set -l at (string join -- ' ' $place)
+    test "$at" = "$argv[1]"
 end
 
 complete -c berth -f
