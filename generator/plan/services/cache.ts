@@ -11,7 +11,7 @@ import { cpuWish, memoryWish } from '../wish.ts';
 
 /** Numbers are the same for both. */
 const facts = valkey;
-export const cacheEngines = { valkey, redis } as const;
+const cacheEngines = { valkey, redis } as const;
 
 /** Whether it must remember across a restart: sessions and queues do, a cache does not. */
 const keeps = (cache: CacheSpec): boolean => cache.use !== 'cache';
