@@ -241,6 +241,9 @@ export interface EdgePlan {
   readonly nofile: number;
   readonly perAddress: number;
   readonly hsts: boolean;
+  readonly trustedProxies: readonly string[];
+  /** Where its health check asks, when nobody but a proxy can speak to its other ports. */
+  readonly proxyProtocol?: { readonly healthPort: number };
   readonly httpsPort: number;
   /** Addresses, beside its own, that may ask for a slot by name; on Compose the network of the edge, from whose gateway the host comes. */
   readonly operators: readonly string[];

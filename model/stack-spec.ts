@@ -27,12 +27,24 @@ interface FixedState extends FixedSize {
 export interface RateLimit {
   /** As nginx writes it: `20r/s`. */
   readonly rate: string;
+  /** `address`, `token`, `header:NAME` or `cookie:NAME`. */
+  readonly by: string;
   readonly burst: number;
+}
+
+/** Which other origins may call a route from a browser. */
+export interface Cors {
+  readonly origins: readonly string[];
+  readonly methods: readonly string[];
+  readonly headers: readonly string[];
+  readonly credentials: boolean;
+  readonly maxAge: Seconds;
 }
 
 export interface Route {
   readonly path: string;
-  readonly rateLimit?: RateLimit;
+  readonly rateLimits: readonly RateLimit[];
+  readonly cors?: Cors;
   readonly body: MiB;
   readonly timeout: Seconds;
   readonly stream: boolean;
@@ -172,6 +184,9 @@ interface EdgeSpec {
   /** Connections that one client address may hold. */
   readonly connections: number;
   readonly hsts: boolean;
+  /** Addresses and subnets whose word on the address of a visitor is taken. */
+  readonly trustedProxies: readonly string[];
+  readonly proxyProtocol: boolean;
 }
 
 /** How a request reaches a site in a cluster: by Berth's edge (the first three), or by what the cluster has for it. */

@@ -1,5 +1,9 @@
 import * as z from 'zod';
-import { cpu, duration, port, size, wholeNumber } from './written-values.ts';
+import { cpu, duration, port, size, text, wholeNumber } from './written-values.ts';
+
+/** An address of either kind, alone or with the length of a subnet. */
+const subnet =
+  /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}(?:\/(?:3[0-2]|[12]?\d))?|[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?:\/(?:12[0-8]|1[01]\d|\d?\d))?)$/;
 
 export const edge = z
   .strictObject({
@@ -10,6 +14,18 @@ export const edge = z
     connections: wholeNumber(1, 100_000, 'a number of connections')
       .optional()
       .describe('Connections one client address may hold. Default: 100.'),
+    trustedProxies: z
+      .array(text('an address or a subnet').regex(subnet, { error: 'expected an address or a subnet such as 10.0.0.0/8' }), {
+        error: 'expected a list of addresses and subnets',
+      })
+      .optional()
+      .describe(
+        'Load balancers in front, whose word on the address of a visitor is taken. Default: none, and the address is that of the connection.',
+      ),
+    proxyProtocol: z
+      .boolean({ error: 'expected true or false' })
+      .optional()
+      .describe('true: they say it by the PROXY protocol, and only they can connect; false: by X-Forwarded-For. Default: false.'),
     hsts: z
       .boolean({ error: 'expected true or false' })
       .optional()

@@ -7,17 +7,53 @@ const rateLimit = z
   .strictObject({
     rate: text('a rate such as 20/s or 600/m')
       .regex(/^[1-9]\d{0,5}\/(s|m)$/, { error: 'expected a rate such as 20/s or 600/m' })
-      .describe('Requests each client address may make, per second or minute.'),
+      .describe('Requests that each may make, per second or minute.'),
+    by: text('what has a budget of its own')
+      .regex(/^(?:address|token|header:[A-Za-z0-9][A-Za-z0-9-]{0,62}|cookie:[A-Za-z0-9_]{1,63})$/, {
+        error: 'expected address, token, header:NAME or cookie:NAME',
+      })
+      .optional()
+      .describe(
+        'Whose requests are counted together. token: the Authorization header. What a request does not carry is counted by address; whoever makes up values has a budget for each, so add a limit by address beside it. Default: address.',
+      ),
     burst: wholeNumber(0, 100_000, 'a burst')
       .optional()
       .describe('How many above the rate are let through at once. Default: twice the rate of a second, at least 10.'),
   })
   .meta({ id: 'RateLimit' });
 
+const origin = text('an origin such as https://app.example.com').regex(
+  /^https?:\/\/(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::\d{1,5})?$/,
+  { error: 'expected an origin such as https://app.example.com, without a path' },
+);
+const token = (what: string) => text(what).regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/, { error: `expected ${what}` });
+const cors = z
+  .strictObject({
+    origins: z.array(origin).min(1, { error: 'expected at least one origin' }).describe('Origins that may call it; no other one may.'),
+    methods: z
+      .array(z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'], { error: 'expected a method such as POST' }))
+      .min(1, { error: 'expected at least one method' })
+      .optional()
+      .describe('Methods that they may use. Default: GET, HEAD, POST, PUT, PATCH, DELETE.'),
+    headers: z
+      .array(token('the name of a header'))
+      .optional()
+      .describe('Headers that they may send. Default: Authorization, Content-Type, X-Requested-With.'),
+    credentials: z.boolean({ error: 'expected true or false' }).optional().describe('Whether cookies are sent along. Default: false.'),
+    maxAge: duration.optional().describe('How long a browser remembers the answer. Default: 10m.'),
+  })
+  .meta({ id: 'Cors' });
+
 const route = z
   .strictObject({
     path: urlPathText.describe('A path ending in / matches everything below it; another one matches only itself.'),
-    rateLimit: rateLimit.optional().describe('Most requests a client address may make here. Default: none.'),
+    rateLimit: z
+      .union([rateLimit, z.array(rateLimit).min(1, { error: 'expected at least one limit' })], {
+        error: 'expected a limit such as { rate: 20/s }, or a list of them',
+      })
+      .optional()
+      .describe('Most requests that one address, token, header or cookie may make here; several hold together. Default: none.'),
+    cors: cors.optional().describe('Which other origins may call it from a browser. Default: what the application says itself.'),
     body: size.optional().describe('Largest request body. Default: edge.body.'),
     timeout: duration.optional().describe('Longest silence of the application. Default: edge.timeout.'),
     stream: z

@@ -26,7 +26,7 @@ const topologyName = {
 function clusterNotes({ services, kubernetes, edge, host, domain }: StackSpec): readonly string[] {
   const foreign = kubernetes.expose === 'gateway' || kubernetes.expose === 'ingress';
   const limited = services.flatMap(({ http }) =>
-    (http?.routes ?? []).filter(({ rateLimit }) => rateLimit !== undefined).map(({ path }) => path),
+    (http?.routes ?? []).filter(({ rateLimits }) => rateLimits.length > 0).map(({ path }) => path),
   );
   const way = kubernetes.expose === 'gateway' ? 'gateway' : 'ingress controller';
   return [

@@ -1,8 +1,9 @@
+import { createHash } from 'node:crypto';
 import type { Artifact } from '../../model/artifact.ts';
 import type { EdgePlan, Plan } from '../../model/plan.ts';
 import { slots } from '../../model/release.ts';
 import type { Release } from '../../model/release.ts';
-import type { Route } from '../../model/stack-spec.ts';
+import type { RateLimit, Route } from '../../model/stack-spec.ts';
 import { fill } from './fill.ts';
 import type { Templates } from './fill.ts';
 
@@ -10,13 +11,37 @@ type App = EdgePlan['apps'][number];
 
 /** `my-web` → `my_web`. A DNS label has no underscore, so two names never become one. */
 const identifier = (name: string): string => name.replaceAll('-', '_');
-/** `20r/s` → `rate_20r_s`. */
-const zone = (rate: string): string => `rate_${rate.replace('/', '_')}`;
+/** `header:X-Api-Key` → `header_x_api_key`, as a part of names in nginx. */
+const byName = (by: string): string => by.toLowerCase().replaceAll(/[:-]/g, '_');
+/** `20r/s` by address → `rate_20r_s`; by a header `rate_20r_s_by_header_x_api_key`. */
+const zone = ({ rate, by }: RateLimit): string => `rate_${rate.replace('/', '_')}${by === 'address' ? '' : `_by_${byName(by)}`}`;
+/** The variable of nginx that tells requests of one from those of another. */
+const keyOf = (by: string): string => (by === 'address' ? '$binary_remote_addr' : `$berth_by_${byName(by)}`);
+/** What a request carries, as nginx calls it. */
+function carried(by: string): string {
+  const [kind = '', name = ''] = by.split(':');
+  if (kind === 'token') return '$http_authorization';
+  return kind === 'cookie' ? `$cookie_${name}` : `$http_${name.toLowerCase().replaceAll('-', '_')}`;
+}
 
 function verbatim(templates: Templates, name: string): string {
   const text = templates.get(name);
   if (text === undefined) throw new Error(`there is no template ${name}`);
   return text;
+}
+
+/** What a browser of another origin is told, under a name made of all of it: routes that say the same share it. */
+function corsOf({ cors }: Route) {
+  if (!cors) return undefined;
+  const { origins, methods, headers, credentials, maxAge } = cors;
+  return {
+    id: createHash('sha256').update(JSON.stringify(cors)).digest('hex').slice(0, 8),
+    origins,
+    methods: methods.join(', '),
+    headers: headers.join(', '),
+    credentials,
+    maxAge: String(maxAge),
+  };
 }
 
 /** The locations that a route needs: `/api/` also answers for `/api`, which nginx would otherwise redirect, turning a POST into a GET. */
@@ -29,7 +54,8 @@ function* locations({ service, routes }: App, taken: ReadonlySet<string>): Gener
       body: route.body,
       timeout: route.timeout,
       stream: route.stream,
-      limit: route.rateLimit ? { zone: zone(route.rateLimit.rate), burst: route.rateLimit.burst } : false,
+      limits: route.rateLimits.map((limit) => ({ zone: zone(limit), burst: limit.burst })),
+      cors: corsOf(route) ?? false,
     };
     const isPrefix = route.path.endsWith('/');
     yield { match: isPrefix ? '' : '= ', path: route.path, ...settings };
@@ -44,12 +70,29 @@ function view(edge: EdgePlan): object {
   const reserved = routes.find(({ path }) => `${path}/`.startsWith('/-/berth/'));
   if (taken.size < routes.length || reserved)
     throw new Error('two routes have the same path, or one lies in /-/berth/; the spec should have refused it');
-  const rates = new Set(routes.flatMap(({ rateLimit }) => rateLimit?.rate ?? []));
+  const limits = routes.flatMap(({ rateLimits }) => rateLimits);
+  const zones = new Map(limits.map((limit) => [zone(limit), limit]));
+  const policies = new Map(
+    routes.flatMap((route) => {
+      const cors = corsOf(route);
+      return cors ? [[cors.id, cors] as const] : [];
+    }),
+  );
   return {
     ...edge,
     names: [...new Set([edge.domain, 'localhost', '127.0.0.1'])],
     portSuffix: edge.httpsPort === 443 ? '' : `:${edge.httpsPort}`,
-    rates: [...rates].sort().map((rate) => ({ zone: zone(rate), rate: `rate=${rate}` })),
+    rates: [...zones]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, { rate, by }]) => ({ zone: name, key: keyOf(by), rate: `rate=${rate}` })),
+    keys: [...new Set(limits.map(({ by }) => by))]
+      .filter((by) => by !== 'address')
+      .sort()
+      .map((by) => ({ key: keyOf(by), carried: carried(by) })),
+    policies: [...policies.values()],
+    listens: edge.proxyProtocol ? ' proxy_protocol' : '',
+    healthPort: edge.proxyProtocol?.healthPort,
+    realIpHeader: edge.proxyProtocol ? 'proxy_protocol' : 'X-Forwarded-For',
     slots: edge.apps.flatMap(({ service, port }) =>
       slots.map((slot) => ({ id: `${identifier(service)}_${slot}`, address: `${service}-${slot}${edge.hostSuffix}:${port}` })),
     ),

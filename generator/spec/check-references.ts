@@ -145,6 +145,13 @@ function* checkRoutes(spec: WrittenSpec): Iterable<Finding> {
 }
 
 function* checkPorts(spec: WrittenSpec): Iterable<Finding> {
+  if (spec.edge?.proxyProtocol === true && (spec.edge.trustedProxies ?? []).length === 0)
+    yield {
+      path: ['edge'],
+      key: 'proxyProtocol',
+      message: 'nobody is trusted to say the address of a visitor by it',
+      hint: 'add edge.trustedProxies with the addresses of your load balancers',
+    };
   if ((spec.edge?.http ?? 80) === (spec.edge?.https ?? 443))
     yield { path: ['edge', 'https'], message: `port ${spec.edge?.https ?? 443} stands twice`, hint: 'give http and https different ports' };
 }

@@ -3,6 +3,7 @@ import type { WrittenService, WrittenSpec } from '../../model/written-spec.ts';
 import type {
   AppKind,
   AppSpec,
+  Cors,
   FixedSize,
   HostFacts,
   HttpSpec,
@@ -58,11 +59,25 @@ const state = (written: { readonly disk?: string | undefined } & Parameters<type
   ...(written.disk === undefined ? {} : { disk: size(written.disk) }),
 });
 
-function rateLimit(written: { rate: string; burst?: number | undefined }): RateLimit {
+function rateLimit(written: { rate: string; by?: string | undefined; burst?: number | undefined }): RateLimit {
   const [count = '1', per = 's'] = written.rate.split('/');
   const perSecond = per === 's' ? Number(count) : Number(count) / 60;
-  return { rate: `${count}r/${per}`, burst: written.burst ?? Math.max(10, Math.ceil(2 * perSecond)) };
+  return { rate: `${count}r/${per}`, by: written.by ?? 'address', burst: written.burst ?? Math.max(10, Math.ceil(2 * perSecond)) };
 }
+
+const corsOf = ({
+  origins,
+  methods,
+  headers,
+  credentials,
+  maxAge,
+}: NonNullable<NonNullable<WrittenService['routes']>[number]['cors']>): Cors => ({
+  origins,
+  methods: methods ?? ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+  headers: headers ?? ['Authorization', 'Content-Type', 'X-Requested-With'],
+  credentials: credentials ?? false,
+  maxAge: maxAge === undefined ? seconds(600) : duration(maxAge),
+});
 
 /** The paths that lead to a service, as far as they were written or follow from its kind. */
 export const writtenRoutes = (service: WrittenService): NonNullable<WrittenService['routes']> =>
@@ -71,7 +86,8 @@ export const writtenRoutes = (service: WrittenService): NonNullable<WrittenServi
 function routes(service: WrittenService, spec: WrittenSpec): readonly Route[] {
   return writtenRoutes(service).map((route) => ({
     path: route.path,
-    ...(route.rateLimit ? { rateLimit: rateLimit(route.rateLimit) } : {}),
+    rateLimits: [route.rateLimit ?? []].flat().map(rateLimit),
+    ...(route.cors ? { cors: corsOf(route.cors) } : {}),
     body: route.body === undefined ? (spec.edge?.body === undefined ? defaults.body : size(spec.edge.body)) : size(route.body),
     timeout:
       route.timeout === undefined
@@ -254,6 +270,8 @@ export function resolveSpec(spec: WrittenSpec): StackSpec {
       https: spec.edge?.https ?? defaults.https,
       connections: spec.edge?.connections ?? defaults.connections,
       hsts: spec.edge?.hsts ?? false,
+      trustedProxies: spec.edge?.trustedProxies ?? [],
+      proxyProtocol: spec.edge?.proxyProtocol ?? false,
     },
     kubernetes: kubernetes(spec.kubernetes ?? {}, spec.name),
   };

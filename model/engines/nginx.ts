@@ -2,6 +2,8 @@
 export const nginx = {
   httpPort: 8080,
   httpsPort: 8443,
+  /** Inside the container alone, for its health check where the other ports speak the PROXY protocol. */
+  healthPort: 8081,
   workerMiB: 32,
   /**
    * What one proxied TLS request can hold, as nginx.conf and proxy.conf configure it, 224 KiB: 16 KiB of a TLS record, 16 KiB of a large header, 16 KiB of its body,

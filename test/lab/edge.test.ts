@@ -10,14 +10,28 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { renderEdge } from '../../generator/render/edge.ts';
 import type { EdgePlan } from '../../model/plan.ts';
 import type { Slot } from '../../model/release.ts';
-import type { Route } from '../../model/stack-spec.ts';
+import type { Cors, Route } from '../../model/stack-spec.ts';
 import { mib, seconds } from '../../model/units.ts';
 import { ensureEngine } from './engine.ts';
 import { IMAGES, ensureImages } from './images.ts';
 import { attempt, run } from './process.ts';
 
 const templates = new Map(globSync('nginx/*', { cwd: 'templates' }).map((name) => [name, readFileSync(`templates/${name}`, 'utf8')]));
-const route = (path: string, more: Partial<Route> = {}): Route => ({ path, body: mib(2), timeout: seconds(60), stream: false, ...more });
+const route = (path: string, more: Partial<Route> = {}): Route => ({
+  path,
+  body: mib(2),
+  timeout: seconds(60),
+  rateLimits: [],
+  stream: false,
+  ...more,
+});
+const shared: Cors = {
+  origins: ['https://app.example.com', 'http://localhost:5173'],
+  methods: ['GET', 'POST'],
+  headers: ['Content-Type'],
+  credentials: true,
+  maxAge: seconds(600),
+};
 const plan: EdgePlan = {
   domain: 'shop.example.com',
   workers: 2,
@@ -25,6 +39,7 @@ const plan: EdgePlan = {
   nofile: 4096,
   perAddress: 24,
   hsts: true,
+  trustedProxies: [],
   httpsPort: 9443,
   tries: 2,
   operators: ['128.0.0.0/1'],
@@ -37,10 +52,19 @@ const plan: EdgePlan = {
       routes: [
         route('/'),
         route('/events', { stream: true }),
-        route('/few/', { rateLimit: { rate: '1r/s', burst: 2 } }),
-        route('/few-too', { rateLimit: { rate: '1r/s', burst: 2 } }),
-        route('/rare', { rateLimit: { rate: '1r/m', burst: 0 } }),
+        route('/few/', { rateLimits: [{ rate: '1r/s', by: 'address', burst: 2 }] }),
+        route('/few-too', { rateLimits: [{ rate: '1r/s', by: 'address', burst: 2 }] }),
+        route('/rare', { rateLimits: [{ rate: '1r/m', by: 'address', burst: 0 }] }),
         route('/short', { timeout: seconds(1) }),
+        route('/by-token', { rateLimits: [{ rate: '1r/m', by: 'token', burst: 0 }] }),
+        route('/by-cookie', { rateLimits: [{ rate: '1r/m', by: 'cookie:session', burst: 0 }] }),
+        route('/by-header', {
+          rateLimits: [
+            { rate: '1r/m', by: 'header:X-Api-Key', burst: 0 },
+            { rate: '3r/m', by: 'address', burst: 2 },
+          ],
+        }),
+        route('/shared/', { cors: shared }),
       ],
     },
     { service: 'api-v2', port: 3000, routes: [route('/api/')] },
@@ -337,6 +361,7 @@ describe('the edge without an application', { timeout: 60_000 }, () => {
       ...plan,
       domain: `${'a'.repeat(62)}.${'b'.repeat(62)}.${'c'.repeat(62)}.${'d'.repeat(62)}.e`,
       hsts: false,
+      trustedProxies: [],
       apps: [{ service: 'a'.repeat(40), port: 80, routes: [route('/only'), route('/a/b/')] }],
     });
     const { code, stderr } = await attempt([
@@ -483,6 +508,57 @@ describe('the edge before an application', { timeout: 60_000 }, () => {
     expect((await ask('/')).status).toBe(200);
   });
 
+  test('counts users behind one address each for themselves: by token, by cookie and by key', async () => {
+    const statuses = async (path: string, headers: readonly http.OutgoingHttpHeaders[]) => {
+      const seen: number[] = [];
+      for (const header of headers) seen.push((await ask(path, { headers: header })).status);
+      return seen;
+    };
+    const as = (token: string) => ({ authorization: `Bearer ${token}` });
+    expect(await statuses('/by-token', [as('ann'), as('ben'), as('ann'), as('ben')])).toEqual([200, 200, 429, 429]);
+    // Without one, it is the address that counts.
+    expect(await statuses('/by-token', [{}, {}])).toEqual([200, 429]);
+    expect(await statuses('/by-cookie', [{ cookie: 'session=1' }, { cookie: 'session=2; a=b' }, { cookie: 'session=1' }])).toEqual([
+      200, 200, 429,
+    ]);
+    // Whoever makes up keys has the budget of his address all the same.
+    const keys = Array.from({ length: 5 }, (_, index) => ({ 'x-api-key': `made-up-${index}` }));
+    expect(await statuses('/by-header', keys)).toEqual([200, 200, 200, 429, 429]);
+  });
+
+  test('lets the named origins call a route from a browser, and no other one', async () => {
+    const origin = 'https://app.example.com';
+    const preflight = await ask('/shared/x', {
+      method: 'OPTIONS',
+      headers: { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'content-type' },
+    });
+    expect(preflight.status).toBe(204);
+    expect(preflight.headers).toMatchObject({
+      'access-control-allow-origin': origin,
+      'access-control-allow-methods': 'GET, POST',
+      'access-control-allow-headers': 'Content-Type',
+      'access-control-allow-credentials': 'true',
+      'access-control-max-age': '600',
+      'x-content-type-options': 'nosniff',
+    });
+    const call = await ask('/shared/x', { method: 'POST', headers: { origin: 'http://localhost:5173' }, body: 'a' });
+    expect(call).toMatchObject({
+      status: 200,
+      headers: { 'access-control-allow-origin': 'http://localhost:5173', 'vary': expect.stringContaining('Origin') },
+    });
+    expect(call.headers).not.toHaveProperty('access-control-allow-methods');
+    expect((JSON.parse(call.body) as { headers: Record<string, string> }).headers['x-forwarded-proto']).toBe('https');
+    for (const other of ['https://evil.example.com', 'https://app.example.com.evil.com', 'null']) {
+      const { status, headers } = await ask('/shared/x', {
+        method: 'OPTIONS',
+        headers: { 'origin': other, 'access-control-request-method': 'POST' },
+      });
+      expect(status).toBe(200); // as the application answers it
+      expect(Object.keys(headers).filter((header) => header.startsWith('access-control'))).toEqual([]);
+    }
+    expect((await ask('/', { headers: { origin } })).headers).not.toHaveProperty('access-control-allow-origin');
+  });
+
   test('limits the connections of one address', async () => {
     const statuses = (await Promise.all(Array.from({ length: 30 }, () => ask('/slow')))).map(({ status }) => status);
     expect(new Set(statuses)).toEqual(new Set([200, 429]));
@@ -598,6 +674,85 @@ describe('the edge before an application', { timeout: 60_000 }, () => {
     expect(line('-api')).toMatchObject({ service: 'api-v2', slot: '', status: 503, path: '/api/y' });
     expect(line('-evil')).toMatchObject({ service: '', slot: '', status: 421 });
     expect(JSON.stringify(all)).not.toContain('secret');
+  });
+});
+
+describe('the edge behind a load balancer', { timeout: 60_000 }, () => {
+  beforeAll(startBoth);
+
+  /** Another edge with the same applications; asked from inside its own network. */
+  async function behind(more: Partial<EdgePlan>, look: (part: string) => Promise<void>): Promise<void> {
+    const folder = mkdtempSync(join(tmpdir(), 'berth-edge-behind-'));
+    const part = name('behind');
+    write(folder, { ...plan, ...more });
+    chmodSync(folder, 0o755);
+    writeFileSync(join(folder, 'config/weights/weights.json'), web(100, 0));
+    try {
+      const volumes = ['edge', 'weights'].flatMap((one) => ['--volume', `${folder}/config/${one}:/etc/berth/${one}:ro`]);
+      const own = ['--volume', `${site}/tls:/etc/berth/tls:ro`, '--volume', `${site}/ca.crt:/tmp-ca.crt:ro`];
+      await run([
+        'docker',
+        'run',
+        '--detach',
+        '--name',
+        part,
+        '--network',
+        name('net'),
+        ...hardened,
+        ...volumes,
+        ...own,
+        IMAGES.nginx.reference,
+        ...nginx,
+      ]);
+      await look(part);
+    } finally {
+      await attempt(['docker', 'rm', '--force', part]);
+      rmSync(folder, { recursive: true });
+    }
+  }
+  const curl = (part: string, ...args: readonly string[]) =>
+    attempt([
+      'docker',
+      'exec',
+      part,
+      'curl',
+      '-sS',
+      '--cacert',
+      '/tmp-ca.crt',
+      '--resolve',
+      `${plan.domain}:8443:127.0.0.1`,
+      ...args,
+      `https://${plan.domain}:8443/`,
+    ]);
+  const addressSeen = (said: string) => (JSON.parse(said) as { headers: Record<string, string> }).headers['x-real-ip'];
+
+  test('takes the word of the one that it trusts on the address of a visitor, and of nobody else', async () => {
+    await behind({ trustedProxies: ['127.0.0.1'] }, async (part) => {
+      const said = await until(async () => {
+        const { code, stdout } = await curl(part, '-H', 'X-Forwarded-For: 6.6.6.6, 203.0.113.7');
+        return code === 0 && stdout.startsWith('{') && stdout;
+      }, 'an answer');
+      expect(addressSeen(said)).toBe('203.0.113.7');
+    });
+    await behind({ trustedProxies: ['10.99.0.0/16'] }, async (part) => {
+      const said = await until(async () => {
+        const { code, stdout } = await curl(part, '-H', 'X-Forwarded-For: 203.0.113.7');
+        return code === 0 && stdout.startsWith('{') && stdout;
+      }, 'an answer');
+      expect(addressSeen(said)).toBe('127.0.0.1');
+    });
+  });
+
+  test('speaks the PROXY protocol with it, and with its own health check alone does not', async () => {
+    await behind({ trustedProxies: ['127.0.0.1'], proxyProtocol: { healthPort: 8081 } }, async (part) => {
+      const said = await until(async () => {
+        const { code, stdout } = await curl(part, '--haproxy-protocol', '--haproxy-clientip', '203.0.113.9');
+        return code === 0 && stdout.startsWith('{') && stdout;
+      }, 'an answer');
+      expect(addressSeen(said)).toBe('203.0.113.9');
+      expect((await curl(part)).code).not.toBe(0);
+      expect(await run(['docker', 'exec', part, 'curl', '-sS', 'http://127.0.0.1:8081/-/berth/edge'])).toBe('ok');
+    });
   });
 });
 

@@ -45,6 +45,7 @@ export const hasEdge = ({ target, kubernetes: { expose } }: StackSpec): boolean 
   target === 'compose' || (expose !== 'gateway' && expose !== 'ingress');
 
 const nginxCommand = ['nginx', '-c', '/etc/berth/edge/nginx.conf', '-g', 'daemon off;'];
+const curl = ['curl', '--fail', '--silent', '--output', '/dev/null', '--max-time', '2'] as const;
 const resolverFile = '/tmp/resolver.conf';
 /** Each cluster has another address for its DNS, and every container of it knows it. */
 const commandInCluster = [
@@ -132,6 +133,8 @@ export function planEdge(
     },
   ];
   const inCluster = spec.target === 'kubernetes';
+  const { proxyProtocol } = spec.edge;
+  const asks = [...curl, `http://127.0.0.1:${proxyProtocol ? facts.healthPort : facts.httpPort}/-/berth/edge`] as const;
   const service: PlannedService = {
     name: 'edge',
     role: 'edge',
@@ -160,14 +163,11 @@ export function planEdge(
       { published: spec.edge.http, target: facts.httpPort },
       { published: spec.edge.https, target: facts.httpsPort },
     ],
-    healthcheck: {
-      argv: ['curl', '--fail', '--silent', '--output', '/dev/null', '--max-time', '2', `http://127.0.0.1:${facts.httpPort}/-/berth/edge`],
-      interval: seconds(5),
-      timeout: seconds(3),
-      retries: 3,
-      startPeriod: seconds(15),
+    healthcheck: { argv: asks, interval: seconds(5), timeout: seconds(3), retries: 3, startPeriod: seconds(15) },
+    probes: {
+      ready: proxyProtocol ? { argv: asks } : { http: { path: '/-/berth/edge', port: facts.httpPort } },
+      live: { tcp: facts.httpPort },
     },
-    probes: { ready: { http: { path: '/-/berth/edge', port: facts.httpPort } }, live: { tcp: facts.httpPort } },
     connects: servedOf(spec).map(({ name, http }) => ({ service: name, port: http.port })),
     gates: [],
     stopSignal: 'SIGQUIT',
@@ -182,6 +182,8 @@ export function planEdge(
     nofile,
     perAddress: spec.edge.connections,
     hsts: spec.edge.hsts,
+    trustedProxies: spec.edge.trustedProxies,
+    ...(proxyProtocol ? { proxyProtocol: { healthPort: facts.healthPort } } : {}),
     httpsPort: inCluster ? 443 : spec.edge.https,
     // In a cluster other pods and nodes share the gateway's address with visitors.
     operators: inCluster ? [] : [operators],

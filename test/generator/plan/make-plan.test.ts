@@ -358,7 +358,7 @@ describe('the edge', () => {
   });
 
   test('warns of a route whose uploads it cannot hold, unless they stream', () => {
-    const route = (stream: boolean) => [{ path: '/upload', body: mib(512), timeout: seconds(60), stream }];
+    const route = (stream: boolean) => [{ path: '/upload', body: mib(512), timeout: seconds(60), rateLimits: [], stream }];
     expect(plan(stack({ services: [app('web', { http: http(route(false)) })] })).notes.join('\n')).toContain(
       'web /upload: a request may have 512 MiB, and the edge has 128 MiB to hold it',
     );

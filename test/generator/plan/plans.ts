@@ -33,7 +33,7 @@ export const app = (name: string, more: Partial<AppSpec> = {}): AppSpec => ({
   name,
   kind: 'web',
   image: `registry.example/${name}:1.0.0`,
-  http: http([{ path: `/${name}/`, body: mib(25), timeout: seconds(60), stream: false }]),
+  http: http([{ path: `/${name}/`, body: mib(25), timeout: seconds(60), rateLimits: [], stream: false }]),
   runtime: 'node',
   user: '10001:10001',
   stopGrace: seconds(30),
@@ -76,7 +76,7 @@ export const stack = (more: Partial<StackSpec> = {}): StackSpec => ({
   caches: [cache('cache')],
   stores: [store('files')],
   externals: [],
-  edge: { http: 80, https: 443, connections: 100, hsts: false },
+  edge: { http: 80, https: 443, connections: 100, hsts: false, trustedProxies: [], proxyProtocol: false },
   kubernetes: {
     namespace: more.name ?? 'hello',
     minor: 30,

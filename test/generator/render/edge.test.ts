@@ -8,7 +8,14 @@ import { mib, seconds } from '../../../model/units.ts';
 
 const templates = new Map(globSync('nginx/*', { cwd: 'templates' }).map((name) => [name, readFileSync(`templates/${name}`, 'utf8')]));
 
-const route = (path: string, more: Partial<Route> = {}): Route => ({ path, body: mib(25), timeout: seconds(60), stream: false, ...more });
+const route = (path: string, more: Partial<Route> = {}): Route => ({
+  path,
+  body: mib(25),
+  timeout: seconds(60),
+  rateLimits: [],
+  stream: false,
+  ...more,
+});
 const blue = (weight: number): SlotRelease => ({ slot: 'blue', image: 'registry.example/web:1.0.0', replicas: 1, weight, migrates: false });
 const green = (weight: number): SlotRelease => ({ ...blue(weight), slot: 'green' });
 
@@ -19,6 +26,7 @@ const edge: EdgePlan = {
   nofile: 4096,
   perAddress: 100,
   hsts: false,
+  trustedProxies: [],
   httpsPort: 443,
   tries: 2,
   operators: ['10.1.0.0/24'],
@@ -33,6 +41,7 @@ const shop: EdgePlan = {
   nofile: 16_384,
   perAddress: 50,
   hsts: true,
+  trustedProxies: [],
   httpsPort: 8443,
   tries: 2,
   operators: ['10.1.0.0/24'],
@@ -44,9 +53,9 @@ const shop: EdgePlan = {
       service: 'api',
       port: 3000,
       routes: [
-        route('/api/', { rateLimit: { rate: '20r/s', burst: 40 }, body: mib(1), timeout: seconds(30) }),
-        route('/api/login', { rateLimit: { rate: '5r/m', burst: 0 }, body: mib(1) }),
-        route('/api/search/', { rateLimit: { rate: '20r/s', burst: 10 } }),
+        route('/api/', { rateLimits: [{ rate: '20r/s', by: 'address', burst: 40 }], body: mib(1), timeout: seconds(30) }),
+        route('/api/login', { rateLimits: [{ rate: '5r/m', by: 'address', burst: 0 }], body: mib(1) }),
+        route('/api/search/', { rateLimits: [{ rate: '20r/s', by: 'address', burst: 10 }] }),
         route('/api/search'),
       ],
     },

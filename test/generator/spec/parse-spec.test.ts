@@ -688,7 +688,12 @@ test('the smallest spec is filled up with every default', () => {
         name: 'web',
         kind: 'web',
         image: 'registry.example/hello:1.0.0',
-        http: { port: 3000, routes: [{ path: '/', body: 25, timeout: 60, stream: false }], live: '/livez', ready: '/readyz' },
+        http: {
+          port: 3000,
+          routes: [{ path: '/', body: 25, timeout: 60, rateLimits: [], stream: false }],
+          live: '/livez',
+          ready: '/readyz',
+        },
         runtime: 'other',
         user: '10001:10001',
         stopGrace: 30,
@@ -699,7 +704,7 @@ test('the smallest spec is filled up with every default', () => {
         egress: false,
       },
     ],
-    edge: { http: 80, https: 443, connections: 100, hsts: false },
+    edge: { http: 80, https: 443, connections: 100, hsts: false, trustedProxies: [], proxyProtocol: false },
     kubernetes: {
       namespace: 'hello',
       minor: 30,
