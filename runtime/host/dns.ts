@@ -7,7 +7,7 @@ export const parseResolvers = (text: string): readonly string[] =>
   [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)].map(([, server = '']) => server);
 
 /** A line for each address and kind of socket. */
-export const parseAddresses = (text: string): readonly string[] => [
+const parseAddresses = (text: string): readonly string[] => [
   ...new Set(
     text
       .split('\n')
