@@ -101,7 +101,7 @@ async function program(): Promise<Command> {
   return tree;
 }
 
-/** `berth …` as a person would type it: a line of a shell block, or code in a sentence. What follows a pipe, `&&` or # is another command or none. */
+/** `berth …` as a person would type it: a line of a shell block, or code in a sentence. What follows a pipe, `&&`, `>` or # is another command or none. */
 function* commandLines(): Iterable<{ readonly page: string; readonly line: string }> {
   for (const page of [...pages, 'templates/site/SITE.md.hbs']) {
     const lines = [
@@ -110,7 +110,7 @@ function* commandLines(): Iterable<{ readonly page: string; readonly line: strin
         .flatMap(({ text }) => text.split('\n')),
       ...[...without(read(page), fences).matchAll(/`([^`\n]+)`/g)].map((match) => match[1] ?? ''),
     ];
-    for (const line of lines.flatMap((text) => text.split(/&&|\|/))) {
+    for (const line of lines.flatMap((text) => text.split(/&&|\|| > /))) {
       const found = /^\s*(?:npx )?berth( [^#…]*)?$/.exec(line.split(' #')[0] ?? '');
       if (found && /^ +[a-z-]/.test(found[1] ?? '') && !/^ +(needs|works)\b/.test(found[1] ?? ''))
         yield { page, line: (found[1] ?? '').trim() };

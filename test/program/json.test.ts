@@ -25,6 +25,11 @@ describe('--json', () => {
     { args: ['images'], holds: expect.arrayContaining([expect.objectContaining({ licence: 'AGPL-3.0', status: 'frozen' })]) as object },
     { args: ['generate'], holds: { changes: [], conflicts: [], leftovers: [], drawn: [] } },
     { args: ['generate', '--check'], holds: { stale: false, changes: [] } },
+    { args: ['certs', 'show'], holds: { imported: false, inPlace: true, leaf: { issuer: 'hello authority' } } },
+    {
+      args: ['secrets', 'list'],
+      holds: { secrets: expect.arrayContaining([expect.objectContaining({ name: 'web-TOKEN', version: 1 })]) as object },
+    },
   ])('of $args is valid and says nothing else', async ({ args, holds }) => {
     using site = fresh();
     const { stdout, stderr } = await expectExit(0, [...args, '--json', '--site', site.path]);
@@ -94,6 +99,7 @@ describe('--json', () => {
         writeFileSync(join(site, '.berth/hashes.json'), '{');
       },
     },
+    { what: 'unsupported', args: ['secrets', 'rotate', 'database-admin'], code: 8, error: { kind: 'unsupported' } },
     {
       what: 'stale',
       args: ['generate', '--check'],

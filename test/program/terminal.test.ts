@@ -45,6 +45,14 @@ function onTerminal(
 }
 
 describe.runIf(canFakeTerminal)('on a terminal', () => {
+  test('a secret is shown to whoever asks for it by name', async () => {
+    using site = fresh();
+    const { secrets } = JSON.parse(readFileSync(join(site.path, 'secrets/ledger.json'), 'utf8')) as { secrets: Record<string, string[]> };
+    using terminal = onTerminal(['secrets', 'reveal', 'cache-app', '--site', site.path], site.path);
+    const { code, stdout } = await terminal.ended;
+    expect([code, stdout.trim()]).toEqual([0, secrets['cache-app']?.[0]]);
+  });
+
   test('init asks for what was not said, and takes the answers', async () => {
     using folder = temporarySite();
     using terminal = onTerminal(['init', 'site', ...host], folder.path);

@@ -10,6 +10,7 @@ import { readImages, registryOf } from '../../../runtime/host/images.ts';
 import { readHugePages, readKernel, readOpenFiles, readSwap } from '../../../runtime/host/kernel.ts';
 import { readHost } from '../../../runtime/host/read-host.ts';
 import { viewOf } from '../../../runtime/host/view.ts';
+import type { Answer } from '../../../runtime/host/view.ts';
 import { hostNeeds } from '../../generator/doctor/host-fixture.ts';
 import { temporarySite } from '../../generator/io/site-fixture.ts';
 import { scriptedView } from './scripted-view.ts';
@@ -81,12 +82,22 @@ describe('names', () => {
     ]);
   });
 
-  test('of this machine have addresses; those that nobody has, have none', async () => {
-    const view = scriptedView({ '/etc/resolv.conf': '' });
-    expect(await readDns(view, 'localhost')).toMatchObject({
-      domain: expect.arrayContaining([expect.stringMatching(/127|::1/)]) as string[],
-    });
+  test('are looked up as this host looks them up; one that nobody has, has no address', async () => {
+    const ask = async (answer?: Partial<Answer>) => {
+      const programs = answer === undefined ? {} : { 'getent ahosts shop.example.com': answer };
+      const state = await readDns(scriptedView({ '/etc/resolv.conf': '' }, programs), 'shop.example.com');
+      return isKnown(state) ? state.domain : state;
+    };
+    const stdout = '192.0.2.1      STREAM shop.example.com\n192.0.2.1      DGRAM\nfd00::1         STREAM\n';
+    expect(await ask({ stdout })).toEqual(['192.0.2.1', 'fd00::1']);
+    expect(await ask({ code: 2 })).toEqual([]);
+    expect(await ask({ code: 1 })).toEqual({ notKnown: '`getent ahosts shop.example.com` ended with 1' });
+    expect(await ask()).toEqual({ notKnown: 'getent is not on the PATH' });
     expect(await readDns(scriptedView({}), 'localhost')).toEqual({ notKnown: '/etc/resolv.conf is not there' });
+  });
+
+  test('of this machine itself are found', async () => {
+    expect(await readDns(viewOf(process.env), 'localhost')).toMatchObject({ domain: [expect.stringMatching(/^(?:127\.|::1)/)] });
   });
 });
 
