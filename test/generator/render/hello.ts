@@ -83,6 +83,8 @@ export const byTheClock = {
 } as const;
 
 export interface Hello {
+  /** Another one of examples/. */
+  readonly example?: string;
   readonly profile?: ProfileName;
   /** Compose when absent; a cluster has no host unless one is given. */
   readonly target?: Target;
@@ -97,6 +99,7 @@ export interface Hello {
 
 /** The spec of the example as `init` would write it for a host. */
 function helloSpec({
+  example = 'hello',
   profile = 'minimum',
   target,
   host = target === 'kubernetes' ? undefined : smallHost,
@@ -107,10 +110,10 @@ function helloSpec({
     { path: ['profile'], value: profile, only: 'always' },
     ...(target ? [{ path: ['target'], value: target, only: 'always' } as const] : []),
     ...(host ? [{ path: ['host'], value: host, only: 'always' } as const] : []),
-    ...(target === 'kubernetes' ? [] : [{ path: ['network'], value: chooseNetwork('hello', []), only: 'when absent' } as const]),
+    ...(target === 'kubernetes' ? [] : [{ path: ['network'], value: chooseNetwork(example, []), only: 'when absent' } as const]),
     ...Object.entries(set).map(([path, value]): SpecEdit => ({ path: path.split('.'), value, only: 'always' })),
   ];
-  const { text, problems } = editSpec(readFileSync(join(root, 'examples/hello/berth.yaml'), 'utf8'), 'berth.yaml', edits, []);
+  const { text, problems } = editSpec(readFileSync(join(root, 'examples', example, 'berth.yaml'), 'utf8'), 'berth.yaml', edits, []);
   if (problems.length > 0) throw new Error(JSON.stringify(problems));
   const variables = Object.entries(env)
     .map(([name, value]) => `      ${name}: ${quote('yaml', value)}\n`)
