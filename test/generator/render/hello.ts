@@ -29,7 +29,8 @@ export function seeded(seed: string): Random {
 }
 
 const silence = (): void => undefined;
-const context: Context = {
+/** What a verb sees of the world in tests: nobody to ask, nobody to tell. */
+export const context: Context = {
   cwd: root,
   root,
   now: () => new Date('2026-12-01T12:00:00Z'),
