@@ -14,16 +14,13 @@ const ownVariables = ['PORT', 'APP_VERSION', 'BERTH_SLOT', 'BERTH_SITE', 'BERTH_
 /** Ways of the edge itself. */
 const ownRoutes = '/-/berth/';
 
-/** Every variable by which an application is told of one thing it uses: a store has several behind its prefix. */
-const variablesOf = (spec: WrittenSpec, used: string, variable: string): readonly string[] =>
-  kindOf(spec, used) === 'store'
-    ? [
-        ...['ENDPOINT', 'REGION', 'ACCESS_KEY', 'SECRET_KEY', 'BUCKET'].map((part) => `${variable}_${part}`),
-        ...Object.keys(spec.stores?.[used]?.buckets ?? {}).map(
-          (bucket) => `${variable}_BUCKET_${bucket.toUpperCase().replaceAll('-', '_')}`,
-        ),
-      ]
-    : [variable];
+/** Every variable by which an application is told of one thing it uses: a store has several behind its prefix, and a name for its one bucket or for each of them. */
+function variablesOf(spec: WrittenSpec, used: string, variable: string): readonly string[] {
+  if (kindOf(spec, used) !== 'store') return [variable];
+  const buckets = Object.keys(spec.stores?.[used]?.buckets ?? {});
+  const named = buckets.length === 1 ? ['BUCKET'] : buckets.map((bucket) => `BUCKET_${bucket.toUpperCase().replaceAll('-', '_')}`);
+  return ['ENDPOINT', 'REGION', 'ACCESS_KEY', 'SECRET_KEY', ...named].map((part) => `${variable}_${part}`);
+}
 
 function* checkNames(spec: WrittenSpec): Iterable<Finding> {
   const seen = new Map<string, string>();

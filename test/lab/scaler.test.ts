@@ -7,6 +7,7 @@ import { drawAuthority, drawLeaf } from '../../generator/io/draw-certificates.ts
 import { Secret } from '../../model/secret.ts';
 import { service } from '../generator/plan/plans.ts';
 import { byTheClock, helloPlan } from '../generator/render/hello.ts';
+import { IMAGES } from './images.ts';
 import { attempt, run } from './process.ts';
 
 const network = 'berth-lab-scaler';
@@ -39,7 +40,7 @@ describe('the jobs that change replicas by the clock (API server: stand-in)', ()
     const memory = tmpfs.flatMap(({ path, mode }) => ['--tmpfs', `${path}:mode=${mode}`]);
     const shared = ['--network', network, '--volume', `${account}:/var/run/secrets/kubernetes.io/serviceaccount:ro`];
     const hardened = ['--user', user, '--read-only', '--cap-drop', 'ALL', ...memory];
-    return attempt(['docker', 'run', '--rm', ...shared, ...hardened, '--entrypoint', program, 'nginx:1.30.6', ...args]);
+    return attempt(['docker', 'run', '--rm', ...shared, ...hardened, '--entrypoint', program, IMAGES.nginx.reference, ...args]);
   };
   const asked = async (): Promise<readonly { url: string; type: string; fewest: Record<string, number>; denied: boolean }[]> =>
     (await run(['docker', 'logs', server]))
@@ -77,7 +78,7 @@ describe('the jobs that change replicas by the clock (API server: stand-in)', ()
       `KEY=${leaf.key}`,
       '--entrypoint',
       'node',
-      'berth/hello:0.1.0',
+      IMAGES.node.reference,
       '-e',
       apiServer,
     ]);

@@ -23,7 +23,7 @@ export function divideNodeMemory(memory: number, folders: number): { readonly he
 /** The smallest limit: each folder beside /tmp raises it by what keeps that folder within 0.9 of it. */
 function smallestMemory(app: AppSpec): { readonly value: MiB; readonly because: string } {
   const [least, why] =
-    app.kind === 'static'
+    app.kind === 'static' && app.runtime === 'other'
       ? ([128, 'a server of files, and its /tmp'] as const)
       : app.memory === undefined
         ? ([512, 'below it the runtimes of most languages spend their time collecting garbage'] as const)

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { WrittenRelease } from '../../../model/release.ts';
-import { app, database, plan, service, stack, uses } from './plans.ts';
+import { app, database, host, plan, service, stack, uses } from './plans.ts';
 
 const migrated = app('web', { uses: [uses.database('database')], migrate: { command: ['npm', 'run', 'migrate'], database: 'database' } });
 const spec = stack({ services: [migrated] });
@@ -74,4 +74,13 @@ describe('what follows a service', () => {
     expect(jobsOf({ blue: image('1.0.0', 20), green: image('2.0.0', 80) })).toBe('registry.example/web:2.0.0');
     expect(jobsOf({})).toBe('registry.example/jobs:1.0.0');
   });
+});
+
+test('a server of files needs little, and more when a runtime is inside', () => {
+  const pages = (runtime: 'node' | 'other') => app('pages', { kind: 'static', runtime });
+  const memoryOf = (runtime: 'node' | 'other') =>
+    service(plan(stack({ services: [app('web'), pages(runtime)], host: host(2, 8, 60) })), 'pages').size.memory;
+  expect(memoryOf('other')).toBeGreaterThanOrEqual(128);
+  expect(memoryOf('other')).toBeLessThan(256);
+  expect(memoryOf('node')).toBeGreaterThanOrEqual(512);
 });
