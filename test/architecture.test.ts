@@ -17,8 +17,10 @@ const may: Readonly<Record<string, RegExp>> = {
   'generator/doctor': /^(model|generator\/doctor)\//,
   'generator/io':
     /^(model|generator\/io)\/|^generator\/merge\/decide-changes\.ts$|^generator\/merge\/content-hash\.ts$|^(yaml|@peculiar\/x509|reflect-metadata)$|^node:(fs|os|path|crypto|sqlite|url|module|util|buffer|string_decoder|net|dns|process)$/,
-  'runtime/ports': /^(model|runtime\/ports)\//,
-  'runtime/jobs': /^(model|runtime\/(ports|jobs))\/|^node:(stream|stream\/promises|crypto|zlib)$/,
+  'runtime/ports': /^(model|runtime\/(ports|streams))\//,
+  'runtime/streams': /^runtime\/streams\//,
+  'runtime/format': /^(model|runtime\/(streams|format))\/|^node:(crypto|zlib|util)$/,
+  'runtime/jobs': /^(model|runtime\/(ports|streams|format|jobs))\/|^node:(stream|stream\/promises|crypto|zlib)$/,
   'runtime/engines': /^(model|runtime\/(ports|engines))\//,
   'runtime/schedule': /^(model|runtime\/(ports|schedule))\/|^(node-cron|node:sqlite)$/,
   'runtime/probes': /^(model|runtime\/(ports|probes))\/|^node:/,

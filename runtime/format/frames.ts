@@ -1,0 +1,48 @@
+import { promisify } from 'node:util';
+import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
+import { inBlocks, joined, type Bytes } from '../streams/blocks.ts';
+import { inOrder } from '../streams/in-order.ts';
+import { damaged } from './damage.ts';
+import { frameBytes } from './frame-size.ts';
+import { splitFrames } from './split-frames.ts';
+
+/** A frame of this format holds {@link frameBytes} at most; one that claims more is not ours and must not fill the memory. */
+const mostFromFrame = 4 * frameBytes;
+
+/**
+ * Level 3, with a checksum of the content in each frame. Never ZSTD_c_nbWorkers: Node 24 throws ERR_STREAM_PUSH_AFTER_EOF out of
+ * reach on large input (nodejs/node 59899). Frames on the pool of libuv are as fast.
+ */
+const compression = { params: { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_checksumFlag]: 1 } };
+
+const compressFrame = promisify(zstdCompress);
+const decompressFrame = promisify(zstdDecompress);
+
+/**
+ * Zstandard frames, each of its own: joined they are one .zst file. No bytes at all give one empty frame, as `zstd` does.
+ *
+ * @param width - Frames at work at the same time; memory is some 8 MiB for each.
+ */
+export async function* compress(source: Bytes, width: number): AsyncGenerator<Uint8Array> {
+  let frames = 0;
+  for await (const frame of inOrder(inBlocks(source, frameBytes), width, async (block) => compressFrame(joined(block), compression))) {
+    frames += 1;
+    yield frame;
+  }
+  if (frames === 0) yield await compressFrame(new Uint8Array(0), compression);
+}
+
+/**
+ * What {@link compress} was given. Node's own decoder ends silently after the first of several frames (24.21), so each is handed to it alone.
+ *
+ * @throws BerthError `damaged` for anything that is not whole frames.
+ */
+export async function* decompress(source: Bytes, width: number): AsyncGenerator<Uint8Array> {
+  yield* inOrder(splitFrames(source), width, async (frame) => {
+    try {
+      return await decompressFrame(frame, { maxOutputLength: mostFromFrame });
+    } catch (error) {
+      throw damaged('the compressed data', 'a frame does not decompress', { cause: error });
+    }
+  });
+}
