@@ -8,7 +8,7 @@ export type BackupKind = (typeof backupKinds)[number];
 /** Names that are safe as part of an object's key and as a file on any system. */
 const namePattern = /^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$/;
 /** Keys of objects: no empty part, none that begins with a dot, nothing that any store or shell would take for more than a character. */
-const keyPattern = /^(?=.{1,900}$)[A-Za-z0-9_][A-Za-z0-9._-]*(?:\/[A-Za-z0-9_][A-Za-z0-9._-]*)*$/;
+export const keyPattern = /^(?=.{1,900}$)[A-Za-z0-9_][A-Za-z0-9._-]*(?:\/[A-Za-z0-9_][A-Za-z0-9._-]*)*$/;
 
 const name = text(namePattern, 'a name of small letters, digits, dots and dashes');
 const id = text(ulidPattern, 'an id of 26 characters');

@@ -1,15 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { StoredObject, StoredStream } from '../../model/backup/manifest.ts';
-import { inBlocks, type Block, type Bytes } from '../streams/blocks.ts';
+import { inBlocks, type Block, type Bytes, type HashedBlock } from '../streams/blocks.ts';
 import { damaged } from './damage.ts';
 
-/** A part of an object, with what its bytes must hash to wherever they lie. */
-export interface Part extends Block {
-  /** Hexadecimal. */
-  readonly sha256: string;
-}
-
-export async function* inParts(source: Bytes, size: number): AsyncGenerator<Part> {
+export async function* inParts(source: Bytes, size: number): AsyncGenerator<HashedBlock> {
   for await (const block of inBlocks(source, size)) yield { ...block, sha256: hashOf(block) };
 }
 

@@ -1,10 +1,10 @@
 import type { StoredObject, StoredStream } from '../../model/backup/manifest.ts';
-import type { Bytes } from '../streams/blocks.ts';
+import type { Bytes, HashedBlock } from '../streams/blocks.ts';
 import { decrypt, encrypt } from './aes256.ts';
 import { damaged } from './damage.ts';
 import { compress, decompress } from './frames.ts';
 import type { DataKey } from './keys.ts';
-import { checkedParts, inParts, type Part } from './parts.ts';
+import { checkedParts, inParts } from './parts.ts';
 
 export interface SealOptions {
   readonly key: DataKey;
@@ -17,7 +17,7 @@ export interface SealOptions {
 
 /** A stream on its way into a store. */
 export interface Sealed {
-  readonly parts: AsyncGenerator<Part>;
+  readonly parts: AsyncGenerator<HashedBlock>;
   /** Bytes that the source gave so far: all of them, once the parts have ended. */
   plainBytes: () => number;
 }

@@ -7,6 +7,12 @@ export interface Block {
   readonly bytes: number;
 }
 
+/** A block and what its bytes must hash to, wherever they lie. */
+export interface HashedBlock extends Block {
+  /** Hexadecimal. */
+  readonly sha256: string;
+}
+
 /** The same bytes in blocks of exactly `size`, but for the last, which may be shorter and is never empty. Copies nothing. */
 export async function* inBlocks(source: Bytes, size: number): AsyncGenerator<Block> {
   let chunks: Uint8Array[] = [];
