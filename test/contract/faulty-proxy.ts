@@ -74,9 +74,9 @@ async function pass(
 ): Promise<void> {
   if (fault !== undefined && 'hang' in fault) return;
   if (fault !== undefined && 'delayMs' in fault) await sleep(fault.delayMs);
+  if (fault !== undefined && 'cutRequestAt' in fault) return cutRequest(request, fault.cutRequestAt);
   const body = await bytesOf(request);
   if (fault !== undefined && 'answer' in fault) return void response.writeHead(fault.answer, fault.headers).end(fault.body ?? '');
-  if (fault !== undefined && 'cutRequestAt' in fault) return void response.destroy();
   if (fault !== undefined && 'flipRequestAt' in fault) flip(body, fault.flipRequestAt);
   const answer = await forward(request, body, target, agent);
   const content = await bytesOf(answer);
@@ -93,6 +93,16 @@ async function pass(
   await new Promise((resolve) => response.write(content.subarray(0, cut), resolve));
   if (fault !== undefined && 'endAnswerAt' in fault) response.end();
   else response.destroy();
+}
+
+/** Takes so many bytes and hangs up. */
+async function cutRequest(request: IncomingMessage, length: number): Promise<void> {
+  let bytes = 0;
+  for await (const chunk of request) {
+    bytes += (chunk as Buffer).length;
+    if (bytes >= length) break;
+  }
+  request.socket.destroy();
 }
 
 const flip = (bytes: Buffer, at: number): void => {
