@@ -22,7 +22,7 @@ const may: Readonly<Record<string, RegExp>> = {
   'runtime/format': /^(model|runtime\/(streams|format))\/|^node:(crypto|zlib|util)$/,
   'runtime/jobs': /^(model|runtime\/(ports|streams|format|jobs))\/|^node:(stream|stream\/promises|crypto|zlib)$/,
   'runtime/engines': /^(model|runtime\/(ports|engines))\//,
-  'runtime/schedule': /^(model|runtime\/(ports|schedule))\/|^(node-cron|node:sqlite)$/,
+  'runtime/schedule': /^(model|runtime\/(ports|schedule))\/|^(croner|node:sqlite|node:fs)$/,
   'runtime/probes': /^(model|runtime\/(ports|probes))\/|^node:/,
   'runtime/channels': /^(model|runtime\/(ports|channels))\/|^node:|^nodemailer$/,
   'runtime/stores': /^(model|runtime\/(ports|streams|stores))\/|^node:(crypto|fs|fs\/promises|http|https|path)$/,
