@@ -26,6 +26,7 @@ const may: Readonly<Record<string, RegExp>> = {
   'runtime/probes': /^(model|runtime\/(ports|probes))\/|^node:/,
   'runtime/channels': /^(model|runtime\/(ports|channels))\/|^node:|^nodemailer$/,
   'runtime/stores': /^(model|runtime\/(ports|streams|stores))\/|^node:(crypto|fs|fs\/promises|http|https|path)$/,
+  'runtime/leases': /^(model|runtime\/(ports|streams|leases))\/|^node:(fs|path|sqlite)$/,
   'runtime/clocks': /^runtime\/(ports|clocks)\/|^node:timers\/promises$/,
   'runtime/orchestrators': /^(model|runtime\/(ports|orchestrators))\/|^node:|^(dockerode|@kubernetes\/client-node)$/,
   'runtime/web': /^(model|runtime\/(ports|web))\/|^node:http$|^prom-client$/,

@@ -2,7 +2,7 @@ import { ulidPattern } from './ulid.ts';
 import { anyFields, count, fields, list, nullable, oneOf, text, type Shaped } from './shape.ts';
 
 /** What a backup is a copy of. Only increments and logs need others to be restored; the rest stand alone. */
-const backupKinds = ['full', 'increment', 'log', 'configuration', 'secrets', 'bucket', 'volume'] as const;
+export const backupKinds = ['full', 'increment', 'log', 'configuration', 'secrets', 'bucket', 'volume'] as const;
 export type BackupKind = (typeof backupKinds)[number];
 
 /** Names that are safe as part of an object's key and as a file on any system. */

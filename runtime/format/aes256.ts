@@ -11,6 +11,8 @@ import type { DataKey } from './keys.ts';
  */
 export const makeIv = (nonce: Uint8Array): string => Buffer.concat([nonce, Buffer.alloc(8)]).toString('hex');
 
+export const nonceBytes = 8;
+
 export async function* encrypt(source: Bytes, key: DataKey, iv: string): AsyncGenerator<Uint8Array> {
   const cipher = createCipheriv('aes-256-ctr', key, Buffer.from(iv, 'hex'));
   for await (const chunk of source) yield cipher.update(chunk);

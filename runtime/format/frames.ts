@@ -1,5 +1,5 @@
 import { promisify } from 'node:util';
-import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
+import zlib from 'node:zlib';
 import { inBlocks, joined, type Bytes } from '../streams/blocks.ts';
 import { inOrder } from '../streams/in-order.ts';
 import { damaged } from './damage.ts';
@@ -13,10 +13,12 @@ const mostFromFrame = 4 * frameBytes;
  * Level 3, with a checksum of the content in each frame. Never ZSTD_c_nbWorkers: Node 24 throws ERR_STREAM_PUSH_AFTER_EOF out of
  * reach on large input (nodejs/node 59899). Frames on the pool of libuv are as fast.
  */
-const compression = { params: { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_checksumFlag]: 1 } };
+const compression = { params: { [zlib.constants.ZSTD_c_compressionLevel]: 3, [zlib.constants.ZSTD_c_checksumFlag]: 1 } };
 
-const compressFrame = promisify(zstdCompress);
-const decompressFrame = promisify(zstdDecompress);
+// Looked up at the call: an older Node without Zstandard can then at least say so.
+const compressFrame = async (bytes: Uint8Array): Promise<Uint8Array> => promisify(zlib.zstdCompress)(bytes, compression);
+const decompressFrame = async (frame: Uint8Array): Promise<Uint8Array> =>
+  promisify(zlib.zstdDecompress)(frame, { maxOutputLength: mostFromFrame });
 
 /**
  * Zstandard frames, each of its own: joined they are one .zst file. No bytes at all give one empty frame, as `zstd` does.
@@ -25,11 +27,11 @@ const decompressFrame = promisify(zstdDecompress);
  */
 export async function* compress(source: Bytes, width: number): AsyncGenerator<Uint8Array> {
   let frames = 0;
-  for await (const frame of inOrder(inBlocks(source, frameBytes), width, async (block) => compressFrame(joined(block), compression))) {
+  for await (const frame of inOrder(inBlocks(source, frameBytes), width, async (block) => compressFrame(joined(block)))) {
     frames += 1;
     yield frame;
   }
-  if (frames === 0) yield await compressFrame(new Uint8Array(0), compression);
+  if (frames === 0) yield await compressFrame(new Uint8Array(0));
 }
 
 /**
@@ -40,7 +42,7 @@ export async function* compress(source: Bytes, width: number): AsyncGenerator<Ui
 export async function* decompress(source: Bytes, width: number): AsyncGenerator<Uint8Array> {
   yield* inOrder(splitFrames(source), width, async (frame) => {
     try {
-      return await decompressFrame(frame, { maxOutputLength: mostFromFrame });
+      return await decompressFrame(frame);
     } catch (error) {
       throw damaged('the compressed data', 'a frame does not decompress', { cause: error });
     }

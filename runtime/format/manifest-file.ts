@@ -1,7 +1,6 @@
-import type { KeyObject } from 'node:crypto';
 import type { Manifest } from '../../model/backup/manifest.ts';
 import { parseManifest } from '../../model/backup/parse-manifest.ts';
-import { openSigned, signDocument, type Signer } from './signature.ts';
+import { openSigned, signDocument, type Signer, type TrustedSigners } from './signature.ts';
 
 /** One value to a line, so that `sed` and `grep` find it on a system that has nothing else. Read back before it is given out. */
 export function formatManifest(manifest: Manifest, signer: Signer): string {
@@ -11,5 +10,5 @@ export function formatManifest(manifest: Manifest, signer: Signer): string {
 }
 
 /** @throws BerthError `damaged` unless every byte is what a trusted signer wrote. */
-export const openManifest = (signed: Uint8Array, path: string, trusted: readonly KeyObject[]): Manifest =>
+export const openManifest = (signed: Uint8Array, path: string, trusted: TrustedSigners): Manifest =>
   parseManifest(openSigned(signed, path, trusted), path);

@@ -1,5 +1,5 @@
 /** What lies in a store under the id of one backup. */
-interface Remains {
+export interface Remains {
   readonly id: string;
   /** When the last of it was written, by the clock of the store. */
   readonly modified: Date;

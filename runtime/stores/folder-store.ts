@@ -14,8 +14,8 @@ const workshop = '.berth-parts';
 const readAtOnce = 2 ** 20;
 
 export interface FolderOptions {
-  /** Made into a store when it is a folder, or can become one; without it the folder must be a store already. */
-  readonly create: boolean;
+  /** `create` makes the folder a store, `open` wants one. `read` takes any folder, such as a copy of one, and writes nothing. */
+  readonly mode: 'create' | 'open' | 'read';
   readonly files: Files;
   /** For names of temporary files. */
   readonly random: () => string;
@@ -28,9 +28,9 @@ export interface FolderOptions {
  * there fills the wrong disk; so nothing but `create` ever makes one.
  */
 export async function openFolderStore(root: string, options: FolderOptions): Promise<Store> {
-  const { files } = options;
-  if (options.create) await trying(`make ${root} a store`, () => makeStore(root, files));
-  await checkMarker(root, files);
+  const { files, mode } = options;
+  if (mode === 'create') await trying(`make ${root} a store`, () => makeStore(root, files));
+  if (mode !== 'read') await checkMarker(root, files);
   return new FolderStore(root, options);
 }
 
@@ -68,8 +68,10 @@ class FolderStore implements Store {
   readonly name: string;
   readonly #files: Files;
   readonly #random: () => string;
-  constructor(root: string, { files, random }: FolderOptions) {
+  readonly #readOnly: boolean;
+  constructor(root: string, { files, random, mode }: FolderOptions) {
     this.name = root;
+    this.#readOnly = mode === 'read';
     this.#files = files;
     this.#random = random;
   }
@@ -116,7 +118,7 @@ class FolderStore implements Store {
   }
 
   async *list(prefix: string, signal: AbortSignal): AsyncGenerator<ObjectInfo> {
-    await checkMarker(this.name, this.#files);
+    if (!this.#readOnly) await checkMarker(this.name, this.#files);
     const folder = join(this.name, prefix.slice(0, prefix.lastIndexOf('/') + 1));
     for await (const path of this.#walk(folder, signal)) {
       const key = relative(this.name, path);

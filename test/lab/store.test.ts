@@ -108,7 +108,7 @@ describe('a folder on a disk of its own', () => {
   test('that fills up keeps what it had, leaves nothing half, and goes on when there is room', async () => {
     await run(['mount', '-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', mountPoint]);
     const root = join(mountPoint, 'backups');
-    const store = await openFolderStore(root, { create: true, files: realFiles, random: randomUUID });
+    const store = await openFolderStore(root, { mode: 'create', files: realFiles, random: randomUUID });
     await store.upload('kept', parts(noise(3_000_000)), never);
     await expect(store.upload('new', parts(noise(3_000_000), noise(3_000_000)), never)).rejects.toMatchObject({
       kind: 'io',
@@ -122,7 +122,7 @@ describe('a folder on a disk of its own', () => {
   });
 
   test('that turns read-only says so', async () => {
-    const store = await openFolderStore(join(mountPoint, 'backups'), { create: false, files: realFiles, random: randomUUID });
+    const store = await openFolderStore(join(mountPoint, 'backups'), { mode: 'open', files: realFiles, random: randomUUID });
     await run(['mount', '-o', 'remount,ro', mountPoint]);
     await expect(store.put('more', Buffer.from('x'), never)).rejects.toMatchObject({
       message: expect.stringContaining('mounted read-only') as string,

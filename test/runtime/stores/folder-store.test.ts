@@ -15,8 +15,8 @@ afterAll(() => rmSync(home, { recursive: true }));
 const never = new AbortController().signal;
 let folders = 0;
 const newFolder = (): string => join(home, String((folders += 1)));
-const open = (root: string, files: Files = realFiles, create = true): Promise<Store> =>
-  openFolderStore(root, { create, files, random: randomUUID });
+const open = (root: string, files: Files = realFiles, mode: 'create' | 'open' | 'read' = 'create'): Promise<Store> =>
+  openFolderStore(root, { mode, files, random: randomUUID });
 const systemError = (code: string): Error => Object.assign(new Error(code), { code });
 const halfWritten = (root: string): readonly string[] => readdirSync(join(root, '.berth-parts'));
 
@@ -29,7 +29,7 @@ describe('a folder store', () => {
   test('is not made of a folder by writing into it: its disk may not be mounted', async () => {
     const root = newFolder();
     mkdirSync(root);
-    await expect(open(root, realFiles, false)).rejects.toMatchObject({ kind: 'io', hint: expect.stringContaining('mounted') as string });
+    await expect(open(root, realFiles, 'open')).rejects.toMatchObject({ kind: 'io', hint: expect.stringContaining('mounted') as string });
     expect(readdirSync(root)).toEqual([]);
   });
 
@@ -52,10 +52,19 @@ describe('a folder store', () => {
   test('is opened again with what it had', async () => {
     const root = newFolder();
     await (await open(root)).put('a/b', Buffer.from('x'), never);
-    const again = await open(root, realFiles, false);
+    const again = await open(root, realFiles, 'open');
     expect((await whole(again.read('a/b', never))).toString()).toBe('x');
     await open(root);
     expect((await whole(again.read('a/b', never))).toString()).toBe('x');
+  });
+
+  test('that was copied without its mark can be read, and not written to', async () => {
+    const root = newFolder();
+    await (await open(root)).put('a/b', Buffer.from('x'), never);
+    rmSync(join(root, '.berth-store'));
+    const copy = await open(root, realFiles, 'read');
+    expect((await whole(copy.read('a/b', never))).toString()).toBe('x');
+    await expect(copy.put('c', Buffer.from('y'), never)).rejects.toThrow('is not a store');
   });
 
   test('lets nobody else read', async () => {
@@ -91,7 +100,7 @@ describe('a folder store', () => {
     const root = newFolder();
     const before = await open(root);
     await before.put('kept', Buffer.from('x'), never);
-    const store = await open(root, failingAt(3, code), false);
+    const store = await open(root, failingAt(3, code), 'open');
     const failure = store.upload('new', parts(noise(100), noise(100, 2)), never);
     await expect(failure).rejects.toMatchObject({
       kind: 'io',
@@ -112,7 +121,7 @@ describe('a folder store', () => {
         flags === 'wx' ? Promise.reject(systemError('EACCES')) : realFiles.open(path, flags, mode)) as typeof realFiles.open,
     };
     await open(root);
-    const store = await open(root, denied, false);
+    const store = await open(root, denied, 'open');
     await expect(store.put('a', Buffer.from('x'), never)).rejects.toThrow(`cannot write ${join(root, 'a')}: permission denied`);
   });
 
@@ -136,7 +145,7 @@ describe('a folder store', () => {
         return realFiles.rename(...args);
       },
     };
-    const store = await open(root, watched, false);
+    const store = await open(root, watched, 'open');
     await store.put('a', Buffer.from('x'), never);
     expect(events).toEqual(['sync file', 'rename', 'sync folder']);
   });
