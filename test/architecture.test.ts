@@ -29,6 +29,8 @@ const may: Readonly<Record<string, RegExp>> = {
   'runtime/leases': /^(model|runtime\/(ports|streams|leases))\/|^node:(fs|path|sqlite)$/,
   'runtime/clocks': /^runtime\/(ports|clocks)\/|^node:timers\/promises$/,
   'runtime/orchestrators': /^(model|runtime\/(ports|orchestrators))\/|^node:|^(dockerode|@kubernetes\/client-node)$/,
+  'runtime/restore':
+    /^(model|runtime\/(ports|streams|format|stores|clocks|jobs|restore))\/|^node:(crypto|fs|fs\/promises|path|stream|stream\/promises|util|zlib)$/,
   'runtime/web': /^(model|runtime\/(ports|web))\/|^node:http$|^prom-client$/,
   'runtime/wire.ts': /^(model|runtime)\//,
   'cli': /^(model|generator|runtime|cli)\/|^(commander|@inquirer\/prompts|zod|yaml)$|^node:/,

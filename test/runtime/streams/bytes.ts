@@ -10,11 +10,12 @@ export async function* from(...pieces: readonly (Uint8Array | string)[]): AsyncG
 
 /** The same bytes in pieces of these lengths, used over and over; a length of 0 gives an empty piece. */
 export function cut(bytes: Uint8Array, lengths: readonly number[]): readonly Uint8Array[] {
+  if (lengths.every((length) => length === 0)) return [...lengths.map(() => bytes.subarray(0, 0)), bytes];
   const pieces: Uint8Array[] = [];
   for (let at = 0, turn = 0; at < bytes.length; turn += 1) {
-    const length = lengths.length === 0 ? bytes.length : (lengths[turn % lengths.length] ?? 0);
+    const length = lengths[turn % lengths.length] ?? 0;
     pieces.push(bytes.subarray(at, at + length));
-    at += lengths.every((each) => each === 0) ? bytes.length : length;
+    at += length;
   }
   return pieces;
 }
