@@ -20,7 +20,9 @@ export type Fault =
   | { readonly flipAnswerAt: number }
   /** The connection stands still. */
   | { readonly hang: true }
-  | { readonly delayMs: number };
+  | { readonly delayMs: number }
+  /** The same question is answered as it was the first time. */
+  | { readonly stale: true };
 
 export interface Seen {
   readonly method: string;
@@ -42,6 +44,7 @@ export async function faultyProxy(target: URL): Promise<Proxy> {
   const seen: Seen[] = [];
   const proxy = { fault: (() => undefined) as Proxy['fault'] };
   const agent = new http.Agent({ keepAlive: false });
+  const firstAnswers = new Map<string, Buffer>();
   const server = http.createServer((request, response) => {
     const url = new URL(request.url ?? '/', target);
     const entry = {
@@ -51,7 +54,7 @@ export async function faultyProxy(target: URL): Promise<Proxy> {
       turn: seen.length + 1,
     };
     seen.push(entry);
-    void pass(request, response, target, agent, proxy.fault(entry)).catch(() => response.destroy());
+    void pass(request, response, { target, agent, firstAnswers }, proxy.fault(entry)).catch(() => response.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return Object.assign(proxy, {
@@ -65,13 +68,14 @@ export async function faultyProxy(target: URL): Promise<Proxy> {
   });
 }
 
-async function pass(
-  request: IncomingMessage,
-  response: ServerResponse,
-  target: URL,
-  agent: http.Agent,
-  fault: Fault | undefined,
-): Promise<void> {
+interface Beyond {
+  readonly target: URL;
+  readonly agent: http.Agent;
+  readonly firstAnswers: Map<string, Buffer>;
+}
+
+async function pass(request: IncomingMessage, response: ServerResponse, beyond: Beyond, fault: Fault | undefined): Promise<void> {
+  const { target, agent, firstAnswers } = beyond;
   if (fault !== undefined && 'hang' in fault) return;
   if (fault !== undefined && 'delayMs' in fault) await sleep(fault.delayMs);
   if (fault !== undefined && 'cutRequestAt' in fault) return cutRequest(request, fault.cutRequestAt);
@@ -79,12 +83,17 @@ async function pass(
   if (fault !== undefined && 'answer' in fault) return void response.writeHead(fault.answer, fault.headers).end(fault.body ?? '');
   if (fault !== undefined && 'flipRequestAt' in fault) flip(body, fault.flipRequestAt);
   const answer = await forward(request, body, target, agent);
-  const content = await bytesOf(answer);
+  const question = `${request.method} ${request.url}`;
+  const fresh = await bytesOf(answer);
+  if (!firstAnswers.has(question)) firstAnswers.set(question, Buffer.from(fresh));
+  const content = (fault !== undefined && 'stale' in fault && firstAnswers.get(question)) || fresh;
   if (fault !== undefined && 'lose' in fault) return void response.destroy();
   if (fault !== undefined && 'replace' in fault) return void response.writeHead(fault.replace).end(fault.body);
   if (fault !== undefined && 'flipAnswerAt' in fault) flip(content, fault.flipAnswerAt);
   const headers = Object.fromEntries(
-    Object.entries(answer.headers).filter(([name]) => !['transfer-encoding', 'connection', 'keep-alive'].includes(name)),
+    Object.entries(answer.headers).filter(
+      ([name]) => !['transfer-encoding', 'connection', 'keep-alive', ...(content === fresh ? [] : ['content-length'])].includes(name),
+    ),
   );
   const cut = fault !== undefined && ('cutAnswerAt' in fault ? fault.cutAnswerAt : 'endAnswerAt' in fault ? fault.endAnswerAt : undefined);
   if (typeof cut !== 'number') return void response.writeHead(answer.statusCode ?? 500, headers).end(content);

@@ -3,11 +3,15 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { systemClock } from '../../runtime/clocks/system-clock.ts';
+import { storeLeases } from '../../runtime/leases/store-leases.ts';
+import type { Lease } from '../../runtime/ports/lease.ts';
 import { realFiles } from '../../runtime/stores/folder-files.ts';
 import { openFolderStore } from '../../runtime/stores/folder-store.ts';
 import { S3Store } from '../../runtime/stores/s3/s3-store.ts';
 import { faultyProxy, type Fault, type Seen } from '../contract/faulty-proxy.ts';
 import { parts, storeContract } from '../contract/store.ts';
+import { engineOf, restored, run as makeBackup } from '../runtime/jobs/backup-world.ts';
 import { noise, whole } from '../runtime/streams/bytes.ts';
 import { run } from './process.ts';
 import { startS3 } from './s3.ts';
@@ -68,6 +72,60 @@ describe('over a bad network, a real S3 server', () => {
     expect(await store.clean('bad/', new Date(Date.now() - 3_600_000), never)).toBe(0);
     expect(await store.clean('bad/', new Date(Date.now() + 3_600_000), never)).toBe(1);
     expect(await store.size('bad/unfinished', never)).toBeUndefined();
+  });
+
+  test('whose lists are old still tells what is there', async () => {
+    const list = async (): Promise<number> => {
+      let found = 0;
+      for await (const { bytes } of store.list('stale/', never)) found += bytes;
+      return found;
+    };
+    network.fault = ({ query }) => (query.has('list-type') ? { stale: true } : undefined);
+    expect(await list()).toBe(0);
+    await store.put('stale/a', Buffer.from('x'), never);
+    expect(await list()).toBe(0);
+    expect(await store.size('stale/a', never)).toBe(1);
+    network.fault = () => undefined;
+    expect(await list()).toBe(1);
+  });
+
+  test('keeps runtimes apart, also when lists are old and answers are lost', async () => {
+    let turn = 0;
+    network.fault = ({ method, query }) =>
+      query.has('list-type') ? { stale: true } : method === 'PUT' && (turn += 1) % 3 === 0 ? { lose: 'answer' } : undefined;
+    const leases = (holder: string) => storeLeases({ store, site: 'shop', holder, clock: systemClock, ttlMs: 4000 });
+    const runtimes = Array.from({ length: 6 }, (_, index) => leases(`runtime ${index}`));
+    const results = await Promise.all(runtimes.map((each) => each.acquire('writer', never)));
+    const won = results.filter((result): result is Lease => 'epoch' in result);
+    expect(won.length).toBe(1);
+    await won[0]!.confirm(never);
+    await won[0]!.release();
+    const next = await runtimes[results.indexOf(won[0]!) === 0 ? 1 : 0]!.acquire('writer', never);
+    expect(next).toMatchObject({ epoch: 2 });
+    await (next as Lease).confirm(never);
+    await expect(won[0]!.confirm(never)).rejects.toMatchObject({ kind: 'locked' });
+    await (next as Lease).release();
+  });
+
+  test('takes a backup although every seventh request goes wrong, each in another way', async () => {
+    const faults: readonly Fault[] = [
+      { answer: 503 },
+      { lose: 'answer' },
+      { cutRequestAt: 1000 },
+      { flipRequestAt: 99 },
+      { delayMs: 300 },
+      { cutAnswerAt: 50_000 },
+    ];
+    let turn = 0;
+    network.fault = () => ((turn += 1) % 7 === 0 ? faults[(turn / 7) % faults.length] : undefined);
+    const dump = noise(30_000_000);
+    await makeBackup(store, engineOf({ 'dump.sql': dump, 'globals.sql': Buffer.from('CREATE ROLE app;') }), {
+      layout: { partBytes: leastPart, partsPerObject: 3 },
+    });
+    network.fault = () => undefined;
+    expect(turn).toBeGreaterThan(20);
+    const [found] = await restored(store);
+    expect(found?.files['dump.sql']?.equals(dump)).toBe(true);
   });
 
   test('gives memory no reason to grow', async () => {
