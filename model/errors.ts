@@ -16,6 +16,7 @@ export const EXIT = {
   unreachable: 10,
   unfit: 11,
   unsound: 12,
+  damaged: 13,
   interrupted: 130,
 } as const;
 
@@ -33,9 +34,10 @@ export const exitMeaning: Readonly<Record<keyof typeof EXIT, string>> = {
   locked: 'another berth works on this site',
   unsupported: 'this version cannot do that yet, or not for this target',
   stale: '`generate --check` found that the site differs from its spec, or `diff` that the cluster differs from the site',
-  unreachable: 'the cluster did not answer, or did not let you in',
+  unreachable: 'the cluster or the store did not answer, or did not let you in',
   unfit: '`doctor` found something that keeps the site from running',
   unsound: '`lint` found something that should not be so, or a certificate to import is of no use',
+  damaged: 'a backup is damaged, incomplete or forged',
   interrupted: 'stopped by Ctrl-C or a signal; the site is as it was',
 };
 

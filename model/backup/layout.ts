@@ -1,0 +1,34 @@
+import type { BackupKind } from './manifest.ts';
+
+/**
+ * Where everything lies in a store. What counts, the manifests, lies apart from the data, so that a list of all backups is a list of
+ * few objects. No key is ever used twice: each attempt at a backup has an id of its own.
+ */
+export interface Place {
+  readonly site: string;
+  /** The service that is copied. */
+  readonly source: string;
+}
+
+const base = ({ site, source }: Place): string => `v1/${site}/${source}`;
+
+export const manifestPrefix = (place: Place): string => `${base(place)}/manifests/`;
+export const manifestKey = (place: Place, id: string, kind: BackupKind): string => `${manifestPrefix(place)}${id}.${kind}.json`;
+
+/** A manifest is moved here when its backup is removed; while it lies here, the data are still there, and moving it back undoes all. */
+export const removedPrefix = (place: Place): string => `${base(place)}/removed/`;
+export const removedKey = (place: Place, id: string, kind: BackupKind): string => `${removedPrefix(place)}${id}.${kind}.json`;
+
+export const dataPrefix = (place: Place): string => `${base(place)}/data/`;
+/** @param index - From 1: a long stream goes on in the next object. */
+export const dataKey = (place: Place, id: string, stream: string, index: number): string =>
+  `${dataPrefix(place)}${id}/${stream}.zst.aes.${index}`;
+
+export const keysPrefix = (place: Place): string => `${base(place)}/keys/`;
+/** @param version - The id of the backup itself at first, a newer one for each rotation. */
+export const keyFileKey = (place: Place, id: string, version: string): string => `${keysPrefix(place)}${id}/${version}.json`;
+
+export const leasePrefix = (site: string, name: string): string => `v1/${site}/leases/${name}/`;
+
+/** The backup that an object of {@link manifestPrefix}, {@link removedPrefix}, {@link dataPrefix} or {@link keysPrefix} belongs to. */
+export const idInKey = (key: string, prefix: string): string | undefined => /^([0-9A-Z]{26})[./]/.exec(key.slice(prefix.length))?.[1];

@@ -1,0 +1,143 @@
+import { dataKey, keyFileKey, manifestKey, type Place } from '../../model/backup/layout.ts';
+import type { BackupKind, Manifest, StoredStream } from '../../model/backup/manifest.ts';
+import { makeUlid } from '../../model/backup/ulid.ts';
+import { BerthError } from '../../model/errors.ts';
+import { makeIv, nonceBytes } from '../format/aes256.ts';
+import { formatKeyFile, wrapKey } from '../format/key-file.ts';
+import { checkOf, dataKeyBytes, makeDataKey, type DataKey, type Recipient } from '../format/keys.ts';
+import { formatManifest, openManifest } from '../format/manifest-file.ts';
+import { checkedParts } from '../format/parts.ts';
+import { seal } from '../format/seal.ts';
+import type { Signer } from '../format/signature.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Lease } from '../ports/lease.ts';
+import type { ProducedStream, Producer } from '../ports/producer.ts';
+import type { Store } from '../ports/store.ts';
+import { collect } from '../streams/blocks.ts';
+import { largestManifest } from './catalogue.ts';
+import { uploadStream, type StreamLayout } from './upload-stream.ts';
+
+/** What is to be backed up, and what it follows. */
+export interface BackupRequest {
+  readonly place: Place;
+  readonly kind: BackupKind;
+  /** For increments and logs: what they follow. */
+  readonly after: { readonly chain: string; readonly parent: string } | null;
+  readonly label: string | null;
+  readonly scheduledFor: Date | null;
+  /** The newest id that is known; the new one is larger, whatever the clock says. */
+  readonly newestId: string | undefined;
+}
+
+export interface BackupTools {
+  readonly store: Store;
+  readonly producer: Producer;
+  readonly lease: Lease;
+  readonly recipients: readonly Recipient[];
+  readonly signer: Signer;
+  readonly clock: Clock;
+  /** Random bytes, fit for keys. */
+  readonly random: (bytes: number) => Uint8Array;
+  readonly layout: StreamLayout;
+  /** Frames that are compressed at the same time. */
+  readonly width: number;
+  readonly berth: string;
+}
+
+/**
+ * One backup: key, data, proof that the data lie there as they were sent, and only then the manifest that makes it count. Whatever goes
+ * wrong on the way leaves no backup, and what lies around is taken by the next sweep: it has an id that nobody uses again.
+ */
+export async function backup(request: BackupRequest, tools: BackupTools, signal: AbortSignal): Promise<Manifest> {
+  const { store, producer, lease, clock, random } = tools;
+  const stop = AbortSignal.any([signal, lease.lost]);
+  const startedAt = clock.now();
+  const begun = clock.elapsed();
+  const id = makeUlid(startedAt, random(10), request.newestId);
+  const key = makeDataKey(random(dataKeyBytes));
+  await writeKeyFile(request.place, id, key, tools, stop);
+
+  await using snapshot = await producer.open(stop);
+  const streams: StoredStream[] = [];
+  for await (const produced of snapshot.streams) streams.push(await writeStream(produced, request.place, id, key, tools, stop));
+  const { position, facts, tool } = await snapshot.finish();
+  for (const stream of streams) await readBack(store, stream, stop);
+
+  const manifest: Manifest = {
+    format: 'berth-backup',
+    version: 1,
+    id,
+    site: request.place.site,
+    source: request.place.source,
+    engine: producer.engine,
+    kind: request.kind,
+    chain: request.after?.chain ?? id,
+    parent: request.after?.parent ?? null,
+    label: request.label,
+    scheduledFor: request.scheduledFor?.toISOString() ?? null,
+    startedAt: startedAt.toISOString(),
+    finishedAt: clock.now().toISOString(),
+    durationMs: Math.round(clock.elapsed() - begun),
+    position,
+    facts,
+    cipher: { suite: 'aes256', keyCheck: checkOf(key) },
+    streams,
+    tool,
+    berth: tools.berth,
+    epoch: lease.epoch,
+  };
+  await commit(manifest, request.place, tools, stop);
+  return manifest;
+}
+
+async function writeKeyFile(
+  place: Place,
+  id: string,
+  key: DataKey,
+  { store, recipients }: BackupTools,
+  signal: AbortSignal,
+): Promise<void> {
+  const body = Buffer.from(formatKeyFile(wrapKey(id, key, recipients)));
+  await createNew(store, keyFileKey(place, id, id), body, signal);
+}
+
+async function writeStream(
+  { name, bytes }: ProducedStream,
+  place: Place,
+  id: string,
+  key: DataKey,
+  { store, random, layout, width }: BackupTools,
+  signal: AbortSignal,
+): Promise<StoredStream> {
+  const iv = makeIv(random(nonceBytes));
+  const { parts, plainBytes } = seal(bytes, { key, iv, partBytes: layout.partBytes, width });
+  const objects = await uploadStream(store, parts, (index) => dataKey(place, id, name, index), layout, signal);
+  return { name, compression: 'zstd', iv, plainBytes: plainBytes(), partBytes: layout.partBytes, objects };
+}
+
+/** Every part as it lies in the store now. */
+async function readBack(store: Store, stream: StoredStream, signal: AbortSignal): Promise<void> {
+  for (const object of stream.objects) {
+    let bytes = 0;
+    for await (const chunk of checkedParts(object, stream, store.read(object.key, signal))) bytes += chunk.length;
+    if (bytes !== object.bytes) throw new Error(`${object.key} was read back as ${bytes} bytes of ${object.bytes}`);
+  }
+}
+
+/** The moment from which on the backup exists. */
+async function commit(manifest: Manifest, place: Place, { store, signer, lease }: BackupTools, signal: AbortSignal): Promise<void> {
+  const key = manifestKey(place, manifest.id, manifest.kind);
+  const body = Buffer.from(formatManifest(manifest, signer));
+  await lease.confirm(signal);
+  await createNew(store, key, body, signal);
+  openManifest(await collect(store.read(key, signal), largestManifest), key, [signer.publicKey]);
+}
+
+async function createNew(store: Store, key: string, body: Uint8Array, signal: AbortSignal): Promise<void> {
+  if (await store.create(key, body, signal)) return;
+  throw new BerthError(
+    'locked',
+    `${key} is already there, and nobody but this runtime should write it`,
+    'see that one agent alone runs for this site',
+  );
+}

@@ -1,0 +1,39 @@
+/** What lies in a store under the id of one backup. */
+export interface Remains {
+  readonly id: string;
+  /** When the last of it was written, by the clock of the store. */
+  readonly modified: Date;
+}
+
+export interface SweepFacts {
+  /** Ids with a manifest. */
+  readonly manifests: ReadonlySet<string>;
+  /** Manifests that were moved away, with the time of that. */
+  readonly removed: readonly Remains[];
+  /** Data and keys. */
+  readonly remains: readonly Remains[];
+}
+
+export interface Swept {
+  readonly id: string;
+  readonly because: string;
+}
+
+/**
+ * Whose data and keys may be deleted for good: of backups removed longer than `graceMs` ago, and of attempts that never got a manifest.
+ * An attempt may still be under way, and a list may not yet have the newest manifests; so nothing young is touched, and who
+ * carries this out looks for the manifest of each once more.
+ *
+ * @param now - By the clock of the store, so that a wrong one of this host harms nothing.
+ */
+export function planSweep({ manifests, removed, remains }: SweepFacts, now: Date, graceMs: number): readonly Swept[] {
+  const hours = Math.round(graceMs / 3_600_000);
+  const removedAt = new Map(removed.map(({ id, modified }) => [id, modified]));
+  const ids = new Set([...remains, ...removed].map(({ id }) => id));
+  return [...ids].sort().flatMap((id): readonly Swept[] => {
+    if (manifests.has(id)) return [];
+    const newest = Math.max(...[...remains, ...removed].filter((each) => each.id === id).map(({ modified }) => modified.getTime()));
+    if (!(now.getTime() - newest > graceMs)) return [];
+    return [{ id, because: removedAt.has(id) ? `removed more than ${hours} h ago` : `never finished, and older than ${hours} h` }];
+  });
+}

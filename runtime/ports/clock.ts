@@ -1,0 +1,9 @@
+/** Time as an argument. */
+export interface Clock {
+  /** What the host believes the time to be. May be set forward or back at any moment. */
+  now: () => Date;
+  /** Milliseconds since some fixed moment. Never goes back; may or may not stand still while the host sleeps. */
+  elapsed: () => number;
+  /** Resolves after about so long, sooner or later by chance; at once when `signal` is aborted. Never rejects. */
+  sleep: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+}

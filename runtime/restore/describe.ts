@@ -1,0 +1,26 @@
+import type { Manifest } from '../../model/backup/manifest.ts';
+
+const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+
+/** Bytes for eyes. */
+export function describeBytes(bytes: number): string {
+  const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
+  const value = bytes / 1000 ** power;
+  return `${value >= 100 || power === 0 ? value.toFixed(0) : value.toFixed(1)} ${units[power]}`;
+}
+
+export const plainBytesOf = ({ streams }: Manifest): number => streams.reduce((sum, { plainBytes }) => sum + plainBytes, 0);
+
+/** One line for each backup. */
+export function describeManifest(manifest: Manifest): string {
+  const { id, site, source, engine, kind, finishedAt, parent, label, streams, position } = manifest;
+  const files = streams.map(({ name }) => name).join(' ');
+  const rest = [
+    parent === null ? '' : `after ${parent}`,
+    position.to === null ? '' : `up to ${position.to}`,
+    label === null ? '' : `"${label}"`,
+  ];
+  return [id, finishedAt, `${site}/${source}`, engine, kind, describeBytes(plainBytesOf(manifest)), files, ...rest]
+    .filter((part) => part !== '')
+    .join('  ');
+}

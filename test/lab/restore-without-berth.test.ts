@@ -1,0 +1,170 @@
+import { randomUUID } from 'node:crypto';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { leaveInstructions } from '../../runtime/jobs/leave-instructions.ts';
+import { usualLayout } from '../../runtime/jobs/upload-stream.ts';
+import { realFiles } from '../../runtime/stores/folder-files.ts';
+import { openFolderStore } from '../../runtime/stores/folder-store.ts';
+import { S3Store } from '../../runtime/stores/s3/s3-store.ts';
+import type { Store } from '../../runtime/ports/store.ts';
+import { escrow, operator, signer } from '../runtime/format/keys.ts';
+import { engineOf, never, run as makeBackup } from '../runtime/jobs/backup-world.ts';
+import { noise } from '../runtime/streams/bytes.ts';
+import { ensureImages, IMAGES } from './images.ts';
+import { attempt, run } from './process.ts';
+import { startS3 } from './s3.ts';
+
+const home = mkdtempSync(join(tmpdir(), 'berth-by-hand-'));
+afterAll(() => rmSync(home, { recursive: true }));
+/** Several frames, several parts. */
+const files = {
+  'base.tar': Buffer.concat([noise(20_000_000), Buffer.alloc(9_000_000, 'rows and rows ')]),
+  'globals.sql': Buffer.from('CREATE ROLE app;'),
+  'empty': Buffer.alloc(0),
+};
+const instructions = new Map(['RESTORE.md', 'restore.mjs'].map((name) => [name, readFileSync(`dist/${name}`)]));
+const pem = { type: 'spki', format: 'pem' } as const;
+
+/** A backup and the instructions, and nothing else. */
+async function fill(store: Store): Promise<string> {
+  await leaveInstructions(store, instructions, never);
+  return (await makeBackup(store, engineOf(files), { layout: usualLayout })).id;
+}
+
+beforeAll(async () => {
+  await ensureImages(['node', 'postgres']);
+  mkdirSync(join(home, 'keys'));
+  writeFileSync(join(home, 'keys/signer.pem'), signer.publicKey.export(pem));
+  writeFileSync(join(home, 'keys/operator.key'), operator.privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  writeFileSync(
+    join(home, 'keys/escrow.key'),
+    escrow.privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'open' }),
+  );
+});
+
+const expectRestored = (folder: string): void => {
+  for (const [name, content] of Object.entries(files)) expect(readFileSync(join(folder, name)).equals(content), name).toBe(true);
+};
+
+describe('without Berth', () => {
+  let folder: string;
+  let id: string;
+  beforeAll(async () => {
+    folder = join(home, 'backups');
+    id = await fill(await openFolderStore(folder, { mode: 'create', files: realFiles, random: randomUUID }));
+  });
+
+  /** The blocks of RESTORE.md as somebody would paste them, with his own five values. */
+  const pasted = (): string => {
+    const blocks = [...readFileSync(join(folder, 'RESTORE.md'), 'utf8').matchAll(/^```sh\n([^]*?)^```/gm)].map((match) => match[1] ?? '');
+    expect(blocks.length).toBeGreaterThan(4);
+    const values = `STORE=/backups\nPLACE=v1/shop/db\nID=${id}\nKEY=/keys/operator.key\nSIGNER=/keys/signer.pem\n`;
+    return ['set -e', values, ...blocks.slice(1)].join('\n');
+  };
+  const shell = (store: string, out: string) => {
+    mkdirSync(out);
+    const mounts = ['-v', `${store}:/backups:ro`, '-v', `${join(home, 'keys')}:/keys:ro`, '-v', `${out}:/out`];
+    return attempt(
+      ['docker', 'run', '--rm', '-i', '--network', 'none', ...mounts, '-w', '/out', '--entrypoint', 'sh', IMAGES.postgres.reference],
+      { input: pasted() },
+    );
+  };
+
+  test('a folder is restored by the shell alone, as RESTORE.md says', async () => {
+    const out = join(home, 'by-shell');
+    const { code, stdout, stderr } = await shell(folder, out);
+    expect([code, stderr.replaceAll(/.*warning.*\n/gi, '')]).toEqual([0, expect.any(String)]);
+    expect(stdout).toContain('Signature Verified Successfully');
+    expect(stdout).toContain('the key fits');
+    expect(stdout).toContain('base.tar is whole');
+    expectRestored(out);
+  });
+
+  test('the shell finds a byte that was changed, before it decrypts', async () => {
+    const copy = join(home, 'damaged');
+    await run(['cp', '-a', folder, copy]);
+    const data = join(copy, 'v1/shop/db/data', id, 'base.tar.zst.aes.1');
+    const bytes = readFileSync(data);
+    bytes[17_000_000]! ^= 1;
+    chmodSync(data, 0o600);
+    writeFileSync(data, bytes);
+    const { stdout } = await shell(copy, join(home, 'by-shell-damaged'));
+    expect(stdout).toContain('base.tar is damaged');
+    expect(stdout).not.toContain('base.tar is whole');
+  });
+
+  test('the shell finds a manifest that somebody else has written', async () => {
+    const copy = join(home, 'forged');
+    await run(['cp', '-a', folder, copy]);
+    const manifest = join(copy, 'v1/shop/db/manifests', `${id}.full.json`);
+    writeFileSync(manifest, readFileSync(manifest, 'utf8').replace('"site": "shop"', '"site": "shob"'));
+    const { code, stdout, stderr } = await shell(copy, join(home, 'by-shell-forged'));
+    expect(code).not.toBe(0);
+    expect(stdout + stderr).toContain('Signature Verification Failure');
+  });
+
+  test('a folder is restored by the restore.mjs that lies in it', async () => {
+    const out = join(home, 'by-node');
+    mkdirSync(out);
+    const mounts = ['-v', `${folder}:/backups:ro`, '-v', `${join(home, 'keys')}:/keys:ro`, '-v', `${out}:/out`];
+    const args = [
+      '/backups/restore.mjs',
+      'get',
+      id,
+      '--from',
+      '/backups',
+      '--signer',
+      '/keys/signer.pem',
+      '--key',
+      '/keys/escrow.key',
+      '--out',
+      '/out',
+    ];
+    await run([
+      'docker',
+      'run',
+      '--rm',
+      '--network',
+      'none',
+      '-e',
+      'BERTH_KEY_PASSPHRASE=open',
+      ...mounts,
+      '--entrypoint',
+      'node',
+      IMAGES.node.reference,
+      ...args,
+    ]);
+    expectRestored(join(out, `0001-full-${id}`));
+  });
+
+  test('a bucket is restored by the restore.mjs that lies in it', async () => {
+    await using server = await startS3('byhand');
+    const inBucket = await fill(new S3Store(server.options));
+    const out = join(home, 'from-bucket');
+    mkdirSync(out);
+    await run(['docker', 'exec', server.container, 'mc', 'cp', 'lab/backups/restore.mjs', '/tmp/restore.mjs']);
+    await run(['docker', 'cp', `${server.container}:/tmp/restore.mjs`, join(out, 'restore.mjs')]);
+    copyFileSync(join(home, 'keys/signer.pem'), join(out, 'signer.pem'));
+    const mounts = ['-v', `${join(home, 'keys')}:/keys:ro`, '-v', `${out}:/out`];
+    const env = ['-e', `S3_ACCESS_KEY_ID=${server.accessKey}`, '-e', `S3_SECRET_ACCESS_KEY=${server.secretKey}`];
+    const place = ['--from', 's3://backups', '--endpoint', 'http://127.0.0.1:9000', '--signer', '/keys/signer.pem'];
+    const node = [
+      'docker',
+      'run',
+      '--rm',
+      '--network',
+      `container:${server.container}`,
+      ...env,
+      ...mounts,
+      '--entrypoint',
+      'node',
+      IMAGES.node.reference,
+      '/out/restore.mjs',
+    ];
+    expect(await run([...node, 'list', ...place])).toContain(inBucket);
+    await run([...node, 'get', inBucket, ...place, '--key', '/keys/operator.key', '--out', '/out']);
+    expectRestored(join(out, `0001-full-${inBucket}`));
+  });
+});

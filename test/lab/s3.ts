@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Secret } from '../../model/secret.ts';
+import { systemClock } from '../../runtime/clocks/system-clock.ts';
+import type { S3Options } from '../../runtime/stores/s3/client.ts';
+import { IMAGES } from './images.ts';
+import { attempt, run } from './process.ts';
+
+interface RealS3 extends AsyncDisposable {
+  readonly container: string;
+  /** With an empty bucket. */
+  readonly options: S3Options;
+  readonly accessKey: string;
+  readonly secretKey: string;
+}
+
+/** A real S3 server in a container of its own, reachable from this host. */
+export async function startS3(name: string): Promise<RealS3> {
+  const container = `berth-${name}-${process.pid}`;
+  const accessKey = 'backups';
+  const secretKey = randomBytes(16).toString('hex');
+  const env = ['-e', `MINIO_ROOT_USER=${accessKey}`, '-e', `MINIO_ROOT_PASSWORD=${secretKey}`];
+  await run([
+    'docker',
+    'run',
+    '-d',
+    '--rm',
+    '--name',
+    container,
+    '--shm-size',
+    '256m',
+    ...env,
+    '-p',
+    '127.0.0.1::9000',
+    IMAGES.minio.reference,
+    'server',
+    '/data',
+  ]);
+  const stop = async (): Promise<void> => void (await attempt(['docker', 'rm', '-f', '-v', container]));
+  try {
+    const address = (await run(['docker', 'port', container, '9000/tcp'])).split('\n')[0] ?? '';
+    const endpoint = new URL(`http://${address}`);
+    await ready(endpoint);
+    await run(['docker', 'exec', container, 'mc', 'alias', 'set', 'lab', 'http://127.0.0.1:9000', accessKey, secretKey]);
+    await run(['docker', 'exec', container, 'mc', 'mb', 'lab/backups']);
+    return { container, accessKey, secretKey, options: optionsFor(endpoint, accessKey, secretKey), [Symbol.asyncDispose]: stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+const optionsFor = (endpoint: URL, accessKeyId: string, secretKey: string): S3Options => ({
+  endpoint,
+  bucket: 'backups',
+  region: 'us-east-1',
+  pathStyle: true,
+  credentials: async () => ({ accessKeyId, secretAccessKey: new Secret(secretKey) }),
+  clock: systemClock,
+  random: Math.random,
+  idleMs: 10_000,
+  patienceMs: 30_000,
+});
+
+async function ready(endpoint: URL): Promise<void> {
+  for (let waited = 0; waited < 90; waited += 1) {
+    const answer = await fetch(endpoint).catch(() => undefined);
+    if (answer?.ok) return;
+    await sleep(1000);
+  }
+  throw new Error(`${endpoint.href} is not ready after 90 s`);
+}

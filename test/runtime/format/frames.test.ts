@@ -1,0 +1,72 @@
+import { constants, zstdCompressSync } from 'node:zlib';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { compress, decompress } from '../../../runtime/format/frames.ts';
+import { splitFrames } from '../../../runtime/format/split-frames.ts';
+import { cut, from, noise, whole } from '../streams/bytes.ts';
+
+const large = Buffer.concat([noise(5_000_000), Buffer.alloc(6_000_000, 'abcdefgh'), noise(77)]);
+
+describe('frames', () => {
+  test('give back any bytes in any pieces', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uint8Array({ maxLength: 5000 }),
+        fc.array(fc.nat(900)),
+        fc.integer({ min: 1, max: 4 }),
+        async (bytes, lengths, width) => {
+          const frames = await whole(compress(from(...cut(bytes, lengths)), width));
+          expect(await whole(decompress(from(...cut(frames, lengths)), width))).toEqual(Buffer.from(bytes));
+        },
+      ),
+    );
+  });
+
+  test('of more than one block come back in order', async () => {
+    const frames = await whole(compress(from(...cut(large, [70_001])), 3));
+    expect((await whole(decompress(from(...cut(frames, [65_536])), 3))).equals(large)).toBe(true);
+  });
+
+  test('of nothing are a file of nothing', async () => {
+    const frames = await whole(compress(from(), 2));
+    expect(frames.length).toBeGreaterThan(0);
+    expect((await whole(decompress(from(frames), 2))).length).toBe(0);
+  });
+
+  test('of every kind that zstd writes are told apart', async () => {
+    const contents = [Buffer.alloc(0), Buffer.from('a'), Buffer.alloc(1_000_000), noise(300_000), Buffer.alloc(70_000, 'frame ')];
+    const kinds = [
+      {},
+      { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_contentSizeFlag]: 0 },
+      { [constants.ZSTD_c_compressionLevel]: 19, [constants.ZSTD_c_checksumFlag]: 1 },
+    ];
+    const files = contents.flatMap((content) => [
+      ...kinds.map((params) => zstdCompressSync(content, { params })),
+      zstdCompressSync(content, { pledgedSrcSize: content.length }),
+    ]);
+    const found: Uint8Array[] = [];
+    for await (const frame of splitFrames(from(...cut(Buffer.concat(files), [9, 4000])))) found.push(frame);
+    expect(found.map((frame) => frame.length)).toEqual(files.map((file) => file.length));
+  });
+
+  test('that are cut off anywhere, or followed by something else, are found out', async () => {
+    const frames = await whole(compress(from('some text, and the same text, and the same text again'), 1));
+    for (let length = 1; length < frames.length; length += 1)
+      await expect(whole(decompress(from(frames.subarray(0, length)), 1))).rejects.toMatchObject({ kind: 'damaged' });
+    await expect(whole(decompress(from(frames, 'x'), 1))).rejects.toMatchObject({ kind: 'damaged' });
+  });
+
+  test('that hold far more than ours ever do are refused before they fill the memory', async () => {
+    const bomb = zstdCompressSync(Buffer.alloc(64 * 2 ** 20));
+    expect(bomb.length).toBeLessThan(10_000);
+    await expect(whole(decompress(from(bomb), 1))).rejects.toMatchObject({ kind: 'damaged' });
+  });
+
+  test('stop with the producer, and keep its reason', async () => {
+    async function* dump(): AsyncGenerator<Uint8Array> {
+      yield noise(9_000_000);
+      throw new Error('mysqldump exited with 3');
+    }
+    await expect(whole(compress(dump(), 3))).rejects.toThrow('mysqldump exited with 3');
+  });
+});
