@@ -5,6 +5,7 @@ import { suggest } from './describe-issue.ts';
 import { checkCluster } from './check-cluster.ts';
 import type { Finding } from './finding.ts';
 import { reservedDatabaseNames } from '../../model/names.ts';
+import { readVariableOf, replicates } from '../../model/stack-spec.ts';
 import { checkExternals } from './check-externals.ts';
 import { checkServices } from './check-services.ts';
 import { databaseName, isServed, kindOf, usesOf, writtenRoutes } from './resolve.ts';
@@ -23,7 +24,9 @@ const variablesOf = (spec: WrittenSpec, used: string, variable: string): readonl
           (bucket) => `${variable}_BUCKET_${bucket.toUpperCase().replaceAll('-', '_')}`,
         ),
       ]
-    : [variable];
+    : kindOf(spec, used) === 'database'
+      ? [variable, readVariableOf(variable)]
+      : [variable];
 
 function* checkNames(spec: WrittenSpec): Iterable<Finding> {
   const seen = new Map<string, string>();
@@ -48,7 +51,9 @@ function* checkNames(spec: WrittenSpec): Iterable<Finding> {
             ? [
                 `${name}-accounts`,
                 `${name}-nodes`,
-                ...(spec.databases?.[name]?.engine === 'postgres' ? [] : [`${name}-health`, `${name}-first-start`]),
+                ...(spec.databases?.[name]?.engine === 'postgres'
+                  ? [`${name}-replica`, `${name}-replica-nodes`, `${name}-replication`]
+                  : [`${name}-health`, `${name}-first-start`]),
               ]
             : kind === 'stores'
               ? [`${name}-buckets`, `${name}-nodes`]
@@ -162,6 +167,12 @@ function* checkDatabases(spec: WrittenSpec): Iterable<Finding> {
             hint: `add databases.${name}.name`,
           }
         : { path: ['databases', name, 'name'], message: `expected a name of your own: ${reserved.keeper} keeps this one for itself` };
+    if (database.topology === 'primary-replica' && Object.hasOwn(replicates, database.engine) && !replicates[database.engine])
+      yield {
+        path: ['databases', name, 'topology'],
+        message: `this version of Berth sets up no replica of ${database.engine}`,
+        hint: 'write single, or take postgres',
+      };
   }
 }
 
