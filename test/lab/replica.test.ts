@@ -14,6 +14,11 @@ type Node = 'database' | 'database-replica';
 
 const { account, slot } = postgres.replication;
 const inMegabytes = (value: string): number => Number(/^(\d+)MB$/.exec(value)?.[1]);
+/** `4GB` and `4096MB` are the same. */
+const inKilobytes = (value: string): string => {
+  const match = /^(\d+)(kB|MB|GB)$/.exec(value);
+  return match ? String(Number(match[1]) * ({ kB: 1, MB: 1024, GB: 1024 * 1024 }[match[2] ?? 'kB'] ?? 1)) : value;
+};
 
 describe('a site of profile recommended with PostgreSQL, a primary and its replica', () => {
   const name = 'lab-replica';
@@ -67,7 +72,11 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
     );
   /** A row written on the primary comes to be read on the replica. */
   const follows = async (word: string): Promise<void> => {
-    await ask('database', `CREATE TABLE IF NOT EXISTS lab_words (word text); INSERT INTO lab_words VALUES ('${word}')`);
+    const written = await askAt(
+      'DATABASE_URL',
+      `SET client_min_messages = error; CREATE TABLE IF NOT EXISTS lab_words (word text); INSERT INTO lab_words VALUES ('${word}')`,
+    );
+    expect(written, written.stderr).toMatchObject({ code: 0 });
     await until(
       async () => (await askAt('DATABASE_READ_URL', `SELECT count(*) FROM lab_words WHERE word = '${word}'`)).stdout.trim() === '1',
       `the replica knows ${word}`,
@@ -100,7 +109,7 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
       'services.web.pool=5',
       'databases.database.memory=1Gi',
       'databases.database.disk=2Gi',
-      'caches.cache.memory=128Mi',
+      'caches.cache.memory=256Mi',
     ];
     await operator.run(['berth', 'init', name, '--profile', 'recommended', ...set.flatMap((one) => ['--set', one])], operator.home);
     plan = JSON.parse(await site.berth('plan', '--json')) as PlanJson;
@@ -127,7 +136,7 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
     await visitor.json('/api/visits');
     await follows('first');
     const refused = await askAt('DATABASE_READ_URL', "INSERT INTO lab_words VALUES ('second')");
-    expect(refused.stderr).toMatch(/permission denied|read-only transaction/);
+    expect(refused.stderr).toMatch(/read-only transaction/);
     expect((await askAt('DATABASE_READ_URL', 'CREATE TABLE lab_no (a int)')).stderr).toContain('read-only transaction');
     expect((await askAt('DATABASE_URL', 'CREATE TABLE lab_yes (a int); DROP TABLE lab_yes')).code).toBe(0);
   });
@@ -135,19 +144,8 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
   test('runs the replica with exactly the settings of the plan', async () => {
     const settings = plan.databases[0]?.replica?.settings ?? [];
     expect(settings.length).toBeGreaterThan(30);
-    const wanted = (value: string) => value.replace(/^4096MB$/, '4GB');
-    for (const { name: key, value } of settings) {
-      const same = `SELECT current_setting('${key}') = set_config('${key}', '${value}', true)`;
-      // What only a start can set is compared as text; the server writes sizes in the largest unit that is whole.
-      const [served = '', context = ''] = (
-        await ask('database-replica', `SELECT setting || COALESCE(unit, ''), context FROM pg_settings WHERE name = '${key}'`)
-      ).split('|');
-      if (context === 'user' || context === 'superuser') expect([key, await ask('database-replica', same)]).toEqual([key, 't']);
-      else expect([key, served]).not.toEqual([key, wanted('')]);
-    }
-    expect(await ask('database-replica', 'SELECT count(*) FROM pg_file_settings WHERE NOT applied OR error IS NOT NULL')).toBe('0');
-    expect(await ask('database-replica', 'SHOW hot_standby_feedback')).toBe('on');
-    expect(await ask('database-replica', 'SHOW primary_slot_name')).toBe(slot);
+    const served = await ask('database-replica', settings.map(({ name: key }) => `SELECT current_setting('${key}');`).join('\n'));
+    expect(served.split('\n').map(inKilobytes)).toEqual(settings.map(({ value }) => inKilobytes(value)));
   });
 
   test('gives the account of the replica the log and no data, and shows its password nowhere', async () => {

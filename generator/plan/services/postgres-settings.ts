@@ -117,9 +117,9 @@ export function settingsOf({ database, spec, profile, size, disk }: DatabaseInpu
     ),
     decide(
       'max_slot_wal_keep_size',
-      `${Math.max(wal, 2 * tenth)}MB`,
-      'max(max_wal_size, a fifth of the data disk)',
-      { max_wal_size: `${wal} MiB`, disk: formatSize(disk) },
+      `${Math.max(wal, Math.min(2 * tenth, 8 * profile.database.wal.value))}MB`,
+      'max(max_wal_size, min(a fifth of the data disk, 8 × the profile’s log))',
+      { 'max_wal_size': `${wal} MiB`, 'disk': formatSize(disk), 'the profile’s log': formatSize(profile.database.wal.value) },
       'PostgreSQL 17 manual, Replication: without it a slot keeps the log of one that is gone until the disk is full',
       'log kept for a replica that is away; beyond it the replica copies the whole again',
     ),
