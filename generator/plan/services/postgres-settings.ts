@@ -123,6 +123,11 @@ export function settingsOf({ database, spec, profile, size, disk }: DatabaseInpu
       'PostgreSQL 17 manual, Replication: without it a slot keeps the log of one that is gone until the disk is full',
       'log kept for a replica that is away; beyond it the replica copies the whole again',
     ),
+    {
+      name: 'tcp_user_timeout',
+      value: '60000',
+      because: 'in ms: without it a checkpoint waits a quarter of an hour for a replica whose network is gone, and the log piles up',
+    },
     { name: 'checkpoint_completion_target', value: '0.9', because: 'spreads the writes over the interval' },
     { name: 'wal_compression', value: 'lz4', because: 'less to write and to ship, for little CPU' },
     decide('max_worker_processes', String(facts.backgroundWorkers), 'the default', {}, manual, 'the pool that parallel workers come from'),
