@@ -204,6 +204,19 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
     await streaming();
   });
 
+  test('follows when the primary is given room for fewer connections', async () => {
+    const before = Number(await ask('database', 'SHOW max_connections'));
+    site.edit('berth.yaml', (text) => text.replace(/pool: 5/, 'pool: 2'));
+    await site.berth('generate');
+    expect(await site.up()).toMatchObject({ code: 0 });
+    expect(Number(await ask('database', 'SHOW max_connections'))).toBeLessThan(before);
+    await streaming();
+    await follows('with fewer');
+    await site.compose('restart', 'database-replica');
+    await healthy('database-replica');
+    expect(await ask('database-replica', 'SHOW max_connections')).toBe(await ask('database', 'SHOW max_connections'));
+  });
+
   test('lets an empty replica join by itself after the primary has recycled its log', async () => {
     await dropReplica();
     await ask('database', `SELECT pg_drop_replication_slot('${slot}')`);
@@ -287,5 +300,16 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
     expect((await askAt('DATABASE_URL', "SELECT count(*) FROM lab_words WHERE word = 'kept'")).stdout.trim()).toBe('1');
     await follows('promoted');
     await visitor.until('/api/health', ({ status }) => status === 200);
+  });
+
+  test('leaves no slot and no login behind once it is not wanted any more', async () => {
+    site.edit('berth.yaml', (text) => text.replace('engine: postgres', 'engine: postgres, topology: single'));
+    await site.berth('generate');
+    for (const _ of ['the container goes', 'what it left goes'])
+      await site.operator.run(['docker', 'compose', 'up', '-d', '--wait', '--remove-orphans'], site.folder);
+    expect(Object.keys(await site.ids())).not.toContain(`${name}-database-replica-1`);
+    expect(await ask('database', 'SELECT count(*) FROM pg_replication_slots')).toBe('0');
+    expect(await ask('database', `SELECT rolcanlogin FROM pg_roles WHERE rolname = '${account}'`)).toBe('f');
+    expect((await askAt('DATABASE_READ_URL', 'SELECT 1')).stdout.trim()).toBe('1');
   });
 });
