@@ -190,6 +190,8 @@ export interface PlannedService {
   readonly gates: readonly Gate[];
   /** Its replicas are members of one whole: each needs a node of its own, all start at once and speak to each other. */
   readonly peers?: boolean;
+  /** The service whose data it copies and only reads: the two had rather not share a node. */
+  readonly replicaOf?: string;
   readonly scaling?: Scaling;
   readonly stopSignal?: string;
   readonly stopGrace: Seconds;
@@ -220,6 +222,13 @@ export interface DatabasePlan {
   readonly settings: readonly EngineSetting[];
   /** Addresses that may log in, as the engine writes them: a subnet, or all of them where only the network knows them. */
   readonly clients: string;
+  readonly replica?: ReplicaPlan;
+}
+
+/** A second server that follows the first and answers what only reads. */
+export interface ReplicaPlan {
+  readonly service: string;
+  readonly settings: readonly EngineSetting[];
 }
 
 export interface CachePlan {

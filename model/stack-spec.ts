@@ -80,6 +80,10 @@ export interface Use {
   readonly variable: string;
 }
 
+/** The variable beside it that carries the address for reading: `DATABASE_URL` → `DATABASE_READ_URL`. */
+export const readVariableOf = (variable: string): string =>
+  `${variable.replace(/_URL$/, '')}_READ${variable.endsWith('_URL') ? '_URL' : ''}`;
+
 /** How a service is reached over HTTP. */
 export interface HttpSpec {
   readonly port: number;
@@ -138,11 +142,17 @@ export const servedOf = ({ services }: Pick<StackSpec, 'services'>): readonly Se
 
 export type DatabaseEngineName = 'postgres' | 'mysql' | 'mariadb';
 
+export type DatabaseTopology = 'single' | 'primary-replica';
+/** Whether this version sets up a replica for an engine. */
+export const replicates: Readonly<Record<DatabaseEngineName, boolean>> = { postgres: true, mysql: false, mariadb: false };
+
 export interface DatabaseSpec extends FixedState {
   readonly name: string;
   readonly engine: DatabaseEngineName;
   /** Name of the database and of the account that owns it. */
   readonly database: string;
+  /** As the operator wrote it; without it the profile's, where engine and host can. Once a plan begins it is decided. */
+  readonly topology?: DatabaseTopology;
 }
 
 export type CacheEngineName = 'valkey' | 'redis';

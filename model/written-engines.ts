@@ -47,6 +47,12 @@ export const database = z
       .regex(sqlName, { error: 'expected a database name: lower-case letters, digits and _, at most 31' })
       .optional()
       .describe('Name of the database and of the account that owns it. Default: the name of the site.'),
+    topology: z
+      .enum(['single', 'primary-replica'], { error: 'expected single or primary-replica (clusters come with a later version)' })
+      .optional()
+      .describe(
+        "primary-replica: a second server of the same size follows the first and answers what only reads; PostgreSQL only. Default: the profile's, where engine and host can.",
+      ),
     cpu: cpu.optional().describe("Most CPU, instead of the profile's."),
     memory: size.optional().describe("Memory limit, instead of the profile's."),
     disk: size

@@ -310,7 +310,7 @@ Variables that Berth sets, and the spec may not:
 | \`APP_VERSION\` | the tag of the image in its slot |
 | \`BERTH_SLOT\` | \`blue\` or \`green\` |
 | \`BERTH_SITE\`, \`BERTH_DOMAIN\` | \`name\` and \`domain\` |
-| \`DATABASE_POOL_SIZE\` | its pool, when it uses a database |
+| \`DATABASE_POOL_SIZE\` | its pool, when it uses a database: for writing and for reading together |
 | \`NODE_OPTIONS\` | the heap, for \`runtime: node\`; the spec may set its own under \`env\` |
 
 Under \`uses\`, a list takes the usual names and a map names them. Two of one kind need a map, so that each has a variable of its own.
@@ -318,6 +318,7 @@ Under \`uses\`, a list takes the usual names and a map names them. Two of one ki
 | it uses | variables |
 |---|---|
 | a database | \`DATABASE_URL\`: \`postgres://ACCOUNT:PASSWORD@NAME:5432/DATABASE\`, or \`mysql://ACCOUNT:PASSWORD@NAME:3306/DATABASE\` for MySQL and MariaDB |
+| the same, for reading | \`DATABASE_READ_URL\`: the address of the replica; without one it equals \`DATABASE_URL\`. The name follows that of the other: \`X_URL\` gives \`X_READ_URL\` |
 | a cache | \`REDIS_URL\`: \`redis://app:PASSWORD@NAME:6379/0\` |
 | a store | \`S3_ENDPOINT\`, \`S3_REGION\`, \`S3_ACCESS_KEY\`, \`S3_SECRET_KEY\`, and \`S3_BUCKET\`; with several buckets \`S3_BUCKET_NAME\` for each |
 `;

@@ -6,11 +6,14 @@ import type { Demand } from './demand.ts';
 import { demandApp } from './services/app-size.ts';
 import { demandEdge, hasEdge } from './services/edge.ts';
 import { demandMinio } from './services/minio.ts';
+import { hasReplica, replicaName } from './services/database-engine.ts';
 import { databaseEngines } from './services/databases.ts';
 import { demandCache } from './services/cache.ts';
 import { cpuWish, memoryWish } from './wish.ts';
 
 const agentFloor = { value: mib(512), because: '512 MiB: the program and a scratch engine of the smallest size' };
+
+export const containersOf = (demands: readonly Demand[]): number => demands.reduce((sum, { count }) => sum + count, 0);
 
 /** What each role asks for, the surge replica and the agent that is to come included. */
 export function demandsOf(spec: StackSpec, profile: HardwareProfile): readonly Demand[] {
@@ -60,10 +63,15 @@ export function demandsOf(spec: StackSpec, profile: HardwareProfile): readonly D
     ...(hasEdge(spec) ? [demandEdge(spec, profile)] : []),
     ...apps,
     surge,
-    ...spec.databases.flatMap((database) => [
-      databaseEngines[database.engine].demand(database, spec, profile),
-      task(`${database.name}-accounts`),
-    ]),
+    ...spec.databases.flatMap((database) => {
+      const demand = databaseEngines[database.engine].demand(database, spec, profile);
+      return [
+        demand,
+        // It may have to take the place of the other, so it is as large.
+        ...(hasReplica(database) ? [{ ...demand, name: replicaName(database.name) }] : []),
+        task(`${database.name}-accounts`),
+      ];
+    }),
     ...spec.caches.map((cache) => demandCache(cache, profile)),
     ...spec.stores.flatMap((store) => [demandMinio(store, profile), task(`${store.name}-buckets`)]),
     {

@@ -4,6 +4,7 @@ import type { HardwareProfile } from '../../model/profile.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
 import { describeSize, formatSize, mib } from '../../model/units.ts';
 import type { MiB } from '../../model/units.ts';
+import { hasReplica, replicaName } from './services/database-engine.ts';
 import { databaseEngines } from './services/databases.ts';
 
 /** Images, their build layers and the rotated logs of a site; measured sites take 2 to 4 GiB. */
@@ -23,14 +24,11 @@ interface Part {
 }
 
 const partsOf = (spec: StackSpec): readonly Part[] => [
-  ...spec.databases.map(({ name, engine, disk }) => ({
-    name,
-    weight: 30,
-    floor: 2048,
-    fixed: disk,
-    path: `databases.${name}.disk`,
-    holds: databaseEngines[engine].holds,
-  })),
+  ...spec.databases.flatMap((database) => {
+    const { name, engine, disk } = database;
+    const own = { name, weight: 30, floor: 2048, fixed: disk, path: `databases.${name}.disk`, holds: databaseEngines[engine].holds };
+    return hasReplica(database) ? [own, { ...own, name: replicaName(name), holds: `copy of ${name}` }] : [own];
+  }),
   ...spec.stores.map(({ name, disk }) => ({
     name,
     weight: 40,
@@ -68,6 +66,34 @@ function refuseTooSmall({ fixed, floor, path = '' }: Part): void {
   );
 }
 
+interface Room {
+  readonly elastic: boolean;
+  readonly logs: MiB;
+  readonly floors: number;
+  /** The smallest disk that holds them all. */
+  readonly need: MiB;
+  readonly total: number;
+  readonly available: number;
+}
+
+function roomOf(parts: readonly Part[], spec: StackSpec, profile: HardwareProfile, containers: number): Room {
+  const elastic = spec.target === 'kubernetes' && spec.host === undefined;
+  const logs = elastic ? mib(0) : mib(logsPerContainer * containers);
+  const kept = elastic ? mib(0) : images;
+  const floors = parts.reduce((sum, part) => sum + (part.fixed ?? part.floor), 0);
+  // In whole numbers: 0.85 is none that a computer can hold, and the disk that a refusal names must be enough.
+  const need = mib(Math.ceil(((floors + kept + logs) * 100) / 85 / 1024) * 1024);
+  const wanted = Math.max(profile.disk.value, need);
+  const total = spec.host?.fit ? Math.min(spec.host.disk, wanted) : wanted;
+  return { elastic, logs, floors, need, total, available: Math.floor((total * 85) / 100) - kept - logs };
+}
+
+/** Whether the disk holds the floor of every part. */
+export function holdsDisk(spec: StackSpec, profile: HardwareProfile, containers: number): boolean {
+  const { available, floors } = roomOf(partsOf(spec), spec, profile, containers);
+  return available >= floors;
+}
+
 /**
  * Divide the free disk by weight. Nothing enforces these sizes on a plain Docker volume: they are what WAL limits are derived from, what Kubernetes claims ask for, and what to watch.
  * A cluster without a size of its own gives each volume a share of the profile's disk that depends on nothing else: a claim cannot be changed, so another service must not change it.
@@ -76,18 +102,8 @@ function refuseTooSmall({ fixed, floor, path = '' }: Part): void {
 export function divideDisk(spec: StackSpec, profile: HardwareProfile, containers: number): DiskBudget {
   const parts = partsOf(spec);
   for (const part of parts) refuseTooSmall(part);
-  const elastic = spec.target === 'kubernetes' && spec.host === undefined;
-  const logs = elastic ? mib(0) : mib(logsPerContainer * containers);
-  const kept = elastic ? mib(0) : images;
-  const least = (part: Part): number => part.fixed ?? part.floor;
-  const floors = parts.reduce((sum, part) => sum + least(part), 0);
-  const free = parts.filter(({ fixed }) => fixed === undefined);
-  const weights = free.reduce((sum, part) => sum + part.weight, 0);
-  // In whole numbers: 0.85 is none that a computer can hold, and the disk that a refusal names must be enough.
-  const need = mib(Math.ceil(((floors + kept + logs) * 100) / 85 / 1024) * 1024);
-  const wanted = Math.max(profile.disk.value, need);
-  const total = spec.host?.fit ? Math.min(spec.host.disk, wanted) : wanted;
-  const available = Math.floor((total * 85) / 100) - kept - logs;
+  const { elastic, logs, floors, need, total, available } = roomOf(parts, spec, profile, containers);
+  const weights = parts.filter(({ fixed }) => fixed === undefined).reduce((sum, part) => sum + part.weight, 0);
   if (available < floors) {
     const gib = `${need / 1024} GiB`;
     throw new BerthError(

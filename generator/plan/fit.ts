@@ -55,6 +55,18 @@ const cpuLine = ({ cpu, count, role }: Demand): Line => ({
   count,
 });
 
+const parts = (demands: readonly Demand[], host: HostFacts) => ({
+  memory: share(demands.map(memoryLine), host.memory - reservedMemory(host.memory)),
+  cpu: share(demands.map(cpuLine), host.cpus - reservedCpu(host.cpus)),
+});
+
+/** Whether every floor and every fixed size fits the host. */
+export function holds(demands: readonly Demand[], host: HostFacts | undefined): boolean {
+  if (host?.fit !== true) return true;
+  const { memory, cpu } = parts(demands, host);
+  return memory >= 0 && cpu >= 0 && !demands.some((demand) => demand.cpu.fixed && demand.cpu.wanted > host.cpus);
+}
+
 function refuse(demands: readonly Demand[], host: HostFacts): never {
   const need = smallestHost(demands);
   const rows = demands
@@ -93,10 +105,8 @@ export function fit(demands: readonly Demand[], host: HostFacts | undefined): Fi
   const bounded = host?.fit === true ? host : undefined;
   const memory = demands.map(memoryLine);
   const cpu = demands.map(cpuLine);
-  const memoryPart = bounded ? share(memory, bounded.memory - reservedMemory(bounded.memory)) : 1;
-  const cpuPart = bounded ? share(cpu, bounded.cpus - reservedCpu(bounded.cpus)) : 1;
-  if (bounded && (memoryPart < 0 || cpuPart < 0 || demands.some((demand) => demand.cpu.fixed && demand.cpu.wanted > bounded.cpus)))
-    refuse(demands, bounded);
+  if (bounded && !holds(demands, bounded)) refuse(demands, bounded);
+  const { memory: memoryPart, cpu: cpuPart } = bounded ? parts(demands, bounded) : { memory: 1, cpu: 1 };
   const sized = demands.map((demand, index) => {
     const [memoryOf, cpuOf] = [memory[index] as Line, cpu[index] as Line];
     return {

@@ -5,7 +5,7 @@ import type { WrittenRelease } from '../../model/release.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
 import { describeCpus, describeSize, mib } from '../../model/units.ts';
 import { replicasOf } from './connections.ts';
-import { demandsOf } from './demands.ts';
+import { containersOf, demandsOf } from './demands.ts';
 import { divideDisk } from './disk.ts';
 import { taskSize } from './demand.ts';
 import { fit } from './fit.ts';
@@ -21,6 +21,7 @@ import { hasEdge, planEdge } from './services/edge.ts';
 import { planScalers } from './services/scaler.ts';
 import { planMinio } from './services/minio.ts';
 import { planCache } from './services/cache.ts';
+import { chooseTopologies } from './topology.ts';
 import { lookUp, usedImages } from './used-images.ts';
 
 /** Everything a plan is made of; the same four values give the same plan anywhere. */
@@ -36,7 +37,9 @@ export interface PlanInput {
  * Decide everything: pure, so that it can be printed, compared and tested alone.
  * @throws BerthError `capacity` when the host is too small; `unsupported` when a target cannot do what the spec asks for.
  */
-export function makePlan({ spec, profile, images, release: written }: PlanInput): Plan {
+export function makePlan({ spec: asked, profile, images, release: written }: PlanInput): Plan {
+  const topologies = chooseTopologies(asked, profile);
+  const { spec } = topologies;
   const demands = demandsOf(spec, profile);
   const fitted = fit(demands, spec.host);
   const sizeOf = (name: string): Size => {
@@ -48,8 +51,7 @@ export function makePlan({ spec, profile, images, release: written }: PlanInput)
     const app = spec.services.find((service) => service.name === name);
     return app ? replicasOf(app, profile) : 1;
   });
-  const containers = demands.reduce((sum, demand) => sum + demand.count, 0);
-  const disk = divideDisk(spec, profile, containers);
+  const disk = divideDisk(spec, profile, containersOf(demands));
   const network = networksOf(spec.network);
   const databases = spec.databases.map((database) => {
     const engine = databaseEngines[database.engine];
@@ -79,7 +81,7 @@ export function makePlan({ spec, profile, images, release: written }: PlanInput)
     ...(ownEdge ? [edge.service] : []),
     ...apps.flatMap((app) => (app.migrate ? [app.migrate.task, app.service] : [app.service])),
     ...spec.services.flatMap((app) => planScalers(app, spec, taskSize, lookUp(images, 'nginx'))),
-    ...databases.flatMap((database) => [database.service, database.accounts]),
+    ...databases.flatMap((database) => [database.service, ...(database.replica ? [database.replica] : []), database.accounts]),
     ...caches.map((cache) => cache.service),
     ...stores.flatMap((store) => [store.service, store.buckets]),
   ];
@@ -117,7 +119,7 @@ export function makePlan({ spec, profile, images, release: written }: PlanInput)
     runtime: runtimeOf(spec, services),
     ...(kubernetes ? { kubernetes: kubernetes.plan } : {}),
     notes: notesOf({
-      spec,
+      topologies,
       profile,
       images: imagesInUse,
       scaled: fitted.scaled,

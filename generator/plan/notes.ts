@@ -1,12 +1,14 @@
 import type { Plan } from '../../model/plan.ts';
 import type { HardwareProfile } from '../../model/profile.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
+import { hasReplica } from './services/database-engine.ts';
+import type { Topologies } from './topology.ts';
 import { describeSize } from '../../model/units.ts';
 import type { MiB } from '../../model/units.ts';
 
 interface NoteInput {
-  readonly spec: StackSpec;
   readonly profile: HardwareProfile;
+  readonly topologies: Topologies;
   readonly images: Plan['images'];
   readonly scaled: readonly string[];
   /** `9.4 GiB of 16 GiB`. */
@@ -68,12 +70,13 @@ function clusterNotes({ services, kubernetes, edge, host, domain }: StackSpec): 
 }
 
 /** What a careful reader must know before trusting the site. */
-export function notesOf({ spec, profile, images, scaled, describe, cpus, uploads }: NoteInput): readonly string[] {
-  const beyond = (names: readonly { name: string }[], topology: keyof typeof topologyName) =>
+export function notesOf({ profile, topologies, images, scaled, describe, cpus, uploads }: NoteInput): readonly string[] {
+  const { spec } = topologies;
+  const beyond = (names: readonly string[], topology: keyof typeof topologyName) =>
     topology === 'single'
       ? []
       : names.map(
-          ({ name }) =>
+          (name) =>
             `${name} is single until this version of Berth can set up ${topologyName[topology]}, which profile ${profile.name} asks for`,
         );
   return [
@@ -85,8 +88,19 @@ export function notesOf({ spec, profile, images, scaled, describe, cpus, uploads
     ...(spec.host?.fit === false && spec.target === 'compose'
       ? [`not fitted to a host: these sizes take ${describe.split(' of ')[0]}, and Docker refuses a CPU limit above the host’s CPUs`]
       : []),
-    ...beyond(spec.databases, profile.database.topology.value),
-    ...beyond(spec.caches, profile.cache.topology.value),
+    ...beyond(topologies.unable, profile.database.topology.value),
+    ...topologies.declined.map(
+      (name) =>
+        `${name} is single: the host is too small for the replica that profile ${profile.name} asks for; \`topology: primary-replica\` in berth.yaml says how large it must be`,
+    ),
+    ...(spec.target === 'compose' ? spec.databases.filter(hasReplica) : []).map(
+      ({ name }) =>
+        `${name} and its replica stand on one host: that protects from a dead process and takes reads off the primary, and helps nothing when the host dies`,
+    ),
+    ...beyond(
+      spec.caches.map(({ name }) => name),
+      profile.cache.topology.value,
+    ),
     ...spec.caches
       .filter(({ use }) => use !== 'cache')
       .map(

@@ -66,14 +66,16 @@ export function rotationOf(plan: Plan, secret: string): Rotation {
       because: 'nothing of the site uses it any more',
       instead: 'leave it where it is: a volume may still know it',
     };
-  const fixed = users.find(({ role, kind }) => role === 'database' && kind === 'server');
+  // A replica reads its own at every start.
+  const follows = ({ replicaOf }: PlannedService): boolean => replicaOf !== undefined;
+  const fixed = users.find((user) => user.role === 'database' && user.kind === 'server' && !follows(user));
   if (fixed)
     return {
       possible: false,
       because: `${fixed.name} takes it while its volume is empty and never again: it would keep the old one, and nobody could log in with the new one`,
       instead: 'leave it as it is; it is used on this host only, by the tasks of the site and by those who may read secrets/',
     };
-  const unknown = users.find(({ role }) => !known.has(role));
+  const unknown = users.find((user) => !known.has(user.role) && !follows(user));
   if (unknown)
     return {
       possible: false,

@@ -4,11 +4,33 @@ import { postgres } from '../../model/engines/postgres.ts';
 import { redis } from '../../model/engines/redis.ts';
 import { valkey } from '../../model/engines/valkey.ts';
 import type { DatabaseEngineName } from '../../model/stack-spec.ts';
-import type { CachePlan, DatabasePlan, Plan, StorePlan } from '../../model/plan.ts';
+import type { CachePlan, DatabasePlan, Plan, ReplicaPlan, StorePlan } from '../../model/plan.ts';
 import { fill } from './fill.ts';
 import type { Templates } from './fill.ts';
 import { generated } from './generated.ts';
 import { renderMysql } from './mysql-files.ts';
+
+/** What a replica reads. It may have to take the primary's place, so it lets the same accounts in. */
+const renderReplica = (primary: DatabasePlan, replica: ReplicaPlan, view: object, templates: Templates): readonly Artifact[] => [
+  generated(
+    `config/${replica.service}/postgresql.conf`,
+    fill(templates, 'database/postgresql.conf.hbs', 'postgres', { ...view, ...replica }),
+  ),
+  generated(`config/${replica.service}/pg_hba.conf`, fill(templates, 'database/pg_hba.conf.hbs', 'hba', view)),
+  generated(
+    `config/${replica.service}/replica.sh`,
+    fill(templates, 'database/replica.sh.hbs', 'shell', {
+      ...view,
+      service: replica.service,
+      primary: primary.service,
+      dataFolder: postgres.dataFolder,
+      copyFolder: `${postgres.volumeFolder}/copy`,
+      passwordFile: `/run/secrets/${primary.service}-replication`,
+      passFile: postgres.replication.passFile,
+      copyingFile: postgres.replication.copyingFile,
+    }),
+  ),
+];
 
 function renderPostgres(database: DatabasePlan, templates: Templates): readonly Artifact[] {
   const { service } = database;
@@ -19,8 +41,12 @@ function renderPostgres(database: DatabasePlan, templates: Templates): readonly 
     superuser: postgres.superuser,
     adminFile: `/run/secrets/${service}-admin`,
     verifierFile: `/run/secrets/${service}-verifier`,
+    replicationAccount: postgres.replication.account,
+    slot: postgres.replication.slot,
+    replicationVerifierFile: `/run/secrets/${service}-replication-verifier`,
   };
   return [
+    ...(database.replica ? renderReplica(database, database.replica, view, templates) : []),
     generated(`config/${service}/postgresql.conf`, fill(templates, 'database/postgresql.conf.hbs', 'postgres', view)),
     generated(`config/${service}/pg_hba.conf`, fill(templates, 'database/pg_hba.conf.hbs', 'hba', view)),
     generated(`config/${service}-accounts/accounts.sh`, fill(templates, 'database/accounts.sh.hbs', 'shell', view)),

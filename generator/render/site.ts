@@ -1,5 +1,6 @@
 import type { Artifact } from '../../model/artifact.ts';
 import type { KubernetesPlan, Plan } from '../../model/plan.ts';
+import { postgres } from '../../model/engines/postgres.ts';
 import { servedOf } from '../../model/stack-spec.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
 import { describeCpus, describeSize, formatCpu, formatDuration } from '../../model/units.ts';
@@ -92,6 +93,9 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
       .filter(({ slotted, kind }) => slotted && kind === 'server')
       .flatMap((service) => (plan.release.get(service.name) ?? []).map(({ slot }) => `${service.name}-${slot}`)),
     databases: plan.databases.map((database) => ({ ...database, ...commandsOf(database) })),
+    replicated: plan.databases.flatMap(({ service, replica }) =>
+      replica ? [{ service, replica: replica.service, dataFolder: postgres.dataFolder }] : [],
+    ),
     stores: plan.stores,
     secrets: plan.secrets,
     image: plan.images.find((image) => image.key === 'nginx')?.reference ?? '',

@@ -5,6 +5,7 @@ import { suggest } from './describe-issue.ts';
 import { checkCluster } from './check-cluster.ts';
 import type { Finding } from './finding.ts';
 import { reservedDatabaseNames } from '../../model/names.ts';
+import { readVariableOf, replicates } from '../../model/stack-spec.ts';
 import { checkExternals } from './check-externals.ts';
 import { checkServices } from './check-services.ts';
 import { databaseName, isServed, kindOf, usesOf, writtenRoutes } from './resolve.ts';
@@ -16,7 +17,8 @@ const ownRoutes = '/-/berth/';
 
 /** Every variable by which an application is told of one thing it uses: a store has several behind its prefix, and a name for its one bucket or for each of them. */
 function variablesOf(spec: WrittenSpec, used: string, variable: string): readonly string[] {
-  if (kindOf(spec, used) !== 'store') return [variable];
+  const kind = kindOf(spec, used);
+  if (kind !== 'store') return kind === 'database' ? [variable, readVariableOf(variable)] : [variable];
   const buckets = Object.keys(spec.stores?.[used]?.buckets ?? {});
   const named = buckets.length === 1 ? ['BUCKET'] : buckets.map((bucket) => `BUCKET_${bucket.toUpperCase().replaceAll('-', '_')}`);
   return ['ENDPOINT', 'REGION', 'ACCESS_KEY', 'SECRET_KEY', ...named].map((part) => `${variable}_${part}`);
@@ -45,7 +47,9 @@ function* checkNames(spec: WrittenSpec): Iterable<Finding> {
             ? [
                 `${name}-accounts`,
                 `${name}-nodes`,
-                ...(spec.databases?.[name]?.engine === 'postgres' ? [] : [`${name}-health`, `${name}-first-start`]),
+                ...(spec.databases?.[name]?.engine === 'postgres'
+                  ? [`${name}-replica`, `${name}-replica-nodes`, `${name}-replication`]
+                  : [`${name}-health`, `${name}-first-start`]),
               ]
             : kind === 'stores'
               ? [`${name}-buckets`, `${name}-nodes`]
@@ -166,6 +170,12 @@ function* checkDatabases(spec: WrittenSpec): Iterable<Finding> {
             hint: `add databases.${name}.name`,
           }
         : { path: ['databases', name, 'name'], message: `expected a name of your own: ${reserved.keeper} keeps this one for itself` };
+    if (database.topology === 'primary-replica' && Object.hasOwn(replicates, database.engine) && !replicates[database.engine])
+      yield {
+        path: ['databases', name, 'topology'],
+        message: `this version of Berth sets up no replica of ${database.engine}`,
+        hint: 'write single, or take postgres',
+      };
   }
 }
 

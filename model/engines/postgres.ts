@@ -29,8 +29,24 @@ export const postgres = {
   nodesPerQuery: 2,
   /** Settings that a physical or incremental backup relies on; an operator must not lower them. */
   backupSettings: { wal_level: 'replica', max_wal_senders: '10', max_replication_slots: '10', summarize_wal: 'on' },
+  /** What a replica logs in with and follows the log by. No database and no account of the operator has that name. */
+  replication: {
+    account: 'berth_replica',
+    slot: 'berth_replica',
+    /** Made at every start, in memory: libpq takes no file that others may read, and the mode of a secret is not Berth's to choose everywhere. */
+    passFile: '/tmp/replication.pgpass',
+    /** Is there while the data is copied: nothing answers then, and nothing is wrong. */
+    copyingFile: '/tmp/copying',
+  },
+  /** MiB a second at which a copy of the data is expected at least: half of what one spinning disk gives. */
+  copySpeed: 50,
   /** What each account may do, as the accounts one-shot grants it. */
   accounts: {
+    replication: {
+      attributes: 'LOGIN REPLICATION',
+      owns: 'nothing',
+      because: 'a replica copies the whole server and follows its log; it needs no right in any database for that',
+    },
     application: {
       attributes: 'LOGIN',
       owns: 'its database',

@@ -92,6 +92,7 @@ describe.each([
   { profile: 'minimum', http: 80, https: 443 },
   { profile: 'recommended', http: 8080, https: 8443 },
 ])('a site of profile $profile, made and run by a user who is not root', ({ profile, http, https }) => {
+  const replica = profile === 'recommended' ? ['database-replica'] : [];
   let operator: Operator;
   let site: LabSite;
   let visitor: Visitor;
@@ -182,7 +183,7 @@ describe.each([
       )
       .map(([name]) => name);
     expect(changed(before, taken)).toEqual(named.sort());
-    expect(named.sort()).toEqual(['edge', 'web-blue']);
+    expect(named.sort()).toEqual([...replica, 'edge', 'web-blue']);
     expect(await up()).toMatchObject({ code: 0 });
     expect(await site.ids()).toEqual(taken);
     // Back, as everything below is done with the engine's own Compose.
@@ -294,7 +295,7 @@ describe.each([
     const containers = await inspectAll();
     expect(containers.length).toBeGreaterThanOrEqual(8);
     const declared = Object.keys((parse(site.read('compose.yaml')) as { volumes: object }).volumes).map((name) => `${profile}_${name}`);
-    expect(plan.services.filter(({ shm }) => shm !== undefined).map(({ name }) => name)).toEqual(['database']);
+    expect(plan.services.filter(({ shm }) => shm !== undefined).map(({ name }) => name)).toEqual(['database', ...replica]);
     for (const { Name, Mounts, NetworkSettings, Config, HostConfig } of containers) {
       const service = plan.services.find(
         ({ name, slotted }) => Name.replace(/^\/[^-]+-/, '').replace(/-\d+$/, '') === (slotted ? `${name}-blue` : name),

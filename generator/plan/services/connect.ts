@@ -1,7 +1,9 @@
 import { minio } from '../../../model/engines/minio.ts';
 import { valkey } from '../../../model/engines/valkey.ts';
 import type { Dependency, Gate, PlannedService, SecretText, Size } from '../../../model/plan.ts';
+import { readVariableOf } from '../../../model/stack-spec.ts';
 import type { DatabaseEngineName, ExternalSpec, StackSpec, Use } from '../../../model/stack-spec.ts';
+import { hasReplica, replicaName } from './database-engine.ts';
 import type { DatabaseAddress, DatabaseEngine } from './database-engine.ts';
 import { databaseEngines } from './databases.ts';
 import { accountOf } from './minio.ts';
@@ -89,7 +91,7 @@ function connectElsewhere(
       ...base,
       // Drivers of MySQL have no common word for it in a URL.
       env: { [`${use.variable}_TLS`]: tls },
-      secretEnv: { [use.variable]: engine.url(at) },
+      secretEnv: { [use.variable]: engine.url(at), [readVariableOf(use.variable)]: engine.url(at) },
       gates: [waitFor(use.service, spec, forGates)],
     };
   }
@@ -115,11 +117,14 @@ export function connect(use: Use, spec: StackSpec, forGates: ForGates): Connecti
   if (elsewhere) return connectElsewhere(use, elsewhere, spec, forGates);
   if (use.kind === 'database') {
     const { at, engine } = databaseAt(use.service, spec);
+    const replicated = spec.databases.some((database) => database.name === use.service && hasReplica(database));
+    const reader = replicated ? replicaName(use.service) : use.service;
     return {
       env: {},
-      secretEnv: { [use.variable]: engine.url(at) },
+      // Always there, so that an application need not know whether there is a replica.
+      secretEnv: { [use.variable]: engine.url(at), [readVariableOf(use.variable)]: engine.url({ ...at, host: reader }) },
       after: [done(`${use.service}-accounts`)],
-      connects: [{ service: use.service, port: at.port }],
+      connects: [...new Set([use.service, reader])].map((service) => ({ service, port: at.port })),
       outside: [],
       gates: [waitFor(use.service, spec, forGates)],
     };

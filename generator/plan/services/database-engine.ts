@@ -19,9 +19,14 @@ export interface PlannedDatabase {
   readonly service: PlannedService;
   /** The task that creates and reconciles its account. */
   readonly accounts: PlannedService;
+  readonly replica?: PlannedService;
   readonly plan: DatabasePlan;
   readonly decisions: readonly Decision[];
 }
+
+export const hasReplica = ({ topology }: DatabaseSpec): boolean => topology === 'primary-replica';
+/** Service, volume and folder of the replica of a database. */
+export const replicaName = (database: string): string => `${database}-replica`;
 
 /** The table in which migrations that have ended well are written down. */
 export const migrations = 'berth_migrations';

@@ -8,19 +8,22 @@ import { divideMemory, overhead, usable } from './postgres-memory.ts';
 
 const manual = 'PostgreSQL 17 manual, Resource Consumption';
 
-/** Settings of one PostgreSQL with the reason for each. */
-export function settingsOf({ database, spec, profile, size, disk }: DatabaseInput): {
-  settings: readonly EngineSetting[];
-  decisions: readonly Decision[];
-  shm: MiB;
-} {
+export interface PostgresSettings {
+  readonly settings: readonly EngineSetting[];
+  readonly decisions: readonly Decision[];
+  readonly shm: MiB;
+}
+
+/** Settings of one PostgreSQL with the reason for each; `service` is the database itself, or its replica. */
+export function settingsOf({ database, spec, profile, size, disk }: DatabaseInput, service = database.name): PostgresSettings {
   const connections = connectionBudget(spec, database.name, profile, facts);
   const memory = divideMemory(size.memory, connections.limit);
-  const wal = Math.min(profile.database.wal.value, Math.max(256, Math.floor(disk / 10)));
+  const tenth = Math.floor(disk / 10);
+  const wal = Math.min(profile.database.wal.value, Math.max(256, tenth));
   const cpus = Math.max(1, Math.ceil(size.cpu / 1000));
   const limit = formatSize(size.memory);
-  const key = (name: string) => `${database.name}.${name}`;
-  const decisions: Decision[] = [connections.decision];
+  const key = (name: string) => `${service}.${name}`;
+  const decisions: Decision[] = [{ ...connections.decision, key: key('max_connections') }];
   const decide = (
     name: string,
     value: string,
@@ -112,6 +115,19 @@ export function settingsOf({ database, spec, profile, size, disk }: DatabaseInpu
       'design: keeps recycled segments for the usual load',
       'a quarter stays allocated',
     ),
+    decide(
+      'max_slot_wal_keep_size',
+      `${Math.max(wal, Math.min(2 * tenth, 8 * profile.database.wal.value))}MB`,
+      'max(max_wal_size, min(a fifth of the data disk, 8 × the profile’s log))',
+      { 'max_wal_size': `${wal} MiB`, 'disk': formatSize(disk), 'the profile’s log': formatSize(profile.database.wal.value) },
+      'PostgreSQL 17 manual, Replication: without it a slot keeps the log of one that is gone until the disk is full',
+      'log kept for a replica that is away; beyond it the replica copies the whole again',
+    ),
+    {
+      name: 'tcp_user_timeout',
+      value: '60000',
+      because: 'in ms: without it a checkpoint waits a quarter of an hour for a replica whose network is gone, and the log piles up',
+    },
     { name: 'checkpoint_completion_target', value: '0.9', because: 'spreads the writes over the interval' },
     { name: 'wal_compression', value: 'lz4', because: 'less to write and to ship, for little CPU' },
     decide('max_worker_processes', String(facts.backgroundWorkers), 'the default', {}, manual, 'the pool that parallel workers come from'),

@@ -1,14 +1,15 @@
 import { postgres as facts } from '../../../model/engines/postgres.ts';
-import type { PlannedService, SecretText, Size } from '../../../model/plan.ts';
+import type { PlannedService, SecretFile, SecretText, Size } from '../../../model/plan.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { DatabaseSpec, StackSpec } from '../../../model/stack-spec.ts';
 import { mib, milliCpu, seconds } from '../../../model/units.ts';
 import { connectionBudget } from '../connections.ts';
 import type { Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
-import { migrations } from './database-engine.ts';
+import { hasReplica, migrations } from './database-engine.ts';
 import type { DatabaseAddress, DatabaseClient, DatabaseEngine, DatabaseInput, PlannedDatabase } from './database-engine.ts';
 import { smallestMemory } from './postgres-memory.ts';
+import { planReplica } from './postgres-replica.ts';
 import { settingsOf } from './postgres-settings.ts';
 
 function demand(database: DatabaseSpec, spec: StackSpec, profile: HardwareProfile): Demand {
@@ -95,7 +96,7 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
     entrypoint: ['/bin/sh', '/etc/berth/accounts/accounts.sh'],
     env: { PGHOST: name, PGPORT: String(facts.port), PGUSER: facts.superuser, PGDATABASE: 'postgres', PGCONNECT_TIMEOUT: '10' },
     secretEnv: {},
-    secretFiles: [`${name}-admin`, `${name}-verifier`],
+    secretFiles: [`${name}-admin`, `${name}-verifier`, ...(hasReplica(database) ? [`${name}-replication-verifier`] : [])],
     mounts: [{ source: `config/${name}-accounts`, target: '/etc/berth/accounts', restarts: true }],
     volumes: [],
     tmpfs: [tmp, noData],
@@ -106,10 +107,12 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
     networks: ['data'],
     after: [],
   };
+  const replica = hasReplica(database) ? planReplica(input, service) : undefined;
   return {
     service,
     accounts,
-    decisions,
+    ...(replica ? { replica: replica.service } : {}),
+    decisions: [...decisions, ...(replica?.decisions ?? [])],
     plan: {
       service: name,
       engine: 'postgres',
@@ -117,6 +120,7 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
       account: database.database,
       settings,
       clients: subnet ?? 'all',
+      ...(replica ? { replica: replica.plan } : {}),
     },
   };
 }
@@ -148,6 +152,14 @@ const client = ({ name, host, port, user, database, tls }: DatabaseAddress): Dat
 
 const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
+function replicationFiles(name: string): readonly SecretFile[] {
+  const secret = `${name}-replication`;
+  return [
+    { name: secret, text: [{ secret, form: 'plain' }], of: [secret] },
+    { name: `${secret}-verifier`, text: [{ secret, form: 'scram-sha-256', account: facts.replication.account }], of: [secret] },
+  ];
+}
+
 export const postgresEngine: DatabaseEngine = {
   image: 'postgres',
   port: facts.port,
@@ -159,12 +171,22 @@ export const postgresEngine: DatabaseEngine = {
   record: (version) =>
     `CREATE TABLE IF NOT EXISTS ${migrations} (version text PRIMARY KEY, ended timestamptz NOT NULL DEFAULT now()); INSERT INTO ${migrations} (version) VALUES (${literal(version)}) ON CONFLICT DO NOTHING`,
   recorded: (version) => `SELECT 1 FROM ${migrations} WHERE version = ${literal(version)}`,
-  secrets: ({ name, database }) => [
-    { name: `${name}-admin`, length: 32, purpose: `superuser ${facts.superuser} of ${name}` },
-    { name: `${name}-app`, length: 32, purpose: `account ${database} of ${name}` },
-  ],
-  secretFiles: ({ name, database }) => [
-    { name: `${name}-admin`, text: [{ secret: `${name}-admin`, form: 'plain' }], of: [`${name}-admin`] },
-    { name: `${name}-verifier`, text: [{ secret: `${name}-app`, form: 'scram-sha-256', account: database }], of: [`${name}-app`] },
-  ],
+  secrets: (spec) => {
+    const { name, database } = spec;
+    return [
+      { name: `${name}-admin`, length: 32, purpose: `superuser ${facts.superuser} of ${name}` },
+      { name: `${name}-app`, length: 32, purpose: `account ${database} of ${name}` },
+      ...(hasReplica(spec)
+        ? [{ name: `${name}-replication`, length: 32, purpose: `account ${facts.replication.account} of ${name}, for its replica` }]
+        : []),
+    ];
+  },
+  secretFiles: (spec) => {
+    const { name, database } = spec;
+    return [
+      { name: `${name}-admin`, text: [{ secret: `${name}-admin`, form: 'plain' }], of: [`${name}-admin`] },
+      { name: `${name}-verifier`, text: [{ secret: `${name}-app`, form: 'scram-sha-256', account: database }], of: [`${name}-app`] },
+      ...(hasReplica(spec) ? replicationFiles(name) : []),
+    ];
+  },
 };

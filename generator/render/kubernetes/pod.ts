@@ -147,6 +147,13 @@ interface PodOptions {
   readonly restartPolicy?: 'Never' | 'OnFailure';
 }
 
+/** A replica had rather not share a node with what it copies; its volume may be bound to that node, or the cluster have no other. */
+const awayFrom = ({ plan }: Scene, primary: string): Yaml => ({
+  preferredDuringSchedulingIgnoredDuringExecution: [
+    { weight: 100, podAffinityTerm: { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: selectorOf(plan, primary) } } },
+  ],
+});
+
 /** Members of one whole never share a node, so that a node that is lost takes one of them; replicas of the rest had rather not. */
 function apart({ plan }: Scene, service: PlannedService, slot?: Slot): Yaml {
   const term = { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: selectorOf(plan, service.name, slot) } };
@@ -218,7 +225,11 @@ export function podTemplate(
         fsGroupChangePolicy: 'OnRootMismatch',
         seccompProfile: { type: 'RuntimeDefault' },
       },
-      affinity: several ? { podAntiAffinity: apart(scene, service, slot?.name) } : undefined,
+      affinity: several
+        ? { podAntiAffinity: apart(scene, service, slot?.name) }
+        : service.replicaOf === undefined
+          ? undefined
+          : { podAntiAffinity: awayFrom(scene, service.replicaOf) },
       topologySpreadConstraints: several
         ? ['kubernetes.io/hostname', 'topology.kubernetes.io/zone'].map((topologyKey) => ({
             maxSkew: 1,

@@ -17,7 +17,9 @@ function services(scene: Scene, service: PlannedService): readonly YamlDocument[
       'Service',
       metaOf(scene, service),
       { spec: { type: 'ClusterIP', selector, ports } },
-      'Where it is written to: only what is ready answers here.',
+      service.replicaOf === undefined
+        ? 'Where it is written to: only what is ready answers here.'
+        : 'Where it is only read: what is ready here follows its primary.',
     ),
     object(
       'v1',

@@ -164,6 +164,7 @@ describe('secret files', () => {
     expect(content('secrets/web.env')).toBe(
       [
         `DATABASE_URL=postgres://hello:${value('database-app')}@database:5432/hello`,
+        `DATABASE_READ_URL=postgres://hello:${value('database-app')}@database:5432/hello`,
         `REDIS_URL=redis://app:${value('cache-app')}@cache:6379/0`,
         `S3_SECRET_KEY=${value('files-app')}`,
         `SESSION_KEY=${value('web-SESSION_KEY')}`,

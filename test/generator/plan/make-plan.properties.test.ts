@@ -8,12 +8,14 @@ import {
   anySite,
   anySpec,
   database,
+  databaseServers,
   decision,
   given,
   host,
   inMib,
   namedDisk,
   namedHost,
+  pinned,
   plan,
   profiles,
   service,
@@ -33,7 +35,7 @@ const inMemory = (made: Plan, name: string): number => service(made, name).tmpfs
 function worstCases(made: Plan, spec: StackSpec): readonly { readonly name: string; readonly worst: number; readonly limit: number }[] {
   const row = (name: string, worst: number) => ({ name, worst: worst + inMemory(made, name), limit: service(made, name).size.memory });
   return [
-    ...made.databases.map(({ service: name, engine }) => {
+    ...databaseServers(made).map(({ service: name, engine }) => {
       const settings = settingsOf(made, name);
       const number = (key: string) => Number(settings[key]);
       if (engine !== 'postgres') {
@@ -128,7 +130,7 @@ test(
     fc.assert(
       fc.property(anySite, (spec) => {
         const made = plan(spec);
-        for (const { service: name, engine } of made.databases) {
+        for (const { service: name, engine } of databaseServers(made)) {
           const [settings, { pids }] = [settingsOf(made, name), service(made, name).size];
           const number = (key: string) => Number(settings[key]);
           if (engine === 'postgres')
@@ -187,7 +189,8 @@ test(
   () => {
     fc.assert(
       fc.property(anySite, grown, (spec, more) => {
-        const [small, facts] = [plan(spec), spec.host];
+        // Where there is room for a replica at last, the others make room for it; here is told what holds beside that.
+        const [small, facts, asked] = [plan(spec), spec.host, pinned(spec, plan(spec))];
         for (const [cpus, memory, disk] of [
           [more.cpus, 0, 0],
           [0, more.memory, 0],
@@ -196,7 +199,7 @@ test(
         ] as const) {
           const now = given(
             plan({
-              ...spec,
+              ...asked,
               host: { cpus: milliCpu(facts.cpus + cpus), memory: mib(facts.memory + memory), disk: mib(facts.disk + disk), fit: true },
             }),
           );
@@ -214,12 +217,36 @@ test(
 );
 
 test(
+  'a bigger host never takes a replica away, and none has less than its primary',
+  () => {
+    fc.assert(
+      fc.property(anySite, grown, (spec, more) => {
+        const { cpus, memory, disk } = spec.host;
+        const larger = { cpus: milliCpu(cpus + more.cpus), memory: mib(memory + more.memory), disk: mib(disk + more.disk), fit: true };
+        const replicasOf = (made: Plan) => made.databases.flatMap(({ replica }) => (replica ? [replica.service] : []));
+        const [before, after] = [plan(spec), plan({ ...spec, host: larger })];
+        expect(replicasOf(after)).toEqual(expect.arrayContaining(replicasOf(before)));
+        for (const { service: name, replica } of after.databases) {
+          if (!replica) continue;
+          expect(service(after, replica.service).size).toEqual(service(after, name).size);
+          expect(service(after, replica.service).volumes[0]?.size).toBe(service(after, name).volumes[0]?.size);
+          expect(settingsOf(after, replica.service)).toMatchObject(settingsOf(after, name));
+        }
+      }),
+      runs,
+    );
+  },
+  long,
+);
+
+test(
   'no fitted host gives more than the profile does',
   () => {
     fc.assert(
       fc.property(anySite, (spec) => {
-        const most = given(plan({ ...spec, host: undefined }));
-        expect([...given(plan(spec))].filter(([name, value]) => value > (most.get(name) ?? 0))).toEqual([]);
+        const made = plan(spec);
+        const most = given(plan({ ...pinned(spec, made), host: undefined }));
+        expect([...given(made)].filter(([name, value]) => value > (most.get(name) ?? 0))).toEqual([]);
       }),
       runs,
     );
@@ -318,8 +345,9 @@ test(
     const changing = new Set<string>();
     fc.assert(
       fc.property(anySite, (spec) => {
-        const [first, second] = [plan(spec), plan({ ...spec, host: undefined })];
-        for (const { service: name, settings } of [...first.databases, ...first.caches])
+        const first = plan(spec);
+        const second = plan({ ...pinned(spec, first), host: undefined });
+        for (const { service: name, settings } of [...databaseServers(first), ...first.caches])
           for (const setting of settings) {
             if (settingsOf(second, name)[setting.name] === setting.value) continue;
             changing.add(setting.name);
@@ -368,6 +396,7 @@ test(
       'max_binlog_total_size',
       'max_parallel_workers',
       'max_parallel_workers_per_gather',
+      'max_slot_wal_keep_size',
       'max_wal_size',
       'maxmemory',
       'min_wal_size',

@@ -59,6 +59,7 @@ describe('the plan of a small application', () => {
       'web': web.memory.value * web.replicas.value,
       'surge': web.memory.value,
       'database': data.memory.value,
+      ...(data.topology.value === 'primary-replica' ? { 'database-replica': data.memory.value } : {}),
       'database-accounts': 128,
       'cache': memory.memory.value,
       'files': storage.memory.value,

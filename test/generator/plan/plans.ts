@@ -8,6 +8,7 @@ import type { Plan, PlannedService, Size } from '../../../model/plan.ts';
 import { hardwareProfile, profileNames } from '../../../model/profile.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { WrittenRelease } from '../../../model/release.ts';
+import { replicates } from '../../../model/stack-spec.ts';
 import type {
   AppSpec,
   CacheSpec,
@@ -133,9 +134,25 @@ export function inMib(text: string | undefined): number {
   return Number(match[1]) / (match[2] === 'kB' || match[2] === 'K' ? 1024 : 1);
 }
 
+/** Every server of every database: primaries and replicas. */
+export const databaseServers = ({ databases }: Plan): readonly Pick<Plan['databases'][number], 'service' | 'engine' | 'settings'>[] =>
+  databases.flatMap(({ engine, service: name, settings, replica }) => [
+    { engine, service: name, settings },
+    ...(replica ? [{ engine, ...replica }] : []),
+  ]);
+
+/** The same spec with the topology of each database written down as a plan chose it. */
+export const pinned = <T extends StackSpec>(spec: T, made: Plan): T => ({
+  ...spec,
+  databases: spec.databases.map((one) => ({
+    ...one,
+    topology: made.databases.some(({ service: name, replica }) => name === one.name && replica) ? 'primary-replica' : 'single',
+  })),
+});
+
 export const settingsOf = (made: Plan, name: string): Readonly<Record<string, string>> =>
   Object.fromEntries(
-    [...made.databases, ...made.caches]
+    [...databaseServers(made), ...made.caches]
       .find((candidate) => candidate.service === name)
       ?.settings.map((setting) => [setting.name, setting.value]) ?? [],
   );
@@ -149,6 +166,7 @@ const growing = {
     'autovacuum_work_mem',
     'effective_cache_size',
     'max_wal_size',
+    'max_slot_wal_keep_size',
     'min_wal_size',
   ],
   mysql: ['innodb_buffer_pool_size', 'temptable_max_ram', 'innodb_redo_log_capacity'],
@@ -177,7 +195,7 @@ export function given(made: Plan): ReadonlyMap<string, number> {
     ...made.services.flatMap(({ name, size }) => sizes(name, size)),
     ...made.budget.rows.map((row): [string, number] => [`${row.name}.budget`, row.each]),
     ...made.disk.map((row): [string, number] => [`${row.name}.disk`, row.size]),
-    ...made.databases.flatMap(({ service: name, engine }) => {
+    ...databaseServers(made).flatMap(({ service: name, engine }) => {
       const settings = settingsOf(made, name);
       return [
         ...growing[engine].map((key): [string, number] => [`${name}.${key}`, inMib(settings[key])]),
@@ -247,8 +265,24 @@ export const anySpec: fc.Arbitrary<StackSpec> = fc
   .record({
     profile: fc.constantFrom(...profileNames),
     databases: fc
-      .array(fc.record({ size: fixed(4096, 16_384), engine: fc.constantFrom(...databaseEngineNames) }), { maxLength: 3 })
-      .map((parts) => parts.map(({ size, engine }, index) => database(`db-${index}`, { database: `db_${index}`, engine, ...size }))),
+      .array(
+        fc.record({
+          size: fixed(4096, 16_384),
+          engine: fc.constantFrom(...databaseEngineNames),
+          topology: fc.constantFrom(undefined, 'single' as const, 'primary-replica' as const),
+        }),
+        { maxLength: 3 },
+      )
+      .map((parts) =>
+        parts.map(({ size, engine, topology }, index) =>
+          database(`db-${index}`, {
+            database: `db_${index}`,
+            engine,
+            ...size,
+            ...(topology === undefined ? {} : { topology: replicates[engine] ? topology : 'single' }),
+          }),
+        ),
+      ),
     caches: fc
       .array(fc.record({ size: fixed(256, 4096), use: fc.constantFrom('cache' as const, 'sessions' as const, 'queue' as const) }), {
         maxLength: 3,

@@ -14,6 +14,7 @@ describe('the users of a secret', () => {
   test('are those who receive it, by variable or by file, in whatever form', () => {
     expect(usesOf('database-app')).toEqual([
       'web variable DATABASE_URL plain',
+      'web variable DATABASE_READ_URL plain',
       'database-accounts file /run/secrets/database-verifier scram-sha-256',
     ]);
     expect(usesOf('cache-app')).toEqual(['web variable REDIS_URL plain', 'cache file /run/secrets/cache-acl sha256']);

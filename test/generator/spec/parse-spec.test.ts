@@ -234,6 +234,30 @@ describe('names', () => {
     expect(onlyProblem(health.replace('postgres', 'mysql'))).toContain('the name "database-health" is already taken by databases.database');
   });
 
+  const replicated = hello.replace('engine: postgres }', 'engine: postgres, topology: primary-replica }');
+
+  test('a topology is taken as it was written, and left open where it was not', () => {
+    expect(specOf(replicated).databases[0]?.topology).toBe('primary-replica');
+    expect(specOf(hello).databases[0]?.topology).toBeUndefined();
+    expect(onlyProblem(replicated.replace('primary-replica', 'cluster'))).toContain('expected single or primary-replica');
+  });
+
+  test('a replica is refused for an engine that can have none here, and for what stands elsewhere', () => {
+    expect(onlyProblem(replicated.replace('engine: postgres', 'engine: mysql'))).toContain(
+      'this version of Berth sets up no replica of mysql',
+    );
+    expect(onlyProblem(replicated.replace('engine: postgres', 'engine: postgres, external: { host: db.corp.example }'))).toContain(
+      'means nothing for a server that stands elsewhere',
+    );
+  });
+
+  test('the names of a replica and of its address are kept free', () => {
+    expect(
+      onlyProblem(hello.replace('databases:', '  database-replica: { image: r/a:1, port: 1, routes: [{ path: /x }] }\ndatabases:')),
+    ).toContain('the name "database-replica" is already taken by services.database-replica');
+    expect(onlyProblem(hello.replace('    uses:', '    env: { DATABASE_READ_URL: mine }\n    uses:'))).toContain('DATABASE_READ_URL');
+  });
+
   test.each(['App', 'a-b', 'a b', 'a;drop', "a'b", 'a"b', '1a', 'x'.repeat(32)])('%s is refused as the name of a database', (name) => {
     expect(onlyProblem(hello.replace('engine: postgres }', `engine: postgres, name: ${JSON.stringify(name)} }`))).toContain(
       'databases.database.name: expected a database name',

@@ -23,3 +23,12 @@ SELECT format('REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM PUBLIC', datname)
   FROM pg_database
  WHERE datname = :'database'
    AND (datacl IS NULL OR EXISTS (SELECT FROM aclexplode(datacl) WHERE grantee = 0)) \gexec
+
+-- There is no replica: what one had left would keep the log that it missed, and could log in.
+SELECT format('SELECT pg_drop_replication_slot(%L)', slot_name)
+  FROM pg_replication_slots
+ WHERE slot_name = 'berth_replica' AND NOT active \gexec
+
+SELECT format('ALTER ROLE %I NOLOGIN', rolname)
+  FROM pg_roles
+ WHERE rolname = 'berth_replica' AND rolcanlogin \gexec

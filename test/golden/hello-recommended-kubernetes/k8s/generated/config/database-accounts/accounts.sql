@@ -23,3 +23,15 @@ SELECT format('REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM PUBLIC', datname)
   FROM pg_database
  WHERE datname = :'database'
    AND (datacl IS NULL OR EXISTS (SELECT FROM aclexplode(datacl) WHERE grantee = 0)) \gexec
+
+-- For the replica: it may copy the server and follow its log, and owns nothing.
+\set replicator 'berth_replica'
+\set replicatorverifier `cat /run/secrets/database-replication-verifier`
+
+SELECT format('CREATE ROLE %I LOGIN REPLICATION PASSWORD %L', :'replicator', :'replicatorverifier')
+ WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'replicator') \gexec
+
+SELECT format('ALTER ROLE %I LOGIN REPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS PASSWORD %L', rolname, :'replicatorverifier')
+  FROM pg_authid
+ WHERE rolname = :'replicator'
+   AND (rolpassword IS DISTINCT FROM :'replicatorverifier' OR NOT rolcanlogin OR NOT rolreplication OR rolsuper OR rolcreatedb OR rolcreaterole OR rolbypassrls) \gexec

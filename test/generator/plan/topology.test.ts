@@ -1,0 +1,105 @@
+import { describe, expect, test } from 'vitest';
+import { rotationOf } from '../../../generator/plan/rotation.ts';
+import type { StackSpec } from '../../../model/stack-spec.ts';
+import { app, database, host, namedHost, plan, refusal, service, settingsOf, stack, uses } from './plans.ts';
+
+const wished = (more: Partial<StackSpec> = {}) => stack({ profile: 'recommended', ...more });
+const explicit = (more: Partial<StackSpec> = {}) => wished({ databases: [database('database', { topology: 'primary-replica' })], ...more });
+const names = (spec: StackSpec) => plan(spec).services.map(({ name }) => name);
+
+describe('the topology of a database', () => {
+  test('is the profile’s where engine and host can', () => {
+    expect(names(wished())).toContain('database-replica');
+    expect(names(wished({ profile: 'minimum' }))).not.toContain('database-replica');
+    expect(names(wished({ databases: [database('database', { engine: 'mysql' })] }))).not.toContain('database-replica');
+    expect(plan(wished({ databases: [database('database', { engine: 'mysql' })] })).notes.join()).toContain(
+      'database is single until this version of Berth can set up a primary with a replica',
+    );
+  });
+
+  test('gives way to a small host when only the profile wishes for it, and the plan says so', () => {
+    // The smallest host that holds the replica, and one GiB less.
+    const { cpus, memory } = namedHost(refusal(explicit({ host: host(1, 2) })));
+    expect(names(wished({ host: host(cpus, memory) }))).toContain('database-replica');
+    const small = plan(wished({ host: host(cpus, memory - 1) }));
+    expect(small.services.map(({ name }) => name)).not.toContain('database-replica');
+    expect(small.notes.join('\n')).toContain('database is single: the host is too small for the replica that profile recommended asks for');
+    expect(small.secrets.map(({ name }) => name)).not.toContain('database-replication');
+    expect(refusal(explicit({ host: host(cpus, memory - 1) })).message).toContain('database-replica');
+  });
+
+  test('gives way to a small disk as well, and is refused there when it was written', () => {
+    const hint = /until (\d+) GiB/.exec(refusal(explicit({ host: host(64, 512, 10) })).hint)?.[1];
+    const disk = Number(hint);
+    expect(names(wished({ host: host(64, 512, disk) }))).toContain('database-replica');
+    expect(names(wished({ host: host(64, 512, disk - 1) }))).not.toContain('database-replica');
+  });
+
+  test('is single without a word of regret when it was written so', () => {
+    const made = plan(wished({ databases: [database('database', { topology: 'single' })] }));
+    expect(made.services.map(({ name }) => name)).not.toContain('database-replica');
+    expect(made.notes.join()).not.toContain('database is single');
+  });
+});
+
+describe('a replica', () => {
+  const made = plan(explicit());
+  const replica = service(made, 'database-replica');
+
+  test('stands by nothing but the task that makes its account, and is no part of what starts with the primary', () => {
+    expect(replica.after).toEqual([{ service: 'database-accounts', condition: 'service_completed_successfully', required: true }]);
+    expect(made.services.flatMap(({ after }) => after.map(({ service: name }) => name))).not.toContain('database-replica');
+    expect(service(made, 'database').after).toEqual([]);
+  });
+
+  test('has one way out, to its primary', () => {
+    expect(replica.connects).toEqual([{ service: 'database', port: 5432 }]);
+    expect(
+      made.services.filter(({ connects }) => connects.some((one) => one.service === 'database-replica')).map(({ name }) => name),
+    ).toEqual(['web']);
+  });
+
+  test('is given one secret, which stands in no setting, argument or variable', () => {
+    expect(replica.secretFiles).toEqual(['database-replication']);
+    expect(replica.secretEnv).toEqual({});
+    expect(settingsOf(made, 'database-replica')['primary_conninfo']).toBe(
+      'host=database port=5432 user=berth_replica passfile=/tmp/replication.pgpass application_name=database-replica connect_timeout=10',
+    );
+  });
+
+  test('takes a new password by starting anew, the task before it', () => {
+    expect(rotationOf(made, 'database-replication')).toMatchObject({
+      possible: true,
+      effect: expect.stringMatching(/^database-replica starts anew/) as string,
+    });
+    expect(rotationOf(made, 'database-admin')).toMatchObject({ possible: false });
+  });
+
+  test('leaves room for log on the disk of its primary, and no more than a fifth', () => {
+    const sized = plan(explicit({ host: host(64, 1024, 100) }));
+    const kept = Number(settingsOf(sized, 'database')['max_slot_wal_keep_size']?.replace('MB', ''));
+    const disk = service(sized, 'database').volumes[0]?.size ?? 0;
+    expect(kept).toBeGreaterThanOrEqual(Number(settingsOf(sized, 'database')['max_wal_size']?.replace('MB', '')));
+    expect(kept).toBeLessThanOrEqual(disk / 5);
+  });
+});
+
+describe('the address for reading', () => {
+  const envOf = (spec: StackSpec) => service(plan(spec), 'web').secretEnv;
+  const web = (variable: string) => [app('web', { uses: [{ ...uses.database('database'), variable }] })];
+
+  test('is the replica’s, and the primary’s where there is none', () => {
+    const services = web('DATABASE_URL');
+    const [split, same] = [envOf(explicit({ services })), envOf(stack({ services }))];
+    expect(split['DATABASE_READ_URL']?.at(-1)).toBe('@database-replica:5432/hello');
+    expect(split['DATABASE_URL']?.at(-1)).toBe('@database:5432/hello');
+    expect(same['DATABASE_READ_URL']).toEqual(same['DATABASE_URL']);
+  });
+
+  test.each([
+    ['ORDERS_URL', 'ORDERS_READ_URL'],
+    ['ORDERS', 'ORDERS_READ'],
+  ])('beside %s is %s', (variable, reading) => {
+    expect(Object.keys(envOf(explicit({ services: web(variable) })))).toEqual([variable, reading]);
+  });
+});

@@ -1,0 +1,315 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { postgres } from '../../model/engines/postgres.ts';
+import type { EngineSetting } from '../../model/plan.ts';
+import { LabSite, Operator } from './installed.ts';
+import { run } from './process.ts';
+import type { RunResult } from './process.ts';
+import { Visitor } from './visitor.ts';
+
+interface PlanJson {
+  readonly databases: readonly { readonly replica?: { readonly service: string; readonly settings: readonly EngineSetting[] } }[];
+}
+type Node = 'database' | 'database-replica';
+
+const { account, slot } = postgres.replication;
+const inMegabytes = (value: string): number => Number(/^(\d+)MB$/.exec(value)?.[1]);
+/** `4GB` and `4096MB` are the same. */
+const inKilobytes = (value: string): string => {
+  const match = /^(\d+)(kB|MB|GB)$/.exec(value);
+  return match ? String(Number(match[1]) * ({ kB: 1, MB: 1024, GB: 1024 * 1024 }[match[2] ?? 'kB'] ?? 1)) : value;
+};
+
+describe('a site of profile recommended with PostgreSQL, a primary and its replica', () => {
+  const name = 'lab-replica';
+  // A name of its own: another checkout may be trying its sample at the same time.
+  const image = `berth/hello-${name}:0.1.0`;
+  let operator: Operator;
+  let site: LabSite;
+  let visitor: Visitor;
+  let plan: PlanJson;
+  let firstUp: RunResult;
+
+  /** A statement by the administrator, in the server's own container. */
+  const ask = async (node: Node, sql: string): Promise<string> =>
+    (
+      await site.operator.run(
+        ['docker', 'compose', 'exec', '-T', '-e', `PGPASSWORD=${site.read('secrets/database-admin')}`, node].concat(
+          `psql --no-psqlrc --quiet --tuples-only --no-align --set=ON_ERROR_STOP=1 --host=127.0.0.1 --username=postgres --dbname=lab_replica`.split(
+            ' ',
+          ),
+        ),
+        site.folder,
+        sql,
+      )
+    ).trim();
+  /** The same as the application, at the address that a variable gives it, from beside it in the network. */
+  const askAt = (variable: string, sql: string): Promise<RunResult> => {
+    const address = new RegExp(`^${variable}='?([^'\n]+)`, 'm').exec(site.read('secrets/web.env'))?.[1] ?? '';
+    return site.operator.attempt(
+      ['docker', 'compose', 'exec', '-T', 'database', 'psql', '--no-psqlrc', '--quiet', '--tuples-only', '--no-align', address, '-c', sql],
+      site.folder,
+    );
+  };
+  const containerOf = (node: Node): Promise<string> => run(['docker', 'ps', '-aq', '--filter', `name=^${name}-${node}-1$`]);
+  const inspect = async (node: Node, what: string): Promise<string> =>
+    run(['docker', 'inspect', '--format', `{{${what}}}`, await containerOf(node)]);
+  const logOf = (node: Node): Promise<string> => site.compose('logs', '--no-log-prefix', node);
+  const until = async (holds: () => Promise<boolean>, what: string, seconds = 120): Promise<void> => {
+    for (let tick = 0; tick < seconds * 5; tick++) {
+      if (await holds().catch(() => false)) return;
+      await sleep(200);
+    }
+    expect.unreachable(`${what}: not within ${seconds} s; ${(await logOf('database-replica')).slice(-2000)}`);
+  };
+  const healthy = (node: Node) => until(async () => (await inspect(node, '.State.Health.Status')) === 'healthy', `${node} is healthy`);
+  const streaming = () =>
+    until(
+      async () =>
+        (await ask('database', "SELECT string_agg(application_name || ' ' || state, ',') FROM pg_stat_replication")) ===
+        'database-replica streaming',
+      'one replica streams',
+    );
+  /** A row written on the primary comes to be read on the replica. */
+  const follows = async (word: string): Promise<void> => {
+    const written = await askAt(
+      'DATABASE_URL',
+      `SET client_min_messages = error; CREATE TABLE IF NOT EXISTS lab_words (word text); INSERT INTO lab_words VALUES ('${word}')`,
+    );
+    expect(written, written.stderr).toMatchObject({ code: 0 });
+    await until(
+      async () => (await askAt('DATABASE_READ_URL', `SELECT count(*) FROM lab_words WHERE word = '${word}'`)).stdout.trim() === '1',
+      `the replica knows ${word}`,
+    );
+  };
+  /** Segments of the log of which the primary keeps none: written, and recycled by a checkpoint. */
+  const writeLog = async (megabytes: number): Promise<void> => {
+    for (let written = 0; written < megabytes; written += 16)
+      await ask('database', "SELECT pg_logical_emit_message(false, 'lab', 'x'); SELECT pg_switch_wal()");
+    await ask('database', 'CHECKPOINT');
+  };
+  const oldestLog = (): Promise<string> => ask('database', "SELECT min(name) FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$'");
+  const filesOf = (node: Node): Promise<string> =>
+    run(['docker', 'run', '--rm', '--network', 'none', '-v', `${name}_${node}-data:/at:ro`, 'debian:trixie-slim', 'ls', '/at']);
+  const dropReplica = async (): Promise<void> => {
+    await site.compose('rm', '--stop', '--force', 'database-replica');
+    await run(['docker', 'volume', 'rm', `${name}_database-replica-data`]);
+  };
+
+  beforeAll(async () => {
+    operator = await Operator.create();
+    site = new LabSite(operator, name);
+    const set = [
+      'network=10.219.0.0/22',
+      'edge.http=18082',
+      'edge.https=18445',
+      `services.web.image=${image}`,
+      'services.web.replicas=1',
+      'services.web.memory=512Mi',
+      'services.web.pool=5',
+      'databases.database.memory=1Gi',
+      'databases.database.disk=2Gi',
+      'caches.cache.memory=256Mi',
+    ];
+    await operator.run(['berth', 'init', name, '--profile', 'recommended', ...set.flatMap((one) => ['--set', one])], operator.home);
+    plan = JSON.parse(await site.berth('plan', '--json')) as PlanJson;
+    await operator.run(['docker', 'build', '--quiet', '--tag', image, 'app'], site.folder);
+    firstUp = await site.up();
+    visitor = new Visitor(site.read('secrets/tls/ca.crt'), 18_445);
+  });
+  afterAll(async () => {
+    visitor?.close();
+    await site?.remove();
+    await operator?.attempt(['docker', 'image', 'rm', image], operator.home);
+    operator?.[Symbol.dispose]();
+  });
+
+  test('comes up whole from an empty folder, the replica streaming', async () => {
+    expect(firstUp, firstUp.stderr.slice(-2000)).toMatchObject({ code: 0 });
+    expect(await inspect('database-replica', '.State.Health.Status')).toBe('healthy');
+    await streaming();
+    expect(await ask('database-replica', 'SELECT pg_is_in_recovery()')).toBe('t');
+    await visitor.until('/api/health', ({ status }) => status === 200);
+  });
+
+  test('shows what the application wrote on the primary where it reads, and takes no write there', async () => {
+    await visitor.json('/api/visits');
+    await follows('first');
+    const refused = await askAt('DATABASE_READ_URL', "INSERT INTO lab_words VALUES ('second')");
+    expect(refused.stderr).toMatch(/read-only transaction/);
+    expect((await askAt('DATABASE_READ_URL', 'CREATE TABLE lab_no (a int)')).stderr).toContain('read-only transaction');
+    expect((await askAt('DATABASE_URL', 'CREATE TABLE lab_yes (a int); DROP TABLE lab_yes')).code).toBe(0);
+  });
+
+  test('runs the replica with exactly the settings of the plan', async () => {
+    const settings = plan.databases[0]?.replica?.settings ?? [];
+    expect(settings.length).toBeGreaterThan(30);
+    const served = await ask('database-replica', settings.map(({ name: key }) => `SELECT current_setting('${key}');`).join('\n'));
+    expect(served.split('\n').map(inKilobytes)).toEqual(settings.map(({ value }) => inKilobytes(value)));
+  });
+
+  test('gives the account of the replica the log and no data, and shows its password nowhere', async () => {
+    expect(
+      await ask(
+        'database',
+        `SELECT rolreplication, rolcanlogin, rolsuper OR rolcreatedb OR rolcreaterole OR rolbypassrls FROM pg_roles WHERE rolname = '${account}'`,
+      ),
+    ).toBe('t|t|f');
+    const password = site.read('secrets/database-replication');
+    const elsewhere = await site.operator.attempt(
+      [
+        'docker',
+        'compose',
+        'exec',
+        '-T',
+        '-e',
+        `PGPASSWORD=${password}`,
+        'database-replica',
+        'psql',
+        `host=database user=${account} dbname=lab_replica`,
+        '-c',
+        'SELECT 1',
+      ],
+      site.folder,
+    );
+    expect(elsewhere.stderr).toContain('no pg_hba.conf entry');
+    expect(await ask('database-replica', 'SHOW primary_conninfo')).not.toContain(password);
+    expect(
+      await site.compose('exec', '-T', 'database-replica', 'sh', '-c', 'cat /proc/*/cmdline 2>/dev/null | tr "\\0" " "'),
+    ).not.toContain(password);
+    expect(await run(['docker', 'inspect', await containerOf('database-replica')])).not.toContain(password);
+  });
+
+  test('keeps every container on a second `up`', async () => {
+    const ids = await site.ids();
+    expect(await site.up()).toMatchObject({ code: 0 });
+    expect(await site.ids()).toEqual(ids);
+  });
+
+  test.each(['database', 'database-replica'] as const)('recovers by itself when the process of %s is killed', async (node) => {
+    const started = await inspect(node, '.State.StartedAt');
+    await run(['kill', '-9', await inspect(node, '.State.Pid')]);
+    await until(async () => (await inspect(node, '.State.StartedAt')) !== started, `${node} starts anew`);
+    await healthy(node);
+    await streaming();
+    await follows(`after ${node}`);
+  });
+
+  test('stops within seconds when it is asked to', async () => {
+    const begun = Date.now();
+    await site.compose('stop', 'database-replica');
+    expect(Date.now() - begun).toBeLessThan(20_000);
+    expect(await inspect('database-replica', '.State.ExitCode')).toBe('0');
+    expect(await site.up()).toMatchObject({ code: 0 });
+    await streaming();
+  });
+
+  test('follows when the primary is given room for fewer connections', async () => {
+    const before = Number(await ask('database', 'SHOW max_connections'));
+    site.edit('berth.yaml', (text) => text.replace(/pool: 5/, 'pool: 2'));
+    await site.berth('generate');
+    expect(await site.up()).toMatchObject({ code: 0 });
+    expect(Number(await ask('database', 'SHOW max_connections'))).toBeLessThan(before);
+    await streaming();
+    await follows('with fewer');
+    await site.compose('restart', 'database-replica');
+    await healthy('database-replica');
+    expect(await ask('database-replica', 'SHOW max_connections')).toBe(await ask('database', 'SHOW max_connections'));
+  });
+
+  test('lets an empty replica join by itself after the primary has recycled its log', async () => {
+    await dropReplica();
+    await ask('database', `SELECT pg_drop_replication_slot('${slot}')`);
+    const oldest = await oldestLog();
+    await writeLog(20 * 16);
+    expect((await oldestLog()) > oldest).toBe(true);
+    expect(await site.up()).toMatchObject({ code: 0 });
+    await streaming();
+    await follows('joined');
+  });
+
+  test('bounds the log kept for a replica that is away, which copies everything again once, and says so', async () => {
+    await site.compose('stop', 'database-replica');
+    const bound = inMegabytes(await ask('database', 'SHOW max_slot_wal_keep_size'));
+    await writeLog(bound + 20 * 16);
+    expect(await ask('database', `SELECT wal_status FROM pg_replication_slots WHERE slot_name = '${slot}'`)).toBe('lost');
+    const kept = Number(await ask('database', 'SELECT sum(size) / 1048576 FROM pg_ls_waldir()'));
+    expect(kept).toBeLessThan(bound + 20 * 16);
+    expect(await site.up()).toMatchObject({ code: 0 });
+    await streaming();
+    await follows('again');
+    const said = await logOf('database-replica');
+    expect(said.match(/has recycled log that is missing here/g)).toHaveLength(1);
+    expect(await filesOf('database-replica')).toBe('pgdata');
+  });
+
+  test('notices the same while it runs', async () => {
+    // Its way to the primary is cut, as by a network that is gone; it keeps on answering what reads.
+    const network = `${name}_data`;
+    await run(['docker', 'network', 'disconnect', network, `${name}-database-replica-1`]);
+    await writeLog(inMegabytes(await ask('database', 'SHOW max_slot_wal_keep_size')) + 20 * 16);
+    await until(
+      async () => (await ask('database', `SELECT wal_status FROM pg_replication_slots WHERE slot_name = '${slot}'`)) === 'lost',
+      'the slot is lost',
+      180,
+    );
+    await run(['docker', 'network', 'connect', '--alias', 'database-replica', network, `${name}-database-replica-1`]);
+    await until(async () => (await logOf('database-replica')).includes('stops, to begin anew with a copy'), 'it notices');
+    await healthy('database-replica');
+    await streaming();
+    await follows('noticed');
+  });
+
+  test('begins the copy again when its first start was killed half-way', async () => {
+    await ask('database', 'CREATE TABLE lab_bulk AS SELECT n, repeat(md5(n::text), 30) AS text FROM generate_series(1, 400000) AS n');
+    await dropReplica();
+    const up = site.up();
+    await until(async () => {
+      const id = await containerOf('database-replica');
+      await run(['docker', 'exec', id, 'test', '-d', '/var/lib/postgresql/data/copy/base']);
+      await run(['docker', 'kill', id]);
+      return true;
+    }, 'the copy has begun');
+    await up;
+    expect(await filesOf('database-replica')).toBe('copy');
+    expect(await site.up()).toMatchObject({ code: 0 });
+    await streaming();
+    expect(await filesOf('database-replica')).toBe('pgdata');
+    await until(async () => (await ask('database-replica', 'SELECT count(*) FROM lab_bulk')) === '400000', 'all rows are there');
+    await ask('database', 'DROP TABLE lab_bulk');
+  });
+
+  test('removes nothing when the primary is another database than the one copied here', async () => {
+    await follows('kept');
+    await site.compose('rm', '--stop', '--force', 'database');
+    await run(['docker', 'volume', 'rm', `${name}_database-data`]);
+    await site.compose('up', '-d', 'database', 'database-accounts');
+    await healthy('database');
+    await site.compose('restart', 'database-replica');
+    await until(async () => (await logOf('database-replica')).includes('is not the database that was copied here'), 'it says so');
+    await healthy('database-replica');
+    expect((await askAt('DATABASE_READ_URL', "SELECT count(*) FROM lab_words WHERE word = 'kept'")).stdout.trim()).toBe('1');
+  });
+
+  test('takes the place of a primary that is lost, by the commands of SITE.md', async () => {
+    const section = /## When a primary is lost[\s\S]*?```sh\n([\s\S]*?)```/.exec(site.read('SITE.md'))?.[1] ?? '';
+    expect(section).toContain('pg_ctl promote');
+    for (const command of section.trim().split('\n')) await site.operator.run(['sh', '-c', command], site.folder);
+    await healthy('database-replica');
+    await streaming();
+    expect((await askAt('DATABASE_URL', "SELECT count(*) FROM lab_words WHERE word = 'kept'")).stdout.trim()).toBe('1');
+    await follows('promoted');
+    await visitor.until('/api/health', ({ status }) => status === 200);
+  });
+
+  test('leaves no slot and no login behind once it is not wanted any more', async () => {
+    site.edit('berth.yaml', (text) => text.replace('engine: postgres', 'engine: postgres, topology: single'));
+    await site.berth('generate');
+    for (const _ of ['the container goes', 'what it left goes'])
+      await site.operator.run(['docker', 'compose', 'up', '-d', '--wait', '--remove-orphans'], site.folder);
+    expect(Object.keys(await site.ids())).not.toContain(`${name}-database-replica-1`);
+    expect(await ask('database', 'SELECT count(*) FROM pg_replication_slots')).toBe('0');
+    expect(await ask('database', `SELECT rolcanlogin FROM pg_roles WHERE rolname = '${account}'`)).toBe('f');
+    expect((await askAt('DATABASE_READ_URL', 'SELECT 1')).stdout.trim()).toBe('1');
+  });
+});
