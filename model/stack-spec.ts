@@ -133,7 +133,7 @@ export interface DatabaseSpec extends FixedState {
   readonly database: string;
 }
 
-export type CacheEngineName = 'valkey' | 'redis';
+export type CacheEngineName = 'valkey' | 'redis' | 'memcached';
 
 export interface CacheSpec extends FixedState {
   readonly name: string;

@@ -58,13 +58,15 @@ export const database = z
 export const cache = z
   .strictObject({
     engine: z
-      .enum(['valkey', 'redis'], { error: 'expected valkey or redis (other engines come with a later version)' })
-      .describe('What runs it.'),
+      .enum(['valkey', 'redis', 'memcached'], { error: 'expected valkey, redis or memcached' })
+      .describe('What runs it. memcached keeps nothing and knows no accounts.'),
     external: external.optional().describe(supplied('CACHE')),
     use: z
       .enum(['cache', 'sessions', 'queue'], { error: 'expected cache, sessions or queue' })
       .optional()
-      .describe('cache: may forget, keeps nothing on disk. sessions, queue: never evicts, appends to disk. Default: cache.'),
+      .describe(
+        'cache: may forget, keeps nothing on disk. sessions, queue: never evicts, appends to disk; not for memcached. Default: cache.',
+      ),
     cpu: cpu.optional().describe("Most CPU, instead of the profile's."),
     memory: size.optional().describe("Memory limit, instead of the profile's."),
     disk: size

@@ -86,7 +86,11 @@ export function notesOf({ spec, profile, images, scaled, describe, cpus, uploads
       ? [`not fitted to a host: these sizes take ${describe.split(' of ')[0]}, and Docker refuses a CPU limit above the host’s CPUs`]
       : []),
     ...beyond(spec.databases, profile.database.topology.value),
-    ...beyond(spec.caches, profile.cache.topology.value),
+    // Of Memcached there is nothing that another node could take over.
+    ...beyond(
+      spec.caches.filter(({ engine }) => engine !== 'memcached'),
+      profile.cache.topology.value,
+    ),
     ...spec.caches
       .filter(({ use }) => use !== 'cache')
       .map(

@@ -165,6 +165,26 @@ function* checkDatabases(spec: WrittenSpec): Iterable<Finding> {
   }
 }
 
+function* checkCaches(spec: WrittenSpec): Iterable<Finding> {
+  for (const [name, { engine, use, external }] of Object.entries(spec.caches ?? {})) {
+    if (engine !== 'memcached') continue;
+    if (use === 'sessions' || use === 'queue')
+      yield {
+        path: ['caches', name, 'use'],
+        message: `memcached keeps nothing: ${use} would be lost whenever it starts anew, and evicted when it is full`,
+        hint: 'write engine: valkey, or use: cache',
+      };
+    for (const key of ['user', 'tls'] as const)
+      if (external?.[key] !== undefined && external[key] !== 'off')
+        yield {
+          path: ['caches', name, 'external'],
+          key,
+          message: 'means nothing for memcached: it knows no accounts, and Berth reaches it without TLS',
+          hint: 'remove it',
+        };
+  }
+}
+
 /** One place twice is one mount too many. */
 function* checkFolders(spec: WrittenSpec): Iterable<Finding> {
   for (const [name, service] of Object.entries(spec.services))
@@ -207,6 +227,7 @@ export function checkReferences(spec: WrittenSpec): readonly Finding[] {
     ...checkRoutes(spec),
     ...checkFolders(spec),
     ...checkDatabases(spec),
+    ...checkCaches(spec),
     ...checkPorts(spec),
     ...checkCluster(spec),
     ...checkAddresses(spec),

@@ -1,4 +1,5 @@
 import { mariadb } from '../../model/engines/mariadb.ts';
+import { memcached } from '../../model/engines/memcached.ts';
 import { minio } from '../../model/engines/minio.ts';
 import { mysql } from '../../model/engines/mysql.ts';
 import { postgres } from '../../model/engines/postgres.ts';
@@ -40,7 +41,7 @@ export function externalsOf(
             kind: 'cache',
             engine,
             host: external.host,
-            port: external.port ?? valkey.port,
+            port: external.port ?? (engine === 'memcached' ? memcached.port : valkey.port),
             tls: external.tls ?? 'require',
             user: external.user ?? 'default',
             database: '0',

@@ -41,8 +41,12 @@ const defaults = {
   expose: 'loadBalancer',
 } as const;
 
-/** The names under which an application finds what it uses, when the spec gives no other. */
-const defaultVariable = { database: 'DATABASE_URL', cache: 'REDIS_URL', store: 'S3' } as const;
+/** The name under which an application finds what it uses, when the spec gives no other. */
+function defaultVariable(spec: WrittenSpec, name: string): string | undefined {
+  const kind = kindOf(spec, name);
+  if (kind === 'cache') return spec.caches?.[name]?.engine === 'memcached' ? 'MEMCACHED_URL' : 'REDIS_URL';
+  return kind && { database: 'DATABASE_URL', store: 'S3' }[kind];
+}
 
 const size = (text: string): MiB => parseSize(text) ?? mib(0);
 const cpu = (text: string | number): MilliCpu => parseCpu(String(text)) as MilliCpu;
@@ -98,10 +102,7 @@ export function kindOf(spec: WrittenSpec, name: string): Use['kind'] | undefined
 export function usesOf(spec: WrittenSpec, service: WrittenService): readonly (readonly [name: string, variable: string | undefined])[] {
   if (service.uses === undefined) return [];
   if (!Array.isArray(service.uses)) return Object.entries(service.uses);
-  return service.uses.map((name) => {
-    const kind = kindOf(spec, name);
-    return [name, kind && defaultVariable[kind]] as const;
-  });
+  return service.uses.map((name) => [name, defaultVariable(spec, name)] as const);
 }
 
 const scaling = (

@@ -1,3 +1,4 @@
+import { memcached } from '../../../model/engines/memcached.ts';
 import { minio } from '../../../model/engines/minio.ts';
 import { valkey } from '../../../model/engines/valkey.ts';
 import type { Dependency, Gate, PlannedService, SecretText, Size } from '../../../model/plan.ts';
@@ -76,7 +77,7 @@ const s3Variables = (prefix: string, { endpoint, region, account, buckets }: S3A
 /** What stands elsewhere: the same variables, and a way out to exactly that port. */
 function connectElsewhere(
   use: Use,
-  { kind, host, port, tls, user, database, buckets, region }: ExternalSpec,
+  { kind, engine: elsewhereEngine, host, port, tls, user, database, buckets, region }: ExternalSpec,
   spec: StackSpec,
   forGates: ForGates,
 ): Connection {
@@ -93,6 +94,8 @@ function connectElsewhere(
       gates: [waitFor(use.service, spec, forGates)],
     };
   }
+  if (kind === 'cache' && elsewhereEngine === 'memcached')
+    return { ...base, env: { [use.variable]: `memcached://${host}:${port}` }, secretEnv: {} };
   if (kind === 'cache')
     return {
       ...base,
@@ -125,15 +128,17 @@ export function connect(use: Use, spec: StackSpec, forGates: ForGates): Connecti
     };
   }
   // It comes up, degraded, while its cache is down.
-  if (use.kind === 'cache')
-    return {
-      env: {},
-      secretEnv: { [use.variable]: ['redis://app:', { secret: `${use.service}-app` }, `@${use.service}:${valkey.port}/0`] },
-      after: [],
-      connects: [{ service: use.service, port: valkey.port }],
-      outside: [],
-      gates: [],
-    };
+  if (use.kind === 'cache') {
+    const port = spec.caches.find(({ name }) => name === use.service)?.engine === 'memcached' ? memcached.port : valkey.port;
+    const base = { after: [], connects: [{ service: use.service, port }], outside: [], gates: [] };
+    return port === memcached.port
+      ? { ...base, env: { [use.variable]: `memcached://${use.service}:${port}` }, secretEnv: {} }
+      : {
+          ...base,
+          env: {},
+          secretEnv: { [use.variable]: ['redis://app:', { secret: `${use.service}-app` }, `@${use.service}:${port}/0`] },
+        };
+  }
   const buckets = spec.stores.find((store) => store.name === use.service)?.buckets ?? [];
   return {
     env: s3Variables(use.variable, {

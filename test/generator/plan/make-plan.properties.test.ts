@@ -59,8 +59,17 @@ function worstCases(made: Plan, spec: StackSpec): readonly { readonly name: stri
           backends * (5 + 2 * number('hash_mem_multiplier') * inMib(settings['work_mem'])),
       );
     }),
-    ...made.caches.map(({ service: name }) => {
+    ...made.caches.map(({ service: name, engine }) => {
       const settings = settingsOf(made, name);
+      if (engine === 'memcached') {
+        const [items, connections, threads] = ['memory-limit', 'conn-limit', 'threads'].map((key) => Number(settings[key])) as [
+          number,
+          number,
+          number,
+        ];
+        // One page for each size of items, and a thread for each kind of upkeep.
+        return row(name, (items * 7) / 6 + 8 + 40 + threads + 6 + connections * 0.04);
+      }
       return row(name, inMib(settings['maxmemory']) * (settings['appendonly'] === 'yes' ? 1.25 : 1.1) + 16);
     }),
     ...made.stores.map(({ service: name }) => row(name, 175 + Number(service(made, name).env['MINIO_API_REQUESTS_MAX']) * (3 + 32 / 1024))),
@@ -351,8 +360,8 @@ test(
         ]),
       },
     );
-    // io-threads changes only where the profile wants four CPUs and the host has fewer; its row is in make-plan.test.ts.
-    expect([...changing].filter((name) => name !== 'io-threads').sort()).toEqual([
+    // These change only where the profile wants more CPUs for a cache than the host has; their rows are in make-plan.test.ts and memcached.test.ts.
+    expect([...changing].filter((name) => !/^(io-)?threads$/.test(name)).sort()).toEqual([
       'autovacuum_work_mem',
       'effective_cache_size',
       'innodb_buffer_pool_chunk_size',
@@ -370,6 +379,7 @@ test(
       'max_parallel_workers_per_gather',
       'max_wal_size',
       'maxmemory',
+      'memory-limit',
       'min_wal_size',
       'shared_buffers',
       'temptable_max_ram',

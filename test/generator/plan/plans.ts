@@ -184,7 +184,11 @@ export function given(made: Plan): ReadonlyMap<string, number> {
         ...counted[engine].map((key): [string, number] => [`${name}.${key}`, Number(settings[key])]),
       ];
     }),
-    ...made.caches.map(({ service: name }): [string, number] => [`${name}.maxmemory`, inMib(settingsOf(made, name)['maxmemory'])]),
+    ...made.caches.flatMap(({ service: name, engine }): [string, number][] => {
+      const settings = settingsOf(made, name);
+      if (engine !== 'memcached') return [[`${name}.maxmemory`, inMib(settings['maxmemory'])]];
+      return ['memory-limit', 'conn-limit', 'threads'].map((key) => [`${name}.${key}`, Number(settings[key])]);
+    }),
     ...made.stores.map(({ service: name }): [string, number] => [
       `${name}.requests`,
       Number(service(made, name).env['MINIO_API_REQUESTS_MAX']),
@@ -250,10 +254,17 @@ export const anySpec: fc.Arbitrary<StackSpec> = fc
       .array(fc.record({ size: fixed(4096, 16_384), engine: fc.constantFrom(...databaseEngineNames) }), { maxLength: 3 })
       .map((parts) => parts.map(({ size, engine }, index) => database(`db-${index}`, { database: `db_${index}`, engine, ...size }))),
     caches: fc
-      .array(fc.record({ size: fixed(256, 4096), use: fc.constantFrom('cache' as const, 'sessions' as const, 'queue' as const) }), {
-        maxLength: 3,
-      })
-      .map((parts) => parts.map(({ size, use }, index) => cache(`cache-${index}`, { use, ...size }))),
+      .array(
+        fc.record({
+          size: fixed(256, 4096),
+          use: fc.constantFrom('cache' as const, 'sessions' as const, 'queue' as const),
+          engine: fc.constantFrom('valkey' as const, 'redis' as const, 'memcached' as const),
+        }),
+        { maxLength: 3 },
+      )
+      .map((parts) =>
+        parts.map(({ size, use, engine }, index) => cache(`cache-${index}`, { use, engine: use === 'cache' ? engine : 'valkey', ...size })),
+      ),
     stores: fc.array(fixed(1024, 8192), { maxLength: 3 }).map((sizes) => sizes.map((size, index) => store(`store-${index}`, size))),
   })
   .chain((base) =>

@@ -234,6 +234,22 @@ describe('names', () => {
     expect(onlyProblem(health.replace('postgres', 'mysql'))).toContain('the name "database-health" is already taken by databases.database');
   });
 
+  test.each(['sessions', 'queue'])('memcached is refused for %s, as it keeps nothing', (use) => {
+    expect(onlyProblem(hello.replace('engine: valkey', `engine: memcached, use: ${use}`))).toMatch(
+      /caches\.cache\.use: memcached keeps nothing: .*\| write engine: valkey, or use: cache$/,
+    );
+  });
+
+  test('memcached is handed over as MEMCACHED_URL, and takes neither account nor TLS where it stands elsewhere', () => {
+    const memcached = hello.replace('engine: valkey', 'engine: memcached');
+    expect(specOf(memcached).services[0]?.uses).toContainEqual({ service: 'cache', kind: 'cache', variable: 'MEMCACHED_URL' });
+    const elsewhere = (more: string) =>
+      memcached.replace('engine: memcached', `engine: memcached, external: { host: cache.corp.example${more} }`);
+    expect(specOf(elsewhere('')).externals[0]).toMatchObject({ engine: 'memcached', port: 11_211 });
+    expect(onlyProblem(elsewhere(', user: app'))).toContain('means nothing for memcached');
+    expect(onlyProblem(elsewhere(', tls: verify'))).toContain('means nothing for memcached');
+  });
+
   test.each(['App', 'a-b', 'a b', 'a;drop', "a'b", 'a"b', '1a', 'x'.repeat(32)])('%s is refused as the name of a database', (name) => {
     expect(onlyProblem(hello.replace('engine: postgres }', `engine: postgres, name: ${JSON.stringify(name)} }`))).toContain(
       'databases.database.name: expected a database name',
