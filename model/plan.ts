@@ -220,6 +220,8 @@ export interface DatabasePlan {
   readonly settings: readonly EngineSetting[];
   /** Addresses that may log in, as the engine writes them: a subnet, or all of them where only the network knows them. */
   readonly clients: string;
+  /** Of MongoDB: host and port under which its replica set tells clients of it. */
+  readonly member?: string;
 }
 
 export interface CachePlan {

@@ -124,7 +124,7 @@ export interface ServedSpec extends AppSpec {
 export const servedOf = ({ services }: Pick<StackSpec, 'services'>): readonly ServedSpec[] =>
   services.filter((app): app is ServedSpec => app.http !== undefined);
 
-export type DatabaseEngineName = 'postgres' | 'mysql' | 'mariadb';
+export type DatabaseEngineName = 'postgres' | 'mysql' | 'mariadb' | 'mongodb';
 
 export interface DatabaseSpec extends FixedState {
   readonly name: string;

@@ -40,7 +40,7 @@ const supplied = (name: string) =>
 export const database = z
   .strictObject({
     engine: z
-      .enum(['postgres', 'mysql', 'mariadb'], { error: 'expected postgres, mysql or mariadb (other engines come with a later version)' })
+      .enum(['postgres', 'mysql', 'mariadb', 'mongodb'], { error: 'expected postgres, mysql, mariadb or mongodb' })
       .describe('What runs it.'),
     external: external.optional().describe(supplied('DATABASE')),
     name: text('a database name')

@@ -106,6 +106,7 @@ export function notesOf({ spec, profile, images, scaled, describe, cpus, uploads
         ),
     ),
     'backups are not set up yet: the room for the agent that makes them is kept free, and until then copies are yours to make',
+    ...images.flatMap(({ reference, notices }) => (notices ?? []).map((notice) => `${reference}: ${notice}`)),
     ...images
       .filter((image) => image.status !== 'supported')
       .map(

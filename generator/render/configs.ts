@@ -8,6 +8,7 @@ import type { CachePlan, DatabasePlan, Plan, StorePlan } from '../../model/plan.
 import { fill } from './fill.ts';
 import type { Templates } from './fill.ts';
 import { generated } from './generated.ts';
+import { renderMongodb } from './mongodb-files.ts';
 import { renderMysql } from './mysql-files.ts';
 
 function renderPostgres(database: DatabasePlan, templates: Templates): readonly Artifact[] {
@@ -33,6 +34,7 @@ const renderDatabase: Readonly<Record<DatabaseEngineName, (plan: DatabasePlan, t
   postgres: renderPostgres,
   mysql: (plan, templates) => renderMysql(plan, 'mysql', templates),
   mariadb: (plan, templates) => renderMysql(plan, 'mariadb', templates),
+  mongodb: renderMongodb,
 };
 
 /** Memcached has no file of settings. */

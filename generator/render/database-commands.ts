@@ -1,4 +1,5 @@
 import { mariadb } from '../../model/engines/mariadb.ts';
+import { mongodb } from '../../model/engines/mongodb.ts';
 import { mysql } from '../../model/engines/mysql.ts';
 import { postgres } from '../../model/engines/postgres.ts';
 import type { DatabasePlan } from '../../model/plan.ts';
@@ -36,6 +37,14 @@ const commands: Readonly<Record<DatabaseEngineName, (database: DatabasePlan) => 
   // The copy goes back to the server it came from, which knows its transactions already.
   mysql: family(mysql, '--set-gtid-purged=OFF '),
   mariadb: family(mariadb, ''),
+  mongodb: ({ service, database }) => {
+    const login = `--config=/run/secrets/${service}-admin-tools --host=127.0.0.1 --port=${mongodb.port} --username=${mongodb.administrator} --authenticationDatabase=admin --quiet --archive`;
+    return {
+      dump: `exec mongodump ${login} --db=${database}`,
+      restore: `exec mongorestore ${login} --drop --nsInclude="${database}.*"`,
+      extension: 'archive',
+    };
+  },
 };
 
 export const commandsOf = (database: DatabasePlan): Commands => commands[database.engine](database);

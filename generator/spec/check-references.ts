@@ -48,7 +48,7 @@ function* checkNames(spec: WrittenSpec): Iterable<Finding> {
             ? [
                 `${name}-accounts`,
                 `${name}-nodes`,
-                ...(spec.databases?.[name]?.engine === 'postgres' ? [] : [`${name}-health`, `${name}-first-start`]),
+                ...(/^(?:mysql|mariadb)$/.test(spec.databases?.[name]?.engine ?? '') ? [`${name}-health`, `${name}-first-start`] : []),
               ]
             : kind === 'stores'
               ? [`${name}-buckets`, `${name}-nodes`]

@@ -18,7 +18,7 @@ describe('a site with Memcached', () => {
     const set = [
       'edge.http=9180',
       'edge.https=9543',
-      'caches.pages={ engine: memcached }',
+      'caches.pages={ engine: memcached, memory: 256Mi }',
       'services.web.uses=[database, cache, files, pages]',
     ].flatMap((edit) => ['--set', edit]);
     await operator.run(['berth', 'init', name, '--profile', 'minimum', ...set], operator.home);

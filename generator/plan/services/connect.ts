@@ -47,12 +47,16 @@ export function clientOf(
 ): { readonly engine: DatabaseEngine; readonly query: string; readonly gate: Omit<Gate, 'name' | 'argv'> } {
   const { at, engine } = databaseAt(service, spec);
   const { query, env, secretEnv } = engine.client(at);
-  return { engine, query, gate: { image: engine.image, user: userOf(engine.image), env, secretEnv, size: task } };
+  return {
+    engine,
+    query,
+    gate: { image: engine.image, user: userOf(engine.image), env, secretEnv, size: { ...task, memory: engine.taskMemory ?? task.memory } },
+  };
 }
 
 const waitFor = (service: string, spec: StackSpec, forGates: ForGates): Gate => {
-  const { query, gate } = clientOf(service, spec, forGates);
-  return { name: `wait-for-${service}`, ...gate, argv: [...waiting(service, query), 'sh', 'SELECT 1'] };
+  const { engine, query, gate } = clientOf(service, spec, forGates);
+  return { name: `wait-for-${service}`, ...gate, argv: [...waiting(service, query), 'sh', engine.ping] };
 };
 
 interface S3Access {

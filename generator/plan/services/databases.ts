@@ -1,6 +1,7 @@
 import type { DatabaseEngineName } from '../../../model/stack-spec.ts';
 import type { DatabaseEngine } from './database-engine.ts';
 import { mariadbEngine } from './mariadb.ts';
+import { mongodbEngine } from './mongodb.ts';
 import { mysqlEngine } from './mysql.ts';
 import { postgresEngine } from './postgres.ts';
 
@@ -9,4 +10,5 @@ export const databaseEngines: Readonly<Record<DatabaseEngineName, DatabaseEngine
   postgres: postgresEngine,
   mysql: mysqlEngine,
   mariadb: mariadbEngine,
+  mongodb: mongodbEngine,
 };

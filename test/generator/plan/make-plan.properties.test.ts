@@ -36,6 +36,14 @@ function worstCases(made: Plan, spec: StackSpec): readonly { readonly name: stri
     ...made.databases.map(({ service: name, engine }) => {
       const settings = settingsOf(made, name);
       const number = (key: string) => Number(settings[key]);
+      if (engine === 'mongodb') {
+        const megabytes = number('setParameter.internalQueryMaxBlockingSortMemoryUsageBytes') / 2 ** 20;
+        const beside = 320 + 192 + number('setParameter.maxIndexBuildMemoryUsageMegabytes') + 2 * megabytes;
+        return row(
+          name,
+          beside + number('net.maxIncomingConnections') + 1.1 * 1024 * number('storage.wiredTiger.engineConfig.cacheSizeGB'),
+        );
+      }
       if (engine !== 'postgres') {
         const sum = (...keys: readonly string[]) => keys.reduce((all, key) => all + inMib(settings[key]), 0);
         const shared = sum('innodb_log_buffer_size') + 1.1 * sum('innodb_buffer_pool_size') + 0.03 * number('table_open_cache');
@@ -140,7 +148,8 @@ test(
         for (const { service: name, engine } of made.databases) {
           const [settings, { pids }] = [settingsOf(made, name), service(made, name).size];
           const number = (key: string) => Number(settings[key]);
-          if (engine === 'postgres')
+          if (engine === 'mongodb') expect(pids).toBe(number('net.maxIncomingConnections') + 160);
+          else if (engine === 'postgres')
             expect(pids).toBe(number('max_connections') + number('max_worker_processes') + number('autovacuum_max_workers') + 64);
           else {
             expect(pids).toBe(number('max_connections') + 160);
@@ -355,7 +364,7 @@ test(
       }),
       {
         ...runs,
-        examples: (['postgres', 'mysql', 'mariadb'] as const).map((engine) => [
+        examples: (['postgres', 'mysql', 'mariadb', 'mongodb'] as const).map((engine) => [
           { ...stack({ databases: [database('database', { engine })] }), host: host(2, 16, 80) },
         ]),
       },
@@ -381,7 +390,9 @@ test(
       'maxmemory',
       'memory-limit',
       'min_wal_size',
+      'replication.oplogSizeMB',
       'shared_buffers',
+      'storage.wiredTiger.engineConfig.cacheSizeGB',
       'temptable_max_ram',
       'work_mem',
     ]);

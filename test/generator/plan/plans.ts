@@ -153,6 +153,7 @@ const growing = {
   ],
   mysql: ['innodb_buffer_pool_size', 'temptable_max_ram', 'innodb_redo_log_capacity'],
   mariadb: ['innodb_buffer_pool_size', 'innodb_log_file_size', 'max_binlog_total_size'],
+  mongodb: [],
 } as const;
 const counted = {
   postgres: ['max_parallel_workers', 'max_parallel_workers_per_gather'],
@@ -164,6 +165,7 @@ const counted = {
     'innodb_parallel_read_threads',
   ],
   mariadb: ['innodb_read_io_threads', 'innodb_write_io_threads', 'innodb_purge_threads'],
+  mongodb: ['storage.wiredTiger.engineConfig.cacheSizeGB', 'replication.oplogSizeMB'],
 } as const;
 
 /** Everything a host gives that must never shrink when the host grows, by name. */
@@ -244,7 +246,7 @@ const apps = (kinds: readonly (readonly [Use['kind'], readonly string[]])[]) =>
       ),
     );
 
-const databaseEngineNames = ['postgres', 'mysql', 'mariadb'] as const;
+const databaseEngineNames = ['postgres', 'mysql', 'mariadb', 'mongodb'] as const;
 
 /** 1–8 services and 0–3 databases, caches and stores, some sizes fixed. */
 export const anySpec: fc.Arbitrary<StackSpec> = fc

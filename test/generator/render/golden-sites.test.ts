@@ -26,6 +26,8 @@ const rows = [
   { row: 'hello-mariadb', profile: 'minimum', host: smallHost, set: { 'databases.database.engine': 'mariadb' } },
   { row: 'hello-mysql-kubernetes', profile: 'minimum', target: 'kubernetes', set: { 'databases.database.engine': 'mysql' } },
   { row: 'hello-mariadb-kubernetes', profile: 'minimum', target: 'kubernetes', set: { 'databases.database.engine': 'mariadb' } },
+  { row: 'hello-mongodb', profile: 'minimum', host: smallHost, set: { 'databases.database.engine': 'mongodb' } },
+  { row: 'hello-mongodb-kubernetes', profile: 'minimum', target: 'kubernetes', set: { 'databases.database.engine': 'mongodb' } },
   { row: 'hello-recommended', profile: 'recommended', host: smallHost },
   { row: 'hello-high-performance', profile: 'high-performance', host: smallHost },
   { row: 'hello-high-performance-big', profile: 'high-performance', host: bigHost },

@@ -41,7 +41,7 @@ edge: { http: 443 }
       '9:26 services.web.env.A: expected text: put the value in quotes, so that it arrives as you typed it, got 5',
       '10:3 services.edge: expected a name of your own: edge, agent, watch, heal, berth, blue, green, surge, weights, tls, kustomization, localhost are taken by parts that Berth adds, got "edge"',
       '10:51 services.edge.routes[0].path: paths below /-/berth/ belong to Berth | give the route another path',
-      '12:23 databases.database.engine: expected postgres, mysql or mariadb (other engines come with a later version), got "oracle" | known here: postgres, mysql, mariadb',
+      '12:23 databases.database.engine: expected postgres, mysql, mariadb or mongodb, got "oracle" | known here: postgres, mysql, mariadb, mongodb',
       '12:39 databases.database.memory: expected a size such as 512Mi, 16Gi or 2Ti, got "2gb"',
       '13:7 edge.https: port 443 stands twice | give http and https different ports',
     ]);
@@ -217,6 +217,8 @@ describe('names', () => {
     ['mysql', 'MySQL', 'berth_health'],
     ['mariadb', 'MariaDB', 'mysql'],
     ['mariadb', 'MariaDB', 'healthcheck'],
+    ['mongodb', 'MongoDB', 'admin'],
+    ['mongodb', 'MongoDB', 'local'],
   ])('no database of %s is called what %s keeps for itself: %s', (engine, keeper, name) => {
     expect(onlyProblem(hello.replace('engine: postgres }', `engine: ${engine}, name: ${name} }`))).toBe(
       `11:${31 + engine.length} databases.database.name: expected a name of your own: ${keeper} keeps this one for itself`,
