@@ -124,14 +124,18 @@ export interface ServedSpec extends AppSpec {
 export const servedOf = ({ services }: Pick<StackSpec, 'services'>): readonly ServedSpec[] =>
   services.filter((app): app is ServedSpec => app.http !== undefined);
 
-export type DatabaseEngineName = 'postgres' | 'mysql' | 'mariadb' | 'mongodb';
+export type DatabaseEngineName = 'postgres' | 'mysql' | 'mariadb' | 'mongodb' | 'sqlserver';
 
 export interface DatabaseSpec extends FixedState {
   readonly name: string;
   readonly engine: DatabaseEngineName;
   /** Name of the database and of the account that owns it. */
   readonly database: string;
+  /** Of SQL Server. */
+  readonly edition?: SqlserverEdition;
 }
+
+export type SqlserverEdition = 'developer' | 'evaluation' | 'express' | 'web' | 'standard' | 'enterprise' | 'enterprise-core';
 
 export type CacheEngineName = 'valkey' | 'redis' | 'memcached';
 

@@ -40,8 +40,18 @@ const supplied = (name: string) =>
 export const database = z
   .strictObject({
     engine: z
-      .enum(['postgres', 'mysql', 'mariadb', 'mongodb'], { error: 'expected postgres, mysql, mariadb or mongodb' })
+      .enum(['postgres', 'mysql', 'mariadb', 'mongodb', 'sqlserver'], { error: 'expected postgres, mysql, mariadb, mongodb or sqlserver' })
       .describe('What runs it.'),
+    edition: z
+      .enum(['developer', 'evaluation', 'express', 'web', 'standard', 'enterprise', 'enterprise-core'], {
+        error: 'expected developer, evaluation, express, web, standard, enterprise or enterprise-core',
+      })
+      .optional()
+      .describe('Of SQL Server, which does not run without: the edition that you have a licence for.'),
+    acceptLicence: z
+      .literal(true, { error: 'expected true, once you have read the licence and accept it' })
+      .optional()
+      .describe('Of SQL Server, which does not run without: that you accept its licence, https://go.microsoft.com/fwlink/?linkid=857698.'),
     external: external.optional().describe(supplied('DATABASE')),
     name: text('a database name')
       .regex(sqlName, { error: 'expected a database name: lower-case letters, digits and _, at most 31' })

@@ -1,3 +1,4 @@
+import { sqlserverEditions } from '../../model/engines/sqlserver.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { HardwareProfile } from '../../model/profile.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
@@ -106,6 +107,10 @@ export function notesOf({ spec, profile, images, scaled, describe, cpus, uploads
         ),
     ),
     'backups are not set up yet: the room for the agent that makes them is kept free, and until then copies are yours to make',
+    ...spec.databases.flatMap(({ name, edition }) => {
+      const notice = edition && sqlserverEditions[edition].notice;
+      return notice ? [`${name}: ${notice}`] : [];
+    }),
     ...images.flatMap(({ reference, notices }) => (notices ?? []).map((notice) => `${reference}: ${notice}`)),
     ...images
       .filter((image) => image.status !== 'supported')

@@ -10,6 +10,7 @@ import type { Templates } from './fill.ts';
 import { generated } from './generated.ts';
 import { renderMongodb } from './mongodb-files.ts';
 import { renderMysql } from './mysql-files.ts';
+import { renderSqlserver } from './sqlserver-files.ts';
 
 function renderPostgres(database: DatabasePlan, templates: Templates): readonly Artifact[] {
   const { service } = database;
@@ -35,6 +36,7 @@ const renderDatabase: Readonly<Record<DatabaseEngineName, (plan: DatabasePlan, t
   mysql: (plan, templates) => renderMysql(plan, 'mysql', templates),
   mariadb: (plan, templates) => renderMysql(plan, 'mariadb', templates),
   mongodb: renderMongodb,
+  sqlserver: renderSqlserver,
 };
 
 /** Memcached has no file of settings. */

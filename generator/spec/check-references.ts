@@ -165,6 +165,30 @@ function* checkDatabases(spec: WrittenSpec): Iterable<Finding> {
   }
 }
 
+/** SQL Server is the one engine that costs money: nobody but the operator can say what was paid for, and agree to its terms. */
+function* checkLicences(spec: WrittenSpec): Iterable<Finding> {
+  for (const [name, { engine, edition, acceptLicence, external }] of Object.entries(spec.databases ?? {})) {
+    const path = ['databases', name];
+    if (external !== undefined) continue;
+    if (engine === 'sqlserver') {
+      if (edition === undefined)
+        yield {
+          path: [...path, 'edition'],
+          message: 'missing: SQL Server runs as the edition that you have a licence for, and Berth assumes none',
+          hint: 'add edition: standard, or developer, which is free of charge and not for production',
+        };
+      if (acceptLicence === undefined)
+        yield {
+          path: [...path, 'acceptLicence'],
+          message: 'missing: SQL Server runs for those who accept its licence',
+          hint: 'read https://go.microsoft.com/fwlink/?linkid=857698, then add acceptLicence: true',
+        };
+    } else
+      for (const [key, value] of Object.entries({ edition, acceptLicence }))
+        if (value !== undefined) yield { path, key, message: 'means nothing for this engine; it is for sqlserver', hint: 'remove it' };
+  }
+}
+
 function* checkCaches(spec: WrittenSpec): Iterable<Finding> {
   for (const [name, { engine, use, external }] of Object.entries(spec.caches ?? {})) {
     if (engine !== 'memcached') continue;
@@ -228,6 +252,7 @@ export function checkReferences(spec: WrittenSpec): readonly Finding[] {
     ...checkFolders(spec),
     ...checkDatabases(spec),
     ...checkCaches(spec),
+    ...checkLicences(spec),
     ...checkPorts(spec),
     ...checkCluster(spec),
     ...checkAddresses(spec),

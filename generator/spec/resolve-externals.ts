@@ -5,10 +5,17 @@ import { mongodb } from '../../model/engines/mongodb.ts';
 import { mysql } from '../../model/engines/mysql.ts';
 import { postgres } from '../../model/engines/postgres.ts';
 import { valkey } from '../../model/engines/valkey.ts';
+import { sqlserver } from '../../model/engines/sqlserver.ts';
 import type { ExternalSpec } from '../../model/stack-spec.ts';
 import type { WrittenSpec } from '../../model/written-spec.ts';
 
-const databasePorts = { postgres: postgres.port, mysql: mysql.port, mariadb: mariadb.port, mongodb: mongodb.port } as const;
+const databasePorts = {
+  postgres: postgres.port,
+  mysql: mysql.port,
+  mariadb: mariadb.port,
+  mongodb: mongodb.port,
+  sqlserver: sqlserver.port,
+} as const;
 
 /** Databases, caches and stores that stand elsewhere. `nameOf` gives the name of a database. */
 export function externalsOf(

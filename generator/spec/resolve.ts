@@ -239,6 +239,7 @@ export function resolveSpec(spec: WrittenSpec): StackSpec {
       name,
       engine: database.engine,
       database: databaseName(spec.name, database),
+      ...(database.edition === undefined ? {} : { edition: database.edition }),
       ...state(database),
     })),
     caches: ownOf(spec.caches).map(([name, cache]) => ({ name, engine: cache.engine, use: cache.use ?? 'cache', ...state(cache) })),

@@ -4,6 +4,7 @@ import { mariadbEngine } from './mariadb.ts';
 import { mongodbEngine } from './mongodb.ts';
 import { mysqlEngine } from './mysql.ts';
 import { postgresEngine } from './postgres.ts';
+import { sqlserverEngine } from './sqlserver.ts';
 
 /** Every engine that `databases.*.engine` may name. */
 export const databaseEngines: Readonly<Record<DatabaseEngineName, DatabaseEngine>> = {
@@ -11,4 +12,5 @@ export const databaseEngines: Readonly<Record<DatabaseEngineName, DatabaseEngine
   mysql: mysqlEngine,
   mariadb: mariadbEngine,
   mongodb: mongodbEngine,
+  sqlserver: sqlserverEngine,
 };

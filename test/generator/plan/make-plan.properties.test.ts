@@ -36,6 +36,7 @@ function worstCases(made: Plan, spec: StackSpec): readonly { readonly name: stri
     ...made.databases.map(({ service: name, engine }) => {
       const settings = settingsOf(made, name);
       const number = (key: string) => Number(settings[key]);
+      if (engine === 'sqlserver') return row(name, number('MSSQL_MEMORY_LIMIT_MB') + 128);
       if (engine === 'mongodb') {
         const megabytes = number('setParameter.internalQueryMaxBlockingSortMemoryUsageBytes') / 2 ** 20;
         const beside = 320 + 192 + number('setParameter.maxIndexBuildMemoryUsageMegabytes') + 2 * megabytes;
@@ -148,7 +149,8 @@ test(
         for (const { service: name, engine } of made.databases) {
           const [settings, { pids }] = [settingsOf(made, name), service(made, name).size];
           const number = (key: string) => Number(settings[key]);
-          if (engine === 'mongodb') expect(pids).toBe(number('net.maxIncomingConnections') + 160);
+          if (engine === 'sqlserver') expect(pids).toBe(number('max worker threads') + 512);
+          else if (engine === 'mongodb') expect(pids).toBe(number('net.maxIncomingConnections') + 160);
           else if (engine === 'postgres')
             expect(pids).toBe(number('max_connections') + number('max_worker_processes') + number('autovacuum_max_workers') + 64);
           else {
@@ -364,13 +366,14 @@ test(
       }),
       {
         ...runs,
-        examples: (['postgres', 'mysql', 'mariadb', 'mongodb'] as const).map((engine) => [
+        examples: (['postgres', 'mysql', 'mariadb', 'mongodb', 'sqlserver'] as const).map((engine) => [
           { ...stack({ databases: [database('database', { engine })] }), host: host(2, 16, 80) },
         ]),
       },
     );
     // These change only where the profile wants more CPUs for a cache than the host has; their rows are in make-plan.test.ts and memcached.test.ts.
     expect([...changing].filter((name) => !/^(io-)?threads$/.test(name)).sort()).toEqual([
+      'MSSQL_MEMORY_LIMIT_MB',
       'autovacuum_work_mem',
       'effective_cache_size',
       'innodb_buffer_pool_chunk_size',
@@ -383,6 +386,8 @@ test(
       'innodb_redo_log_capacity',
       'innodb_write_io_threads',
       'maintenance_work_mem',
+      'max degree of parallelism',
+      'max server memory (MB)',
       'max_binlog_total_size',
       'max_parallel_workers',
       'max_parallel_workers_per_gather',
@@ -393,6 +398,8 @@ test(
       'replication.oplogSizeMB',
       'shared_buffers',
       'storage.wiredTiger.engineConfig.cacheSizeGB',
+      'tempdb file MB',
+      'tempdb files',
       'temptable_max_ram',
       'work_mem',
     ]);

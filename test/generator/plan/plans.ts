@@ -53,6 +53,7 @@ export const database = (name: string, more: Partial<DatabaseSpec> = {}): Databa
   name,
   engine: 'postgres',
   database: 'hello',
+  ...(more.engine === 'sqlserver' ? { edition: 'standard' as const } : {}),
   ...more,
 });
 export const cache = (name: string, more: Partial<CacheSpec> = {}): CacheSpec => ({ name, engine: 'valkey', use: 'cache', ...more });
@@ -154,6 +155,7 @@ const growing = {
   mysql: ['innodb_buffer_pool_size', 'temptable_max_ram', 'innodb_redo_log_capacity'],
   mariadb: ['innodb_buffer_pool_size', 'innodb_log_file_size', 'max_binlog_total_size'],
   mongodb: [],
+  sqlserver: [],
 } as const;
 const counted = {
   postgres: ['max_parallel_workers', 'max_parallel_workers_per_gather'],
@@ -166,6 +168,7 @@ const counted = {
   ],
   mariadb: ['innodb_read_io_threads', 'innodb_write_io_threads', 'innodb_purge_threads'],
   mongodb: ['storage.wiredTiger.engineConfig.cacheSizeGB', 'replication.oplogSizeMB'],
+  sqlserver: ['MSSQL_MEMORY_LIMIT_MB', 'max server memory (MB)', 'max degree of parallelism', 'tempdb files'],
 } as const;
 
 /** Everything a host gives that must never shrink when the host grows, by name. */
@@ -246,7 +249,7 @@ const apps = (kinds: readonly (readonly [Use['kind'], readonly string[]])[]) =>
       ),
     );
 
-const databaseEngineNames = ['postgres', 'mysql', 'mariadb', 'mongodb'] as const;
+const databaseEngineNames = ['postgres', 'mysql', 'mariadb', 'mongodb', 'sqlserver'] as const;
 
 /** 1–8 services and 0–3 databases, caches and stores, some sizes fixed. */
 export const anySpec: fc.Arbitrary<StackSpec> = fc

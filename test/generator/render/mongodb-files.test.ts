@@ -152,7 +152,8 @@ describe('the files of a MongoDB', () => {
   test('hold no password, and are shell and JavaScript that parse', async () => {
     for (const path of ['config/database/start.sh', 'config/database/ready.sh'])
       await promisify(execFile)('bash', ['-n', '-c', file(path)]);
-    for (const path of ['config/database/first-start.js', 'config/database-accounts/accounts.js']) new Script(file(path));
+    for (const path of ['config/database/first-start.js', 'config/database-accounts/accounts.js'])
+      expect(() => new Script(file(path))).not.toThrow();
     expect(file('config/database/start.sh')).toMatch(
       /chmod 0400 '\/tmp\/keyfile'\n[^]*exec mongod --config '\/etc\/berth\/database\/mongod\.conf'\n$/,
     );

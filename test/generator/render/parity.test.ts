@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import type { PreparedSite } from '../../../cli/site.ts';
 import { parseCpu, parseDuration, parseSize } from '../../../model/units.ts';
-import { everyKind, prepareHello } from './hello.ts';
+import { databaseOf, everyKind, prepareHello } from './hello.ts';
 import { readInterpolated } from './readers.ts';
 
 /** What runs, as far as both targets can say it; read back from the files alone. */
@@ -212,12 +212,14 @@ describe.each([
   { profile: 'high-performance', engine: 'mariadb' },
   { profile: 'minimum', engine: 'mongodb' },
   { profile: 'high-performance', engine: 'mongodb' },
+  { profile: 'minimum', engine: 'sqlserver' },
+  { profile: 'high-performance', engine: 'sqlserver' },
 ] as const)('hello of profile $profile with $engine, for both targets,', ({ profile, engine }) => {
   let [compose, kubernetes]: [PreparedSite | undefined, PreparedSite | undefined] = [undefined, undefined];
   const site = (made: PreparedSite | undefined): PreparedSite => made ?? expect.unreachable('not made');
   beforeAll(async () => {
     const env = { ODD: `$HOME $$ $(PORT) $$(PORT) " ' # : {{x}} \n é` };
-    const hello = { profile, host, env, set: { ...everyKind, 'databases.database.engine': engine } };
+    const hello = { profile, host, env, set: { ...everyKind, ...databaseOf(engine) } };
     [compose, kubernetes] = [await prepareHello(hello), await prepareHello({ ...hello, target: 'kubernetes' })];
   });
 

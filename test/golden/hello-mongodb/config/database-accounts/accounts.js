@@ -17,7 +17,7 @@ for (let tries = 0; admin === undefined; tries += 1) {
   try {
     admin = enter("root", adminPassword, 'admin');
   } catch (error) {
-    if (tries === 90) throw new Error('the database database does not let its administrator in after three minutes: ' + error.message);
+    if (tries === 90) throw new Error('the database database does not let its administrator in after three minutes: ' + error.message, { cause: error });
     sleep(2000);
   }
 }
