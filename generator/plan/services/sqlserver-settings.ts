@@ -11,7 +11,7 @@ const usable = 0.9;
 const beside = facts.baseMiB + facts.tmpMiB;
 
 /** What it may see of a limit, and what its pools may have of that. MiB. */
-export function divideMemory(memory: number): { readonly visible: number; readonly pools: number; readonly worstCase: number } {
+function divideMemory(memory: number): { readonly visible: number; readonly pools: number; readonly worstCase: number } {
   const visible = Math.floor(Math.min(memory * facts.visible, usable * memory - beside));
   return { visible, pools: visible - Math.max(facts.leastReserve, Math.ceil(visible / 10)), worstCase: visible + beside };
 }
@@ -23,7 +23,7 @@ export function smallestMemory(): MiB {
   return mib(memory);
 }
 
-export const workersOf = (connections: number): number => Math.max(facts.fewestWorkers, connections);
+const workersOf = (connections: number): number => Math.max(facts.fewestWorkers, connections);
 export const pidsOf = (connections: number): number => workersOf(connections) + facts.otherThreads;
 
 /** Settings with the reason for each: the first by its environment, those of tempdb by statements, the others by sp_configure under these names. */

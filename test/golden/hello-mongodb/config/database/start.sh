@@ -6,12 +6,12 @@ umask 077
 rm -f '/tmp/keyfile'
 cat '/run/secrets/database-keyfile' >'/tmp/keyfile'
 chmod 0400 '/tmp/keyfile'
-done='/data/db/first-start-done'
-if [ ! -e "$done" ]; then
+mark='/data/db/first-start-done'
+if [ ! -e "$mark" ]; then
   # Beside the server, as only whoever comes from its own host may begin a set and make the first account; again and again, as it may be stopped half-way.
   (
     until mongosh --nodb --quiet --norc --file '/etc/berth/database/first-start.js'; do sleep 5; done
-    touch "$done"
+    touch "$mark"
   ) &
 fi
 exec mongod --config '/etc/berth/database/mongod.conf'
