@@ -11,6 +11,8 @@ const image = z.strictObject({
   endOfLife: z.iso.date().optional(),
   /** Why the status is what it is; printed as a warning unless supported. */
   note: z.string().optional(),
+  /** What whoever uses it must know, whatever its status. */
+  notices: z.array(z.string()).optional(),
   /** What to use instead. */
   replacement: z.string().optional(),
 });

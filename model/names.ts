@@ -17,6 +17,11 @@ export const reservedDatabaseNames = {
   postgres: { keeper: 'PostgreSQL', names: /^(pg_.*|postgres|template[01]|public|none|all|replication|sameuser|samerole|berth_replica)$/ },
   mysql: { keeper: 'MySQL', names: mysqlNames },
   mariadb: { keeper: 'MariaDB', names: mysqlNames },
+  sqlserver: {
+    keeper: 'SQL Server',
+    names: /^(master|model|msdb|tempdb|resource|sa|dbo|guest|sys|information_schema|public|db_.*|berth_.*)$/,
+  },
+  mongodb: { keeper: 'MongoDB', names: /^(admin|local|config|root|berth_.*)$/ },
 } as const;
 /** A host name of RFC 1123, one label or more. */
 export const hostName = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;

@@ -45,7 +45,7 @@ export interface Size {
 export type SecretText = readonly (string | SecretRef)[];
 
 /** How a file of the ledger is made from a secret. */
-export type SecretForm = 'plain' | 'scram-sha-256' | 'sha256' | 'caching-sha2' | 'mysql-native';
+export type SecretForm = 'plain' | 'scram-sha-256' | 'sha256' | 'caching-sha2' | 'mysql-native' | 'mssql';
 
 /** A secret that Berth draws, or that the operator supplies. `name` is its key in the ledger. */
 export interface PlannedSecret {
@@ -159,6 +159,8 @@ export interface PlannedService {
   readonly replicas: number;
   readonly size: Size;
   readonly user: string;
+  /** What its image cannot do without, beyond what every container has, and why. */
+  readonly loosened?: { readonly capability: 'NET_BIND_SERVICE'; readonly imageGroup: number; readonly because: string };
   readonly command?: readonly string[];
   readonly entrypoint?: readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -223,6 +225,8 @@ export interface DatabasePlan {
   /** Addresses that may log in, as the engine writes them: a subnet, or all of them where only the network knows them. */
   readonly clients: string;
   readonly replica?: ReplicaPlan;
+  /** Of MongoDB: host and port under which its replica set tells clients of it. */
+  readonly member?: string;
 }
 
 /** A second server that follows the first and answers what only reads. */

@@ -140,11 +140,17 @@ export interface ServedSpec extends AppSpec {
 export const servedOf = ({ services }: Pick<StackSpec, 'services'>): readonly ServedSpec[] =>
   services.filter((app): app is ServedSpec => app.http !== undefined);
 
-export type DatabaseEngineName = 'postgres' | 'mysql' | 'mariadb';
+export type DatabaseEngineName = 'postgres' | 'mysql' | 'mariadb' | 'mongodb' | 'sqlserver';
 
 export type DatabaseTopology = 'single' | 'primary-replica';
 /** Whether this version sets up a replica for an engine. */
-export const replicates: Readonly<Record<DatabaseEngineName, boolean>> = { postgres: true, mysql: false, mariadb: false };
+export const replicates: Readonly<Record<DatabaseEngineName, boolean>> = {
+  postgres: true,
+  mysql: false,
+  mariadb: false,
+  mongodb: false,
+  sqlserver: false,
+};
 
 export interface DatabaseSpec extends FixedState {
   readonly name: string;
@@ -153,9 +159,13 @@ export interface DatabaseSpec extends FixedState {
   readonly database: string;
   /** As the operator wrote it; without it the profile's, where engine and host can. Once a plan begins it is decided. */
   readonly topology?: DatabaseTopology;
+  /** Of SQL Server. */
+  readonly edition?: SqlserverEdition;
 }
 
-export type CacheEngineName = 'valkey' | 'redis';
+export type SqlserverEdition = 'developer' | 'evaluation' | 'express' | 'web' | 'standard' | 'enterprise' | 'enterprise-core';
+
+export type CacheEngineName = 'valkey' | 'redis' | 'memcached';
 
 export interface CacheSpec extends FixedState {
   readonly name: string;

@@ -40,8 +40,18 @@ const supplied = (name: string) =>
 export const database = z
   .strictObject({
     engine: z
-      .enum(['postgres', 'mysql', 'mariadb'], { error: 'expected postgres, mysql or mariadb (other engines come with a later version)' })
+      .enum(['postgres', 'mysql', 'mariadb', 'mongodb', 'sqlserver'], { error: 'expected postgres, mysql, mariadb, mongodb or sqlserver' })
       .describe('What runs it.'),
+    edition: z
+      .enum(['developer', 'evaluation', 'express', 'web', 'standard', 'enterprise', 'enterprise-core'], {
+        error: 'expected developer, evaluation, express, web, standard, enterprise or enterprise-core',
+      })
+      .optional()
+      .describe('Of SQL Server, which does not run without: the edition that you have a licence for.'),
+    acceptLicence: z
+      .literal(true, { error: 'expected true, once you have read the licence and accept it' })
+      .optional()
+      .describe('Of SQL Server, which does not run without: that you accept its licence, https://go.microsoft.com/fwlink/?linkid=857698.'),
     external: external.optional().describe(supplied('DATABASE')),
     name: text('a database name')
       .regex(sqlName, { error: 'expected a database name: lower-case letters, digits and _, at most 31' })
@@ -64,13 +74,15 @@ export const database = z
 export const cache = z
   .strictObject({
     engine: z
-      .enum(['valkey', 'redis'], { error: 'expected valkey or redis (other engines come with a later version)' })
-      .describe('What runs it.'),
+      .enum(['valkey', 'redis', 'memcached'], { error: 'expected valkey, redis or memcached' })
+      .describe('What runs it. memcached keeps nothing and knows no accounts.'),
     external: external.optional().describe(supplied('CACHE')),
     use: z
       .enum(['cache', 'sessions', 'queue'], { error: 'expected cache, sessions or queue' })
       .optional()
-      .describe('cache: may forget, keeps nothing on disk. sessions, queue: never evicts, appends to disk. Default: cache.'),
+      .describe(
+        'cache: may forget, keeps nothing on disk. sessions, queue: never evicts, appends to disk; not for memcached. Default: cache.',
+      ),
     cpu: cpu.optional().describe("Most CPU, instead of the profile's."),
     memory: size.optional().describe("Memory limit, instead of the profile's."),
     disk: size

@@ -27,12 +27,20 @@ function nativeVerifier(password: string): string {
   return `*${createHash('sha1').update(inner).digest('hex').toUpperCase()}`;
 }
 
+/** As SQL Server 2012 to 2022 store a password: a version, a salt of four bytes, SHA-512 of the password in UTF-16 and the salt. The salt comes from the password, as above. */
+function mssqlVerifier(password: string): string {
+  const salt = createHash('sha256').update(`berth mssql salt\0${password}`).digest().subarray(0, 4);
+  const digest = createHash('sha512').update(Buffer.from(password, 'utf16le')).update(salt).digest('hex');
+  return `0x0200${salt.toString('hex')}${digest}`;
+}
+
 const shape: Readonly<Record<SecretForm, (value: string, account: string) => string>> = {
   'plain': (value) => value,
   'sha256': (value) => createHash('sha256').update(value).digest('hex'),
   'scram-sha-256': scramVerifier,
   'caching-sha2': cachingSha2Verifier,
   'mysql-native': nativeVerifier,
+  'mssql': mssqlVerifier,
 };
 
 const secretFile = (path: string, content: string, mode: Artifact['mode']): Artifact => ({ path, content, mode, policy: 'secret' });

@@ -1,6 +1,7 @@
 import type { HardwareProfile } from '../../model/profile.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
 import { mib, milliCpu } from '../../model/units.ts';
+import type { MiB } from '../../model/units.ts';
 import { tasks } from './demand.ts';
 import type { Demand } from './demand.ts';
 import { demandApp } from './services/app-size.ts';
@@ -39,18 +40,12 @@ export function demandsOf(spec: StackSpec, profile: HardwareProfile): readonly D
       floorBecause: byFloor.memory.floorBecause,
     },
   };
-  const task = (name: string): Demand => ({
+  const task = (name: string, memory: MiB = mib(tasks.memory)): Demand => ({
     name,
     role: 'task',
     count: 1,
     pids: tasks.pids,
-    memory: {
-      wanted: mib(tasks.memory),
-      floor: mib(tasks.memory),
-      wantedBecause: 'a client and a shell',
-      floorBecause: 'a client and a shell',
-      change: 'fixed',
-    },
+    memory: { wanted: memory, floor: memory, wantedBecause: 'a client and a shell', floorBecause: 'a client and a shell', change: 'fixed' },
     cpu: {
       wanted: milliCpu(tasks.cpu),
       floor: milliCpu(tasks.cpuShare),
@@ -69,7 +64,7 @@ export function demandsOf(spec: StackSpec, profile: HardwareProfile): readonly D
         demand,
         // It may have to take the place of the other, so it is as large.
         ...(hasReplica(database) ? [{ ...demand, name: replicaName(database.name) }] : []),
-        task(`${database.name}-accounts`),
+        task(`${database.name}-accounts`, databaseEngines[database.engine].taskMemory),
       ];
     }),
     ...spec.caches.map((cache) => demandCache(cache, profile)),

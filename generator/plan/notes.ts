@@ -1,3 +1,4 @@
+import { sqlserverEditions } from '../../model/engines/sqlserver.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { HardwareProfile } from '../../model/profile.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
@@ -97,8 +98,9 @@ export function notesOf({ profile, topologies, images, scaled, describe, cpus, u
       ({ name }) =>
         `${name} and its replica stand on one host: that protects from a dead process and takes reads off the primary, and helps nothing when the host dies`,
     ),
+    // Of Memcached there is nothing that another node could take over.
     ...beyond(
-      spec.caches.map(({ name }) => name),
+      spec.caches.filter(({ engine }) => engine !== 'memcached').map(({ name }) => name),
       profile.cache.topology.value,
     ),
     ...spec.caches
@@ -116,6 +118,11 @@ export function notesOf({ profile, topologies, images, scaled, describe, cpus, u
         ),
     ),
     'backups are not set up yet: the room for the agent that makes them is kept free, and until then copies are yours to make',
+    ...spec.databases.flatMap(({ name, edition }) => {
+      const notice = edition && sqlserverEditions[edition].notice;
+      return notice ? [`${name}: ${notice}`] : [];
+    }),
+    ...images.flatMap(({ reference, notices }) => (notices ?? []).map((notice) => `${reference}: ${notice}`)),
     ...images
       .filter((image) => image.status !== 'supported')
       .map(

@@ -3,11 +3,15 @@ import type { StackSpec } from '../../model/stack-spec.ts';
 import { databaseEngines } from './services/databases.ts';
 import { accountOf } from './services/minio.ts';
 
+/** Memcached knows no accounts. */
+const authenticated = <T extends { readonly engine: string }>(engines: readonly T[]): readonly T[] =>
+  engines.filter(({ engine }) => engine !== 'memcached');
+
 /** The secrets that the engines of a stack need; those of applications come from their own plans. */
 export const secretsOf = (spec: StackSpec): readonly PlannedSecret[] => [
   ...spec.databases.flatMap((database) => databaseEngines[database.engine].secrets(database)),
-  ...spec.caches.map(({ name }) => ({ name: `${name}-app`, length: 32, purpose: `account app of ${name}` })),
-  ...spec.externals.map(({ name, user, host }) => ({
+  ...authenticated(spec.caches).map(({ name }) => ({ name: `${name}-app`, length: 32, purpose: `account app of ${name}` })),
+  ...authenticated(spec.externals).map(({ name, user, host }) => ({
     name: `${name}-app`,
     length: 0,
     purpose: `account ${user} of ${name} at ${host}`,
@@ -25,7 +29,7 @@ export const secretFilesOf = (spec: StackSpec): readonly SecretFile[] => {
   return [
     ...spec.databases.flatMap((database) => databaseEngines[database.engine].secretFiles(database)),
     // Valkey knows passwords by their hash: the file that lists its accounts holds none.
-    ...spec.caches.map(({ name }): SecretFile => ({
+    ...authenticated(spec.caches).map(({ name }): SecretFile => ({
       name: `${name}-acl`,
       of: [`${name}-app`],
       text: [

@@ -77,6 +77,7 @@ function view(
     entrypoint: service.entrypoint,
     command: service.command,
     user: service.user,
+    loosened: service.loosened,
     init: service.role === 'app',
     tmpfs: service.tmpfs.map(({ path, size, mode }) => `${path}:size=${size}m,mode=${mode},noexec,nosuid,nodev`),
     environment: [...literal, ...ofRelease],
@@ -99,7 +100,8 @@ function view(
       startPeriod: formatDuration(service.healthcheck.startPeriod),
     },
     lintIgnore:
-      service.kind === 'server' && !service.healthcheck && 'compose-healthcheck: berth.yaml names none, and a worker has no port to ask',
+      (service.loosened && `compose-capabilities: ${service.loosened.because}`) ??
+      (service.kind === 'server' && !service.healthcheck && 'compose-healthcheck: berth.yaml names none, and a worker has no port to ask'),
     restart: service.kind === 'server' ? 'unless-stopped' : 'no',
     stopSignal: service.stopSignal,
     stopGrace: formatDuration(service.stopGrace),

@@ -8,7 +8,9 @@ import type { CachePlan, DatabasePlan, Plan, ReplicaPlan, StorePlan } from '../.
 import { fill } from './fill.ts';
 import type { Templates } from './fill.ts';
 import { generated } from './generated.ts';
+import { renderMongodb } from './mongodb-files.ts';
 import { renderMysql } from './mysql-files.ts';
+import { renderSqlserver } from './sqlserver-files.ts';
 
 /** What a replica reads. It may have to take the primary's place, so it lets the same accounts in. */
 const renderReplica = (primary: DatabasePlan, replica: ReplicaPlan, view: object, templates: Templates): readonly Artifact[] => [
@@ -59,19 +61,26 @@ const renderDatabase: Readonly<Record<DatabaseEngineName, (plan: DatabasePlan, t
   postgres: renderPostgres,
   mysql: (plan, templates) => renderMysql(plan, 'mysql', templates),
   mariadb: (plan, templates) => renderMysql(plan, 'mariadb', templates),
+  mongodb: renderMongodb,
+  sqlserver: renderSqlserver,
 };
 
-const renderCache = (cache: CachePlan, templates: Templates): Artifact =>
-  generated(
-    `config/${cache.service}/${cache.engine}.conf`,
-    fill(templates, 'cache/cache.conf.hbs', 'valkey', {
-      ...cache,
-      title: cache.engine === 'redis' ? redis.title : valkey.title,
-      port: valkey.port,
-      folder: valkey.dataFolder,
-      aclFile: `/run/secrets/${cache.service}-acl`,
-    }),
-  );
+/** Memcached has no file of settings. */
+const renderCache = (cache: CachePlan, templates: Templates): readonly Artifact[] =>
+  cache.engine === 'memcached'
+    ? []
+    : [
+        generated(
+          `config/${cache.service}/${cache.engine}.conf`,
+          fill(templates, 'cache/cache.conf.hbs', 'valkey', {
+            ...cache,
+            title: cache.engine === 'redis' ? redis.title : valkey.title,
+            port: valkey.port,
+            folder: valkey.dataFolder,
+            aclFile: `/run/secrets/${cache.service}-acl`,
+          }),
+        ),
+      ];
 
 /** What the application's account may do: everything with the objects of its own buckets, nothing else. */
 const policyOf = (store: StorePlan): object => ({
@@ -117,6 +126,6 @@ function renderStore(store: StorePlan, templates: Templates): readonly Artifact[
 /** config/ of every engine; the edge's is written by its own file. */
 export const renderConfigs = (plan: Plan, templates: Templates): readonly Artifact[] => [
   ...plan.databases.flatMap((database) => renderDatabase[database.engine](database, templates)),
-  ...plan.caches.map((cache) => renderCache(cache, templates)),
+  ...plan.caches.flatMap((cache) => renderCache(cache, templates)),
   ...plan.stores.flatMap((store) => renderStore(store, templates)),
 ];

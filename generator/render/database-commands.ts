@@ -1,6 +1,8 @@
 import { mariadb } from '../../model/engines/mariadb.ts';
+import { mongodb } from '../../model/engines/mongodb.ts';
 import { mysql } from '../../model/engines/mysql.ts';
 import { postgres } from '../../model/engines/postgres.ts';
+import { sqlserver } from '../../model/engines/sqlserver.ts';
 import type { DatabasePlan } from '../../model/plan.ts';
 import type { DatabaseEngineName } from '../../model/stack-spec.ts';
 
@@ -36,6 +38,19 @@ const commands: Readonly<Record<DatabaseEngineName, (database: DatabasePlan) => 
   // The copy goes back to the server it came from, which knows its transactions already.
   mysql: family(mysql, '--set-gtid-purged=OFF '),
   mariadb: family(mariadb, ''),
+  sqlserver: () => ({
+    dump: `exec /bin/bash ${sqlserver.configFolder}/dump.sh`,
+    restore: `exec /bin/bash ${sqlserver.configFolder}/restore.sh`,
+    extension: 'bak',
+  }),
+  mongodb: ({ service, database }) => {
+    const login = `--config=/run/secrets/${service}-admin-tools --host=127.0.0.1 --port=${mongodb.port} --username=${mongodb.administrator} --authenticationDatabase=admin --quiet --archive`;
+    return {
+      dump: `exec mongodump ${login} --db=${database}`,
+      restore: `exec mongorestore ${login} --drop --nsInclude="${database}.*"`,
+      extension: 'archive',
+    };
+  },
 };
 
 export const commandsOf = (database: DatabasePlan): Commands => commands[database.engine](database);

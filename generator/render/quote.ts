@@ -1,5 +1,6 @@
 /** The formats Berth writes; each has its own way to make a value stand for itself and nothing else. */
-export type Format = 'compose' | 'yaml' | 'dotenv' | 'nginx' | 'postgres' | 'hba' | 'mycnf' | 'sql' | 'valkey' | 'shell' | 'markdown';
+export type Format =
+  'compose' | 'yaml' | 'dotenv' | 'nginx' | 'postgres' | 'hba' | 'mycnf' | 'sql' | 'tsql' | 'valkey' | 'shell' | 'js' | 'markdown';
 
 const refuse = (format: Format, value: string): never => {
   throw new Error(`no way to write ${JSON.stringify(value)} in a ${format} file; the spec should have refused it`);
@@ -34,9 +35,12 @@ const quoters: Readonly<Record<Format, (value: string) => string>> = {
         : `"${value.replaceAll('\\', '\\\\')}"`,
   // Of MySQL and MariaDB, whose literals know escapes.
   sql: (value) => (/[\u0000-\u001f]/.test(value) ? refuse('sql', value) : `'${value.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`),
+  // Of SQL Server, whose literals know no escape but the doubled quote; control characters would end a line of its client.
+  tsql: (value) => (/[\u0000-\u001f]/.test(value) ? refuse('tsql', value) : `N'${value.replaceAll("'", "''")}'`),
   valkey: (value) =>
     /[\u0000-\u001f]/.test(value) ? refuse('valkey', value) : `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`,
   shell: (value) => (value.includes('\u0000') ? refuse('shell', value) : `'${value.replaceAll("'", `'\\''`)}'`),
+  js: (value) => JSON.stringify(value),
   markdown: (value) => value.replaceAll(/([\\`*_[\]<>|])/g, '\\$1').replaceAll(/\s*\n\s*/g, ' '),
 };
 

@@ -49,7 +49,8 @@ function* checkNames(spec: WrittenSpec): Iterable<Finding> {
                 `${name}-nodes`,
                 ...(spec.databases?.[name]?.engine === 'postgres'
                   ? [`${name}-replica`, `${name}-replica-nodes`, `${name}-replication`]
-                  : [`${name}-health`, `${name}-first-start`]),
+                  : []),
+                ...(/^(?:mysql|mariadb)$/.test(spec.databases?.[name]?.engine ?? '') ? [`${name}-health`, `${name}-first-start`] : []),
               ]
             : kind === 'stores'
               ? [`${name}-buckets`, `${name}-nodes`]
@@ -179,6 +180,50 @@ function* checkDatabases(spec: WrittenSpec): Iterable<Finding> {
   }
 }
 
+/** SQL Server is the one engine that costs money: nobody but the operator can say what was paid for, and agree to its terms. */
+function* checkLicences(spec: WrittenSpec): Iterable<Finding> {
+  for (const [name, { engine, edition, acceptLicence, external }] of Object.entries(spec.databases ?? {})) {
+    const path = ['databases', name];
+    if (external !== undefined) continue;
+    if (engine === 'sqlserver') {
+      if (edition === undefined)
+        yield {
+          path: [...path, 'edition'],
+          message: 'missing: SQL Server runs as the edition that you have a licence for, and Berth assumes none',
+          hint: 'add edition: standard, or developer, which is free of charge and not for production',
+        };
+      if (acceptLicence === undefined)
+        yield {
+          path: [...path, 'acceptLicence'],
+          message: 'missing: SQL Server runs for those who accept its licence',
+          hint: 'read https://go.microsoft.com/fwlink/?linkid=857698, then add acceptLicence: true',
+        };
+    } else
+      for (const [key, value] of Object.entries({ edition, acceptLicence }))
+        if (value !== undefined) yield { path, key, message: 'means nothing for this engine; it is for sqlserver', hint: 'remove it' };
+  }
+}
+
+function* checkCaches(spec: WrittenSpec): Iterable<Finding> {
+  for (const [name, { engine, use, external }] of Object.entries(spec.caches ?? {})) {
+    if (engine !== 'memcached') continue;
+    if (use === 'sessions' || use === 'queue')
+      yield {
+        path: ['caches', name, 'use'],
+        message: `memcached keeps nothing: ${use} would be lost whenever it starts anew, and evicted when it is full`,
+        hint: 'write engine: valkey, or use: cache',
+      };
+    for (const key of ['user', 'tls'] as const)
+      if (external?.[key] !== undefined && external[key] !== 'off')
+        yield {
+          path: ['caches', name, 'external'],
+          key,
+          message: 'means nothing for memcached: it knows no accounts, and Berth reaches it without TLS',
+          hint: 'remove it',
+        };
+  }
+}
+
 /** One place twice is one mount too many. */
 function* checkFolders(spec: WrittenSpec): Iterable<Finding> {
   for (const [name, service] of Object.entries(spec.services))
@@ -221,6 +266,8 @@ export function checkReferences(spec: WrittenSpec): readonly Finding[] {
     ...checkRoutes(spec),
     ...checkFolders(spec),
     ...checkDatabases(spec),
+    ...checkCaches(spec),
+    ...checkLicences(spec),
     ...checkPorts(spec),
     ...checkCluster(spec),
     ...checkAddresses(spec),

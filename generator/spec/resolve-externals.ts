@@ -1,12 +1,21 @@
 import { mariadb } from '../../model/engines/mariadb.ts';
+import { memcached } from '../../model/engines/memcached.ts';
 import { minio } from '../../model/engines/minio.ts';
+import { mongodb } from '../../model/engines/mongodb.ts';
 import { mysql } from '../../model/engines/mysql.ts';
 import { postgres } from '../../model/engines/postgres.ts';
 import { valkey } from '../../model/engines/valkey.ts';
+import { sqlserver } from '../../model/engines/sqlserver.ts';
 import type { ExternalSpec } from '../../model/stack-spec.ts';
 import type { WrittenSpec } from '../../model/written-spec.ts';
 
-const databasePorts = { postgres: postgres.port, mysql: mysql.port, mariadb: mariadb.port } as const;
+const databasePorts = {
+  postgres: postgres.port,
+  mysql: mysql.port,
+  mariadb: mariadb.port,
+  mongodb: mongodb.port,
+  sqlserver: sqlserver.port,
+} as const;
 
 /** Databases, caches and stores that stand elsewhere. `nameOf` gives the name of a database. */
 export function externalsOf(
@@ -40,7 +49,7 @@ export function externalsOf(
             kind: 'cache',
             engine,
             host: external.host,
-            port: external.port ?? valkey.port,
+            port: external.port ?? (engine === 'memcached' ? memcached.port : valkey.port),
             tls: external.tls ?? 'require',
             user: external.user ?? 'default',
             database: '0',

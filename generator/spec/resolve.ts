@@ -42,8 +42,12 @@ const defaults = {
   expose: 'loadBalancer',
 } as const;
 
-/** The names under which an application finds what it uses, when the spec gives no other. */
-const defaultVariable = { database: 'DATABASE_URL', cache: 'REDIS_URL', store: 'S3' } as const;
+/** The name under which an application finds what it uses, when the spec gives no other. */
+function defaultVariable(spec: WrittenSpec, name: string): string | undefined {
+  const kind = kindOf(spec, name);
+  if (kind === 'cache') return spec.caches?.[name]?.engine === 'memcached' ? 'MEMCACHED_URL' : 'REDIS_URL';
+  return kind && { database: 'DATABASE_URL', store: 'S3' }[kind];
+}
 
 const size = (text: string): MiB => parseSize(text) ?? mib(0);
 const cpu = (text: string | number): MilliCpu => parseCpu(String(text)) as MilliCpu;
@@ -114,10 +118,7 @@ export function kindOf(spec: WrittenSpec, name: string): Use['kind'] | undefined
 export function usesOf(spec: WrittenSpec, service: WrittenService): readonly (readonly [name: string, variable: string | undefined])[] {
   if (service.uses === undefined) return [];
   if (!Array.isArray(service.uses)) return Object.entries(service.uses);
-  return service.uses.map((name) => {
-    const kind = kindOf(spec, name);
-    return [name, kind && defaultVariable[kind]] as const;
-  });
+  return service.uses.map((name) => [name, defaultVariable(spec, name)] as const);
 }
 
 const scaling = (
@@ -255,6 +256,7 @@ export function resolveSpec(spec: WrittenSpec): StackSpec {
       engine: database.engine,
       database: databaseName(spec.name, database),
       ...(database.topology === undefined ? {} : { topology: database.topology }),
+      ...(database.edition === undefined ? {} : { edition: database.edition }),
       ...state(database),
     })),
     caches: ownOf(spec.caches).map(([name, cache]) => ({ name, engine: cache.engine, use: cache.use ?? 'cache', ...state(cache) })),

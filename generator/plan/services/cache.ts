@@ -5,13 +5,14 @@ import type { HardwareProfile } from '../../../model/profile.ts';
 import type { CacheSpec, StackSpec } from '../../../model/stack-spec.ts';
 import { formatSize, mib, milliCpu, seconds } from '../../../model/units.ts';
 import type { MiB } from '../../../model/units.ts';
-import { replicasOf, usersOf } from '../connections.ts';
 import type { Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
+import { cacheClients } from './cache-clients.ts';
+import { planMemcached } from './memcached.ts';
 
-/** Numbers are the same for both. */
+/** Numbers are the same for Valkey and Redis. */
 const facts = valkey;
-const cacheEngines = { valkey, redis } as const;
+const engines = { valkey, redis } as const;
 
 /** Whether it must remember across a restart: sessions and queues do, a cache does not. */
 const keeps = (cache: CacheSpec): boolean => cache.use !== 'cache';
@@ -57,13 +58,17 @@ export function planCache(
   disk: MiB,
   image: { readonly user: string },
 ): { service: PlannedService; plan: CachePlan; decisions: readonly Decision[] } {
+  if (cache.engine === 'memcached') return planMemcached(cache, spec, profile, size, image);
   const persistent = keeps(cache);
-  const engine = cacheEngines[cache.engine];
+  const engine = engines[cache.engine];
   const ping = pingOf(engine.client);
   const memory = divideMemory(size.memory, persistent);
-  const clients = Math.max(
-    128,
-    usersOf(spec, cache.name).reduce((sum, app) => sum + (replicasOf(app, profile) + 1) * 50, 32),
+  const { clients, decision: clientsDecision } = cacheClients(
+    cache,
+    spec,
+    profile,
+    'maxclients',
+    'the default of 10,000 would let one faulty client take all file descriptors',
   );
   const policy = persistent ? 'noeviction' : 'allkeys-lru';
   const limit = formatSize(size.memory);
@@ -113,19 +118,7 @@ export function planCache(
       source: 'Valkey documentation, key eviction',
       change,
     },
-    {
-      key: `${cache.name}.maxclients`,
-      value: String(clients),
-      formula: 'max(128, Σ (replicas + 1) × 50 + 32)',
-      inputs: {
-        replicas:
-          usersOf(spec, cache.name)
-            .map((app) => `${app.name} ${replicasOf(app, profile)}`)
-            .join(', ') || 'none',
-      },
-      source: 'design: the default of 10,000 would let one faulty client take all file descriptors',
-      change: 'services.*.replicas in berth.yaml',
-    },
+    clientsDecision,
     {
       key: `${cache.name}.io-threads`,
       value: threads,

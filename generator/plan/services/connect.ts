@@ -1,3 +1,4 @@
+import { memcached } from '../../../model/engines/memcached.ts';
 import { minio } from '../../../model/engines/minio.ts';
 import { valkey } from '../../../model/engines/valkey.ts';
 import type { Dependency, Gate, PlannedService, SecretText, Size } from '../../../model/plan.ts';
@@ -48,12 +49,16 @@ export function clientOf(
 ): { readonly engine: DatabaseEngine; readonly query: string; readonly gate: Omit<Gate, 'name' | 'argv'> } {
   const { at, engine } = databaseAt(service, spec);
   const { query, env, secretEnv } = engine.client(at);
-  return { engine, query, gate: { image: engine.image, user: userOf(engine.image), env, secretEnv, size: task } };
+  return {
+    engine,
+    query,
+    gate: { image: engine.image, user: userOf(engine.image), env, secretEnv, size: { ...task, memory: engine.taskMemory ?? task.memory } },
+  };
 }
 
 const waitFor = (service: string, spec: StackSpec, forGates: ForGates): Gate => {
-  const { query, gate } = clientOf(service, spec, forGates);
-  return { name: `wait-for-${service}`, ...gate, argv: [...waiting(service, query), 'sh', 'SELECT 1'] };
+  const { engine, query, gate } = clientOf(service, spec, forGates);
+  return { name: `wait-for-${service}`, ...gate, argv: [...waiting(service, query), 'sh', engine.ping] };
 };
 
 interface S3Access {
@@ -78,7 +83,7 @@ const s3Variables = (prefix: string, { endpoint, region, account, buckets }: S3A
 /** What stands elsewhere: the same variables, and a way out to exactly that port. */
 function connectElsewhere(
   use: Use,
-  { kind, host, port, tls, user, database, buckets, region }: ExternalSpec,
+  { kind, engine: elsewhereEngine, host, port, tls, user, database, buckets, region }: ExternalSpec,
   spec: StackSpec,
   forGates: ForGates,
 ): Connection {
@@ -95,6 +100,8 @@ function connectElsewhere(
       gates: [waitFor(use.service, spec, forGates)],
     };
   }
+  if (kind === 'cache' && elsewhereEngine === 'memcached')
+    return { ...base, env: { [use.variable]: `memcached://${host}:${port}` }, secretEnv: {} };
   if (kind === 'cache')
     return {
       ...base,
@@ -130,15 +137,17 @@ export function connect(use: Use, spec: StackSpec, forGates: ForGates): Connecti
     };
   }
   // It comes up, degraded, while its cache is down.
-  if (use.kind === 'cache')
-    return {
-      env: {},
-      secretEnv: { [use.variable]: ['redis://app:', { secret: `${use.service}-app` }, `@${use.service}:${valkey.port}/0`] },
-      after: [],
-      connects: [{ service: use.service, port: valkey.port }],
-      outside: [],
-      gates: [],
-    };
+  if (use.kind === 'cache') {
+    const port = spec.caches.find(({ name }) => name === use.service)?.engine === 'memcached' ? memcached.port : valkey.port;
+    const base = { after: [], connects: [{ service: use.service, port }], outside: [], gates: [] };
+    return port === memcached.port
+      ? { ...base, env: { [use.variable]: `memcached://${use.service}:${port}` }, secretEnv: {} }
+      : {
+          ...base,
+          env: {},
+          secretEnv: { [use.variable]: ['redis://app:', { secret: `${use.service}-app` }, `@${use.service}:${port}/0`] },
+        };
+  }
   const buckets = spec.stores.find((store) => store.name === use.service)?.buckets ?? [];
   return {
     env: s3Variables(use.variable, {

@@ -28,7 +28,7 @@ export const hasReplica = ({ topology }: DatabaseSpec): boolean => topology === 
 /** Service, volume and folder of the replica of a database. */
 export const replicaName = (database: string): string => `${database}-replica`;
 
-/** The table in which migrations that have ended well are written down. */
+/** The table, or the collection, in which migrations that have ended well are written down. */
 export const migrations = 'berth_migrations';
 
 /** Where a database answers, and as whom: one of the site, or somebody else's. */
@@ -56,11 +56,15 @@ export interface DatabaseEngine {
   readonly port: number;
   /** What its volume holds, for the table of the disk. */
   readonly holds: string;
+  /** What its accounts one-shot and its gates need, where a task's memory is too little. */
+  readonly taskMemory?: MiB;
   readonly demand: (database: DatabaseSpec, spec: StackSpec, profile: HardwareProfile) => Demand;
   readonly plan: (input: DatabaseInput, task: Size, image: { readonly user: string }) => PlannedDatabase;
   /** The address an application is given, its password included. */
   readonly url: (at: DatabaseAddress) => SecretText;
   readonly client: (at: DatabaseAddress) => DatabaseClient;
+  /** A statement that whoever is let in may make. */
+  readonly ping: string;
   /** Statements that write down a version of the schema, and give 1 once it was. */
   readonly record: (version: string) => string;
   readonly recorded: (version: string) => string;

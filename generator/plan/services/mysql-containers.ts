@@ -114,7 +114,7 @@ const literal = (text: string): string => `'${text.replaceAll(/['\\]/g, (charact
 /** What does not depend on how an engine spends its memory. */
 export const accessOf = (
   facts: Facts,
-): Pick<DatabaseEngine, 'image' | 'port' | 'holds' | 'url' | 'client' | 'record' | 'recorded' | 'secrets' | 'secretFiles'> => ({
+): Pick<DatabaseEngine, 'image' | 'port' | 'holds' | 'url' | 'client' | 'ping' | 'record' | 'recorded' | 'secrets' | 'secretFiles'> => ({
   image: facts.image,
   port: facts.port,
   holds: 'data, redo log, and three days of binary log',
@@ -138,6 +138,7 @@ export const accessOf = (
     env: {},
     secretEnv: { DATABASE_PASSWORD: [{ secret: `${name}-app` }] },
   }),
+  ping: 'SELECT 1',
   // A key of an index holds a hash, however long a command is.
   record: (version) =>
     `CREATE TABLE IF NOT EXISTS ${migrations} (version char(64) PRIMARY KEY, ended timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP); INSERT IGNORE INTO ${migrations} (version) VALUES (SHA2(${literal(version)}, 256))`,

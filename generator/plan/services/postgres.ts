@@ -168,6 +168,7 @@ export const postgresEngine: DatabaseEngine = {
   plan,
   url,
   client,
+  ping: 'SELECT 1',
   record: (version) =>
     `CREATE TABLE IF NOT EXISTS ${migrations} (version text PRIMARY KEY, ended timestamptz NOT NULL DEFAULT now()); INSERT INTO ${migrations} (version) VALUES (${literal(version)}) ON CONFLICT DO NOTHING`,
   recorded: (version) => `SELECT 1 FROM ${migrations} WHERE version = ${literal(version)}`,

@@ -52,7 +52,7 @@ const resources = (size: Size, ephemeralStorage: MiB): Yaml => ({
   limits: { 'cpu': cpu(size.cpu), 'memory': memory(size.memory), 'ephemeral-storage': memory(ephemeralStorage) },
 });
 
-const containerSecurity: Yaml = { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } };
+const containerSecurity = { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } } as const;
 
 const [uid, gid] = [(user: string) => Number(user.split(':')[0]), (user: string) => Number(user.split(':')[1])];
 
@@ -83,7 +83,7 @@ function gateContainer(scene: Scene, service: PlannedService, gate: Gate): Yaml 
       ...Object.keys(gate.secretEnv).map((variable) => fromSecret(secretOf(scene, service.name), variable, gateKey(gate, variable))),
     ],
     resources: resources(gate.size, podOf(scene, service).ephemeralStorage),
-    securityContext: { ...(containerSecurity as object), runAsUser: uid(gate.user), runAsGroup: gid(gate.user) },
+    securityContext: { ...containerSecurity, runAsUser: uid(gate.user), runAsGroup: gid(gate.user) },
     volumeMounts: [{ name: folderVolume('/tmp'), mountPath: '/tmp' }],
   };
 }
@@ -194,7 +194,9 @@ export function podTemplate(
     livenessProbe: probe(scene, service, 'liveness'),
     lifecycle: pod.preStop > 0 ? pause(kubernetes.minor, pod.preStop) : undefined,
     resources: resources(service.size, pod.ephemeralStorage),
-    securityContext: containerSecurity,
+    securityContext: service.loosened
+      ? { ...containerSecurity, capabilities: { drop: ['ALL'], add: [service.loosened.capability] } }
+      : containerSecurity,
     volumeMounts: mounts(service),
   };
   const steps = [

@@ -36,7 +36,7 @@ function statefulSet(scene: Scene, service: PlannedService): YamlDocument {
   return object(
     'apps/v1',
     'StatefulSet',
-    metaOf(scene, service),
+    metaOf(scene, service, { ignore: service.loosened ? [['capabilities', service.loosened.because]] : [] }),
     {
       spec: {
         serviceName: nodesOf(service),

@@ -38,6 +38,15 @@ function worstCases(made: Plan, spec: StackSpec): readonly { readonly name: stri
     ...databaseServers(made).map(({ service: name, engine }) => {
       const settings = settingsOf(made, name);
       const number = (key: string) => Number(settings[key]);
+      if (engine === 'sqlserver') return row(name, number('MSSQL_MEMORY_LIMIT_MB') + 128);
+      if (engine === 'mongodb') {
+        const megabytes = number('setParameter.internalQueryMaxBlockingSortMemoryUsageBytes') / 2 ** 20;
+        const beside = 320 + 192 + number('setParameter.maxIndexBuildMemoryUsageMegabytes') + 2 * megabytes;
+        return row(
+          name,
+          beside + number('net.maxIncomingConnections') + 1.1 * 1024 * number('storage.wiredTiger.engineConfig.cacheSizeGB'),
+        );
+      }
       if (engine !== 'postgres') {
         const sum = (...keys: readonly string[]) => keys.reduce((all, key) => all + inMib(settings[key]), 0);
         const shared = sum('innodb_log_buffer_size') + 1.1 * sum('innodb_buffer_pool_size') + 0.03 * number('table_open_cache');
@@ -61,8 +70,17 @@ function worstCases(made: Plan, spec: StackSpec): readonly { readonly name: stri
           backends * (5 + 2 * number('hash_mem_multiplier') * inMib(settings['work_mem'])),
       );
     }),
-    ...made.caches.map(({ service: name }) => {
+    ...made.caches.map(({ service: name, engine }) => {
       const settings = settingsOf(made, name);
+      if (engine === 'memcached') {
+        const [items, connections, threads] = ['memory-limit', 'conn-limit', 'threads'].map((key) => Number(settings[key])) as [
+          number,
+          number,
+          number,
+        ];
+        // One page for each size of items, and a thread for each kind of upkeep.
+        return row(name, (items * 7) / 6 + 8 + 40 + threads + 6 + connections * 0.04);
+      }
       return row(name, inMib(settings['maxmemory']) * (settings['appendonly'] === 'yes' ? 1.25 : 1.1) + 16);
     }),
     ...made.stores.map(({ service: name }) => row(name, 175 + Number(service(made, name).env['MINIO_API_REQUESTS_MAX']) * (3 + 32 / 1024))),
@@ -133,7 +151,9 @@ test(
         for (const { service: name, engine } of databaseServers(made)) {
           const [settings, { pids }] = [settingsOf(made, name), service(made, name).size];
           const number = (key: string) => Number(settings[key]);
-          if (engine === 'postgres')
+          if (engine === 'sqlserver') expect(pids).toBe(number('max worker threads') + 512);
+          else if (engine === 'mongodb') expect(pids).toBe(number('net.maxIncomingConnections') + 160);
+          else if (engine === 'postgres')
             expect(pids).toBe(number('max_connections') + number('max_worker_processes') + number('autovacuum_max_workers') + 64);
           else {
             expect(pids).toBe(number('max_connections') + 160);
@@ -374,13 +394,14 @@ test(
       }),
       {
         ...runs,
-        examples: (['postgres', 'mysql', 'mariadb'] as const).map((engine) => [
+        examples: (['postgres', 'mysql', 'mariadb', 'mongodb', 'sqlserver'] as const).map((engine) => [
           { ...stack({ databases: [database('database', { engine })] }), host: host(2, 16, 80) },
         ]),
       },
     );
-    // io-threads changes only where the profile wants four CPUs and the host has fewer; its row is in make-plan.test.ts.
-    expect([...changing].filter((name) => name !== 'io-threads').sort()).toEqual([
+    // These change only where the profile wants more CPUs for a cache than the host has; their rows are in make-plan.test.ts and memcached.test.ts.
+    expect([...changing].filter((name) => !/^(io-)?threads$/.test(name)).sort()).toEqual([
+      'MSSQL_MEMORY_LIMIT_MB',
       'autovacuum_work_mem',
       'effective_cache_size',
       'innodb_buffer_pool_chunk_size',
@@ -393,14 +414,21 @@ test(
       'innodb_redo_log_capacity',
       'innodb_write_io_threads',
       'maintenance_work_mem',
+      'max degree of parallelism',
+      'max server memory (MB)',
       'max_binlog_total_size',
       'max_parallel_workers',
       'max_parallel_workers_per_gather',
       'max_slot_wal_keep_size',
       'max_wal_size',
       'maxmemory',
+      'memory-limit',
       'min_wal_size',
+      'replication.oplogSizeMB',
       'shared_buffers',
+      'storage.wiredTiger.engineConfig.cacheSizeGB',
+      'tempdb file MB',
+      'tempdb files',
       'temptable_max_ram',
       'work_mem',
     ]);

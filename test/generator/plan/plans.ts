@@ -54,6 +54,7 @@ export const database = (name: string, more: Partial<DatabaseSpec> = {}): Databa
   name,
   engine: 'postgres',
   database: 'hello',
+  ...(more.engine === 'sqlserver' ? { edition: 'standard' as const } : {}),
   ...more,
 });
 export const cache = (name: string, more: Partial<CacheSpec> = {}): CacheSpec => ({ name, engine: 'valkey', use: 'cache', ...more });
@@ -171,6 +172,8 @@ const growing = {
   ],
   mysql: ['innodb_buffer_pool_size', 'temptable_max_ram', 'innodb_redo_log_capacity'],
   mariadb: ['innodb_buffer_pool_size', 'innodb_log_file_size', 'max_binlog_total_size'],
+  mongodb: [],
+  sqlserver: [],
 } as const;
 const counted = {
   postgres: ['max_parallel_workers', 'max_parallel_workers_per_gather'],
@@ -182,6 +185,8 @@ const counted = {
     'innodb_parallel_read_threads',
   ],
   mariadb: ['innodb_read_io_threads', 'innodb_write_io_threads', 'innodb_purge_threads'],
+  mongodb: ['storage.wiredTiger.engineConfig.cacheSizeGB', 'replication.oplogSizeMB'],
+  sqlserver: ['MSSQL_MEMORY_LIMIT_MB', 'max server memory (MB)', 'max degree of parallelism', 'tempdb files'],
 } as const;
 
 /** Everything a host gives that must never shrink when the host grows, by name. */
@@ -202,7 +207,11 @@ export function given(made: Plan): ReadonlyMap<string, number> {
         ...counted[engine].map((key): [string, number] => [`${name}.${key}`, Number(settings[key])]),
       ];
     }),
-    ...made.caches.map(({ service: name }): [string, number] => [`${name}.maxmemory`, inMib(settingsOf(made, name)['maxmemory'])]),
+    ...made.caches.flatMap(({ service: name, engine }): [string, number][] => {
+      const settings = settingsOf(made, name);
+      if (engine !== 'memcached') return [[`${name}.maxmemory`, inMib(settings['maxmemory'])]];
+      return ['memory-limit', 'conn-limit', 'threads'].map((key) => [`${name}.${key}`, Number(settings[key])]);
+    }),
     ...made.stores.map(({ service: name }): [string, number] => [
       `${name}.requests`,
       Number(service(made, name).env['MINIO_API_REQUESTS_MAX']),
@@ -258,7 +267,7 @@ const apps = (kinds: readonly (readonly [Use['kind'], readonly string[]])[]) =>
       ),
     );
 
-const databaseEngineNames = ['postgres', 'mysql', 'mariadb'] as const;
+const databaseEngineNames = ['postgres', 'mysql', 'mariadb', 'mongodb', 'sqlserver'] as const;
 
 /** 1–8 services and 0–3 databases, caches and stores, some sizes fixed. */
 export const anySpec: fc.Arbitrary<StackSpec> = fc
@@ -284,10 +293,17 @@ export const anySpec: fc.Arbitrary<StackSpec> = fc
         ),
       ),
     caches: fc
-      .array(fc.record({ size: fixed(256, 4096), use: fc.constantFrom('cache' as const, 'sessions' as const, 'queue' as const) }), {
-        maxLength: 3,
-      })
-      .map((parts) => parts.map(({ size, use }, index) => cache(`cache-${index}`, { use, ...size }))),
+      .array(
+        fc.record({
+          size: fixed(256, 4096),
+          use: fc.constantFrom('cache' as const, 'sessions' as const, 'queue' as const),
+          engine: fc.constantFrom('valkey' as const, 'redis' as const, 'memcached' as const),
+        }),
+        { maxLength: 3 },
+      )
+      .map((parts) =>
+        parts.map(({ size, use, engine }, index) => cache(`cache-${index}`, { use, engine: use === 'cache' ? engine : 'valkey', ...size })),
+      ),
     stores: fc.array(fixed(1024, 8192), { maxLength: 3 }).map((sizes) => sizes.map((size, index) => store(`store-${index}`, size))),
   })
   .chain((base) =>

@@ -77,6 +77,13 @@ describe('a site whose database, cache and store stand elsewhere', () => {
   });
 });
 
+test('an external Memcached is reached by its address alone: no secret is asked for', async () => {
+  const external = { 'caches.cache': { engine: 'memcached', external: { host: 'cache.corp.example', port: 11_311 } } };
+  const site = await prepareHello({ set: external });
+  expect(site.awaited).toEqual([]);
+  expect(site.decision.merged.get('compose.yaml')).toContain('MEMCACHED_URL: "memcached://cache.corp.example:11311"');
+});
+
 describe('an external server', () => {
   const spec = (database: string) =>
     `apiVersion: berth/v1\nname: hello\nprofile: minimum\nservices: { web: { image: "r/a:1", port: 1, uses: [db] } }\ndatabases: { db: ${database} }\n`;

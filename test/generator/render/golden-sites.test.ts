@@ -5,7 +5,7 @@ import { parseAllDocuments } from 'yaml';
 import type { PreparedSite } from '../../../cli/site.ts';
 import { currentSecret } from '../../../generator/io/ledger.ts';
 import { checkComposeSchema } from '../../../generator/render/check-compose-schema.ts';
-import { bigHost, prepareHello, smallHost } from './hello.ts';
+import { bigHost, databaseOf, prepareHello, smallHost } from './hello.ts';
 
 const golden = join(import.meta.dirname, '../../golden');
 /** Same for every site, so they are no part of a golden tree. The schema has a golden file of its own. */
@@ -26,6 +26,10 @@ const rows = [
   { row: 'hello-mariadb', profile: 'minimum', host: smallHost, set: { 'databases.database.engine': 'mariadb' } },
   { row: 'hello-mysql-kubernetes', profile: 'minimum', target: 'kubernetes', set: { 'databases.database.engine': 'mysql' } },
   { row: 'hello-mariadb-kubernetes', profile: 'minimum', target: 'kubernetes', set: { 'databases.database.engine': 'mariadb' } },
+  { row: 'hello-mongodb', profile: 'minimum', host: smallHost, set: { 'databases.database.engine': 'mongodb' } },
+  { row: 'hello-mongodb-kubernetes', profile: 'minimum', target: 'kubernetes', set: { 'databases.database.engine': 'mongodb' } },
+  { row: 'hello-sqlserver', profile: 'minimum', host: smallHost, set: databaseOf('sqlserver') },
+  { row: 'hello-sqlserver-kubernetes', profile: 'minimum', target: 'kubernetes', set: databaseOf('sqlserver') },
   { row: 'hello-recommended', profile: 'recommended', host: smallHost },
   { row: 'hello-high-performance', profile: 'high-performance', host: smallHost },
   { row: 'hello-high-performance-big', profile: 'high-performance', host: bigHost },

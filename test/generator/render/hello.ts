@@ -12,7 +12,7 @@ import { editSpec } from '../../../generator/spec/edit-spec.ts';
 import type { SpecEdit } from '../../../generator/spec/edit-spec.ts';
 import { parseSpec } from '../../../generator/spec/parse-spec.ts';
 import type { Plan } from '../../../model/plan.ts';
-import type { ProfileName, StackSpec, Target } from '../../../model/stack-spec.ts';
+import type { DatabaseEngineName, ProfileName, StackSpec, Target } from '../../../model/stack-spec.ts';
 
 const root = join(import.meta.dirname, '../../..');
 
@@ -69,6 +69,12 @@ export const everyKind = {
   },
   'services.pages': { kind: 'static', image: 'registry.example/pages:1.0.0', port: 8080, routes: [{ path: '/pages/' }] },
 } as const;
+
+/** The database by another engine, with what that cannot do without. */
+export const databaseOf = (engine: DatabaseEngineName): Readonly<Record<string, string | boolean>> => ({
+  'databases.database.engine': engine,
+  ...(engine === 'sqlserver' ? { 'databases.database.edition': 'standard', 'databases.database.acceptLicence': true } : {}),
+});
 
 /** Replicas by load and by the clock. */
 export const byTheClock = {

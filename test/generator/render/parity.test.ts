@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import type { PreparedSite } from '../../../cli/site.ts';
 import { parseCpu, parseDuration, parseSize } from '../../../model/units.ts';
-import { everyKind, prepareHello } from './hello.ts';
+import { databaseOf, everyKind, prepareHello } from './hello.ts';
 import { readInterpolated } from './readers.ts';
 
 /** What runs, as far as both targets can say it; read back from the files alone. */
@@ -210,13 +210,17 @@ describe.each([
   { profile: 'recommended', engine: 'mysql' },
   { profile: 'minimum', engine: 'mariadb' },
   { profile: 'high-performance', engine: 'mariadb' },
+  { profile: 'minimum', engine: 'mongodb' },
+  { profile: 'high-performance', engine: 'mongodb' },
+  { profile: 'minimum', engine: 'sqlserver' },
+  { profile: 'high-performance', engine: 'sqlserver' },
 ] as const)('hello of profile $profile with $engine, for both targets,', ({ profile, engine }) => {
   const replicated = profile === 'recommended' && engine === 'postgres';
   let [compose, kubernetes]: [PreparedSite | undefined, PreparedSite | undefined] = [undefined, undefined];
   const site = (made: PreparedSite | undefined): PreparedSite => made ?? expect.unreachable('not made');
   beforeAll(async () => {
     const env = { ODD: `$HOME $$ $(PORT) $$(PORT) " ' # : {{x}} \n é` };
-    const hello = { profile, host, env, set: { ...everyKind, 'databases.database.engine': engine } };
+    const hello = { profile, host, env, set: { ...everyKind, ...databaseOf(engine) } };
     [compose, kubernetes] = [await prepareHello(hello), await prepareHello({ ...hello, target: 'kubernetes' })];
   });
 
@@ -280,7 +284,9 @@ describe.each([
                 .replace(/ +# Who may ask[^}]*/, '')
             : path.endsWith('pg_hba.conf')
               ? text.replaceAll(/ {2}(?:all|[\d.]+\/\d+) {2}scram/g, '  CLIENTS  scram')
-              : text,
+              : path.endsWith('first-start.js')
+                ? text.replace('"database-0.database-nodes:', '"database:')
+                : text,
         ]),
       );
     expect(neutral(configsOf('k8s/generated/config/', site(kubernetes)))).toEqual(neutral(configsOf('config/', site(compose))));

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { parseEnv } from 'node:util';
+import { Script } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
@@ -67,6 +68,12 @@ const nasty = fc.string({
 });
 
 /** The quoted word, or nothing where the format has no way to write the value and says so. */
+/** A Unicode literal of SQL Server: a doubled quote is one, and nothing else is special. */
+function readTsql(word: string): string {
+  const [, inner] = /^N'((?:[^']|'')*)'$/s.exec(word) ?? expect.unreachable(`no literal: ${word}`);
+  return inner?.replaceAll("''", "'") ?? '';
+}
+
 function tryQuote(format: Format, value: string): string | undefined {
   try {
     return quote(format, value);
@@ -93,6 +100,8 @@ describe.each<{ readonly format: Format; readonly by: string; readonly read: (wo
   { format: 'hba', by: 'the rules of pg_hba.conf', read: readHba, refuses: /["\u0000-\u001f]/ },
   { format: 'mycnf', by: "the rules of MySQL's option files", read: readOptionFile, refuses: /["\u0000-\u001f]/ },
   { format: 'sql', by: "the rules of MySQL's lexer", read: readSql, refuses: /[\u0000-\u001f]/ },
+  { format: 'tsql', by: "the rules of SQL Server's lexer", read: readTsql, refuses: /[\u0000-\u001f]/ },
+  { format: 'js', by: 'Node itself', read: (word) => new Script(word).runInNewContext() as unknown, refuses: /(?!)/ },
   { format: 'valkey', by: "the rules of Valkey's lexer", read: readValkey, refuses: /[\u0000-\u001f]/ },
 ])('a value in $format, read by $by', ({ format, read, refuses }) => {
   test('comes back as it was, and is refused only for what the format cannot hold', () => {

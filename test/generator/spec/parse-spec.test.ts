@@ -41,7 +41,7 @@ edge: { http: 443 }
       '9:26 services.web.env.A: expected text: put the value in quotes, so that it arrives as you typed it, got 5',
       '10:3 services.edge: expected a name of your own: edge, agent, watch, heal, berth, blue, green, surge, weights, tls, kustomization, localhost are taken by parts that Berth adds, got "edge"',
       '10:51 services.edge.routes[0].path: paths below /-/berth/ belong to Berth | give the route another path',
-      '12:23 databases.database.engine: expected postgres, mysql or mariadb (other engines come with a later version), got "oracle" | known here: postgres, mysql, mariadb',
+      '12:23 databases.database.engine: expected postgres, mysql, mariadb, mongodb or sqlserver, got "oracle" | known here: postgres, mysql, mariadb, mongodb, sqlserver',
       '12:39 databases.database.memory: expected a size such as 512Mi, 16Gi or 2Ti, got "2gb"',
       '13:7 edge.https: port 443 stands twice | give http and https different ports',
     ]);
@@ -217,8 +217,12 @@ describe('names', () => {
     ['mysql', 'MySQL', 'berth_health'],
     ['mariadb', 'MariaDB', 'mysql'],
     ['mariadb', 'MariaDB', 'healthcheck'],
+    ['mongodb', 'MongoDB', 'admin'],
+    ['mongodb', 'MongoDB', 'local'],
+    ['sqlserver', 'SQL Server', 'master'],
   ])('no database of %s is called what %s keeps for itself: %s', (engine, keeper, name) => {
-    expect(onlyProblem(hello.replace('engine: postgres }', `engine: ${engine}, name: ${name} }`))).toBe(
+    const more = engine === 'sqlserver' ? ' , edition: web, acceptLicence: true'.trim() : '';
+    expect(onlyProblem(hello.replace('engine: postgres }', `engine: ${engine}, name: ${name}${more} }`))).toBe(
       `11:${31 + engine.length} databases.database.name: expected a name of your own: ${keeper} keeps this one for itself`,
     );
   });
@@ -256,6 +260,44 @@ describe('names', () => {
       onlyProblem(hello.replace('databases:', '  database-replica: { image: r/a:1, port: 1, routes: [{ path: /x }] }\ndatabases:')),
     ).toContain('the name "database-replica" is already taken by services.database-replica');
     expect(onlyProblem(hello.replace('    uses:', '    env: { DATABASE_READ_URL: mine }\n    uses:'))).toContain('DATABASE_READ_URL');
+  });
+
+  test('SQL Server is refused until edition and licence are named, and no other engine takes them', () => {
+    const sqlserver = (more: string) => hello.replace('engine: postgres', `engine: sqlserver${more}`);
+    expect(problemsOf(sqlserver(''))).toMatchObject([
+      {
+        path: 'databases.database.edition',
+        message: expect.stringMatching(/^missing: SQL Server runs as the edition that you have a licence for/),
+      },
+      {
+        path: 'databases.database.acceptLicence',
+        message: expect.stringMatching(/^missing: SQL Server runs for those who accept its licence/),
+      },
+    ]);
+    expect(onlyProblem(sqlserver(', edition: express, acceptLicence: false'))).toContain('expected true, once you have read the licence');
+    expect(onlyProblem(sqlserver(', edition: home, acceptLicence: true'))).toContain('expected developer, evaluation, express');
+    expect(specOf(sqlserver(', edition: express, acceptLicence: true')).databases[0]).toMatchObject({
+      engine: 'sqlserver',
+      edition: 'express',
+    });
+    expect(problemsOf(sqlserver(', external: { host: db.corp.example }'))).toEqual([]);
+    expect(onlyProblem(hello.replace('engine: postgres', 'engine: postgres, edition: express'))).toContain('it is for sqlserver');
+  });
+
+  test.each(['sessions', 'queue'])('memcached is refused for %s, as it keeps nothing', (use) => {
+    expect(onlyProblem(hello.replace('engine: valkey', `engine: memcached, use: ${use}`))).toMatch(
+      /caches\.cache\.use: memcached keeps nothing: .*\| write engine: valkey, or use: cache$/,
+    );
+  });
+
+  test('memcached is handed over as MEMCACHED_URL, and takes neither account nor TLS where it stands elsewhere', () => {
+    const memcached = hello.replace('engine: valkey', 'engine: memcached');
+    expect(specOf(memcached).services[0]?.uses).toContainEqual({ service: 'cache', kind: 'cache', variable: 'MEMCACHED_URL' });
+    const elsewhere = (more: string) =>
+      memcached.replace('engine: memcached', `engine: memcached, external: { host: cache.corp.example${more} }`);
+    expect(specOf(elsewhere('')).externals[0]).toMatchObject({ engine: 'memcached', port: 11_211 });
+    expect(onlyProblem(elsewhere(', user: app'))).toContain('means nothing for memcached');
+    expect(onlyProblem(elsewhere(', tls: verify'))).toContain('means nothing for memcached');
   });
 
   test.each(['App', 'a-b', 'a b', 'a;drop', "a'b", 'a"b', '1a', 'x'.repeat(32)])('%s is refused as the name of a database', (name) => {
