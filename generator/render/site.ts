@@ -93,8 +93,19 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
       .filter(({ slotted, kind }) => slotted && kind === 'server')
       .flatMap((service) => (plan.release.get(service.name) ?? []).map(({ slot }) => `${service.name}-${slot}`)),
     databases: plan.databases.map((database) => ({ ...database, ...commandsOf(database) })),
-    replicated: plan.databases.flatMap(({ service, replica }) =>
-      replica ? [{ service, replica: replica.service, dataFolder: postgres.dataFolder }] : [],
+    replicated: plan.databases.flatMap(({ service, database, replica }) =>
+      replica
+        ? [
+            {
+              service,
+              database,
+              replica: replica.service,
+              dataFolder: postgres.dataFolder,
+              superuser: postgres.superuser,
+              secret: plan.kubernetes?.existingSecrets[service] ?? `${service}-secrets`,
+            },
+          ]
+        : [],
     ),
     stores: plan.stores,
     secrets: plan.secrets,

@@ -195,6 +195,24 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
     await follows(`after ${node}`);
   });
 
+  test('takes a new password, and the old one is refused', async () => {
+    const old = site.read('secrets/database-replication');
+    await site.berth('secrets', 'rotate', 'database-replication');
+    expect(site.read('secrets/database-replication')).not.toBe(old);
+    expect(await site.up()).toMatchObject({ code: 0 });
+    await streaming();
+    await follows('rotated');
+    const refused = await site.operator.attempt(
+      ['docker', 'compose', 'exec', '-T', '-e', `PGPASSWORD=${old}`, 'database-replica', 'psql'].concat(
+        `host=database user=${account} dbname=replication replication=true`,
+        '-c',
+        'IDENTIFY_SYSTEM',
+      ),
+      site.folder,
+    );
+    expect(refused.stderr).toContain('password authentication failed');
+  });
+
   test('stops within seconds when it is asked to', async () => {
     const begun = Date.now();
     await site.compose('stop', 'database-replica');

@@ -100,7 +100,7 @@ describe('a site for a cluster', () => {
     const plan = JSON.parse((await expectExit(0, ['plan', '--json', '--site', site])).stdout) as object;
     expect(plan).toMatchObject({
       release: { web: [{ slot: 'blue', weight: 100 }] },
-      kubernetes: { namespace: 'my-site', pods: { web: { preStop: 15, grace: 45 } }, quota: { 'my-site': { claims: 2 } } },
+      kubernetes: { namespace: 'my-site', pods: { web: { preStop: 15, grace: 45 } }, quota: { 'my-site': { claims: 3 } } },
     });
     expect((await expectExit(0, ['explain', 'web.terminationGracePeriodSeconds', '--site', site])).stdout).toMatch(/= 45s\n/);
   });

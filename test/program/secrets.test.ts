@@ -42,6 +42,7 @@ describe('secrets list', () => {
       opens: 'account hello of database',
       usedBy: [
         { service: 'web', by: 'variable', place: 'DATABASE_URL', form: 'plain' },
+        { service: 'web', by: 'variable', place: 'DATABASE_READ_URL', form: 'plain' },
         { service: 'database-accounts', by: 'file', place: '/run/secrets/database-verifier', form: 'scram-sha-256' },
       ],
       rotatable: true,

@@ -18,8 +18,9 @@ export interface PostgresSettings {
 export function settingsOf({ database, spec, profile, size, disk }: DatabaseInput, service = database.name): PostgresSettings {
   const connections = connectionBudget(spec, database.name, profile, facts);
   const memory = divideMemory(size.memory, connections.limit);
-  const tenth = Math.floor(disk / 10);
-  const wal = Math.min(profile.database.wal.value, Math.max(256, tenth));
+  const wal = Math.min(profile.database.wal.value, Math.max(256, Math.floor(disk / 10)));
+  // In steps: it would else change, and the server start anew, with every service that takes a share of the disk.
+  const kept = [8, 4, 2].find((times) => times * wal <= disk / 5) ?? 1;
   const cpus = Math.max(1, Math.ceil(size.cpu / 1000));
   const limit = formatSize(size.memory);
   const key = (name: string) => `${service}.${name}`;
@@ -117,9 +118,9 @@ export function settingsOf({ database, spec, profile, size, disk }: DatabaseInpu
     ),
     decide(
       'max_slot_wal_keep_size',
-      `${Math.max(wal, Math.min(2 * tenth, 8 * profile.database.wal.value))}MB`,
-      'max(max_wal_size, min(a fifth of the data disk, 8 × the profile’s log))',
-      { 'max_wal_size': `${wal} MiB`, 'disk': formatSize(disk), 'the profile’s log': formatSize(profile.database.wal.value) },
+      `${kept * wal}MB`,
+      'max_wal_size × the largest of 8, 4 and 2 that keeps it within a fifth of the data disk, else × 1',
+      { max_wal_size: `${wal} MiB`, disk: formatSize(disk) },
       'PostgreSQL 17 manual, Replication: without it a slot keeps the log of one that is gone until the disk is full',
       'log kept for a replica that is away; beyond it the replica copies the whole again',
     ),
