@@ -128,6 +128,17 @@ export interface Volume {
   readonly holds: string;
 }
 
+/** Files that applications share and keep. */
+export interface SharedVolume {
+  /** `uploads-volume`: the volume of Docker, or the claim. */
+  readonly name: string;
+  readonly size: MiB;
+  readonly holds: string;
+  /** Whether a single pod at a time mounts it, and so any volume will do. */
+  readonly alone: boolean;
+  readonly storageClass?: string;
+}
+
 export interface Dependency {
   readonly service: string;
   readonly condition: 'service_healthy' | 'service_completed_successfully';
@@ -169,6 +180,8 @@ export interface PlannedService {
   readonly secretFiles: readonly string[];
   readonly mounts: readonly Mount[];
   readonly volumes: readonly Volume[];
+  /** Of {@link Plan.volumes}, those that it mounts. */
+  readonly shared?: readonly { readonly name: string; readonly target: string; readonly readOnly: boolean }[];
   readonly tmpfs: readonly { readonly path: string; readonly size: MiB; readonly mode: string }[];
   readonly shm?: MiB;
   readonly nofile?: number;
@@ -332,6 +345,7 @@ export interface Plan {
   readonly databases: readonly DatabasePlan[];
   readonly caches: readonly CachePlan[];
   readonly stores: readonly StorePlan[];
+  readonly volumes: readonly SharedVolume[];
   readonly secrets: readonly PlannedSecret[];
   readonly secretFiles: readonly SecretFile[];
   readonly release: Release;

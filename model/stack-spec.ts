@@ -100,6 +100,20 @@ export interface Schedule {
   readonly deadline: Seconds;
 }
 
+/** A volume of the site in one service. */
+export interface MountedVolume {
+  readonly name: string;
+  readonly path: string;
+  readonly readOnly: boolean;
+}
+
+/** Files that services share and keep. */
+export interface VolumeSpec {
+  readonly name: string;
+  readonly disk?: MiB;
+  readonly storageClass?: string;
+}
+
 export type AppKind = 'web' | 'api' | 'static' | 'worker' | 'cron';
 
 export interface AppSpec extends FixedSize {
@@ -130,6 +144,7 @@ export interface AppSpec extends FixedSize {
   readonly env: Readonly<Record<string, string>>;
   readonly secrets: readonly AppSecret[];
   readonly writable: readonly string[];
+  readonly volumes: readonly MountedVolume[];
   readonly egress: boolean;
 }
 
@@ -246,6 +261,7 @@ export interface StackSpec {
   readonly caches: readonly CacheSpec[];
   readonly stores: readonly StoreSpec[];
   readonly externals: readonly ExternalSpec[];
+  readonly volumes: readonly VolumeSpec[];
   readonly edge: EdgeSpec;
   readonly kubernetes: KubernetesSpec;
 }

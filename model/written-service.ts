@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { cronNotation, isTimeZone, parseCron } from './cron.ts';
-import { containerPath, envName, sitePath, systemPath } from './names.ts';
+import { envName, sitePath } from './names.ts';
 import { cpu, duration, image, label, port, size, text, urlPathText, wholeNumber } from './written-values.ts';
+import { folder, mounted } from './written-volumes.ts';
 
 const rateLimit = z
   .strictObject({
@@ -227,16 +228,15 @@ export const service = z
       .optional()
       .describe('Secrets that Berth draws once and keeps, and those that you supply.'),
     writable: z
-      .array(
-        text('an absolute path')
-          .regex(containerPath, { error: 'expected an absolute path such as /data/cache, without .. in it and without / at its end' })
-          .refine((path) => !systemPath.test(path), {
-            error: 'expected a folder of the application: memory in this place would hide what the kernel, the image or Berth puts there',
-          }),
-        { error: 'expected a list of paths' },
-      )
+      .array(folder, { error: 'expected a list of paths' })
       .optional()
       .describe('Folders in memory that the application may write to; the rest of its image is read-only. /tmp always is.'),
+    volumes: z
+      .record(text('the name of a volume'), mounted, { error: 'expected a map from the name of a volume to a path' })
+      .optional()
+      .describe(
+        'Volumes of the site that it mounts, by name: each with its path there. Whoever mounts the same one runs as the same user.',
+      ),
     egress: z
       .boolean({ error: 'expected true or false' })
       .optional()

@@ -5,6 +5,7 @@ import { edge, host } from './written-edge.ts';
 import { cache, database, store } from './written-engines.ts';
 import { kubernetes } from './written-kubernetes.ts';
 import { service } from './written-service.ts';
+import { volume } from './written-volumes.ts';
 
 /**
  * What a person may write in berth.yaml. Everything optional here has its default in generator/spec/resolve.ts;
@@ -33,6 +34,7 @@ export const writtenSpec = z.strictObject({
   databases: z.record(serviceName, database).optional().describe('Databases in the stack, by name.'),
   caches: z.record(serviceName, cache).optional().describe('Caches in the stack, by name.'),
   stores: z.record(serviceName, store).optional().describe('Object stores in the stack, by name.'),
+  volumes: z.record(serviceName, volume).optional().describe('Folders on disk that services share and keep, by name.'),
   edge: edge.optional().describe('The one way in.'),
   kubernetes: kubernetes.optional().describe('What only a cluster needs to know; without effect on Compose.'),
 });

@@ -20,7 +20,7 @@ import type { MiB, MilliCpu, Seconds } from '../../model/units.ts';
 type WrittenScaling = NonNullable<WrittenService['scaling']>;
 
 /** All defaults of the spec live here. */
-const defaults = {
+export const defaults = {
   target: 'compose',
   domain: 'localhost',
   network: '10.201.0.0/22',
@@ -180,6 +180,12 @@ function connections(service: WrittenService, spec: WrittenSpec): readonly Use[]
   });
 }
 
+/** The volumes of a service, in the order written. */
+export const mountsOf = ({ volumes }: WrittenService): AppSpec['volumes'] =>
+  Object.entries(volumes ?? {}).map(([name, mount]) =>
+    typeof mount === 'string' ? { name, path: mount, readOnly: false } : { name, path: mount.path, readOnly: mount.readOnly ?? false },
+  );
+
 const migrateOf = ({ entrypoint, command }: NonNullable<WrittenService['migrate']>) => ({
   ...(entrypoint === undefined ? {} : { entrypoint }),
   command,
@@ -226,6 +232,7 @@ function app(name: string, service: WrittenService, spec: WrittenSpec): AppSpec 
       supplied: secret.supplied ?? false,
     })),
     writable: service.writable ?? [],
+    volumes: mountsOf(service),
     egress: service.egress ?? false,
   };
 }
@@ -266,6 +273,11 @@ export function resolveSpec(spec: WrittenSpec): StackSpec {
       nodes: store.nodes ?? 1,
       buckets: Object.entries(store.buckets).map(([bucket, { versioning }]) => ({ name: bucket, versioning: versioning ?? true })),
       ...state(store),
+    })),
+    volumes: Object.entries(spec.volumes ?? {}).map(([name, { disk, storageClass }]) => ({
+      name,
+      ...(disk === undefined ? {} : { disk: size(disk) }),
+      ...(storageClass === undefined ? {} : { storageClass }),
     })),
     externals: externalsOf(spec, (database) => databaseName(spec.name, database)),
     edge: {

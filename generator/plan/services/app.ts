@@ -9,6 +9,7 @@ import { healthOf } from './app-health.ts';
 import { divideNodeMemory, folderMiB, foldersOf, small } from './app-size.ts';
 import { connect } from './connect.ts';
 import type { Connection, ForGates } from './connect.ts';
+import { sharedOf, volumeName } from './volumes.ts';
 import { planMigration } from './migrate.ts';
 import type { PlannedMigration } from './migrate.ts';
 
@@ -101,6 +102,7 @@ function serviceOf(app: AppSpec, spec: StackSpec, profile: HardwareProfile, { si
     secretFiles: filesOf(app).map(({ name }) => ledgerNameOf(app, name)),
     mounts: [],
     volumes: [],
+    ...(app.volumes.length === 0 ? {} : { shared: sharedOf(app) }),
     tmpfs: foldersOf(app).map((path) => ({ path, size: mib(folderMiB), mode: '1777' })),
     ...(app.http ? { port: app.http.port } : {}),
     ports: [],
@@ -114,9 +116,15 @@ function serviceOf(app: AppSpec, spec: StackSpec, profile: HardwareProfile, { si
     stopGrace: app.stopGrace,
     networks: networksOf(app, connections),
     // What is started by a timer finds the rest of the site at work.
-    after: app.kind === 'cron' ? [] : connections.flatMap((connection) => connection.after),
+    after: app.kind === 'cron' ? [] : [...connections.flatMap((connection) => connection.after), ...afterVolumes(app, spec)],
   };
 }
+
+/** On one host a task makes each volume writable first. */
+const afterVolumes = (app: AppSpec, { target }: StackSpec): PlannedService['after'] =>
+  target === 'kubernetes'
+    ? []
+    : app.volumes.map(({ name }) => ({ service: volumeName(name), condition: 'service_completed_successfully', required: true }));
 
 /** What was decided for an application before it is planned: its size, and the image that it runs when it has no slots. */
 interface Placed {

@@ -49,12 +49,15 @@ export const bigHost = { cpus: 64, memory: '512Gi', disk: '20Ti' } as const;
 
 /** One service of every kind beside the web application, and its migrations. */
 export const everyKind = {
+  'volumes.uploads': { storageClass: 'nfs' },
+  'services.web.volumes': { uploads: '/srv/uploads' },
   'services.web.migrate': { command: ['node', 'migrate.js', "it's $HOME"] },
   'services.jobs': {
     kind: 'worker',
     follows: 'web',
     uses: ['database', 'cache'],
     command: ['node', 'jobs.js'],
+    volumes: { uploads: { path: '/data', readOnly: true } },
     healthcheck: ['node', 'check.js'],
   },
   'services.mail': { kind: 'worker', image: 'registry.example/mail:1.0.0', replicas: 1 },

@@ -748,6 +748,7 @@ test('the smallest spec is filled up with every default', () => {
     databases: [],
     caches: [],
     stores: [],
+    volumes: [],
     externals: [],
     services: [
       {
@@ -767,6 +768,7 @@ test('the smallest spec is filled up with every default', () => {
         env: {},
         secrets: [],
         writable: [],
+        volumes: [],
         egress: false,
       },
     ],
