@@ -13,11 +13,13 @@ import { readMore, readState } from '../generator/io/disk.ts';
 import { awaitedSecrets, suppliedPath, supplySecrets } from '../generator/io/supplied-secrets.ts';
 import { drawMissing, ledgerPath, parseLedger, secretVersion } from '../generator/io/ledger.ts';
 import type { Ledger } from '../generator/io/ledger.ts';
+import { trustTrouble } from '../generator/io/trust-trouble.ts';
 import { readSpecBytes } from '../generator/io/read-spec-bytes.ts';
 import { renderSecretManifests } from '../generator/io/secret-manifests.ts';
 import { renderSecretFiles } from '../generator/io/secret-files.ts';
 import { decideChanges } from '../generator/merge/decide-changes.ts';
 import type { Decision, SiteState } from '../generator/merge/decide-changes.ts';
+import { mirrorImages } from '../generator/plan/mirror.ts';
 import { makePlan } from '../generator/plan/make-plan.ts';
 import { checkComposeReferences, checkParses } from '../generator/render/check.ts';
 import { renderCompose, renderEnv } from '../generator/render/compose.ts';
@@ -133,7 +135,8 @@ function refuseOtherTarget(plan: Plan, { hashes }: SiteState): void {
 /** Plan a spec that was read already. */
 export function planSite(spec: StackSpec, site: string, context: Context): LoadedSite {
   refuseLostRelease(site);
-  const assets = readAssets(context.root);
+  const found = readAssets(context.root);
+  const assets = { ...found, images: mirrorImages(found.images, spec.registry) };
   const release = existsSync(join(site, releaseFile))
     ? expectParsed(parseRelease(readSpecBytes(site, releaseFile), releaseFile, spec), releaseFile)
     : undefined;
@@ -222,7 +225,9 @@ export async function prepareSite(
     ledger,
     awaited: awaitedSecrets(ledger, plan.secrets).map((secret) => suppliedPath(secret)),
     drawn: [...drawn, ...(ledger.leaf !== known.leaf ? ['tls'] : [])],
-    notices: [importedTrouble(ledger.leaf, plan.domain, context.now())].filter((notice) => notice !== undefined),
+    notices: [importedTrouble(ledger.leaf, plan.domain, context.now()), ...trustTrouble(spec.trust, context.now())].filter(
+      (notice) => notice !== undefined,
+    ),
   };
 }
 

@@ -346,6 +346,10 @@ export interface Plan {
   readonly caches: readonly CachePlan[];
   readonly stores: readonly StorePlan[];
   readonly volumes: readonly SharedVolume[];
+  /** Authorities that every application trusts, as PEM text; nothing when the spec names none. */
+  readonly trust: string;
+  /** Where the images of the catalogue come from, when not from their makers. */
+  readonly registry?: string;
   readonly secrets: readonly PlannedSecret[];
   readonly secretFiles: readonly SecretFile[];
   readonly release: Release;

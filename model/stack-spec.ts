@@ -100,6 +100,12 @@ export interface Schedule {
   readonly deadline: Seconds;
 }
 
+/** A host, an address or a subnet outside, and the port there. */
+export interface Place {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** A volume of the site in one service. */
 export interface MountedVolume {
   readonly name: string;
@@ -145,7 +151,9 @@ export interface AppSpec extends FixedSize {
   readonly secrets: readonly AppSecret[];
   readonly writable: readonly string[];
   readonly volumes: readonly MountedVolume[];
+  /** Anywhere, or to {@link reaches} alone. */
   readonly egress: boolean;
+  readonly reaches: readonly Place[];
 }
 
 /** What stands behind the edge, in two slots. */
@@ -262,6 +270,10 @@ export interface StackSpec {
   readonly stores: readonly StoreSpec[];
   readonly externals: readonly ExternalSpec[];
   readonly volumes: readonly VolumeSpec[];
+  /** Certificates of authorities that every service trusts. */
+  readonly trust: readonly { readonly name: string; readonly certificates: readonly string[] }[];
+  readonly proxy?: Place & { readonly except: readonly string[] };
+  readonly registry?: string;
   readonly edge: EdgeSpec;
   readonly kubernetes: KubernetesSpec;
 }

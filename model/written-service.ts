@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { cronNotation, isTimeZone, parseCron } from './cron.ts';
 import { envName, sitePath } from './names.ts';
 import { cpu, duration, image, label, port, size, text, urlPathText, wholeNumber } from './written-values.ts';
+import { reach } from './written-surroundings.ts';
 import { folder, mounted } from './written-volumes.ts';
 
 const rateLimit = z
@@ -238,8 +239,12 @@ export const service = z
         'Volumes of the site that it mounts, by name: each with its path there. Whoever mounts the same one runs as the same user.',
       ),
     egress: z
-      .boolean({ error: 'expected true or false' })
+      .union([z.boolean(), z.array(reach).min(1, { error: 'expected at least one place' })], {
+        error: 'expected true, false or a list of places such as hooks.corp.example:443',
+      })
       .optional()
-      .describe('Whether it may open connections to the outside. Default: false.'),
+      .describe(
+        'Whether it may open connections to the outside, or to which places there: HOST:PORT or SUBNET:PORT. Kubernetes holds it to their addresses and ports; on one host the way out is open or closed as a whole. Default: false.',
+      ),
   })
   .meta({ id: 'Service' });

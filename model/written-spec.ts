@@ -5,6 +5,7 @@ import { edge, host } from './written-edge.ts';
 import { cache, database, store } from './written-engines.ts';
 import { kubernetes } from './written-kubernetes.ts';
 import { service } from './written-service.ts';
+import { proxy, registry, trust } from './written-surroundings.ts';
 import { volume } from './written-volumes.ts';
 
 /**
@@ -35,6 +36,15 @@ export const writtenSpec = z.strictObject({
   caches: z.record(serviceName, cache).optional().describe('Caches in the stack, by name.'),
   stores: z.record(serviceName, store).optional().describe('Object stores in the stack, by name.'),
   volumes: z.record(serviceName, volume).optional().describe('Folders on disk that services share and keep, by name.'),
+  trust: trust
+    .optional()
+    .describe(
+      'Certificates of authorities of yours, by name, as PEM text. Every service trusts them: NODE_EXTRA_CA_CERTS, SSL_CERT_FILE and REQUESTS_CA_BUNDLE name the file.',
+    ),
+  proxy: proxy.optional().describe('The HTTP proxy that leads outside, for services with egress.'),
+  registry: registry
+    .optional()
+    .describe("Where the images of databases, caches, stores and edge come from, instead of their makers' registries: their paths stay."),
   edge: edge.optional().describe('The one way in.'),
   kubernetes: kubernetes.optional().describe('What only a cluster needs to know; without effect on Compose.'),
 });

@@ -130,6 +130,8 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     caches: caches.map((cache) => cache.plan),
     stores: stores.map((store) => store.plan),
     volumes: volumes.map(({ volume }) => volume),
+    trust: spec.trust.flatMap(({ name, certificates }) => certificates.map((pem) => `# ${name}\n${pem}`)).join(''),
+    ...(spec.registry === undefined ? {} : { registry: spec.registry }),
     secrets: [...secretsOf(spec), ...apps.flatMap((app) => app.secrets)],
     secretFiles: [...secretFilesOf(spec), ...apps.flatMap((app) => app.files)],
     budget: fitted.budget,

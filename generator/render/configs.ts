@@ -128,4 +128,6 @@ export const renderConfigs = (plan: Plan, templates: Templates): readonly Artifa
   ...plan.databases.flatMap((database) => renderDatabase[database.engine](database, templates)),
   ...plan.caches.flatMap((cache) => renderCache(cache, templates)),
   ...plan.stores.flatMap((store) => renderStore(store, templates)),
+  // What berth.yaml says and nothing else: an edit here would be a second truth.
+  ...(plan.trust === '' ? [] : [{ ...generated('config/trust/ca.pem', plan.trust), policy: 'owned' as const }]),
 ];

@@ -8,6 +8,7 @@ import { reservedDatabaseNames } from '../../model/names.ts';
 import { readVariableOf, replicates } from '../../model/stack-spec.ts';
 import { checkExternals } from './check-externals.ts';
 import { checkServices } from './check-services.ts';
+import { checkSurroundings } from './check-surroundings.ts';
 import { checkVolumes } from './check-volumes.ts';
 import { databaseName, isServed, kindOf, usesOf, writtenRoutes } from './resolve.ts';
 
@@ -260,6 +261,7 @@ export function checkReferences(spec: WrittenSpec): readonly Finding[] {
     ...checkUses(spec),
     ...checkRoutes(spec),
     ...checkVolumes(spec),
+    ...checkSurroundings(spec),
     ...checkDatabases(spec),
     ...checkCaches(spec),
     ...checkLicences(spec),
@@ -293,7 +295,7 @@ export function readable(value: unknown): WrittenSpec {
   // A mistyped `databases` would make every use of one look wrong.
   const guessing = Object.keys(spec).some((key) => !topKeys.includes(key));
   const service = (written: Loose) => {
-    const { uses, env, secrets, routes, writable, volumes } = written;
+    const { uses, env, secrets, routes, writable, volumes, egress } = written;
     return {
       ...written,
       ...(guessing || uses === undefined ? { uses: undefined } : { uses: listOf(uses)?.map(textOf) ?? mapOf(uses) }),
@@ -302,6 +304,7 @@ export function readable(value: unknown): WrittenSpec {
       env: mapOf(env),
       secrets: maps(secrets),
       routes: routes === undefined ? undefined : (listOf(routes)?.map((route) => ({ path: textOf(mapOf(route)['path']) })) ?? []),
+      egress: listOf(egress)?.filter((place) => typeof place === 'string' && /:\d+$/.test(place)) ?? egress === true,
       writable: listOf(writable)?.filter((path) => typeof path === 'string') ?? [],
       // A mistyped `volumes` would make every mount of one look wrong.
       volumes: guessing ? {} : Object.fromEntries(Object.entries(mapOf(volumes)).map(([name, mount]) => [name, pathOf(name, mount)])),

@@ -29,6 +29,8 @@ function show(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
   if (value !== null && typeof value === 'object') return 'a map';
+  // What was pasted by mistake must not reach a log.
+  if (typeof value === 'string' && value.includes('PRIVATE KEY')) return 'a private key';
   const text = JSON.stringify(value);
   return text.length > 60 ? `${text.slice(0, 57)}…"` : text;
 }

@@ -8,12 +8,14 @@ import type {
   HostFacts,
   HttpSpec,
   KubernetesSpec,
+  Place,
   RateLimit,
   Route,
   Scaling,
   StackSpec,
   Use,
 } from '../../model/stack-spec.ts';
+import { certificatesIn } from '../../model/pem.ts';
 import { mib, parseCpu, parseDuration, parseSize, seconds } from '../../model/units.ts';
 import type { MiB, MilliCpu, Seconds } from '../../model/units.ts';
 
@@ -180,6 +182,17 @@ function connections(service: WrittenService, spec: WrittenSpec): readonly Use[]
   });
 }
 
+/** `hooks.corp.example:443` in its two parts. */
+export function placeOf(text: string): Place {
+  const cut = text.lastIndexOf(':');
+  return { host: text.slice(0, cut), port: Number(text.slice(cut + 1)) };
+}
+
+function proxyOf({ url, except }: NonNullable<WrittenSpec['proxy']>): NonNullable<StackSpec['proxy']> {
+  const { hostname, port } = new URL(url);
+  return { host: hostname, port: port === '' ? 80 : Number(port), except: except ?? [] };
+}
+
 /** The volumes of a service, in the order written. */
 export const mountsOf = ({ volumes }: WrittenService): AppSpec['volumes'] =>
   Object.entries(volumes ?? {}).map(([name, mount]) =>
@@ -233,7 +246,8 @@ function app(name: string, service: WrittenService, spec: WrittenSpec): AppSpec 
     })),
     writable: service.writable ?? [],
     volumes: mountsOf(service),
-    egress: service.egress ?? false,
+    egress: service.egress === true,
+    reaches: Array.isArray(service.egress) ? service.egress.map(placeOf) : [],
   };
 }
 
@@ -279,6 +293,9 @@ export function resolveSpec(spec: WrittenSpec): StackSpec {
       ...(disk === undefined ? {} : { disk: size(disk) }),
       ...(storageClass === undefined ? {} : { storageClass }),
     })),
+    trust: Object.entries(spec.trust ?? {}).map(([name, text]) => ({ name, certificates: certificatesIn(text) ?? [] })),
+    ...(spec.proxy === undefined ? {} : { proxy: proxyOf(spec.proxy) }),
+    ...(spec.registry === undefined ? {} : { registry: spec.registry }),
     externals: externalsOf(spec, (database) => databaseName(spec.name, database)),
     edge: {
       http: spec.edge?.http ?? defaults.http,

@@ -1,8 +1,9 @@
-import { readdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { LabSite, Operator } from './installed.ts';
-import { run } from './process.ts';
+import { IMAGES } from './images.ts';
+import { attempt, run } from './process.ts';
 import { Visitor } from './visitor.ts';
 
 const name = 'kinds';
@@ -12,6 +13,44 @@ const say = (what: string, then = '') =>
   `const u = new URL(process.env.REDIS_URL); const s = require('net').connect(u.port, u.hostname); s.end(\`AUTH app \${u.password}\\r\\nRPUSH ${what} \${process.env.APP_VERSION}\\r\\n\`); s.resume(); s.on('error', () => process.exit(1)); ${then}`;
 const stayAlive = "require('fs').writeFileSync('/tmp/alive', ''); setInterval(() => {}, 1000)";
 const program = (what: string, then?: string) => `entrypoint: [node], command: ${JSON.stringify(['-e', say(what, then)])}`;
+
+/** A server of the corporate network, whose certificate is of an authority that only the site knows. Docker's own bridge lies outside of every site. */
+const hooks = { container: 'kinds-hooks', address: '172.17.0.1', port: 9444 };
+const serve =
+  "require('https').createServer({ key: require('fs').readFileSync('/tls/key.pem'), cert: require('fs').readFileSync('/tls/cert.pem') }, (q, r) => r.end('heard')).listen(8443)";
+
+async function startHooks({ home }: Operator): Promise<string> {
+  const folder = join(home, 'hooks');
+  mkdirSync(folder);
+  const certificate = [
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:prime256v1',
+    '-nodes',
+    '-days',
+    '2',
+    '-subj',
+    '/CN=hooks',
+  ];
+  await run([
+    'openssl',
+    ...certificate,
+    '-addext',
+    `subjectAltName=IP:${hooks.address}`,
+    '-keyout',
+    join(folder, 'key.pem'),
+    '-out',
+    join(folder, 'cert.pem'),
+  ]);
+  await run(['chmod', '-R', 'a+rX', folder]);
+  await attempt(['docker', 'rm', '--force', hooks.container]);
+  const where = ['--publish', `${hooks.port}:8443`, '--volume', `${folder}:/tls:ro`, '--entrypoint', 'node'];
+  await run(['docker', 'run', '--detach', '--name', hooks.container, ...where, IMAGES.node.reference, '-e', serve]);
+  return readFileSync(join(folder, 'cert.pem'), 'utf8');
+}
 
 describe('a site with migrations, a worker, a job and Redis', () => {
   let operator: Operator;
@@ -32,6 +71,7 @@ describe('a site with migrations, a worker, a job and Redis', () => {
   beforeAll(async () => {
     operator = await Operator.create();
     site = new LabSite(operator, name);
+    const authority = await startHooks(operator);
     await operator.run(
       [
         'berth',
@@ -47,6 +87,10 @@ describe('a site with migrations, a worker, a job and Redis', () => {
         'caches.cache.engine=redis',
         '--set',
         'volumes.uploads={ disk: 1Gi }',
+        '--set',
+        `trust=${JSON.stringify({ corp: authority })}`,
+        '--set',
+        `services.web.egress=${JSON.stringify([`${hooks.address}:${hooks.port}`])}`,
         // Folders that the image has, and that belong to root there.
         '--set',
         'services.web.volumes={ uploads: /srv }',
@@ -64,6 +108,7 @@ describe('a site with migrations, a worker, a job and Redis', () => {
   });
   afterAll(async () => {
     visitor?.close();
+    await attempt(['docker', 'rm', '--force', hooks.container]);
     await site?.remove();
     operator?.[Symbol.dispose]();
   });
@@ -135,6 +180,16 @@ describe('a site with migrations, a worker, a job and Redis', () => {
     await site.compose('--profile', '*', 'down', '--timeout', '5');
     expect(await site.up()).toMatchObject({ code: 0 });
     expect(await at('web-blue', 2, 'cat /srv/day/note && rm -r /srv/day')).toMatchObject({ code: 0, stdout: 'kept\nmore\n' });
+  });
+
+  test('reaches a server outside whose authority it trusts, and only from a service that may', async () => {
+    const call = `fetch('https://${hooks.address}:${hooks.port}', { signal: AbortSignal.timeout(5000) }).then((r) => r.text()).then(console.log, (e) => { console.error(String(e.cause ?? e)); process.exit(7); })`;
+    const from = (service: string, ...env: readonly string[]) =>
+      operator.attempt(['docker', 'compose', 'exec', '-T', ...env.flatMap((one) => ['-e', one]), service, 'node', '-e', call], site.folder);
+    expect(await from('web-blue')).toMatchObject({ code: 0, stdout: 'heard\n' });
+    const distrusting = await from('web-blue', 'NODE_EXTRA_CA_CERTS=');
+    expect([distrusting.code, distrusting.stderr]).toEqual([7, expect.stringContaining('self-signed') as string]);
+    expect((await from('jobs')).code).toBe(7);
   });
 
   test('migrates with the image of the new slot before that starts, and leaves the live one alone', async () => {

@@ -44,6 +44,7 @@ export const app = (name: string, more: Partial<AppSpec> = {}): AppSpec => ({
   writable: [],
   volumes: [],
   egress: false,
+  reaches: [],
   ...more,
 });
 export const uses: Readonly<Record<Use['kind'], (service: string) => Use>> = {
@@ -80,6 +81,7 @@ export const stack = (more: Partial<StackSpec> = {}): StackSpec => ({
   stores: [store('files')],
   externals: [],
   volumes: [],
+  trust: [],
   edge: { http: 80, https: 443, connections: 100, hsts: false, trustedProxies: [], proxyProtocol: false },
   kubernetes: {
     namespace: more.name ?? 'hello',

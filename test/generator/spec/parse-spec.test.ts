@@ -749,6 +749,7 @@ test('the smallest spec is filled up with every default', () => {
     caches: [],
     stores: [],
     volumes: [],
+    trust: [],
     externals: [],
     services: [
       {
@@ -770,6 +771,7 @@ test('the smallest spec is filled up with every default', () => {
         writable: [],
         volumes: [],
         egress: false,
+        reaches: [],
       },
     ],
     edge: { http: 80, https: 443, connections: 100, hsts: false, trustedProxies: [], proxyProtocol: false },
