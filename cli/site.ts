@@ -30,6 +30,9 @@ import { kubernetesPaths, placeConfigs, renderKubernetes, renderNamespacesFirst 
 import { renderFirstRelease, renderRunbook, renderRuntime } from '../generator/render/site.ts';
 import { renderTimers } from '../generator/render/timers.ts';
 import { specJsonSchema } from '../generator/spec/json-schema.ts';
+import { decodeText } from '../generator/spec/document.ts';
+import { editSpec } from '../generator/spec/edit-spec.ts';
+import type { SpecEdit } from '../generator/spec/edit-spec.ts';
 import { parseRelease } from '../generator/spec/parse-release.ts';
 import { parseSpec } from '../generator/spec/parse-spec.ts';
 import type { Parsed } from '../generator/spec/parse-spec.ts';
@@ -46,6 +49,8 @@ export interface LoadedSite {
   readonly plan: Plan;
   /** What it was read from: spec and release. */
   readonly documents?: readonly (Uint8Array | undefined)[];
+  /** The spec itself, when the command line asked for a change of it. */
+  readonly asked?: readonly Artifact[];
 }
 
 /** What a run would write, before anything is written. */
@@ -79,14 +84,26 @@ const readDocuments = (site: string): readonly (Uint8Array | undefined)[] =>
   [specFile, releaseFile].map((file) => (existsSync(join(site, file)) ? readSpecBytes(site, file) : undefined));
 
 /** The site once more, now that it is locked; read and planned again only when somebody changed it meanwhile. */
-export function reloadSite(site: string, known: LoadedSite | undefined, context: Context): LoadedSite {
+export function reloadSite(site: string, known: LoadedSite | undefined, context: Context, environment?: string): LoadedSite {
   const now = readDocuments(site);
   const same = known?.documents?.every((bytes, index) => Buffer.compare(bytes ?? Buffer.alloc(0), now[index] ?? Buffer.alloc(0)) === 0);
-  return known && same ? known : loadSite(site, context);
+  return known && same ? known : loadSite(site, context, environment);
 }
 
-/** Read and plan a site. @throws BerthError when the folder is no site, a document has problems or the host is too small. */
-export function loadSite(site: string, context: Context): LoadedSite {
+/** The spec with another environment chosen, and what its problems call it. */
+function inEnvironment(bytes: Uint8Array, environment: string): { readonly text: string; readonly file: string } {
+  const file = `${specFile} with environment: ${environment}`;
+  const text = decodeText(bytes, specFile);
+  const edit: SpecEdit = { path: ['environment'], value: environment, only: 'always' };
+  const edited = typeof text === 'string' ? editSpec(text, specFile, [edit], []) : { text: '', problems: [text] };
+  return {
+    text: expectParsed(edited.problems.length > 0 ? { ok: false, problems: edited.problems } : { ok: true, value: edited.text }, specFile),
+    file,
+  };
+}
+
+/** Read and plan a site, in another environment than it says when one is named. @throws BerthError when the folder is no site, a document has problems or the host is too small. */
+export function loadSite(site: string, context: Context, environment?: string): LoadedSite {
   if (!existsSync(join(site, specFile)))
     throw new BerthError(
       'usage',
@@ -94,8 +111,11 @@ export function loadSite(site: string, context: Context): LoadedSite {
       'name the folder with --site DIR, or make one with `berth init DIR`',
     );
   const documents = readDocuments(site);
-  const spec = expectParsed(parseSpec(documents[0] ?? readSpecBytes(site, specFile), specFile), specFile);
-  return { ...planSite(spec, site, context), documents };
+  const bytes = documents[0] ?? readSpecBytes(site, specFile);
+  if (environment === undefined) return { ...planSite(expectParsed(parseSpec(bytes, specFile), specFile), site, context), documents };
+  const { text, file } = inEnvironment(bytes, environment);
+  const spec = expectParsed(parseSpec(Buffer.from(text), file), file, `correct ${specFile}, or name another environment`);
+  return { ...planSite(spec, site, context), documents, asked: [{ path: specFile, content: text, mode: 0o644, policy: 'asked' }] };
 }
 
 /** A release that is gone is not guessed: the first one would bring back an old image in a slot where nothing runs. */

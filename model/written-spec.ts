@@ -15,6 +15,11 @@ import { volume } from './written-volumes.ts';
 export const writtenSpec = z.strictObject({
   apiVersion: z.literal('berth/v1', { error: 'expected berth/v1' }).describe('The form of this file.'),
   name: label.max(30, { error: 'expected at most 30 characters' }).describe('Name of the site: the Compose project or the namespace.'),
+  environment: label
+    .optional()
+    .describe(
+      'Which of the environments holds. `berth generate --environment NAME` writes it here. Default: none, and the file as it stands.',
+    ),
   profile: z
     .enum(['minimum', 'recommended', 'high-performance'], { error: 'expected minimum, recommended or high-performance' })
     .describe('How large the site is: what each role gets before it is fitted to the host.'),
@@ -46,6 +51,12 @@ export const writtenSpec = z.strictObject({
     .optional()
     .describe("Where the images of databases, caches, stores and edge come from, instead of their makers' registries: their paths stay."),
   edge: edge.optional().describe('The one way in.'),
+  environments: z
+    .record(label, z.record(z.string(), z.unknown()), { error: 'expected a map from the name of an environment to keys of this file' })
+    .optional()
+    .describe(
+      'What is otherwise in development, staging or production, by name: the same keys as here, as many as differ. Maps are merged, routes by their path, times by their at. Everything else is replaced, and null takes a key away.',
+    ),
   kubernetes: kubernetes.optional().describe('What only a cluster needs to know; without effect on Compose.'),
 });
 

@@ -45,7 +45,7 @@ export function describeIssue(
   const place = (path: Path, key?: string) => ({
     file,
     ...document.locate(path, key),
-    path: joinPath(key === undefined ? path : [...path, key]),
+    path: joinPath(document.origin(key === undefined ? path : [...path, key])),
   });
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map((key) => ({ ...place(issue.path, key), message: 'unknown key', ...hintFor(key, keysAt(issue.path)) }));
