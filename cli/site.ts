@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Artifact } from '../model/artifact.ts';
 import { BerthError } from '../model/errors.ts';
 import type { Problem } from '../model/errors.ts';
+import { hostsOf } from '../model/plan.ts';
 import type { Plan } from '../model/plan.ts';
 import type { WrittenRelease } from '../model/release.ts';
 import type { StackSpec } from '../model/stack-spec.ts';
@@ -217,7 +218,7 @@ export async function prepareSite(
   refuseLostLedger(before);
   const filled = await drawCertificates(
     drawMissing(supplySecrets(known, plan.secrets, before.current, context.now()), plan.secrets, context.random, context.now()),
-    plan.domain,
+    hostsOf(plan),
     plan.name,
     context.now(),
     context.random,
@@ -245,7 +246,7 @@ export async function prepareSite(
     ledger,
     awaited: awaitedSecrets(ledger, plan.secrets).map((secret) => suppliedPath(secret)),
     drawn: [...drawn, ...(ledger.leaf !== known.leaf ? ['tls'] : [])],
-    notices: [importedTrouble(ledger.leaf, plan.domain, context.now()), ...trustTrouble(spec.trust, context.now())].filter(
+    notices: [importedTrouble(ledger.leaf, hostsOf(plan), context.now()), ...trustTrouble(spec.trust, context.now())].filter(
       (notice) => notice !== undefined,
     ),
   };

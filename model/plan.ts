@@ -3,6 +3,7 @@ import type { Release, Slot } from './release.ts';
 import type { RuntimeConfig } from './runtime-config.ts';
 import type { SecretRef } from './secret.ts';
 import type {
+  BucketSpec,
   CacheEngineName,
   DatabaseEngineName,
   HostFacts,
@@ -257,7 +258,7 @@ export interface CachePlan {
 export interface StorePlan {
   readonly service: string;
   readonly account: string;
-  readonly buckets: readonly { readonly name: string; readonly versioning: boolean }[];
+  readonly buckets: readonly BucketSpec[];
 }
 
 export interface EdgePlan {
@@ -280,7 +281,17 @@ export interface EdgePlan {
   /** Replicas that are tried before a request is given up; only such as could not be reached. */
   readonly tries: number;
   readonly apps: readonly { readonly service: string; readonly port: number; readonly routes: readonly Route[] }[];
+  /** Stores that visitors reach under a name of their own, and of them only these buckets. */
+  readonly stores: readonly {
+    readonly service: string;
+    readonly port: number;
+    readonly host: string;
+    readonly buckets: readonly string[];
+  }[];
 }
+
+/** Every name that visitors type: the domain, and those of stores. */
+export const hostsOf = ({ edge }: Pick<Plan, 'edge'>): readonly string[] => [edge.domain, ...edge.stores.map(({ host }) => host)];
 
 export interface MemoryBudget {
   readonly host: MiB;

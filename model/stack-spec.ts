@@ -196,12 +196,26 @@ export interface CacheSpec extends FixedState {
   readonly use: 'cache' | 'sessions' | 'queue';
 }
 
+export interface BucketSpec {
+  readonly name: string;
+  readonly versioning: boolean;
+  readonly lifecycle: readonly {
+    /** Empty for all objects. */
+    readonly prefix: string;
+    /** In days. */
+    readonly expire?: number;
+    readonly expireVersions?: number;
+  }[];
+}
+
 export interface StoreSpec extends FixedState {
   readonly name: string;
   readonly engine: 'minio';
   /** One, or four that hold each object in parts: two of them may be lost. */
   readonly nodes: 1 | 4;
-  readonly buckets: readonly { readonly name: string; readonly versioning: boolean }[];
+  readonly buckets: readonly BucketSpec[];
+  /** The name under which visitors reach it with addresses that were signed. */
+  readonly publicHost?: string;
 }
 
 /** A database, cache or store that stands elsewhere and is somebody else's. */

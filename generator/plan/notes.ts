@@ -140,6 +140,13 @@ export function notesOf({ profile, topologies, images, scaled, describe, cpus, u
         ({ name, reaches }) =>
           `${name} may reach ${reaches.map(({ host, port }) => `${host}:${port}`).join(', ')}: ${limitOf(spec, reaches)}`,
       ),
+    ...spec.stores.flatMap(({ name, publicHost }) =>
+      publicHost === undefined
+        ? []
+        : [
+            `${publicHost} leads visitors to the objects of ${name} by signed addresses: its name has to lead to the edge, as ${spec.domain} does, and a certificate of your own has to be for both`,
+          ],
+    ),
     ...(spec.registry === undefined
       ? []
       : [

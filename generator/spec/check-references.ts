@@ -8,6 +8,7 @@ import { reservedDatabaseNames } from '../../model/names.ts';
 import { readVariableOf, replicates } from '../../model/stack-spec.ts';
 import { checkExternals } from './check-externals.ts';
 import { checkServices } from './check-services.ts';
+import { checkStores } from './check-stores.ts';
 import { checkSurroundings } from './check-surroundings.ts';
 import { checkVolumes } from './check-volumes.ts';
 import { databaseName, isServed, kindOf, usesOf, writtenRoutes } from './resolve.ts';
@@ -23,7 +24,8 @@ function variablesOf(spec: WrittenSpec, used: string, variable: string): readonl
   if (kind !== 'store') return kind === 'database' ? [variable, readVariableOf(variable)] : [variable];
   const buckets = Object.keys(spec.stores?.[used]?.buckets ?? {});
   const named = buckets.length === 1 ? ['BUCKET'] : buckets.map((bucket) => `BUCKET_${bucket.toUpperCase().replaceAll('-', '_')}`);
-  return ['ENDPOINT', 'REGION', 'ACCESS_KEY', 'SECRET_KEY', ...named].map((part) => `${variable}_${part}`);
+  const open = spec.stores?.[used]?.publicHost === undefined ? [] : ['PUBLIC_ENDPOINT'];
+  return [...open, 'ENDPOINT', 'REGION', 'ACCESS_KEY', 'SECRET_KEY', ...named].map((part) => `${variable}_${part}`);
 }
 
 function* checkNames(spec: WrittenSpec): Iterable<Finding> {
@@ -261,6 +263,7 @@ export function checkReferences(spec: WrittenSpec): readonly Finding[] {
     ...checkUses(spec),
     ...checkRoutes(spec),
     ...checkVolumes(spec),
+    ...checkStores(spec),
     ...checkSurroundings(spec),
     ...checkDatabases(spec),
     ...checkCaches(spec),
@@ -277,6 +280,8 @@ const listOf = (value: unknown): readonly unknown[] | undefined => (Array.isArra
 const maps = (value: unknown): Readonly<Record<string, Loose>> =>
   Object.fromEntries(Object.entries(mapOf(value)).map(([name, inner]) => [name, mapOf(inner)]));
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
+/** Buckets without what the schema may have refused. */
+const bucketsOf = (value: unknown): Loose => Object.fromEntries(Object.keys(mapOf(value)).map((name) => [name, {}]));
 /** Where a volume is mounted; what is no path is a place that nothing else has. */
 const pathOf = (name: string, mount: unknown): string => textOf(typeof mount === 'string' ? mount : mapOf(mount)['path']) || `/${name}`;
 const topKeys = Object.keys(writtenSpec.shape);
@@ -312,7 +317,14 @@ export function readable(value: unknown): WrittenSpec {
   };
   const services = Object.fromEntries(Object.entries(maps(spec['services'])).map(([name, written]) => [name, service(written)]));
   const stores = Object.fromEntries(
-    Object.entries(maps(spec['stores'])).map(([name, store]) => [name, { buckets: mapOf(store['buckets']), nodes: store['nodes'] }]),
+    Object.entries(maps(spec['stores'])).map(([name, store]) => [
+      name,
+      {
+        buckets: bucketsOf(store['buckets']),
+        nodes: store['nodes'],
+        ...(typeof store['publicHost'] === 'string' ? { publicHost: store['publicHost'] } : {}),
+      },
+    ]),
   );
   return {
     name: textOf(spec['name']),

@@ -3,6 +3,7 @@ import type { WrittenService, WrittenSpec } from '../../model/written-spec.ts';
 import type {
   AppKind,
   AppSpec,
+  BucketSpec,
   Cors,
   FixedSize,
   HostFacts,
@@ -258,6 +259,16 @@ const hostFacts = (host: NonNullable<WrittenSpec['host']>): HostFacts => ({
   fit: host.fit ?? true,
 });
 
+const bucketOf = (name: string, { versioning, lifecycle }: NonNullable<WrittenSpec['stores']>[string]['buckets'][string]): BucketSpec => ({
+  name,
+  versioning: versioning ?? true,
+  lifecycle: (lifecycle ?? []).map(({ prefix, expireAfter, expireVersionsAfter }) => ({
+    prefix: prefix ?? '',
+    ...(expireAfter === undefined ? {} : { expire: duration(expireAfter) / 86_400 }),
+    ...(expireVersionsAfter === undefined ? {} : { expireVersions: duration(expireVersionsAfter) / 86_400 }),
+  })),
+});
+
 /** What runs here; the rest stands elsewhere. */
 const ownOf = <T extends { readonly external?: object | undefined }>(written: Readonly<Record<string, T>> | undefined) =>
   Object.entries(written ?? {}).filter(([, { external }]) => external === undefined);
@@ -285,7 +296,8 @@ export function resolveSpec(spec: WrittenSpec): StackSpec {
       name,
       engine: store.engine,
       nodes: store.nodes ?? 1,
-      buckets: Object.entries(store.buckets).map(([bucket, { versioning }]) => ({ name: bucket, versioning: versioning ?? true })),
+      ...(store.publicHost === undefined ? {} : { publicHost: store.publicHost }),
+      buckets: Object.entries(store.buckets).map(([bucket, written]) => bucketOf(bucket, written)),
       ...state(store),
     })),
     volumes: Object.entries(spec.volumes ?? {}).map(([name, { disk, storageClass }]) => ({

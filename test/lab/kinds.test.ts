@@ -1,5 +1,8 @@
 import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { Client } from 'minio';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { LabSite, Operator } from './installed.ts';
 import { IMAGES } from './images.ts';
@@ -13,6 +16,34 @@ const say = (what: string, then = '') =>
   `const u = new URL(process.env.REDIS_URL); const s = require('net').connect(u.port, u.hostname); s.end(\`AUTH app \${u.password}\\r\\nRPUSH ${what} \${process.env.APP_VERSION}\\r\\n\`); s.resume(); s.on('error', () => process.exit(1)); ${then}`;
 const stayAlive = "require('fs').writeFileSync('/tmp/alive', ''); setInterval(() => {}, 1000)";
 const program = (what: string, then?: string) => `entrypoint: [node], command: ${JSON.stringify(['-e', say(what, then)])}`;
+
+const filesHost = 'files.kinds.example';
+/** One request to the public name of the store, whatever its address says of the host; a body of `mebibytes` zeros is made as it goes. */
+function send(method: string, address: URL, ca: string, mebibytes = 0): Promise<{ readonly status: number; readonly bytes: number }> {
+  return new Promise((resolve, reject) => {
+    const request = httpsRequest(
+      {
+        host: '127.0.0.1',
+        port: https,
+        servername: address.hostname,
+        ca,
+        agent: false,
+        method,
+        path: address.pathname + address.search,
+        headers: { 'host': address.host, 'content-length': mebibytes * 2 ** 20 },
+      },
+      (response) => {
+        let bytes = 0;
+        response.on('data', (chunk: Buffer) => (bytes += chunk.length));
+        response.on('end', () => {
+          resolve({ status: response.statusCode ?? 0, bytes });
+        });
+      },
+    );
+    request.on('error', reject);
+    Readable.from(Array.from({ length: mebibytes }, () => Buffer.alloc(2 ** 20))).pipe(request);
+  });
+}
 
 /** A server of the corporate network, whose certificate is of an authority that only the site knows. Docker's own bridge lies outside of every site. */
 const hooks = { container: 'kinds-hooks', address: '172.17.0.1', port: 9444 };
@@ -87,6 +118,10 @@ describe('a site with migrations, a worker, a job and Redis', () => {
         'caches.cache.engine=redis',
         '--set',
         'volumes.uploads={ disk: 1Gi }',
+        '--set',
+        `stores.files.publicHost=${filesHost}`,
+        '--set',
+        'stores.files.buckets.uploads.lifecycle=[{ prefix: tmp/, expireAfter: 1d }, { expireVersionsAfter: 90d }]',
         '--set',
         `trust=${JSON.stringify({ corp: authority })}`,
         '--set',
@@ -190,6 +225,40 @@ describe('a site with migrations, a worker, a job and Redis', () => {
     const distrusting = await from('web-blue', 'NODE_EXTRA_CA_CERTS=');
     expect([distrusting.code, distrusting.stderr]).toEqual([7, expect.stringContaining('self-signed') as string]);
     expect((await from('jobs')).code).toBe(7);
+  });
+
+  test('takes an upload by a signed address through the edge, which holds nothing of it, and shows nothing else of the store', async () => {
+    const env = (variable: string): string =>
+      new RegExp(`^${variable}=(.*)$`, 'm').exec(site.read('secrets/web.env'))?.[1]?.replaceAll("'", '') ?? '';
+    const ca = site.read('secrets/tls/ca.crt');
+    const told = (await site.compose('exec', '-T', 'web-blue', 'printenv', 'S3_PUBLIC_ENDPOINT', 'S3_ACCESS_KEY', 'S3_REGION'))
+      .trim()
+      .split('\n');
+    expect(told[0]).toBe(`https://${filesHost}:${https}`);
+    const client = new Client({
+      endPoint: filesHost,
+      port: https,
+      useSSL: true,
+      accessKey: told[1] ?? '',
+      secretKey: env('S3_SECRET_KEY'),
+      region: told[2] ?? '',
+    });
+    const peak = async () => Number(await site.compose('exec', '-T', 'edge', 'cat', '/sys/fs/cgroup/memory/memory.max_usage_in_bytes'));
+    const before = await peak();
+    const put = new URL(await client.presignedPutObject('uploads', 'large.bin', 600));
+    expect(await send('PUT', put, ca, 192)).toMatchObject({ status: 200 });
+    const get = new URL(await client.presignedGetObject('uploads', 'large.bin', 600));
+    expect(await send('GET', get, ca)).toEqual({ status: 200, bytes: 192 * 2 ** 20 });
+    expect((await peak()) - before).toBeLessThan(32 * 2 ** 20);
+    const of = (path: string) => send('GET', new URL(path, put), ca).then(({ status }) => status);
+    expect(await of(`/uploads/large.bin${get.search.slice(0, -1)}`)).toBe(403);
+    expect([await of('/minio/health/live'), await of('/minio/admin/v3/info'), await of('/'), await of('/other/x')]).toEqual([
+      404, 404, 404, 404,
+    ]);
+    const rules =
+      'export MC_HOST_store="http://${MINIO_ROOT_USER}:$(cat /run/secrets/files-root)@files:9000"; mc ilm rule export store/uploads';
+    const exported = await site.compose('run', '--rm', '--no-deps', '-T', '--entrypoint', '/bin/sh', 'files-buckets', '-c', rules);
+    expect(exported).toMatch(/berth-1.*tmp\/.*berth-2.*90/s);
   });
 
   test('migrates with the image of the new slot before that starts, and leaves the live one alone', async () => {

@@ -64,7 +64,7 @@ export const store = (name: string, more: Partial<StoreSpec> = {}): StoreSpec =>
   name,
   engine: 'minio',
   nodes: 1,
-  buckets: [{ name: 'uploads', versioning: true }],
+  buckets: [{ name: 'uploads', versioning: true, lifecycle: [] }],
   ...more,
 });
 
