@@ -41,12 +41,13 @@ function readLock(site: string): ImageLock {
   const cure = 'restore it from your copy, or remove it and run `berth images lock` again';
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const [error] = document.errors;
+  const alias = /[*&]/.test(text) ? { pos: [text.search(/[*&]/)] as const, message: 'a lock has no aliases' } : undefined;
+  const error = document.errors[0] ?? alias;
   if (error) {
     const { line, col } = lines.linePos(error.pos[0]);
     throw new BerthError('spec', `${lockFile}:${line}:${col}: ${error.message}`, cure);
   }
-  const lock = imageLockOf(document.toJS({ maxAliasCount: 0 }));
+  const lock = imageLockOf(document.toJS());
   if ('wrong' in lock) throw new BerthError('spec', `${lockFile}: ${lock.wrong} is not what a lock has there`, cure);
   return lock;
 }
