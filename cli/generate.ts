@@ -84,8 +84,10 @@ async function complaintsOf({ plan, decision: { merged } }: PreparedSite): Promi
     return checkComposeSchema(merged.get('compose.yaml') ?? '').map((complaint) => `compose.yaml: ${complaint}`);
   }
   const { checkKubernetesSchema } = await import('../generator/render/check-kubernetes-schema.ts');
-  return [...merged]
-    // The overlay is its owner's: `lint` looks into it.
-    .filter(([path]) => /^k8s\/(?:generated|secrets)\/[^/]+\.yaml$/.test(path))
-    .flatMap(([path, text]) => checkKubernetesSchema(text).map((complaint) => `${path}: ${complaint}`));
+  return (
+    [...merged]
+      // The overlay is its owner's: `lint` looks into it.
+      .filter(([path]) => /^k8s\/(?:generated|secrets)\/[^/]+\.yaml$/.test(path))
+      .flatMap(([path, text]) => checkKubernetesSchema(text).map((complaint) => `${path}: ${complaint}`))
+  );
 }

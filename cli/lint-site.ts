@@ -19,6 +19,9 @@ function* secretKeys(plan: Plan, { pods, namespace, edgeNamespace, existingSecre
   for (const service of plan.services)
     for (const key of keysOf(service, plan.secretFiles))
       yield `${pods.get(service.name)?.namespace ?? namespace}/${existingSecrets[service.name] ?? `${service.name}-secrets`}/${key}`;
+  for (const { name, operator } of plan.services)
+    for (const { secret } of Object.values(operator?.logins ?? {}))
+      for (const key of ['username', 'password']) yield `${pods.get(name)?.namespace ?? namespace}/${secret}/${key}`;
   for (const key of ['tls.crt', 'tls.key']) yield `${edgeNamespace}/${existingSecrets['tls'] ?? 'tls'}/${key}`;
 }
 

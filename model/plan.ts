@@ -5,6 +5,7 @@ import type { SecretRef } from './secret.ts';
 import type {
   CacheEngineName,
   DatabaseEngineName,
+  DatabaseOperator,
   HostFacts,
   KubernetesSpec,
   ProfileName,
@@ -194,6 +195,14 @@ export interface PlannedService {
   readonly peers?: boolean;
   /** The service whose data it copies and only reads: the two had rather not share a node. */
   readonly replicaOf?: string;
+  /** In a cluster an operator runs it, by a custom resource in place of a StatefulSet. */
+  readonly operator?: {
+    readonly name: DatabaseOperator;
+    readonly database: string;
+    readonly owner: string;
+    /** Accounts that it makes: each by a Secret of this name, with a password of the ledger. */
+    readonly logins: Readonly<Record<'superuser' | 'owner', { readonly secret: string; readonly user: string; readonly password: string }>>;
+  };
   readonly scaling?: Scaling;
   readonly stopSignal?: string;
   readonly stopGrace: Seconds;
@@ -225,6 +234,8 @@ export interface DatabasePlan {
   /** Addresses that may log in, as the engine writes them: a subnet, or all of them where only the network knows them. */
   readonly clients: string;
   readonly replica?: ReplicaPlan;
+  /** Who runs it in place of Berth's own workload. */
+  readonly operator?: DatabaseOperator;
   /** Of MongoDB: host and port under which its replica set tells clients of it. */
   readonly member?: string;
 }

@@ -161,7 +161,11 @@ export interface DatabaseSpec extends FixedState {
   readonly topology?: DatabaseTopology;
   /** Of SQL Server. */
   readonly edition?: SqlserverEdition;
+  /** In a cluster: who runs it in place of Berth's own StatefulSet. */
+  readonly operator?: DatabaseOperator;
 }
+
+export type DatabaseOperator = 'cloudnative-pg';
 
 export type SqlserverEdition = 'developer' | 'evaluation' | 'express' | 'web' | 'standard' | 'enterprise' | 'enterprise-core';
 
@@ -224,6 +228,8 @@ export interface KubernetesSpec {
   readonly controllerNamespace?: string;
   readonly nodePorts?: { readonly http: number; readonly https: number };
   readonly storageClass?: string;
+  /** Where the operators of databases run. */
+  readonly operatorNamespace: string;
   readonly certificate: 'own' | 'cert-manager';
   /** Secrets that somebody else manages, by service (or `tls`). */
   readonly existingSecrets: Readonly<Record<string, string>>;

@@ -63,6 +63,12 @@ export const database = z
       .describe(
         "primary-replica: a second server of the same size follows the first and answers what only reads; PostgreSQL only. Default: the profile's, where engine and host can.",
       ),
+    operator: z
+      .enum(['cloudnative-pg'], { error: 'expected cloudnative-pg' })
+      .optional()
+      .describe(
+        'In a cluster, for PostgreSQL: the operator CloudNativePG, which you have installed there, runs it and its replica, and promotes the replica by itself. Never changed later. Default: a StatefulSet.',
+      ),
     cpu: cpu.optional().describe("Most CPU, instead of the profile's."),
     memory: size.optional().describe("Memory limit, instead of the profile's."),
     disk: size

@@ -4,6 +4,7 @@ import { availabilityChecks } from './availability.ts';
 import { composeChecks } from './compose.ts';
 import type { Project } from './compose.ts';
 import { networkChecks } from './network.ts';
+import { operatorChecks } from './operators.ts';
 import { orderChecks } from './order.ts';
 import { overlayChecks, overlayObject } from './overlay.ts';
 import type { Overlay } from './overlay.ts';
@@ -19,7 +20,13 @@ export interface LintResult {
   readonly unseen: readonly string[];
 }
 
-const kubernetesChecks: readonly Check<World>[] = [...podChecks, ...availabilityChecks, ...networkChecks, ...orderChecks];
+const kubernetesChecks: readonly Check<World>[] = [
+  ...podChecks,
+  ...availabilityChecks,
+  ...networkChecks,
+  ...operatorChecks,
+  ...orderChecks,
+];
 
 /** Every check, for the reference. */
 export const listChecks = (): readonly (Omit<Check<never>, 'find'> & { readonly target: 'compose' | 'kubernetes' })[] => [

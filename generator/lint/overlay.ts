@@ -320,8 +320,24 @@ class Reading {
       });
       return rewriteImage(image, all);
     };
-    this.objects = this.objects.map((object) => withImages(object, rewrite));
-    this.own = this.own.map((object) => withImages(object, rewrite));
+    const fields = this.imageFields();
+    const rewritten = (object: Json): Json =>
+      fields
+        .filter(({ kind }) => kind === undefined || kind === at(object, 'kind'))
+        .reduce(
+          (found, { path }) => {
+            const image = at(found, ...path);
+            return typeof image === 'string'
+              ? mergePatch(
+                  found,
+                  path.reduceRight<Json>((value, key) => ({ [key]: value }), rewrite(image)),
+                )
+              : found;
+          },
+          withImages(object, rewrite),
+        );
+    this.objects = this.objects.map(rewritten);
+    this.own = this.own.map(rewritten);
     all.forEach(({ name }, index) => {
       if (!met.has(index)) this.complain(checks.image, `images[${index}].name`, `${name || 'nothing'} is no image of the site`);
     });
@@ -340,8 +356,16 @@ class Reading {
     });
   }
 
-  configurations(): void {
-    list(at(this.kustomization, 'configurations')).forEach((path, index) => this.file(text(path), `configurations[${index}]`));
+  /** Further fields that hold an image: `spec/imageName` of a kind. */
+  imageFields(): readonly { readonly kind: Json; readonly path: readonly string[] }[] {
+    return list(at(this.kustomization, 'configurations')).flatMap((path, index) => {
+      const where = `configurations[${index}]`;
+      const content = this.file(text(path), where);
+      const documents = content === undefined ? [] : (this.documents(content, where) ?? []);
+      return documents.flatMap((document) =>
+        list(at(document, 'images')).map((field) => ({ kind: at(field, 'kind'), path: text(at(field, 'path')).split('/') })),
+      );
+    });
   }
 
   fields(): void {
@@ -384,7 +408,6 @@ export function readOverlay(given: Given): Overlay {
   reading.patches();
   reading.replicas();
   reading.images();
-  reading.configurations();
   const { objects, own, secrets, wrong, unseen } = reading;
   return { objects, own, secrets, wrong, unseen, ignores: at(kustomization, 'metadata', 'annotations', 'berth/lint-ignore') };
 }

@@ -68,14 +68,14 @@ export function rotationOf(plan: Plan, secret: string): Rotation {
     };
   // A replica reads its own at every start.
   const follows = ({ replicaOf }: PlannedService): boolean => replicaOf !== undefined;
-  const fixed = users.find((user) => user.role === 'database' && user.kind === 'server' && !follows(user));
+  const fixed = users.find((user) => user.role === 'database' && user.kind === 'server' && !follows(user) && !user.operator);
   if (fixed)
     return {
       possible: false,
       because: `${fixed.name} takes it while its volume is empty and never again: it would keep the old one, and nobody could log in with the new one`,
       instead: 'leave it as it is; it is used on this host only, by the tasks of the site and by those who may read secrets/',
     };
-  const unknown = users.find((user) => !known.has(user.role) && !follows(user));
+  const unknown = users.find((user) => !known.has(user.role) && !follows(user) && !user.operator);
   if (unknown)
     return {
       possible: false,
@@ -83,7 +83,7 @@ export function rotationOf(plan: Plan, secret: string): Rotation {
       instead: 'leave it as it is until a later version can',
     };
   const tasks = users.filter(({ role }) => role === 'task');
-  const engines = users.filter(({ kind, role }) => kind === 'server' && role !== 'app');
+  const engines = users.filter(({ kind, operator, role }) => kind === 'server' && role !== 'app' && operator === undefined);
   const apps = users.filter(({ role, kind }) => role === 'app' && kind === 'server');
   const effect = effectOf(engines, tasks, apps);
   if (plan.kubernetes) return { possible: true, effect, short: ['kubectl apply -f k8s/secrets && kubectl apply -k k8s/site'] };

@@ -49,8 +49,12 @@ function renderPostgres(database: DatabasePlan, templates: Templates): readonly 
   };
   return [
     ...(database.replica ? renderReplica(database, database.replica, view, templates) : []),
-    generated(`config/${service}/postgresql.conf`, fill(templates, 'database/postgresql.conf.hbs', 'postgres', view)),
-    generated(`config/${service}/pg_hba.conf`, fill(templates, 'database/pg_hba.conf.hbs', 'hba', view)),
+    ...(database.operator === undefined
+      ? [
+          generated(`config/${service}/postgresql.conf`, fill(templates, 'database/postgresql.conf.hbs', 'postgres', view)),
+          generated(`config/${service}/pg_hba.conf`, fill(templates, 'database/pg_hba.conf.hbs', 'hba', view)),
+        ]
+      : []),
     generated(`config/${service}-accounts/accounts.sh`, fill(templates, 'database/accounts.sh.hbs', 'shell', view)),
     generated(`config/${service}-accounts/accounts.sql`, fill(templates, 'database/accounts.sql.hbs', 'postgres', view)),
   ];

@@ -101,6 +101,41 @@ function* checkKubernetes(spec: WrittenSpec): Iterable<Finding> {
     };
 }
 
+/** An operator is a guest of a cluster, and knows its own engine alone. */
+function* checkOperators(spec: WrittenSpec): Iterable<Finding> {
+  const operated = Object.entries(spec.databases ?? {}).filter(([, { operator }]) => operator !== undefined);
+  for (const [name, { engine, external }] of operated) {
+    const about = { path: ['databases', name], key: 'operator' };
+    if (external !== undefined) yield { ...about, message: 'means nothing for a database that stands elsewhere', hint: 'remove it' };
+    else if (spec.target !== 'kubernetes')
+      yield {
+        ...about,
+        message: 'an operator runs in a cluster, and this site is for one host',
+        hint: 'remove it: on one host `topology: primary-replica` has a replica; or write target: kubernetes',
+      };
+    else if (engine !== 'postgres')
+      yield {
+        ...about,
+        message: `CloudNativePG runs PostgreSQL alone, and this is ${engine}`,
+        hint: 'remove it: without an operator a StatefulSet runs it',
+      };
+    if (Object.hasOwn(spec.kubernetes?.existingSecrets ?? {}, name))
+      yield {
+        path: ['kubernetes', 'existingSecrets'],
+        key: name,
+        message: `the operator of ${name} is given its passwords in two Secrets that Berth writes`,
+        hint: 'remove it here, or remove the operator',
+      };
+  }
+  if (operated.length === 0 && spec.kubernetes?.operatorNamespace !== undefined)
+    yield {
+      path: ['kubernetes'],
+      key: 'operatorNamespace',
+      message: 'means nothing without a database that names an operator',
+      hint: 'remove it, or add operator: cloudnative-pg to a database',
+    };
+}
+
 /** Time zones came with Kubernetes 1.27: before, a schedule is in that of the controller. */
 function* checkTimeZones(spec: WrittenSpec): Iterable<Finding> {
   const { version } = spec.kubernetes ?? {};
@@ -124,5 +159,6 @@ export function* checkCluster(spec: WrittenSpec): Iterable<Finding> {
   yield* checkScalingTimes(spec);
   yield* checkNodes(spec);
   yield* checkKubernetes(spec);
+  yield* checkOperators(spec);
   yield* checkTimeZones(spec);
 }

@@ -50,6 +50,8 @@ function* checkNames(spec: WrittenSpec): Iterable<Finding> {
                 ...(spec.databases?.[name]?.engine === 'postgres'
                   ? [`${name}-replica`, `${name}-replica-nodes`, `${name}-replication`]
                   : []),
+                // Services that the operator makes.
+                ...(spec.databases?.[name]?.operator === undefined ? [] : ['rw', 'ro', 'r'].map((end) => `${name}-${end}`)),
                 ...(/^(?:mysql|mariadb)$/.test(spec.databases?.[name]?.engine ?? '') ? [`${name}-health`, `${name}-first-start`] : []),
               ]
             : kind === 'stores'

@@ -4,7 +4,7 @@ import { valkey } from '../../../model/engines/valkey.ts';
 import type { Dependency, Gate, PlannedService, SecretText, Size } from '../../../model/plan.ts';
 import { readVariableOf } from '../../../model/stack-spec.ts';
 import type { DatabaseEngineName, ExternalSpec, StackSpec, Use } from '../../../model/stack-spec.ts';
-import { hasReplica, replicaName } from './database-engine.ts';
+import { hasReplica, hostsOf, replicaName } from './database-engine.ts';
 import type { DatabaseAddress, DatabaseEngine } from './database-engine.ts';
 import { databaseEngines } from './databases.ts';
 import { accountOf } from './minio.ts';
@@ -38,7 +38,8 @@ function databaseAt(service: string, spec: StackSpec): { readonly at: DatabaseAd
   const database = spec.databases.find(({ name }) => name === service);
   if (!database) throw new Error(`there is no database ${service}; the spec should have refused it`);
   const engine = databaseEngines[database.engine];
-  return { engine, at: { name: service, host: service, port: engine.port, user: database.database, database: database.database } };
+  const { writer } = hostsOf(database);
+  return { engine, at: { name: service, host: writer, port: engine.port, user: database.database, database: database.database } };
 }
 
 /** A client of a database that logs in as the application does: its query command, and what else a container of it needs. */
@@ -124,14 +125,16 @@ export function connect(use: Use, spec: StackSpec, forGates: ForGates): Connecti
   if (elsewhere) return connectElsewhere(use, elsewhere, spec, forGates);
   if (use.kind === 'database') {
     const { at, engine } = databaseAt(use.service, spec);
-    const replicated = spec.databases.some((database) => database.name === use.service && hasReplica(database));
-    const reader = replicated ? replicaName(use.service) : use.service;
+    const database = spec.databases.find(({ name }) => name === use.service);
+    const reader = database ? hostsOf(database).reader : at.host;
+    // An operator runs all of them as one service.
+    const copy = database && hasReplica(database) && database.operator === undefined ? [replicaName(use.service)] : [];
     return {
       env: {},
       // Always there, so that an application need not know whether there is a replica.
       secretEnv: { [use.variable]: engine.url(at), [readVariableOf(use.variable)]: engine.url({ ...at, host: reader }) },
       after: [done(`${use.service}-accounts`)],
-      connects: [...new Set([use.service, reader])].map((service) => ({ service, port: at.port })),
+      connects: [use.service, ...copy].map((service) => ({ service, port: at.port })),
       outside: [],
       gates: [waitFor(use.service, spec, forGates)],
     };

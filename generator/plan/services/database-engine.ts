@@ -28,6 +28,15 @@ export const hasReplica = ({ topology }: DatabaseSpec): boolean => topology === 
 /** Service, volume and folder of the replica of a database. */
 export const replicaName = (database: string): string => `${database}-replica`;
 
+/** The names under which a database answers: where it is written to, and where it is only read. */
+export function hostsOf(database: DatabaseSpec): { readonly writer: string; readonly reader: string } {
+  const { name, operator } = database;
+  const writer = operator === undefined ? name : `${name}-rw`;
+  if (!hasReplica(database)) return { writer, reader: writer };
+  // The operator has a name of its own for all that only follow.
+  return { writer, reader: operator === undefined ? replicaName(name) : `${name}-ro` };
+}
+
 /** The table, or the collection, in which migrations that have ended well are written down. */
 export const migrations = 'berth_migrations';
 

@@ -6,11 +6,15 @@ import { mib, milliCpu, seconds } from '../../../model/units.ts';
 import { connectionBudget } from '../connections.ts';
 import type { Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
-import { hasReplica, migrations } from './database-engine.ts';
+import { hasReplica, hostsOf, migrations } from './database-engine.ts';
 import type { DatabaseAddress, DatabaseClient, DatabaseEngine, DatabaseInput, PlannedDatabase } from './database-engine.ts';
 import { smallestMemory } from './postgres-memory.ts';
+import { operated, operatorDecisions } from './cloudnative-pg.ts';
 import { planReplica } from './postgres-replica.ts';
 import { settingsOf } from './postgres-settings.ts';
+
+/** Whether Berth itself has a replica copy it; an operator does so in its own way. */
+const copies = (database: DatabaseSpec): boolean => hasReplica(database) && database.operator === undefined;
 
 function demand(database: DatabaseSpec, spec: StackSpec, profile: HardwareProfile): Demand {
   const { limit } = connectionBudget(spec, database.name, profile, facts);
@@ -94,9 +98,15 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
     size: task,
     user: image.user,
     entrypoint: ['/bin/sh', '/etc/berth/accounts/accounts.sh'],
-    env: { PGHOST: name, PGPORT: String(facts.port), PGUSER: facts.superuser, PGDATABASE: 'postgres', PGCONNECT_TIMEOUT: '10' },
+    env: {
+      PGHOST: hostsOf(database).writer,
+      PGPORT: String(facts.port),
+      PGUSER: facts.superuser,
+      PGDATABASE: 'postgres',
+      PGCONNECT_TIMEOUT: '10',
+    },
     secretEnv: {},
-    secretFiles: [`${name}-admin`, `${name}-verifier`, ...(hasReplica(database) ? [`${name}-replication-verifier`] : [])],
+    secretFiles: [`${name}-admin`, `${name}-verifier`, ...(copies(database) ? [`${name}-replication-verifier`] : [])],
     mounts: [{ source: `config/${name}-accounts`, target: '/etc/berth/accounts', restarts: true }],
     volumes: [],
     tmpfs: [tmp, noData],
@@ -107,12 +117,12 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
     networks: ['data'],
     after: [],
   };
-  const replica = hasReplica(database) ? planReplica(input, service) : undefined;
+  const replica = copies(database) ? planReplica(input, service) : undefined;
   return {
-    service,
+    service: database.operator === undefined ? service : operated(service, database),
     accounts,
     ...(replica ? { replica: replica.service } : {}),
-    decisions: [...decisions, ...(replica?.decisions ?? [])],
+    decisions: [...decisions, ...(replica?.decisions ?? []), ...operatorDecisions(database)],
     plan: {
       service: name,
       engine: 'postgres',
@@ -120,6 +130,7 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
       account: database.database,
       settings,
       clients: subnet ?? 'all',
+      ...(database.operator === undefined ? {} : { operator: database.operator }),
       ...(replica ? { replica: replica.plan } : {}),
     },
   };
@@ -177,7 +188,7 @@ export const postgresEngine: DatabaseEngine = {
     return [
       { name: `${name}-admin`, length: 32, purpose: `superuser ${facts.superuser} of ${name}` },
       { name: `${name}-app`, length: 32, purpose: `account ${database} of ${name}` },
-      ...(hasReplica(spec)
+      ...(copies(spec)
         ? [{ name: `${name}-replication`, length: 32, purpose: `account ${facts.replication.account} of ${name}, for its replica` }]
         : []),
     ];
@@ -187,7 +198,7 @@ export const postgresEngine: DatabaseEngine = {
     return [
       { name: `${name}-admin`, text: [{ secret: `${name}-admin`, form: 'plain' }], of: [`${name}-admin`] },
       { name: `${name}-verifier`, text: [{ secret: `${name}-app`, form: 'scram-sha-256', account: database }], of: [`${name}-app`] },
-      ...(hasReplica(spec) ? replicationFiles(name) : []),
+      ...(copies(spec) ? replicationFiles(name) : []),
     ];
   },
 };

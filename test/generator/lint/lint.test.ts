@@ -281,7 +281,7 @@ describe('the checks of manifests', () => {
   test('have a fault each that shows them work', () => {
     expect(Object.keys(faults).sort()).toEqual(
       listChecks()
-        .filter(({ id, target }) => target === 'kubernetes' && !id.startsWith('overlay-'))
+        .filter(({ id, target }) => target === 'kubernetes' && !/^(overlay|operated)-/.test(id))
         .map(({ id }) => id)
         .sort(),
     );

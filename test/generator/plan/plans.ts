@@ -83,6 +83,7 @@ export const stack = (more: Partial<StackSpec> = {}): StackSpec => ({
     namespace: more.name ?? 'hello',
     minor: 30,
     clusterDomain: 'cluster.local',
+    operatorNamespace: 'cnpg-system',
     expose: 'loadBalancer',
     certificate: 'own',
     existingSecrets: {},

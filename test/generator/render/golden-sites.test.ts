@@ -24,6 +24,12 @@ const rows = [
   { row: 'hello-minimum', profile: 'minimum', host: smallHost },
   { row: 'hello-mysql', profile: 'minimum', host: smallHost, set: { 'databases.database.engine': 'mysql' } },
   { row: 'hello-mariadb', profile: 'minimum', host: smallHost, set: { 'databases.database.engine': 'mariadb' } },
+  {
+    row: 'hello-cloudnative-pg',
+    profile: 'recommended',
+    target: 'kubernetes',
+    set: { 'databases.database.operator': 'cloudnative-pg', 'databases.database.topology': 'primary-replica' },
+  },
   { row: 'hello-mysql-kubernetes', profile: 'minimum', target: 'kubernetes', set: { 'databases.database.engine': 'mysql' } },
   { row: 'hello-mariadb-kubernetes', profile: 'minimum', target: 'kubernetes', set: { 'databases.database.engine': 'mariadb' } },
   { row: 'hello-mongodb', profile: 'minimum', host: smallHost, set: { 'databases.database.engine': 'mongodb' } },
