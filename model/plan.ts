@@ -236,6 +236,8 @@ export interface DatabasePlan {
   readonly replica?: ReplicaPlan;
   /** Who runs it in place of Berth's own workload. */
   readonly operator?: DatabaseOperator;
+  /** Of PostgreSQL: what the accounts one-shot creates in the database. */
+  readonly extensions?: readonly string[];
   /** Of MongoDB: host and port under which its replica set tells clients of it. */
   readonly member?: string;
 }

@@ -163,6 +163,10 @@ export interface DatabaseSpec extends FixedState {
   readonly edition?: SqlserverEdition;
   /** In a cluster: who runs it in place of Berth's own StatefulSet. */
   readonly operator?: DatabaseOperator;
+  /** Of PostgreSQL: extensions that its database has. */
+  readonly extensions: readonly string[];
+  /** Of PostgreSQL: when its tables are swept and measured, whatever autovacuum does. */
+  readonly vacuum?: Schedule;
 }
 
 export type DatabaseOperator = 'cloudnative-pg';

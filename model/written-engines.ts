@@ -1,6 +1,7 @@
 import * as z from 'zod';
+import { postgres } from './engines/postgres.ts';
 import { accountName, bucketName, hostOrAddress, sqlName } from './names.ts';
-import { cpu, port, size, text } from './written-values.ts';
+import { cpu, cronTime, duration, port, size, text, timeZone } from './written-values.ts';
 
 const host = text('a host name or an address').regex(hostOrAddress, {
   error: 'expected a host name or an address such as db.corp.example',
@@ -37,6 +38,14 @@ const externalStore = z
 const supplied = (name: string) =>
   `It stands elsewhere and is somebody else's: nothing of it runs here. Write its password into secrets/supplied/${name}-app.`;
 
+const maintenance = z
+  .strictObject({
+    vacuum: cronTime.describe('When all tables are swept and measured for the planner (vacuumdb --analyze), in the notation of cron.'),
+    timeZone: timeZone.optional().describe('Where that time holds. Default: UTC.'),
+    deadline: duration.optional().describe('It is stopped when it runs for longer. Default: 4h.'),
+  })
+  .meta({ id: 'Maintenance' });
+
 export const database = z
   .strictObject({
     engine: z
@@ -69,6 +78,16 @@ export const database = z
       .describe(
         'In a cluster, for PostgreSQL: the operator CloudNativePG, which you have installed there, runs it and its replica, and promotes the replica by itself. Never changed later. Default: a StatefulSet.',
       ),
+    extensions: z
+      .array(
+        z.enum(postgres.extensions, { error: `expected an extension that the image of PostgreSQL has: ${postgres.extensions.join(', ')}` }),
+        { error: 'expected a list of extensions' },
+      )
+      .optional()
+      .describe(
+        'Of PostgreSQL: extensions that its database shall have; what the server must load for them, it loads. One that is taken away from the list stays in the database. Default: none.',
+      ),
+    maintenance: maintenance.optional().describe('Of PostgreSQL: what is done to its tables at set times.'),
     cpu: cpu.optional().describe("Most CPU, instead of the profile's."),
     memory: size.optional().describe("Memory limit, instead of the profile's."),
     disk: size

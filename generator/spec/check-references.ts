@@ -48,7 +48,7 @@ function* checkNames(spec: WrittenSpec): Iterable<Finding> {
                 `${name}-accounts`,
                 `${name}-nodes`,
                 ...(spec.databases?.[name]?.engine === 'postgres'
-                  ? [`${name}-replica`, `${name}-replica-nodes`, `${name}-replication`]
+                  ? [`${name}-replica`, `${name}-replica-nodes`, `${name}-replication`, `${name}-vacuum`]
                   : []),
                 // Services that the operator makes.
                 ...(spec.databases?.[name]?.operator === undefined ? [] : ['rw', 'ro', 'r'].map((end) => `${name}-${end}`)),
@@ -182,6 +182,27 @@ function* checkDatabases(spec: WrittenSpec): Iterable<Finding> {
   }
 }
 
+/** What only PostgreSQL has. */
+function* checkPostgres(spec: WrittenSpec): Iterable<Finding> {
+  for (const [name, { engine, external, extensions, maintenance }] of Object.entries(spec.databases ?? {})) {
+    const path = ['databases', name];
+    for (const [key, value] of Object.entries({ extensions, maintenance }))
+      if (value !== undefined && (engine !== 'postgres' || external !== undefined))
+        yield {
+          path,
+          key,
+          message:
+            external === undefined
+              ? 'means nothing for this engine; it is for postgres'
+              : 'means nothing for a database that stands elsewhere',
+          hint: 'remove it',
+        };
+    for (const [index, extension] of (Array.isArray(extensions) ? extensions : []).entries())
+      if (extensions?.indexOf(extension) !== index)
+        yield { path: [...path, 'extensions', index], message: `"${extension}" stands twice`, hint: 'keep one of the two' };
+  }
+}
+
 /** SQL Server is the one engine that costs money: nobody but the operator can say what was paid for, and agree to its terms. */
 function* checkLicences(spec: WrittenSpec): Iterable<Finding> {
   for (const [name, { engine, edition, acceptLicence, external }] of Object.entries(spec.databases ?? {})) {
@@ -270,6 +291,7 @@ export function checkReferences(spec: WrittenSpec): readonly Finding[] {
     ...checkDatabases(spec),
     ...checkCaches(spec),
     ...checkLicences(spec),
+    ...checkPostgres(spec),
     ...checkPorts(spec),
     ...checkCluster(spec),
     ...checkAddresses(spec),

@@ -34,6 +34,7 @@ const defaults = {
   live: '/livez',
   ready: '/readyz',
   timeZone: 'UTC',
+  vacuumDeadline: seconds(4 * 3600),
   deadline: seconds(3600),
   stopGrace: seconds(30),
   secretLength: 48,
@@ -260,6 +261,16 @@ export function resolveSpec(spec: WrittenSpec): StackSpec {
       ...(database.topology === undefined ? {} : { topology: database.topology }),
       ...(database.edition === undefined ? {} : { edition: database.edition }),
       ...(database.operator === undefined ? {} : { operator: database.operator }),
+      extensions: database.extensions ?? [],
+      ...(database.maintenance === undefined
+        ? {}
+        : {
+            vacuum: {
+              cron: database.maintenance.vacuum,
+              timeZone: database.maintenance.timeZone ?? defaults.timeZone,
+              deadline: database.maintenance.deadline === undefined ? defaults.vacuumDeadline : duration(database.maintenance.deadline),
+            },
+          }),
       ...state(database),
     })),
     caches: ownOf(spec.caches).map(([name, cache]) => ({ name, engine: cache.engine, use: cache.use ?? 'cache', ...state(cache) })),

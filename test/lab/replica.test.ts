@@ -109,6 +109,8 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
       'services.web.pool=5',
       'databases.database.memory=1Gi',
       'databases.database.disk=2Gi',
+      `databases.database.extensions=[${postgres.extensions.join(', ')}]`,
+      'databases.database.maintenance={ vacuum: "30 3 * * 0" }',
       'caches.cache.memory=256Mi',
     ];
     await operator.run(['berth', 'init', name, '--profile', 'recommended', ...set.flatMap((one) => ['--set', one])], operator.home);
@@ -130,6 +132,33 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
     await streaming();
     expect(await ask('database-replica', 'SELECT pg_is_in_recovery()')).toBe('t');
     await visitor.until('/api/health', ({ status }) => status === 200);
+  });
+
+  test('has every extension that may be asked for, and counts statements on both servers', async () => {
+    const names = (await ask('database', "SELECT extname FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY extname")).split('\n');
+    expect(names.sort()).toEqual([...postgres.extensions].sort());
+    expect(
+      await ask('database', "SELECT name FROM pg_available_extensions WHERE name <> 'plpgsql'").then((all) => all.split('\n').sort()),
+    ).toEqual([...postgres.extensions].sort());
+    for (const node of ['database', 'database-replica'] as const)
+      expect(Number(await ask(node, 'SELECT count(*) FROM pg_stat_statements'))).toBeGreaterThan(0);
+    // The application sees its own.
+    expect((await askAt('DATABASE_URL', 'SELECT count(*) > 0 FROM pg_stat_statements')).stdout.trim()).toBe('t');
+  });
+
+  test('is swept and measured by a job, whose work is written down in the statistics', async () => {
+    await askAt('DATABASE_URL', 'CREATE TABLE lab_swept AS SELECT 1 AS one');
+    const { code, stderr } = await site.operator.attempt(
+      ['docker', 'compose', 'run', '--rm', '--no-deps', '--no-TTY', 'database-vacuum'],
+      site.folder,
+    );
+    expect([code, /WARNING|ERROR/i.test(stderr)], stderr).toEqual([0, false]);
+    expect(
+      await ask(
+        'database',
+        "SELECT last_vacuum IS NOT NULL AND last_analyze IS NOT NULL FROM pg_stat_user_tables WHERE relname = 'lab_swept'",
+      ),
+    ).toBe('t');
   });
 
   test('shows what the application wrote on the primary where it reads, and takes no write there', async () => {

@@ -11,6 +11,8 @@ export interface DatabaseInput {
   readonly profile: HardwareProfile;
   readonly size: Size;
   readonly disk: MiB;
+  /** What was decided for a service beside it. */
+  readonly sizeOf: (name: string) => Size;
   /** Addresses of the network that applications and databases share; nothing where only policies of the cluster know them. */
   readonly subnet: string | undefined;
 }
@@ -20,6 +22,8 @@ export interface PlannedDatabase {
   /** The task that creates and reconciles its account. */
   readonly accounts: PlannedService;
   readonly replica?: PlannedService;
+  /** What else stands beside it. */
+  readonly beside?: readonly PlannedService[];
   readonly plan: DatabasePlan;
   readonly decisions: readonly Decision[];
 }
@@ -68,6 +72,8 @@ export interface DatabaseEngine {
   /** What its accounts one-shot and its gates need, where a task's memory is too little. */
   readonly taskMemory?: MiB;
   readonly demand: (database: DatabaseSpec, spec: StackSpec, profile: HardwareProfile) => Demand;
+  /** What is sized for the services beside it, each under its name. */
+  readonly beside?: (database: DatabaseSpec, spec: StackSpec, profile: HardwareProfile) => readonly Demand[];
   readonly plan: (input: DatabaseInput, task: Size, image: { readonly user: string }) => PlannedDatabase;
   /** The address an application is given, its password included. */
   readonly url: (at: DatabaseAddress) => SecretText;

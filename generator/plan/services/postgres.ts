@@ -4,6 +4,7 @@ import type { HardwareProfile } from '../../../model/profile.ts';
 import type { DatabaseSpec, StackSpec } from '../../../model/stack-spec.ts';
 import { mib, milliCpu, seconds } from '../../../model/units.ts';
 import { connectionBudget } from '../connections.ts';
+import { taskDemand } from '../demand.ts';
 import type { Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
 import { hasReplica, hostsOf, migrations } from './database-engine.ts';
@@ -12,6 +13,7 @@ import { smallestMemory } from './postgres-memory.ts';
 import { operated, operatorDecisions } from './cloudnative-pg.ts';
 import { planReplica } from './postgres-replica.ts';
 import { settingsOf } from './postgres-settings.ts';
+import { vacuumName, vacuumOf } from './postgres-vacuum.ts';
 
 /** Whether Berth itself has a replica copy it; an operator does so in its own way. */
 const copies = (database: DatabaseSpec): boolean => hasReplica(database) && database.operator === undefined;
@@ -122,6 +124,7 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
     service: database.operator === undefined ? service : operated(service, database),
     accounts,
     ...(replica ? { replica: replica.service } : {}),
+    beside: database.vacuum === undefined ? [] : [vacuumOf(accounts, database, database.vacuum, input.sizeOf)],
     decisions: [...decisions, ...(replica?.decisions ?? []), ...operatorDecisions(database)],
     plan: {
       service: name,
@@ -131,6 +134,7 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
       settings,
       clients: subnet ?? 'all',
       ...(database.operator === undefined ? {} : { operator: database.operator }),
+      ...(database.extensions.length === 0 ? {} : { extensions: database.extensions }),
       ...(replica ? { replica: replica.plan } : {}),
     },
   };
@@ -176,6 +180,7 @@ export const postgresEngine: DatabaseEngine = {
   port: facts.port,
   holds: 'data and write-ahead log',
   demand,
+  beside: ({ name, vacuum }) => (vacuum === undefined ? [] : [taskDemand(vacuumName(name))]),
   plan,
   url,
   client,

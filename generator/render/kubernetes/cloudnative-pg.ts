@@ -7,7 +7,7 @@ import { imageOf, podOf, priorityClassOf } from './scene.ts';
 import type { Scene } from './scene.ts';
 
 /** What the operator sets by itself, and refuses to be told. */
-const fixed: ReadonlySet<string> = new Set(['wal_level']);
+const fixed: ReadonlySet<string> = new Set(['wal_level', 'shared_preload_libraries']);
 
 /** Settings as the plan has them. */
 const parametersOf = ({ plan }: Scene, service: PlannedService): Readonly<Record<string, string>> =>
@@ -16,6 +16,13 @@ const parametersOf = ({ plan }: Scene, service: PlannedService): Readonly<Record
       .filter(({ name }) => !fixed.has(name))
       .map(({ name, value }) => [name, value]),
   );
+
+/** Of these the operator has a list of its own. */
+const librariesOf = ({ plan }: Scene, service: PlannedService): readonly string[] | undefined =>
+  plan.databases
+    .find((database) => database.service === service.name)
+    ?.settings.find(({ name }) => name === 'shared_preload_libraries')
+    ?.value.split(',');
 
 /** Seconds of a stop in which it waits for sessions to end by themselves; they are pools, and never do. */
 const patience = 15;
@@ -51,7 +58,7 @@ function cluster(scene: Scene, service: PlannedService, operator: NonNullable<Pl
         },
         enableSuperuserAccess: true,
         superuserSecret: { name: superuser.secret },
-        postgresql: { parameters: parametersOf(scene, service) },
+        postgresql: { parameters: parametersOf(scene, service), shared_preload_libraries: librariesOf(scene, service) },
         resources: resourcesOf(service.size, pod),
         ephemeralVolumesSizeLimit: service.shm === undefined ? undefined : { shm: memory(service.shm) },
         storage: { size: memory(volume?.size ?? service.size.memory), storageClass: kubernetes.storageClass, resizeInUseVolumes: true },

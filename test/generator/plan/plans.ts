@@ -54,6 +54,7 @@ export const database = (name: string, more: Partial<DatabaseSpec> = {}): Databa
   name,
   engine: 'postgres',
   database: 'hello',
+  extensions: [],
   ...(more.engine === 'sqlserver' ? { edition: 'standard' as const } : {}),
   ...more,
 });
