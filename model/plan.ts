@@ -195,6 +195,8 @@ export interface PlannedService {
   readonly peers?: boolean;
   /** The service whose data it copies and only reads: the two had rather not share a node. */
   readonly replicaOf?: string;
+  /** The database whose connections it hands on. */
+  readonly poolOf?: string;
   /** In a cluster an operator runs it, by a custom resource in place of a StatefulSet. */
   readonly operator?: {
     readonly name: DatabaseOperator;
@@ -236,6 +238,8 @@ export interface DatabasePlan {
   readonly replica?: ReplicaPlan;
   /** Who runs it in place of Berth's own workload. */
   readonly operator?: DatabaseOperator;
+  /** Of PostgreSQL: the pool of connections before it. */
+  readonly pooler?: PoolerPlan;
   /** Of PostgreSQL: what the accounts one-shot creates in the database. */
   readonly extensions?: readonly string[];
   /** Of MongoDB: host and port under which its replica set tells clients of it. */
@@ -246,6 +250,15 @@ export interface DatabasePlan {
 export interface ReplicaPlan {
   readonly service: string;
   readonly settings: readonly EngineSetting[];
+}
+
+/** What hands on the connections of applications. */
+export interface PoolerPlan {
+  readonly service: string;
+  readonly settings: readonly EngineSetting[];
+  readonly usersFile: string;
+  /** Under which name clients ask for which server. */
+  readonly targets: readonly { readonly name: string; readonly host: string; readonly port: number; readonly database: string }[];
 }
 
 export interface CachePlan {

@@ -163,6 +163,8 @@ export interface DatabaseSpec extends FixedState {
   readonly edition?: SqlserverEdition;
   /** In a cluster: who runs it in place of Berth's own StatefulSet. */
   readonly operator?: DatabaseOperator;
+  /** Of PostgreSQL: a pool of connections before it, and how many of them it opens at most. */
+  readonly pgbouncer?: { readonly connections?: number };
   /** Of PostgreSQL: extensions that its database has. */
   readonly extensions: readonly string[];
   /** Of PostgreSQL: when its tables are swept and measured, whatever autovacuum does. */

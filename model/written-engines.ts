@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { postgres } from './engines/postgres.ts';
 import { accountName, bucketName, hostOrAddress, sqlName } from './names.ts';
-import { cpu, cronTime, duration, port, size, text, timeZone } from './written-values.ts';
+import { cpu, cronTime, duration, port, size, text, timeZone, wholeNumber } from './written-values.ts';
 
 const host = text('a host name or an address').regex(hostOrAddress, {
   error: 'expected a host name or an address such as db.corp.example',
@@ -86,6 +86,17 @@ export const database = z
       .optional()
       .describe(
         'Of PostgreSQL: extensions that its database shall have; what the server must load for them, it loads. One that is taken away from the list stays in the database. Default: none.',
+      ),
+    pgbouncer: z
+      .strictObject({
+        connections: wholeNumber(4, 1000, 'a number of connections')
+          .optional()
+          .describe('Connections to each server that it opens at most. Default: four for each CPU of the profile, at least 10.'),
+      })
+      .meta({ id: 'Pgbouncer' })
+      .optional()
+      .describe(
+        'Of PostgreSQL: PgBouncer before it and its replica. Applications are given its address and share few connections, one transaction at a time; migrations go past it. Default: none.',
       ),
     maintenance: maintenance.optional().describe('Of PostgreSQL: what is done to its tables at set times.'),
     cpu: cpu.optional().describe("Most CPU, instead of the profile's."),

@@ -58,7 +58,11 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     const [size, room] = [sizeOf(database.name), disk.of(database.name)];
     const subnet = spec.target === 'kubernetes' ? undefined : network.data;
     const task = sizeOf(`${database.name}-accounts`);
-    return engine.plan({ database, spec, profile, size, disk: room, subnet, sizeOf }, task, lookUp(images, engine.image));
+    return engine.plan(
+      { database, spec, profile, size, disk: room, subnet, sizeOf, imageOf: (key) => lookUp(images, key) },
+      task,
+      lookUp(images, engine.image),
+    );
   });
   const caches = spec.caches.map((cache) =>
     planCache(cache, spec, profile, sizeOf(cache.name), disk.of(cache.name), lookUp(images, cache.engine)),

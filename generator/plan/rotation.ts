@@ -66,16 +66,19 @@ export function rotationOf(plan: Plan, secret: string): Rotation {
       because: 'nothing of the site uses it any more',
       instead: 'leave it where it is: a volume may still know it',
     };
-  // A replica reads its own at every start.
-  const follows = ({ replicaOf }: PlannedService): boolean => replicaOf !== undefined;
-  const fixed = users.find((user) => user.role === 'database' && user.kind === 'server' && !follows(user) && !user.operator);
+  // A replica and a pool of connections read their own at every start, and an operator is told of a new one.
+  const follows = ({ replicaOf, poolOf, operator }: PlannedService): boolean =>
+    replicaOf !== undefined || poolOf !== undefined || operator !== undefined;
+  const fixed = users.find(
+    (user) => user.role === 'database' && user.kind === 'server' && !follows(user) && !user.operator && user.volumes.length > 0,
+  );
   if (fixed)
     return {
       possible: false,
       because: `${fixed.name} takes it while its volume is empty and never again: it would keep the old one, and nobody could log in with the new one`,
       instead: 'leave it as it is; it is used on this host only, by the tasks of the site and by those who may read secrets/',
     };
-  const unknown = users.find((user) => !known.has(user.role) && !follows(user) && !user.operator);
+  const unknown = users.find((user) => !known.has(user.role) && !follows(user));
   if (unknown)
     return {
       possible: false,

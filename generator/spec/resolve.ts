@@ -262,6 +262,9 @@ export function resolveSpec(spec: WrittenSpec): StackSpec {
       ...(database.edition === undefined ? {} : { edition: database.edition }),
       ...(database.operator === undefined ? {} : { operator: database.operator }),
       extensions: database.extensions ?? [],
+      ...(database.pgbouncer === undefined
+        ? {}
+        : { pgbouncer: database.pgbouncer.connections === undefined ? {} : { connections: database.pgbouncer.connections } }),
       ...(database.maintenance === undefined
         ? {}
         : {

@@ -11,6 +11,8 @@ export interface DatabaseInput {
   readonly profile: HardwareProfile;
   readonly size: Size;
   readonly disk: MiB;
+  /** An image of images.yaml, by its key. */
+  readonly imageOf: (key: string) => { readonly user: string };
   /** What was decided for a service beside it. */
   readonly sizeOf: (name: string) => Size;
   /** Addresses of the network that applications and databases share; nothing where only policies of the cluster know them. */
@@ -40,6 +42,11 @@ export function hostsOf(database: DatabaseSpec): { readonly writer: string; read
   // The operator has a name of its own for all that only follow.
   return { writer, reader: operator === undefined ? replicaName(name) : `${name}-ro` };
 }
+
+/** The pool of connections before a database. */
+export const poolerName = (database: string): string => `${database}-pgbouncer`;
+/** What a pool of connections calls the replica. */
+export const readerName = ({ database }: DatabaseSpec): string => `${database}_read`;
 
 /** The table, or the collection, in which migrations that have ended well are written down. */
 export const migrations = 'berth_migrations';

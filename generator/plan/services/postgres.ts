@@ -1,3 +1,4 @@
+import { pgbouncer } from '../../../model/engines/pgbouncer.ts';
 import { postgres as facts } from '../../../model/engines/postgres.ts';
 import type { PlannedService, SecretFile, SecretText, Size } from '../../../model/plan.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
@@ -11,6 +12,7 @@ import { hasReplica, hostsOf, migrations } from './database-engine.ts';
 import type { DatabaseAddress, DatabaseClient, DatabaseEngine, DatabaseInput, PlannedDatabase } from './database-engine.ts';
 import { smallestMemory } from './postgres-memory.ts';
 import { operated, operatorDecisions } from './cloudnative-pg.ts';
+import { planPooler, poolerDemand, poolerFiles } from './pgbouncer.ts';
 import { planReplica } from './postgres-replica.ts';
 import { settingsOf } from './postgres-settings.ts';
 import { vacuumName, vacuumOf } from './postgres-vacuum.ts';
@@ -119,13 +121,17 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
     networks: ['data'],
     after: [],
   };
+  const pooler = database.pgbouncer === undefined ? undefined : planPooler(input, input.imageOf(pgbouncer.image));
   const replica = copies(database) ? planReplica(input, service) : undefined;
   return {
     service: database.operator === undefined ? service : operated(service, database),
     accounts,
     ...(replica ? { replica: replica.service } : {}),
-    beside: database.vacuum === undefined ? [] : [vacuumOf(accounts, database, database.vacuum, input.sizeOf)],
-    decisions: [...decisions, ...(replica?.decisions ?? []), ...operatorDecisions(database)],
+    beside: [
+      ...(pooler ? [pooler.service] : []),
+      ...(database.vacuum === undefined ? [] : [vacuumOf(accounts, database, database.vacuum, input.sizeOf)]),
+    ],
+    decisions: [...decisions, ...(pooler?.decisions ?? []), ...(replica?.decisions ?? []), ...operatorDecisions(database)],
     plan: {
       service: name,
       engine: 'postgres',
@@ -134,6 +140,7 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
       settings,
       clients: subnet ?? 'all',
       ...(database.operator === undefined ? {} : { operator: database.operator }),
+      ...(pooler ? { pooler: pooler.plan } : {}),
       ...(database.extensions.length === 0 ? {} : { extensions: database.extensions }),
       ...(replica ? { replica: replica.plan } : {}),
     },
@@ -180,7 +187,10 @@ export const postgresEngine: DatabaseEngine = {
   port: facts.port,
   holds: 'data and write-ahead log',
   demand,
-  beside: ({ name, vacuum }) => (vacuum === undefined ? [] : [taskDemand(vacuumName(name))]),
+  beside: (database, spec, profile) => [
+    ...(database.vacuum === undefined ? [] : [taskDemand(vacuumName(database.name))]),
+    ...(database.pgbouncer === undefined ? [] : [poolerDemand(database, spec, profile)]),
+  ],
   plan,
   url,
   client,
@@ -204,6 +214,7 @@ export const postgresEngine: DatabaseEngine = {
       { name: `${name}-admin`, text: [{ secret: `${name}-admin`, form: 'plain' }], of: [`${name}-admin`] },
       { name: `${name}-verifier`, text: [{ secret: `${name}-app`, form: 'scram-sha-256', account: database }], of: [`${name}-app`] },
       ...(copies(spec) ? replicationFiles(name) : []),
+      ...(spec.pgbouncer === undefined ? [] : poolerFiles(spec)),
     ];
   },
 };

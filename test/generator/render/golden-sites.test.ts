@@ -37,6 +37,16 @@ const rows = [
   { row: 'hello-sqlserver', profile: 'minimum', host: smallHost, set: databaseOf('sqlserver') },
   { row: 'hello-sqlserver-kubernetes', profile: 'minimum', target: 'kubernetes', set: databaseOf('sqlserver') },
   { row: 'hello-recommended', profile: 'recommended', host: smallHost },
+  {
+    row: 'hello-postgres-extras',
+    profile: 'recommended',
+    host: smallHost,
+    set: {
+      'databases.database.pgbouncer': {},
+      'databases.database.extensions': ['pg_stat_statements', 'pg_trgm'],
+      'databases.database.maintenance': { vacuum: '30 3 * * 0' },
+    },
+  },
   { row: 'hello-high-performance', profile: 'high-performance', host: smallHost },
   { row: 'hello-high-performance-big', profile: 'high-performance', host: bigHost },
   { row: 'hello-minimum-kubernetes', profile: 'minimum', target: 'kubernetes' },
