@@ -69,9 +69,7 @@ export function rotationOf(plan: Plan, secret: string): Rotation {
   // A replica and a pool of connections read their own at every start, and an operator is told of a new one.
   const follows = ({ replicaOf, poolOf, operator }: PlannedService): boolean =>
     replicaOf !== undefined || poolOf !== undefined || operator !== undefined;
-  const fixed = users.find(
-    (user) => user.role === 'database' && user.kind === 'server' && !follows(user) && !user.operator && user.volumes.length > 0,
-  );
+  const fixed = users.find((user) => user.role === 'database' && user.kind === 'server' && !follows(user));
   if (fixed)
     return {
       possible: false,

@@ -79,7 +79,11 @@ function* checkKubernetes(spec: WrittenSpec): Iterable<Finding> {
   const known = ['tls', ...(['services', 'databases', 'caches', 'stores'] as const).flatMap((kind) => Object.keys(spec[kind] ?? {}))];
   const tasks = [
     ...Object.entries(spec.services).flatMap(([name, { migrate }]) => (migrate === undefined ? [] : [`${name}-migrate`])),
-    ...Object.keys(spec.databases ?? {}).map((name) => `${name}-accounts`),
+    ...Object.entries(spec.databases ?? {}).flatMap(([name, { maintenance, pgbouncer }]) => [
+      `${name}-accounts`,
+      ...(maintenance === undefined ? [] : [`${name}-vacuum`]),
+      ...(pgbouncer === undefined ? [] : [`${name}-pgbouncer`]),
+    ]),
     ...Object.keys(spec.stores ?? {}).map((name) => `${name}-buckets`),
   ];
   for (const name of Object.keys(existingSecrets ?? {})) {
