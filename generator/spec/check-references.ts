@@ -1,3 +1,4 @@
+import { pgbouncer } from '../../model/engines/pgbouncer.ts';
 import { writtenSpec } from '../../model/written-spec.ts';
 import { service as writtenService } from '../../model/written-service.ts';
 import type { WrittenSpec } from '../../model/written-spec.ts';
@@ -52,8 +53,10 @@ function* checkNames(spec: WrittenSpec): Iterable<Finding> {
                 `${name}-accounts`,
                 `${name}-nodes`,
                 ...(spec.databases?.[name]?.engine === 'postgres'
-                  ? [`${name}-replica`, `${name}-replica-nodes`, `${name}-replication`]
+                  ? [`${name}-replica`, `${name}-replica-nodes`, `${name}-replication`, `${name}-vacuum`, `${name}-pgbouncer`]
                   : []),
+                // Services that the operator makes.
+                ...(spec.databases?.[name]?.operator === undefined ? [] : ['rw', 'ro', 'r'].map((end) => `${name}-${end}`)),
                 ...(/^(?:mysql|mariadb)$/.test(spec.databases?.[name]?.engine ?? '') ? [`${name}-health`, `${name}-first-start`] : []),
               ]
             : kind === 'volumes'
@@ -186,6 +189,36 @@ function* checkDatabases(spec: WrittenSpec): Iterable<Finding> {
   }
 }
 
+/** What only PostgreSQL has. */
+function* checkPostgres(spec: WrittenSpec): Iterable<Finding> {
+  for (const [name, { engine, external, extensions, maintenance, pgbouncer: pooler, operator }] of Object.entries(spec.databases ?? {})) {
+    const path = ['databases', name];
+    for (const [key, value] of Object.entries({ extensions, maintenance, pgbouncer: pooler }))
+      if (value !== undefined && (engine !== 'postgres' || external !== undefined))
+        yield {
+          path,
+          key,
+          message:
+            external === undefined
+              ? 'means nothing for this engine; it is for postgres'
+              : 'means nothing for a database that stands elsewhere',
+          hint: 'remove it',
+        };
+    if (pooler !== undefined && operator !== undefined && engine === 'postgres' && external === undefined)
+      yield {
+        path,
+        key: 'pgbouncer',
+        message: 'CloudNativePG has a pooler of its own, and keeps verifiers that this one could not know',
+        hint: 'remove it, or remove the operator',
+      };
+    if (pooler !== undefined && [pgbouncer.console, 'all'].includes(databaseName(spec.name, spec.databases?.[name] ?? {})))
+      yield { path: [...path, 'name'], message: 'expected a name of your own: PgBouncer keeps this one for itself' };
+    for (const [index, extension] of (Array.isArray(extensions) ? extensions : []).entries())
+      if (extensions?.indexOf(extension) !== index)
+        yield { path: [...path, 'extensions', index], message: `"${extension}" stands twice`, hint: 'keep one of the two' };
+  }
+}
+
 /** SQL Server is the one engine that costs money: nobody but the operator can say what was paid for, and agree to its terms. */
 function* checkLicences(spec: WrittenSpec): Iterable<Finding> {
   for (const [name, { engine, edition, acceptLicence, external }] of Object.entries(spec.databases ?? {})) {
@@ -268,6 +301,7 @@ export function checkReferences(spec: WrittenSpec): readonly Finding[] {
     ...checkDatabases(spec),
     ...checkCaches(spec),
     ...checkLicences(spec),
+    ...checkPostgres(spec),
     ...checkPorts(spec),
     ...checkCluster(spec),
     ...checkAddresses(spec),

@@ -779,6 +779,7 @@ test('the smallest spec is filled up with every default', () => {
       namespace: 'hello',
       minor: 30,
       clusterDomain: 'cluster.local',
+      operatorNamespace: 'cnpg-system',
       expose: 'loadBalancer',
       certificate: 'own',
       existingSecrets: {},
