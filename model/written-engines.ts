@@ -61,7 +61,7 @@ export const database = z
       .enum(['single', 'primary-replica'], { error: 'expected single or primary-replica (clusters come with a later version)' })
       .optional()
       .describe(
-        "primary-replica: a second server of the same size follows the first and answers what only reads; PostgreSQL only. Default: the profile's, where engine and host can.",
+        "primary-replica: a second server of the same size follows the first and answers what only reads; PostgreSQL, MySQL and MariaDB. Default: the profile's, where engine and host can.",
       ),
     cpu: cpu.optional().describe("Most CPU, instead of the profile's."),
     memory: size.optional().describe("Memory limit, instead of the profile's."),

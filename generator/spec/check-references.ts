@@ -47,7 +47,7 @@ function* checkNames(spec: WrittenSpec): Iterable<Finding> {
             ? [
                 `${name}-accounts`,
                 `${name}-nodes`,
-                ...(spec.databases?.[name]?.engine === 'postgres'
+                ...(/^(?:postgres|mysql|mariadb)$/.test(spec.databases?.[name]?.engine ?? '')
                   ? [`${name}-replica`, `${name}-replica-nodes`, `${name}-replication`]
                   : []),
                 ...(/^(?:mysql|mariadb)$/.test(spec.databases?.[name]?.engine ?? '') ? [`${name}-health`, `${name}-first-start`] : []),
@@ -175,7 +175,7 @@ function* checkDatabases(spec: WrittenSpec): Iterable<Finding> {
       yield {
         path: ['databases', name, 'topology'],
         message: `this version of Berth sets up no replica of ${database.engine}`,
-        hint: 'write single, or take postgres',
+        hint: 'write single, or take postgres, mysql or mariadb',
       };
   }
 }
