@@ -19,8 +19,10 @@ const dialects = {
     writable: '--super-read-only=OFF --read-only=OFF',
     promoted: '--event-scheduler=ON',
     takesWrites: 'SET GLOBAL super_read_only = OFF; SET GLOBAL read_only = OFF; SET GLOBAL event_scheduler = ON;',
-    follow: (host: string, account: string) =>
-      `CHANGE REPLICATION SOURCE TO SOURCE_HOST = ${text(host)}, SOURCE_PORT = ${mysql.port}, SOURCE_USER = ${text(account)}, SOURCE_PASSWORD = '$password', SOURCE_AUTO_POSITION = 1, SOURCE_SSL = 1, SOURCE_CONNECT_RETRY = 5, SOURCE_RETRY_COUNT = 0;`,
+    follow: (host: string) =>
+      `CHANGE REPLICATION SOURCE TO SOURCE_HOST = ${text(host)}, SOURCE_PORT = ${mysql.port}, SOURCE_AUTO_POSITION = 1, SOURCE_SSL = 1, SOURCE_CONNECT_RETRY = 5, SOURCE_RETRY_COUNT = 0;`,
+    // Not above: it would be written into the data.
+    start: (account: string) => `USER = ${text(account)} PASSWORD = '$password'`,
     clientOptions: '',
   },
   mariadb: {
@@ -32,6 +34,7 @@ const dialects = {
     takesWrites: 'SET GLOBAL read_only = OFF;',
     follow: (host: string, account: string) =>
       `CHANGE MASTER TO MASTER_HOST = ${text(host)}, MASTER_PORT = ${mariadb.port}, MASTER_USER = ${text(account)}, MASTER_PASSWORD = '$password', MASTER_USE_GTID = slave_pos, MASTER_CONNECT_RETRY = 5;`,
+    start: () => '',
     // As its health check: its client refuses a certificate that nobody signed, unless the login proves the server.
     clientOptions: '--skip-ssl ',
   },
@@ -76,7 +79,7 @@ const renderReplica = (engine: 'mysql' | 'mariadb', replica: ReplicaPlan, view: 
 export function renderMysql(plan: DatabasePlan, engine: 'mysql' | 'mariadb', templates: Templates): readonly Artifact[] {
   const facts = engine === 'mysql' ? mysql : mariadb;
   const { service, database, account, replica } = plan;
-  const { follow, ...dialect } = dialects[engine];
+  const { follow, start, ...dialect } = dialects[engine];
   const { replication } = facts;
   const secret = (name: string): string => `/run/secrets/${service}-${name}`;
   const replicator = { kind: 'replication', name: replication.account, database, verifierFile: secret('replication-verifier') } as const;
@@ -110,6 +113,7 @@ export function renderMysql(plan: DatabasePlan, engine: 'mysql' | 'mariadb', tem
     admin: facts.clients.admin,
     gtids: engine === 'mysql',
     follow: follow(service, replication.account),
+    start: start(replication.account),
     healthFile: secret('health-client'),
     replicationFile: secret('replication-client'),
   };

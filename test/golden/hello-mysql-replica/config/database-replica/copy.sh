@@ -4,7 +4,7 @@ set -euo pipefail
 data='/var/lib/mysql/data' copy='/var/lib/mysql/copy' socket=/tmp/copy.sock
 rm -rf "$copy"
 mkdir "$copy"
-scratch=(mysqld --datadir="$copy/scratch" --socket="$socket" --pid-file=/tmp/copy.pid --skip-log-bin --super-read-only=OFF --read-only=OFF)
+scratch=(mysqld --datadir="$copy/scratch" --socket="$socket" --pid-file=/tmp/copy.pid --skip-log-bin --log-error-verbosity=1 --super-read-only=OFF --read-only=OFF)
 ask() { mysql --socket="$socket" --user=root --batch; }
 
 "${scratch[@]}" --initialize-insecure

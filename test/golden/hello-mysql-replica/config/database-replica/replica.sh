@@ -90,11 +90,8 @@ news() {
   if [ "$last" != "$1" ]; then say "$1"; fi
   last=$1
 }
-follow() {
-  local password
-  password=$(sed -n 's/^password=//p' '/run/secrets/database-replication-client')
-  ask "CHANGE REPLICATION SOURCE TO SOURCE_HOST = 'database', SOURCE_PORT = 3306, SOURCE_USER = 'berth_replica', SOURCE_PASSWORD = '$password', SOURCE_AUTO_POSITION = 1, SOURCE_SSL = 1, SOURCE_CONNECT_RETRY = 5, SOURCE_RETRY_COUNT = 0; START REPLICA;"
-}
+password=$(sed -n 's/^password=//p' '/run/secrets/database-replication-client')
+follow() { ask "CHANGE REPLICATION SOURCE TO SOURCE_HOST = 'database', SOURCE_PORT = 3306, SOURCE_AUTO_POSITION = 1, SOURCE_SSL = 1, SOURCE_CONNECT_RETRY = 5, SOURCE_RETRY_COUNT = 0; START REPLICA USER = 'berth_replica' PASSWORD = '$password';"; }
 
 while running && ! ask 'SELECT 1' >/dev/null 2>&1; do pause 1; done
 fresh=yes
@@ -123,7 +120,7 @@ while running; do
         if [ -n "$fresh" ]; then
           if follow; then fresh=; fi
         elif [ "$receives" = No ] && [ "$applies" = Yes ]; then
-          ask 'START REPLICA IO_THREAD;' || :
+          ask "START REPLICA IO_THREAD USER = 'berth_replica' PASSWORD = '$password';" || :
         elif [ "$applies" = No ]; then
           news "cannot apply what comes from database, as the lines above say, and waits for somebody who looks. To copy database anew: stop this service, remove its volume, start it again."
         fi

@@ -99,11 +99,8 @@ news() {
   if [ "$last" != "$1" ]; then say "$1"; fi
   last=$1
 }
-follow() {
-  local password
-  password=$(sed -n 's/^password=//p' '/run/secrets/database-replication-client')
-  ask "CHANGE MASTER TO MASTER_HOST = 'database', MASTER_PORT = 3306, MASTER_USER = 'berth_replica', MASTER_PASSWORD = '$password', MASTER_USE_GTID = slave_pos, MASTER_CONNECT_RETRY = 5; START REPLICA;"
-}
+password=$(sed -n 's/^password=//p' '/run/secrets/database-replication-client')
+follow() { ask "CHANGE MASTER TO MASTER_HOST = 'database', MASTER_PORT = 3306, MASTER_USER = 'berth_replica', MASTER_PASSWORD = '$password', MASTER_USE_GTID = slave_pos, MASTER_CONNECT_RETRY = 5; START REPLICA ;"; }
 
 while running && ! ask 'SELECT 1' >/dev/null 2>&1; do pause 1; done
 fresh=yes
@@ -132,7 +129,7 @@ while running; do
         if [ -n "$fresh" ]; then
           if follow; then fresh=; fi
         elif [ "$receives" = No ] && [ "$applies" = Yes ]; then
-          ask 'START REPLICA IO_THREAD;' || :
+          ask "START REPLICA IO_THREAD ;" || :
         elif [ "$applies" = No ]; then
           news "cannot apply what comes from database, as the lines above say, and waits for somebody who looks. To copy database anew: stop this service, remove its volume, start it again."
         fi
