@@ -225,6 +225,8 @@ export interface DatabasePlan {
   /** Addresses that may log in, as the engine writes them: a subnet, or all of them where only the network knows them. */
   readonly clients: string;
   readonly replica?: ReplicaPlan;
+  /** Most that its binary logs may take of its disk, where no setting of the server says so. */
+  readonly logBound?: MiB;
   /** Of MongoDB: host and port under which its replica set tells clients of it. */
   readonly member?: string;
 }

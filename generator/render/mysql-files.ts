@@ -63,11 +63,17 @@ function accountView({ accounts }: Facts, { kind, name, database, verifierFile }
 }
 
 /** What a replica reads. It may have to take the primary's place, so it has all that its primary has. */
-const renderReplica = (engine: 'mysql' | 'mariadb', replica: ReplicaPlan, view: object, templates: Templates): readonly Artifact[] => {
+const renderReplica = (
+  { engine, logBound }: DatabasePlan,
+  replica: ReplicaPlan,
+  view: object,
+  templates: Templates,
+): readonly Artifact[] => {
   const file = (name: string, template: string, format: 'mycnf' | 'shell'): Artifact =>
     generated(`config/${replica.service}/${name}`, fill(templates, `database/${template}`, format, { ...view, ...replica }));
   return [
     file('berth.cnf', 'my.cnf.hbs', 'mycnf'),
+    ...(logBound === undefined ? [] : [file('keep-log.sh', 'mysql-keep-log.sh.hbs', 'shell')]),
     file('replica.sh', 'mysql-replica.sh.hbs', 'shell'),
     file('copy.sh', `${engine}-copy.sh.hbs`, 'shell'),
     file('healthy.sh', 'mysql-healthy.sh.hbs', 'shell'),
@@ -90,12 +96,14 @@ export function renderMysql(plan: DatabasePlan, engine: 'mysql' | 'mariadb', tem
   ];
   const view = {
     ...facts,
+    logBound: undefined,
     ...plan,
     ...dialect,
     pidFile: `${facts.socketFolder}/mysqld.pid`,
     timeZone: '+00:00',
     serverId: 1,
     client: facts.clients.sql,
+    folder: facts.configFolder,
     clientFile: secret('admin-client'),
     plugin: facts.authentication,
     databaseText: text(database),
@@ -107,7 +115,6 @@ export function renderMysql(plan: DatabasePlan, engine: 'mysql' | 'mariadb', tem
     ...view,
     ...replication,
     primary: service,
-    folder: facts.configFolder,
     markName: replication.markFile.slice(facts.dataFolder.length + 1),
     dump: facts.clients.dump,
     admin: facts.clients.admin,
@@ -118,8 +125,11 @@ export function renderMysql(plan: DatabasePlan, engine: 'mysql' | 'mariadb', tem
     replicationFile: secret('replication-client'),
   };
   return [
-    ...(replica ? renderReplica(engine, replica, forReplica, templates) : []),
+    ...(replica ? renderReplica(plan, replica, forReplica, templates) : []),
     generated(`config/${service}/berth.cnf`, fill(templates, 'database/my.cnf.hbs', 'mycnf', view)),
+    ...(plan.logBound === undefined
+      ? []
+      : [generated(`config/${service}/keep-log.sh`, fill(templates, 'database/mysql-keep-log.sh.hbs', 'shell', view))]),
     generated(`config/${service}/start.sh`, fill(templates, 'database/start.sh.hbs', 'shell', view)),
     generated(`config/${service}-first-start/kept.sh`, fill(templates, 'database/first-start.sh.hbs', 'shell', view)),
     generated(`config/${service}-accounts/accounts.sh`, fill(templates, 'database/mysql-accounts.sh.hbs', 'shell', view)),

@@ -11,6 +11,7 @@ const member: FamilyMember = {
   ...facts,
   manual: 'MariaDB 11.8 documentation',
   redoSetting: 'innodb_log_file_size',
+  boundsLog: true,
   shape: { fixed, connection, temporary: () => 0, roundPool: (pool) => Math.floor(pool / step) * step },
   shapeText: {
     fixed: `${fixed} MiB: ${facts.baseMiB} MiB of the server and its performance schema, ${facts.logBufferMiB} MiB of log buffer, ${facts.ariaCacheMiB + facts.keyBufferMiB} MiB of caches for its other engines, ${facts.socketMiB} MiB of ${facts.socketFolder} and ${facts.tmpMiB} MiB of /tmp, which lie in memory`,

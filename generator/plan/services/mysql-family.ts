@@ -1,7 +1,7 @@
 import type { mariadb } from '../../../model/engines/mariadb.ts';
 import type { mysql } from '../../../model/engines/mysql.ts';
 import type { EngineSetting } from '../../../model/plan.ts';
-import { milliCpu } from '../../../model/units.ts';
+import { mib, milliCpu } from '../../../model/units.ts';
 import { connectionBudget } from '../connections.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
 import type { DatabaseEngine } from './database-engine.ts';
@@ -9,7 +9,7 @@ import { hasReplica, replicaName } from './database-engine.ts';
 import { accessOf, accountsOf, serverOf } from './mysql-containers.ts';
 import { smallestBecause, smallestMemory } from './mysql-memory.ts';
 import { planReplica } from './mysql-replica.ts';
-import { openFiles, pidsOf, settingsOf } from './mysql-settings.ts';
+import { logShare, openFiles, pidsOf, settingsOf } from './mysql-settings.ts';
 import type { FamilyMember, Sized } from './mysql-settings.ts';
 
 /** An engine made of the facts of one member, of how it spends its memory, and of the settings that only it knows. */
@@ -53,6 +53,7 @@ export const familyEngine = (
         account: database.database,
         settings,
         clients: facts.accounts.application.host,
+        ...(member.boundsLog ? {} : { logBound: mib(logShare(input.disk)) }),
         ...(replica ? { replica: replica.plan } : {}),
       },
     };

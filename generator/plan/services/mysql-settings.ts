@@ -19,6 +19,8 @@ export interface FamilyMember {
   readonly backupSettings: Readonly<Record<string, string>>;
   /** Name of the setting that bounds the redo log. */
   readonly redoSetting: string;
+  /** Whether a setting of the server bounds the binary log by size, and not only by age. */
+  readonly boundsLog: boolean;
 }
 
 type Decide = (
@@ -171,6 +173,14 @@ export function settingsOf(
     { 'fixed': member.shapeText.fixed, 'temporary tables': member.shapeText.temporary, overhead },
     `design: at most ${usable} of the limit`,
   );
+  if (!member.boundsLog)
+    note(
+      'binary_log',
+      `${logShare(disk)}M`,
+      logShareFormula,
+      { disk: formatSize(disk) },
+      `design: the oldest log goes before the disk is full; ${member.title} itself knows an age alone, so keep-log.sh looks once a minute`,
+    );
   note(
     'pids',
     String(size.pids),

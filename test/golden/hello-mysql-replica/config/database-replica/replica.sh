@@ -76,6 +76,7 @@ if [ ! -e "$mark" ]; then
   say "$data is no replica's: somebody made it a primary, so it starts as it is, and nothing is copied over it"
   set -- "$@" --super-read-only=OFF --read-only=OFF --event-scheduler=ON
 fi
+/bin/bash '/etc/mysql/conf.d'/keep-log.sh &
 docker-entrypoint.sh "$@" &
 child=$! server=$child
 
@@ -109,6 +110,7 @@ while running; do
         kill -TERM "$server"
         wait "$server" || :
         mv "$data" "$copy"
+        kill $(jobs -p) 2>/dev/null || :
         exec /bin/bash "$0" "${arguments[@]}"
         ;;
       stranger)

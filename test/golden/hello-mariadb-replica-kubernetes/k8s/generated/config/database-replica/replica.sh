@@ -118,6 +118,7 @@ while running; do
         kill -TERM "$server"
         wait "$server" || :
         mv "$data" "$copy"
+        kill $(jobs -p) 2>/dev/null || :
         exec /bin/bash "$0" "${arguments[@]}"
         ;;
       stranger)
