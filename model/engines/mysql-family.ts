@@ -44,6 +44,8 @@ export const mysqlFamily = {
     copyFolder: '/var/lib/mysql/copy',
     /** Is there while somebody makes the replica a primary: nobody starts it again then. */
     promotingFile: '/tmp/promoting',
+    /** Is there from when its primary turned out to be another database, until it is the one that was copied. */
+    strangerFile: '/tmp/stranger',
     /** Behind by more than that, in seconds, it says so in its log. It answers all the same. */
     lagSeconds: 60,
   },

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Makes this replica of database a primary: applies all that it has received, forgets whom it followed, and takes writes. There is no way back but a new copy.
-# Stop database before, and everything that writes there.
+# Stop database before, and everything that writes there. With the word anyway it does without what it cannot apply.
 set -euo pipefail
 export LC_ALL=C
 mark='/var/lib/mysql/data/berth-replica' promoting='/tmp/promoting'
@@ -15,7 +15,9 @@ trap 'rm -f "$promoting"' EXIT
 echo 'STOP REPLICA IO_THREAD;' | ask
 until state=$(echo 'SHOW REPLICA STATUS' | here --vertical) && [[ $state == *'has read all relay log'* ]]; do
   if ! grep -q 'SQL_Running: Yes' <<<"$state"; then
-    echo 'it cannot apply all that it has received; its log says why. Nothing was changed.' >&2
+    # What comes from another database than the one copied here is not to be applied.
+    if [ -e '/tmp/stranger' ] || [ "${1:-}" = anyway ]; then break; fi
+    echo 'it cannot apply all that it has received; its log says why. Nothing was changed. To do without the rest: the same command with the word anyway.' >&2
     exit 1
   fi
   sleep 0.2

@@ -4,7 +4,7 @@
 set -euo pipefail
 umask 077
 export LC_ALL=C
-data='/var/lib/mysql/data' mark='/var/lib/mysql/data/berth-replica' copy='/var/lib/mysql/copy' tmp='/var/lib/mysql/tmp' promoting='/tmp/promoting'
+data='/var/lib/mysql/data' mark='/var/lib/mysql/data/berth-replica' copy='/var/lib/mysql/copy' tmp='/var/lib/mysql/tmp' promoting='/tmp/promoting' stranger='/tmp/stranger'
 
 say() { echo "$(date -u +%FT%TZ) replica: $*" >&2; }
 
@@ -77,7 +77,7 @@ seed() {
 }
 
 rm -rf "$copy" "$tmp"
-rm -f "$promoting"
+rm -f "$promoting" "$stranger"
 mkdir "$tmp"
 if [ ! -e "$data" ]; then seed; fi
 arguments=("$@")
@@ -112,7 +112,8 @@ while running; do
   state=$(state 2>/dev/null) || state=
   receives=$(told IO_Running) applies=$(told SQL_Running) behind=$(sed -n 's/^ *Seconds_Behind_[A-Za-z]*: *//p' <<<"$state")
   if [ -n "$fresh" ] || [ "$receives" != Yes ] || [ "$applies" != Yes ]; then
-    case $(judge) in
+    verdict=$(judge)
+    case $verdict in
       lost)
         say "database has removed log that is missing here: what stands here is removed and copied anew"
         kill -TERM "$server"
@@ -123,12 +124,16 @@ while running; do
         ;;
       stranger)
         news "database is not the database that was copied here, or has lost a part of it. Nothing is removed, as this may be the last copy, and nothing new comes in. When database is right: stop this service, remove its volume, start it again."
-        if [[ $receives$applies == *[YC]* ]]; then ask 'STOP REPLICA;' || :; fi
-        fresh=yes
+        touch "$stranger"
+        # What came before is still applied.
+        if [[ $receives == [YC]* ]]; then ask 'STOP REPLICA IO_THREAD;' || :; fi
         ;;
       *)
-        if [ -n "$fresh" ]; then
-          if follow; then fresh=; fi
+        if [ -e "$stranger" ] && [ "$verdict" = unknown ]; then
+          : # Whoever answers next may be the stranger again.
+        elif [ -n "$fresh" ] || [ -e "$stranger" ]; then
+          if ask 'STOP REPLICA;' && follow; then fresh=; fi
+          rm -f "$stranger"
         elif [ "$receives" = No ] && [ "$applies" = Yes ]; then
           ask "START REPLICA IO_THREAD ;" || :
         elif [ "$applies" = No ]; then
