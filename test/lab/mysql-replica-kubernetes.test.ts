@@ -98,7 +98,7 @@ describe.each([{ facts: mysql }, { facts: mariadb }])(
       await follows('again');
       const { stdout } = await kubelet.exec('database-replica-0', 'sh', '-c', `ls ${facts.volumeFolder} | grep -v sock`);
       expect(stdout).toBe('data\nlost+found\ntmp\n');
-      expect((await kubelet.logs('database-replica-0')).stderr.match(/copies database whole/g)).toHaveLength(1);
+      expect((await kubelet.logs('database-replica-0')).stderr).not.toContain('copies database whole');
     });
 
     test('is not ready any more once somebody has promoted it, and lives on', async () => {
