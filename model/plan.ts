@@ -256,6 +256,8 @@ export interface DatabasePlan {
   readonly pooler?: PoolerPlan;
   /** Of PostgreSQL: what the accounts one-shot creates in the database. */
   readonly extensions?: readonly string[];
+  /** Most that its binary logs may take of its disk, where no setting of the server says so. */
+  readonly logBound?: MiB;
   /** Of MongoDB: host and port under which its replica set tells clients of it. */
   readonly member?: string;
 }

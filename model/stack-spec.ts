@@ -169,8 +169,8 @@ export type DatabaseTopology = 'single' | 'primary-replica';
 /** Whether this version sets up a replica for an engine. */
 export const replicates: Readonly<Record<DatabaseEngineName, boolean>> = {
   postgres: true,
-  mysql: false,
-  mariadb: false,
+  mysql: true,
+  mariadb: true,
   mongodb: false,
   sqlserver: false,
 };

@@ -71,7 +71,7 @@ export const database = z
       .enum(['single', 'primary-replica'], { error: 'expected single or primary-replica (clusters come with a later version)' })
       .optional()
       .describe(
-        "primary-replica: a second server of the same size follows the first and answers what only reads; PostgreSQL only. Default: the profile's, where engine and host can.",
+        "primary-replica: a second server of the same size follows the first and answers what only reads; PostgreSQL, MySQL and MariaDB. Default: the profile's, where engine and host can.",
       ),
     operator: z
       .enum(['cloudnative-pg'], { error: 'expected cloudnative-pg' })

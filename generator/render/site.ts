@@ -95,16 +95,17 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
     databases: plan.databases.map((database) => ({ ...database, ...commandsOf(database), pod: podOf(database, plan) })),
     operated: plan.databases.filter(({ operator }) => operator !== undefined),
     operatorNamespace: plan.kubernetes?.operatorNamespace ?? '',
-    replicated: plan.databases.flatMap(({ service, database, replica }) =>
-      replica
+    replicated: plan.databases.flatMap((database) =>
+      database.replica
         ? [
             {
-              service,
-              database,
-              replica: replica.service,
-              dataFolder: postgres.dataFolder,
-              superuser: postgres.superuser,
-              secret: plan.kubernetes?.existingSecrets[service] ?? `${service}-secrets`,
+              ...commandsOf(database),
+              service: database.service,
+              database: database.database,
+              replica: database.replica.service,
+              // PostgreSQL has no file with the login of its administrator, and its replica no password of it at all.
+              superuser: database.engine === 'postgres' ? postgres.superuser : undefined,
+              secret: plan.kubernetes?.existingSecrets[database.service] ?? `${database.service}-secrets`,
             },
           ]
         : [],

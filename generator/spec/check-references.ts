@@ -52,9 +52,10 @@ function* checkNames(spec: WrittenSpec): Iterable<Finding> {
             ? [
                 `${name}-accounts`,
                 `${name}-nodes`,
-                ...(spec.databases?.[name]?.engine === 'postgres'
-                  ? [`${name}-replica`, `${name}-replica-nodes`, `${name}-replication`, `${name}-vacuum`, `${name}-pgbouncer`]
+                ...(/^(?:postgres|mysql|mariadb)$/.test(spec.databases?.[name]?.engine ?? '')
+                  ? [`${name}-replica`, `${name}-replica-nodes`, `${name}-replication`]
                   : []),
+                ...(spec.databases?.[name]?.engine === 'postgres' ? [`${name}-vacuum`, `${name}-pgbouncer`] : []),
                 // Services that the operator makes.
                 ...(spec.databases?.[name]?.operator === undefined ? [] : ['rw', 'ro', 'r'].map((end) => `${name}-${end}`)),
                 ...(/^(?:mysql|mariadb)$/.test(spec.databases?.[name]?.engine ?? '') ? [`${name}-health`, `${name}-first-start`] : []),
@@ -184,7 +185,7 @@ function* checkDatabases(spec: WrittenSpec): Iterable<Finding> {
       yield {
         path: ['databases', name, 'topology'],
         message: `this version of Berth sets up no replica of ${database.engine}`,
-        hint: 'write single, or take postgres',
+        hint: 'write single, or take postgres, mysql or mariadb',
       };
   }
 }

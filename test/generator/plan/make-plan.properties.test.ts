@@ -424,6 +424,7 @@ test(
       'maxmemory',
       'memory-limit',
       'min_wal_size',
+      'relay_log_space_limit',
       'replication.oplogSizeMB',
       'shared_buffers',
       'storage.wiredTiger.engineConfig.cacheSizeGB',
