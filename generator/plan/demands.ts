@@ -67,7 +67,7 @@ export function demandsOf(spec: StackSpec, profile: HardwareProfile): readonly D
         task(`${database.name}-accounts`, databaseEngines[database.engine].taskMemory),
       ];
     }),
-    ...spec.caches.map((cache) => demandCache(cache, profile)),
+    ...spec.caches.flatMap((cache) => demandCache(cache, spec, profile)),
     ...spec.stores.flatMap((store) => [demandMinio(store, profile), task(`${store.name}-buckets`)]),
     {
       name: 'agent',

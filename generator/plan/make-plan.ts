@@ -60,13 +60,12 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     const task = sizeOf(`${database.name}-accounts`);
     return engine.plan({ database, spec, profile, size, disk: room, subnet }, task, lookUp(images, engine.image));
   });
-  const caches = spec.caches.map((cache) =>
-    planCache(cache, spec, profile, sizeOf(cache.name), disk.of(cache.name), lookUp(images, cache.engine)),
-  );
+  const userOf = (image: string): string => lookUp(images, image).user;
+  const caches = spec.caches.map((cache) => planCache({ cache, spec, profile, sizeOf, diskOf: disk.of, userOf }));
   const stores = spec.stores.map((store) =>
     planMinio(store, spec, sizeOf(store.name), disk.of(store.name), sizeOf(`${store.name}-buckets`), lookUp(images, 'minio')),
   );
-  const forGates = { task: taskSize, userOf: (image: string) => lookUp(images, image).user };
+  const forGates = { task: taskSize, userOf };
   const apps = spec.services.map((app) =>
     planApp(app, spec, profile, { size: sizeOf(app.name), image: imageOf(app, release), release: release.get(app.name) ?? [] }, forGates),
   );
@@ -82,7 +81,7 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     ...apps.flatMap((app) => (app.migrate ? [app.migrate.task, app.service] : [app.service])),
     ...spec.services.flatMap((app) => planScalers(app, spec, taskSize, lookUp(images, 'nginx'))),
     ...databases.flatMap((database) => [database.service, ...(database.replica ? [database.replica] : []), database.accounts]),
-    ...caches.map((cache) => cache.service),
+    ...caches.flatMap((cache) => cache.services),
     ...stores.flatMap((store) => [store.service, store.buckets]),
   ];
   const imagesInUse = usedImages(services, images);

@@ -57,7 +57,7 @@ export const database = (name: string, more: Partial<DatabaseSpec> = {}): Databa
   ...(more.engine === 'sqlserver' ? { edition: 'standard' as const } : {}),
   ...more,
 });
-export const cache = (name: string, more: Partial<CacheSpec> = {}): CacheSpec => ({ name, engine: 'valkey', use: 'cache', ...more });
+export const cache = (name: string, more: Partial<CacheSpec> = {}): CacheSpec => ({ name, engine: 'valkey', use: 'cache', client: 'single', ...more });
 export const store = (name: string, more: Partial<StoreSpec> = {}): StoreSpec => ({
   name,
   engine: 'minio',
