@@ -20,11 +20,7 @@ interface NoteInput {
   readonly uploads: MiB;
 }
 
-const topologyName = {
-  'primary-replica': 'a primary with a replica',
-  'cluster': 'a cluster',
-  'single': 'a single node',
-} as const;
+const topologyName = { 'primary-replica': 'a primary with a replica', 'cluster': 'a cluster', 'single': 'a single node' } as const;
 
 function clusterNotes({ services, kubernetes, edge, host, domain }: StackSpec): readonly string[] {
   const foreign = kubernetes.expose === 'gateway' || kubernetes.expose === 'ingress';
@@ -103,7 +99,8 @@ export function notesOf({ profile, topologies, images, scaled, describe, cpus, u
         `${name} is single: the host is too small for the three nodes with Sentinel that this version sets up for profile ${profile.name}; \`topology: sentinel\` in berth.yaml says how large it must be`,
     ),
     ...topologies.lesser.map(
-      (name) => `${name} has three nodes with Sentinel until this version of Berth can set up a cluster of six, which profile ${profile.name} asks for`,
+      (name) =>
+        `${name} has three nodes with Sentinel until this version of Berth can set up a cluster of six, which profile ${profile.name} asks for`,
     ),
     ...(spec.target === 'compose' ? spec.caches.filter(isReplicated) : []).map(
       ({ name }) => `the three nodes of ${name} stand on one host: that protects from a dead process, and helps nothing when the host dies`,

@@ -17,7 +17,13 @@ export const secretsOf = (spec: StackSpec): readonly PlannedSecret[] => [
   ...authenticated(spec.caches).flatMap((cache) => [
     { name: `${cache.name}-app`, length: 32, purpose: `account app of ${cache.name}` },
     ...(isReplicated(cache)
-      ? [{ name: `${cache.name}-replication`, length: 32, purpose: `account ${valkey.peer} of ${cache.name}: its nodes and Sentinels, each at the others` }]
+      ? [
+          {
+            name: `${cache.name}-replication`,
+            length: 32,
+            purpose: `account ${valkey.peer} of ${cache.name}: its nodes and Sentinels, each at the others`,
+          },
+        ]
       : []),
   ]),
   ...authenticated(spec.externals).map(({ name, user, host }) => ({
@@ -69,8 +75,8 @@ function cacheFiles(cache: CacheSpec): readonly SecretFile[] {
 
 /** The files that bring them to the engines, each in the form that its engine asks for. */
 export const secretFilesOf = (spec: StackSpec): readonly SecretFile[] => [
-    ...spec.databases.flatMap((database) => databaseEngines[database.engine].secretFiles(database)),
-    // Valkey knows passwords by their hash: the file that lists its accounts holds none.
-    ...authenticated(spec.caches).flatMap(cacheFiles),
-    ...spec.stores.flatMap(({ name }) => [plain(`${name}-root`), plain(`${name}-app`)]),
+  ...spec.databases.flatMap((database) => databaseEngines[database.engine].secretFiles(database)),
+  // Valkey knows passwords by their hash: the file that lists its accounts holds none.
+  ...authenticated(spec.caches).flatMap(cacheFiles),
+  ...spec.stores.flatMap(({ name }) => [plain(`${name}-root`), plain(`${name}-app`)]),
 ];

@@ -42,7 +42,8 @@ export function chooseTopologies(spec: StackSpec, profile: HardwareProfile): Top
   const open = spec.databases.filter(({ topology }) => topology === undefined);
   const able = wish === 'primary-replica' ? open.filter(({ engine }) => replicates[engine]) : [];
   const unable = wish === 'single' ? [] : names(open.filter((database) => !able.includes(database)));
-  const caches = cacheWish === 'single' ? [] : spec.caches.filter(({ topology, engine }) => topology === undefined && engine !== 'memcached');
+  const caches =
+    cacheWish === 'single' ? [] : spec.caches.filter(({ topology, engine }) => topology === undefined && engine !== 'memcached');
   const wishes: readonly Wishes[] = [
     ...(caches.length > 0 ? [{ databases: able.length > 0 ? 'primary-replica' : 'single', caches: 'sentinel' } as const] : []),
     ...(able.length > 0 ? [{ databases: 'primary-replica', caches: 'single' } as const] : []),
@@ -56,10 +57,7 @@ export function chooseTopologies(spec: StackSpec, profile: HardwareProfile): Top
   const chosen = wishes.find(fitting) ?? least;
   return {
     spec: withWishes(spec, chosen),
-    declined: {
-      databases: chosen.databases === 'single' ? names(able) : [],
-      caches: chosen.caches === 'single' ? names(caches) : [],
-    },
+    declined: { databases: chosen.databases === 'single' ? names(able) : [], caches: chosen.caches === 'single' ? names(caches) : [] },
     unable,
     lesser: cacheWish === 'cluster' && chosen.caches === 'sentinel' ? names(caches) : [],
   };

@@ -1,6 +1,19 @@
 /** The formats Berth writes; each has its own way to make a value stand for itself and nothing else. */
 export type Format =
-  'compose' | 'yaml' | 'dotenv' | 'nginx' | 'postgres' | 'hba' | 'mycnf' | 'sql' | 'tsql' | 'valkey' | 'haproxy' | 'shell' | 'js' | 'markdown';
+  | 'compose'
+  | 'yaml'
+  | 'dotenv'
+  | 'nginx'
+  | 'postgres'
+  | 'hba'
+  | 'mycnf'
+  | 'sql'
+  | 'tsql'
+  | 'valkey'
+  | 'haproxy'
+  | 'shell'
+  | 'js'
+  | 'markdown';
 
 const refuse = (format: Format, value: string): never => {
   throw new Error(`no way to write ${JSON.stringify(value)} in a ${format} file; the spec should have refused it`);

@@ -235,7 +235,11 @@ function* checkCaches(spec: WrittenSpec): Iterable<Finding> {
     if (external === undefined)
       for (const [key, value] of Object.entries({ topology, client }))
         if (value === 'sentinel')
-          yield { path: ['caches', name, key], message: 'memcached has nothing that another node could take over', hint: 'write engine: valkey, or single' };
+          yield {
+            path: ['caches', name, key],
+            message: 'memcached has nothing that another node could take over',
+            hint: 'write engine: valkey, or single',
+          };
     if (use === 'sessions' || use === 'queue')
       yield {
         path: ['caches', name, 'use'],

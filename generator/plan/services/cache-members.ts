@@ -1,5 +1,6 @@
 import { valkey } from '../../../model/engines/valkey.ts';
 import type { PlannedService } from '../../../model/plan.ts';
+import type { Demand } from '../demand.ts';
 import type { CacheSpec, StackSpec } from '../../../model/stack-spec.ts';
 
 const { sentinel } = valkey;
@@ -12,7 +13,7 @@ export const hasProxy = (cache: CacheSpec): boolean => isReplicated(cache) && ca
 export const proxiesOf = ({ target }: Pick<StackSpec, 'target'>): number => (target === 'kubernetes' ? 2 : 1);
 
 /** Those that are alike and belong together: one StatefulSet in a cluster, a service for each on Compose. Each has a name of its own, and the same on both. */
-interface Members {
+export interface Members {
   /** What they have in common: folder of the settings, and the StatefulSet. */
   readonly name: string;
   readonly count: number;
@@ -37,6 +38,12 @@ export const sentinelsOf = ({ name }: Pick<CacheSpec, 'name'>, spec: Pick<StackS
 
 /** The volume of the first node on Compose is that of a cache that stands alone: a change of topology takes its data along. */
 export const nodeVolume = (cache: string, index: number): string => `${cache}${index === 0 ? '' : `-node-${index}`}-data`;
+
+export const firstOf = ({ services, name }: Members): string => services[0] ?? name;
+
+/** What each service of them asks for. */
+export const demandEach = ({ services, count }: Members, demand: Omit<Demand, 'name' | 'count'>): readonly Demand[] =>
+  services.map((name) => ({ ...demand, name, count: count / services.length }));
 
 /** Every way to each of them. */
 export const waysTo = ({ services }: Members, port: number): PlannedService['connects'] => services.map((service) => ({ service, port }));

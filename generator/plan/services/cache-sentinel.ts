@@ -8,14 +8,18 @@ import type { MiB } from '../../../model/units.ts';
 import type { Demand } from '../demand.ts';
 import { cpuWish } from '../wish.ts';
 import { cacheClients } from './cache-clients.ts';
-import { hasProxy, nodesOf, proxiesOf, sentinelsOf, spread, waysTo } from './cache-members.ts';
+import { demandEach, hasProxy, nodesOf, proxiesOf, sentinelsOf, spread, waysTo } from './cache-members.ts';
 
 const { sentinel } = facts;
 const folder = '/etc/berth/cache';
 const granule = 16;
 
 export const proxyClients = (cache: CacheSpec, spec: StackSpec, profile: HardwareProfile) =>
-  cacheClients(cache, spec, profile, { service: cache.name, name: 'maxconn', because: 'as many as the primary behind it takes from clients' });
+  cacheClients(cache, spec, profile, {
+    service: cache.name,
+    name: 'maxconn',
+    because: 'as many as the primary behind it takes from clients',
+  });
 
 /** What a proxy takes when every connection is open and every buffer full. */
 const proxyWorstCase = (connections: number): number =>
@@ -32,10 +36,8 @@ export function demandSentinels(cache: CacheSpec, spec: StackSpec, profile: Hard
   });
   const { clients } = proxyClients(cache, spec, profile);
   return [
-    {
-      name: sentinelsOf(cache, spec).name,
+    ...demandEach(sentinelsOf(cache, spec), {
       role: 'cache',
-      count: sentinel.nodes,
       pids: 64,
       memory: fixed(sentinel.memoryMiB, 'measured: some 10 MiB, and as much again for clients that ask it'),
       cpu: {
@@ -45,7 +47,7 @@ export function demandSentinels(cache: CacheSpec, spec: StackSpec, profile: Hard
         floorBecause: 'asks each node once a second',
         change: 'fixed',
       },
-    },
+    }),
     ...(hasProxy(cache)
       ? [
           {
@@ -129,7 +131,8 @@ function planProxy(
         value: String(threads),
         formula: 'min(4, ⌈CPU limit⌉)',
         inputs: { 'CPU limit': String(size.cpu / 1000) },
-        source: 'design: one thread passes on more than one node of a cache answers; without a number there is one for each CPU of the host',
+        source:
+          'design: one thread passes on more than one node of a cache answers; without a number there is one for each CPU of the host',
         change: `caches.${cache.name}.cpu in berth.yaml, or the profile`,
       },
       {
@@ -167,7 +170,7 @@ function planProxy(
       connects: [...waysTo(nodesOf(cache, spec), facts.port), ...waysTo(sentinelsOf(cache, spec), sentinel.port)],
       gates: [],
       stopSignal: 'SIGTERM',
-      stopGrace: seconds(15),
+      stopGrace: seconds(30),
       networks: ['data'],
       after: [],
     },
@@ -225,7 +228,7 @@ export function planSentinels(
     connects: [...waysTo(nodes, facts.port), ...waysTo(sentinels, sentinel.port)],
     gates: [],
     stopSignal: 'SIGTERM',
-    stopGrace: seconds(10),
+    stopGrace: seconds(30),
     networks: ['data'],
     after: [],
   };

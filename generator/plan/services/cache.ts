@@ -8,7 +8,7 @@ import type { MiB } from '../../../model/units.ts';
 import type { Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
 import { cacheClients } from './cache-clients.ts';
-import { hasProxy, isReplicated, nodesOf, nodeVolume, sentinelsOf, spread, waysTo } from './cache-members.ts';
+import { demandEach, firstOf, hasProxy, isReplicated, nodesOf, nodeVolume, sentinelsOf, spread, waysTo } from './cache-members.ts';
 import { demandSentinels, planSentinels } from './cache-sentinel.ts';
 import { planMemcached } from './memcached.ts';
 
@@ -42,7 +42,10 @@ const titleOf = (cache: CacheSpec, title: string): string =>
     : `${title}; ${keeps(cache) ? 'keeps its data on disk' : 'may forget, so it keeps nothing on disk'}`;
 
 /** One of several learns at every start whom it follows. The entrypoint of Redis has the server load every module that the image brings, so it is not used. */
-function startOf(cache: CacheSpec, engine: { readonly image: string; readonly server: string }): Pick<PlannedService, 'entrypoint' | 'command'> {
+function startOf(
+  cache: CacheSpec,
+  engine: { readonly image: string; readonly server: string },
+): Pick<PlannedService, 'entrypoint' | 'command'> {
   if (isReplicated(cache)) return { entrypoint: ['/bin/sh', `${folder}/node.sh`] };
   const settings = `${folder}/${engine.image}.conf`;
   return cache.engine === 'redis' ? { entrypoint: [engine.server], command: [settings] } : { command: [engine.server, settings] };
@@ -67,38 +70,43 @@ function divideMemory(memory: number, cache: CacheSpec): { readonly maxmemory: n
   return { maxmemory, worstCase: maxmemory * factor + fixed };
 }
 
-/** The service that holds the data, under the name of its size. */
-const holderOf = (cache: CacheSpec, spec: StackSpec): string => (isReplicated(cache) ? nodesOf(cache, spec).name : cache.name);
-
 export function demandCache(cache: CacheSpec, spec: StackSpec, profile: HardwareProfile): readonly Demand[] {
   const path = `caches.${cache.name}`;
-  return [
-    {
-      name: holderOf(cache, spec),
-      role: 'cache',
-      count: isReplicated(cache) ? facts.sentinel.nodes : 1,
-      pids: 64,
-      memory: memoryWish(path, cache, profile.cache.memory, { value: mib(256), because: '256 MiB: half of it for data' }),
-      cpu: cpuWish(path, cache, profile.cache.cpu, milliCpu(50)),
-    },
-    ...(isReplicated(cache) ? demandSentinels(cache, spec, profile) : []),
-  ];
+  const node: Omit<Demand, 'name' | 'count'> = {
+    role: 'cache',
+    pids: 64,
+    memory: memoryWish(path, cache, profile.cache.memory, { value: mib(256), because: '256 MiB: half of it for data' }),
+    cpu: cpuWish(path, cache, profile.cache.cpu, milliCpu(50)),
+  };
+  return isReplicated(cache)
+    ? [...demandEach(nodesOf(cache, spec), node), ...demandSentinels(cache, spec, profile)]
+    : [{ ...node, name: cache.name, count: 1 }];
 }
 
 /** What nodes that copy each other have beside the rest. */
 function replicationOf(cache: CacheSpec, name: string, size: Size): { readonly settings: EngineSetting[]; readonly decisions: Decision[] } {
   const [stream, persistent] = [`${streamOf(size.memory)}mb`, keeps(cache)];
   const least = persistent ? '1' : '0';
+  const bytes = streamOf(size.memory) * 2 ** 20;
+  const limits = `normal 0 0 0 slave ${bytes} ${bytes} 60 pubsub 33554432 8388608 60`;
   return {
     settings: [
-      { name: 'repl-backlog-size', value: stream, because: 'kept for a node that was away for a moment: it takes what it missed, and not everything' },
+      {
+        name: 'repl-backlog-size',
+        value: stream,
+        because: 'kept for a node that was away for a moment: it takes what it missed, and not everything',
+      },
       {
         name: 'client-output-buffer-limit',
-        value: `normal 0 0 0 slave ${streamOf(size.memory) * 2 ** 20} ${streamOf(size.memory) * 2 ** 20} 60 pubsub 33554432 8388608 60`,
+        value: limits,
         because: 'a node that falls further behind begins anew, before this one runs out of memory',
       },
       { name: 'repl-diskless-sync-delay', value: '1', because: 'two nodes that begin together share one copy' },
-      { name: 'rdb-del-sync-files', value: persistent ? 'no' : 'yes', because: 'what came as a file is removed once it is read, where nothing is kept' },
+      {
+        name: 'rdb-del-sync-files',
+        value: persistent ? 'no' : 'yes',
+        because: 'what came as a file is removed once it is read, where nothing is kept',
+      },
       {
         name: 'min-replicas-to-write',
         value: least,
@@ -118,11 +126,20 @@ function replicationOf(cache: CacheSpec, name: string, size: Size): { readonly s
         change: `caches.${cache.name}.memory in berth.yaml, or the profile`,
       },
       {
+        key: `${name}.client-output-buffer-limit`,
+        value: limits,
+        formula: 'for nodes as much as repl-backlog-size, for a minute; the rest as it is by default',
+        inputs: { 'repl-backlog-size': stream },
+        source: 'Valkey configuration file',
+        change: `caches.${cache.name}.memory in berth.yaml, or the profile`,
+      },
+      {
         key: `${name}.min-replicas-to-write`,
         value: least,
         formula: 'cache → 0; sessions, queue → 1',
         inputs: { use: cache.use },
-        source: 'Valkey documentation, Sentinel: bounds what an old primary takes that was cut off, at the price of refusing writes when both copies are gone',
+        source:
+          'Valkey documentation, Sentinel: bounds what an old primary takes that was cut off, at the price of refusing writes when both copies are gone',
         change: `caches.${cache.name}.use in berth.yaml`,
       },
     ],
@@ -148,10 +165,13 @@ export interface PlannedCache {
 export function planCache({ cache, spec, profile, sizeOf, diskOf, userOf }: CacheInput): PlannedCache {
   const user = userOf(cache.engine);
   if (cache.engine === 'memcached') return planMemcached(cache, spec, profile, sizeOf(cache.name), { user });
-  const name = holderOf(cache, spec);
-  const size = sizeOf(name);
-  const persistent = keeps(cache);
   const replicated = isReplicated(cache);
+  const nodes = nodesOf(cache, spec);
+  const sentinels = sentinelsOf(cache, spec);
+  // Several have their settings and the reasons in common.
+  const name = replicated ? nodes.name : cache.name;
+  const size = sizeOf(replicated ? firstOf(nodes) : name);
+  const persistent = keeps(cache);
   const engine = engines[cache.engine];
   const ping = replicated ? roleOf(engine.client) : pingOf(engine.client);
   const memory = divideMemory(size.memory, cache);
@@ -267,7 +287,7 @@ export function planCache({ cache, spec, profile, sizeOf, diskOf, userOf }: Cach
     healthcheck: { argv: ping, interval: seconds(5), timeout: seconds(3), retries: 3, startPeriod: seconds(replicated ? 90 : 30) },
     // While it loads its data it accepts connections and answers commands with an error.
     probes: { ready: { argv: ping }, live: { tcp: facts.port } },
-    connects: replicated ? [...waysTo(nodesOf(cache, spec), facts.port), ...waysTo(sentinelsOf(cache, spec), facts.sentinel.port)] : [],
+    connects: replicated ? [...waysTo(nodes, facts.port), ...waysTo(sentinels, facts.sentinel.port)] : [],
     gates: [],
     stopSignal: 'SIGTERM',
     stopGrace: seconds(30),
@@ -279,16 +299,16 @@ export function planCache({ cache, spec, profile, sizeOf, diskOf, userOf }: Cach
   const around = planSentinels(cache, spec, profile, {
     engine,
     forgets: !persistent,
-    disk: diskOf(`${sentinelsOf(cache, spec).name}-0`),
-    sentinelSize: sizeOf(sentinelsOf(cache, spec).name),
+    disk: diskOf(`${sentinels.name}-0`),
+    sentinelSize: sizeOf(firstOf(sentinels)),
     proxySize: hasProxy(cache) ? sizeOf(cache.name) : undefined,
     user,
     proxyUser: userOf('haproxy'),
   });
-  const nodes = spread(service, nodesOf(cache, spec), (index) => nodeVolume(cache.name, index));
+  const members = spread(service, nodes, (index) => nodeVolume(cache.name, index));
   return {
-    services: [...nodes, ...around.services],
+    services: [...members, ...around.services],
     decisions: [...decisions, ...around.decisions],
-    plan: { ...plan, members: nodes.map((node) => node.name), sentinel: around.plan },
+    plan: { ...plan, members: members.map((member) => member.name), sentinel: around.plan },
   };
 }
