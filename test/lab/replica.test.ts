@@ -110,6 +110,7 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
       'databases.database.memory=1Gi',
       'databases.database.disk=2Gi',
       'caches.cache.memory=256Mi',
+      'caches.cache.topology=single',
     ];
     await operator.run(['berth', 'init', name, '--profile', 'recommended', ...set.flatMap((one) => ['--set', one])], operator.home);
     plan = JSON.parse(await site.berth('plan', '--json')) as PlanJson;
