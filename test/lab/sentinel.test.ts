@@ -71,10 +71,9 @@ describe('sessions in three nodes with Sentinel, behind a proxy for clients that
   const underLoad = async (act: () => Promise<void>): Promise<{ readonly lost: readonly string[]; readonly windowSeconds: number }> => {
     const client = await connect();
     const [acknowledged, failed]: [string[], number[]] = [[], []];
-    const acted = { at: 0 };
-    let done = false;
+    const acted = { at: 0, done: false };
     const writing = (async () => {
-      for (let count = 0; !done; count++) {
+      for (let count = 0; !acted.done; count++) {
         const key = `load:${acted.at}:${count}`;
         const sent = Date.now();
         // What was written within the last tenth of a second before the end of a node may not have been copied yet.
@@ -93,7 +92,7 @@ describe('sessions in three nodes with Sentinel, behind a proxy for clients that
       async () => failed.length > 0 && Date.now() - (failed.at(-1) ?? 0) > 1500 && (await client.ping()) === 'PONG',
       'the client is served again',
     );
-    done = true;
+    acted.done = true;
     await writing;
     const after = acknowledged.filter((key) => !key.startsWith('load:0:'));
     const there = await Promise.all([...before, ...after].map(async (key) => [key, await client.exists(key)] as const));

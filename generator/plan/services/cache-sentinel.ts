@@ -14,7 +14,7 @@ const { sentinel } = facts;
 const folder = '/etc/berth/cache';
 const granule = 16;
 
-export const proxyClients = (cache: CacheSpec, spec: StackSpec, profile: HardwareProfile) =>
+const proxyClients = (cache: CacheSpec, spec: StackSpec, profile: HardwareProfile) =>
   cacheClients(cache, spec, profile, {
     service: cache.name,
     name: 'maxconn',
