@@ -98,6 +98,10 @@ export function notesOf({ profile, topologies, images, scaled, describe, cpus, u
       (name) =>
         `${name} is single: the host is too small for the three nodes with Sentinel that this version sets up for profile ${profile.name}; \`topology: sentinel\` in berth.yaml says how large it must be`,
     ),
+    ...topologies.granted.map(
+      (name) =>
+        `the three nodes of ${name} begin empty: where it was a single one so far, \`topology: single\` in berth.yaml keeps it, and its data, as they are`,
+    ),
     ...topologies.lesser.map(
       (name) =>
         `${name} has three nodes with Sentinel until this version of Berth can set up a cluster of six, which profile ${profile.name} asks for`,

@@ -12,6 +12,8 @@ export interface Topologies {
   readonly declined: { readonly databases: readonly string[]; readonly caches: readonly string[] };
   /** Databases for which the profile wishes more than this version can set up. */
   readonly unable: readonly string[];
+  /** Caches with data that have several nodes by the wish of the profile. */
+  readonly granted: readonly string[];
   /** Caches that have less than the profile wishes for, as this version can set up no more. */
   readonly lesser: readonly string[];
 }
@@ -59,6 +61,7 @@ export function chooseTopologies(spec: StackSpec, profile: HardwareProfile): Top
     spec: withWishes(spec, chosen),
     declined: { databases: chosen.databases === 'single' ? names(able) : [], caches: chosen.caches === 'single' ? names(caches) : [] },
     unable,
+    granted: chosen.caches === 'sentinel' ? names(caches.filter(({ use }) => use !== 'cache')) : [],
     lesser: cacheWish === 'cluster' && chosen.caches === 'sentinel' ? names(caches) : [],
   };
 }

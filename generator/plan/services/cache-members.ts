@@ -36,9 +36,6 @@ export const nodesOf = ({ name }: Pick<CacheSpec, 'name'>, spec: Pick<StackSpec,
 export const sentinelsOf = ({ name }: Pick<CacheSpec, 'name'>, spec: Pick<StackSpec, 'target' | 'kubernetes'>): Members =>
   members(`${name}-sentinel`, sentinel.nodes, spec);
 
-/** The volume of the first node on Compose is that of a cache that stands alone: a change of topology takes its data along. */
-export const nodeVolume = (cache: string, index: number): string => `${cache}${index === 0 ? '' : `-node-${index}`}-data`;
-
 export const firstOf = ({ services, name }: Members): string => services[0] ?? name;
 
 /** What each service of them asks for. */
@@ -48,18 +45,17 @@ export const demandEach = ({ services, count }: Members, demand: Omit<Demand, 'n
 /** Every way to each of them. */
 export const waysTo = ({ services }: Members, port: number): PlannedService['connects'] => services.map((service) => ({ service, port }));
 
-/** One service as its target has it several times. */
-export function spread(
-  service: PlannedService,
-  { services, count }: Members,
-  volumeOf: (index: number) => string,
-): readonly PlannedService[] {
+/**
+ * One service as its target has it several times, each with volumes of its own. None has that of a cache that stands alone: after a change of topology
+ * the container of before may still run, and two servers must never write to one folder.
+ */
+export function spread(service: PlannedService, { services, count }: Members): readonly PlannedService[] {
   const [only] = services;
   if (services.length === 1 && only !== undefined) return [{ ...service, name: only, replicas: count, peers: 'rather-apart' }];
-  return services.map((name, index) => ({
+  return services.map((name) => ({
     ...service,
     name,
     hostname: true,
-    volumes: service.volumes.map((volume) => ({ ...volume, name: volumeOf(index) })),
+    volumes: service.volumes.map((volume) => ({ ...volume, name: `${name}-data` })),
   }));
 }

@@ -233,7 +233,7 @@ export function planSentinels(
     after: [],
   };
   return {
-    services: [...(proxy ? [proxy.service] : []), ...spread(watching, sentinels, (index) => `${sentinels.name}-${index}-data`)],
+    services: [...(proxy ? [proxy.service] : []), ...spread(watching, sentinels)],
     plan: {
       service: sentinels.name,
       settings,

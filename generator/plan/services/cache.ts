@@ -8,7 +8,7 @@ import type { MiB } from '../../../model/units.ts';
 import type { Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
 import { cacheClients } from './cache-clients.ts';
-import { demandEach, firstOf, hasProxy, isReplicated, nodesOf, nodeVolume, sentinelsOf, spread, waysTo } from './cache-members.ts';
+import { demandEach, firstOf, hasProxy, isReplicated, nodesOf, sentinelsOf, spread, waysTo } from './cache-members.ts';
 import { demandSentinels, planSentinels } from './cache-sentinel.ts';
 import { planMemcached } from './memcached.ts';
 
@@ -305,7 +305,7 @@ export function planCache({ cache, spec, profile, sizeOf, diskOf, userOf }: Cach
     user,
     proxyUser: userOf('haproxy'),
   });
-  const members = spread(service, nodes, (index) => nodeVolume(cache.name, index));
+  const members = spread(service, nodes);
   return {
     services: [...members, ...around.services],
     decisions: [...decisions, ...around.decisions],

@@ -234,19 +234,15 @@ describe.each([
     expect(folded.filter((name) => name === 'cache-sentinel')).toHaveLength(watched ? 3 : 0);
   });
 
-  test.each([
-    ['cache-node-0', 'cache-data'],
-    ['cache-node-1', 'cache-node-1-data'],
-    ['cache-node-2', 'cache-node-2-data'],
-    ['cache-sentinel-0', 'cache-sentinel-0-data'],
-    ['cache-sentinel-1', 'cache-sentinel-1-data'],
-    ['cache-sentinel-2', 'cache-sentinel-2-data'],
-  ])('gives %s the same as each pod of its set', (name, volume) => {
-    const set = name.slice(0, -2);
-    const [here, there] = [fromCompose(site(compose)).get(name), fromKubernetes(site(kubernetes)).get(set)];
-    expect(here !== undefined).toBe(watched);
-    expect(there && { ...there, volumes: { [volume]: there.volumes[`${set}-data`] } }).toEqual(here);
-  });
+  test.each(['cache-node-0', 'cache-node-1', 'cache-node-2', 'cache-sentinel-0', 'cache-sentinel-1', 'cache-sentinel-2'])(
+    'gives %s the same as each pod of its set',
+    (name) => {
+      const set = name.slice(0, -2);
+      const [here, there] = [fromCompose(site(compose)).get(name), fromKubernetes(site(kubernetes)).get(set)];
+      expect(here !== undefined).toBe(watched);
+      expect(there && { ...there, volumes: { [`${name}-data`]: there.volumes[`${set}-data`] } }).toEqual(here);
+    },
+  );
 
   test.each([
     'web-blue',

@@ -39,10 +39,18 @@ describe('a cache of three nodes', () => {
     expect([settings['min-replicas-to-write'], settings['appendonly'], settings['rdb-del-sync-files']]).toEqual([least, appends, removes]);
   });
 
-  test('brings the data of a single one along on Compose', () => {
+  test('shares no volume with a single one, whose container may still run', () => {
     const volumes = (spec: StackSpec) => plan(spec).services.flatMap(({ volumes: own }) => own.map(({ name }) => name));
-    expect(volumes(stack({ caches: [cache('cache', { use: 'queue' })] }))).toContain('cache-data');
-    expect(service(plan(watched({ use: 'queue' })), 'cache-node-0').volumes.map(({ name }) => name)).toEqual(['cache-data']);
+    const [single, three] = [volumes(stack({ caches: [cache('cache', { use: 'queue' })] })), volumes(watched({ use: 'queue' }))];
+    expect(three.filter((name) => name.startsWith('cache') && single.includes(name))).toEqual([]);
+    expect(new Set(three).size).toBe(three.length);
+  });
+
+  test('is told of where only the profile chose it and data would have to come along', () => {
+    const notes = (more: Partial<CacheSpec>) => plan(stack({ profile: 'recommended', caches: [cache('cache', more)] })).notes.join('\n');
+    expect(notes({ use: 'queue' })).toContain('the three nodes of cache begin empty');
+    expect(notes({ use: 'queue', topology: 'sentinel' })).not.toContain('begin empty');
+    expect(notes({ use: 'cache' })).not.toContain('begin empty');
   });
 
   test('asks the host for memory on credit for its nodes, and for no Sentinel', () => {
