@@ -120,6 +120,18 @@ export const cache = z
       .describe(
         'cache: may forget, keeps nothing on disk. sessions, queue: never evicts, appends to disk; not for memcached. Default: cache.',
       ),
+    topology: z
+      .enum(['single', 'sentinel'], { error: 'expected single or sentinel' })
+      .optional()
+      .describe(
+        "sentinel: three nodes, one of which is written to and two of which copy it, and three Sentinels that let another take over; not for memcached. Default: the profile's, where the host can.",
+      ),
+    client: z
+      .enum(['single', 'sentinel'], { error: 'expected single or sentinel' })
+      .optional()
+      .describe(
+        'What the clients of its applications speak. single: any client; with Sentinel a proxy leads it to the primary. sentinel: they ask the Sentinels themselves, and there is no proxy. Default: single.',
+      ),
     cpu: cpu.optional().describe("Most CPU, instead of the profile's."),
     memory: size.optional().describe("Memory limit, instead of the profile's."),
     disk: size
