@@ -118,7 +118,7 @@ export interface Place {
 }
 
 /** A volume of the site in one service. */
-export interface MountedVolume {
+interface MountedVolume {
   readonly name: string;
   readonly path: string;
   readonly readOnly: boolean;
