@@ -133,10 +133,10 @@ export const cache = z
         'What the clients of its applications speak. single: any client; with Sentinel a proxy leads it to the primary. sentinel: they ask the Sentinels themselves, and there is no proxy. Default: single.',
       ),
     cpu: cpu.optional().describe("Most CPU, instead of the profile's."),
-    memory: size.optional().describe("Memory limit, instead of the profile's."),
+    memory: size.optional().describe("Memory limit of each node, instead of the profile's."),
     disk: size
       .optional()
-      .describe('Room for its data, instead of a share of the disk. On Kubernetes its claim, which cannot be changed later.'),
+      .describe('Room for the data of each node, instead of a share of the disk. On Kubernetes its claim, which cannot be changed later.'),
   })
   .meta({ id: 'Cache' });
 

@@ -218,7 +218,7 @@ describe('sessions in three nodes with Sentinel, behind a proxy for clients that
       ...nodes.map((node) => [node, '6379', 'app', app] as const),
       ...sentinels.map((sentinel) => [sentinel, '26379', 'berth_nodes', replication] as const),
     ])
-      expect(await cli(service, '-p', port, '--user', user, '--pass', password, '--no-auth-warning', 'ping')).toMatch(/WRONGPASS/);
+      expect(await cli(service, '-p', port, 'auth', user, password)).toMatch(/WRONGPASS/);
     expect(await (await connect()).get('kept')).toBe('through the night');
   });
 
