@@ -55,6 +55,14 @@ const partsOf = (spec: StackSpec): readonly Part[] => [
     holds: 'objects and their versions',
   })),
   ...spec.caches.flatMap(cacheParts),
+  ...spec.volumes.map(({ name, disk }) => ({
+    name,
+    weight: 20,
+    floor: 1024,
+    fixed: disk,
+    path: `volumes.${name}.disk`,
+    holds: 'files that services share',
+  })),
   { name: 'agent', weight: 20, floor: 2048, holds: 'spool of backups and the scratch engine, once backups are set up' },
 ];
 

@@ -782,6 +782,8 @@ test('the smallest spec is filled up with every default', () => {
     databases: [],
     caches: [],
     stores: [],
+    volumes: [],
+    trust: [],
     externals: [],
     services: [
       {
@@ -801,7 +803,9 @@ test('the smallest spec is filled up with every default', () => {
         env: {},
         secrets: [],
         writable: [],
+        volumes: [],
         egress: false,
+        reaches: [],
       },
     ],
     edge: { http: 80, https: 443, connections: 100, hsts: false, trustedProxies: [], proxyProtocol: false },
