@@ -30,7 +30,14 @@ const family =
   };
 
 const commands: Readonly<Record<DatabaseEngineName, (database: DatabasePlan) => Commands>> = {
-  postgres: ({ service, database }) => {
+  postgres: ({ service, database, operator }) => {
+    // Whoever is in the container of the operator is let in by the socket.
+    if (operator)
+      return {
+        dump: `exec pg_dump -Fc ${database}`,
+        restore: `exec pg_restore --clean --if-exists --exit-on-error -d ${database}`,
+        extension: 'dump',
+      };
     const login = `PGPASSWORD=$(cat /run/secrets/${service}-admin) exec`;
     return {
       dump: `${login} pg_dump -h 127.0.0.1 -U ${postgres.superuser} -Fc ${database}`,

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Removes the oldest binary logs when all together take more than 3072 MiB of the disk. The server itself goes by their age alone.
+# Removes the oldest binary logs when all together take more than 2560 MiB of the disk. The server itself goes by their age alone.
 # A log that a replica is just reading stays; one that it has not come to is lost to it, and it begins anew with a copy.
 set -u
 ask() { timeout 30 mysql --defaults-extra-file='/run/secrets/database-admin-client' --host=127.0.0.1 --port=3306 --protocol=tcp --connect-timeout=10 --batch --raw --skip-column-names; }
@@ -10,8 +10,8 @@ while sleep 60; do
   for ((at = ${#logs[@]} - 1; at >= 0; at--)); do
     read -r name size _ <<<"${logs[at]}"
     sum=$((sum + size))
-    if [ -n "$oldest" ] && [ "$sum" -gt $((3072 * 1024 * 1024)) ]; then
-      echo "$(date -u +%FT%TZ) keep-log: the binary logs take more than 3072 MiB: those before $oldest are removed" >&2
+    if [ -n "$oldest" ] && [ "$sum" -gt $((2560 * 1024 * 1024)) ]; then
+      echo "$(date -u +%FT%TZ) keep-log: the binary logs take more than 2560 MiB: those before $oldest are removed" >&2
       echo "PURGE BINARY LOGS TO '$oldest';" | ask
       break
     fi
