@@ -41,13 +41,15 @@ function chainFrom(full: Manifest, logs: readonly Manifest[], rules: ChainRules)
   return { full, logs: line, hole: stray && `${stray.id} does not follow ${end.id}, or what it follows is missing` };
 }
 
-/** Nothing, where the engine's clock went back between. */
-export function spanOf({ full, logs }: Chain): Span | undefined {
-  const from = reachOf(full).restorableFrom;
-  const until = logs.reduce((latest, log) => Math.max(latest, reachOf(log).coveredUntil.getTime()), reachOf(full).coveredUntil.getTime());
-  // Without logs a full backup gives the moment of its own end, and no other.
-  return from === undefined || (logs.length > 0 && until < from.getTime()) ? undefined : { from, until: new Date(Math.max(until, from.getTime())) };
+/** Nothing, as long as no log says what was committed after the full backup had become complete. */
+export function spanOf(chain: Chain): Span | undefined {
+  const from = reachOf(chain.full).restorableFrom;
+  const until = coveredBy(chain);
+  return from === undefined || until < from ? undefined : { from, until };
 }
+
+const coveredBy = ({ full, logs }: Chain): Date =>
+  new Date([full, ...logs].reduce((latest, each) => Math.max(latest, reachOf(each).coveredUntil.getTime()), -Infinity));
 
 /** Times that can be restored to, where one goes into the next made one; the oldest first. */
 export function restorableSpans(chains: readonly Chain[]): readonly Span[] {
@@ -61,5 +63,8 @@ export function restorableSpans(chains: readonly Chain[]): readonly Span[] {
   return joined;
 }
 
-/** The newest time that can be restored to. */
-export const restorableUntil = (chains: readonly Chain[]): Date | undefined => restorableSpans(chains).at(-1)?.until;
+/** All that was committed by then comes back when the latest point is restored; nothing while there is no full backup. */
+export function restorableUntil(chains: readonly Chain[]): Date | undefined {
+  const newest = chains.at(-1);
+  return newest && coveredBy(newest);
+}

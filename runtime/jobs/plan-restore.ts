@@ -42,7 +42,6 @@ function logsUpTo(chain: Chain, target: RestoreTarget, rules: ChainRules): reado
     case 'time': {
       const span = spanOf(chain);
       if (span === undefined || target.at < span.from || target.at > span.until) return undefined;
-      if (logs.length === 0) return logs;
       return upTo(logs.findIndex((log) => reachOf(log).coveredUntil >= target.at));
     }
     case 'position':

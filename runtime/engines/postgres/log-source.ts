@@ -4,9 +4,9 @@ import type { Cut, LogFeed, LogSource } from '../../ports/log-source.ts';
 import type { Producer } from '../../ports/producer.ts';
 import { nextPosition, segmentBytesOf, timelineOf } from './chain-rules.ts';
 import { identify, type Identity } from './identity.ts';
-import { formatLsn, parseLsn, type Lsn } from './lsn.ts';
+import { endOfRecord, formatLsn, parseLsn, type Lsn } from './lsn.ts';
 import type { PostgresTools } from './producer.ts';
-import { Receiver } from './receiver.ts';
+import { Receiver, smallCommit } from './receiver.ts';
 import { connect, type Session } from './session.ts';
 import { WalSpool } from './wal-spool.ts';
 
@@ -47,13 +47,22 @@ export const postgresLogSource = (tools: LogTools): LogSource => ({
 });
 
 interface Now {
-  readonly flushed: Lsn;
-  /** All that was committed by then lies before `flushed`. */
+  /** Here a record ends, and the next one begins. */
+  readonly goal: Lsn;
+  /** All that was committed by then lies before it. */
   readonly covered: Date;
 }
 
-/** A commit takes its time first and is on the disk later: by so much, beside the delay of those who do not wait for the disk. */
-const marginMs = 2000;
+interface SliceFacts {
+  readonly coveredUntil: Date;
+  /** Else it was cut anywhere: a restore that ends with it leaves the last record out. */
+  readonly endsWithRecord: boolean;
+}
+
+/** A commit notes its time first, and is written to the log a moment later. */
+const marginMs = 1000;
+/** The server brings its log to the disk by itself within so long, but for what nobody waits for. */
+const flushMs = 1000;
 
 class PostgresFeed implements LogFeed {
   readonly #tools: LogTools;
@@ -77,11 +86,11 @@ class PostgresFeed implements LogFeed {
     if (begun.kind === 'lost') return { kind: 'hole', because: begun.because };
     const other = otherServer(after, identity);
     if (other !== undefined) return { kind: 'hole', because: other };
-    const now = await readNow(session);
+    const now = await readNow(session, identity);
     const from = nextPosition(after);
-    if (now.flushed < parseLsn(after.position.to ?? ''))
+    if (now.goal < parseLsn(after.position.to ?? ''))
       return { kind: 'hole', because: 'the log of the server ends before the last backup: its data folder is an older copy' };
-    const received = await this.#receiver.waitFor(now.flushed, this.#tools.patienceMs, session);
+    const received = await this.#waitFor(now.goal, session);
     if (received.kind === 'lost') return { kind: 'hole', because: received.because };
     return this.#slice(after, from, received.upTo ?? from, now, identity);
   };
@@ -94,21 +103,29 @@ class PostgresFeed implements LogFeed {
     await this.#receiver[Symbol.asyncDispose]();
   }
 
-  async #slice(after: Manifest, from: Lsn, received: Lsn, now: Now, identity: Identity): Promise<Cut> {
-    const all = received >= now.flushed;
-    const covered = reachOf(after).coveredUntil;
-    const coveredUntil = all && now.covered > covered ? now.covered : covered;
-    if (received <= from && now.covered.getTime() - covered.getTime() < this.#tools.quietMs) return { kind: 'nothing', coveredUntil };
-    const end = received > from ? received : from;
-    const most = from + BigInt(this.#tools.mostBytes);
-    const to = end < most ? end : most;
-    if (to > from && !(await this.#spool.holds(from, identity)))
-      return { kind: 'hole', because: `the log from ${formatLsn(from)} on was not received` };
-    const more = to < end || !all;
-    return { kind: 'log', more, producer: this.#producer(from, to, to === end ? coveredUntil : covered, identity) };
+  /** What a server leaves lying in memory at quiet times goes to the disk with any commit, so one is made that changes nothing. */
+  async #waitFor(goal: Lsn, session: Session): ReturnType<Receiver['waitFor']> {
+    const soon = await this.#receiver.waitFor(goal, flushMs, session);
+    if (soon.kind === 'lost' || (soon.upTo ?? 0n) >= goal) return soon;
+    const { flushed } = await session.row('SELECT pg_current_wal_flush_lsn()::text AS flushed');
+    if (parseLsn(String(flushed)) < goal) await session.rows(smallCommit);
+    return this.#receiver.waitFor(goal, this.#tools.patienceMs, session);
   }
 
-  #producer(from: Lsn, to: Lsn, coveredUntil: Date, identity: Identity): Producer {
+  async #slice(after: Manifest, from: Lsn, received: Lsn, now: Now, identity: Identity): Promise<Cut> {
+    const covered = reachOf(after).coveredUntil;
+    const end = received < now.goal ? received : now.goal;
+    const most = from + BigInt(this.#tools.mostBytes);
+    const to = end <= from ? from : end < most ? end : most;
+    const all = to === now.goal;
+    const coveredUntil = all && now.covered > covered ? now.covered : covered;
+    if (to === from && now.covered.getTime() - covered.getTime() < this.#tools.quietMs) return { kind: 'nothing', coveredUntil };
+    if (to > from && !(await this.#spool.holds(from, identity)))
+      return { kind: 'hole', because: `the log from ${formatLsn(from)} on was not received` };
+    return { kind: 'log', more: to > from && !all, producer: this.#producer(from, to, { coveredUntil, endsWithRecord: all }, identity) };
+  }
+
+  #producer(from: Lsn, to: Lsn, { coveredUntil, endsWithRecord }: SliceFacts, identity: Identity): Producer {
     const { systemIdentifier, timeline, segmentBytes, version } = identity;
     const spool = this.#spool;
     return {
@@ -120,7 +137,7 @@ class PostgresFeed implements LogFeed {
         })(),
         finish: async () => ({
           position: { from: formatLsn(from), to: formatLsn(to) },
-          facts: { systemIdentifier, timeline, segmentBytes, coveredUntil: coveredUntil.toISOString() },
+          facts: { systemIdentifier, timeline, segmentBytes, coveredUntil: coveredUntil.toISOString(), endsWithRecord },
           tool: { name: 'pg_receivewal', version, image: this.#tools.image },
         }),
         [Symbol.asyncDispose]: async () => undefined,
@@ -147,10 +164,8 @@ function otherServer(after: Manifest, { systemIdentifier, timeline }: Identity):
   return undefined;
 }
 
-async function readNow(session: Session): Promise<Now> {
-  const { now, delay } = await session.row(
-    "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint::text AS now, (SELECT setting FROM pg_settings WHERE name = 'wal_writer_delay') AS delay",
-  );
-  const { flushed } = await session.row('SELECT pg_current_wal_flush_lsn()::text AS flushed');
-  return { flushed: parseLsn(String(flushed)), covered: new Date(Number(now) - marginMs - 3 * Number(delay)) };
+async function readNow(session: Session, { segmentBytes }: Identity): Promise<Now> {
+  const { now } = await session.row('SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint::text AS now');
+  const { inserted } = await session.row('SELECT pg_current_wal_insert_lsn()::text AS inserted');
+  return { goal: endOfRecord(parseLsn(String(inserted)), segmentBytes), covered: new Date(Number(now) - marginMs) };
 }

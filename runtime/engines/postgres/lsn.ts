@@ -31,3 +31,15 @@ export function startOfSegmentNamed(name: string, segmentBytes: number): { reado
   const number = BigInt(`0x${high}`) * perHalf + BigInt(`0x${low}`);
   return { timeline: Number(`0x${timeline}`), start: number * BigInt(segmentBytes) };
 }
+
+/** How the log is cut; the same in every build. */
+export const pageBytes = 8192n;
+/** The head of a page; that of the first of a file says more. */
+const pageHead = 24n;
+const firstPageHead = 40n;
+
+/** Where the next record begins may lie behind the head of a page that is not there yet; the record before it ends where that page begins. */
+export function endOfRecord(next: Lsn, segmentBytes: number): Lsn {
+  const page = next - (next % pageBytes);
+  return next - page === (page === startOfSegment(page, segmentBytes) ? firstPageHead : pageHead) ? page : next;
+}

@@ -10,6 +10,9 @@ import type { WalSpool } from './wal-spool.ts';
 const slot = postgres.backup.slot;
 const pollMs = 100;
 
+/** Something for the log that changes nothing, and is on the disk when it returns. */
+export const smallCommit = "SELECT pg_logical_emit_message(true, 'berth', '')";
+
 /** What the server says when it has not got any more what it is asked for. */
 const gone = /has already been removed|can no longer (?:get changes|be used|access)|has been invalidated|invalidated because/i;
 
@@ -55,7 +58,7 @@ export class Receiver implements AsyncDisposable {
     drain(program.output);
     this.#running = { program, floor, ended: () => end };
     // Something to receive, however quiet the server is: until it has arrived, nothing proves that anything does.
-    await session.rows("SELECT pg_logical_emit_message(true, 'berth', '')");
+    await session.rows(smallCommit);
     return { kind: 'received', upTo: undefined };
   }
 

@@ -10,7 +10,7 @@ import type { PostgresAccess } from './access.ts';
 import { nextPosition, segmentBytesOf, timelineOf } from './chain-rules.ts';
 import { compareFacts, takeFacts, type FactLimits, type PostgresFacts } from './facts.ts';
 import { logFile } from './log-source.ts';
-import { formatLsn, segmentName, startOfSegment, type Lsn } from './lsn.ts';
+import { formatLsn, parseLsn, segmentName, startOfSegment, type Lsn } from './lsn.ts';
 import { baseTar, factsFile } from './producer.ts';
 import { scratchSettings } from './recovery-settings.ts';
 import { connect } from './session.ts';
@@ -94,14 +94,14 @@ class PostgresLaidOut implements LaidOut {
 
   recover = async (target: RestoreTarget, signal: AbortSignal): Promise<Scratch> => {
     const ended = await this.#start(target, signal);
-    if (ended === undefined) return this.#running(signal);
+    if (ended === undefined) return this.#running(target.kind === 'latest', signal);
     if (tooEarly.test(ended.stderr)) throw unreachable(target, 'the full backup was not yet complete then');
     if (!notReached.test(ended.stderr)) throw serverFailed(ended);
     if (target.kind === 'transaction') throw unreachable(target, 'it did not end in what was backed up');
     // The log was read to its end, and nothing in it lies beyond the target: its end is what was asked for.
     const again = await this.#start({ kind: 'latest' }, signal);
     if (again !== undefined) throw serverFailed(again);
-    return this.#running(signal);
+    return this.#running(true, signal);
   };
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -144,9 +144,13 @@ class PostgresLaidOut implements LaidOut {
     }
   }
 
-  async #running(signal: AbortSignal): Promise<Scratch> {
+  /** @param toTheEnd - Whether all of the log should have been read. */
+  async #running(toTheEnd: boolean, signal: AbortSignal): Promise<Scratch> {
     await using session = await connect(this.#access(), 'postgres', signal);
     const { position } = await session.row('SELECT pg_last_wal_replay_lsn()::text AS position');
+    const last = this.#chain.at(-1)?.manifest;
+    if (toTheEnd && last?.facts['endsWithRecord'] === true && parseLsn(String(position)) < parseLsn(last.position.to ?? ''))
+      throw readInPart(last, String(position));
     const { limits, sleep } = this.#tools;
     return {
       position: String(position),
@@ -185,14 +189,23 @@ class PostgresLaidOut implements LaidOut {
       const start = startOfSegment(at, segmentBytes);
       const offset = Number(at - start);
       const piece = bytes.subarray(done, done + segmentBytes - offset);
-      await using file = await open(join(this.#data, 'pg_wal', segmentName(timelineOf(full), at, segmentBytes)), offset === 0 ? 'w' : 'r+', 0o600);
-      // At its full length from the start, as the server wants it.
-      if (offset === 0) await file.truncate(segmentBytes);
-      await file.write(piece, 0, piece.length, offset);
+      const path = join(this.#data, 'pg_wal', segmentName(timelineOf(full), at, segmentBytes));
+      await writeAt(path, piece, offset, segmentBytes);
       done += piece.length;
       at += BigInt(piece.length);
     }
     return at;
+  }
+}
+
+/** The file has its full length from the start, as the server wants it. */
+async function writeAt(path: string, bytes: Uint8Array, offset: number, fileBytes: number): Promise<void> {
+  try {
+    await using file = await open(path, offset === 0 ? 'w' : 'r+', 0o600);
+    if (offset === 0) await file.truncate(fileBytes);
+    await file.write(bytes, 0, bytes.length, offset);
+  } catch (error) {
+    throw ofThePlace((error as Error).message);
   }
 }
 
@@ -203,6 +216,13 @@ const gap = ({ id, position }: Manifest, at: Lsn): BerthError =>
     'restore to an earlier point',
   );
 
+const readInPart = ({ id, position }: Manifest, reached: string): BerthError =>
+  new BerthError(
+    'damaged',
+    `the server read the log up to ${reached} and no further, and ${id} goes up to ${position.to}`,
+    'restore to an earlier point, or from the second store',
+  );
+
 const unreachable = (target: RestoreTarget, why: string): BerthError => {
   const what = target.kind === 'transaction' ? `transaction ${target.id}` : 'that point';
   return new BerthError('usage', `${what} cannot be restored to: ${why}`, 'choose a time instead, or another full backup');
@@ -210,11 +230,19 @@ const unreachable = (target: RestoreTarget, why: string): BerthError => {
 
 const lastLines = (stderr: string): string => stderr.trim().split('\n').slice(-3).join(' / ');
 
+/** Of the place where it is restored, and not of the backup. */
+const trouble = /No space left on device|Disk quota exceeded|Permission denied|Read-only file system|Cannot allocate memory|out of memory|could not map anonymous shared memory/;
+
+const ofThePlace = (what: string): BerthError => new BerthError('io', `restoring failed here: ${what}`, 'make room in the scratch folder, in memory too, and do it again');
+
 const unsound = (tool: string, stderr: string): BerthError =>
-  new BerthError('damaged', `${tool} does not accept the backup: ${lastLines(stderr)}`, 'restore from the second store, or from an earlier full backup');
+  trouble.test(stderr)
+    ? ofThePlace(lastLines(stderr))
+    : new BerthError('damaged', `${tool} does not accept the backup: ${lastLines(stderr)}`, 'restore from the second store, or from an earlier full backup');
 
 function serverFailed({ stderr }: ProgramEnd): BerthError {
   const fatal = stderr.split('\n').findLast((line) => /(?:FATAL|PANIC):/.test(line)) ?? lastLines(stderr);
+  if (trouble.test(stderr)) return ofThePlace(fatal);
   return new BerthError(
     'damaged',
     `the restored server did not start: ${fatal.replace(/^.*(?:FATAL|PANIC): +/, '')}`,

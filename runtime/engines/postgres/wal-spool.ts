@@ -2,10 +2,9 @@ import { mkdir, open, readdir, readFile, rm, writeFile, type FileHandle } from '
 import { join } from 'node:path';
 import { BerthError } from '../../../model/errors.ts';
 import type { Bytes } from '../../streams/blocks.ts';
-import { segmentName, startOfSegment, startOfSegmentNamed, type Lsn } from './lsn.ts';
+import { pageBytes as walPage, segmentName, startOfSegment, startOfSegmentNamed, type Lsn } from './lsn.ts';
 
-/** How the server cuts its log; the page is that of every build. */
-const pageBytes = 8192;
+const pageBytes = Number(walPage);
 const zeroPage = Buffer.alloc(pageBytes);
 /** Fields of the head of a page. */
 const timelineAt = 4;
