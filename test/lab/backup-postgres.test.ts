@@ -61,14 +61,9 @@ class Agent {
     };
     const mounts = [`${root}:${root}:ro`, `${modules}:${modules}:ro`, `${home}:${home}`].flatMap((each) => ['-v', each]);
     const node = realpathSync(join(modules, 'node/bin/node'));
-    this.#child = spawn(
-      'docker',
-      [
-        ...['run', '--rm', '-i', '--name', this.#name, '--network', net, '--user', `${uid}:${uid}`, ...mounts, '--entrypoint', node],
-        ...[IMAGES.postgres.reference, join(root, 'test/lab/backup-agent.child.ts'), JSON.stringify(settings)],
-      ],
-      { stdio: ['pipe', 'pipe', 'inherit'] },
-    );
+    const options = ['--rm', '-i', '--name', this.#name, '--network', net, '--user', `${uid}:${uid}`, ...mounts, '--entrypoint', node];
+    const command = [IMAGES.postgres.reference, join(root, 'test/lab/backup-agent.child.ts'), JSON.stringify(settings)];
+    this.#child = spawn('docker', ['run', ...options, ...command], { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
   }
 
@@ -157,23 +152,16 @@ beforeAll(async () => {
   await attempt(['docker', 'rm', '-f', '-v', database]);
   await attempt(['docker', 'network', 'rm', net]);
   await run(['docker', 'network', 'create', net]);
-  await run([
-    ...[
-      'docker',
-      'run',
-      '-d',
-      '--name',
-      database,
-      '--network',
-      net,
-      '-e',
-      'POSTGRES_PASSWORD=admin',
-      '-e',
-      'POSTGRES_INITDB_ARGS=--data-checksums',
-    ],
-    ...['-v', `${join(home, 'init')}:/docker-entrypoint-initdb.d:ro`, IMAGES.postgres.reference],
-    ...['postgres', '-c', 'track_commit_timestamp=on', '-c', 'max_slot_wal_keep_size=1GB'],
-  ]);
+  const server = [
+    '-e',
+    'POSTGRES_PASSWORD=admin',
+    '-e',
+    'POSTGRES_INITDB_ARGS=--data-checksums',
+    '-v',
+    `${join(home, 'init')}:/docker-entrypoint-initdb.d:ro`,
+  ];
+  const settings = ['-c', 'track_commit_timestamp=on', '-c', 'max_slot_wal_keep_size=1GB'];
+  await run(['docker', 'run', '-d', '--name', database, '--network', net, ...server, IMAGES.postgres.reference, 'postgres', ...settings]);
   // By TCP: the server of the first start listens on its socket alone.
   for (let left = 150; !(await succeeds(['docker', 'exec', database, 'pg_isready', '-h', '127.0.0.1', '-q'])) && left > 0; left -= 1)
     await sleep(200);
@@ -314,28 +302,56 @@ describe('backups of PostgreSQL', () => {
     writeFileSync(path, sound);
   });
 
-  test('a log that the server has thrown away is a hole: a full backup is asked for, and nothing is restored into the hole', async () => {
-    await agent.end();
-    await sql("SELECT pg_drop_replication_slot('berth_backup')");
-    rmSync(join(home, 'spool'), { recursive: true });
-    mkdirSync(join(home, 'spool'));
-    chownSync(join(home, 'spool'), uid, uid);
-    await sql(
-      "INSERT INTO ledger VALUES (3, 1, 'lost'); SELECT pg_switch_wal(); INSERT INTO ledger VALUES (3, 2, 'lost'); SELECT pg_switch_wal(); CHECKPOINT;",
+  /** The server has not got any more what was not received: files that nobody keeps are gone after a checkpoint. */
+  const throwAway = async (n: number): Promise<unknown> => {
+    const lose = `INSERT INTO ledger VALUES (3, ${n}, 'lost'); SELECT pg_switch_wal();`;
+    return sql(
+      `${lose} ${lose.replace(`(3, ${n},`, `(4, ${n},`)} INSERT INTO ledger VALUES (5, ${n}, 'lost'); SELECT pg_switch_wal(); CHECKPOINT;`,
     );
+  };
+  const dropSlot = async (): Promise<unknown> => sql("SELECT pg_drop_replication_slot('berth_backup')");
+
+  test.each<[string, number, () => Promise<unknown>, RegExp]>([
+    [
+      'that nobody kept, with an empty spool',
+      1,
+      async () => {
+        await dropSlot();
+        rmSync(join(home, 'spool'), { recursive: true });
+        mkdirSync(join(home, 'spool'));
+        chownSync(join(home, 'spool'), uid, uid);
+      },
+      /^the log from .* on was not received$/,
+    ],
+    ['that nobody kept', 2, dropSlot, /^the server has not got any more of its log what was not received yet$/],
+    [
+      'that the server gave up, as its bound says',
+      3,
+      async () => sql("ALTER SYSTEM SET max_slot_wal_keep_size = '16MB'; SELECT pg_reload_conf(); SELECT pg_sleep(0.5);"),
+      /on was not received$/,
+    ],
+  ])('a log %s is a hole: a full backup is asked for, and nothing is restored into the hole', async (_, n, lose, because) => {
+    const before = (await agent.ask('list')).spans.length;
+    await agent.end();
+    await lose();
+    await throwAway(n);
     agent = new Agent();
     await agent.ask('open');
-    expect(await agent.ask('ship')).toMatchObject({ kind: 'full needed', because: expect.stringContaining('was not received') });
-    await agent.ask('full');
+    expect(await agent.ask('ship')).toEqual({ kind: 'full needed', because: expect.stringMatching(because) });
+    const full = await agent.ask('full');
     await sleep(1200);
-    expect((await agent.ask('ship')).kind).toBe('shipped');
+    expect(await agent.ask('ship')).toMatchObject({ kind: 'shipped', logs: [{ chain: full.id }] });
     const { spans } = await agent.ask('list');
-    expect(spans.length).toBe(2);
-    const inHole = new Date((Date.parse(spans[0].until) + Date.parse(spans[1].from)) / 2).toISOString();
+    expect(spans.length).toBe(before + 1);
+    const [last, next] = spans.slice(-2);
+    const inHole = new Date((Date.parse(last.until) + Date.parse(next.from)) / 2).toISOString();
     expect(await agent.try('restore', { at: inHole })).toMatchObject({
       kind: 'damaged',
-      hint: `the nearest points are ${spans[0].until} and ${spans[1].from}`,
+      hint: `the nearest points are ${last.until} and ${next.from}`,
     });
+  });
+
+  test('behind all holes, everything is there again', async () => {
     expect(restoredTables(await agent.ask('restore'))).toEqual(await heldAt('infinity'));
   });
 

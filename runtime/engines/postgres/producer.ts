@@ -26,7 +26,7 @@ export interface ProducerTools extends PostgresTools {
 
 /** Streams of a full backup. */
 export const baseTar = 'base.tar';
-export const baseManifest = 'backup_manifest';
+const baseManifest = 'backup_manifest';
 export const factsFile = 'facts.json';
 
 /** A base backup over the network, whole by itself: it carries the log from its start to its end. */

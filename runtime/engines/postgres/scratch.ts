@@ -140,12 +140,13 @@ class PostgresLaidOut implements LaidOut {
     void (async () => {
       for await (const _ of server.output);
     })().catch(() => undefined);
-    while (end === undefined) {
+    const hasEnded = (): ProgramEnd | undefined => end;
+    for (let how = hasEnded(); ; how = hasEnded()) {
       signal.throwIfAborted();
+      if (how !== undefined) return how;
       if (await this.#answers(signal)) return undefined;
       await this.#tools.sleep(pollMs);
     }
-    return end;
   }
 
   /** It lets nobody in before it has read its log. */
@@ -175,8 +176,8 @@ class PostgresLaidOut implements LaidOut {
   }
 
   #access(): PostgresAccess {
-    const user = String(this.#chain[0]?.manifest.facts['superuser']);
-    return { host: join(this.#folder, 'socket'), port: 5432, user, password: null };
+    const user = this.#chain[0]?.manifest.facts['superuser'];
+    return { host: join(this.#folder, 'socket'), port: 5432, user: typeof user === 'string' ? user : 'postgres', password: null };
   }
 
   async #run(argv: readonly [string, ...string[]], signal: AbortSignal, input?: Restorable): Promise<void> {

@@ -9,7 +9,7 @@ export const numbered: ChainRules = {
   isAfter: (full, transaction) => Number(transaction) >= Number(full.facts['next']),
 };
 
-export const start = Date.parse('2026-03-01T00:00:00Z');
+const start = Date.parse('2026-03-01T00:00:00Z');
 export const minute = (n: number): Date => new Date(start + n * 60_000);
 const idOf = (n: number): string => `01JD5Z5M2R${String(n).padStart(16, '0')}`;
 

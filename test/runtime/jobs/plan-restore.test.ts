@@ -74,7 +74,10 @@ describe('a restore', () => {
         const spans = restorableSpans(chainsOf(there, numbered));
         const offered = spans.some(({ from, until }) => minute(n) >= from && minute(n) <= until);
         const plan = () => planRestore(there, { kind: 'time', at: minute(n) }, numbered);
-        if (!offered) return void expect(plan).toThrow();
+        if (!offered) {
+          expect(plan).toThrow();
+          return;
+        }
         const { full, logs } = plan();
         expect(reachOf(full).restorableFrom! <= minute(n)).toBe(true);
         expect(reachOf(logs.at(-1)!).coveredUntil >= minute(n)).toBe(true);
