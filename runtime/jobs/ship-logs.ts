@@ -58,6 +58,8 @@ export class LogShipper {
   /** Ships all that is there now. */
   async pass(signal: AbortSignal): Promise<Shipped> {
     await this.#look(signal);
+    // It was taken over already, and what came then broke off.
+    if (this.#next?.id === this.#tip?.chain) this.#next = undefined;
     const next = this.#next;
     const from = next && reachOf(next).restorableFrom;
     let shipped: Shipped = { kind: 'full needed', because: this.#missing };
@@ -67,8 +69,8 @@ export class LogShipper {
       else if (from === undefined || reachOf(this.#tip).coveredUntil < from) return shipped;
     }
     if (next === undefined) return shipped;
-    this.#next = undefined;
     const behindNext = await this.#ship(next, signal);
+    this.#next = undefined;
     if (behindNext.kind !== 'full needed') return behindNext;
     // It stands alone; what it was to follow goes on, if there is any.
     if (this.#tip !== undefined) return shipped;
@@ -89,7 +91,8 @@ export class LogShipper {
   /** The truth lies in the store: at the start, and now and then, since a full backup may have been made by another process. */
   async #look(signal: AbortSignal): Promise<void> {
     const { store, trusted, clock, refreshMs } = this.#tools;
-    if (clock.elapsed() - this.#lookedAt < refreshMs) return;
+    const isAtWork = this.#tip !== undefined || this.#next !== undefined;
+    if (isAtWork && clock.elapsed() - this.#lookedAt < refreshMs) return;
     const prefix = manifestPrefix(this.#place);
     const known = this.#tip?.chain ?? '';
     const isNewFull = (key: string): boolean => key.endsWith('.full.json') && (idInKey(key, prefix) ?? '') > known;
@@ -113,7 +116,7 @@ export class LogShipper {
     const isAlone = newest.logs.length === 0 && before !== undefined;
     const chain = isAlone ? before : newest;
     this.#tip = chain.logs.at(-1) ?? chain.full;
-    if (isAlone) this.#next = newest.full;
+    this.#next = isAlone ? newest.full : undefined;
   }
 
   async #ship(after: Manifest, signal: AbortSignal, until?: Date): Promise<Shipped> {

@@ -115,6 +115,38 @@ describe('shipping the log', () => {
     });
   });
 
+  test('goes one way, also when the full backup that it follows was just made', async () => {
+    const world = new World();
+    const shipper = world.shipper();
+    await shipper.duringFull(() => world.full());
+    for (const bytes of [10, 10, 10]) {
+      world.write(bytes);
+      await shipper.pass(never);
+    }
+    const { manifests } = await world.catalogue();
+    expect(manifests.map(({ position }) => position.from)).toEqual([null, '100', '110', '120']);
+  });
+
+  test('that broke off in the middle goes on where it was, in the same process', async () => {
+    const world = new World();
+    let creates = 0;
+    const store: Store = {
+      ...world.store,
+      create: async (...args) => {
+        creates += 1;
+        if (creates === 4) throw new Error('the store is away');
+        return world.store.create(...args);
+      },
+    };
+    const shipper = world.shipper(store);
+    await shipper.duringFull(() => world.full());
+    world.write(2500);
+    await expect(shipper.pass(never)).rejects.toThrow('the store is away');
+    await shipper.pass(never);
+    const { manifests } = await world.catalogue();
+    expect(manifests.map(({ position }) => position.to)).toEqual(['100', '1100', '2100', '2600']);
+  });
+
   test('catches up in steps', async () => {
     const world = new World();
     const shipper = world.shipper();
