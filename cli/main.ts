@@ -88,6 +88,8 @@ function build(): Command {
     .version(version, '--version', 'print the version')
     .helpOption('--help', 'show this help')
     .helpCommand(false)
+    // What stands behind `images lock` is for `lock`, though `images` has an option of that name, too.
+    .enablePositionalOptions()
     .showHelpAfterError('→ `berth --help` shows how to use it')
     .exitOverride()
     .addHelpText(
