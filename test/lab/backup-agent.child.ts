@@ -6,11 +6,7 @@ import { manifestPrefix } from '../../model/backup/layout.ts';
 import { BerthError } from '../../model/errors.ts';
 import { Secret } from '../../model/secret.ts';
 import { systemClock } from '../../runtime/clocks/system-clock.ts';
-import { postgresChain } from '../../runtime/engines/postgres/chain-rules.ts';
-import { usualLimits } from '../../runtime/engines/postgres/facts.ts';
-import { postgresLogSource, usualLogLimits } from '../../runtime/engines/postgres/log-source.ts';
-import { postgresProducer } from '../../runtime/engines/postgres/producer.ts';
-import { postgresScratch } from '../../runtime/engines/postgres/scratch.ts';
+import { postgresEngine } from '../../runtime/engines/postgres/postgres-engine.ts';
 import { backup } from '../../runtime/jobs/backup.ts';
 import { readCatalogue } from '../../runtime/jobs/catalogue.ts';
 import { chainsOf, restorableSpans } from '../../runtime/jobs/coverage.ts';
@@ -32,8 +28,7 @@ interface Settings {
   readonly host: string;
   readonly password: string;
   readonly store: string;
-  readonly spool: string;
-  readonly scratch: string;
+  readonly folder: string;
   readonly keys: string;
   readonly path: string;
 }
@@ -49,9 +44,16 @@ const place = { site: 'shop', source: 'database' };
 const stop = new AbortController();
 const access = { host: settings.host, port: 5432, user: 'berth_backup', password: new Secret(settings.password) };
 const programs = localPrograms({ PATH: `${settings.path}:${process.env['PATH'] ?? ''}` });
-const pause = (ms: number): Promise<void> => sleep(ms);
-const tag = (): string => randomUUID().slice(0, 8);
-const tools = { access, programs, image: null, sleep: pause };
+const { producer, logs, scratch, rules } = postgresEngine({
+  access,
+  programs,
+  image: null,
+  sleep: (ms) => sleep(ms),
+  folder: settings.folder,
+  memoryMiB: 128,
+  tag: () => randomUUID().slice(0, 8),
+  uid: process.getuid?.() ?? 0,
+});
 const store = await openFolderStore(settings.store, { mode: 'open', files: realFiles, random: randomUUID });
 const making = {
   store,
@@ -67,17 +69,7 @@ const making = {
   width: 2,
   berth: '0.1.0',
 };
-const producer = postgresProducer({ ...tools, limits: usualLimits, tag });
-const engine = postgresScratch({
-  programs,
-  folder: settings.scratch,
-  memoryMiB: 128,
-  limits: usualLimits,
-  sleep: pause,
-  tag,
-  uid: process.getuid?.() ?? 0,
-});
-const restoring = { store, engine, identity: operator, width: 2 };
+const restoring = { store, engine: scratch, identity: operator, width: 2 };
 
 let feed: LogFeed | undefined;
 let shipper: LogShipper | undefined;
@@ -101,8 +93,8 @@ const targetOf = (order: Order): RestoreTarget =>
 type Order = Readonly<Record<string, unknown>> & { readonly do: string };
 const orders: Readonly<Record<string, (order: Order) => Promise<unknown>>> = {
   open: async () => {
-    feed = await postgresLogSource({ ...tools, ...usualLogLimits, spool: settings.spool }).open(stop.signal);
-    shipper = new LogShipper(place, { ...making, feed, rules: postgresChain, trusted, refreshMs: 0 });
+    feed = await logs.open(stop.signal);
+    shipper = new LogShipper(place, { ...making, feed, rules, trusted, refreshMs: 0 });
   },
   full: async () => brief(await (shipper === undefined ? full() : shipper.duringFull(full))),
   ship: async () => {
@@ -111,12 +103,12 @@ const orders: Readonly<Record<string, (order: Order) => Promise<unknown>>> = {
   },
   list: async () => {
     const found = await manifests();
-    return { manifests: found.map(brief), spans: restorableSpans(chainsOf(found, postgresChain)) };
+    return { manifests: found.map(brief), spans: restorableSpans(chainsOf(found, rules)) };
   },
   verify: async (order) => {
     const all = await manifests();
     const target = all.find(({ id }) => id === order.id) ?? all.findLast(({ kind }) => kind === 'full')!;
-    const proving = { ...making, ...restoring, rules: postgresChain };
+    const proving = { ...making, ...restoring, rules };
     const { level, result, detail, backups } = await (order.level === 1
       ? rehash(place, target, proving, stop.signal)
       : order.level === 2
@@ -126,9 +118,9 @@ const orders: Readonly<Record<string, (order: Order) => Promise<unknown>>> = {
     return { level, result, detail, backups, proofs: [...proofs].map(([id, proof]) => [id, proof.level]), refused };
   },
   restore: async (order) => {
-    const plan = planRestore(await manifests(), targetOf(order), postgresChain);
-    await using scratch = await restoreToScratch(plan, restoring, stop.signal);
-    return { position: scratch.position, because: plan.because, logs: plan.logs.length, facts: await scratch.facts(stop.signal) };
+    const plan = planRestore(await manifests(), targetOf(order), rules);
+    await using restored = await restoreToScratch(plan, restoring, stop.signal);
+    return { position: restored.position, because: plan.because, logs: plan.logs.length, facts: await restored.facts(stop.signal) };
   },
 };
 
