@@ -301,12 +301,10 @@ describe('backups of PostgreSQL', () => {
     writeFileSync(path, sound);
   });
 
-  /** The server has not got any more what was not received: files that nobody keeps are gone after a checkpoint. */
+  /** The server has not got any more what was not received: files that nobody keeps are gone after a checkpoint, and kept ones after another. */
   const throwAway = async (n: number): Promise<unknown> => {
-    const lose = `INSERT INTO ledger VALUES (3, ${n}, 'lost'); SELECT pg_switch_wal();`;
-    return sql(
-      `${lose} ${lose.replace(`(3, ${n},`, `(4, ${n},`)} INSERT INTO ledger VALUES (5, ${n}, 'lost'); SELECT pg_switch_wal(); CHECKPOINT;`,
-    );
+    const fill = (writer: number): string => `INSERT INTO ledger VALUES (${writer}, ${n}, 'lost'); SELECT pg_switch_wal();`;
+    return sql(`${[3, 4, 5, 6].map(fill).join(' ')} CHECKPOINT; ${[7, 8].map(fill).join(' ')} CHECKPOINT;`);
   };
   const dropSlot = async (): Promise<unknown> => sql("SELECT pg_drop_replication_slot('berth_backup')");
 
