@@ -1,4 +1,4 @@
-import { verifiedKey, verifiedPrefix, type Place } from '../../model/backup/layout.ts';
+import { idInKey, verifiedKey, verifiedPrefix, type Place } from '../../model/backup/layout.ts';
 import { makeUlid } from '../../model/backup/ulid.ts';
 import { parseVerification, proofsOf, type Level, type Proof, type Verification } from '../../model/backup/verification.ts';
 import { BerthError } from '../../model/errors.ts';
@@ -44,7 +44,7 @@ export async function recordFinding(place: Place, finding: Finding, tools: Recor
   const record: Verification = {
     format: 'berth-verification',
     version: 1,
-    id: makeUlid(now, tools.random(10)),
+    id: makeUlid(now, tools.random(10), await newestRecord(place, tools.store, signal)),
     backups: finding.backups,
     level: finding.level,
     at: now.toISOString(),
@@ -55,6 +55,17 @@ export async function recordFinding(place: Place, finding: Finding, tools: Recor
   const document = `${JSON.stringify(record, undefined, 1)}\n`;
   await tools.store.put(verifiedKey(place, record.id), Buffer.from(signDocument(document, tools.signer)), signal);
   return record;
+}
+
+/** The order of the records is that of their ids, whatever the clock says. */
+async function newestRecord(place: Place, store: Store, signal: AbortSignal): Promise<string | undefined> {
+  const prefix = verifiedPrefix(place);
+  let newest: string | undefined;
+  for await (const { key } of store.list(prefix, signal)) {
+    const id = idInKey(key, prefix);
+    if (id !== undefined && id > (newest ?? '')) newest = id;
+  }
+  return newest;
 }
 
 /** Reads what was found. A record that is damaged proves nothing, and does no harm. */

@@ -101,6 +101,9 @@ describe('verification', () => {
     await world.damage(log, 'wal');
     expect(await prove(place, full, world.manifests, world.tools, never)).toMatchObject({ result: 'broken', backups: [log.id] });
     expect(await world.levels()).toEqual({ [full.id]: 3, [log.id]: -1 });
+    // What was found last counts, also when the clock was set back.
+    world.clock.set('2026-02-01T00:00:00Z');
+    expect(await rehash(place, full, world.tools, never)).toMatchObject({ result: 'sound' });
     expect(await rehash(place, log, world.tools, never)).toMatchObject({ result: 'broken', level: 1 });
     expect(await decode(place, log, world.tools, never)).toMatchObject({ result: 'broken', level: 2 });
   });
