@@ -25,6 +25,10 @@ class World {
   /** How much comes at once at most. */
   most = 1000;
   server = 'a';
+  /** Only what is so old is certain to be in the log. */
+  lagMs = 0;
+  /** The creation in the store that fails, counted from now. */
+  failing = Infinity;
 
   readonly feed: LogFeed = {
     cut: async (after, _, until) => this.#cut(after, until),
@@ -40,6 +44,15 @@ class World {
       trusted: [signer.publicKey],
       refreshMs: 600_000,
     });
+
+  failingStore = (): Store => ({
+    ...this.store,
+    create: async (...args) => {
+      this.failing -= 1;
+      if (this.failing === 0) throw new Error('the store is away');
+      return this.store.create(...args);
+    },
+  });
 
   /** Writes so much to the log, and lets a minute pass. */
   write(bytes: number): void {
@@ -69,7 +82,7 @@ class World {
   #cut(after: Manifest, until: Date | undefined): Cut {
     if (after.facts['server'] !== this.server) return { kind: 'hole', because: 'another server' };
     const begin = Number(after.position.to);
-    const covered = this.clock.now();
+    const covered = new Date(this.clock.now().getTime() - this.lagMs);
     if (begin < this.oldest) return { kind: 'hole', because: `nothing from ${begin} on` };
     const end = Math.min(this.position, begin + this.most);
     const said = until === undefined || reachOf(after).coveredUntil >= until;
@@ -129,22 +142,48 @@ describe('shipping the log', () => {
 
   test('that broke off in the middle goes on where it was, in the same process', async () => {
     const world = new World();
-    let creates = 0;
-    const store: Store = {
-      ...world.store,
-      create: async (...args) => {
-        creates += 1;
-        if (creates === 4) throw new Error('the store is away');
-        return world.store.create(...args);
-      },
-    };
-    const shipper = world.shipper(store);
+    const shipper = world.shipper(world.failingStore());
     await shipper.duringFull(() => world.full());
     world.write(2500);
+    world.failing = 4;
     await expect(shipper.pass(never)).rejects.toThrow('the store is away');
     await shipper.pass(never);
     const { manifests } = await world.catalogue();
     expect(manifests.map(({ position }) => position.to)).toEqual(['100', '1100', '2100', '2600']);
+  });
+
+  test('that broke off while a new full backup took over does not begin with it again', async () => {
+    const world = new World();
+    const shipper = world.shipper(world.failingStore());
+    await shipper.duringFull(() => world.full());
+    world.write(10);
+    await shipper.pass(never);
+    const second = await shipper.duringFull(() => world.full());
+    world.write(2500);
+    // The key and the manifest of three logs behind the first, of one behind the second, and then nothing.
+    world.failing = 9;
+    await expect(shipper.pass(never)).rejects.toThrow('the store is away');
+    await shipper.pass(never);
+    const { manifests } = await world.catalogue();
+    const behindSecond = manifests.filter(({ chain, kind }) => chain === second.id && kind === 'log');
+    expect(behindSecond.map(({ position }) => position.to)).toEqual(['1110', '2110', '2610']);
+  });
+
+  test('goes on behind the old full backup until what is certain reaches the new one', async () => {
+    const world = new World();
+    world.lagMs = 90_000;
+    const shipper = world.shipper();
+    const first = await shipper.duringFull(() => world.full());
+    for (const bytes of [10, 10, 10]) {
+      world.write(bytes);
+      await shipper.pass(never);
+    }
+    const second = await shipper.duringFull(() => world.full());
+    world.write(10);
+    expect(await shipper.pass(never)).toMatchObject({ logs: [{ chain: first.id }] });
+    world.write(10);
+    expect(await shipper.pass(never)).toMatchObject({ logs: [{ chain: second.id, position: { from: '130', to: '150' } }] });
+    expect(restorableSpans(await world.chains()).length).toBe(1);
   });
 
   test('catches up in steps', async () => {
