@@ -38,6 +38,8 @@ export const postgres = {
     /** Is there while the data is copied: nothing answers then, and nothing is wrong. */
     copyingFile: '/tmp/copying',
   },
+  /** What backups log in as, and by what the log is kept for them. */
+  backup: { account: 'berth_backup', slot: 'berth_backup' },
   /** MiB a second at which a copy of the data is expected at least: half of what one spinning disk gives. */
   copySpeed: 50,
   /** Extensions that the official image of version 17 has, and the operator's as well: those of contrib. */

@@ -1,0 +1,145 @@
+import { idInKey, manifestPrefix, type Place } from '../../model/backup/layout.ts';
+import type { Manifest } from '../../model/backup/manifest.ts';
+import { reachOf } from '../../model/backup/reach.ts';
+import type { TrustedSigners } from '../format/signature.ts';
+import type { ChainRules, LogFeed } from '../ports/log-source.ts';
+import { backup, type BackupTools } from './backup.ts';
+import { readCatalogue } from './catalogue.ts';
+import { chainsOf } from './coverage.ts';
+
+export interface ShipTools extends Omit<BackupTools, 'producer'> {
+  readonly feed: LogFeed;
+  readonly rules: ChainRules;
+  readonly trusted: TrustedSigners;
+  /** How often it is looked whether somebody else has made a full backup. */
+  readonly refreshMs: number;
+}
+
+export type Shipped =
+  | { readonly kind: 'shipped'; readonly logs: readonly Manifest[] }
+  /** Nothing new. */
+  | { readonly kind: 'quiet'; readonly coveredUntil: Date }
+  /** Nothing can be shipped before a full backup was made; it should be made at once. */
+  | { readonly kind: 'full needed'; readonly because: string };
+
+/**
+ * Ships the log of an engine, behind the newest full backup. One for a source; its passes are made one after the other.
+ * While a full backup is made, and until the moment from which on it can be restored to any time, the log goes on behind the one before,
+ * so that no time is left out. Then the new one takes over with its own end, from which on the log is shipped once more.
+ */
+export class LogShipper {
+  readonly #place: Place;
+  readonly #tools: ShipTools;
+  /** The last of the chain that is being shipped. */
+  #tip: Manifest | undefined;
+  /** A full backup that is to take over. */
+  #next: Manifest | undefined;
+  #newestId = '';
+  #lookedAt = -Infinity;
+  #missing = 'there is no full backup yet';
+  #holding = 0;
+  constructor(place: Place, tools: ShipTools) {
+    this.#place = place;
+    this.#tools = tools;
+  }
+
+  /** Makes a full backup while nothing of the log is forgotten, and begins a new chain with it. */
+  async duringFull(work: () => Promise<Manifest>): Promise<Manifest> {
+    this.#holding += 1;
+    try {
+      const full = await work();
+      this.#take(full);
+      return full;
+    } finally {
+      this.#holding -= 1;
+    }
+  }
+
+  /** Ships all that is there now. */
+  async pass(signal: AbortSignal): Promise<Shipped> {
+    await this.#look(signal);
+    // It was taken over already, and what came then broke off.
+    if (this.#next?.id === this.#tip?.chain) this.#next = undefined;
+    const next = this.#next;
+    const from = next && reachOf(next).restorableFrom;
+    let shipped: Shipped = { kind: 'full needed', because: this.#missing };
+    if (this.#tip !== undefined) {
+      shipped = await this.#ship(this.#tip, signal, from);
+      if (shipped.kind === 'full needed') this.#loseTip(shipped.because);
+      else if (from === undefined || reachOf(this.#tip).coveredUntil < from) return shipped;
+    }
+    if (next === undefined) return shipped;
+    const behindNext = await this.#ship(next, signal);
+    this.#next = undefined;
+    if (behindNext.kind !== 'full needed') return behindNext;
+    // It stands alone; what it was to follow goes on, if there is any.
+    if (this.#tip !== undefined) return shipped;
+    this.#loseTip(behindNext.because);
+    return behindNext;
+  }
+
+  #loseTip(because: string): void {
+    this.#tip = undefined;
+    this.#missing = because;
+  }
+
+  #take(full: Manifest): void {
+    const present = this.#next ?? this.#tip;
+    if (present === undefined || full.id > present.chain) this.#next = full;
+  }
+
+  /** The truth lies in the store: at the start, and now and then, since a full backup may have been made by another process. */
+  async #look(signal: AbortSignal): Promise<void> {
+    const { store, trusted, clock, refreshMs } = this.#tools;
+    const isAtWork = this.#tip !== undefined || this.#next !== undefined;
+    if (isAtWork && clock.elapsed() - this.#lookedAt < refreshMs) return;
+    const prefix = manifestPrefix(this.#place);
+    const known = this.#tip?.chain ?? '';
+    const isNewFull = (key: string): boolean => key.endsWith('.full.json') && (idInKey(key, prefix) ?? '') > known;
+    const fulls = (await readCatalogue(store, prefix, trusted, signal, isNewFull)).manifests;
+    this.#lookedAt = clock.elapsed();
+    const newest = fulls.at(-1);
+    if (newest === undefined) return;
+    if (this.#tip === undefined) await this.#begin(fulls.slice(-2), signal);
+    else this.#take(newest);
+  }
+
+  /** Behind the newest full backup; when nothing follows it yet, the one before has to be brought to its end first. */
+  async #begin(fulls: readonly Manifest[], signal: AbortSignal): Promise<void> {
+    const { store, trusted, rules } = this.#tools;
+    const prefix = manifestPrefix(this.#place);
+    const since = (key: string): boolean => (idInKey(key, prefix) ?? '') >= (fulls[0]?.id ?? '');
+    const { manifests } = await readCatalogue(store, prefix, trusted, signal, since);
+    this.#newestId = manifests.at(-1)?.id ?? '';
+    const [newest, before] = [...chainsOf(manifests, rules)].reverse();
+    if (newest === undefined) return;
+    const isAlone = newest.logs.length === 0 && before !== undefined;
+    const chain = isAlone ? before : newest;
+    this.#tip = chain.logs.at(-1) ?? chain.full;
+    this.#next = isAlone ? newest.full : undefined;
+  }
+
+  async #ship(after: Manifest, signal: AbortSignal, until?: Date): Promise<Shipped> {
+    const { feed } = this.#tools;
+    const logs: Manifest[] = [];
+    for (let tip = after; ;) {
+      const cut = await feed.cut(tip, signal, until);
+      if (cut.kind === 'hole') return { kind: 'full needed', because: cut.because };
+      if (cut.kind === 'nothing') return logs.length > 0 ? { kind: 'shipped', logs } : { kind: 'quiet', coveredUntil: cut.coveredUntil };
+      const request = {
+        place: this.#place,
+        kind: 'log',
+        after: { chain: tip.chain, parent: tip.id },
+        label: null,
+        scheduledFor: null,
+        newestId: tip.id > this.#newestId ? tip.id : this.#newestId,
+      } as const;
+      tip = await backup(request, { ...this.#tools, producer: cut.producer }, signal);
+      this.#tip = tip;
+      this.#newestId = tip.id;
+      logs.push(tip);
+      if (this.#holding === 0 && this.#next === undefined) await feed.forget(tip, signal);
+      if (!cut.more) return { kind: 'shipped', logs };
+    }
+  }
+}
