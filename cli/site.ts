@@ -8,6 +8,7 @@ import type { WrittenRelease } from '../model/release.ts';
 import type { StackSpec } from '../model/stack-spec.ts';
 import { readAssets } from '../generator/io/assets.ts';
 import type { Assets } from '../generator/io/assets.ts';
+import { renderBackupKeys } from '../generator/io/backup-keys.ts';
 import { drawCertificates, importedTrouble } from '../generator/io/certificates.ts';
 import { readMore, readState } from '../generator/io/disk.ts';
 import { awaitedSecrets, suppliedPath, supplySecrets } from '../generator/io/supplied-secrets.ts';
@@ -149,6 +150,7 @@ function renderAround({ plan, spec, assets }: LoadedSite, ledger: Ledger, extra:
     renderFirstRelease(spec, assets.templates),
     renderRuntime(plan, assets.templates),
     renderRunbook(plan, assets.templates),
+    ...renderBackupKeys(plan, ledger),
     ...(plan.kubernetes
       ? [...placeConfigs(plan, configs), ...renderSecretManifests(plan, ledger, renderNamespacesFirst(plan))]
       : [renderEnv(plan, assets.templates), ...renderTimers(plan, assets.templates), ...configs, ...renderSecretFiles(plan, ledger)]),

@@ -1,7 +1,6 @@
 import * as z from 'zod';
-import { cronNotation, isTimeZone, parseCron } from './cron.ts';
 import { containerPath, envName, sitePath, systemPath } from './names.ts';
-import { cpu, duration, image, label, port, size, text, urlPathText, wholeNumber } from './written-values.ts';
+import { cpu, cronTime, duration, image, label, port, size, text, timeZone, urlPathText, wholeNumber } from './written-values.ts';
 
 const rateLimit = z
   .strictObject({
@@ -62,9 +61,6 @@ const route = z
       .describe('Hand on each byte at once, without buffering: server-sent events, long polls, large uploads. Default: false.'),
   })
   .meta({ id: 'Route' });
-
-const cronTime = text(cronNotation).refine((value) => parseCron(value) !== undefined, { error: `expected ${cronNotation}` });
-const timeZone = text('a time zone such as Europe/Berlin').refine(isTimeZone, { error: 'expected a time zone such as Europe/Berlin' });
 
 const percent = (what: string) => wholeNumber(1, 100, what);
 const scaling = z

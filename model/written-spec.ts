@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { hostName } from './names.ts';
+import { backups } from './written-backups.ts';
 import { label, serviceName, text } from './written-values.ts';
 import { edge, host } from './written-edge.ts';
 import { cache, database, store } from './written-engines.ts';
@@ -34,6 +35,7 @@ export const writtenSpec = z.strictObject({
   caches: z.record(serviceName, cache).optional().describe('Caches in the stack, by name.'),
   stores: z.record(serviceName, store).optional().describe('Object stores in the stack, by name.'),
   edge: edge.optional().describe('The one way in.'),
+  backups: backups.optional().describe('What is copied elsewhere, when and for how long. Without it nothing is.'),
   kubernetes: kubernetes.optional().describe('What only a cluster needs to know; without effect on Compose.'),
 });
 

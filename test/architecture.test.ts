@@ -31,7 +31,9 @@ const may: Readonly<Record<string, RegExp>> = {
   'runtime/orchestrators': /^(model|runtime\/(ports|orchestrators))\/|^node:|^(dockerode|@kubernetes\/client-node)$/,
   'runtime/host': /^(model|runtime\/host)\/|^node:/,
   'runtime/restore':
-    /^(model|runtime\/(ports|streams|format|stores|clocks|jobs|restore))\/|^node:(crypto|fs|fs\/promises|path|stream|stream\/promises|util|zlib)$/,
+    /^(model|runtime\/(ports|streams|format|keys|stores|clocks|jobs|restore))\/|^node:(crypto|fs|fs\/promises|path|stream|stream\/promises|util|zlib)$/,
+  'runtime/keys': /^(model|runtime\/(format|keys))\/|^node:(crypto|fs|path)$/,
+  'runtime/site': /^(model|runtime\/(ports|streams|format|site))\/|^node:(crypto|fs|path)$/,
   'runtime/web': /^(model|runtime\/(ports|web))\/|^node:http$|^prom-client$/,
   'runtime/wire.ts': /^(model|runtime)\//,
   'cli': /^(model|generator|runtime|cli)\/|^(commander|@inquirer\/prompts|zod|yaml)$|^node:/,

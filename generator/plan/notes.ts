@@ -26,6 +26,22 @@ const topologyName = {
   'single': 'a single node',
 } as const;
 
+function backupNotes({ backups, target }: StackSpec): readonly string[] {
+  if (backups === undefined)
+    return ['nothing is backed up: `backups` in berth.yaml says where copies of the site go; until then they are yours to make'];
+  return [
+    'backups hold the folder of the site and its secrets; databases, caches and stores are yours to copy until a later version does it',
+    ...('folder' in backups.store
+      ? [
+          `backups go to ${backups.store.folder} on this host (tier 0): what takes the host takes them too; name a bucket elsewhere, or copy that folder to another machine`,
+        ]
+      : []),
+    ...(target === 'kubernetes'
+      ? ['no agent runs in the cluster yet: the folder of the site is copied from where it lies, by `berth backup now` or `berth runtime` there']
+      : []),
+  ];
+}
+
 function clusterNotes({ services, kubernetes, edge, host, domain }: StackSpec): readonly string[] {
   const foreign = kubernetes.expose === 'gateway' || kubernetes.expose === 'ingress';
   const limited = services.flatMap(({ http }) =>
@@ -117,7 +133,7 @@ export function notesOf({ profile, topologies, images, scaled, describe, cpus, u
             `${app.name} ${path}: a request may have ${describeSize(body)}, and the edge has ${describeSize(uploads)} to hold it until the application takes it; set stream: true on this route, so that it is handed on as it comes`,
         ),
     ),
-    'backups are not set up yet: the room for the agent that makes them is kept free, and until then copies are yours to make',
+    ...backupNotes(spec),
     ...spec.databases.flatMap(({ name, edition }) => {
       const notice = edition && sqlserverEditions[edition].notice;
       return notice ? [`${name}: ${notice}`] : [];

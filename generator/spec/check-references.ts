@@ -2,6 +2,7 @@ import { writtenSpec } from '../../model/written-spec.ts';
 import { service as writtenService } from '../../model/written-service.ts';
 import type { WrittenSpec } from '../../model/written-spec.ts';
 import { suggest } from './describe-issue.ts';
+import { checkBackups } from './check-backups.ts';
 import { checkCluster } from './check-cluster.ts';
 import type { Finding } from './finding.ts';
 import { reservedDatabaseNames } from '../../model/names.ts';
@@ -270,6 +271,7 @@ export function checkReferences(spec: WrittenSpec): readonly Finding[] {
     ...checkLicences(spec),
     ...checkPorts(spec),
     ...checkCluster(spec),
+    ...checkBackups(spec),
     ...checkAddresses(spec),
   ];
 }
@@ -320,6 +322,7 @@ export function readable(value: unknown): WrittenSpec {
     stores,
     edge: mapOf(spec['edge']),
     target: spec['target'],
+    ...(spec['backups'] === undefined ? {} : { backups: mapOf(spec['backups']) }),
     ...(typeof spec['network'] === 'string' ? { network: spec['network'] } : {}),
   } as unknown as WrittenSpec;
 }
