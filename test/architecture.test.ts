@@ -35,7 +35,9 @@ const may: Readonly<Record<string, RegExp>> = {
   'runtime/keys': /^(model|runtime\/(format|keys))\/|^node:(crypto|fs|path)$/,
   'runtime/site': /^(model|runtime\/(ports|streams|format|site))\/|^node:(crypto|fs|path)$/,
   'runtime/web': /^(model|runtime\/(ports|web))\/|^node:http$|^prom-client$/,
-  'runtime/wire.ts': /^(model|runtime)\//,
+  'runtime/wire.ts': /^(model|runtime)\/|^node:(crypto|fs|path)$/,
+  'runtime/producers.ts': /^(model|runtime)\/|^node:crypto$/,
+  'runtime/agent.ts': /^(model|runtime)\//,
   'cli': /^(model|generator|runtime|cli)\/|^(commander|@inquirer\/prompts|zod|yaml)$|^node:/,
   'examples': /^examples\/|^(pg|mysql2\/promise|ioredis|minio|esbuild)$|^node:/,
 };

@@ -6,7 +6,6 @@ import type { TrustedSigners } from '../format/signature.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Lease, Leases } from '../ports/lease.ts';
 import type { Producer } from '../ports/producer.ts';
-import type { Store } from '../ports/store.ts';
 import { backup, type BackupTools } from './backup.ts';
 import { readCatalogue } from './catalogue.ts';
 import type { RetentionPolicy } from './retention.ts';
