@@ -20,6 +20,7 @@ import { renderSecretFiles } from '../generator/io/secret-files.ts';
 import { decideChanges } from '../generator/merge/decide-changes.ts';
 import type { Decision, SiteState } from '../generator/merge/decide-changes.ts';
 import { makePlan } from '../generator/plan/make-plan.ts';
+import { renderAgent } from '../generator/render/agent.ts';
 import { checkComposeReferences, checkParses } from '../generator/render/check.ts';
 import { renderCompose, renderEnv } from '../generator/render/compose.ts';
 import { configHashes } from '../generator/render/config-hash.ts';
@@ -153,7 +154,7 @@ function renderAround({ plan, spec, assets }: LoadedSite, ledger: Ledger, extra:
     ...renderBackupKeys(plan, ledger),
     ...(plan.kubernetes
       ? [...placeConfigs(plan, configs), ...renderSecretManifests(plan, ledger, renderNamespacesFirst(plan))]
-      : [renderEnv(plan, assets.templates), ...renderTimers(plan, assets.templates), ...configs, ...renderSecretFiles(plan, ledger)]),
+      : [renderEnv(plan, assets.templates), ...renderTimers(plan, assets.templates), ...renderAgent(plan, assets.templates), ...configs, ...renderSecretFiles(plan, ledger)]),
   ];
 }
 
