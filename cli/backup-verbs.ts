@@ -47,7 +47,11 @@ const tierOf = (tier: number): string => (tier === 0 ? 'tier 0: lost with this h
 function jobsOf(jobs: readonly BackupJob[], names: readonly string[]): readonly BackupJob[] {
   const unknown = names.find((name) => !jobs.some((job) => job.name === name || shortName(job.name) === name));
   if (unknown !== undefined)
-    throw new BerthError('usage', `nothing here is called ${unknown}`, `write one of: ${jobs.map(({ name }) => shortName(name)).join(', ')}`);
+    throw new BerthError(
+      'usage',
+      `nothing here is called ${unknown}`,
+      `write one of: ${jobs.map(({ name }) => shortName(name)).join(', ')}`,
+    );
   return names.length === 0 ? jobs : jobs.filter(({ name }) => names.includes(name) || names.includes(shortName(name)));
 }
 
@@ -97,7 +101,9 @@ export const backupNow = ({ site, json, sources, label }: NowAsked, context: Run
       shortName(manifest.source),
       manifest.id,
       describeBytes(plainBytesOf(manifest)),
-      outcome === 'made' ? `made in ${(manifest.durationMs / 1000).toFixed(1)} s` : `as it was ${ageOf(manifest, now)} ago; nothing to copy`,
+      outcome === 'made'
+        ? `made in ${(manifest.durationMs / 1000).toFixed(1)} s`
+        : `as it was ${ageOf(manifest, now)} ago; nothing to copy`,
     ]);
     context.out(`${table(rows, [2])}\n\nin ${backups.store.name} (${tierOf(backups.tier)})\n`);
   });
@@ -176,8 +182,7 @@ export const showBackup = ({ site, json, id }: Asked & { readonly id: string }, 
     const manifest = findBackup(catalogue, id);
     const wraps = (await readKeyFiles(store, manifest, signal)).flatMap((file) => file.wraps);
     const recipients = [...new Map(wraps.map(({ recipient, name }) => [recipient, name]))].map(([key, name]) => ({ name, key }));
-    if (json)
-      return context.out(`${JSON.stringify({ level: provenByBackup, recipients, manifest }, null, 2)}\n`);
+    if (json) return context.out(`${JSON.stringify({ level: provenByBackup, recipients, manifest }, null, 2)}\n`);
     const rows = [
       ['what', `${shortName(manifest.source)} of ${manifest.site}`],
       ['made', `${shownTime(manifest.finishedAt)}, ${ageOf(manifest, context.now())} ago, in ${(manifest.durationMs / 1000).toFixed(1)} s`],
@@ -208,11 +213,16 @@ export const verifyBackups = ({ site, json, id, key }: VerifyAsked, context: Run
     const wanted = id === undefined ? catalogue.manifests : [findBackup(catalogue, id)];
     const identity = key === undefined ? undefined : readIdentity(key, context.env['BERTH_KEY_PASSPHRASE']);
     using progress = progressOn(context, json);
-    const bad: { readonly id: string; readonly message: string }[] = catalogue.refused.map((each) => ({ id: each.key, message: each.message }));
+    const bad: { readonly id: string; readonly message: string }[] = catalogue.refused.map((each) => ({
+      id: each.key,
+      message: each.message,
+    }));
     let bytes = 0;
     for (const manifest of wanted)
       try {
-        await checkStored(store, manifest, signal, (_key, more) => progress.say(`${manifest.id}: ${describeBytes((bytes += more))} compared`));
+        await checkStored(store, manifest, signal, (_key, more) =>
+          progress.say(`${manifest.id}: ${describeBytes((bytes += more))} compared`),
+        );
         if (identity === undefined) continue;
         const open = await openBackup(store, manifest, identity, 3, signal);
         for (const stream of manifest.streams)
@@ -236,7 +246,9 @@ export const verifyBackups = ({ site, json, id, key }: VerifyAsked, context: Run
         'make new ones with `berth backup now --label again`, and check the disks under the store',
       );
     const what = wanted.length === 1 ? '1 backup is' : `${wanted.length} backups are`;
-    context.out(`${what} as signed: ${identity === undefined ? 'every byte lies in the store as it was written' : 'every byte lies there, opens with this key, and is whole'}\n`);
+    context.out(
+      `${what} as signed: ${identity === undefined ? 'every byte lies in the store as it was written' : 'every byte lies there, opens with this key, and is whole'}\n`,
+    );
   });
 
 /** Removes what no rule keeps, or says what that would be. */
@@ -266,7 +278,12 @@ export const pruneBackups = ({ site, json, dryRun }: Asked & { readonly dryRun: 
     for (const { job, plan, swept } of all) {
       const rows = [
         ...plan.keep.map(({ point, because }) => ['keep', point.id, shownTime(point.at.toISOString()), because.join(', ')]),
-        ...plan.remove.map(({ point, because }) => [dryRun ? 'would remove' : 'removed', point.id, shownTime(point.at.toISOString()), because]),
+        ...plan.remove.map(({ point, because }) => [
+          dryRun ? 'would remove' : 'removed',
+          point.id,
+          shownTime(point.at.toISOString()),
+          because,
+        ]),
         ...swept.map(({ id, because }) => ['deleted', id, '', because]),
       ];
       context.out(`${style('bold', shortName(job))}\n${rows.length === 0 ? '  nothing there' : table(rows)}\n`);
@@ -295,5 +312,7 @@ export const bringBack = ({ site, json, id }: Asked & { readonly id: string }, c
       );
     await backups.bringBack(found, signal);
     if (json) return context.out(`${JSON.stringify({ site: config.site, broughtBack: found.id, source: found.place.source }, null, 2)}\n`);
-    context.out(`${shortName(found.place.source)} ${found.id} is a backup again. Give it a rule that keeps it, or the next run removes it.\n`);
+    context.out(
+      `${shortName(found.place.source)} ${found.id} is a backup again. Give it a rule that keeps it, or the next run removes it.\n`,
+    );
   });

@@ -39,7 +39,8 @@ Examples:
     .option('--name <NAME>', 'whose it is', 'operator')
     .action((options: SiteOptions & { readonly into: string; readonly name: string }) =>
       run(
-        async () => (await kitVerbs()).createKeys({ ...asked(options), into: resolve(context.cwd, options.into), name: options.name }, context),
+        async () =>
+          (await kitVerbs()).createKeys({ ...asked(options), into: resolve(context.cwd, options.into), name: options.name }, context),
         options.json ?? false,
       ),
     );
@@ -50,7 +51,10 @@ Examples:
     .action((sources: readonly string[], options: SiteOptions & { readonly label?: string }) =>
       run(
         async () =>
-          (await verbs()).backupNow({ ...asked(options), sources, ...(options.label === undefined ? {} : { label: options.label }) }, context),
+          (await verbs()).backupNow(
+            { ...asked(options), sources, ...(options.label === undefined ? {} : { label: options.label }) },
+            context,
+          ),
         options.json ?? false,
       ),
     );
@@ -60,7 +64,9 @@ Examples:
   siteOptions(backup.command('show'))
     .argument('<ID>', 'as in the list; its beginning will do')
     .description('all there is to know of one backup')
-    .action((id: string, options: SiteOptions) => run(async () => (await verbs()).showBackup({ ...asked(options), id }, context), options.json ?? false));
+    .action((id: string, options: SiteOptions) =>
+      run(async () => (await verbs()).showBackup({ ...asked(options), id }, context), options.json ?? false),
+    );
   siteOptions(backup.command('verify'))
     .argument('[ID]', 'one backup; without it all of them')
     .description('compare every byte with what was signed; with a key also see that it opens')

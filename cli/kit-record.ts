@@ -21,7 +21,11 @@ export function readKit(file: string): KitRecord | undefined {
   } catch {
     // Said below.
   }
-  throw new BerthError('io', `${file} cannot be read`, 'delete it; `berth kit confirm --kit FOLDER` then shows that the kit you have is good');
+  throw new BerthError(
+    'io',
+    `${file} cannot be read`,
+    'delete it; `berth kit confirm --kit FOLDER` then shows that the kit you have is good',
+  );
 }
 
 export const writeKit = (file: string, record: KitRecord): void => writeFileSync(file, `${JSON.stringify(record, null, 2)}\n`);

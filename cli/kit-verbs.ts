@@ -56,9 +56,14 @@ export async function createKeys({ site, json, name, into }: KeysAsked, context:
   const recipients = readRecipients(join(found.folder, found.config.backups.recipients));
   const key = keyIdOf(createPublicKey(pair.publicKey));
   if (json)
-    return context.out(`${JSON.stringify({ site, name, key, privateKey: privateFile, publicKey: publicFile, encrypted: passphrase !== undefined }, null, 2)}\n`);
+    return context.out(
+      `${JSON.stringify({ site, name, key, privateKey: privateFile, publicKey: publicFile, encrypted: passphrase !== undefined }, null, 2)}\n`,
+    );
   const rows = [
-    ['private key', `${privateFile}, ${passphrase === undefined ? `not encrypted; ${passphraseVariable} would have been its passphrase` : 'encrypted'}`],
+    [
+      'private key',
+      `${privateFile}, ${passphrase === undefined ? `not encrypted; ${passphraseVariable} would have been its passphrase` : 'encrypted'}`,
+    ],
     ['public key', publicFile],
     ['recipients', recipients.map((each) => each.name).join(', ')],
   ];
@@ -126,7 +131,9 @@ export async function exportKit({ site, json, into, anew }: ExportAsked, context
 
 function describeKit({ config }: FoundRuntime, withKey: boolean, given: string | undefined, context: RuntimeContext): string {
   const { store } = config.backups;
-  const place = store.bucket ? `bucket ${store.bucket.name} at ${store.bucket.endpoint}, as ${store.bucket.accessKey}` : `folder ${store.folder ?? ''}`;
+  const place = store.bucket
+    ? `bucket ${store.bucket.name} at ${store.bucket.endpoint}, as ${store.bucket.accessKey}`
+    : `folder ${store.folder ?? ''}`;
   return `# Recovery kit of ${config.site}
 
 Made on ${context.now().toISOString().slice(0, 10)} by Berth ${worldOf(context).berth}, for Node ${process.versions.node.split('.')[0] ?? ''} or newer. Whoever has it can read every backup of the site.
@@ -156,32 +163,59 @@ export const confirmKit = ({ site, json, kit }: ConfirmAsked, context: RuntimeCo
     const { folder, store, catalogue, config } = await openCatalogue(site, context, signal);
     const identity = readIdentity(join(kit, escrowKeyFile), context.env[passphraseVariable]);
     const trustedThere = readPublicKeys(join(kit, config.backups.signers)).map(keyIdOf);
-    const missing = readPublicKeys(join(folder, config.backups.signers)).map(keyIdOf).find((key) => !trustedThere.includes(key));
+    const missing = readPublicKeys(join(folder, config.backups.signers))
+      .map(keyIdOf)
+      .find((key) => !trustedThere.includes(key));
     if (missing !== undefined)
-      throw new BerthError('stale', `the kit does not know signer ${missing}, who signs now`, 'export a new kit with `berth kit export --into FOLDER`, and keep the escrow key of this one');
+      throw new BerthError(
+        'stale',
+        `the kit does not know signer ${missing}, who signs now`,
+        'export a new kit with `berth kit export --into FOLDER`, and keep the escrow key of this one',
+      );
     const newest = [...new Map(catalogue.manifests.map((manifest) => [manifest.source, manifest])).values()];
-    if (newest.length === 0) throw new BerthError('usage', `there is nothing in ${store.name} that the kit could open`, 'run `berth backup now` first');
+    if (newest.length === 0)
+      throw new BerthError('usage', `there is nothing in ${store.name} that the kit could open`, 'run `berth backup now` first');
     using progress = progressOn(context, json);
     let bytes = 0;
     for (const manifest of newest) {
       await refuseOthers(store, manifest, identity, signal);
       const open = await openBackup(store, manifest, identity, 3, signal);
       for (const stream of manifest.streams)
-        for await (const chunk of open(stream)) progress.say(`${shortName(manifest.source)}: ${describeBytes((bytes += chunk.length))} opened`);
+        for await (const chunk of open(stream))
+          progress.say(`${shortName(manifest.source)}: ${describeBytes((bytes += chunk.length))} opened`);
     }
     progress[Symbol.dispose]();
     const record = join(folder, kitFile);
     const escrow = keyIdOf(createPublicKey(identity));
     const confirmedAt = context.now().toISOString();
-    writeKit(record, { version: 1, exportedAt: readKit(record)?.exportedAt ?? confirmedAt, escrow, confirmedAt, opened: newest.map(({ id }) => id) });
+    writeKit(record, {
+      version: 1,
+      exportedAt: readKit(record)?.exportedAt ?? confirmedAt,
+      escrow,
+      confirmedAt,
+      opened: newest.map(({ id }) => id),
+    });
     if (json) return context.out(`${JSON.stringify({ site, kit, confirmedAt, opened: newest.map(({ id }) => id) }, null, 2)}\n`);
     context.out(
-      `${table(newest.map(({ source, id, streams }) => [shortName(source), id, describeBytes(streams.reduce((sum, { plainBytes }) => sum + plainBytes, 0)), 'opened']), [2])}\n\nThe kit opens the newest backups. Now put it away.\n`,
+      `${table(
+        newest.map(({ source, id, streams }) => [
+          shortName(source),
+          id,
+          describeBytes(streams.reduce((sum, { plainBytes }) => sum + plainBytes, 0)),
+          'opened',
+        ]),
+        [2],
+      )}\n\nThe kit opens the newest backups. Now put it away.\n`,
     );
   });
 
 /** A backup that was made before the kit was. */
-async function refuseOthers(store: Parameters<typeof readKeyFiles>[0], manifest: Manifest, identity: KeyObject, signal: AbortSignal): Promise<void> {
+async function refuseOthers(
+  store: Parameters<typeof readKeyFiles>[0],
+  manifest: Manifest,
+  identity: KeyObject,
+  signal: AbortSignal,
+): Promise<void> {
   const files = await readKeyFiles(store, manifest, signal);
   const own = keyIdOf(createPublicKey(identity));
   if (files.some(({ wraps }) => wraps.some(({ recipient }) => recipient === own))) return;

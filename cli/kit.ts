@@ -10,7 +10,11 @@ interface SiteOptions {
 /** A part of the program that only these verbs load. */
 const verbs = () => import('./kit-verbs.ts');
 
-export function addKit(program: Command, run: (action: () => Promise<void>, json: boolean) => Promise<void>, context: RuntimeContext): void {
+export function addKit(
+  program: Command,
+  run: (action: () => Promise<void>, json: boolean) => Promise<void>,
+  context: RuntimeContext,
+): void {
   const asked = ({ site, json }: SiteOptions) => ({ site: resolve(context.cwd, site), json: json ?? false });
   const kit = program
     .command('kit')
@@ -31,7 +35,8 @@ Examples:
     .option('--json', 'print the result as JSON')
     .action((options: SiteOptions & { readonly into: string; readonly anew?: boolean }) =>
       run(
-        async () => (await verbs()).exportKit({ ...asked(options), into: resolve(context.cwd, options.into), anew: options.anew ?? false }, context),
+        async () =>
+          (await verbs()).exportKit({ ...asked(options), into: resolve(context.cwd, options.into), anew: options.anew ?? false }, context),
         options.json ?? false,
       ),
     );
@@ -42,6 +47,9 @@ Examples:
     .option('--site <DIR>', 'the folder of the site', '.')
     .option('--json', 'print the result as JSON')
     .action((options: SiteOptions & { readonly kit: string }) =>
-      run(async () => (await verbs()).confirmKit({ ...asked(options), kit: resolve(context.cwd, options.kit) }, context), options.json ?? false),
+      run(
+        async () => (await verbs()).confirmKit({ ...asked(options), kit: resolve(context.cwd, options.kit) }, context),
+        options.json ?? false,
+      ),
     );
 }

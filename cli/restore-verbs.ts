@@ -42,7 +42,11 @@ export const restoreSite = (asked: RestoreAsked, context: RuntimeContext): Promi
     const parts: readonly SitePart[] = asked.only === undefined ? ['configuration', 'secrets'] : [asked.only];
     const chosen = parts.map((part) => ({ part, manifest: choose(catalogue.manifests, part, at) }));
     if (isHalfDone(into))
-      throw new BerthError('conflict', `a change of ${into} is half done`, 'run `berth generate` there, which finishes it, or restore into an empty folder');
+      throw new BerthError(
+        'conflict',
+        `a change of ${into} is half done`,
+        'run `berth generate` there, which finishes it, or restore into an empty folder',
+      );
     const keyFile = key ?? (existsSync(join(folder, escrowKeyFile)) ? join(folder, escrowKeyFile) : undefined);
     if (keyFile === undefined)
       throw new BerthError('usage', 'nothing says which key opens the backups', 'name the private key of a recipient with --key FILE');
@@ -56,7 +60,10 @@ export const restoreSite = (asked: RestoreAsked, context: RuntimeContext): Promi
         const staged = await unpack({ store, chosen, identity, stage }, context, asked.json, signal);
         const compared = compareWith(into, stage, staged);
         report(asked, { config: config.site, store: store.name, chosen, compared }, context);
-        refuseReplacing(asked, compared.filter(({ verdict }) => verdict === 'other').map(({ entry }) => entry.path));
+        refuseReplacing(
+          asked,
+          compared.filter(({ verdict }) => verdict === 'other').map(({ entry }) => entry.path),
+        );
         if (asked.dryRun) return;
         signal.throwIfAborted();
         const replaced = `${into.endsWith(sep) ? into.slice(0, -1) : into}.replaced-${context.now().toISOString().replaceAll(/[:.]/g, '-')}`;
@@ -67,7 +74,8 @@ export const restoreSite = (asked: RestoreAsked, context: RuntimeContext): Promi
       }
     } finally {
       // What was made for nothing goes again.
-      if (fresh && readdirSync(into).every((name) => name === '.berth') && !existsSync(join(into, '.berth/hashes.json'))) rmSync(into, { recursive: true, force: true });
+      if (fresh && readdirSync(into).every((name) => name === '.berth') && !existsSync(join(into, '.berth/hashes.json')))
+        rmSync(into, { recursive: true, force: true });
     }
   });
 
@@ -88,7 +96,9 @@ function choose(manifests: readonly Manifest[], part: SitePart, at: Date | undef
   throw new BerthError(
     'usage',
     oldest === undefined ? `there is no backup of the ${part}` : `no backup of the ${part} is as old as ${at?.toISOString() ?? ''}`,
-    oldest === undefined ? 'see `berth backup list` for what there is' : `the oldest is of ${oldest.finishedAt}: write --at ${oldest.finishedAt} or later`,
+    oldest === undefined
+      ? 'see `berth backup list` for what there is'
+      : `the oldest is of ${oldest.finishedAt}: write --at ${oldest.finishedAt} or later`,
   );
 }
 
@@ -96,7 +106,12 @@ function makePrivate(into: string): void {
   try {
     mkdirSync(into, { recursive: true });
   } catch (error) {
-    throw new BerthError('io', `cannot make ${into}: ${error instanceof Error ? error.message : ''}`, 'name a folder that you may write to', { cause: error });
+    throw new BerthError(
+      'io',
+      `cannot make ${into}: ${error instanceof Error ? error.message : ''}`,
+      'name a folder that you may write to',
+      { cause: error },
+    );
   }
 }
 
@@ -106,7 +121,17 @@ interface Chosen {
 }
 
 async function unpack(
-  { store, chosen, identity, stage }: { readonly store: Store; readonly chosen: readonly Chosen[]; readonly identity: Parameters<typeof openBackup>[2]; readonly stage: string },
+  {
+    store,
+    chosen,
+    identity,
+    stage,
+  }: {
+    readonly store: Store;
+    readonly chosen: readonly Chosen[];
+    readonly identity: Parameters<typeof openBackup>[2];
+    readonly stage: string;
+  },
   context: RuntimeContext,
   json: boolean,
   signal: AbortSignal,
@@ -139,7 +164,9 @@ function report({ json, into, dryRun }: RestoreAsked, { config, store, chosen, c
   const paths = (verdict: string) => files.filter((each) => each.verdict === verdict).map(({ entry }) => entry.path);
   if (json) {
     const from = chosen.map(({ part, manifest }) => ({ part, id: manifest.id, madeAt: manifest.finishedAt }));
-    context.out(`${JSON.stringify({ site: config, store, into, dryRun, from, new: paths('new'), replaced: paths('other'), same: paths('same').length }, null, 2)}\n`);
+    context.out(
+      `${JSON.stringify({ site: config, store, into, dryRun, from, new: paths('new'), replaced: paths('other'), same: paths('same').length }, null, 2)}\n`,
+    );
     return;
   }
   const style = paint(context.color);
@@ -151,7 +178,9 @@ function report({ json, into, dryRun }: RestoreAsked, { config, store, chosen, c
     describeBytes(plainBytesOf(manifest)),
   ]);
   context.out(`${style('bold', config)} from ${store} into ${into}\n${table(rows, [4])}\n\n`);
-  context.out(`  ${paths('new').length} files are new there, ${paths('other').length} would replace others, ${paths('same').length} are there as they were\n`);
+  context.out(
+    `  ${paths('new').length} files are new there, ${paths('other').length} would replace others, ${paths('same').length} are there as they were\n`,
+  );
   for (const path of paths('other').slice(0, 20)) context.out(`    replaces ${path}\n`);
   if (paths('other').length > 20) context.out(`    and ${paths('other').length - 20} more\n`);
   context.out('  what else lies there stays\n\n');

@@ -16,7 +16,11 @@ interface RestoreOptions {
   readonly json?: boolean;
 }
 
-export function addRestore(program: Command, run: (action: () => Promise<void>, json: boolean) => Promise<void>, context: RuntimeContext): void {
+export function addRestore(
+  program: Command,
+  run: (action: () => Promise<void>, json: boolean) => Promise<void>,
+  context: RuntimeContext,
+): void {
   program
     .command('restore')
     .description('put the folder of a site back from its backups; says first what it will do')

@@ -20,7 +20,11 @@ export interface FoundRuntime {
 /** runtime.yaml of a site that makes backups. @throws BerthError with every problem of the file, or when there is none. */
 export function readRuntime(file: string): FoundRuntime {
   if (!existsSync(file))
-    throw new BerthError('io', `${file} is not there`, 'name the folder of a site or of a recovery kit with --site; in a site `berth generate` writes it');
+    throw new BerthError(
+      'io',
+      `${file} is not there`,
+      'name the folder of a site or of a recovery kit with --site; in a site `berth generate` writes it',
+    );
   const config = expectParsed(
     parseDocumentAs(readFileSync(file), file, runtimeConfig, () => []),
     file,
@@ -40,7 +44,12 @@ export function readRuntime(file: string): FoundRuntime {
 function instructionsOf(root: string): ReadonlyMap<string, Uint8Array> {
   const files = ['RESTORE.md', 'restore.mjs'].map((name) => [name, join(root, 'dist', name)] as const);
   const missing = files.find(([, path]) => !existsSync(path));
-  if (missing) throw new BerthError('io', `${missing[1]} is not there: Berth is not installed whole`, 'run `npm run build` in its folder, or install it again');
+  if (missing)
+    throw new BerthError(
+      'io',
+      `${missing[1]} is not there: Berth is not installed whole`,
+      'run `npm run build` in its folder, or install it again',
+    );
   return new Map(files.map(([name, path]) => [name, readFileSync(path)]));
 }
 

@@ -17,7 +17,8 @@ const leasePatienceMs = 75_000;
 export async function runRuntime(file: string, context: RuntimeContext): Promise<void> {
   const found = readRuntime(file);
   const { config, folder } = found;
-  const log: Log = (level, event, fields = {}) => context.out(`${JSON.stringify({ time: context.now().toISOString(), level, event, ...fields })}\n`);
+  const log: Log = (level, event, fields = {}) =>
+    context.out(`${JSON.stringify({ time: context.now().toISOString(), level, event, ...fields })}\n`);
   await context.abortable(async (signal) => {
     if (!config.roles.includes('agent')) throw new BerthError('usage', `${file} gives this program nothing to do`, 'run `berth generate`');
     const stateFolder = join(folder, config.backups.state);
@@ -25,7 +26,13 @@ export async function runRuntime(file: string, context: RuntimeContext): Promise
     using state = openSqliteState(join(stateFolder, 'state.sqlite'), (message) => log('warn', 'state lost', { message }));
     const backups = await openBackups(config, folder, worldOf(context, leasePatienceMs));
     const agent = makeAgent({ config, backups, state, clock: systemClock, random: Math.random, log });
-    log('info', 'started', { site: config.site, roles: config.roles, store: backups.store.name, tier: backups.tier, jobs: config.backups.jobs.map(({ name }) => name) });
+    log('info', 'started', {
+      site: config.site,
+      roles: config.roles,
+      store: backups.store.name,
+      tier: backups.tier,
+      jobs: config.backups.jobs.map(({ name }) => name),
+    });
     agent.start();
     await new Promise<void>((resolve) => {
       signal.addEventListener('abort', () => resolve(), { once: true });

@@ -2,7 +2,11 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { RuntimeContext } from './stoppable.ts';
 
-export function addRuntime(program: Command, run: (action: () => Promise<void>, json: boolean) => Promise<void>, context: RuntimeContext): void {
+export function addRuntime(
+  program: Command,
+  run: (action: () => Promise<void>, json: boolean) => Promise<void>,
+  context: RuntimeContext,
+): void {
   program
     .command('runtime')
     .description('do what runtime.yaml says until a signal comes: make backups when they are due, remove what no rule keeps')

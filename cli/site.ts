@@ -154,7 +154,13 @@ function renderAround({ plan, spec, assets }: LoadedSite, ledger: Ledger, extra:
     ...renderBackupKeys(plan, ledger),
     ...(plan.kubernetes
       ? [...placeConfigs(plan, configs), ...renderSecretManifests(plan, ledger, renderNamespacesFirst(plan))]
-      : [renderEnv(plan, assets.templates), ...renderTimers(plan, assets.templates), ...renderAgent(plan, assets.templates), ...configs, ...renderSecretFiles(plan, ledger)]),
+      : [
+          renderEnv(plan, assets.templates),
+          ...renderTimers(plan, assets.templates),
+          ...renderAgent(plan, assets.templates),
+          ...configs,
+          ...renderSecretFiles(plan, ledger),
+        ]),
   ];
 }
 

@@ -3,7 +3,9 @@ import { hostPath } from './names.ts';
 import { bucketOfBackups, keepRules, recipients } from './written-backups.ts';
 import { cronTime, port, text, timeZone, wholeNumber } from './written-values.ts';
 
-const name = text('a name').regex(/^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$/, { error: 'expected a name of small letters, digits, dots and dashes' });
+const name = text('a name').regex(/^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$/, {
+  error: 'expected a name of small letters, digits, dots and dashes',
+});
 /** Below the folder that holds runtime.yaml. */
 const inside = text('a path below the folder of this file').regex(/^(?!.*(?:^|\/)\.{1,2}(?:\/|$))[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)*$/, {
   error: 'expected a path below the folder of this file, such as backup/recipients',

@@ -232,8 +232,7 @@ export interface KubernetesSpec {
 }
 
 /** How much of one kind is kept. */
-export type KeepSpec =
-  'forever' | { readonly [rule in 'last' | 'days' | 'daily' | 'weekly' | 'monthly']?: number | undefined };
+export type KeepSpec = 'forever' | { readonly [rule in 'last' | 'days' | 'daily' | 'weekly' | 'monthly']?: number | undefined };
 
 interface FilesBackupSpec {
   /** When to look whether something changed. */

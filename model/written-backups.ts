@@ -72,7 +72,9 @@ export const backups = z
         ca: bucketOfBackups.ca.optional().describe('The authority of its certificate, where the system does not know it.'),
         lease: bucketOfBackups.lease
           .optional()
-          .describe('What keeps two agents apart. file: only on this host, for a store that overwrites where it is told not to. Default: store.'),
+          .describe(
+            'What keeps two agents apart. file: only on this host, for a store that overwrites where it is told not to. Default: store.',
+          ),
       })
       .meta({ id: 'BackupBucket' })
       .optional()

@@ -37,7 +37,13 @@ export function makeAgent({ config: { backups: config }, backups, state, clock, 
         const { outcome, manifest } = await backups.take(job, { due, label: null }, signal);
         // What did not change is said by silence: it is looked at every few minutes.
         if (outcome === 'made')
-          log('info', 'backup made', { job: job.name, id: manifest.id, milliseconds: manifest.durationMs, tier: backups.tier, ...sizeOf(manifest) });
+          log('info', 'backup made', {
+            job: job.name,
+            id: manifest.id,
+            milliseconds: manifest.durationMs,
+            tier: backups.tier,
+            ...sizeOf(manifest),
+          });
       },
     })),
     {
@@ -70,7 +76,13 @@ export function makeAgent({ config: { backups: config }, backups, state, clock, 
   });
 }
 
-const sizeOf = ({ facts, streams }: { readonly facts: Readonly<Record<string, unknown>>; readonly streams: readonly { readonly plainBytes: number }[] }) => ({
+const sizeOf = ({
+  facts,
+  streams,
+}: {
+  readonly facts: Readonly<Record<string, unknown>>;
+  readonly streams: readonly { readonly plainBytes: number }[];
+}) => ({
   ...(facts['files'] === undefined ? {} : { files: facts['files'] }),
   bytes: streams.reduce((sum, { plainBytes }) => sum + plainBytes, 0),
 });
@@ -85,4 +97,3 @@ function expectedTime(clock: Clock): () => { readonly now: Date; readonly expect
     return { now, expected };
   };
 }
-

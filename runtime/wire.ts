@@ -60,7 +60,11 @@ export interface Backups {
   /** @param heard - Told of the bytes that the source gave so far. */
   readonly take: (job: BackupJob, wish: Wish, signal: AbortSignal, heard?: (bytes: number) => void) => Promise<Taken>;
   readonly planPrune: (job: BackupJob, time: TimeCheck, signal: AbortSignal) => Promise<RetentionPlan>;
-  readonly prune: (job: BackupJob, time: TimeCheck, signal: AbortSignal) => Promise<{ readonly plan: RetentionPlan; readonly swept: readonly Swept[] }>;
+  readonly prune: (
+    job: BackupJob,
+    time: TimeCheck,
+    signal: AbortSignal,
+  ) => Promise<{ readonly plan: RetentionPlan; readonly swept: readonly Swept[] }>;
   /** What can be brought back. */
   readonly removed: (signal: AbortSignal) => Promise<readonly RemovedBackup[]>;
   readonly bringBack: (backup: RemovedBackup, signal: AbortSignal) => Promise<void>;
@@ -113,12 +117,20 @@ function readSecretKey(file: string): Secret {
 
 function readAuthority(file: string): string {
   if (!existsSync(file))
-    throw new BerthError('io', `${file} is not there: the authority of the store's certificate`, 'put it there, or remove `ca` from backups.bucket');
+    throw new BerthError(
+      'io',
+      `${file} is not there: the authority of the store's certificate`,
+      'put it there, or remove `ca` from backups.bucket',
+    );
   return readFileSync(file, 'utf8');
 }
 
 /** Everything that makes, shows and removes backups of a site. Asks nothing of the store yet. */
-export async function openBackups(config: RuntimeConfig & { readonly backups: BackupsConfig }, folder: string, world: World): Promise<Backups> {
+export async function openBackups(
+  config: RuntimeConfig & { readonly backups: BackupsConfig },
+  folder: string,
+  world: World,
+): Promise<Backups> {
   const { backups, site } = config;
   const store = await openStore(backups, folder, 'open', world);
   const signer = readSigner(join(folder, backups.signer));
@@ -175,7 +187,8 @@ export async function openBackups(config: RuntimeConfig & { readonly backups: Ba
         await lease.release();
       }
     },
-    removed: async (signal) => (await Promise.all(backups.jobs.map(({ name }) => listRemoved({ site, source: name }, store, signal)))).flat(),
+    removed: async (signal) =>
+      (await Promise.all(backups.jobs.map(({ name }) => listRemoved({ site, source: name }, store, signal)))).flat(),
     bringBack: (backup, signal) => undoRemoval(backup.place, backup, store, signal),
   };
 }
@@ -197,11 +210,21 @@ const fingerprintKey = ({ privateKey }: Signer) => createSecretKey(privateKey.ex
 export function trustedSigners({ signers }: BackupsConfig, folder: string): ReturnType<typeof readPublicKeys> {
   const file = join(folder, signers);
   if (existsSync(file)) return readPublicKeys(file);
-  throw new BerthError('io', `${file} is not there, and without it nobody knows whose backups to believe`, 'run `berth generate`, or take it from the recovery kit');
+  throw new BerthError(
+    'io',
+    `${file} is not there, and without it nobody knows whose backups to believe`,
+    'run `berth generate`, or take it from the recovery kit',
+  );
 }
 
 /** In a folder the lock lies beside what it protects, so that two sites with one store do not meet, and two agents of one do. */
-function leasesFor({ store: { lease, folder: path }, state }: BackupsConfig, site: string, folder: string, store: Store, world: World): Leases {
+function leasesFor(
+  { store: { lease, folder: path }, state }: BackupsConfig,
+  site: string,
+  folder: string,
+  store: Store,
+  world: World,
+): Leases {
   if (lease === 'file') return fileLeases(join(path ?? join(folder, state), '.berth-leases', site), world.holder);
   return storeLeases({ store, site, holder: world.holder, clock: world.clock, ttlMs: leaseTtlMs });
 }

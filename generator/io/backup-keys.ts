@@ -20,7 +20,10 @@ export function renderBackupKeys({ runtime }: Plan, ledger: Ledger): readonly Ar
     ...(bucket ? [{ path: storeKeyFile, content: store?.reveal() ?? '', mode: 0o600, policy: 'secret' } as const] : []),
     {
       path: signersFile,
-      content: [...signers].reverse().map((each) => publicHalf(each.reveal())).join(''),
+      content: [...signers]
+        .reverse()
+        .map((each) => publicHalf(each.reveal()))
+        .join(''),
       mode: 0o644,
       policy: 'owned',
     },

@@ -37,7 +37,9 @@ function backupNotes({ backups, target }: StackSpec): readonly string[] {
         ]
       : []),
     ...(target === 'kubernetes'
-      ? ['no agent runs in the cluster yet: the folder of the site is copied from where it lies, by `berth backup now` or `berth runtime` there']
+      ? [
+          'no agent runs in the cluster yet: the folder of the site is copied from where it lies, by `berth backup now` or `berth runtime` there',
+        ]
       : []),
   ];
 }

@@ -13,7 +13,13 @@ const backupSecrets = ({ backups }: StackSpec): readonly PlannedSecret[] =>
   backups === undefined
     ? []
     : [
-        { name: signerSecret, length: 0, key: 'ed25519', runtime: true, purpose: 'signs backups: whoever has it can make them up, and read none' },
+        {
+          name: signerSecret,
+          length: 0,
+          key: 'ed25519',
+          runtime: true,
+          purpose: 'signs backups: whoever has it can make them up, and read none',
+        },
         ...('bucket' in backups.store
           ? [
               {

@@ -75,7 +75,10 @@ function record(name: string, value: string): Buffer {
 
 function plainHeader({ path, mode, uid, gid, bytes, modified, target }: TarEntry, type: string): Buffer {
   const header = Buffer.alloc(block);
-  const octal = (value: number, length: number): string => `${Math.min(value, 8 ** (length - 1) - 1).toString(8).padStart(length - 1, '0')}\0`;
+  const octal = (value: number, length: number): string =>
+    `${Math.min(value, 8 ** (length - 1) - 1)
+      .toString(8)
+      .padStart(length - 1, '0')}\0`;
   header.write(path.slice(0, 100), 0, 100, 'latin1');
   header.write(octal(mode & 0o7777, 8), 100, 'latin1');
   header.write(octal(uid, 8), 108, 'latin1');

@@ -100,7 +100,11 @@ export async function acquireLease(
     const lease = await leases.acquire(name, signal);
     if (!('heldBy' in lease)) return lease;
     if (clock.elapsed() - since >= leasePatienceMs)
-      throw new BerthError('locked', `${name} is being worked on by ${lease.heldBy}`, 'wait until that has ended; of several agents for one site, stop all but one');
+      throw new BerthError(
+        'locked',
+        `${name} is being worked on by ${lease.heldBy}`,
+        'wait until that has ended; of several agents for one site, stop all but one',
+      );
     await clock.sleep(askAgainMs, signal);
     signal.throwIfAborted();
   }

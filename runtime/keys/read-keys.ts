@@ -36,7 +36,8 @@ export function readPublicKeys(file: string): readonly KeyObject[] {
 
 /** What signs the backups of a site. */
 export function readSigner(file: string): Signer {
-  if (!existsSync(file)) throw new BerthError('io', `${file} is not there, and nothing else can sign`, 'run `berth generate`, which draws it');
+  if (!existsSync(file))
+    throw new BerthError('io', `${file} is not there, and nothing else can sign`, 'run `berth generate`, which draws it');
   const privateKey = readIdentity(file, undefined);
   return { privateKey, publicKey: createPublicKey(privateKey) };
 }
@@ -62,7 +63,8 @@ export function readRecipients(folder: string, names?: readonly string[]): reado
     );
   return (names ?? found).map((name) => {
     const [key] = readPublicKeys(join(folder, `${name}${ending}`));
-    if (key === undefined) throw new BerthError('usage', `${join(folder, name)}${ending} is empty`, 'put the public key back, or delete the file');
+    if (key === undefined)
+      throw new BerthError('usage', `${join(folder, name)}${ending} is empty`, 'put the public key back, or delete the file');
     return { name, key };
   });
 }

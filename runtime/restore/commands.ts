@@ -35,7 +35,9 @@ export async function list(world: World): Promise<void> {
 
 export async function check(world: World): Promise<void> {
   for (const manifest of await chain(world)) {
-    await checkStored(world.store, manifest, world.signal, (key, bytes) => world.say(`${key}: ${describeBytes(bytes)} as they were written`));
+    await checkStored(world.store, manifest, world.signal, (key, bytes) =>
+      world.say(`${key}: ${describeBytes(bytes)} as they were written`),
+    );
     world.say(`${manifest.id}: sound`);
   }
 }

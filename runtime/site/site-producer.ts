@@ -36,7 +36,11 @@ interface Look {
 /** Between two states of a site lies a moment that is neither. */
 function refuseHalfDone(site: string): void {
   if (existsSync(join(site, '.berth/journal.json')))
-    throw new BerthError('locked', `a change of ${site} is half done`, 'let it end; where it was interrupted, `berth generate` finishes it');
+    throw new BerthError(
+      'locked',
+      `a change of ${site} is half done`,
+      'let it end; where it was interrupted, `berth generate` finishes it',
+    );
 }
 
 /** A part of the folder of a site as an archive. It counts only when the folder is the same before and after. */
@@ -56,11 +60,7 @@ export const siteProducer = (source: SiteSource): Producer => ({
         const files = before.entries.filter(({ kind }) => kind === 'file');
         return {
           position: { from: null, to: null },
-          facts: {
-            files: files.length,
-            bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
-            fingerprint: before.fingerprint,
-          },
+          facts: { files: files.length, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0), fingerprint: before.fingerprint },
           tool: { name: 'berth', version: berth, image: null },
         };
       },

@@ -55,7 +55,8 @@ function refuseStray({ path }: TarEntry, part: SitePart, links: ReadonlySet<stri
   const above = steps.map((_, index) => steps.slice(0, index).join('/'));
   if (path === '' || path.includes('\0') || steps.some((step) => step === '' || step === '.' || step === '..'))
     throw damaged('an archive', `it holds ${JSON.stringify(path)}, which would lie outside of the site`);
-  if (!belongsTo(part, path) || above.some((folder) => links.has(folder))) throw damaged('an archive', `it holds ${path}, which is no part of the ${part}`);
+  if (!belongsTo(part, path) || above.some((folder) => links.has(folder)))
+    throw damaged('an archive', `it holds ${path}, which is no part of the ${part}`);
 }
 
 async function writeWhole(path: string, bytes: Bytes): Promise<void> {
@@ -80,7 +81,10 @@ function compareOne(there: string, staged: string, { kind, mode, target }: TarEn
       ? found.isDirectory()
       : kind === 'link'
         ? found.isSymbolicLink() && readlinkSync(there) === target
-        : found.isFile() && (found.mode & 0o7777) === mode && found.size === lstatSync(staged).size && readFileSync(there).equals(readFileSync(staged));
+        : found.isFile() &&
+          (found.mode & 0o7777) === mode &&
+          found.size === lstatSync(staged).size &&
+          readFileSync(there).equals(readFileSync(staged));
   return same ? 'same' : 'other';
 }
 
@@ -117,7 +121,11 @@ function refuseLinks(site: string, path: string): void {
   for (let index = 1; index < steps.length; index += 1) {
     const folder = join(site, ...steps.slice(0, index));
     if (lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink() === true)
-      throw new BerthError('conflict', `${folder} is a link that leads elsewhere`, 'put a folder in its place, or restore into an empty one');
+      throw new BerthError(
+        'conflict',
+        `${folder} is a link that leads elsewhere`,
+        'put a folder in its place, or restore into an empty one',
+      );
   }
 }
 
@@ -137,6 +145,11 @@ function trying<T>(path: string, run: () => T): T {
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     const [meaning, cure] = systemErrors[code] ?? [];
     if (meaning === undefined) throw error;
-    throw new BerthError('io', `cannot write ${path}: ${meaning}`, `${cure}, then run the same command again: it takes up where this one ended`, { cause: error });
+    throw new BerthError(
+      'io',
+      `cannot write ${path}: ${meaning}`,
+      `${cure}, then run the same command again: it takes up where this one ended`,
+      { cause: error },
+    );
   }
 }

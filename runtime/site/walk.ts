@@ -13,7 +13,8 @@ const passing = ['.berth/lock', '.berth/journal.json', '.berth/stage', '.berth/r
 const isBelow = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
 const isSecret = (path: string): boolean => secretFolders.some((folder) => isBelow(path, folder));
 /** The lock has files beside it. */
-const isPassing = (path: string): boolean => passing.some((name) => isBelow(path, name) || path.startsWith(`${name}.`) || path.startsWith(`${name}-`));
+const isPassing = (path: string): boolean =>
+  passing.some((name) => isBelow(path, name) || path.startsWith(`${name}.`) || path.startsWith(`${name}-`));
 
 /** Whether a path of the site belongs to a part. Folders above a secret one belong to the configuration. */
 export const belongsTo = (part: SitePart, path: string): boolean => !isPassing(path) && isSecret(path) === (part === 'secrets');

@@ -6,8 +6,7 @@ import { memoryState } from '../../runtime/schedule/memory-state.ts';
 import type { Backups } from '../../runtime/wire.ts';
 import { FakeClock } from './schedule/fake-clock.ts';
 
-const job = (name: string, schedule: string) =>
-  ({ name, kind: 'configuration', schedule, timeZone: 'UTC', timeout: 600 }) as const;
+const job = (name: string, schedule: string) => ({ name, kind: 'configuration', schedule, timeZone: 'UTC', timeout: 600 }) as const;
 const config = {
   version: 1,
   site: 'shop',
@@ -50,7 +49,9 @@ describe('the agent', () => {
     const outcomes = ['made', 'unchanged'];
     const { lines, agent, pass } = world(async () => ({ outcome: outcomes.shift() ?? 'unchanged' }));
     await pass(20 * 60_000);
-    expect(lines).toEqual([['info', 'backup made', { job: 'site.configuration', id: 'ID', milliseconds: 5, tier: 0, files: 3, bytes: 10 }]]);
+    expect(lines).toEqual([
+      ['info', 'backup made', { job: 'site.configuration', id: 'ID', milliseconds: 5, tier: 0, files: 3, bytes: 10 }],
+    ]);
     expect(await agent.stop(0)).toEqual([]);
   });
 

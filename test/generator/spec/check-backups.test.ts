@@ -19,7 +19,11 @@ describe('backups', () => {
     ['that keep nothing', 'folder: /srv/b\nsecrets: { keep: {} }', /backups\.secrets\.keep: expected/],
     ['that keep none', 'folder: /srv/b\nsecrets: { keep: { last: 0 } }', /backups\.secrets\.keep/],
     ['for one recipient alone', 'folder: /srv/b\nsecrets: { recipients: [operator] }', /expected at least two recipients/],
-    ['for one recipient twice', 'folder: /srv/b\nsecrets: { recipients: [operator, operator] }', /recipients\[1\]: "operator" stands twice/],
+    [
+      'for one recipient twice',
+      'folder: /srv/b\nsecrets: { recipients: [operator, operator] }',
+      /recipients\[1\]: "operator" stands twice/,
+    ],
     ['for a recipient with a path', 'folder: /srv/b\nsecrets: { recipients: [a/b, c] }', /expected the name of a recipient/],
     ['of something unknown', 'folder: /srv/b\nconfig: {}', /backups\.config: unknown key/],
   ])('%s are refused with their place', (_, text, problem) => {

@@ -33,7 +33,8 @@ const archive = (): Promise<Uint8Array> => whole(writeTar(entries, ({ path }) =>
 
 async function read(bytes: Uint8Array): Promise<readonly { readonly entry: TarEntry; readonly content: Buffer }[]> {
   const found = [];
-  for await (const each of readTar(from(...cut(bytes, [333])))) found.push({ entry: each.entry, content: Buffer.from(await whole(each.bytes)) });
+  for await (const each of readTar(from(...cut(bytes, [333]))))
+    found.push({ entry: each.entry, content: Buffer.from(await whole(each.bytes)) });
   return found;
 }
 

@@ -46,7 +46,8 @@ describe('what is copied on change', () => {
   test('is copied once, and again when it is another', async () => {
     const { store, toolsOf } = world();
     const outcomes = [];
-    for (const version of [1, 1, 2, 2]) outcomes.push((await takeBackup(atVersion(version), byTick, toolsOf('one'), undefined, never)).outcome);
+    for (const version of [1, 1, 2, 2])
+      outcomes.push((await takeBackup(atVersion(version), byTick, toolsOf('one'), undefined, never)).outcome);
     expect(outcomes).toEqual(['made', 'unchanged', 'made', 'unchanged']);
     expect((await restored(store)).map(({ files }) => String(files['configuration.tar']))).toEqual(['version 1', 'version 2']);
   });

@@ -110,11 +110,15 @@ describe('an archive', () => {
     const { stage, compared } = await restore(into, 'secrets');
     placeEntries(into, stage, compared, join(home, 'replaced'));
     expect(readFileSync(join(into, 'secrets/ledger.json'), 'utf8')).toContain('hunter2');
-    expect([statSync(join(into, 'secrets')).mode & 0o777, statSync(join(into, 'secrets/ledger.json')).mode & 0o777]).toEqual([0o700, 0o600]);
+    expect([statSync(join(into, 'secrets')).mode & 0o777, statSync(join(into, 'secrets/ledger.json')).mode & 0o777]).toEqual([
+      0o700, 0o600,
+    ]);
     const more = await restore(into, 'configuration');
     placeEntries(into, more.stage, more.compared, join(home, 'replaced'));
     expect(readlinkSync(join(into, 'current'))).toBe('berth.yaml');
-    expect(statSync(join(into, 'berth.yaml')).mtime.getTime()).toBe(Math.floor(statSync(join(site, 'berth.yaml')).mtime.getTime() / 1000) * 1000);
+    expect(statSync(join(into, 'berth.yaml')).mtime.getTime()).toBe(
+      Math.floor(statSync(join(site, 'berth.yaml')).mtime.getTime() / 1000) * 1000,
+    );
   });
 
   test('keeps a copy of what it replaces, and leaves what it does not know', async () => {
@@ -126,7 +130,10 @@ describe('an archive', () => {
     expect(compared.filter(({ verdict }) => verdict === 'other').map(({ entry }) => entry.path)).toEqual(['berth.yaml']);
     placeEntries(into, stage, compared, join(home, 'replaced'));
     expect(readFileSync(join(home, 'replaced/berth.yaml'), 'utf8')).toBe('name: other\n');
-    expect([readFileSync(join(into, 'berth.yaml'), 'utf8'), readFileSync(join(into, 'notes.txt'), 'utf8')]).toEqual(['name: shop\n', 'mine']);
+    expect([readFileSync(join(into, 'berth.yaml'), 'utf8'), readFileSync(join(into, 'notes.txt'), 'utf8')]).toEqual([
+      'name: shop\n',
+      'mine',
+    ]);
     rmSync(stage, { recursive: true });
     const again = await restore(into, 'configuration');
     expect(again.compared.filter(({ verdict }) => verdict !== 'same')).toEqual([]);
@@ -147,7 +154,13 @@ describe('an archive', () => {
     ['is absolute', [{ ...entry, path: '/etc/passwd' }]],
     ['brings secrets with the configuration', [{ ...entry, path: 'secrets/ledger.json' }]],
     ['would be what a run of Berth has for itself', [{ ...entry, path: '.berth/journal.json' }]],
-    ['goes through a link of its own', [{ ...entry, path: 'a', kind: 'link', target: '/etc' }, { ...entry, path: 'a/passwd' }]],
+    [
+      'goes through a link of its own',
+      [
+        { ...entry, path: 'a', kind: 'link', target: '/etc' },
+        { ...entry, path: 'a/passwd' },
+      ],
+    ],
   ])('that %s is refused', async (_, entries) => {
     const stage = join(home, 'stage');
     mkdirSync(stage);
