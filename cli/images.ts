@@ -1,28 +1,29 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import type { ClusterContext } from './cluster.ts';
 import type { Context } from './context.ts';
-import type { ImageCatalogue } from '../model/image-catalogue.ts';
-import { loadSite } from './site.ts';
+import { imagesOf } from './site-images.ts';
+import type { SiteImage } from './site-images.ts';
 import { paint, table, wrap } from './text.ts';
 
 interface ImagesOptions {
   readonly site: string;
   readonly json?: boolean;
 }
-interface Row {
-  readonly reference: string;
-  readonly licence: string;
-  readonly status: string;
-  readonly endOfLife: string;
-  readonly usedBy: readonly string[];
-  readonly note?: string;
-  readonly replacement?: string;
+
+interface LockOptions extends ImagesOptions {
+  readonly check?: boolean;
 }
 
-export function addImages(program: Command, run: (action: () => Promise<void>, json: boolean) => Promise<void>, context: Context): void {
-  program
+type Run = (action: () => Promise<void>, json: boolean) => Promise<void>;
+
+/** What speaks with registries and engines is a part of the program that only these verbs load. */
+const verbs = () => import('./images-verbs.ts');
+
+export function addImages(program: Command, run: Run, context: ClusterContext): void {
+  const images = program
     .command('images')
+    .enablePositionalOptions()
     .description('every image this site needs, with its licence and state of support')
     .option('--site <DIR>', 'the folder of the site', '.')
     .option('--json', 'print as JSON')
@@ -36,64 +37,51 @@ Examples:
     )
     .action((options: ImagesOptions) =>
       run(async () => {
-        const rows = rowsOf(resolve(context.cwd, options.site), context);
+        const rows = imagesOf(resolve(context.cwd, options.site), context);
         context.out(options.json ? `${JSON.stringify(rows, null, 2)}\n` : describe(rows, context));
         return Promise.resolve();
       }, options.json ?? false),
     );
+  images
+    .command('lock')
+    .description('ask the registries what each image is, and keep it in images.lock.yaml')
+    .option('--site <DIR>', 'the folder of the site', '.')
+    .option('--check', 'write nothing; end with 9 when an image is not what was kept')
+    .option('--json', 'print as JSON')
+    .addHelpText(
+      'after',
+      `
+Logins are those of \`docker login\`; authorities those of the system and of /etc/docker/certs.d.
+
+Examples:
+  berth images lock             before the images are carried to a site without a network
+  berth images lock --check     whether a tag has been moved since`,
+    )
+    .action((options: LockOptions) =>
+      run(
+        async () =>
+          (await verbs()).lockImages(
+            { site: resolve(context.cwd, options.site), json: options.json ?? false, check: options.check ?? false },
+            context,
+          ),
+        options.json ?? false,
+      ),
+    );
+  images
+    .command('verify')
+    .description('whether the engine has the images that were locked; asks no registry')
+    .option('--site <DIR>', 'the folder of the site', '.')
+    .option('--json', 'print as JSON')
+    .addHelpText('after', `\nExamples:\n  docker load -i images.tar && berth images verify     after the images were carried here`)
+    .action((options: ImagesOptions) =>
+      run(
+        async () => (await verbs()).verifyImages({ site: resolve(context.cwd, options.site), json: options.json ?? false }, context),
+        options.json ?? false,
+      ),
+    );
 }
 
-/** A support end that has passed outweighs what the catalogue says. */
-const statusOn = (now: Date, status: string, endOfLife: string | undefined): string =>
-  endOfLife !== undefined && Date.parse(endOfLife) < now.getTime() ? 'end-of-life' : status;
-
-/** Images that a Dockerfile starts from; stages of its own are none. */
-function basesOf(site: string, folder: string): readonly string[] {
-  const file = join(site, folder, 'Dockerfile');
-  if (!existsSync(file)) return [];
-  const stages = [...readFileSync(file, 'utf8').matchAll(/^FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?/gim)];
-  const own = new Set(stages.map(([, , stage]) => stage));
-  return [...new Set(stages.map(([, image]) => image ?? ''))].filter((image) => !own.has(image) && image !== 'scratch');
-}
-
-/** What the catalogue knows of an image that is not Berth's choice. */
-function stateOf(reference: string, catalogue: ImageCatalogue): Omit<Row, 'reference' | 'usedBy'> {
-  const known = Object.values(catalogue).find((image) => image.reference === reference);
-  return known
-    ? { licence: known.licence, status: known.status, endOfLife: known.endOfLife ?? '' }
-    : { licence: 'unknown', status: 'unknown', endOfLife: '' };
-}
-
-function rowsOf(site: string, context: Context): readonly Row[] {
-  const { plan, spec, assets } = loadSite(site, context);
-  const apps = [...plan.release].flatMap(([service, filled]) => filled.map(({ image, slot }) => ({ image, user: `${service}-${slot}` })));
-  const built = new Map(spec.services.flatMap((app) => (app.build === undefined ? [] : [[app.image, app.build] as const])));
-  const own = [...new Set(apps.map(({ image }) => image))].map((image): Row => ({
-    reference: image,
-    licence: 'yours',
-    status: built.has(image) ? 'built here' : 'yours',
-    endOfLife: '',
-    usedBy: apps.filter((app) => app.image === image).map((app) => app.user),
-  }));
-  const bases = [...built].flatMap(([image, folder]) =>
-    basesOf(site, folder).map((base): Row => ({ ...stateOf(base, assets.images), reference: base, usedBy: [`build of ${image}`] })),
-  );
-  return [
-    ...own,
-    ...bases,
-    ...plan.images.map((image): Row => ({
-      reference: image.reference,
-      licence: image.licence,
-      status: statusOn(context.now(), image.status, image.endOfLife),
-      endOfLife: image.endOfLife ?? '',
-      usedBy: image.usedBy,
-      ...(image.note ? { note: image.note } : {}),
-      ...(image.replacement ? { replacement: image.replacement } : {}),
-    })),
-  ];
-}
-
-function describe(rows: readonly Row[], context: Context): string {
+function describe(rows: readonly SiteImage[], context: Context): string {
   const style = paint(context.color);
   const lines = table(
     [

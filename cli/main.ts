@@ -91,6 +91,8 @@ async function build(asked: string | undefined): Promise<Command> {
     .version(version, '--version', 'print the version')
     .helpOption('--help', 'show this help')
     .helpCommand(false)
+    // What stands behind `images lock` is for `lock`, though `images` has an option of that name, too.
+    .enablePositionalOptions()
     .showHelpAfterError('→ `berth --help` shows how to use it')
     .exitOverride()
     .addHelpText(

@@ -33,9 +33,10 @@ export const exitMeaning: Readonly<Record<keyof typeof EXIT, string>> = {
   io: 'a file could not be read or written',
   locked: 'another berth works on this site',
   unsupported: 'this version cannot do that yet, or not for this target',
-  stale: '`generate --check` found that the site differs from its spec, or `diff` that the cluster differs from the site',
-  unreachable: 'the cluster or the store did not answer, or did not let you in',
-  unfit: '`doctor` found something that keeps the site from running',
+  stale:
+    '`generate --check` found that the site differs from its spec, `diff` that the cluster differs from the site, or `images lock --check` that a tag was moved',
+  unreachable: 'the cluster, the store or a registry did not answer, or did not let you in',
+  unfit: '`doctor` found something that keeps the site from running, or `images verify` an image that is another one than was locked',
   unsound: '`lint` found something that should not be so, or a certificate to import is of no use',
   damaged: 'a backup is damaged, incomplete or forged',
   interrupted: 'stopped by Ctrl-C or a signal; the site is as it was',

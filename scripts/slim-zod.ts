@@ -61,4 +61,4 @@ export const string = maker(z.string);
 export const union = maker(z.union as (...args: readonly unknown[]) => Schema);
 const named = maker(z.enum as (...args: readonly unknown[]) => Schema);
 export { named as enum };
-export { config, toJSONSchema } from 'zod/mini';
+export { config } from 'zod/mini';

@@ -29,6 +29,7 @@ const may: Readonly<Record<string, RegExp>> = {
   'runtime/leases': /^(model|runtime\/(ports|streams|leases))\/|^node:(fs|path|sqlite)$/,
   'runtime/clocks': /^runtime\/(ports|clocks)\/|^node:timers\/promises$/,
   'runtime/orchestrators': /^(model|runtime\/(ports|orchestrators))\/|^node:|^(dockerode|@kubernetes\/client-node)$/,
+  'runtime/registry': /^(model|runtime\/registry)\/|^node:(child_process|crypto|fs|http|https|path|tls)$/,
   'runtime/host': /^(model|runtime\/host)\/|^node:/,
   'runtime/restore':
     /^(model|runtime\/(ports|streams|format|keys|stores|clocks|jobs|restore))\/|^node:(crypto|fs|fs\/promises|path|stream|stream\/promises|util|zlib)$/,

@@ -43,9 +43,14 @@ export function moveOver(from: string, to: string, mode: number, files: FileSyst
 }
 
 function moveAcross(from: string, to: string, mode: number, files: FileSystem): void {
-  const beside = `${to}.berth-new`;
-  files.rmSync(beside, { force: true });
-  writeDurably(beside, files.readFileSync(from, 'utf8'), mode, files);
-  files.renameSync(beside, to);
+  replaceFile(to, files.readFileSync(from, 'utf8'), mode, files);
   files.unlinkSync(from);
+}
+
+/** Puts a whole file where another may be: it lies beside its goal until its content is on the disk. */
+export function replaceFile(path: string, content: string, mode: number, files: FileSystem): void {
+  const beside = `${path}.berth-new`;
+  files.rmSync(beside, { force: true });
+  writeDurably(beside, content, mode, files);
+  files.renameSync(beside, path);
 }

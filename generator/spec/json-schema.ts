@@ -1,11 +1,11 @@
+import * as z from 'zod';
 import { writtenSpec } from '../../model/written-spec.ts';
-import { toJsonSchema } from './known-keys.ts';
 
 /**
  * The JSON Schema of berth.yaml, for editors and for the reference.
  * It knows every key and the spelling of every value; what takes more than one value to see, such as a name that stands twice, only `berth` itself finds.
  */
 export function specJsonSchema(): string {
-  const { $schema, ...rest } = toJsonSchema(writtenSpec) as { readonly $schema?: string };
+  const { $schema, ...rest } = z.toJSONSchema(writtenSpec, { io: 'input', unrepresentable: 'any' });
   return `${JSON.stringify({ $schema, $id: 'urn:berth:schema:v1', title: 'berth.yaml', ...rest }, null, 2)}\n`;
 }

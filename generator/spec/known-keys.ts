@@ -1,30 +1,34 @@
-import * as z from 'zod';
+import type * as z from 'zod';
 import type { Path } from './document.ts';
 
-interface JsonSchema {
-  readonly $ref?: string;
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
-  readonly additionalProperties?: JsonSchema | boolean;
-  readonly items?: JsonSchema;
-  readonly $defs?: Readonly<Record<string, JsonSchema>>;
+/** What a schema says of its parts; of each kind of schema only some are there. */
+interface Parts {
+  readonly shape?: Readonly<Record<string, z.core.$ZodType>>;
+  readonly valueType?: z.core.$ZodType;
+  readonly element?: z.core.$ZodType;
+  readonly options?: readonly z.core.$ZodType[];
+  readonly innerType?: z.core.$ZodType;
+  readonly in?: z.core.$ZodType;
+  readonly getter?: () => z.core.$ZodType;
 }
 
-/** The JSON Schema of a written document, for editors and for {@link knownKeys}. */
-export const toJsonSchema = (schema: z.ZodType): JsonSchema =>
-  z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
+/** What is written at a place may have one of several shapes; a wrapping that changes no shape is taken off. */
+function shapesOf(schema: z.core.$ZodType): readonly Parts[] {
+  const parts = schema._zod.def as Parts;
+  const wrapped = parts.innerType ?? parts.in ?? parts.getter?.();
+  return wrapped ? shapesOf(wrapped) : (parts.options?.flatMap(shapesOf) ?? [parts]);
+}
+
+const below = ({ shape, valueType, element }: Parts, part: Path[number]): z.core.$ZodType | undefined =>
+  typeof part === 'string' ? ((shape && Object.hasOwn(shape, part) ? shape[part] : undefined) ?? valueType) : element;
 
 /** The keys that the schema knows at a path: what a mistyped one is compared with. */
-export function knownKeys(schema: z.ZodType): (path: Path) => readonly string[] {
-  let root: JsonSchema | undefined;
-  return (path) => {
-    const top = (root ??= toJsonSchema(schema));
-    const follow = (node: JsonSchema | undefined): JsonSchema | undefined =>
-      node?.$ref ? top.$defs?.[node.$ref.replace('#/$defs/', '')] : node;
-    const reached = path.reduce<JsonSchema | undefined>((node, part) => {
-      const here = follow(node);
-      if (typeof part === 'number') return here?.items;
-      return here?.properties?.[String(part)] ?? (typeof here?.additionalProperties === 'object' ? here.additionalProperties : undefined);
-    }, top);
-    return Object.keys(follow(reached)?.properties ?? {});
+export const knownKeys =
+  (schema: z.core.$ZodType): ((path: Path) => readonly string[]) =>
+  (path) => {
+    const reached = path.reduce<readonly z.core.$ZodType[]>(
+      (schemas, part) => schemas.flatMap(shapesOf).flatMap((parts) => below(parts, part) ?? []),
+      [schema],
+    );
+    return [...new Set(reached.flatMap(shapesOf).flatMap(({ shape }) => Object.keys(shape ?? {})))];
   };
-}

@@ -1,15 +1,11 @@
 import { request } from 'node:https';
+import { parseReference, registryHost } from '../../model/image-reference.ts';
 import { isKnown, notKnown } from '../../model/host-state.ts';
 import type { ImageState, Seen } from '../../model/host-state.ts';
 import { json, outputOf } from './view.ts';
 import type { HostView } from './view.ts';
 
-/** The registry of a reference, as Docker finds it: a first part without a dot, a colon or the name localhost is no host. */
-export function registryOf(reference: string): string {
-  const [first = '', ...rest] = reference.split('/');
-  const host = rest.length > 0 && (/[.:]/.test(first) || first === 'localhost') ? first : 'docker.io';
-  return host === 'docker.io' || host === 'index.docker.io' ? 'registry-1.docker.io' : host;
-}
+const hostOf = (reference: string): string => registryHost(parseReference(reference));
 
 type Registry = NonNullable<ImageState['registry']>;
 type AskRegistry = (host: string) => Promise<Registry>;
@@ -42,7 +38,7 @@ export async function readImages(
     if (typeof text === 'string') here.set(reference, json(text).list[0]?.at('Architecture').text ?? '');
     else if (!/no such image|No such object/i.test(text.notKnown)) return notKnown(text.notKnown);
   }
-  const hosts = [...new Set(references.filter((reference) => !here.has(reference)).map(registryOf))];
+  const hosts = [...new Set(references.filter((reference) => !here.has(reference)).map(hostOf))];
   const answers = new Map(
     await Promise.all(
       hosts.map(
@@ -52,7 +48,7 @@ export async function readImages(
   );
   return references.map((reference) => {
     const architecture = here.get(reference);
-    const registry = answers.get(registryOf(reference));
+    const registry = answers.get(hostOf(reference));
     if (architecture !== undefined) return { reference, architecture };
     return {
       reference,

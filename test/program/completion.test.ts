@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { temporarySite } from '../generator/io/site-fixture.ts';
@@ -37,7 +37,7 @@ describe('a real bash', () => {
     { line: 'berth init --profile=m', words: ['minimum'] },
     { line: 'berth init --target k', words: ['kubernetes'] },
     { line: 'berth doctor --target c', words: ['compose'] },
-    { line: 'berth init --from example:', words: ['hello'] },
+    { line: 'berth init --from example:', words: readdirSync(join(root, 'examples')) },
     { line: 'berth init --from my', words: ['my.yaml', 'my-site'] },
     { line: 'berth init my', words: ['my-site'] },
     { line: 'berth generate --site my', words: ['my-site'] },
@@ -59,7 +59,7 @@ describe('a real bash', () => {
     writeFileSync(join(folder.path, 'completion.bash'), script);
     const keys = [
       'source ./completion.bash; PS1=; berth() { printf "GOT<%s>\\n" "$*"; }',
-      'berth init --from exa\t--profile=high\t',
+      'berth init --from exa\thel\t--profile=high\t',
       'berth cert\tren\t--auth\t',
       'exit',
       '',

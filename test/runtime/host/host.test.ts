@@ -6,7 +6,7 @@ import { isKnown, notKnown } from '../../../model/host-state.ts';
 import { measureSync, percentile, readDisk } from '../../../runtime/host/disk.ts';
 import { parseResolvers, readDns } from '../../../runtime/host/dns.ts';
 import { parseDevices, parseMount, readEncryption } from '../../../runtime/host/encryption.ts';
-import { readImages, registryOf } from '../../../runtime/host/images.ts';
+import { readImages } from '../../../runtime/host/images.ts';
 import { readHugePages, readKernel, readOpenFiles, readSwap } from '../../../runtime/host/kernel.ts';
 import { readHost } from '../../../runtime/host/read-host.ts';
 import { viewOf } from '../../../runtime/host/view.ts';
@@ -146,17 +146,6 @@ describe('encryption', () => {
 });
 
 describe('images', () => {
-  test.each([
-    ['nginx:1.30.6', 'registry-1.docker.io'],
-    ['berth/hello:0.1.0', 'registry-1.docker.io'],
-    ['docker.io/library/nginx:1', 'registry-1.docker.io'],
-    ['quay.io/minio/minio:1', 'quay.io'],
-    ['registry.example:5000/a/b@sha256:00', 'registry.example:5000'],
-    ['localhost/a', 'localhost'],
-  ])('%s comes from %s', (reference, registry) => {
-    expect(registryOf(reference)).toBe(registry);
-  });
-
   const view = scriptedView(
     {},
     {
