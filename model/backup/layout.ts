@@ -28,6 +28,10 @@ export const keysPrefix = (place: Place): string => `${base(place)}/keys/`;
 /** @param version - The id of the backup itself at first, a newer one for each rotation. */
 export const keyFileKey = (place: Place, id: string, version: string): string => `${keysPrefix(place)}${id}/${version}.json`;
 
+/** What was found when backups were looked at again; see `model/backup/verification.ts`. */
+export const verifiedPrefix = (place: Place): string => `${base(place)}/verified/`;
+export const verifiedKey = (place: Place, id: string): string => `${verifiedPrefix(place)}${id}.json`;
+
 export const leasePrefix = (site: string, name: string): string => `v1/${site}/leases/${name}/`;
 
 /** The backup that an object of {@link manifestPrefix}, {@link removedPrefix}, {@link dataPrefix} or {@link keysPrefix} belongs to. */

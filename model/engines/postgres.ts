@@ -38,6 +38,8 @@ export const postgres = {
     /** Is there while the data is copied: nothing answers then, and nothing is wrong. */
     copyingFile: '/tmp/copying',
   },
+  /** What backups log in as, and by what the log is kept for them. */
+  backup: { account: 'berth_backup', slot: 'berth_backup' },
   /** MiB a second at which a copy of the data is expected at least: half of what one spinning disk gives. */
   copySpeed: 50,
   /** What each account may do, as the accounts one-shot grants it. */

@@ -19,8 +19,17 @@ export const largestManifest = 64 * 2 ** 20;
 const atOnce = 8;
 const isManifest = /^v1\/[^/]+\/[^/]+\/manifests\/[^/]+\.json$/;
 
-/** @param prefix - `v1/` for everything, or that of one source. */
-export async function readCatalogue(store: Store, prefix: string, trusted: TrustedSigners, signal: AbortSignal): Promise<Catalogue> {
+/**
+ * @param prefix - `v1/` for everything, or that of one source.
+ * @param wanted - By its key, where not all are to be read.
+ */
+export async function readCatalogue(
+  store: Store,
+  prefix: string,
+  trusted: TrustedSigners,
+  signal: AbortSignal,
+  wanted: (key: string) => boolean = () => true,
+): Promise<Catalogue> {
   const manifests: Manifest[] = [];
   const refused: { readonly key: string; readonly message: string }[] = [];
   const read = async ({ key }: ObjectInfo): Promise<() => void> => {
@@ -32,12 +41,12 @@ export async function readCatalogue(store: Store, prefix: string, trusted: Trust
       return () => refused.push({ key, message: error.message });
     }
   };
-  for await (const add of inOrder(onlyManifests(store.list(prefix, signal)), atOnce, read)) add();
+  for await (const add of inOrder(onlyManifests(store.list(prefix, signal), wanted), atOnce, read)) add();
   return { manifests: manifests.sort((a, b) => (a.id < b.id ? -1 : 1)), refused };
 }
 
-async function* onlyManifests(objects: AsyncIterable<ObjectInfo>): AsyncGenerator<ObjectInfo> {
-  for await (const info of objects) if (isManifest.test(info.key)) yield info;
+async function* onlyManifests(objects: AsyncIterable<ObjectInfo>, wanted: (key: string) => boolean): AsyncGenerator<ObjectInfo> {
+  for await (const info of objects) if (isManifest.test(info.key) && wanted(info.key)) yield info;
 }
 
 /**

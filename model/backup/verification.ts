@@ -1,0 +1,64 @@
+import { BerthError } from '../errors.ts';
+import { fields, list, oneOf, ShapeError, text, type Shaped } from './shape.ts';
+import { ulidPattern } from './ulid.ts';
+
+/** How far a backup was proven. Each level holds the ones below it. */
+export const levels = ['uploaded', 're-hashed', 'decoded', 'restored', 'drilled'] as const;
+
+const id = text(ulidPattern, 'an id of 26 characters');
+const lines = text(/^[^\p{Cc}]{0,4000}$/u, 'text on one line');
+
+/** In the order in which it is written. */
+export const verificationShape = fields({
+  format: oneOf('berth-verification'),
+  version: oneOf(1),
+  id,
+  /** Whatever was looked at together: a full backup and the logs that were restored with it. */
+  backups: list(id, 1),
+  level: oneOf(0, 1, 2, 3, 4),
+  at: text(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, 'a time in UTC such as 2026-03-29T01:00:00.000Z'),
+  result: oneOf('sound', 'broken'),
+  /** What was compared, or what is wrong. */
+  detail: list(lines),
+  berth: lines,
+});
+
+/** What was found when some backups were looked at. Lies beside the manifests, which are never written again. */
+export type Verification = Shaped<typeof verificationShape>;
+export type Level = Verification['level'];
+
+/** Text → verification. @throws BerthError `damaged`. */
+export function parseVerification(source: string, key: string): Verification {
+  try {
+    return verificationShape(JSON.parse(source), '');
+  } catch (error) {
+    if (!(error instanceof ShapeError) && !(error instanceof SyntaxError)) throw error;
+    throw new BerthError('damaged', `${key} is no record of a verification: ${error.message}`, 'delete it, and verify again', { cause: error });
+  }
+}
+
+/** How far each backup is proven by what was found. */
+export interface Proof {
+  /** Below zero: found to be broken, and not sound since. */
+  readonly level: number;
+  readonly at: Date;
+  readonly detail: readonly string[];
+}
+
+const unsound = -1;
+
+/**
+ * The newest finding of a backup counts, but that a lower level found to be sound takes nothing away from a higher one.
+ *
+ * @param records - In any order.
+ */
+export function proofsOf(records: readonly Verification[]): ReadonlyMap<string, Proof> {
+  const proofs = new Map<string, Proof>();
+  for (const { backups, level, at, result, detail } of [...records].sort((a, b) => (a.id < b.id ? -1 : 1)))
+    for (const backup of backups) {
+      const before = proofs.get(backup);
+      if (result === 'sound' && before !== undefined && before.level > level) continue;
+      proofs.set(backup, { level: result === 'sound' ? level : unsound, at: new Date(at), detail });
+    }
+  return proofs;
+}

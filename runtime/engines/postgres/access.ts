@@ -1,0 +1,68 @@
+import { BerthError } from '../../../model/errors.ts';
+import type { Secret } from '../../../model/secret.ts';
+import type { Program, ProgramEnd } from '../../ports/program.ts';
+
+/** As whom, and where, a server is spoken to. */
+export interface PostgresAccess {
+  /** A host, or the folder of a socket. */
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  /** None for a server of our own that lets in whoever reaches its socket. */
+  readonly password: Secret | null;
+}
+
+/** For programs of PostgreSQL: nothing of it is an argument, and no file of the user's home plays a part. */
+export const environmentOf = ({ host, port, user, password }: PostgresAccess): NonNullable<Program['env']> => ({
+  PGHOST: host,
+  PGPORT: String(port),
+  PGUSER: user,
+  ...(password !== null && { PGPASSWORD: password }),
+  PGPASSFILE: '/dev/null',
+  PGAPPNAME: 'berth',
+  PGCONNECT_TIMEOUT: '15',
+  LC_ALL: 'C',
+});
+
+const refusals: readonly { readonly pattern: RegExp; readonly cure: (access: PostgresAccess) => string }[] = [
+  {
+    pattern: /password authentication failed|no password supplied/,
+    cure: ({ user }) => `see that the password of ${user} is the one that the server knows`,
+  },
+  {
+    pattern: /no pg_hba\.conf entry|pg_hba\.conf rejects/,
+    cure: ({ user }) => `let ${user} in by pg_hba.conf: one line for database "all" and one for "replication"`,
+  },
+  { pattern: /must be superuser or replication role|permission denied to (?:start WAL sender|use replication)/, cure: needsReplication },
+  { pattern: /role ".*" does not exist/, cure: ({ user }) => `create the account ${user} with LOGIN REPLICATION` },
+  {
+    pattern: /refused|could not translate host name|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|timeout expired|No route|EHOSTUNREACH|does not exist.*socket|No such file/,
+    cure: ({ host, port }) => `see that the server runs and can be reached at ${host}, port ${port}`,
+  },
+  { pattern: /starting up|shutting down|in recovery mode|terminating connection|closed the connection|Connection terminated|ECONNRESET/, cure: again },
+  { pattern: /too many (?:clients|connections)|number of requested standby connections exceeds/, cure: moreSenders },
+];
+
+function needsReplication({ user }: PostgresAccess): string {
+  return `run ALTER ROLE ${user} REPLICATION as administrator of the server`;
+}
+function again(): string {
+  return 'it is tried again; if that goes on, see the log of the server';
+}
+function moreSenders(): string {
+  return 'see that max_connections and max_wal_senders leave room for backups: they need two senders and two connections';
+}
+
+/** What a server or a client of it says when there is no connection to be had; `undefined` for anything else. */
+export function refusalOf(message: string, access: PostgresAccess, cause?: unknown): BerthError | undefined {
+  const found = refusals.find(({ pattern }) => pattern.test(message));
+  if (found === undefined) return undefined;
+  const line = message.trim().split('\n').at(-1) ?? '';
+  return new BerthError('unreachable', `PostgreSQL at ${access.host}: ${line.replace(/^.*(?:FATAL|ERROR): +/, '')}`, found.cure(access), { cause });
+}
+
+/** For the end of a program that is a client of the server. */
+export const explainEnd =
+  (access: PostgresAccess) =>
+  ({ stderr }: ProgramEnd): BerthError | undefined =>
+    refusalOf(stderr, access);

@@ -1,0 +1,152 @@
+import { BerthError } from '../../../model/errors.ts';
+import type { Json } from '../../../model/backup/shape.ts';
+import type { ProducedStream, Producer, SnapshotFacts } from '../../ports/producer.ts';
+import type { Program, Programs } from '../../ports/program.ts';
+import { environmentOf, explainEnd, type PostgresAccess } from './access.ts';
+import { readBaseManifest, type BaseManifest } from './base-manifest.ts';
+import { takeFacts, type FactLimits } from './facts.ts';
+import { identify, type Identity } from './identity.ts';
+import { formatLsn } from './lsn.ts';
+import { connect, type Session } from './session.ts';
+import { watchTar } from './tar-watch.ts';
+
+export interface PostgresTools {
+  readonly access: PostgresAccess;
+  readonly programs: Programs;
+  /** The image whose programs are run, for the record. */
+  readonly image: string | null;
+  readonly sleep: (milliseconds: number) => Promise<void>;
+}
+
+export interface ProducerTools extends PostgresTools {
+  readonly limits: FactLimits;
+  /** Some digits and small letters that nobody else uses at the same time. */
+  readonly tag: () => string;
+}
+
+/** Streams of a full backup. */
+export const baseTar = 'base.tar';
+export const baseManifest = 'backup_manifest';
+export const factsFile = 'facts.json';
+
+/** A base backup over the network, whole by itself: it carries the log from its start to its end. */
+export const postgresProducer = (tools: ProducerTools): Producer => ({
+  engine: 'postgres',
+  open: async (signal) => {
+    const stack = new AsyncDisposableStack();
+    try {
+      const session = stack.use(await connect(tools.access, 'postgres', signal));
+      const run = new BaseBackup(tools, session, await begin(session, tools.tag()), signal);
+      const opened = stack.move();
+      return { streams: run.streams(), finish: () => run.finish(), [Symbol.asyncDispose]: () => opened.disposeAsync() };
+    } finally {
+      await stack.disposeAsync();
+    }
+  },
+});
+
+interface Begun {
+  readonly identity: Identity;
+  /** By the server's clock, before the copy begins: all that was committed by then is in it. */
+  readonly at: string;
+}
+
+/** The log of the time of the copy must be there when it is fetched at its end: a slot of this connection keeps it, and goes with it. */
+async function begin(session: Session, tag: string): Promise<Begun> {
+  const identity = await identify(session);
+  const [elsewhere] = await session.rows("SELECT spcname AS name FROM pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global') LIMIT 1");
+  if (elsewhere !== undefined)
+    throw new BerthError(
+      'unsupported',
+      `tablespace ${elsewhere['name']} lies outside of the data folder`,
+      'move its tables with ALTER TABLE … SET TABLESPACE pg_default, and drop it',
+    );
+  await session.rows('SELECT pg_create_physical_replication_slot($1, true, true)', [`berth_full_${tag}`]);
+  return { identity, at: await serverTime(session) };
+}
+
+const serverTime = async (session: Session): Promise<string> =>
+  String((await session.row(`SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS now`))['now']);
+
+/** One run of pg_basebackup, and what is asked of the server around it. */
+class BaseBackup {
+  readonly #tools: ProducerTools;
+  readonly #session: Session;
+  readonly #begun: Begun;
+  readonly #signal: AbortSignal;
+  #manifest: BaseManifest | undefined;
+  #facts: Record<string, Json> = {};
+  constructor(tools: ProducerTools, session: Session, begun: Begun, signal: AbortSignal) {
+    this.#tools = tools;
+    this.#session = session;
+    this.#begun = begun;
+    this.#signal = signal;
+  }
+
+  async *streams(): AsyncGenerator<ProducedStream> {
+    const { access, programs, limits, sleep } = this.#tools;
+    await using running = programs.start(baseBackupCommand(access), this.#signal);
+    const { bytes, seen } = watchTar(running.output, new Set([baseManifest]));
+    yield { name: baseTar, bytes };
+    const { members, last, ended } = seen();
+    const manifest = members.get(baseManifest);
+    if (manifest === undefined || last !== baseManifest || !ended) throw cutShort(last);
+    this.#manifest = readBaseManifest(manifest);
+    yield { name: baseManifest, bytes: once(manifest) };
+
+    const restorableFrom = await serverTime(this.#session);
+    const facts = await takeFacts(access, limits, sleep, this.#signal);
+    const { next } = await this.#session.row('SELECT pg_current_xact_id()::text AS next');
+    const tables = facts.databases.flatMap((database) => database.tables);
+    this.#facts = {
+      restorableFrom,
+      nextTransaction: String(next),
+      databases: facts.databases.map(({ name }) => name),
+      tables: tables.length,
+      tablesHashed: tables.filter(({ hash }) => hash !== null).length,
+      factsAt: facts.position,
+    };
+    yield { name: factsFile, bytes: once(Buffer.from(`${JSON.stringify(facts, undefined, 1)}\n`)) };
+  }
+
+  async finish(): Promise<SnapshotFacts> {
+    const { identity, at } = this.#begun;
+    const manifest = this.#manifest;
+    if (manifest === undefined) throw new Error('asked before its streams were read');
+    const now = await identify(this.#session);
+    if (now.systemIdentifier !== identity.systemIdentifier || now.timeline !== identity.timeline || manifest.timeline !== identity.timeline)
+      throw new BerthError('io', 'the server was replaced by another one during the backup', 'it is tried again with the one that is there now');
+    return {
+      position: { from: formatLsn(manifest.start), to: formatLsn(manifest.end) },
+      facts: { ...identity, coveredUntil: at, files: manifest.files, bytes: manifest.bytes, ...this.#facts },
+      tool: { name: 'pg_basebackup', version: identity.version, image: this.#tools.image },
+    };
+  }
+}
+
+const baseBackupCommand = (access: PostgresAccess): Program => ({
+  argv: [
+    'pg_basebackup',
+    '--pgdata=-',
+    '--format=tar',
+    '--wal-method=fetch',
+    '--checkpoint=fast',
+    '--manifest-checksums=SHA256',
+    '--label=berth',
+    '--no-password',
+  ],
+  env: environmentOf(access),
+  explain: explainEnd(access),
+});
+
+const cutShort = (last: string | undefined): BerthError =>
+  new BerthError(
+    'io',
+    `pg_basebackup said that all went well, and its output ends ${last === undefined ? 'before its first file' : `with ${last}`}`,
+    'it is tried again; if that goes on, see the log of the server',
+  );
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  await Promise.resolve();
+  yield bytes;
+}

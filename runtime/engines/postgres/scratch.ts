@@ -1,0 +1,251 @@
+import { mkdir, open, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Manifest } from '../../../model/backup/manifest.ts';
+import type { Json } from '../../../model/backup/shape.ts';
+import { BerthError } from '../../../model/errors.ts';
+import type { ProgramEnd, Programs, RunningProgram } from '../../ports/program.ts';
+import type { LaidOut, Restorable, RestoreTarget, Scratch, ScratchEngine } from '../../ports/scratch-engine.ts';
+import { collect } from '../../streams/blocks.ts';
+import type { PostgresAccess } from './access.ts';
+import { nextPosition, segmentBytesOf, timelineOf } from './chain-rules.ts';
+import { compareFacts, takeFacts, type FactLimits, type PostgresFacts } from './facts.ts';
+import { logFile } from './log-source.ts';
+import { formatLsn, parseLsn, segmentName, startOfSegment, type Lsn } from './lsn.ts';
+import { baseTar, factsFile } from './producer.ts';
+import { scratchSettings } from './recovery-settings.ts';
+import { connect } from './session.ts';
+
+export interface ScratchTools {
+  readonly programs: Programs;
+  /** Room for the whole database and its log. A short path: that of a socket may have 107 characters. */
+  readonly folder: string;
+  readonly memoryMiB: number;
+  readonly limits: FactLimits;
+  readonly sleep: (milliseconds: number) => Promise<void>;
+  /** Names a folder that nobody else uses. */
+  readonly tag: () => string;
+  /** Who we are: the server does not start for root. */
+  readonly uid: number;
+}
+
+const largestFacts = 256 * 2 ** 20;
+const longestSocketFolder = 90;
+const pollMs = 100;
+
+/** What the server says when the log ends and the target had not come. */
+const notReached = /recovery ended before configured recovery target was reached/;
+const tooEarly = /requested recovery stop point is before consistent recovery point/;
+
+/** PostgreSQL in a folder of its own, on a socket there, and with all its files gone afterwards. */
+export const postgresScratch = (tools: ScratchTools): ScratchEngine => ({
+  engine: 'postgres',
+  layOut: async (chain, signal) => {
+    const folder = join(tools.folder, `scratch-${tools.tag()}`);
+    checkPlace(folder, tools.uid);
+    const laidOut = new PostgresLaidOut(tools, folder, chain);
+    try {
+      await laidOut.write(signal);
+      return laidOut;
+    } catch (error) {
+      await laidOut[Symbol.asyncDispose]();
+      throw error;
+    }
+  },
+  expectation: async (full) => {
+    const facts = JSON.parse(Buffer.from(await collect(full.open(factsFile), largestFacts)).toString('utf8')) as PostgresFacts;
+    if (facts.position === null) return undefined;
+    return { target: { kind: 'position', position: facts.position }, facts: facts as unknown as Json };
+  },
+  compare: (expected, found) => compareFacts(expected as unknown as PostgresFacts, found as unknown as PostgresFacts),
+});
+
+function checkPlace(folder: string, uid: number): void {
+  if (uid === 0)
+    throw new BerthError('usage', 'PostgreSQL does not start as root', 'restore as the user of the engine: in its image that is `postgres`');
+  if (folder.length > longestSocketFolder)
+    throw new BerthError('usage', `${folder} is too long for the path of a socket`, `give a scratch folder of fewer than ${longestSocketFolder - 30} characters`);
+}
+
+class PostgresLaidOut implements LaidOut {
+  readonly #tools: ScratchTools;
+  readonly #folder: string;
+  readonly #data: string;
+  readonly #chain: readonly Restorable[];
+  #server: RunningProgram | undefined;
+  constructor(tools: ScratchTools, folder: string, chain: readonly Restorable[]) {
+    this.#tools = tools;
+    this.#folder = folder;
+    this.#data = join(folder, 'data');
+    this.#chain = chain;
+  }
+
+  async write(signal: AbortSignal): Promise<void> {
+    const [full, ...logs] = this.#chain;
+    if (full === undefined) throw new Error('nothing to lay out');
+    await mkdir(this.#data, { recursive: true, mode: 0o700 });
+    await mkdir(join(this.#folder, 'socket'), { mode: 0o700 });
+    await this.#run(['tar', '--extract', '--file=-', `--directory=${this.#data}`], signal, full);
+    await this.#run(['pg_verifybackup', '--quiet', this.#data], signal);
+    await this.#writeLogs(full.manifest, logs, signal);
+    await writeFile(join(this.#data, 'postgresql.auto.conf'), '');
+    await rm(join(this.#data, 'standby.signal'), { force: true });
+    await writeFile(join(this.#data, 'recovery.signal'), '');
+  }
+
+  recover = async (target: RestoreTarget, signal: AbortSignal): Promise<Scratch> => {
+    const ended = await this.#start(target, signal);
+    if (ended === undefined) return this.#running(target.kind === 'latest', signal);
+    if (tooEarly.test(ended.stderr)) throw unreachable(target, 'the full backup was not yet complete then');
+    if (!notReached.test(ended.stderr)) throw serverFailed(ended);
+    if (target.kind === 'transaction') throw unreachable(target, 'it did not end in what was backed up');
+    // The log was read to its end, and nothing in it lies beyond the target: its end is what was asked for.
+    const again = await this.#start({ kind: 'latest' }, signal);
+    if (again !== undefined) throw serverFailed(again);
+    return this.#running(true, signal);
+  };
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server?.kill('SIGQUIT');
+    await this.#server?.[Symbol.asyncDispose]();
+    this.#server = undefined;
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  /** @returns Nothing once it answers, and how it ended if it did. */
+  async #start(target: RestoreTarget, signal: AbortSignal): Promise<ProgramEnd | undefined> {
+    const places = { socketFolder: join(this.#folder, 'socket'), hbaFile: join(this.#folder, 'hba'), identFile: join(this.#folder, 'ident') };
+    const config = join(this.#folder, 'postgresql.conf');
+    await writeFile(config, scratchSettings(places, this.#tools.memoryMiB, target));
+    await writeFile(places.hbaFile, 'local all all trust\n');
+    await writeFile(places.identFile, '');
+    const server = this.#tools.programs.start({ argv: ['postgres', '-D', this.#data, '-c', `config_file=${config}`], env: { LC_ALL: 'C' } }, signal);
+    this.#server = server;
+    let end: ProgramEnd | undefined;
+    void server.ended.then((how) => (end = how));
+    void (async () => {
+      for await (const _ of server.output);
+    })().catch(() => undefined);
+    while (end === undefined) {
+      signal.throwIfAborted();
+      if (await this.#answers(signal)) return undefined;
+      await this.#tools.sleep(pollMs);
+    }
+    return end;
+  }
+
+  /** It lets nobody in before it has read its log. */
+  async #answers(signal: AbortSignal): Promise<boolean> {
+    try {
+      await using session = await connect(this.#access(), 'postgres', signal);
+      return (await session.row('SELECT pg_is_in_recovery()::text AS recovering'))['recovering'] === 'false';
+    } catch (error) {
+      if (error instanceof BerthError) return false;
+      throw error;
+    }
+  }
+
+  /** @param toTheEnd - Whether all of the log should have been read. */
+  async #running(toTheEnd: boolean, signal: AbortSignal): Promise<Scratch> {
+    await using session = await connect(this.#access(), 'postgres', signal);
+    const { position } = await session.row('SELECT pg_last_wal_replay_lsn()::text AS position');
+    const last = this.#chain.at(-1)?.manifest;
+    if (toTheEnd && last?.facts['endsWithRecord'] === true && parseLsn(String(position)) < parseLsn(last.position.to ?? ''))
+      throw readInPart(last, String(position));
+    const { limits, sleep } = this.#tools;
+    return {
+      position: String(position),
+      facts: async (stop) => (await takeFacts(this.#access(), limits, sleep, stop)) as unknown as Json,
+      [Symbol.asyncDispose]: () => this[Symbol.asyncDispose](),
+    };
+  }
+
+  #access(): PostgresAccess {
+    const user = String(this.#chain[0]?.manifest.facts['superuser']);
+    return { host: join(this.#folder, 'socket'), port: 5432, user, password: null };
+  }
+
+  async #run(argv: readonly [string, ...string[]], signal: AbortSignal, input?: Restorable): Promise<void> {
+    const explain = ({ stderr }: ProgramEnd) => unsound(argv[0], stderr);
+    const program = { argv, explain, env: { LC_ALL: 'C' }, ...(input && { input: input.open(baseTar) }) };
+    await using running = this.#tools.programs.start(program, signal);
+    for await (const _ of running.output);
+  }
+
+  /** Into the folder where the server looks for its log. What the full backup brought along of it is the same, and less. */
+  async #writeLogs(full: Manifest, logs: readonly Restorable[], signal: AbortSignal): Promise<void> {
+    let at = nextPosition(full);
+    for (const { manifest, open: openFile } of logs) {
+      if (manifest.position.from !== formatLsn(at)) throw gap(manifest, at);
+      for await (const chunk of openFile(logFile)) at = await this.#append(at, chunk, full);
+      signal.throwIfAborted();
+      if (manifest.position.to !== formatLsn(at)) throw gap(manifest, at);
+    }
+  }
+
+  async #append(from: Lsn, bytes: Uint8Array, full: Manifest): Promise<Lsn> {
+    const segmentBytes = segmentBytesOf(full);
+    let at = from;
+    for (let done = 0; done < bytes.length;) {
+      const start = startOfSegment(at, segmentBytes);
+      const offset = Number(at - start);
+      const piece = bytes.subarray(done, done + segmentBytes - offset);
+      const path = join(this.#data, 'pg_wal', segmentName(timelineOf(full), at, segmentBytes));
+      await writeAt(path, piece, offset, segmentBytes);
+      done += piece.length;
+      at += BigInt(piece.length);
+    }
+    return at;
+  }
+}
+
+/** The file has its full length from the start, as the server wants it. */
+async function writeAt(path: string, bytes: Uint8Array, offset: number, fileBytes: number): Promise<void> {
+  try {
+    await using file = await open(path, offset === 0 ? 'w' : 'r+', 0o600);
+    if (offset === 0) await file.truncate(fileBytes);
+    await file.write(bytes, 0, bytes.length, offset);
+  } catch (error) {
+    throw ofThePlace((error as Error).message);
+  }
+}
+
+const gap = ({ id, position }: Manifest, at: Lsn): BerthError =>
+  new BerthError(
+    'damaged',
+    `log ${id} from ${position.from} to ${position.to} does not fit: the log before it ends at ${formatLsn(at)}`,
+    'restore to an earlier point',
+  );
+
+const readInPart = ({ id, position }: Manifest, reached: string): BerthError =>
+  new BerthError(
+    'damaged',
+    `the server read the log up to ${reached} and no further, and ${id} goes up to ${position.to}`,
+    'restore to an earlier point, or from the second store',
+  );
+
+const unreachable = (target: RestoreTarget, why: string): BerthError => {
+  const what = target.kind === 'transaction' ? `transaction ${target.id}` : 'that point';
+  return new BerthError('usage', `${what} cannot be restored to: ${why}`, 'choose a time instead, or another full backup');
+};
+
+const lastLines = (stderr: string): string => stderr.trim().split('\n').slice(-3).join(' / ');
+
+/** Of the place where it is restored, and not of the backup. */
+const trouble = /No space left on device|Disk quota exceeded|Permission denied|Read-only file system|Cannot allocate memory|out of memory|could not map anonymous shared memory/;
+
+const ofThePlace = (what: string): BerthError => new BerthError('io', `restoring failed here: ${what}`, 'make room in the scratch folder, in memory too, and do it again');
+
+const unsound = (tool: string, stderr: string): BerthError =>
+  trouble.test(stderr)
+    ? ofThePlace(lastLines(stderr))
+    : new BerthError('damaged', `${tool} does not accept the backup: ${lastLines(stderr)}`, 'restore from the second store, or from an earlier full backup');
+
+function serverFailed({ stderr }: ProgramEnd): BerthError {
+  const fatal = stderr.split('\n').findLast((line) => /(?:FATAL|PANIC):/.test(line)) ?? lastLines(stderr);
+  if (trouble.test(stderr)) return ofThePlace(fatal);
+  return new BerthError(
+    'damaged',
+    `the restored server did not start: ${fatal.replace(/^.*(?:FATAL|PANIC): +/, '')}`,
+    'restore to another point; what the server says above tells what it misses',
+  );
+}

@@ -1,0 +1,93 @@
+import type { Manifest } from '../../model/backup/manifest.ts';
+import { reachOf } from '../../model/backup/reach.ts';
+import { BerthError } from '../../model/errors.ts';
+import type { ChainRules } from '../ports/log-source.ts';
+import type { RestoreTarget } from '../ports/scratch-engine.ts';
+import { chainsOf, restorableSpans, spanOf, type Chain } from './coverage.ts';
+
+/** What will be restored, before anything is done. */
+export interface RestorePlan {
+  readonly full: Manifest;
+  /** In order; no more than it takes. */
+  readonly logs: readonly Manifest[];
+  readonly target: RestoreTarget;
+  readonly because: string;
+}
+
+/**
+ * The newest full backup from which the target can be reached, and the logs up to it.
+ *
+ * @param manifests - Of one source.
+ * @throws BerthError `damaged` when the target lies in a hole, and `usage` when it lies outside of all that there is; both name the nearest points.
+ */
+export function planRestore(manifests: readonly Manifest[], target: RestoreTarget, rules: ChainRules): RestorePlan {
+  const chains = chainsOf(manifests, rules);
+  const newestFirst = [...chains].reverse();
+  if (newestFirst.length === 0)
+    throw new BerthError('usage', 'there is no full backup to restore from', 'make one with `berth backup now`, or look into another store');
+  for (const chain of newestFirst) {
+    const logs = logsUpTo(chain, target, rules);
+    if (logs !== undefined) return { full: chain.full, logs, target, because: reasonFor(chain, logs) };
+  }
+  throw outOfReach(chains, target);
+}
+
+/** `undefined` when the target cannot be reached from that full backup. */
+function logsUpTo(chain: Chain, target: RestoreTarget, rules: ChainRules): readonly Manifest[] | undefined {
+  const { full, logs } = chain;
+  const upTo = (index: number): readonly Manifest[] | undefined => (index < 0 ? undefined : logs.slice(0, index + 1));
+  switch (target.kind) {
+    case 'latest':
+      return logs;
+    case 'time': {
+      const span = spanOf(chain);
+      if (span === undefined || target.at < span.from || target.at > span.until) return undefined;
+      return upTo(logs.findIndex((log) => reachOf(log).coveredUntil >= target.at));
+    }
+    case 'position':
+      if (rules.reaches(full, target.position)) return undefined;
+      return upTo(logs.findIndex((log) => rules.reaches(log, target.position)));
+    case 'transaction':
+      return rules.isAfter(full, target.id) ? logs : undefined;
+  }
+}
+
+const reasonFor = ({ full }: Chain, logs: readonly Manifest[]): string =>
+  `${full.id} of ${full.finishedAt} is the newest full backup before it; ${logs.length === 0 ? 'no logs are needed' : `${logs.length} logs follow, the last is ${logs.at(-1)?.id}`}`;
+
+function outOfReach(chains: readonly Chain[], target: RestoreTarget): BerthError {
+  const spans = restorableSpans(chains);
+  const first = spans[0];
+  const last = spans.at(-1);
+  if (first === undefined || last === undefined)
+    return new BerthError('damaged', 'no full backup that is there can be restored to a time of choice', 'restore the newest full backup: `--latest`');
+  const wanted = describeTarget(target);
+  if (target.kind !== 'time')
+    return new BerthError(
+      'usage',
+      `${wanted} is in no backup`,
+      `choose a time: backups reach from ${first.from.toISOString()} to ${last.until.toISOString()}`,
+    );
+  const before = spans.findLast(({ until }) => until < target.at)?.until.toISOString();
+  const after = spans.find(({ from }) => from > target.at)?.from.toISOString();
+  if (before !== undefined && after !== undefined)
+    return new BerthError('damaged', `${wanted} lies in a hole: the log of that time was never received`, `the nearest points are ${before} and ${after}`);
+  return new BerthError(
+    'usage',
+    `${wanted} lies ${before === undefined ? 'before the first backup' : 'after all that has been backed up'}`,
+    `the nearest point is ${before ?? after}`,
+  );
+}
+
+export function describeTarget(target: RestoreTarget): string {
+  switch (target.kind) {
+    case 'latest':
+      return 'the latest point';
+    case 'time':
+      return target.at.toISOString();
+    case 'position':
+      return `position ${target.position}`;
+    case 'transaction':
+      return `transaction ${target.id}`;
+  }
+}

@@ -1,0 +1,49 @@
+import type { KeyObject } from 'node:crypto';
+import type { Manifest } from '../../model/backup/manifest.ts';
+import { BerthError } from '../../model/errors.ts';
+import type { LaidOut, Restorable, Scratch, ScratchEngine } from '../ports/scratch-engine.ts';
+import type { Store } from '../ports/store.ts';
+import { openBackup } from './open-backup.ts';
+import type { RestorePlan } from './plan-restore.ts';
+
+export interface RestoreTools {
+  readonly store: Store;
+  readonly engine: ScratchEngine;
+  /** The private key of a recipient. */
+  readonly identity: KeyObject;
+  /** Frames that are decompressed at the same time. */
+  readonly width: number;
+}
+
+/** A way to the files of each backup. */
+export async function openChain(manifests: readonly Manifest[], tools: RestoreTools, signal: AbortSignal): Promise<readonly Restorable[]> {
+  const chain: Restorable[] = [];
+  for (const manifest of manifests) {
+    if (manifest.engine !== tools.engine.engine) throw otherEngine(manifest, tools.engine);
+    const open = await openBackup(tools.store, manifest, tools.identity, tools.width, signal);
+    chain.push({
+      manifest,
+      open: (file) => {
+        const stream = manifest.streams.find(({ name }) => name === file);
+        if (stream === undefined) throw new BerthError('damaged', `backup ${manifest.id} has no ${file}`, 'restore from another backup');
+        return open(stream);
+      },
+    });
+  }
+  return chain;
+}
+
+const otherEngine = ({ id, engine }: Manifest, scratch: ScratchEngine): BerthError =>
+  new BerthError('usage', `backup ${id} is one of ${engine}, and this is ${scratch.engine}`, `restore it where ${engine} is`);
+
+/** Carries a plan out in a scratch engine: fetched, laid out, found to be sound, and read up to the target. What is given back is to be disposed of. */
+export async function restoreToScratch(plan: RestorePlan, tools: RestoreTools, signal: AbortSignal): Promise<Scratch> {
+  const chain = await openChain([plan.full, ...plan.logs], tools, signal);
+  const laidOut: LaidOut = await tools.engine.layOut(chain, signal);
+  try {
+    return await laidOut.recover(plan.target, signal);
+  } catch (error) {
+    await laidOut[Symbol.asyncDispose]();
+    throw error;
+  }
+}

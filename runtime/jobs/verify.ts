@@ -1,0 +1,138 @@
+import type { Place } from '../../model/backup/layout.ts';
+import type { Manifest } from '../../model/backup/manifest.ts';
+import type { Level, Verification } from '../../model/backup/verification.ts';
+import { BerthError } from '../../model/errors.ts';
+import { checkedParts } from '../format/parts.ts';
+import type { ChainRules } from '../ports/log-source.ts';
+import type { Store } from '../ports/store.ts';
+import { chainsOf } from './coverage.ts';
+import { openBackup } from './open-backup.ts';
+import { planRestore } from './plan-restore.ts';
+import { openChain, type RestoreTools } from './restore-engine.ts';
+import { recordFinding, type RecordTools } from './verifications.ts';
+
+/** Reads every object of a backup, and holds its parts against the manifest. Needs no key. */
+export async function rehash(place: Place, manifest: Manifest, tools: RecordTools, signal: AbortSignal): Promise<Verification> {
+  return found(place, [manifest], 1, tools, signal, async () => {
+    const bytes = await rehashed(manifest, tools.store, signal);
+    return [`${bytes} bytes are as they were written`];
+  });
+}
+
+async function rehashed({ streams }: Manifest, store: Store, signal: AbortSignal): Promise<number> {
+  let bytes = 0;
+  for (const stream of streams)
+    for (const object of stream.objects)
+      for await (const chunk of checkedParts(object, stream, store.read(object.key, signal))) bytes += chunk.length;
+  return bytes;
+}
+
+/** Decrypts and decompresses every file of a backup that is not of an engine, and throws it away. */
+export async function decode(
+  place: Place,
+  manifest: Manifest,
+  tools: RecordTools & Pick<RestoreTools, 'identity' | 'width'>,
+  signal: AbortSignal,
+): Promise<Verification> {
+  return found(place, [manifest], 2, tools, signal, async () => {
+    const open = await openBackup(tools.store, manifest, tools.identity, tools.width, signal);
+    for (const stream of manifest.streams) for await (const _ of open(stream));
+    return manifest.streams.map(({ name, plainBytes }) => `${name}: ${plainBytes} bytes`);
+  });
+}
+
+export interface ProveTools extends RecordTools, RestoreTools {
+  readonly rules: ChainRules;
+}
+
+/** Lays a full backup and its logs out as the engine has them, which judges them by its own means, and starts nothing. */
+export async function inspect(
+  place: Place,
+  full: Manifest,
+  manifests: readonly Manifest[],
+  tools: ProveTools,
+  signal: AbortSignal,
+): Promise<Verification> {
+  const [chain] = chainsOf([full, ...manifests.filter((each) => each.chain === full.id && each.id !== full.id)], tools.rules);
+  const all = [full, ...(chain?.logs ?? [])];
+  return found(place, all, 2, tools, signal, async () => {
+    await using _ = await tools.engine.layOut(await openChain(all, tools, signal), signal);
+    return [`${tools.engine.engine} finds a full backup and ${all.length - 1} logs sound`];
+  });
+}
+
+/**
+ * Restores a full backup, and the logs that it takes, to the place for which the original said what it held, and compares.
+ *
+ * @param manifests - Of one source.
+ * @throws BerthError `usage` when it cannot be compared yet: the logs do not reach that place, or the original was never quiet.
+ */
+export async function prove(
+  place: Place,
+  full: Manifest,
+  manifests: readonly Manifest[],
+  tools: ProveTools,
+  signal: AbortSignal,
+): Promise<Verification> {
+  const [opened] = await openChain([full], tools, signal);
+  const expected = opened && (await tools.engine.expectation(opened));
+  if (expected === undefined)
+    throw new BerthError(
+      'usage',
+      `${full.id} cannot be compared after a restore: while it was made, no moment was without a transaction that wrote`,
+      'make a full backup at a quieter time of the day; until then its level is 2',
+    );
+  const { target, facts } = expected;
+  const ours = manifests.filter((each) => each.chain === full.id);
+  const plan = planRestore(ours, target, tools.rules);
+  const all = [plan.full, ...plan.logs];
+  return found(place, all, 3, tools, signal, async () => {
+    await using laidOut = await tools.engine.layOut(await openChain(all, tools, signal), signal);
+    await using scratch = await laidOut.recover(target, signal);
+    const differences = tools.engine.compare(facts, await scratch.facts(signal));
+    if (differences.length > 0) throw new Different(differences);
+    return [`restored up to ${scratch.position}; all that was known of it then is the same`];
+  });
+}
+
+/** A restore that worked, and gave something else. */
+class Different extends Error {
+  readonly differences: readonly string[];
+  constructor(differences: readonly string[]) {
+    super(`the restored engine differs: ${differences[0]}`);
+    this.differences = differences;
+  }
+}
+
+/** Damage is a finding, and is written down. Whatever else goes wrong, a store that is away for one, proves nothing and is passed on. */
+async function found(
+  place: Place,
+  manifests: readonly Manifest[],
+  level: Level,
+  tools: RecordTools,
+  signal: AbortSignal,
+  look: () => Promise<readonly string[]>,
+): Promise<Verification> {
+  const backups = manifests.map(({ id }) => id);
+  const findings = await look().then(
+    (detail) => ({ backups, result: 'sound' as const, detail }),
+    async (error: unknown) => {
+      if (error instanceof Different) return { backups, result: 'broken' as const, detail: error.differences };
+      if (!(error instanceof BerthError) || error.kind !== 'damaged') throw error;
+      const culprits = await damagedOf(manifests, tools.store, signal);
+      return { backups: culprits.length > 0 ? culprits : backups, result: 'broken' as const, detail: [error.message] };
+    },
+  );
+  return recordFinding(place, { level, ...findings }, tools, signal);
+}
+
+/** Those whose bytes are not what was written, so that the others do not get their blame. */
+async function damagedOf(manifests: readonly Manifest[], store: Store, signal: AbortSignal): Promise<readonly string[]> {
+  const damaged: string[] = [];
+  for (const manifest of manifests)
+    await rehashed(manifest, store, signal).catch((error: unknown) => {
+      if (!(error instanceof BerthError) || error.kind !== 'damaged') throw error;
+      damaged.push(manifest.id);
+    });
+  return damaged;
+}

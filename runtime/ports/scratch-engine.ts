@@ -1,0 +1,48 @@
+import type { Manifest } from '../../model/backup/manifest.ts';
+import type { Json } from '../../model/backup/shape.ts';
+import type { Bytes } from '../streams/blocks.ts';
+
+/** Where a restore ends. Positions and transactions are in the engine's own words. */
+export type RestoreTarget =
+  | { readonly kind: 'latest' }
+  /** With the last commit at or before it. */
+  | { readonly kind: 'time'; readonly at: Date }
+  /** With the end of a transaction, or just before it. */
+  | { readonly kind: 'transaction'; readonly id: string; readonly inclusive: boolean }
+  /** Before what stands at that place in the log. */
+  | { readonly kind: 'position'; readonly position: string };
+
+/** A backup and a way to its files; each comes out checked. */
+export interface Restorable {
+  readonly manifest: Manifest;
+  /** @throws BerthError `damaged` while it is read, and for a file that the backup does not have. */
+  readonly open: (file: string) => Bytes;
+}
+
+/** A restored engine that nobody but us can reach. Disposing of it stops it and deletes all of it. */
+export interface Scratch extends AsyncDisposable {
+  /** How far it has got, in the engine's own words. */
+  readonly position: string;
+  /** What it now holds, in a form that {@link ScratchEngine.compare} knows. */
+  readonly facts: (signal: AbortSignal) => Promise<Json>;
+}
+
+/** An engine's files, laid out and proven to be sound, but not started. */
+export interface LaidOut extends AsyncDisposable {
+  /** Starts the engine, which reads its log up to the target. Once. */
+  readonly recover: (target: RestoreTarget, signal: AbortSignal) => Promise<Scratch>;
+}
+
+/** The engine of the agent's own image, in a folder of the agent's. */
+export interface ScratchEngine {
+  readonly engine: string;
+  /**
+   * @param chain - A full backup and the logs that follow it, in order.
+   * @throws BerthError `damaged` when it is not what the engine calls sound.
+   */
+  readonly layOut: (chain: readonly Restorable[], signal: AbortSignal) => Promise<LaidOut>;
+  /** What a full backup says that it holds, and the place where that is true; nothing where it could not say. */
+  readonly expectation: (full: Restorable) => Promise<{ readonly target: RestoreTarget; readonly facts: Json } | undefined>;
+  /** The differences, each in one line. */
+  readonly compare: (expected: Json, found: Json) => readonly string[];
+}

@@ -1,0 +1,107 @@
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { Readable, type Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { BerthError } from '../../model/errors.ts';
+import { Secret } from '../../model/secret.ts';
+import type { Program, ProgramEnd, Programs, RunningProgram } from '../ports/program.ts';
+
+/** What is kept of a standard error: enough for a cause, however much is said. */
+const tailBytes = 32 * 1024;
+/** How long a program may take to end by itself once it was told to. */
+const graceMs = 5000;
+
+type Environment = Readonly<Record<string, string | undefined>>;
+type Child = ChildProcessByStdio<Writable | null, Readable, Readable>;
+
+/** Programs of this host or container. @param base - What every one of them is given. */
+export const localPrograms = (base: Environment): Programs => ({
+  start: (program, signal) => {
+    signal.throwIfAborted();
+    const [file, ...args] = program.argv;
+    const stdin = program.input === undefined ? 'ignore' : 'pipe';
+    const child = spawn(file, args, { env: { ...base, ...revealed(program.env) }, stdio: [stdin, 'pipe', 'pipe'] }) as Child;
+    return follow(program, child, signal);
+  },
+});
+
+const revealed = (env: Program['env'] = {}): Record<string, string> =>
+  Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value instanceof Secret ? value.reveal() : value]));
+
+function follow(program: Program, child: Child, signal: AbortSignal): RunningProgram {
+  let stderr = '';
+  let missing: Error | undefined;
+  let inputFailure: unknown;
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr = (stderr + text).slice(-tailBytes)));
+  const closed = new Promise<ProgramEnd>((resolve) => {
+    child.on('error', (error) => (missing = error));
+    child.on('close', (code, by) => resolve({ code: missing === undefined ? code : null, signal: by, stderr }));
+  });
+  const end = (): void => void endWithForce(child, closed);
+  signal.addEventListener('abort', end, { once: true });
+  const ended = closed.finally(() => signal.removeEventListener('abort', end));
+  if (program.input !== undefined && child.stdin !== null)
+    feed(program.input, child.stdin).catch((error: unknown) => {
+      inputFailure = error;
+      end();
+    });
+
+  async function* output(): AsyncGenerator<Uint8Array> {
+    try {
+      for await (const chunk of child.stdout) yield chunk as Uint8Array;
+    } finally {
+      child.stdout.destroy();
+    }
+    const how = await ended;
+    signal.throwIfAborted();
+    if (inputFailure !== undefined) throw inputFailure;
+    if (missing !== undefined) throw notThere(program, missing);
+    if (how.code !== 0) throw program.explain?.(how) ?? failed(program, how);
+  }
+  return {
+    output: output(),
+    ended,
+    said: () => stderr,
+    kill: (name) => void child.kill(name),
+    [Symbol.asyncDispose]: async () => {
+      child.stdout.destroy();
+      await endWithForce(child, closed);
+    },
+  };
+}
+
+/** One that stops reading early is no failure of its input: its exit code tells. */
+async function feed(input: NonNullable<Program['input']>, stdin: Writable): Promise<void> {
+  try {
+    await pipeline(Readable.from(input), stdin);
+  } catch (error) {
+    const { code } = error as { readonly code?: string };
+    if (code !== 'EPIPE' && code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+  }
+}
+
+async function endWithForce(child: Child, closed: Promise<ProgramEnd>): Promise<void> {
+  if (child.pid === undefined) return;
+  child.kill('SIGTERM');
+  const force = setTimeout(() => child.kill('SIGKILL'), graceMs);
+  await closed;
+  clearTimeout(force);
+}
+
+const notThere = ({ argv: [file] }: Program, cause: Error): BerthError =>
+  new BerthError('unsupported', `${file} cannot be started: ${cause.message}`, `run this where ${file} is, which the image of the engine has`, {
+    cause,
+  });
+
+function failed({ argv: [file] }: Program, { code, signal, stderr }: ProgramEnd): BerthError {
+  const how = code === null ? `was ended by ${signal}` : `exited with ${code}`;
+  const last = stderr.trim().split('\n').at(-1) ?? '';
+  return new BerthError('io', `${file} ${how}${last === '' ? '' : `: ${last}`}`, 'see what it says above, put that right, and run it again');
+}
+
+/** Its standard output as text, for programs that say little. */
+export async function outputOf(programs: Programs, program: Program, signal: AbortSignal): Promise<string> {
+  await using running = programs.start(program, signal);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of running.output) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
+}

@@ -1,0 +1,137 @@
+import { createPrivateKey, createPublicKey, randomBytes, randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { manifestPrefix } from '../../model/backup/layout.ts';
+import { BerthError } from '../../model/errors.ts';
+import { Secret } from '../../model/secret.ts';
+import { systemClock } from '../../runtime/clocks/system-clock.ts';
+import { postgresChain } from '../../runtime/engines/postgres/chain-rules.ts';
+import { usualLimits } from '../../runtime/engines/postgres/facts.ts';
+import { postgresLogSource, usualLogLimits } from '../../runtime/engines/postgres/log-source.ts';
+import { postgresProducer } from '../../runtime/engines/postgres/producer.ts';
+import { postgresScratch } from '../../runtime/engines/postgres/scratch.ts';
+import { backup } from '../../runtime/jobs/backup.ts';
+import { readCatalogue } from '../../runtime/jobs/catalogue.ts';
+import { chainsOf, restorableSpans } from '../../runtime/jobs/coverage.ts';
+import { planRestore } from '../../runtime/jobs/plan-restore.ts';
+import { restoreToScratch } from '../../runtime/jobs/restore-engine.ts';
+import { LogShipper } from '../../runtime/jobs/ship-logs.ts';
+import { usualLayout } from '../../runtime/jobs/upload-stream.ts';
+import { readVerifications } from '../../runtime/jobs/verifications.ts';
+import { inspect, prove, rehash } from '../../runtime/jobs/verify.ts';
+import { localPrograms } from '../../runtime/programs/local-programs.ts';
+import { realFiles } from '../../runtime/stores/folder-files.ts';
+import { openFolderStore } from '../../runtime/stores/folder-store.ts';
+import type { Manifest } from '../../model/backup/manifest.ts';
+import type { LogFeed } from '../../runtime/ports/log-source.ts';
+import type { RestoreTarget } from '../../runtime/ports/scratch-engine.ts';
+
+/** What an agent in the image of the database does, one line of JSON for each order and each answer. */
+interface Settings {
+  readonly host: string;
+  readonly password: string;
+  readonly store: string;
+  readonly spool: string;
+  readonly scratch: string;
+  readonly keys: string;
+  readonly path: string;
+}
+
+const settings = JSON.parse(process.argv[2] ?? '') as Settings;
+const key = (name: string): string => readFileSync(`${settings.keys}/${name}`, 'utf8');
+const operator = createPrivateKey(key('operator.key'));
+const escrow = createPrivateKey(key('escrow.key'));
+const signerKey = createPrivateKey(key('signer.key'));
+const signer = { privateKey: signerKey, publicKey: createPublicKey(signerKey) };
+const trusted = [signer.publicKey];
+const place = { site: 'shop', source: 'database' };
+const stop = new AbortController();
+const access = { host: settings.host, port: 5432, user: 'berth_backup', password: new Secret(settings.password) };
+const programs = localPrograms({ PATH: `${settings.path}:${process.env['PATH'] ?? ''}` });
+const pause = (ms: number): Promise<void> => sleep(ms);
+const tag = (): string => randomUUID().slice(0, 8);
+const tools = { access, programs, image: null, sleep: pause };
+const store = await openFolderStore(settings.store, { mode: 'open', files: realFiles, random: randomUUID });
+const making = {
+  store,
+  lease: { epoch: 1, lost: stop.signal, confirm: async () => undefined, release: async () => undefined },
+  recipients: [
+    { name: 'operator', key: createPublicKey(operator) },
+    { name: 'escrow', key: createPublicKey(escrow) },
+  ],
+  signer,
+  clock: systemClock,
+  random: (bytes: number) => randomBytes(bytes),
+  layout: usualLayout,
+  width: 2,
+  berth: '0.1.0',
+};
+const producer = postgresProducer({ ...tools, limits: usualLimits, tag });
+const engine = postgresScratch({ programs, folder: settings.scratch, memoryMiB: 128, limits: usualLimits, sleep: pause, tag, uid: process.getuid?.() ?? 0 });
+const restoring = { store, engine, identity: operator, width: 2 };
+
+let feed: LogFeed | undefined;
+let shipper: LogShipper | undefined;
+const manifests = async (): Promise<readonly Manifest[]> => {
+  const { manifests: found, refused } = await readCatalogue(store, manifestPrefix(place), trusted, stop.signal);
+  if (refused[0] !== undefined) throw new Error(refused[0].message);
+  return found;
+};
+const full = async (): Promise<Manifest> =>
+  backup(
+    { place, kind: 'full', after: null, label: null, scheduledFor: null, newestId: (await manifests()).at(-1)?.id },
+    { ...making, producer },
+    stop.signal,
+  );
+const brief = ({ id, kind, chain, parent, position, facts }: Manifest) => ({ id, kind, chain, parent, position, facts });
+const targetOf = (order: Order): RestoreTarget =>
+  order.at === undefined ? ((order.target as RestoreTarget | undefined) ?? { kind: 'latest' }) : { kind: 'time', at: new Date(order.at as string) };
+
+type Order = Readonly<Record<string, unknown>> & { readonly do: string };
+const orders: Readonly<Record<string, (order: Order) => Promise<unknown>>> = {
+  open: async () => {
+    feed = await postgresLogSource({ ...tools, ...usualLogLimits, spool: settings.spool }).open(stop.signal);
+    shipper = new LogShipper(place, { ...making, feed, rules: postgresChain, trusted, refreshMs: 0 });
+  },
+  full: async () => brief(await (shipper === undefined ? full() : shipper.duringFull(full))),
+  ship: async () => {
+    const shipped = await shipper!.pass(stop.signal);
+    return shipped.kind === 'shipped' ? { kind: shipped.kind, logs: shipped.logs.map(brief) } : shipped;
+  },
+  list: async () => {
+    const found = await manifests();
+    return { manifests: found.map(brief), spans: restorableSpans(chainsOf(found, postgresChain)) };
+  },
+  verify: async (order) => {
+    const all = await manifests();
+    const target = all.find(({ id }) => id === order.id) ?? all.findLast(({ kind }) => kind === 'full')!;
+    const proving = { ...making, ...restoring, rules: postgresChain };
+    const { level, result, detail, backups } = await (order.level === 1
+      ? rehash(place, target, proving, stop.signal)
+      : order.level === 2
+        ? inspect(place, target, all, proving, stop.signal)
+        : prove(place, target, all, proving, stop.signal));
+    const { proofs, refused } = await readVerifications(place, store, trusted, stop.signal);
+    return { level, result, detail, backups, proofs: [...proofs].map(([id, proof]) => [id, proof.level]), refused };
+  },
+  restore: async (order) => {
+    const plan = planRestore(await manifests(), targetOf(order), postgresChain);
+    await using scratch = await restoreToScratch(plan, restoring, stop.signal);
+    return { position: scratch.position, because: plan.because, logs: plan.logs.length, facts: await scratch.facts(stop.signal) };
+  },
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const order = JSON.parse(line) as Order;
+  const begun = performance.now();
+  try {
+    const answer = await orders[order.do]!(order);
+    process.stdout.write(`${JSON.stringify({ answer: answer ?? null, ms: Math.round(performance.now() - begun) })}\n`);
+  } catch (error) {
+    const { message, stack } = error as Error;
+    const known = error instanceof BerthError ? { kind: error.kind, hint: error.hint } : { stack };
+    process.stdout.write(`${JSON.stringify({ failed: message, ...known })}\n`);
+  }
+}
+await feed?.[Symbol.asyncDispose]();
