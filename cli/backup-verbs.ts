@@ -1,16 +1,19 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Manifest } from '../model/backup/manifest.ts';
 import { kitFile } from '../model/backup/site-files.ts';
 import { BerthError } from '../model/errors.ts';
 import type { BackupJob } from '../model/runtime-config.ts';
 import { readCatalogue, type Catalogue } from '../runtime/jobs/catalogue.ts';
-import { checkStored } from '../runtime/jobs/check-stored.ts';
 import { leaveInstructions } from '../runtime/jobs/leave-instructions.ts';
-import { openBackup, readKeyFiles } from '../runtime/jobs/open-backup.ts';
-import { readIdentity } from '../runtime/keys/read-keys.ts';
+import { readKeyFiles } from '../runtime/jobs/open-backup.ts';
+import { readVerifications, type RecordTools } from '../runtime/jobs/verifications.ts';
+import { readIdentity, readSigner } from '../runtime/keys/read-keys.ts';
 import type { Store } from '../runtime/ports/store.ts';
 import { describeBytes, plainBytesOf } from '../runtime/restore/describe.ts';
-import { provenByBackup, openBackups, openStore, trustedSigners, type World } from '../runtime/wire.ts';
+import { levelOf, lookAgain } from '../runtime/look-again.ts';
+import { openStore, trustedSigners, type World } from '../runtime/open-store.ts';
+import { openBackups } from '../runtime/wire.ts';
 import { asJson, ageOf, describeAge, levels, shortName, shownTime } from './backup-text.ts';
 import { readKit } from './kit-record.ts';
 import { progressOn } from './progress.ts';
@@ -30,6 +33,8 @@ interface Opened extends FoundRuntime {
   readonly store: Store;
   readonly catalogue: Catalogue;
   readonly world: World;
+  /** How far a backup was proven; below zero it was found to be broken. */
+  readonly levelOf: (id: string) => number;
 }
 
 export async function openCatalogue(site: string, context: RuntimeContext, signal: AbortSignal): Promise<Opened> {
@@ -37,8 +42,12 @@ export async function openCatalogue(site: string, context: RuntimeContext, signa
   const { config, folder } = found;
   const world = worldOf(context);
   const store = await openStore(config.backups, folder, 'open', world);
-  const catalogue = await readCatalogue(store, `v1/${config.site}/`, trustedSigners(config.backups, folder), signal);
-  return { ...found, store, catalogue, world };
+  const trusted = trustedSigners(config.backups, folder);
+  const catalogue = await readCatalogue(store, `v1/${config.site}/`, trusted, signal);
+  const sources = [...new Set(catalogue.manifests.map(({ source }) => source))];
+  const read = await Promise.all(sources.map((source) => readVerifications({ site: config.site, source }, store, trusted, signal)));
+  const proofs = new Map(read.flatMap((each) => [...each.proofs]));
+  return { ...found, store, catalogue, world, levelOf: (id) => levelOf(proofs, id) };
 }
 
 const tierOf = (tier: number): string => (tier === 0 ? 'tier 0: lost with this host' : `tier ${tier}`);
@@ -94,7 +103,7 @@ export const backupNow = ({ site, json, sources, label }: NowAsked, context: Run
     }
     const now = context.now();
     if (json) {
-      const all = made.map(({ outcome, manifest }) => ({ outcome, ...asJson(manifest, backups.levelOf(manifest), now) }));
+      const all = made.map(({ outcome, manifest }) => ({ outcome, ...asJson(manifest, 1, now) }));
       return context.out(`${JSON.stringify({ site, store: { name: backups.store.name, tier: backups.tier }, backups: all }, null, 2)}\n`);
     }
     const rows = made.map(({ outcome, manifest }) => [
@@ -116,8 +125,9 @@ const restorable = (manifests: readonly Manifest[]): readonly Manifest[] => {
 
 export const listBackups = ({ site, json }: Asked, context: RuntimeContext): Promise<void> =>
   stoppable(context, async (signal) => {
-    const { config, folder, store, catalogue } = await openCatalogue(site, context, signal);
+    const { config, folder, store, catalogue, levelOf: level } = await openCatalogue(site, context, signal);
     const { manifests, refused } = catalogue;
+    const good = manifests.filter(({ id }) => level(id) >= 0);
     const { tier } = config.backups.store;
     const now = context.now();
     const kit = readKit(join(folder, kitFile));
@@ -127,9 +137,9 @@ export const listBackups = ({ site, json }: Asked, context: RuntimeContext): Pro
           {
             site: config.site,
             store: { name: store.name, tier },
-            backups: manifests.map((manifest) => asJson(manifest, provenByBackup, now)),
+            backups: manifests.map((manifest) => asJson(manifest, level(manifest.id), now)),
             refused,
-            restorable: restorable(manifests).map((manifest) => ({ ...asJson(manifest, provenByBackup, now), tier })),
+            restorable: restorable(good).map((manifest) => ({ ...asJson(manifest, level(manifest.id), now), tier })),
             kit: kit ?? null,
           },
           null,
@@ -144,19 +154,19 @@ export const listBackups = ({ site, json }: Asked, context: RuntimeContext): Pro
       shownTime(manifest.finishedAt),
       ageOf(manifest, now),
       describeBytes(plainBytesOf(manifest)),
-      String(provenByBackup),
+      level(manifest.id) < 0 ? style('red', 'broken') : String(level(manifest.id)),
       manifest.label === null ? '' : `"${manifest.label}"`,
     ]);
     const columns = ['what', 'id', 'made', 'age', 'size', 'level', ''];
     context.out(`${heading}\n${rows.length === 0 ? '  nothing yet: run `berth backup now`' : table([columns, ...rows], [3, 4])}\n\n`);
     for (const { key, message } of refused) context.err(`${style('yellow', 'left out')}: ${key}: ${message}\n`);
-    const used = [...new Set(manifests.map(() => provenByBackup))];
-    for (const level of used) context.out(`level ${level}: ${levels[level]}\n`);
+    const used = [...new Set(good.map(({ id }) => level(id)))].sort();
+    for (const each of used) context.out(`level ${each}: ${levels[each]}\n`);
     if (kit?.confirmedAt == null)
       context.out(
         `${style('yellow', 'note')}: ${wrap(kit === undefined ? 'there is no recovery kit: when this host is lost, so is what opens the backups. `berth kit export --into FOLDER` makes one' : 'nobody has shown that the recovery kit opens a backup: `berth kit confirm --kit FOLDER` does', Math.min(context.columns, 110) - 6, '      ')}\n`,
       );
-    const lines = restorable(manifests).map((manifest) => [
+    const lines = restorable(good).map((manifest) => [
       shortName(manifest.source),
       `restorable to ${manifest.finishedAt} (${ageOf(manifest, now)} ago)`,
       tierOf(tier),
@@ -178,17 +188,18 @@ export function findBackup({ manifests }: Catalogue, id: string): Manifest {
 
 export const showBackup = ({ site, json, id }: Asked & { readonly id: string }, context: RuntimeContext): Promise<void> =>
   stoppable(context, async (signal) => {
-    const { store, catalogue } = await openCatalogue(site, context, signal);
+    const { store, catalogue, levelOf: proven } = await openCatalogue(site, context, signal);
     const manifest = findBackup(catalogue, id);
+    const level = proven(manifest.id);
     const wraps = (await readKeyFiles(store, manifest, signal)).flatMap((file) => file.wraps);
     const recipients = [...new Map(wraps.map(({ recipient, name }) => [recipient, name]))].map(([key, name]) => ({ name, key }));
-    if (json) return context.out(`${JSON.stringify({ level: provenByBackup, recipients, manifest }, null, 2)}\n`);
+    if (json) return context.out(`${JSON.stringify({ level, recipients, manifest }, null, 2)}\n`);
     const rows = [
       ['what', `${shortName(manifest.source)} of ${manifest.site}`],
       ['made', `${shownTime(manifest.finishedAt)}, ${ageOf(manifest, context.now())} ago, in ${(manifest.durationMs / 1000).toFixed(1)} s`],
       ['because', manifest.scheduledFor === null ? 'somebody asked' : `it was due at ${shownTime(manifest.scheduledFor)}`],
       ...(manifest.label === null ? [] : [['label', manifest.label]]),
-      ['level', `${provenByBackup}: ${levels[provenByBackup]}`],
+      ['level', level < 0 ? 'broken: see `berth backup verify`' : `${level}: ${levels[level]}`],
       ['opens with', recipients.map(({ name, key }) => `${name} (${key})`).join(', ')],
       ...(manifest.parent === null ? [] : [['rests on', manifest.parent]]),
       ...manifest.streams.map(({ name, plainBytes, objects }) => [
@@ -206,35 +217,26 @@ interface VerifyAsked extends Asked {
   readonly key?: string;
 }
 
+/** Who writes down what was found: the signer of the site, whom a kit does not have. */
+export const recorderOf = (signer: string, folder: string, store: Store, { clock, random, berth }: World): RecordTools | undefined =>
+  existsSync(join(folder, signer)) ? { store, signer: readSigner(join(folder, signer)), clock, random, berth } : undefined;
+
 /** Every byte of one backup, or of all, against what its signer wrote down; with a key also what comes out. */
 export const verifyBackups = ({ site, json, id, key }: VerifyAsked, context: RuntimeContext): Promise<void> =>
   stoppable(context, async (signal) => {
-    const { store, catalogue, config } = await openCatalogue(site, context, signal);
+    const { store, catalogue, config, folder, world } = await openCatalogue(site, context, signal);
     const wanted = id === undefined ? catalogue.manifests : [findBackup(catalogue, id)];
     const identity = key === undefined ? undefined : readIdentity(key, context.env['BERTH_KEY_PASSPHRASE']);
     using progress = progressOn(context, json);
-    const bad: { readonly id: string; readonly message: string }[] = catalogue.refused.map((each) => ({
-      id: each.key,
-      message: each.message,
-    }));
-    let bytes = 0;
-    for (const manifest of wanted)
-      try {
-        await checkStored(store, manifest, signal, (_key, more) =>
-          progress.say(`${manifest.id}: ${describeBytes((bytes += more))} compared`),
-        );
-        if (identity === undefined) continue;
-        const open = await openBackup(store, manifest, identity, 3, signal);
-        for (const stream of manifest.streams)
-          for await (const chunk of open(stream)) progress.say(`${manifest.id}: ${describeBytes((bytes += chunk.length))} opened`);
-      } catch (error) {
-        if (!(error instanceof BerthError) || error.kind !== 'damaged') throw error;
-        bad.push({ id: manifest.id, message: error.message });
-      }
+    const recorder = recorderOf(config.backups.signer, folder, store, world);
+    const heard = (bytes: number): void => progress.say(`${describeBytes(bytes)} compared`);
+    const found = await lookAgain(wanted, { store, identity, heard, recorder }, signal);
+    const bad = [...catalogue.refused.map((each) => ({ id: each.key, message: each.message })), ...found.broken];
     progress[Symbol.dispose]();
-    const level = identity === undefined ? 1 : 2;
     if (json) {
-      context.out(`${JSON.stringify({ site: config.site, store: store.name, verified: wanted.length, level, bad }, null, 2)}\n`);
+      context.out(
+        `${JSON.stringify({ site: config.site, store: store.name, verified: wanted.length, level: found.level, bad }, null, 2)}\n`,
+      );
       if (bad.length > 0) context.exit(13);
       return;
     }

@@ -5,10 +5,11 @@ import { kitFile, storeKeyFile } from '../model/backup/site-files.ts';
 import type { Manifest } from '../model/backup/manifest.ts';
 import { BerthError } from '../model/errors.ts';
 import { keyIdOf } from '../runtime/format/keys.ts';
-import { openBackup, readKeyFiles } from '../runtime/jobs/open-backup.ts';
+import { readKeyFiles } from '../runtime/jobs/open-backup.ts';
 import { readIdentity, readPublicKeys, readRecipients } from '../runtime/keys/read-keys.ts';
+import { lookAgain } from '../runtime/look-again.ts';
 import { describeBytes } from '../runtime/restore/describe.ts';
-import { openCatalogue } from './backup-verbs.ts';
+import { openCatalogue, recorderOf } from './backup-verbs.ts';
 import { shortName } from './backup-text.ts';
 import { drawRecipient, refuseInside, writeNewFile } from './key-pairs.ts';
 import { readKit, writeKit } from './kit-record.ts';
@@ -160,7 +161,7 @@ interface ConfirmAsked extends Asked {
 /** Shows that a kit opens what there is: the newest backup of every source, to its last byte. */
 export const confirmKit = ({ site, json, kit }: ConfirmAsked, context: RuntimeContext): Promise<void> =>
   stoppable(context, async (signal) => {
-    const { folder, store, catalogue, config } = await openCatalogue(site, context, signal);
+    const { folder, store, catalogue, config, world } = await openCatalogue(site, context, signal);
     const identity = readIdentity(join(kit, escrowKeyFile), context.env[passphraseVariable]);
     const trustedThere = readPublicKeys(join(kit, config.backups.signers)).map(keyIdOf);
     const missing = readPublicKeys(join(folder, config.backups.signers))
@@ -176,14 +177,17 @@ export const confirmKit = ({ site, json, kit }: ConfirmAsked, context: RuntimeCo
     if (newest.length === 0)
       throw new BerthError('usage', `there is nothing in ${store.name} that the kit could open`, 'run `berth backup now` first');
     using progress = progressOn(context, json);
-    let bytes = 0;
-    for (const manifest of newest) {
-      await refuseOthers(store, manifest, identity, signal);
-      const open = await openBackup(store, manifest, identity, 3, signal);
-      for (const stream of manifest.streams)
-        for await (const chunk of open(stream))
-          progress.say(`${shortName(manifest.source)}: ${describeBytes((bytes += chunk.length))} opened`);
-    }
+    for (const manifest of newest) await refuseOthers(store, manifest, identity, signal);
+    const heard = (bytes: number): void => progress.say(`${describeBytes(bytes)} opened`);
+    const recorder = recorderOf(config.backups.signer, folder, store, world);
+    const { broken } = await lookAgain(newest, { store, identity, heard, recorder }, signal);
+    const [bad] = broken;
+    if (bad)
+      throw new BerthError(
+        'damaged',
+        `${bad.id} cannot be opened: ${bad.message}`,
+        'make another with `berth backup now`, then run this again',
+      );
     progress[Symbol.dispose]();
     const record = join(folder, kitFile);
     const escrow = keyIdOf(createPublicKey(identity));

@@ -6,7 +6,7 @@ import { BerthError } from '../model/errors.ts';
 import { runtimeConfig } from '../model/runtime-config.ts';
 import type { BackupsConfig, RuntimeConfig } from '../model/runtime-config.ts';
 import { systemClock } from '../runtime/clocks/system-clock.ts';
-import type { World } from '../runtime/wire.ts';
+import type { World } from '../runtime/open-store.ts';
 import type { Context } from './context.ts';
 import { expectParsed } from './site.ts';
 import { version } from './version.ts';

@@ -44,6 +44,7 @@ const backups = z.strictObject({
   /** What the runtime remembers between two starts; may be lost. */
   state: inside,
   jobs: z.array(job, { error: 'expected a list of jobs' }),
+  verify: z.strictObject({ schedule: cronTime, timeZone }),
   prune: z.strictObject({ schedule: cronTime, timeZone }),
 });
 

@@ -257,6 +257,7 @@ export interface BackupsSpec {
   readonly timeZone: string;
   readonly configuration: FilesBackupSpec;
   readonly secrets: FilesBackupSpec;
+  readonly verify: string;
   readonly prune: string;
 }
 

@@ -82,6 +82,7 @@ export const backups = z
     timeZone: timeZone.optional().describe('Where the schedules hold, and whose days and months are kept. Default: UTC.'),
     configuration: filesJob('ConfigurationBackup', 'forever').optional().describe('The folder of the site without its secrets.'),
     secrets: filesJob('SecretsBackup', '{ last: 30 }').optional().describe('secrets/ with the ledger and the certificates.'),
+    verify: cronTime.optional().describe('When every byte that lies there is compared with what was signed. Default: "47 3 * * 0".'),
     prune: cronTime.optional().describe('When what no rule keeps is removed, and what attempts left behind. Default: "17 4 * * *".'),
   })
   .meta({ id: 'Backups' });

@@ -20,6 +20,9 @@ export interface AgentOptions {
 
 const pruneJob = 'prune';
 const pruneTimeoutMs = 3_600_000;
+const verifyJob = 'verify';
+/** Of a large store this takes its time, and nothing waits for it. */
+const verifyTimeoutMs = 24 * 3_600_000;
 /** Of a store that several sites may use. */
 const spreadMs = 30_000;
 
@@ -46,6 +49,17 @@ export function makeAgent({ config: { backups: config }, backups, state, clock, 
           });
       },
     })),
+    {
+      name: verifyJob,
+      ticks: parseTicks(config.verify.schedule, config.verify.timeZone),
+      timeoutMs: verifyTimeoutMs,
+      jitterMs,
+      run: async (_due, signal) => {
+        const { sound, broken } = await backups.verify(signal);
+        for (const { id, message } of broken) log('error', 'backup broken', { id, because: message });
+        log('info', 'backups compared', { sound: sound.length, broken: broken.length });
+      },
+    },
     {
       name: pruneJob,
       ticks: parseTicks(config.prune.schedule, config.prune.timeZone),

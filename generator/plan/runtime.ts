@@ -18,7 +18,7 @@ const job = (kind: BackupJob['kind'], { schedule, keep, recipients }: BackupsSpe
   ...(recipients === undefined ? {} : { recipients: [...recipients] }),
 });
 
-function backupsOf({ store, lease, timeZone, configuration, secrets, prune }: BackupsSpec): BackupsConfig {
+function backupsOf({ store, lease, timeZone, configuration, secrets, verify, prune }: BackupsSpec): BackupsConfig {
   return {
     store:
       'folder' in store
@@ -37,6 +37,7 @@ function backupsOf({ store, lease, timeZone, configuration, secrets, prune }: Ba
     signers: signersFile,
     state: stateFolder,
     jobs: [job('configuration', configuration, timeZone), job('secrets', secrets, timeZone)],
+    verify: { schedule: verify, timeZone },
     prune: { schedule: prune, timeZone },
   };
 }

@@ -6,6 +6,7 @@ type Written = NonNullable<WrittenSpec['backups']>;
 /** All defaults of backups live here. */
 const defaults = {
   look: '*/5 * * * *',
+  verify: '47 3 * * 0',
   prune: '17 4 * * *',
   timeZone: 'UTC',
   region: 'us-east-1',
@@ -44,5 +45,6 @@ export const backupsOf = (written: Written): BackupsSpec => ({
   timeZone: written.timeZone ?? defaults.timeZone,
   configuration: files(written.configuration, defaults.configuration),
   secrets: files(written.secrets, defaults.secrets),
+  verify: written.verify ?? defaults.verify,
   prune: written.prune ?? defaults.prune,
 });

@@ -33,7 +33,9 @@ export function parseVerification(source: string, key: string): Verification {
     return verificationShape(JSON.parse(source), '');
   } catch (error) {
     if (!(error instanceof ShapeError) && !(error instanceof SyntaxError)) throw error;
-    throw new BerthError('damaged', `${key} is no record of a verification: ${error.message}`, 'delete it, and verify again', { cause: error });
+    throw new BerthError('damaged', `${key} is no record of a verification: ${error.message}`, 'delete it, and verify again', {
+      cause: error,
+    });
   }
 }
 

@@ -24,7 +24,11 @@ export function planRestore(manifests: readonly Manifest[], target: RestoreTarge
   const chains = chainsOf(manifests, rules);
   const newestFirst = [...chains].reverse();
   if (newestFirst.length === 0)
-    throw new BerthError('usage', 'there is no full backup to restore from', 'make one with `berth backup now`, or look into another store');
+    throw new BerthError(
+      'usage',
+      'there is no full backup to restore from',
+      'make one with `berth backup now`, or look into another store',
+    );
   for (const chain of newestFirst) {
     const logs = logsUpTo(chain, target, rules);
     if (logs !== undefined) return { full: chain.full, logs, target, because: reasonFor(chain, logs) };
@@ -60,7 +64,11 @@ function outOfReach(chains: readonly Chain[], target: RestoreTarget): BerthError
   const first = spans[0];
   const last = spans.at(-1);
   if (first === undefined || last === undefined)
-    return new BerthError('damaged', 'no full backup that is there can be restored to a time of choice', 'restore the newest full backup: `--latest`');
+    return new BerthError(
+      'damaged',
+      'no full backup that is there can be restored to a time of choice',
+      'restore the newest full backup: `--latest`',
+    );
   const wanted = describeTarget(target);
   if (target.kind !== 'time')
     return new BerthError(
@@ -71,7 +79,11 @@ function outOfReach(chains: readonly Chain[], target: RestoreTarget): BerthError
   const before = spans.findLast(({ until }) => until < target.at)?.until.toISOString();
   const after = spans.find(({ from }) => from > target.at)?.from.toISOString();
   if (before !== undefined && after !== undefined)
-    return new BerthError('damaged', `${wanted} lies in a hole: the log of that time was never received`, `the nearest points are ${before} and ${after}`);
+    return new BerthError(
+      'damaged',
+      `${wanted} lies in a hole: the log of that time was never received`,
+      `the nearest points are ${before} and ${after}`,
+    );
   return new BerthError(
     'usage',
     `${wanted} lies ${before === undefined ? 'before the first backup' : 'after all that has been backed up'}`,

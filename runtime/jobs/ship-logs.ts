@@ -93,7 +93,7 @@ export class LogShipper {
   async #ship(after: Manifest, signal: AbortSignal): Promise<Shipped> {
     const { feed } = this.#tools;
     const logs: Manifest[] = [];
-    for (let tip = after; ; ) {
+    for (let tip = after; ;) {
       const cut = await feed.cut(tip, signal);
       if (cut.kind === 'hole') return { kind: 'full needed', because: cut.because };
       if (cut.kind === 'nothing') return logs.length > 0 ? { kind: 'shipped', logs } : { kind: 'quiet', coveredUntil: cut.coveredUntil };

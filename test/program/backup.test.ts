@@ -26,7 +26,7 @@ const here = ['--site', site] as const;
 
 interface Listed {
   readonly backups: readonly { readonly id: string; readonly source: string; readonly level: number; readonly label: string | null }[];
-  readonly restorable: readonly { readonly source: string; readonly tier: number }[];
+  readonly restorable: readonly { readonly id: string; readonly source: string; readonly tier: number }[];
   readonly kit: { readonly confirmedAt: string | null } | null;
 }
 const listed = async (): Promise<Listed> => JSON.parse((await expectExit(0, ['backup', 'list', '--json', ...here])).stdout) as Listed;
@@ -302,6 +302,10 @@ describe('a site with backups', () => {
     const key = ['--key', join(usb, 'shop-operator.key')];
     await expectExit(13, ['restore', '--latest', '--into', at('damaged'), ...key, ...here]);
     expect(existsSync(at('damaged'))).toBe(false);
+    expect((await expectExit(0, ['backup', 'list', ...here])).stdout).toMatch(new RegExp(`${id} .* broken`));
+    expect((await listed()).restorable.map((each) => each.id)).not.toContain(id);
+    // Nothing has changed since, and yet it is copied again.
+    expect((await expectExit(0, ['backup', 'now', 'configuration', ...here])).stdout).toContain('made in');
   });
 
   test('has a signer that can be drawn anew, and believes what the old one signed', async () => {

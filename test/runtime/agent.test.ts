@@ -21,6 +21,7 @@ const config = {
     signers: 'backup/signers.pem',
     state: '.berth/runtime',
     jobs: [job('site.configuration', '*/5 * * * *')],
+    verify: { schedule: '50 * * * *', timeZone: 'UTC' },
     prune: { schedule: '30 * * * *', timeZone: 'UTC' },
   },
 } satisfies RuntimeConfig & { readonly backups: BackupsConfig };
@@ -34,6 +35,7 @@ function world(take: () => Promise<{ readonly outcome: string }>) {
   const backups = {
     tier: 0,
     take: async () => ({ ...(await take()), manifest }),
+    verify: async () => ({ level: 1, sound: ['GOOD'], broken: [{ id: 'BAD', message: 'its first byte is another' }] }),
     prune: async (_job: unknown, time: unknown) => {
       times.push(time);
       return { plan: { keep: [], remove: [{ point: { id: 'OLD' }, because: '' }] }, swept: [] };
@@ -65,6 +67,16 @@ describe('the agent', () => {
     await pass(3 * 60_000 + 65_000);
     expect(lines.map(([level, event]) => `${level} ${event}`)).toEqual(['error job failed', 'info backup made']);
     expect(lines[0]?.[2]).toMatchObject({ job: 'site.configuration', message: 'the store is full' });
+    await agent.stop(0);
+  });
+
+  test('compares what lies there, and names what is broken', async () => {
+    const { lines, agent, pass } = world(async () => ({ outcome: 'unchanged' }));
+    await pass(50 * 60_000);
+    expect(lines.filter(([, event]) => event !== 'removed')).toEqual([
+      ['error', 'backup broken', { id: 'BAD', because: 'its first byte is another' }],
+      ['info', 'backups compared', { sound: 1, broken: 1 }],
+    ]);
     await agent.stop(0);
   });
 

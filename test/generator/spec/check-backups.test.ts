@@ -37,6 +37,7 @@ describe('backups', () => {
       timeZone: 'UTC',
       configuration: { schedule: '*/5 * * * *', keep: 'forever' },
       secrets: { schedule: '*/5 * * * *', keep: { last: 30 } },
+      verify: '47 3 * * 0',
       prune: '17 4 * * *',
     });
     expect(specOf(withBackups(bucket)).backups).toMatchObject({
