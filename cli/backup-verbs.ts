@@ -160,7 +160,7 @@ export const listBackups = ({ site, json }: Asked, context: RuntimeContext): Pro
     const columns = ['what', 'id', 'made', 'age', 'size', 'level', ''];
     context.out(`${heading}\n${rows.length === 0 ? '  nothing yet: run `berth backup now`' : table([columns, ...rows], [3, 4])}\n\n`);
     for (const { key, message } of refused) context.err(`${style('yellow', 'left out')}: ${key}: ${message}\n`);
-    const used = [...new Set(good.map(({ id }) => level(id)))].sort();
+    const used = [...new Set(good.map(({ id }) => level(id)))].sort((a, b) => a - b);
     for (const each of used) context.out(`level ${each}: ${levels[each]}\n`);
     if (kit?.confirmedAt == null)
       context.out(

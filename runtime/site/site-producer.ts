@@ -17,8 +17,8 @@ export interface SiteSource {
   readonly berth: string;
 }
 
-/** What a restore looks for in the manifest of a backup of a site. */
-export const siteEngine = 'site';
+const siteEngine = 'site';
+/** What a restore looks for in a backup of a site. */
 export const archiveOf = (part: SitePart): string => `${part}.tar`;
 
 /** What a part of the site is now, to be compared with what was copied last. */
