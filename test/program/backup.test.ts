@@ -288,6 +288,27 @@ describe('a site with backups', () => {
     for (const secret of secretsOf(site)) expect(stdout.includes(secret)).toBe(false);
   });
 
+  test('has an agent that takes up what runtime.yaml has become, and keeps to the old one where that is broken', async () => {
+    const file = join(site, 'runtime.yaml');
+    const text = readFileSync(file, 'utf8');
+    using running = start(['runtime', '--config', file]);
+    const said: string[] = [];
+    running.child.stdout?.on('data', (chunk: Buffer) => said.push(chunk.toString()));
+    const until = async (event: string): Promise<void> => {
+      while (!said.join('').includes(event)) await sleep(50);
+    };
+    await until('"started"');
+    writeFileSync(file, text.replace('tier: 0', 'tier: 9'));
+    await until('configuration refused');
+    expect(said.join('')).toMatch(/\d+:\d+ backups\.store\.tier: expected a tier/);
+    writeFileSync(file, text.replace('schedule: "17 4 * * *"', 'schedule: "18 4 * * *"'));
+    await until('configuration changed');
+    while (said.join('').split('"started"').length < 3) await sleep(50);
+    writeFileSync(file, text);
+    running.child.kill('SIGTERM');
+    expect((await running.ended).code).toBe(0);
+  });
+
   test('has a byte that was changed found, and the backup named', async () => {
     const id = await newest('site.configuration');
     const [data = ''] = globSync(`v1/shop/site.configuration/data/${id}/*`, { cwd: store });
