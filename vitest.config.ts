@@ -1,5 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
+const lab = { globalSetup: ['test/program/setup.ts', 'test/lab/setup.ts'], testTimeout: 300_000, hookTimeout: 600_000 };
+/** What measures under load, changes the host, or needs all of its memory. */
+const alone = ['site', 'edge', 'readme', 'doctor'].map((name) => `test/lab/${name}.test.ts`);
+
 /** unit: pure, in seconds. program: the built program as a process. lab: real engines in containers, and the README's commands in a clone; needs root on Debian. */
 export default defineConfig({
   test: {
@@ -24,16 +28,9 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
-      {
-        test: {
-          name: 'lab',
-          include: ['test/lab/**/*.test.ts'],
-          globalSetup: ['test/program/setup.ts', 'test/lab/setup.ts'],
-          testTimeout: 300_000,
-          hookTimeout: 600_000,
-          fileParallelism: false,
-        },
-      },
+      // Two at a time: what takes long here is mostly waiting.
+      { test: { name: 'lab', include: ['test/lab/**/*.test.ts'], exclude: alone, ...lab, maxWorkers: 2, sequence: { groupOrder: 1 } } },
+      { test: { name: 'lab-alone', include: alone, ...lab, fileParallelism: false, sequence: { groupOrder: 2 } } },
     ],
   },
 });

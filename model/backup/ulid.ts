@@ -6,14 +6,15 @@ const randomLength = 16;
 export const ulidPattern = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
 
 /**
- * An id that sorts after `last`, even when the clock has gone back since: then it takes over the time of `last`, and counts one up.
+ * An id that sorts after `last`, even when the clock has gone back since: then it takes over the time of `last`, and
+ * counts up by chance: an attempt that failed has left its id behind, and none is ever used twice.
  *
  * @param random - Ten bytes.
  */
 export function makeUlid(now: Date, random: Uint8Array, last = ''): string {
   const time = encode(BigInt(now.getTime()), timeLength);
   if (time > last.slice(0, timeLength)) return time + encode(asNumber(random), randomLength);
-  return encode(decode(last) + 1n, timeLength + randomLength);
+  return encode(decode(last) + 1n + (asNumber(random) >> 48n), timeLength + randomLength);
 }
 
 /** When an id was made, by the clock of its maker. */

@@ -2,19 +2,17 @@ import { BerthError } from '../errors.ts';
 import { fields, list, oneOf, ShapeError, text, type Shaped } from './shape.ts';
 import { ulidPattern } from './ulid.ts';
 
-/** How far a backup was proven. Each level holds the ones below it. */
-export const levels = ['uploaded', 're-hashed', 'decoded', 'restored', 'drilled'] as const;
-
 const id = text(ulidPattern, 'an id of 26 characters');
 const lines = text(/^[^\p{Cc}]{0,4000}$/u, 'text on one line');
 
 /** In the order in which it is written. */
-export const verificationShape = fields({
+const verificationShape = fields({
   format: oneOf('berth-verification'),
   version: oneOf(1),
   id,
   /** Whatever was looked at together: a full backup and the logs that were restored with it. */
   backups: list(id, 1),
+  /** How far they were proven; each holds the ones below it. 0 uploaded, 1 hashed again, 2 decoded, 3 restored and compared, 4 drilled. */
   level: oneOf(0, 1, 2, 3, 4),
   at: text(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, 'a time in UTC such as 2026-03-29T01:00:00.000Z'),
   result: oneOf('sound', 'broken'),

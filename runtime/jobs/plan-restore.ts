@@ -91,7 +91,7 @@ function outOfReach(chains: readonly Chain[], target: RestoreTarget): BerthError
   );
 }
 
-export function describeTarget(target: RestoreTarget): string {
+function describeTarget(target: RestoreTarget): string {
   switch (target.kind) {
     case 'latest':
       return 'the latest point';

@@ -16,6 +16,7 @@ import type { ObjectInfo, Store } from '../ports/store.ts';
 import { collect } from '../streams/blocks.ts';
 import { largestManifest, readCatalogue } from './catalogue.ts';
 import { planRetention, type RetentionPlan, type RetentionPolicy, type TimeCheck } from './retention.ts';
+import { forgetFindings, readVerifications } from './verifications.ts';
 import { planSweep, type Remains, type Swept } from './sweep.ts';
 
 export interface PruneTools {
@@ -98,7 +99,7 @@ async function move(store: Store, from: string, to: string, signal: AbortSignal)
 }
 
 /** Deletes for good what has been no backup for longer than the time of grace. Answers what that was. */
-export async function sweep(place: Place, { store, lease, graceMs }: PruneTools, signal: AbortSignal): Promise<readonly Swept[]> {
+export async function sweep(place: Place, { store, lease, trusted, graceMs }: PruneTools, signal: AbortSignal): Promise<readonly Swept[]> {
   const manifests = await lie(store, manifestPrefix(place), signal);
   const removed = await lie(store, removedPrefix(place), signal);
   const data = await lie(store, dataPrefix(place), signal);
@@ -116,7 +117,10 @@ export async function sweep(place: Place, { store, lease, graceMs }: PruneTools,
     for (const { id, key } of [...data, ...keys, ...removed]) if (id === each.id) await store.delete(key, signal);
     swept.push(each);
   }
-  await store.clean(dataPrefix(place), new Date(now.getTime() - graceMs), signal);
+  const before = new Date(now.getTime() - graceMs);
+  const known = new Set([...manifests, ...removed].map(({ id }) => id));
+  await forgetFindings(place, await readVerifications(place, store, trusted, signal), (id) => known.has(id), before, store, signal);
+  await store.clean(dataPrefix(place), before, signal);
   return swept;
 }
 

@@ -1,5 +1,6 @@
 import { idInKey, manifestPrefix, type Place } from '../../model/backup/layout.ts';
 import type { Manifest } from '../../model/backup/manifest.ts';
+import { reachOf } from '../../model/backup/reach.ts';
 import type { TrustedSigners } from '../format/signature.ts';
 import type { ChainRules, LogFeed } from '../ports/log-source.ts';
 import { backup, type BackupTools } from './backup.ts';
@@ -23,8 +24,8 @@ export type Shipped =
 
 /**
  * Ships the log of an engine, behind the newest full backup. One for a source; its passes are made one after the other.
- * While a full backup is made the log goes on behind the one before, so that no time is left out; the new one takes over
- * with its own end, from which on the log is shipped once more.
+ * While a full backup is made, and until the moment from which on it can be restored to any time, the log goes on behind the one before,
+ * so that no time is left out. Then the new one takes over with its own end, from which on the log is shipped once more.
  */
 export class LogShipper {
   readonly #place: Place;
@@ -57,15 +58,29 @@ export class LogShipper {
   /** Ships all that is there now. */
   async pass(signal: AbortSignal): Promise<Shipped> {
     await this.#look(signal);
-    for (const after of [this.#next, this.#tip]) {
-      if (after === undefined) continue;
-      const shipped = await this.#ship(after, signal);
-      if (after === this.#next) this.#next = undefined;
-      if (shipped.kind !== 'full needed') return shipped;
-      this.#missing = shipped.because;
-      if (after === this.#tip) this.#tip = undefined;
+    // It was taken over already, and what came then broke off.
+    if (this.#next?.id === this.#tip?.chain) this.#next = undefined;
+    const next = this.#next;
+    const from = next && reachOf(next).restorableFrom;
+    let shipped: Shipped = { kind: 'full needed', because: this.#missing };
+    if (this.#tip !== undefined) {
+      shipped = await this.#ship(this.#tip, signal, from);
+      if (shipped.kind === 'full needed') this.#loseTip(shipped.because);
+      else if (from === undefined || reachOf(this.#tip).coveredUntil < from) return shipped;
     }
-    return { kind: 'full needed', because: this.#missing };
+    if (next === undefined) return shipped;
+    const behindNext = await this.#ship(next, signal);
+    this.#next = undefined;
+    if (behindNext.kind !== 'full needed') return behindNext;
+    // It stands alone; what it was to follow goes on, if there is any.
+    if (this.#tip !== undefined) return shipped;
+    this.#loseTip(behindNext.because);
+    return behindNext;
+  }
+
+  #loseTip(because: string): void {
+    this.#tip = undefined;
+    this.#missing = because;
   }
 
   #take(full: Manifest): void {
@@ -75,26 +90,40 @@ export class LogShipper {
 
   /** The truth lies in the store: at the start, and now and then, since a full backup may have been made by another process. */
   async #look(signal: AbortSignal): Promise<void> {
-    const { store, trusted, clock, rules, refreshMs } = this.#tools;
-    if (clock.elapsed() - this.#lookedAt < refreshMs) return;
+    const { store, trusted, clock, refreshMs } = this.#tools;
+    const isAtWork = this.#tip !== undefined || this.#next !== undefined;
+    if (isAtWork && clock.elapsed() - this.#lookedAt < refreshMs) return;
     const prefix = manifestPrefix(this.#place);
     const known = this.#tip?.chain ?? '';
     const isNewFull = (key: string): boolean => key.endsWith('.full.json') && (idInKey(key, prefix) ?? '') > known;
-    const newest = (await readCatalogue(store, prefix, trusted, signal, isNewFull)).manifests.at(-1);
+    const fulls = (await readCatalogue(store, prefix, trusted, signal, isNewFull)).manifests;
     this.#lookedAt = clock.elapsed();
+    const newest = fulls.at(-1);
     if (newest === undefined) return;
-    if (this.#tip !== undefined) return this.#take(newest);
-    const { manifests } = await readCatalogue(store, prefix, trusted, signal, (key) => (idInKey(key, prefix) ?? '') >= newest.id);
-    const [chain] = chainsOf(manifests, rules).filter(({ full }) => full.id === newest.id);
-    this.#tip = chain?.logs.at(-1) ?? newest;
-    this.#newestId = manifests.at(-1)?.id ?? newest.id;
+    if (this.#tip === undefined) await this.#begin(fulls.slice(-2), signal);
+    else this.#take(newest);
   }
 
-  async #ship(after: Manifest, signal: AbortSignal): Promise<Shipped> {
+  /** Behind the newest full backup; when nothing follows it yet, the one before has to be brought to its end first. */
+  async #begin(fulls: readonly Manifest[], signal: AbortSignal): Promise<void> {
+    const { store, trusted, rules } = this.#tools;
+    const prefix = manifestPrefix(this.#place);
+    const since = (key: string): boolean => (idInKey(key, prefix) ?? '') >= (fulls[0]?.id ?? '');
+    const { manifests } = await readCatalogue(store, prefix, trusted, signal, since);
+    this.#newestId = manifests.at(-1)?.id ?? '';
+    const [newest, before] = [...chainsOf(manifests, rules)].reverse();
+    if (newest === undefined) return;
+    const isAlone = newest.logs.length === 0 && before !== undefined;
+    const chain = isAlone ? before : newest;
+    this.#tip = chain.logs.at(-1) ?? chain.full;
+    this.#next = isAlone ? newest.full : undefined;
+  }
+
+  async #ship(after: Manifest, signal: AbortSignal, until?: Date): Promise<Shipped> {
     const { feed } = this.#tools;
     const logs: Manifest[] = [];
     for (let tip = after; ;) {
-      const cut = await feed.cut(tip, signal);
+      const cut = await feed.cut(tip, signal, until);
       if (cut.kind === 'hole') return { kind: 'full needed', because: cut.because };
       if (cut.kind === 'nothing') return logs.length > 0 ? { kind: 'shipped', logs } : { kind: 'quiet', coveredUntil: cut.coveredUntil };
       const request = {

@@ -74,15 +74,16 @@ export async function readVerifications(place: Place, store: Store, trusted: Tru
   return { records, proofs: proofsOf(records), refused };
 }
 
-/** Deletes records of which no backup is left. Answers how many. */
+/** Deletes records of which no backup is left. Young ones stay: a list may not yet have what they are of. Answers how many. */
 export async function forgetFindings(
   place: Place,
   { records }: Verifications,
   isThere: (id: string) => boolean,
+  before: Date,
   store: Store,
   signal: AbortSignal,
 ): Promise<number> {
-  const gone = records.filter(({ backups }) => !backups.some(isThere));
+  const gone = records.filter(({ backups, at }) => new Date(at) < before && !backups.some(isThere));
   for (const { id } of gone) await store.delete(verifiedKey(place, id), signal);
   return gone.length;
 }

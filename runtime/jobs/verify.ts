@@ -57,7 +57,7 @@ export async function inspect(
   const all = [full, ...(chain?.logs ?? [])];
   return found(place, all, 2, tools, signal, async () => {
     await using _ = await tools.engine.layOut(await openChain(all, tools, signal), signal);
-    return [`${tools.engine.engine} finds a full backup and ${all.length - 1} logs sound`];
+    return [`${tools.engine.engine} accepts the full backup; ${all.length - 1} logs follow it without a gap`];
   });
 }
 

@@ -16,8 +16,9 @@ export interface LogFeed extends AsyncDisposable {
    * What comes after a backup, with not a byte missing and none too many. Waits a moment for what the engine has just written.
    *
    * @param after - A full backup, or a log that this source has cut.
+   * @param until - A time for which the backups are to say that they hold all that was committed by then, even if that was nothing.
    */
-  readonly cut: (after: Manifest, signal: AbortSignal) => Promise<Cut>;
+  readonly cut: (after: Manifest, signal: AbortSignal, until?: Date) => Promise<Cut>;
   /** What is older than the end of that backup is not asked for again. */
   readonly forget: (upTo: Manifest, signal: AbortSignal) => Promise<void>;
 }

@@ -7,27 +7,31 @@ import type { Program, ProgramEnd, Programs, RunningProgram } from '../ports/pro
 
 /** What is kept of a standard error: enough for a cause, however much is said. */
 const tailBytes = 32 * 1024;
-/** How long a program may take to end by itself once it was told to. */
-const graceMs = 5000;
+const usualGraceMs = 5000;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 type Child = ChildProcessByStdio<Writable | null, Readable, Readable>;
 
-/** Programs of this host or container. @param base - What every one of them is given. */
-export const localPrograms = (base: Environment): Programs => ({
+/**
+ * Programs of this host or container.
+ *
+ * @param base - What every one of them is given.
+ * @param graceMs - How long one may take to end by itself once it was told to.
+ */
+export const localPrograms = (base: Environment, graceMs = usualGraceMs): Programs => ({
   start: (program, signal) => {
     signal.throwIfAborted();
     const [file, ...args] = program.argv;
     const stdin = program.input === undefined ? 'ignore' : 'pipe';
     const child = spawn(file, args, { env: { ...base, ...revealed(program.env) }, stdio: [stdin, 'pipe', 'pipe'] }) as Child;
-    return follow(program, child, signal);
+    return follow(program, child, graceMs, signal);
   },
 });
 
 const revealed = (env: Program['env'] = {}): Record<string, string> =>
   Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value instanceof Secret ? value.reveal() : value]));
 
-function follow(program: Program, child: Child, signal: AbortSignal): RunningProgram {
+function follow(program: Program, child: Child, graceMs: number, signal: AbortSignal): RunningProgram {
   let stderr = '';
   let missing: Error | undefined;
   let inputFailure: unknown;
@@ -36,7 +40,7 @@ function follow(program: Program, child: Child, signal: AbortSignal): RunningPro
     child.on('error', (error) => (missing = error));
     child.on('close', (code, by) => resolve({ code: missing === undefined ? code : null, signal: by, stderr }));
   });
-  const end = (): void => void endWithForce(child, closed);
+  const end = (): void => void endWithForce(child, closed, graceMs);
   signal.addEventListener('abort', end, { once: true });
   const ended = closed.finally(() => signal.removeEventListener('abort', end));
   if (program.input !== undefined && child.stdin !== null)
@@ -48,6 +52,10 @@ function follow(program: Program, child: Child, signal: AbortSignal): RunningPro
   async function* output(): AsyncGenerator<Uint8Array> {
     try {
       for await (const chunk of child.stdout) yield chunk as Uint8Array;
+    } catch (error) {
+      // It was cut off here, and for a reason.
+      signal.throwIfAborted();
+      throw inputFailure ?? error;
     } finally {
       child.stdout.destroy();
     }
@@ -64,7 +72,7 @@ function follow(program: Program, child: Child, signal: AbortSignal): RunningPro
     kill: (name) => void child.kill(name),
     [Symbol.asyncDispose]: async () => {
       child.stdout.destroy();
-      await endWithForce(child, closed);
+      await endWithForce(child, closed, graceMs);
     },
   };
 }
@@ -79,23 +87,33 @@ async function feed(input: NonNullable<Program['input']>, stdin: Writable): Prom
   }
 }
 
-async function endWithForce(child: Child, closed: Promise<ProgramEnd>): Promise<void> {
+async function endWithForce(child: Child, closed: Promise<ProgramEnd>, graceMs: number): Promise<void> {
   if (child.pid === undefined) return;
-  child.kill('SIGTERM');
+  // What it has started itself may outlive it, and hold on to these.
+  const letGo = (): void => [child.stdout, child.stderr].forEach((stream) => stream.destroy());
+  if (child.exitCode !== null || child.signalCode !== null) letGo();
+  else child.once('exit', letGo).kill('SIGTERM');
   const force = setTimeout(() => child.kill('SIGKILL'), graceMs);
   await closed;
   clearTimeout(force);
 }
 
 const notThere = ({ argv: [file] }: Program, cause: Error): BerthError =>
-  new BerthError('unsupported', `${file} cannot be started: ${cause.message}`, `run this where ${file} is, which the image of the engine has`, {
-    cause,
-  });
+  new BerthError(
+    'unsupported',
+    `${file} cannot be started: ${cause.message}`,
+    `run this where ${file} is, which the image of the engine has`,
+    { cause },
+  );
 
 function failed({ argv: [file] }: Program, { code, signal, stderr }: ProgramEnd): BerthError {
   const how = code === null ? `was ended by ${signal}` : `exited with ${code}`;
   const last = stderr.trim().split('\n').at(-1) ?? '';
-  return new BerthError('io', `${file} ${how}${last === '' ? '' : `: ${last}`}`, 'see what it says above, put that right, and run it again');
+  return new BerthError(
+    'io',
+    `${file} ${how}${last === '' ? '' : `: ${last}`}`,
+    'see what it says above, put that right, and run it again',
+  );
 }
 
 /** Its standard output as text, for programs that say little. */

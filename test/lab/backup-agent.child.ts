@@ -68,7 +68,15 @@ const making = {
   berth: '0.1.0',
 };
 const producer = postgresProducer({ ...tools, limits: usualLimits, tag });
-const engine = postgresScratch({ programs, folder: settings.scratch, memoryMiB: 128, limits: usualLimits, sleep: pause, tag, uid: process.getuid?.() ?? 0 });
+const engine = postgresScratch({
+  programs,
+  folder: settings.scratch,
+  memoryMiB: 128,
+  limits: usualLimits,
+  sleep: pause,
+  tag,
+  uid: process.getuid?.() ?? 0,
+});
 const restoring = { store, engine, identity: operator, width: 2 };
 
 let feed: LogFeed | undefined;
@@ -86,7 +94,9 @@ const full = async (): Promise<Manifest> =>
   );
 const brief = ({ id, kind, chain, parent, position, facts }: Manifest) => ({ id, kind, chain, parent, position, facts });
 const targetOf = (order: Order): RestoreTarget =>
-  order.at === undefined ? ((order.target as RestoreTarget | undefined) ?? { kind: 'latest' }) : { kind: 'time', at: new Date(order.at as string) };
+  order.at === undefined
+    ? ((order.target as RestoreTarget | undefined) ?? { kind: 'latest' })
+    : { kind: 'time', at: new Date(order.at as string) };
 
 type Order = Readonly<Record<string, unknown>> & { readonly do: string };
 const orders: Readonly<Record<string, (order: Order) => Promise<unknown>>> = {

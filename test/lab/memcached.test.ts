@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { LabSite, Operator } from './installed.ts';
+import { attempt } from './process.ts';
 
 const name = 'forgetful';
+const image = 'berth/hello:built-by-up';
 /** Sends lines to the address that the application was given and prints the answer. */
 const client = (...lines: readonly string[]) =>
   `const { hostname, port } = new URL(process.env.MEMCACHED_URL); const s = require('net').connect(port, hostname); s.write(${JSON.stringify(`${lines.join('\r\n')}\r\nquit\r\n`)}); s.pipe(process.stdout)`;
@@ -16,21 +18,25 @@ describe('a site with Memcached', () => {
     operator = await Operator.create();
     site = new LabSite(operator, name);
     const set = [
-      'edge.http=9180',
-      'edge.https=9543',
+      'edge.http=9190',
+      'edge.https=9553',
+      `services.web.image=${image}`,
       'caches.pages={ engine: memcached, memory: 256Mi }',
       'services.web.uses=[database, cache, files, pages]',
     ].flatMap((edit) => ['--set', edit]);
     await operator.run(['berth', 'init', name, '--profile', 'minimum', ...set], operator.home);
+    await attempt(['docker', 'image', 'rm', '--force', image]);
     up = await site.up();
   });
   afterAll(async () => {
     await site?.remove();
+    await attempt(['docker', 'image', 'rm', '--force', image]);
     operator?.[Symbol.dispose]();
   });
 
-  test('comes up with `docker compose up -d --wait`', () => {
+  test('comes up with `docker compose up -d --wait`, which builds the image of the application where there is none', async () => {
     expect(up, up.stderr.slice(-2000)).toMatchObject({ code: 0 });
+    expect(await attempt(['docker', 'image', 'inspect', image])).toMatchObject({ code: 0 });
   });
 
   test('is told where it is, and reads there what it wrote', async () => {

@@ -36,10 +36,14 @@ const refusals: readonly { readonly pattern: RegExp; readonly cure: (access: Pos
   { pattern: /must be superuser or replication role|permission denied to (?:start WAL sender|use replication)/, cure: needsReplication },
   { pattern: /role ".*" does not exist/, cure: ({ user }) => `create the account ${user} with LOGIN REPLICATION` },
   {
-    pattern: /refused|could not translate host name|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|timeout expired|No route|EHOSTUNREACH|does not exist.*socket|No such file/,
+    pattern:
+      /refused|could not translate host name|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|timeout expired|No route|EHOSTUNREACH|does not exist.*socket|No such file/,
     cure: ({ host, port }) => `see that the server runs and can be reached at ${host}, port ${port}`,
   },
-  { pattern: /starting up|shutting down|in recovery mode|terminating connection|closed the connection|Connection terminated|ECONNRESET/, cure: again },
+  {
+    pattern: /starting up|shutting down|in recovery mode|terminating connection|closed the connection|Connection terminated|ECONNRESET/,
+    cure: again,
+  },
   { pattern: /too many (?:clients|connections)|number of requested standby connections exceeds/, cure: moreSenders },
 ];
 
@@ -58,7 +62,9 @@ export function refusalOf(message: string, access: PostgresAccess, cause?: unkno
   const found = refusals.find(({ pattern }) => pattern.test(message));
   if (found === undefined) return undefined;
   const line = message.trim().split('\n').at(-1) ?? '';
-  return new BerthError('unreachable', `PostgreSQL at ${access.host}: ${line.replace(/^.*(?:FATAL|ERROR): +/, '')}`, found.cure(access), { cause });
+  return new BerthError('unreachable', `PostgreSQL at ${access.host}: ${line.replace(/^.*(?:FATAL|ERROR): +/, '')}`, found.cure(access), {
+    cause,
+  });
 }
 
 /** For the end of a program that is a client of the server. */

@@ -14,7 +14,7 @@ export interface BaseManifest {
 }
 
 interface Written {
-  readonly 'Files': readonly { readonly 'Size': number }[];
+  readonly 'Files': readonly { readonly Size: number }[];
   readonly 'WAL-Ranges': readonly { readonly 'Timeline': number; readonly 'Start-LSN': string; readonly 'End-LSN': string }[];
   readonly 'Manifest-Checksum': string;
 }
@@ -46,4 +46,9 @@ function parse(text: Buffer): Written {
 }
 
 const broken = (what: string, options?: ErrorOptions): BerthError =>
-  new BerthError('damaged', `the manifest of the base backup cannot be relied on: ${what}`, 'it is tried again; if that goes on, see the log of the server', options);
+  new BerthError(
+    'damaged',
+    `the manifest of the base backup cannot be relied on: ${what}`,
+    'it is tried again; if that goes on, see the log of the server',
+    options,
+  );

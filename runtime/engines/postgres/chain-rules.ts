@@ -17,5 +17,6 @@ const sameServer = (one: Manifest, other: Manifest): boolean =>
 export const postgresChain: ChainRules = {
   follows: (parent, log) => sameServer(parent, log) && log.position.from !== null && parseLsn(log.position.from) === nextPosition(parent),
   reaches: (manifest, position) => endOf(manifest) >= parseLsn(position),
-  isAfter: (full, transaction) => typeof full.facts['nextTransaction'] === 'string' && BigInt(transaction) >= BigInt(full.facts['nextTransaction']),
+  isAfter: (full, transaction) =>
+    typeof full.facts['nextTransaction'] === 'string' && BigInt(transaction) >= BigInt(full.facts['nextTransaction']),
 };

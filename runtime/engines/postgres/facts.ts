@@ -33,7 +33,7 @@ const tablesQuery = `SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relna
   WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND n.nspname !~ '^(pg_|information_schema$)'
   ORDER BY pg_table_size(c.oid), 1`;
 
-export async function listDatabases(session: Session): Promise<readonly string[]> {
+async function listDatabases(session: Session): Promise<readonly string[]> {
   const rows = await session.rows('SELECT datname AS name FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1');
   return rows.map(({ name }) => String(name));
 }

@@ -79,7 +79,7 @@ class PostgresFeed implements LogFeed {
     await this.#receive(session, await identify(session));
   }
 
-  cut = async (after: Manifest, signal: AbortSignal): Promise<Cut> => {
+  cut = async (after: Manifest, signal: AbortSignal, until?: Date): Promise<Cut> => {
     await using session = await this.#connect(signal);
     const identity = await identify(session);
     const begun = await this.#receive(session, identity);
@@ -92,7 +92,7 @@ class PostgresFeed implements LogFeed {
       return { kind: 'hole', because: 'the log of the server ends before the last backup: its data folder is an older copy' };
     const received = await this.#waitFor(now.goal, session);
     if (received.kind === 'lost') return { kind: 'hole', because: received.because };
-    return this.#slice(after, from, received.upTo ?? from, now, identity);
+    return this.#slice(after, from, received.upTo ?? from, now, identity, until);
   };
 
   forget = async (upTo: Manifest): Promise<void> => {
@@ -112,14 +112,16 @@ class PostgresFeed implements LogFeed {
     return this.#receiver.waitFor(goal, this.#tools.patienceMs, session);
   }
 
-  async #slice(after: Manifest, from: Lsn, received: Lsn, now: Now, identity: Identity): Promise<Cut> {
+  async #slice(after: Manifest, from: Lsn, received: Lsn, now: Now, identity: Identity, until: Date | undefined): Promise<Cut> {
     const covered = reachOf(after).coveredUntil;
     const end = received < now.goal ? received : now.goal;
     const most = from + BigInt(this.#tools.mostBytes);
     const to = end <= from ? from : end < most ? end : most;
     const all = to === now.goal;
     const coveredUntil = all && now.covered > covered ? now.covered : covered;
-    if (to === from && now.covered.getTime() - covered.getTime() < this.#tools.quietMs) return { kind: 'nothing', coveredUntil };
+    const toBeSaid = until !== undefined && covered < until && coveredUntil >= until;
+    if (to === from && !toBeSaid && now.covered.getTime() - covered.getTime() < this.#tools.quietMs)
+      return { kind: 'nothing', coveredUntil };
     if (to > from && !(await this.#spool.holds(from, identity)))
       return { kind: 'hole', because: `the log from ${formatLsn(from)} on was not received` };
     return { kind: 'log', more: to > from && !all, producer: this.#producer(from, to, { coveredUntil, endsWithRecord: all }, identity) };

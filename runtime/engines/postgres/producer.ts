@@ -26,7 +26,7 @@ export interface ProducerTools extends PostgresTools {
 
 /** Streams of a full backup. */
 export const baseTar = 'base.tar';
-export const baseManifest = 'backup_manifest';
+const baseManifest = 'backup_manifest';
 export const factsFile = 'facts.json';
 
 /** A base backup over the network, whole by itself: it carries the log from its start to its end. */
@@ -54,7 +54,9 @@ interface Begun {
 /** The log of the time of the copy must be there when it is fetched at its end: a slot of this connection keeps it, and goes with it. */
 async function begin(session: Session, tag: string): Promise<Begun> {
   const identity = await identify(session);
-  const [elsewhere] = await session.rows("SELECT spcname AS name FROM pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global') LIMIT 1");
+  const [elsewhere] = await session.rows(
+    "SELECT spcname AS name FROM pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global') LIMIT 1",
+  );
   if (elsewhere !== undefined)
     throw new BerthError(
       'unsupported',
@@ -115,7 +117,11 @@ class BaseBackup {
     if (manifest === undefined) throw new Error('asked before its streams were read');
     const now = await identify(this.#session);
     if (now.systemIdentifier !== identity.systemIdentifier || now.timeline !== identity.timeline || manifest.timeline !== identity.timeline)
-      throw new BerthError('io', 'the server was replaced by another one during the backup', 'it is tried again with the one that is there now');
+      throw new BerthError(
+        'io',
+        'the server was replaced by another one during the backup',
+        'it is tried again with the one that is there now',
+      );
     return {
       position: { from: formatLsn(manifest.start), to: formatLsn(manifest.end) },
       facts: { ...identity, coveredUntil: at, files: manifest.files, bytes: manifest.bytes, ...this.#facts },

@@ -50,7 +50,8 @@ export class Receiver implements AsyncDisposable {
     if (this.#running !== undefined && this.#running.ended() === undefined) return { kind: 'received', upTo: undefined };
     this.#running = undefined;
     const state = await this.#freeSlot(session);
-    if (state?.status === 'lost') return this.#beginAnew(session, 'the server had to give up its log, which had grown beyond max_slot_wal_keep_size');
+    if (state?.status === 'lost')
+      return this.#beginAnew(session, 'the server had to give up its log, which had grown beyond max_slot_wal_keep_size');
     const floor = state?.position ?? (await this.#makeSlot(session));
     const program = this.#tools.programs.start(this.#command(), this.#signal);
     let end: ProgramEnd | undefined;
@@ -148,5 +149,9 @@ function drain(output: RunningProgram['output']): void {
 
 function ended({ code, signal, stderr }: ProgramEnd): BerthError {
   const last = stderr.trim().split('\n').at(-1) ?? '';
-  return new BerthError('io', `pg_receivewal ended with ${code ?? signal}: ${last}`, 'it is started again; if that goes on, see the log of the server');
+  return new BerthError(
+    'io',
+    `pg_receivewal ended with ${code ?? signal}: ${last}`,
+    'it is started again; if that goes on, see the log of the server',
+  );
 }

@@ -61,9 +61,17 @@ export const postgresScratch = (tools: ScratchTools): ScratchEngine => ({
 
 function checkPlace(folder: string, uid: number): void {
   if (uid === 0)
-    throw new BerthError('usage', 'PostgreSQL does not start as root', 'restore as the user of the engine: in its image that is `postgres`');
+    throw new BerthError(
+      'usage',
+      'PostgreSQL does not start as root',
+      'restore as the user of the engine: in its image that is `postgres`',
+    );
   if (folder.length > longestSocketFolder)
-    throw new BerthError('usage', `${folder} is too long for the path of a socket`, `give a scratch folder of fewer than ${longestSocketFolder - 30} characters`);
+    throw new BerthError(
+      'usage',
+      `${folder} is too long for the path of a socket`,
+      `give a scratch folder of fewer than ${longestSocketFolder - 30} characters`,
+    );
 }
 
 class PostgresLaidOut implements LaidOut {
@@ -113,24 +121,32 @@ class PostgresLaidOut implements LaidOut {
 
   /** @returns Nothing once it answers, and how it ended if it did. */
   async #start(target: RestoreTarget, signal: AbortSignal): Promise<ProgramEnd | undefined> {
-    const places = { socketFolder: join(this.#folder, 'socket'), hbaFile: join(this.#folder, 'hba'), identFile: join(this.#folder, 'ident') };
+    const places = {
+      socketFolder: join(this.#folder, 'socket'),
+      hbaFile: join(this.#folder, 'hba'),
+      identFile: join(this.#folder, 'ident'),
+    };
     const config = join(this.#folder, 'postgresql.conf');
     await writeFile(config, scratchSettings(places, this.#tools.memoryMiB, target));
     await writeFile(places.hbaFile, 'local all all trust\n');
     await writeFile(places.identFile, '');
-    const server = this.#tools.programs.start({ argv: ['postgres', '-D', this.#data, '-c', `config_file=${config}`], env: { LC_ALL: 'C' } }, signal);
+    const server = this.#tools.programs.start(
+      { argv: ['postgres', '-D', this.#data, '-c', `config_file=${config}`], env: { LC_ALL: 'C' } },
+      signal,
+    );
     this.#server = server;
     let end: ProgramEnd | undefined;
     void server.ended.then((how) => (end = how));
     void (async () => {
       for await (const _ of server.output);
     })().catch(() => undefined);
-    while (end === undefined) {
+    const hasEnded = (): ProgramEnd | undefined => end;
+    for (let how = hasEnded(); ; how = hasEnded()) {
       signal.throwIfAborted();
+      if (how !== undefined) return how;
       if (await this.#answers(signal)) return undefined;
       await this.#tools.sleep(pollMs);
     }
-    return end;
   }
 
   /** It lets nobody in before it has read its log. */
@@ -160,8 +176,8 @@ class PostgresLaidOut implements LaidOut {
   }
 
   #access(): PostgresAccess {
-    const user = String(this.#chain[0]?.manifest.facts['superuser']);
-    return { host: join(this.#folder, 'socket'), port: 5432, user, password: null };
+    const user = this.#chain[0]?.manifest.facts['superuser'];
+    return { host: join(this.#folder, 'socket'), port: 5432, user: typeof user === 'string' ? user : 'postgres', password: null };
   }
 
   async #run(argv: readonly [string, ...string[]], signal: AbortSignal, input?: Restorable): Promise<void> {
@@ -231,14 +247,20 @@ const unreachable = (target: RestoreTarget, why: string): BerthError => {
 const lastLines = (stderr: string): string => stderr.trim().split('\n').slice(-3).join(' / ');
 
 /** Of the place where it is restored, and not of the backup. */
-const trouble = /No space left on device|Disk quota exceeded|Permission denied|Read-only file system|Cannot allocate memory|out of memory|could not map anonymous shared memory/;
+const trouble =
+  /No space left on device|Disk quota exceeded|Permission denied|Read-only file system|Cannot allocate memory|out of memory|could not map anonymous shared memory/;
 
-const ofThePlace = (what: string): BerthError => new BerthError('io', `restoring failed here: ${what}`, 'make room in the scratch folder, in memory too, and do it again');
+const ofThePlace = (what: string): BerthError =>
+  new BerthError('io', `restoring failed here: ${what}`, 'make room in the scratch folder, in memory too, and do it again');
 
 const unsound = (tool: string, stderr: string): BerthError =>
   trouble.test(stderr)
     ? ofThePlace(lastLines(stderr))
-    : new BerthError('damaged', `${tool} does not accept the backup: ${lastLines(stderr)}`, 'restore from the second store, or from an earlier full backup');
+    : new BerthError(
+        'damaged',
+        `${tool} does not accept the backup: ${lastLines(stderr)}`,
+        'restore from the second store, or from an earlier full backup',
+      );
 
 function serverFailed({ stderr }: ProgramEnd): BerthError {
   const fatal = stderr.split('\n').findLast((line) => /(?:FATAL|PANIC):/.test(line)) ?? lastLines(stderr);

@@ -14,7 +14,8 @@ export interface Session extends AsyncDisposable {
 
 const connectMs = 15_000;
 /** Rows are written the same way wherever they are read: hashes of them are compared. */
-const settings = "SET datestyle = 'ISO, YMD'; SET intervalstyle = 'postgres'; SET timezone = 'UTC'; SET extra_float_digits = 1; SET bytea_output = 'hex'; SET lc_monetary = 'C'; SET search_path = pg_catalog";
+const settings =
+  "SET datestyle = 'ISO, YMD'; SET intervalstyle = 'postgres'; SET timezone = 'UTC'; SET extra_float_digits = 1; SET bytea_output = 'hex'; SET lc_monetary = 'C'; SET search_path = pg_catalog";
 
 /** @throws BerthError `unreachable` with what to put right. When `signal` is aborted the connection breaks, and what was asked fails with the reason. */
 export async function connect(access: PostgresAccess, database: string, signal: AbortSignal): Promise<Session> {

@@ -27,6 +27,13 @@ describe('an id', () => {
     );
   });
 
+  test('is another one for each attempt, though the clock stands behind the one before', () => {
+    const last = makeUlid(new Date('2026-03-29'), Buffer.alloc(10, 9));
+    const [one, other] = [1, 2].map((seed) => makeUlid(new Date('2026-03-28'), Buffer.alloc(10, seed), last));
+    expect(one).not.toBe(other);
+    expect(one! > last && other! > last).toBe(true);
+  });
+
   test('is the one of the specification', () => {
     expect(makeUlid(new Date(1469918176385), Buffer.alloc(10))).toBe('01ARYZ6S410000000000000000');
   });

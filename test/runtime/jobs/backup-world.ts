@@ -43,9 +43,9 @@ export const openLease = (confirm: Lease['confirm'] = async () => undefined): Le
   release: async () => undefined,
 });
 
-const tools = (store: Store, producer: Producer, changes: Partial<BackupTools> = {}): BackupTools => ({
+export const toolsFor = (store: Store, changes: Partial<Omit<BackupTools, 'producer'>> = {}): Omit<BackupTools, 'producer'> => ({
   store,
-  producer,
+
   lease: openLease(),
   recipients,
   signer,
@@ -64,7 +64,7 @@ export const run = (
   producer: Producer,
   changes: Partial<BackupTools> = {},
   asked: Partial<BackupRequest> = {},
-): Promise<Manifest> => backup({ ...request, ...asked }, tools(store, producer, changes), never);
+): Promise<Manifest> => backup({ ...request, ...asked }, { ...toolsFor(store, changes), producer }, never);
 
 /** What a store gives back to somebody who has nothing but the store and a key. */
 export async function restored(

@@ -1,0 +1,361 @@
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { chmodSync, chownSync, globSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { realFiles } from '../../runtime/stores/folder-files.ts';
+import { openFolderStore } from '../../runtime/stores/folder-store.ts';
+import { ensureImages, IMAGES } from './images.ts';
+import { attempt, run, succeeds } from './process.ts';
+
+const root = process.cwd();
+const modules = realpathSync('node_modules');
+const uid = 999;
+const net = 'lab-backup-postgres';
+const database = `${net}-server`;
+const home = mkdtempSync(join(tmpdir(), 'berth-pg-'));
+const password = 'b4ckupPassw0rd';
+
+/** Lets the account of the backups in, as the site does. */
+const init = `#!/bin/bash
+echo 'host replication berth_backup all scram-sha-256' >>"$PGDATA/pg_hba.conf"
+psql -v ON_ERROR_STOP=1 -U postgres <<'SQL'
+CREATE ROLE berth_backup LOGIN REPLICATION PASSWORD '${password}';
+GRANT pg_read_all_data TO berth_backup;
+CREATE TABLE ledger (writer int, n int, note text, PRIMARY KEY (writer, n));
+CREATE TABLE notes (id bigserial PRIMARY KEY, body text, raw bytea, amount numeric);
+INSERT INTO notes (body, raw, amount) SELECT md5(g::text) || ' räksmörgås 🎉', decode(md5(g::text), 'hex'), g / 7.0 FROM generate_series(1, 50000) g;
+CREATE TABLE "Odd ""name""" (t text);
+INSERT INTO "Odd ""name""" VALUES (NULL), ('');
+SQL
+`;
+
+interface Answer {
+  readonly failed?: string;
+  readonly kind?: string;
+  readonly hint?: string;
+  // oxlint-disable-next-line typescript/no-explicit-any -- what each order answers is looked at where it is asked
+  readonly answer?: any;
+}
+
+/** An agent: the runtime's own code in a container of the database's image. */
+class Agent {
+  readonly #name: string;
+  readonly #child: ChildProcessByStdio<Writable, Readable, null>;
+  readonly #lines: AsyncIterator<string>;
+  constructor(changes: Readonly<Record<string, string>> = {}) {
+    this.#name = `${net}-agent-${randomUUID().slice(0, 8)}`;
+    const settings = {
+      host: database,
+      password,
+      store: join(home, 'store'),
+      spool: join(home, 'spool'),
+      scratch: join(home, 'scratch'),
+      keys: join(home, 'keys'),
+      path: '/usr/lib/postgresql/17/bin',
+      ...changes,
+    };
+    const mounts = [`${root}:${root}:ro`, `${modules}:${modules}:ro`, `${home}:${home}`].flatMap((each) => ['-v', each]);
+    const node = realpathSync(join(modules, 'node/bin/node'));
+    const options = ['--rm', '-i', '--name', this.#name, '--network', net, '--user', `${uid}:${uid}`, ...mounts, '--entrypoint', node];
+    const command = [IMAGES.postgres.reference, join(root, 'test/lab/backup-agent.child.ts'), JSON.stringify(settings)];
+    this.#child = spawn('docker', ['run', ...options, ...command], { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
+  }
+
+  /** What it answers, or how it failed. */
+  async try(order: string, details: object = {}): Promise<Answer> {
+    this.#child.stdin.write(`${JSON.stringify({ do: order, ...details })}\n`);
+    const { value, done } = await this.#lines.next();
+    return done === true ? { failed: 'it is gone' } : (JSON.parse(value) as Answer);
+  }
+
+  // oxlint-disable-next-line typescript/no-explicit-any -- as above
+  async ask(order: string, details: object = {}): Promise<any> {
+    const { failed, hint, answer } = await this.try(order, details);
+    if (failed !== undefined) throw new Error(`${order}: ${failed} (${hint})`);
+    return answer;
+  }
+
+  async kill(): Promise<void> {
+    await attempt(['docker', 'kill', '--signal', 'KILL', this.#name]);
+    await new Promise((resolve) => (this.#child.exitCode === null ? this.#child.once('close', resolve) : resolve(undefined)));
+  }
+
+  async end(): Promise<void> {
+    this.#child.stdin.end();
+    await new Promise((resolve) => (this.#child.exitCode === null ? this.#child.once('close', resolve) : resolve(undefined)));
+  }
+}
+
+const sql = async (statement: string): Promise<string> =>
+  run(['docker', 'exec', '-i', '-e', 'PGTZ=UTC', database, 'psql', '-qAtX', '-v', 'ON_ERROR_STOP=1', '-U', 'postgres'], {
+    input: statement,
+  });
+
+/** Transactions of two tables each, by two writers at the same time, with pauses of a few milliseconds. */
+function write(seconds: number, first: number): Promise<unknown> {
+  const one = (writer: number): string =>
+    Array.from({ length: seconds * 40 }, (_, index) => {
+      const n = first + index;
+      return `BEGIN; INSERT INTO ledger VALUES (${writer}, ${n}, md5('${writer}/${n}')); INSERT INTO notes (body) VALUES ('${writer}/${n}'); COMMIT; SELECT pg_sleep(0.02);`;
+    }).join('\n');
+  return Promise.all([sql(one(1)), sql(one(2))]);
+}
+
+/** What the original held once all had been committed that carries a time of up to `until`: nothing of these is ever changed. */
+async function heldAt(until: string, comparison = '<='): Promise<readonly unknown[]> {
+  const at = (table: string): string =>
+    `SELECT 'public.${table}', count(*), coalesce(sum(hashtextextended(r::text, 0)::numeric), 0) FROM ${table} r WHERE pg_xact_commit_timestamp(xmin) ${comparison} '${until}'`;
+  const rows = await sql(`SET bytea_output = 'hex'; ${at('ledger')} UNION ALL ${at('notes')} ORDER BY 1`);
+  return rows.split('\n').map((row) => {
+    const [name, count, hash] = row.split('|');
+    return { name, rows: count, hash };
+  });
+}
+
+const restoredTables = ({
+  facts,
+}: {
+  readonly facts: { readonly databases: readonly { readonly tables: readonly { readonly name: string }[] }[] };
+}) => facts.databases.flatMap(({ tables }) => tables).filter(({ name }) => /ledger|notes/.test(name));
+
+/** A moment between two commits that are some milliseconds apart, and the transaction that comes after it; about `share` of the way through. */
+async function quietMoment(share: number): Promise<{ readonly at: string; readonly next: string; readonly nextAt: string }> {
+  const row = await sql(`WITH commits AS (SELECT DISTINCT xmin::text AS xid, pg_xact_commit_timestamp(xmin) AS at FROM ledger),
+      gaps AS (SELECT at, lead(at) OVER w AS next_at, lead(xid) OVER w AS next, percent_rank() OVER w AS rank FROM commits WINDOW w AS (ORDER BY at))
+    SELECT to_char(at + (next_at - at) / 2, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), next, next_at FROM gaps
+    WHERE next_at - at > interval '6 ms' ORDER BY abs(rank - ${share}) LIMIT 1`);
+  const [at = '', next = '', nextAt = ''] = row.split('|');
+  return { at, next, nextAt };
+}
+
+let agent: Agent;
+
+beforeAll(async () => {
+  await ensureImages(['postgres', 'node']);
+  chmodSync(home, 0o755);
+  for (const folder of ['keys', 'spool', 'scratch', 'init']) mkdirSync(join(home, folder));
+  const pem = { type: 'pkcs8', format: 'pem' } as const;
+  for (const name of ['operator', 'escrow'])
+    writeFileSync(join(home, 'keys', `${name}.key`), generateKeyPairSync('rsa', { modulusLength: 3072 }).privateKey.export(pem));
+  writeFileSync(join(home, 'keys/signer.key'), generateKeyPairSync('ed25519').privateKey.export(pem));
+  writeFileSync(join(home, 'init/backup.sh'), init, { mode: 0o755 });
+  await openFolderStore(join(home, 'store'), { mode: 'create', files: realFiles, random: randomUUID });
+  for (const path of globSync(`${home}/**`, { exclude: (name) => name.endsWith('/init') })) chownSync(path, uid, uid);
+  chownSync(join(home, 'store/.berth-store'), uid, uid);
+  chownSync(join(home, 'store/.berth-parts'), uid, uid);
+  await attempt(['docker', 'rm', '-f', '-v', database]);
+  await attempt(['docker', 'network', 'rm', net]);
+  await run(['docker', 'network', 'create', net]);
+  const server = [
+    '-e',
+    'POSTGRES_PASSWORD=admin',
+    '-e',
+    'POSTGRES_INITDB_ARGS=--data-checksums',
+    '-v',
+    `${join(home, 'init')}:/docker-entrypoint-initdb.d:ro`,
+  ];
+  const settings = ['-c', 'track_commit_timestamp=on', '-c', 'max_slot_wal_keep_size=1GB'];
+  await run(['docker', 'run', '-d', '--name', database, '--network', net, ...server, IMAGES.postgres.reference, 'postgres', ...settings]);
+  // By TCP: the server of the first start listens on its socket alone.
+  for (let left = 150; !(await succeeds(['docker', 'exec', database, 'pg_isready', '-h', '127.0.0.1', '-q'])) && left > 0; left -= 1)
+    await sleep(200);
+  agent = new Agent();
+});
+
+afterAll(async () => {
+  await agent.end();
+  await attempt(['docker', 'rm', '-f', '-v', database]);
+  await attempt(['docker', 'network', 'rm', net]);
+  rmSync(home, { recursive: true, force: true });
+});
+
+describe('backups of PostgreSQL', () => {
+  test('without a full backup nothing is shipped, and it is said why', async () => {
+    await agent.ask('open');
+    expect(await agent.ask('ship')).toEqual({ kind: 'full needed', because: 'there is no full backup yet' });
+  });
+
+  test('under writes, two full backups and the logs leave no time out', async () => {
+    const writers = write(6, 1);
+    const first = await agent.ask('full');
+    expect(first.facts).toMatchObject({ version: '17.11', checksums: true, superuser: 'postgres', databases: ['postgres'], tables: 3 });
+    for (let round = 0; round < 3; round += 1) {
+      expect((await agent.ask('ship')).kind).toBe('shipped');
+      await sleep(300);
+    }
+    const second = await agent.ask('full');
+    await writers;
+    await sleep(1200);
+    const shipped = await agent.ask('ship');
+    expect(shipped.logs[0]).toMatchObject({ chain: second.id, parent: second.id });
+    const { manifests, spans } = await agent.ask('list');
+    expect(manifests.filter((each: { readonly chain: string }) => each.chain === first.id).length).toBeGreaterThan(3);
+    expect(spans.length).toBe(1);
+  });
+
+  test.each([0.3, 0.6, 0.85])('a restore to a time, %d of the way, holds exactly what was committed by then', async (share) => {
+    const { at } = await quietMoment(share);
+    const restored = await agent.ask('restore', { at });
+    expect(restoredTables(restored)).toEqual(await heldAt(at));
+  });
+
+  test('a restore to just before a transaction holds all that was committed before it', async () => {
+    const { next, nextAt } = await quietMoment(0.97);
+    const restored = await agent.ask('restore', { target: { kind: 'transaction', id: next, inclusive: false } });
+    expect(restoredTables(restored)).toEqual(await heldAt(nextAt, '<'));
+    const unknown = await agent.try('restore', { target: { kind: 'transaction', id: '999999999', inclusive: true } });
+    expect(unknown).toMatchObject({
+      kind: 'usage',
+      failed: 'transaction 999999999 cannot be restored to: it did not end in what was backed up',
+    });
+  });
+
+  test('the latest point holds everything, and a time after the last commit is the same', async () => {
+    await sleep(1200);
+    await agent.ask('ship');
+    const restored = await agent.ask('restore');
+    expect(restoredTables(restored)).toEqual(await heldAt('infinity'));
+    const { spans } = await agent.ask('list');
+    const atEnd = await agent.ask('restore', { at: spans[0].until });
+    expect(restoredTables(atEnd)).toEqual(restoredTables(restored));
+    const { failed, hint } = await agent.try('restore', { at: '2100-01-01T00:00:00.000Z' });
+    expect(failed).toBe('2100-01-01T00:00:00.000Z lies after all that has been backed up');
+    expect(hint).toBe(`the nearest point is ${spans[0].until}`);
+  });
+
+  test('a full backup is proven by a restore to the place that its facts are of', async () => {
+    expect(await agent.ask('verify', { level: 1 })).toMatchObject({ level: 1, result: 'sound' });
+    expect(await agent.ask('verify', { level: 2 })).toMatchObject({ level: 2, result: 'sound' });
+    const { result, detail, proofs, backups } = await agent.ask('verify', { level: 3 });
+    expect([result, detail]).toEqual(['sound', [expect.stringContaining('all that was known of it then is the same')]]);
+    expect(Object.fromEntries(proofs)[backups[0]]).toBe(3);
+  });
+
+  test('an agent that was killed in the middle of a full backup and of shipping leaves no hole', async () => {
+    const writers = write(4, 1000);
+    void agent.try('full');
+    await sleep(900);
+    await agent.kill();
+    agent = new Agent();
+    await agent.ask('open');
+    await agent.ask('ship');
+    void agent.try('ship');
+    await agent.kill();
+    agent = new Agent();
+    await agent.ask('open');
+    await writers;
+    await sleep(1200);
+    expect((await agent.ask('ship')).kind).toBe('shipped');
+    const { spans } = await agent.ask('list');
+    expect(spans.length).toBe(1);
+    expect(restoredTables(await agent.ask('restore'))).toEqual(await heldAt('infinity'));
+  });
+
+  test.each([
+    ['exits with 3 after output began', 'exit 3', 'pg_basebackup exited with 3'],
+    ['breaks off and says that all went well', 'exit 0', 'pg_basebackup said that all went well, and its output ends with'],
+  ])('a pg_basebackup that %s makes no backup', async (_, end, message) => {
+    const before = (await agent.ask('list')).manifests.length;
+    const path = join(home, `broken-${end.at(-1)}`);
+    mkdirSync(path);
+    writeFileSync(join(path, 'pg_basebackup'), `#!/bin/sh\n/usr/lib/postgresql/17/bin/pg_basebackup "$@" | head -c 4000000\n${end}\n`, {
+      mode: 0o755,
+    });
+    const broken = new Agent({ path });
+    const { failed, kind } = await broken.try('full');
+    await broken.end();
+    expect([kind, failed]).toEqual(['io', expect.stringContaining(message)]);
+    expect((await agent.ask('list')).manifests.length).toBe(before);
+  });
+
+  test('a wrong password is told from everything else, by the tools too, and no word of it is said', async () => {
+    const wrong = new Agent({ password: 'wr0ngPassw0rd' });
+    const answer = await wrong.try('full');
+    await wrong.end();
+    expect(answer).toMatchObject({
+      kind: 'unreachable',
+      failed: `PostgreSQL at ${database}: password authentication failed for user "berth_backup"`,
+      hint: 'see that the password of berth_backup is the one that the server knows',
+    });
+    expect(JSON.stringify(answer)).not.toContain('wr0ng');
+  });
+
+  test('a log that was damaged is found, blamed alone, and not restored', async () => {
+    const { manifests } = await agent.ask('list');
+    const log = manifests.findLast(({ kind }: { readonly kind: string }) => kind === 'log');
+    const [path = ''] = globSync(join(home, `store/v1/shop/database/data/${log.id}/*`));
+    const sound = readFileSync(path);
+    const damaged = Buffer.from(sound);
+    damaged[damaged.length >> 1]! ^= 1;
+    chmodSync(path, 0o600);
+    writeFileSync(path, damaged);
+    expect(await agent.try('restore')).toMatchObject({ kind: 'damaged' });
+    const { result, backups, proofs } = await agent.ask('verify', { level: 2 });
+    expect([result, backups]).toEqual(['broken', [log.id]]);
+    expect(Object.fromEntries(proofs)).toMatchObject({ [log.id]: -1, [log.chain]: 3 });
+    writeFileSync(path, sound);
+  });
+
+  /** The server has not got any more what was not received: files that nobody keeps are gone after a checkpoint. */
+  const throwAway = async (n: number): Promise<unknown> => {
+    const lose = `INSERT INTO ledger VALUES (3, ${n}, 'lost'); SELECT pg_switch_wal();`;
+    return sql(
+      `${lose} ${lose.replace(`(3, ${n},`, `(4, ${n},`)} INSERT INTO ledger VALUES (5, ${n}, 'lost'); SELECT pg_switch_wal(); CHECKPOINT;`,
+    );
+  };
+  const dropSlot = async (): Promise<unknown> => sql("SELECT pg_drop_replication_slot('berth_backup')");
+
+  test.each<[string, number, () => Promise<unknown>, RegExp]>([
+    [
+      'that nobody kept, with an empty spool',
+      1,
+      async () => {
+        await dropSlot();
+        rmSync(join(home, 'spool'), { recursive: true });
+        mkdirSync(join(home, 'spool'));
+        chownSync(join(home, 'spool'), uid, uid);
+      },
+      /^the log from .* on was not received$/,
+    ],
+    ['that nobody kept', 2, dropSlot, /^the server has not got any more of its log what was not received yet$/],
+    [
+      'that the server gave up, as its bound says',
+      3,
+      async () => sql("ALTER SYSTEM SET max_slot_wal_keep_size = '16MB'; SELECT pg_reload_conf(); SELECT pg_sleep(0.5);"),
+      /on was not received$/,
+    ],
+  ])('a log %s is a hole: a full backup is asked for, and nothing is restored into the hole', async (_, n, lose, because) => {
+    const before = (await agent.ask('list')).spans.length;
+    await agent.end();
+    await lose();
+    await throwAway(n);
+    agent = new Agent();
+    await agent.ask('open');
+    expect(await agent.ask('ship')).toEqual({ kind: 'full needed', because: expect.stringMatching(because) });
+    const full = await agent.ask('full');
+    await sleep(1200);
+    expect(await agent.ask('ship')).toMatchObject({ kind: 'shipped', logs: [{ chain: full.id }] });
+    const { spans } = await agent.ask('list');
+    expect(spans.length).toBe(before + 1);
+    const [last, next] = spans.slice(-2);
+    const inHole = new Date((Date.parse(last.until) + Date.parse(next.from)) / 2).toISOString();
+    expect(await agent.try('restore', { at: inHole })).toMatchObject({
+      kind: 'damaged',
+      hint: `the nearest points are ${last.until} and ${next.from}`,
+    });
+  });
+
+  test('behind all holes, everything is there again', async () => {
+    expect(restoredTables(await agent.ask('restore'))).toEqual(await heldAt('infinity'));
+  });
+
+  test('nothing stays behind in the scratch folder', () => {
+    expect(globSync(join(home, 'scratch/*'))).toEqual([]);
+  });
+});

@@ -1,0 +1,23 @@
+import { describe, expect, test } from 'vitest';
+import { compareFacts, type PostgresFacts, type TableFacts } from '../../../../runtime/engines/postgres/facts.ts';
+
+const of = (...tables: readonly TableFacts[]): PostgresFacts => ({ position: '0/1', databases: [{ name: 'shop', tables }] });
+const orders = { name: 'public.orders', rows: '7', hash: '42' };
+
+describe('what a restored server holds', () => {
+  test.each<[string, PostgresFacts, readonly string[]]>([
+    ['the same', of(orders), []],
+    ['more beside', of(orders, { name: 'public.new', rows: '1', hash: '1' }), []],
+    ['other rows', of({ ...orders, rows: '6' }), ['shop: public.orders has 6 rows, and had 7']],
+    ['other content', of({ ...orders, hash: '43' }), ['shop: public.orders has other content']],
+    ['no such table', of(), ['shop: public.orders is not there']],
+    ['no such database', { position: null, databases: [] }, ['database shop is not there']],
+    ['what it could not read', of({ ...orders, rows: null, hash: null }), []],
+  ])('is held against the original: %s', (_, found, differences) => {
+    expect(compareFacts(of(orders), found)).toEqual(differences);
+  });
+
+  test('is not compared where the original did not know', () => {
+    expect(compareFacts(of({ ...orders, rows: null, hash: null }), of(orders))).toEqual([]);
+  });
+});

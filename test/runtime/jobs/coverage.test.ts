@@ -1,0 +1,57 @@
+import { describe, expect, test } from 'vitest';
+import { chainsOf, restorableSpans, restorableUntil } from '../../../runtime/jobs/coverage.ts';
+import { fullAt, logAfter, minute, numbered } from './chains.ts';
+
+const first = fullAt(1, 100, 0, 5);
+const one = logAfter(first, 2, 110, 4);
+const two = logAfter(one, 3, 120, 9);
+const three = logAfter(two, 4, 130, 14);
+const second = fullAt(5, 125, 10, 12);
+const four = logAfter(second, 6, 150, 20);
+const all = [four, three, second, one, two, first];
+
+describe('what can be restored', () => {
+  test('is a full backup and the logs that follow it, in order', () => {
+    expect(chainsOf(all, numbered)).toEqual([
+      { full: first, logs: [one, two, three], hole: undefined },
+      { full: second, logs: [four], hole: undefined },
+    ]);
+  });
+
+  test('reaches from the end of a full backup to the last log, and goes on in the next chain', () => {
+    expect(restorableSpans(chainsOf(all, numbered))).toEqual([{ from: minute(5), until: minute(20) }]);
+    expect(restorableUntil(chainsOf(all, numbered))).toEqual(minute(20));
+  });
+
+  test('ends where a log is missing, and says which does not follow', () => {
+    const chains = chainsOf([first, one, three, second, four], numbered);
+    expect(chains[0]).toEqual({ full: first, logs: [one], hole: `${three.id} does not follow ${one.id}, or what it follows is missing` });
+    // Minute 4 is before the full backup was complete: no time of that chain is certain.
+    expect(restorableSpans(chains)).toEqual([{ from: minute(12), until: minute(20) }]);
+  });
+
+  test('does not count a log of another server, or one that begins elsewhere', () => {
+    const foreign = logAfter(one, 3, 120, 9, { facts: { server: 'b' } });
+    const elsewhere = logAfter(one, 3, 120, 9, { position: { from: '111', to: '120' } });
+    for (const log of [foreign, elsewhere]) expect(chainsOf([first, one, log], numbered)[0]?.logs).toEqual([one]);
+  });
+
+  test('of two logs after the same one goes the way that leads further', () => {
+    const deadEnd = logAfter(one, 7, 115, 6);
+    expect(chainsOf([...all, deadEnd], numbered)[0]?.logs).toEqual([one, two, three]);
+  });
+
+  test('with a full backup alone is no time of choice, but its end', () => {
+    const chains = chainsOf([first], numbered);
+    expect([restorableSpans(chains), restorableUntil(chains)]).toEqual([[], minute(0)]);
+    expect([restorableSpans([]), restorableUntil([])]).toEqual([[], undefined]);
+  });
+
+  test('is known at once of 40,000 logs', () => {
+    const logs = [logAfter(first, 2, 101, 6)];
+    for (let n = 3; n < 40_000; n += 1) logs.push(logAfter(logs.at(-1)!, n, 99 + n, 6 + n));
+    const began = performance.now();
+    expect(chainsOf([first, ...logs], numbered)[0]?.logs.length).toBe(logs.length);
+    expect(performance.now() - began).toBeLessThan(3000);
+  });
+});

@@ -1,0 +1,87 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { reachOf } from '../../../model/backup/reach.ts';
+import { chainsOf, restorableSpans } from '../../../runtime/jobs/coverage.ts';
+import { planRestore } from '../../../runtime/jobs/plan-restore.ts';
+import { fullAt, logAfter, minute, numbered } from './chains.ts';
+
+const first = fullAt(1, 100, 0, 5);
+const one = logAfter(first, 2, 110, 9);
+const two = logAfter(one, 3, 120, 14);
+const second = fullAt(4, 200, 30, 32);
+const three = logAfter(second, 5, 210, 40);
+const four = logAfter(three, 6, 220, 50);
+const all = [first, one, two, second, three, four];
+const at = (n: number) => planRestore(all, { kind: 'time', at: minute(n) }, numbered);
+
+describe('a restore', () => {
+  test('to the latest point takes the newest full backup and all that follows it', () => {
+    expect(planRestore(all, { kind: 'latest' }, numbered)).toMatchObject({ full: second, logs: [three, four] });
+    expect(planRestore([first], { kind: 'latest' }, numbered)).toMatchObject({ full: first, logs: [] });
+  });
+
+  test('to a time takes no more logs than it needs', () => {
+    expect(at(5)).toMatchObject({ full: first, logs: [one] });
+    expect(at(9)).toMatchObject({ full: first, logs: [one] });
+    expect(at(10)).toMatchObject({ full: first, logs: [one, two] });
+    expect(at(32)).toMatchObject({ full: second, logs: [three] });
+    expect(at(50)).toMatchObject({ full: second, logs: [three, four] });
+    expect(at(45).because).toBe(
+      `${second.id} of ${second.finishedAt} is the newest full backup before it; 2 logs follow, the last is ${four.id}`,
+    );
+  });
+
+  test('into a hole is refused, with the nearest points', () => {
+    expect(() => at(20)).toThrow(
+      expect.objectContaining({
+        kind: 'damaged',
+        message: `${minute(20).toISOString()} lies in a hole: the log of that time was never received`,
+        hint: `the nearest points are ${minute(14).toISOString()} and ${minute(32).toISOString()}`,
+      }),
+    );
+  });
+
+  test('to before the first, or after the last, is refused with the nearest point', () => {
+    expect(() => at(1)).toThrow(expect.objectContaining({ kind: 'usage', hint: `the nearest point is ${minute(5).toISOString()}` }));
+    expect(() => at(99)).toThrow(expect.objectContaining({ kind: 'usage', hint: `the nearest point is ${minute(50).toISOString()}` }));
+  });
+
+  test('to a place in the log takes the logs up to it, and none that lies before the end of the full backup', () => {
+    const to = (position: string) => planRestore(all, { kind: 'position', position }, numbered);
+    expect(to('105')).toMatchObject({ full: first, logs: [one] });
+    expect(to('211')).toMatchObject({ full: second, logs: [three, four] });
+    expect(() => to('999')).toThrow('position 999 is in no backup');
+    expect(() => to('100')).toThrow('position 100 is in no backup');
+  });
+
+  test('to a transaction takes the newest full backup that is older than it', () => {
+    const before = (id: string) => planRestore(all, { kind: 'transaction', id, inclusive: false }, numbered);
+    expect(before('150')).toMatchObject({ full: first, logs: [one, two] });
+    expect(before('200')).toMatchObject({ full: second });
+    expect(() => before('99')).toThrow('transaction 99 is in no backup');
+  });
+
+  test('of nothing is refused', () => {
+    expect(() => planRestore([], { kind: 'latest' }, numbered)).toThrow('there is no full backup');
+    expect(() => planRestore([first], { kind: 'time', at: minute(6) }, numbered)).toThrow(
+      'no full backup that is there can be restored to a time of choice',
+    );
+  });
+
+  test('is planned for exactly the times that are offered', () => {
+    fc.assert(
+      fc.property(fc.subarray(all), fc.integer({ min: -5, max: 60 }), (there, n) => {
+        const spans = restorableSpans(chainsOf(there, numbered));
+        const offered = spans.some(({ from, until }) => minute(n) >= from && minute(n) <= until);
+        const plan = () => planRestore(there, { kind: 'time', at: minute(n) }, numbered);
+        if (!offered) {
+          expect(plan).toThrow();
+          return;
+        }
+        const { full, logs } = plan();
+        expect(reachOf(full).restorableFrom! <= minute(n)).toBe(true);
+        expect(reachOf(logs.at(-1)!).coveredUntil >= minute(n)).toBe(true);
+      }),
+    );
+  });
+});
