@@ -10,6 +10,7 @@ import { parseCertificates, parseKey, readSupplied } from '../generator/io/suppl
 import type { Supplied } from '../generator/io/supplied-files.ts';
 import { BerthError } from '../model/errors.ts';
 import type { Problem } from '../model/errors.ts';
+import { hostsOf } from '../model/plan.ts';
 import type { Plan } from '../model/plan.ts';
 import { changeSecrets, readLedger } from './change-secrets.ts';
 import type { Context } from './context.ts';
@@ -150,7 +151,7 @@ export async function renew(
             'the certificate was imported, and only who issued it can renew it',
             'have it issued again and run `berth certs import`; or give it up for one of the site’s own authority with `berth certs renew --own`',
           );
-        return renewCertificates(ledger, { domain: plan.domain, site: plan.name, now: context.now(), random: context.random, authority });
+        return renewCertificates(ledger, { hosts: hostsOf(plan), site: plan.name, now: context.now(), random: context.random, authority });
       },
     },
     context,

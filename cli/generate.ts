@@ -10,6 +10,7 @@ import type { PreparedSite } from './site.ts';
 
 interface GenerateOptions {
   readonly site: string;
+  readonly environment?: string;
   readonly check?: boolean;
   readonly json?: boolean;
 }
@@ -19,6 +20,7 @@ export function addGenerate(program: Command, run: (action: () => Promise<void>,
     .command('generate')
     .description('write everything again from berth.yaml and release.yaml; keeps your edits')
     .option('--site <DIR>', 'the folder of the site', '.')
+    .option('--environment <NAME>', 'choose this one of the environments in berth.yaml from now on')
     .option(
       '--check',
       `write nothing; exit with ${EXIT.stale} when something would be written, and check what is written against its schema`,
@@ -38,13 +40,13 @@ async function generate(options: GenerateOptions, context: Context): Promise<voi
   const site = resolve(context.cwd, options.site);
   if (options.check) return check(site, options, context);
   // Before the lock, which would make a folder: a place that is no site stays as it is.
-  const known = isHalfDone(site) ? undefined : loadSite(site, context);
+  const known = isHalfDone(site) ? undefined : loadSite(site, context, options.environment);
   using _lock = lockSite(site);
   const { outcome, setAside } = recoverSite(site);
   if (outcome === 'finished') context.err('An interrupted run was finished first.\n');
   if (setAside.length > 0) context.err(`Files that were edited meanwhile are kept as ${setAside.join(', ')}.\n`);
-  const loaded = reloadSite(site, known, context);
-  const prepared = await prepareSite(site, loaded, [], context);
+  const loaded = reloadSite(site, known, context, options.environment);
+  const prepared = await prepareSite(site, loaded, loaded.asked ?? [], context);
   refuseConflicts(prepared, options.json ?? false, context);
   await context.uninterrupted(() => applyChanges(site, prepared.decision));
   if (options.json) context.out(`${JSON.stringify(writtenAsJson(site, prepared), null, 2)}\n`);
@@ -52,7 +54,8 @@ async function generate(options: GenerateOptions, context: Context): Promise<voi
 }
 
 async function check(site: string, options: GenerateOptions, context: Context): Promise<void> {
-  const prepared = await prepareSite(site, loadSite(site, context), [], context);
+  const loaded = loadSite(site, context, options.environment);
+  const prepared = await prepareSite(site, loaded, loaded.asked ?? [], context);
   refuseConflicts(prepared, options.json ?? false, context);
   const complaints = await complaintsOf(prepared);
   if (complaints.length > 0) throw new Error(`what Berth wrote breaks its schema:\n${complaints.join('\n')}`);

@@ -3,6 +3,7 @@ export interface InitOptions {
   readonly profile?: string;
   readonly target?: string;
   readonly from?: string;
+  readonly environment?: string;
   readonly set: readonly string[];
   readonly kubernetesVersion?: string;
   readonly hostCpus?: string;

@@ -29,6 +29,7 @@ export function addInit(program: Command, run: (action: () => Promise<void>, jso
       (value: string, all: readonly string[]) => [...all, value],
       [] as readonly string[],
     )
+    .option('--environment <NAME>', 'which of the environments of the spec it is, such as staging')
     .option('--kubernetes-version <V>', 'the oldest version of the cluster that must do, such as 1.29 (default: 1.30)')
     .option('--host-cpus <N>', 'size for a host with this many CPUs instead of this one')
     .option('--host-memory <SIZE>', 'size for a host with this much memory, such as 64Gi')

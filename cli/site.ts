@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Artifact } from '../model/artifact.ts';
 import { BerthError } from '../model/errors.ts';
 import type { Problem } from '../model/errors.ts';
+import { hostsOf } from '../model/plan.ts';
 import type { Plan } from '../model/plan.ts';
 import type { WrittenRelease } from '../model/release.ts';
 import type { StackSpec } from '../model/stack-spec.ts';
@@ -14,11 +15,13 @@ import { readMore, readState } from '../generator/io/disk.ts';
 import { awaitedSecrets, suppliedPath, supplySecrets } from '../generator/io/supplied-secrets.ts';
 import { drawMissing, ledgerPath, parseLedger, secretVersion } from '../generator/io/ledger.ts';
 import type { Ledger } from '../generator/io/ledger.ts';
+import { trustTrouble } from '../generator/io/trust-trouble.ts';
 import { readSpecBytes } from '../generator/io/read-spec-bytes.ts';
 import { renderSecretManifests } from '../generator/io/secret-manifests.ts';
 import { renderSecretFiles } from '../generator/io/secret-files.ts';
 import { decideChanges } from '../generator/merge/decide-changes.ts';
 import type { Decision, SiteState } from '../generator/merge/decide-changes.ts';
+import { mirrorImages } from '../generator/plan/mirror.ts';
 import { makePlan } from '../generator/plan/make-plan.ts';
 import { renderAgent } from '../generator/render/agent.ts';
 import { checkComposeReferences, checkParses } from '../generator/render/check.ts';
@@ -30,6 +33,9 @@ import { kubernetesPaths, placeConfigs, renderKubernetes, renderNamespacesFirst 
 import { renderFirstRelease, renderRunbook, renderRuntime } from '../generator/render/site.ts';
 import { renderTimers } from '../generator/render/timers.ts';
 import { specJsonSchema } from '../generator/spec/json-schema.ts';
+import { decodeText } from '../generator/spec/document.ts';
+import { editSpec } from '../generator/spec/edit-spec.ts';
+import type { SpecEdit } from '../generator/spec/edit-spec.ts';
 import { parseRelease } from '../generator/spec/parse-release.ts';
 import { parseSpec } from '../generator/spec/parse-spec.ts';
 import type { Parsed } from '../generator/spec/parse-spec.ts';
@@ -46,6 +52,8 @@ export interface LoadedSite {
   readonly plan: Plan;
   /** What it was read from: spec and release. */
   readonly documents?: readonly (Uint8Array | undefined)[];
+  /** The spec itself, when the command line asked for a change of it. */
+  readonly asked?: readonly Artifact[];
 }
 
 /** What a run would write, before anything is written. */
@@ -79,14 +87,26 @@ const readDocuments = (site: string): readonly (Uint8Array | undefined)[] =>
   [specFile, releaseFile].map((file) => (existsSync(join(site, file)) ? readSpecBytes(site, file) : undefined));
 
 /** The site once more, now that it is locked; read and planned again only when somebody changed it meanwhile. */
-export function reloadSite(site: string, known: LoadedSite | undefined, context: Context): LoadedSite {
+export function reloadSite(site: string, known: LoadedSite | undefined, context: Context, environment?: string): LoadedSite {
   const now = readDocuments(site);
   const same = known?.documents?.every((bytes, index) => Buffer.compare(bytes ?? Buffer.alloc(0), now[index] ?? Buffer.alloc(0)) === 0);
-  return known && same ? known : loadSite(site, context);
+  return known && same ? known : loadSite(site, context, environment);
 }
 
-/** Read and plan a site. @throws BerthError when the folder is no site, a document has problems or the host is too small. */
-export function loadSite(site: string, context: Context): LoadedSite {
+/** The spec with another environment chosen, and what its problems call it. */
+function inEnvironment(bytes: Uint8Array, environment: string): { readonly text: string; readonly file: string } {
+  const file = `${specFile} with environment: ${environment}`;
+  const text = decodeText(bytes, specFile);
+  const edit: SpecEdit = { path: ['environment'], value: environment, only: 'always' };
+  const edited = typeof text === 'string' ? editSpec(text, specFile, [edit], []) : { text: '', problems: [text] };
+  return {
+    text: expectParsed(edited.problems.length > 0 ? { ok: false, problems: edited.problems } : { ok: true, value: edited.text }, specFile),
+    file,
+  };
+}
+
+/** Read and plan a site, in another environment than it says when one is named. @throws BerthError when the folder is no site, a document has problems or the host is too small. */
+export function loadSite(site: string, context: Context, environment?: string): LoadedSite {
   if (!existsSync(join(site, specFile)))
     throw new BerthError(
       'usage',
@@ -94,8 +114,11 @@ export function loadSite(site: string, context: Context): LoadedSite {
       'name the folder with --site DIR, or make one with `berth init DIR`',
     );
   const documents = readDocuments(site);
-  const spec = expectParsed(parseSpec(documents[0] ?? readSpecBytes(site, specFile), specFile), specFile);
-  return { ...planSite(spec, site, context), documents };
+  const bytes = documents[0] ?? readSpecBytes(site, specFile);
+  if (environment === undefined) return { ...planSite(expectParsed(parseSpec(bytes, specFile), specFile), site, context), documents };
+  const { text, file } = inEnvironment(bytes, environment);
+  const spec = expectParsed(parseSpec(Buffer.from(text), file), file, `correct ${specFile}, or name another environment`);
+  return { ...planSite(spec, site, context), documents, asked: [{ path: specFile, content: text, mode: 0o644, policy: 'asked' }] };
 }
 
 /** A release that is gone is not guessed: the first one would bring back an old image in a slot where nothing runs. */
@@ -135,7 +158,8 @@ function refuseOtherTarget(plan: Plan, { hashes }: SiteState): void {
 /** Plan a spec that was read already. */
 export function planSite(spec: StackSpec, site: string, context: Context): LoadedSite {
   refuseLostRelease(site);
-  const assets = readAssets(context.root);
+  const found = readAssets(context.root);
+  const assets = { ...found, images: mirrorImages(found.images, spec.registry) };
   const release = existsSync(join(site, releaseFile))
     ? expectParsed(parseRelease(readSpecBytes(site, releaseFile), releaseFile, spec), releaseFile)
     : undefined;
@@ -203,7 +227,7 @@ export async function prepareSite(
   refuseLostLedger(before);
   const filled = await drawCertificates(
     drawMissing(supplySecrets(known, plan.secrets, before.current, context.now()), plan.secrets, context.random, context.now()),
-    plan.domain,
+    hostsOf(plan),
     plan.name,
     context.now(),
     context.random,
@@ -231,7 +255,9 @@ export async function prepareSite(
     ledger,
     awaited: awaitedSecrets(ledger, plan.secrets).map((secret) => suppliedPath(secret)),
     drawn: [...drawn, ...(ledger.leaf !== known.leaf ? ['tls'] : [])],
-    notices: [importedTrouble(ledger.leaf, plan.domain, context.now())].filter((notice) => notice !== undefined),
+    notices: [importedTrouble(ledger.leaf, hostsOf(plan), context.now()), ...trustTrouble(spec.trust, context.now())].filter(
+      (notice) => notice !== undefined,
+    ),
   };
 }
 

@@ -6,7 +6,8 @@ import type { StackSpec } from '../model/stack-spec.ts';
 import { listExamples, readExample } from '../generator/io/examples.ts';
 import { chooseNetwork, readRoutes } from '../generator/io/host-facts.ts';
 import { readSpecBytes } from '../generator/io/read-spec-bytes.ts';
-import { decodeText } from '../generator/spec/document.ts';
+import { decodeText, parsePlaced } from '../generator/spec/document.ts';
+import { layersOf } from '../generator/spec/environments.ts';
 import { commandLine, editSpec } from '../generator/spec/edit-spec.ts';
 import type { SpecEdit } from '../generator/spec/edit-spec.ts';
 import { parseSpec } from '../generator/spec/parse-spec.ts';
@@ -85,9 +86,17 @@ function source(from: string, context: Context): Source {
   return { name: from, bytes: Buffer.from(text), files };
 }
 
-const isForCluster = (text: string, { target, set }: InitOptions): boolean =>
-  (set.find((one) => one.startsWith('target='))?.slice('target='.length) ?? target ?? /^target:\s*"?([a-z]+)/m.exec(text)?.[1]) ===
-  'kubernetes';
+/** The target that a spec says; an environment may say another one. */
+function targetOf(text: string, environment: string | undefined): unknown {
+  const document = parsePlaced(text, specFile);
+  const value = 'value' in document ? document.value : undefined;
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { chosen } = layersOf(environment === undefined ? value : { ...value, environment });
+  return (chosen.value as { readonly target?: unknown }).target;
+}
+
+const isForCluster = (text: string, { target, set, environment }: InitOptions): boolean =>
+  (set.find((one) => one.startsWith('target='))?.slice('target='.length) ?? target ?? targetOf(text, environment)) === 'kubernetes';
 
 /** A site of its own name and network; a spec that is not an example keeps what it says. */
 function identity(site: string, text: string, options: InitOptions): readonly SpecEdit[] {
@@ -116,6 +125,7 @@ function fromFlags(options: InitOptions): readonly SpecEdit[] {
   return [
     ...(options.profile ? [{ path: ['profile'], value: options.profile, only: 'always' as const }] : []),
     ...(options.target ? [{ path: ['target'], value: options.target, only: 'always' as const }] : []),
+    ...(options.environment ? [{ path: ['environment'], value: options.environment, only: 'always' as const }] : []),
     ...(options.kubernetesVersion ? [{ path: ['kubernetes', 'version'], value: options.kubernetesVersion, only: 'always' as const }] : []),
   ];
 }

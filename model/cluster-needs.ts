@@ -25,6 +25,8 @@ export interface VolumeNeed {
   readonly size: MiB;
   /** Without one, the default class of the cluster. */
   readonly storageClass?: string;
+  /** Pods on several nodes mount it at once. */
+  readonly many?: boolean;
   /** Who writes to it. */
   readonly uid: number;
   readonly gid: number;

@@ -3,6 +3,7 @@ import type { Release, Slot } from './release.ts';
 import type { RuntimeConfig } from './runtime-config.ts';
 import type { SecretRef } from './secret.ts';
 import type {
+  BucketSpec,
   CacheEngineName,
   DatabaseEngineName,
   HostFacts,
@@ -132,6 +133,17 @@ export interface Volume {
   readonly holds: string;
 }
 
+/** Files that applications share and keep. */
+export interface SharedVolume {
+  /** `uploads-volume`: the volume of Docker, or the claim. */
+  readonly name: string;
+  readonly size: MiB;
+  readonly holds: string;
+  /** Whether a single pod at a time mounts it, and so any volume will do. */
+  readonly alone: boolean;
+  readonly storageClass?: string;
+}
+
 export interface Dependency {
   readonly service: string;
   readonly condition: 'service_healthy' | 'service_completed_successfully';
@@ -173,6 +185,8 @@ export interface PlannedService {
   readonly secretFiles: readonly string[];
   readonly mounts: readonly Mount[];
   readonly volumes: readonly Volume[];
+  /** Of {@link Plan.volumes}, those that it mounts. */
+  readonly shared?: readonly { readonly name: string; readonly target: string; readonly readOnly: boolean }[];
   readonly tmpfs: readonly { readonly path: string; readonly size: MiB; readonly mode: string }[];
   readonly shm?: MiB;
   readonly nofile?: number;
@@ -248,7 +262,7 @@ export interface CachePlan {
 export interface StorePlan {
   readonly service: string;
   readonly account: string;
-  readonly buckets: readonly { readonly name: string; readonly versioning: boolean }[];
+  readonly buckets: readonly BucketSpec[];
 }
 
 export interface EdgePlan {
@@ -271,7 +285,17 @@ export interface EdgePlan {
   /** Replicas that are tried before a request is given up; only such as could not be reached. */
   readonly tries: number;
   readonly apps: readonly { readonly service: string; readonly port: number; readonly routes: readonly Route[] }[];
+  /** Stores that visitors reach under a name of their own, and of them only these buckets. */
+  readonly stores: readonly {
+    readonly service: string;
+    readonly port: number;
+    readonly host: string;
+    readonly buckets: readonly string[];
+  }[];
 }
+
+/** Every name that visitors type: the domain, and those of stores. */
+export const hostsOf = ({ edge }: Pick<Plan, 'edge'>): readonly string[] => [edge.domain, ...edge.stores.map(({ host }) => host)];
 
 export interface MemoryBudget {
   readonly host: MiB;
@@ -336,6 +360,11 @@ export interface Plan {
   readonly databases: readonly DatabasePlan[];
   readonly caches: readonly CachePlan[];
   readonly stores: readonly StorePlan[];
+  readonly volumes: readonly SharedVolume[];
+  /** Authorities that every application trusts, as PEM text; nothing when the spec names none. */
+  readonly trust: string;
+  /** Where the images of the catalogue come from, when not from their makers. */
+  readonly registry?: string;
   readonly secrets: readonly PlannedSecret[];
   readonly secretFiles: readonly SecretFile[];
   readonly release: Release;

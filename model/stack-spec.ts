@@ -100,6 +100,26 @@ export interface Schedule {
   readonly deadline: Seconds;
 }
 
+/** A host, an address or a subnet outside, and the port there. */
+export interface Place {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A volume of the site in one service. */
+export interface MountedVolume {
+  readonly name: string;
+  readonly path: string;
+  readonly readOnly: boolean;
+}
+
+/** Files that services share and keep. */
+export interface VolumeSpec {
+  readonly name: string;
+  readonly disk?: MiB;
+  readonly storageClass?: string;
+}
+
 export type AppKind = 'web' | 'api' | 'static' | 'worker' | 'cron';
 
 export interface AppSpec extends FixedSize {
@@ -130,7 +150,10 @@ export interface AppSpec extends FixedSize {
   readonly env: Readonly<Record<string, string>>;
   readonly secrets: readonly AppSecret[];
   readonly writable: readonly string[];
+  readonly volumes: readonly MountedVolume[];
+  /** Anywhere, or to {@link reaches} alone. */
   readonly egress: boolean;
+  readonly reaches: readonly Place[];
 }
 
 /** What stands behind the edge, in two slots. */
@@ -173,12 +196,26 @@ export interface CacheSpec extends FixedState {
   readonly use: 'cache' | 'sessions' | 'queue';
 }
 
+export interface BucketSpec {
+  readonly name: string;
+  readonly versioning: boolean;
+  readonly lifecycle: readonly {
+    /** Empty for all objects. */
+    readonly prefix: string;
+    /** In days. */
+    readonly expire?: number;
+    readonly expireVersions?: number;
+  }[];
+}
+
 export interface StoreSpec extends FixedState {
   readonly name: string;
   readonly engine: 'minio';
   /** One, or four that hold each object in parts: two of them may be lost. */
   readonly nodes: 1 | 4;
-  readonly buckets: readonly { readonly name: string; readonly versioning: boolean }[];
+  readonly buckets: readonly BucketSpec[];
+  /** The name under which visitors reach it with addresses that were signed. */
+  readonly publicHost?: string;
 }
 
 /** A database, cache or store that stands elsewhere and is somebody else's. */
@@ -276,6 +313,11 @@ export interface StackSpec {
   readonly caches: readonly CacheSpec[];
   readonly stores: readonly StoreSpec[];
   readonly externals: readonly ExternalSpec[];
+  readonly volumes: readonly VolumeSpec[];
+  /** Certificates of authorities that every service trusts. */
+  readonly trust: readonly { readonly name: string; readonly certificates: readonly string[] }[];
+  readonly proxy?: Place & { readonly except: readonly string[] };
+  readonly registry?: string;
   readonly edge: EdgeSpec;
   /** Without it nothing is copied anywhere. */
   readonly backups?: BackupsSpec;

@@ -1,6 +1,7 @@
 import * as z from 'zod';
-import { accountName, bucketName, hostOrAddress, sqlName } from './names.ts';
-import { cpu, port, size, text } from './written-values.ts';
+import { accountName, bucketName, hostName, hostOrAddress, sqlName } from './names.ts';
+import { parseDuration } from './units.ts';
+import { cpu, duration, port, size, text } from './written-values.ts';
 
 const host = text('a host name or an address').regex(hostOrAddress, {
   error: 'expected a host name or an address such as db.corp.example',
@@ -91,9 +92,25 @@ export const cache = z
   })
   .meta({ id: 'Cache' });
 
+const days = duration.refine((value) => (parseDuration(value) ?? 1) % 86_400 === 0, { error: 'expected whole days, such as 30d' });
+const lifecycle = z
+  .strictObject({
+    prefix: text('the beginning of a key')
+      .regex(/^[A-Za-z0-9!_.*'()/-]{1,200}$/, { error: 'expected the beginning of a key, such as tmp/' })
+      .optional()
+      .describe('Objects whose keys begin with it. Default: all.'),
+    expireAfter: days.optional().describe('They are deleted when they are that old.'),
+    expireVersionsAfter: days.optional().describe('What was overwritten or deleted is kept for that long. Default: for ever.'),
+  })
+  .meta({ id: 'Lifecycle' });
+
 const bucket = z
   .strictObject({
     versioning: z.boolean({ error: 'expected true or false' }).optional().describe('Keep what is overwritten or deleted. Default: true.'),
+    lifecycle: z
+      .array(lifecycle, { error: 'expected a list of rules such as [{ prefix: tmp/, expireAfter: 1d }]' })
+      .optional()
+      .describe('What is deleted by itself, and when. Default: nothing.'),
   })
   .meta({ id: 'Bucket' });
 export const store = z
@@ -107,6 +124,12 @@ export const store = z
       )
       .refine((buckets) => Object.keys(buckets).length > 0, { error: 'expected at least one bucket' })
       .describe('Buckets by name; each is made when it is missing, but for those of an external store.'),
+    publicHost: text('a host name')
+      .regex(hostName, { error: 'expected a host name such as files.example.com, in lower case' })
+      .optional()
+      .describe(
+        'A name of its own at the edge, for addresses that an application has signed: browsers load and store objects there, 5 GiB at most at once. Default: none, and only services of the site reach it.',
+      ),
     nodes: z
       .union([z.literal(1), z.literal(4)], { error: 'expected 1 or 4' })
       .optional()

@@ -1,6 +1,8 @@
 import * as z from 'zod';
-import { containerPath, envName, sitePath, systemPath } from './names.ts';
+import { envName, sitePath } from './names.ts';
 import { cpu, cronTime, duration, image, label, port, size, text, timeZone, urlPathText, wholeNumber } from './written-values.ts';
+import { reach } from './written-surroundings.ts';
+import { folder, mounted } from './written-volumes.ts';
 
 const rateLimit = z
   .strictObject({
@@ -223,19 +225,22 @@ export const service = z
       .optional()
       .describe('Secrets that Berth draws once and keeps, and those that you supply.'),
     writable: z
-      .array(
-        text('an absolute path')
-          .regex(containerPath, { error: 'expected an absolute path such as /data/cache, without .. in it and without / at its end' })
-          .refine((path) => !systemPath.test(path), {
-            error: 'expected a folder of the application: memory in this place would hide what the kernel, the image or Berth puts there',
-          }),
-        { error: 'expected a list of paths' },
-      )
+      .array(folder, { error: 'expected a list of paths' })
       .optional()
       .describe('Folders in memory that the application may write to; the rest of its image is read-only. /tmp always is.'),
-    egress: z
-      .boolean({ error: 'expected true or false' })
+    volumes: z
+      .record(text('the name of a volume'), mounted, { error: 'expected a map from the name of a volume to a path' })
       .optional()
-      .describe('Whether it may open connections to the outside. Default: false.'),
+      .describe(
+        'Volumes of the site that it mounts, by name: each with its path there. Whoever mounts the same one runs as the same user.',
+      ),
+    egress: z
+      .union([z.boolean(), z.array(reach).min(1, { error: 'expected at least one place' })], {
+        error: 'expected true, false or a list of places such as hooks.corp.example:443',
+      })
+      .optional()
+      .describe(
+        'Whether it may open connections to the outside, or to which places there: HOST:PORT or SUBNET:PORT. Kubernetes holds it to their addresses and ports; on one host the way out is open or closed as a whole. Default: false.',
+      ),
   })
   .meta({ id: 'Service' });

@@ -6,6 +6,8 @@ import { edge, host } from './written-edge.ts';
 import { cache, database, store } from './written-engines.ts';
 import { kubernetes } from './written-kubernetes.ts';
 import { service } from './written-service.ts';
+import { proxy, registry, trust } from './written-surroundings.ts';
+import { volume } from './written-volumes.ts';
 
 /**
  * What a person may write in berth.yaml. Everything optional here has its default in generator/spec/resolve.ts;
@@ -14,6 +16,11 @@ import { service } from './written-service.ts';
 export const writtenSpec = z.strictObject({
   apiVersion: z.literal('berth/v1', { error: 'expected berth/v1' }).describe('The form of this file.'),
   name: label.max(30, { error: 'expected at most 30 characters' }).describe('Name of the site: the Compose project or the namespace.'),
+  environment: label
+    .optional()
+    .describe(
+      'Which of the environments holds. `berth generate --environment NAME` writes it here. Default: none, and the file as it stands.',
+    ),
   profile: z
     .enum(['minimum', 'recommended', 'high-performance'], { error: 'expected minimum, recommended or high-performance' })
     .describe('How large the site is: what each role gets before it is fitted to the host.'),
@@ -34,8 +41,24 @@ export const writtenSpec = z.strictObject({
   databases: z.record(serviceName, database).optional().describe('Databases in the stack, by name.'),
   caches: z.record(serviceName, cache).optional().describe('Caches in the stack, by name.'),
   stores: z.record(serviceName, store).optional().describe('Object stores in the stack, by name.'),
+  volumes: z.record(serviceName, volume).optional().describe('Folders on disk that services share and keep, by name.'),
+  trust: trust
+    .optional()
+    .describe(
+      'Certificates of authorities of yours, by name, as PEM text. Every service trusts them: NODE_EXTRA_CA_CERTS, SSL_CERT_FILE and REQUESTS_CA_BUNDLE name the file.',
+    ),
+  proxy: proxy.optional().describe('The HTTP proxy that leads outside, for services with egress.'),
+  registry: registry
+    .optional()
+    .describe("Where the images of databases, caches, stores and edge come from, instead of their makers' registries: their paths stay."),
   edge: edge.optional().describe('The one way in.'),
   backups: backups.optional().describe('What is copied elsewhere, when and for how long. Without it nothing is.'),
+  environments: z
+    .record(label, z.record(z.string(), z.unknown()), { error: 'expected a map from the name of an environment to keys of this file' })
+    .optional()
+    .describe(
+      'What is otherwise in development, staging or production, by name: the same keys as here, as many as differ. Maps are merged, routes by their path, times by their at. Everything else is replaced, and null takes a key away.',
+    ),
   kubernetes: kubernetes.optional().describe('What only a cluster needs to know; without effect on Compose.'),
 });
 

@@ -10,6 +10,7 @@ const kinds: Readonly<Record<string, string>> = {
   'v1 LimitRange': 'V1LimitRange',
   'v1 ConfigMap': 'V1ConfigMap',
   'v1 Secret': 'V1Secret',
+  'v1 PersistentVolumeClaim': 'V1PersistentVolumeClaim',
   'v1 Service': 'V1Service',
   'apps/v1 Deployment': 'V1Deployment',
   'apps/v1 StatefulSet': 'V1StatefulSet',

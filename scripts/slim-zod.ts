@@ -58,6 +58,7 @@ export const number = maker(z.number);
 export const record = maker(z.record as (...args: readonly unknown[]) => Schema);
 export const strictObject = maker(z.strictObject);
 export const string = maker(z.string);
+export const unknown = maker(z.unknown as () => Schema);
 export const union = maker(z.union as (...args: readonly unknown[]) => Schema);
 const named = maker(z.enum as (...args: readonly unknown[]) => Schema);
 export { named as enum };

@@ -10,8 +10,8 @@ const leafDays = 397;
 /** A leaf with less left than this is drawn anew by the next `generate`. */
 const renewalDays = 30;
 
-/** The names a leaf must carry: the domain, and what an operator types on the machine itself. */
-const namesFor = (domain: string): readonly string[] => [...new Set([domain, 'localhost', '127.0.0.1'])];
+/** The names a leaf must carry: those that visitors type, and what an operator types on the machine itself. */
+const namesFor = (hosts: readonly string[]): readonly string[] => [...new Set([...hosts, 'localhost', '127.0.0.1'])];
 
 const stillGood = (pair: KeyPair | undefined, names: readonly string[], now: Date): boolean =>
   pair !== undefined && names.every((name) => pair.names.includes(name)) && Date.parse(pair.notAfter) - now.getTime() > renewalDays * day;
@@ -19,14 +19,15 @@ const stillGood = (pair: KeyPair | undefined, names: readonly string[], now: Dat
 const kept = ({ key, ...pair }: DrawnPair): KeyPair => ({ ...pair, key: new Secret(key) });
 
 interface Wanted {
-  readonly domain: string;
+  /** The domain first. */
+  readonly hosts: readonly string[];
   readonly site: string;
   readonly now: Date;
   readonly random: Random;
 }
 
 /** What `ledger` keeps is kept; what it lacks is drawn. The library is loaded only here. */
-async function draw(ledger: Ledger, known: Ledger, { domain, site, now, random }: Wanted): Promise<Ledger> {
+async function draw(ledger: Ledger, known: Ledger, { hosts, site, now, random }: Wanted): Promise<Ledger> {
   const { drawAuthority, drawLeaf } = await import('./draw-certificates.ts');
   const authority =
     ledger.authority ??
@@ -44,7 +45,7 @@ async function draw(ledger: Ledger, known: Ledger, { domain, site, now, random }
     kept(
       await drawLeaf({
         authority,
-        names: namesFor(domain),
+        names: namesFor(hosts),
         now,
         random,
         notAfter: new Date(Math.min(now.getTime() + leafDays * day, Date.parse(authority.notAfter))),
@@ -55,14 +56,14 @@ async function draw(ledger: Ledger, known: Ledger, { domain, site, now, random }
 }
 
 /**
- * An own authority and a leaf for the edge, EC P-256, drawn when there is none, when the domain changed or when less than 30 days are left.
+ * An own authority and a leaf for the edge, EC P-256, drawn when there is none, when a name was added or when less than 30 days are left.
  * A leaf that was imported stays whatever it says: its owner knows best.
  */
-export async function drawCertificates(ledger: Ledger, domain: string, site: string, now: Date, random: Random): Promise<Ledger> {
+export async function drawCertificates(ledger: Ledger, hosts: readonly string[], site: string, now: Date, random: Random): Promise<Ledger> {
   const authority = stillGood(ledger.authority, [], now) ? ledger.authority : undefined;
-  const own = authority && stillGood(ledger.leaf, namesFor(domain), now) ? ledger.leaf : undefined;
+  const own = authority && stillGood(ledger.leaf, namesFor(hosts), now) ? ledger.leaf : undefined;
   const leaf = ledger.leaf?.imported ? ledger.leaf : own;
-  return authority && leaf ? ledger : draw({ ...ledger, authority, leaf }, ledger, { domain, site, now, random });
+  return authority && leaf ? ledger : draw({ ...ledger, authority, leaf }, ledger, { hosts, site, now, random });
 }
 
 /** A new leaf of the own authority, however long the old one has left; with a new authority when that is asked for. */
@@ -88,12 +89,12 @@ const covers = (name: string, domain: string): boolean =>
   name === domain || (name.startsWith('*.') && domain.includes('.') && domain.slice(domain.indexOf('.')) === name.slice(1));
 
 /** What the owner of an imported certificate must see to, as Berth does not replace it. */
-export function importedTrouble(leaf: KeyPair | undefined, domain: string, now: Date): string | undefined {
+export function importedTrouble(leaf: KeyPair | undefined, hosts: readonly string[], now: Date): string | undefined {
   if (!leaf?.imported) return undefined;
   const [left, on] = [Math.floor((Date.parse(leaf.notAfter) - now.getTime()) / day), leaf.notAfter.slice(0, 10)];
   const cure = 'have it issued again and run `berth certs import`';
   if (left < 0) return `the imported certificate has expired on ${on}: ${cure}`;
-  if (!leaf.names.some((name) => covers(name, domain)))
-    return `the imported certificate is not for ${domain}, it names ${leaf.names.join(', ')}: ${cure}`;
+  const missing = hosts.filter((host) => !leaf.names.some((name) => covers(name, host)));
+  if (missing.length > 0) return `the imported certificate is not for ${missing.join(', ')}, it names ${leaf.names.join(', ')}: ${cure}`;
   return left < renewalDays ? `the imported certificate expires on ${on}, in ${left} days: ${cure}` : undefined;
 }

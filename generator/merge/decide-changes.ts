@@ -29,7 +29,7 @@ function toChanges([artifact, verdict]: Judged, { current, modes }: SiteState): 
   const common = { path, mode, content: verdict.content, secret: policy === 'secret' };
   const before = current.get(path);
   if (verdict.outcome === 'write') return [{ ...common, action: verdict.action, ...(before !== undefined && { before }) }];
-  const loose = verdict.outcome === 'leave' && policy !== 'once' && (modes.get(path) ?? mode) !== mode;
+  const loose = verdict.outcome === 'leave' && policy !== 'once' && policy !== 'asked' && (modes.get(path) ?? mode) !== mode;
   return loose ? [{ ...common, action: 'chmod', before: verdict.content }] : [];
 }
 

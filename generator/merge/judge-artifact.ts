@@ -16,6 +16,7 @@ export function judgeArtifact(artifact: Artifact, state: SiteState): Verdict {
   const written = state.hashes.get(artifact.path);
   if (current === undefined) return { outcome: 'write', action: 'create', content: artifact.content };
   if (artifact.policy === 'once' || current === artifact.content) return { outcome: 'leave', content: current };
+  if (artifact.policy === 'asked') return { outcome: 'write', action: 'update', content: artifact.content };
   if (written === undefined)
     return clash(artifact, current, 'is there already and was not written by Berth', adviceForForeign(artifact.path));
   if (contentHash(current) === written) return { outcome: 'write', action: 'update', content: artifact.content };

@@ -51,11 +51,30 @@ function volumesOf(plan: Plan, kubernetes: KubernetesPlan, service: PlannedServi
   );
 }
 
+function sharedOf(plan: Plan, { namespace }: KubernetesPlan): readonly VolumeNeed[] {
+  return plan.volumes.map(({ name, size, alone, storageClass }) => {
+    const service = plan.services.find(({ shared }) => shared?.some((mount) => mount.name === name));
+    const [uid = 0, gid = uid] = (service?.user ?? '').split(':').map(Number);
+    // The image of an application may have no shell; the edge's has one.
+    return {
+      name,
+      namespace,
+      size,
+      many: !alone,
+      ...(storageClass === undefined ? {} : { storageClass }),
+      uid,
+      gid,
+      image: referenceOf(plan, 'nginx'),
+    };
+  });
+}
+
 /** Every kind of object in k8s/, with its resource as rights name it. */
 function kindsOf(
-  { services }: Plan,
+  plan: Plan,
   { expose, certificate }: KubernetesPlan,
 ): readonly (Api & { readonly resource: string; readonly namespaced: boolean })[] {
+  const { services } = plan;
   const kind = (group: string, version: string, name: string, resource: string, why: string, namespaced = true) => ({
     group,
     version,
@@ -79,6 +98,7 @@ function kindsOf(
       services.some(({ role }) => role === 'database' || role === 'cache' || role === 'storage'),
       kind('apps', 'v1', 'StatefulSet', 'statefulsets', 'databases, caches and stores'),
     ),
+    ...some(plan.volumes.length > 0, kind('', 'v1', 'PersistentVolumeClaim', 'persistentvolumeclaims', 'volumes that services share')),
     ...some(
       services.some((service) => service.kind === 'task'),
       kind('batch', 'v1', 'Job', 'jobs', 'accounts and buckets'),
@@ -136,7 +156,7 @@ export function clusterNeedsOf(plan: Plan): ClusterNeeds {
     })),
     minor: kubernetes.minor,
     workloads: plan.services.flatMap((service) => workloadsOf(plan, kubernetes, service)),
-    volumes: plan.services.flatMap((service) => volumesOf(plan, kubernetes, service)),
+    volumes: [...plan.services.flatMap((service) => volumesOf(plan, kubernetes, service)), ...sharedOf(plan, kubernetes)],
     apis: kinds.map(({ group, version, kind, why }) => ({ group, version, kind, why })),
     images: imagesOf(plan),
     ...(kubernetes.pullSecret === undefined ? {} : { pullSecret: kubernetes.pullSecret }),

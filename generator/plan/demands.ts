@@ -10,6 +10,7 @@ import { demandMinio } from './services/minio.ts';
 import { hasReplica, replicaName } from './services/database-engine.ts';
 import { databaseEngines } from './services/databases.ts';
 import { demandCache } from './services/cache.ts';
+import { volumeName } from './services/volumes.ts';
 import { cpuWish, memoryWish } from './wish.ts';
 
 const agentFloor = { value: mib(512), because: '512 MiB: the program and a scratch engine of the smallest size' };
@@ -69,6 +70,7 @@ export function demandsOf(spec: StackSpec, profile: HardwareProfile): readonly D
     }),
     ...spec.caches.map((cache) => demandCache(cache, profile)),
     ...spec.stores.flatMap((store) => [demandMinio(store, profile), task(`${store.name}-buckets`)]),
+    ...(spec.target === 'compose' ? spec.volumes.map(({ name }) => task(volumeName(name))) : []),
     {
       name: 'agent',
       role: 'agent',

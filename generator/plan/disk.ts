@@ -47,6 +47,14 @@ const partsOf = (spec: StackSpec): readonly Part[] => [
       path: `caches.${name}.disk`,
       holds: 'append-only file, twice while it is rewritten',
     })),
+  ...spec.volumes.map(({ name, disk }) => ({
+    name,
+    weight: 20,
+    floor: 1024,
+    fixed: disk,
+    path: `volumes.${name}.disk`,
+    holds: 'files that services share',
+  })),
   { name: 'agent', weight: 20, floor: 2048, holds: 'spool of backups and the scratch engine, once backups are set up' },
 ];
 

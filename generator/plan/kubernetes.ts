@@ -1,4 +1,4 @@
-import type { Decision, KubernetesPlan, MemoryBudget, PlannedService, PodPlan, Size } from '../../model/plan.ts';
+import type { Decision, KubernetesPlan, MemoryBudget, PlannedService, PodPlan, SharedVolume, Size } from '../../model/plan.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
 import { formatCpu, formatDuration, formatSize, mib, milliCpu, seconds } from '../../model/units.ts';
 import type { MiB, Seconds } from '../../model/units.ts';
@@ -50,6 +50,7 @@ function podOf(service: PlannedService, namespace: string): PodPlan {
 export function planKubernetes(
   spec: StackSpec,
   services: readonly PlannedService[],
+  volumes: readonly SharedVolume[],
   budget: MemoryBudget,
   sizes: ReadonlyMap<string, Omit<Size, 'pids'>>,
 ): { readonly plan: KubernetesPlan; readonly decisions: readonly Decision[] } {
@@ -64,7 +65,10 @@ export function planKubernetes(
     const room = space === namespace && agent ? [{ size: sizes.get('agent'), count: 1 }] : [];
     const sum = (pick: (size: Omit<Size, 'pids'>) => number): number =>
       [...counts, ...room].reduce((all, { size, count }) => all + (size ? pick(size) * count : 0), 0);
-    const claims = own.flatMap((service) => service.volumes.flatMap(({ size }) => Array.from({ length: service.replicas }, () => size)));
+    const claims = [
+      ...own.flatMap((service) => service.volumes.flatMap(({ size }) => Array.from({ length: service.replicas }, () => size))),
+      ...(space === namespace ? volumes.map(({ size }) => size) : []),
+    ];
     const containers = [...counts, ...room].reduce((all, { count }) => all + count, 0);
     const hasEdge = own.some(({ role }) => role === 'edge');
     return {

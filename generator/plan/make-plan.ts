@@ -20,6 +20,7 @@ import { databaseEngines } from './services/databases.ts';
 import { hasEdge, planEdge } from './services/edge.ts';
 import { planScalers } from './services/scaler.ts';
 import { planMinio } from './services/minio.ts';
+import { planVolume } from './services/volumes.ts';
 import { planCache } from './services/cache.ts';
 import { chooseTopologies } from './topology.ts';
 import { lookUp, usedImages } from './used-images.ts';
@@ -66,15 +67,20 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
   const stores = spec.stores.map((store) =>
     planMinio(store, spec, sizeOf(store.name), disk.of(store.name), sizeOf(`${store.name}-buckets`), lookUp(images, 'minio')),
   );
+  const volumes = spec.volumes.map((volume) =>
+    planVolume(volume, spec, profile, disk.of(volume.name), () => sizeOf(`${volume.name}-volume`)),
+  );
   const forGates = { task: taskSize, userOf: (image: string) => lookUp(images, image).user };
   const apps = spec.services.map((app) =>
     planApp(app, spec, profile, { size: sizeOf(app.name), image: imageOf(app, release), release: release.get(app.name) ?? [] }, forGates),
   );
   // Only tasks are depended on: Compose recreates whatever depends on a service that it recreates, and a database's new setting must not take the application with it.
   // One always-running dependent of every task, so that `up --wait` ends well while no slot is live; not required, so that the edge can show the maintenance page when they fail.
-  const afterTasks: Dependency[] = [...databases.map(({ accounts }) => accounts.name), ...stores.map(({ buckets }) => buckets.name)].map(
-    (service) => ({ service, condition: 'service_completed_successfully', required: false }),
-  );
+  const afterTasks: Dependency[] = [
+    ...databases.map(({ accounts }) => accounts.name),
+    ...stores.map(({ buckets }) => buckets.name),
+    ...volumes.flatMap(({ task }) => (task ? [task.name] : [])),
+  ].map((service) => ({ service, condition: 'service_completed_successfully', required: false }));
   const ownEdge = hasEdge(spec);
   const edge = planEdge(spec, profile, ownEdge ? sizeOf('edge') : taskSize, lookUp(images, 'nginx'), afterTasks, network.edge);
   const services = [
@@ -84,9 +90,19 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     ...databases.flatMap((database) => [database.service, ...(database.replica ? [database.replica] : []), database.accounts]),
     ...caches.map((cache) => cache.service),
     ...stores.flatMap((store) => [store.service, store.buckets]),
+    ...volumes.flatMap(({ task }) => (task ? [task] : [])),
   ];
   const imagesInUse = usedImages(services, images);
-  const kubernetes = spec.target === 'kubernetes' ? planKubernetes(spec, services, fitted.budget, fitted.sizes) : undefined;
+  const kubernetes =
+    spec.target === 'kubernetes'
+      ? planKubernetes(
+          spec,
+          services,
+          volumes.map(({ volume }) => volume),
+          fitted.budget,
+          fitted.sizes,
+        )
+      : undefined;
   const decisions = [
     fitted,
     disk,
@@ -96,6 +112,7 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     ...databases,
     ...caches,
     ...stores,
+    ...volumes,
   ].flatMap((part) => part.decisions);
   return {
     name: spec.name,
@@ -112,6 +129,9 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     databases: databases.map((database) => database.plan),
     caches: caches.map((cache) => cache.plan),
     stores: stores.map((store) => store.plan),
+    volumes: volumes.map(({ volume }) => volume),
+    trust: spec.trust.flatMap(({ name, certificates }) => certificates.map((pem) => `# ${name}\n${pem}`)).join(''),
+    ...(spec.registry === undefined ? {} : { registry: spec.registry }),
     secrets: [...secretsOf(spec), ...apps.flatMap((app) => app.secrets)],
     secretFiles: [...secretFilesOf(spec), ...apps.flatMap((app) => app.files)],
     budget: fitted.budget,

@@ -88,6 +88,23 @@ function clusterNotes({ services, kubernetes, edge, host, domain }: StackSpec): 
   ];
 }
 
+/** How far what is outside is kept to what was named. */
+function limitOf({ target, proxy }: StackSpec, reaches: StackSpec['services'][number]['reaches']): string {
+  if (target === 'compose') return 'on one host its way out is open as a whole; a firewall of the host or the proxy keeps it to that';
+  const names = reaches.filter(({ host }) => /[a-z]/.test(host) && !host.startsWith('['));
+  const byPort =
+    names.length > 0 ? `; a policy knows no names, so for ${names.map(({ host }) => host).join(', ')} it holds the port alone` : '';
+  return `the network of the cluster keeps it to that${byPort}${proxy ? '; what goes by the proxy is for the proxy to judge' : ''}`;
+}
+
+const credentialsOf = ({ target, kubernetes, registry = '' }: StackSpec): string => {
+  const host = registry.split('/')[0] ?? '';
+  if (target === 'compose') return `\`docker login ${host}\` on this host if it wants credentials`;
+  return kubernetes.pullSecret === undefined
+    ? 'set kubernetes.pullSecret if it wants credentials'
+    : `the Secret ${kubernetes.pullSecret} has its credentials`;
+};
+
 /** What a careful reader must know before trusting the site. */
 export function notesOf({ profile, topologies, images, scaled, describe, cpus, uploads }: NoteInput): readonly string[] {
   const { spec } = topologies;
@@ -135,6 +152,24 @@ export function notesOf({ profile, topologies, images, scaled, describe, cpus, u
             `${app.name} ${path}: a request may have ${describeSize(body)}, and the edge has ${describeSize(uploads)} to hold it until the application takes it; set stream: true on this route, so that it is handed on as it comes`,
         ),
     ),
+    ...spec.services
+      .filter(({ reaches, egress }) => reaches.length > 0 && !egress)
+      .map(
+        ({ name, reaches }) =>
+          `${name} may reach ${reaches.map(({ host, port }) => `${host}:${port}`).join(', ')}: ${limitOf(spec, reaches)}`,
+      ),
+    ...spec.stores.flatMap(({ name, publicHost }) =>
+      publicHost === undefined
+        ? []
+        : [
+            `${publicHost} leads visitors to the objects of ${name} by signed addresses: its name has to lead to the edge, as ${spec.domain} does, and a certificate of your own has to be for both`,
+          ],
+    ),
+    ...(spec.registry === undefined
+      ? []
+      : [
+          `images of databases, caches, stores and edge come from ${spec.registry}, under the paths that they have elsewhere: copy them there first, as \`berth images\` lists them, and ${credentialsOf(spec)}`,
+        ]),
     ...backupNotes(spec),
     ...spec.databases.flatMap(({ name, edition }) => {
       const notice = edition && sqlserverEditions[edition].notice;

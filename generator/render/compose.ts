@@ -84,8 +84,31 @@ function view(
     envFile: envFileOf(service) && `./${envFileOf(service) ?? ''}`,
     secrets: service.secretFiles,
     volumes: [
-      ...service.volumes.map((volume) => ({ type: 'volume', source: volume.name, target: volume.target, readOnly: false })),
-      ...service.mounts.map((mount) => ({ type: 'bind', source: `./${mount.source}`, target: mount.target, readOnly: true })),
+      ...service.volumes.map(({ name: source, target }) => ({
+        type: 'volume',
+        source,
+        target,
+        readOnly: false,
+        bind: false,
+        asItIs: false,
+      })),
+      ...(service.shared ?? []).map(({ name: source, target, readOnly }) => ({
+        type: 'volume',
+        source,
+        target,
+        readOnly,
+        bind: false,
+        // What the image of an application has in this place must not give the volume its mode.
+        asItIs: service.role === 'app',
+      })),
+      ...service.mounts.map(({ source, target }) => ({
+        type: 'bind',
+        source: `./${source}`,
+        target,
+        readOnly: true,
+        bind: true,
+        asItIs: false,
+      })),
     ],
     ports: service.ports.map(({ target }) => ({
       target,
@@ -118,7 +141,10 @@ function view(
 /** compose.yaml. `hashes` gives each Compose service the hash of all that is mounted into it. */
 export function renderCompose(plan: Plan, templates: Templates, images: ImageCatalogue, hashes: ReadonlyMap<string, string>): Artifact {
   const used = new Set(plan.services.flatMap((service) => service.networks));
-  const volumes: readonly Volume[] = plan.services.flatMap((service) => service.volumes);
+  const volumes: readonly Pick<Volume, 'name' | 'holds' | 'size'>[] = [
+    ...plan.services.flatMap((service) => service.volumes),
+    ...plan.volumes,
+  ];
   const content = fill(templates, 'compose/compose.yaml.hbs', 'compose', {
     name: plan.name,
     services: composeServices(plan).map((entry) => view(plan, entry, images, hashes.get(entry.name) ?? '')),

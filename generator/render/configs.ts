@@ -106,6 +106,17 @@ const policyOf = (store: StorePlan): object => ({
   ],
 });
 
+/** Rules of S3, which `mc` hands on. */
+const lifecycleOf = ({ lifecycle }: StorePlan['buckets'][number]): object => ({
+  Rules: lifecycle.map(({ prefix, expire, expireVersions }, index) => ({
+    ID: `berth-${index + 1}`,
+    Status: 'Enabled',
+    Filter: { Prefix: prefix },
+    ...(expire === undefined ? {} : { Expiration: { Days: expire } }),
+    ...(expireVersions === undefined ? {} : { NoncurrentVersionExpiration: { NoncurrentDays: expireVersions } }),
+  })),
+});
+
 function renderStore(store: StorePlan, templates: Templates): readonly Artifact[] {
   const { service, account } = store;
   const view = {
@@ -115,11 +126,20 @@ function renderStore(store: StorePlan, templates: Templates): readonly Artifact[
     port: minio.port,
     rootFile: `/run/secrets/${service}-root`,
     appFile: `/run/secrets/${service}-app`,
-    buckets: store.buckets.map(({ name, versioning }) => ({ name, versioning: versioning ? 'enable' : 'suspend' })),
+    buckets: store.buckets.map(({ name, versioning, lifecycle }) => ({
+      name,
+      versioning: versioning ? 'enable' : 'suspend',
+      expires: lifecycle.length > 0,
+    })),
   };
   return [
     generated(`config/${service}-buckets/buckets.sh`, fill(templates, 'storage/buckets.sh.hbs', 'shell', view)),
     generated(`config/${service}-buckets/policy.json`, `${JSON.stringify(policyOf(store), null, 2)}\n`),
+    ...store.buckets
+      .filter(({ lifecycle }) => lifecycle.length > 0)
+      .map((bucket) =>
+        generated(`config/${service}-buckets/lifecycle-${bucket.name}.json`, `${JSON.stringify(lifecycleOf(bucket), null, 2)}\n`),
+      ),
   ];
 }
 
@@ -128,4 +148,6 @@ export const renderConfigs = (plan: Plan, templates: Templates): readonly Artifa
   ...plan.databases.flatMap((database) => renderDatabase[database.engine](database, templates)),
   ...plan.caches.flatMap((cache) => renderCache(cache, templates)),
   ...plan.stores.flatMap((store) => renderStore(store, templates)),
+  // What berth.yaml says and nothing else: an edit here would be a second truth.
+  ...(plan.trust === '' ? [] : [{ ...generated('config/trust/ca.pem', plan.trust), policy: 'owned' as const }]),
 ];

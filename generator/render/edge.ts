@@ -97,6 +97,13 @@ function view(edge: EdgePlan): object {
       slots.map((slot) => ({ id: `${identifier(service)}_${slot}`, address: `${service}-${slot}${edge.hostSuffix}:${port}` })),
     ),
     locations: edge.apps.flatMap((app) => [...locations(app, taken)]).map((location, index) => ({ ...location, again: `again_${index}` })),
+    stores: edge.stores.map(({ service, port, host, buckets }) => ({
+      id: `store_${identifier(service)}`,
+      service,
+      address: `${service}${edge.hostSuffix}:${port}`,
+      host,
+      buckets: buckets.join('|'),
+    })),
     covered: taken.has('/'),
     resolverFile: 'file' in edge.resolver && edge.resolver.file,
     resolverAddress: 'address' in edge.resolver && edge.resolver.address,

@@ -121,6 +121,13 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
         : [],
     ),
     stores: plan.stores,
+    volumes: plan.volumes.map(({ name, alone }) => ({
+      name,
+      access: alone ? 'ReadWriteOnce' : 'ReadWriteMany',
+      mounts: plan.services.flatMap(({ name: service, role, shared = [] }) =>
+        role === 'app' ? shared.filter((mount) => mount.name === name).map((mount) => ({ service, ...mount })) : [],
+      ),
+    })),
     secrets: plan.secrets,
     backups: plan.runtime.backups && {
       place: describeStore(plan.runtime.backups.store),

@@ -9,6 +9,9 @@ import { reservedDatabaseNames } from '../../model/names.ts';
 import { readVariableOf, replicates } from '../../model/stack-spec.ts';
 import { checkExternals } from './check-externals.ts';
 import { checkServices } from './check-services.ts';
+import { checkStores } from './check-stores.ts';
+import { checkSurroundings } from './check-surroundings.ts';
+import { checkVolumes } from './check-volumes.ts';
 import { databaseName, isServed, kindOf, usesOf, writtenRoutes } from './resolve.ts';
 
 /** Variables that Berth sets on an application; the spec may not set them a second time. */
@@ -22,7 +25,8 @@ function variablesOf(spec: WrittenSpec, used: string, variable: string): readonl
   if (kind !== 'store') return kind === 'database' ? [variable, readVariableOf(variable)] : [variable];
   const buckets = Object.keys(spec.stores?.[used]?.buckets ?? {});
   const named = buckets.length === 1 ? ['BUCKET'] : buckets.map((bucket) => `BUCKET_${bucket.toUpperCase().replaceAll('-', '_')}`);
-  return ['ENDPOINT', 'REGION', 'ACCESS_KEY', 'SECRET_KEY', ...named].map((part) => `${variable}_${part}`);
+  const open = spec.stores?.[used]?.publicHost === undefined ? [] : ['PUBLIC_ENDPOINT'];
+  return [...open, 'ENDPOINT', 'REGION', 'ACCESS_KEY', 'SECRET_KEY', ...named].map((part) => `${variable}_${part}`);
 }
 
 function* checkNames(spec: WrittenSpec): Iterable<Finding> {
@@ -32,7 +36,7 @@ function* checkNames(spec: WrittenSpec): Iterable<Finding> {
     seen.set(name, path);
     return first;
   };
-  for (const kind of ['services', 'databases', 'caches', 'stores'] as const)
+  for (const kind of ['services', 'databases', 'caches', 'stores', 'volumes'] as const)
     for (const [name, one] of Object.entries(spec[kind] ?? {})) {
       // What Berth adds beside a service carries its name with an ending.
       const others =
@@ -53,9 +57,11 @@ function* checkNames(spec: WrittenSpec): Iterable<Finding> {
                   : []),
                 ...(/^(?:mysql|mariadb)$/.test(spec.databases?.[name]?.engine ?? '') ? [`${name}-health`, `${name}-first-start`] : []),
               ]
-            : kind === 'stores'
-              ? [`${name}-buckets`, `${name}-nodes`]
-              : [`${name}-nodes`];
+            : kind === 'volumes'
+              ? [`${name}-volume`]
+              : kind === 'stores'
+                ? [`${name}-buckets`, `${name}-nodes`]
+                : [`${name}-nodes`];
       const times = kind === 'services' ? ((one as WrittenSpec['services'][string]).scaling?.schedule ?? []) : [];
       const scalers = times.length > 0 ? ['', ...times.map((_, index) => `-${index + 1}`)].map((end) => `${name}-scale${end}`) : [];
       for (const taken of [name, ...others, ...scalers]) {
@@ -225,14 +231,6 @@ function* checkCaches(spec: WrittenSpec): Iterable<Finding> {
   }
 }
 
-/** One place twice is one mount too many. */
-function* checkFolders(spec: WrittenSpec): Iterable<Finding> {
-  for (const [name, service] of Object.entries(spec.services))
-    for (const [index, path] of (service.writable ?? []).entries())
-      if ((service.writable ?? []).indexOf(path) < index)
-        yield { path: ['services', name, 'writable', index], message: `"${path}" stands twice`, hint: 'keep one of the two' };
-}
-
 function* checkAddresses(spec: WrittenSpec): Iterable<Finding> {
   if (spec.network === undefined || !spec.network.endsWith('/22')) return;
   const texts = spec.network.replace(/\/22$/, '').split('.');
@@ -265,7 +263,9 @@ export function checkReferences(spec: WrittenSpec): readonly Finding[] {
     ...checkExternals(spec),
     ...checkUses(spec),
     ...checkRoutes(spec),
-    ...checkFolders(spec),
+    ...checkVolumes(spec),
+    ...checkStores(spec),
+    ...checkSurroundings(spec),
     ...checkDatabases(spec),
     ...checkCaches(spec),
     ...checkLicences(spec),
@@ -282,6 +282,10 @@ const listOf = (value: unknown): readonly unknown[] | undefined => (Array.isArra
 const maps = (value: unknown): Readonly<Record<string, Loose>> =>
   Object.fromEntries(Object.entries(mapOf(value)).map(([name, inner]) => [name, mapOf(inner)]));
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
+/** Buckets without what the schema may have refused. */
+const bucketsOf = (value: unknown): Loose => Object.fromEntries(Object.keys(mapOf(value)).map((name) => [name, {}]));
+/** Where a volume is mounted; what is no path is a place that nothing else has. */
+const pathOf = (name: string, mount: unknown): string => textOf(typeof mount === 'string' ? mount : mapOf(mount)['path']) || `/${name}`;
 const topKeys = Object.keys(writtenSpec.shape);
 const serviceKeys = Object.keys(writtenService.shape);
 
@@ -298,7 +302,7 @@ export function readable(value: unknown): WrittenSpec {
   // A mistyped `databases` would make every use of one look wrong.
   const guessing = Object.keys(spec).some((key) => !topKeys.includes(key));
   const service = (written: Loose) => {
-    const { uses, env, secrets, routes, writable } = written;
+    const { uses, env, secrets, routes, writable, volumes, egress } = written;
     return {
       ...written,
       ...(guessing || uses === undefined ? { uses: undefined } : { uses: listOf(uses)?.map(textOf) ?? mapOf(uses) }),
@@ -307,12 +311,22 @@ export function readable(value: unknown): WrittenSpec {
       env: mapOf(env),
       secrets: maps(secrets),
       routes: routes === undefined ? undefined : (listOf(routes)?.map((route) => ({ path: textOf(mapOf(route)['path']) })) ?? []),
+      egress: listOf(egress)?.filter((place) => typeof place === 'string' && /:\d+$/.test(place)) ?? egress === true,
       writable: listOf(writable)?.filter((path) => typeof path === 'string') ?? [],
+      // A mistyped `volumes` would make every mount of one look wrong.
+      volumes: guessing ? {} : Object.fromEntries(Object.entries(mapOf(volumes)).map(([name, mount]) => [name, pathOf(name, mount)])),
     };
   };
   const services = Object.fromEntries(Object.entries(maps(spec['services'])).map(([name, written]) => [name, service(written)]));
   const stores = Object.fromEntries(
-    Object.entries(maps(spec['stores'])).map(([name, store]) => [name, { buckets: mapOf(store['buckets']), nodes: store['nodes'] }]),
+    Object.entries(maps(spec['stores'])).map(([name, store]) => [
+      name,
+      {
+        buckets: bucketsOf(store['buckets']),
+        nodes: store['nodes'],
+        ...(typeof store['publicHost'] === 'string' ? { publicHost: store['publicHost'] } : {}),
+      },
+    ]),
   );
   return {
     name: textOf(spec['name']),
@@ -320,6 +334,7 @@ export function readable(value: unknown): WrittenSpec {
     databases: maps(spec['databases']),
     caches: maps(spec['caches']),
     stores,
+    volumes: guessing ? {} : maps(spec['volumes']),
     edge: mapOf(spec['edge']),
     target: spec['target'],
     ...(spec['backups'] === undefined ? {} : { backups: mapOf(spec['backups']) }),

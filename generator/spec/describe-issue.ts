@@ -29,6 +29,8 @@ function show(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
   if (value !== null && typeof value === 'object') return 'a map';
+  // What was pasted by mistake must not reach a log.
+  if (typeof value === 'string' && value.includes('PRIVATE KEY')) return 'a private key';
   const text = JSON.stringify(value);
   return text.length > 60 ? `${text.slice(0, 57)}…"` : text;
 }
@@ -43,7 +45,7 @@ export function describeIssue(
   const place = (path: Path, key?: string) => ({
     file,
     ...document.locate(path, key),
-    path: joinPath(key === undefined ? path : [...path, key]),
+    path: joinPath(document.origin(key === undefined ? path : [...path, key])),
   });
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map((key) => ({ ...place(issue.path, key), message: 'unknown key', ...hintFor(key, keysAt(issue.path)) }));

@@ -8,6 +8,8 @@ export type Path = readonly PropertyKey[];
 export interface PlacedDocument {
   readonly value: unknown;
   /** Line and column of the value at `path`, or of what encloses it when there is none. `key` asks for the key in that map instead. */
+  /** Where the value at a path was written, when it was put together of several. */
+  readonly origin: (path: Path) => Path;
   locate(path: Path, key?: string): { readonly line: number; readonly column: number };
 }
 
@@ -128,7 +130,7 @@ export function parsePlaced(text: string, file: string): PlacedDocument | readon
   ];
   if (meant.length > 0) return meant.slice(0, 50);
   try {
-    return { value: document.toJS({ maxAliasCount: 1000 }) as unknown, locate: finder(document, at) };
+    return { value: document.toJS({ maxAliasCount: 1000 }) as unknown, origin: (path) => path, locate: finder(document, at) };
   } catch (error) {
     if (!(error instanceof ReferenceError)) throw error;
     return [problem(0, 'the aliases of the file expand to more than a thousand parts', 'write the repeated parts out')];

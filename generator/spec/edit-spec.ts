@@ -59,7 +59,27 @@ function apply(document: Document, edit: SpecEdit): Problem | undefined {
 }
 
 /** Where keys that `init` adds stand in the file, so that it reads from the general to the particular. */
-const order = ['apiVersion', 'name', 'profile', 'target', 'domain', 'host', 'network', 'services', 'databases', 'caches', 'stores', 'edge'];
+const order = [
+  'apiVersion',
+  'name',
+  'environment',
+  'profile',
+  'target',
+  'domain',
+  'host',
+  'network',
+  'registry',
+  'proxy',
+  'trust',
+  'services',
+  'databases',
+  'caches',
+  'stores',
+  'volumes',
+  'edge',
+  'kubernetes',
+  'environments',
+];
 
 function sortTop(document: Document): void {
   if (!isMap(document.contents)) return;

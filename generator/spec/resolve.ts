@@ -4,24 +4,27 @@ import type { WrittenService, WrittenSpec } from '../../model/written-spec.ts';
 import type {
   AppKind,
   AppSpec,
+  BucketSpec,
   Cors,
   FixedSize,
   HostFacts,
   HttpSpec,
   KubernetesSpec,
+  Place,
   RateLimit,
   Route,
   Scaling,
   StackSpec,
   Use,
 } from '../../model/stack-spec.ts';
+import { certificatesIn } from '../../model/pem.ts';
 import { mib, parseCpu, parseDuration, parseSize, seconds } from '../../model/units.ts';
 import type { MiB, MilliCpu, Seconds } from '../../model/units.ts';
 
 type WrittenScaling = NonNullable<WrittenService['scaling']>;
 
 /** All defaults of the spec live here. */
-const defaults = {
+export const defaults = {
   target: 'compose',
   domain: 'localhost',
   network: '10.201.0.0/22',
@@ -181,6 +184,23 @@ function connections(service: WrittenService, spec: WrittenSpec): readonly Use[]
   });
 }
 
+/** `hooks.corp.example:443` in its two parts. */
+export function placeOf(text: string): Place {
+  const cut = text.lastIndexOf(':');
+  return { host: text.slice(0, cut), port: Number(text.slice(cut + 1)) };
+}
+
+function proxyOf({ url, except }: NonNullable<WrittenSpec['proxy']>): NonNullable<StackSpec['proxy']> {
+  const { hostname, port } = new URL(url);
+  return { host: hostname, port: port === '' ? 80 : Number(port), except: except ?? [] };
+}
+
+/** The volumes of a service, in the order written. */
+export const mountsOf = ({ volumes }: WrittenService): AppSpec['volumes'] =>
+  Object.entries(volumes ?? {}).map(([name, mount]) =>
+    typeof mount === 'string' ? { name, path: mount, readOnly: false } : { name, path: mount.path, readOnly: mount.readOnly ?? false },
+  );
+
 const migrateOf = ({ entrypoint, command }: NonNullable<WrittenService['migrate']>) => ({
   ...(entrypoint === undefined ? {} : { entrypoint }),
   command,
@@ -227,7 +247,9 @@ function app(name: string, service: WrittenService, spec: WrittenSpec): AppSpec 
       supplied: secret.supplied ?? false,
     })),
     writable: service.writable ?? [],
-    egress: service.egress ?? false,
+    volumes: mountsOf(service),
+    egress: service.egress === true,
+    reaches: Array.isArray(service.egress) ? service.egress.map(placeOf) : [],
   };
 }
 
@@ -236,6 +258,16 @@ const hostFacts = (host: NonNullable<WrittenSpec['host']>): HostFacts => ({
   memory: size(host.memory),
   disk: size(host.disk),
   fit: host.fit ?? true,
+});
+
+const bucketOf = (name: string, { versioning, lifecycle }: NonNullable<WrittenSpec['stores']>[string]['buckets'][string]): BucketSpec => ({
+  name,
+  versioning: versioning ?? true,
+  lifecycle: (lifecycle ?? []).map(({ prefix, expireAfter, expireVersionsAfter }) => ({
+    prefix: prefix ?? '',
+    ...(expireAfter === undefined ? {} : { expire: duration(expireAfter) / 86_400 }),
+    ...(expireVersionsAfter === undefined ? {} : { expireVersions: duration(expireVersionsAfter) / 86_400 }),
+  })),
 });
 
 /** What runs here; the rest stands elsewhere. */
@@ -265,9 +297,18 @@ export function resolveSpec(spec: WrittenSpec): StackSpec {
       name,
       engine: store.engine,
       nodes: store.nodes ?? 1,
-      buckets: Object.entries(store.buckets).map(([bucket, { versioning }]) => ({ name: bucket, versioning: versioning ?? true })),
+      ...(store.publicHost === undefined ? {} : { publicHost: store.publicHost }),
+      buckets: Object.entries(store.buckets).map(([bucket, written]) => bucketOf(bucket, written)),
       ...state(store),
     })),
+    volumes: Object.entries(spec.volumes ?? {}).map(([name, { disk, storageClass }]) => ({
+      name,
+      ...(disk === undefined ? {} : { disk: size(disk) }),
+      ...(storageClass === undefined ? {} : { storageClass }),
+    })),
+    trust: Object.entries(spec.trust ?? {}).map(([name, text]) => ({ name, certificates: certificatesIn(text) ?? [] })),
+    ...(spec.proxy === undefined ? {} : { proxy: proxyOf(spec.proxy) }),
+    ...(spec.registry === undefined ? {} : { registry: spec.registry }),
     externals: externalsOf(spec, (database) => databaseName(spec.name, database)),
     edge: {
       http: spec.edge?.http ?? defaults.http,

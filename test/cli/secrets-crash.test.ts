@@ -59,7 +59,7 @@ function expectWhole(site: string): void {
 const changes: readonly { readonly what: string; readonly change: (ledger: Ledger) => Ledger | Promise<Ledger> }[] = [
   {
     what: 'the renewal of a certificate',
-    change: (ledger) => renewCertificates(ledger, { domain: 'localhost', site: 'shop', now, random, authority: false }),
+    change: (ledger) => renewCertificates(ledger, { hosts: ['localhost'], site: 'shop', now, random, authority: false }),
   },
   {
     what: 'the rotation of a secret',

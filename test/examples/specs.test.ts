@@ -32,7 +32,9 @@ describe.each(rows)('the example $example at $profile', ({ example, profile }) =
     expect(lintSite(cluster.plan, cluster.decision.merged).findings).toEqual([]);
     // What changes replicas by the clock is there only where there are autoscalers.
     const names = cluster.plan.services.filter(({ rights }) => rights === undefined).map(({ name }) => name);
-    expect(names.sort()).toEqual(compose.plan.services.map(({ name }) => name).sort());
+    // What makes a volume writable is there only where no kubelet does.
+    const tasks = compose.plan.volumes.map(({ name }) => name);
+    expect([...names, ...tasks].sort()).toEqual(compose.plan.services.map(({ name }) => name).sort());
   });
 });
 

@@ -45,6 +45,7 @@ const plan: EdgePlan = {
   operators: ['128.0.0.0/1'],
   hostSuffix: '',
   resolver: { address: '127.0.0.11' }, // where Docker's default networks lie, and with them this host
+  stores: [],
   apps: [
     {
       service: 'web',
@@ -362,6 +363,7 @@ describe('the edge without an application', { timeout: 60_000 }, () => {
       domain: `${'a'.repeat(62)}.${'b'.repeat(62)}.${'c'.repeat(62)}.${'d'.repeat(62)}.e`,
       hsts: false,
       trustedProxies: [],
+      stores: [],
       apps: [{ service: 'a'.repeat(40), port: 80, routes: [route('/only'), route('/a/b/')] }],
     });
     const { code, stderr } = await attempt([

@@ -21,7 +21,7 @@ interface Image {
 
 /** An image of a few bytes under any name: nothing here runs them. */
 const build = (reference: string, content: string) =>
-  run(['docker', 'build', '--quiet', '--tag', reference, '-'], { input: `FROM scratch\nLABEL what="${content}"\n` });
+  run(['docker', 'build', '--quiet', '--tag', reference, '-'], { input: `FROM scratch\nCOPY <<END /what\n${content}\nEND\n` });
 
 describe('the images of a site whose registry is a real one, with TLS and logins', () => {
   let operator: Operator;

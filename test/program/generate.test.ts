@@ -65,6 +65,21 @@ describe('generate', () => {
     await expectExit(0, generate(site.path, '--check'));
   });
 
+  test('--environment chooses another environment, remembers it in berth.yaml and keeps its comments', async () => {
+    using site = fresh();
+    edit(site.path, 'berth.yaml', (text) => `${text}environments:\n  staging: { services: { web: { replicas: 1 } } } # small\n  dev: {}\n`);
+    const before = snapshot(site.path);
+    const refused = await expectExit(3, generate(site.path, '--environment', 'stagng'));
+    expect(refused.stderr).toContain('there is no environment "stagng"');
+    await expectExit(9, generate(site.path, '--environment', 'staging', '--check'));
+    expect(snapshot(site.path)).toEqual(before);
+    expect((await expectExit(0, generate(site.path, '--environment', 'staging'))).stdout).toContain('updated  berth.yaml');
+    expect(read(site.path, 'berth.yaml')).toMatch(/^environment: staging$[^]*# small$/m);
+    expect(read(site.path, '.env')).toContain('WEB_BLUE_REPLICAS=1');
+    expect((await expectExit(0, generate(site.path, '--environment', 'staging'))).stdout).toContain('Nothing to write');
+    await expectExit(0, generate(site.path, '--check'));
+  });
+
   test('keeps every secret, whatever changes around it', async () => {
     using site = fresh();
     const before = secretsOf(site.path);

@@ -28,7 +28,7 @@ describe('images verify, with a stand-in for docker', () => {
     using docker = engineWith(digest('c'));
     await locked(site.path, digest('c'));
     const { stdout } = await expectExit(0, ['images', 'verify', '--site', site.path], { env: { PATH: docker.path } });
-    expect(stdout).toMatch(/docker\.io\/library\/nginx:\S+ +what it was on 2026-11-20:\s+sha256:cccccccccccc…\n/);
+    expect(stdout).toMatch(/docker\.io\/library\/nginx:\S+\n +what it was on 2026-11-20: sha256:cccccccccccc…\n/);
     expect(stdout).toMatch(/\n\d+ ok, 0 warnings, 0 failures\n$/);
   });
 

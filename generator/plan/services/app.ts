@@ -9,6 +9,8 @@ import { healthOf } from './app-health.ts';
 import { divideNodeMemory, folderMiB, foldersOf, small } from './app-size.ts';
 import { connect } from './connect.ts';
 import type { Connection, ForGates } from './connect.ts';
+import { placesOf, surroundingVariables, trustMounts } from './surroundings.ts';
+import { sharedOf, volumeName } from './volumes.ts';
 import { planMigration } from './migrate.ts';
 import type { PlannedMigration } from './migrate.ts';
 
@@ -46,6 +48,7 @@ function envOf(
   connections: readonly Connection[],
 ): PlannedService['env'] {
   return {
+    ...surroundingVariables(app, spec),
     ...(app.http ? { PORT: String(app.http.port) } : {}),
     BERTH_SITE: spec.name,
     BERTH_DOMAIN: spec.domain,
@@ -75,7 +78,7 @@ function networksOf(app: AppSpec, connections: readonly Connection[]): PlannedSe
       connections.some(({ connects }) => connects.length > 0),
     ),
     // A bridge has no gate for one address: on one host the way out is open for what needs any.
-    ...some('egress', app.egress || connections.some(({ outside }) => outside.length > 0)),
+    ...some('egress', app.egress || app.reaches.length > 0 || connections.some(({ outside }) => outside.length > 0)),
   ];
   return needed.length > 0 ? needed : ['app'];
 }
@@ -99,24 +102,31 @@ function serviceOf(app: AppSpec, spec: StackSpec, profile: HardwareProfile, { si
     env: envOf(app, spec, profile, size, connections),
     secretEnv: secretEnvOf(app, connections),
     secretFiles: filesOf(app).map(({ name }) => ledgerNameOf(app, name)),
-    mounts: [],
+    mounts: trustMounts(spec),
     volumes: [],
+    ...(app.volumes.length === 0 ? {} : { shared: sharedOf(app) }),
     tmpfs: foldersOf(app).map((path) => ({ path, size: mib(folderMiB), mode: '1777' })),
     ...(app.http ? { port: app.http.port } : {}),
     ports: [],
     ...healthOf(app),
     connects: connections.flatMap((connection) => connection.connects),
     egress: app.egress,
-    outside: connections.flatMap((connection) => connection.outside),
+    outside: [...connections.flatMap((connection) => connection.outside), ...placesOf(app, spec)],
     gates: connections.flatMap((connection) => connection.gates),
     ...(app.scaling === undefined ? {} : { scaling: app.scaling }),
     stopSignal: 'SIGTERM',
     stopGrace: app.stopGrace,
     networks: networksOf(app, connections),
     // What is started by a timer finds the rest of the site at work.
-    after: app.kind === 'cron' ? [] : connections.flatMap((connection) => connection.after),
+    after: app.kind === 'cron' ? [] : [...connections.flatMap((connection) => connection.after), ...afterVolumes(app, spec)],
   };
 }
+
+/** On one host a task makes each volume writable first. */
+const afterVolumes = (app: AppSpec, { target }: StackSpec): PlannedService['after'] =>
+  target === 'kubernetes'
+    ? []
+    : app.volumes.map(({ name }) => ({ service: volumeName(name), condition: 'service_completed_successfully', required: true }));
 
 /** What was decided for an application before it is planned: its size, and the image that it runs when it has no slots. */
 interface Placed {

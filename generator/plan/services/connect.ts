@@ -7,7 +7,7 @@ import type { DatabaseEngineName, ExternalSpec, StackSpec, Use } from '../../../
 import { hasReplica, replicaName } from './database-engine.ts';
 import type { DatabaseAddress, DatabaseEngine } from './database-engine.ts';
 import { databaseEngines } from './databases.ts';
-import { accountOf } from './minio.ts';
+import { accountOf, originOf } from './minio.ts';
 
 /** Runs `try` until it succeeds, three minutes at most. */
 const waiting = (service: string, attempt: string): readonly [string, ...string[]] => [
@@ -148,14 +148,17 @@ export function connect(use: Use, spec: StackSpec, forGates: ForGates): Connecti
           secretEnv: { [use.variable]: ['redis://app:', { secret: `${use.service}-app` }, `@${use.service}:${port}/0`] },
         };
   }
-  const buckets = spec.stores.find((store) => store.name === use.service)?.buckets ?? [];
+  const { buckets = [], publicHost } = spec.stores.find((store) => store.name === use.service) ?? {};
   return {
-    env: s3Variables(use.variable, {
-      endpoint: `http://${use.service}:${minio.port}`,
-      region: minio.region,
-      account: accountOf(spec),
-      buckets,
-    }),
+    env: {
+      ...(publicHost === undefined ? {} : { [`${use.variable}_PUBLIC_ENDPOINT`]: originOf(spec, publicHost) }),
+      ...s3Variables(use.variable, {
+        endpoint: `http://${use.service}:${minio.port}`,
+        region: minio.region,
+        account: accountOf(spec),
+        buckets,
+      }),
+    },
     secretEnv: { [`${use.variable}_SECRET_KEY`]: [{ secret: `${use.service}-app` }] },
     after: [done(`${use.service}-buckets`)],
     connects: [{ service: use.service, port: minio.port }],

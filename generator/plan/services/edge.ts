@@ -1,3 +1,4 @@
+import { minio } from '../../../model/engines/minio.ts';
 import { nginx as facts } from '../../../model/engines/nginx.ts';
 import type { Decision, Dependency, EdgePlan, PlannedService, Size } from '../../../model/plan.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
@@ -134,6 +135,9 @@ export function planEdge(
   ];
   const inCluster = spec.target === 'kubernetes';
   const { proxyProtocol } = spec.edge;
+  const open = spec.stores.flatMap(({ name, publicHost, buckets }) =>
+    publicHost === undefined ? [] : [{ service: name, port: minio.port, host: publicHost, buckets: buckets.map((bucket) => bucket.name) }],
+  );
   const asks = [...curl, `http://127.0.0.1:${proxyProtocol ? facts.healthPort : facts.httpPort}/-/berth/edge`] as const;
   const service: PlannedService = {
     name: 'edge',
@@ -168,7 +172,10 @@ export function planEdge(
       ready: proxyProtocol ? { argv: asks } : { http: { path: '/-/berth/edge', port: facts.httpPort } },
       live: { tcp: facts.httpPort },
     },
-    connects: servedOf(spec).map(({ name, http }) => ({ service: name, port: http.port })),
+    connects: [
+      ...servedOf(spec).map(({ name, http }) => ({ service: name, port: http.port })),
+      ...open.map(({ service: name, port }) => ({ service: name, port })),
+    ],
     gates: [],
     stopSignal: 'SIGQUIT',
     stopGrace: seconds(40),
@@ -192,6 +199,7 @@ export function planEdge(
     // As many as may vanish at once while a release is scaled down, and one that is left.
     tries: Math.max(2, ...servedOf(spec).map((app) => replicasOf(app, profile) + 1)),
     apps: servedOf(spec).map(({ name, http: { port, routes } }) => ({ service: name, port, routes })),
+    stores: open,
   };
   return { service, plan, decisions };
 }

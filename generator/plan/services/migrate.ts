@@ -42,8 +42,8 @@ export function planMigration(
   const migrating = release.find(({ migrates, replicas }) => migrates && replicas > 0);
   const version = versionOf(migrating?.image ?? app.image, [...(migrate.entrypoint ?? []), ...migrate.command]);
   const { engine, query, gate } = clientOf(migrate.database, spec, forGates);
-  const { role, size, user, env, secretEnv, secretFiles, tmpfs, connects, egress, outside, gates, stopSignal, stopGrace, networks, after } =
-    service;
+  const { role, size, user, env, secretEnv, secretFiles, mounts, shared, tmpfs, connects, egress, outside, gates } = service;
+  const { stopSignal, stopGrace, networks, after } = service;
   return {
     task: {
       name,
@@ -61,8 +61,9 @@ export function planMigration(
       env,
       secretEnv,
       secretFiles,
-      mounts: [],
+      mounts,
       volumes: [],
+      ...(shared === undefined ? {} : { shared }),
       tmpfs,
       ports: [],
       connects,

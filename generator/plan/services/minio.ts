@@ -7,6 +7,10 @@ import type { MiB } from '../../../model/units.ts';
 import type { Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
 
+/** `https://files.example.com:8443`, as browsers write it. */
+export const originOf = ({ target, edge }: StackSpec, host: string): string =>
+  `https://${host}${target === 'kubernetes' || edge.https === 443 ? '' : `:${edge.https}`}`;
+
 /** The application's account. MinIO wants three characters at least, and another name than its administrator's, which the name of a site alone does not promise. */
 export const accountOf = (spec: StackSpec): string => `${spec.name}-app`;
 
@@ -115,6 +119,8 @@ export function planMinio(
       MINIO_API_REQUESTS_MAX: String(requests),
       MINIO_BROWSER: 'off',
       MINIO_UPDATE: 'off',
+      // Scripts of no other page may use an address that was signed.
+      ...(store.publicHost === undefined ? {} : { MINIO_API_CORS_ALLOW_ORIGIN: originOf(spec, spec.domain) }),
       ...(several ? { MINIO_STORAGE_CLASS_STANDARD: `EC:${facts.parity}` } : {}),
       GOMAXPROCS: threads(size),
       MC_CONFIG_DIR: '/tmp/.mc',
@@ -150,7 +156,8 @@ export function planMinio(
     gates: [],
     stopSignal: 'SIGTERM',
     stopGrace: seconds(60),
-    networks: ['data'],
+    // The edge is not let into the network of the databases.
+    networks: store.publicHost === undefined ? ['data'] : ['data', 'app'],
     after: [],
   };
   const buckets: PlannedService = {

@@ -124,6 +124,11 @@ const unasked: readonly Ignore[] = ['startup-probe', 'readiness-probe', 'livenes
 );
 const alone: Ignore = ['replicas', 'berth.yaml asks for one replica'];
 
+/** Whether it mounts a volume that only one node can have at a time: the next pod could not start before this one has gone. */
+const holdsAlone = ({ plan }: Scene, service: PlannedService): boolean =>
+  plan.volumes.some(({ name, alone: single }) => single && service.shared?.some((mount) => mount.name === name));
+const replacedAtOnce: Ignore = ['rolling-update', 'its volume can be on one node at a time'];
+
 /** A worker: nobody calls it, so it has neither slots nor a Service. */
 export const renderWorker = (scene: Scene, service: PlannedService): readonly YamlDocument[] => [
   ...serviceAccount(scene, service),
@@ -131,12 +136,17 @@ export const renderWorker = (scene: Scene, service: PlannedService): readonly Ya
     'apps/v1',
     'Deployment',
     metaOf(scene, service, {
-      ignore: [...(service.probes ? [] : unasked), ...(service.replicas === 1 && !service.scaling ? [alone] : [])],
+      ignore: [
+        ...(service.probes ? [] : unasked),
+        ...(service.replicas === 1 && !service.scaling ? [alone] : []),
+        ...(holdsAlone(scene, service) ? [replacedAtOnce] : []),
+      ],
     }),
     {
       spec: {
         replicas: service.scaling ? undefined : service.replicas,
         ...rollout,
+        ...(holdsAlone(scene, service) ? { strategy: { type: 'Recreate' } } : {}),
         selector: { matchLabels: selectorOf(scene.plan, service.name) },
         template: podTemplate(scene, service),
       },

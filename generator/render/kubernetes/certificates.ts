@@ -1,3 +1,4 @@
+import { hostsOf } from '../../../model/plan.ts';
 import type { YamlDocument } from '../write-yaml.ts';
 import { object } from './objects.ts';
 import { siteLabels } from './scene.ts';
@@ -15,7 +16,7 @@ export function renderCertificates(scene: Scene): readonly YamlDocument[] {
     object('cert-manager.io/v1', 'Certificate', meta, {
       spec: {
         secretName: 'tls',
-        dnsNames: [...new Set([plan.domain, 'localhost'])],
+        dnsNames: [...new Set([...hostsOf(plan), 'localhost'])],
         duration: '2160h',
         renewBefore: '720h',
         privateKey: { algorithm: 'ECDSA', size: 256, rotationPolicy: 'Always' },

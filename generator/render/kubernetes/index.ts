@@ -12,9 +12,10 @@ import { renderNamespace, renderNamespaces } from './namespace.ts';
 import type { Scene } from './scene.ts';
 import { renderStateful } from './stateful.ts';
 import { renderJob, renderTask } from './task.ts';
+import { renderVolumes } from './volumes.ts';
 
 const folder = 'k8s/generated';
-const extra = { namespace: '00-namespace', edge: '00-edge', certificates: '00-certificates' };
+const extra = { namespace: '00-namespace', edge: '00-edge', certificates: '00-certificates', volumes: '00-volumes' };
 
 const hasForeignEdge = ({ kubernetes }: Plan): boolean => kubernetes?.expose === 'gateway' || kubernetes?.expose === 'ingress';
 
@@ -22,6 +23,7 @@ const hasForeignEdge = ({ kubernetes }: Plan): boolean => kubernetes?.expose ===
 const namesOf = (plan: Plan): readonly string[] => [
   extra.namespace,
   ...(plan.kubernetes?.certificate === 'cert-manager' ? [extra.certificates] : []),
+  ...(plan.volumes.length > 0 ? [extra.volumes] : []),
   ...(hasForeignEdge(plan) ? [extra.edge] : []),
   // Migrations of no slot are no Job.
   ...plan.services
@@ -73,6 +75,7 @@ const documentsOf = (scene: Scene, service: PlannedService): readonly YamlDocume
 
 function documentsNamed(scene: Scene, name: string): readonly YamlDocument[] {
   if (name === extra.namespace) return renderNamespace(scene);
+  if (name === extra.volumes) return renderVolumes(scene);
   if (name === extra.certificates) return renderCertificates(scene);
   if (name === extra.edge) return scene.kubernetes.expose === 'gateway' ? renderGateway(scene) : renderIngress(scene);
   const service = scene.plan.services.find((candidate) => candidate.name === name);

@@ -14,7 +14,9 @@ export function renderBase(scene: Scene, files: readonly string[]): string {
       .filter(({ source }) => source.startsWith('config/'))
       .map(({ source, restarts }) => ({ source, restarts, namespace: podOf(scene, service).namespace })),
   );
-  const generator = sources.map(({ source, restarts, namespace }): Yaml => ({
+  // A folder that several services mount is one ConfigMap.
+  const once = new Map(sources.map((one) => [`${one.source} ${one.namespace}`, one]));
+  const generator = [...once.values()].map(({ source, restarts, namespace }): Yaml => ({
     name: configMapOf(source),
     namespace,
     files: [...scene.contents.keys()].filter((path) => path.startsWith(`${source}/`)).sort(),

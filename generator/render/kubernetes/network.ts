@@ -29,8 +29,8 @@ const anywhere: readonly Yaml[] = [{ ipBlock: { cidr: '0.0.0.0/0' } }, { ipBlock
 
 /** The way to somebody else's server: to its address where that is known, else to its port, as a policy knows no names. */
 const outside = ({ host, port }: NonNullable<PlannedService['outside']>[number]): Yaml => ({
-  to: /^[\d.]+$/.test(host)
-    ? [{ ipBlock: { cidr: `${host}/32` } }]
+  to: /^[\d.]+(?:\/\d+)?$/.test(host)
+    ? [{ ipBlock: { cidr: host.includes('/') ? host : `${host}/32` } }]
     : host.startsWith('[')
       ? [{ ipBlock: { cidr: `${host.slice(1, -1)}/128` } }]
       : anywhere,

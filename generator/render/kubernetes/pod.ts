@@ -100,6 +100,7 @@ function volumes(scene: Scene, service: PlannedService): readonly Yaml[] {
   return [
     ...service.tmpfs.map(({ path, size }) => ({ name: folderVolume(path), emptyDir: { medium: 'Memory', sizeLimit: `${size}Mi` } })),
     ...(service.shm === undefined ? [] : [{ name: 'memory-dev-shm', emptyDir: { medium: 'Memory', sizeLimit: `${service.shm}Mi` } }]),
+    ...(service.shared ?? []).map(({ name }) => ({ name, persistentVolumeClaim: { claimName: name } })),
     ...service.mounts.map(({ source }) =>
       source.startsWith('config/')
         ? { name: `config-${configMapOf(source)}`, configMap: { name: configMapOf(source), defaultMode: 0o444 } }
@@ -132,6 +133,7 @@ function volumes(scene: Scene, service: PlannedService): readonly Yaml[] {
 
 const mounts = (service: PlannedService): readonly Yaml[] => [
   ...service.volumes.map(({ name, target }) => ({ name, mountPath: target })),
+  ...(service.shared ?? []).map(({ name, target, readOnly }) => ({ name, mountPath: target, readOnly: readOnly ? true : undefined })),
   ...service.tmpfs.map(({ path }) => ({ name: folderVolume(path), mountPath: path })),
   ...(service.shm === undefined ? [] : [{ name: 'memory-dev-shm', mountPath: '/dev/shm' }]),
   ...service.mounts.map(({ source, target }) => ({

@@ -143,7 +143,7 @@ async function probeImage(scene: Scene, reference: string, index: number): Promi
     : { reference, ...found };
 }
 
-type Write = Pick<VolumeNeed, 'storageClass' | 'uid' | 'gid' | 'image'>;
+type Write = Pick<VolumeNeed, 'storageClass' | 'many' | 'uid' | 'gid' | 'image'>;
 
 /** What the volume itself says while it is not there. */
 async function whyNoVolume(scene: Scene, claim: string): Promise<string> {
@@ -156,7 +156,7 @@ async function whyNoVolume(scene: Scene, claim: string): Promise<string> {
   return events === 'unknown' ? '' : (events.at(-1)?.message ?? '');
 }
 
-async function probeWrite(scene: Scene, { storageClass, uid, gid, image }: Write, index: number): Promise<Probed['writes'][number]> {
+async function probeWrite(scene: Scene, { storageClass, many, uid, gid, image }: Write, index: number): Promise<Probed['writes'][number]> {
   const name = `berth-probe-${scene.options.id}-write-${index}`;
   const asked = { ...(storageClass === undefined ? {} : { storageClass }), uid, gid };
   const reference = image ?? scene.needs.images[0]?.reference;
@@ -165,7 +165,7 @@ async function probeWrite(scene: Scene, { storageClass, uid, gid, image }: Write
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
     spec: {
-      accessModes: ['ReadWriteOnce'],
+      accessModes: [many ? 'ReadWriteMany' : 'ReadWriteOnce'],
       ...(storageClass === undefined ? {} : { storageClassName: storageClass }),
       resources: { requests: { storage: '1Gi' } },
     },
@@ -283,7 +283,7 @@ export async function probe(client: Client, steady: Client, needs: ClusterNeeds,
   const signal = options.signal ? AbortSignal.any([limit, options.signal]) : limit;
   const scene: Scene = { client, steady, needs, options, namespace, signal, made };
   const images = unique(needs.images, ({ reference }) => reference);
-  const volumes = unique(needs.volumes, ({ storageClass = '', uid, gid }) => `${storageClass} ${uid} ${gid}`);
+  const volumes = unique(needs.volumes, ({ storageClass = '', many = false, uid, gid }) => `${storageClass} ${String(many)} ${uid} ${gid}`);
   let leftovers: readonly string[] = [];
   let tried: Omit<Probed, 'leftovers'>;
   try {

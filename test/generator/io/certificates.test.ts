@@ -8,8 +8,8 @@ import { seeded } from '../render/hello.ts';
 const day = 86_400_000;
 const now = new Date('2026-12-01T12:00:00Z');
 const later = (days: number): Date => new Date(now.getTime() + days * day);
-const draw = (ledger: Ledger, domain: string, at = now) =>
-  drawCertificates(ledger, domain, 'shop', at, seeded(`certificates ${at.toISOString()}`));
+const draw = (ledger: Ledger, domain: string, at = now, more: readonly string[] = []) =>
+  drawCertificates(ledger, [domain, ...more], 'shop', at, seeded(`certificates ${at.toISOString()}`));
 const read = (pair: KeyPair | undefined) => new X509Certificate(pair?.certificate ?? '');
 
 const first = await draw(emptyLedger, 'shop.example.com');
@@ -94,6 +94,13 @@ describe('drawing them again', () => {
     expect(renewed.leaf?.key.reveal()).not.toBe(first.leaf?.key.reveal());
   });
 
+  test('are good for the names of stores as well, and drawn anew when one is added', async () => {
+    const open = await draw(first, 'shop.example.com', now, ['files.example.com']);
+    expect(read(open.leaf).checkHost('files.example.com')).toBe('files.example.com');
+    expect(open.authority).toBe(first.authority);
+    expect((await draw(open, 'shop.example.com', now, ['files.example.com'])).leaf).toBe(open.leaf);
+  });
+
   test('keeps the authority when the domain changes', async () => {
     const moved = await draw(first, 'store.example.com');
     expect(moved.authority).toBe(first.authority);
@@ -118,7 +125,7 @@ describe('drawing them again', () => {
 
 describe('renewing them', () => {
   const renew = (ledger: Ledger, authority: boolean) =>
-    renewCertificates(ledger, { domain: 'shop.example.com', site: 'shop', now: later(1), random: seeded('renewed'), authority });
+    renewCertificates(ledger, { hosts: ['shop.example.com'], site: 'shop', now: later(1), random: seeded('renewed'), authority });
 
   test('draws a leaf, though the old one has long to go, and keeps the authority', async () => {
     const renewed = await renew(first, false);
@@ -163,15 +170,15 @@ describe('an imported certificate', () => {
     { domain: 'shop.example.com', at: later(41), says: /has expired on 2027-01-10/ },
     { domain: 'store.example.com', at: now, says: /is not for store\.example\.com, it names shop\.example\.com/ },
   ])('for $domain at $at is spoken of when somebody must see to it', ({ domain, at, says }) => {
-    const trouble = importedTrouble(imported.leaf, domain, at);
+    const trouble = importedTrouble(imported.leaf, [domain], at);
     if (says === undefined) expect(trouble).toBeUndefined();
     else expect(trouble).toMatch(says);
-    expect(importedTrouble(first.leaf, 'elsewhere', later(9999))).toBeUndefined();
+    expect(importedTrouble(first.leaf, ['elsewhere'], later(9999))).toBeUndefined();
   });
 
   test('for a wildcard covers one label and no more', () => {
     const wild = importedPair(first, { ...supplied, names: ['*.example.com'] });
-    const trouble = (domain: string) => importedTrouble(wild, domain, now) === undefined;
+    const trouble = (domain: string) => importedTrouble(wild, [domain], now) === undefined;
     expect([trouble('shop.example.com'), trouble('a.shop.example.com'), trouble('example.com')]).toEqual([true, false, false]);
   });
 });

@@ -42,7 +42,9 @@ export const app = (name: string, more: Partial<AppSpec> = {}): AppSpec => ({
   env: {},
   secrets: [],
   writable: [],
+  volumes: [],
   egress: false,
+  reaches: [],
   ...more,
 });
 export const uses: Readonly<Record<Use['kind'], (service: string) => Use>> = {
@@ -62,7 +64,7 @@ export const store = (name: string, more: Partial<StoreSpec> = {}): StoreSpec =>
   name,
   engine: 'minio',
   nodes: 1,
-  buckets: [{ name: 'uploads', versioning: true }],
+  buckets: [{ name: 'uploads', versioning: true, lifecycle: [] }],
   ...more,
 });
 
@@ -78,6 +80,8 @@ export const stack = (more: Partial<StackSpec> = {}): StackSpec => ({
   caches: [cache('cache')],
   stores: [store('files')],
   externals: [],
+  volumes: [],
+  trust: [],
   edge: { http: 80, https: 443, connections: 100, hsts: false, trustedProxies: [], proxyProtocol: false },
   kubernetes: {
     namespace: more.name ?? 'hello',
@@ -304,6 +308,9 @@ export const anySpec: fc.Arbitrary<StackSpec> = fc
       .map((parts) =>
         parts.map(({ size, use, engine }, index) => cache(`cache-${index}`, { use, engine: use === 'cache' ? engine : 'valkey', ...size })),
       ),
+    volumes: fc
+      .array(fc.option(fc.integer({ min: 1024, max: 65_536 }).map(mib), { nil: undefined }), { maxLength: 2 })
+      .map((disks) => disks.map((disk, index) => ({ name: `vol-${index}`, ...(disk === undefined ? {} : { disk }) }))),
     stores: fc.array(fixed(1024, 8192), { maxLength: 3 }).map((sizes) => sizes.map((size, index) => store(`store-${index}`, size))),
   })
   .chain((base) =>
@@ -311,7 +318,15 @@ export const anySpec: fc.Arbitrary<StackSpec> = fc
       ['database', base.databases.map(({ name }) => name)],
       ['cache', base.caches.map(({ name }) => name)],
       ['store', base.stores.map(({ name }) => name)],
-    ]).map((services) => stack({ ...base, services })),
+    ]).map((services) =>
+      stack({
+        ...base,
+        services: services.map((one, index) => ({
+          ...one,
+          volumes: index > 1 ? [] : base.volumes.map(({ name }) => ({ name, path: `/srv/${name}`, readOnly: index === 1 })),
+        })),
+      }),
+    ),
   );
 
 /** The smallest host of a spec, or nothing when a fixed size is below what its engine needs on any host. */

@@ -32,6 +32,7 @@ const edge: EdgePlan = {
   operators: ['10.1.0.0/24'],
   hostSuffix: '',
   resolver: { address: '127.0.0.11' },
+  stores: [],
   apps: [{ service: 'web', port: 3000, routes: [route('/')] }],
 };
 const shop: EdgePlan = {
@@ -47,6 +48,7 @@ const shop: EdgePlan = {
   operators: ['10.1.0.0/24'],
   hostSuffix: '',
   resolver: { address: '127.0.0.11' },
+  stores: [],
   apps: [
     { service: 'shop-front', port: 8080, routes: [route('/shop/'), route('/live', { stream: true, timeout: seconds(3600) })] },
     {

@@ -47,14 +47,36 @@ export const context: Context = {
 export const smallHost = { cpus: 2, memory: '16Gi', disk: '80Gi' } as const;
 export const bigHost = { cpus: 64, memory: '512Gi', disk: '20Ti' } as const;
 
+/** An authority that applications are to trust. */
+export const corpAuthority = `-----BEGIN CERTIFICATE-----
+MIIBhzCCAS2gAwIBAgIUJn4yQy1sRr1bDN0+bTBnGAlzf18wCgYIKoZIzj0EAwIw
+GTEXMBUGA1UEAwwOY29ycCBhdXRob3JpdHkwHhcNMjYxMTIxMDkxMjUwWhcNMzYx
+MTE4MDkxMjUwWjAZMRcwFQYDVQQDDA5jb3JwIGF1dGhvcml0eTBZMBMGByqGSM49
+AgEGCCqGSM49AwEHA0IABOREPnp4R4TtKQ0gjTQtGQPNMp/Sbp2nEBDZufGsRBje
+dDTWVGY4MccgF4iOcLYbraDv0HyGfo45euxzr8bXlIGjUzBRMB0GA1UdDgQWBBR6
+qpWPpoDlARGN329Ly990WKBBLzAfBgNVHSMEGDAWgBR6qpWPpoDlARGN329Ly990
+WKBBLzAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0gAMEUCIQD7VINdiRho
+0i6Z/QKFbs8tJGq+eERRp2Q53zJYC7vn1gIgNyPT6pvKPZBU8KbW1wf6tvgrxwJi
+bIIU7foJVZDHeck=
+-----END CERTIFICATE-----
+`;
+
 /** One service of every kind beside the web application, and its migrations. */
 export const everyKind = {
+  'trust': { corp: corpAuthority },
+  'proxy': { url: 'http://proxy.corp.example:3128', except: ['.corp.example'] },
+  'stores.files.publicHost': 'files.example.com',
+  'stores.files.buckets.uploads.lifecycle': [{ prefix: 'tmp/', expireAfter: '1d' }, { expireVersionsAfter: '90d' }],
+  'services.web.egress': ['hooks.corp.example:443', '10.4.0.0/16:5432'],
+  'volumes.uploads': { storageClass: 'nfs' },
+  'services.web.volumes': { uploads: '/srv/uploads' },
   'services.web.migrate': { command: ['node', 'migrate.js', "it's $HOME"] },
   'services.jobs': {
     kind: 'worker',
     follows: 'web',
     uses: ['database', 'cache'],
     command: ['node', 'jobs.js'],
+    volumes: { uploads: { path: '/data', readOnly: true } },
     healthcheck: ['node', 'check.js'],
   },
   'services.mail': { kind: 'worker', image: 'registry.example/mail:1.0.0', replicas: 1 },

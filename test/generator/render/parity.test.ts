@@ -130,6 +130,7 @@ interface PodVolume {
   readonly name: string;
   readonly emptyDir?: { sizeLimit: string };
   readonly configMap?: { name: string };
+  readonly persistentVolumeClaim?: { claimName: string };
   readonly secret?: { secretName: string; items: { key: string }[] };
 }
 interface Workload {
@@ -186,7 +187,10 @@ function fromKubernetes(site: PreparedSite): ReadonlyMap<string, Facts> {
             folders: Object.fromEntries(
               volumes.flatMap(({ name, emptyDir }) => (emptyDir ? [[at(name), parseSize(emptyDir.sizeLimit) ?? 0]] : [])),
             ) as Record<string, number>,
-            volumes: Object.fromEntries((spec.volumeClaimTemplates ?? []).map((claim) => [claim.metadata.name, at(claim.metadata.name)])),
+            volumes: Object.fromEntries([
+              ...(spec.volumeClaimTemplates ?? []).map((claim) => [claim.metadata.name, at(claim.metadata.name)] as const),
+              ...volumes.flatMap(({ persistentVolumeClaim: claim }) => (claim ? [[claim.claimName, at(claim.claimName)] as const] : [])),
+            ]),
             configs: Object.fromEntries(volumes.flatMap(({ name, configMap }) => (configMap ? [[configMap.name, at(name)]] : []))),
             ports: metadata.name === 'edge' ? (container.ports ?? []).map(({ containerPort }) => containerPort) : [],
             asks: probe?.httpGet ? `${port ?? '?'} ${probe.httpGet.path}` : question(probe?.exec?.command),
@@ -226,7 +230,8 @@ describe.each([
 
   test('runs the same services', () => {
     // A cluster has no Job for the slot that migrates nothing, where Compose has a service of no replicas.
-    expect(sorted([...fromKubernetes(site(kubernetes)).keys(), 'web-migrate-green'])).toEqual(
+    // The kubelet gives a claim to the group of its pods, where Compose has a task for it.
+    expect(sorted([...fromKubernetes(site(kubernetes)).keys(), 'web-migrate-green', 'uploads-volume'])).toEqual(
       sorted([...fromCompose(site(compose)).keys()]),
     );
   });
@@ -254,7 +259,11 @@ describe.each([
       ...there,
       // The kubelet takes $(NAME) for a variable and $$ for one $.
       env: Object.fromEntries(
-        Object.entries(there.env).map(([key, value]) => [key, /\$\$/.test(value) ? value.replaceAll('$$', '$') : value]),
+        Object.entries(there.env).map(([key, value]) => [
+          key,
+          // Names of a cluster end in one more way that leads around a proxy.
+          (/\$\$/.test(value) ? value.replaceAll('$$', '$') : value).replace(',.svc,.svc.cluster.local,', ','),
+        ]),
       ),
       // MinIO's own client asks in one place, the kubelet itself in the other: the same path of the same server.
       ...(name === 'files' ? { asks: here?.asks ?? '' } : {}),

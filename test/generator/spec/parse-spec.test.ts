@@ -748,6 +748,8 @@ test('the smallest spec is filled up with every default', () => {
     databases: [],
     caches: [],
     stores: [],
+    volumes: [],
+    trust: [],
     externals: [],
     services: [
       {
@@ -767,7 +769,9 @@ test('the smallest spec is filled up with every default', () => {
         env: {},
         secrets: [],
         writable: [],
+        volumes: [],
         egress: false,
+        reaches: [],
       },
     ],
     edge: { http: 80, https: 443, connections: 100, hsts: false, trustedProxies: [], proxyProtocol: false },
