@@ -20,6 +20,10 @@ done
 
 mc --quiet mb --ignore-existing store/notes >/dev/null
 mc --quiet version enable store/notes >/dev/null
+# Rules that stood here before are taken away; those of somebody else stay.
+if mc --quiet ilm rule export store/notes 2>/dev/null | grep -q berth-; then
+  mc --quiet ilm rule rm --all --force store/notes >/dev/null
+fi
 
 may_enter() {
   mc --quiet ls app/notes >/dev/null 2>&1 || return 1
