@@ -15,7 +15,7 @@ export const keepRules = z
   })
   .refine((rules) => Object.keys(rules).length > 0, { error: 'expected at least one rule such as last: 30; `forever` keeps everything' })
   .meta({ id: 'Keep' });
-export const keep = z.union([z.literal('forever'), keepRules], { error: 'expected forever, or rules such as { last: 30, monthly: 12 }' });
+const keep = z.union([z.literal('forever'), keepRules], { error: 'expected forever, or rules such as { last: 30, monthly: 12 }' });
 
 export const recipients = z
   .array(text('the name of a recipient').regex(recipientName, { error: 'expected the name of a recipient such as operator' }), {
@@ -24,7 +24,7 @@ export const recipients = z
   .min(2, { error: 'expected at least two recipients: one key that is lost must not lose the backups' });
 
 /** Where an S3 server answers. */
-export const endpoint = text('an address such as https://s3.corp.example').regex(
+const endpoint = text('an address such as https://s3.corp.example').regex(
   /^https?:\/\/(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::\d{1,5})?(?:\/[A-Za-z0-9._~/-]*)?$/,
   { error: 'expected an address such as https://s3.corp.example:9000' },
 );
