@@ -59,18 +59,21 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     const [size, room] = [sizeOf(database.name), disk.of(database.name)];
     const subnet = spec.target === 'kubernetes' ? undefined : network.data;
     const task = sizeOf(`${database.name}-accounts`);
-    return engine.plan({ database, spec, profile, size, disk: room, subnet }, task, lookUp(images, engine.image));
+    return engine.plan(
+      { database, spec, profile, size, disk: room, subnet, sizeOf, imageOf: (key) => lookUp(images, key) },
+      task,
+      lookUp(images, engine.image),
+    );
   });
-  const caches = spec.caches.map((cache) =>
-    planCache(cache, spec, profile, sizeOf(cache.name), disk.of(cache.name), lookUp(images, cache.engine)),
-  );
+  const userOf = (image: string): string => lookUp(images, image).user;
+  const caches = spec.caches.map((cache) => planCache({ cache, spec, profile, sizeOf, diskOf: disk.of, userOf }));
   const stores = spec.stores.map((store) =>
     planMinio(store, spec, sizeOf(store.name), disk.of(store.name), sizeOf(`${store.name}-buckets`), lookUp(images, 'minio')),
   );
   const volumes = spec.volumes.map((volume) =>
     planVolume(volume, spec, profile, disk.of(volume.name), () => sizeOf(`${volume.name}-volume`)),
   );
-  const forGates = { task: taskSize, userOf: (image: string) => lookUp(images, image).user };
+  const forGates = { task: taskSize, userOf };
   const apps = spec.services.map((app) =>
     planApp(app, spec, profile, { size: sizeOf(app.name), image: imageOf(app, release), release: release.get(app.name) ?? [] }, forGates),
   );
@@ -87,8 +90,13 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     ...(ownEdge ? [edge.service] : []),
     ...apps.flatMap((app) => (app.migrate ? [app.migrate.task, app.service] : [app.service])),
     ...spec.services.flatMap((app) => planScalers(app, spec, taskSize, lookUp(images, 'nginx'))),
-    ...databases.flatMap((database) => [database.service, ...(database.replica ? [database.replica] : []), database.accounts]),
-    ...caches.map((cache) => cache.service),
+    ...databases.flatMap((database) => [
+      database.service,
+      ...(database.replica ? [database.replica] : []),
+      database.accounts,
+      ...(database.beside ?? []),
+    ]),
+    ...caches.flatMap((cache) => cache.services),
     ...stores.flatMap((store) => [store.service, store.buckets]),
     ...volumes.flatMap(({ task }) => (task ? [task] : [])),
   ];
