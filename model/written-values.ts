@@ -35,10 +35,6 @@ export const wholeNumber = (min: number, max: number, what: string) => {
   return z.int({ error }).min(min, { error }).max(max, { error });
 };
 export const port = wholeNumber(1, 65_535, 'a port');
-export const cronTime = text(cronNotation).refine((value) => parseCron(value) !== undefined, { error: `expected ${cronNotation}` });
-export const timeZone = text('a time zone such as Europe/Berlin').refine(isTimeZone, {
-  error: 'expected a time zone such as Europe/Berlin',
-});
 
 export const label = text('a DNS label: lower-case letters, digits and -').regex(dnsLabel, {
   error: 'expected a DNS label: lower-case letters, digits and -, not at either end',
