@@ -9,7 +9,7 @@ export interface ClusterContext extends Context {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   /** Runs what must clean up after itself: a signal aborts it, and the program ends once it has. */
-  readonly abortable: <T>(work: (signal: AbortSignal) => Promise<T>) => Promise<T>;
+  readonly abortable: <T>(work: (signal: AbortSignal) => Promise<T>, said?: string) => Promise<T>;
   /** With which code the program ends when nothing else goes wrong. */
   readonly exit: (code: number) => void;
 }

@@ -31,6 +31,8 @@ function workingFolder(): string {
 let tooLate = false;
 /** What a signal tells to stop and clean up, where something is to be cleaned up. */
 let cleaning: AbortController | undefined;
+/** What a person is told then. */
+let farewell = '';
 
 const context: ClusterContext = {
   get cwd() {
@@ -53,8 +55,9 @@ const context: ClusterContext = {
     sleep: (milliseconds, signal) => setTimeout(milliseconds, undefined, { signal }),
     deadline: (milliseconds) => AbortSignal.timeout(milliseconds),
   },
-  abortable: async (work) => {
+  abortable: async (work, said = 'stopping, and taking away what was made; once more to leave it') => {
     cleaning = new AbortController();
+    farewell = said;
     try {
       return await work(cleaning.signal);
     } finally {
@@ -82,7 +85,7 @@ async function run(action: () => Promise<void>, json: boolean): Promise<void> {
   }
 }
 
-function build(): Command {
+async function build(asked: string | undefined): Promise<Command> {
   const program = new Command('berth')
     .description('Gives a containerised application its place in your own datacenter: sized, hardened, explained.')
     .version(version, '--version', 'print the version')
@@ -118,6 +121,9 @@ ${Object.entries(EXIT)
     addCompletion,
   ])
     add(program, run, context);
+  // Whatever is none of these may be one of the others, and help and completion tell of all.
+  if (asked === 'completion' || !program.commands.some((command) => command.name() === asked))
+    (await import('./runtime-commands.ts')).addRuntimeCommands(program, run, context);
   for (const command of commandsBelow(program)) command.helpOption('--help', 'show this help').helpCommand(false).exitOverride();
   return program;
 }
@@ -128,7 +134,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.on(signal, () => {
     if (tooLate) return;
     if (cleaning && !cleaning.signal.aborted) {
-      context.err('\nstopping, and taking away what was made; once more to leave it\n');
+      context.err(`\n${farewell}\n`);
       cleaning.abort();
       return;
     }
@@ -153,7 +159,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 process.stderr.on('error', () => process.exit(process.exitCode ?? EXIT.io));
 
 try {
-  await build().parseAsync(process.argv);
+  await (await build(process.argv[2])).parseAsync(process.argv);
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error;
   process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;

@@ -30,11 +30,13 @@ const howOf = ({ service, place, by, form }: SecretUse): string =>
 function describeOne(plan: Plan, ledger: Ledger, name: string) {
   const uses = secretUses(plan, name);
   const rotation = rotationOf(plan, name);
+  const planned = plan.secrets.find((secret) => secret.name === name);
   return {
     name,
     version: secretVersion(ledger, name),
     drawn: drawnAt(ledger, name) ?? null,
-    opens: plan.secrets.find((secret) => secret.name === name)?.purpose ?? null,
+    opens: planned?.purpose ?? null,
+    runtime: planned?.runtime ?? false,
     usedBy: uses.map(({ service, place, by, form }) => ({ service: service.name, by, place, form })),
     uses,
     rotatable: rotation.possible,
@@ -49,13 +51,13 @@ export function listSecrets({ site, json }: Asked, context: Context): void {
   if (json) return context.out(`${JSON.stringify({ site, secrets: all.map(({ uses: _uses, ...shown }) => shown) }, null, 2)}\n`);
   const style = paint(context.color);
   const width = Math.min(context.columns, 110);
-  const text = all.map(({ name, version, drawn, opens, uses, because }) => {
+  const text = all.map(({ name, version, drawn, opens, uses, runtime, because }) => {
     const line = (title: string, said: string) => `  ${title.padEnd(9)}${hang(said, width - 11, ' '.repeat(11))}\n`;
     return [
       `${style('bold', name)}\n`,
       line('version', `${version}, drawn ${drawn === null ? 'before that was written down' : `on ${drawn.slice(0, 10)}`}`),
       ...(opens === null ? [] : [line('opens', opens)]),
-      line('used by', uses.length === 0 ? 'nobody any more' : uses.map(howOf).join('; ')),
+      line('used by', runtime ? 'the runtime' : uses.length === 0 ? 'nobody any more' : uses.map(howOf).join('; ')),
       ...(because === undefined ? [] : [line('fixed', because)]),
     ].join('');
   });

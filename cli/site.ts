@@ -9,6 +9,7 @@ import type { WrittenRelease } from '../model/release.ts';
 import type { StackSpec } from '../model/stack-spec.ts';
 import { readAssets } from '../generator/io/assets.ts';
 import type { Assets } from '../generator/io/assets.ts';
+import { renderBackupKeys } from '../generator/io/backup-keys.ts';
 import { drawCertificates, importedTrouble } from '../generator/io/certificates.ts';
 import { readMore, readState } from '../generator/io/disk.ts';
 import { awaitedSecrets, suppliedPath, supplySecrets } from '../generator/io/supplied-secrets.ts';
@@ -22,6 +23,7 @@ import { decideChanges } from '../generator/merge/decide-changes.ts';
 import type { Decision, SiteState } from '../generator/merge/decide-changes.ts';
 import { mirrorImages } from '../generator/plan/mirror.ts';
 import { makePlan } from '../generator/plan/make-plan.ts';
+import { renderAgent } from '../generator/render/agent.ts';
 import { checkComposeReferences, checkParses } from '../generator/render/check.ts';
 import { renderCompose, renderEnv } from '../generator/render/compose.ts';
 import { configHashes } from '../generator/render/config-hash.ts';
@@ -173,9 +175,16 @@ function renderAround({ plan, spec, assets }: LoadedSite, ledger: Ledger, extra:
     renderFirstRelease(spec, assets.templates),
     renderRuntime(plan, assets.templates),
     renderRunbook(plan, assets.templates),
+    ...renderBackupKeys(plan, ledger),
     ...(plan.kubernetes
       ? [...placeConfigs(plan, configs), ...renderSecretManifests(plan, ledger, renderNamespacesFirst(plan))]
-      : [renderEnv(plan, assets.templates), ...renderTimers(plan, assets.templates), ...configs, ...renderSecretFiles(plan, ledger)]),
+      : [
+          renderEnv(plan, assets.templates),
+          ...renderTimers(plan, assets.templates),
+          ...renderAgent(plan, assets.templates),
+          ...configs,
+          ...renderSecretFiles(plan, ledger),
+        ]),
   ];
 }
 

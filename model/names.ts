@@ -38,6 +38,10 @@ export const urlPath = /^(?!.*\/\.{0,2}\/)(?!.*\/\.{1,2}$)\/[A-Za-z0-9._~\-/]*$/
 export const containerPath = /^(?!.*\/\.{1,2}(?:\/|$))(?:\/[A-Za-z0-9._-]+)+$/;
 /** Folders of a container that memory must not cover: the kernel's, Berth's secrets, and what the image brings along. */
 export const systemPath = /^\/(?:proc|sys|dev|run\/secrets)(?:\/|$)|^\/(?:bin|boot|etc|lib|lib64|root|sbin|usr|var)$/;
+/** An absolute path of the host, below its root, without `.` or `..` and without a / at its end. */
+export const hostPath = /^(?!.*\/\.{1,2}(?:\/|$))(?:\/[A-Za-z0-9._ @+-]+)+$/;
+/** Who can open backups; the name of a file. */
+export const recipientName = /^[a-z][a-z0-9-]{0,39}$/;
 /** A folder of the site, which no `..` leaves. */
 export const sitePath = /^\.(?!.*\/\.{1,2}(?:\/|$))(?:\/[A-Za-z0-9._-]+)+\/?$/;
 

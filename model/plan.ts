@@ -57,6 +57,10 @@ export interface PlannedSecret {
   readonly supplied?: 'env' | 'file';
   /** What it opens, for the runbook. */
   readonly purpose: string;
+  /** It is no text but a private key of this kind, in PEM. */
+  readonly key?: 'ed25519';
+  /** Berth's own runtime reads it, and no service does. */
+  readonly runtime?: boolean;
 }
 
 /** A file in secrets/, made of secrets and mounted at `/run/secrets/<name>`. */

@@ -1,21 +1,77 @@
-import type { Target } from './stack-spec.ts';
+import * as z from 'zod';
+import { hostPath } from './names.ts';
+import { bucketOfBackups, keepRules, recipients } from './written-backups.ts';
+import { cronTime, port, text, timeZone, wholeNumber } from './written-values.ts';
+
+const name = text('a name').regex(/^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$/, {
+  error: 'expected a name of small letters, digits, dots and dashes',
+});
+/** Below the folder that holds runtime.yaml. */
+const inside = text('a path below the folder of this file').regex(/^(?!.*(?:^|\/)\.{1,2}(?:\/|$))[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)*$/, {
+  error: 'expected a path below the folder of this file, such as backup/recipients',
+});
+
+const { endpoint, name: bucket, accessKey, region, addressing, lease } = bucketOfBackups;
+const store = z.strictObject({
+  /** How far it is from what it protects: 0 is lost with it. */
+  tier: wholeNumber(0, 2, 'a tier'),
+  folder: text('an absolute path').regex(hostPath, { error: 'expected an absolute path such as /srv/backups' }).optional(),
+  bucket: z.strictObject({ endpoint, name: bucket, accessKey, region, addressing, secretKey: inside, ca: inside.optional() }).optional(),
+  /** What keeps two agents apart. */
+  lease,
+});
+
+const job = z.strictObject({
+  name,
+  kind: z.enum(['configuration', 'secrets'], { error: 'expected configuration or secrets' }),
+  schedule: cronTime,
+  timeZone,
+  /** A run that takes longer is given up, in seconds. */
+  timeout: wholeNumber(1, 7 * 86_400, 'a number of seconds'),
+  /** What is kept; without it everything. */
+  keep: keepRules.optional(),
+  recipients: recipients.optional(),
+});
+
+const backups = z.strictObject({
+  store,
+  /** A folder: each file is the public key of one who can open what is made. */
+  recipients: inside,
+  /** The private key that signs. */
+  signer: inside,
+  /** Public keys of all who signed here, the newest first. */
+  signers: inside,
+  /** What the runtime remembers between two starts; may be lost. */
+  state: inside,
+  jobs: z.array(job, { error: 'expected a list of jobs' }),
+  verify: z.strictObject({ schedule: cronTime, timeZone }),
+  prune: z.strictObject({ schedule: cronTime, timeZone }),
+});
 
 /**
  * runtime.yaml, the one contract between generator and runtime. `version` rises when a reader of the old form would misread it.
- * Roles are added with the features that play them; until then the lists are empty.
  */
-export interface RuntimeConfig {
-  readonly version: 1;
-  readonly site: string;
-  readonly target: Target;
-  readonly timezone: 'UTC';
-  readonly services: readonly {
-    readonly name: string;
-    readonly role: string;
-    readonly engine?: string;
-    readonly hosts: readonly string[];
-    /** Where it answers; a worker answers nowhere. */
-    readonly port?: number;
-  }[];
-  readonly backups: readonly never[];
-}
+export const runtimeConfig = z.strictObject({
+  version: z.literal(1, { error: 'expected 1, which is what this version of Berth reads' }),
+  site: name,
+  target: z.enum(['compose', 'kubernetes'], { error: 'expected compose or kubernetes' }),
+  timezone: z.literal('UTC', { error: 'expected UTC' }),
+  /** What `berth runtime` does here. */
+  roles: z.array(z.enum(['agent'], { error: 'expected agent' }), { error: 'expected a list of roles' }),
+  services: z.array(
+    z.strictObject({
+      name,
+      role: text('a role'),
+      engine: text('an engine').optional(),
+      hosts: z.array(text('a host name')),
+      /** Where it answers; a worker answers nowhere. */
+      port: port.optional(),
+    }),
+    { error: 'expected a list of services' },
+  ),
+  backups: backups.optional(),
+});
+
+export type RuntimeConfig = z.infer<typeof runtimeConfig>;
+export type BackupsConfig = z.infer<typeof backups>;
+export type BackupJob = z.infer<typeof job>;

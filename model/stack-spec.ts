@@ -297,6 +297,36 @@ export interface KubernetesSpec {
   readonly pullSecret?: string;
 }
 
+/** How much of one kind is kept. */
+export type KeepSpec = 'forever' | { readonly [rule in 'last' | 'days' | 'daily' | 'weekly' | 'monthly']?: number | undefined };
+
+interface FilesBackupSpec {
+  /** When to look whether something changed. */
+  readonly schedule: string;
+  readonly keep: KeepSpec;
+  /** Names; without them all that are there. */
+  readonly recipients?: readonly string[];
+}
+
+interface BackupBucketSpec {
+  readonly endpoint: string;
+  readonly name: string;
+  readonly accessKey: string;
+  readonly region: string;
+  readonly addressing: 'path' | 'host';
+  readonly ca?: string;
+}
+
+export interface BackupsSpec {
+  readonly store: { readonly folder: string } | { readonly bucket: BackupBucketSpec };
+  readonly lease: 'store' | 'file';
+  readonly timeZone: string;
+  readonly configuration: FilesBackupSpec;
+  readonly secrets: FilesBackupSpec;
+  readonly verify: string;
+  readonly prune: string;
+}
+
 /** What the operator asked for, with every default filled in; the written form is `WrittenSpec`. */
 export interface StackSpec {
   readonly name: string;
@@ -318,5 +348,7 @@ export interface StackSpec {
   readonly proxy?: Place & { readonly except: readonly string[] };
   readonly registry?: string;
   readonly edge: EdgeSpec;
+  /** Without it nothing is copied anywhere. */
+  readonly backups?: BackupsSpec;
   readonly kubernetes: KubernetesSpec;
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { hostName } from './names.ts';
+import { backups } from './written-backups.ts';
 import { label, serviceName, text } from './written-values.ts';
 import { edge, host } from './written-edge.ts';
 import { cache, database, store } from './written-engines.ts';
@@ -51,6 +52,7 @@ export const writtenSpec = z.strictObject({
     .optional()
     .describe("Where the images of databases, caches, stores and edge come from, instead of their makers' registries: their paths stay."),
   edge: edge.optional().describe('The one way in.'),
+  backups: backups.optional().describe('What is copied elsewhere, when and for how long. Without it nothing is.'),
   environments: z
     .record(label, z.record(z.string(), z.unknown()), { error: 'expected a map from the name of an environment to keys of this file' })
     .optional()

@@ -33,9 +33,15 @@ const may: Readonly<Record<string, RegExp>> = {
   'runtime/registry': /^(model|runtime\/registry)\/|^node:(child_process|crypto|fs|http|https|path|tls)$/,
   'runtime/host': /^(model|runtime\/host)\/|^node:/,
   'runtime/restore':
-    /^(model|runtime\/(ports|streams|format|stores|clocks|jobs|restore))\/|^node:(crypto|fs|fs\/promises|path|stream|stream\/promises|util|zlib)$/,
+    /^(model|runtime\/(ports|streams|format|keys|stores|clocks|jobs|restore))\/|^node:(crypto|fs|fs\/promises|path|stream|stream\/promises|util|zlib)$/,
+  'runtime/keys': /^(model|runtime\/(format|keys))\/|^node:(crypto|fs|path)$/,
+  'runtime/site': /^(model|runtime\/(ports|streams|format|site))\/|^node:(crypto|fs|path)$/,
   'runtime/web': /^(model|runtime\/(ports|web))\/|^node:http$|^prom-client$/,
-  'runtime/wire.ts': /^(model|runtime)\//,
+  'runtime/wire.ts': /^(model|runtime)\/|^node:(crypto|path)$/,
+  'runtime/open-store.ts': /^(model|runtime)\/|^node:(fs|path)$/,
+  'runtime/look-again.ts': /^(model|runtime)\/|^node:crypto$/,
+  'runtime/producers.ts': /^(model|runtime)\/|^node:crypto$/,
+  'runtime/agent.ts': /^(model|runtime)\//,
   'cli': /^(model|generator|runtime|cli)\/|^(commander|@inquirer\/prompts|zod|yaml)$|^node:/,
   'examples': /^examples\/|^(pg|mysql2\/promise|ioredis|minio|esbuild)$|^node:/,
 };

@@ -1,6 +1,7 @@
 import { BerthError } from '../../model/errors.ts';
 import type { PlannedSecret, SecretText } from '../../model/plan.ts';
 import { Secret } from '../../model/secret.ts';
+import { drawEd25519 } from './draw-key.ts';
 import { drawText } from './random-text.ts';
 import type { Random } from './random-text.ts';
 
@@ -149,7 +150,7 @@ export function addVersions(ledger: Ledger, added: readonly (readonly [name: str
 const draw = (ledger: Ledger, needed: readonly PlannedSecret[], random: Random, now: Date): Ledger =>
   addVersions(
     ledger,
-    needed.map(({ name, length }) => [name, new Secret(drawText(length, random))] as const),
+    needed.map(({ name, length, key }) => [name, new Secret(key === undefined ? drawText(length, random) : drawEd25519(random))] as const),
     now,
   );
 

@@ -22,6 +22,24 @@ interface NoteInput {
 
 const topologyName = { 'primary-replica': 'a primary with a replica', 'cluster': 'a cluster', 'single': 'a single node' } as const;
 
+function backupNotes({ backups, target }: StackSpec): readonly string[] {
+  if (backups === undefined)
+    return ['nothing is backed up: `backups` in berth.yaml says where copies of the site go; until then they are yours to make'];
+  return [
+    'backups hold the folder of the site and its secrets; databases, caches and stores are yours to copy until a later version does it',
+    ...('folder' in backups.store
+      ? [
+          `backups go to ${backups.store.folder} on this host (tier 0): what takes the host takes them too; name a bucket elsewhere, or copy that folder to another machine`,
+        ]
+      : []),
+    ...(target === 'kubernetes'
+      ? [
+          'no agent runs in the cluster yet: the folder of the site is copied from where it lies, by `berth backup now` or `berth runtime` there',
+        ]
+      : []),
+  ];
+}
+
 function clusterNotes({ services, kubernetes, edge, host, domain }: StackSpec): readonly string[] {
   const foreign = kubernetes.expose === 'gateway' || kubernetes.expose === 'ingress';
   const limited = services.flatMap(({ http }) =>
@@ -164,7 +182,7 @@ export function notesOf({ profile, topologies, images, scaled, describe, cpus, u
       : [
           `images of databases, caches, stores and edge come from ${spec.registry}, under the paths that they have elsewhere: copy them there first, as \`berth images\` lists them, and ${credentialsOf(spec)}`,
         ]),
-    'backups are not set up yet: the room for the agent that makes them is kept free, and until then copies are yours to make',
+    ...backupNotes(spec),
     ...spec.databases.flatMap(({ name, edition }) => {
       const notice = edition && sqlserverEditions[edition].notice;
       return notice ? [`${name}: ${notice}`] : [];

@@ -60,6 +60,12 @@ export function rotationOf(plan: Plan, secret: string): Rotation {
       because: 'it is somebody else’s, and you supply it',
       instead: `write the new one into secrets/supplied/${secret}, then run \`berth generate\``,
     };
+  if (plan.secrets.some(({ name, runtime }) => name === secret && runtime))
+    return {
+      possible: true,
+      effect: 'backups are signed with it from the next one on; those of before stay good, as backup/signers.pem keeps who signed them',
+      short: ['berth backup now', 'berth kit export --into FOLDER'],
+    };
   if (users.length === 0)
     return {
       possible: false,

@@ -1,3 +1,4 @@
+import { signerSecret, storeSecret } from '../../model/backup/site-files.ts';
 import { valkey } from '../../model/engines/valkey.ts';
 import type { PlannedSecret, SecretFile } from '../../model/plan.ts';
 import type { CacheSpec, StackSpec } from '../../model/stack-spec.ts';
@@ -10,6 +11,31 @@ const plain = (name: string): SecretFile => ({ name, text: [{ secret: name, form
 /** Memcached knows no accounts. */
 const authenticated = <T extends { readonly engine: string }>(engines: readonly T[]): readonly T[] =>
   engines.filter(({ engine }) => engine !== 'memcached');
+
+/** What the runtime needs to sign backups, and to bring them to a bucket. */
+const backupSecrets = ({ backups }: StackSpec): readonly PlannedSecret[] =>
+  backups === undefined
+    ? []
+    : [
+        {
+          name: signerSecret,
+          length: 0,
+          key: 'ed25519',
+          runtime: true,
+          purpose: 'signs backups: whoever has it can make them up, and read none',
+        },
+        ...('bucket' in backups.store
+          ? [
+              {
+                name: storeSecret,
+                length: 0,
+                supplied: 'file' as const,
+                runtime: true,
+                purpose: `account ${backups.store.bucket.accessKey} of the store of backups at ${backups.store.bucket.endpoint}`,
+              },
+            ]
+          : []),
+      ];
 
 /** The secrets that the engines of a stack need; those of applications come from their own plans. */
 export const secretsOf = (spec: StackSpec): readonly PlannedSecret[] => [
@@ -36,6 +62,7 @@ export const secretsOf = (spec: StackSpec): readonly PlannedSecret[] => [
     { name: `${name}-root`, length: 32, purpose: `administrator berth-root of ${name}` },
     { name: `${name}-app`, length: 32, purpose: `account ${accountOf(spec)} of ${name}` },
   ]),
+  ...backupSecrets(spec),
 ];
 
 /** A node may copy another and be told whom; beyond what it needs for that, a Sentinel turns clients away from a node that is written to no more. */

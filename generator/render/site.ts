@@ -1,6 +1,7 @@
 import type { Artifact } from '../../model/artifact.ts';
 import type { DatabasePlan, KubernetesPlan, Plan } from '../../model/plan.ts';
 import { postgres } from '../../model/engines/postgres.ts';
+import type { BackupsConfig } from '../../model/runtime-config.ts';
 import { redis } from '../../model/engines/redis.ts';
 import { valkey } from '../../model/engines/valkey.ts';
 import { servedOf } from '../../model/stack-spec.ts';
@@ -17,9 +18,17 @@ export const renderRuntime = (plan: Plan, templates: Templates): Artifact => ({
   content: fill(templates, 'site/runtime.yaml.hbs', 'yaml', {
     ...plan.runtime,
     services: plan.runtime.services.map((service) => ({ engine: undefined, port: undefined, ...service })),
+    backups: plan.runtime.backups && backupsView(plan.runtime.backups),
   }),
   mode: 0o644,
   policy: 'owned',
+});
+
+/** With every field that the template asks for. */
+const backupsView = ({ store, jobs, ...backups }: BackupsConfig): object => ({
+  ...backups,
+  store: { folder: undefined, ...store, bucket: store.bucket && { ca: undefined, ...store.bucket } },
+  jobs: jobs.map((job) => ({ keep: undefined, recipients: undefined, ...job })),
 });
 
 /** The first release.yaml of a site; afterwards it belongs to deployments. */
@@ -32,6 +41,10 @@ export const renderFirstRelease = (spec: Pick<StackSpec, 'services' | 'target'>,
   mode: 0o644,
   policy: 'once',
 });
+
+/** Where backups go, for people. */
+const describeStore = ({ folder, bucket }: BackupsConfig['store']): string =>
+  bucket ? `bucket ${bucket.name} at ${bucket.endpoint}` : `the folder ${folder ?? ''} of this host`;
 
 /** SITE.md: the runbook of exactly this site. */
 export function renderRunbook(plan: Plan, templates: Templates): Artifact {
@@ -62,7 +75,7 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
           .filter((row) => row.name === 'surge' || row.name === 'agent')
           .map((row) => ({
             name: row.name,
-            title: row.name === 'surge' ? 'room for one more replica while one is replaced' : 'room for the agent that will make backups',
+            title: row.name === 'surge' ? 'room for one more replica while one is replaced' : 'room for the agent that makes backups',
             count: row.count,
             cpu: '',
             memory: describeSize(row.each),
@@ -137,6 +150,11 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
       ),
     })),
     secrets: plan.secrets,
+    backups: plan.runtime.backups && {
+      place: describeStore(plan.runtime.backups.store),
+      bucket: plan.runtime.backups.store.bucket,
+      folder: plan.runtime.backups.store.folder,
+    },
     image: plan.images.find((image) => image.key === 'nginx')?.reference ?? '',
     bOpen: '{{',
     bClose: '}}',

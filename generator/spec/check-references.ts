@@ -4,6 +4,7 @@ import { writtenSpec } from '../../model/written-spec.ts';
 import { service as writtenService } from '../../model/written-service.ts';
 import type { WrittenSpec } from '../../model/written-spec.ts';
 import { suggest } from './describe-issue.ts';
+import { checkBackups } from './check-backups.ts';
 import { checkCluster } from './check-cluster.ts';
 import type { Finding } from './finding.ts';
 import { reservedDatabaseNames } from '../../model/names.ts';
@@ -338,6 +339,7 @@ export function checkReferences(spec: WrittenSpec): readonly Finding[] {
     ...checkPostgres(spec),
     ...checkPorts(spec),
     ...checkCluster(spec),
+    ...checkBackups(spec),
     ...checkAddresses(spec),
   ];
 }
@@ -403,6 +405,7 @@ export function readable(value: unknown): WrittenSpec {
     volumes: guessing ? {} : maps(spec['volumes']),
     edge: mapOf(spec['edge']),
     target: spec['target'],
+    ...(spec['backups'] === undefined ? {} : { backups: mapOf(spec['backups']) }),
     ...(typeof spec['network'] === 'string' ? { network: spec['network'] } : {}),
   } as unknown as WrittenSpec;
 }

@@ -1,3 +1,4 @@
+import { backupsOf } from './resolve-backups.ts';
 import { externalsOf } from './resolve-externals.ts';
 import type { WrittenService, WrittenSpec } from '../../model/written-spec.ts';
 import type {
@@ -345,6 +346,7 @@ export function resolveSpec(spec: WrittenSpec): StackSpec {
       trustedProxies: spec.edge?.trustedProxies ?? [],
       proxyProtocol: spec.edge?.proxyProtocol ?? false,
     },
+    ...(spec.backups === undefined ? {} : { backups: backupsOf(spec.backups) }),
     kubernetes: kubernetes(spec.kubernetes ?? {}, spec.name),
   };
 }

@@ -6,7 +6,6 @@ import { makeIv, nonceBytes } from '../format/aes256.ts';
 import { formatKeyFile, wrapKey } from '../format/key-file.ts';
 import { checkOf, dataKeyBytes, makeDataKey, type DataKey, type Recipient } from '../format/keys.ts';
 import { formatManifest, openManifest } from '../format/manifest-file.ts';
-import { checkedParts } from '../format/parts.ts';
 import { seal } from '../format/seal.ts';
 import type { Signer } from '../format/signature.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -15,6 +14,7 @@ import type { ProducedStream, Producer } from '../ports/producer.ts';
 import type { Store } from '../ports/store.ts';
 import { collect } from '../streams/blocks.ts';
 import { largestManifest } from './catalogue.ts';
+import { checkStream } from './check-stored.ts';
 import { uploadStream, type StreamLayout } from './upload-stream.ts';
 
 /** What is to be backed up, and what it follows. */
@@ -61,7 +61,7 @@ export async function backup(request: BackupRequest, tools: BackupTools, signal:
   const streams: StoredStream[] = [];
   for await (const produced of snapshot.streams) streams.push(await writeStream(produced, request.place, id, key, tools, stop));
   const { position, facts, tool } = await snapshot.finish();
-  for (const stream of streams) await readBack(store, stream, stop);
+  for (const stream of streams) await checkStream(store, stream, stop);
 
   const manifest: Manifest = {
     format: 'berth-backup',
@@ -113,15 +113,6 @@ async function writeStream(
   const { parts, plainBytes } = seal(bytes, { key, iv, partBytes: layout.partBytes, width });
   const objects = await uploadStream(store, parts, (index) => dataKey(place, id, name, index), layout, signal);
   return { name, compression: 'zstd', iv, plainBytes: plainBytes(), partBytes: layout.partBytes, objects };
-}
-
-/** Every part as it lies in the store now. */
-async function readBack(store: Store, stream: StoredStream, signal: AbortSignal): Promise<void> {
-  for (const object of stream.objects) {
-    let bytes = 0;
-    for await (const chunk of checkedParts(object, stream, store.read(object.key, signal))) bytes += chunk.length;
-    if (bytes !== object.bytes) throw new Error(`${object.key} was read back as ${bytes} bytes of ${object.bytes}`);
-  }
 }
 
 /** The moment from which on the backup exists. */

@@ -8,7 +8,7 @@ import {
   removedPrefix,
   type Place,
 } from '../../model/backup/layout.ts';
-import { backupKinds, type Manifest } from '../../model/backup/manifest.ts';
+import { backupKinds, type BackupKind } from '../../model/backup/manifest.ts';
 import { BerthError } from '../../model/errors.ts';
 import type { TrustedSigners } from '../format/signature.ts';
 import type { Lease } from '../ports/lease.ts';
@@ -57,10 +57,29 @@ export async function removeBackups(place: Place, plan: RetentionPlan, { store, 
   }
 }
 
+/** A backup that was removed and whose data may still be there. */
+export interface RemovedBackup {
+  readonly place: Place;
+  readonly id: string;
+  readonly kind: BackupKind;
+}
+
+/** All that no sweep has taken yet. */
+export async function listRemoved(place: Place, store: Store, signal: AbortSignal): Promise<readonly RemovedBackup[]> {
+  const found: RemovedBackup[] = [];
+  const prefix = removedPrefix(place);
+  for await (const { key } of store.list(prefix, signal)) {
+    const id = idInKey(key, prefix);
+    const kind = backupKinds.find((each) => key.endsWith(`.${each}.json`));
+    if (id !== undefined && kind !== undefined) found.push({ place, id, kind });
+  }
+  return found;
+}
+
 /** Makes a backup of what was removed, as long as no sweep has taken its data. */
 export async function undoRemoval(
   place: Place,
-  { id, kind }: Pick<Manifest, 'id' | 'kind'>,
+  { id, kind }: Pick<RemovedBackup, 'id' | 'kind'>,
   store: Store,
   signal: AbortSignal,
 ): Promise<void> {
@@ -68,7 +87,7 @@ export async function undoRemoval(
     throw new BerthError(
       'usage',
       `${id} was not removed, or its time of grace is over`,
-      'see `berth backup list --removed` for what can be brought back',
+      '`berth backup prune --undo` with another id says what can be brought back',
     );
   await move(store, removedKey(place, id, kind), manifestKey(place, id, kind), signal);
 }

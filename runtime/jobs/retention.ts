@@ -16,14 +16,16 @@ export interface Point {
 
 /** How much to keep. A point is kept when any of these wants it; what none wants goes. */
 export interface RetentionPolicy {
+  /** Everything is wanted, and nothing ever goes. */
+  readonly forever?: boolean;
   /** The newest so many. Logs are not counted here or in the three below: they come and go with what they follow. */
-  readonly last?: number;
+  readonly last?: number | undefined;
   /** Everything, logs included, that is at most so much older than the newest backup: any moment of this time can be restored to. */
-  readonly days?: number;
+  readonly days?: number | undefined;
   /** The newest of each of so many days, weeks and months on which there were any. Those without backups do not count. */
-  readonly daily?: number;
-  readonly weekly?: number;
-  readonly monthly?: number;
+  readonly daily?: number | undefined;
+  readonly weekly?: number | undefined;
+  readonly monthly?: number | undefined;
   /** Points with a name, for so many days. Without it, for ever. */
   readonly labelledDays?: number;
   /** Whose days, weeks and months they are. */
@@ -102,6 +104,7 @@ function wanted(sound: readonly Point[], policy: RetentionPolicy, now: Date): Ma
   }
   const since = startOfWindow(sound, policy);
   for (const point of sound) {
+    if (policy.forever === true) want(point, 'kept for ever');
     if (policy.days !== undefined && point.at.getTime() >= since) want(point, `within ${policy.days} days`);
     if (point.label === null) continue;
     if (policy.labelledDays === undefined) want(point, `named ${point.label}`);

@@ -5,13 +5,14 @@ import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Manifest } from '../../model/backup/manifest.ts';
 import { BerthError } from '../../model/errors.ts';
-import { checkedParts } from '../format/parts.ts';
 import { chainOf, readCatalogue } from '../jobs/catalogue.ts';
+import { checkStored } from '../jobs/check-stored.ts';
 import { openBackup } from '../jobs/open-backup.ts';
+import { readIdentity } from '../keys/read-keys.ts';
 import type { Store } from '../ports/store.ts';
 import type { CommandLine } from './command-line.ts';
 import { describeBytes, describeManifest, plainBytesOf } from './describe.ts';
-import { readIdentity, readSigners } from './read-keys.ts';
+import { readSigners } from './read-keys.ts';
 
 export interface World {
   readonly store: Store;
@@ -34,12 +35,9 @@ export async function list(world: World): Promise<void> {
 
 export async function check(world: World): Promise<void> {
   for (const manifest of await chain(world)) {
-    for (const stream of manifest.streams)
-      for (const object of stream.objects) {
-        let bytes = 0;
-        for await (const chunk of checkedParts(object, stream, world.store.read(object.key, world.signal))) bytes += chunk.length;
-        world.say(`${object.key}: ${describeBytes(bytes)} as they were written`);
-      }
+    await checkStored(world.store, manifest, world.signal, (key, bytes) =>
+      world.say(`${key}: ${describeBytes(bytes)} as they were written`),
+    );
     world.say(`${manifest.id}: sound`);
   }
 }

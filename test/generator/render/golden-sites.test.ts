@@ -20,6 +20,16 @@ const secretsIn = ({ ledger }: PreparedSite) =>
     ...[ledger.authority, ledger.leaf].flatMap((pair) => (pair ? [pair.key] : [])),
   ].map((secret) => secret.reveal());
 
+/** Everything that can be said about backups. */
+const backups = {
+  backups: {
+    bucket: { endpoint: 'https://s3.corp.example:9000', name: 'hello-backups', accessKey: 'hello-agent', ca: './certs/store.pem' },
+    timeZone: 'Europe/Berlin',
+    configuration: { schedule: '*/15 * * * *', keep: { days: 90, monthly: 24 } },
+    secrets: { recipients: ['security', 'escrow'] },
+  },
+};
+
 const rows = [
   { row: 'hello-minimum', profile: 'minimum', host: smallHost },
   { row: 'hello-mysql', profile: 'minimum', host: smallHost, set: { 'databases.database.engine': 'mysql' } },
@@ -43,6 +53,8 @@ const rows = [
   { row: 'hello-mongodb-kubernetes', profile: 'minimum', target: 'kubernetes', set: { 'databases.database.engine': 'mongodb' } },
   { row: 'hello-sqlserver', profile: 'minimum', host: smallHost, set: databaseOf('sqlserver') },
   { row: 'hello-sqlserver-kubernetes', profile: 'minimum', target: 'kubernetes', set: databaseOf('sqlserver') },
+  { row: 'hello-backups', profile: 'minimum', host: smallHost, set: backups, supplied: { 'backup-store': 'key-of-the-store' } },
+  { row: 'hello-backups-kubernetes', profile: 'minimum', target: 'kubernetes', set: { 'backups.folder': '/srv/backups' } },
   { row: 'hello-recommended', profile: 'recommended', host: smallHost },
   {
     row: 'hello-postgres-extras',

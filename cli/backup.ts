@@ -1,0 +1,101 @@
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { RuntimeContext } from './stoppable.ts';
+
+type Run = (action: () => Promise<void>, json: boolean) => Promise<void>;
+
+interface SiteOptions {
+  readonly site: string;
+  readonly json?: boolean;
+}
+
+/** What the verbs do is a part of the program that only they load. */
+const verbs = () => import('./backup-verbs.ts');
+const kitVerbs = () => import('./kit-verbs.ts');
+
+const siteOptions = (command: Command): Command =>
+  command.option('--site <DIR>', 'the folder of the site', '.').option('--json', 'print the result as JSON');
+
+export function addBackup(program: Command, run: Run, context: RuntimeContext): void {
+  const asked = ({ site, json }: SiteOptions) => ({ site: resolve(context.cwd, site), json: json ?? false });
+  const backup = program
+    .command('backup')
+    .description('copies of the site, elsewhere: set them up, make them now, look at them, check them')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  berth backup keys create --into /media/usb   a key for you, who will open them; it stays off this host
+  berth kit export --into /media/kit           a second key, and all that an empty host needs
+  berth backup store create && berth backup now
+  berth backup list                            how old they are, and up to when you can restore`,
+    );
+  siteOptions(backup.command('store').description('where backups go').command('create'))
+    .description('make the folder a store, or see that the bucket will do; once')
+    .action((options: SiteOptions) => run(async () => (await verbs()).createStore(asked(options), context), options.json ?? false));
+  siteOptions(backup.command('keys').description('who can open backups').command('create'))
+    .description('draw a pair: the private half goes into DIR, off this host, the public half into the site')
+    .requiredOption('--into <DIR>', 'for the private key: outside of the site. BERTH_KEY_PASSPHRASE encrypts it')
+    .option('--name <NAME>', 'whose it is', 'operator')
+    .action((options: SiteOptions & { readonly into: string; readonly name: string }) =>
+      run(
+        async () =>
+          (await kitVerbs()).createKeys({ ...asked(options), into: resolve(context.cwd, options.into), name: options.name }, context),
+        options.json ?? false,
+      ),
+    );
+  siteOptions(backup.command('now'))
+    .argument('[WHAT...]', 'configuration, secrets; without it everything')
+    .description('copy what has changed since the newest backup')
+    .option('--label <TEXT>', 'a name for it; with one it is made though nothing has changed')
+    .action((sources: readonly string[], options: SiteOptions & { readonly label?: string }) =>
+      run(
+        async () =>
+          (await verbs()).backupNow(
+            { ...asked(options), sources, ...(options.label === undefined ? {} : { label: options.label }) },
+            context,
+          ),
+        options.json ?? false,
+      ),
+    );
+  siteOptions(backup.command('list'))
+    .description('what there is, how old, how far it was proven, and up to when each kind can be restored')
+    .action((options: SiteOptions) => run(async () => (await verbs()).listBackups(asked(options), context), options.json ?? false));
+  siteOptions(backup.command('show'))
+    .argument('<ID>', 'as in the list; its beginning will do')
+    .description('all there is to know of one backup')
+    .action((id: string, options: SiteOptions) =>
+      run(async () => (await verbs()).showBackup({ ...asked(options), id }, context), options.json ?? false),
+    );
+  siteOptions(backup.command('verify'))
+    .argument('[ID]', 'one backup; without it all of them')
+    .description('compare every byte with what was signed; with a key also see that it opens')
+    .option('--key <FILE>', 'the private key of a recipient')
+    .action((id: string | undefined, options: SiteOptions & { readonly key?: string }) =>
+      run(
+        async () =>
+          (await verbs()).verifyBackups(
+            {
+              ...asked(options),
+              ...(id === undefined ? {} : { id }),
+              ...(options.key === undefined ? {} : { key: resolve(context.cwd, options.key) }),
+            },
+            context,
+          ),
+        options.json ?? false,
+      ),
+    );
+  siteOptions(backup.command('prune'))
+    .description('remove what no rule keeps; the agent does it every day')
+    .option('--dry-run', 'only say what would be kept and removed, and why')
+    .option('--undo <ID>', 'bring back one that was removed in the last 48 hours')
+    .action((options: SiteOptions & { readonly dryRun?: boolean; readonly undo?: string }) =>
+      run(
+        async () =>
+          options.undo === undefined
+            ? (await verbs()).pruneBackups({ ...asked(options), dryRun: options.dryRun ?? false }, context)
+            : (await verbs()).bringBack({ ...asked(options), id: options.undo }, context),
+        options.json ?? false,
+      ),
+    );
+}

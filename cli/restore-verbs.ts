@@ -1,0 +1,203 @@
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join, sep } from 'node:path';
+import type { Manifest } from '../model/backup/manifest.ts';
+import { BerthError } from '../model/errors.ts';
+import { isHalfDone } from '../generator/io/disk.ts';
+import { lockSite } from '../generator/io/lock.ts';
+import { openBackup } from '../runtime/jobs/open-backup.ts';
+import { readIdentity } from '../runtime/keys/read-keys.ts';
+import type { Store } from '../runtime/ports/store.ts';
+import { describeBytes, plainBytesOf } from '../runtime/restore/describe.ts';
+import { archiveOf } from '../runtime/site/site-producer.ts';
+import { compareWith, placeEntries, stageArchive } from '../runtime/site/unpack.ts';
+import type { SitePart } from '../runtime/site/walk.ts';
+import { ageOf, shownTime } from './backup-text.ts';
+import { openCatalogue } from './backup-verbs.ts';
+import { escrowKeyFile } from './kit-verbs.ts';
+import { progressOn } from './progress.ts';
+import { stoppable, type RuntimeContext } from './stoppable.ts';
+import { paint, table, typed } from './text.ts';
+
+export interface RestoreAsked {
+  /** The folder of a site or of a recovery kit. */
+  readonly site: string;
+  readonly json: boolean;
+  /** `undefined` for the newest. */
+  readonly at: string | undefined;
+  readonly only: SitePart | undefined;
+  readonly into: string;
+  readonly key: string | undefined;
+  readonly yes: boolean;
+  readonly dryRun: boolean;
+}
+
+const stageFolder = '.berth/restore';
+
+/** Puts the folder of a site back. Says first what it will do, and replaces nothing unless it was told to. */
+export const restoreSite = (asked: RestoreAsked, context: RuntimeContext): Promise<void> =>
+  stoppable(context, async (signal) => {
+    const { site, into, key } = asked;
+    const { folder, store, catalogue, config } = await openCatalogue(site, context, signal);
+    const at = momentOf(asked.at);
+    const parts: readonly SitePart[] = asked.only === undefined ? ['configuration', 'secrets'] : [asked.only];
+    const chosen = parts.map((part) => ({ part, manifest: choose(catalogue.manifests, part, at) }));
+    if (isHalfDone(into))
+      throw new BerthError(
+        'conflict',
+        `a change of ${into} is half done`,
+        'run `berth generate` there, which finishes it, or restore into an empty folder',
+      );
+    const keyFile = key ?? (existsSync(join(folder, escrowKeyFile)) ? join(folder, escrowKeyFile) : undefined);
+    if (keyFile === undefined)
+      throw new BerthError('usage', 'nothing says which key opens the backups', 'name the private key of a recipient with --key FILE');
+    const identity = readIdentity(keyFile, context.env['BERTH_KEY_PASSPHRASE']);
+    const fresh = !existsSync(into);
+    makePrivate(into);
+    try {
+      using _lock = lockSite(into);
+      const stage = join(into, stageFolder);
+      try {
+        const staged = await unpack({ store, chosen, identity, stage }, context, asked.json, signal);
+        const compared = compareWith(into, stage, staged);
+        report(asked, { config: config.site, store: store.name, chosen, compared }, context);
+        refuseReplacing(
+          asked,
+          compared.filter(({ verdict }) => verdict === 'other').map(({ entry }) => entry.path),
+        );
+        if (asked.dryRun) return;
+        signal.throwIfAborted();
+        const replaced = `${into.endsWith(sep) ? into.slice(0, -1) : into}.replaced-${context.now().toISOString().replaceAll(/[:.]/g, '-')}`;
+        await context.uninterrupted(() => placeEntries(into, stage, compared, replaced));
+        done(asked, existsSync(replaced) ? replaced : undefined, compared.filter(({ verdict }) => verdict !== 'same').length, context);
+      } finally {
+        rmSync(stage, { recursive: true, force: true });
+      }
+    } finally {
+      // What was made for nothing goes again.
+      if (fresh && readdirSync(into).every((name) => name === '.berth') && !existsSync(join(into, '.berth/hashes.json')))
+        rmSync(into, { recursive: true, force: true });
+    }
+  });
+
+function momentOf(at: string | undefined): Date | undefined {
+  if (at === undefined) return undefined;
+  const time = new Date(at);
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-]\d\d:\d\d)$/.test(at) || Number.isNaN(time.getTime()))
+    throw new BerthError('usage', `${at} is no moment`, 'write it with its zone, such as 2026-03-29T14:30Z or 2026-03-29T16:30+02:00');
+  return time;
+}
+
+/** The newest that was whole at that moment. */
+function choose(manifests: readonly Manifest[], part: SitePart, at: Date | undefined): Manifest {
+  const all = manifests.filter(({ kind, source }) => kind === part && source === `site.${part}`);
+  const found = all.findLast(({ finishedAt }) => at === undefined || new Date(finishedAt) <= at);
+  if (found !== undefined) return found;
+  const [oldest] = all;
+  throw new BerthError(
+    'usage',
+    oldest === undefined ? `there is no backup of the ${part}` : `no backup of the ${part} is as old as ${at?.toISOString() ?? ''}`,
+    oldest === undefined
+      ? 'see `berth backup list` for what there is'
+      : `the oldest is of ${oldest.finishedAt}: write --at ${oldest.finishedAt} or later`,
+  );
+}
+
+function makePrivate(into: string): void {
+  try {
+    mkdirSync(into, { recursive: true });
+  } catch (error) {
+    throw new BerthError(
+      'io',
+      `cannot make ${into}: ${error instanceof Error ? error.message : ''}`,
+      'name a folder that you may write to',
+      { cause: error },
+    );
+  }
+}
+
+interface Chosen {
+  readonly part: SitePart;
+  readonly manifest: Manifest;
+}
+
+async function unpack(
+  {
+    store,
+    chosen,
+    identity,
+    stage,
+  }: {
+    readonly store: Store;
+    readonly chosen: readonly Chosen[];
+    readonly identity: Parameters<typeof openBackup>[2];
+    readonly stage: string;
+  },
+  context: RuntimeContext,
+  json: boolean,
+  signal: AbortSignal,
+) {
+  rmSync(stage, { recursive: true, force: true });
+  mkdirSync(stage, { recursive: true, mode: 0o700 });
+  using progress = progressOn(context, json);
+  const all = [];
+  for (const { part, manifest } of chosen) {
+    const open = await openBackup(store, manifest, identity, 3, signal);
+    const stream = manifest.streams.find(({ name }) => name === archiveOf(part));
+    if (stream === undefined) throw new BerthError('damaged', `${manifest.id} has no ${archiveOf(part)}`, 'take another backup with --at');
+    progress.say(`${part}: ${describeBytes(plainBytesOf(manifest))}`);
+    all.push(...(await stageArchive(stage, open(stream), part, signal)));
+  }
+  return all;
+}
+
+type Compared = ReturnType<typeof compareWith>;
+
+interface Report {
+  readonly config: string;
+  readonly store: string;
+  readonly chosen: readonly Chosen[];
+  readonly compared: Compared;
+}
+
+function report({ json, into, dryRun }: RestoreAsked, { config, store, chosen, compared }: Report, context: RuntimeContext): void {
+  const files = compared.filter(({ entry }) => entry.kind !== 'folder');
+  const paths = (verdict: string) => files.filter((each) => each.verdict === verdict).map(({ entry }) => entry.path);
+  if (json) {
+    const from = chosen.map(({ part, manifest }) => ({ part, id: manifest.id, madeAt: manifest.finishedAt }));
+    context.out(
+      `${JSON.stringify({ site: config, store, into, dryRun, from, new: paths('new'), replaced: paths('other'), same: paths('same').length }, null, 2)}\n`,
+    );
+    return;
+  }
+  const style = paint(context.color);
+  const rows = chosen.map(({ part, manifest }) => [
+    part,
+    manifest.id,
+    shownTime(manifest.finishedAt),
+    `${ageOf(manifest, context.now())} ago`,
+    describeBytes(plainBytesOf(manifest)),
+  ]);
+  context.out(`${style('bold', config)} from ${store} into ${into}\n${table(rows, [4])}\n\n`);
+  context.out(
+    `  ${paths('new').length} files are new there, ${paths('other').length} would replace others, ${paths('same').length} are there as they were\n`,
+  );
+  for (const path of paths('other').slice(0, 20)) context.out(`    replaces ${path}\n`);
+  if (paths('other').length > 20) context.out(`    and ${paths('other').length - 20} more\n`);
+  context.out('  what else lies there stays\n\n');
+}
+
+function refuseReplacing({ yes, dryRun, into }: RestoreAsked, others: readonly string[]): void {
+  if (yes || dryRun || others.length === 0) return;
+  throw new BerthError(
+    'conflict',
+    `${others.length === 1 ? `${others[0] ?? ''} is` : `${others.length} files are`} there and other than in the backup; nothing was written`,
+    `restore into an empty folder with --into, or replace them with --yes: copies of them are kept beside ${into}`,
+  );
+}
+
+function done({ json, into }: RestoreAsked, replaced: string | undefined, written: number, context: RuntimeContext): void {
+  if (json) return;
+  context.out(
+    `${written === 0 ? 'Nothing was to be done.' : `${written} files and folders are back.`}\n${replaced === undefined ? '' : `What was there before is in ${replaced}; delete it once you are sure.\n`}\n→ cd ${typed(into)} && berth generate --check\n`,
+  );
+}

@@ -1,0 +1,64 @@
+import { resolve } from 'node:path';
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import { BerthError } from '../model/errors.ts';
+import type { RuntimeContext } from './stoppable.ts';
+
+interface RestoreOptions {
+  readonly site: string;
+  readonly latest?: boolean;
+  readonly at?: string;
+  readonly only?: 'config' | 'secrets';
+  readonly into: string;
+  readonly key?: string;
+  readonly yes?: boolean;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+}
+
+export function addRestore(
+  program: Command,
+  run: (action: () => Promise<void>, json: boolean) => Promise<void>,
+  context: RuntimeContext,
+): void {
+  program
+    .command('restore')
+    .description('put the folder of a site back from its backups; says first what it will do')
+    .option('--latest', 'the newest backups')
+    .option('--at <TIME>', 'as it was then, such as 2026-03-29T14:30Z')
+    .addOption(new Option('--only <WHAT>', 'one of the two; without it both').choices(['config', 'secrets']))
+    .requiredOption('--into <DIR>', 'where to; what lies there and is another is replaced with --yes only')
+    .option('--key <FILE>', 'the private key of a recipient; a kit has one. BERTH_KEY_PASSPHRASE opens it')
+    .option('--yes', 'replace files; copies of them are kept beside DIR')
+    .option('--dry-run', 'only say what would be done')
+    .option('--site <DIR>', 'the folder of a site, or of a recovery kit', '.')
+    .option('--json', 'print the result as JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  berth restore --latest --into /srv/shop --site /media/usb/kit     on an empty host
+  berth restore --at 2026-03-29T14:30Z --only config --into ../before --key /media/usb/shop-operator.key`,
+    )
+    .action((options: RestoreOptions) =>
+      run(async () => {
+        const { site, into, at, latest, only, key, yes, dryRun, json } = options;
+        if ((latest ?? false) === (at !== undefined))
+          throw new BerthError('usage', 'to what time?', 'write --latest, or --at TIME; one of the two');
+        const { restoreSite } = await import('./restore-verbs.ts');
+        await restoreSite(
+          {
+            site: resolve(context.cwd, site),
+            into: resolve(context.cwd, into),
+            at,
+            only: only === 'config' ? 'configuration' : only,
+            key: key === undefined ? undefined : resolve(context.cwd, key),
+            yes: yes ?? false,
+            dryRun: dryRun ?? false,
+            json: json ?? false,
+          },
+          context,
+        );
+      }, options.json ?? false),
+    );
+}

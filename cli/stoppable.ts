@@ -1,0 +1,17 @@
+import { BerthError } from '../model/errors.ts';
+import type { ClusterContext } from './cluster.ts';
+import type { Context } from './context.ts';
+
+/** What a verb of the runtime may know of the world around it, beside what all may. */
+export type RuntimeContext = Context & Pick<ClusterContext, 'env' | 'abortable' | 'exit'>;
+
+/** Runs until it is done or a signal comes. @throws BerthError `interrupted`. */
+export const stoppable = <T>(context: RuntimeContext, work: (signal: AbortSignal) => Promise<T>): Promise<T> =>
+  context.abortable(async (signal) => {
+    try {
+      return await work(signal);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      throw new BerthError('interrupted', 'stopped', 'what was whole before stays whole; run the same command again', { cause: error });
+    }
+  });

@@ -1,0 +1,31 @@
+import { createPublicKey } from 'node:crypto';
+import type { Artifact } from '../../model/artifact.ts';
+import { signerFile, signersFile, signerSecret, storeKeyFile, storeSecret } from '../../model/backup/site-files.ts';
+import type { Plan } from '../../model/plan.ts';
+import type { Ledger } from './ledger.ts';
+
+/**
+ * What the runtime signs with and logs in to the store with, and the public halves of all that ever signed here: a backup stays good
+ * when its signer was drawn anew.
+ */
+export function renderBackupKeys({ runtime }: Plan, ledger: Ledger): readonly Artifact[] {
+  const signers = ledger.secrets.get(signerSecret) ?? [];
+  const [signer, store] = [signers.at(-1), ledger.secrets.get(storeSecret)?.at(-1)];
+  if (runtime.backups === undefined || signer === undefined) return [];
+  const publicHalf = (pem: string): string => createPublicKey(pem).export({ type: 'spki', format: 'pem' }).toString();
+  const bucket = runtime.backups.store.bucket !== undefined;
+  return [
+    { path: signerFile, content: signer.reveal(), mode: 0o600, policy: 'secret' },
+    // There and empty until it is supplied, as with other secrets of somebody else.
+    ...(bucket ? [{ path: storeKeyFile, content: store?.reveal() ?? '', mode: 0o600, policy: 'secret' } as const] : []),
+    {
+      path: signersFile,
+      content: [...signers]
+        .reverse()
+        .map((each) => publicHalf(each.reveal()))
+        .join(''),
+      mode: 0o644,
+      policy: 'owned',
+    },
+  ];
+}

@@ -1,0 +1,23 @@
+import type { WrittenSpec } from '../../model/written-spec.ts';
+import type { Finding } from './finding.ts';
+
+/** What no single value of `backups` can show. */
+export function* checkBackups({ backups }: WrittenSpec): Iterable<Finding> {
+  if (backups === undefined) return;
+  const { folder, bucket } = backups;
+  if (folder === undefined && bucket === undefined)
+    yield {
+      path: ['backups'],
+      message: 'nothing says where backups go',
+      hint: 'add folder: /srv/backups, or bucket: with endpoint, name and accessKey',
+    };
+  if (folder !== undefined && bucket !== undefined)
+    yield { path: ['backups'], key: 'folder', message: 'backups go to one place, and bucket is another', hint: 'keep one of the two' };
+  for (const kind of ['configuration', 'secrets'] as const) {
+    const names: unknown = backups[kind]?.recipients;
+    if (!Array.isArray(names)) continue;
+    for (const [index, name] of names.entries())
+      if (names.indexOf(name) < index)
+        yield { path: ['backups', kind, 'recipients', index], message: `"${String(name)}" stands twice`, hint: 'name somebody else' };
+  }
+}

@@ -1,0 +1,50 @@
+import type { BackupsSpec, KeepSpec } from '../../model/stack-spec.ts';
+import type { WrittenSpec } from '../../model/written-spec.ts';
+
+type Written = NonNullable<WrittenSpec['backups']>;
+
+/** All defaults of backups live here. */
+const defaults = {
+  look: '*/5 * * * *',
+  verify: '47 3 * * 0',
+  prune: '17 4 * * *',
+  timeZone: 'UTC',
+  region: 'us-east-1',
+  addressing: 'path',
+  configuration: 'forever',
+  secrets: { last: 30 },
+} as const;
+
+const files = (written: Written['configuration'], kept: KeepSpec): BackupsSpec['configuration'] => ({
+  schedule: written?.schedule ?? defaults.look,
+  keep: written?.keep ?? kept,
+  ...(written?.recipients === undefined ? {} : { recipients: written.recipients }),
+});
+
+/** On one host a lock of the kernel keeps agents apart; a bucket is seen from several. */
+function storeOf({ folder, bucket }: Written): Pick<BackupsSpec, 'store' | 'lease'> {
+  if (bucket === undefined) return { store: { folder: folder ?? '' }, lease: 'file' };
+  const { endpoint, name, accessKey, ca } = bucket;
+  return {
+    store: {
+      bucket: {
+        endpoint,
+        name,
+        accessKey,
+        region: bucket.region ?? defaults.region,
+        addressing: bucket.addressing ?? defaults.addressing,
+        ...(ca === undefined ? {} : { ca }),
+      },
+    },
+    lease: bucket.lease ?? 'store',
+  };
+}
+
+export const backupsOf = (written: Written): BackupsSpec => ({
+  ...storeOf(written),
+  timeZone: written.timeZone ?? defaults.timeZone,
+  configuration: files(written.configuration, defaults.configuration),
+  secrets: files(written.secrets, defaults.secrets),
+  verify: written.verify ?? defaults.verify,
+  prune: written.prune ?? defaults.prune,
+});

@@ -1,0 +1,88 @@
+import * as z from 'zod';
+import { accountName, bucketName, hostPath, recipientName, sitePath } from './names.ts';
+import { cronTime, text, timeZone, wholeNumber } from './written-values.ts';
+
+const many = (what: string, most: number) => wholeNumber(1, most, `a number of ${what}`).optional();
+
+/** How much of one kind is kept; also the form of runtime.yaml. */
+export const keepRules = z
+  .strictObject({
+    last: many('backups', 10_000).describe('The newest so many.'),
+    days: many('days', 36_500).describe('Everything that is at most so many days older than the newest.'),
+    daily: many('days', 36_500).describe('The newest of each of so many days.'),
+    weekly: many('weeks', 5200).describe('The newest of each of so many weeks.'),
+    monthly: many('months', 1200).describe('The newest of each of so many months.'),
+  })
+  .refine((rules) => Object.keys(rules).length > 0, { error: 'expected at least one rule such as last: 30; `forever` keeps everything' })
+  .meta({ id: 'Keep' });
+const keep = z.union([z.literal('forever'), keepRules], { error: 'expected forever, or rules such as { last: 30, monthly: 12 }' });
+
+export const recipients = z
+  .array(text('the name of a recipient').regex(recipientName, { error: 'expected the name of a recipient such as operator' }), {
+    error: 'expected a list of names such as [operator, escrow]',
+  })
+  .min(2, { error: 'expected at least two recipients: one key that is lost must not lose the backups' });
+
+/** Where an S3 server answers. */
+const endpoint = text('an address such as https://s3.corp.example').regex(
+  /^https?:\/\/(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::\d{1,5})?(?:\/[A-Za-z0-9._~/-]*)?$/,
+  { error: 'expected an address such as https://s3.corp.example:9000' },
+);
+
+export const bucketOfBackups = {
+  endpoint: endpoint.describe('Where the store answers.'),
+  name: text('a bucket name')
+    .regex(bucketName, { error: 'expected a bucket name: 3 to 63 lower-case letters, digits and -' })
+    .describe('A bucket that is there and holds nothing but backups.'),
+  accessKey: text('an access key')
+    .regex(accountName, { error: 'expected an access key: letters, digits and . _ @ -' })
+    .describe('An account that may read and write this bucket and no other. Write its secret key into secrets/supplied/backup-store.'),
+  region: text('a region').regex(accountName, { error: 'expected a region such as us-east-1' }),
+  addressing: z.enum(['path', 'host'], { error: 'expected path or host' }),
+  ca: text('a file of the site').regex(sitePath, { error: 'expected a file of the site such as ./certs/store-ca.pem' }),
+  lease: z.enum(['store', 'file'], { error: 'expected store or file' }),
+};
+
+const filesJob = (id: string, kept: string) =>
+  z
+    .strictObject({
+      schedule: cronTime
+        .optional()
+        .describe('When to look whether something changed; a backup is made only where it did. Default: "*/5 * * * *".'),
+      keep: keep.optional().describe(`How much is kept. Default: ${kept}.`),
+      recipients: recipients
+        .optional()
+        .describe('Who may open it, by the names of the files in backup/recipients. Default: all that are there.'),
+    })
+    .meta({ id });
+
+export const backups = z
+  .strictObject({
+    folder: text('an absolute path')
+      .regex(hostPath, { error: 'expected an absolute path such as /srv/backups, outside the site' })
+      .optional()
+      .describe('A folder of this host. It is lost with the host (tier 0): for trying things out, or where it is copied elsewhere.'),
+    bucket: z
+      .strictObject({
+        ...bucketOfBackups,
+        region: bucketOfBackups.region.optional().describe('The region that requests are signed for. Default: us-east-1.'),
+        addressing: bucketOfBackups.addressing
+          .optional()
+          .describe('Whether the bucket is a part of the path or of the host name, as AWS wants it. Default: path.'),
+        ca: bucketOfBackups.ca.optional().describe('The authority of its certificate, where the system does not know it.'),
+        lease: bucketOfBackups.lease
+          .optional()
+          .describe(
+            'What keeps two agents apart. file: only on this host, for a store that overwrites where it is told not to. Default: store.',
+          ),
+      })
+      .meta({ id: 'BackupBucket' })
+      .optional()
+      .describe('A bucket of an S3 server elsewhere (tier 1).'),
+    timeZone: timeZone.optional().describe('Where the schedules hold, and whose days and months are kept. Default: UTC.'),
+    configuration: filesJob('ConfigurationBackup', 'forever').optional().describe('The folder of the site without its secrets.'),
+    secrets: filesJob('SecretsBackup', '{ last: 30 }').optional().describe('secrets/ with the ledger and the certificates.'),
+    verify: cronTime.optional().describe('When every byte that lies there is compared with what was signed. Default: "47 3 * * 0".'),
+    prune: cronTime.optional().describe('When what no rule keeps is removed, and what attempts left behind. Default: "17 4 * * *".'),
+  })
+  .meta({ id: 'Backups' });

@@ -1,0 +1,111 @@
+import { manifestKey, manifestPrefix, type Place } from '../../model/backup/layout.ts';
+import type { BackupKind, Manifest } from '../../model/backup/manifest.ts';
+import { BerthError } from '../../model/errors.ts';
+import type { Recipient } from '../format/keys.ts';
+import type { TrustedSigners } from '../format/signature.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Lease, Leases } from '../ports/lease.ts';
+import type { Producer } from '../ports/producer.ts';
+import { backup, type BackupTools } from './backup.ts';
+import { readCatalogue } from './catalogue.ts';
+import type { RetentionPolicy } from './retention.ts';
+
+/** Something that is copied by itself and stands alone. */
+export interface BackupSource {
+  readonly place: Place;
+  readonly kind: BackupKind;
+  readonly producer: Producer;
+  /** Asked at every run: keys come and go. */
+  readonly recipients: () => readonly Recipient[];
+  /** Of what is copied on change only: whether a backup still is what there is. */
+  readonly holds?: (newest: Manifest, signal: AbortSignal) => Promise<boolean>;
+  /** Without it everything is kept. */
+  readonly keep?: RetentionPolicy;
+}
+
+export interface TakeTools extends Omit<BackupTools, 'producer' | 'lease' | 'recipients'> {
+  readonly leases: Leases;
+  readonly trusted: TrustedSigners;
+  /** How long to ask for the lease: a holder that died is known to be gone after about a minute. */
+  readonly leasePatienceMs: number;
+}
+
+export interface Wish {
+  /** The tick; none when a person asks. */
+  readonly due: Date | null;
+  readonly label: string | null;
+}
+
+/** What came of it; `unchanged` when the newest backup is still what there is, or another agent has made that of this tick. */
+export type Taken = { readonly outcome: 'made' | 'unchanged'; readonly manifest: Manifest };
+
+/**
+ * Makes a backup of a source where it is due.
+ *
+ * @param known - The newest backup that this process made or saw; saves reading the catalogue as long as it is in the store.
+ */
+export async function takeBackup(
+  source: BackupSource,
+  { due, label }: Wish,
+  tools: TakeTools,
+  known: Manifest | undefined,
+  signal: AbortSignal,
+): Promise<Taken> {
+  const unchanged = async (newest: Manifest | undefined): Promise<Taken | undefined> =>
+    label === null && newest !== undefined && (await source.holds?.(newest, signal)) === true
+      ? { outcome: 'unchanged', manifest: newest }
+      : undefined;
+  const before = await unchanged(await stillThere(known, source, tools, signal));
+  if (before !== undefined) return before;
+  const lease = await acquireLease(source.place.source, tools, signal);
+  try {
+    const manifests = await backupsOf(source, tools, signal);
+    const made = due === null ? undefined : manifests.find(({ scheduledFor }) => scheduledFor === due.toISOString());
+    if (made !== undefined && source.holds === undefined) return { outcome: 'unchanged', manifest: made };
+    const newest = manifests.at(-1);
+    const same = await unchanged(newest);
+    if (same !== undefined) return same;
+    const request = { place: source.place, kind: source.kind, after: null, label, scheduledFor: due, newestId: newest?.id };
+    const { producer } = source;
+    const manifest = await backup(request, { ...tools, producer, lease, recipients: source.recipients() }, signal);
+    return { outcome: 'made', manifest };
+  } finally {
+    await lease.release();
+  }
+}
+
+async function stillThere(
+  known: Manifest | undefined,
+  { place, kind }: BackupSource,
+  { store }: TakeTools,
+  signal: AbortSignal,
+): Promise<Manifest | undefined> {
+  if (known === undefined) return undefined;
+  return (await store.size(manifestKey(place, known.id, kind), signal)) === undefined ? undefined : known;
+}
+
+const backupsOf = async ({ place }: BackupSource, { store, trusted }: TakeTools, signal: AbortSignal): Promise<readonly Manifest[]> =>
+  (await readCatalogue(store, manifestPrefix(place), trusted, signal)).manifests;
+
+const askAgainMs = 2000;
+
+/** @throws BerthError `locked` when somebody else keeps it. */
+export async function acquireLease(
+  name: string,
+  { leases, clock, leasePatienceMs }: { readonly leases: Leases; readonly clock: Clock; readonly leasePatienceMs: number },
+  signal: AbortSignal,
+): Promise<Lease> {
+  const since = clock.elapsed();
+  for (;;) {
+    const lease = await leases.acquire(name, signal);
+    if (!('heldBy' in lease)) return lease;
+    if (clock.elapsed() - since >= leasePatienceMs)
+      throw new BerthError(
+        'locked',
+        `${name} is being worked on by ${lease.heldBy}`,
+        'wait until that has ended; of several agents for one site, stop all but one',
+      );
+    await clock.sleep(askAgainMs, signal);
+    signal.throwIfAborted();
+  }
+}

@@ -1,0 +1,189 @@
+import { createSecretKey } from 'node:crypto';
+import type { Place } from '../model/backup/layout.ts';
+import { join } from 'node:path';
+import type { BackupJob, BackupsConfig, RuntimeConfig } from '../model/runtime-config.ts';
+import { readCatalogue } from './jobs/catalogue.ts';
+import { leaveInstructions } from './jobs/leave-instructions.ts';
+import { listRemoved, planPrune, removeBackups, sweep, undoRemoval, type PruneTools, type RemovedBackup } from './jobs/prune.ts';
+import type { RetentionPlan, TimeCheck } from './jobs/retention.ts';
+import type { Swept } from './jobs/sweep.ts';
+import { acquireLease, takeBackup, type BackupSource, type Taken, type TakeTools, type Wish } from './jobs/take-backup.ts';
+import { usualLayout } from './jobs/upload-stream.ts';
+import { readVerifications } from './jobs/verifications.ts';
+import { levelOf, lookAgain, type Looked } from './look-again.ts';
+import type { Manifest } from '../model/backup/manifest.ts';
+import type { Signer } from './format/signature.ts';
+import { readRecipients, readSigner } from './keys/read-keys.ts';
+import { fileLeases } from './leases/file-leases.ts';
+import { storeLeases } from './leases/store-leases.ts';
+import type { Leases } from './ports/lease.ts';
+import type { Producer } from './ports/producer.ts';
+import type { Store } from './ports/store.ts';
+import { openStore, trustedSigners, type World } from './open-store.ts';
+import { producers } from './producers.ts';
+import type { Bytes } from './streams/blocks.ts';
+
+/** How long a removal can be undone, and how long an unfinished attempt may take. */
+const graceMs = 48 * 3_600_000;
+/** A holder that was silent for so long is taken for dead. */
+const leaseTtlMs = 60_000;
+/** Frames at work at the same time: what two cores can do. */
+const width = 3;
+
+/** The backups of a site: its store, and what goes there. */
+export interface Backups {
+  readonly site: string;
+  readonly store: Store;
+  readonly tier: number;
+  readonly jobs: readonly BackupJob[];
+  /** Compares everything that lies there with what was signed, and writes down what was found. */
+  readonly verify: (signal: AbortSignal) => Promise<Looked>;
+  /** @param heard - Told of the bytes that the source gave so far. */
+  readonly take: (job: BackupJob, wish: Wish, signal: AbortSignal, heard?: (bytes: number) => void) => Promise<Taken>;
+  readonly planPrune: (job: BackupJob, time: TimeCheck, signal: AbortSignal) => Promise<RetentionPlan>;
+  readonly prune: (
+    job: BackupJob,
+    time: TimeCheck,
+    signal: AbortSignal,
+  ) => Promise<{ readonly plan: RetentionPlan; readonly swept: readonly Swept[] }>;
+  /** What can be brought back. */
+  readonly removed: (signal: AbortSignal) => Promise<readonly RemovedBackup[]>;
+  readonly bringBack: (backup: RemovedBackup, signal: AbortSignal) => Promise<void>;
+}
+
+/** Everything that makes, shows and removes backups of a site. Asks nothing of the store yet. */
+export async function openBackups(
+  config: RuntimeConfig & { readonly backups: BackupsConfig },
+  folder: string,
+  world: World,
+): Promise<Backups> {
+  const { backups, site } = config;
+  const store = await openStore(backups, folder, 'open', world);
+  const signer = readSigner(join(folder, backups.signer));
+  const trusted = trustedSigners(backups, folder);
+  const leases = leasesFor(backups, site, folder, store, world);
+  const tools: TakeTools = {
+    store,
+    leases,
+    trusted,
+    signer,
+    clock: world.clock,
+    random: world.random,
+    layout: usualLayout,
+    width,
+    berth: world.berth,
+    leasePatienceMs: world.leasePatienceMs,
+  };
+  const known = new Map<string, Manifest>();
+  let instructed = false;
+  const broken = new Set<string>();
+  const pruneTools = async (lease: PruneTools['lease'], place: Place, signal: AbortSignal): Promise<PruneTools> => {
+    const { proofs } = await readVerifications(place, store, trusted, signal);
+    return { store, lease, trusted, levelOf: (id) => levelOf(proofs, id), graceMs };
+  };
+  const readAgain = async (place: Place, signal: AbortSignal): Promise<void> => {
+    const { proofs } = await readVerifications(place, store, trusted, signal);
+    for (const id of proofs.keys()) if (levelOf(proofs, id) < 0) broken.add(id);
+  };
+  const sourceOf = (job: BackupJob): BackupSource => ({
+    place: { site, source: job.name },
+    kind: job.kind,
+    ...producers[job.kind]({ job, folder, berth: world.berth, fingerprints: fingerprintKey(signer) }),
+    recipients: () => readRecipients(join(folder, backups.recipients), job.recipients),
+  });
+  /** What was found to be broken holds nothing, whatever it says. */
+  const trusting = ({ holds, ...source }: BackupSource): BackupSource => ({
+    ...source,
+    ...(holds === undefined ? {} : { holds: async (newest, signal) => !broken.has(newest.id) && holds(newest, signal) }),
+  });
+  // Each is read back before it counts.
+  const policyOf = ({ keep, timeZone }: BackupJob) => ({ ...(keep ?? { forever: true }), zone: timeZone, provenLevel: 1 });
+  return {
+    site,
+    store,
+    tier: backups.store.tier,
+    jobs: backups.jobs,
+    verify: async (signal) => {
+      const { manifests } = await readCatalogue(store, `v1/${site}/`, trusted, signal);
+      const found = await lookAgain(manifests, { store, identity: undefined, recorder: tools, heard: () => undefined }, signal);
+      for (const { id } of found.broken) broken.add(id);
+      return found;
+    },
+    take: async (job, wish, signal, heard) => {
+      if (!instructed) await leaveInstructions(store, world.instructions, signal);
+      instructed = true;
+      const source = trusting(sourceOf(job));
+      if (!known.has(job.name)) await readAgain(source.place, signal);
+      const producer = heard === undefined ? source.producer : metered(source.producer, heard);
+      const taken = await takeBackup({ ...source, producer }, wish, tools, known.get(job.name), signal);
+      known.set(job.name, taken.manifest);
+      return taken;
+    },
+    planPrune: async (job, time, signal) => {
+      const place = { site, source: job.name };
+      return planPrune(place, policyOf(job), time, await pruneTools(noLease, place, signal), signal);
+    },
+    prune: async (job, time, signal) => {
+      const place = { site, source: job.name };
+      const lease = await acquireLease(job.name, tools, signal);
+      try {
+        const prune = await pruneTools(lease, place, signal);
+        const plan = await planPrune(place, policyOf(job), time, prune, signal);
+        await removeBackups(place, plan, prune, signal);
+        return { plan, swept: await sweep(place, prune, signal) };
+      } finally {
+        await lease.release();
+      }
+    },
+    removed: async (signal) =>
+      (await Promise.all(backups.jobs.map(({ name }) => listRemoved({ site, source: name }, store, signal)))).flat(),
+    bringBack: (backup, signal) => undoRemoval(backup.place, backup, store, signal),
+  };
+}
+
+/** Looking needs none. */
+const noLease: PruneTools['lease'] = {
+  epoch: 0,
+  lost: new AbortController().signal,
+  confirm: async () => {
+    throw new Error('a plan changes nothing, and so asks for no lease');
+  },
+  release: async () => undefined,
+};
+
+/** Of the private half of the signer, which nobody has who may only read the store. */
+const fingerprintKey = ({ privateKey }: Signer) => createSecretKey(privateKey.export({ type: 'pkcs8', format: 'der' }));
+
+/** In a folder the lock lies beside what it protects, so that two sites with one store do not meet, and two agents of one do. */
+function leasesFor(
+  { store: { lease, folder: path }, state }: BackupsConfig,
+  site: string,
+  folder: string,
+  store: Store,
+  world: World,
+): Leases {
+  if (lease === 'file') return fileLeases(join(path ?? join(folder, state), '.berth-leases', site), world.holder);
+  return storeLeases({ store, site, holder: world.holder, clock: world.clock, ttlMs: leaseTtlMs });
+}
+
+/** Tells how much came by. */
+function metered(producer: Producer, heard: (bytes: number) => void): Producer {
+  let bytes = 0;
+  const counting = async function* (source: Bytes): Bytes {
+    for await (const chunk of source) {
+      bytes += chunk.length;
+      heard(bytes);
+      yield chunk;
+    }
+  };
+  return {
+    engine: producer.engine,
+    open: async (signal) => {
+      const snapshot = await producer.open(signal);
+      const streams = async function* () {
+        for await (const { name, bytes: source } of snapshot.streams) yield { name, bytes: counting(source) };
+      };
+      return { streams: streams(), finish: () => snapshot.finish(), [Symbol.asyncDispose]: () => snapshot[Symbol.asyncDispose]() };
+    },
+  };
+}

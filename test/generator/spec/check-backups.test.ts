@@ -1,0 +1,49 @@
+import { describe, expect, test } from 'vitest';
+import { oneLine, problemsOf, specOf, web } from './specs.ts';
+
+const withBackups = (lines: string): string => `${web('runtime: node')}backups:\n${lines.replaceAll(/^/gm, '  ')}\n`;
+const lines = (text: string) => problemsOf(withBackups(text)).map(oneLine);
+const bucket = 'bucket: { endpoint: https://s3.example:9000, name: shop-backups, accessKey: shop }';
+
+describe('backups', () => {
+  test.each([
+    ['that go nowhere', 'timeZone: UTC', /backups: nothing says where backups go \| add folder/],
+    ['that go to two places', `folder: /srv/backups\n${bucket}`, /10:3 backups\.folder: backups go to one place/],
+    ['into a relative folder', 'folder: backups', /expected an absolute path such as \/srv\/backups/],
+    ['into a folder that .. leaves', 'folder: /srv/../etc', /expected an absolute path/],
+    ['to an address without a scheme', bucket.replace('https://', ''), /expected an address such as https/],
+    ['to a bucket without an account', bucket.replace(', accessKey: shop', ''), /backups\.bucket\.accessKey: missing/],
+    ['with an authority outside of the site', bucket.replace(' }', ', ca: /etc/ca.pem }'), /expected a file of the site/],
+    ['at no time', 'folder: /srv/b\nprune: "every day"', /expected a schedule of five fields/],
+    ['in no zone', 'folder: /srv/b\ntimeZone: Mars', /expected a time zone/],
+    ['that keep nothing', 'folder: /srv/b\nsecrets: { keep: {} }', /backups\.secrets\.keep: expected/],
+    ['that keep none', 'folder: /srv/b\nsecrets: { keep: { last: 0 } }', /backups\.secrets\.keep/],
+    ['for one recipient alone', 'folder: /srv/b\nsecrets: { recipients: [operator] }', /expected at least two recipients/],
+    [
+      'for one recipient twice',
+      'folder: /srv/b\nsecrets: { recipients: [operator, operator] }',
+      /recipients\[1\]: "operator" stands twice/,
+    ],
+    ['for a recipient with a path', 'folder: /srv/b\nsecrets: { recipients: [a/b, c] }', /expected the name of a recipient/],
+    ['of something unknown', 'folder: /srv/b\nconfig: {}', /backups\.config: unknown key/],
+  ])('%s are refused with their place', (_, text, problem) => {
+    expect(lines(text)).toEqual([expect.stringMatching(problem)]);
+  });
+
+  test('are made on change, and keep configuration for ever and thirty versions of secrets, unless the spec says otherwise', () => {
+    expect(specOf(withBackups('folder: /srv/backups')).backups).toEqual({
+      store: { folder: '/srv/backups' },
+      lease: 'file',
+      timeZone: 'UTC',
+      configuration: { schedule: '*/5 * * * *', keep: 'forever' },
+      secrets: { schedule: '*/5 * * * *', keep: { last: 30 } },
+      verify: '47 3 * * 0',
+      prune: '17 4 * * *',
+    });
+    expect(specOf(withBackups(bucket)).backups).toMatchObject({
+      store: { bucket: { region: 'us-east-1', addressing: 'path' } },
+      lease: 'store',
+    });
+    expect(specOf(web('runtime: node')).backups).toBeUndefined();
+  });
+});

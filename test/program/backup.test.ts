@@ -1,0 +1,341 @@
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openSqliteState } from '../../runtime/schedule/sqlite-state.ts';
+import { berth, expectExit, host, secretsOf, start } from './berth.ts';
+
+const home = mkdtempSync(join(tmpdir(), 'berth-backup-'));
+afterAll(() => rmSync(home, { recursive: true, force: true }));
+const at = (...path: readonly string[]): string => join(home, ...path);
+const [site, store, usb, kit] = [at('shop'), at('store'), at('usb'), at('kit')];
+const here = ['--site', site] as const;
+
+interface Listed {
+  readonly backups: readonly { readonly id: string; readonly source: string; readonly level: number; readonly label: string | null }[];
+  readonly restorable: readonly { readonly id: string; readonly source: string; readonly tier: number }[];
+  readonly kit: { readonly confirmedAt: string | null } | null;
+}
+const listed = async (): Promise<Listed> => JSON.parse((await expectExit(0, ['backup', 'list', '--json', ...here])).stdout) as Listed;
+const newest = async (source: string): Promise<string> => (await listed()).backups.findLast((each) => each.source === source)?.id ?? '';
+
+beforeAll(async () => {
+  await expectExit(0, ['init', site, '--profile', 'minimum', '--set', 'name=shop', '--set', `backups.folder=${store}`, ...host]);
+});
+
+describe('before it is set up', () => {
+  test('a backup says what is missing, one after the other, and a cure for each', async () => {
+    expect((await expectExit(6, ['backup', 'now', ...here])).stderr).toContain('a new store is made with `berth backup store create`');
+    const { stdout } = await expectExit(0, ['backup', 'store', 'create', ...here]);
+    expect(stdout).toContain(`${store} is ready (tier 0: lost with this host)`);
+    expect((await expectExit(2, ['backup', 'now', ...here])).stderr).toContain('`berth kit export`');
+    expect((await expectExit(0, ['backup', 'list', ...here])).stdout).toContain('nothing yet: run `berth backup now`');
+  });
+
+  test.each([
+    ['a key in the site', ['backup', 'keys', 'create', '--into', join(site, 'keys')], /lies in the site/],
+    ['a recipient with a strange name', ['backup', 'keys', 'create', '--into', usb, '--name', '../x'], /is no name of a recipient/],
+    ['the escrow key without a kit', ['backup', 'keys', 'create', '--into', usb, '--name', 'escrow'], /belongs into the recovery kit/],
+    ['a kit in the site', ['kit', 'export', '--into', join(site, 'kit')], /lies in the site/],
+    ['a source that is not there', ['backup', 'now', 'database'], /write one of: configuration, secrets/],
+    ['no time to restore to', ['restore', '--into', at('x')], /--latest, or --at TIME/],
+    ['a time without a zone', ['restore', '--at', '2026-03-29 14:30', '--into', at('x')], /write it with its zone/],
+  ])('%s is refused', async (_, args, says) => {
+    expect((await expectExit(2, [...args, ...here])).stderr).toMatch(says);
+    expect(existsSync(at('x'))).toBe(false);
+  });
+
+  test('a site without backups is told how to have some', async () => {
+    const bare = at('bare');
+    await expectExit(0, ['init', bare, '--profile', 'minimum', ...host]);
+    expect((await expectExit(2, ['backup', 'list', '--site', bare])).stderr).toContain('add `backups: { folder: /srv/backups }`');
+    expect((await expectExit(6, ['backup', 'list', '--site', at('nowhere')])).stderr).toContain('name the folder of a site');
+  });
+
+  test('a runtime.yaml that was damaged is refused with every place', async () => {
+    const broken = at('broken');
+    mkdirSync(broken);
+    const text = readFileSync(join(site, 'runtime.yaml'), 'utf8');
+    writeFileSync(join(broken, 'runtime.yaml'), text.replace('tier: 0', 'tier: 9').replace('kind: "secrets"', 'kind: "secret"'));
+    const { stderr } = await expectExit(3, ['backup', 'list', '--site', broken]);
+    expect(stderr.match(/runtime\.yaml:\d+:\d+ {2}backups\.(?:store\.tier|jobs\[1\]\.kind)/g)).toHaveLength(2);
+  });
+});
+
+describe('a site with backups', () => {
+  beforeAll(async () => {
+    await expectExit(0, ['backup', 'keys', 'create', '--into', usb, ...here]);
+    await expectExit(0, ['kit', 'export', '--into', kit, ...here], { env: { BERTH_KEY_PASSPHRASE: 'open' } });
+    await expectExit(0, ['backup', 'now', ...here]);
+  });
+  const opened = { env: { BERTH_KEY_PASSPHRASE: 'open' } };
+
+  test('has private keys nowhere but where they were asked for, and closed to others', () => {
+    const keys = (folder: string) =>
+      globSync('**/*', { cwd: folder, withFileTypes: true })
+        .filter((entry) => entry.isFile() && readFileSync(join(entry.parentPath, entry.name), 'utf8').includes('PRIVATE KEY'))
+        .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
+    expect(keys(site).sort()).toEqual(['secrets/backup/signer.key', 'secrets/ledger.json', 'secrets/tls/site.key']);
+    expect(keys(usb)).toEqual(['shop-operator.key']);
+    expect(keys(kit)).toEqual(['escrow.key']);
+    expect([join(usb, 'shop-operator.key'), join(kit, 'escrow.key')].map((file) => statSync(file).mode & 0o777)).toEqual([0o600, 0o600]);
+    expect(readFileSync(join(kit, 'escrow.key'), 'utf8')).toContain('ENCRYPTED');
+  });
+
+  test('shows no secret of the site in its store, nor in what it prints', async () => {
+    const { stdout } = await expectExit(0, ['backup', 'show', await newest('site.secrets'), '--json', ...here]);
+    const all = globSync('**/*', { cwd: store, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'latin1'));
+    for (const secret of secretsOf(site)) for (const text of [stdout, ...all]) expect(text.includes(secret)).toBe(false);
+  });
+
+  test('is not copied again while it is the same, and is when it changes', async () => {
+    const before = await listed();
+    const { stdout } = await expectExit(0, ['backup', 'now', ...here]);
+    expect(stdout.match(/nothing to copy/g)).toHaveLength(2);
+    expect((await listed()).backups).toHaveLength(before.backups.length);
+    writeFileSync(join(site, 'notes.md'), 'mine\n');
+    expect((await expectExit(0, ['backup', 'now', 'configuration', ...here])).stdout).toMatch(/configuration .* made in/);
+    await expectExit(0, ['backup', 'now', 'secrets', '--label', 'before 2.0', ...here]);
+    const { backups } = await listed();
+    expect(backups.slice(before.backups.length).map(({ source, label }) => [source, label])).toEqual([
+      ['site.configuration', null],
+      ['site.secrets', 'before 2.0'],
+    ]);
+  });
+
+  test('lists age and level, and ends with up to when each kind can be restored', async () => {
+    const { stdout } = await expectExit(0, ['backup', 'list', ...here]);
+    expect(stdout).toMatch(/^ {2}what +id +made +age +size +level$/m);
+    expect(stdout).toMatch(
+      /configuration +restorable to \d{4}-\S+Z \(\d+ s ago\) +tier 0: lost with this host\nsecrets +restorable to \S+ \(\d+ s ago\) +tier 0: lost with this host\n$/,
+    );
+    expect(stdout).toContain('nobody has shown that the recovery kit opens a backup');
+  });
+
+  test('has a kit that is good, and knows it then', async () => {
+    const { stderr } = await expectExit(2, ['kit', 'confirm', '--kit', kit, ...here], { env: { BERTH_KEY_PASSPHRASE: 'wrong' } });
+    expect(stderr).toContain('cannot be used as a private key');
+    expect((await listed()).kit?.confirmedAt).toBeNull();
+    await expectExit(0, ['kit', 'confirm', '--kit', kit, ...here], opened);
+    expect((await listed()).kit?.confirmedAt).toBeTruthy();
+    expect((await expectExit(0, ['backup', 'list', ...here])).stdout).not.toContain('nobody has shown');
+  });
+
+  test('gives out its escrow key once', async () => {
+    const second = at('second-kit');
+    expect((await expectExit(0, ['kit', 'export', '--into', second, ...here])).stdout).toContain('The escrow key was given out on');
+    expect(readdirSync(second)).not.toContain('escrow.key');
+    expect((await expectExit(5, ['kit', 'export', '--into', second, ...here])).stderr).toContain('is not empty');
+  });
+
+  test('comes back on an empty host from its kit alone, as it was', async () => {
+    await expectExit(0, ['backup', 'now', ...here]);
+    const back = at('back');
+    const { stdout } = await expectExit(0, ['restore', '--latest', '--into', back, '--site', kit], opened);
+    expect(stdout).toMatch(/files are new there, 0 would replace others/);
+    await expectExit(0, ['generate', '--check', '--site', back]);
+    expect(spawnSync('diff', ['-r', '--exclude=.berth', site, back], { encoding: 'utf8' })).toMatchObject({ status: 0, stdout: '' });
+    expect(statSync(join(back, 'secrets')).mode & 0o777).toBe(0o700);
+    expect((await expectExit(0, ['restore', '--latest', '--into', back, '--site', kit], opened)).stdout).toContain(
+      'Nothing was to be done.',
+    );
+  });
+
+  test('is not written over by a restore unless that was meant, and then keeps what was there', async () => {
+    const wrecked = at('wrecked');
+    await expectExit(0, ['restore', '--latest', '--into', wrecked, '--key', join(usb, 'shop-operator.key'), ...here]);
+    writeFileSync(join(wrecked, 'berth.yaml'), 'gone\n');
+    rmSync(join(wrecked, 'config'), { recursive: true });
+    rmSync(join(wrecked, 'secrets'), { recursive: true });
+    const args = ['restore', '--latest', '--into', wrecked, '--key', join(usb, 'shop-operator.key'), ...here];
+    const refused = await expectExit(5, args);
+    expect(refused.stdout).toContain('replaces berth.yaml');
+    expect(existsSync(join(wrecked, 'secrets'))).toBe(false);
+    expect((await expectExit(0, [...args, '--dry-run'])).stdout).toContain('1 would replace others');
+    expect(existsSync(join(wrecked, 'secrets'))).toBe(false);
+    await expectExit(0, [...args, '--yes']);
+    await expectExit(0, ['generate', '--check', '--site', wrecked]);
+    const [kept = ''] = readdirSync(home).filter((name) => name.startsWith('wrecked.replaced-'));
+    expect(readFileSync(at(kept, 'berth.yaml'), 'utf8')).toBe('gone\n');
+  });
+
+  test('is restored to a time, one part alone', async () => {
+    const [first] = (await listed()).backups.filter(({ source }) => source === 'site.configuration');
+    const { stdout } = await expectExit(0, ['backup', 'show', first?.id ?? '', '--json', ...here]);
+    const { manifest } = JSON.parse(stdout) as { readonly manifest: { readonly finishedAt: string } };
+    const key = ['--key', join(usb, 'shop-operator.key')];
+    await expectExit(0, ['restore', '--at', manifest.finishedAt, '--only', 'config', '--into', at('then'), ...key, ...here]);
+    expect(existsSync(at('then/notes.md'))).toBe(false);
+    expect(existsSync(at('then/secrets'))).toBe(false);
+    const early = await expectExit(2, ['restore', '--at', '2020-01-01T00:00Z', '--into', at('never'), ...key, ...here]);
+    expect(early.stderr).toContain(`write --at ${manifest.finishedAt} or later`);
+    expect(existsSync(at('never'))).toBe(false);
+  });
+
+  test('comes back by restore.mjs and tar alone', async () => {
+    const out = at('by-hand');
+    const from = ['--from', store, '--signer', join(site, 'backup/signers.pem'), '--key', join(usb, 'shop-operator.key'), '--out', out];
+    for (const source of ['site.configuration', 'site.secrets']) {
+      const { status, stderr } = spawnSync(process.execPath, [join(store, 'restore.mjs'), 'get', await newest(source), ...from], {
+        encoding: 'utf8',
+      });
+      expect([status, stderr]).toEqual([0, expect.stringContaining('.tar: ')]);
+    }
+    for (const archive of globSync('*/*.tar', { cwd: out }))
+      expect(spawnSync('tar', ['-xpf', join(out, archive), '-C', out]).status).toBe(0);
+    await expectExit(0, ['generate', '--check', '--site', out]);
+  });
+
+  test('is not opened by the key of somebody else, and the answer says whose would do', async () => {
+    await expectExit(0, ['backup', 'keys', 'create', '--into', at('late'), '--name', 'late', ...here]);
+    const args = ['restore', '--latest', '--into', at('stolen'), '--key', at('late/shop-late.key'), ...here];
+    expect((await expectExit(2, args)).stderr).toMatch(/use the private key of one of: (?:operator|escrow) \([0-9a-f]{16}\)/);
+    expect(existsSync(at('stolen'))).toBe(false);
+  });
+
+  test('says which rule keeps what, and changes nothing by that', async () => {
+    const before = await listed();
+    const { stdout } = await expectExit(0, ['backup', 'prune', '--dry-run', ...here]);
+    expect(stdout).toMatch(/keep .* kept for ever/);
+    expect(stdout).toMatch(/last 1\/30/);
+    expect((await listed()).backups.map(({ id }) => id)).toEqual(before.backups.map(({ id }) => id));
+  });
+
+  test('keeps as many versions as the spec says, and brings back what was removed', async () => {
+    const spec = join(site, 'berth.yaml');
+    const text = readFileSync(spec, 'utf8');
+    writeFileSync(spec, text.replace(`folder: ${store}`, `folder: ${store}\n  secrets: { keep: { last: 1 } }`));
+    await expectExit(0, ['generate', ...here]);
+    await expectExit(0, ['backup', 'now', 'secrets', '--label', 'one', ...here]);
+    const unnamed = (await listed()).backups.find(({ source, label }) => source === 'site.secrets' && label === null)?.id ?? '';
+    expect((await expectExit(0, ['backup', 'prune', ...here])).stdout).toMatch(
+      new RegExp(`removed +${unnamed} .* no rule of the policy wants it`),
+    );
+    expect((await listed()).backups.map(({ id }) => id)).not.toContain(unnamed);
+    expect((await expectExit(2, ['backup', 'prune', '--undo', 'NONE', ...here])).stderr).toContain(`what can be brought back: ${unnamed}`);
+    await expectExit(0, ['backup', 'prune', '--undo', unnamed, ...here]);
+    expect((await listed()).backups.map(({ id }) => id)).toContain(unnamed);
+  });
+
+  test('takes no harm from agents that are killed at any moment', async () => {
+    for (const [index, pause] of [60, 110, 160, 220, 300].entries()) {
+      writeFileSync(join(site, 'notes.md'), `version ${index}\n`);
+      using running = start(['backup', 'now', ...here]);
+      await sleep(pause);
+      running.child.kill('SIGKILL');
+      await running.ended;
+    }
+    writeFileSync(join(site, 'notes.md'), 'the last\n');
+    await expectExit(0, ['backup', 'now', ...here]);
+    expect((await expectExit(0, ['backup', 'verify', '--key', join(usb, 'shop-operator.key'), ...here])).stdout).toContain(
+      'opens with this key',
+    );
+    const { stdout } = await expectExit(0, [
+      'restore',
+      '--latest',
+      '--into',
+      at('after'),
+      '--key',
+      join(usb, 'shop-operator.key'),
+      ...here,
+    ]);
+    expect(stdout).toContain('are back');
+    expect(readFileSync(at('after/notes.md'), 'utf8')).toBe('the last\n');
+  });
+
+  test('is copied by one of two agents that begin at the same moment', async () => {
+    writeFileSync(join(site, 'notes.md'), 'both saw this\n');
+    const before = (await listed()).backups.length;
+    const both = await Promise.all([berth(['backup', 'now', ...here]), berth(['backup', 'now', ...here])]);
+    expect(both.map(({ code }) => code)).toEqual([0, 0]);
+    expect((await listed()).backups).toHaveLength(before + 1);
+  });
+
+  test('is copied by the agent when it is due, which ends when it is told to', async () => {
+    writeFileSync(join(site, 'notes.md'), 'for the agent\n');
+    mkdirSync(join(site, '.berth/runtime'), { recursive: true });
+    {
+      using state = openSqliteState(join(site, '.berth/runtime/state.sqlite'), () => undefined);
+      state.settle('site.configuration', new Date('2026-01-01T00:00:00Z'));
+    }
+    const before = (await listed()).backups.length;
+    using running = start(['runtime', '--config', join(site, 'runtime.yaml')]);
+    while ((await listed()).backups.length === before) await sleep(100);
+    running.child.kill('SIGTERM');
+    const { code, stdout } = await running.ended;
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { readonly event: string; readonly job?: string });
+    expect(code).toBe(0);
+    expect(lines.map(({ event }) => event)).toEqual(['started', 'backup made', 'stopped']);
+    expect(lines[1]).toMatchObject({ job: 'site.configuration', tier: 0 });
+    for (const secret of secretsOf(site)) expect(stdout.includes(secret)).toBe(false);
+  });
+
+  test('has an agent that takes up what runtime.yaml has become, and keeps to the old one where that is broken', async () => {
+    const file = join(site, 'runtime.yaml');
+    const text = readFileSync(file, 'utf8');
+    using running = start(['runtime', '--config', file]);
+    const said: string[] = [];
+    running.child.stdout?.on('data', (chunk: Buffer) => said.push(chunk.toString()));
+    const until = async (event: string): Promise<void> => {
+      while (!said.join('').includes(event)) await sleep(50);
+    };
+    await until('"started"');
+    writeFileSync(file, text.replace('tier: 0', 'tier: 9'));
+    await until('configuration refused');
+    expect(said.join('')).toMatch(/\d+:\d+ backups\.store\.tier: expected a tier/);
+    writeFileSync(file, text.replace('schedule: "17 4 * * *"', 'schedule: "18 4 * * *"'));
+    await until('configuration changed');
+    while (said.join('').split('"started"').length < 3) await sleep(50);
+    writeFileSync(file, text);
+    running.child.kill('SIGTERM');
+    expect((await running.ended).code).toBe(0);
+  });
+
+  test('has a byte that was changed found, and the backup named', async () => {
+    const id = await newest('site.configuration');
+    const [data = ''] = globSync(`v1/shop/site.configuration/data/${id}/*`, { cwd: store });
+    const path = join(store, data);
+    const bytes = readFileSync(path);
+    bytes[100]! ^= 1;
+    chmodSync(path, 0o600);
+    writeFileSync(path, bytes);
+    const { stderr } = await expectExit(13, ['backup', 'verify', ...here]);
+    expect(stderr).toContain(`bad  ${id}`);
+    expect(JSON.parse((await berth(['backup', 'verify', '--json', ...here])).stdout)).toMatchObject({ bad: [{ id }] });
+    const key = ['--key', join(usb, 'shop-operator.key')];
+    await expectExit(13, ['restore', '--latest', '--into', at('damaged'), ...key, ...here]);
+    expect(existsSync(at('damaged'))).toBe(false);
+    expect((await expectExit(0, ['backup', 'list', ...here])).stdout).toMatch(new RegExp(`${id} .* broken`));
+    expect((await listed()).restorable.map((each) => each.id)).not.toContain(id);
+    // Nothing has changed since, and yet it is copied again.
+    expect((await expectExit(0, ['backup', 'now', 'configuration', ...here])).stdout).toContain('made in');
+  });
+
+  test('has a signer that can be drawn anew, and believes what the old one signed', async () => {
+    expect((await expectExit(0, ['secrets', 'list', ...here])).stdout).toMatch(/backup-signer\n {2}version +1[^]*?used by +the runtime/);
+    await expectExit(0, ['secrets', 'rotate', 'backup-signer', ...here]);
+    const before = await listed();
+    expect(before.backups.length).toBeGreaterThan(2);
+    await expectExit(0, ['backup', 'now', ...here]);
+    expect((await listed()).backups.length).toBe(before.backups.length + 2);
+    expect((await expectExit(9, ['kit', 'confirm', '--kit', kit, ...here], opened)).stderr).toContain('export a new kit');
+  });
+});

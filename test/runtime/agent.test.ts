@@ -1,0 +1,90 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import type { BackupsConfig, RuntimeConfig } from '../../model/runtime-config.ts';
+import { makeAgent, type Log } from '../../runtime/agent.ts';
+import { memoryState } from '../../runtime/schedule/memory-state.ts';
+import type { Backups } from '../../runtime/wire.ts';
+import { FakeClock } from './schedule/fake-clock.ts';
+
+const job = (name: string, schedule: string) => ({ name, kind: 'configuration', schedule, timeZone: 'UTC', timeout: 600 }) as const;
+const config = {
+  version: 1,
+  site: 'shop',
+  target: 'compose',
+  timezone: 'UTC',
+  roles: ['agent'],
+  services: [],
+  backups: {
+    store: { tier: 0, folder: '/srv/backups', lease: 'file' },
+    recipients: 'backup/recipients',
+    signer: 'secrets/backup/signer.key',
+    signers: 'backup/signers.pem',
+    state: '.berth/runtime',
+    jobs: [job('site.configuration', '*/5 * * * *')],
+    verify: { schedule: '50 * * * *', timeZone: 'UTC' },
+    prune: { schedule: '30 * * * *', timeZone: 'UTC' },
+  },
+} satisfies RuntimeConfig & { readonly backups: BackupsConfig };
+
+function world(take: () => Promise<{ readonly outcome: string }>) {
+  const clock = new FakeClock('2026-03-29T01:02:00Z');
+  const lines: (readonly [string, string, unknown])[] = [];
+  const log: Log = (level, event, fields) => void lines.push([level, event, fields]);
+  const times: unknown[] = [];
+  const manifest = { id: 'ID', durationMs: 5, facts: { files: 3 }, streams: [{ plainBytes: 10 }] };
+  const backups = {
+    tier: 0,
+    take: async () => ({ ...(await take()), manifest }),
+    verify: async () => ({ level: 1, sound: ['GOOD'], broken: [{ id: 'BAD', message: 'its first byte is another' }] }),
+    prune: async (_job: unknown, time: unknown) => {
+      times.push(time);
+      return { plan: { keep: [], remove: [{ point: { id: 'OLD' }, because: '' }] }, swept: [] };
+    },
+  } as unknown as Backups;
+  const agent = makeAgent({ config, backups, state: memoryState(), clock, random: () => 0, log });
+  agent.start();
+  return { clock, lines, times, agent, pass: async (ms: number) => (await clock.pass(ms), turn()) };
+}
+
+describe('the agent', () => {
+  test('looks at its times, and says only what it did', async () => {
+    const outcomes = ['made', 'unchanged'];
+    const { lines, agent, pass } = world(async () => ({ outcome: outcomes.shift() ?? 'unchanged' }));
+    await pass(20 * 60_000);
+    expect(lines).toEqual([
+      ['info', 'backup made', { job: 'site.configuration', id: 'ID', milliseconds: 5, tier: 0, files: 3, bytes: 10 }],
+    ]);
+    expect(await agent.stop(0)).toEqual([]);
+  });
+
+  test('says what failed, and tries again before the next tick', async () => {
+    let tries = 0;
+    const { lines, agent, pass } = world(async () => {
+      tries += 1;
+      if (tries === 1) throw new Error('the store is full');
+      return { outcome: 'made' };
+    });
+    await pass(3 * 60_000 + 65_000);
+    expect(lines.map(([level, event]) => `${level} ${event}`)).toEqual(['error job failed', 'info backup made']);
+    expect(lines[0]?.[2]).toMatchObject({ job: 'site.configuration', message: 'the store is full' });
+    await agent.stop(0);
+  });
+
+  test('compares what lies there, and names what is broken', async () => {
+    const { lines, agent, pass } = world(async () => ({ outcome: 'unchanged' }));
+    await pass(50 * 60_000);
+    expect(lines.filter(([, event]) => event !== 'removed')).toEqual([
+      ['error', 'backup broken', { id: 'BAD', because: 'its first byte is another' }],
+      ['info', 'backups compared', { sound: 1, broken: 1 }],
+    ]);
+    await agent.stop(0);
+  });
+
+  test('removes what no rule keeps, and says what that was', async () => {
+    const { lines, times, agent, pass } = world(async () => ({ outcome: 'unchanged' }));
+    await pass(90 * 60_000);
+    expect(lines).toContainEqual(['info', 'removed', { job: 'site.configuration', removed: ['OLD'], swept: [] }]);
+    expect(times[0]).toEqual({ now: new Date('2026-03-29T01:30:00Z'), expected: new Date('2026-03-29T01:30:00Z') });
+    await agent.stop(0);
+  });
+});
