@@ -53,8 +53,11 @@ Ends with ${EXIT.unfit} when something would keep the site from running; warning
           const { doctorHost } = await import('./doctor-host.ts');
           return doctorHost(plan, resolve(context.cwd, options.site), options.json ?? false, context);
         }
-        const { clusterNeedsOf } = await import('../generator/plan/cluster-needs.ts');
-        await doctor({ needs: clusterNeedsOf(plan), ...options }, context);
+        const [{ clusterNeedsOf }, { withOverlayImages }] = await Promise.all([
+          import('../generator/plan/cluster-needs.ts'),
+          import('./overlay-images.ts'),
+        ]);
+        await doctor({ needs: withOverlayImages(clusterNeedsOf(plan), resolve(context.cwd, options.site)), ...options }, context);
       }, options.json ?? false),
     );
 }

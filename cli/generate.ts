@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { BerthError, EXIT } from '../model/errors.ts';
 import { applyChanges, isHalfDone, recoverSite } from '../generator/io/disk.ts';
 import { lockSite } from '../generator/io/lock.ts';
+import { readOverlayFiles } from '../generator/io/read-overlay.ts';
 import type { Context } from './context.ts';
 import { describeWritten, writtenAsJson } from './describe-written.ts';
 import { loadSite, prepareSite, reloadSite, refuseConflicts } from './site.ts';
@@ -60,7 +61,7 @@ async function check(site: string, options: GenerateOptions, context: Context): 
   const complaints = await complaintsOf(prepared);
   if (complaints.length > 0) throw new Error(`what Berth wrote breaks its schema:\n${complaints.join('\n')}`);
   const { lintSite } = await import('./lint-site.ts');
-  const { findings } = lintSite(prepared.plan, prepared.decision.merged);
+  const { findings } = lintSite(prepared.plan, new Map([...prepared.decision.merged, ...readOverlayFiles(site)]));
   const stale = prepared.decision.changes;
   if (options.json && stale.length === 0) context.out(`${JSON.stringify({ ...writtenAsJson(site, prepared), stale: false }, null, 2)}\n`);
   if (stale.length > 0 && !options.json)
@@ -86,7 +87,10 @@ async function complaintsOf({ plan, decision: { merged } }: PreparedSite): Promi
     return checkComposeSchema(merged.get('compose.yaml') ?? '').map((complaint) => `compose.yaml: ${complaint}`);
   }
   const { checkKubernetesSchema } = await import('../generator/render/check-kubernetes-schema.ts');
-  return [...merged]
-    .filter(([path]) => path.startsWith('k8s/') && path.endsWith('.yaml') && !path.startsWith('k8s/generated/config/'))
-    .flatMap(([path, text]) => checkKubernetesSchema(text).map((complaint) => `${path}: ${complaint}`));
+  return (
+    [...merged]
+      // The overlay is its owner's: `lint` looks into it.
+      .filter(([path]) => /^k8s\/(?:generated|secrets)\/[^/]+\.yaml$/.test(path))
+      .flatMap(([path, text]) => checkKubernetesSchema(text).map((complaint) => `${path}: ${complaint}`))
+  );
 }

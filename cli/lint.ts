@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { readOverlayFiles } from '../generator/io/read-overlay.ts';
 import { BerthError, EXIT } from '../model/errors.ts';
 import type { Context } from './context.ts';
 import { loadSite, prepareSite, refuseConflicts } from './site.ts';
@@ -31,7 +32,7 @@ async function lint(options: LintOptions, context: Context): Promise<void> {
   const prepared = await prepareSite(site, loadSite(site, context), [], context);
   refuseConflicts(prepared, options.json ?? false, context);
   const { lintSite } = await import('./lint-site.ts');
-  const { findings, ignored } = lintSite(prepared.plan, prepared.decision.merged);
+  const { findings, ignored, unseen } = lintSite(prepared.plan, new Map([...prepared.decision.merged, ...readOverlayFiles(site)]));
   const style = paint(context.color);
   const width = Math.min(context.columns, 110);
   const what = findings.length === 1 ? '1 thing' : `${findings.length} things`;
@@ -40,7 +41,7 @@ async function lint(options: LintOptions, context: Context): Promise<void> {
     `${what} should not be so`,
     'see the cure of each; where it is meant to be so, say why in an ignore beside it',
   );
-  if (options.json) context.out(`${JSON.stringify({ findings, ignored }, null, 2)}\n`);
+  if (options.json) context.out(`${JSON.stringify({ findings, ignored, unseen }, null, 2)}\n`);
   if (!options.json) {
     for (const { id, object, path, found, rule, cure } of findings)
       context.out(
@@ -48,6 +49,10 @@ async function lint(options: LintOptions, context: Context): Promise<void> {
       );
     for (const { id, object, because } of ignored)
       context.out(`ignored: ${wrap(`${id} of ${object}: ${because}`, width - 9, '         ')}\n`);
+    for (const what of unseen)
+      context.out(
+        `not looked into: ${wrap(`${what}; \`kubectl kustomize k8s/site\` shows what comes of it`, width - 17, '                 ')}\n`,
+      );
     if (findings.length === 0) context.out('Nothing is open: every check holds.\n');
   }
   if (findings.length === 0) return;

@@ -6,6 +6,7 @@ import type {
   BucketSpec,
   CacheEngineName,
   DatabaseEngineName,
+  DatabaseOperator,
   HostFacts,
   KubernetesSpec,
   ProfileName,
@@ -210,6 +211,16 @@ export interface PlannedService {
   readonly hostname?: true;
   /** The service whose data it copies and only reads: the two had rather not share a node. */
   readonly replicaOf?: string;
+  /** The database whose connections it hands on. */
+  readonly poolOf?: string;
+  /** In a cluster an operator runs it, by a custom resource in place of a StatefulSet. */
+  readonly operator?: {
+    readonly name: DatabaseOperator;
+    readonly database: string;
+    readonly owner: string;
+    /** Accounts that it makes: each by a Secret of this name, with a password of the ledger. */
+    readonly logins: Readonly<Record<'superuser' | 'owner', { readonly secret: string; readonly user: string; readonly password: string }>>;
+  };
   readonly scaling?: Scaling;
   readonly stopSignal?: string;
   readonly stopGrace: Seconds;
@@ -241,6 +252,14 @@ export interface DatabasePlan {
   /** Addresses that may log in, as the engine writes them: a subnet, or all of them where only the network knows them. */
   readonly clients: string;
   readonly replica?: ReplicaPlan;
+  /** Who runs it in place of Berth's own workload. */
+  readonly operator?: DatabaseOperator;
+  /** Of PostgreSQL: the pool of connections before it. */
+  readonly pooler?: PoolerPlan;
+  /** Of PostgreSQL: what the accounts one-shot creates in the database. */
+  readonly extensions?: readonly string[];
+  /** Most that its binary logs may take of its disk, where no setting of the server says so. */
+  readonly logBound?: MiB;
   /** Of MongoDB: host and port under which its replica set tells clients of it. */
   readonly member?: string;
 }
@@ -249,6 +268,15 @@ export interface DatabasePlan {
 export interface ReplicaPlan {
   readonly service: string;
   readonly settings: readonly EngineSetting[];
+}
+
+/** What hands on the connections of applications. */
+export interface PoolerPlan {
+  readonly service: string;
+  readonly settings: readonly EngineSetting[];
+  readonly usersFile: string;
+  /** Under which name clients ask for which server. */
+  readonly targets: readonly { readonly name: string; readonly host: string; readonly port: number; readonly database: string }[];
 }
 
 export interface CachePlan {

@@ -118,7 +118,7 @@ export interface Place {
 }
 
 /** A volume of the site in one service. */
-export interface MountedVolume {
+interface MountedVolume {
   readonly name: string;
   readonly path: string;
   readonly readOnly: boolean;
@@ -180,8 +180,8 @@ export type DatabaseTopology = 'single' | 'primary-replica';
 /** Whether this version sets up a replica for an engine. */
 export const replicates: Readonly<Record<DatabaseEngineName, boolean>> = {
   postgres: true,
-  mysql: false,
-  mariadb: false,
+  mysql: true,
+  mariadb: true,
   mongodb: false,
   sqlserver: false,
 };
@@ -195,7 +195,17 @@ export interface DatabaseSpec extends FixedState {
   readonly topology?: DatabaseTopology;
   /** Of SQL Server. */
   readonly edition?: SqlserverEdition;
+  /** In a cluster: who runs it in place of Berth's own StatefulSet. */
+  readonly operator?: DatabaseOperator;
+  /** Of PostgreSQL: a pool of connections before it, and how many of them it opens at most. */
+  readonly pgbouncer?: { readonly connections?: number };
+  /** Of PostgreSQL: extensions that its database has. */
+  readonly extensions: readonly string[];
+  /** Of PostgreSQL: when its tables are swept and measured, whatever autovacuum does. */
+  readonly vacuum?: Schedule;
 }
+
+export type DatabaseOperator = 'cloudnative-pg';
 
 export type SqlserverEdition = 'developer' | 'evaluation' | 'express' | 'web' | 'standard' | 'enterprise' | 'enterprise-core';
 
@@ -278,6 +288,8 @@ export interface KubernetesSpec {
   readonly controllerNamespace?: string;
   readonly nodePorts?: { readonly http: number; readonly https: number };
   readonly storageClass?: string;
+  /** Where the operators of databases run. */
+  readonly operatorNamespace: string;
   readonly certificate: 'own' | 'cert-manager';
   /** Secrets that somebody else manages, by service (or `tls`). */
   readonly existingSecrets: Readonly<Record<string, string>>;

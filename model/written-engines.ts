@@ -1,7 +1,8 @@
 import * as z from 'zod';
+import { postgres } from './engines/postgres.ts';
 import { accountName, bucketName, hostName, hostOrAddress, sqlName } from './names.ts';
 import { parseDuration } from './units.ts';
-import { cpu, duration, port, size, text } from './written-values.ts';
+import { cpu, cronTime, duration, port, size, text, timeZone, wholeNumber } from './written-values.ts';
 
 const host = text('a host name or an address').regex(hostOrAddress, {
   error: 'expected a host name or an address such as db.corp.example',
@@ -38,6 +39,14 @@ const externalStore = z
 const supplied = (name: string) =>
   `It stands elsewhere and is somebody else's: nothing of it runs here. Write its password into secrets/supplied/${name}-app.`;
 
+const maintenance = z
+  .strictObject({
+    vacuum: cronTime.describe('When all tables are swept and measured for the planner (vacuumdb --analyze), in the notation of cron.'),
+    timeZone: timeZone.optional().describe('Where that time holds. Default: UTC.'),
+    deadline: duration.optional().describe('It is stopped when it runs for longer. Default: 4h.'),
+  })
+  .meta({ id: 'Maintenance' });
+
 export const database = z
   .strictObject({
     engine: z
@@ -62,8 +71,35 @@ export const database = z
       .enum(['single', 'primary-replica'], { error: 'expected single or primary-replica (clusters come with a later version)' })
       .optional()
       .describe(
-        "primary-replica: a second server of the same size follows the first and answers what only reads; PostgreSQL only. Default: the profile's, where engine and host can.",
+        "primary-replica: a second server of the same size follows the first and answers what only reads; PostgreSQL, MySQL and MariaDB. Default: the profile's, where engine and host can.",
       ),
+    operator: z
+      .enum(['cloudnative-pg'], { error: 'expected cloudnative-pg' })
+      .optional()
+      .describe(
+        'In a cluster, for PostgreSQL: the operator CloudNativePG, which you have installed there, runs it and its replica, and promotes the replica by itself. Never changed later. Default: a StatefulSet.',
+      ),
+    extensions: z
+      .array(
+        z.enum(postgres.extensions, { error: `expected an extension that the image of PostgreSQL has: ${postgres.extensions.join(', ')}` }),
+        { error: 'expected a list of extensions' },
+      )
+      .optional()
+      .describe(
+        'Of PostgreSQL: extensions that its database shall have; what the server must load for them, it loads. One that is taken away from the list stays in the database. Default: none.',
+      ),
+    pgbouncer: z
+      .strictObject({
+        connections: wholeNumber(4, 1000, 'a number of connections')
+          .optional()
+          .describe('Connections to each server that it opens at most. Default: four for each CPU of the profile, at least 10.'),
+      })
+      .meta({ id: 'Pgbouncer' })
+      .optional()
+      .describe(
+        'Of PostgreSQL: PgBouncer before it and its replica. Applications are given its address and share few connections, one transaction at a time; migrations go past it. Default: none.',
+      ),
+    maintenance: maintenance.optional().describe('Of PostgreSQL: what is done to its tables at set times.'),
     cpu: cpu.optional().describe("Most CPU, instead of the profile's."),
     memory: size.optional().describe("Memory limit, instead of the profile's."),
     disk: size

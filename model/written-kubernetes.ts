@@ -34,6 +34,9 @@ export const kubernetes = z
       .regex(hostName, { error: 'expected the name of a storage class' })
       .optional()
       .describe("Class of every volume. Default: the cluster's default class."),
+    operatorNamespace: objectName('a namespace')
+      .optional()
+      .describe('Where the operator runs that a database names; only from there it reaches the database. Default: cnpg-system.'),
     certificate: z
       .enum(['own', 'cert-manager'], { error: 'expected own or cert-manager' })
       .optional()

@@ -1,7 +1,6 @@
 import * as z from 'zod';
-import { cronNotation, isTimeZone, parseCron } from './cron.ts';
 import { envName, sitePath } from './names.ts';
-import { cpu, duration, image, label, port, size, text, urlPathText, wholeNumber } from './written-values.ts';
+import { cpu, cronTime, duration, image, label, port, size, text, timeZone, urlPathText, wholeNumber } from './written-values.ts';
 import { reach } from './written-surroundings.ts';
 import { folder, mounted } from './written-volumes.ts';
 
@@ -64,9 +63,6 @@ const route = z
       .describe('Hand on each byte at once, without buffering: server-sent events, long polls, large uploads. Default: false.'),
   })
   .meta({ id: 'Route' });
-
-const cronTime = text(cronNotation).refine((value) => parseCron(value) !== undefined, { error: `expected ${cronNotation}` });
-const timeZone = text('a time zone such as Europe/Berlin').refine(isTimeZone, { error: 'expected a time zone such as Europe/Berlin' });
 
 const percent = (what: string) => wholeNumber(1, 100, what);
 const scaling = z

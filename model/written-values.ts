@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { cronNotation, isTimeZone, parseCron } from './cron.ts';
 import { dnsLabel, imageReference, longestServiceName, reservedNames, serviceLabel, splitImage, urlPath } from './names.ts';
 import {
   cpuNotation,
@@ -25,6 +26,10 @@ export const duration = z
   .string({ error: `expected ${durationNotation}` })
   .refine((value) => parseDuration(value) !== undefined, { error: `expected ${durationNotation}` })
   .meta({ examples: ['30s', '5m'], pattern: durationPattern.source });
+export const cronTime = text(cronNotation).refine((value) => parseCron(value) !== undefined, { error: `expected ${cronNotation}` });
+export const timeZone = text('a time zone such as Europe/Berlin').refine(isTimeZone, {
+  error: 'expected a time zone such as Europe/Berlin',
+});
 export const wholeNumber = (min: number, max: number, what: string) => {
   const error = `expected ${what}, a whole number from ${min} to ${max}`;
   return z.int({ error }).min(min, { error }).max(max, { error });

@@ -18,11 +18,12 @@ interface Manifest {
   readonly name: string;
   readonly namespace: string;
   readonly type: string;
+  readonly labels?: Readonly<Record<string, string>>;
   readonly data: readonly (readonly [key: string, value: string])[];
 }
 
 /** Values stand in base64, as `data` has them: nothing in them is YAML. */
-const manifest = (plan: Plan, { name, namespace, type, data }: Manifest): Artifact => ({
+const manifest = (plan: Plan, { name, namespace, type, labels = {}, data }: Manifest): Artifact => ({
   path: `${folder}/${name}.yaml`,
   content: `apiVersion: v1
 kind: Secret
@@ -33,7 +34,9 @@ metadata:
     app.kubernetes.io/instance: ${JSON.stringify(plan.name)}
     app.kubernetes.io/part-of: ${JSON.stringify(plan.name)}
     app.kubernetes.io/managed-by: berth
-type: ${type}
+${Object.entries(labels)
+  .map(([key, value]) => `    ${key}: ${JSON.stringify(value)}\n`)
+  .join('')}type: ${type}
 data:
 ${data.map(([key, value]) => `  ${key}: "${Buffer.from(value).toString('base64')}"\n`).join('')}`,
   mode: 0o600,
@@ -59,6 +62,18 @@ const perService = (plan: Plan, kubernetes: KubernetesPlan, ledger: Ledger): rea
       ],
     }))
     .filter(({ data }) => data.length > 0);
+
+/** Accounts that an operator makes; it takes a new password up as soon as the Secret has one. */
+const logins = (plan: Plan, kubernetes: KubernetesPlan, ledger: Ledger): readonly Manifest[] =>
+  plan.services.flatMap(({ name, operator }) =>
+    Object.values(operator?.logins ?? {}).map(({ secret, user, password }) => ({
+      name: secret,
+      namespace: kubernetes.pods.get(name)?.namespace ?? kubernetes.namespace,
+      type: 'kubernetes.io/basic-auth',
+      labels: { 'cnpg.io/reload': 'true' },
+      data: [['username', user] as const, ...revealed('password', [{ secret: password }], ledger)],
+    })),
+  );
 
 function certificates(kubernetes: KubernetesPlan, ledger: Ledger): readonly Manifest[] {
   const { authority } = ledger;
@@ -103,7 +118,9 @@ export function renderSecretManifests(plan: Plan, ledger: Ledger, namespaces: Ar
   const root = kubernetes.certificate === 'cert-manager' ? ledger.authority?.certificate : tlsFiles(ledger)?.root;
   return [
     namespaces,
-    ...[...perService(plan, kubernetes, ledger), ...certificates(kubernetes, ledger)].map((one) => manifest(plan, one)),
+    ...[...perService(plan, kubernetes, ledger), ...logins(plan, kubernetes, ledger), ...certificates(kubernetes, ledger)].map((one) =>
+      manifest(plan, one),
+    ),
     ...(root === undefined ? [] : [{ path: 'secrets/tls/ca.crt', content: root, mode: 0o444, policy: 'secret' } as const]),
     { path: ledgerPath, content: formatLedger(ledger), mode: 0o600, policy: 'secret' },
   ];

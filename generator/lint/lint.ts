@@ -4,7 +4,10 @@ import { availabilityChecks } from './availability.ts';
 import { composeChecks } from './compose.ts';
 import type { Project } from './compose.ts';
 import { networkChecks } from './network.ts';
+import { operatorChecks } from './operators.ts';
 import { orderChecks } from './order.ts';
+import { overlayChecks, overlayObject } from './overlay.ts';
+import type { Overlay } from './overlay.ts';
 import { podChecks } from './pods.ts';
 import { worldOf } from './world.ts';
 import type { World } from './world.ts';
@@ -13,13 +16,21 @@ export interface LintResult {
   readonly findings: readonly Finding[];
   /** What was found and is meant to be so, with the reason that stands beside it. */
   readonly ignored: readonly (Finding & { readonly because: string })[];
+  /** What was not looked into. */
+  readonly unseen: readonly string[];
 }
 
-const kubernetesChecks: readonly Check<World>[] = [...podChecks, ...availabilityChecks, ...networkChecks, ...orderChecks];
+const kubernetesChecks: readonly Check<World>[] = [
+  ...podChecks,
+  ...availabilityChecks,
+  ...networkChecks,
+  ...operatorChecks,
+  ...orderChecks,
+];
 
 /** Every check, for the reference. */
 export const listChecks = (): readonly (Omit<Check<never>, 'find'> & { readonly target: 'compose' | 'kubernetes' })[] => [
-  ...kubernetesChecks.map((check) => ({ ...check, target: 'kubernetes' as const })),
+  ...[...kubernetesChecks, ...overlayChecks].map((check) => ({ ...check, target: 'kubernetes' as const })),
   ...composeChecks.map((check) => ({ ...check, target: 'compose' as const })),
 ];
 
@@ -47,7 +58,7 @@ function judge<W>(
   world: W,
   ignores: ReadonlyMap<string, ReadonlyMap<string, string>>,
   where: string,
-): LintResult {
+): Omit<LintResult, 'unseen'> {
   const all = checks.flatMap(({ id, rule, cure, find }) => [...find(world)].map((found: Hit): Finding => ({ ...found, id, rule, cure })));
   const reasonFor = ({ object, id }: Finding): string | undefined => ignores.get(object)?.get(id);
   const complaints = [...ignores].flatMap(([object, reasons]) =>
@@ -72,13 +83,21 @@ function judge<W>(
 }
 
 /**
- * The manifests of a site against every check.
+ * The manifests of a site against every check, as its overlay leaves them.
  * @param secrets - keys of the Secrets that stand elsewhere, as `namespace/name/key`.
  */
-export function lintKubernetes(objects: readonly Json[], secrets: Iterable<string>): LintResult {
-  const world = worldOf(objects, secrets);
+export function lintKubernetes(overlay: Overlay, secrets: Iterable<string>): LintResult {
+  const world = worldOf([...overlay.objects, ...overlay.own], [...secrets, ...overlay.secrets]);
+  const where = 'metadata.annotations.berth/lint-ignore';
   const ignores = new Map(world.objects.map(({ id, body }) => [id, readIgnores(at(body, 'metadata', 'annotations', 'berth/lint-ignore'))]));
-  return judge(kubernetesChecks, world, ignores, 'metadata.annotations.berth/lint-ignore');
+  const own = new Set(worldOf(overlay.own, []).objects.map(({ id }) => id));
+  const manifests = judge(kubernetesChecks, world, ignores, where);
+  const site = judge(overlayChecks, overlay, new Map([[overlayObject, readIgnores(overlay.ignores)]]), where);
+  return {
+    findings: [...site.findings, ...manifests.findings.filter(({ object }) => !own.has(object))],
+    ignored: [...site.ignored, ...manifests.ignored.filter(({ object }) => !own.has(object))],
+    unseen: overlay.unseen,
+  };
 }
 
 /** A Compose project against every check. */
@@ -87,5 +106,5 @@ export function lintCompose(body: Json): LintResult {
   const ignores = new Map(
     entries(at(body, 'services')).map(([name, service]) => [`service ${name}`, readIgnores(at(service, 'labels', 'berth.lint-ignore'))]),
   );
-  return judge(composeChecks, project, ignores, 'labels.berth.lint-ignore');
+  return { ...judge(composeChecks, project, ignores, 'labels.berth.lint-ignore'), unseen: [] };
 }

@@ -40,7 +40,7 @@ function volumesOf(plan: Plan, kubernetes: KubernetesPlan, service: PlannedServi
   const [uid = 0, gid = uid] = service.user.split(':').map(Number);
   return service.volumes.flatMap(({ name, size }) =>
     Array.from({ length: service.replicas }, (_, index) => ({
-      name: `${name}-${service.name}-${index}`,
+      name: service.operator ? `${service.name}-${index + 1}` : `${name}-${service.name}-${index}`,
       namespace: kubernetes.pods.get(service.name)?.namespace ?? kubernetes.namespace,
       size,
       ...(kubernetes.storageClass === undefined ? {} : { storageClass: kubernetes.storageClass }),
@@ -95,10 +95,14 @@ function kindsOf(
     kind('', 'v1', 'Secret', 'secrets', 'passwords and certificates'),
     kind('apps', 'v1', 'Deployment', 'deployments', 'applications'),
     ...some(
-      services.some(({ role }) => role === 'database' || role === 'cache' || role === 'storage'),
+      services.some(({ role, operator }) => operator === undefined && (role === 'database' || role === 'cache' || role === 'storage')),
       kind('apps', 'v1', 'StatefulSet', 'statefulsets', 'databases, caches and stores'),
     ),
     ...some(plan.volumes.length > 0, kind('', 'v1', 'PersistentVolumeClaim', 'persistentvolumeclaims', 'volumes that services share')),
+    ...some(
+      services.some(({ operator }) => operator !== undefined),
+      kind('postgresql.cnpg.io', 'v1', 'Cluster', 'clusters', 'databases with operator: cloudnative-pg'),
+    ),
     ...some(
       services.some((service) => service.kind === 'task'),
       kind('batch', 'v1', 'Job', 'jobs', 'accounts and buckets'),

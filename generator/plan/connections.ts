@@ -1,7 +1,7 @@
 import { BerthError } from '../../model/errors.ts';
 import type { Decision } from '../../model/plan.ts';
 import type { HardwareProfile } from '../../model/profile.ts';
-import type { AppSpec, StackSpec } from '../../model/stack-spec.ts';
+import type { AppSpec, DatabaseSpec, StackSpec } from '../../model/stack-spec.ts';
 
 export const replicasOf = (app: AppSpec, profile: HardwareProfile): number => app.replicas ?? profile.app.replicas.value;
 /** Containers of it that may have their pools open at once: one more while a replica is replaced; what runs at set times runs alone. */
@@ -12,6 +12,23 @@ export const poolOf = (app: AppSpec, profile: HardwareProfile): number => app.po
 /** Applications that use a database, cache or store. */
 export const usersOf = (spec: StackSpec, service: string): readonly AppSpec[] =>
   spec.services.filter((app) => app.uses.some((use) => use.service === service));
+
+/** Connections that applications may open to a database, all of them together. */
+const poolsTo = (users: readonly AppSpec[], profile: HardwareProfile): number =>
+  users.reduce((sum, app) => sum + poolsOf(app, profile).count * poolOf(app, profile), 0);
+
+/** What stands between: as many clients as applications may open, and a few connections to the server for all of them. */
+export function poolerBudget(
+  spec: StackSpec,
+  { name, pgbouncer }: DatabaseSpec,
+  profile: HardwareProfile,
+): { readonly clients: number; readonly connections: number; readonly because: string } {
+  const clients = poolsTo(usersOf(spec, name), profile);
+  if (pgbouncer?.connections !== undefined)
+    return { clients, connections: pgbouncer.connections, because: `databases.${name}.pgbouncer.connections` };
+  const cpus = Math.ceil(profile.database.cpu.value / 1000);
+  return { clients, connections: Math.max(10, 4 * cpus), because: `4 for each of the ${cpus} CPUs of the profile, at least 10` };
+}
 
 /** What an engine says of its own connections. */
 export interface ConnectionFacts {
@@ -33,7 +50,9 @@ export interface Connections {
  */
 export function connectionBudget(spec: StackSpec, database: string, profile: HardwareProfile, engine: ConnectionFacts): Connections {
   const users = usersOf(spec, database);
-  const pools = users.reduce((sum, app) => sum + poolsOf(app, profile).count * poolOf(app, profile), 0);
+  const pooled = spec.databases.find(({ name, pgbouncer }) => name === database && pgbouncer !== undefined);
+  if (pooled) return pooledBudget(spec, pooled, profile, engine);
+  const pools = poolsTo(users, profile);
   const limit = pools + engine.ownConnections;
   if (limit > engine.mostConnections)
     throw new BerthError(
@@ -53,6 +72,29 @@ export function connectionBudget(spec: StackSpec, database: string, profile: Har
       },
       source: `design: the budget holds while one replica is replaced; the default would be ${engine.defaultConnections}`,
       change: 'services.*.pool or services.*.replicas in berth.yaml',
+    },
+  };
+}
+
+/** Behind a pool of connections: what that opens, and migrations, which go past it as they may need a session. */
+function pooledBudget(spec: StackSpec, database: DatabaseSpec, profile: HardwareProfile, engine: ConnectionFacts): Connections {
+  const { connections, because } = poolerBudget(spec, database, profile);
+  const migrating = spec.services.filter(({ migrate }) => migrate?.database === database.name);
+  const direct = migrating.reduce((sum, app) => sum + poolOf(app, profile), 0);
+  const limit = connections + direct + engine.ownConnections;
+  return {
+    limit,
+    decision: {
+      key: `${database.name}.max_connections`,
+      value: String(limit),
+      formula: 'what PgBouncer opens + pools of migrations + kept by Berth',
+      inputs: {
+        'PgBouncer': `${connections}: ${because}`,
+        ...Object.fromEntries(migrating.map((app) => [`${app.name}-migrate`, String(poolOf(app, profile))])),
+        'kept by Berth': `${engine.ownConnections} for the superuser, accounts, backups and monitoring`,
+      },
+      source: 'design: behind a pool the server needs a connection for each CPU that works, not for each client that waits',
+      change: `databases.${database.name}.pgbouncer.connections in berth.yaml`,
     },
   };
 }

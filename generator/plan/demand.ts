@@ -27,6 +27,22 @@ export interface Wish<T> {
   readonly change: string;
 }
 
-export const tasks = { memory: 128, cpu: 1000, cpuShare: 10, pids: 64 } as const;
+const tasks = { memory: 128, cpu: 1000, cpuShare: 10, pids: 64 } as const;
 /** What a task has when it is all that runs in a pod. */
 export const taskSize: Size = { memory: mib(tasks.memory), cpu: milliCpu(tasks.cpu), cpuShare: milliCpu(tasks.cpuShare), pids: tasks.pids };
+
+/** What a task of this name asks for: it is planned for, though it is idle nearly always. */
+export const taskDemand = (name: string, memory: MiB = mib(tasks.memory)): Demand => ({
+  name,
+  role: 'task',
+  count: 1,
+  pids: tasks.pids,
+  memory: { wanted: memory, floor: memory, wantedBecause: 'a client and a shell', floorBecause: 'a client and a shell', change: 'fixed' },
+  cpu: {
+    wanted: milliCpu(tasks.cpu),
+    floor: milliCpu(tasks.cpuShare),
+    wantedBecause: 'runs for a second at every start',
+    floorBecause: 'is idle otherwise',
+    change: 'fixed',
+  },
+});

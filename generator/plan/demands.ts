@@ -1,8 +1,7 @@
 import type { HardwareProfile } from '../../model/profile.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
 import { mib, milliCpu } from '../../model/units.ts';
-import type { MiB } from '../../model/units.ts';
-import { tasks } from './demand.ts';
+import { taskDemand } from './demand.ts';
 import type { Demand } from './demand.ts';
 import { demandApp } from './services/app-size.ts';
 import { demandEdge, hasEdge } from './services/edge.ts';
@@ -41,20 +40,6 @@ export function demandsOf(spec: StackSpec, profile: HardwareProfile): readonly D
       floorBecause: byFloor.memory.floorBecause,
     },
   };
-  const task = (name: string, memory: MiB = mib(tasks.memory)): Demand => ({
-    name,
-    role: 'task',
-    count: 1,
-    pids: tasks.pids,
-    memory: { wanted: memory, floor: memory, wantedBecause: 'a client and a shell', floorBecause: 'a client and a shell', change: 'fixed' },
-    cpu: {
-      wanted: milliCpu(tasks.cpu),
-      floor: milliCpu(tasks.cpuShare),
-      wantedBecause: 'runs for a second at every start',
-      floorBecause: 'is idle otherwise',
-      change: 'fixed',
-    },
-  });
   return [
     ...(hasEdge(spec) ? [demandEdge(spec, profile)] : []),
     ...apps,
@@ -65,12 +50,13 @@ export function demandsOf(spec: StackSpec, profile: HardwareProfile): readonly D
         demand,
         // It may have to take the place of the other, so it is as large.
         ...(hasReplica(database) ? [{ ...demand, name: replicaName(database.name) }] : []),
-        task(`${database.name}-accounts`, databaseEngines[database.engine].taskMemory),
+        taskDemand(`${database.name}-accounts`, databaseEngines[database.engine].taskMemory),
+        ...(databaseEngines[database.engine].beside?.(database, spec, profile) ?? []),
       ];
     }),
     ...spec.caches.flatMap((cache) => demandCache(cache, spec, profile)),
-    ...spec.stores.flatMap((store) => [demandMinio(store, profile), task(`${store.name}-buckets`)]),
-    ...(spec.target === 'compose' ? spec.volumes.map(({ name }) => task(volumeName(name))) : []),
+    ...spec.stores.flatMap((store) => [demandMinio(store, profile), taskDemand(`${store.name}-buckets`)]),
+    ...(spec.target === 'compose' ? spec.volumes.map(({ name }) => taskDemand(volumeName(name))) : []),
     {
       name: 'agent',
       role: 'agent',

@@ -10,6 +10,9 @@ import type { MiB, Seconds } from '../../model/units.ts';
 const preStopOf: Readonly<Record<'edge' | 'app', Seconds>> = { edge: seconds(20), app: seconds(15) };
 /** Logs that the node keeps for a container, five files of 10 MiB by default, and a little that a program writes beside them. */
 const ephemeral = mib(128);
+/** An operator puts its own program of a hundred MiB there, and the log passes through it. */
+const operatedEphemeral = mib(1024);
+const ephemeralOf = ({ operator }: PlannedService): MiB => (operator ? operatedEphemeral : ephemeral);
 const startPeriod = seconds(5);
 
 const roleOf = (service: PlannedService): PodPlan['priority'] =>
@@ -38,7 +41,7 @@ function podOf(service: PlannedService, namespace: string): PodPlan {
     readiness: { period: check?.interval ?? seconds(5), timeout: check?.timeout ?? seconds(5), failures: check?.retries ?? 3 },
     // A minute and a half of silence: a pause of the node or of a garbage collector is no reason to restart.
     liveness: { period: seconds(15), timeout: seconds(5), failures: 6 },
-    ephemeralStorage: ephemeral,
+    ephemeralStorage: ephemeralOf(service),
     priority: roleOf(service),
     namespace,
   };
@@ -76,7 +79,9 @@ export function planKubernetes(
       requestsCpu: milliCpu(sum(({ cpuShare }) => cpuShare)),
       limitsCpu: milliCpu(sum(({ cpu }) => cpu)),
       memory: mib(sum(({ memory }) => memory)),
-      ephemeralStorage: mib(ephemeral * containers),
+      ephemeralStorage: mib(
+        ephemeral * containers + own.reduce((all, service) => all + (ephemeralOf(service) - ephemeral) * service.replicas, 0),
+      ),
       claims: claims.length,
       storage: mib(claims.reduce((all, size) => all + size, 0)),
       loadBalancers: hasEdge && expose === 'loadBalancer' ? 1 : 0,
@@ -89,7 +94,7 @@ export function planKubernetes(
   const largest = {
     cpu: milliCpu(Math.max(...services.map(({ size }) => size.cpu))),
     memory: mib(Math.max(...services.map(({ size }) => size.memory), agent?.each ?? 0)),
-    ephemeralStorage: ephemeral,
+    ephemeralStorage: mib(Math.max(...services.map(ephemeralOf))),
   };
   return {
     plan: { ...spec.kubernetes, edgeNamespace, pods, quota, largest },
@@ -126,7 +131,9 @@ function explainPod(service: PlannedService, pod: PodPlan): readonly Decision[] 
       value: size(pod.ephemeralStorage),
       formula: 'fixed',
       inputs: {},
-      source: 'kubelet keeps five log files of 10 MiB for a container; nothing else is written to disk',
+      source: service.operator
+        ? 'design: the program that the operator puts beside the server has a hundred MiB, and the log passes through a file'
+        : 'kubelet keeps five log files of 10 MiB for a container; nothing else is written to disk',
       change: 'fixed',
     },
     {

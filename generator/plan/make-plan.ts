@@ -59,7 +59,11 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     const [size, room] = [sizeOf(database.name), disk.of(database.name)];
     const subnet = spec.target === 'kubernetes' ? undefined : network.data;
     const task = sizeOf(`${database.name}-accounts`);
-    return engine.plan({ database, spec, profile, size, disk: room, subnet }, task, lookUp(images, engine.image));
+    return engine.plan(
+      { database, spec, profile, size, disk: room, subnet, sizeOf, imageOf: (key) => lookUp(images, key) },
+      task,
+      lookUp(images, engine.image),
+    );
   });
   const userOf = (image: string): string => lookUp(images, image).user;
   const caches = spec.caches.map((cache) => planCache({ cache, spec, profile, sizeOf, diskOf: disk.of, userOf }));
@@ -86,7 +90,12 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     ...(ownEdge ? [edge.service] : []),
     ...apps.flatMap((app) => (app.migrate ? [app.migrate.task, app.service] : [app.service])),
     ...spec.services.flatMap((app) => planScalers(app, spec, taskSize, lookUp(images, 'nginx'))),
-    ...databases.flatMap((database) => [database.service, ...(database.replica ? [database.replica] : []), database.accounts]),
+    ...databases.flatMap((database) => [
+      database.service,
+      ...(database.replica ? [database.replica] : []),
+      database.accounts,
+      ...(database.beside ?? []),
+    ]),
     ...caches.flatMap((cache) => cache.services),
     ...stores.flatMap((store) => [store.service, store.buckets]),
     ...volumes.flatMap(({ task }) => (task ? [task] : [])),

@@ -111,6 +111,12 @@ export function notesOf({ profile, topologies, images, scaled, describe, cpus, u
       ({ name }) =>
         `${name} and its replica stand on one host: that protects from a dead process and takes reads off the primary, and helps nothing when the host dies`,
     ),
+    ...spec.databases
+      .filter(({ pgbouncer }) => pgbouncer !== undefined)
+      .map(
+        ({ name }) =>
+          `${name} is reached through PgBouncer, one transaction at a time: what an application keeps in a session, such as LISTEN, SET, temporary tables and advisory locks beyond a transaction, is lost in between`,
+      ),
     ...topologies.declined.caches.map(
       (name) =>
         `${name} is single: the host is too small for the three nodes with Sentinel that this version sets up for profile ${profile.name}; \`topology: sentinel\` in berth.yaml says how large it must be`,

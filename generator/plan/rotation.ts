@@ -66,8 +66,9 @@ export function rotationOf(plan: Plan, secret: string): Rotation {
       because: 'nothing of the site uses it any more',
       instead: 'leave it where it is: a volume may still know it',
     };
-  // A replica reads its own at every start.
-  const follows = ({ replicaOf }: PlannedService): boolean => replicaOf !== undefined;
+  // A replica and a pool of connections read their own at every start, and an operator is told of a new one.
+  const follows = ({ replicaOf, poolOf, operator }: PlannedService): boolean =>
+    replicaOf !== undefined || poolOf !== undefined || operator !== undefined;
   const fixed = users.find((user) => user.role === 'database' && user.kind === 'server' && !follows(user));
   if (fixed)
     return {
@@ -83,7 +84,7 @@ export function rotationOf(plan: Plan, secret: string): Rotation {
       instead: 'leave it as it is until a later version can',
     };
   const tasks = users.filter(({ role }) => role === 'task');
-  const engines = users.filter(({ kind, role }) => kind === 'server' && role !== 'app');
+  const engines = users.filter(({ kind, operator, role }) => kind === 'server' && role !== 'app' && operator === undefined);
   const apps = users.filter(({ role, kind }) => role === 'app' && kind === 'server');
   const effect = effectOf(engines, tasks, apps);
   if (plan.kubernetes) {

@@ -19,6 +19,9 @@ export function secretUses(plan: Plan, secret: string): readonly SecretUse[] {
     ...Object.entries(service.secretEnv)
       .filter(([, text]) => names(text).includes(secret))
       .map(([place]) => ({ service, place, by: 'variable', form: 'plain' }) as const),
+    ...Object.values(service.operator?.logins ?? {})
+      .filter(({ password }) => password === secret)
+      .map((login) => ({ service, place: `Secret ${login.secret}`, by: 'file', form: 'plain' }) as const),
     ...files
       .filter(({ name }) => service.secretFiles.includes(name))
       .map((file) => {

@@ -1,5 +1,6 @@
 import type { Artifact } from '../../model/artifact.ts';
 import { minio } from '../../model/engines/minio.ts';
+import { pgbouncer } from '../../model/engines/pgbouncer.ts';
 import { postgres } from '../../model/engines/postgres.ts';
 import { redis } from '../../model/engines/redis.ts';
 import { valkey } from '../../model/engines/valkey.ts';
@@ -49,8 +50,24 @@ function renderPostgres(database: DatabasePlan, templates: Templates): readonly 
   };
   return [
     ...(database.replica ? renderReplica(database, database.replica, view, templates) : []),
-    generated(`config/${service}/postgresql.conf`, fill(templates, 'database/postgresql.conf.hbs', 'postgres', view)),
-    generated(`config/${service}/pg_hba.conf`, fill(templates, 'database/pg_hba.conf.hbs', 'hba', view)),
+    ...(database.operator === undefined
+      ? [
+          generated(`config/${service}/postgresql.conf`, fill(templates, 'database/postgresql.conf.hbs', 'postgres', view)),
+          generated(`config/${service}/pg_hba.conf`, fill(templates, 'database/pg_hba.conf.hbs', 'hba', view)),
+        ]
+      : []),
+    ...(database.pooler
+      ? [
+          generated(
+            `config/${database.pooler.service}/pgbouncer.ini`,
+            fill(templates, 'database/pgbouncer.ini.hbs', 'shell', {
+              ...database.pooler,
+              database: database.database,
+              port: pgbouncer.port,
+            }),
+          ),
+        ]
+      : []),
     generated(`config/${service}-accounts/accounts.sh`, fill(templates, 'database/accounts.sh.hbs', 'shell', view)),
     generated(`config/${service}-accounts/accounts.sql`, fill(templates, 'database/accounts.sql.hbs', 'postgres', view)),
   ];

@@ -1,5 +1,5 @@
 import type { Artifact } from '../../model/artifact.ts';
-import type { KubernetesPlan, Plan } from '../../model/plan.ts';
+import type { DatabasePlan, KubernetesPlan, Plan } from '../../model/plan.ts';
 import { postgres } from '../../model/engines/postgres.ts';
 import { redis } from '../../model/engines/redis.ts';
 import { valkey } from '../../model/engines/valkey.ts';
@@ -94,17 +94,20 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
     slots: plan.services
       .filter(({ slotted, kind }) => slotted && kind === 'server')
       .flatMap((service) => (plan.release.get(service.name) ?? []).map(({ slot }) => `${service.name}-${slot}`)),
-    databases: plan.databases.map((database) => ({ ...database, ...commandsOf(database) })),
-    replicated: plan.databases.flatMap(({ service, database, replica }) =>
-      replica
+    databases: plan.databases.map((database) => ({ ...database, ...commandsOf(database), pod: podOf(database, plan) })),
+    operated: plan.databases.filter(({ operator }) => operator !== undefined),
+    operatorNamespace: plan.kubernetes?.operatorNamespace ?? '',
+    replicated: plan.databases.flatMap((database) =>
+      database.replica
         ? [
             {
-              service,
-              database,
-              replica: replica.service,
-              dataFolder: postgres.dataFolder,
-              superuser: postgres.superuser,
-              secret: plan.kubernetes?.existingSecrets[service] ?? `${service}-secrets`,
+              ...commandsOf(database),
+              service: database.service,
+              database: database.database,
+              replica: database.replica.service,
+              // PostgreSQL has no file with the login of its administrator, and its replica no password of it at all.
+              superuser: database.engine === 'postgres' ? postgres.superuser : undefined,
+              secret: plan.kubernetes?.existingSecrets[database.service] ?? `${database.service}-secrets`,
             },
           ]
         : [],
@@ -144,6 +147,12 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
   return { path: 'SITE.md', content: fill(templates, template, 'markdown', { ...view, ...more }), mode: 0o644, policy: 'generated' };
 }
 
+/** The pod of a database that is written to; of an operator's it may be another one tomorrow. */
+const podOf = ({ service, operator }: DatabasePlan, { kubernetes }: Plan): string =>
+  operator === undefined
+    ? `${service}-0`
+    : `$(kubectl -n ${kubernetes?.namespace ?? ''} get pod -l cnpg.io/cluster=${service},cnpg.io/instanceRole=primary -o name) -c postgres`;
+
 /** What only the runbook of a cluster tells. */
 function clusterView({ services, domain, secretFiles }: Plan, kubernetes: KubernetesPlan): object {
   const { namespace, edgeNamespace, expose, minor, existingSecrets, certificate } = kubernetes;
@@ -172,6 +181,13 @@ function clusterView({ services, domain, secretFiles }: Plan, kubernetes: Kubern
               },
             ];
       }),
+      ...services.flatMap(({ name, operator }) =>
+        Object.values(operator?.logins ?? {}).map(({ secret }) => ({
+          name: secret,
+          keys: '`username`, `password`',
+          of: `${name}, for its operator`,
+        })),
+      ),
       {
         name: existingSecrets['tls'] ?? 'tls',
         keys: '`tls.crt`, `tls.key`',

@@ -79,7 +79,11 @@ function* checkKubernetes(spec: WrittenSpec): Iterable<Finding> {
   const known = ['tls', ...(['services', 'databases', 'caches', 'stores'] as const).flatMap((kind) => Object.keys(spec[kind] ?? {}))];
   const tasks = [
     ...Object.entries(spec.services).flatMap(([name, { migrate }]) => (migrate === undefined ? [] : [`${name}-migrate`])),
-    ...Object.keys(spec.databases ?? {}).map((name) => `${name}-accounts`),
+    ...Object.entries(spec.databases ?? {}).flatMap(([name, { maintenance, pgbouncer }]) => [
+      `${name}-accounts`,
+      ...(maintenance === undefined ? [] : [`${name}-vacuum`]),
+      ...(pgbouncer === undefined ? [] : [`${name}-pgbouncer`]),
+    ]),
     ...Object.keys(spec.stores ?? {}).map((name) => `${name}-buckets`),
   ];
   for (const name of Object.keys(existingSecrets ?? {})) {
@@ -98,6 +102,41 @@ function* checkKubernetes(spec: WrittenSpec): Iterable<Finding> {
       key: 'tls',
       message: 'cert-manager writes this Secret itself',
       hint: 'remove it here, or write certificate: own',
+    };
+}
+
+/** An operator is a guest of a cluster, and knows its own engine alone. */
+function* checkOperators(spec: WrittenSpec): Iterable<Finding> {
+  const operated = Object.entries(spec.databases ?? {}).filter(([, { operator }]) => operator !== undefined);
+  for (const [name, { engine, external }] of operated) {
+    const about = { path: ['databases', name], key: 'operator' };
+    if (external !== undefined) yield { ...about, message: 'means nothing for a database that stands elsewhere', hint: 'remove it' };
+    else if (spec.target !== 'kubernetes')
+      yield {
+        ...about,
+        message: 'an operator runs in a cluster, and this site is for one host',
+        hint: 'remove it: on one host `topology: primary-replica` has a replica; or write target: kubernetes',
+      };
+    else if (engine !== 'postgres')
+      yield {
+        ...about,
+        message: `CloudNativePG runs PostgreSQL alone, and this is ${engine}`,
+        hint: 'remove it: without an operator a StatefulSet runs it',
+      };
+    if (Object.hasOwn(spec.kubernetes?.existingSecrets ?? {}, name))
+      yield {
+        path: ['kubernetes', 'existingSecrets'],
+        key: name,
+        message: `the operator of ${name} is given its passwords in two Secrets that Berth writes`,
+        hint: 'remove it here, or remove the operator',
+      };
+  }
+  if (operated.length === 0 && spec.kubernetes?.operatorNamespace !== undefined)
+    yield {
+      path: ['kubernetes'],
+      key: 'operatorNamespace',
+      message: 'means nothing without a database that names an operator',
+      hint: 'remove it, or add operator: cloudnative-pg to a database',
     };
 }
 
@@ -124,5 +163,6 @@ export function* checkCluster(spec: WrittenSpec): Iterable<Finding> {
   yield* checkScalingTimes(spec);
   yield* checkNodes(spec);
   yield* checkKubernetes(spec);
+  yield* checkOperators(spec);
   yield* checkTimeZones(spec);
 }

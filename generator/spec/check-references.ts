@@ -1,3 +1,4 @@
+import { pgbouncer } from '../../model/engines/pgbouncer.ts';
 import { valkey } from '../../model/engines/valkey.ts';
 import { writtenSpec } from '../../model/written-spec.ts';
 import { service as writtenService } from '../../model/written-service.ts';
@@ -68,9 +69,12 @@ function* checkNames(spec: WrittenSpec): Iterable<Finding> {
             ? [
                 `${name}-accounts`,
                 `${name}-nodes`,
-                ...(spec.databases?.[name]?.engine === 'postgres'
+                ...(/^(?:postgres|mysql|mariadb)$/.test(spec.databases?.[name]?.engine ?? '')
                   ? [`${name}-replica`, `${name}-replica-nodes`, `${name}-replication`]
                   : []),
+                ...(spec.databases?.[name]?.engine === 'postgres' ? [`${name}-vacuum`, `${name}-pgbouncer`] : []),
+                // Services that the operator makes.
+                ...(spec.databases?.[name]?.operator === undefined ? [] : ['rw', 'ro', 'r'].map((end) => `${name}-${end}`)),
                 ...(/^(?:mysql|mariadb)$/.test(spec.databases?.[name]?.engine ?? '') ? [`${name}-health`, `${name}-first-start`] : []),
               ]
             : kind === 'volumes'
@@ -198,8 +202,38 @@ function* checkDatabases(spec: WrittenSpec): Iterable<Finding> {
       yield {
         path: ['databases', name, 'topology'],
         message: `this version of Berth sets up no replica of ${database.engine}`,
-        hint: 'write single, or take postgres',
+        hint: 'write single, or take postgres, mysql or mariadb',
       };
+  }
+}
+
+/** What only PostgreSQL has. */
+function* checkPostgres(spec: WrittenSpec): Iterable<Finding> {
+  for (const [name, { engine, external, extensions, maintenance, pgbouncer: pooler, operator }] of Object.entries(spec.databases ?? {})) {
+    const path = ['databases', name];
+    for (const [key, value] of Object.entries({ extensions, maintenance, pgbouncer: pooler }))
+      if (value !== undefined && (engine !== 'postgres' || external !== undefined))
+        yield {
+          path,
+          key,
+          message:
+            external === undefined
+              ? 'means nothing for this engine; it is for postgres'
+              : 'means nothing for a database that stands elsewhere',
+          hint: 'remove it',
+        };
+    if (pooler !== undefined && operator !== undefined && engine === 'postgres' && external === undefined)
+      yield {
+        path,
+        key: 'pgbouncer',
+        message: 'CloudNativePG has a pooler of its own, and keeps verifiers that this one could not know',
+        hint: 'remove it, or remove the operator',
+      };
+    if (pooler !== undefined && [pgbouncer.console, 'all'].includes(databaseName(spec.name, spec.databases?.[name] ?? {})))
+      yield { path: [...path, 'name'], message: 'expected a name of your own: PgBouncer keeps this one for itself' };
+    for (const [index, extension] of (Array.isArray(extensions) ? extensions : []).entries())
+      if (extensions?.indexOf(extension) !== index)
+        yield { path: [...path, 'extensions', index], message: `"${extension}" stands twice`, hint: 'keep one of the two' };
   }
 }
 
@@ -301,6 +335,7 @@ export function checkReferences(spec: WrittenSpec): readonly Finding[] {
     ...checkDatabases(spec),
     ...checkCaches(spec),
     ...checkLicences(spec),
+    ...checkPostgres(spec),
     ...checkPorts(spec),
     ...checkCluster(spec),
     ...checkAddresses(spec),

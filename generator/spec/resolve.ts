@@ -27,6 +27,7 @@ export const defaults = {
   target: 'compose',
   domain: 'localhost',
   network: '10.201.0.0/22',
+  operatorNamespace: 'cnpg-system',
   http: 80,
   https: 443,
   body: mib(25),
@@ -36,6 +37,7 @@ export const defaults = {
   live: '/livez',
   ready: '/readyz',
   timeZone: 'UTC',
+  vacuumDeadline: seconds(4 * 3600),
   deadline: seconds(3600),
   stopGrace: seconds(30),
   secretLength: 48,
@@ -153,6 +155,7 @@ function kubernetes(written: NonNullable<WrittenSpec['kubernetes']>, site: strin
     minor: version === undefined ? defaults.kubernetesMinor : Number(version.slice(2)),
     clusterDomain: clusterDomain ?? defaults.clusterDomain,
     expose: expose ?? defaults.expose,
+    operatorNamespace: rest.operatorNamespace ?? defaults.operatorNamespace,
     certificate: certificate ?? 'own',
     existingSecrets: existingSecrets ?? {},
     ...(className === undefined ? {} : { className }),
@@ -289,6 +292,20 @@ export function resolveSpec(spec: WrittenSpec): StackSpec {
       database: databaseName(spec.name, database),
       ...(database.topology === undefined ? {} : { topology: database.topology }),
       ...(database.edition === undefined ? {} : { edition: database.edition }),
+      ...(database.operator === undefined ? {} : { operator: database.operator }),
+      extensions: database.extensions ?? [],
+      ...(database.pgbouncer === undefined
+        ? {}
+        : { pgbouncer: database.pgbouncer.connections === undefined ? {} : { connections: database.pgbouncer.connections } }),
+      ...(database.maintenance === undefined
+        ? {}
+        : {
+            vacuum: {
+              cron: database.maintenance.vacuum,
+              timeZone: database.maintenance.timeZone ?? defaults.timeZone,
+              deadline: database.maintenance.deadline === undefined ? defaults.vacuumDeadline : duration(database.maintenance.deadline),
+            },
+          }),
       ...state(database),
     })),
     caches: ownOf(spec.caches).map(([name, cache]) => {

@@ -19,6 +19,7 @@ interface LabImage {
 /** Every image the lab can build, by name. All stand on {@link BASE}. */
 export const IMAGES = {
   postgres: { reference: 'docker.io/library/postgres:17.11-trixie' },
+  pgbouncer: { reference: 'docker.io/edoburu/pgbouncer:v1.24.1-p1' }, // Debian's own version is 1.24.1
   mysql: { reference: 'docker.io/library/mysql:8.4.11' }, // Debian's own version is 9.7
   mariadb: { reference: 'docker.io/library/mariadb:11.8.9' }, // Debian's own version is 11.8.6
   valkey: { reference: 'docker.io/valkey/valkey:8.1.8' }, // Debian's own version is 8.1.1

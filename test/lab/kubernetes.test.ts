@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { readOverlay } from '../../generator/lint/overlay.ts';
+import type { Json } from '../../generator/lint/check.ts';
 import { LabSite, Operator } from './installed.ts';
 import { KubeletStandIn } from './kubelet-stand-in.ts';
 import type { KubernetesObject, Pod } from './kubelet-stand-in.ts';
@@ -82,7 +84,71 @@ describe('a site for Kubernetes, made by a user who is not root', () => {
       const maps = rendered.filter(({ kind }) => kind === 'ConfigMap').map(({ metadata }) => metadata.name);
       expect(namesOf(rendered.filter(({ kind }) => kind !== 'ConfigMap'))).toEqual(written);
       expect(maps.filter((name) => name !== 'weights').every((name) => /-[a-z0-9]{10}$/.test(name))).toBe(true);
-      expect(maps).toHaveLength(6);
+      expect(maps).toHaveLength(7);
+    });
+
+    test('is what berth lint takes it for, with an overlay that rewrites, patches and adds', async () => {
+      const before = await operator.run(['cat', 'k8s/site/kustomization.yaml'], site.folder);
+      const overlay = `apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: [../generated]
+images:
+  - { name: docker.io/library/nginx, newName: registry.local:5000/nginx, newTag: "9" }
+  - { name: docker.io/library/postgres, digest: "sha256:${'0'.repeat(64)}" }
+replicas: [{ name: edge, count: 3 }]
+patches:
+  - target: { kind: StatefulSet, name: "(database|cache)" }
+    patch: |
+      - { op: add, path: /spec/template/spec/nodeSelector, value: { disk: ssd } }
+      - { op: replace, path: /spec/minReadySeconds, value: 9 }
+      - { op: remove, path: /spec/revisionHistoryLimit }
+      - { op: add, path: /spec/template/spec/tolerations, value: [] }
+      - { op: add, path: /spec/template/spec/tolerations/-, value: { key: a, operator: Exists } }
+      - { op: copy, from: /spec/minReadySeconds, path: /spec/template/spec/terminationGracePeriodSeconds }
+  - patch: |
+      apiVersion: apps/v1
+      kind: Deployment
+      metadata: { name: web-blue, namespace: cluster, annotations: { a: b } }
+      spec:
+        template:
+          spec:
+            containers:
+              - { name: web, env: [{ name: ODD, value: even }, { name: NEW, value: "1" }], resources: { limits: { memory: 1Gi } } }
+              - { name: beside, image: "docker.io/library/nginx:1" }
+            volumes: [{ name: more, emptyDir: {} }]
+            priorityClassName: null
+  - { target: { kind: PodDisruptionBudget, name: edge }, patch: "{ $patch: delete, kind: PodDisruptionBudget, metadata: { name: edge } }" }
+`;
+      site.edit('k8s/site/kustomization.yaml', () => overlay);
+      const rendered = await kustomize();
+      const documents = (text: string): readonly Json[] => [parseAllDocuments(text)].flat().map((document) => document.toJS() as Json);
+      const generated = documents(await run(['sh', '-c', 'cat k8s/generated/[!k]*.yaml'], { cwd: site.folder })).filter(
+        (one) => one !== null,
+      );
+      const { objects, wrong } = readOverlay({ files: new Map([['k8s/site/kustomization.yaml', overlay]]), generated, parse: documents });
+      site.edit('k8s/site/kustomization.yaml', () => before);
+      expect(wrong).toEqual([]);
+      // Names of ConfigMaps carry their hash, and lists are put into another order where they are merged.
+      const plain = (all: readonly unknown[]): readonly string[] =>
+        all
+          .map((one) => {
+            const inOrder = (value: unknown): unknown =>
+              Array.isArray(value)
+                ? value
+                    .map(inOrder)
+                    .map((item) => JSON.stringify(item))
+                    .sort()
+                : typeof value === 'object' && value !== null
+                  ? Object.fromEntries(
+                      Object.entries(value)
+                        .toSorted(([a], [b]) => (a < b ? -1 : 1))
+                        .map(([key, item]) => [key, inOrder(item)]),
+                    )
+                  : value;
+            return JSON.stringify(inOrder(one)).replaceAll(/("?name\\*":\\*"[a-z-]+)-[a-z0-9]{10}(\\*")/g, '$1$2');
+          })
+          .sort();
+      expect(plain(objects)).toEqual(plain(rendered.filter(({ kind }) => kind !== 'ConfigMap')));
     });
 
     test('restarts exactly what mounts a file that was edited, and nothing for new weights', async () => {

@@ -109,6 +109,9 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
       'services.web.pool=5',
       'databases.database.memory=1Gi',
       'databases.database.disk=2Gi',
+      `databases.database.extensions=[${postgres.extensions.join(', ')}]`,
+      'databases.database.pgbouncer={ connections: 8 }',
+      'databases.database.maintenance={ vacuum: "30 3 * * 0" }',
       'caches.cache.memory=256Mi',
       'caches.cache.topology=single',
     ];
@@ -131,6 +134,71 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
     await streaming();
     expect(await ask('database-replica', 'SELECT pg_is_in_recovery()')).toBe('t');
     await visitor.until('/api/health', ({ status }) => status === 200);
+  });
+
+  test('has every extension that may be asked for, and counts statements on both servers', async () => {
+    const names = (await ask('database', "SELECT extname FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY extname")).split('\n');
+    expect(names.sort()).toEqual([...postgres.extensions].sort());
+    expect(
+      await ask('database', "SELECT name FROM pg_available_extensions WHERE name <> 'plpgsql'").then((all) => all.split('\n').sort()),
+    ).toEqual([...postgres.extensions].sort());
+    for (const node of ['database', 'database-replica'] as const)
+      expect(Number(await ask(node, 'SELECT count(*) FROM pg_stat_statements'))).toBeGreaterThan(0);
+    // The application sees its own.
+    expect((await askAt('DATABASE_URL', 'SELECT count(*) > 0 FROM pg_stat_statements')).stdout.trim()).toBe('t');
+  });
+
+  test('is reached through PgBouncer, by few connections for many clients, and read on the replica through it', async () => {
+    const [address, read] = ['DATABASE_URL', 'DATABASE_READ_URL'].map(
+      (name) => new RegExp(`^${name}='?([^'\n]+)`, 'm').exec(site.read('secrets/web.env'))?.[1] ?? '',
+    );
+    expect([address, read]).toEqual([
+      expect.stringMatching(/@database-pgbouncer:6432\/lab_replica$/),
+      expect.stringMatching(/@database-pgbouncer:6432\/lab_replica_read$/),
+    ]);
+    expect((await askAt('DATABASE_READ_URL', 'SELECT pg_is_in_recovery()')).stdout.trim()).toBe('t');
+    expect((await askAt('DATABASE_URL', 'SELECT pg_is_in_recovery()')).stdout.trim()).toBe('f');
+    // Sixteen at once, each for a second: eight connections serve them in turns.
+    const started = Date.now();
+    const clients = Array.from({ length: 16 }, () => askAt('DATABASE_URL', 'SELECT pg_sleep(1)'));
+    await sleep(1500);
+    const open = await ask('database', "SELECT count(*) FROM pg_stat_activity WHERE usename = 'lab_replica'");
+    const ended = await Promise.all(clients);
+    expect(ended.map(({ code, stderr }) => [code, stderr])).toEqual(ended.map(() => [0, '']));
+    expect(Number(open)).toBeLessThanOrEqual(8);
+    expect(Date.now() - started).toBeGreaterThanOrEqual(2000);
+  });
+
+  test('has a pool that lets in nobody without the password, and knows none itself', async () => {
+    const address = /^DATABASE_URL='?([^'\n]+)/m.exec(site.read('secrets/web.env'))?.[1] ?? '';
+    const users = site.read('secrets/database-pgbouncer-users');
+    expect(users).toMatch(/^"lab_replica" "SCRAM-SHA-256\$4096:/);
+    expect(users).not.toContain(new URL(address).password);
+    const wrong = address.replace(new URL(address).password, 'x'.repeat(32));
+    const refused = await site.operator.attempt(
+      ['docker', 'compose', 'exec', '-T', 'database', 'psql', '--no-psqlrc', wrong, '-c', 'SELECT 1'],
+      site.folder,
+    );
+    expect(refused.code).not.toBe(0);
+    expect(refused.stderr).toMatch(/authentication failed/);
+    const settings = await site.compose('exec', '-T', 'database-pgbouncer', 'cat', '/etc/berth/pgbouncer/pgbouncer.ini');
+    expect(settings).toMatch(/\ndefault_pool_size = 8\n/);
+    expect(await ask('database', 'SHOW max_connections')).toBe('18');
+  });
+
+  test('is swept and measured by a job, whose work is written down in the statistics', async () => {
+    await askAt('DATABASE_URL', 'CREATE TABLE lab_swept AS SELECT 1 AS one');
+    const { code, stderr } = await site.operator.attempt(
+      ['docker', 'compose', 'run', '--rm', '--no-deps', '--no-TTY', 'database-vacuum'],
+      site.folder,
+    );
+    expect([code, /WARNING|ERROR/i.test(stderr)], stderr).toEqual([0, false]);
+    expect(
+      await ask(
+        'database',
+        "SELECT last_vacuum IS NOT NULL AND last_analyze IS NOT NULL FROM pg_stat_user_tables WHERE relname = 'lab_swept'",
+      ),
+    ).toBe('t');
   });
 
   test('shows what the application wrote on the primary where it reads, and takes no write there', async () => {

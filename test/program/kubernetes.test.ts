@@ -93,6 +93,25 @@ describe('a site for a cluster', () => {
     expect(weights.stdout).toContain('web blue 95 %, green 5 %');
   });
 
+  test('is checked together with its overlay, whose mistakes are named before a cluster sees them', async () => {
+    using folder = temporarySite();
+    const site = join(folder.path, 'my-site');
+    await expectExit(0, init, { cwd: folder.path });
+    expect((await expectExit(0, ['lint', '--site', site])).stdout).toContain('every check holds');
+    const overlay = 'k8s/site/kustomization.yaml';
+    edit(site, overlay, (text) => `${text}images: [{ name: nginx, newTag: "1" }]\npatches: [{ path: mine.yaml }]\nhelmCharts: []\n`);
+    const { stdout } = await expectExit(12, ['lint', '--site', site]);
+    expect(stdout).toMatch(
+      /overlay-image {2}Kustomization k8s\/site\n +images\[0\]\.name: nginx is no image of the site\n[^→]*→ write the name/,
+    );
+    expect(stdout).toContain('patches[0].path: there is no k8s/site/mine.yaml');
+    expect(stdout).toContain('not looked into: helmCharts of k8s/site/kustomization.yaml');
+    expect((await expectExit(12, ['generate', '--check', '--site', site])).stderr).toContain('overlay-path, overlay-image');
+    writeFileSync(join(site, 'k8s/site/mine.yaml'), 'kind: Service\nmetadata: { name: none }\n');
+    const json = JSON.parse((await expectExit(12, ['lint', '--json', '--site', site])).stdout) as object;
+    expect(json).toMatchObject({ findings: [{ id: 'overlay-image' }, { id: 'overlay-target' }], unseen: [expect.any(String)] });
+  });
+
   test('shows the whole plan as JSON, and explains what only a cluster has', async () => {
     using folder = temporarySite();
     const site = join(folder.path, 'my-site');

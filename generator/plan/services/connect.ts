@@ -1,11 +1,12 @@
 import { memcached } from '../../../model/engines/memcached.ts';
+import { pgbouncer } from '../../../model/engines/pgbouncer.ts';
 import { minio } from '../../../model/engines/minio.ts';
 import { valkey } from '../../../model/engines/valkey.ts';
 import type { Dependency, Gate, PlannedService, SecretText, Size } from '../../../model/plan.ts';
 import { readVariableOf, sentinelVariablesOf } from '../../../model/stack-spec.ts';
 import type { CacheSpec, DatabaseEngineName, ExternalSpec, StackSpec, Use } from '../../../model/stack-spec.ts';
 import { hasProxy, isReplicated, nodesOf, sentinelsOf, waysTo } from './cache-members.ts';
-import { hasReplica, replicaName } from './database-engine.ts';
+import { hasReplica, hostsOf, poolerName, readerName, replicaName } from './database-engine.ts';
 import type { DatabaseAddress, DatabaseEngine } from './database-engine.ts';
 import { databaseEngines } from './databases.ts';
 import { accountOf, originOf } from './minio.ts';
@@ -30,6 +31,8 @@ export interface Connection {
   readonly env: Readonly<Record<string, string>>;
   readonly secretEnv: Readonly<Record<string, SecretText>>;
   readonly after: readonly Dependency[];
+  /** The variables of secretEnv past a pool of connections, where there is one. */
+  readonly direct?: Readonly<Record<string, SecretText>>;
 }
 
 /** Where a database answers, as whom, and the engine that it is. */
@@ -39,7 +42,8 @@ function databaseAt(service: string, spec: StackSpec): { readonly at: DatabaseAd
   const database = spec.databases.find(({ name }) => name === service);
   if (!database) throw new Error(`there is no database ${service}; the spec should have refused it`);
   const engine = databaseEngines[database.engine];
-  return { engine, at: { name: service, host: service, port: engine.port, user: database.database, database: database.database } };
+  const { writer } = hostsOf(database);
+  return { engine, at: { name: service, host: writer, port: engine.port, user: database.database, database: database.database } };
 }
 
 /** A client of a database that logs in as the application does: its query command, and what else a container of it needs. */
@@ -143,14 +147,27 @@ export function connect(use: Use, spec: StackSpec, forGates: ForGates): Connecti
   if (elsewhere) return connectElsewhere(use, elsewhere, spec, forGates);
   if (use.kind === 'database') {
     const { at, engine } = databaseAt(use.service, spec);
-    const replicated = spec.databases.some((database) => database.name === use.service && hasReplica(database));
-    const reader = replicated ? replicaName(use.service) : use.service;
+    const database = spec.databases.find(({ name }) => name === use.service);
+    const reader = database ? hostsOf(database).reader : at.host;
+    // Through a pool of connections the replica has a name of its own in place of a host.
+    const pool = database?.pgbouncer === undefined ? undefined : { ...at, host: poolerName(use.service), port: pgbouncer.port };
+    const read =
+      pool && database && hasReplica(database)
+        ? { ...pool, database: readerName(database) }
+        : { ...(pool ?? at), host: pool?.host ?? reader };
+    // An operator runs all of them as one service.
+    const copy = database && hasReplica(database) && database.operator === undefined ? [replicaName(use.service)] : [];
     return {
       env: {},
       // Always there, so that an application need not know whether there is a replica.
-      secretEnv: { [use.variable]: engine.url(at), [readVariableOf(use.variable)]: engine.url({ ...at, host: reader }) },
+      secretEnv: { [use.variable]: engine.url(pool ?? at), [readVariableOf(use.variable)]: engine.url(read) },
       after: [done(`${use.service}-accounts`)],
-      connects: [...new Set([use.service, reader])].map((service) => ({ service, port: at.port })),
+      connects: [
+        // Gates and migrations go past the pool.
+        ...(pool ? [use.service] : [use.service, ...copy]).map((service) => ({ service, port: at.port })),
+        ...(pool ? [{ service: pool.host, port: pool.port }] : []),
+      ],
+      direct: pool ? { [use.variable]: engine.url(at), [readVariableOf(use.variable)]: engine.url(at) } : {},
       outside: [],
       gates: [waitFor(use.service, spec, forGates)],
     };

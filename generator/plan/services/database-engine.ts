@@ -11,6 +11,10 @@ export interface DatabaseInput {
   readonly profile: HardwareProfile;
   readonly size: Size;
   readonly disk: MiB;
+  /** An image of images.yaml, by its key. */
+  readonly imageOf: (key: string) => { readonly user: string };
+  /** What was decided for a service beside it. */
+  readonly sizeOf: (name: string) => Size;
   /** Addresses of the network that applications and databases share; nothing where only policies of the cluster know them. */
   readonly subnet: string | undefined;
 }
@@ -20,6 +24,8 @@ export interface PlannedDatabase {
   /** The task that creates and reconciles its account. */
   readonly accounts: PlannedService;
   readonly replica?: PlannedService;
+  /** What else stands beside it. */
+  readonly beside?: readonly PlannedService[];
   readonly plan: DatabasePlan;
   readonly decisions: readonly Decision[];
 }
@@ -27,6 +33,20 @@ export interface PlannedDatabase {
 export const hasReplica = ({ topology }: DatabaseSpec): boolean => topology === 'primary-replica';
 /** Service, volume and folder of the replica of a database. */
 export const replicaName = (database: string): string => `${database}-replica`;
+
+/** The names under which a database answers: where it is written to, and where it is only read. */
+export function hostsOf(database: DatabaseSpec): { readonly writer: string; readonly reader: string } {
+  const { name, operator } = database;
+  const writer = operator === undefined ? name : `${name}-rw`;
+  if (!hasReplica(database)) return { writer, reader: writer };
+  // The operator has a name of its own for all that only follow.
+  return { writer, reader: operator === undefined ? replicaName(name) : `${name}-ro` };
+}
+
+/** The pool of connections before a database. */
+export const poolerName = (database: string): string => `${database}-pgbouncer`;
+/** What a pool of connections calls the replica. */
+export const readerName = ({ database }: DatabaseSpec): string => `${database}_read`;
 
 /** The table, or the collection, in which migrations that have ended well are written down. */
 export const migrations = 'berth_migrations';
@@ -59,6 +79,8 @@ export interface DatabaseEngine {
   /** What its accounts one-shot and its gates need, where a task's memory is too little. */
   readonly taskMemory?: MiB;
   readonly demand: (database: DatabaseSpec, spec: StackSpec, profile: HardwareProfile) => Demand;
+  /** What is sized for the services beside it, each under its name. */
+  readonly beside?: (database: DatabaseSpec, spec: StackSpec, profile: HardwareProfile) => readonly Demand[];
   readonly plan: (input: DatabaseInput, task: Size, image: { readonly user: string }) => PlannedDatabase;
   /** The address an application is given, its password included. */
   readonly url: (at: DatabaseAddress) => SecretText;

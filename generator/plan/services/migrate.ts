@@ -2,7 +2,7 @@ import type { PlannedService } from '../../../model/plan.ts';
 import type { SlotRelease } from '../../../model/release.ts';
 import type { AppSpec, StackSpec } from '../../../model/stack-spec.ts';
 import { seconds } from '../../../model/units.ts';
-import { clientOf } from './connect.ts';
+import { clientOf, connect } from './connect.ts';
 import type { ForGates } from './connect.ts';
 
 /** Long enough for an index over a large table; a command that hangs is stopped all the same. */
@@ -17,6 +17,9 @@ const versionOf = (image: string, command: readonly string[]): string => JSON.st
 /** Nothing starts before: an application on a schema that it does not know does harm. Kubernetes says that the pod waits. */
 const waiting = (query: string): string =>
   `until test "$(${query} 2>/tmp/why)" = 1; do echo "waits for the migrations: $(cat /tmp/why)" >&2; sleep 5; done`;
+
+const directOf = (app: AppSpec, spec: StackSpec, forGates: ForGates): PlannedService['secretEnv'] =>
+  Object.assign({}, ...app.uses.map((use) => connect(use, spec, forGates).direct ?? {})) as PlannedService['secretEnv'];
 
 export interface PlannedMigration {
   readonly task: PlannedService;
@@ -59,7 +62,8 @@ export function planMigration(
       ...(migrate.entrypoint === undefined ? {} : { entrypoint: migrate.entrypoint }),
       command: migrate.command,
       env,
-      secretEnv,
+      // A migration may need a session of its own, which a pool of connections has not.
+      secretEnv: { ...secretEnv, ...directOf(app, spec, forGates) },
       secretFiles,
       mounts,
       volumes: [],

@@ -14,6 +14,10 @@ export interface PostgresSettings {
   readonly shm: MiB;
 }
 
+const preloaded: readonly string[] = facts.preloaded;
+/** What the server must load for the extensions of a database. */
+const preloadedOf = ({ extensions }: DatabaseInput['database']): readonly string[] => extensions.filter((name) => preloaded.includes(name));
+
 /** Settings of one PostgreSQL with the reason for each; `service` is the database itself, or its replica. */
 export function settingsOf({ database, spec, profile, size, disk }: DatabaseInput, service = database.name): PostgresSettings {
   const connections = connectionBudget(spec, database.name, profile, facts);
@@ -151,6 +155,15 @@ export function settingsOf({ database, spec, profile, size, disk }: DatabaseInpu
     { name: 'random_page_cost', value: '1.1', because: 'SSD: reading at random costs hardly more than in a row' },
     { name: 'effective_io_concurrency', value: '200', because: 'SSD: many reads at once' },
     ...Object.entries(facts.backupSettings).map(([name, value]) => ({ name, value, because: 'backups and replicas rely on it' })),
+    ...(preloadedOf(database).length === 0
+      ? []
+      : [
+          {
+            name: 'shared_preload_libraries',
+            value: preloadedOf(database).join(','),
+            because: 'extensions that work only when the server has started with them',
+          },
+        ]),
     { name: 'password_encryption', value: 'scram-sha-256', because: 'no weaker form of a password is ever stored' },
     {
       name: 'log_min_duration_statement',

@@ -1,16 +1,24 @@
+import { pgbouncer } from '../../../model/engines/pgbouncer.ts';
 import { postgres as facts } from '../../../model/engines/postgres.ts';
 import type { PlannedService, SecretFile, SecretText, Size } from '../../../model/plan.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { DatabaseSpec, StackSpec } from '../../../model/stack-spec.ts';
 import { mib, milliCpu, seconds } from '../../../model/units.ts';
 import { connectionBudget } from '../connections.ts';
+import { taskDemand } from '../demand.ts';
 import type { Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
-import { hasReplica, migrations } from './database-engine.ts';
+import { hasReplica, hostsOf, migrations } from './database-engine.ts';
 import type { DatabaseAddress, DatabaseClient, DatabaseEngine, DatabaseInput, PlannedDatabase } from './database-engine.ts';
 import { smallestMemory } from './postgres-memory.ts';
+import { operated, operatorDecisions } from './cloudnative-pg.ts';
+import { planPooler, poolerDemand, poolerFiles } from './pgbouncer.ts';
 import { planReplica } from './postgres-replica.ts';
 import { settingsOf } from './postgres-settings.ts';
+import { vacuumName, vacuumOf } from './postgres-vacuum.ts';
+
+/** Whether Berth itself has a replica copy it; an operator does so in its own way. */
+const copies = (database: DatabaseSpec): boolean => hasReplica(database) && database.operator === undefined;
 
 function demand(database: DatabaseSpec, spec: StackSpec, profile: HardwareProfile): Demand {
   const { limit } = connectionBudget(spec, database.name, profile, facts);
@@ -94,9 +102,15 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
     size: task,
     user: image.user,
     entrypoint: ['/bin/sh', '/etc/berth/accounts/accounts.sh'],
-    env: { PGHOST: name, PGPORT: String(facts.port), PGUSER: facts.superuser, PGDATABASE: 'postgres', PGCONNECT_TIMEOUT: '10' },
+    env: {
+      PGHOST: hostsOf(database).writer,
+      PGPORT: String(facts.port),
+      PGUSER: facts.superuser,
+      PGDATABASE: 'postgres',
+      PGCONNECT_TIMEOUT: '10',
+    },
     secretEnv: {},
-    secretFiles: [`${name}-admin`, `${name}-verifier`, ...(hasReplica(database) ? [`${name}-replication-verifier`] : [])],
+    secretFiles: [`${name}-admin`, `${name}-verifier`, ...(copies(database) ? [`${name}-replication-verifier`] : [])],
     mounts: [{ source: `config/${name}-accounts`, target: '/etc/berth/accounts', restarts: true }],
     volumes: [],
     tmpfs: [tmp, noData],
@@ -107,12 +121,17 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
     networks: ['data'],
     after: [],
   };
-  const replica = hasReplica(database) ? planReplica(input, service) : undefined;
+  const pooler = database.pgbouncer === undefined ? undefined : planPooler(input, input.imageOf(pgbouncer.image));
+  const replica = copies(database) ? planReplica(input, service) : undefined;
   return {
-    service,
+    service: database.operator === undefined ? service : operated(service, database),
     accounts,
     ...(replica ? { replica: replica.service } : {}),
-    decisions: [...decisions, ...(replica?.decisions ?? [])],
+    beside: [
+      ...(pooler ? [pooler.service] : []),
+      ...(database.vacuum === undefined ? [] : [vacuumOf(accounts, database, database.vacuum, input.sizeOf)]),
+    ],
+    decisions: [...decisions, ...(pooler?.decisions ?? []), ...(replica?.decisions ?? []), ...operatorDecisions(database)],
     plan: {
       service: name,
       engine: 'postgres',
@@ -120,6 +139,9 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
       account: database.database,
       settings,
       clients: subnet ?? 'all',
+      ...(database.operator === undefined ? {} : { operator: database.operator }),
+      ...(pooler ? { pooler: pooler.plan } : {}),
+      ...(database.extensions.length === 0 ? {} : { extensions: database.extensions }),
       ...(replica ? { replica: replica.plan } : {}),
     },
   };
@@ -165,6 +187,10 @@ export const postgresEngine: DatabaseEngine = {
   port: facts.port,
   holds: 'data and write-ahead log',
   demand,
+  beside: (database, spec, profile) => [
+    ...(database.vacuum === undefined ? [] : [taskDemand(vacuumName(database.name))]),
+    ...(database.pgbouncer === undefined ? [] : [poolerDemand(database, spec, profile)]),
+  ],
   plan,
   url,
   client,
@@ -177,7 +203,7 @@ export const postgresEngine: DatabaseEngine = {
     return [
       { name: `${name}-admin`, length: 32, purpose: `superuser ${facts.superuser} of ${name}` },
       { name: `${name}-app`, length: 32, purpose: `account ${database} of ${name}` },
-      ...(hasReplica(spec)
+      ...(copies(spec)
         ? [{ name: `${name}-replication`, length: 32, purpose: `account ${facts.replication.account} of ${name}, for its replica` }]
         : []),
     ];
@@ -187,7 +213,8 @@ export const postgresEngine: DatabaseEngine = {
     return [
       { name: `${name}-admin`, text: [{ secret: `${name}-admin`, form: 'plain' }], of: [`${name}-admin`] },
       { name: `${name}-verifier`, text: [{ secret: `${name}-app`, form: 'scram-sha-256', account: database }], of: [`${name}-app`] },
-      ...(hasReplica(spec) ? replicationFiles(name) : []),
+      ...(copies(spec) ? replicationFiles(name) : []),
+      ...(spec.pgbouncer === undefined ? [] : poolerFiles(spec)),
     ];
   },
 };

@@ -7,9 +7,10 @@ import type { YamlDocument } from '../write-yaml.ts';
 import { renderApp, renderWorker } from './app.ts';
 import { renderCertificates } from './certificates.ts';
 import { renderEdgeManifests, renderGateway, renderIngress } from './edge.ts';
-import { renderBase, renderOverlay } from './kustomization.ts';
+import { hasOperator, imagesFile, renderBase, renderImageFields, renderOverlay } from './kustomization.ts';
 import { renderNamespace, renderNamespaces } from './namespace.ts';
 import type { Scene } from './scene.ts';
+import { renderOperated } from './cloudnative-pg.ts';
 import { renderStateful } from './stateful.ts';
 import { renderJob, renderTask } from './task.ts';
 import { renderVolumes } from './volumes.ts';
@@ -35,6 +36,7 @@ const namesOf = (plan: Plan): readonly string[] => [
 export const kubernetesPaths = (plan: Plan): readonly string[] => [
   ...[...namesOf(plan), 'kustomization'].map((name) => `${folder}/${name}.yaml`),
   'k8s/site/kustomization.yaml',
+  ...(hasOperator({ plan }) ? [`k8s/site/${imagesFile}`] : []),
 ];
 
 /** What is mounted, below k8s/generated: kustomize makes ConfigMaps of nothing outside its folder. */
@@ -70,7 +72,7 @@ const documentsOf = (scene: Scene, service: PlannedService): readonly YamlDocume
   if (service.kind === 'job') return renderJob(scene, service);
   if (service.role === 'edge') return renderEdgeManifests(scene, service);
   if (service.role === 'app') return service.slotted ? renderApp(scene, service) : renderWorker(scene, service);
-  return renderStateful(scene, service);
+  return service.operator ? renderOperated(scene, service) : renderStateful(scene, service);
 };
 
 function documentsNamed(scene: Scene, name: string): readonly YamlDocument[] {
@@ -115,6 +117,7 @@ export function renderKubernetes(
       policy: 'owned',
     },
     { path: 'k8s/site/kustomization.yaml', content: renderOverlay(scene), mode: 0o644, policy: 'once' },
+    ...(hasOperator(scene) ? [{ path: `k8s/site/${imagesFile}`, content: renderImageFields(), mode: 0o644, policy: 'once' } as const] : []),
   ];
 }
 

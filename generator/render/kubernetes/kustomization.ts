@@ -31,6 +31,16 @@ export function renderBase(scene: Scene, files: readonly string[]): string {
 ${writeYaml({ ...head, resources: files, configMapGenerator: generator.length > 0 ? generator : undefined })}`;
 }
 
+/** Whether an operator runs a database: its custom resource names an image where kustomize looks for none. */
+export const hasOperator = ({ plan }: Pick<Scene, 'plan'>): boolean => plan.services.some(({ operator }) => operator !== undefined);
+/** Beside the overlay. */
+export const imagesFile = 'images.yaml';
+
+/** Tells kustomize that the custom resource of an operator names an image, too; written once with the overlay. */
+export const renderImageFields =
+  (): string => `# Where images stand beside those of containers, so that \`images:\` of kustomization.yaml rewrites them, too.
+${writeYaml({ images: [{ path: 'spec/imageName', group: 'postgresql.cnpg.io', kind: 'Cluster' }] })}`;
+
 /** The overlay, written once: whatever a site wants otherwise. */
 export function renderOverlay(scene: Scene): string {
   const images = [
@@ -46,7 +56,7 @@ export function renderOverlay(scene: Scene): string {
   const state = scene.plan.services.find(({ volumes }) => volumes.length > 0)?.name ?? 'database';
   return `# Yours: Berth wrote it once and never touches it again. What you say here holds over k8s/generated, which Berth replaces.
 # \`kubectl kustomize k8s/site\` shows the result, \`kubectl apply -k k8s/site\` brings it into force.
-${writeYaml({ ...head, resources: ['../generated'] })}
+${writeYaml({ ...head, resources: ['../generated'], configurations: hasOperator(scene) ? [imagesFile] : undefined })}
 # Images from a registry of your own: take the # away and name it. Tags stay as they are.
 # images:
 ${images.map((name) => `#   - name: ${name}\n#     newName: registry.example.internal/${name.replace(/^[^/]*[.:][^/]*\//, '')}\n`).join('')}

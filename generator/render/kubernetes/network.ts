@@ -1,9 +1,15 @@
+import { postgres } from '../../../model/engines/postgres.ts';
 import type { PlannedService } from '../../../model/plan.ts';
 import type { Yaml, YamlDocument } from '../write-yaml.ts';
 import { metaOf, object } from './objects.ts';
 import { portsOf } from './pod.ts';
-import { podOf, selectorOf, siteLabels } from './scene.ts';
+import { podLabelsOf, podOf, siteLabels } from './scene.ts';
 import type { Scene } from './scene.ts';
+
+/** What CloudNativePG asks of the network beside what clients do: its own port of each server, the servers among themselves, and the API of the cluster. */
+const operatorPorts = [8000, postgres.port];
+const apiPorts = [443, 6443];
+const tcp = (ports: readonly number[]): readonly Yaml[] => ports.map((port) => ({ protocol: 'TCP', port }));
 
 const namespaceNamed = (name: string): Yaml => ({ matchLabels: { 'kubernetes.io/metadata.name': name } });
 
@@ -21,7 +27,7 @@ const podsOf = (scene: Scene, service: PlannedService, from: string): Yaml => {
   const { namespace } = podOf(scene, service);
   return {
     ...(namespace === from ? {} : { namespaceSelector: namespaceNamed(namespace) }),
-    podSelector: { matchLabels: selectorOf(scene.plan, service.name) },
+    podSelector: { matchLabels: podLabelsOf(scene.plan, service) },
   };
 };
 
@@ -64,19 +70,37 @@ export function networkPolicy(scene: Scene, service: PlannedService): YamlDocume
     : [];
   const ingress: readonly Yaml[] = [
     ...(service.role === 'edge' ? [{ ports }] : controller),
+    ...(service.operator
+      ? [
+          {
+            from: [
+              { namespaceSelector: namespaceNamed(kubernetes.operatorNamespace) },
+              { podSelector: { matchLabels: podLabelsOf(plan, service) } },
+            ],
+            ports: tcp(operatorPorts),
+          },
+        ]
+      : []),
     ...(clients.length > 0 && ports.length > 0 ? [{ from: clients.map((client) => podsOf(scene, client, namespace)), ports }] : []),
   ];
   const egress: readonly Yaml[] = [
-    ...(service.connects.length > 0 || (service.outside ?? []).length > 0 || service.egress ? [dns] : []),
+    ...(service.connects.length > 0 || (service.outside ?? []).length > 0 || service.egress || service.operator ? [dns] : []),
     ...service.connects.flatMap(({ service: name, port }) => {
       const target = plan.services.find((candidate) => candidate.name === name);
       return target ? [{ to: [podsOf(scene, target, namespace)], ports: [{ protocol: 'TCP', port }] }] : [];
     }),
+    ...(service.operator
+      ? [
+          { to: [{ podSelector: { matchLabels: podLabelsOf(plan, service) } }], ports: tcp(operatorPorts) },
+          // Where the API answers, a policy cannot know by name.
+          { to: anywhere, ports: tcp(apiPorts) },
+        ]
+      : []),
     ...(service.outside ?? []).map(outside),
     // Everywhere: which addresses lie outside, only the network of the cluster knows.
     ...(service.egress ? [{ to: anywhere }] : []),
   ];
   return object('networking.k8s.io/v1', 'NetworkPolicy', metaOf(scene, service), {
-    spec: { podSelector: { matchLabels: selectorOf(plan, service.name) }, policyTypes: ['Ingress', 'Egress'], ingress, egress },
+    spec: { podSelector: { matchLabels: podLabelsOf(plan, service) }, policyTypes: ['Ingress', 'Egress'], ingress, egress },
   });
 }

@@ -1,4 +1,4 @@
-import type { Gate, PlannedService, ProbeAction, Size } from '../../../model/plan.ts';
+import type { Gate, PlannedService, PodPlan, ProbeAction, Size } from '../../../model/plan.ts';
 import type { Slot } from '../../../model/release.ts';
 import { splitImage } from '../../../model/names.ts';
 import type { MiB, MilliCpu } from '../../../model/units.ts';
@@ -47,7 +47,7 @@ function probe(scene: Scene, service: PlannedService, kind: Probe): Yaml | undef
 }
 
 /** Memory is limited to what is requested: it cannot be taken back. CPU can, so it is lent. */
-const resources = (size: Size, ephemeralStorage: MiB): Yaml => ({
+export const resourcesOf = (size: Size, { ephemeralStorage }: Pick<PodPlan, 'ephemeralStorage'>): Yaml => ({
   requests: { 'cpu': cpu(size.cpuShare), 'memory': memory(size.memory), 'ephemeral-storage': memory(ephemeralStorage) },
   limits: { 'cpu': cpu(size.cpu), 'memory': memory(size.memory), 'ephemeral-storage': memory(ephemeralStorage) },
 });
@@ -82,7 +82,7 @@ function gateContainer(scene: Scene, service: PlannedService, gate: Gate): Yaml 
       ...literals(gate.env),
       ...Object.keys(gate.secretEnv).map((variable) => fromSecret(secretOf(scene, service.name), variable, gateKey(gate, variable))),
     ],
-    resources: resources(gate.size, podOf(scene, service).ephemeralStorage),
+    resources: resourcesOf(gate.size, podOf(scene, service)),
     securityContext: { ...containerSecurity, runAsUser: uid(gate.user), runAsGroup: gid(gate.user) },
     volumeMounts: [{ name: folderVolume('/tmp'), mountPath: '/tmp' }],
   };
@@ -195,7 +195,7 @@ export function podTemplate(
     readinessProbe: probe(scene, service, 'readiness'),
     livenessProbe: probe(scene, service, 'liveness'),
     lifecycle: pod.preStop > 0 ? pause(kubernetes.minor, pod.preStop) : undefined,
-    resources: resources(service.size, pod.ephemeralStorage),
+    resources: resourcesOf(service.size, pod),
     securityContext: service.loosened
       ? { ...containerSecurity, capabilities: { drop: ['ALL'], add: [service.loosened.capability] } }
       : containerSecurity,

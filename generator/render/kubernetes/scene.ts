@@ -26,6 +26,10 @@ export const selectorOf = (plan: Plan, service: string, slot?: string): Readonly
   ...(slot === undefined ? {} : { 'berth/slot': slot }),
 });
 
+/** The pods of a service as a policy finds them; an operator labels them in its own way. */
+export const podLabelsOf = (plan: Plan, service: PlannedService): Readonly<Record<string, string>> =>
+  service.operator ? { 'cnpg.io/cluster': service.name } : selectorOf(plan, service.name);
+
 export const labelsOf = (plan: Plan, service: string, role: string, slot?: string): Readonly<Record<string, string>> => ({
   ...selectorOf(plan, service, slot),
   'app.kubernetes.io/component': role,

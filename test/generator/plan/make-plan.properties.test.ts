@@ -432,6 +432,7 @@ test(
       'maxmemory',
       'memory-limit',
       'min_wal_size',
+      'relay_log_space_limit',
       'repl-backlog-size',
       'replication.oplogSizeMB',
       'shared_buffers',

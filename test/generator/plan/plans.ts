@@ -56,6 +56,7 @@ export const database = (name: string, more: Partial<DatabaseSpec> = {}): Databa
   name,
   engine: 'postgres',
   database: 'hello',
+  extensions: [],
   ...(more.engine === 'sqlserver' ? { edition: 'standard' as const } : {}),
   ...more,
 });
@@ -93,6 +94,7 @@ export const stack = (more: Partial<StackSpec> = {}): StackSpec => ({
     namespace: more.name ?? 'hello',
     minor: 30,
     clusterDomain: 'cluster.local',
+    operatorNamespace: 'cnpg-system',
     expose: 'loadBalancer',
     certificate: 'own',
     existingSecrets: {},

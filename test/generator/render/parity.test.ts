@@ -213,13 +213,14 @@ describe.each([
   { profile: 'minimum', engine: 'mysql' },
   { profile: 'recommended', engine: 'mysql' },
   { profile: 'minimum', engine: 'mariadb' },
+  { profile: 'recommended', engine: 'mariadb' },
   { profile: 'high-performance', engine: 'mariadb' },
   { profile: 'minimum', engine: 'mongodb' },
   { profile: 'high-performance', engine: 'mongodb' },
   { profile: 'minimum', engine: 'sqlserver' },
   { profile: 'high-performance', engine: 'sqlserver' },
 ] as const)('hello of profile $profile with $engine, for both targets,', ({ profile, engine }) => {
-  const replicated = profile === 'recommended' && engine === 'postgres';
+  const replicated = profile === 'recommended';
   const watched = profile !== 'minimum';
   let [compose, kubernetes]: [PreparedSite | undefined, PreparedSite | undefined] = [undefined, undefined];
   const site = (made: PreparedSite | undefined): PreparedSite => made ?? expect.unreachable('not made');

@@ -247,8 +247,8 @@ describe('names', () => {
   });
 
   test('a replica is refused for an engine that can have none here, and for what stands elsewhere', () => {
-    expect(onlyProblem(replicated.replace('engine: postgres', 'engine: mysql'))).toContain(
-      'this version of Berth sets up no replica of mysql',
+    expect(onlyProblem(replicated.replace('engine: postgres', 'engine: mongodb'))).toContain(
+      'this version of Berth sets up no replica of mongodb',
     );
     expect(onlyProblem(replicated.replace('engine: postgres', 'engine: postgres, external: { host: db.corp.example }'))).toContain(
       'means nothing for a server that stands elsewhere',
@@ -813,6 +813,7 @@ test('the smallest spec is filled up with every default', () => {
       namespace: 'hello',
       minor: 30,
       clusterDomain: 'cluster.local',
+      operatorNamespace: 'cnpg-system',
       expose: 'loadBalancer',
       certificate: 'own',
       existingSecrets: {},

@@ -1,0 +1,42 @@
+-- The password never comes here: the file holds the SCRAM verifier that the server would make of it.
+\set account 'hello'
+\set database 'hello'
+\set verifier `cat /run/secrets/database-verifier`
+
+SELECT format('CREATE ROLE %I LOGIN PASSWORD %L', :'account', :'verifier')
+ WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'account') \gexec
+
+SELECT format('ALTER ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD %L', rolname, :'verifier')
+  FROM pg_authid
+ WHERE rolname = :'account'
+   AND (rolpassword IS DISTINCT FROM :'verifier' OR NOT rolcanlogin OR rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls) \gexec
+
+SELECT format('CREATE DATABASE %I OWNER %I', :'database', :'account')
+ WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'database') \gexec
+
+SELECT format('ALTER DATABASE %I OWNER TO %I', datname, :'account')
+  FROM pg_database JOIN pg_roles ON pg_roles.oid = datdba
+ WHERE datname = :'database' AND rolname <> :'account' \gexec
+
+-- Only its owner may enter it: by default everybody who can log in may.
+SELECT format('REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM PUBLIC', datname)
+  FROM pg_database
+ WHERE datname = :'database'
+   AND (datacl IS NULL OR EXISTS (SELECT FROM aclexplode(datacl) WHERE grantee = 0)) \gexec
+
+-- For the replica: it may copy the server and follow its log, and owns nothing.
+\set replicator 'berth_replica'
+\set replicatorverifier `cat /run/secrets/database-replication-verifier`
+
+SELECT format('CREATE ROLE %I LOGIN REPLICATION PASSWORD %L', :'replicator', :'replicatorverifier')
+ WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'replicator') \gexec
+
+SELECT format('ALTER ROLE %I LOGIN REPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS PASSWORD %L', rolname, :'replicatorverifier')
+  FROM pg_authid
+ WHERE rolname = :'replicator'
+   AND (rolpassword IS DISTINCT FROM :'replicatorverifier' OR NOT rolcanlogin OR NOT rolreplication OR rolsuper OR rolcreatedb OR rolcreaterole OR rolbypassrls) \gexec
+
+-- In the database itself; what is no longer listed stays, as tables may be made of it.
+\connect :"database"
+SELECT format('CREATE EXTENSION %I CASCADE', 'pg_stat_statements') WHERE NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_stat_statements') \gexec
+SELECT format('CREATE EXTENSION %I CASCADE', 'pg_trgm') WHERE NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm') \gexec
