@@ -17,6 +17,7 @@ export default defineConfig({
           exclude: ['test/lab/**', 'test/program/**'],
           // Far beyond what any takes: a busy machine is no failure.
           testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {

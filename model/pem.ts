@@ -2,11 +2,11 @@ const block = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]*)-----END CERTIFICAT
 
 /** Whether these bytes are one value of DER, whole: what was pasted in part is not. */
 function isWhole(der: string): boolean {
-  const [tag, length = 0] = [der.charCodeAt(0), der.charCodeAt(1)];
+  const [tag, length] = [der.charCodeAt(0), der.charCodeAt(1)];
   if (tag !== 0x30) return false;
   if (length < 0x80) return der.length === 2 + length;
   const count = length - 0x80;
-  const size = [...der.slice(2, 2 + count)].reduce((all, byte) => all * 256 + byte.charCodeAt(0), 0);
+  const size = Array.from({ length: count }, (_, index) => der.charCodeAt(2 + index)).reduce((all, byte) => all * 256 + byte, 0);
   return count <= 3 && der.length === 2 + count + size;
 }
 

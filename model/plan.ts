@@ -205,8 +205,10 @@ export interface PlannedService {
   /** Servers of somebody else that it opens connections to. */
   readonly outside?: readonly { readonly host: string; readonly port: number }[];
   readonly gates: readonly Gate[];
-  /** Its replicas are members of one whole: each needs a node of its own, all start at once and speak to each other. */
-  readonly peers?: boolean;
+  /** Its replicas are members of one whole, start at once and speak to each other. `apart`: each needs a node of its own; `rather-apart`: where the cluster has that many. */
+  readonly peers?: 'apart' | 'rather-apart';
+  /** It is known to others by the name of its container, on Compose too. */
+  readonly hostname?: true;
   /** The service whose data it copies and only reads: the two had rather not share a node. */
   readonly replicaOf?: string;
   /** The database whose connections it hands on. */
@@ -256,6 +258,8 @@ export interface DatabasePlan {
   readonly pooler?: PoolerPlan;
   /** Of PostgreSQL: what the accounts one-shot creates in the database. */
   readonly extensions?: readonly string[];
+  /** Most that its binary logs may take of its disk, where no setting of the server says so. */
+  readonly logBound?: MiB;
   /** Of MongoDB: host and port under which its replica set tells clients of it. */
   readonly member?: string;
 }
@@ -276,9 +280,38 @@ export interface PoolerPlan {
 }
 
 export interface CachePlan {
+  /** In the spec, and of its secrets. */
+  readonly cache: string;
+  /** Folder of its settings; the service that has them, or the name that several have in common. */
   readonly service: string;
   readonly engine: CacheEngineName;
   readonly settings: readonly EngineSetting[];
+  /** The services that run with these settings. */
+  readonly members: readonly string[];
+  readonly sentinel?: SentinelPlan;
+}
+
+/** Three nodes, three that watch over them, and what leads clients to the one that is written to. */
+export interface SentinelPlan {
+  /** Folder of the settings of those who watch. */
+  readonly service: string;
+  readonly settings: readonly EngineSetting[];
+  readonly quorum: number;
+  /** Under these they know each other: names with which any container of the site reaches them. */
+  readonly nodes: readonly string[];
+  readonly sentinels: readonly string[];
+  /** What a container appends to its own name to get one of these. */
+  readonly nodeSuffix: string;
+  readonly sentinelSuffix: string;
+  /** Whether a node that starts anew has forgotten everything. */
+  readonly forgets: boolean;
+  readonly proxy?: ProxyPlan;
+}
+
+export interface ProxyPlan {
+  readonly service: string;
+  readonly connections: number;
+  readonly threads: number;
 }
 
 export interface StorePlan {

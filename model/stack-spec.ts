@@ -84,6 +84,17 @@ export interface Use {
 export const readVariableOf = (variable: string): string =>
   `${variable.replace(/_URL$/, '')}_READ${variable.endsWith('_URL') ? '_URL' : ''}`;
 
+/** Beside or instead of the one variable of a cache, for clients that ask its Sentinels: `REDIS_URL` → `REDIS_SENTINELS` and the rest. */
+export const sentinelVariablesOf = (variable: string): Readonly<Record<'sentinels' | 'master' | 'username' | 'password', string>> => {
+  const prefix = variable.replace(/_URL$/, '');
+  return {
+    sentinels: `${prefix}_SENTINELS`,
+    master: `${prefix}_SENTINEL_MASTER`,
+    username: `${prefix}_USERNAME`,
+    password: `${prefix}_PASSWORD`,
+  };
+};
+
 /** How a service is reached over HTTP. */
 export interface HttpSpec {
   readonly port: number;
@@ -107,7 +118,7 @@ export interface Place {
 }
 
 /** A volume of the site in one service. */
-export interface MountedVolume {
+interface MountedVolume {
   readonly name: string;
   readonly path: string;
   readonly readOnly: boolean;
@@ -169,8 +180,8 @@ export type DatabaseTopology = 'single' | 'primary-replica';
 /** Whether this version sets up a replica for an engine. */
 export const replicates: Readonly<Record<DatabaseEngineName, boolean>> = {
   postgres: true,
-  mysql: false,
-  mariadb: false,
+  mysql: true,
+  mariadb: true,
   mongodb: false,
   sqlserver: false,
 };
@@ -200,10 +211,16 @@ export type SqlserverEdition = 'developer' | 'evaluation' | 'express' | 'web' | 
 
 export type CacheEngineName = 'valkey' | 'redis' | 'memcached';
 
+export type CacheTopology = 'single' | 'sentinel';
+
 export interface CacheSpec extends FixedState {
   readonly name: string;
   readonly engine: CacheEngineName;
   readonly use: 'cache' | 'sessions' | 'queue';
+  /** As the operator wrote it; without it the profile's, where the host can. Once a plan begins it is decided. */
+  readonly topology?: CacheTopology;
+  /** What its clients speak. */
+  readonly client: 'single' | 'sentinel';
 }
 
 export interface BucketSpec {

@@ -71,7 +71,7 @@ export const database = z
       .enum(['single', 'primary-replica'], { error: 'expected single or primary-replica (clusters come with a later version)' })
       .optional()
       .describe(
-        "primary-replica: a second server of the same size follows the first and answers what only reads; PostgreSQL only. Default: the profile's, where engine and host can.",
+        "primary-replica: a second server of the same size follows the first and answers what only reads; PostgreSQL, MySQL and MariaDB. Default: the profile's, where engine and host can.",
       ),
     operator: z
       .enum(['cloudnative-pg'], { error: 'expected cloudnative-pg' })
@@ -120,11 +120,23 @@ export const cache = z
       .describe(
         'cache: may forget, keeps nothing on disk. sessions, queue: never evicts, appends to disk; not for memcached. Default: cache.',
       ),
+    topology: z
+      .enum(['single', 'sentinel'], { error: 'expected single or sentinel' })
+      .optional()
+      .describe(
+        "sentinel: three nodes, one of which is written to and two of which copy it, and three Sentinels that let another take over; not for memcached. Default: the profile's, where the host can.",
+      ),
+    client: z
+      .enum(['single', 'sentinel'], { error: 'expected single or sentinel' })
+      .optional()
+      .describe(
+        'What the clients of its applications speak. single: any client; with Sentinel a proxy leads it to the primary. sentinel: they ask the Sentinels themselves, and there is no proxy. Default: single.',
+      ),
     cpu: cpu.optional().describe("Most CPU, instead of the profile's."),
-    memory: size.optional().describe("Memory limit, instead of the profile's."),
+    memory: size.optional().describe("Memory limit of each node, instead of the profile's."),
     disk: size
       .optional()
-      .describe('Room for its data, instead of a share of the disk. On Kubernetes its claim, which cannot be changed later.'),
+      .describe('Room for the data of each node, instead of a share of the disk. On Kubernetes its claim, which cannot be changed later.'),
   })
   .meta({ id: 'Cache' });
 

@@ -54,7 +54,7 @@ export function demandsOf(spec: StackSpec, profile: HardwareProfile): readonly D
         ...(databaseEngines[database.engine].beside?.(database, spec, profile) ?? []),
       ];
     }),
-    ...spec.caches.map((cache) => demandCache(cache, profile)),
+    ...spec.caches.flatMap((cache) => demandCache(cache, spec, profile)),
     ...spec.stores.flatMap((store) => [demandMinio(store, profile), taskDemand(`${store.name}-buckets`)]),
     ...(spec.target === 'compose' ? spec.volumes.map(({ name }) => taskDemand(volumeName(name))) : []),
     {

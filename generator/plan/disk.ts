@@ -1,9 +1,11 @@
+import { valkey } from '../../model/engines/valkey.ts';
 import { BerthError } from '../../model/errors.ts';
 import type { Decision } from '../../model/plan.ts';
 import type { HardwareProfile } from '../../model/profile.ts';
-import type { StackSpec } from '../../model/stack-spec.ts';
+import type { CacheSpec, StackSpec } from '../../model/stack-spec.ts';
 import { describeSize, formatSize, mib } from '../../model/units.ts';
 import type { MiB } from '../../model/units.ts';
+import { isReplicated } from './services/cache-members.ts';
 import { hasReplica, replicaName } from './services/database-engine.ts';
 import { databaseEngines } from './services/databases.ts';
 
@@ -23,6 +25,21 @@ interface Part {
   readonly path?: string;
 }
 
+function cacheParts(cache: CacheSpec): readonly Part[] {
+  const { name, use, disk } = cache;
+  const path = `caches.${name}.disk`;
+  const holds = use === 'cache' ? 'a copy on its way from another node' : 'append-only file, twice while it is rewritten';
+  const node = { name, weight: 4, floor: 1024, fixed: disk, path, holds };
+  if (!isReplicated(cache)) return use === 'cache' ? [] : [node];
+  const each = (parts: Omit<Part, 'name'>, what: string): readonly Part[] =>
+    Array.from({ length: valkey.sentinel.nodes }, (_, index) => ({ ...parts, name: `${name}-${what}-${index}` }));
+  return [
+    ...each(node, 'node'),
+    // A page of text, which no disk makes larger.
+    ...each({ weight: 0, floor: valkey.sentinel.diskMiB, holds: `who is written to in ${name}` }, 'sentinel'),
+  ];
+}
+
 const partsOf = (spec: StackSpec): readonly Part[] => [
   ...spec.databases.flatMap((database) => {
     const { name, engine, disk } = database;
@@ -37,16 +54,7 @@ const partsOf = (spec: StackSpec): readonly Part[] => [
     path: `stores.${name}.disk`,
     holds: 'objects and their versions',
   })),
-  ...spec.caches
-    .filter((cache) => cache.use !== 'cache')
-    .map(({ name, disk }) => ({
-      name,
-      weight: 4,
-      floor: 1024,
-      fixed: disk,
-      path: `caches.${name}.disk`,
-      holds: 'append-only file, twice while it is rewritten',
-    })),
+  ...spec.caches.flatMap(cacheParts),
   ...spec.volumes.map(({ name, disk }) => ({
     name,
     weight: 20,

@@ -1,3 +1,4 @@
+import { valkey } from '../../model/engines/valkey.ts';
 import type { HostNeeds } from '../../model/host-needs.ts';
 import type { Plan, PlannedService } from '../../model/plan.ts';
 import { mib, milliCpu } from '../../model/units.ts';
@@ -45,8 +46,10 @@ export function hostNeedsOf(plan: Plan): HostNeeds {
     openFiles: { service: files?.name ?? '', files: files?.nofile ?? 0 },
     domain: plan.domain,
     egress: services.filter(({ networks }) => networks.includes('egress')).map(({ name }) => name),
-    // Without a volume it saves nothing.
-    forking: services.filter((service) => service.volumes.length > 0 && forking.test(ofImage(service))).map(({ name }) => name),
+    // Without a volume it saves nothing, and a Sentinel has nothing to save.
+    forking: services
+      .filter((service) => service.volumes.length > 0 && forking.test(ofImage(service)) && service.port !== valkey.sentinel.port)
+      .map(({ name }) => name),
     memoryMaps: services.flatMap((service) =>
       memoryMaps.filter(([image]) => image.test(ofImage(service))).map(([, maps]) => ({ service: service.name, maps })),
     ),

@@ -65,16 +65,15 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
       lookUp(images, engine.image),
     );
   });
-  const caches = spec.caches.map((cache) =>
-    planCache(cache, spec, profile, sizeOf(cache.name), disk.of(cache.name), lookUp(images, cache.engine)),
-  );
+  const userOf = (image: string): string => lookUp(images, image).user;
+  const caches = spec.caches.map((cache) => planCache({ cache, spec, profile, sizeOf, diskOf: disk.of, userOf }));
   const stores = spec.stores.map((store) =>
     planMinio(store, spec, sizeOf(store.name), disk.of(store.name), sizeOf(`${store.name}-buckets`), lookUp(images, 'minio')),
   );
   const volumes = spec.volumes.map((volume) =>
     planVolume(volume, spec, profile, disk.of(volume.name), () => sizeOf(`${volume.name}-volume`)),
   );
-  const forGates = { task: taskSize, userOf: (image: string) => lookUp(images, image).user };
+  const forGates = { task: taskSize, userOf };
   const apps = spec.services.map((app) =>
     planApp(app, spec, profile, { size: sizeOf(app.name), image: imageOf(app, release), release: release.get(app.name) ?? [] }, forGates),
   );
@@ -97,7 +96,7 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
       database.accounts,
       ...(database.beside ?? []),
     ]),
-    ...caches.map((cache) => cache.service),
+    ...caches.flatMap((cache) => cache.services),
     ...stores.flatMap((store) => [store.service, store.buckets]),
     ...volumes.flatMap(({ task }) => (task ? [task] : [])),
   ];

@@ -2,6 +2,7 @@ import { sqlserverEditions } from '../../model/engines/sqlserver.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { HardwareProfile } from '../../model/profile.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
+import { isReplicated } from './services/cache-members.ts';
 import { hasReplica } from './services/database-engine.ts';
 import type { Topologies } from './topology.ts';
 import { describeSize } from '../../model/units.ts';
@@ -19,12 +20,7 @@ interface NoteInput {
   readonly uploads: MiB;
 }
 
-const topologyName = {
-  'primary-replica': 'a primary with a replica',
-  'cluster': 'a cluster',
-  'sentinel': 'three nodes with Sentinel',
-  'single': 'a single node',
-} as const;
+const topologyName = { 'primary-replica': 'a primary with a replica', 'cluster': 'a cluster', 'single': 'a single node' } as const;
 
 function clusterNotes({ services, kubernetes, edge, host, domain }: StackSpec): readonly string[] {
   const foreign = kubernetes.expose === 'gateway' || kubernetes.expose === 'ingress';
@@ -107,7 +103,7 @@ export function notesOf({ profile, topologies, images, scaled, describe, cpus, u
       ? [`not fitted to a host: these sizes take ${describe.split(' of ')[0]}, and Docker refuses a CPU limit above the host’s CPUs`]
       : []),
     ...beyond(topologies.unable, profile.database.topology.value),
-    ...topologies.declined.map(
+    ...topologies.declined.databases.map(
       (name) =>
         `${name} is single: the host is too small for the replica that profile ${profile.name} asks for; \`topology: primary-replica\` in berth.yaml says how large it must be`,
     ),
@@ -121,10 +117,20 @@ export function notesOf({ profile, topologies, images, scaled, describe, cpus, u
         ({ name }) =>
           `${name} is reached through PgBouncer, one transaction at a time: what an application keeps in a session, such as LISTEN, SET, temporary tables and advisory locks beyond a transaction, is lost in between`,
       ),
-    // Of Memcached there is nothing that another node could take over.
-    ...beyond(
-      spec.caches.filter(({ engine }) => engine !== 'memcached').map(({ name }) => name),
-      profile.cache.topology.value,
+    ...topologies.declined.caches.map(
+      (name) =>
+        `${name} is single: the host is too small for the three nodes with Sentinel that this version sets up for profile ${profile.name}; \`topology: sentinel\` in berth.yaml says how large it must be`,
+    ),
+    ...topologies.granted.map(
+      (name) =>
+        `the three nodes of ${name} begin empty: where it was a single one so far, \`topology: single\` in berth.yaml keeps it, and its data, as they are`,
+    ),
+    ...topologies.lesser.map(
+      (name) =>
+        `${name} has three nodes with Sentinel until this version of Berth can set up a cluster of six, which profile ${profile.name} asks for`,
+    ),
+    ...(spec.target === 'compose' ? spec.caches.filter(isReplicated) : []).map(
+      ({ name }) => `the three nodes of ${name} stand on one host: that protects from a dead process, and helps nothing when the host dies`,
     ),
     ...spec.caches
       .filter(({ use }) => use !== 'cache')

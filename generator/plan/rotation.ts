@@ -87,7 +87,17 @@ export function rotationOf(plan: Plan, secret: string): Rotation {
   const engines = users.filter(({ kind, operator, role }) => kind === 'server' && role !== 'app' && operator === undefined);
   const apps = users.filter(({ role, kind }) => role === 'app' && kind === 'server');
   const effect = effectOf(engines, tasks, apps);
-  if (plan.kubernetes) return { possible: true, effect, short: ['kubectl apply -f k8s/secrets && kubectl apply -k k8s/site'] };
+  if (plan.kubernetes) {
+    const apply = 'kubectl apply -f k8s/secrets && kubectl apply -k k8s/site';
+    // By it they know each other: one by one, the first with the new one would copy nobody.
+    const peers = plan.caches.find(({ members }) => engines.some(({ name }) => members.includes(name)) && engines.length > members.length);
+    if (!peers) return { possible: true, effect, short: [apply] };
+    return {
+      possible: true,
+      effect,
+      short: [`kubectl -n ${plan.kubernetes.namespace} scale statefulset/${peers.service} --replicas=0`, apply],
+    };
+  }
   const gentle = engines.length > 0 ? undefined : throughSlots(plan, apps);
   return { possible: true, effect, short: ['docker compose up -d --wait'], ...(gentle ? { gentle } : {}) };
 }

@@ -1,7 +1,11 @@
+import { valkey } from '../../model/engines/valkey.ts';
 import type { PlannedSecret, SecretFile } from '../../model/plan.ts';
-import type { StackSpec } from '../../model/stack-spec.ts';
+import type { CacheSpec, StackSpec } from '../../model/stack-spec.ts';
+import { isReplicated } from './services/cache-members.ts';
 import { databaseEngines } from './services/databases.ts';
 import { accountOf } from './services/minio.ts';
+
+const plain = (name: string): SecretFile => ({ name, text: [{ secret: name, form: 'plain' }], of: [name] });
 
 /** Memcached knows no accounts. */
 const authenticated = <T extends { readonly engine: string }>(engines: readonly T[]): readonly T[] =>
@@ -10,7 +14,18 @@ const authenticated = <T extends { readonly engine: string }>(engines: readonly 
 /** The secrets that the engines of a stack need; those of applications come from their own plans. */
 export const secretsOf = (spec: StackSpec): readonly PlannedSecret[] => [
   ...spec.databases.flatMap((database) => databaseEngines[database.engine].secrets(database)),
-  ...authenticated(spec.caches).map(({ name }) => ({ name: `${name}-app`, length: 32, purpose: `account app of ${name}` })),
+  ...authenticated(spec.caches).flatMap((cache) => [
+    { name: `${cache.name}-app`, length: 32, purpose: `account app of ${cache.name}` },
+    ...(isReplicated(cache)
+      ? [
+          {
+            name: `${cache.name}-replication`,
+            length: 32,
+            purpose: `account ${valkey.peer} of ${cache.name}: its nodes and Sentinels, each at the others`,
+          },
+        ]
+      : []),
+  ]),
   ...authenticated(spec.externals).map(({ name, user, host }) => ({
     name: `${name}-app`,
     length: 0,
@@ -23,21 +38,45 @@ export const secretsOf = (spec: StackSpec): readonly PlannedSecret[] => [
   ]),
 ];
 
-/** The files that bring them to the engines, each in the form that its engine asks for. */
-export const secretFilesOf = (spec: StackSpec): readonly SecretFile[] => {
-  const plain = (name: string): SecretFile => ({ name, text: [{ secret: name, form: 'plain' }], of: [name] });
+/** A node may copy another and be told whom; beyond what it needs for that, a Sentinel turns clients away from a node that is written to no more. */
+const peerRights =
+  ' resetkeys &* -@all +ping +info +role +psync +sync +replconf +multi +exec +slaveof +replicaof +subscribe +publish +config|rewrite +client|setname +client|kill +script|kill\n';
+/** What anybody may ask a Sentinel: where the primary is, and whether there is one. Nobody without a password tells it anything. */
+const sentinelQuestions =
+  'user default on nopass resetkeys &* -@all +auth +hello +ping +info +role +command +subscribe +psubscribe +unsubscribe +punsubscribe +client|setname +client|setinfo +client|getname +client|id +sentinel|get-master-addr-by-name +sentinel|master +sentinel|masters +sentinel|replicas +sentinel|slaves +sentinel|sentinels +sentinel|myid +sentinel|ckquorum\n';
+
+function cacheFiles(cache: CacheSpec): readonly SecretFile[] {
+  const { name } = cache;
+  const replicated = isReplicated(cache);
+  const peer = { secret: `${name}-replication`, form: 'sha256' } as const;
   return [
-    ...spec.databases.flatMap((database) => databaseEngines[database.engine].secretFiles(database)),
-    // Valkey knows passwords by their hash: the file that lists its accounts holds none.
-    ...authenticated(spec.caches).map(({ name }): SecretFile => ({
+    {
       name: `${name}-acl`,
-      of: [`${name}-app`],
+      of: [`${name}-app`, ...(replicated ? [`${name}-replication`] : [])],
       text: [
-        'user default on nopass resetkeys resetchannels -@all +ping\nuser app on #',
+        `user default on nopass resetkeys resetchannels -@all +ping${replicated ? ' +role' : ''}\nuser app on #`,
         { secret: `${name}-app`, form: 'sha256' },
         ' ~* &* +@all -@admin -@dangerous +info +keys +flushdb\n',
+        ...(replicated ? [`user ${valkey.peer} on #`, peer, peerRights] : []),
       ],
-    })),
-    ...spec.stores.flatMap(({ name }) => [plain(`${name}-root`), plain(`${name}-app`)]),
+    },
+    ...(replicated
+      ? [
+          plain(`${name}-replication`),
+          {
+            name: `${name}-sentinel-acl`,
+            of: [`${name}-replication`],
+            text: [`${sentinelQuestions}user ${valkey.peer} on #`, peer, ' resetkeys &* +@all\n'],
+          },
+        ]
+      : []),
   ];
-};
+}
+
+/** The files that bring them to the engines, each in the form that its engine asks for. */
+export const secretFilesOf = (spec: StackSpec): readonly SecretFile[] => [
+  ...spec.databases.flatMap((database) => databaseEngines[database.engine].secretFiles(database)),
+  // Valkey knows passwords by their hash: the file that lists its accounts holds none.
+  ...authenticated(spec.caches).flatMap(cacheFiles),
+  ...spec.stores.flatMap(({ name }) => [plain(`${name}-root`), plain(`${name}-app`)]),
+];

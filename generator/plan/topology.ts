@@ -1,39 +1,67 @@
 import type { HardwareProfile } from '../../model/profile.ts';
 import { replicates } from '../../model/stack-spec.ts';
-import type { DatabaseTopology, StackSpec } from '../../model/stack-spec.ts';
+import type { CacheTopology, DatabaseTopology, StackSpec } from '../../model/stack-spec.ts';
 import { containersOf, demandsOf } from './demands.ts';
 import { holdsDisk } from './disk.ts';
 import { holds } from './fit.ts';
 
 export interface Topologies {
-  /** The spec with the topology of each database decided. */
+  /** The spec with the topology of each database and cache decided. */
   readonly spec: StackSpec;
-  /** Databases that would have a replica by the wish of the profile, on a larger host. */
-  readonly declined: readonly string[];
+  /** What would have a replica, or nodes that copy it, by the wish of the profile, on a larger host. */
+  readonly declined: { readonly databases: readonly string[]; readonly caches: readonly string[] };
   /** Databases for which the profile wishes more than this version can set up. */
   readonly unable: readonly string[];
+  /** Caches with data that have several nodes by the wish of the profile. */
+  readonly granted: readonly string[];
+  /** Caches that have less than the profile wishes for, as this version can set up no more. */
+  readonly lesser: readonly string[];
 }
 
-const withWish = (spec: StackSpec, wish: DatabaseTopology): StackSpec => ({
+interface Wishes {
+  readonly databases: DatabaseTopology;
+  readonly caches: CacheTopology;
+}
+
+const withWishes = (spec: StackSpec, { databases, caches }: Wishes): StackSpec => ({
   ...spec,
   databases: spec.databases.map((database) => ({
     ...database,
-    topology: database.topology ?? (replicates[database.engine] ? wish : 'single'),
+    topology: database.topology ?? (replicates[database.engine] ? databases : 'single'),
   })),
+  // Of Memcached there is nothing that another node could take over.
+  caches: spec.caches.map((cache) => ({ ...cache, topology: cache.topology ?? (cache.engine === 'memcached' ? 'single' : caches) })),
 });
+
+const names = (all: readonly { readonly name: string }[]): readonly string[] => all.map(({ name }) => name);
 
 /**
  * What the operator wrote stands, and is refused later where it does not fit. What only the profile wishes for gives way to what the site cannot do without:
- * all of its replicas, or none.
+ * first the copies of all caches, which can be filled anew more easily, then the replicas of all databases.
  */
 export function chooseTopologies(spec: StackSpec, profile: HardwareProfile): Topologies {
-  const [single, wish] = [withWish(spec, 'single'), profile.database.topology.value];
+  const [wish, cacheWish] = [profile.database.topology.value, profile.cache.topology.value];
   const open = spec.databases.filter(({ topology }) => topology === undefined);
   const able = wish === 'primary-replica' ? open.filter(({ engine }) => replicates[engine]) : [];
-  const unable = wish === 'single' ? [] : open.filter((database) => !able.includes(database)).map(({ name }) => name);
-  if (able.length === 0) return { spec: single, declined: [], unable };
-  const wished = withWish(spec, 'primary-replica');
-  const demands = demandsOf(wished, profile);
-  if (holds(demands, spec.host) && holdsDisk(wished, profile, containersOf(demands))) return { spec: wished, declined: [], unable };
-  return { spec: single, declined: able.map(({ name }) => name), unable };
+  const unable = wish === 'single' ? [] : names(open.filter((database) => !able.includes(database)));
+  const caches =
+    cacheWish === 'single' ? [] : spec.caches.filter(({ topology, engine }) => topology === undefined && engine !== 'memcached');
+  const wishes: readonly Wishes[] = [
+    ...(caches.length > 0 ? [{ databases: able.length > 0 ? 'primary-replica' : 'single', caches: 'sentinel' } as const] : []),
+    ...(able.length > 0 ? [{ databases: 'primary-replica', caches: 'single' } as const] : []),
+  ];
+  const fitting = (one: Wishes): boolean => {
+    const wished = withWishes(spec, one);
+    const demands = demandsOf(wished, profile);
+    return holds(demands, spec.host) && holdsDisk(wished, profile, containersOf(demands));
+  };
+  const least: Wishes = { databases: 'single', caches: 'single' };
+  const chosen = wishes.find(fitting) ?? least;
+  return {
+    spec: withWishes(spec, chosen),
+    declined: { databases: chosen.databases === 'single' ? names(able) : [], caches: chosen.caches === 'single' ? names(caches) : [] },
+    unable,
+    granted: chosen.caches === 'sentinel' ? names(caches.filter(({ use }) => use !== 'cache')) : [],
+    lesser: cacheWish === 'cluster' && chosen.caches === 'sentinel' ? names(caches) : [],
+  };
 }

@@ -78,6 +78,7 @@ function view(
     command: service.command,
     user: service.user,
     loosened: service.loosened,
+    hostname: service.hostname ? name : undefined,
     init: service.role === 'app',
     tmpfs: service.tmpfs.map(({ path, size, mode }) => `${path}:size=${size}m,mode=${mode},noexec,nosuid,nodev`),
     environment: [...literal, ...ofRelease],

@@ -5,7 +5,7 @@ import { postgres } from '../../model/engines/postgres.ts';
 import { redis } from '../../model/engines/redis.ts';
 import { valkey } from '../../model/engines/valkey.ts';
 import type { DatabaseEngineName } from '../../model/stack-spec.ts';
-import type { CachePlan, DatabasePlan, Plan, ReplicaPlan, StorePlan } from '../../model/plan.ts';
+import type { CachePlan, DatabasePlan, Plan, ReplicaPlan, SentinelPlan, StorePlan } from '../../model/plan.ts';
 import { fill } from './fill.ts';
 import type { Templates } from './fill.ts';
 import { generated } from './generated.ts';
@@ -82,22 +82,55 @@ const renderDatabase: Readonly<Record<DatabaseEngineName, (plan: DatabasePlan, t
   sqlserver: renderSqlserver,
 };
 
+/** Who watches over the nodes of a cache, and what leads clients to them. */
+function renderSentinels(cache: CachePlan, sentinel: SentinelPlan, view: object, templates: Templates): readonly Artifact[] {
+  const id = (index: number): string => `node_${index}`;
+  const nodes = sentinel.nodes.map((host, index) => ({ host, id: id(index) }));
+  const sentinels = sentinel.sentinels.map((host, index) => ({ host, id: `sentinel_${index}` }));
+  const watching = {
+    ...view,
+    ...sentinel,
+    nodes,
+    sentinels,
+    nodeNames: sentinel.nodes.join(' '),
+    sentinelNames: sentinel.sentinels.join(' '),
+    peer: valkey.peer,
+    port: valkey.port,
+    sentinelPort: valkey.sentinel.port,
+    passwordFile: `/run/secrets/${cache.cache}-replication`,
+  };
+  return [
+    generated(`config/${cache.service}/node.sh`, fill(templates, 'cache/node.sh.hbs', 'shell', watching)),
+    generated(
+      `config/${sentinel.service}/sentinel.conf`,
+      fill(templates, 'cache/sentinel.conf.hbs', 'valkey', { ...watching, aclFile: `/run/secrets/${cache.cache}-sentinel-acl` }),
+    ),
+    generated(`config/${sentinel.service}/sentinel.sh`, fill(templates, 'cache/sentinel.sh.hbs', 'shell', watching)),
+    ...(sentinel.proxy
+      ? [
+          generated(
+            `config/${sentinel.proxy.service}/haproxy.cfg`,
+            fill(templates, 'cache/haproxy.cfg.hbs', 'haproxy', { ...watching, ...sentinel.proxy }),
+          ),
+        ]
+      : []),
+  ];
+}
+
 /** Memcached has no file of settings. */
-const renderCache = (cache: CachePlan, templates: Templates): readonly Artifact[] =>
-  cache.engine === 'memcached'
-    ? []
-    : [
-        generated(
-          `config/${cache.service}/${cache.engine}.conf`,
-          fill(templates, 'cache/cache.conf.hbs', 'valkey', {
-            ...cache,
-            title: cache.engine === 'redis' ? redis.title : valkey.title,
-            port: valkey.port,
-            folder: valkey.dataFolder,
-            aclFile: `/run/secrets/${cache.service}-acl`,
-          }),
-        ),
-      ];
+function renderCache(cache: CachePlan, templates: Templates): readonly Artifact[] {
+  if (cache.engine === 'memcached') return [];
+  const { title, server, client } = { valkey, redis }[cache.engine];
+  const settingsFile = `${cache.engine}.conf`;
+  const view = { ...cache, title, server, client, settingsFile, port: valkey.port, folder: valkey.dataFolder };
+  return [
+    generated(
+      `config/${cache.service}/${settingsFile}`,
+      fill(templates, 'cache/cache.conf.hbs', 'valkey', { ...view, aclFile: `/run/secrets/${cache.cache}-acl` }),
+    ),
+    ...(cache.sentinel ? renderSentinels(cache, cache.sentinel, view, templates) : []),
+  ];
+}
 
 /** What the application's account may do: everything with the objects of its own buckets, nothing else. */
 const policyOf = (store: StorePlan): object => ({

@@ -6,16 +6,18 @@ import { sqlserver } from '../../model/engines/sqlserver.ts';
 import type { DatabasePlan } from '../../model/plan.ts';
 import type { DatabaseEngineName } from '../../model/stack-spec.ts';
 
-/** What is typed in the container of a database to copy it whole and to bring the copy back; no single quote in it, as a runbook puts them around it. */
+/** What is typed in the container of a database to copy it whole and to bring the copy back; no single quote in the first two, as a runbook puts them around it. */
 interface Commands {
   readonly dump: string;
   readonly restore: string;
   /** Ending of the file between the two. */
   readonly extension: string;
+  /** What is typed in the container of its replica to make that one a primary; typed twice, it changes nothing. */
+  readonly promote?: string;
 }
 
 const family =
-  ({ clients }: typeof mysql | typeof mariadb, own: string) =>
+  ({ clients, configFolder }: typeof mysql | typeof mariadb, own: string) =>
   ({ service, database }: DatabasePlan): Commands => {
     const login = `--defaults-extra-file=/run/secrets/${service}-admin-client`;
     return {
@@ -23,6 +25,7 @@ const family =
       dump: `exec ${clients.dump} ${login} --single-transaction --quick --routines --events --triggers --hex-blob ${own}--add-drop-database --databases ${database}`,
       restore: `exec ${clients.sql} ${login}`,
       extension: 'sql',
+      promote: `/bin/bash ${configFolder}/promote.sh`,
     };
   };
 
@@ -40,6 +43,7 @@ const commands: Readonly<Record<DatabaseEngineName, (database: DatabasePlan) => 
       dump: `${login} pg_dump -h 127.0.0.1 -U ${postgres.superuser} -Fc ${database}`,
       restore: `${login} pg_restore -h 127.0.0.1 -U ${postgres.superuser} --clean --if-exists --exit-on-error -d ${database}`,
       extension: 'dump',
+      promote: `sh -c 'if test -e ${postgres.dataFolder}/standby.signal; then pg_ctl promote -D ${postgres.dataFolder}; fi'`,
     };
   },
   // The copy goes back to the server it came from, which knows its transactions already.

@@ -1,8 +1,7 @@
 import type { Artifact } from '../../model/artifact.ts';
 import { mariadb } from '../../model/engines/mariadb.ts';
-import { mysqlFamily, ownershipOf } from '../../model/engines/mysql-family.ts';
 import { mysql } from '../../model/engines/mysql.ts';
-import type { DatabasePlan } from '../../model/plan.ts';
+import type { DatabasePlan, ReplicaPlan } from '../../model/plan.ts';
 import { fill } from './fill.ts';
 import type { Templates } from './fill.ts';
 import { generated } from './generated.ts';
@@ -16,56 +15,121 @@ const dialects = {
     identified: `IDENTIFIED WITH ${mysql.authentication} AS`,
     state: `CONCAT_WS(' ', plugin, authentication_string, account_locked, password_expired) FROM mysql.user`,
     open: 'N N',
+    // What stands in berth.cnf, turned for a replica that is none any more, and for one that is just being copied.
+    writable: '--super-read-only=OFF --read-only=OFF',
+    promoted: '--event-scheduler=ON',
+    takesWrites: 'SET GLOBAL super_read_only = OFF; SET GLOBAL read_only = OFF; SET GLOBAL event_scheduler = ON;',
+    follow: (host: string) =>
+      `CHANGE REPLICATION SOURCE TO SOURCE_HOST = ${text(host)}, SOURCE_PORT = ${mysql.port}, SOURCE_AUTO_POSITION = 1, SOURCE_SSL = 1, SOURCE_CONNECT_RETRY = 5, SOURCE_RETRY_COUNT = 0;`,
+    // Not above: it would be written into the data.
+    start: (account: string) => `USER = ${text(account)} PASSWORD = '$password'`,
+    clientOptions: '',
   },
   mariadb: {
     identified: `IDENTIFIED VIA ${mariadb.authentication} USING`,
     state: `CONCAT_WS(' ', JSON_VALUE(Priv, '$.plugin'), JSON_VALUE(Priv, '$.authentication_string'), IF(JSON_VALUE(Priv, '$.account_locked') IN ('1', 'true'), 'locked', 'open')) FROM mysql.global_priv`,
     open: 'open',
+    writable: '--read-only=OFF',
+    promoted: '',
+    takesWrites: 'SET GLOBAL read_only = OFF;',
+    follow: (host: string, account: string) =>
+      `CHANGE MASTER TO MASTER_HOST = ${text(host)}, MASTER_PORT = ${mariadb.port}, MASTER_USER = ${text(account)}, MASTER_PASSWORD = '$password', MASTER_USE_GTID = slave_pos, MASTER_CONNECT_RETRY = 5;`,
+    start: () => '',
+    // As its health check: its client refuses a certificate that nobody signed, unless the login proves the server.
+    clientOptions: '--skip-ssl ',
   },
 } as const;
 
+type Facts = typeof mysql | typeof mariadb;
 interface AccountInput {
-  readonly kind: keyof typeof mysqlFamily.accounts;
+  readonly kind: keyof Facts['accounts'];
   readonly name: string;
   readonly database: string;
   readonly verifierFile: string;
 }
 
-function accountView({ kind, name, database, verifierFile }: AccountInput): object {
-  const { host, because, grants } = mysqlFamily.accounts[kind];
-  const [account, from] = [text(name), text(host)];
+function accountView({ accounts }: Facts, { kind, name, database, verifierFile }: AccountInput): object {
+  const { host, because, grants } = accounts[kind];
+  const granted = grants(name, database);
   return {
     because,
     verifierFile,
-    name: account,
-    host: from,
-    granted: grants(name, database).join('\n'),
-    grants: kind === 'application' ? [`GRANT ${ownershipOf(database)} TO ${account}@${from}`] : [],
+    name: text(name),
+    host: text(host),
+    granted: granted.join('\n'),
+    // Whoever exists may log in: that one is shown, and never given.
+    grants: granted.filter((grant) => !grant.startsWith('GRANT USAGE ')),
   };
 }
+
+/** What a replica reads. It may have to take the primary's place, so it has all that its primary has. */
+const renderReplica = (
+  { engine, logBound }: DatabasePlan,
+  replica: ReplicaPlan,
+  view: object,
+  templates: Templates,
+): readonly Artifact[] => {
+  const file = (name: string, template: string, format: 'mycnf' | 'shell'): Artifact =>
+    generated(`config/${replica.service}/${name}`, fill(templates, `database/${template}`, format, { ...view, ...replica }));
+  return [
+    file('berth.cnf', 'my.cnf.hbs', 'mycnf'),
+    ...(logBound === undefined ? [] : [file('keep-log.sh', 'mysql-keep-log.sh.hbs', 'shell')]),
+    file('replica.sh', 'mysql-replica.sh.hbs', 'shell'),
+    file('copy.sh', `${engine}-copy.sh.hbs`, 'shell'),
+    file('healthy.sh', 'mysql-healthy.sh.hbs', 'shell'),
+    file('promote.sh', 'mysql-promote.sh.hbs', 'shell'),
+  ];
+};
 
 /** config/ of one MySQL or MariaDB. */
 export function renderMysql(plan: DatabasePlan, engine: 'mysql' | 'mariadb', templates: Templates): readonly Artifact[] {
   const facts = engine === 'mysql' ? mysql : mariadb;
-  const { service, database, account } = plan;
+  const { service, database, account, replica } = plan;
+  const { follow, start, ...dialect } = dialects[engine];
+  const { replication } = facts;
   const secret = (name: string): string => `/run/secrets/${service}-${name}`;
+  const replicator = { kind: 'replication', name: replication.account, database, verifierFile: secret('replication-verifier') } as const;
+  const accounts: readonly AccountInput[] = [
+    { kind: 'application', name: account, database, verifierFile: secret('verifier') },
+    { kind: replica ? 'healthOfReplica' : 'health', name: facts.healthAccount, database, verifierFile: secret('health-verifier') },
+    ...(replica ? [replicator] : []),
+  ];
   const view = {
     ...facts,
+    logBound: undefined,
     ...plan,
+    ...dialect,
     pidFile: `${facts.socketFolder}/mysqld.pid`,
     timeZone: '+00:00',
+    serverId: 1,
     client: facts.clients.sql,
+    folder: facts.configFolder,
     clientFile: secret('admin-client'),
     plugin: facts.authentication,
-    ...dialects[engine],
     databaseText: text(database),
-    accounts: [
-      accountView({ kind: 'application', name: account, database, verifierFile: secret('verifier') }),
-      accountView({ kind: 'health', name: facts.healthAccount, database, verifierFile: secret('health-verifier') }),
-    ],
+    cloned: replica !== undefined && engine === 'mysql',
+    accounts: accounts.map((one) => accountView(facts, one)),
+    unwanted: replica ? [] : [{ name: text(replication.account), host: text(facts.accounts.replication.host) }],
+  };
+  const forReplica = {
+    ...view,
+    ...replication,
+    primary: service,
+    markName: replication.markFile.slice(facts.dataFolder.length + 1),
+    dump: facts.clients.dump,
+    admin: facts.clients.admin,
+    gtids: engine === 'mysql',
+    follow: follow(service, replication.account),
+    start: start(replication.account),
+    healthFile: secret('health-client'),
+    replicationFile: secret('replication-client'),
   };
   return [
+    ...(replica ? renderReplica(plan, replica, forReplica, templates) : []),
     generated(`config/${service}/berth.cnf`, fill(templates, 'database/my.cnf.hbs', 'mycnf', view)),
+    ...(plan.logBound === undefined
+      ? []
+      : [generated(`config/${service}/keep-log.sh`, fill(templates, 'database/mysql-keep-log.sh.hbs', 'shell', view))]),
     generated(`config/${service}/start.sh`, fill(templates, 'database/start.sh.hbs', 'shell', view)),
     generated(`config/${service}-first-start/kept.sh`, fill(templates, 'database/first-start.sh.hbs', 'shell', view)),
     generated(`config/${service}-accounts/accounts.sh`, fill(templates, 'database/mysql-accounts.sh.hbs', 'shell', view)),

@@ -1,6 +1,19 @@
 /** The formats Berth writes; each has its own way to make a value stand for itself and nothing else. */
 export type Format =
-  'compose' | 'yaml' | 'dotenv' | 'nginx' | 'postgres' | 'hba' | 'mycnf' | 'sql' | 'tsql' | 'valkey' | 'shell' | 'js' | 'markdown';
+  | 'compose'
+  | 'yaml'
+  | 'dotenv'
+  | 'nginx'
+  | 'postgres'
+  | 'hba'
+  | 'mycnf'
+  | 'sql'
+  | 'tsql'
+  | 'valkey'
+  | 'haproxy'
+  | 'shell'
+  | 'js'
+  | 'markdown';
 
 const refuse = (format: Format, value: string): never => {
   throw new Error(`no way to write ${JSON.stringify(value)} in a ${format} file; the spec should have refused it`);
@@ -39,6 +52,8 @@ const quoters: Readonly<Record<Format, (value: string) => string>> = {
   tsql: (value) => (/[\u0000-\u001f]/.test(value) ? refuse('tsql', value) : `N'${value.replaceAll("'", "''")}'`),
   valkey: (value) =>
     /[\u0000-\u001f]/.test(value) ? refuse('valkey', value) : `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`,
+  // Single quotes hold all but themselves; a control character ends the line or the word.
+  haproxy: (value) => (/['\u0000-\u001f]/.test(value) ? refuse('haproxy', value) : `'${value}'`),
   shell: (value) => (value.includes('\u0000') ? refuse('shell', value) : `'${value.replaceAll("'", `'\\''`)}'`),
   js: (value) => JSON.stringify(value),
   markdown: (value) => value.replaceAll(/([\\`*_[\]<>|])/g, '\\$1').replaceAll(/\s*\n\s*/g, ' '),

@@ -1,6 +1,8 @@
 import type { Artifact } from '../../model/artifact.ts';
 import type { DatabasePlan, KubernetesPlan, Plan } from '../../model/plan.ts';
 import { postgres } from '../../model/engines/postgres.ts';
+import { redis } from '../../model/engines/redis.ts';
+import { valkey } from '../../model/engines/valkey.ts';
 import { servedOf } from '../../model/stack-spec.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
 import { describeCpus, describeSize, formatCpu, formatDuration } from '../../model/units.ts';
@@ -95,16 +97,33 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
     databases: plan.databases.map((database) => ({ ...database, ...commandsOf(database), pod: podOf(database, plan) })),
     operated: plan.databases.filter(({ operator }) => operator !== undefined),
     operatorNamespace: plan.kubernetes?.operatorNamespace ?? '',
-    replicated: plan.databases.flatMap(({ service, database, replica }) =>
-      replica
+    replicated: plan.databases.flatMap((database) =>
+      database.replica
         ? [
             {
-              service,
-              database,
-              replica: replica.service,
-              dataFolder: postgres.dataFolder,
-              superuser: postgres.superuser,
-              secret: plan.kubernetes?.existingSecrets[service] ?? `${service}-secrets`,
+              ...commandsOf(database),
+              service: database.service,
+              database: database.database,
+              replica: database.replica.service,
+              // PostgreSQL has no file with the login of its administrator, and its replica no password of it at all.
+              superuser: database.engine === 'postgres' ? postgres.superuser : undefined,
+              secret: plan.kubernetes?.existingSecrets[database.service] ?? `${database.service}-secrets`,
+            },
+          ]
+        : [],
+    ),
+    watched: plan.caches.flatMap(({ cache, engine, sentinel }) =>
+      sentinel && engine !== 'memcached'
+        ? [
+            {
+              cache,
+              count: sentinel.nodes.length,
+              asked: `${sentinel.service}-0`,
+              client: { valkey, redis }[engine].client,
+              port: valkey.sentinel.port,
+              lesson: sentinel.forgets
+                ? 'Nothing of it outlives a start of all three at once: it is a cache.'
+                : 'While two nodes are gone the third refuses writes: it may be the one that was cut off.',
             },
           ]
         : [],

@@ -1,4 +1,5 @@
 import { pgbouncer } from '../../model/engines/pgbouncer.ts';
+import { valkey } from '../../model/engines/valkey.ts';
 import { writtenSpec } from '../../model/written-spec.ts';
 import { service as writtenService } from '../../model/written-service.ts';
 import type { WrittenSpec } from '../../model/written-spec.ts';
@@ -6,7 +7,7 @@ import { suggest } from './describe-issue.ts';
 import { checkCluster } from './check-cluster.ts';
 import type { Finding } from './finding.ts';
 import { reservedDatabaseNames } from '../../model/names.ts';
-import { readVariableOf, replicates } from '../../model/stack-spec.ts';
+import { readVariableOf, replicates, sentinelVariablesOf } from '../../model/stack-spec.ts';
 import { checkExternals } from './check-externals.ts';
 import { checkServices } from './check-services.ts';
 import { checkStores } from './check-stores.ts';
@@ -22,12 +23,28 @@ const ownRoutes = '/-/berth/';
 /** Every variable by which an application is told of one thing it uses: a store has several behind its prefix, and a name for its one bucket or for each of them. */
 function variablesOf(spec: WrittenSpec, used: string, variable: string): readonly string[] {
   const kind = kindOf(spec, used);
+  if (kind === 'cache' && spec.caches?.[used]?.client === 'sentinel') return Object.values(sentinelVariablesOf(variable));
   if (kind !== 'store') return kind === 'database' ? [variable, readVariableOf(variable)] : [variable];
   const buckets = Object.keys(spec.stores?.[used]?.buckets ?? {});
   const named = buckets.length === 1 ? ['BUCKET'] : buckets.map((bucket) => `BUCKET_${bucket.toUpperCase().replaceAll('-', '_')}`);
   const open = spec.stores?.[used]?.publicHost === undefined ? [] : ['PUBLIC_ENDPOINT'];
   return [...open, 'ENDPOINT', 'REGION', 'ACCESS_KEY', 'SECRET_KEY', ...named].map((part) => `${variable}_${part}`);
 }
+
+/** Whatever its topology: a profile may choose it, and a name that was free must not be taken then. */
+const cacheNames = (name: string, engine: string | undefined): readonly string[] => [
+  `${name}-nodes`,
+  ...(engine === 'memcached'
+    ? []
+    : [
+        `${name}-replication`,
+        ...['node', 'sentinel'].flatMap((part) => [
+          `${name}-${part}`,
+          `${name}-${part}-nodes`,
+          ...Array.from({ length: valkey.sentinel.nodes }, (_, index) => `${name}-${part}-${index}`),
+        ]),
+      ]),
+];
 
 function* checkNames(spec: WrittenSpec): Iterable<Finding> {
   const seen = new Map<string, string>();
@@ -52,9 +69,10 @@ function* checkNames(spec: WrittenSpec): Iterable<Finding> {
             ? [
                 `${name}-accounts`,
                 `${name}-nodes`,
-                ...(spec.databases?.[name]?.engine === 'postgres'
-                  ? [`${name}-replica`, `${name}-replica-nodes`, `${name}-replication`, `${name}-vacuum`, `${name}-pgbouncer`]
+                ...(/^(?:postgres|mysql|mariadb)$/.test(spec.databases?.[name]?.engine ?? '')
+                  ? [`${name}-replica`, `${name}-replica-nodes`, `${name}-replication`]
                   : []),
+                ...(spec.databases?.[name]?.engine === 'postgres' ? [`${name}-vacuum`, `${name}-pgbouncer`] : []),
                 // Services that the operator makes.
                 ...(spec.databases?.[name]?.operator === undefined ? [] : ['rw', 'ro', 'r'].map((end) => `${name}-${end}`)),
                 ...(/^(?:mysql|mariadb)$/.test(spec.databases?.[name]?.engine ?? '') ? [`${name}-health`, `${name}-first-start`] : []),
@@ -63,7 +81,7 @@ function* checkNames(spec: WrittenSpec): Iterable<Finding> {
               ? [`${name}-volume`]
               : kind === 'stores'
                 ? [`${name}-buckets`, `${name}-nodes`]
-                : [`${name}-nodes`];
+                : cacheNames(name, spec.caches?.[name]?.engine);
       const times = kind === 'services' ? ((one as WrittenSpec['services'][string]).scaling?.schedule ?? []) : [];
       const scalers = times.length > 0 ? ['', ...times.map((_, index) => `-${index + 1}`)].map((end) => `${name}-scale${end}`) : [];
       for (const taken of [name, ...others, ...scalers]) {
@@ -184,7 +202,7 @@ function* checkDatabases(spec: WrittenSpec): Iterable<Finding> {
       yield {
         path: ['databases', name, 'topology'],
         message: `this version of Berth sets up no replica of ${database.engine}`,
-        hint: 'write single, or take postgres',
+        hint: 'write single, or take postgres, mysql or mariadb',
       };
   }
 }
@@ -244,8 +262,24 @@ function* checkLicences(spec: WrittenSpec): Iterable<Finding> {
 }
 
 function* checkCaches(spec: WrittenSpec): Iterable<Finding> {
-  for (const [name, { engine, use, external }] of Object.entries(spec.caches ?? {})) {
-    if (engine !== 'memcached') continue;
+  for (const [name, { engine, use, external, topology, client }] of Object.entries(spec.caches ?? {})) {
+    if (engine !== 'memcached') {
+      if (topology === 'single' && client === 'sentinel')
+        yield {
+          path: ['caches', name, 'client'],
+          message: 'clients that ask Sentinels find none where one node stands alone',
+          hint: 'write topology: sentinel, or remove client',
+        };
+      continue;
+    }
+    if (external === undefined)
+      for (const [key, value] of Object.entries({ topology, client }))
+        if (value === 'sentinel')
+          yield {
+            path: ['caches', name, key],
+            message: 'memcached has nothing that another node could take over',
+            hint: 'write engine: valkey, or single',
+          };
     if (use === 'sessions' || use === 'queue')
       yield {
         path: ['caches', name, 'use'],

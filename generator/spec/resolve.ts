@@ -308,7 +308,18 @@ export function resolveSpec(spec: WrittenSpec): StackSpec {
           }),
       ...state(database),
     })),
-    caches: ownOf(spec.caches).map(([name, cache]) => ({ name, engine: cache.engine, use: cache.use ?? 'cache', ...state(cache) })),
+    caches: ownOf(spec.caches).map(([name, cache]) => {
+      // Whose clients ask Sentinels needs some.
+      const topology = cache.topology ?? (cache.client === 'sentinel' ? 'sentinel' : undefined);
+      return {
+        name,
+        engine: cache.engine,
+        use: cache.use ?? 'cache',
+        client: cache.client ?? 'single',
+        ...(topology === undefined ? {} : { topology }),
+        ...state(cache),
+      };
+    }),
     stores: ownOf(spec.stores).map(([name, store]) => ({
       name,
       engine: store.engine,

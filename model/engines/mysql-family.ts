@@ -12,6 +12,9 @@ export interface SqlAccount {
 /** In a grant `_` stands for any character unless it is escaped: without it, the owner of my_db would own myxdb as well. */
 const pattern = (database: string): string => database.replaceAll('_', '\\_');
 
+/** What a health check may do where there is a replica: ask how it follows. The account is the same on both, as the replica copies it. */
+export const monitoring = (right: string, account: string): readonly string[] => [`GRANT ${right} ON *.* TO \`${account}\`@\`127.0.0.1\``];
+
 export const mysqlFamily = {
   port: 3306,
   /** Mount point of the data, which the image declares as a volume. */
@@ -31,6 +34,21 @@ export const mysqlFamily = {
   initFolder: '/docker-entrypoint-initdb.d',
   administrator: 'root',
   healthAccount: 'berth_health',
+  /** What makes a server a replica. */
+  replication: {
+    account: 'berth_replica',
+    serverId: 2,
+    /** Below the data, so that it comes and goes with it: only a folder with this mark is ever followed with, or removed. */
+    markFile: '/var/lib/mysql/data/berth-replica',
+    /** Where a copy grows: the data takes its place in one step once it is whole. */
+    copyFolder: '/var/lib/mysql/copy',
+    /** Is there while somebody makes the replica a primary: nobody starts it again then. */
+    promotingFile: '/tmp/promoting',
+    /** Is there from when its primary turned out to be another database, until it is the one that was copied. */
+    strangerFile: '/tmp/stranger',
+    /** Behind by more than that, in seconds, it says so in its log. It answers all the same. */
+    lagSeconds: 60,
+  },
   /** Folders in memory, whose pages count towards the limit: the socket's and /tmp, where the entrypoint keeps what it hands from one command to the next. */
   socketMiB: 8,
   tmpMiB: 16,
@@ -63,6 +81,3 @@ export const mysqlFamily = {
     },
   },
 } as const satisfies { readonly accounts: Readonly<Record<string, SqlAccount>>; readonly [key: string]: unknown };
-
-/** The grant by which the application owns its database. */
-export const ownershipOf = (database: string): string => `ALL PRIVILEGES ON \`${pattern(database)}\`.*`;

@@ -1,4 +1,4 @@
-import { mysqlFamily } from './mysql-family.ts';
+import { monitoring, mysqlFamily } from './mysql-family.ts';
 
 /** Facts about MySQL. Sources: the manual of version 8.4 and the Dockerfile and entrypoint of the official image; memory measured on 9.7 in a container. */
 export const mysql = {
@@ -27,6 +27,20 @@ export const mysql = {
    */
   authentication: 'caching_sha2_password',
   verifier: 'caching-sha2',
+  /** The copy is physical: half of what one spinning disk gives. MiB a second. */
+  copySpeed: 50,
+  accounts: {
+    ...mysqlFamily.accounts,
+    healthOfReplica: { ...mysqlFamily.accounts.health, grants: (account: string) => monitoring('REPLICATION CLIENT', account) },
+    replication: {
+      host: '%',
+      because: 'a replica copies the whole server and follows its log: it needs no right in any database for that',
+      grants: (account: string) => [
+        `GRANT REPLICATION SLAVE ON *.* TO \`${account}\`@\`%\``,
+        `GRANT BACKUP_ADMIN ON *.* TO \`${account}\`@\`%\``,
+      ],
+    },
+  },
   /** Settings that a full or incremental backup and a replica rely on; an operator must not lower them. */
   backupSettings: {
     log_bin: 'binlog',

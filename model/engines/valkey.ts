@@ -15,4 +15,20 @@ export const valkey = {
   fragmentation: 0.1,
   /** Pages copied while a child saves, as a share of the data, for a load that writes moderately. */
   copyOnWrite: 0.15,
+  /** As whom nodes and Sentinels know each other. No account of an application has that name. */
+  peer: 'berth_nodes',
+  /** What nodes that copy each other have in common, beside the settings of one that stands alone. */
+  sentinel: {
+    nodes: 3,
+    port: 26_379,
+    /** Sentinels that must agree before one of them acts. */
+    quorum: 2,
+    /** Seconds of silence after which a node counts as dead, and after which a take-over that failed is tried again, twice. */
+    downAfter: 5,
+    failOver: 30,
+    /** What one takes is measured: 10 MiB with its state, clients and /tmp. */
+    memoryMiB: 48,
+    /** Its state is a page of text. */
+    diskMiB: 64,
+  },
 } as const;

@@ -24,6 +24,7 @@ export const IMAGES = {
   mariadb: { reference: 'docker.io/library/mariadb:11.8.9' }, // Debian's own version is 11.8.6
   valkey: { reference: 'docker.io/valkey/valkey:8.1.8' }, // Debian's own version is 8.1.1
   redis: { reference: 'docker.io/library/redis:8.2.3' }, // Debian's own version is 8.0.2
+  haproxy: { reference: 'docker.io/library/haproxy:3.2.26' },
   memcached: { reference: 'docker.io/library/memcached:1.6.39-trixie' }, // Debian's own version is 1.6.38
   nginx: { reference: 'docker.io/library/nginx:1.30.6' },
   node: { reference: 'docker.io/library/node:24.21.0-trixie-slim', contexts: () => ({ node: dirname(nodeBinary()) }) },

@@ -67,6 +67,7 @@ export interface KubernetesObject {
   readonly data?: Readonly<Record<string, string>>;
   readonly spec?: {
     readonly replicas?: number;
+    readonly clusterIP?: string;
     readonly selector?: Readonly<Record<string, string>>;
     readonly template?: PodTemplate;
     readonly volumeClaimTemplates?: readonly { readonly metadata: { readonly name: string } }[];
@@ -210,12 +211,18 @@ export class KubeletStandIn {
     return [entrypoint === undefined ? [] : ['--entrypoint', entrypoint], [container.image, ...rest, ...args]];
   }
 
-  /** The names by which a pod is reached: those of the Services that select it. */
+  /** The names by which a pod is reached: those of the Services that select it, and its own below one without an address. */
   #aliases(pod: Pod): readonly string[] {
     const { labels } = pod.template.metadata;
     return this.#objects
       .filter(({ kind, spec }) => kind === 'Service' && Object.entries(spec?.selector ?? {}).every(([key, value]) => labels[key] === value))
-      .flatMap(({ metadata: { name, namespace } }) => [name, `${name}.${namespace ?? ''}.svc.cluster.local`])
+      .flatMap(({ metadata: { name, namespace }, spec }) =>
+        [name, ...(spec?.clusterIP === 'None' ? [`${pod.name}.${name}`] : [])].map((one) => [
+          one,
+          `${one}.${namespace ?? ''}.svc.cluster.local`,
+        ]),
+      )
+      .flat()
       .flatMap((name) => ['--network-alias', name]);
   }
 
@@ -249,6 +256,8 @@ export class KubeletStandIn {
       name,
       '--network',
       this.#network,
+      '--hostname',
+      pod.name,
       ...this.#aliases(pod),
       ...this.#options(pod, container),
       ...entrypoint,

@@ -63,6 +63,8 @@ describe('a site for Kubernetes, made by a user who is not root', () => {
         '80Gi',
         '--set',
         'services.web.env={ ODD: "$(PORT) $$ $HOME" }',
+        '--set',
+        'caches.cache.topology=single',
       ],
       operator.home,
     );

@@ -113,6 +113,7 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
       'databases.database.pgbouncer={ connections: 8 }',
       'databases.database.maintenance={ vacuum: "30 3 * * 0" }',
       'caches.cache.memory=256Mi',
+      'caches.cache.topology=single',
     ];
     await operator.run(['berth', 'init', name, '--profile', 'recommended', ...set.flatMap((one) => ['--set', one])], operator.home);
     plan = JSON.parse(await site.berth('plan', '--json')) as PlanJson;

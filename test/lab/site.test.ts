@@ -141,7 +141,14 @@ describe.each([
     site = new LabSite(operator, profile);
     initOutput.push(
       await operator.run(
-        ['berth', 'init', profile, '--profile', profile, '--set', `edge.http=${http}`, '--set', `edge.https=${https}`],
+        [
+          'berth',
+          'init',
+          profile,
+          '--profile',
+          profile,
+          ...[`edge.http=${http}`, `edge.https=${https}`, 'caches.cache.topology=single'].flatMap((one) => ['--set', one]),
+        ],
         operator.home,
       ),
     );

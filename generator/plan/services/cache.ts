@@ -8,6 +8,8 @@ import type { MiB } from '../../../model/units.ts';
 import type { Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
 import { cacheClients } from './cache-clients.ts';
+import { demandEach, firstOf, hasProxy, isReplicated, nodesOf, sentinelsOf, spread, waysTo } from './cache-members.ts';
+import { demandSentinels, planSentinels } from './cache-sentinel.ts';
 import { planMemcached } from './memcached.ts';
 
 /** Numbers are the same for Valkey and Redis. */
@@ -26,50 +28,161 @@ const pingOf = (client: string): readonly [string, ...string[]] => [
   `test "$(${client} -h 127.0.0.1 -p ${facts.port} ping)" = PONG`,
 ];
 
+/** One of several: answers, and is the primary or follows it. */
+const roleOf = (client: string): readonly [string, ...string[]] => {
+  const ask = `${client} -h 127.0.0.1 -p ${facts.port}`;
+  return ['/bin/sh', '-c', `test "$(${ask} ping)" = PONG && case "$(${ask} role)" in master*|slave*connected*) ;; *) exit 1 ;; esac`];
+};
+
+const folder = '/etc/berth/cache';
+
+const titleOf = (cache: CacheSpec, title: string): string =>
+  isReplicated(cache)
+    ? `${title}; one of ${facts.sentinel.nodes} nodes of ${cache.name}: one is written to, the others copy it${keeps(cache) ? ', each on disk' : ''}`
+    : `${title}; ${keeps(cache) ? 'keeps its data on disk' : 'may forget, so it keeps nothing on disk'}`;
+
+/** One of several learns at every start whom it follows. The entrypoint of Redis has the server load every module that the image brings, so it is not used. */
+function startOf(
+  cache: CacheSpec,
+  engine: { readonly image: string; readonly server: string },
+): Pick<PlannedService, 'entrypoint' | 'command'> {
+  if (isReplicated(cache)) return { entrypoint: ['/bin/sh', `${folder}/node.sh`] };
+  const settings = `${folder}/${engine.image}.conf`;
+  return cache.engine === 'redis' ? { entrypoint: [engine.server], command: [settings] } : { command: [engine.server, settings] };
+}
+
+/** Whether it writes to its data folder: a copy of another node comes as a file. */
+const hasVolume = (cache: CacheSpec): boolean => keeps(cache) || isReplicated(cache);
 /** Folders in memory. The image declares its data folder as a volume: without a mount Docker would make one on disk for every container. */
-const foldersOf = (persistent: boolean): readonly string[] => ['/tmp', ...(persistent ? [] : [facts.dataFolder])];
+const foldersOf = (cache: CacheSpec): readonly string[] => ['/tmp', ...(hasVolume(cache) ? [] : [facts.dataFolder])];
+
+/** What is written while a node is away or slow is kept for it, up to so many MiB: a sixteenth of the limit. */
+const streamOf = (memory: number): number => Math.min(256, Math.max(8, Math.floor(memory / 16)));
 
 /** Data in MiB that a limit of `memory` MiB can hold, and what that takes at worst. */
-function divideMemory(memory: number, persistent: boolean): { readonly maxmemory: number; readonly worstCase: number } {
-  const share = memory < small ? 0.5 : persistent ? 0.7 : 0.8;
-  const factor = 1 + facts.fragmentation + (persistent ? facts.copyOnWrite : 0);
-  const fixed = facts.overheadMiB + foldersOf(persistent).length * facts.folderMiB;
+function divideMemory(memory: number, cache: CacheSpec): { readonly maxmemory: number; readonly worstCase: number } {
+  // Both save from a copy of the process.
+  const copies = hasVolume(cache);
+  const share = memory < small ? 0.5 : copies ? 0.7 : 0.8;
+  const factor = 1 + facts.fragmentation + (copies ? facts.copyOnWrite : 0);
+  const fixed = facts.overheadMiB + foldersOf(cache).length * facts.folderMiB + (isReplicated(cache) ? streamOf(memory) : 0);
   const maxmemory = Math.floor(Math.min(memory * share, (memory * 0.9 - fixed) / factor));
   return { maxmemory, worstCase: maxmemory * factor + fixed };
 }
 
-export function demandCache(cache: CacheSpec, profile: HardwareProfile): Demand {
+export function demandCache(cache: CacheSpec, spec: StackSpec, profile: HardwareProfile): readonly Demand[] {
   const path = `caches.${cache.name}`;
-  return {
-    name: cache.name,
+  const node: Omit<Demand, 'name' | 'count'> = {
     role: 'cache',
-    count: 1,
     pids: 64,
     memory: memoryWish(path, cache, profile.cache.memory, { value: mib(256), because: '256 MiB: half of it for data' }),
     cpu: cpuWish(path, cache, profile.cache.cpu, milliCpu(50)),
   };
+  return isReplicated(cache)
+    ? [...demandEach(nodesOf(cache, spec), node), ...demandSentinels(cache, spec, profile)]
+    : [{ ...node, name: cache.name, count: 1 }];
 }
 
-export function planCache(
-  cache: CacheSpec,
-  spec: StackSpec,
-  profile: HardwareProfile,
-  size: Size,
-  disk: MiB,
-  image: { readonly user: string },
-): { service: PlannedService; plan: CachePlan; decisions: readonly Decision[] } {
-  if (cache.engine === 'memcached') return planMemcached(cache, spec, profile, size, image);
+/** What nodes that copy each other have beside the rest. */
+function replicationOf(cache: CacheSpec, name: string, size: Size): { readonly settings: EngineSetting[]; readonly decisions: Decision[] } {
+  const [stream, persistent] = [`${streamOf(size.memory)}mb`, keeps(cache)];
+  const least = persistent ? '1' : '0';
+  const bytes = streamOf(size.memory) * 2 ** 20;
+  const limits = `normal 0 0 0 slave ${bytes} ${bytes} 60 pubsub 33554432 8388608 60`;
+  return {
+    settings: [
+      {
+        name: 'repl-backlog-size',
+        value: stream,
+        because: 'kept for a node that was away for a moment: it takes what it missed, and not everything',
+      },
+      {
+        name: 'client-output-buffer-limit',
+        value: limits,
+        because: 'a node that falls further behind begins anew, before this one runs out of memory',
+      },
+      { name: 'repl-diskless-sync-delay', value: '1', because: 'two nodes that begin together share one copy' },
+      {
+        name: 'rdb-del-sync-files',
+        value: persistent ? 'no' : 'yes',
+        because: 'what came as a file is removed once it is read, where nothing is kept',
+      },
+      {
+        name: 'min-replicas-to-write',
+        value: least,
+        because: persistent
+          ? `use is ${cache.use}: a node that nobody copies may have been replaced, and takes no write that would be lost`
+          : 'use is cache: one node alone is better than none',
+      },
+      { name: 'min-replicas-max-lag', value: '10', because: 'seconds without a word after which a copy does not count' },
+    ],
+    decisions: [
+      {
+        key: `${name}.repl-backlog-size`,
+        value: stream,
+        formula: 'L / 16, at least 8 and at most 256 MiB; the limit for a slow node is the same, as both are one memory',
+        inputs: { L: formatSize(size.memory) },
+        source: 'Valkey configuration file: 256 MB is its own limit for a slow node',
+        change: `caches.${cache.name}.memory in berth.yaml, or the profile`,
+      },
+      {
+        key: `${name}.client-output-buffer-limit`,
+        value: limits,
+        formula: 'for nodes as much as repl-backlog-size, for a minute; the rest as it is by default',
+        inputs: { 'repl-backlog-size': stream },
+        source: 'Valkey configuration file',
+        change: `caches.${cache.name}.memory in berth.yaml, or the profile`,
+      },
+      {
+        key: `${name}.min-replicas-to-write`,
+        value: least,
+        formula: 'cache → 0; sessions, queue → 1',
+        inputs: { use: cache.use },
+        source:
+          'Valkey documentation, Sentinel: bounds what an old primary takes that was cut off, at the price of refusing writes when both copies are gone',
+        change: `caches.${cache.name}.use in berth.yaml`,
+      },
+    ],
+  };
+}
+
+/** What a cache is planned from. */
+interface CacheInput {
+  readonly cache: CacheSpec;
+  readonly spec: StackSpec;
+  readonly profile: HardwareProfile;
+  readonly sizeOf: (name: string) => Size;
+  readonly diskOf: (name: string) => MiB;
+  readonly userOf: (image: string) => string;
+}
+
+export interface PlannedCache {
+  readonly services: readonly PlannedService[];
+  readonly plan: CachePlan;
+  readonly decisions: readonly Decision[];
+}
+
+export function planCache({ cache, spec, profile, sizeOf, diskOf, userOf }: CacheInput): PlannedCache {
+  const user = userOf(cache.engine);
+  if (cache.engine === 'memcached') return planMemcached(cache, spec, profile, sizeOf(cache.name), { user });
+  const replicated = isReplicated(cache);
+  const nodes = nodesOf(cache, spec);
+  const sentinels = sentinelsOf(cache, spec);
+  // Several have their settings and the reasons in common.
+  const name = replicated ? nodes.name : cache.name;
+  const size = sizeOf(replicated ? firstOf(nodes) : name);
   const persistent = keeps(cache);
   const engine = engines[cache.engine];
-  const ping = pingOf(engine.client);
-  const memory = divideMemory(size.memory, persistent);
-  const { clients, decision: clientsDecision } = cacheClients(
-    cache,
-    spec,
-    profile,
-    'maxclients',
-    'the default of 10,000 would let one faulty client take all file descriptors',
-  );
+  const ping = replicated ? roleOf(engine.client) : pingOf(engine.client);
+  const memory = divideMemory(size.memory, cache);
+  const replication = replicated ? replicationOf(cache, name, size) : { settings: [], decisions: [] };
+  const { clients, decision: clientsDecision } = cacheClients(cache, spec, profile, {
+    service: name,
+    name: 'maxclients',
+    because: 'the default of 10,000 would let one faulty client take all file descriptors',
+    // Each Sentinel has two to each node, and nodes, health checks and proxies ask for a moment.
+    ...(replicated ? { peers: 32 } : {}),
+  });
   const policy = persistent ? 'noeviction' : 'allkeys-lru';
   const limit = formatSize(size.memory);
   const change = `caches.${cache.name}.memory or .use in berth.yaml, or the profile`;
@@ -78,7 +191,7 @@ export function planCache(
     {
       name: 'maxmemory',
       value: `${memory.maxmemory}mb`,
-      because: persistent
+      because: hasVolume(cache)
         ? 'the rest is for fragmentation and for the pages copied while it saves'
         : 'the rest is for fragmentation and connections',
     },
@@ -100,18 +213,19 @@ export function planCache(
     { name: 'io-threads', value: threads, because: 'more threads pay from four CPUs on' },
     { name: 'tcp-keepalive', value: '60', because: 'notices dead clients within minutes' },
     { name: 'timeout', value: '0', because: 'pools keep their connections' },
+    ...replication.settings,
   ];
   const decisions: Decision[] = [
     {
-      key: `${cache.name}.maxmemory`,
+      key: `${name}.maxmemory`,
       value: `${memory.maxmemory}mb`,
-      formula: `L < ${small} MiB: 0.5 L; without persistence 0.8 L; with it 0.7 L; never more than keeps the worst case within 0.9 L`,
+      formula: `L < ${small} MiB: 0.5 L; without persistence or copies 0.8 L; with one of them 0.7 L; never more than keeps the worst case within 0.9 L`,
       inputs: { L: limit, use: cache.use },
       source: 'AWS reserves 25 % of a node, 30 to 50 % of a small one, and says not to lower it',
       change,
     },
     {
-      key: `${cache.name}.maxmemory-policy`,
+      key: `${name}.maxmemory-policy`,
       value: policy,
       formula: 'cache → allkeys-lru; sessions, queue → noeviction',
       inputs: { use: cache.use },
@@ -120,7 +234,7 @@ export function planCache(
     },
     clientsDecision,
     {
-      key: `${cache.name}.io-threads`,
+      key: `${name}.io-threads`,
       value: threads,
       formula: 'CPU limit ≥ 4: 4, else 1',
       inputs: { 'CPU limit': String(size.cpu / 1000) },
@@ -128,48 +242,73 @@ export function planCache(
       change: `caches.${cache.name}.cpu in berth.yaml, or the profile`,
     },
     {
-      key: `${cache.name}.worst_case`,
+      key: `${name}.worst_case`,
       value: `${Math.ceil(memory.worstCase)} MiB of ${size.memory} MiB`,
-      formula: `maxmemory × (1 + ${facts.fragmentation} fragmentation${persistent ? ` + ${facts.copyOnWrite} copied while saving` : ''}) + ${facts.overheadMiB} MiB + folders in memory`,
+      formula: `maxmemory × (1 + ${facts.fragmentation} fragmentation${hasVolume(cache) ? ` + ${facts.copyOnWrite} copied while saving` : ''}) + ${facts.overheadMiB} MiB + folders in memory${replicated ? ' + what is kept for nodes that are away' : ''}`,
       inputs: {
         'maxmemory': `${memory.maxmemory} MiB`,
-        'folders in memory': `${facts.folderMiB} MiB each for ${foldersOf(persistent).join(', ')}`,
+        'folders in memory': `${facts.folderMiB} MiB each for ${foldersOf(cache).join(', ')}`,
+        ...(replicated ? { 'kept for nodes': `${streamOf(size.memory)} MiB` } : {}),
       },
       source: 'design: at most 0.9 of the limit',
       change,
     },
+    ...replication.decisions,
   ];
   const service: PlannedService = {
-    name: cache.name,
+    name,
     role: 'cache',
-    title: `${engine.title}; ${persistent ? 'keeps its data on disk' : 'may forget, so it keeps nothing on disk'}`,
+    title: titleOf(cache, engine.title),
     kind: 'server',
     image: engine.image,
     slotted: false,
     replicas: 1,
     size,
-    user: image.user,
-    // Not by the entrypoint of Redis, which has the server load every module that the image brings.
-    ...(cache.engine === 'redis' ? { entrypoint: [engine.server] } : {}),
-    command: [...(cache.engine === 'redis' ? [] : [engine.server]), `/etc/berth/cache/${engine.image}.conf`],
+    user,
+    ...startOf(cache, engine),
     env: {},
     secretEnv: {},
-    secretFiles: [`${cache.name}-acl`],
-    mounts: [{ source: `config/${cache.name}`, target: '/etc/berth/cache', restarts: true }],
-    tmpfs: foldersOf(persistent).map((path) => ({ path, size: mib(facts.folderMiB), mode: '1777' })),
-    volumes: persistent ? [{ name: `${cache.name}-data`, target: facts.dataFolder, size: disk, holds: cache.use }] : [],
+    secretFiles: [`${cache.name}-acl`, ...(replicated ? [`${cache.name}-replication`] : [])],
+    mounts: [{ source: `config/${name}`, target: folder, restarts: true }],
+    tmpfs: foldersOf(cache).map((path) => ({ path, size: mib(facts.folderMiB), mode: '1777' })),
+    volumes: hasVolume(cache)
+      ? [
+          {
+            name: `${name}-data`,
+            target: facts.dataFolder,
+            size: diskOf(replicated ? `${name}-0` : name),
+            holds: persistent ? cache.use : 'nothing but a copy on its way from another node',
+          },
+        ]
+      : [],
     nofile: Math.max(4096, clients * 2),
     port: facts.port,
     ports: [],
-    healthcheck: { argv: ping, interval: seconds(5), timeout: seconds(3), retries: 3, startPeriod: seconds(30) },
+    healthcheck: { argv: ping, interval: seconds(5), timeout: seconds(3), retries: 3, startPeriod: seconds(replicated ? 90 : 30) },
     // While it loads its data it accepts connections and answers commands with an error.
     probes: { ready: { argv: ping }, live: { tcp: facts.port } },
-    connects: [],
+    connects: replicated ? [...waysTo(nodes, facts.port), ...waysTo(sentinels, facts.sentinel.port)] : [],
     gates: [],
     stopSignal: 'SIGTERM',
     stopGrace: seconds(30),
     networks: ['data'],
     after: [],
   };
-  return { service, decisions, plan: { service: cache.name, engine: cache.engine, settings } };
+  const plan = { cache: cache.name, service: name, engine: cache.engine, settings };
+  if (!replicated) return { services: [service], decisions, plan: { ...plan, members: [name] } };
+  const around = planSentinels(cache, spec, profile, {
+    engine,
+    forgets: !persistent,
+    disk: diskOf(`${sentinels.name}-0`),
+    sentinelSize: sizeOf(firstOf(sentinels)),
+    proxySize: hasProxy(cache) ? sizeOf(cache.name) : undefined,
+    user,
+    proxyUser: userOf('haproxy'),
+  });
+  const members = spread(service, nodes);
+  return {
+    services: [...members, ...around.services],
+    decisions: [...decisions, ...around.decisions],
+    plan: { ...plan, members: members.map((member) => member.name), sentinel: around.plan },
+  };
 }

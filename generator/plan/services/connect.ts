@@ -3,8 +3,9 @@ import { pgbouncer } from '../../../model/engines/pgbouncer.ts';
 import { minio } from '../../../model/engines/minio.ts';
 import { valkey } from '../../../model/engines/valkey.ts';
 import type { Dependency, Gate, PlannedService, SecretText, Size } from '../../../model/plan.ts';
-import { readVariableOf } from '../../../model/stack-spec.ts';
-import type { DatabaseEngineName, ExternalSpec, StackSpec, Use } from '../../../model/stack-spec.ts';
+import { readVariableOf, sentinelVariablesOf } from '../../../model/stack-spec.ts';
+import type { CacheSpec, DatabaseEngineName, ExternalSpec, StackSpec, Use } from '../../../model/stack-spec.ts';
+import { hasProxy, isReplicated, nodesOf, sentinelsOf, waysTo } from './cache-members.ts';
 import { hasReplica, hostsOf, poolerName, readerName, replicaName } from './database-engine.ts';
 import type { DatabaseAddress, DatabaseEngine } from './database-engine.ts';
 import { databaseEngines } from './databases.ts';
@@ -120,6 +121,24 @@ function connectElsewhere(
   };
 }
 
+/** Its clients ask the Sentinels who is the primary, and go there. */
+function connectToSentinels(use: Use, cache: CacheSpec, spec: StackSpec): Connection {
+  const [nodes, sentinels] = [nodesOf(cache, spec), sentinelsOf(cache, spec)];
+  const names = sentinelVariablesOf(use.variable);
+  return {
+    after: [],
+    outside: [],
+    gates: [],
+    connects: [...waysTo(sentinels, valkey.sentinel.port), ...waysTo(nodes, valkey.port)],
+    env: {
+      [names.sentinels]: sentinels.hosts.map((host) => `${host}:${valkey.sentinel.port}`).join(','),
+      [names.master]: cache.name,
+      [names.username]: 'app',
+    },
+    secretEnv: { [names.password]: [{ secret: `${cache.name}-app` }] },
+  };
+}
+
 /** What an application needs to know of one thing it uses: whole URLs, and for S3 its parts. */
 export function connect(use: Use, spec: StackSpec, forGates: ForGates): Connection {
   const { task, userOf } = forGates;
@@ -155,7 +174,9 @@ export function connect(use: Use, spec: StackSpec, forGates: ForGates): Connecti
   }
   // It comes up, degraded, while its cache is down.
   if (use.kind === 'cache') {
-    const port = spec.caches.find(({ name }) => name === use.service)?.engine === 'memcached' ? memcached.port : valkey.port;
+    const cache = spec.caches.find(({ name }) => name === use.service);
+    if (cache && isReplicated(cache) && !hasProxy(cache)) return connectToSentinels(use, cache, spec);
+    const port = cache?.engine === 'memcached' ? memcached.port : valkey.port;
     const base = { after: [], connects: [{ service: use.service, port }], outside: [], gates: [] };
     return port === memcached.port
       ? { ...base, env: { [use.variable]: `memcached://${use.service}:${port}` }, secretEnv: {} }

@@ -1,17 +1,17 @@
 import { mariadb as facts } from '../../../model/engines/mariadb.ts';
 import { formatSize, mib } from '../../../model/units.ts';
 import { familyEngine } from './mysql-family.ts';
+import { logShare, logShareFormula } from './mysql-settings.ts';
 import type { FamilyMember, Sized } from './mysql-settings.ts';
 
 const step = 128;
-/** Two files of the binary log. MiB. */
-const logStep = 512;
 const fixed = facts.baseMiB + facts.logBufferMiB + facts.ariaCacheMiB + facts.keyBufferMiB + facts.socketMiB + facts.tmpMiB;
 const connection = facts.connectionMiB + facts.temporaryMiB;
 const member: FamilyMember = {
   ...facts,
   manual: 'MariaDB 11.8 documentation',
   redoSetting: 'innodb_log_file_size',
+  boundsLog: true,
   shape: { fixed, connection, temporary: () => 0, roundPool: (pool) => Math.floor(pool / step) * step },
   shapeText: {
     fixed: `${fixed} MiB: ${facts.baseMiB} MiB of the server and its performance schema, ${facts.logBufferMiB} MiB of log buffer, ${facts.ariaCacheMiB + facts.keyBufferMiB} MiB of caches for its other engines, ${facts.socketMiB} MiB of ${facts.socketFolder} and ${facts.tmpMiB} MiB of /tmp, which lie in memory`,
@@ -35,8 +35,8 @@ const own = ({ disk, decide }: Sized) => [
   { name: 'max_heap_table_size', value: `${facts.temporaryMiB}M`, because: 'as tmp_memory_table_size: the smaller of the two counts' },
   decide(
     'max_binlog_total_size',
-    `${Math.max(logStep, Math.floor(disk / 5 / logStep) * logStep)}M`,
-    `a fifth of the data disk in steps of ${logStep} MiB, at least one`,
+    `${logShare(disk)}M`,
+    logShareFormula,
     { disk: formatSize(mib(disk)) },
     'design: the oldest log goes before the disk is full',
     'the log of changes never takes more of the disk',

@@ -32,14 +32,12 @@ export function planMemcached(
   profile: HardwareProfile,
   size: Size,
   image: { readonly user: string },
-): { service: PlannedService; plan: CachePlan; decisions: readonly Decision[] } {
-  const { clients, decision: clientsDecision } = cacheClients(
-    cache,
-    spec,
-    profile,
-    'conn-limit',
-    'beyond it a client waits until another one leaves',
-  );
+): { services: readonly PlannedService[]; plan: CachePlan; decisions: readonly Decision[] } {
+  const { clients, decision: clientsDecision } = cacheClients(cache, spec, profile, {
+    service: cache.name,
+    name: 'conn-limit',
+    because: 'beyond it a client waits until another one leaves',
+  });
   const threads = Math.min(4, Math.max(1, Math.ceil(size.cpu / 1000)));
   const memory = divideMemory(size.memory, clients, threads);
   const change = `caches.${cache.name}.memory in berth.yaml, or the profile`;
@@ -124,5 +122,9 @@ export function planMemcached(
     networks: ['data'],
     after: [],
   };
-  return { service, decisions, plan: { service: cache.name, engine: 'memcached', settings } };
+  return {
+    services: [service],
+    decisions,
+    plan: { cache: cache.name, service: cache.name, engine: 'memcached', settings, members: [cache.name] },
+  };
 }

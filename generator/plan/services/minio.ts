@@ -109,7 +109,7 @@ export function planMinio(
     image: 'minio',
     slotted: false,
     replicas: store.nodes,
-    ...(several ? { peers: true } : {}),
+    ...(several ? { peers: 'apart' } : {}),
     size,
     user: image.user,
     command: ['server', drives, '--address', `:${facts.port}`, '--console-address', ':9001'],

@@ -4,7 +4,7 @@ import type { mysql } from '../../../model/engines/mysql.ts';
 import type { PlannedSecret, PlannedService, SecretFile, Size } from '../../../model/plan.ts';
 import type { DatabaseSpec } from '../../../model/stack-spec.ts';
 import { mib, seconds } from '../../../model/units.ts';
-import { migrations } from './database-engine.ts';
+import { hasReplica, migrations } from './database-engine.ts';
 import type { DatabaseEngine, DatabaseInput } from './database-engine.ts';
 
 type Facts = typeof mysql | typeof mariadb;
@@ -78,10 +78,10 @@ export function serverOf(facts: Facts, { database, size, disk }: DatabaseInput, 
 }
 
 /** The task that creates and reconciles its accounts. */
-export const accountsOf = (facts: Facts, { name }: DatabaseSpec, size: Size, user: string): PlannedService => ({
-  name: `${name}-accounts`,
+export const accountsOf = (facts: Facts, database: DatabaseSpec, size: Size, user: string): PlannedService => ({
+  name: `${database.name}-accounts`,
   role: 'task',
-  title: `creates and reconciles the accounts of ${name}; changes nothing when nothing is to do`,
+  title: `creates and reconciles the accounts of ${database.name}; changes nothing when nothing is to do`,
   kind: 'task',
   image: facts.image,
   slotted: false,
@@ -91,12 +91,14 @@ export const accountsOf = (facts: Facts, { name }: DatabaseSpec, size: Size, use
   entrypoint: ['/bin/sh', '/etc/berth/accounts/accounts.sh'],
   env: {},
   secretEnv: {},
-  secretFiles: [`${name}-admin-client`, `${name}-verifier`, `${name}-health-verifier`],
-  mounts: [{ source: `config/${name}-accounts`, target: '/etc/berth/accounts', restarts: true }],
+  secretFiles: ['admin-client', 'verifier', 'health-verifier', ...(hasReplica(database) ? ['replication-verifier'] : [])].map(
+    (file) => `${database.name}-${file}`,
+  ),
+  mounts: [{ source: `config/${database.name}-accounts`, target: '/etc/berth/accounts', restarts: true }],
   volumes: [],
   tmpfs: [tmp, noData],
   ports: [],
-  connects: [{ service: name, port: facts.port }],
+  connects: [{ service: database.name, port: facts.port }],
   gates: [],
   stopGrace: seconds(10),
   networks: ['data'],
@@ -143,16 +145,35 @@ export const accessOf = (
   record: (version) =>
     `CREATE TABLE IF NOT EXISTS ${migrations} (version char(64) PRIMARY KEY, ended timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP); INSERT IGNORE INTO ${migrations} (version) VALUES (SHA2(${literal(version)}, 256))`,
   recorded: (version) => `SELECT 1 FROM ${migrations} WHERE version = SHA2(${literal(version)}, 256)`,
-  secrets: ({ name, database }): readonly PlannedSecret[] => [
-    { name: `${name}-admin`, length: 32, purpose: `administrator ${facts.administrator} of ${name}` },
-    { name: `${name}-app`, length: 32, purpose: `account ${database} of ${name}` },
-    { name: `${name}-health`, length: 32, purpose: `account ${facts.healthAccount} of ${name}, for its health check` },
-  ],
-  secretFiles: ({ name }) => [
-    { name: `${name}-admin`, text: [{ secret: `${name}-admin`, form: 'plain' }], of: [`${name}-admin`] },
-    clientFile(`${name}-admin`, facts.administrator, `${name}-admin`),
-    clientFile(`${name}-health`, facts.healthAccount, `${name}-health`),
-    { name: `${name}-verifier`, text: [{ secret: `${name}-app`, form: facts.verifier }], of: [`${name}-app`] },
-    { name: `${name}-health-verifier`, text: [{ secret: `${name}-health`, form: facts.verifier }], of: [`${name}-health`] },
-  ],
+  secrets: (spec): readonly PlannedSecret[] => {
+    const { name, database } = spec;
+    return [
+      { name: `${name}-admin`, length: 32, purpose: `administrator ${facts.administrator} of ${name}` },
+      { name: `${name}-app`, length: 32, purpose: `account ${database} of ${name}` },
+      { name: `${name}-health`, length: 32, purpose: `account ${facts.healthAccount} of ${name}, for its health check` },
+      ...(hasReplica(spec)
+        ? [{ name: `${name}-replication`, length: 32, purpose: `account ${facts.replication.account} of ${name}, for its replica` }]
+        : []),
+    ];
+  },
+  secretFiles: (spec) => {
+    const { name } = spec;
+    return [
+      { name: `${name}-admin`, text: [{ secret: `${name}-admin`, form: 'plain' }], of: [`${name}-admin`] },
+      clientFile(`${name}-admin`, facts.administrator, `${name}-admin`),
+      clientFile(`${name}-health`, facts.healthAccount, `${name}-health`),
+      { name: `${name}-verifier`, text: [{ secret: `${name}-app`, form: facts.verifier }], of: [`${name}-app`] },
+      { name: `${name}-health-verifier`, text: [{ secret: `${name}-health`, form: facts.verifier }], of: [`${name}-health`] },
+      ...(hasReplica(spec)
+        ? [
+            clientFile(`${name}-replication`, facts.replication.account, `${name}-replication`),
+            {
+              name: `${name}-replication-verifier`,
+              text: [{ secret: `${name}-replication`, form: facts.verifier }],
+              of: [`${name}-replication`],
+            } satisfies SecretFile,
+          ]
+        : []),
+    ];
+  },
 });

@@ -1,13 +1,15 @@
 import type { mariadb } from '../../../model/engines/mariadb.ts';
 import type { mysql } from '../../../model/engines/mysql.ts';
 import type { EngineSetting } from '../../../model/plan.ts';
-import { milliCpu } from '../../../model/units.ts';
+import { mib, milliCpu } from '../../../model/units.ts';
 import { connectionBudget } from '../connections.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
 import type { DatabaseEngine } from './database-engine.ts';
+import { hasReplica, replicaName } from './database-engine.ts';
 import { accessOf, accountsOf, serverOf } from './mysql-containers.ts';
 import { smallestBecause, smallestMemory } from './mysql-memory.ts';
-import { openFiles, pidsOf, settingsOf } from './mysql-settings.ts';
+import { planReplica } from './mysql-replica.ts';
+import { logShare, openFiles, pidsOf, settingsOf } from './mysql-settings.ts';
 import type { FamilyMember, Sized } from './mysql-settings.ts';
 
 /** An engine made of the facts of one member, of how it spends its memory, and of the settings that only it knows. */
@@ -35,10 +37,15 @@ export const familyEngine = (
     const { database, spec, profile } = input;
     const { limit } = connectionBudget(spec, database.name, profile, facts);
     const { settings, decisions } = settingsOf(input, member, own);
+    const service = serverOf(facts, input, openFiles(limit), user);
+    const replica = hasReplica(database)
+      ? planReplica(facts, member, input, service, settingsOf(input, member, own, replicaName(database.name)))
+      : undefined;
     return {
-      decisions,
-      service: serverOf(facts, input, openFiles(limit), user),
+      decisions: [...decisions, ...(replica?.decisions ?? [])],
+      service,
       accounts: accountsOf(facts, database, task, user),
+      ...(replica ? { replica: replica.service } : {}),
       plan: {
         service: database.name,
         engine,
@@ -46,6 +53,8 @@ export const familyEngine = (
         account: database.database,
         settings,
         clients: facts.accounts.application.host,
+        ...(member.boundsLog ? {} : { logBound: mib(logShare(input.disk)) }),
+        ...(replica ? { replica: replica.plan } : {}),
       },
     };
   },

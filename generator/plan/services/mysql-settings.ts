@@ -19,6 +19,8 @@ export interface FamilyMember {
   readonly backupSettings: Readonly<Record<string, string>>;
   /** Name of the setting that bounds the redo log. */
   readonly redoSetting: string;
+  /** Whether a setting of the server bounds the binary log by size, and not only by age. */
+  readonly boundsLog: boolean;
 }
 
 type Decide = (
@@ -40,6 +42,12 @@ export interface Sized {
   readonly decide: Decide;
 }
 
+/** Two files of the binary log. MiB. */
+const logStep = 512;
+/** What a log may take of a disk, MiB: in steps, so that another service's share of the disk does not change it. */
+export const logShare = (disk: number): number => Math.max(logStep, Math.floor(disk / 5 / logStep) * logStep);
+export const logShareFormula = `a fifth of the data disk in steps of ${logStep} MiB, at least one`;
+
 /** Threads that read or write pages. */
 const ioThreads = (cpus: number): number => Math.min(16, Math.max(4, Math.ceil(cpus / 2)));
 
@@ -51,11 +59,12 @@ export const openFiles = (connections: number): number => Math.max(8192, 2 * cac
 const plain = (settings: Readonly<Record<string, string>>, because: string): readonly EngineSetting[] =>
   Object.entries(settings).map(([name, value]) => ({ name, value, because }));
 
-/** Settings of one MySQL or MariaDB with the reason for each; `own` adds what only one of them knows. */
+/** Settings of one MySQL or MariaDB with the reason for each, under the name of its server; `own` adds what only one of them knows. */
 export function settingsOf(
   { database, spec, profile, size, disk }: DatabaseInput,
   member: FamilyMember,
   own: (sized: Sized) => readonly EngineSetting[],
+  service: string = database.name,
 ): { readonly settings: readonly EngineSetting[]; readonly decisions: readonly Decision[] } {
   const connections = connectionBudget(spec, database.name, profile, member);
   const memory = divideMemory(size.memory, connections.limit, member.shape);
@@ -64,10 +73,11 @@ export function settingsOf(
   const tables = cachedTables(connections.limit);
   const files = openFiles(connections.limit);
   const [L, C, io] = [formatSize(size.memory), String(connections.limit), String(ioThreads(cpus))];
-  const decisions: Decision[] = [connections.decision];
+  const key = (name: string) => `${service}.${name}`;
+  const decisions: Decision[] = [{ ...connections.decision, key: key('max_connections') }];
   const change = `databases.${database.name}.memory in berth.yaml, or the profile`;
   const note = (name: string, value: string, formula: string, inputs: Readonly<Record<string, string>>, source: string): void =>
-    void decisions.push({ key: `${database.name}.${name}`, value, formula, inputs, source, change });
+    void decisions.push({ key: key(name), value, formula, inputs, source, change });
   const decide: Decide = (name, value, formula, inputs, source, because) => {
     note(name, value, formula, inputs, source);
     return { name, value, because };
@@ -163,6 +173,14 @@ export function settingsOf(
     { 'fixed': member.shapeText.fixed, 'temporary tables': member.shapeText.temporary, overhead },
     `design: at most ${usable} of the limit`,
   );
+  if (!member.boundsLog)
+    note(
+      'binary_log',
+      `${logShare(disk)}M`,
+      logShareFormula,
+      { disk: formatSize(disk) },
+      `design: the oldest log goes before the disk is full; ${member.title} itself knows an age alone, so keep-log.sh looks once a minute`,
+    );
   note(
     'pids',
     String(size.pids),

@@ -20,6 +20,7 @@ const member: FamilyMember = {
   ...facts,
   manual: 'MySQL 8.4 manual',
   redoSetting: 'innodb_redo_log_capacity',
+  boundsLog: false,
   shape: {
     fixed,
     connection: facts.connectionMiB,

@@ -6,7 +6,7 @@ import { hasReplica, replicaName } from './database-engine.ts';
 /** One file of all the authorities; the folder is the same in every container. */
 const trustFolder = '/etc/berth/trust';
 const trustFile = `${trustFolder}/ca.pem`;
-export const trustSource = 'config/trust';
+const trustSource = 'config/trust';
 
 /** Names that are reached directly: the whole site, what it uses elsewhere, and what the operator excepts. */
 function directNames(spec: StackSpec): readonly string[] {

@@ -159,7 +159,7 @@ const awayFrom = ({ plan }: Scene, primary: string): Yaml => ({
 /** Members of one whole never share a node, so that a node that is lost takes one of them; replicas of the rest had rather not. */
 function apart({ plan }: Scene, service: PlannedService, slot?: Slot): Yaml {
   const term = { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: selectorOf(plan, service.name, slot) } };
-  return service.peers
+  return service.peers === 'apart'
     ? { requiredDuringSchedulingIgnoredDuringExecution: [term] }
     : { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, podAffinityTerm: term }] };
 }

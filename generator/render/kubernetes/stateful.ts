@@ -17,9 +17,11 @@ function services(scene: Scene, service: PlannedService): readonly YamlDocument[
       'Service',
       metaOf(scene, service),
       { spec: { type: 'ClusterIP', selector, ports } },
-      service.replicaOf === undefined
-        ? 'Where it is written to: only what is ready answers here.'
-        : 'Where it is only read: what is ready here follows its primary.',
+      service.peers === 'rather-apart'
+        ? 'Any of them that is ready; which one is written to, the Sentinels say.'
+        : service.replicaOf === undefined
+          ? 'Where it is written to: only what is ready answers here.'
+          : 'Where it is only read: what is ready here follows its primary.',
     ),
     object(
       'v1',

@@ -251,7 +251,17 @@ describe('the checks of manifests', () => {
     const objects = [...decision.merged]
       .filter(([path]) => /^k8s\/generated\/[^/]+\.yaml$/.test(path) && !path.endsWith('kustomization.yaml'))
       .flatMap(([, text]) => [parseAllDocuments(text)].flat().map((document) => document.toJS() as Tree));
-    const maps = ['edge', 'weights', 'database', 'database-replica', 'database-accounts', 'cache', 'files-buckets'].map((name) => ({
+    const maps = [
+      'edge',
+      'weights',
+      'database',
+      'database-replica',
+      'database-accounts',
+      'cache',
+      'cache-node',
+      'cache-sentinel',
+      'files-buckets',
+    ].map((name) => ({
       kind: 'ConfigMap',
       metadata: { name, namespace: 'hello', labels: { 'app.kubernetes.io/instance': 'hello', 'app.kubernetes.io/managed-by': 'berth' } },
     }));

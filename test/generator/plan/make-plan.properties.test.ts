@@ -11,6 +11,7 @@ import {
   databaseServers,
   decision,
   given,
+  holderOf,
   host,
   inMib,
   namedDisk,
@@ -33,7 +34,12 @@ const inMemory = (made: Plan, name: string): number => service(made, name).tmpfs
 
 /** What each engine takes at worst, from the text of its settings alone. MiB. */
 function worstCases(made: Plan, spec: StackSpec): readonly { readonly name: string; readonly worst: number; readonly limit: number }[] {
-  const row = (name: string, worst: number) => ({ name, worst: worst + inMemory(made, name), limit: service(made, name).size.memory });
+  // What several have in common is decided once, for each of them.
+  const row = (name: string, worst: number, one = name) => ({
+    name,
+    worst: worst + inMemory(made, one),
+    limit: service(made, one).size.memory,
+  });
   return [
     ...databaseServers(made).map(({ service: name, engine }) => {
       const settings = settingsOf(made, name);
@@ -70,7 +76,7 @@ function worstCases(made: Plan, spec: StackSpec): readonly { readonly name: stri
           backends * (5 + 2 * number('hash_mem_multiplier') * inMib(settings['work_mem'])),
       );
     }),
-    ...made.caches.map(({ service: name, engine }) => {
+    ...made.caches.map(({ service: name, engine, members: [member = ''], sentinel }) => {
       const settings = settingsOf(made, name);
       if (engine === 'memcached') {
         const [items, connections, threads] = ['memory-limit', 'conn-limit', 'threads'].map((key) => Number(settings[key])) as [
@@ -81,7 +87,8 @@ function worstCases(made: Plan, spec: StackSpec): readonly { readonly name: stri
         // One page for each size of items, and a thread for each kind of upkeep.
         return row(name, (items * 7) / 6 + 8 + 40 + threads + 6 + connections * 0.04);
       }
-      return row(name, inMib(settings['maxmemory']) * (settings['appendonly'] === 'yes' ? 1.25 : 1.1) + 16);
+      const stream = sentinel ? inMib(settings['repl-backlog-size']) : 0;
+      return row(name, inMib(settings['maxmemory']) * (settings['appendonly'] === 'yes' || sentinel ? 1.25 : 1.1) + 16 + stream, member);
     }),
     ...made.stores.map(({ service: name }) => row(name, 175 + Number(service(made, name).env['MINIO_API_REQUESTS_MAX']) * (3 + 32 / 1024))),
     ...spec.services
@@ -187,7 +194,7 @@ test(
       fc.property(anySite, (spec) => {
         const made = plan(spec);
         for (const part of [...spec.services, ...spec.databases, ...spec.caches, ...spec.stores]) {
-          const { size } = service(made, part.name);
+          const { size } = holderOf(made, part.name);
           expect([part.name, size.memory]).toEqual([part.name, part.memory ?? size.memory]);
           expect([part.name, size.cpu]).toEqual([part.name, part.cpu ?? size.cpu]);
         }
@@ -344,7 +351,7 @@ test(
           ['storage', spec.stores],
         ] as const)
           for (const part of parts) {
-            const { size } = service(made, part.name);
+            const { size } = holderOf(made, part.name);
             expect(size).toMatchObject({
               memory: part.memory ?? profile[role].memory.value,
               cpu: part.cpu ?? profile[role].cpu.value,
@@ -403,6 +410,7 @@ test(
     expect([...changing].filter((name) => !/^(io-)?threads$/.test(name)).sort()).toEqual([
       'MSSQL_MEMORY_LIMIT_MB',
       'autovacuum_work_mem',
+      'client-output-buffer-limit',
       'effective_cache_size',
       'innodb_buffer_pool_chunk_size',
       'innodb_buffer_pool_instances',
@@ -424,6 +432,8 @@ test(
       'maxmemory',
       'memory-limit',
       'min_wal_size',
+      'relay_log_space_limit',
+      'repl-backlog-size',
       'replication.oplogSizeMB',
       'shared_buffers',
       'storage.wiredTiger.engineConfig.cacheSizeGB',

@@ -54,6 +54,7 @@ describe('the plan of a small application', () => {
   test.each(profileNames)('of profile %s without a host has the numbers of the profile', (profile) => {
     const made = plan(stack({ profile }));
     const { app: web, database: data, cache: memory, storage, edge, agent } = profiles[profile];
+    const decided = (name: string): number => service(made, name).size.memory;
     expect(budget(made)).toEqual({
       'edge': edge.memory.value,
       'web': web.memory.value * web.replicas.value,
@@ -61,7 +62,13 @@ describe('the plan of a small application', () => {
       'database': data.memory.value,
       ...(data.topology.value === 'primary-replica' ? { 'database-replica': data.memory.value } : {}),
       'database-accounts': 128,
-      'cache': memory.memory.value,
+      ...(memory.topology.value === 'single'
+        ? { cache: memory.memory.value }
+        : {
+            cache: decided('cache'),
+            ...Object.fromEntries(['0', '1', '2'].map((node) => [`cache-node-${node}`, memory.memory.value])),
+            ...Object.fromEntries(['0', '1', '2'].map((sentinel) => [`cache-sentinel-${sentinel}`, 48])),
+          }),
       'files': storage.memory.value,
       'files-buckets': 128,
       'agent': agent.memory.value,
@@ -322,7 +329,7 @@ describe('Valkey', () => {
       [4, '4'],
       [8, '4'],
     ] as const) {
-      const made = plan(stack({ profile: 'high-performance', host: host(cpus, 64) }));
+      const made = plan(stack({ profile: 'high-performance', host: host(cpus, 64), caches: [cache('cache', { topology: 'single' })] }));
       expect([settingsOf(made, 'cache')['io-threads'], decision(made, 'cache.io-threads')]).toEqual([threads, threads]);
     }
   });

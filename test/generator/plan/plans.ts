@@ -60,7 +60,13 @@ export const database = (name: string, more: Partial<DatabaseSpec> = {}): Databa
   ...(more.engine === 'sqlserver' ? { edition: 'standard' as const } : {}),
   ...more,
 });
-export const cache = (name: string, more: Partial<CacheSpec> = {}): CacheSpec => ({ name, engine: 'valkey', use: 'cache', ...more });
+export const cache = (name: string, more: Partial<CacheSpec> = {}): CacheSpec => ({
+  name,
+  engine: 'valkey',
+  use: 'cache',
+  client: 'single',
+  ...more,
+});
 export const store = (name: string, more: Partial<StoreSpec> = {}): StoreSpec => ({
   name,
   engine: 'minio',
@@ -155,7 +161,15 @@ export const pinned = <T extends StackSpec>(spec: T, made: Plan): T => ({
     ...one,
     topology: made.databases.some(({ service: name, replica }) => name === one.name && replica) ? 'primary-replica' : 'single',
   })),
+  caches: spec.caches.map((one) => ({
+    ...one,
+    topology: made.caches.some(({ cache: name, sentinel }) => name === one.name && sentinel) ? 'sentinel' : 'single',
+  })),
 });
+
+/** The service that has the size of a part of the spec: one of the nodes, where a cache has several. */
+export const holderOf = (made: Plan, name: string): PlannedService =>
+  service(made, made.caches.find(({ cache: one }) => one === name)?.members[0] ?? name);
 
 export const settingsOf = (made: Plan, name: string): Readonly<Record<string, string>> =>
   Object.fromEntries(
@@ -304,11 +318,18 @@ export const anySpec: fc.Arbitrary<StackSpec> = fc
           size: fixed(256, 4096),
           use: fc.constantFrom('cache' as const, 'sessions' as const, 'queue' as const),
           engine: fc.constantFrom('valkey' as const, 'redis' as const, 'memcached' as const),
+          topology: fc.constantFrom(undefined, 'single' as const, 'sentinel' as const),
+          client: fc.constantFrom('single' as const, 'sentinel' as const),
         }),
         { maxLength: 3 },
       )
       .map((parts) =>
-        parts.map(({ size, use, engine }, index) => cache(`cache-${index}`, { use, engine: use === 'cache' ? engine : 'valkey', ...size })),
+        parts.map(({ size, use, engine: drawn, topology, client }, index) => {
+          const engine = use === 'cache' ? drawn : 'valkey';
+          if (engine === 'memcached') return cache(`cache-${index}`, { use, engine, ...size });
+          const chosen = client === 'sentinel' ? client : topology;
+          return cache(`cache-${index}`, { use, engine, client, ...(chosen === undefined ? {} : { topology: chosen }), ...size });
+        }),
       ),
     volumes: fc
       .array(fc.option(fc.integer({ min: 1024, max: 65_536 }).map(mib), { nil: undefined }), { maxLength: 2 })

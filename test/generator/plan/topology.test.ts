@@ -11,8 +11,10 @@ describe('the topology of a database', () => {
   test('is the profile’s where engine and host can', () => {
     expect(names(wished())).toContain('database-replica');
     expect(names(wished({ profile: 'minimum' }))).not.toContain('database-replica');
-    expect(names(wished({ databases: [database('database', { engine: 'mysql' })] }))).not.toContain('database-replica');
-    expect(plan(wished({ databases: [database('database', { engine: 'mysql' })] })).notes.join()).toContain(
+    for (const engine of ['mysql', 'mariadb'] as const)
+      expect(names(wished({ databases: [database('database', { engine })] }))).toContain('database-replica');
+    expect(names(wished({ databases: [database('database', { engine: 'mongodb' })] }))).not.toContain('database-replica');
+    expect(plan(wished({ databases: [database('database', { engine: 'mongodb' })] })).notes.join()).toContain(
       'database is single until this version of Berth can set up a primary with a replica',
     );
   });
@@ -81,6 +83,57 @@ describe('a replica', () => {
     const disk = service(sized, 'database').volumes[0]?.size ?? 0;
     expect(kept).toBeGreaterThanOrEqual(Number(settingsOf(sized, 'database')['max_wal_size']?.replace('MB', '')));
     expect(kept).toBeLessThanOrEqual(disk / 5);
+  });
+});
+
+describe.each(['mysql', 'mariadb'] as const)('a replica of %s', (engine) => {
+  const replicated = (more: Partial<StackSpec> = {}) =>
+    explicit({ databases: [database('database', { engine, topology: 'primary-replica' })], ...more });
+  const made = plan(replicated());
+  const replica = service(made, 'database-replica');
+
+  test('waits for the task that makes its account alone, and has one way out, to its primary', () => {
+    expect(replica.after).toEqual([{ service: 'database-accounts', condition: 'service_completed_successfully', required: true }]);
+    expect(replica.connects).toEqual([{ service: 'database', port: 3306 }]);
+    expect(replica.replicaOf).toBe('database');
+  });
+
+  test('is as large as its primary, with the same settings and its own', () => {
+    const [one, other] = [settingsOf(made, 'database'), settingsOf(made, 'database-replica')];
+    expect(other).toMatchObject(one);
+    expect(replica.size).toEqual(service(made, 'database').size);
+    expect(Object.keys(other).filter((name) => !(name in one))).toEqual([
+      engine === 'mysql' ? 'super_read_only' : 'read_only',
+      'event_scheduler',
+      engine === 'mysql' ? 'skip_replica_start' : 'skip_slave_start',
+      'relay_log',
+      'relay_log_recovery',
+      'relay_log_space_limit',
+      'report_host',
+    ]);
+  });
+
+  test('is given its password by a file, and needs none of an application', () => {
+    expect(replica.secretFiles).toEqual(['database-admin-client', 'database-health-client', 'database-replication-client']);
+    expect(replica.secretEnv).toEqual({});
+    expect(service(made, 'database-accounts').secretFiles).toContain('database-replication-verifier');
+    expect(rotationOf(made, 'database-replication')).toMatchObject({
+      possible: true,
+      effect: expect.stringMatching(/^database-replica starts anew/) as string,
+    });
+    for (const fixed of ['database-admin', 'database-health']) expect(rotationOf(made, fixed)).toMatchObject({ possible: false });
+  });
+
+  test('keeps no more than a fifth of its disk of what it has not applied yet', () => {
+    const sized = plan(replicated({ host: host(64, 1024, 100) }));
+    const kept = Number(settingsOf(sized, 'database-replica')['relay_log_space_limit']?.replace('M', ''));
+    expect(kept).toBeLessThanOrEqual((service(sized, 'database-replica').volumes[0]?.size ?? 0) / 5);
+    expect(kept).toBeGreaterThanOrEqual(512);
+  });
+
+  test('is read by applications of both targets', () => {
+    for (const target of ['compose', 'kubernetes'] as const)
+      expect(service(plan(replicated({ target })), 'web').secretEnv['DATABASE_READ_URL']?.at(-1)).toBe('@database-replica:3306/hello');
   });
 });
 

@@ -32,6 +32,13 @@ const rows = [
   },
   { row: 'hello-mysql-kubernetes', profile: 'minimum', target: 'kubernetes', set: { 'databases.database.engine': 'mysql' } },
   { row: 'hello-mariadb-kubernetes', profile: 'minimum', target: 'kubernetes', set: { 'databases.database.engine': 'mariadb' } },
+  { row: 'hello-mysql-replica', profile: 'recommended', host: smallHost, set: { 'databases.database.engine': 'mysql' } },
+  {
+    row: 'hello-mariadb-replica-kubernetes',
+    profile: 'recommended',
+    target: 'kubernetes',
+    set: { 'databases.database.engine': 'mariadb' },
+  },
   { row: 'hello-mongodb', profile: 'minimum', host: smallHost, set: { 'databases.database.engine': 'mongodb' } },
   { row: 'hello-mongodb-kubernetes', profile: 'minimum', target: 'kubernetes', set: { 'databases.database.engine': 'mongodb' } },
   { row: 'hello-sqlserver', profile: 'minimum', host: smallHost, set: databaseOf('sqlserver') },

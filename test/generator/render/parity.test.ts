@@ -213,13 +213,15 @@ describe.each([
   { profile: 'minimum', engine: 'mysql' },
   { profile: 'recommended', engine: 'mysql' },
   { profile: 'minimum', engine: 'mariadb' },
+  { profile: 'recommended', engine: 'mariadb' },
   { profile: 'high-performance', engine: 'mariadb' },
   { profile: 'minimum', engine: 'mongodb' },
   { profile: 'high-performance', engine: 'mongodb' },
   { profile: 'minimum', engine: 'sqlserver' },
   { profile: 'high-performance', engine: 'sqlserver' },
 ] as const)('hello of profile $profile with $engine, for both targets,', ({ profile, engine }) => {
-  const replicated = profile === 'recommended' && engine === 'postgres';
+  const replicated = profile === 'recommended';
+  const watched = profile !== 'minimum';
   let [compose, kubernetes]: [PreparedSite | undefined, PreparedSite | undefined] = [undefined, undefined];
   const site = (made: PreparedSite | undefined): PreparedSite => made ?? expect.unreachable('not made');
   beforeAll(async () => {
@@ -229,12 +231,26 @@ describe.each([
   });
 
   test('runs the same services', () => {
+    // A cluster has one StatefulSet where Compose has a service for each node of a cache.
+    const folded = [...fromCompose(site(compose)).keys()].map((name) => name.replace(/-(node|sentinel)-[012]$/, '-$1'));
     // A cluster has no Job for the slot that migrates nothing, where Compose has a service of no replicas.
     // The kubelet gives a claim to the group of its pods, where Compose has a task for it.
     expect(sorted([...fromKubernetes(site(kubernetes)).keys(), 'web-migrate-green', 'uploads-volume'])).toEqual(
-      sorted([...fromCompose(site(compose)).keys()]),
+      sorted([...new Set(folded)]),
     );
+    expect(folded.filter((name) => name === 'cache-node')).toHaveLength(watched ? 3 : 0);
+    expect(folded.filter((name) => name === 'cache-sentinel')).toHaveLength(watched ? 3 : 0);
   });
+
+  test.each(['cache-node-0', 'cache-node-1', 'cache-node-2', 'cache-sentinel-0', 'cache-sentinel-1', 'cache-sentinel-2'])(
+    'gives %s the same as each pod of its set',
+    (name) => {
+      const set = name.slice(0, -2);
+      const [here, there] = [fromCompose(site(compose)).get(name), fromKubernetes(site(kubernetes)).get(set)];
+      expect(here !== undefined).toBe(watched);
+      expect(there && { ...there, volumes: { [`${name}-data`]: there.volumes[`${set}-data`] } }).toEqual(here);
+    },
+  );
 
   test.each([
     'web-blue',
@@ -293,9 +309,16 @@ describe.each([
                 .replace(/ +# Who may ask[^}]*/, '')
             : path.endsWith('pg_hba.conf')
               ? text.replaceAll(/ {2}(?:all|[\d.]+\/\d+) {2}scram/g, '  CLIENTS  scram')
-              : path.endsWith('first-start.js')
-                ? text.replace('"database-0.database-nodes:', '"database:')
-                : text,
+              : path.startsWith('cache')
+                ? text
+                    .replaceAll(/\.cache-(?:node|sentinel)-nodes\.hello\.svc\.cluster\.local/g, '')
+                    .replace(/(?<=_SUFFIX=|hostname\)").*/g, '')
+                : // A second proxy of the cache has logs of its own.
+                  path.endsWith('accounts.sh') && engine === 'sqlserver'
+                  ? text.replaceAll(/(?<=MAXSIZE = |max_size <> )\d+/g, 'N')
+                  : path.endsWith('first-start.js')
+                    ? text.replace('"database-0.database-nodes:', '"database:')
+                    : text,
         ]),
       );
     expect(neutral(configsOf('k8s/generated/config/', site(kubernetes)))).toEqual(neutral(configsOf('config/', site(compose))));
@@ -310,7 +333,7 @@ describe.each([
     const value = (name: string, key: string) => Buffer.from(manifests.get(name)?.[key] ?? '', 'base64').toString();
     const written = site(compose).decision.merged;
     for (const [name, { secretFiles, secretEnv }] of fromCompose(site(compose))) {
-      const service = name.replace(/-(blue|green)$/, '');
+      const service = name.replace(/-(blue|green)$/, '').replace(/-(node|sentinel)-[012]$/, '-$1');
       for (const file of secretFiles) expect(value(`${service}-secrets`, file)).toBe(written.get(`secrets/${file}`));
       for (const variable of secretEnv)
         expect(`${variable}=${value(`${service}-secrets`, variable)}`).toBe(

@@ -16,6 +16,7 @@ import {
   readOptionFile,
   readPostgres,
   readSql,
+  readHaproxy,
   readValkey,
 } from './readers.ts';
 
@@ -103,6 +104,7 @@ describe.each<{ readonly format: Format; readonly by: string; readonly read: (wo
   { format: 'tsql', by: "the rules of SQL Server's lexer", read: readTsql, refuses: /[\u0000-\u001f]/ },
   { format: 'js', by: 'Node itself', read: (word) => new Script(word).runInNewContext() as unknown, refuses: /(?!)/ },
   { format: 'valkey', by: "the rules of Valkey's lexer", read: readValkey, refuses: /[\u0000-\u001f]/ },
+  { format: 'haproxy', by: "the rules of HAProxy's strong quotes", read: readHaproxy, refuses: /['\u0000-\u001f]/ },
 ])('a value in $format, read by $by', ({ format, read, refuses }) => {
   test('comes back as it was, and is refused only for what the format cannot hold', () => {
     fc.assert(

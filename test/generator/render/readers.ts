@@ -94,6 +94,12 @@ export const readValkey: Reader = (word) => {
   });
 };
 
+/** parse_line in src/tools.c, inside single quotes: everything up to the next one. */
+export const readHaproxy: Reader = (word) => {
+  if (word.includes('\n')) throw new Error('two lines');
+  return quoted(word, "'", () => undefined);
+};
+
 /** compose-go/dotenv: single quotes hold all but themselves and a backslash, which its parser takes for an escape; without quotes a value ends at a blank and knows variables. */
 export const readDotenv: Reader = (word) => {
   if (word.startsWith("'")) {

@@ -247,8 +247,8 @@ describe('names', () => {
   });
 
   test('a replica is refused for an engine that can have none here, and for what stands elsewhere', () => {
-    expect(onlyProblem(replicated.replace('engine: postgres', 'engine: mysql'))).toContain(
-      'this version of Berth sets up no replica of mysql',
+    expect(onlyProblem(replicated.replace('engine: postgres', 'engine: mongodb'))).toContain(
+      'this version of Berth sets up no replica of mongodb',
     );
     expect(onlyProblem(replicated.replace('engine: postgres', 'engine: postgres, external: { host: db.corp.example }'))).toContain(
       'means nothing for a server that stands elsewhere',
@@ -260,6 +260,40 @@ describe('names', () => {
       onlyProblem(hello.replace('databases:', '  database-replica: { image: r/a:1, port: 1, routes: [{ path: /x }] }\ndatabases:')),
     ).toContain('the name "database-replica" is already taken by services.database-replica');
     expect(onlyProblem(hello.replace('    uses:', '    env: { DATABASE_READ_URL: mine }\n    uses:'))).toContain('DATABASE_READ_URL');
+  });
+
+  const watched = (more: string) => hello.replace('engine: valkey', `engine: valkey${more}`);
+
+  test('a cache has the topology that was written, that its clients need, or none yet', () => {
+    expect(specOf(hello).caches[0]).toMatchObject({ client: 'single' });
+    expect(specOf(hello).caches[0]?.topology).toBeUndefined();
+    expect(specOf(watched(', topology: sentinel')).caches[0]).toMatchObject({ client: 'single', topology: 'sentinel' });
+    expect(specOf(watched(', client: sentinel')).caches[0]).toMatchObject({ client: 'sentinel', topology: 'sentinel' });
+    expect(onlyProblem(watched(', topology: ring'))).toContain('expected single or sentinel');
+  });
+
+  test('clients that ask Sentinels are refused where there can be none', () => {
+    expect(onlyProblem(watched(', topology: single, client: sentinel'))).toMatch(
+      /caches\.cache\.client: clients that ask Sentinels find none .*\| write topology: sentinel, or remove client$/,
+    );
+    const memcached = (more: string) => hello.replace('engine: valkey', `engine: memcached${more}`);
+    expect(onlyProblem(memcached(', topology: sentinel'))).toContain('memcached has nothing that another node could take over');
+    expect(onlyProblem(memcached(', client: sentinel'))).toContain('memcached has nothing that another node could take over');
+    expect(problemsOf(memcached(', topology: single'))).toEqual([]);
+    expect(onlyProblem(watched(', client: sentinel, external: { host: cache.corp.example }'))).toContain(
+      'means nothing for a server that stands elsewhere',
+    );
+  });
+
+  test('the names of nodes, Sentinels and of what their clients are told are kept free', () => {
+    for (const name of ['cache-node-2', 'cache-sentinel-1', 'cache-replication'])
+      expect(onlyProblem(hello.replace('caches:', `caches:\n  ${name}: { engine: memcached }`))).toContain(
+        `the name "${name}" is already taken`,
+      );
+    expect(problemsOf(hello.replace('caches:', 'caches:\n  cache-node-3: { engine: memcached }'))).toEqual([]);
+    const own = (variable: string) => watched(', client: sentinel').replace('    uses:', `    env: { ${variable}: mine }\n    uses:`);
+    expect(onlyProblem(own('REDIS_SENTINELS'))).toContain('REDIS_SENTINELS');
+    expect(problemsOf(own('REDIS_URL'))).toEqual([]);
   });
 
   test('SQL Server is refused until edition and licence are named, and no other engine takes them', () => {

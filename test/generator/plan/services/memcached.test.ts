@@ -66,7 +66,7 @@ describe('Memcached', () => {
 
   test('is not said to wait for a topology that it has none of', () => {
     const notes = (engine: 'memcached' | 'valkey') => plan({ ...site({ engine }), profile: 'high-performance' }).notes.join('\n');
-    expect(notes('valkey')).toContain('pages is single until');
-    expect(notes('memcached')).not.toContain('pages is single until');
+    expect(notes('valkey')).toContain('three nodes of pages');
+    expect(notes('memcached')).not.toContain('nodes of pages');
   });
 });

@@ -48,7 +48,7 @@ if [ "$found" != 'GRANT USAGE ON *.* TO `hello`@`%`
 GRANT ALL PRIVILEGES ON `hello`.* TO `hello`@`%`' ]; then
   ask <<'SQL'
 REVOKE ALL PRIVILEGES, GRANT OPTION FROM 'hello'@'%';
-GRANT ALL PRIVILEGES ON `hello`.* TO 'hello'@'%';
+GRANT ALL PRIVILEGES ON `hello`.* TO `hello`@`%`;
 SQL
 fi
 
@@ -72,5 +72,16 @@ SQL
 if [ "$found" != 'GRANT USAGE ON *.* TO `berth_health`@`127.0.0.1`' ]; then
   ask <<'SQL'
 REVOKE ALL PRIVILEGES, GRANT OPTION FROM 'berth_health'@'127.0.0.1';
+SQL
+fi
+
+# Nothing follows this server, so nobody may copy it.
+found=$(ask <<'SQL'
+SELECT count(*) FROM mysql.user WHERE user = 'berth_replica' AND host = '%';
+SQL
+)
+if [ "$found" != 0 ]; then
+  ask <<'SQL'
+DROP USER 'berth_replica'@'%';
 SQL
 fi

@@ -14,4 +14,5 @@ fi
 # What sorts and temporary tables of a process that died have left.
 rm -rf "$tmp"
 mkdir "$tmp"
+/bin/bash '/etc/mysql/conf.d'/keep-log.sh &
 exec docker-entrypoint.sh "$@"

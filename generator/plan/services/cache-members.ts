@@ -1,0 +1,61 @@
+import { valkey } from '../../../model/engines/valkey.ts';
+import type { PlannedService } from '../../../model/plan.ts';
+import type { Demand } from '../demand.ts';
+import type { CacheSpec, StackSpec } from '../../../model/stack-spec.ts';
+
+const { sentinel } = valkey;
+
+/** Whether its nodes copy each other. */
+export const isReplicated = ({ topology }: Pick<CacheSpec, 'topology'>): boolean => topology === 'sentinel';
+/** Whether a proxy stands where its one node would. */
+export const hasProxy = (cache: CacheSpec): boolean => isReplicated(cache) && cache.client === 'single';
+/** In a cluster one proxy may be lost with its node; on one host a second would stand and fall with the first. */
+export const proxiesOf = ({ target }: Pick<StackSpec, 'target'>): number => (target === 'kubernetes' ? 2 : 1);
+
+/** Those that are alike and belong together: one StatefulSet in a cluster, a service for each on Compose. Each has a name of its own, and the same on both. */
+export interface Members {
+  /** What they have in common: folder of the settings, and the StatefulSet. */
+  readonly name: string;
+  readonly count: number;
+  /** Services of the plan. */
+  readonly services: readonly string[];
+  /** Name of each, with which any container of the site reaches it, ready or not. */
+  readonly hosts: readonly string[];
+  /** What follows the name of the container in it. */
+  readonly suffix: string;
+}
+
+function members(name: string, count: number, { target, kubernetes }: Pick<StackSpec, 'target' | 'kubernetes'>): Members {
+  const each = Array.from({ length: count }, (_, index) => `${name}-${index}`);
+  const suffix = target === 'kubernetes' ? `.${name}-nodes.${kubernetes.namespace}.svc.${kubernetes.clusterDomain}` : '';
+  return { name, count, suffix, services: target === 'kubernetes' ? [name] : each, hosts: each.map((one) => `${one}${suffix}`) };
+}
+
+export const nodesOf = ({ name }: Pick<CacheSpec, 'name'>, spec: Pick<StackSpec, 'target' | 'kubernetes'>): Members =>
+  members(`${name}-node`, sentinel.nodes, spec);
+export const sentinelsOf = ({ name }: Pick<CacheSpec, 'name'>, spec: Pick<StackSpec, 'target' | 'kubernetes'>): Members =>
+  members(`${name}-sentinel`, sentinel.nodes, spec);
+
+export const firstOf = ({ services, name }: Members): string => services[0] ?? name;
+
+/** What each service of them asks for. */
+export const demandEach = ({ services, count }: Members, demand: Omit<Demand, 'name' | 'count'>): readonly Demand[] =>
+  services.map((name) => ({ ...demand, name, count: count / services.length }));
+
+/** Every way to each of them. */
+export const waysTo = ({ services }: Members, port: number): PlannedService['connects'] => services.map((service) => ({ service, port }));
+
+/**
+ * One service as its target has it several times, each with volumes of its own. None has that of a cache that stands alone: after a change of topology
+ * the container of before may still run, and two servers must never write to one folder.
+ */
+export function spread(service: PlannedService, { services, count }: Members): readonly PlannedService[] {
+  const [only] = services;
+  if (services.length === 1 && only !== undefined) return [{ ...service, name: only, replicas: count, peers: 'rather-apart' }];
+  return services.map((name) => ({
+    ...service,
+    name,
+    hostname: true,
+    volumes: service.volumes.map((volume) => ({ ...volume, name: `${name}-data` })),
+  }));
+}

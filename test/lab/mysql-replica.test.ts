@@ -1,0 +1,256 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { mariadb } from '../../model/engines/mariadb.ts';
+import { mysql } from '../../model/engines/mysql.ts';
+import type { EngineSetting } from '../../model/plan.ts';
+import { IMAGES } from './images.ts';
+import { LabSite, Operator } from './installed.ts';
+import { run } from './process.ts';
+import type { RunResult } from './process.ts';
+
+type Node = 'database' | 'database-replica';
+interface PlanJson {
+  readonly databases: readonly { readonly replica?: { readonly service: string; readonly settings: readonly EngineSetting[] } }[];
+}
+
+/** A site of as little as there may be beside the database. */
+const specOf = (engine: string, network: string, https: number): string => `apiVersion: berth/v1
+name: lab-${engine}-replica
+profile: recommended
+network: ${network}
+edge: { http: ${https - 1000}, https: ${https} }
+services:
+  web:
+    image: ${IMAGES.node.reference}
+    runtime: node
+    port: 3000
+    replicas: 1
+    memory: 256Mi
+    pool: 2
+    uses: [database]
+    routes: [{ path: / }]
+    entrypoint: [node]
+    command: ["-e", "require('http').createServer((q, s) => s.end('here')).listen(3000)"]
+databases:
+  database: { engine: ${engine}, memory: 1Gi, disk: 4Gi }
+`;
+
+describe.each([
+  { engine: 'mysql', facts: mysql, network: '10.220.0.0/22', https: 19_447, position: '@@GLOBAL.gtid_executed' },
+  { engine: 'mariadb', facts: mariadb, network: '10.221.0.0/22', https: 19_448, position: '@@GLOBAL.gtid_binlog_state' },
+] as const)('a site with $engine, a primary and its replica', ({ engine, facts, network, https, position }) => {
+  const name = `lab-${engine}-replica`;
+  const { account, markFile } = facts.replication;
+  let operator: Operator;
+  let site: LabSite;
+  let firstUp: RunResult;
+
+  const client = (node: Node, ...args: readonly string[]): readonly string[] =>
+    ['docker', 'compose', 'exec', '-T', node, facts.clients.sql].concat(args, '--batch', '--raw', '--skip-column-names');
+  /** A statement by the administrator, in the server's own container. */
+  const ask = async (node: Node, sql: string): Promise<string> =>
+    (await site.operator.run(client(node, '--defaults-extra-file=/run/secrets/database-admin-client'), site.folder, sql)).trim();
+  /** The same as the application, at the address that a variable gives it, from beside it in the network. */
+  const askAt = (variable: string, sql: string): Promise<RunResult> => {
+    const found = new RegExp(`^${variable}='?mysql://([^:]+):([^@]+)@([^:]+):3306/(\\w+)`, 'm').exec(site.read('secrets/web.env'));
+    const [user, password, host, database] = (found ?? []).slice(1);
+    const tls = engine === 'mariadb' ? ['--skip-ssl'] : [];
+    const login = [`--user=${user}`, `--password=${password}`, `--host=${host}`, `--database=${database}`, '--protocol=tcp', ...tls];
+    return site.operator.attempt(client('database', ...login), site.folder, sql);
+  };
+  const containerOf = (node: Node): Promise<string> => run(['docker', 'ps', '-aq', '--filter', `name=^${name}-${node}-1$`]);
+  const inspect = async (node: Node, what: string): Promise<string> =>
+    run(['docker', 'inspect', '--format', `{{${what}}}`, await containerOf(node)]);
+  const logOf = (node: Node): Promise<string> => site.compose('logs', '--no-log-prefix', node);
+  const until = async (holds: () => Promise<boolean>, what: string, seconds = 90): Promise<void> => {
+    for (let tick = 0; tick < seconds * 5; tick++) {
+      if (await holds().catch(() => false)) return;
+      await sleep(200);
+    }
+    expect.unreachable(`${what}: not within ${seconds} s; ${(await logOf('database-replica')).slice(-2000)}`);
+  };
+  /** A row written on the primary comes to be read on the replica. */
+  const follows = async (word: string): Promise<void> => {
+    const written = await askAt(
+      'DATABASE_URL',
+      `CREATE TABLE IF NOT EXISTS lab_words (word varchar(20)); INSERT INTO lab_words VALUES ('${word}')`,
+    );
+    expect(written, written.stderr).toMatchObject({ code: 0 });
+    await until(
+      async () => (await askAt('DATABASE_READ_URL', `SELECT count(*) FROM lab_words WHERE word = '${word}'`)).stdout.trim() === '1',
+      `the replica knows ${word}`,
+    );
+  };
+  const positionOf = async (node: Node): Promise<string> => (await ask(node, `SELECT ${position}`)).replaceAll(/\s/g, '');
+  /** Not one transaction of its own; MariaDB says by the number of a server who made one. */
+  const nothingOfItsOwn = async (): Promise<void> => {
+    const mine = await positionOf('database-replica');
+    if (engine === 'mysql') expect(await ask('database', `SELECT GTID_SUBTRACT('${mine}', @@GLOBAL.gtid_executed)`)).toBe('');
+    else expect(mine.split(',').filter((gtid) => gtid !== '' && !/^0-1-\d+$/.test(gtid))).toEqual([]);
+  };
+  /** All the log that the primary has is younger than this. */
+  const purge = async (): Promise<void> => {
+    await ask('database', 'CREATE DATABASE IF NOT EXISTS lab_purged; DROP DATABASE lab_purged; FLUSH BINARY LOGS');
+    const newest = (await ask('database', 'SHOW BINARY LOGS')).split('\n').at(-1)?.split('\t')[0] ?? '';
+    await ask('database', `PURGE BINARY LOGS TO '${newest}'`);
+    expect((await ask('database', 'SHOW BINARY LOGS')).split('\n')).toHaveLength(1);
+  };
+  const filesOf = async (node: Node): Promise<readonly string[]> =>
+    (
+      await run(['docker', 'run', '--rm', '--network', 'none', '-v', `${name}_${node}-data:/at:ro`, 'debian:trixie-slim', 'ls', '/at'])
+    ).split('\n');
+
+  beforeAll(async () => {
+    operator = await Operator.create();
+    site = new LabSite(operator, name);
+    writeFileSync(join(operator.home, 'spec.yaml'), specOf(engine, network, https));
+    await operator.run(['berth', 'init', name, '--from', 'spec.yaml', '--profile', 'recommended'], operator.home);
+    firstUp = await site.up();
+  });
+  afterAll(async () => {
+    await site?.remove();
+    operator?.[Symbol.dispose]();
+  });
+
+  test('comes up whole from an empty folder, the replica following', async () => {
+    expect(firstUp, firstUp.stderr.slice(-2000)).toMatchObject({ code: 0 });
+    expect(await inspect('database-replica', '.State.Health.Status')).toBe('healthy');
+    expect(await inspect('database-replica', '(index .State.Health.Log 0).Output')).not.toContain('NULL');
+    await follows('first');
+    await nothingOfItsOwn();
+  });
+
+  test('takes no write where it is read', async () => {
+    for (const statement of ["INSERT INTO lab_words VALUES ('second')", 'CREATE TABLE lab_no (a int)'])
+      expect((await askAt('DATABASE_READ_URL', statement)).stderr).toMatch(/--(super-)?read-only/);
+    if (engine === 'mysql') await expect(ask('database-replica', 'CREATE DATABASE lab_no')).rejects.toThrow(/--super-read-only/);
+  });
+
+  test('runs the replica with exactly the settings of the plan', async () => {
+    const plan = JSON.parse(await site.berth('plan', '--json')) as PlanJson;
+    const settings = (plan.databases[0]?.replica?.settings ?? []).slice(-8);
+    const rows = (await ask('database-replica', 'SHOW GLOBAL VARIABLES')).split('\n').map((line) => line.split('\t') as [string, string]);
+    const running = new Map([...rows, ['skip_slave_start', 'ON'] as const]);
+    const size = (value: string) => (/^\d+M$/.test(value) ? String(Number.parseInt(value, 10) * 1024 * 1024) : value);
+    expect(Object.fromEntries(settings.map(({ name: key }) => [key, running.get(key)]))).toEqual(
+      Object.fromEntries(settings.map(({ name: key, value }) => [key, size(value)])),
+    );
+    expect([running.get('server_id'), running.get('read_only')]).toEqual(['2', 'ON']);
+  });
+
+  test('gives each account what the facts of the engine say, and shows the password of the replica nowhere', async () => {
+    const { replication, healthOfReplica } = facts.accounts;
+    const grantsOf = async (node: Node, user: string, host: string) =>
+      (await ask(node, `SHOW GRANTS FOR '${user}'@'${host}'`)).split('\n').map((line) => line.replace(/ IDENTIFIED .*/, ''));
+    for (const node of ['database', 'database-replica'] as const) {
+      expect(await grantsOf(node, account, replication.host)).toEqual(replication.grants(account));
+      expect(await grantsOf(node, facts.healthAccount, healthOfReplica.host)).toEqual(healthOfReplica.grants(facts.healthAccount));
+    }
+    const password = /password=(\S+)/.exec(site.read('secrets/database-replication-client'))?.[1] ?? '?';
+    const seen = [
+      await site.compose('exec', '-T', 'database-replica', 'sh', '-c', 'cat /proc/*/cmdline /proc/*/environ 2>/dev/null | tr "\\0" " "'),
+      await run(['docker', 'inspect', await containerOf('database-replica')]),
+      await logOf('database-replica'),
+      await logOf('database'),
+    ];
+    expect(seen.map((text) => text.includes(password))).toEqual(seen.map(() => false));
+  });
+
+  test('keeps every container on a second `up`, and makes no transaction', async () => {
+    const [ids, before] = [await site.ids(), await positionOf('database')];
+    expect(await site.up()).toMatchObject({ code: 0 });
+    expect(await site.ids()).toEqual(ids);
+    expect(await positionOf('database')).toBe(before);
+  });
+
+  test('catches up when the process of the replica is killed', async () => {
+    const id = await containerOf('database-replica');
+    // Its server alone: what started it ends with it, and the container starts anew.
+    await run(['docker', 'exec', id, 'sh', '-c', `kill -9 $(cat ${facts.socketFolder}/mysqld.pid)`]);
+    await follows('killed');
+    expect(Number(await inspect('database-replica', '.RestartCount'))).toBe(1);
+  });
+
+  test('takes a new password, and the old one is refused', async () => {
+    const old = site.read('secrets/database-replication-client');
+    await site.berth('secrets', 'rotate', 'database-replication');
+    expect(await site.up()).toMatchObject({ code: 0 });
+    await follows('rotated');
+    const password = /password=(\S+)/.exec(old)?.[1] ?? '';
+    const refused = await site.operator.attempt(
+      client('database-replica', '--host=database', `--user=${account}`, `--password=${password}`),
+      site.folder,
+      'SELECT 1',
+    );
+    expect(refused.stderr).toMatch(/Access denied/);
+  });
+
+  test('begins anew when the primary has removed log that it misses, and says so once', async () => {
+    await site.compose('stop', 'database-replica');
+    expect(await inspect('database-replica', '.State.ExitCode')).toBe('0');
+    await ask('database', 'CREATE TABLE IF NOT EXISTS mysql.lab_gone (a int); DROP TABLE mysql.lab_gone');
+    await purge();
+    expect(await site.up()).toMatchObject({ code: 0 });
+    await follows('anew');
+    expect((await logOf('database-replica')).match(/has removed log that is missing here/g)).toHaveLength(1);
+    await nothingOfItsOwn();
+  });
+
+  test('joins empty after log was removed, although its first start was killed half-way', async () => {
+    await site.compose('rm', '--stop', '--force', 'database-replica');
+    await run(['docker', 'volume', 'rm', `${name}_database-replica-data`]);
+    await purge();
+    const up = site.up();
+    await until(async () => {
+      const id = await containerOf('database-replica');
+      await run(['docker', 'exec', id, 'test', '-d', `${facts.replication.copyFolder}/${engine === 'mysql' ? 'scratch' : 'data'}/mysql`]);
+      await run(['docker', 'kill', id]);
+      return true;
+    }, 'the copy has begun');
+    await up;
+    expect(await filesOf('database-replica')).toContain('copy');
+    expect(await filesOf('database-replica')).not.toContain('data');
+    expect(await site.up()).toMatchObject({ code: 0 });
+    await follows('joined');
+    expect(await filesOf('database-replica')).not.toContain('copy');
+    await nothingOfItsOwn();
+  });
+
+  test('removes nothing when the primary is another database than the one copied here', async () => {
+    await site.compose('rm', '--stop', '--force', 'database');
+    await run(['docker', 'volume', 'rm', `${name}_database-data`]);
+    await site.compose('up', '-d', 'database', 'database-accounts');
+    await until(async () => (await inspect('database', '.State.Health.Status')) === 'healthy', 'the new primary is healthy');
+    await until(async () => (await logOf('database-replica')).includes('is not the database that was copied here'), 'it says so');
+    const { stdout } = await site.operator.attempt(
+      client('database-replica', '--defaults-extra-file=/run/secrets/database-admin-client'),
+      site.folder,
+      `SELECT count(*) FROM ${name.replaceAll('-', '_')}.lab_words WHERE word = 'joined'`,
+    );
+    expect(stdout.trim()).toBe('1');
+  });
+
+  test('takes the place of a primary that is lost, by the commands of SITE.md', async () => {
+    const section = /## When a primary is lost[\s\S]*?```sh\n([\s\S]*?)```/.exec(site.read('SITE.md'))?.[1] ?? '';
+    expect(section).toContain('promote.sh');
+    const [stop = '', promote = '', ...rest] = section.trim().split('\n');
+    await site.operator.run(['sh', '-c', stop], site.folder);
+    await site.operator.run(['sh', '-c', promote], site.folder);
+    expect(await site.operator.run(['sh', '-c', promote], site.folder)).toContain('no replica any more');
+    await expect(site.compose('exec', '-T', 'database-replica', 'test', '-e', markFile)).rejects.toThrow();
+    for (const command of rest) await site.operator.run(['sh', '-c', command], site.folder);
+    expect((await askAt('DATABASE_URL', "SELECT count(*) FROM lab_words WHERE word = 'joined'")).stdout.trim()).toBe('1');
+    await follows('promoted');
+  });
+
+  test('leaves no account behind once it is not wanted any more', async () => {
+    site.edit('berth.yaml', (text) => text.replace(`engine: ${engine}`, `engine: ${engine}, topology: single`));
+    await site.berth('generate');
+    await site.operator.run(['docker', 'compose', 'up', '-d', '--wait', '--remove-orphans'], site.folder);
+    expect(Object.keys(await site.ids())).not.toContain(`${name}-database-replica-1`);
+    expect(await ask('database', `SELECT count(*) FROM mysql.user WHERE user = '${account}'`)).toBe('0');
+    expect((await askAt('DATABASE_READ_URL', "SELECT count(*) FROM lab_words WHERE word = 'promoted'")).stdout.trim()).toBe('1');
+  });
+});

@@ -1,0 +1,239 @@
+import { Redis } from 'ioredis';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { valkey } from '../../model/engines/valkey.ts';
+import type { CachePlan } from '../../model/plan.ts';
+import { LabSite, Operator } from './installed.ts';
+import { attempt, run } from './process.ts';
+import type { RunResult } from './process.ts';
+
+const indexes = [0, 1, 2] as const;
+const nodes = indexes.map((index) => `cache-node-${index}`);
+const sentinels = indexes.map((index) => `cache-sentinel-${index}`);
+const all = ['cache', ...nodes, ...sentinels];
+const inBytes = (value: string): string => {
+  const match = /^(\d+)mb$/.exec(value);
+  return match ? String(Number(match[1]) * 2 ** 20) : value;
+};
+
+describe('sessions in three nodes with Sentinel, behind a proxy for clients that know nothing of it', () => {
+  const name = 'lab-sentinel';
+  let operator: Operator;
+  let site: LabSite;
+  let plan: { readonly caches: readonly CachePlan[] };
+  let firstUp: RunResult;
+  const clients: Redis[] = [];
+
+  const up = (): Promise<RunResult> => operator.attempt(['docker', 'compose', 'up', '-d', '--wait', ...all], site.folder);
+  const cli = async (service: string, ...command: readonly string[]): Promise<string> =>
+    (await site.compose('exec', '-T', service, 'timeout', '4', 'valkey-cli', ...command)).trim();
+  const secret = (key: string): string =>
+    key === 'replication'
+      ? site.read('secrets/cache-replication')
+      : (/REDIS_URL=redis:\/\/app:([^@]+)@/.exec(site.read('secrets/web.env'))?.[1] ?? '');
+  const addressOf = (service: string): Promise<string> =>
+    run(['docker', 'inspect', '--format', '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}', `${name}-${service}-1`]);
+  const addresses = async (): Promise<readonly string[]> => Promise.all(all.map(addressOf));
+  /** A client as any application has it: one address, which is the proxy's, and it connects anew when it is cut off. */
+  const connect = async (): Promise<Redis> => {
+    const client = new Redis({
+      host: await addressOf('cache'),
+      username: 'app',
+      password: secret('app'),
+      retryStrategy: () => 100,
+      commandTimeout: 1000,
+      maxRetriesPerRequest: 0,
+      enableOfflineQueue: false,
+      lazyConnect: true,
+    });
+    client.on('error', () => undefined);
+    clients.push(client);
+    await client.connect();
+    return client;
+  };
+  const rolesOf = async (): Promise<readonly string[]> =>
+    Promise.all(nodes.map(async (node) => (await cli(node, 'role').catch(() => 'gone')).split('\n')[0] ?? ''));
+  const primary = async (): Promise<string> =>
+    (await cli('cache-sentinel-1', '-p', '26379', 'sentinel', 'get-master-addr-by-name', 'cache')).split('\n')[0] ?? '';
+  const until = async (holds: () => Promise<boolean>, what: string, seconds = 40): Promise<void> => {
+    for (let tick = 0; tick < seconds * 5; tick++) {
+      if (await holds().catch(() => false)) return;
+      await sleep(200);
+    }
+    expect.unreachable(`${what}: not within ${seconds} s; ${(await site.compose('logs', '--tail', '15', ...nodes)).slice(-3000)}`);
+  };
+  const whole = async (): Promise<boolean> =>
+    [...(await rolesOf())].sort().join() === 'master,slave,slave' &&
+    (await Promise.all(sentinels.map((one) => cli(one, '-p', '26379', 'sentinel', 'ckquorum', 'cache')))).every((said) =>
+      said.startsWith('OK 3'),
+    );
+  /** What happens to a client that writes all the time, from before `act` until it has been served again for a second. */
+  const underLoad = async (act: () => Promise<void>): Promise<{ readonly lost: readonly string[]; readonly windowSeconds: number }> => {
+    const client = await connect();
+    const [acknowledged, failed]: [string[], number[]] = [[], []];
+    const acted = { at: 0, done: false };
+    const writing = (async () => {
+      for (let count = 0; !acted.done; count++) {
+        const key = `load:${acted.at}:${count}`;
+        const sent = Date.now();
+        // What was written within the last tenth of a second before the end of a node may not have been copied yet.
+        await client.set(key, 'x').then(
+          () => void (acted.at === 0 || failed.length > 0 ? acknowledged.push(key) : undefined),
+          () => void failed.push(sent),
+        );
+        await sleep(20);
+      }
+    })();
+    await sleep(1000);
+    const before = acknowledged.slice(0, -10);
+    acted.at = Date.now();
+    await act();
+    await until(
+      async () => failed.length > 0 && Date.now() - (failed.at(-1) ?? 0) > 1500 && (await client.ping()) === 'PONG',
+      'the client is served again',
+    );
+    acted.done = true;
+    await writing;
+    const after = acknowledged.filter((key) => !key.startsWith('load:0:'));
+    const there = await Promise.all([...before, ...after].map(async (key) => [key, await client.exists(key)] as const));
+    expect(before.length).toBeGreaterThan(10);
+    expect(after.length).toBeGreaterThan(10);
+    expect(failed[0]).toBeGreaterThanOrEqual(acted.at - 100);
+    return {
+      lost: there.filter(([, exists]) => exists === 0).map(([key]) => key),
+      windowSeconds: ((failed.at(-1) ?? 0) - (failed[0] ?? 0)) / 1000,
+    };
+  };
+
+  beforeAll(async () => {
+    operator = await Operator.create();
+    site = new LabSite(operator, name);
+    const set = [
+      'network=10.223.0.0/22',
+      'services.web.replicas=1',
+      'services.web.memory=512Mi',
+      'databases.database.topology=single',
+      'databases.database.memory=1Gi',
+      'caches.cache={ engine: valkey, use: sessions, topology: sentinel, memory: 256Mi }',
+    ];
+    await operator.run(['berth', 'init', name, '--profile', 'minimum', ...set.flatMap((one) => ['--set', one])], operator.home);
+    plan = JSON.parse(await site.berth('plan', '--json')) as typeof plan;
+    firstUp = await up();
+  });
+  afterAll(async () => {
+    for (const client of clients) client.disconnect();
+    await site?.remove();
+    operator?.[Symbol.dispose]();
+  });
+
+  test('come up from nothing, one written to and two that copy it', async () => {
+    expect(firstUp, firstUp.stderr.slice(-2000)).toMatchObject({ code: 0 });
+    expect(await rolesOf()).toEqual(['master', 'slave', 'slave']);
+    await until(whole, 'all know each other');
+  });
+
+  test('let anybody ask who is written to, and nobody without a password do anything', async () => {
+    expect(await cli('cache-node-1', '-h', 'cache', 'get', 'x')).toContain('NOPERM');
+    expect(await cli('cache-node-1', '-h', 'cache-node-0', 'replicaof', 'no', 'one')).toContain('NOPERM');
+    expect(await cli('cache-node-1', '-h', 'cache-sentinel-0', '-p', '26379', 'sentinel', 'failover', 'cache')).toContain('NOPERM');
+    expect(await primary()).toBe('cache-node-0');
+  });
+
+  test('run with exactly the settings of the plan', async () => {
+    const [cache] = plan.caches;
+    const settings = cache?.settings ?? [];
+    // Nobody may read the settings of a site, so somebody who may is let in for this, at one that copies.
+    const kept = site.read('secrets/cache-acl');
+    site.edit('secrets/cache-acl', (text) => `${text.trimEnd()}\nuser lab on nopass +config|get\n`);
+    await site.compose('restart', '--no-deps', '--timeout', '10', 'cache-node-2');
+    const ask = [
+      '-e',
+      'REDISCLI_AUTH=any',
+      'cache-node-2',
+      'valkey-cli',
+      '--user',
+      'lab',
+      'config',
+      'get',
+      ...settings.map((one) => one.name),
+    ];
+    let lines: readonly string[] = [];
+    await until(async () => (lines = (await site.compose('exec', '-T', ...ask)).split(/\r?\n/)).length > 20, 'the settings are told');
+    const running = Object.fromEntries(
+      Array.from({ length: Math.floor(lines.length / 2) }, (_, index) => [lines[index * 2] ?? '', lines[index * 2 + 1] ?? '']),
+    );
+    delete running[''];
+    expect(settings.length).toBeGreaterThan(12);
+    expect(running).toEqual(Object.fromEntries(settings.map((one) => [one.name, inBytes(one.value)])));
+    site.edit('secrets/cache-acl', () => kept);
+    await site.compose('restart', '--no-deps', '--timeout', '10', 'cache-node-2');
+    const told = (await cli('cache-sentinel-2', '-p', '26379', 'sentinel', 'master', 'cache')).split(/\r?\n/);
+    for (const { name: setting, value } of cache?.sentinel?.settings ?? []) {
+      const key = setting.split(' ')[1] ?? '';
+      expect([key, told[told.indexOf(key) + 1]]).toEqual([key, value]);
+    }
+    expect(told[told.indexOf('quorum') + 1]).toBe(String(valkey.sentinel.quorum));
+    await until(whole, 'the node is back');
+  });
+
+  test('keep serving a plain client when the node that is written to is gone, and nothing that was copied is lost', async () => {
+    const { lost, windowSeconds } = await underLoad(() => run(['docker', 'kill', `${name}-cache-node-0-1`]).then(() => undefined));
+    expect(lost).toEqual([]);
+    process.stderr.write(`fail-over: errors for ${windowSeconds.toFixed(1)} s\n`);
+    expect(windowSeconds).toBeLessThan(15);
+    expect(await primary()).not.toBe('cache-node-0');
+  });
+
+  test('take the old one back as one that copies', async () => {
+    await site.compose('start', 'cache-node-0');
+    await until(whole, 'three nodes');
+    expect((await cli('cache-node-0', 'role')).split('\n')[0]).toBe('slave');
+  });
+
+  test('are whole after a full stop, with other addresses and the same data', async () => {
+    const written = await connect();
+    await written.set('kept', 'through the night');
+    written.disconnect();
+    const [before, last] = [await addresses(), await primary()];
+    await site.compose('down');
+    // Who comes first gets the first address.
+    await site.compose('up', '-d', '--no-deps', [...nodes].reverse()[0] ?? '');
+    await site.compose('up', '-d', '--no-deps', 'cache-sentinel-2');
+    expect(await up()).toMatchObject({ code: 0 });
+    expect((await addresses()).filter((address, index) => address !== before[index]).length).toBeGreaterThan(2);
+    await until(whole, 'all of it');
+    expect(await primary()).toBe(last);
+    expect(await (await connect()).get('kept')).toBe('through the night');
+  });
+
+  test('take new passwords everywhere at once', async () => {
+    const [app, replication] = [secret('app'), secret('replication')];
+    await site.berth('secrets', 'rotate', 'cache-app');
+    await site.berth('secrets', 'rotate', 'cache-replication');
+    expect(await up()).toMatchObject({ code: 0 });
+    expect(secret('app')).not.toBe(app);
+    await until(whole, 'all of it');
+    for (const [service, port, user, password] of [
+      ...nodes.map((node) => [node, '6379', 'berth_nodes', replication] as const),
+      ...nodes.map((node) => [node, '6379', 'app', app] as const),
+      ...sentinels.map((sentinel) => [sentinel, '26379', 'berth_nodes', replication] as const),
+    ])
+      expect(await cli(service, '-p', port, 'auth', user, password)).toMatch(/WRONGPASS/);
+    expect(await (await connect()).get('kept')).toBe('through the night');
+  });
+
+  test('forget nothing when a process that keeps nothing on disk dies and is back within the second', async () => {
+    site.edit('berth.yaml', (text) => text.replace('use: sessions', 'use: cache'));
+    await site.berth('generate');
+    expect(await up()).toMatchObject({ code: 0 });
+    await until(whole, 'all of it');
+    const client = await connect();
+    await client.set('page', 'of a cache');
+    const dying = await primary();
+    await sleep(500);
+    const pid = await run(['docker', 'inspect', '--format', '{{.State.Pid}}', `${name}-${dying}-1`]);
+    await attempt(['kill', '-9', pid]);
+    await until(async () => (await primary()) !== dying && (await whole()), 'another one took over');
+    await until(async () => (await client.get('page')) === 'of a cache', 'the page is there');
+  });
+});
