@@ -133,7 +133,7 @@ export function notesOf({ profile, topologies, images, scaled, describe, cpus, u
       .filter(({ pgbouncer }) => pgbouncer !== undefined)
       .map(
         ({ name }) =>
-          `${name} is reached through PgBouncer, one transaction at a time: what an application keeps in a session, such as LISTEN, SET, temporary tables and advisory locks beyond a transaction, is lost in between`,
+          `${name} is reached through PgBouncer, one transaction at a time: what an application keeps in a session, such as LISTEN, SET, temporary tables and advisory locks beyond a transaction, is lost in between${spec.target === 'compose' ? `; after its replica was made anew, \`docker compose restart ${name}-pgbouncer\`` : ''}`,
       ),
     ...topologies.declined.caches.map(
       (name) =>

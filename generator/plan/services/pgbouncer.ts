@@ -162,7 +162,8 @@ export function planPooler(
       stopSignal: 'SIGINT',
       stopGrace: seconds(30),
       networks: ['data'],
-      after: [],
+      // Compose makes it anew together with the server: it would look for that at its old address for as long as the DNS of Docker lets it, ten minutes.
+      after: [{ service: database.name, condition: 'service_healthy', required: true }],
     },
     plan: {
       service,
