@@ -33,13 +33,29 @@ const places = /\{"start":\{"line":\d+,"column":\d+\},"end":\{"line":\d+,"column
 const precompiled = (source: string): string =>
   (Handlebars.precompile(source, templateOptions) as unknown as string).replaceAll(places, '0');
 
+/** Templates that only some sites need, by the file that holds them: it is loaded when the first of them is asked for. */
+const seldom: Readonly<Record<string, RegExp>> = {
+  'templates-kubernetes.cjs': /^site\/SITE-kubernetes\./,
+  'templates-mongodb.cjs': /^database\/mongo/,
+  'templates-mysql.cjs': /^database\/m(?:ysql|ariadb|y\.cnf)/,
+  'templates-pgbouncer.cjs': /^database\/pgbouncer/,
+  'templates-sentinel.cjs': /^cache\/(?:node|sentinel|haproxy)/,
+  'templates-sqlserver.cjs': /^database\/sqlserver/,
+};
+const fileOfTemplate = (name: string): string | undefined => Object.keys(seldom).find((file) => seldom[file]?.test(name));
+const compiledTemplates = (file: string | undefined): string =>
+  `{${[...assets.templates]
+    .filter(([name]) => name.endsWith('.hbs') && fileOfTemplate(name) === file)
+    .map(([name, source]) => `${JSON.stringify(name)}: ${precompiled(source)}`)
+    .join(',\n')}}`;
+
 const templatesModule = (): string => `
 import Handlebars from 'handlebars/runtime.js';
-const compiled = {${[...assets.templates]
-  .filter(([name]) => name.endsWith('.hbs'))
-  .map(([name, source]) => `${JSON.stringify(name)}: ${precompiled(source)}`)
-  .join(',\n')}};
-export const compileTemplate = (name) => Handlebars.template(compiled[name]);`;
+const compiled = ${compiledTemplates(undefined)};
+const seldom = [${Object.entries(seldom)
+  .map(([file, names]) => `[${String(names)}, () => require('./${file}')]`)
+  .join(', ')}];
+export const compileTemplate = (name) => Handlebars.template(compiled[name] ?? seldom.find(([names]) => names.test(name))[1]()[name]);`;
 
 /** What the sources work out from Berth's own files at every start, worked out once. Each stand-in exports what the program uses of its source. */
 const standIns: ReadonlyMap<string, () => string> = new Map([
@@ -53,6 +69,7 @@ const standIns: ReadonlyMap<string, () => string> = new Map([
 const workedOut: Plugin = {
   name: 'worked-out',
   setup: (program) => {
+    program.onResolve({ filter: /^\.\/templates-[a-z]+\.cjs$/ }, ({ path }) => ({ path, external: true }));
     for (const [path, contents] of standIns)
       program.onLoad({ filter: new RegExp(`${path.replaceAll(/[/.]/g, '\\$&')}$`) }, () => ({
         contents: contents(),
@@ -140,14 +157,11 @@ export async function buildProgram(outdir: string, write = true): Promise<Metafi
         ...asModules,
       }),
     ),
-    ...onDemand.map((name) =>
-      build({
-        ...common,
-        write,
-        stdin: { contents: `module.exports = require('${name}')`, resolveDir: root },
-        format: 'cjs',
-        outfile: join(outdir, fileOf(name)),
-      }),
+    ...[
+      ...onDemand.map((name) => ({ file: fileOf(name), contents: `module.exports = require('${name}')` })),
+      ...Object.keys(seldom).map((file) => ({ file, contents: `module.exports = ${compiledTemplates(file)}` })),
+    ].map(({ file, contents }) =>
+      build({ ...common, write, stdin: { contents, resolveDir: root }, format: 'cjs', outfile: join(outdir, file) }),
     ),
   ]);
   const metafiles = built.map(({ metafile }) => metafile as Metafile);
