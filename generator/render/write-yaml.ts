@@ -3,9 +3,9 @@ import { quote } from './quote.ts';
 /** What YAML can hold, without tags and anchors. `undefined` leaves a key out. */
 export type Yaml = string | number | boolean | null | readonly Yaml[] | { readonly [key: string]: Yaml | undefined };
 
-/** Text that every YAML reader takes for text as it stands. All else is quoted: no, 1.30, 0x1f, 12:30, ~ and the like. */
+/** Text that every YAML reader takes for text as it stands. All else is quoted: no, 1.30, 0x1f, 12:30, ~, e0 and the like. */
 const plain =
-  /^(?!(?:true|false|yes|no|on|off|null|y|n)$)(?:[A-Za-z_/][A-Za-z0-9_./@-]*(?::[A-Za-z0-9_./@-]+)*|[1-9][0-9]*(?:m|Mi|Gi|Ti))$/i;
+  /^(?!(?:true|false|yes|no|on|off|null|y|n|e-?[0-9]+)$)(?:[A-Za-z_/][A-Za-z0-9_./@-]*(?::[A-Za-z0-9_./@-]+)*|[1-9][0-9]*(?:m|Mi|Gi|Ti))$/i;
 
 function scalar(value: string | number | boolean | null): string {
   if (typeof value !== 'string') return String(value);

@@ -19,6 +19,8 @@ const awkward = fc.constantFrom(
   '0o17',
   '12:30',
   '1e3',
+  'e0',
+  'E-12',
   '.inf',
   '=',
   '<<',
