@@ -42,9 +42,9 @@ export function demandSentinels(cache: CacheSpec, spec: StackSpec, profile: Hard
       memory: fixed(sentinel.memoryMiB, 'measured: some 10 MiB, and as much again for clients that ask it'),
       cpu: {
         wanted: milliCpu(500),
-        floor: milliCpu(20),
+        floor: milliCpu(50),
         wantedBecause: 'asks each node once a second',
-        floorBecause: 'asks each node once a second',
+        floorBecause: 'one that waits two seconds for the CPU trusts nothing that it knows, and does nothing for half a minute',
         change: 'fixed',
       },
     }),

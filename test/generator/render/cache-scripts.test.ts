@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -15,7 +15,9 @@ describe('the scripts of a cache with Sentinel', () => {
   let folder = '';
   const at = (...path: readonly string[]): string => join(folder, ...path);
   const answer = (...rules: readonly Answers[]): void => {
-    writeFileSync(at('answers'), `${rules.flat().join('\n')}\n`);
+    // In one step: a client that reads meanwhile must not find half of them.
+    writeFileSync(at('answers.new'), `${rules.flat().join('\n')}\n`);
+    renameSync(at('answers.new'), at('answers'));
   };
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'berth-cache-'));
