@@ -159,7 +159,7 @@ beforeAll(async () => {
     '-v',
     `${join(home, 'init')}:/docker-entrypoint-initdb.d:ro`,
   ];
-  const settings = ['-c', 'track_commit_timestamp=on', '-c', 'max_slot_wal_keep_size=1GB'];
+  const settings = ['-c', 'track_commit_timestamp=on'];
   await run(['docker', 'run', '-d', '--name', database, '--network', net, ...server, IMAGES.postgres.reference, 'postgres', ...settings]);
   // By TCP: the server of the first start listens on its socket alone.
   for (let left = 150; !(await succeeds(['docker', 'exec', database, 'pg_isready', '-h', '127.0.0.1', '-q'])) && left > 0; left -= 1)
