@@ -97,8 +97,10 @@ const needless: readonly (readonly [keys: RegExp, because: string])[] = [
   [/\.entrypoint$/, 'images bring their own'],
   [/^edge\.proxyProtocol$/, 'the load balancer decides it'],
   [/^stores\.\*\.nodes$/, 'four nodes are for a cluster alone, and an example is for both targets'],
-  [/\.(?:cpu|memory|disk)$/, "sizes are the profile's; where an example fixes one it shows how"],
-  [/^databases\.\*\.topology$/, "the profile's wish is the better teacher"],
+  [/\.(?:cpu|memory|disk|connections)$/, "sizes are the profile's; where an example fixes one it shows how"],
+  [/^(?:databases|caches)\.\*\.topology$/, "the profile's wish is the better teacher"],
+  [/^caches\.\*\.client$/, 'what the library of an application can is for its makers to say; the lab has rows for both'],
+  [/^(?:databases\.\*\.operator|kubernetes\.operatorNamespace)$/, 'an operator is for a cluster alone, and an example is for both targets'],
 ];
 
 test('every key of a spec is used by an example, but for those that cannot be', () => {

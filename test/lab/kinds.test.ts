@@ -121,7 +121,7 @@ describe('a site with migrations, a worker, a job and Redis', () => {
         '--set',
         `stores.files.publicHost=${filesHost}`,
         '--set',
-        'stores.files.buckets.uploads.lifecycle=[{ prefix: tmp/, expireAfter: 1d }, { expireVersionsAfter: 90d }]',
+        'stores.files.buckets.notes.lifecycle=[{ prefix: tmp/, expireAfter: 1d }, { expireVersionsAfter: 90d }]',
         '--set',
         `trust=${JSON.stringify({ corp: authority })}`,
         '--set',
@@ -245,18 +245,18 @@ describe('a site with migrations, a worker, a job and Redis', () => {
     });
     const peak = async () => Number(await site.compose('exec', '-T', 'edge', 'cat', '/sys/fs/cgroup/memory/memory.max_usage_in_bytes'));
     const before = await peak();
-    const put = new URL(await client.presignedPutObject('uploads', 'large.bin', 600));
+    const put = new URL(await client.presignedPutObject('notes', 'large.bin', 600));
     expect(await send('PUT', put, ca, 192)).toMatchObject({ status: 200 });
-    const get = new URL(await client.presignedGetObject('uploads', 'large.bin', 600));
+    const get = new URL(await client.presignedGetObject('notes', 'large.bin', 600));
     expect(await send('GET', get, ca)).toEqual({ status: 200, bytes: 192 * 2 ** 20 });
     expect((await peak()) - before).toBeLessThan(32 * 2 ** 20);
     const of = (path: string) => send('GET', new URL(path, put), ca).then(({ status }) => status);
-    expect(await of(`/uploads/large.bin${get.search.slice(0, -1)}`)).toBe(403);
+    expect(await of(`/notes/large.bin${get.search.slice(0, -1)}`)).toBe(403);
     expect([await of('/minio/health/live'), await of('/minio/admin/v3/info'), await of('/'), await of('/other/x')]).toEqual([
       404, 404, 404, 404,
     ]);
     const rules =
-      'export MC_HOST_store="http://${MINIO_ROOT_USER}:$(cat /run/secrets/files-root)@files:9000"; mc ilm rule export store/uploads';
+      'export MC_HOST_store="http://${MINIO_ROOT_USER}:$(cat /run/secrets/files-root)@files:9000"; mc ilm rule export store/notes';
     const exported = await site.compose('run', '--rm', '--no-deps', '-T', '--entrypoint', '/bin/sh', 'files-buckets', '-c', rules);
     expect(exported).toMatch(/berth-1.*tmp\/.*berth-2.*90/s);
   });

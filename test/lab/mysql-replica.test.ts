@@ -7,7 +7,7 @@ import { mysql } from '../../model/engines/mysql.ts';
 import type { EngineSetting } from '../../model/plan.ts';
 import { IMAGES } from './images.ts';
 import { LabSite, Operator } from './installed.ts';
-import { run } from './process.ts';
+import { attempt, run } from './process.ts';
 import type { RunResult } from './process.ts';
 
 type Node = 'database' | 'database-replica';
@@ -111,6 +111,8 @@ describe.each([
   });
   afterAll(async () => {
     await site?.remove();
+    // The last test has taken it out of what Compose knows of.
+    await attempt(['docker', 'volume', 'rm', '--force', `${name}_database-replica-data`]);
     operator?.[Symbol.dispose]();
   });
 

@@ -42,9 +42,9 @@ describe('the built program', () => {
     expect(loaded()).toContain('scripts/slim-zod.ts');
   });
 
-  test('starts from two files, of less than 650 KiB together', () => {
+  test('starts from two files, of less than 670 KiB together', () => {
     expect(atStart().length).toBeLessThanOrEqual(2);
-    expect(atStart().reduce((sum, file) => sum + (outputs[file]?.bytes ?? 0), 0)).toBeLessThan(650 * 1024);
+    expect(atStart().reduce((sum, file) => sum + (outputs[file]?.bytes ?? 0), 0)).toBeLessThan(670 * 1024);
   });
 
   test('imports no module of Node by name: that would fill in a namespace nobody looks at', () => {

@@ -66,7 +66,7 @@ export const everyKind = {
   'trust': { corp: corpAuthority },
   'proxy': { url: 'http://proxy.corp.example:3128', except: ['.corp.example'] },
   'stores.files.publicHost': 'files.example.com',
-  'stores.files.buckets.uploads.lifecycle': [{ prefix: 'tmp/', expireAfter: '1d' }, { expireVersionsAfter: '90d' }],
+  'stores.files.buckets.notes.lifecycle': [{ prefix: 'tmp/', expireAfter: '1d' }, { expireVersionsAfter: '90d' }],
   'services.web.egress': ['hooks.corp.example:443', '10.4.0.0/16:5432'],
   'volumes.uploads': { storageClass: 'nfs' },
   'services.web.volumes': { uploads: '/srv/uploads' },

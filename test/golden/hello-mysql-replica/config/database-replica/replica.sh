@@ -94,7 +94,12 @@ news() {
 password=$(sed -n 's/^password=//p' '/run/secrets/database-replication-client')
 follow() { ask "CHANGE REPLICATION SOURCE TO SOURCE_HOST = 'database', SOURCE_PORT = 3306, SOURCE_AUTO_POSITION = 1, SOURCE_SSL = 1, SOURCE_CONNECT_RETRY = 5, SOURCE_RETRY_COUNT = 0; START REPLICA USER = 'berth_replica' PASSWORD = '$password';"; }
 
-while running && ! ask 'SELECT 1' >/dev/null 2>&1; do pause 1; done
+while running && ! ask 'SELECT 1' >/dev/null 2>/tmp/why; do
+  if grep -q 'Access denied' /tmp/why; then
+    news "lets nobody in with the passwords of this site: what stands here was copied from another one. Nothing is removed. To copy database: stop this service, remove its volume, start it again."
+  fi
+  pause 1
+done
 fresh=yes
 while running; do
   if [ ! -e "$mark" ] || [ -e "$promoting" ]; then

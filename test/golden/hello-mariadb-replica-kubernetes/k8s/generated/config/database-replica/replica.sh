@@ -102,7 +102,12 @@ news() {
 password=$(sed -n 's/^password=//p' '/run/secrets/database-replication-client')
 follow() { ask "CHANGE MASTER TO MASTER_HOST = 'database', MASTER_PORT = 3306, MASTER_USER = 'berth_replica', MASTER_PASSWORD = '$password', MASTER_USE_GTID = slave_pos, MASTER_CONNECT_RETRY = 5; START REPLICA ;"; }
 
-while running && ! ask 'SELECT 1' >/dev/null 2>&1; do pause 1; done
+while running && ! ask 'SELECT 1' >/dev/null 2>/tmp/why; do
+  if grep -q 'Access denied' /tmp/why; then
+    news "lets nobody in with the passwords of this site: what stands here was copied from another one. Nothing is removed. To copy database: stop this service, remove its volume, start it again."
+  fi
+  pause 1
+done
 fresh=yes
 while running; do
   if [ ! -e "$mark" ] || [ -e "$promoting" ]; then
