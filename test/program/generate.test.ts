@@ -84,14 +84,14 @@ describe('generate', () => {
     using site = fresh();
     const before = secretsOf(site.path);
     edit(site.path, 'berth.yaml', (text) => text.replace('profile: minimum', 'profile: recommended'));
-    expect((await expectExit(0, generate(site.path))).stdout).toContain('drawn: database-replication;');
+    expect((await expectExit(0, generate(site.path))).stdout).toContain('drawn: database-replication, cache-replication;');
     expect(secretsOf(site.path)).toEqual(expect.arrayContaining([...before]));
-    expect(secretsOf(site.path)).toHaveLength(before.length + 1);
+    expect(secretsOf(site.path)).toHaveLength(before.length + 2);
     edit(site.path, 'berth.yaml', (text) => text.replace('    port: 3000\n', '    port: 3000\n    secrets: { SESSION_KEY: {} }\n'));
     const { stdout } = await expectExit(0, generate(site.path));
     expect(stdout).toContain('drawn: web-SESSION_KEY; copy secrets/ledger.json to a safe place');
     expect(secretsOf(site.path)).toEqual(expect.arrayContaining([...before]));
-    expect(secretsOf(site.path)).toHaveLength(before.length + 2);
+    expect(secretsOf(site.path)).toHaveLength(before.length + 3);
   });
 
   test('draws a new certificate for a new domain, from the same authority', async () => {

@@ -54,14 +54,14 @@ describe('a site for a cluster', () => {
     const site = join(folder.path, 'my-site');
     await expectExit(0, init, { cwd: folder.path });
     edit(site, 'k8s/site/kustomization.yaml', (text) => text.replace('# images:', 'images:'));
-    edit(site, 'k8s/generated/config/cache/valkey.conf', (text) => `${text}# mine\n`);
+    edit(site, 'k8s/generated/config/cache-node/valkey.conf', (text) => `${text}# mine\n`);
     edit(site, 'berth.yaml', (text) => text.replace('    port: 3000\n', '    port: 3000\n    pool: 21\n'));
     const overlay = read(site, 'k8s/site/kustomization.yaml');
     const { stdout } = await expectExit(0, ['generate', '--site', site]);
     expect(stdout).toContain('replaces the pods of web-blue');
-    expect(stdout).toContain('k8s/generated/config/cache/valkey.conf changed');
+    expect(stdout).toContain('k8s/generated/config/cache-node/valkey.conf changed');
     expect(read(site, 'k8s/site/kustomization.yaml')).toBe(overlay);
-    expect(read(site, 'k8s/generated/config/cache/valkey.conf')).toMatch(/# mine\n$/);
+    expect(read(site, 'k8s/generated/config/cache-node/valkey.conf')).toMatch(/# mine\n$/);
     edit(site, 'k8s/generated/web.yaml', (text) => text.replace('replicas: 3', 'replicas: 4'));
     edit(site, 'berth.yaml', (text) => text.replace('pool: 21', 'pool: 22'));
     const refused = await expectExit(5, ['generate', '--site', site]);
@@ -119,7 +119,7 @@ describe('a site for a cluster', () => {
     const plan = JSON.parse((await expectExit(0, ['plan', '--json', '--site', site])).stdout) as object;
     expect(plan).toMatchObject({
       release: { web: [{ slot: 'blue', weight: 100 }] },
-      kubernetes: { namespace: 'my-site', pods: { web: { preStop: 15, grace: 45 } }, quota: { 'my-site': { claims: 3 } } },
+      kubernetes: { namespace: 'my-site', pods: { web: { preStop: 15, grace: 45 } }, quota: { 'my-site': { claims: 9 } } },
     });
     expect((await expectExit(0, ['explain', 'web.terminationGracePeriodSeconds', '--site', site])).stdout).toMatch(/= 45s\n/);
   });

@@ -46,6 +46,7 @@ describe('secrets list', () => {
         { service: 'database-accounts', by: 'file', place: '/run/secrets/database-verifier', form: 'scram-sha-256' },
       ],
       rotatable: true,
+      runtime: false,
     });
     expect(secrets).toContainEqual(
       expect.objectContaining({ name: 'database-admin', rotatable: false, because: expect.stringMatching(/./) as string }),
