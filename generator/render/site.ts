@@ -118,6 +118,8 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
               service: database.service,
               database: database.database,
               replica: database.replica.service,
+              // It would go on asking at the address that the old one had.
+              pooler: database.pooler ? ` ${database.pooler.service}` : '',
               // PostgreSQL has no file with the login of its administrator, and its replica no password of it at all.
               superuser: database.engine === 'postgres' ? postgres.superuser : undefined,
               secret: plan.kubernetes?.existingSecrets[database.service] ?? `${database.service}-secrets`,

@@ -220,6 +220,7 @@ patches:
       expect(pods.map(({ name }) => name).sort()).toEqual([
         'cache-0',
         'database-0',
+        'database-replica-0',
         'edge-0',
         'edge-1',
         'files-0',
@@ -320,7 +321,7 @@ patches:
     });
 
     test('lets an application start without what it waited for, after three minutes', () => {
-      const gate = podNamed('web-blue-0').template.spec.initContainers?.map(({ command }) => command?.at(-1) ?? '') ?? [];
+      const gate = podNamed('web-blue-0').template.spec.initContainers?.map(({ command }) => command?.[2] ?? '') ?? [];
       expect(gate).toHaveLength(2);
       // Ninety tries two seconds apart, then an end that is no failure; the tries themselves ran above.
       for (const script of gate) expect(script).toMatch(/-ge 90 \]; then echo .* exit 0; fi; sleep 2/);

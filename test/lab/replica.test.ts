@@ -298,7 +298,7 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
 
   test('follows when the primary is given room for fewer connections', async () => {
     const before = Number(await ask('database', 'SHOW max_connections'));
-    site.edit('berth.yaml', (text) => text.replace(/pool: 5/, 'pool: 2'));
+    site.edit('berth.yaml', (text) => text.replace('connections: 8', 'connections: 5'));
     await site.berth('generate');
     expect(await site.up()).toMatchObject({ code: 0 });
     expect(Number(await ask('database', 'SHOW max_connections'))).toBeLessThan(before);
