@@ -91,6 +91,7 @@ describe('sessions in three nodes with Sentinel, behind a proxy for clients that
     await until(
       async () => failed.length > 0 && Date.now() - (failed.at(-1) ?? 0) > 1500 && (await client.ping()) === 'PONG',
       'the client is served again',
+      90,
     );
     acted.done = true;
     await writing;
