@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -44,7 +44,7 @@ describe('completion', () => {
     { line: 'berth certs ren', becomes: 'certs renew' },
     { line: 'berth init --profile r', becomes: 'init --profile recommended' },
     { line: 'berth init --profile=h', becomes: 'init --profile=high-performance' },
-    { line: 'berth init --from ex', becomes: 'init --from example:hello' },
+    { line: 'berth init --from example:h', becomes: 'init --from example:hello' },
     { line: 'berth doctor --tar', becomes: 'doctor --target' },
     { line: 'berth doctor --target k', becomes: 'doctor --target kubernetes' },
     { line: 'berth completion f', becomes: 'completion fish' },
@@ -60,7 +60,7 @@ describe('completion', () => {
     { line: 'berth certs ', words: ['import', 'renew', 'show'] },
     { line: 'berth secrets rotate --', words: ['--help', '--json', '--site'] },
     { line: 'berth init --profile ', words: ['high-performance', 'minimum', 'recommended'] },
-    { line: 'berth init --from example', words: ['example:hello'] },
+    { line: 'berth init --from example', words: readdirSync('examples').map((name) => `example:${name}`).sort() },
     { line: 'berth doctor --site certs --target k', words: ['kubernetes'] },
     { line: 'berth completion ', words: ['bash', 'fish', 'zsh'] },
   ])('of "$line" in a real fish offers $words', async ({ line, words }) => {
