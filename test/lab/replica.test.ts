@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { postgres } from '../../model/engines/postgres.ts';
 import type { EngineSetting } from '../../model/plan.ts';
 import { LabSite, Operator } from './installed.ts';
-import { run } from './process.ts';
+import { attempt, run } from './process.ts';
 import type { RunResult } from './process.ts';
 import { Visitor } from './visitor.ts';
 
@@ -131,6 +131,8 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
   afterAll(async () => {
     visitor?.close();
     await site?.remove();
+    // It belongs to no service any more, so `down` leaves it.
+    await attempt(['docker', 'volume', 'rm', '--force', `${name}_database-replica-data`]);
     await operator?.attempt(['docker', 'image', 'rm', image], operator.home);
     operator?.[Symbol.dispose]();
   });

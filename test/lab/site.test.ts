@@ -700,7 +700,7 @@ describe.each([
       ['authority', ledger.authority.key.split('\n')[1] ?? ''] as const,
     ];
     expect(secrets.length).toBeGreaterThanOrEqual(7);
-    const declared = new Set(['DATABASE_URL', 'REDIS_URL', 'S3_SECRET_KEY']);
+    const declared = new Set(['DATABASE_URL', 'DATABASE_READ_URL', 'REDIS_URL', 'S3_SECRET_KEY']);
     const containers = (await inspectAll()).map((container) => ({
       ...container,
       Config: {
