@@ -60,7 +60,12 @@ describe('completion', () => {
     { line: 'berth certs ', words: ['import', 'renew', 'show'] },
     { line: 'berth secrets rotate --', words: ['--help', '--json', '--site'] },
     { line: 'berth init --profile ', words: ['high-performance', 'minimum', 'recommended'] },
-    { line: 'berth init --from example', words: readdirSync('examples').map((name) => `example:${name}`).sort() },
+    {
+      line: 'berth init --from example',
+      words: readdirSync('examples')
+        .map((name) => `example:${name}`)
+        .sort(),
+    },
     { line: 'berth doctor --site certs --target k', words: ['kubernetes'] },
     { line: 'berth completion ', words: ['bash', 'fish', 'zsh'] },
   ])('of "$line" in a real fish offers $words', async ({ line, words }) => {
