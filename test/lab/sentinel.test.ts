@@ -65,8 +65,12 @@ describe('sessions in three nodes with Sentinel, behind a proxy for clients that
     const telling = said.filter((line) => !/Failed to resolve|PRIMARY/.test(line));
     expect.unreachable(`${what}: not within ${seconds} s; ${telling.join('\n').slice(-12_000)}`);
   };
+  /** Sentinels hear of replicas from the primary alone, every ten seconds: one that goes before has nobody to take over. */
+  const knowsBoth = async (sentinel: string): Promise<boolean> =>
+    /num-slaves\r?\n2\b/.test(await cli(sentinel, '-p', '26379', 'sentinel', 'master', 'cache'));
   const whole = async (): Promise<boolean> =>
     [...(await rolesOf())].sort().join() === 'master,slave,slave' &&
+    (await Promise.all(sentinels.map(knowsBoth))).every(Boolean) &&
     (await Promise.all(sentinels.map((one) => cli(one, '-p', '26379', 'sentinel', 'ckquorum', 'cache')))).every((said) =>
       said.startsWith('OK 3'),
     );
