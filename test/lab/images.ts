@@ -49,7 +49,14 @@ export async function ensureImages(names: readonly ImageName[] = Object.keys(IMA
     const missing = names.filter((name) => !state.get(name));
     if (missing.length === 0) return;
     if (!(await current(BASE.reference, base))) await step(`build ${BASE.reference}`, () => buildBase(base));
-    for (const name of missing) await step(`build ${IMAGES[name].reference}`, () => build(name, hashOf(name, base)));
+    const buildNext = async (): Promise<void> => {
+      for (let name = missing.shift(); name !== undefined; name = missing.shift()) {
+        const next = name;
+        await step(`build ${IMAGES[next].reference}`, () => build(next, hashOf(next, base)));
+      }
+    };
+    // Two at a time: one waits for packages while the other unpacks its own.
+    await Promise.all([buildNext(), buildNext()]);
   });
 }
 
