@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { build } from 'esbuild';
@@ -35,10 +36,12 @@ const precompiled = (source: string): string =>
 
 /** Templates that only some sites need, by the file that holds them: it is loaded when the first of them is asked for. */
 const seldom: Readonly<Record<string, RegExp>> = {
+  'templates-compose.cjs': /^(?:compose|systemd)\/|^site\/SITE\.md/,
   'templates-kubernetes.cjs': /^site\/SITE-kubernetes\./,
   'templates-mongodb.cjs': /^database\/mongo/,
   'templates-mysql.cjs': /^database\/m(?:ysql|ariadb|y\.cnf)/,
   'templates-pgbouncer.cjs': /^database\/pgbouncer/,
+  'templates-postgres.cjs': /^database\/(?:accounts|pg_hba|postgresql|replica|start)\./,
   'templates-sentinel.cjs': /^cache\/(?:node|sentinel|haproxy)/,
   'templates-sqlserver.cjs': /^database\/sqlserver/,
 };
@@ -57,19 +60,29 @@ const seldom = [${Object.entries(seldom)
   .join(', ')}];
 export const compileTemplate = (name) => Handlebars.template(compiled[name] ?? seldom.find(([names]) => names.test(name))[1]()[name]);`;
 
+const schemaFile = 'spec-schema.cjs';
+
 /** What the sources work out from Berth's own files at every start, worked out once. Each stand-in exports what the program uses of its source. */
 const standIns: ReadonlyMap<string, () => string> = new Map([
   ['generator/io/assets.ts', assetsModule],
   ['generator/render/compile-template.ts', templatesModule],
-  ['generator/spec/json-schema.ts', () => `export const specJsonSchema = () => ${literal(specJsonSchema(), 'the schema of the spec')};`],
+  // Many kilobytes that a site is given as they are: only who writes a site reads them.
+  ['generator/spec/json-schema.ts', () => `export const specJsonSchema = () => require('./${schemaFile}');`],
   // The schema of profiles has done its work.
   ['model/profile.ts', () => `export const profileNames = ${literal(profileNames, 'the names of profiles')};`],
 ]);
 
+/** What a key is for is told by the JSON Schema, which is made by then. A description that is no plain text stays where it is. */
+const described = /\.describe\(\s*(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`$\\]*`),?\s*\)/g;
+
 const workedOut: Plugin = {
   name: 'worked-out',
   setup: (program) => {
-    program.onResolve({ filter: /^\.\/templates-[a-z]+\.cjs$/ }, ({ path }) => ({ path, external: true }));
+    program.onResolve({ filter: /^\.\/(?:templates-[a-z]+|spec-schema)\.cjs$/ }, ({ path }) => ({ path, external: true }));
+    program.onLoad({ filter: /\/model\/written-[a-z]+\.ts$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replaceAll(described, ''),
+      loader: 'ts',
+    }));
     for (const [path, contents] of standIns)
       program.onLoad({ filter: new RegExp(`${path.replaceAll(/[/.]/g, '\\$&')}$`) }, () => ({
         contents: contents(),
@@ -160,6 +173,7 @@ export async function buildProgram(outdir: string, write = true): Promise<Metafi
     ),
     ...[
       ...onDemand.map((name) => ({ file: fileOf(name), contents: `module.exports = require('${name}')` })),
+      { file: schemaFile, contents: `module.exports = ${literal(specJsonSchema(), 'the schema of the spec')}` },
       ...Object.keys(seldom).map((file) => ({ file, contents: `module.exports = ${compiledTemplates(file)}` })),
     ].map(({ file, contents }) =>
       build({ ...common, write, stdin: { contents, resolveDir: root }, format: 'cjs', outfile: join(outdir, file) }),
