@@ -1,7 +1,7 @@
 import { mongodb as facts } from '../../../model/engines/mongodb.ts';
 import type { PlannedService, SecretText, Size } from '../../../model/plan.ts';
-import { mib, milliCpu, seconds } from '../../../model/units.ts';
-import { cpuWish, memoryWish } from '../wish.ts';
+import { mib, seconds } from '../../../model/units.ts';
+import { accountsTask, databaseDemand, databaseServer, noData } from './database-parts.ts';
 import { migrations } from './database-engine.ts';
 import type { DatabaseAddress, DatabaseClient, DatabaseEngine, DatabaseInput } from './database-engine.ts';
 import { smallestMemory } from './mongodb-memory.ts';
@@ -9,72 +9,39 @@ import { connectionsOf, pidsOf, settingsOf } from './mongodb-settings.ts';
 
 const tmp = { path: '/tmp', size: mib(facts.tmpMiB), mode: '1777' };
 const declared = { path: facts.declaredFolder, size: mib(facts.declaredMiB), mode: '1777' };
-const noData = { path: facts.volumeFolder, size: mib(1), mode: '1777' };
 /** mongosh keeps a folder below it. */
 const home = { HOME: '/tmp' };
 
 /** Whether it may be written to; asked without mongosh, which would start a Node.js every few seconds. */
 const ready = ['/bin/bash', `${facts.configFolder}/ready.sh`] as const;
 
-function server({ database, size, disk }: DatabaseInput, user: string): PlannedService {
-  const { name } = database;
-  return {
-    name,
-    role: 'database',
-    title: `${facts.title}, a replica set of one; its admin password is set once, on an empty volume`,
-    kind: 'server',
-    image: facts.image,
-    slotted: false,
-    replicas: 1,
-    size,
-    user,
+function server(input: DatabaseInput, user: string): PlannedService {
+  const { name } = input.database;
+  return databaseServer(facts, input, user, {
+    title: `${facts.title}, a replica set of one`,
     entrypoint: ['/bin/bash', `${facts.configFolder}/start.sh`],
     env: home,
-    secretEnv: {},
     secretFiles: [`${name}-admin`, `${name}-admin-tools`, `${name}-keyfile`],
     mounts: [{ source: `config/${name}`, target: facts.configFolder, restarts: true }],
     tmpfs: [tmp, declared],
     nofile: facts.openFiles,
-    volumes: [{ name: `${name}-data`, target: facts.volumeFolder, size: disk, holds: `database ${database.database}` }],
-    port: facts.port,
-    ports: [],
     healthcheck: { argv: ready, interval: seconds(5), timeout: seconds(5), retries: 6, startPeriod: seconds(120) },
     // Without a set it is no primary and cannot be written to, but it lives: a restart would make it begin again.
     probes: { ready: { argv: ready }, live: { tcp: facts.port } },
-    connects: [],
-    gates: [],
     stopSignal: 'SIGTERM',
     stopGrace: seconds(90),
-    networks: ['data'],
-    after: [],
-  };
+  });
 }
 
-const accounts = ({ database: { name } }: DatabaseInput, size: Size, user: string): PlannedService => ({
-  name: `${name}-accounts`,
-  role: 'task',
-  title: `creates and reconciles the account of ${name}; changes nothing when nothing is to do`,
-  kind: 'task',
-  image: facts.image,
-  slotted: false,
-  replicas: 1,
-  size,
-  user,
-  entrypoint: [facts.shell, '--nodb', '--quiet', '--norc', '--file', '/etc/berth/accounts/accounts.js'],
-  env: home,
-  secretEnv: {},
-  // The server takes a password and no verifier.
-  secretFiles: [`${name}-admin`, `${name}-app`],
-  mounts: [{ source: `config/${name}-accounts`, target: '/etc/berth/accounts', restarts: true }],
-  volumes: [],
-  tmpfs: [tmp, noData, declared],
-  ports: [],
-  connects: [{ service: name, port: facts.port }],
-  gates: [],
-  stopGrace: seconds(10),
-  networks: ['data'],
-  after: [],
-});
+const accounts = ({ database: { name } }: DatabaseInput, size: Size, user: string): PlannedService =>
+  accountsTask(facts, name, size, user, {
+    purpose: 'account',
+    entrypoint: [facts.shell, '--nodb', '--quiet', '--norc', '--file', '/etc/berth/accounts/accounts.js'],
+    env: home,
+    // The server takes a password and no verifier.
+    secretFiles: [`${name}-admin`, `${name}-app`],
+    tmpfs: [tmp, noData(facts), declared],
+  });
 
 const tlsOptions = { off: '', require: '&tls=true&tlsAllowInvalidCertificates=true', verify: '&tls=true' } as const;
 
@@ -103,19 +70,11 @@ export const mongodbEngine: DatabaseEngine = {
   taskMemory: mib(facts.taskMiB),
   demand: (database, spec, profile) => {
     const { limit } = connectionsOf(spec, database.name, profile);
-    const path = `databases.${database.name}`;
     const floor = {
       value: smallestMemory(limit),
       because: `2 GiB, or what leaves a cache of ${facts.smallestCacheMiB} MiB beside ${limit} connections`,
     };
-    return {
-      name: database.name,
-      role: 'database',
-      count: 1,
-      pids: pidsOf(limit),
-      memory: memoryWish(path, database, profile.database.memory, floor),
-      cpu: cpuWish(path, database, profile.database.cpu, milliCpu(100)),
-    };
+    return databaseDemand(database, profile, { pids: pidsOf(limit), floor });
   },
   plan: (input, task, { user }) => {
     const { database, spec } = input;

@@ -4,6 +4,7 @@ import type { mysql } from '../../../model/engines/mysql.ts';
 import type { PlannedSecret, PlannedService, SecretFile, Size } from '../../../model/plan.ts';
 import type { DatabaseSpec } from '../../../model/stack-spec.ts';
 import { mib, seconds } from '../../../model/units.ts';
+import { accountsTask, databaseServer, noData } from './database-parts.ts';
 import { hasReplica, migrations } from './database-engine.ts';
 import type { DatabaseEngine, DatabaseInput } from './database-engine.ts';
 
@@ -25,23 +26,13 @@ const ping = (facts: Facts, name: string): readonly [string, ...string[]] => [
 
 const socket = { path: mysqlFamily.socketFolder, size: mib(mysqlFamily.socketMiB), mode: '1777' };
 const tmp = { path: '/tmp', size: mib(mysqlFamily.tmpMiB), mode: '1777' };
-/** The image declares its data folder as a volume: without a mount Docker would make one on disk for every run of the task, and `down` would leave it behind. */
-const noData = { path: mysqlFamily.volumeFolder, size: mib(1), mode: '1777' };
 
 /** The container of the server. */
-export function serverOf(facts: Facts, { database, size, disk }: DatabaseInput, nofile: number, user: string): PlannedService {
-  const { name } = database;
+export function serverOf(facts: Facts, input: DatabaseInput, nofile: number, user: string): PlannedService {
+  const { name } = input.database;
   const ready = ping(facts, name);
-  return {
-    name,
-    role: 'database',
-    title: `${facts.title}; its admin password is set once, on an empty volume`,
-    kind: 'server',
-    image: facts.image,
-    slotted: false,
-    replicas: 1,
-    size,
-    user,
+  return databaseServer(facts, input, user, {
+    title: facts.title,
     entrypoint: ['/bin/bash', `${facts.configFolder}/start.sh`],
     command: [facts.server],
     env: {
@@ -50,7 +41,6 @@ export function serverOf(facts: Facts, { database, size, disk }: DatabaseInput, 
       [facts.hostVariable]: '%',
       ...(facts.image === 'mariadb' ? { MARIADB_AUTO_UPGRADE: '1' } : {}),
     },
-    secretEnv: {},
     secretFiles: [`${name}-admin`, `${name}-admin-client`, `${name}-health-client`],
     mounts: [
       { source: `config/${name}`, target: facts.configFolder, restarts: true },
@@ -59,51 +49,28 @@ export function serverOf(facts: Facts, { database, size, disk }: DatabaseInput, 
     ],
     tmpfs: [socket, tmp],
     nofile,
-    volumes: [{ name: `${name}-data`, target: facts.volumeFolder, size: disk, holds: `database ${database.database}` }],
-    port: facts.port,
-    ports: [],
     healthcheck: { argv: ready, interval: seconds(5), timeout: seconds(5), retries: 6, startPeriod: seconds(120) },
     probes: {
       ready: { argv: ready },
       // Where nothing listens it starts, recovers or stops: it works, and a restart would make it begin again. Its process ends by itself when it cannot go on.
       live: { argv: ['/bin/bash', '-c', `${ready.join(' ')} || ! (: </dev/tcp/127.0.0.1/${facts.port}) 2>/dev/null`] },
     },
-    connects: [],
-    gates: [],
     stopSignal: 'SIGTERM',
     stopGrace: seconds(120),
-    networks: ['data'],
-    after: [],
-  };
+  });
 }
 
 /** The task that creates and reconciles its accounts. */
-export const accountsOf = (facts: Facts, database: DatabaseSpec, size: Size, user: string): PlannedService => ({
-  name: `${database.name}-accounts`,
-  role: 'task',
-  title: `creates and reconciles the accounts of ${database.name}; changes nothing when nothing is to do`,
-  kind: 'task',
-  image: facts.image,
-  slotted: false,
-  replicas: 1,
-  size,
-  user,
-  entrypoint: ['/bin/sh', '/etc/berth/accounts/accounts.sh'],
-  env: {},
-  secretEnv: {},
-  secretFiles: ['admin-client', 'verifier', 'health-verifier', ...(hasReplica(database) ? ['replication-verifier'] : [])].map(
-    (file) => `${database.name}-${file}`,
-  ),
-  mounts: [{ source: `config/${database.name}-accounts`, target: '/etc/berth/accounts', restarts: true }],
-  volumes: [],
-  tmpfs: [tmp, noData],
-  ports: [],
-  connects: [{ service: database.name, port: facts.port }],
-  gates: [],
-  stopGrace: seconds(10),
-  networks: ['data'],
-  after: [],
-});
+export const accountsOf = (facts: Facts, database: DatabaseSpec, size: Size, user: string): PlannedService =>
+  accountsTask(facts, database.name, size, user, {
+    purpose: 'accounts',
+    entrypoint: ['/bin/sh', '/etc/berth/accounts/accounts.sh'],
+    env: {},
+    secretFiles: ['admin-client', 'verifier', 'health-verifier', ...(hasReplica(database) ? ['replication-verifier'] : [])].map(
+      (file) => `${database.name}-${file}`,
+    ),
+    tmpfs: [tmp, noData(facts)],
+  });
 
 const clientFile = (name: string, account: string, secret: string): SecretFile => ({
   name: `${name}-client`,

@@ -1,9 +1,9 @@
 import type { mariadb } from '../../../model/engines/mariadb.ts';
 import type { mysql } from '../../../model/engines/mysql.ts';
 import type { EngineSetting } from '../../../model/plan.ts';
-import { mib, milliCpu } from '../../../model/units.ts';
+import { mib } from '../../../model/units.ts';
 import { connectionBudget } from '../connections.ts';
-import { cpuWish, memoryWish } from '../wish.ts';
+import { databaseDemand } from './database-parts.ts';
 import type { DatabaseEngine } from './database-engine.ts';
 import { hasReplica, replicaName } from './database-engine.ts';
 import { accessOf, accountsOf, serverOf } from './mysql-containers.ts';
@@ -22,16 +22,8 @@ export const familyEngine = (
   ...accessOf(facts),
   demand: (database, spec, profile) => {
     const { limit } = connectionBudget(spec, database.name, profile, facts);
-    const path = `databases.${database.name}`;
     const floor = { value: smallestMemory(limit, member.shape), because: smallestBecause(limit) };
-    return {
-      name: database.name,
-      role: 'database',
-      count: 1,
-      pids: pidsOf(limit),
-      memory: memoryWish(path, database, profile.database.memory, floor),
-      cpu: cpuWish(path, database, profile.database.cpu, milliCpu(100)),
-    };
+    return databaseDemand(database, profile, { pids: pidsOf(limit), floor });
   },
   plan: (input, task, { user }) => {
     const { database, spec, profile } = input;

@@ -1,13 +1,13 @@
 import { pgbouncer } from '../../../model/engines/pgbouncer.ts';
 import { postgres as facts } from '../../../model/engines/postgres.ts';
-import type { PlannedService, SecretFile, SecretText, Size } from '../../../model/plan.ts';
+import type { SecretFile, SecretText, Size } from '../../../model/plan.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { DatabaseSpec, StackSpec } from '../../../model/stack-spec.ts';
-import { mib, milliCpu, seconds } from '../../../model/units.ts';
+import { mib, seconds } from '../../../model/units.ts';
 import { connectionBudget } from '../connections.ts';
 import { taskDemand } from '../demand.ts';
 import type { Demand } from '../demand.ts';
-import { cpuWish, memoryWish } from '../wish.ts';
+import { accountsTask, databaseDemand, databaseServer, noData } from './database-parts.ts';
 import { hasReplica, hostsOf, migrations } from './database-engine.ts';
 import type { DatabaseAddress, DatabaseClient, DatabaseEngine, DatabaseInput, PlannedDatabase } from './database-engine.ts';
 import { smallestMemory } from './postgres-memory.ts';
@@ -23,15 +23,10 @@ const copies = (database: DatabaseSpec): boolean => hasReplica(database) && data
 function demand(database: DatabaseSpec, spec: StackSpec, profile: HardwareProfile): Demand {
   const { limit } = connectionBudget(spec, database.name, profile, facts);
   const floor = { value: smallestMemory(limit), because: `1 GiB, or what leaves each of ${limit} connections 1 MiB for a sort` };
-  const path = `databases.${database.name}`;
-  return {
-    name: database.name,
-    role: 'database',
-    count: 1,
+  return databaseDemand(database, profile, {
     pids: limit + facts.backgroundWorkers + facts.autovacuumWorkers + facts.otherProcesses,
-    memory: memoryWish(path, database, profile.database.memory, floor),
-    cpu: cpuWish(path, database, profile.database.cpu, milliCpu(100)),
-  };
+    floor,
+  });
 }
 
 const ready: readonly [string, ...string[]] = [
@@ -42,25 +37,17 @@ const ready: readonly [string, ...string[]] = [
   '--dbname=postgres',
 ];
 
+const container = { image: 'postgres', port: facts.port, volumeFolder: facts.volumeFolder };
+
 function plan(input: DatabaseInput, task: Size, image: { readonly user: string }): PlannedDatabase {
-  const { database, size, disk, subnet } = input;
+  const { database, subnet } = input;
   const { settings, decisions, shm } = settingsOf(input);
   const name = database.name;
   const config = { source: `config/${name}`, target: '/etc/berth/database', restarts: true };
   const socket = { path: facts.socketFolder, size: mib(facts.socketMiB), mode: '1777' };
   const tmp = { path: '/tmp', size: mib(facts.tmpMiB), mode: '1777' };
-  // The image declares its data folder as a volume: without a mount Docker would make one on disk for every run of the task, and `down` would leave it behind.
-  const noData = { path: facts.volumeFolder, size: mib(1), mode: '1777' };
-  const service: PlannedService = {
-    name,
-    role: 'database',
-    title: 'PostgreSQL; its admin password is set once, on an empty volume',
-    kind: 'server',
-    image: 'postgres',
-    slotted: false,
-    replicas: 1,
-    size,
-    user: image.user,
+  const service = databaseServer(container, input, image.user, {
+    title: facts.title,
     shm,
     command: ['postgres', '-c', 'config_file=/etc/berth/database/postgresql.conf'],
     env: {
@@ -69,14 +56,10 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
         '--data-checksums --encoding=UTF8 --locale-provider=icu --icu-locale=und --auth-local=scram-sha-256 --auth-host=scram-sha-256',
       PGDATA: facts.dataFolder,
     },
-    secretEnv: {},
     secretFiles: [`${name}-admin`],
     mounts: [config],
     tmpfs: [socket, tmp],
     nofile: 8192,
-    volumes: [{ name: `${name}-data`, target: facts.volumeFolder, size: disk, holds: `database ${database.database}` }],
-    port: facts.port,
-    ports: [],
     // By TCP: while the image prepares an empty volume, a temporary server answers on the socket only and must not be taken for the real one.
     healthcheck: { argv: ready, interval: seconds(5), timeout: seconds(5), retries: 6, startPeriod: seconds(120) },
     probes: {
@@ -84,23 +67,11 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
       // 1 says that it starts, recovers or stops: it works, and a restart would make it begin again.
       live: { argv: ['/bin/sh', '-c', `${ready.join(' ')} || test $? -eq 1`] },
     },
-    connects: [],
-    gates: [],
     stopSignal: 'SIGINT',
     stopGrace: seconds(90),
-    networks: ['data'],
-    after: [],
-  };
-  const accounts: PlannedService = {
-    name: `${name}-accounts`,
-    role: 'task',
-    title: `creates and reconciles the account of ${name}; changes nothing when nothing is to do`,
-    kind: 'task',
-    image: 'postgres',
-    slotted: false,
-    replicas: 1,
-    size: task,
-    user: image.user,
+  });
+  const accounts = accountsTask(container, name, task, image.user, {
+    purpose: 'account',
     entrypoint: ['/bin/sh', '/etc/berth/accounts/accounts.sh'],
     env: {
       PGHOST: hostsOf(database).writer,
@@ -109,18 +80,9 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
       PGDATABASE: 'postgres',
       PGCONNECT_TIMEOUT: '10',
     },
-    secretEnv: {},
     secretFiles: [`${name}-admin`, `${name}-verifier`, ...(copies(database) ? [`${name}-replication-verifier`] : [])],
-    mounts: [{ source: `config/${name}-accounts`, target: '/etc/berth/accounts', restarts: true }],
-    volumes: [],
-    tmpfs: [tmp, noData],
-    ports: [],
-    connects: [{ service: name, port: facts.port }],
-    gates: [],
-    stopGrace: seconds(10),
-    networks: ['data'],
-    after: [],
-  };
+    tmpfs: [tmp, noData(container)],
+  });
   const pooler = database.pgbouncer === undefined ? undefined : planPooler(input, input.imageOf(pgbouncer.image));
   const replica = copies(database) ? planReplica(input, service) : undefined;
   return {

@@ -1,8 +1,8 @@
 import { sqlserver as facts, sqlserverEditions } from '../../../model/engines/sqlserver.ts';
 import type { EngineSetting, PlannedService, SecretText, Size } from '../../../model/plan.ts';
-import { mib, milliCpu, seconds } from '../../../model/units.ts';
+import { mib, seconds } from '../../../model/units.ts';
 import { connectionBudget } from '../connections.ts';
-import { cpuWish, memoryWish } from '../wish.ts';
+import { accountsTask, databaseDemand, databaseServer } from './database-parts.ts';
 import { migrations } from './database-engine.ts';
 import type { DatabaseAddress, DatabaseClient, DatabaseEngine, DatabaseInput } from './database-engine.ts';
 import { pidsOf, settingsOf, smallestMemory } from './sqlserver-settings.ts';
@@ -12,19 +12,11 @@ const taskTmp = { path: '/tmp', size: mib(16), mode: '1777' };
 const home = { HOME: '/tmp' };
 const ready = ['/bin/bash', `${facts.configFolder}/ready.sh`] as const;
 
-function server({ database, size, disk }: DatabaseInput, user: string, settings: readonly EngineSetting[]): PlannedService {
-  const { name, edition } = database;
+function server(input: DatabaseInput, user: string, settings: readonly EngineSetting[]): PlannedService {
+  const { name, edition } = input.database;
   if (edition === undefined) throw new Error(`${name} has no edition; the spec should have been refused`);
-  return {
-    name,
-    role: 'database',
-    title: `${facts.title}; its admin password is set once, on an empty volume`,
-    kind: 'server',
-    image: facts.image,
-    slotted: false,
-    replicas: 1,
-    size,
-    user,
+  return databaseServer(facts, input, user, {
+    title: facts.title,
     loosened: facts.loosened,
     entrypoint: ['/bin/bash', `${facts.configFolder}/start.sh`],
     env: {
@@ -35,50 +27,26 @@ function server({ database, size, disk }: DatabaseInput, user: string, settings:
       MSSQL_TCP_PORT: String(facts.port),
       ...Object.fromEntries(settings.filter((one) => one.name.startsWith('MSSQL_')).map((one) => [one.name, one.value])),
     },
-    secretEnv: {},
     secretFiles: [`${name}-admin`],
     mounts: [{ source: `config/${name}`, target: facts.configFolder, restarts: true }],
     tmpfs: [tmp],
     nofile: 65_536,
-    volumes: [{ name: `${name}-data`, target: facts.volumeFolder, size: disk, holds: `database ${database.database}` }],
-    port: facts.port,
-    ports: [],
     healthcheck: { argv: ready, interval: seconds(10), timeout: seconds(8), retries: 6, startPeriod: seconds(180) },
     // While it upgrades its system databases it listens and lets nobody in: a restart would make it begin again.
     probes: { ready: { argv: ready }, live: { tcp: facts.port } },
-    connects: [],
-    gates: [],
     stopSignal: 'SIGTERM',
     stopGrace: seconds(120),
-    networks: ['data'],
-    after: [],
-  };
+  });
 }
 
-const accounts = ({ database: { name } }: DatabaseInput, size: Size, user: string): PlannedService => ({
-  name: `${name}-accounts`,
-  role: 'task',
-  title: `creates and reconciles the account and the settings of ${name}; changes nothing when nothing is to do`,
-  kind: 'task',
-  image: facts.image,
-  slotted: false,
-  replicas: 1,
-  size,
-  user,
-  entrypoint: ['/bin/bash', '/etc/berth/accounts/accounts.sh'],
-  env: home,
-  secretEnv: {},
-  secretFiles: [`${name}-admin`, `${name}-verifier`],
-  mounts: [{ source: `config/${name}-accounts`, target: '/etc/berth/accounts', restarts: true }],
-  volumes: [],
-  tmpfs: [taskTmp],
-  ports: [],
-  connects: [{ service: name, port: facts.port }],
-  gates: [],
-  stopGrace: seconds(10),
-  networks: ['data'],
-  after: [],
-});
+const accounts = ({ database: { name } }: DatabaseInput, size: Size, user: string): PlannedService =>
+  accountsTask(facts, name, size, user, {
+    purpose: 'account and the settings',
+    entrypoint: ['/bin/bash', '/etc/berth/accounts/accounts.sh'],
+    env: home,
+    secretFiles: [`${name}-admin`, `${name}-verifier`],
+    tmpfs: [taskTmp],
+  });
 
 const urlOptions = {
   off: 'encrypt=disable',
@@ -110,19 +78,11 @@ export const sqlserverEngine: DatabaseEngine = {
   holds: 'data, log and tempdb, and one copy while a backup is made by hand',
   demand: (database, spec, profile) => {
     const { limit } = connectionBudget(spec, database.name, profile, facts);
-    const path = `databases.${database.name}`;
     const floor = {
       value: smallestMemory(),
       because: `it refuses to start when it sees less than ${facts.leastVisible} MiB, four fifths of this`,
     };
-    return {
-      name: database.name,
-      role: 'database',
-      count: 1,
-      pids: pidsOf(limit),
-      memory: memoryWish(path, database, profile.database.memory, floor),
-      cpu: cpuWish(path, database, profile.database.cpu, milliCpu(200)),
-    };
+    return databaseDemand(database, profile, { pids: pidsOf(limit), floor, cpuFloor: 200 });
   },
   plan: (input, task, { user }) => {
     const { database } = input;
