@@ -93,7 +93,7 @@ async function build(asked: string | undefined): Promise<Command> {
     .helpCommand(false)
     // What stands behind `images lock` is for `lock`, though `images` has an option of that name, too.
     .enablePositionalOptions()
-    .showHelpAfterError('→ `berth --help` shows how to use it')
+    .showHelpAfterError(helpHint('berth'))
     .exitOverride()
     .addHelpText(
       'after',
@@ -124,9 +124,18 @@ ${Object.entries(EXIT)
   // Whatever is none of these may be one of the others, and help and completion tell of all.
   if (asked === 'completion' || !program.commands.some((command) => command.name() === asked))
     (await import('./runtime-commands.ts')).addRuntimeCommands(program, run, context);
-  for (const command of commandsBelow(program)) command.helpOption('--help', 'show this help').helpCommand(false).exitOverride();
+  for (const command of commandsBelow(program))
+    command
+      .helpOption('--help', 'show this help')
+      .helpCommand(false)
+      .exitOverride()
+      .showHelpAfterError(helpHint(typedName(command)));
   return program;
 }
+
+const helpHint = (typed: string): string => `→ \`${typed} --help\` shows how to use it`;
+/** `berth backup show`, as it is typed. */
+const typedName = (command: Command): string => (command.parent ? `${typedName(command.parent)} ${command.name()}` : command.name());
 
 const commandsBelow = ({ commands }: Command): readonly Command[] => commands.flatMap((command) => [command, ...commandsBelow(command)]);
 

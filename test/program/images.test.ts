@@ -81,4 +81,12 @@ describe('images lock', () => {
     expect(stdout).toContain('--check');
     await expectExit(2, ['images', '--check']);
   });
+
+  test.each([
+    { args: ['images', 'lok'], command: 'berth images' },
+    { args: ['images', 'lock', '--chek'], command: 'berth images lock' },
+    { args: ['imagse'], command: 'berth' },
+  ])('typed as $args is told whose help to read', async ({ args, command }) => {
+    expect((await expectExit(2, args)).stderr).toContain(`→ \`${command} --help\` shows how to use it\n`);
+  });
 });
