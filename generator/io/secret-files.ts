@@ -57,6 +57,12 @@ export function textOf(file: SecretFile, ledger: Ledger): string {
 }
 
 /** What an env file takes as it is; everything else stands in single quotes, in which Compose replaces nothing. */
+/**
+ * Two files cannot change at the same moment, and a handshake in between would be given a key that does not belong to its certificate. So the key is named
+ * after its certificate, and templates/nginx/berth.js looks for it by that. By its name it also is in place before `site.crt`; the former one is removed last.
+ */
+export const keyFileOf = (chain: string): string => `secrets/tls/site-${createHash('sha256').update(chain).digest('hex').slice(0, 16)}.key`;
+
 const plainValue = /^[A-Za-z0-9_.,:;/@+=?&%~*-]*$/;
 
 /**
@@ -78,7 +84,7 @@ export function renderSecretFiles(plan: Plan, ledger: Ledger): readonly Artifact
     ? [
         secretFile('secrets/tls/ca.crt', files.root, 0o444),
         secretFile('secrets/tls/site.crt', files.chain, 0o444),
-        secretFile('secrets/tls/site.key', files.key, 0o444),
+        secretFile(keyFileOf(files.chain), files.key, 0o444),
       ]
     : [];
   return [

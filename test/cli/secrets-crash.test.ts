@@ -2,6 +2,7 @@ import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { keyFileOf } from '../../generator/io/secret-files.ts';
 import { loadSite, prepareSite } from '../../cli/site.ts';
 import { renewCertificates } from '../../generator/io/certificates.ts';
 import { applyChanges, recoverSite } from '../../generator/io/disk.ts';
@@ -49,10 +50,11 @@ const read = (site: string, path: string) => readFileSync(join(site, path), 'utf
 
 /** What must be true of a site whatever happened to it. */
 function expectWhole(site: string): void {
+  const key = read(site, keyFileOf(read(site, 'secrets/tls/site.crt')));
   const certificate = new X509Certificate(read(site, 'secrets/tls/site.crt'));
-  expect(certificate.checkPrivateKey(createPrivateKey(read(site, 'secrets/tls/site.key')))).toBe(true);
+  expect(certificate.checkPrivateKey(createPrivateKey(key))).toBe(true);
   const { secrets, leaf } = JSON.parse(read(site, 'secrets/ledger.json')) as { secrets: Record<string, string[]>; leaf: { key: string } };
-  expect(read(site, 'secrets/tls/site.key')).toBe(leaf.key);
+  expect(key).toBe(leaf.key);
   expect(read(site, 'secrets/web.env')).toContain(`:${secrets['database-app']?.at(-1)}@`);
 }
 

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { chmodSync, globSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, globSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { keyFileOf } from '../../generator/io/secret-files.ts';
 import { renderEdge } from '../../generator/render/edge.ts';
 import type { EdgePlan } from '../../model/plan.ts';
 import type { Slot } from '../../model/release.ts';
@@ -160,7 +161,16 @@ const logs = async () => {
 };
 
 const openssl = (...args: string[]) => run(['openssl', ...args], { cwd: site });
-async function certificate(): Promise<string> {
+const replaceFile = (name: string, text: string): void => {
+  writeFileSync(join(site, 'tls', `${name}.new`), text, { mode: 0o644 });
+  renameSync(join(site, 'tls', `${name}.new`), join(site, 'tls', name));
+};
+const replaceLink = (name: string, target: string): void => {
+  symlinkSync(target, join(site, 'tls', `${name}.new`));
+  renameSync(join(site, 'tls', `${name}.new`), join(site, 'tls', name));
+};
+/** Puts a new certificate in place, as Berth does on a host, or as a kubelet does with a Secret: all files of it at once, by a link. */
+async function certificate(like: 'on a host' | 'in a cluster' = 'on a host'): Promise<string> {
   writeFileSync(join(site, 'leaf.cnf'), 'subjectAltName=DNS:shop.example.com,DNS:localhost,IP:127.0.0.1\n');
   await openssl(
     'req',
@@ -194,16 +204,18 @@ async function certificate(): Promise<string> {
     '-set_serial',
     `0x${randomUUID().replaceAll('-', '')}`,
   );
-  for (const [from, to] of [
-    ['leaf.key', 'site.key'],
-    ['leaf.crt', 'site.crt'],
-  ] as const) {
-    writeFileSync(
-      join(site, 'tls', `${to}.new`),
-      readFileSync(join(site, from), 'utf8') + (to === 'site.crt' ? readFileSync(join(site, 'ca.crt'), 'utf8') : ''),
-      { mode: 0o644 },
-    );
-    renameSync(join(site, 'tls', `${to}.new`), join(site, 'tls', to));
+  const chain = readFileSync(join(site, 'leaf.crt'), 'utf8') + readFileSync(join(site, 'ca.crt'), 'utf8');
+  const key = readFileSync(join(site, 'leaf.key'), 'utf8');
+  if (like === 'on a host') {
+    replaceFile(basename(keyFileOf(chain)), key);
+    replaceFile('site.crt', chain);
+  } else {
+    const folder = `..${randomUUID()}`;
+    mkdirSync(join(site, 'tls', folder));
+    writeFileSync(join(site, 'tls', folder, 'site.crt'), chain, { mode: 0o644 });
+    writeFileSync(join(site, 'tls', folder, 'site.key'), key, { mode: 0o644 });
+    replaceLink('..data', folder);
+    for (const name of ['site.crt', 'site.key']) replaceLink(name, `..data/${name}`);
   }
   return readFileSync(join(site, 'leaf.crt'), 'utf8');
 }
@@ -627,7 +639,7 @@ describe('the edge before an application', { timeout: 60_000 }, () => {
     expect(await connect({ maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-SHA256' })).toBe('refused');
   });
 
-  test('serves a renewed certificate from the next connection on', async () => {
+  test.each(['on a host', 'in a cluster'] as const)('serves a certificate renewed %s from the next connection on', async (like) => {
     const served = () =>
       new Promise<string>((resolve, reject) => {
         const socket = tls
@@ -640,7 +652,7 @@ describe('the edge before an application', { timeout: 60_000 }, () => {
     const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
     await ask('/', { agent });
     const before = await served();
-    const renewed = await certificate();
+    const renewed = await certificate(like);
     expect(await served()).not.toBe(before);
     expect(await run(['openssl', 'x509', '-noout', '-serial'], { input: renewed })).toBe(`serial=${await served()}`);
     expect((await ask('/', { agent })).status).toBe(200);

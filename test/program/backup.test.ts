@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { keyFileOf } from '../../generator/io/secret-files.ts';
 import { openSqliteState } from '../../runtime/schedule/sqlite-state.ts';
 import { berth, expectExit, host, secretsOf, start } from './berth.ts';
 
@@ -88,7 +89,11 @@ describe('a site with backups', () => {
       globSync('**/*', { cwd: folder, withFileTypes: true })
         .filter((entry) => entry.isFile() && readFileSync(join(entry.parentPath, entry.name), 'utf8').includes('PRIVATE KEY'))
         .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
-    expect(keys(site).sort()).toEqual(['secrets/backup/signer.key', 'secrets/ledger.json', 'secrets/tls/site.key']);
+    expect(keys(site).sort()).toEqual([
+      'secrets/backup/signer.key',
+      'secrets/ledger.json',
+      keyFileOf(readFileSync(join(site, 'secrets/tls/site.crt'), 'utf8')),
+    ]);
     expect(keys(usb)).toEqual(['shop-operator.key']);
     expect(keys(kit)).toEqual(['escrow.key']);
     expect([join(usb, 'shop-operator.key'), join(kit, 'escrow.key')].map((file) => statSync(file).mode & 0o777)).toEqual([0o600, 0o600]);

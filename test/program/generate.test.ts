@@ -111,7 +111,7 @@ describe('generate', () => {
     'config/weights/weights.json',
     'secrets/database-verifier',
     'secrets/web.env',
-    'secrets/tls/site.key',
+    'secrets/tls/site.crt',
     '.berth/berth.schema.json',
   ])('brings back %s when it was deleted', async (file) => {
     using site = fresh();

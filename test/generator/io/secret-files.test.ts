@@ -1,7 +1,7 @@
 import { createHash, webcrypto } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { drawMissing, emptyLedger } from '../../../generator/io/ledger.ts';
-import { renderSecretFiles } from '../../../generator/io/secret-files.ts';
+import { keyFileOf, renderSecretFiles } from '../../../generator/io/secret-files.ts';
 import { sha256Crypt } from '../../../generator/io/sha256-crypt.ts';
 import { Secret } from '../../../model/secret.ts';
 import { helloPlan, prepareHello, seeded } from '../render/hello.ts';
@@ -130,17 +130,14 @@ describe('secret files', () => {
 
   test('of certificates are mounted, the authority’s key is in the ledger only', async () => {
     const { decision, ledger: drawn } = await prepareHello();
+    const chain = `${drawn.leaf?.certificate ?? ''}${drawn.authority?.certificate ?? ''}`;
     const tls = decision.changes.filter(({ path }) => path.startsWith('secrets/tls/'));
     expect(tls.map(({ path, mode }) => [path, mode.toString(8)])).toEqual([
       ['secrets/tls/ca.crt', '444'],
+      [keyFileOf(chain), '444'],
       ['secrets/tls/site.crt', '444'],
-      ['secrets/tls/site.key', '444'],
     ]);
-    expect(tls.map(({ content: text }) => text)).toEqual([
-      drawn.authority?.certificate,
-      `${drawn.leaf?.certificate ?? ''}${drawn.authority?.certificate ?? ''}`,
-      drawn.leaf?.key.reveal(),
-    ]);
+    expect(tls.map(({ content: text }) => text)).toEqual([drawn.authority?.certificate, drawn.leaf?.key.reveal(), chain]);
     const body = drawn.authority?.key.reveal().split('\n')[1] ?? '?';
     expect(decision.changes.filter(({ content: text = '' }) => text.includes(body)).map(({ path }) => path)).toEqual([
       'secrets/ledger.json',

@@ -65,7 +65,7 @@ describe('the hash of what is mounted into a service', () => {
     'compose.yaml',
     'release.yaml',
     'secrets/tls/site.crt',
-    'secrets/tls/site.key',
+    'secrets/tls/site-0123456789abcdef.key',
     'secrets/database-admin',
     'config/database-accounts/accounts.sql',
     'config/files-buckets/policy.json',
