@@ -4,8 +4,8 @@ import { localPrograms } from '../runtime/programs/local-programs.ts';
 import type { RuntimeContext } from './stoppable.ts';
 
 /** Where the agent of a site finds itself, as the plan has it. */
-const program = ['/opt/berth/node', '/opt/berth/dist/berth.js'] as const;
-const config = '/etc/berth/agent';
+export const agentProgram = ['/opt/berth/node', '/opt/berth/dist/berth.js'] as const;
+export const agentFolder = '/etc/berth/agent';
 
 /** The services that do a part of the jobs in a container of their own. */
 export const agentsOf = (jobs: readonly BackupJob[]): readonly string[] => [
@@ -26,7 +26,20 @@ export async function inAgent(
 ): Promise<Readonly<Record<string, unknown>>> {
   const running = localPrograms({ ...process.env, ...context.env }).start(
     {
-      argv: ['docker', 'compose', '--project-directory', site, 'exec', '-T', agent, ...program, ...verb, '--site', config, '--json'],
+      argv: [
+        'docker',
+        'compose',
+        '--project-directory',
+        site,
+        'exec',
+        '-T',
+        agent,
+        ...agentProgram,
+        ...verb,
+        '--site',
+        agentFolder,
+        '--json',
+      ],
       explain: ({ stderr }) =>
         new BerthError(
           'unreachable',

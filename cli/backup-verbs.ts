@@ -133,8 +133,31 @@ async function takeOne(
   if (!isDatabase(job)) return shown(await backups.take(job, { due: null, label }, signal, (bytes) => say(describeBytes(bytes))));
   say('waiting for the agent');
   const name = Buffer.from(context.random(8)).toString('hex');
-  return shown(await askAgent(resolve(folder, config.backups.state), { job: job.name, label }, name, systemClock, signal));
+  const state = resolve(folder, config.backups.state);
+  const taken = await askAgent(state, { job: job.name, what: { full: label } }, name, systemClock, signal);
+  if (taken === null) throw new Error('a full backup was asked for, and none came');
+  return shown(taken);
 }
+
+/** Has every agent bring the log of its databases to the store, up to now. */
+export const shipNow = ({ site, json, sources }: NowAsked, context: RuntimeContext): Promise<void> =>
+  stoppable(context, async (signal) => {
+    const { config, folder } = runtimeOf(site);
+    const jobs = jobsOf(config.backups.jobs.filter(isDatabase), sources);
+    using progress = progressOn(context, json);
+    for (const job of jobs) {
+      progress.say(`${job.name}: its log is shipped`);
+      if (job.agent !== undefined) await inAgent(site, job.agent, ['backup', 'now', job.name, '--log'], context, signal);
+      else {
+        const name = Buffer.from(context.random(8)).toString('hex');
+        await askAgent(resolve(folder, config.backups.state), { job: job.name, what: 'log' }, name, systemClock, signal);
+      }
+    }
+    progress[Symbol.dispose]();
+    const names = jobs.map((job) => job.name);
+    if (json) return context.out(`${JSON.stringify({ site: config.site, shipped: names }, null, 2)}\n`);
+    context.out(`All that was committed by now is in the backups: ${names.join(', ')}.\n`);
+  });
 
 /** Copies what has changed, now. */
 export const backupNow = ({ site, json, sources, label }: NowAsked, context: RuntimeContext): Promise<void> =>

@@ -48,15 +48,15 @@ Examples:
     .argument('[WHAT...]', 'configuration, secrets, or the name of a database; without it everything')
     .description('copy what has changed since the newest backup')
     .option('--label <TEXT>', 'a name for it; with one it is made though nothing has changed')
-    .action((sources: readonly string[], options: SiteOptions & { readonly label?: string }) =>
-      run(
-        async () =>
-          (await verbs()).backupNow(
-            { ...asked(options), sources, ...(options.label === undefined ? {} : { label: options.label }) },
-            context,
-          ),
-        options.json ?? false,
-      ),
+    .option('--log', 'of databases, bring only the log to the store, up to now')
+    .action((sources: readonly string[], options: SiteOptions & { readonly label?: string; readonly log?: boolean }) =>
+      run(async () => {
+        if (options.log === true) return (await verbs()).shipNow({ ...asked(options), sources }, context);
+        return (await verbs()).backupNow(
+          { ...asked(options), sources, ...(options.label === undefined ? {} : { label: options.label }) },
+          context,
+        );
+      }, options.json ?? false),
     );
   siteOptions(backup.command('list'))
     .description('what there is, how old, how far it was proven, and up to when each kind can be restored')

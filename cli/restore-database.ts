@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import { manifestPrefix } from '../model/backup/layout.ts';
+import { reachOf } from '../model/backup/reach.ts';
 import { BerthError } from '../model/errors.ts';
 import type { BackupJob } from '../model/runtime-config.ts';
 import { engineOf, isDatabase, type DatabaseJob } from '../runtime/databases.ts';
@@ -25,16 +26,22 @@ export interface DatabaseRestoreAsked {
   /** One of the two, or neither for the latest point. */
   readonly at: string | undefined;
   readonly before: string | undefined;
+  /** As it was typed: `scratch`, `live`, or a folder. */
+  readonly intoName: string;
+  /** As a path. */
   readonly into: string;
+  readonly yes: boolean;
   readonly dryRun: boolean;
 }
 
 /** What came of it, and what it took. */
-interface Restored {
+export interface Restored {
   readonly database: string;
   readonly full: { readonly id: string; readonly madeAt: string; readonly bytes: number };
   readonly logs: number;
   readonly because: string;
+  /** All that was committed by then is in it. */
+  readonly until: string | null;
   /** Of what follows, nothing is there when it was only planned. */
   readonly position: string | null;
   readonly seconds: number | null;
@@ -46,23 +53,43 @@ const width = 3;
 /** Restores a database into a server of its own, of which nothing stays, and says what it held. */
 export const restoreDatabase = (asked: DatabaseRestoreAsked, context: RuntimeContext): Promise<void> =>
   stoppable(context, async (signal) => {
-    if (asked.into !== 'scratch')
-      throw new BerthError('usage', `a database is not restored into ${asked.into}`, 'write --into scratch, which tries it in the agent');
     const found = readRuntime(join(asked.site, 'runtime.yaml'));
     const job = jobOf(found.config.backups.jobs, asked.name);
     const target = targetOf(asked);
+    if (!['scratch', 'live'].includes(asked.intoName) && job.agent !== undefined)
+      throw new BerthError(
+        'usage',
+        `a database is not restored into ${asked.intoName}`,
+        'write --into scratch, which tries it in the agent, or --into live, which puts it in its place',
+      );
+    if (asked.intoName === 'live') {
+      const { agent } = job;
+      if (agent === undefined) throw new BerthError('usage', 'an agent cannot stop its site', 'run this in the folder of the site');
+      const { restoreLive } = await import('./restore-live.ts');
+      const look = async (): Promise<Restored> =>
+        (await inAgent(asked.site, agent, verbOf(job.name, { ...asked, dryRun: true }), context, signal)) as unknown as Restored;
+      const latest = asked.at === undefined && asked.before === undefined;
+      const ship = () => inAgent(asked.site, agent, ['backup', 'now', job.name, '--log'], context, signal);
+      return restoreLive({ ...asked, job, latest, to: targetWords(asked), look, ship }, context, signal);
+    }
     using progress = progressOn(context, asked.json);
     progress.say(`${job.name} is restored into a server of its own`);
     const restored =
       job.agent === undefined
-        ? await restoreHere(found, job, target, asked.dryRun, context, signal)
+        ? await restoreHere(found, job, target, asked, context, signal)
         : ((await inAgent(asked.site, job.agent, verbOf(job.name, asked), context, signal)) as unknown as Restored);
     progress[Symbol.dispose]();
     if (asked.json) return context.out(`${JSON.stringify(restored, null, 2)}\n`);
     describe(restored, context);
   });
 
-const verbOf = (name: string, { at, before, dryRun }: DatabaseRestoreAsked): readonly string[] => [
+const targetWords = ({ at, before }: DatabaseRestoreAsked): readonly string[] => [
+  ...(at === undefined ? [] : ['--at', at]),
+  ...(before === undefined ? [] : ['--before', before]),
+  ...(at === undefined && before === undefined ? ['--latest'] : []),
+];
+
+const verbOf = (name: string, asked: DatabaseRestoreAsked): readonly string[] => [
   'restore',
   '--only',
   'database',
@@ -70,10 +97,8 @@ const verbOf = (name: string, { at, before, dryRun }: DatabaseRestoreAsked): rea
   name,
   '--into',
   'scratch',
-  ...(at === undefined ? [] : ['--at', at]),
-  ...(before === undefined ? [] : ['--before', before]),
-  ...(at === undefined && before === undefined ? ['--latest'] : []),
-  ...(dryRun ? ['--dry-run'] : []),
+  ...targetWords(asked),
+  ...(asked.dryRun ? ['--dry-run'] : []),
 ];
 
 /** @throws BerthError `usage` when it is not clear which database is meant. */
@@ -99,7 +124,7 @@ async function restoreHere(
   { config, folder }: FoundRuntime,
   job: DatabaseJob,
   target: RestoreTarget,
-  dryRun: boolean,
+  { dryRun, intoName, into }: DatabaseRestoreAsked,
   context: RuntimeContext,
   signal: AbortSignal,
 ): Promise<Restored> {
@@ -107,17 +132,22 @@ async function restoreHere(
   const store = await openStore(backups, folder, 'open', worldOf(context));
   const place = { site, source: job.name };
   const { manifests } = await readCatalogue(store, manifestPrefix(place), trustedSigners(backups, folder), signal);
-  const engine = engineOf(job);
+  // What is kept is made where it will lie.
+  const isKept = intoName !== 'scratch';
+  const engine = engineOf(isKept ? { ...job, database: { ...job.database, folder: into } } : job);
   const plan = planRestore(manifests, target, engine.rules);
   if (dryRun || backups.identity === undefined) return { ...planned(job, plan), position: null, seconds: null, holds: null };
   const { privateKey } = await ownIdentity(resolve(folder, backups.identity));
   const begun = performance.now();
   await using scratch = await restoreToScratch(plan, { store, engine: engine.scratch, identity: privateKey, width }, signal);
   const seconds = Math.round((performance.now() - begun) / 100) / 10;
-  return { ...planned(job, plan), position: scratch.position, seconds, holds: await scratch.facts(signal) };
+  const holds = isKept ? null : await scratch.facts(signal);
+  if (isKept) await scratch.keep(join(into, 'pgdata'), signal);
+  return { ...planned(job, plan), position: scratch.position, seconds, holds };
 }
 
 const planned = (job: DatabaseJob, { full, logs, because }: RestorePlan) => ({
+  until: reachOf(logs.at(-1) ?? full).coveredUntil.toISOString(),
   database: job.name,
   full: { id: full.id, madeAt: full.finishedAt, bytes: plainBytesOf(full) },
   logs: logs.length,

@@ -31,7 +31,10 @@ export function addRestore(
     .option('--before <TRANSACTION>', 'of a database: just before that transaction')
     .addOption(new Option('--only <WHAT>', 'one part; without it config and secrets').choices(['config', 'secrets', 'database']))
     .option('--name <DATABASE>', 'which database, where there are several')
-    .requiredOption('--into <DIR>', 'where to; what lies there and is another is replaced with --yes only. A database: scratch, to try it')
+    .requiredOption(
+      '--into <DIR>',
+      'where to; what lies there and is another is replaced with --yes only. A database: live, in its place, or scratch, to try it',
+    )
     .option('--key <FILE>', 'the private key of a recipient; a kit has one. BERTH_KEY_PASSPHRASE opens it')
     .option('--yes', 'replace files; copies of them are kept beside DIR')
     .option('--dry-run', 'only say what would be done')
@@ -43,7 +46,8 @@ export function addRestore(
 Examples:
   berth restore --latest --into /srv/shop --site /media/usb/kit     on an empty host
   berth restore --at 2026-03-29T14:30Z --only config --into ../before --key /media/usb/shop-operator.key
-  berth restore --only database --at 2026-03-29T14:30Z --into scratch    tries it in the agent, and counts what it finds`,
+  berth restore --only database --at 2026-03-29T14:30Z --into scratch    tries it in the agent, and counts what it finds
+  berth restore --only database --at 2026-03-29T14:30Z --into live       puts it in its place; the old data stay beside it`,
     )
     .action((options: RestoreOptions) =>
       run(async () => {
@@ -57,7 +61,17 @@ Examples:
         if (only === 'database') {
           const { restoreDatabase } = await import('./restore-database.ts');
           return restoreDatabase(
-            { site: resolve(context.cwd, site), name, at, before, into, dryRun: dryRun ?? false, json: json ?? false },
+            {
+              site: resolve(context.cwd, site),
+              name,
+              at,
+              before,
+              intoName: into,
+              into: resolve(context.cwd, into),
+              yes: yes ?? false,
+              dryRun: dryRun ?? false,
+              json: json ?? false,
+            },
             context,
           );
         }

@@ -71,11 +71,13 @@ async function startAgent(
   };
 }
 
-async function takeAsked(backups: Backups, { job: name, label }: BackupRequest, signal: AbortSignal): Promise<Taken> {
+async function takeAsked(backups: Backups, { job: name, what }: BackupRequest, signal: AbortSignal): Promise<Taken | null> {
   const job = backups.jobs.find((each) => each.name === name);
   if (job === undefined)
     throw new BerthError('usage', `the agent copies no ${name}`, 'run `berth generate`, then `docker compose up -d --wait`');
-  return backups.take(job, { due: null, label }, signal);
+  if (what !== 'log') return backups.take(job, { due: null, label: what.full }, signal);
+  await backups.databases.find((database) => database.job.name === name)?.cover(signal);
+  return null;
 }
 
 /** Of the copy of the program that an agent in a container runs: another text means another program. */

@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { manifestPrefix, type Place } from '../model/backup/layout.ts';
 import type { Manifest } from '../model/backup/manifest.ts';
 import type { Verification } from '../model/backup/verification.ts';
+import { reachOf } from '../model/backup/reach.ts';
 import { BerthError } from '../model/errors.ts';
 import type { DatabaseJob } from './databases.ts';
 import type { Recipient } from './format/keys.ts';
@@ -43,6 +44,9 @@ export class DatabaseBackups {
   readonly #place: Place;
   readonly #tools: DatabaseTools;
   #shipper: LogShipper | undefined;
+  /** Asked for, and not yet shipped. */
+  #wanted: { readonly until: Date; readonly done: () => void } | undefined;
+  #wake = new AbortController();
   constructor(job: DatabaseJob, site: string, tools: DatabaseTools) {
     this.job = job;
     this.#place = { site, source: job.name };
@@ -60,6 +64,16 @@ export class DatabaseBackups {
     await shipper.duringFull(async () => (taken = await take()).manifest);
     if (taken === undefined) throw new Error('a full backup ended without an outcome');
     return taken;
+  }
+
+  /** Resolves once all that was committed by now lies in the store. One at a time; by the process that ships. */
+  async cover(signal: AbortSignal): Promise<void> {
+    const until = this.#tools.clock.now();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#wanted = { until, done: resolve };
+    this.#wake.abort();
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+    await promise;
   }
 
   /** Ships the log until the signal comes. Whatever fails is told and tried again; a full backup that is needed is made. */
@@ -104,11 +118,17 @@ export class DatabaseBackups {
         refreshMs,
       });
       while (!stop.aborted) {
-        const shipped = await this.#shipper.pass(stop);
+        const wake = (this.#wake = new AbortController());
+        const wanted = this.#wanted;
+        const shipped = await this.#shipper.pass(stop, wanted?.until);
         await heard(shipped);
+        if (wanted !== undefined && coveredBy(shipped) >= wanted.until) {
+          this.#wanted = undefined;
+          wanted.done();
+        }
         // A full backup that was just made is followed at once, so that there is a time to restore to.
-        if (shipped.kind !== 'full needed') await clock.sleep((this.job.database.rpo * 1000) / looksInTime, stop);
-        else await clock.sleep(1000, stop);
+        const isAtRest = shipped.kind !== 'full needed' && this.#wanted === undefined;
+        await clock.sleep(isAtRest ? (this.job.database.rpo * 1000) / looksInTime : 1000, AbortSignal.any([stop, wake.signal]));
       }
     } finally {
       this.#shipper = undefined;
@@ -131,3 +151,11 @@ export class DatabaseBackups {
     }
   }
 }
+
+/** All that was committed by then lies in the store. */
+const coveredBy = (shipped: Shipped): Date =>
+  shipped.kind === 'quiet'
+    ? shipped.coveredUntil
+    : shipped.kind === 'shipped'
+      ? (shipped.logs.map((log) => reachOf(log).coveredUntil).at(-1) ?? new Date(0))
+      : new Date(0);

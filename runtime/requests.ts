@@ -1,7 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BerthError, EXIT } from '../model/errors.ts';
-import type { Manifest } from '../model/backup/manifest.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Taken } from './jobs/take-backup.ts';
 
@@ -11,11 +10,14 @@ import type { Taken } from './jobs/take-backup.ts';
  */
 export interface BackupRequest {
   readonly job: string;
-  readonly label: string | null;
+  /** A full backup with this label, or the log up to now alone. */
+  readonly what: { readonly full: string | null } | 'log';
 }
 
+/** The backup, or nothing where only the log was asked for. */
+type Made = Taken | null;
 type Answer =
-  | { readonly taken: Taken }
+  | { readonly taken: Made }
   | { readonly failed: { readonly kind: BerthError['kind'] | 'unexpected'; readonly message: string; readonly hint: string } };
 
 const asked = '.request';
@@ -37,7 +39,7 @@ function writeWhole(path: string, value: unknown): void {
  * @param state - Folder of the agent's state.
  * @param name - Of the request; no other has it.
  */
-export async function askAgent(state: string, request: BackupRequest, name: string, clock: Clock, signal: AbortSignal): Promise<Taken> {
+export async function askAgent(state: string, request: BackupRequest, name: string, clock: Clock, signal: AbortSignal): Promise<Made> {
   const folder = folderOf(state);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const [question, answer] = [join(folder, `${name}${asked}`), join(folder, `${name}${answered}`)];
@@ -58,7 +60,7 @@ export async function askAgent(state: string, request: BackupRequest, name: stri
   }
 }
 
-function taken(answer: Answer): Taken {
+function taken(answer: Answer): Made {
   if ('taken' in answer) return answer.taken;
   const { kind, message, hint } = answer.failed;
   if (kind === 'unexpected' || !Object.hasOwn(EXIT, kind)) throw new Error(message);
@@ -68,7 +70,7 @@ function taken(answer: Answer): Taken {
 /** Takes up what is asked, one after the other, until the signal comes. */
 export async function serveRequests(
   state: string,
-  take: (request: BackupRequest, signal: AbortSignal) => Promise<{ readonly outcome: Taken['outcome']; readonly manifest: Manifest }>,
+  take: (request: BackupRequest, signal: AbortSignal) => Promise<Made>,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<void> {
@@ -87,7 +89,7 @@ export async function serveRequests(
   }
 }
 
-async function answerTo(take: () => Promise<Taken>): Promise<Answer> {
+async function answerTo(take: () => Promise<Made>): Promise<Answer> {
   try {
     return { taken: await take() };
   } catch (error) {

@@ -55,8 +55,12 @@ export class LogShipper {
     }
   }
 
-  /** Ships all that is there now. */
-  async pass(signal: AbortSignal): Promise<Shipped> {
+  /**
+   * Ships all that is there now.
+   *
+   * @param until - A time up to which the backups are to say that they hold everything, even if nothing was written.
+   */
+  async pass(signal: AbortSignal, until?: Date): Promise<Shipped> {
     await this.#look(signal);
     // It was taken over already, and what came then broke off.
     if (this.#next?.id === this.#tip?.chain) this.#next = undefined;
@@ -64,7 +68,7 @@ export class LogShipper {
     const from = next && reachOf(next).restorableFrom;
     let shipped: Shipped = { kind: 'full needed', because: this.#missing };
     if (this.#tip !== undefined) {
-      shipped = await this.#ship(this.#tip, signal, from);
+      shipped = await this.#ship(this.#tip, signal, from ?? until);
       if (shipped.kind === 'full needed') this.#loseTip(shipped.because);
       else if (from === undefined || reachOf(this.#tip).coveredUntil < from) return shipped;
     }

@@ -70,9 +70,9 @@ describe('the database of a site that runs', () => {
   /** All that is committed now can be restored. */
   const covered = async (): Promise<string> => {
     const now = await sql(`SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`);
-    await until(
-      async () => ((await list()).restorable.find(({ source }) => source === 'database')?.spans?.at(-1)?.until ?? '') > now,
-      'the log is shipped',
+    await site.berth('backup', 'now', 'database', '--log');
+    expect((await list()).restorable.find(({ source }) => source === 'database')?.spans?.at(-1)?.until ?? '').toSatisfy(
+      (until: string) => until >= now,
     );
     return now;
   };
@@ -122,7 +122,13 @@ describe('the database of a site that runs', () => {
     await sql(
       'CREATE TABLE ledger (n int PRIMARY KEY, note text); INSERT INTO ledger SELECT g, md5(g::text) FROM generate_series(1, 1000) g',
     );
-    await covered();
+    // By itself, within the time that it may be behind.
+    const now = await sql(`SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`);
+    await sql('CREATE TABLE later (n int)');
+    await until(
+      async () => ((await list()).restorable.find(({ source }) => source === 'database')?.spans?.at(-1)?.until ?? '') > now,
+      'the log is shipped',
+    );
     expect(await fulls()).toHaveLength(1);
     expect(rowsOf(await tried('--latest'))).toBe('1000');
   });
@@ -167,5 +173,34 @@ describe('the database of a site that runs', () => {
     await covered();
     expect(rowsOf(await tried('--latest'))).toBe('13');
     expect((await list()).restorable.find(({ source }) => source === 'database')?.spans).toHaveLength(1);
+  });
+
+  test('is put back in its place, with its application stopped only while the two change places', async () => {
+    const before = await covered();
+    await sql('DROP TABLE ledger');
+    const inPlace = ['restore', '--only', 'database', '--at', before, '--into', 'live'];
+    const refused = await operator.attempt(['berth', ...inPlace], site.folder);
+    expect(refused).toMatchObject({ code: 5, stderr: expect.stringContaining('run the same command with --yes') as string });
+    expect(refused.stdout).toContain('stops      web-blue, web-green, then database');
+    const done = JSON.parse(await site.berth(...inPlace, '--yes', '--json')) as {
+      readonly kept: string;
+      readonly downSeconds: number;
+      readonly seconds: number;
+    };
+    console.info(`restored in ${done.seconds} s, of which ${done.downSeconds} s without the application`);
+    expect(await sql('SELECT count(*) FROM ledger')).toBe('13');
+    expect(await site.compose('exec', '-T', 'database', 'ls', '/var/lib/postgresql/data')).toBe(`pgdata\n${done.kept}\n`);
+    // The old chain ends here, and a new one begins by itself.
+    await sql("INSERT INTO ledger VALUES (4001, 'after the restore')");
+    await until(async () => (await fulls()).length === 3, 'a new full backup');
+    await covered();
+    expect(rowsOf(await tried('--latest'))).toBe('14');
+  });
+
+  test('is put back to the very latest, with nothing lost that was committed before it was stopped', async () => {
+    await sql("INSERT INTO ledger SELECT g, 'last' FROM generate_series(5001, 5100) g");
+    await site.berth('restore', '--only', 'database', '--latest', '--into', 'live', '--yes');
+    expect(await sql('SELECT count(*) FROM ledger')).toBe('114');
+    expect((await site.up()).code).toBe(0);
   });
 });

@@ -133,7 +133,7 @@ export function planAgent(
     volumes: [{ name: `${agentName}-data`, target: places.own, size: disk, holds: 'log on its way, and restores that are tried' }],
     tmpfs: [{ path: '/tmp', size: mib(32), mode: '1777' }],
     ports: [],
-    healthcheck: { argv: alive, interval: seconds(30), timeout: seconds(5), retries: 3, startPeriod: seconds(60) },
+    healthcheck: { argv: alive, interval: seconds(5), timeout: seconds(5), retries: 6, startPeriod: seconds(60) },
     connects: names.map((service) => ({ service, port: postgres.port })),
     gates: [],
     // What is at work may end; a copy that is cut off is made again.

@@ -1,5 +1,5 @@
-import { mkdir, open, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Manifest } from '../../../model/backup/manifest.ts';
 import type { Json } from '../../../model/backup/shape.ts';
 import { BerthError } from '../../../model/errors.ts';
@@ -171,8 +171,21 @@ class PostgresLaidOut implements LaidOut {
     return {
       position: String(position),
       facts: async (stop) => (await takeFacts(this.#access(), limits, sleep, stop)) as unknown as Json,
+      keep: (folder, stop) => this.#keep(folder, stop),
       [Symbol.asyncDispose]: () => this[Symbol.asyncDispose](),
     };
+  }
+
+  /** It wrote without waiting for the disk, so all of it is brought there before it gets its name. */
+  async #keep(folder: string, signal: AbortSignal): Promise<void> {
+    this.#server?.kill('SIGINT');
+    const ended = await this.#server?.ended;
+    this.#server = undefined;
+    if (ended !== undefined && ended.code !== 0) throw serverFailed(ended);
+    await this.#run(['initdb', '--sync-only', `--pgdata=${this.#data}`], signal);
+    await rename(this.#data, folder);
+    await using parent = await open(dirname(folder), 'r');
+    await parent.sync();
   }
 
   #access(): PostgresAccess {

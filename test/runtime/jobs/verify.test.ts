@@ -31,7 +31,12 @@ class World {
       return {
         recover: async () => {
           this.started += 1;
-          return { position: '110', facts: async () => this.holds, [Symbol.asyncDispose]: async () => void (this.disposed += 1) };
+          return {
+            position: '110',
+            facts: async () => this.holds,
+            keep: async () => undefined,
+            [Symbol.asyncDispose]: async () => void (this.disposed += 1),
+          };
         },
         [Symbol.asyncDispose]: async () => void (this.disposed += 1),
       };
