@@ -45,6 +45,15 @@ Examples:
       run(async () => (await verbs()).rotateSecret({ ...asked(options), name }, context), options.json ?? false),
     );
   secrets
+    .command('retire')
+    .description('end a rotation: the version before is let in no more')
+    .argument('<NAME>', 'as `berth secrets list` has it')
+    .option('--site <DIR>', 'the folder of the site', '.')
+    .option('--json', 'print as JSON')
+    .action((name: string, options: SiteOptions) =>
+      run(async () => (await verbs()).retireSecret({ ...asked(options), name }, context), options.json ?? false),
+    );
+  secrets
     .command('reveal')
     .description('print the value of a secret, on a terminal only')
     .argument('<NAME>', 'as `berth secrets list` has it')

@@ -1,5 +1,6 @@
 import { pgbouncer } from '../../../model/engines/pgbouncer.ts';
 import { postgres as facts } from '../../../model/engines/postgres.ts';
+import { beforeOf } from '../../../model/plan.ts';
 import type { SecretFile, SecretText, Size } from '../../../model/plan.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { DatabaseSpec, StackSpec } from '../../../model/stack-spec.ts';
@@ -8,7 +9,7 @@ import { connectionBudget } from '../connections.ts';
 import { taskDemand } from '../demand.ts';
 import type { Demand } from '../demand.ts';
 import { accountsTask, databaseDemand, databaseServer, noData } from './database-parts.ts';
-import { hasReplica, hostsOf, migrations } from './database-engine.ts';
+import { hasReplica, hostsOf, migrations, secondLogin } from './database-engine.ts';
 import type { DatabaseAddress, DatabaseClient, DatabaseEngine, DatabaseInput, PlannedDatabase } from './database-engine.ts';
 import { smallestMemory } from './postgres-memory.ts';
 import { operated, operatorDecisions } from './cloudnative-pg.ts';
@@ -80,7 +81,7 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
       PGDATABASE: 'postgres',
       PGCONNECT_TIMEOUT: '10',
     },
-    secretFiles: [`${name}-admin`, `${name}-verifier`, ...(copies(database) ? [`${name}-replication-verifier`] : [])],
+    secretFiles: [`${name}-admin`, `${name}-verifier`, `${name}-verifier-b`, ...(copies(database) ? [`${name}-replication-verifier`] : [])],
     tmpfs: [tmp, noData(container)],
   });
   const pooler = database.pgbouncer === undefined ? undefined : planPooler(input, input.imageOf(pgbouncer.image));
@@ -99,6 +100,7 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
       engine: 'postgres',
       database: database.database,
       account: database.database,
+      secondLogin: secondLogin(database.database),
       settings,
       clients: subnet ?? 'all',
       ...(database.operator === undefined ? {} : { operator: database.operator }),
@@ -113,7 +115,7 @@ const sslmodes = { off: 'disable', require: 'require', verify: 'verify-full' } a
 
 const url = ({ name, host, port, user, database, tls }: DatabaseAddress): SecretText =>
   tls === undefined
-    ? [`postgres://${user}:`, { secret: `${name}-app` }, `@${host}:${port}/${database}`]
+    ? ['postgres://', { secret: `${name}-app`, login: [user, secondLogin(user)] }, ':', { secret: `${name}-app` }, `@${host}:${port}/${database}`]
     : [
         `postgres://${encodeURIComponent(user)}:`,
         { secret: `${name}-app`, encoded: 'url' },
@@ -125,16 +127,24 @@ const client = ({ name, host, port, user, database, tls }: DatabaseAddress): Dat
   env: {
     PGHOST: host.replaceAll(/[[\]]/g, ''),
     PGPORT: String(port),
-    PGUSER: user,
+    ...(tls === undefined ? {} : { PGUSER: user, PGSSLMODE: sslmodes[tls] }),
     PGDATABASE: database,
     PGCONNECT_TIMEOUT: '5',
-    ...(tls === undefined ? {} : { PGSSLMODE: sslmodes[tls] }),
     ...(tls === 'verify' ? { PGSSLROOTCERT: 'system' } : {}),
   },
-  secretEnv: { PGPASSWORD: [{ secret: `${name}-app` }] },
+  secretEnv: {
+    ...(tls === undefined ? { PGUSER: [{ secret: `${name}-app`, login: [user, secondLogin(user)] }] } : {}),
+    PGPASSWORD: [{ secret: `${name}-app` }],
+  },
 });
 
 const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+
+const verifierFile = (name: string, secret: string, account: string, version: 'first' | 'second'): SecretFile => ({
+  name,
+  text: [{ secret, form: 'scram-sha-256', account, version }],
+  of: [secret, beforeOf(secret)],
+});
 
 function replicationFiles(name: string): readonly SecretFile[] {
   const secret = `${name}-replication`;
@@ -164,7 +174,7 @@ export const postgresEngine: DatabaseEngine = {
     const { name, database } = spec;
     return [
       { name: `${name}-admin`, length: 32, purpose: `superuser ${facts.superuser} of ${name}` },
-      { name: `${name}-app`, length: 32, purpose: `account ${database} of ${name}` },
+      { name: `${name}-app`, length: 32, purpose: `account ${database} of ${name}`, overlaps: true },
       ...(copies(spec)
         ? [{ name: `${name}-replication`, length: 32, purpose: `account ${facts.replication.account} of ${name}, for its replica` }]
         : []),
@@ -174,7 +184,8 @@ export const postgresEngine: DatabaseEngine = {
     const { name, database } = spec;
     return [
       { name: `${name}-admin`, text: [{ secret: `${name}-admin`, form: 'plain' }], of: [`${name}-admin`] },
-      { name: `${name}-verifier`, text: [{ secret: `${name}-app`, form: 'scram-sha-256', account: database }], of: [`${name}-app`] },
+      verifierFile(`${name}-verifier`, `${name}-app`, database, 'first'),
+      verifierFile(`${name}-verifier-b`, `${name}-app`, secondLogin(database), 'second'),
       ...(copies(spec) ? replicationFiles(name) : []),
       ...(spec.pgbouncer === undefined ? [] : poolerFiles(spec)),
     ];
