@@ -1,4 +1,4 @@
-import { countsBefore, drawAgain, drawnAt, retireBefore, secretVersion } from '../generator/io/ledger.ts';
+import { countsBefore, drawAgain, drawnAt, retireBefore, revealText, secretVersion } from '../generator/io/ledger.ts';
 import type { Ledger } from '../generator/io/ledger.ts';
 import { plainSecret } from '../generator/io/plain-secret.ts';
 import { rotationOf } from '../generator/plan/rotation.ts';
@@ -27,6 +27,14 @@ function refuseUnknown(ledger: Ledger, name: string): void {
 const howOf = ({ service, place, by, form }: SecretUse): string =>
   `${service.name} by ${by === 'variable' ? 'variable' : 'file'} ${place}${form === 'plain' ? '' : `, as ${form}`}`;
 
+/** Of two logins that take turns, the one that the version in force opens. */
+function loginOf(plan: Plan, ledger: Ledger, name: string): string | undefined {
+  const piece = plan.services
+    .flatMap(({ secretEnv }) => Object.values(secretEnv).flat())
+    .find((one) => typeof one !== 'string' && one.secret === name && one.login !== undefined);
+  return piece && revealText([piece], ledger);
+}
+
 function describeOne(plan: Plan, ledger: Ledger, name: string) {
   const uses = secretUses(plan, name);
   const rotation = rotationOf(plan, name);
@@ -36,6 +44,7 @@ function describeOne(plan: Plan, ledger: Ledger, name: string) {
     version: secretVersion(ledger, name),
     drawn: drawnAt(ledger, name) ?? null,
     before: countsBefore(ledger, name),
+    login: loginOf(plan, ledger, name) ?? null,
     opens: planned?.purpose ?? null,
     runtime: planned?.runtime ?? false,
     usedBy: uses.map(({ service, place, by, form }) => ({ service: service.name, by, place, form })),
@@ -52,13 +61,13 @@ export function listSecrets({ site, json }: Asked, context: Context): void {
   if (json) return context.out(`${JSON.stringify({ site, secrets: all.map(({ uses: _uses, ...shown }) => shown) }, null, 2)}\n`);
   const style = paint(context.color);
   const width = Math.min(context.columns, 110);
-  const text = all.map(({ name, version, drawn, before, opens, uses, runtime, because }) => {
+  const text = all.map(({ name, version, drawn, before, login, opens, uses, runtime, because }) => {
     const line = (title: string, said: string) => `  ${title.padEnd(9)}${hang(said, width - 11, ' '.repeat(11))}\n`;
     return [
       `${style('bold', name)}\n`,
       line('version', `${version}, drawn ${drawn === null ? 'before that was written down' : `on ${drawn.slice(0, 10)}`}`),
       ...(before ? [line('as well', `version ${version - 1}, until \`berth secrets retire ${name}\``)] : []),
-      ...(opens === null ? [] : [line('opens', opens)]),
+      ...(opens === null ? [] : [line('opens', login === null ? opens : `${opens}, by the login ${login}`)]),
       line('used by', runtime ? 'the runtime' : uses.length === 0 ? 'nobody any more' : uses.map(howOf).join('; ')),
       ...(because === undefined ? [] : [line('fixed', because)]),
     ].join('');

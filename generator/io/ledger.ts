@@ -91,8 +91,7 @@ const isWrittenPair = (value: unknown): boolean =>
 const areDates = (value: unknown): boolean =>
   Array.isArray(value) && value.every((date) => typeof date === 'string' && (date === '' || !Number.isNaN(Date.parse(date))));
 
-const isTurn = (value: unknown): boolean =>
-  isMap(value) && typeof value['second'] === 'boolean' && typeof value['both'] === 'boolean';
+const isTurn = (value: unknown): boolean => isMap(value) && typeof value['second'] === 'boolean' && typeof value['both'] === 'boolean';
 
 const isWritten = (value: unknown): value is WrittenLedger =>
   isMap(value) &&
@@ -183,7 +182,10 @@ export function drawMissing(ledger: Ledger, needed: readonly PlannedSecret[], ra
 
 const never: Turn = { second: false, both: false };
 const turnOf = (ledger: Ledger, name: string): Turn => ledger.turns?.get(name) ?? never;
-const turned = (ledger: Ledger, name: string, turn: Turn): Ledger => ({ ...ledger, turns: new Map([...(ledger.turns ?? []), [name, turn]]) });
+const turned = (ledger: Ledger, name: string, turn: Turn): Ledger => ({
+  ...ledger,
+  turns: new Map([...(ledger.turns ?? []), [name, turn]]),
+});
 
 /** Draw a secret anew. Where that can be, the version before stays good beside it. */
 export function drawAgain(ledger: Ledger, secret: PlannedSecret, random: Random, now: Date): Ledger {

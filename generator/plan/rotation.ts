@@ -126,10 +126,7 @@ export function rotationOf(plan: Plan, secret: string): Rotation {
     if (!peers && retire && engines.length === 0)
       return { ...base, short, gentle: ended(throughPods(plan, plan.kubernetes.namespace, apply, apps)) };
     if (!peers) return { ...base, short };
-    return {
-      ...base,
-      short: [`kubectl -n ${plan.kubernetes.namespace} scale statefulset/${peers.service} --replicas=0`, apply],
-    };
+    return { ...base, short: [`kubectl -n ${plan.kubernetes.namespace} scale statefulset/${peers.service} --replicas=0`, apply] };
   }
   const gentle = engines.length > 0 ? undefined : throughSlots(plan, apps);
   return { ...base, short, ...(gentle ? { gentle: ended(gentle) } : {}) };

@@ -64,10 +64,7 @@ const changes: readonly { readonly what: string; readonly change: (ledger: Ledge
     what: 'the renewal of a certificate',
     change: (ledger) => renewCertificates(ledger, { hosts: ['localhost'], site: 'shop', now, random, authority: false }),
   },
-  {
-    what: 'the rotation of a secret',
-    change: (ledger) => drawAgain(ledger, databaseApp, random, now),
-  },
+  { what: 'the rotation of a secret', change: (ledger) => drawAgain(ledger, databaseApp, random, now) },
 ];
 
 describe.each(changes)('$what', ({ change }) => {

@@ -44,9 +44,10 @@ describe('secrets list', () => {
         { service: 'web', by: 'variable', place: 'DATABASE_URL', form: 'plain' },
         { service: 'web', by: 'variable', place: 'DATABASE_READ_URL', form: 'plain' },
         { service: 'database-accounts', by: 'file', place: '/run/secrets/database-verifier', form: 'scram-sha-256' },
-        { service: 'database-accounts', by: 'file', place: '/run/secrets/database-verifier-b', form: 'scram-sha-256' },
+        { service: 'database-accounts', by: 'file', place: '/run/secrets/database-verifier-second', form: 'scram-sha-256' },
       ],
       before: false,
+      login: 'hello',
       rotatable: true,
       runtime: false,
     });
@@ -76,7 +77,7 @@ describe('secrets rotate', () => {
     expect(secrets['database-app']).toEqual([old.secrets['database-app']?.[0], expect.stringMatching(/^[A-Za-z0-9]{32}$/)]);
     expect(drawn['database-app']).toHaveLength(2);
     expect({ ...secrets, 'database-app': 0 }).toEqual({ ...old.secrets, 'database-app': 0 });
-    expect(read(site.path, 'secrets/web.env')).toContain(`DATABASE_URL=postgres://hello_b:${valueOf(site.path, 'database-app')}@`);
+    expect(read(site.path, 'secrets/web.env')).toContain(`DATABASE_URL=postgres://hello_berth:${valueOf(site.path, 'database-app')}@`);
     const now = ['web-blue', 'cache', 'database', 'files'].map((name) => label(site.path, name));
     expect(now.map((one, index) => one !== labels[index])).toEqual([true, false, false, false]);
     expect(snapshot(site.path).filter((line) => !/ledger|web\.env|verifier|compose\.yaml|hashes/.test(line))).toEqual(others);
@@ -144,6 +145,7 @@ describe('secrets retire', () => {
     expect((await expectExit(0, ['secrets', 'list', ...here])).stdout).toContain(
       'as well  version 1, until `berth secrets retire database-app`',
     );
+    expect((await expectExit(0, ['secrets', 'list', ...here])).stdout).toContain('account hello of database, by the login hello_berth');
     const compose = read(site.path, 'compose.yaml');
     const { stdout } = await expectExit(0, [...retire, ...here]);
     expect(stdout).toMatch(/Version 1 of database-app is let in until this has run[^]*\n {2}docker compose up -d --wait\n$/);
@@ -222,7 +224,7 @@ describe('secrets reveal', () => {
 
 describe('a rotation', () => {
   const files = (site: string) =>
-    [['secrets/ledger.json'], ['secrets/web.env'], ['secrets/database-verifier', 'secrets/database-verifier-b'], ['compose.yaml']].map(
+    [['secrets/ledger.json'], ['secrets/web.env'], ['secrets/database-verifier', 'secrets/database-verifier-second'], ['compose.yaml']].map(
       (paths) => paths.map((path) => read(site, path)).join('\n'),
     );
 
@@ -257,7 +259,9 @@ describe('a rotation', () => {
   test('started several times at once draws one version for each that ended well', async () => {
     using site = fresh();
     const all = await Promise.all(
-      ['database-app', 'cache-app', 'files-app', 'cache-app', 'web-TOKEN'].map((name) => berth(['secrets', 'rotate', name, '--site', site.path])),
+      ['database-app', 'cache-app', 'files-app', 'cache-app', 'web-TOKEN'].map((name) =>
+        berth(['secrets', 'rotate', name, '--site', site.path]),
+      ),
     );
     for (const { code } of all) expect([0, 7]).toContain(code);
     const drawn = Object.values(ledgerOf(site.path).secrets).reduce((sum, versions) => sum + versions.length - 1, 0);

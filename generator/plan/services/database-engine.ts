@@ -52,7 +52,7 @@ export const readerName = ({ database }: DatabaseSpec): string => `${database}_r
 export const migrations = 'berth_migrations';
 
 /** The second of two logins that an application uses in turn, where the engine knows one password for each. */
-export const secondLogin = (account: string): string => `${account}_b`;
+export const secondLogin = (account: string): string => `${account}_berth`;
 
 /** Where a database answers, and as whom: one of the site, or somebody else's. */
 export interface DatabaseAddress {

@@ -67,9 +67,13 @@ export const accountsOf = (facts: Facts, database: DatabaseSpec, size: Size, use
     purpose: 'accounts',
     entrypoint: ['/bin/sh', '/etc/berth/accounts/accounts.sh'],
     env: {},
-    secretFiles: ['admin-client', 'verifier', 'verifier-before', 'health-verifier', ...(hasReplica(database) ? ['replication-verifier'] : [])].map(
-      (file) => `${database.name}-${file}`,
-    ),
+    secretFiles: [
+      'admin-client',
+      'verifier',
+      'verifier-before',
+      'health-verifier',
+      ...(hasReplica(database) ? ['replication-verifier'] : []),
+    ].map((file) => `${database.name}-${file}`),
     tmpfs: [tmp, noData(facts)],
   });
 

@@ -81,7 +81,12 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
       PGDATABASE: 'postgres',
       PGCONNECT_TIMEOUT: '10',
     },
-    secretFiles: [`${name}-admin`, `${name}-verifier`, `${name}-verifier-b`, ...(copies(database) ? [`${name}-replication-verifier`] : [])],
+    secretFiles: [
+      `${name}-admin`,
+      `${name}-verifier`,
+      `${name}-verifier-second`,
+      ...(copies(database) ? [`${name}-replication-verifier`] : []),
+    ],
     tmpfs: [tmp, noData(container)],
   });
   const pooler = database.pgbouncer === undefined ? undefined : planPooler(input, input.imageOf(pgbouncer.image));
@@ -115,7 +120,13 @@ const sslmodes = { off: 'disable', require: 'require', verify: 'verify-full' } a
 
 const url = ({ name, host, port, user, database, tls }: DatabaseAddress): SecretText =>
   tls === undefined
-    ? ['postgres://', { secret: `${name}-app`, login: [user, secondLogin(user)] }, ':', { secret: `${name}-app` }, `@${host}:${port}/${database}`]
+    ? [
+        'postgres://',
+        { secret: `${name}-app`, login: [user, secondLogin(user)] },
+        ':',
+        { secret: `${name}-app` },
+        `@${host}:${port}/${database}`,
+      ]
     : [
         `postgres://${encodeURIComponent(user)}:`,
         { secret: `${name}-app`, encoded: 'url' },
@@ -185,7 +196,7 @@ export const postgresEngine: DatabaseEngine = {
     return [
       { name: `${name}-admin`, text: [{ secret: `${name}-admin`, form: 'plain' }], of: [`${name}-admin`] },
       verifierFile(`${name}-verifier`, `${name}-app`, database, 'first'),
-      verifierFile(`${name}-verifier-b`, `${name}-app`, secondLogin(database), 'second'),
+      verifierFile(`${name}-verifier-second`, `${name}-app`, secondLogin(database), 'second'),
       ...(copies(spec) ? replicationFiles(name) : []),
       ...(spec.pgbouncer === undefined ? [] : poolerFiles(spec)),
     ];

@@ -145,7 +145,7 @@ describe('the files of an account while its password is drawn anew', () => {
   };
 
   test('open two logins of PostgreSQL in turn, the one before until it is retired', () => {
-    expect(told(plan, ['database-verifier', 'database-verifier-b'])).toEqual([
+    expect(told(plan, ['database-verifier', 'database-verifier-second'])).toEqual([
       [1, 0],
       [1, 2],
       [0, 2],
@@ -159,8 +159,8 @@ describe('the files of an account while its password is drawn anew', () => {
     });
     expect(logins).toEqual([
       ['hello', 1],
-      ['hello_b', 2],
-      ['hello_b', 2],
+      ['hello_berth', 2],
+      ['hello_berth', 2],
       ['hello', 3],
       ['hello', 3],
     ]);
@@ -184,7 +184,7 @@ describe('the files of an account while its password is drawn anew', () => {
       expect(file('database-pgbouncer-users')).toBe(
         [
           ['hello', 'database-verifier'],
-          ['hello_b', 'database-verifier-b'],
+          ['hello_berth', 'database-verifier-second'],
         ]
           .map(([login = '', name = '']) => (file(name) === '' ? '' : `"${login}" "${file(name)}"\n`))
           .join(''),
@@ -193,7 +193,7 @@ describe('the files of an account while its password is drawn anew', () => {
 
   test('never hold a password where its verifier does', () => {
     for (const { file, versions } of steps(plan))
-      for (const version of versions) expect(file('database-verifier') + file('database-verifier-b')).not.toContain(version);
+      for (const version of versions) expect(file('database-verifier') + file('database-verifier-second')).not.toContain(version);
   });
 });
 
@@ -202,7 +202,7 @@ describe('secret files', () => {
     expect(Object.fromEntries([...files.values()].map(({ path, mode }) => [path, mode.toString(8)]))).toEqual({
       'secrets/database-admin': '444',
       'secrets/database-verifier': '444',
-      'secrets/database-verifier-b': '444',
+      'secrets/database-verifier-second': '444',
       'secrets/cache-acl': '444',
       'secrets/files-root': '444',
       'secrets/files-app': '444',

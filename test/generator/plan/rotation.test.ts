@@ -16,7 +16,7 @@ describe('the users of a secret', () => {
       'web variable DATABASE_URL plain',
       'web variable DATABASE_READ_URL plain',
       'database-accounts file /run/secrets/database-verifier scram-sha-256',
-      'database-accounts file /run/secrets/database-verifier-b scram-sha-256',
+      'database-accounts file /run/secrets/database-verifier-second scram-sha-256',
     ]);
     expect(usesOf('cache-app')).toEqual(['web variable REDIS_URL plain', 'cache file /run/secrets/cache-acl sha256']);
     expect(usesOf('web-TOKEN')).toEqual([expect.stringMatching(/^web file \/run\/secrets\/\S+ plain$/)]);
