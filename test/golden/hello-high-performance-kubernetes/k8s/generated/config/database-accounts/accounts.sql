@@ -1,10 +1,10 @@
 -- No password comes here: the files hold the SCRAM verifiers that the server would make of them. An empty file is a login that does not count.
 -- The application logs in as its account or, after every other rotation, as the second login; so the version before counts until it is retired.
 \set account 'hello'
-\set second 'hello_b'
+\set second 'hello_berth'
 \set database 'hello'
 \set verifier `cat /run/secrets/database-verifier`
-\set secondverifier `cat /run/secrets/database-verifier-b`
+\set secondverifier `cat /run/secrets/database-verifier-second`
 
 SELECT format('CREATE ROLE %I NOLOGIN', :'account')
  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'account') \gexec
@@ -12,7 +12,7 @@ SELECT format('CREATE ROLE %I NOLOGIN', :'account')
 SELECT format('CREATE ROLE %I NOLOGIN', :'second')
  WHERE :'secondverifier' <> '' AND NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'second') \gexec
 
-SELECT format('GRANT %I TO %I', :'account', rolname)
+SELECT format('GRANT %I TO %I WITH INHERIT TRUE, SET TRUE', :'account', rolname)
   FROM pg_roles
  WHERE rolname = :'second'
    AND NOT EXISTS (SELECT FROM pg_auth_members WHERE roleid = :'account'::regrole AND member = pg_roles.oid AND inherit_option AND set_option) \gexec
