@@ -1,4 +1,4 @@
-import { drawAgain, drawnAt, secretVersion } from '../generator/io/ledger.ts';
+import { countsBefore, drawAgain, drawnAt, retireBefore, revealText, secretVersion } from '../generator/io/ledger.ts';
 import type { Ledger } from '../generator/io/ledger.ts';
 import { plainSecret } from '../generator/io/plain-secret.ts';
 import { rotationOf } from '../generator/plan/rotation.ts';
@@ -27,6 +27,14 @@ function refuseUnknown(ledger: Ledger, name: string): void {
 const howOf = ({ service, place, by, form }: SecretUse): string =>
   `${service.name} by ${by === 'variable' ? 'variable' : 'file'} ${place}${form === 'plain' ? '' : `, as ${form}`}`;
 
+/** Of two logins that take turns, the one that the version in force opens. */
+function loginOf(plan: Plan, ledger: Ledger, name: string): string | undefined {
+  const piece = plan.services
+    .flatMap(({ secretEnv }) => Object.values(secretEnv).flat())
+    .find((one) => typeof one !== 'string' && one.secret === name && one.login !== undefined);
+  return piece && revealText([piece], ledger);
+}
+
 function describeOne(plan: Plan, ledger: Ledger, name: string) {
   const uses = secretUses(plan, name);
   const rotation = rotationOf(plan, name);
@@ -35,6 +43,8 @@ function describeOne(plan: Plan, ledger: Ledger, name: string) {
     name,
     version: secretVersion(ledger, name),
     drawn: drawnAt(ledger, name) ?? null,
+    before: countsBefore(ledger, name),
+    login: loginOf(plan, ledger, name) ?? null,
     opens: planned?.purpose ?? null,
     runtime: planned?.runtime ?? false,
     usedBy: uses.map(({ service, place, by, form }) => ({ service: service.name, by, place, form })),
@@ -51,12 +61,13 @@ export function listSecrets({ site, json }: Asked, context: Context): void {
   if (json) return context.out(`${JSON.stringify({ site, secrets: all.map(({ uses: _uses, ...shown }) => shown) }, null, 2)}\n`);
   const style = paint(context.color);
   const width = Math.min(context.columns, 110);
-  const text = all.map(({ name, version, drawn, opens, uses, runtime, because }) => {
+  const text = all.map(({ name, version, drawn, before, login, opens, uses, runtime, because }) => {
     const line = (title: string, said: string) => `  ${title.padEnd(9)}${hang(said, width - 11, ' '.repeat(11))}\n`;
     return [
       `${style('bold', name)}\n`,
       line('version', `${version}, drawn ${drawn === null ? 'before that was written down' : `on ${drawn.slice(0, 10)}`}`),
-      ...(opens === null ? [] : [line('opens', opens)]),
+      ...(before ? [line('as well', `version ${version - 1}, until \`berth secrets retire ${name}\``)] : []),
+      ...(opens === null ? [] : [line('opens', login === null ? opens : `${opens}, by the login ${login}`)]),
       line('used by', runtime ? 'the runtime' : uses.length === 0 ? 'nobody any more' : uses.map(howOf).join('; ')),
       ...(because === undefined ? [] : [line('fixed', because)]),
     ].join('');
@@ -67,13 +78,13 @@ export function listSecrets({ site, json }: Asked, context: Context): void {
 function describeRotation(
   name: string,
   version: number,
-  { effect, short, gentle }: Extract<Rotation, { possible: true }>,
+  { effect, short, gentle, lossless }: Extract<Rotation, { possible: true }>,
   context: Context,
 ): string {
   const width = Math.min(context.columns, 110);
   const numbered = (steps: readonly string[]) => steps.map((step, index) => `  ${index + 1}. ${hang(step, width - 5, '     ')}\n`).join('');
   const ways = gentle
-    ? `so that no request fails:\n${numbered(gentle)}\nor at once, with a gap of some seconds:\n  ${short.join('\n  ')}\n`
+    ? `${lossless ? 'so that no request fails' : 'so that few requests fail, those that open a connection with the old one meanwhile'}:\n${numbered(gentle)}\nor at once, with a gap of some seconds:\n  ${short.join('\n  ')}\n`
     : `to bring it into force:\n  ${short.join('\n  ')}\n`;
   return `${paint(context.color)('bold', name)} is at version ${version}. Nothing that runs has changed yet; until then the old one counts.\n${wrap(`Then ${effect}.`, width, '')}\n\n${ways}`;
 }
@@ -88,6 +99,13 @@ export async function rotateSecret({ name, ...asked }: Asked & { readonly name: 
         const rotation = rotationOf(plan, name);
         const secret = plan.secrets.find((one) => one.name === name);
         if (!rotation.possible) throw new BerthError('unsupported', `${name} cannot be drawn anew: ${rotation.because}`, rotation.instead);
+        // A third version would take the place of one that is in use.
+        if (countsBefore(ledger, name))
+          throw new BerthError(
+            'unsupported',
+            `${name} cannot be drawn anew yet: its last rotation has not come to its end, the version before still counts`,
+            `go through what that printed; once every application has the new one, run \`berth secrets retire ${name}\` and \`${rotation.retire?.apply ?? ''}\`, then this again`,
+          );
         if (!secret) throw new Error(`${name} is used and not planned`);
         return drawAgain(ledger, secret, context.random, context.now());
       },
@@ -98,12 +116,45 @@ export async function rotateSecret({ name, ...asked }: Asked & { readonly name: 
   if (!rotation.possible) throw new Error(`${name} was drawn anew and should not have been`);
   const version = secretVersion(prepared.ledger, name);
   if (asked.json) {
-    const { effect, short, gentle } = rotation;
+    const { effect, short, gentle, lossless } = rotation;
     return context.out(
-      `${JSON.stringify({ ...writtenAsJson(asked.site, prepared), secret: name, version, effect, short, gentle: gentle ?? null }, null, 2)}\n`,
+      `${JSON.stringify({ ...writtenAsJson(asked.site, prepared), secret: name, version, effect, short, gentle: gentle ?? null, lossless }, null, 2)}\n`,
     );
   }
   context.out(`${describeWritten(prepared, context)}\n\n${describeRotation(name, version, rotation, context)}`);
+}
+
+/** The end of a rotation: the version before counts no more once what is printed is done. */
+export async function retireSecret({ name, ...asked }: Asked & { readonly name: string }, context: Context): Promise<void> {
+  const prepared = await changeSecrets(
+    {
+      ...asked,
+      change: (ledger) => {
+        refuseUnknown(ledger, name);
+        if (!countsBefore(ledger, name))
+          throw new BerthError(
+            'usage',
+            `of ${name} the version in force alone counts already`,
+            'see `berth secrets list` for those of which the version before counts as well',
+          );
+        return retireBefore(ledger, name);
+      },
+    },
+    context,
+  );
+  const rotation = rotationOf(prepared.plan, name);
+  const apply = rotation.possible ? rotation.retire?.apply : undefined;
+  const before = secretVersion(prepared.ledger, name) - 1;
+  if (asked.json)
+    return context.out(
+      `${JSON.stringify({ ...writtenAsJson(asked.site, prepared), secret: name, retired: before, apply: apply ?? null }, null, 2)}\n`,
+    );
+  const width = Math.min(context.columns, 110);
+  const then =
+    apply === undefined
+      ? ''
+      : `\n${wrap(`Version ${before} of ${paint(context.color)('bold', name)} is let in until this has run, which changes nothing else:`, width, '')}\n  ${apply}\n`;
+  context.out(`${describeWritten(prepared, context)}\n${then}`);
 }
 
 interface RevealAsked extends Asked {

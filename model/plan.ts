@@ -47,7 +47,12 @@ export interface Size {
 export type SecretText = readonly (string | SecretRef)[];
 
 /** How a file of the ledger is made from a secret. */
-export type SecretForm = 'plain' | 'scram-sha-256' | 'sha256' | 'caching-sha2' | 'mysql-native' | 'mssql';
+export type SecretForm = 'plain' | 'scram-sha-256' | 'pgbouncer-user' | 'sha256' | 'caching-sha2' | 'mysql-native' | 'mssql';
+
+/**
+ * Of a secret whose version before may count beside it: that version, or the one that opens this login. What does not count gives no text.
+ */
+export type SecretVersion = 'before' | 'first' | 'second';
 
 /** A secret that Berth draws, or that the operator supplies. `name` is its key in the ledger. */
 export interface PlannedSecret {
@@ -59,17 +64,30 @@ export interface PlannedSecret {
   readonly purpose: string;
   /** It is no text but a private key of this kind, in PEM. */
   readonly key?: 'ed25519';
+  /** After a rotation the version before counts as well, until it is retired. */
+  readonly overlaps?: true;
   /** Berth's own runtime reads it, and no service does. */
   readonly runtime?: boolean;
+}
+
+interface SecretPiece {
+  readonly secret: string;
+  readonly form: SecretForm;
+  readonly account?: string;
+  /** The one in force, when absent. */
+  readonly version?: SecretVersion;
 }
 
 /** A file in secrets/, made of secrets and mounted at `/run/secrets/<name>`. */
 export interface SecretFile {
   readonly name: string;
-  readonly text: readonly (string | { readonly secret: string; readonly form: SecretForm; readonly account?: string })[];
-  /** Ledger names it is made of: their versions enter the config hash. */
+  readonly text: readonly (string | SecretPiece)[];
+  /** Ledger names it is made of: their versions enter the config hash. {@link beforeOf} of a name where it changes when that one is retired. */
   readonly of: readonly string[];
 }
+
+/** Stands for the version before the one in force. */
+export const beforeOf = (secret: string): string => `${secret}:before`;
 
 interface Healthcheck {
   readonly argv: readonly [string, ...string[]];
@@ -254,6 +272,8 @@ export interface DatabasePlan {
   readonly engine: DatabaseEngineName;
   readonly database: string;
   readonly account: string;
+  /** Of PostgreSQL: a member of the account, which the application uses in turn with it. */
+  readonly secondLogin?: string;
   readonly settings: readonly EngineSetting[];
   /** Addresses that may log in, as the engine writes them: a subnet, or all of them where only the network knows them. */
   readonly clients: string;

@@ -26,4 +26,6 @@ export interface SecretRef {
   readonly secret: string;
   /** `url`: as a part of a URL has it, where it was not drawn by Berth and may hold any character. */
   readonly encoded?: 'url';
+  /** Not its value, but which of two logins it opens at present: PostgreSQL knows one password for each. */
+  readonly login?: readonly [first: string, second: string];
 }

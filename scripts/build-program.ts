@@ -102,6 +102,7 @@ const besides: Readonly<Record<string, readonly string[]>> = {
     ...['client', 'connect', 'dry-run', 'probe', 'read-facts'].map((name) => `runtime/orchestrators/kubernetes/${name}.ts`),
     'generator/doctor/cluster.ts',
     'generator/plan/cluster-needs.ts',
+    'cli/describe-diff.ts',
     'cli/overlay-images.ts',
     'cli/site-manifests.ts',
   ],

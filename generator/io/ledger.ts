@@ -1,5 +1,6 @@
 import { BerthError } from '../../model/errors.ts';
-import type { PlannedSecret, SecretText } from '../../model/plan.ts';
+import { beforeOf } from '../../model/plan.ts';
+import type { PlannedSecret, SecretText, SecretVersion } from '../../model/plan.ts';
 import { Secret } from '../../model/secret.ts';
 import { drawEd25519 } from './draw-key.ts';
 import { drawText } from './random-text.ts';
@@ -30,8 +31,18 @@ export interface Ledger {
   readonly secrets: ReadonlyMap<string, readonly Secret[]>;
   /** When they were drawn, ISO 8601, in the same order; '' for one of before this was kept. */
   readonly drawn?: ReadonlyMap<string, readonly string[]>;
+  /** Of secrets that were rotated so that the version before stayed good. */
+  readonly turns?: ReadonlyMap<string, Turn>;
   readonly authority: KeyPair | undefined;
   readonly leaf: KeyPair | undefined;
+}
+
+/** Where a secret stands that may count in two versions at once. */
+export interface Turn {
+  /** Whether the version in force opens the second login, where there are two. */
+  readonly second: boolean;
+  /** Whether the version before still counts. */
+  readonly both: boolean;
 }
 
 export const ledgerPath = 'secrets/ledger.json';
@@ -49,6 +60,7 @@ interface WrittenLedger {
   readonly version: 1;
   readonly secrets: Readonly<Record<string, readonly string[]>>;
   readonly drawn?: Readonly<Record<string, readonly string[]>>;
+  readonly turns?: Readonly<Record<string, Turn>>;
   readonly authority?: WrittenPair;
   readonly leaf?: WrittenPair;
 }
@@ -79,12 +91,15 @@ const isWrittenPair = (value: unknown): boolean =>
 const areDates = (value: unknown): boolean =>
   Array.isArray(value) && value.every((date) => typeof date === 'string' && (date === '' || !Number.isNaN(Date.parse(date))));
 
+const isTurn = (value: unknown): boolean => isMap(value) && typeof value['second'] === 'boolean' && typeof value['both'] === 'boolean';
+
 const isWritten = (value: unknown): value is WrittenLedger =>
   isMap(value) &&
   value['version'] === 1 &&
   isMap(value['secrets']) &&
   Object.values(value['secrets']).every((versions) => areTexts(versions) && (versions as unknown[]).length > 0) &&
   (value['drawn'] === undefined || (isMap(value['drawn']) && Object.values(value['drawn']).every(areDates))) &&
+  (value['turns'] === undefined || (isMap(value['turns']) && Object.values(value['turns']).every(isTurn))) &&
   [value['authority'], value['leaf']].every((keys) => keys === undefined || isWrittenPair(keys));
 
 const pair = (written: WrittenPair | undefined): KeyPair | undefined => written && { ...written, key: new Secret(written.key) };
@@ -103,10 +118,14 @@ export function parseLedger(text: string | undefined): Ledger {
   return {
     secrets: new Map(Object.entries(value.secrets).map(([name, versions]) => [name, versions.map((version) => new Secret(version))])),
     ...(value.drawn === undefined ? {} : { drawn: new Map(Object.entries(value.drawn)) }),
+    ...(value.turns === undefined ? {} : { turns: new Map(Object.entries(value.turns)) }),
     authority: pair(value.authority),
     leaf: pair(value.leaf),
   };
 }
+
+const sorted = <T>(map: ReadonlyMap<string, T>): Readonly<Record<string, T>> =>
+  Object.fromEntries([...map].sort(([one], [other]) => (one < other ? -1 : 1)));
 
 /** The ledger as text; one of the two places where secrets become plain. */
 export function formatLedger(ledger: Ledger): string {
@@ -123,7 +142,8 @@ export function formatLedger(ledger: Ledger): string {
   const written = {
     version: 1,
     secrets: Object.fromEntries(names.map((name) => [name, (ledger.secrets.get(name) ?? []).map((secret) => secret.reveal())])),
-    ...(ledger.drawn ? { drawn: Object.fromEntries([...ledger.drawn].sort(([one], [other]) => (one < other ? -1 : 1))) } : {}),
+    ...(ledger.drawn ? { drawn: sorted(ledger.drawn) } : {}),
+    ...(ledger.turns ? { turns: sorted(ledger.turns) } : {}),
     authority: plain(ledger.authority),
     leaf: plain(ledger.leaf),
   };
@@ -160,8 +180,25 @@ export function drawMissing(ledger: Ledger, needed: readonly PlannedSecret[], ra
   return missing.length === 0 ? ledger : draw(ledger, missing, random, now);
 }
 
-/** Draw a secret anew. */
-export const drawAgain = (ledger: Ledger, secret: PlannedSecret, random: Random, now: Date): Ledger => draw(ledger, [secret], random, now);
+const never: Turn = { second: false, both: false };
+const turnOf = (ledger: Ledger, name: string): Turn => ledger.turns?.get(name) ?? never;
+const turned = (ledger: Ledger, name: string, turn: Turn): Ledger => ({
+  ...ledger,
+  turns: new Map([...(ledger.turns ?? []), [name, turn]]),
+});
+
+/** Draw a secret anew. Where that can be, the version before stays good beside it. */
+export function drawAgain(ledger: Ledger, secret: PlannedSecret, random: Random, now: Date): Ledger {
+  const drawn = draw(ledger, [secret], random, now);
+  const { name, overlaps } = secret;
+  return overlaps ? turned(drawn, name, { second: !turnOf(ledger, name).second, both: true }) : drawn;
+}
+
+/** Whether the version before the one in force still counts. */
+export const countsBefore = (ledger: Ledger, name: string): boolean => turnOf(ledger, name).both;
+
+/** From now on the version in force alone counts. */
+export const retireBefore = (ledger: Ledger, name: string): Ledger => turned(ledger, name, { ...turnOf(ledger, name), both: false });
 
 /** When the version in force was drawn or supplied; `undefined` when the ledger is from before that was kept. */
 export const drawnAt = (ledger: Ledger, name: string): string | undefined => {
@@ -173,11 +210,23 @@ export const drawnAt = (ledger: Ledger, name: string): string | undefined => {
 export function revealText(text: SecretText, ledger: Ledger): string | undefined {
   const pieces = text.map((piece) => {
     if (typeof piece === 'string') return piece;
+    if (piece.login) return piece.login[turnOf(ledger, piece.secret).second ? 1 : 0];
     const value = ledger.secrets.get(piece.secret)?.at(-1)?.reveal();
     return value !== undefined && piece.encoded === 'url' ? encodeURIComponent(value) : value;
   });
   return pieces.includes(undefined) ? undefined : pieces.join('');
 }
+
+/** The version that a part of a file asks for; `undefined` where it does not count, or has not been supplied yet. */
+export function askedSecret(ledger: Ledger, name: string, asked?: SecretVersion): Secret | undefined {
+  const { second, both } = turnOf(ledger, name);
+  const inForce = asked === undefined || asked === (second ? 'second' : 'first');
+  return inForce || both ? ledger.secrets.get(name)?.at(inForce ? -1 : -2) : undefined;
+}
+
+/** What opens the first of two logins, or did when it last counted: an operator of the cluster wants it to have one. */
+export const firstSecret = (ledger: Ledger, name: string): Secret | undefined =>
+  ledger.secrets.get(name)?.at(turnOf(ledger, name).second ? -2 : -1);
 
 /** The value in force. */
 export function currentSecret(ledger: Ledger, name: string): Secret {
@@ -187,4 +236,5 @@ export function currentSecret(ledger: Ledger, name: string): Secret {
 }
 
 /** How often a secret was drawn: enters config hashes, so that a new one recreates its users and no hash tells anything about it. */
-export const secretVersion = (ledger: Ledger, name: string): number => ledger.secrets.get(name)?.length ?? 0;
+export const secretVersion = (ledger: Ledger, name: string): number =>
+  ledger.secrets.get(name)?.length ?? Number([...(ledger.turns ?? [])].some(([secret, { both }]) => both && beforeOf(secret) === name));

@@ -2,7 +2,7 @@ import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
 import type { Artifact } from '../../model/artifact.ts';
 import type { Plan, SecretFile, SecretForm } from '../../model/plan.ts';
 import { tlsFiles } from './certificates.ts';
-import { formatLedger, ledgerPath, revealText } from './ledger.ts';
+import { askedSecret, formatLedger, ledgerPath, revealText } from './ledger.ts';
 import type { Ledger } from './ledger.ts';
 import { sha256Crypt } from './sha256-crypt.ts';
 
@@ -36,6 +36,8 @@ function mssqlVerifier(password: string): string {
 
 const shape: Readonly<Record<SecretForm, (value: string, account: string) => string>> = {
   'plain': (value) => value,
+  // A line of its file of users: whoever does not count is not in it.
+  'pgbouncer-user': (value, account) => `"${account}" "${scramVerifier(value, account)}"\n`,
   'sha256': (value) => createHash('sha256').update(value).digest('hex'),
   'scram-sha-256': scramVerifier,
   'caching-sha2': cachingSha2Verifier,
@@ -45,12 +47,12 @@ const shape: Readonly<Record<SecretForm, (value: string, account: string) => str
 
 const secretFile = (path: string, content: string, mode: Artifact['mode']): Artifact => ({ path, content, mode, policy: 'secret' });
 
-/** A file whose secret has not been supplied yet is there and empty: what mounts it would not start otherwise, and says itself what it misses. */
+/** A file whose secret has not been supplied yet, or does not count any more, is there and empty: what mounts it would not start otherwise, and says itself what it misses. */
 export function textOf(file: SecretFile, ledger: Ledger): string {
   return file.text
     .map((piece) => {
       if (typeof piece === 'string') return piece;
-      const value = revealText([piece], ledger);
+      const value = askedSecret(ledger, piece.secret, piece.version)?.reveal();
       return value === undefined ? '' : shape[piece.form](value, piece.account ?? '');
     })
     .join('');

@@ -2,7 +2,7 @@ import type { Artifact } from '../../model/artifact.ts';
 import { stepsOf } from '../../model/plan.ts';
 import type { KubernetesPlan, Plan, SecretText } from '../../model/plan.ts';
 import { tlsFiles } from './certificates.ts';
-import { formatLedger, ledgerPath, revealText } from './ledger.ts';
+import { firstSecret, formatLedger, ledgerPath, revealText } from './ledger.ts';
 import type { Ledger } from './ledger.ts';
 import { textOf } from './secret-files.ts';
 
@@ -71,7 +71,10 @@ const logins = (plan: Plan, kubernetes: KubernetesPlan, ledger: Ledger): readonl
       namespace: kubernetes.pods.get(name)?.namespace ?? kubernetes.namespace,
       type: 'kubernetes.io/basic-auth',
       labels: { 'cnpg.io/reload': 'true' },
-      data: [['username', user] as const, ...revealed('password', [{ secret: password }], ledger)],
+      data: [
+        ['username', user],
+        ['password', firstSecret(ledger, password)?.reveal() ?? ''],
+      ],
     })),
   );
 

@@ -12,6 +12,10 @@ export type Rotation =
       readonly short: readonly string[];
       /** The way on which requests keep being answered, where that is another one. */
       readonly gentle?: readonly string[];
+      /** Whether nothing is refused on that way. Where an engine lets one version in alone, connections that are opened meanwhile are. */
+      readonly lossless: boolean;
+      /** Where the version before stays good beside the new one: what ends that, and brings it into force. */
+      readonly retire?: { readonly command: string; readonly apply: string };
     };
 
 /** Of others it is not known how they take a new secret. */
@@ -42,7 +46,22 @@ function throughSlots(plan: Plan, apps: readonly PlannedService[]): readonly str
   ];
 }
 
-function effectOf(engines: readonly PlannedService[], tasks: readonly PlannedService[], apps: readonly PlannedService[]): string {
+/** In a cluster the pods replace each other by themselves; it is over when all of them have. */
+function throughPods(plan: Plan, namespace: string, apply: string, apps: readonly PlannedService[]): readonly string[] {
+  const deployments = apps.flatMap(({ name, slotted }) =>
+    slotted ? (plan.release.get(name) ?? []).filter(({ replicas }) => replicas > 0).map(({ slot }) => `${name}-${slot}`) : [name],
+  );
+  return [apply, ...deployments.map((name) => `kubectl -n ${namespace} rollout status deployment/${name}`)];
+}
+
+function effectOf(
+  engines: readonly PlannedService[],
+  tasks: readonly PlannedService[],
+  apps: readonly PlannedService[],
+  overlaps: boolean,
+): string {
+  if (overlaps && engines.length === 0)
+    return `${listed(tasks)} makes it known to its engine, which lets the old one in as well until it is retired`;
   if (engines.length > 0)
     return `${listed(engines)} starts anew with it: whoever needs it waits for those seconds, and a cache without a volume is empty then`;
   if (tasks.length > 0)
@@ -63,6 +82,7 @@ export function rotationOf(plan: Plan, secret: string): Rotation {
   if (plan.secrets.some(({ name, runtime }) => name === secret && runtime))
     return {
       possible: true,
+      lossless: true,
       effect: 'backups are signed with it from the next one on; those of before stay good, as backup/signers.pem keeps who signed them',
       short: ['berth backup now', 'berth kit export --into FOLDER'],
     };
@@ -92,18 +112,22 @@ export function rotationOf(plan: Plan, secret: string): Rotation {
   const tasks = users.filter(({ role }) => role === 'task');
   const engines = users.filter(({ kind, operator, role }) => kind === 'server' && role !== 'app' && operator === undefined);
   const apps = users.filter(({ role, kind }) => role === 'app' && kind === 'server');
-  const effect = effectOf(engines, tasks, apps);
+  const overlaps = plan.secrets.some((one) => one.name === secret && one.overlaps);
+  const effect = effectOf(engines, tasks, apps, overlaps);
+  const apply = plan.kubernetes ? 'kubectl apply -f k8s/secrets && kubectl apply -k k8s/site' : 'docker compose up -d --wait';
+  const retire = overlaps ? { command: `berth secrets retire ${secret}`, apply } : undefined;
+  // At once: the old one counts no more from the moment that the new one does.
+  const short = retire ? [retire.command, apply] : [apply];
+  const base = { possible: true, effect, lossless: overlaps || tasks.length === 0, ...(retire ? { retire } : {}) } as const;
+  const ended = (way: readonly string[]): readonly string[] => (retire ? [...way, retire.command, apply] : way);
   if (plan.kubernetes) {
-    const apply = 'kubectl apply -f k8s/secrets && kubectl apply -k k8s/site';
     // By it they know each other: one by one, the first with the new one would copy nobody.
     const peers = plan.caches.find(({ members }) => engines.some(({ name }) => members.includes(name)) && engines.length > members.length);
-    if (!peers) return { possible: true, effect, short: [apply] };
-    return {
-      possible: true,
-      effect,
-      short: [`kubectl -n ${plan.kubernetes.namespace} scale statefulset/${peers.service} --replicas=0`, apply],
-    };
+    if (!peers && retire && engines.length === 0)
+      return { ...base, short, gentle: ended(throughPods(plan, plan.kubernetes.namespace, apply, apps)) };
+    if (!peers) return { ...base, short };
+    return { ...base, short: [`kubectl -n ${plan.kubernetes.namespace} scale statefulset/${peers.service} --replicas=0`, apply] };
   }
   const gentle = engines.length > 0 ? undefined : throughSlots(plan, apps);
-  return { possible: true, effect, short: ['docker compose up -d --wait'], ...(gentle ? { gentle } : {}) };
+  return { ...base, short, ...(gentle ? { gentle: ended(gentle) } : {}) };
 }

@@ -44,6 +44,7 @@ function renderPostgres(database: DatabasePlan, templates: Templates): readonly 
     superuser: postgres.superuser,
     adminFile: `/run/secrets/${service}-admin`,
     verifierFile: `/run/secrets/${service}-verifier`,
+    secondVerifierFile: `/run/secrets/${service}-verifier-second`,
     replicationAccount: postgres.replication.account,
     slot: postgres.replication.slot,
     replicationVerifierFile: `/run/secrets/${service}-replication-verifier`,

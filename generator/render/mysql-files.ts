@@ -13,8 +13,10 @@ const text = (value: string): string => quote('sql', value);
 const dialects = {
   mysql: {
     identified: `IDENTIFIED WITH ${mysql.authentication} AS`,
-    state: `CONCAT_WS(' ', plugin, authentication_string, account_locked, password_expired) FROM mysql.user`,
+    // The password in force, and the one that was kept beside it.
+    state: `CONCAT_WS(' ', plugin, authentication_string, COALESCE(User_attributes->>'$.additional_password', '-'), account_locked, password_expired) FROM mysql.user`,
     open: 'N N',
+    both: undefined,
     // What stands in berth.cnf, turned for a replica that is none any more, and for one that is just being copied.
     writable: '--super-read-only=OFF --read-only=OFF',
     promoted: '--event-scheduler=ON',
@@ -27,8 +29,10 @@ const dialects = {
   },
   mariadb: {
     identified: `IDENTIFIED VIA ${mariadb.authentication} USING`,
-    state: `CONCAT_WS(' ', JSON_VALUE(Priv, '$.plugin'), JSON_VALUE(Priv, '$.authentication_string'), IF(JSON_VALUE(Priv, '$.account_locked') IN ('1', 'true'), 'locked', 'open')) FROM mysql.global_priv`,
+    state: `CONCAT_WS(' ', JSON_VALUE(Priv, '$.plugin'), JSON_VALUE(Priv, '$.authentication_string'), COALESCE(JSON_VALUE(Priv, '$.auth_or[1].authentication_string'), '-'), IF(JSON_VALUE(Priv, '$.account_locked') IN ('1', 'true'), 'locked', 'open')) FROM mysql.global_priv`,
     open: 'open',
+    // It knows no second password, but any number of ways to prove who one is.
+    both: `OR ${mariadb.authentication} USING`,
     writable: '--read-only=OFF',
     promoted: '',
     takesWrites: 'SET GLOBAL read_only = OFF;',
@@ -46,14 +50,17 @@ interface AccountInput {
   readonly name: string;
   readonly database: string;
   readonly verifierFile: string;
+  /** Empty, or the version that counts beside it. */
+  readonly beforeFile?: string;
 }
 
-function accountView({ accounts }: Facts, { kind, name, database, verifierFile }: AccountInput): object {
+function accountView({ accounts }: Facts, { kind, name, database, verifierFile, beforeFile }: AccountInput): object {
   const { host, because, grants } = accounts[kind];
   const granted = grants(name, database);
   return {
     because,
     verifierFile,
+    beforeFile,
     name: text(name),
     host: text(host),
     granted: granted.join('\n'),
@@ -90,7 +97,7 @@ export function renderMysql(plan: DatabasePlan, engine: 'mysql' | 'mariadb', tem
   const secret = (name: string): string => `/run/secrets/${service}-${name}`;
   const replicator = { kind: 'replication', name: replication.account, database, verifierFile: secret('replication-verifier') } as const;
   const accounts: readonly AccountInput[] = [
-    { kind: 'application', name: account, database, verifierFile: secret('verifier') },
+    { kind: 'application', name: account, database, verifierFile: secret('verifier'), beforeFile: secret('verifier-before') },
     { kind: replica ? 'healthOfReplica' : 'health', name: facts.healthAccount, database, verifierFile: secret('health-verifier') },
     ...(replica ? [replicator] : []),
   ];

@@ -58,15 +58,13 @@ function expectWhole(site: string): void {
   expect(read(site, 'secrets/web.env')).toContain(`:${secrets['database-app']?.at(-1)}@`);
 }
 
+const databaseApp = { name: 'database-app', length: 32, purpose: '', overlaps: true } as const;
 const changes: readonly { readonly what: string; readonly change: (ledger: Ledger) => Ledger | Promise<Ledger> }[] = [
   {
     what: 'the renewal of a certificate',
     change: (ledger) => renewCertificates(ledger, { hosts: ['localhost'], site: 'shop', now, random, authority: false }),
   },
-  {
-    what: 'the rotation of a secret',
-    change: (ledger) => drawAgain(ledger, { name: 'database-app', length: 32, purpose: '' }, random, now),
-  },
+  { what: 'the rotation of a secret', change: (ledger) => drawAgain(ledger, databaseApp, random, now) },
 ];
 
 describe.each(changes)('$what', ({ change }) => {

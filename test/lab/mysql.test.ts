@@ -48,17 +48,16 @@ describe.each([
         sql,
       )
     ).trim();
+  const passwordOfApp = (): string => /mysql:\/\/[^:]+:([^@]+)@/.exec(site.read('secrets/web.env'))?.[1] ?? '';
   /** The same as the application, over the network as it comes. */
-  const askAsApp = (sql: string): Promise<RunResult> => {
-    const password = /mysql:\/\/[^:]+:([^@]+)@/.exec(site.read('secrets/web.env'))?.[1] ?? '';
-    return site.operator.attempt(
+  const askAsApp = (sql: string, password = passwordOfApp()): Promise<RunResult> =>
+    site.operator.attempt(
       `docker compose exec -T -e MYSQL_PWD=${password} database ${facts.clients.sql} --host=database --protocol=tcp --user=${database} --database=${database} --batch --skip-column-names`.split(
         ' ',
       ),
       site.folder,
       sql,
     );
-  };
   const containerOf = (service: string): Promise<string> => run(['docker', 'ps', '-aq', '--filter', `name=^${name}-${service}-1$`]);
   const untilHealthy = async (): Promise<void> => {
     const id = await containerOf('database');
@@ -221,6 +220,32 @@ describe.each([
       expect([change, found]).toEqual([change, facts.accounts.application.grants(database, database)]);
       expect([change, (await askAsApp('SELECT 1')).stdout.trim()]).toEqual([change, '1']);
     }
+    await visitor.until('/api/health', isHealthy);
+  });
+
+  test('lets two passwords of the application in after a rotation, until the one before is retired', async () => {
+    const areLetIn = async (...all: readonly string[]) => {
+      const codes: boolean[] = [];
+      for (const password of all) codes.push((await askAsApp('SELECT 1', password)).code === 0);
+      return codes;
+    };
+    const old = passwordOfApp();
+    await site.berth('secrets', 'rotate', 'database-app');
+    const drawn = passwordOfApp();
+    expect(await areLetIn(old, drawn)).toEqual([true, false]);
+    const accounts = () => site.compose('run', '--rm', '--no-deps', 'database-accounts');
+    await accounts();
+    expect(await areLetIn(old, drawn, 'neither')).toEqual([true, true, false]);
+    // The task finds nothing to do, and the driver of the application, which has the old one still, opens connections with it.
+    const point = `SELECT @@${engine === 'mysql' ? 'gtid_executed' : 'gtid_binlog_pos'}`;
+    const before = await ask(point);
+    await accounts();
+    expect(await ask(point)).toBe(before);
+    await site.compose('restart', '--timeout', '5', 'web-blue');
+    await visitor.until('/api/health', isHealthy);
+    await site.berth('secrets', 'retire', 'database-app');
+    expect(await site.up()).toMatchObject({ code: 0 });
+    expect(await areLetIn(old, drawn)).toEqual([false, true]);
     await visitor.until('/api/health', isHealthy);
   });
 

@@ -47,29 +47,25 @@ describe('secrets and certificates of a site that runs', () => {
   let site: LabSite;
   let visitor: Visitor;
   const authority = () => site.read('secrets/tls/ca.crt');
-  const password = () => /DATABASE_URL=postgres:\/\/[^:]+:([^@]+)@/.exec(site.read('secrets/web.env'))?.[1] ?? '';
-  const login = (secret: string) =>
-    operator.attempt(
-      [
-        'docker',
-        'compose',
-        'exec',
-        '-T',
-        '-e',
-        `PGPASSWORD=${secret}`,
-        'database',
-        'psql',
-        '-h',
-        '127.0.0.1',
-        '-U',
-        name,
-        '-d',
-        name,
-        '-c',
-        'SELECT 1',
-      ],
-      site.folder,
-    );
+  interface Login {
+    readonly user: string;
+    readonly password: string;
+  }
+  /** As the files have it for the application from now on. */
+  const current = (): Login => {
+    const [, user = '', password = ''] = /DATABASE_URL=postgres:\/\/([^:]+):([^@]+)@/.exec(site.read('secrets/web.env')) ?? [];
+    return { user, password };
+  };
+  /** A connection of its own, over the network as the application comes. */
+  const ask = ({ user, password }: Login, sql: string) => {
+    const client = `docker compose exec -T -e PGPASSWORD=${password} database psql -h database -U ${user} -d ${name} -v ON_ERROR_STOP=1 -qtA`;
+    return operator.attempt(client.split(' '), site.folder, sql);
+  };
+  const isLetIn = async (login: Login): Promise<boolean> => {
+    const { code, stderr } = await ask(login, 'SELECT 1;');
+    if (code !== 0) expect(stderr).toMatch(/password authentication failed|is not permitted to log in/);
+    return code === 0;
+  };
   const up = async () => {
     const { code, stderr } = await site.up();
     expect(code, stderr.slice(-2000)).toBe(0);
@@ -119,12 +115,21 @@ describe('secrets and certificates of a site that runs', () => {
   });
 
   test('a rotated password of the database takes effect on the gentle way without a failed request', async () => {
-    const old = password();
-    expect((await login(old)).code).toBe(0);
-    const said = JSON.parse(await site.berth('secrets', 'rotate', `database-app`, '--json')) as { gentle: readonly string[] };
-    expect(password()).not.toBe(old);
+    const old = current();
+    expect(await isLetIn(old)).toBe(true);
+    // What a company set for the account holds for whoever stands for it.
+    const admin = { user: 'postgres', password: site.read('secrets/database-admin') };
+    const set = `ALTER ROLE ${name} SET search_path = "$user", public; ALTER ROLE ${name} IN DATABASE ${name} SET lock_timeout = '7s';`;
+    expect(await ask(admin, set)).toMatchObject({ code: 0 });
+    const said = JSON.parse(await site.berth('secrets', 'rotate', 'database-app', '--json')) as Record<
+      'gentle' | 'short',
+      readonly string[]
+    >;
+    const drawn = current();
+    expect(drawn.user).not.toBe(old.user);
+    expect(drawn.password).not.toBe(old.password);
     // Nothing that runs has changed yet.
-    expect((await login(old)).code).toBe(0);
+    expect([await isLetIn(old), await isLetIn(drawn)]).toEqual([true, false]);
     const image = /WEB_BLUE_IMAGE="?([^"\n]+)/.exec(site.read('.env'))?.[1] ?? '';
     const release = (blue: string, green: string) =>
       writeFileSync(
@@ -135,7 +140,7 @@ describe('secrets and certificates of a site that runs', () => {
     const failed: string[] = [];
     const stopped = new AbortController();
     let [sent, phase] = [0, 'before'];
-    const ask = async () => {
+    const writing = async () => {
       while (!stopped.signal.aborted) {
         sent += 1;
         const answer = await visitor.ask({ path: '/api/visits' }).catch((error: unknown) => ({ status: 0, body: String(error) }));
@@ -144,7 +149,7 @@ describe('secrets and certificates of a site that runs', () => {
         await sleep(300);
       }
     };
-    const asking = Promise.all([ask(), ask(), ask(), ask()]);
+    const allWriting = Promise.all([writing(), writing(), writing(), writing()]);
     // The steps as they are printed, with `berth generate` after each edit of release.yaml.
     const shell = (command: string | undefined) => {
       phase = command ?? '';
@@ -153,24 +158,62 @@ describe('secrets and certificates of a site that runs', () => {
     release('weight: 100', `    green: { image: "${image}", replicas: 1, weight: 0 }\n`);
     await site.berth('generate');
     await shell(said.gentle[1]);
-    expect((await login(old)).code).not.toBe(0);
-    expect((await login(password())).code).toBe(0);
+    // The task has run, and the slot with all the traffic has the old one: whatever it opens now, it opens with that.
+    for (let time = 0; time < 3; time += 1) expect([await isLetIn(old), await isLetIn(drawn)]).toEqual([true, true]);
     phase = 'weight to green';
     release('weight: 0', `    green: { image: "${image}", replicas: 1, weight: 100 }\n`);
     await site.berth('generate');
     await sleep(5000);
     await shell(said.gentle[3]);
+    expect([await isLetIn(old), await isLetIn(drawn)]).toEqual([true, true]);
     phase = 'weight to blue';
     release('weight: 100', `    green: { image: "${image}", replicas: 1, weight: 0 }\n`);
     await site.berth('generate');
     await sleep(3000);
+    expect(said.gentle.slice(5)).toEqual(['berth secrets retire database-app', 'docker compose up -d --wait']);
+    const containers = async () => (await site.compose('ps', '-q', 'web-blue', 'web-green', 'database')).trim().split('\n');
+    const running = await containers();
+    await shell(said.gentle[5]);
+    await shell(said.gentle[6]);
+    // None was made anew; blue got its second replica back.
+    expect(await containers()).toEqual(expect.arrayContaining(running));
+    expect([await isLetIn(old), await isLetIn(drawn)]).toEqual([false, true]);
     stopped.abort();
-    await asking;
+    await allWriting;
     console.info(`${sent} requests during a rotation, ${failed.length} failed`);
     expect(failed).toEqual([]);
     const health = await visitor.json<{ status: string }>('/api/health');
     expect(health.status).toBe('healthy');
-    await up();
+  });
+
+  test('whoever logs in after a rotation is the same account: what it makes has the same owner, and settings of the account hold', async () => {
+    const login = current();
+    expect(login.user).not.toBe(name);
+    const made = await ask(
+      login,
+      `CREATE SCHEMA drawn; CREATE TABLE drawn.one (); DISCARD ALL; CREATE TABLE drawn.two (); ALTER TABLE notes ADD COLUMN drawn text;
+       SELECT string_agg(DISTINCT tableowner, ',') FROM pg_tables WHERE schemaname IN ('drawn', 'public');
+       SELECT nspowner::regrole FROM pg_namespace WHERE nspname = 'drawn';
+       SELECT current_user, session_user, current_setting('search_path'), current_setting('lock_timeout');
+       SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls FROM pg_roles WHERE rolname = session_user;
+       DROP SCHEMA drawn CASCADE; ALTER TABLE notes DROP COLUMN drawn;`,
+    );
+    expect(made.stderr.replaceAll(/^NOTICE.*|^drop cascades.*|^DETAIL.*/gm, '').trim()).toBe('');
+    expect(made.stdout.trim().split('\n')).toEqual([name, name, `${name}|${login.user}|"$user", public|7s`, 'f']);
+  });
+
+  test('a password that is drawn again comes into force at once on the short way, for the first account', async () => {
+    const old = current();
+    const said = JSON.parse(await site.berth('secrets', 'rotate', 'database-app', '--json')) as { short: readonly string[] };
+    const drawn = current();
+    expect(drawn.user).toBe(name);
+    for (const command of said.short) await operator.run(['sh', '-c', command], site.folder);
+    expect([await isLetIn(old), await isLetIn(drawn)]).toEqual([false, true]);
+    await visitor.until(
+      '/api/health',
+      ({ status, body }) => status === 200 && (JSON.parse(body) as { status: string }).status === 'healthy',
+    );
+    expect((await visitor.ask({ path: '/api/visits' })).status).toBe(200);
   });
 
   test('a rotated password of the cache and of the store takes effect with one `up`', async () => {

@@ -31,7 +31,7 @@ describe('a real bash', () => {
   test.each([
     { line: 'berth gen', words: ['generate'] },
     { line: 'berth certs ', words: ['show', 'renew', 'import'] },
-    { line: 'berth secrets re', words: ['reveal'] },
+    { line: 'berth secrets rev', words: ['reveal'] },
     { line: 'berth init --pro', words: ['--profile'] },
     { line: 'berth init --profile ', words: ['minimum', 'recommended', 'high-performance'] },
     { line: 'berth init --profile=m', words: ['minimum'] },

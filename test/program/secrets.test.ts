@@ -44,7 +44,10 @@ describe('secrets list', () => {
         { service: 'web', by: 'variable', place: 'DATABASE_URL', form: 'plain' },
         { service: 'web', by: 'variable', place: 'DATABASE_READ_URL', form: 'plain' },
         { service: 'database-accounts', by: 'file', place: '/run/secrets/database-verifier', form: 'scram-sha-256' },
+        { service: 'database-accounts', by: 'file', place: '/run/secrets/database-verifier-second', form: 'scram-sha-256' },
       ],
+      before: false,
+      login: 'hello',
       rotatable: true,
       runtime: false,
     });
@@ -74,7 +77,7 @@ describe('secrets rotate', () => {
     expect(secrets['database-app']).toEqual([old.secrets['database-app']?.[0], expect.stringMatching(/^[A-Za-z0-9]{32}$/)]);
     expect(drawn['database-app']).toHaveLength(2);
     expect({ ...secrets, 'database-app': 0 }).toEqual({ ...old.secrets, 'database-app': 0 });
-    expect(read(site.path, 'secrets/web.env')).toContain(`DATABASE_URL=postgres://hello:${valueOf(site.path, 'database-app')}@`);
+    expect(read(site.path, 'secrets/web.env')).toContain(`DATABASE_URL=postgres://hello_berth:${valueOf(site.path, 'database-app')}@`);
     const now = ['web-blue', 'cache', 'database', 'files'].map((name) => label(site.path, name));
     expect(now.map((one, index) => one !== labels[index])).toEqual([true, false, false, false]);
     expect(snapshot(site.path).filter((line) => !/ledger|web\.env|verifier|compose\.yaml|hashes/.test(line))).toEqual(others);
@@ -130,6 +133,67 @@ describe('secrets rotate', () => {
   });
 });
 
+describe('secrets retire', () => {
+  const rotate = ['secrets', 'rotate', 'database-app'];
+  const retire = ['secrets', 'retire', 'database-app'];
+
+  test('ends a rotation: the version before counts until then, and no container changes by its end', async () => {
+    using site = fresh();
+    const here = ['--site', site.path];
+    const { stdout: rotated } = await expectExit(0, [...rotate, ...here]);
+    expect(rotated).toMatch(/so that no request fails:[^]*6\. berth secrets retire database-app\n {2}7\. docker compose up -d --wait\n/);
+    expect((await expectExit(0, ['secrets', 'list', ...here])).stdout).toContain(
+      'as well  version 1, until `berth secrets retire database-app`',
+    );
+    expect((await expectExit(0, ['secrets', 'list', ...here])).stdout).toContain('account hello of database, by the login hello_berth');
+    const compose = read(site.path, 'compose.yaml');
+    const { stdout } = await expectExit(0, [...retire, ...here]);
+    expect(stdout).toMatch(/Version 1 of database-app is let in until this has run[^]*\n {2}docker compose up -d --wait\n$/);
+    expect(read(site.path, 'compose.yaml')).toBe(compose);
+    expect(read(site.path, 'secrets/database-verifier')).toBe('');
+    expect((await expectExit(0, ['secrets', 'list', ...here])).stdout).not.toContain('as well');
+    await expectExit(0, ['generate', '--check', ...here]);
+    for (const secret of secretsOf(site.path)) expect(stdout).not.toContain(secret);
+  });
+
+  test('comes before the next rotation: a third version would shut out whoever has the first', async () => {
+    using site = fresh();
+    const here = ['--site', site.path];
+    await expectExit(0, [...rotate, ...here]);
+    const before = snapshot(site.path);
+    const { stderr } = await expectExit(8, [...rotate, ...here]);
+    expect(stderr).toContain('its last rotation has not come to its end');
+    expect(stderr).toContain('berth secrets retire database-app');
+    expect(snapshot(site.path)).toEqual(before);
+    await expectExit(0, [...retire, ...here]);
+    await expectExit(0, [...rotate, ...here]);
+    expect(read(site.path, 'secrets/web.env')).toContain(`DATABASE_URL=postgres://hello:${valueOf(site.path, 'database-app')}@`);
+  });
+
+  test('of what has nothing to retire, or of no secret at all, is refused and changes nothing', async () => {
+    using site = fresh();
+    const before = snapshot(site.path);
+    for (const name of ['database-app', 'cache-app', 'nothing']) await expectExit(2, ['secrets', 'retire', name, '--site', site.path]);
+    expect(snapshot(site.path)).toEqual(before);
+  });
+
+  test('in a cluster has the task alone run again', async () => {
+    using site = cluster();
+    const here = ['--site', site.path];
+    await expectExit(0, [...rotate, ...here]);
+    const manifests = ['web', 'database', 'database-accounts'].map((name) => read(site.path, `k8s/generated/${name}.yaml`));
+    const { stdout } = await expectExit(0, [...retire, '--json', ...here]);
+    expect(JSON.parse(stdout)).toMatchObject({
+      secret: 'database-app',
+      retired: 1,
+      apply: 'kubectl apply -f k8s/secrets && kubectl apply -k k8s/site',
+    });
+    expect(
+      ['web', 'database', 'database-accounts'].map((name, index) => read(site.path, `k8s/generated/${name}.yaml`) !== manifests[index]),
+    ).toEqual([false, false, true]);
+  });
+});
+
 describe('secrets reveal', () => {
   test('refuses where the value would stay: in a pipe, and as JSON', async () => {
     using site = fresh();
@@ -160,7 +224,9 @@ describe('secrets reveal', () => {
 
 describe('a rotation', () => {
   const files = (site: string) =>
-    ['secrets/ledger.json', 'secrets/web.env', 'secrets/database-verifier', 'compose.yaml'].map((path) => read(site, path));
+    [['secrets/ledger.json'], ['secrets/web.env'], ['secrets/database-verifier', 'secrets/database-verifier-second'], ['compose.yaml']].map(
+      (paths) => paths.map((path) => read(site, path)).join('\n'),
+    );
 
   test('that is killed at any moment is done or not, once the next run is through, and no version is lost', async () => {
     using site = fresh();
@@ -178,6 +244,7 @@ describe('a rotation', () => {
       const changed = files(site.path).map((text, index) => text !== old[index]);
       expect(new Set(changed).size, `after ${wait} ms: ${changed.join()}`).toBe(1);
       expect(changed[0]).toBe(now.length > before.length);
+      if (changed[0]) await expectExit(0, ['secrets', 'retire', 'database-app', '--site', site.path]);
       expect(read(site.path, 'secrets/web.env')).toContain(`:${now.at(-1)}@database`);
       expect(readdirSync(join(site.path, '.berth')).sort()).toEqual(['base', 'berth.schema.json', 'hashes.json', 'lock']);
     }
@@ -192,7 +259,9 @@ describe('a rotation', () => {
   test('started several times at once draws one version for each that ended well', async () => {
     using site = fresh();
     const all = await Promise.all(
-      ['database-app', 'cache-app', 'database-app', 'web-TOKEN'].map((name) => berth(['secrets', 'rotate', name, '--site', site.path])),
+      ['database-app', 'cache-app', 'files-app', 'cache-app', 'web-TOKEN'].map((name) =>
+        berth(['secrets', 'rotate', name, '--site', site.path]),
+      ),
     );
     for (const { code } of all) expect([0, 7]).toContain(code);
     const drawn = Object.values(ledgerOf(site.path).secrets).reduce((sum, versions) => sum + versions.length - 1, 0);

@@ -51,6 +51,9 @@ export const readerName = ({ database }: DatabaseSpec): string => `${database}_r
 /** The table, or the collection, in which migrations that have ended well are written down. */
 export const migrations = 'berth_migrations';
 
+/** The second of two logins that an application uses in turn, where the engine knows one password for each. */
+export const secondLogin = (account: string): string => `${account}_berth`;
+
 /** Where a database answers, and as whom: one of the site, or somebody else's. */
 export interface DatabaseAddress {
   /** In the spec, and of its secret. */

@@ -1,6 +1,7 @@
 import { mysqlFamily } from '../../../model/engines/mysql-family.ts';
 import type { mariadb } from '../../../model/engines/mariadb.ts';
 import type { mysql } from '../../../model/engines/mysql.ts';
+import { beforeOf } from '../../../model/plan.ts';
 import type { PlannedSecret, PlannedService, SecretFile, Size } from '../../../model/plan.ts';
 import type { DatabaseSpec } from '../../../model/stack-spec.ts';
 import { mib, seconds } from '../../../model/units.ts';
@@ -66,9 +67,13 @@ export const accountsOf = (facts: Facts, database: DatabaseSpec, size: Size, use
     purpose: 'accounts',
     entrypoint: ['/bin/sh', '/etc/berth/accounts/accounts.sh'],
     env: {},
-    secretFiles: ['admin-client', 'verifier', 'health-verifier', ...(hasReplica(database) ? ['replication-verifier'] : [])].map(
-      (file) => `${database.name}-${file}`,
-    ),
+    secretFiles: [
+      'admin-client',
+      'verifier',
+      'verifier-before',
+      'health-verifier',
+      ...(hasReplica(database) ? ['replication-verifier'] : []),
+    ].map((file) => `${database.name}-${file}`),
     tmpfs: [tmp, noData(facts)],
   });
 
@@ -116,7 +121,7 @@ export const accessOf = (
     const { name, database } = spec;
     return [
       { name: `${name}-admin`, length: 32, purpose: `administrator ${facts.administrator} of ${name}` },
-      { name: `${name}-app`, length: 32, purpose: `account ${database} of ${name}` },
+      { name: `${name}-app`, length: 32, purpose: `account ${database} of ${name}`, overlaps: true },
       { name: `${name}-health`, length: 32, purpose: `account ${facts.healthAccount} of ${name}, for its health check` },
       ...(hasReplica(spec)
         ? [{ name: `${name}-replication`, length: 32, purpose: `account ${facts.replication.account} of ${name}, for its replica` }]
@@ -130,6 +135,11 @@ export const accessOf = (
       clientFile(`${name}-admin`, facts.administrator, `${name}-admin`),
       clientFile(`${name}-health`, facts.healthAccount, `${name}-health`),
       { name: `${name}-verifier`, text: [{ secret: `${name}-app`, form: facts.verifier }], of: [`${name}-app`] },
+      {
+        name: `${name}-verifier-before`,
+        text: [{ secret: `${name}-app`, form: facts.verifier, version: 'before' }],
+        of: [`${name}-app`, beforeOf(`${name}-app`)],
+      },
       { name: `${name}-health-verifier`, text: [{ secret: `${name}-health`, form: facts.verifier }], of: [`${name}-health`] },
       ...(hasReplica(spec)
         ? [

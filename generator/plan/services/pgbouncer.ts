@@ -6,7 +6,7 @@ import type { DatabaseSpec, StackSpec } from '../../../model/stack-spec.ts';
 import { mib, milliCpu, seconds } from '../../../model/units.ts';
 import { poolerBudget } from '../connections.ts';
 import type { Demand } from '../demand.ts';
-import { hasReplica, hostsOf, poolerName, readerName } from './database-engine.ts';
+import { hasReplica, hostsOf, poolerName, readerName, secondLogin } from './database-engine.ts';
 import type { DatabaseInput } from './database-engine.ts';
 
 const manual = 'PgBouncer documentation, config';
@@ -41,7 +41,10 @@ export const poolerFiles = ({ name, database }: DatabaseSpec): readonly SecretFi
   {
     name: usersFile(name),
     of: [`${name}-app`],
-    text: [`"${database}" "`, { secret: `${name}-app`, form: 'scram-sha-256', account: database }, '"\n'],
+    text: [
+      { secret: `${name}-app`, form: 'pgbouncer-user', account: database, version: 'first' },
+      { secret: `${name}-app`, form: 'pgbouncer-user', account: secondLogin(database), version: 'second' },
+    ],
   },
 ];
 

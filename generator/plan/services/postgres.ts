@@ -1,5 +1,6 @@
 import { pgbouncer } from '../../../model/engines/pgbouncer.ts';
 import { postgres as facts } from '../../../model/engines/postgres.ts';
+import { beforeOf } from '../../../model/plan.ts';
 import type { SecretFile, SecretText, Size } from '../../../model/plan.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { DatabaseSpec, StackSpec } from '../../../model/stack-spec.ts';
@@ -9,7 +10,7 @@ import { taskDemand } from '../demand.ts';
 import type { Demand } from '../demand.ts';
 import { backupSecret, copiedDatabases } from './agent.ts';
 import { accountsTask, databaseDemand, databaseServer, noData } from './database-parts.ts';
-import { hasReplica, hostsOf, migrations } from './database-engine.ts';
+import { hasReplica, hostsOf, migrations, secondLogin } from './database-engine.ts';
 import type { DatabaseAddress, DatabaseClient, DatabaseEngine, DatabaseInput, PlannedDatabase } from './database-engine.ts';
 import { smallestMemory } from './postgres-memory.ts';
 import { operated, operatorDecisions } from './cloudnative-pg.ts';
@@ -85,6 +86,7 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
     secretFiles: [
       `${name}-admin`,
       `${name}-verifier`,
+      `${name}-verifier-second`,
       ...(copies(database) ? [`${name}-replication-verifier`] : []),
       ...(isCopied ? [`${backupSecret(name)}-verifier`] : []),
     ],
@@ -106,6 +108,7 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
       engine: 'postgres',
       database: database.database,
       account: database.database,
+      secondLogin: secondLogin(database.database),
       settings,
       clients: subnet ?? 'all',
       ...(database.operator === undefined ? {} : { operator: database.operator }),
@@ -121,7 +124,13 @@ const sslmodes = { off: 'disable', require: 'require', verify: 'verify-full' } a
 
 const url = ({ name, host, port, user, database, tls }: DatabaseAddress): SecretText =>
   tls === undefined
-    ? [`postgres://${user}:`, { secret: `${name}-app` }, `@${host}:${port}/${database}`]
+    ? [
+        'postgres://',
+        { secret: `${name}-app`, login: [user, secondLogin(user)] },
+        ':',
+        { secret: `${name}-app` },
+        `@${host}:${port}/${database}`,
+      ]
     : [
         `postgres://${encodeURIComponent(user)}:`,
         { secret: `${name}-app`, encoded: 'url' },
@@ -133,16 +142,24 @@ const client = ({ name, host, port, user, database, tls }: DatabaseAddress): Dat
   env: {
     PGHOST: host.replaceAll(/[[\]]/g, ''),
     PGPORT: String(port),
-    PGUSER: user,
+    ...(tls === undefined ? {} : { PGUSER: user, PGSSLMODE: sslmodes[tls] }),
     PGDATABASE: database,
     PGCONNECT_TIMEOUT: '5',
-    ...(tls === undefined ? {} : { PGSSLMODE: sslmodes[tls] }),
     ...(tls === 'verify' ? { PGSSLROOTCERT: 'system' } : {}),
   },
-  secretEnv: { PGPASSWORD: [{ secret: `${name}-app` }] },
+  secretEnv: {
+    ...(tls === undefined ? { PGUSER: [{ secret: `${name}-app`, login: [user, secondLogin(user)] }] } : {}),
+    PGPASSWORD: [{ secret: `${name}-app` }],
+  },
 });
 
 const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+
+const verifierFile = (name: string, secret: string, account: string, version: 'first' | 'second'): SecretFile => ({
+  name,
+  text: [{ secret, form: 'scram-sha-256', account, version }],
+  of: [secret, beforeOf(secret)],
+});
 
 /** For who logs in, and for the accounts one-shot. */
 const loginFiles = (secret: string, account: string): readonly SecretFile[] => [
@@ -170,7 +187,7 @@ export const postgresEngine: DatabaseEngine = {
     const { name, database } = spec;
     return [
       { name: `${name}-admin`, length: 32, purpose: `superuser ${facts.superuser} of ${name}` },
-      { name: `${name}-app`, length: 32, purpose: `account ${database} of ${name}` },
+      { name: `${name}-app`, length: 32, purpose: `account ${database} of ${name}`, overlaps: true },
       ...(copies(spec)
         ? [{ name: `${name}-replication`, length: 32, purpose: `account ${facts.replication.account} of ${name}, for its replica` }]
         : []),
@@ -183,7 +200,8 @@ export const postgresEngine: DatabaseEngine = {
     const { name, database } = spec;
     return [
       { name: `${name}-admin`, text: [{ secret: `${name}-admin`, form: 'plain' }], of: [`${name}-admin`] },
-      { name: `${name}-verifier`, text: [{ secret: `${name}-app`, form: 'scram-sha-256', account: database }], of: [`${name}-app`] },
+      verifierFile(`${name}-verifier`, `${name}-app`, database, 'first'),
+      verifierFile(`${name}-verifier-second`, `${name}-app`, secondLogin(database), 'second'),
       ...(copies(spec) ? loginFiles(`${name}-replication`, facts.replication.account) : []),
       ...(isCopied ? loginFiles(backupSecret(name), facts.backup.account) : []),
       ...(spec.pgbouncer === undefined ? [] : poolerFiles(spec)),

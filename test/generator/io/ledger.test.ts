@@ -1,6 +1,16 @@
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { currentSecret, drawMissing, emptyLedger, formatLedger, parseLedger, secretVersion } from '../../../generator/io/ledger.ts';
+import {
+  countsBefore,
+  currentSecret,
+  drawAgain,
+  drawMissing,
+  emptyLedger,
+  formatLedger,
+  parseLedger,
+  retireBefore,
+  secretVersion,
+} from '../../../generator/io/ledger.ts';
 import type { KeyPair, Ledger } from '../../../generator/io/ledger.ts';
 import { BerthError } from '../../../model/errors.ts';
 import { Secret } from '../../../model/secret.ts';
@@ -129,4 +139,38 @@ describe('drawing what is missing', () => {
   test('is asked for a secret that was never drawn only by a defect', () => {
     expect(() => currentSecret(emptyLedger, 'database-app')).toThrow('the ledger has no secret database-app');
   });
+});
+
+describe('a secret whose version before may count beside it', () => {
+  const secret = { name: 'database-app', length: 32, purpose: '', overlaps: true } as const;
+  const rotated = drawAgain(ledger, secret, seeded('turn'), now);
+  /** What the pods of those carry that must know when the version before counts no more. */
+  const before = (kept: Ledger) => secretVersion(kept, 'database-app:before');
+
+  test('has it counted from its rotation until it is retired, and that is kept in the text', () => {
+    expect([ledger, rotated, retireBefore(rotated, 'database-app')].map((kept) => countsBefore(kept, 'database-app'))).toEqual([
+      false,
+      true,
+      false,
+    ]);
+    expect([ledger, rotated, retireBefore(rotated, 'database-app')].map(before)).toEqual([0, 1, 0]);
+    expect(secretVersion(rotated, 'database-app')).toBe(3);
+    const read = parseLedger(formatLedger(rotated));
+    expect(countsBefore(read, 'database-app')).toBe(true);
+    expect(formatLedger(read)).toBe(formatLedger(rotated));
+  });
+
+  test('leaves another secret as it is', () => {
+    const cache = drawAgain(rotated, { name: 'cache-app', length: 32, purpose: '' }, seeded('other'), now);
+    expect(countsBefore(cache, 'cache-app')).toBe(false);
+    expect(countsBefore(cache, 'database-app')).toBe(true);
+  });
+
+  test.each([[{ 'database-app': { second: 1, both: true } }], [{ 'database-app': true }], [['database-app']], ['all']])(
+    'is refused with a state that is none: %j',
+    (turns) => {
+      const broken = JSON.stringify({ ...(JSON.parse(text) as object), turns });
+      expect(refusal(broken).message).toContain('it is not a ledger of version 1');
+    },
+  );
 });

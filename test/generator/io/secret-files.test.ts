@@ -1,6 +1,7 @@
 import { createHash, webcrypto } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { drawMissing, emptyLedger } from '../../../generator/io/ledger.ts';
+import { drawAgain, drawMissing, emptyLedger, retireBefore } from '../../../generator/io/ledger.ts';
+import type { Ledger } from '../../../generator/io/ledger.ts';
 import { keyFileOf, renderSecretFiles } from '../../../generator/io/secret-files.ts';
 import { sha256Crypt } from '../../../generator/io/sha256-crypt.ts';
 import { Secret } from '../../../model/secret.ts';
@@ -113,11 +114,95 @@ describe('the verifier of a database account', () => {
   });
 });
 
+describe('the files of an account while its password is drawn anew', () => {
+  const secretOf = (made: typeof plan) =>
+    made.secrets.find(({ name }) => name === 'database-app') ?? expect.unreachable('it has no such secret');
+  const steps = (made: typeof plan) => {
+    const random = seeded('turns');
+    const now = new Date('2026-12-01T12:00:00Z');
+    const rotate = (from: Ledger) => drawAgain(from, secretOf(made), random, now);
+    const first = drawMissing(emptyLedger, made.secrets, random, now);
+    const second = rotate(first);
+    const retired = retireBefore(second, 'database-app');
+    const third = rotate(retired);
+    return [first, second, retired, third, retireBefore(third, 'database-app')].map((kept) => {
+      const written = new Map(renderSecretFiles(made, kept).map(({ path, content: text }) => [path, text]));
+      const versions = (kept.secrets.get('database-app') ?? []).map((version) => version.reveal());
+      return { file: (name: string) => written.get(`secrets/${name}`) ?? '', versions };
+    });
+  };
+  /** The names of the files, each with what stands in it: one of the versions, by its number, or nothing. */
+  const told = (made: typeof plan, names: readonly string[]) => {
+    const made5 = steps(made);
+    const known = new Map<string, number>();
+    // Each verifier was the one in force once.
+    made5.forEach(({ file, versions }) =>
+      names.forEach((name) => {
+        if (file(name) !== '' && !known.has(file(name))) known.set(file(name), versions.length);
+      }),
+    );
+    return made5.map(({ file }) => names.map((name) => known.get(file(name)) ?? 0));
+  };
+
+  test('open two logins of PostgreSQL in turn, the one before until it is retired', () => {
+    expect(told(plan, ['database-verifier', 'database-verifier-second'])).toEqual([
+      [1, 0],
+      [1, 2],
+      [0, 2],
+      [3, 2],
+      [3, 0],
+    ]);
+    const logins = steps(plan).map(({ file, versions }) => {
+      const [, login, password] = /^DATABASE_URL=postgres:\/\/([^:]+):([^@]+)@/m.exec(file('web.env')) ?? [];
+      expect(file('web.env')).toContain(`DATABASE_READ_URL=postgres://${login}:${password}@`);
+      return [login, versions.indexOf(password ?? '') + 1];
+    });
+    expect(logins).toEqual([
+      ['hello', 1],
+      ['hello_berth', 2],
+      ['hello_berth', 2],
+      ['hello', 3],
+      ['hello', 3],
+    ]);
+  });
+
+  test.each(['mysql', 'mariadb'])('hold two passwords of one account of %s', (engine) => {
+    const made = helloPlan({ set: { 'databases.database.engine': engine } });
+    expect(told(made, ['database-verifier', 'database-verifier-before'])).toEqual([
+      [1, 0],
+      [2, 1],
+      [2, 0],
+      [3, 2],
+      [3, 0],
+    ]);
+    for (const { file, versions } of steps(made)) expect(file('web.env')).toContain(`mysql://hello:${versions.at(-1)}@`);
+  });
+
+  test('give PgBouncer a line for each login that counts, with the verifier that the server has', () => {
+    const made = helloPlan({ set: { 'databases.database.pgbouncer': {} } });
+    for (const { file } of steps(made))
+      expect(file('database-pgbouncer-users')).toBe(
+        [
+          ['hello', 'database-verifier'],
+          ['hello_berth', 'database-verifier-second'],
+        ]
+          .map(([login = '', name = '']) => (file(name) === '' ? '' : `"${login}" "${file(name)}"\n`))
+          .join(''),
+      );
+  });
+
+  test('never hold a password where its verifier does', () => {
+    for (const { file, versions } of steps(plan))
+      for (const version of versions) expect(file('database-verifier') + file('database-verifier-second')).not.toContain(version);
+  });
+});
+
 describe('secret files', () => {
   test('that containers mount are 0444, those that only Compose and Berth read 0600', () => {
     expect(Object.fromEntries([...files.values()].map(({ path, mode }) => [path, mode.toString(8)]))).toEqual({
       'secrets/database-admin': '444',
       'secrets/database-verifier': '444',
+      'secrets/database-verifier-second': '444',
       'secrets/cache-acl': '444',
       'secrets/files-root': '444',
       'secrets/files-app': '444',

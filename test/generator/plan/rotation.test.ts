@@ -3,7 +3,7 @@ import { rotationOf } from '../../../generator/plan/rotation.ts';
 import type { Rotation } from '../../../generator/plan/rotation.ts';
 import { secretUses } from '../../../generator/plan/secret-uses.ts';
 import type { Plan } from '../../../model/plan.ts';
-import { bigHost, everyKind, helloPlan, smallHost } from '../render/hello.ts';
+import { bigHost, databaseOf, everyKind, helloPlan, smallHost } from '../render/hello.ts';
 
 const set = { 'services.web.secrets': { SESSION_KEY: { length: 64, deliver: 'env' }, TOKEN: { length: 32, deliver: 'file' } } };
 const plan = helloPlan({ target: 'compose', profile: 'minimum', host: smallHost, set });
@@ -16,6 +16,7 @@ describe('the users of a secret', () => {
       'web variable DATABASE_URL plain',
       'web variable DATABASE_READ_URL plain',
       'database-accounts file /run/secrets/database-verifier scram-sha-256',
+      'database-accounts file /run/secrets/database-verifier-second scram-sha-256',
     ]);
     expect(usesOf('cache-app')).toEqual(['web variable REDIS_URL plain', 'cache file /run/secrets/cache-acl sha256']);
     expect(usesOf('web-TOKEN')).toEqual([expect.stringMatching(/^web file \/run\/secrets\/\S+ plain$/)]);
@@ -56,13 +57,35 @@ describe('drawing a secret anew', () => {
   });
 
   test('of an account goes through the empty slot', () => {
-    const { gentle, short } = possible(rotationOf(plan, 'database-app'));
-    expect(short).toEqual(['docker compose up -d --wait']);
+    const { gentle, short, lossless, effect } = possible(rotationOf(plan, 'database-app'));
+    expect(lossless).toBe(true);
+    expect(effect).toBe('database-accounts makes it known to its engine, which lets the old one in as well until it is retired');
+    expect(short).toEqual(['berth secrets retire database-app', 'docker compose up -d --wait']);
     expect(gentle?.[0]).toMatch(/^in release\.yaml, fill green of web with `\{ image: \S+, replicas: 1, weight: 0 \}`/);
     // What it depends on goes first: the task that changes the account.
     expect(gentle?.[1]).toBe('docker compose up -d --wait web-green');
     expect(gentle?.[2]).toContain('web the weights blue 0 and green 100');
     expect(gentle?.[3]).toBe('docker compose up -d --wait');
+    // The old one goes when nobody has it any more.
+    expect(gentle?.slice(5)).toEqual(['berth secrets retire database-app', 'docker compose up -d --wait']);
+  });
+
+  test.each([
+    ['mysql', true],
+    ['mariadb', true],
+    ['mongodb', false],
+    ['sqlserver', false],
+  ] as const)('of an account of %s loses nothing: %s', (engine, lossless) => {
+    const other = helloPlan({ host: bigHost, set: databaseOf(engine) });
+    const rotation = possible(rotationOf(other, 'database-app'));
+    expect(rotation.lossless).toBe(lossless);
+    expect(rotation.gentle?.includes('berth secrets retire database-app')).toBe(lossless);
+    if (!lossless) expect(rotation.effect).toContain('new ones with the old secret are refused from then on');
+  });
+
+  test('of a store says that its engine knows one version only', () => {
+    expect(possible(rotationOf(plan, 'files-app'))).toMatchObject({ lossless: false, short: ['docker compose up -d --wait'] });
+    expect(possible(rotationOf(plan, 'web-SESSION_KEY')).lossless).toBe(true);
   });
 
   test('of an application’s own secret says what is lost with the old one', () => {
@@ -96,8 +119,13 @@ describe('drawing a secret anew', () => {
   });
 
   test('in a cluster is an apply, which replaces the pods one by one', () => {
+    const apply = 'kubectl apply -f k8s/secrets && kubectl apply -k k8s/site';
+    expect(possible(rotationOf(cluster, 'web-SESSION_KEY')).short).toEqual([apply]);
+    const namespace = cluster.kubernetes?.namespace ?? '';
     expect(possible(rotationOf(cluster, 'database-app'))).toMatchObject({
-      short: ['kubectl apply -f k8s/secrets && kubectl apply -k k8s/site'],
+      short: ['berth secrets retire database-app', apply],
+      gentle: [apply, `kubectl -n ${namespace} rollout status deployment/web-blue`, 'berth secrets retire database-app', apply],
+      lossless: true,
     });
     expect(rotationOf(cluster, 'database-admin').possible).toBe(false);
   });

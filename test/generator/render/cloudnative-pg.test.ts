@@ -6,7 +6,10 @@ import { listChecks } from '../../../generator/lint/lint.ts';
 import { clusterNeedsOf } from '../../../generator/plan/cluster-needs.ts';
 import { rotationOf } from '../../../generator/plan/rotation.ts';
 import { checkKubernetesObjects, checkKubernetesSchema } from '../../../generator/render/check-kubernetes-schema.ts';
-import { prepareHello } from './hello.ts';
+import { drawAgain, retireBefore } from '../../../generator/io/ledger.ts';
+import type { Ledger } from '../../../generator/io/ledger.ts';
+import { renderSecretManifests } from '../../../generator/io/secret-manifests.ts';
+import { prepareHello, seeded } from './hello.ts';
 
 type Tree = { [key: string]: unknown };
 const hello = { profile: 'recommended', target: 'kubernetes' } as const;
@@ -34,6 +37,35 @@ const secret = (prepared: PreparedSite, name: string): Readonly<Record<string, s
   );
 
 describe('PostgreSQL run by CloudNativePG', () => {
+  test('is told the password of its owner alone: what another login has is none of its business', () => {
+    const { plan, ledger } = made();
+    const app = plan.secrets.find(({ name }) => name === 'database-app') ?? expect.unreachable('it has no such secret');
+    const owner = (kept: Ledger) => {
+      const [manifest] = renderSecretManifests(plan, kept, {
+        path: 'k8s/secrets/0.yaml',
+        content: '',
+        mode: 0o600,
+        policy: 'secret',
+      }).filter(({ path }) => path === 'k8s/secrets/database-owner.yaml');
+      const { username = '', password = '' } = (
+        parseAllDocuments(manifest?.content ?? '')[0] as { toJS: () => { data: Record<string, string> } }
+      ).toJS().data;
+      const plainText = Buffer.from(password, 'base64').toString();
+      const versions = kept.secrets.get('database-app')?.map((version) => version.reveal()) ?? [];
+      return [Buffer.from(username, 'base64').toString(), versions.indexOf(plainText) + 1];
+    };
+    const random = seeded('owner');
+    const rotate = (kept: Ledger) => drawAgain(kept, app, random, new Date('2026-12-01'));
+    const second = rotate(ledger);
+    const retired = retireBefore(second, 'database-app');
+    expect([ledger, second, retired, rotate(retired)].map(owner)).toEqual([
+      ['hello', 1],
+      ['hello', 1],
+      ['hello', 1],
+      ['hello', 3],
+    ]);
+  });
+
   test('has the size, the disk, the place and the settings that it has without', () => {
     const [stateful] = documentsOf(plain(), 'k8s/generated/database.yaml').filter(({ kind }) => kind === 'StatefulSet');
     const spec = at(cluster(), 'spec');

@@ -145,6 +145,7 @@ describe.each(engines)('a database of %s', (engine) => {
     expect(service(made, 'database-accounts').secretFiles).toEqual([
       'database-admin-client',
       'database-verifier',
+      'database-verifier-before',
       'database-health-verifier',
     ]);
   });

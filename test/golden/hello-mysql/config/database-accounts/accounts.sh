@@ -29,15 +29,27 @@ fi
 
 # an application migrates its own schema, so it owns its database and nothing else
 verifier=$(cat '/run/secrets/database-verifier')
+# After a rotation the version before counts as well, until it is retired: then this file is empty.
+before=$(cat '/run/secrets/database-verifier-before')
 found=$(ask <<'SQL'
-SELECT CONCAT_WS(' ', plugin, authentication_string, account_locked, password_expired) FROM mysql.user WHERE user = 'hello' AND host = '%';
+SELECT CONCAT_WS(' ', plugin, authentication_string, COALESCE(User_attributes->>'$.additional_password', '-'), account_locked, password_expired) FROM mysql.user WHERE user = 'hello' AND host = '%';
 SQL
 )
-if [ "$found" != "caching_sha2_password $verifier N N" ]; then
+if [ "$found" != "caching_sha2_password $verifier ${before:--} N N" ]; then
   ask <<SQL
 CREATE USER IF NOT EXISTS 'hello'@'%' IDENTIFIED WITH caching_sha2_password AS '$verifier';
-ALTER USER 'hello'@'%' IDENTIFIED WITH caching_sha2_password AS '$verifier' REQUIRE NONE ACCOUNT UNLOCK;
 SQL
+  if [ -n "$before" ]; then
+    ask <<SQL
+ALTER USER 'hello'@'%' IDENTIFIED WITH caching_sha2_password AS '$before' REQUIRE NONE ACCOUNT UNLOCK;
+ALTER USER 'hello'@'%' IDENTIFIED WITH caching_sha2_password AS '$verifier' RETAIN CURRENT PASSWORD;
+SQL
+  else
+    ask <<SQL
+ALTER USER 'hello'@'%' IDENTIFIED WITH caching_sha2_password AS '$verifier' REQUIRE NONE ACCOUNT UNLOCK;
+ALTER USER 'hello'@'%' DISCARD OLD PASSWORD;
+SQL
+  fi
 fi
 # MariaDB shows the verifier as well.
 found=$(ask <<'SQL' | sed 's/ IDENTIFIED .*//'
@@ -54,15 +66,26 @@ fi
 
 # a health check logs in from its own container and asks for nothing; without an account, every check would leave a refused login behind
 verifier=$(cat '/run/secrets/database-health-verifier')
+before=
 found=$(ask <<'SQL'
-SELECT CONCAT_WS(' ', plugin, authentication_string, account_locked, password_expired) FROM mysql.user WHERE user = 'berth_health' AND host = '127.0.0.1';
+SELECT CONCAT_WS(' ', plugin, authentication_string, COALESCE(User_attributes->>'$.additional_password', '-'), account_locked, password_expired) FROM mysql.user WHERE user = 'berth_health' AND host = '127.0.0.1';
 SQL
 )
-if [ "$found" != "caching_sha2_password $verifier N N" ]; then
+if [ "$found" != "caching_sha2_password $verifier ${before:--} N N" ]; then
   ask <<SQL
 CREATE USER IF NOT EXISTS 'berth_health'@'127.0.0.1' IDENTIFIED WITH caching_sha2_password AS '$verifier';
-ALTER USER 'berth_health'@'127.0.0.1' IDENTIFIED WITH caching_sha2_password AS '$verifier' REQUIRE NONE ACCOUNT UNLOCK;
 SQL
+  if [ -n "$before" ]; then
+    ask <<SQL
+ALTER USER 'berth_health'@'127.0.0.1' IDENTIFIED WITH caching_sha2_password AS '$before' REQUIRE NONE ACCOUNT UNLOCK;
+ALTER USER 'berth_health'@'127.0.0.1' IDENTIFIED WITH caching_sha2_password AS '$verifier' RETAIN CURRENT PASSWORD;
+SQL
+  else
+    ask <<SQL
+ALTER USER 'berth_health'@'127.0.0.1' IDENTIFIED WITH caching_sha2_password AS '$verifier' REQUIRE NONE ACCOUNT UNLOCK;
+ALTER USER 'berth_health'@'127.0.0.1' DISCARD OLD PASSWORD;
+SQL
+  fi
 fi
 # MariaDB shows the verifier as well.
 found=$(ask <<'SQL' | sed 's/ IDENTIFIED .*//'

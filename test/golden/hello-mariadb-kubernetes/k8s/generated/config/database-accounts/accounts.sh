@@ -29,15 +29,25 @@ fi
 
 # an application migrates its own schema, so it owns its database and nothing else
 verifier=$(cat '/run/secrets/database-verifier')
+# After a rotation the version before counts as well, until it is retired: then this file is empty.
+before=$(cat '/run/secrets/database-verifier-before')
 found=$(ask <<'SQL'
-SELECT CONCAT_WS(' ', JSON_VALUE(Priv, '$.plugin'), JSON_VALUE(Priv, '$.authentication_string'), IF(JSON_VALUE(Priv, '$.account_locked') IN ('1', 'true'), 'locked', 'open')) FROM mysql.global_priv WHERE user = 'hello' AND host = '%';
+SELECT CONCAT_WS(' ', JSON_VALUE(Priv, '$.plugin'), JSON_VALUE(Priv, '$.authentication_string'), COALESCE(JSON_VALUE(Priv, '$.auth_or[1].authentication_string'), '-'), IF(JSON_VALUE(Priv, '$.account_locked') IN ('1', 'true'), 'locked', 'open')) FROM mysql.global_priv WHERE user = 'hello' AND host = '%';
 SQL
 )
-if [ "$found" != "mysql_native_password $verifier open" ]; then
+if [ "$found" != "mysql_native_password $verifier ${before:--} open" ]; then
   ask <<SQL
 CREATE USER IF NOT EXISTS 'hello'@'%' IDENTIFIED VIA mysql_native_password USING '$verifier';
+SQL
+  if [ -n "$before" ]; then
+    ask <<SQL
+ALTER USER 'hello'@'%' IDENTIFIED VIA mysql_native_password USING '$verifier' OR mysql_native_password USING '$before' REQUIRE NONE ACCOUNT UNLOCK;
+SQL
+  else
+    ask <<SQL
 ALTER USER 'hello'@'%' IDENTIFIED VIA mysql_native_password USING '$verifier' REQUIRE NONE ACCOUNT UNLOCK;
 SQL
+  fi
 fi
 # MariaDB shows the verifier as well.
 found=$(ask <<'SQL' | sed 's/ IDENTIFIED .*//'
@@ -54,15 +64,24 @@ fi
 
 # a health check logs in from its own container and asks for nothing; without an account, every check would leave a refused login behind
 verifier=$(cat '/run/secrets/database-health-verifier')
+before=
 found=$(ask <<'SQL'
-SELECT CONCAT_WS(' ', JSON_VALUE(Priv, '$.plugin'), JSON_VALUE(Priv, '$.authentication_string'), IF(JSON_VALUE(Priv, '$.account_locked') IN ('1', 'true'), 'locked', 'open')) FROM mysql.global_priv WHERE user = 'berth_health' AND host = '127.0.0.1';
+SELECT CONCAT_WS(' ', JSON_VALUE(Priv, '$.plugin'), JSON_VALUE(Priv, '$.authentication_string'), COALESCE(JSON_VALUE(Priv, '$.auth_or[1].authentication_string'), '-'), IF(JSON_VALUE(Priv, '$.account_locked') IN ('1', 'true'), 'locked', 'open')) FROM mysql.global_priv WHERE user = 'berth_health' AND host = '127.0.0.1';
 SQL
 )
-if [ "$found" != "mysql_native_password $verifier open" ]; then
+if [ "$found" != "mysql_native_password $verifier ${before:--} open" ]; then
   ask <<SQL
 CREATE USER IF NOT EXISTS 'berth_health'@'127.0.0.1' IDENTIFIED VIA mysql_native_password USING '$verifier';
+SQL
+  if [ -n "$before" ]; then
+    ask <<SQL
+ALTER USER 'berth_health'@'127.0.0.1' IDENTIFIED VIA mysql_native_password USING '$verifier' OR mysql_native_password USING '$before' REQUIRE NONE ACCOUNT UNLOCK;
+SQL
+  else
+    ask <<SQL
 ALTER USER 'berth_health'@'127.0.0.1' IDENTIFIED VIA mysql_native_password USING '$verifier' REQUIRE NONE ACCOUNT UNLOCK;
 SQL
+  fi
 fi
 # MariaDB shows the verifier as well.
 found=$(ask <<'SQL' | sed 's/ IDENTIFIED .*//'
