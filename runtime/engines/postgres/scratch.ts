@@ -3,34 +3,29 @@ import { join } from 'node:path';
 import type { Manifest } from '../../../model/backup/manifest.ts';
 import type { Json } from '../../../model/backup/shape.ts';
 import { BerthError } from '../../../model/errors.ts';
-import type { ProgramEnd, Programs, RunningProgram } from '../../ports/program.ts';
+import type { ProgramEnd, RunningProgram } from '../../ports/program.ts';
 import type { LaidOut, Restorable, RestoreTarget, Scratch, ScratchEngine } from '../../ports/scratch-engine.ts';
-import { collect } from '../../streams/blocks.ts';
+import {
+  checkPlace,
+  factsOfFull,
+  fullOf,
+  gap,
+  lastLines,
+  ofThePlace,
+  runQuietly,
+  troubleIn,
+  unreachable,
+  untilItAnswers,
+  type ScratchTools,
+} from '../scratch-place.ts';
 import type { PostgresAccess } from './access.ts';
 import { nextPosition, segmentBytesOf, timelineOf } from './chain-rules.ts';
-import { compareFacts, takeFacts, type FactLimits, type PostgresFacts } from './facts.ts';
+import { takeFacts } from './facts.ts';
 import { logFile } from './log-source.ts';
 import { formatLsn, parseLsn, segmentName, startOfSegment, type Lsn } from './lsn.ts';
-import { baseTar, factsFile } from './producer.ts';
+import { baseTar } from './producer.ts';
 import { scratchSettings } from './recovery-settings.ts';
 import { connect } from './session.ts';
-
-export interface ScratchTools {
-  readonly programs: Programs;
-  /** Room for the whole database and its log. A short path: that of a socket may have 107 characters. */
-  readonly folder: string;
-  readonly memoryMiB: number;
-  readonly limits: FactLimits;
-  readonly sleep: (milliseconds: number) => Promise<void>;
-  /** Names a folder that nobody else uses. */
-  readonly tag: () => string;
-  /** Who we are: the server does not start for root. */
-  readonly uid: number;
-}
-
-const largestFacts = 256 * 2 ** 20;
-const longestSocketFolder = 90;
-const pollMs = 100;
 
 /** What the server says when the log ends and the target had not come. */
 const notReached = /recovery ended before configured recovery target was reached/;
@@ -41,7 +36,7 @@ export const postgresScratch = (tools: ScratchTools): ScratchEngine => ({
   engine: 'postgres',
   layOut: async (chain, signal) => {
     const folder = join(tools.folder, `scratch-${tools.tag()}`);
-    checkPlace(folder, tools.uid);
+    checkPlace('PostgreSQL', 'postgres', folder, tools.uid);
     const laidOut = new PostgresLaidOut(tools, folder, chain);
     try {
       await laidOut.write(signal);
@@ -51,28 +46,8 @@ export const postgresScratch = (tools: ScratchTools): ScratchEngine => ({
       throw error;
     }
   },
-  expectation: async (full) => {
-    const facts = JSON.parse(Buffer.from(await collect(full.open(factsFile), largestFacts)).toString('utf8')) as PostgresFacts;
-    if (facts.position === null) return undefined;
-    return { target: { kind: 'position', position: facts.position }, facts: facts as unknown as Json };
-  },
-  compare: (expected, found) => compareFacts(expected as unknown as PostgresFacts, found as unknown as PostgresFacts),
+  ...factsOfFull,
 });
-
-function checkPlace(folder: string, uid: number): void {
-  if (uid === 0)
-    throw new BerthError(
-      'usage',
-      'PostgreSQL does not start as root',
-      'restore as the user of the engine: in its image that is `postgres`',
-    );
-  if (folder.length > longestSocketFolder)
-    throw new BerthError(
-      'usage',
-      `${folder} is too long for the path of a socket`,
-      `give a scratch folder of fewer than ${longestSocketFolder - 30} characters`,
-    );
-}
 
 class PostgresLaidOut implements LaidOut {
   readonly #tools: ScratchTools;
@@ -88,12 +63,13 @@ class PostgresLaidOut implements LaidOut {
   }
 
   async write(signal: AbortSignal): Promise<void> {
-    const [full, ...logs] = this.#chain;
-    if (full === undefined) throw new Error('nothing to lay out');
+    const full = fullOf(this.#chain);
+    const logs = this.#chain.slice(1);
     await mkdir(this.#data, { recursive: true, mode: 0o700 });
     await mkdir(join(this.#folder, 'socket'), { mode: 0o700 });
-    await this.#run(['tar', '--extract', '--file=-', `--directory=${this.#data}`], signal, full);
-    await this.#run(['pg_verifybackup', '--quiet', this.#data], signal);
+    const { programs } = this.#tools;
+    await runQuietly(programs, ['tar', '--extract', '--file=-', `--directory=${this.#data}`], signal, full.open(baseTar));
+    await runQuietly(programs, ['pg_verifybackup', '--quiet', this.#data], signal);
     await this.#writeLogs(full.manifest, logs, signal);
     await writeFile(join(this.#data, 'postgresql.auto.conf'), '');
     await rm(join(this.#data, 'standby.signal'), { force: true });
@@ -135,18 +111,7 @@ class PostgresLaidOut implements LaidOut {
       signal,
     );
     this.#server = server;
-    let end: ProgramEnd | undefined;
-    void server.ended.then((how) => (end = how));
-    void (async () => {
-      for await (const _ of server.output);
-    })().catch(() => undefined);
-    const hasEnded = (): ProgramEnd | undefined => end;
-    for (let how = hasEnded(); ; how = hasEnded()) {
-      signal.throwIfAborted();
-      if (how !== undefined) return how;
-      if (await this.#answers(signal)) return undefined;
-      await this.#tools.sleep(pollMs);
-    }
+    return untilItAnswers(server, () => this.#answers(signal), this.#tools.sleep, signal);
   }
 
   /** It lets nobody in before it has read its log. */
@@ -180,21 +145,14 @@ class PostgresLaidOut implements LaidOut {
     return { host: join(this.#folder, 'socket'), port: 5432, user: typeof user === 'string' ? user : 'postgres', password: null };
   }
 
-  async #run(argv: readonly [string, ...string[]], signal: AbortSignal, input?: Restorable): Promise<void> {
-    const explain = ({ stderr }: ProgramEnd) => unsound(argv[0], stderr);
-    const program = { argv, explain, env: { LC_ALL: 'C' }, ...(input && { input: input.open(baseTar) }) };
-    await using running = this.#tools.programs.start(program, signal);
-    for await (const _ of running.output);
-  }
-
   /** Into the folder where the server looks for its log. What the full backup brought along of it is the same, and less. */
   async #writeLogs(full: Manifest, logs: readonly Restorable[], signal: AbortSignal): Promise<void> {
     let at = nextPosition(full);
     for (const { manifest, open: openFile } of logs) {
-      if (manifest.position.from !== formatLsn(at)) throw gap(manifest, at);
+      if (manifest.position.from !== formatLsn(at)) throw gap(manifest, formatLsn(at));
       for await (const chunk of openFile(logFile)) at = await this.#append(at, chunk, full);
       signal.throwIfAborted();
-      if (manifest.position.to !== formatLsn(at)) throw gap(manifest, at);
+      if (manifest.position.to !== formatLsn(at)) throw gap(manifest, formatLsn(at));
     }
   }
 
@@ -225,13 +183,6 @@ async function writeAt(path: string, bytes: Uint8Array, offset: number, fileByte
   }
 }
 
-const gap = ({ id, position }: Manifest, at: Lsn): BerthError =>
-  new BerthError(
-    'damaged',
-    `log ${id} from ${position.from} to ${position.to} does not fit: the log before it ends at ${formatLsn(at)}`,
-    'restore to an earlier point',
-  );
-
 const readInPart = ({ id, position }: Manifest, reached: string): BerthError =>
   new BerthError(
     'damaged',
@@ -239,35 +190,14 @@ const readInPart = ({ id, position }: Manifest, reached: string): BerthError =>
     'restore to an earlier point, or from the second store',
   );
 
-const unreachable = (target: RestoreTarget, why: string): BerthError => {
-  const what = target.kind === 'transaction' ? `transaction ${target.id}` : 'that point';
-  return new BerthError('usage', `${what} cannot be restored to: ${why}`, 'choose a time instead, or another full backup');
-};
-
-const lastLines = (stderr: string): string => stderr.trim().split('\n').slice(-3).join(' / ');
-
-/** Of the place where it is restored, and not of the backup. */
-const trouble =
-  /No space left on device|Disk quota exceeded|Permission denied|Read-only file system|Cannot allocate memory|out of memory|could not map anonymous shared memory/;
-
-const ofThePlace = (what: string): BerthError =>
-  new BerthError('io', `restoring failed here: ${what}`, 'make room in the scratch folder, in memory too, and do it again');
-
-const unsound = (tool: string, stderr: string): BerthError =>
-  trouble.test(stderr)
-    ? ofThePlace(lastLines(stderr))
-    : new BerthError(
-        'damaged',
-        `${tool} does not accept the backup: ${lastLines(stderr)}`,
-        'restore from the second store, or from an earlier full backup',
-      );
-
 function serverFailed({ stderr }: ProgramEnd): BerthError {
   const fatal = stderr.split('\n').findLast((line) => /(?:FATAL|PANIC):/.test(line)) ?? lastLines(stderr);
-  if (trouble.test(stderr)) return ofThePlace(fatal);
-  return new BerthError(
-    'damaged',
-    `the restored server did not start: ${fatal.replace(/^.*(?:FATAL|PANIC): +/, '')}`,
-    'restore to another point; what the server says above tells what it misses',
+  return (
+    troubleIn(stderr, fatal) ??
+    new BerthError(
+      'damaged',
+      `the restored server did not start: ${fatal.replace(/^.*(?:FATAL|PANIC): +/, '')}`,
+      'restore to another point; what the server says above tells what it misses',
+    )
   );
 }

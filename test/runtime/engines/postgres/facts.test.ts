@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { compareFacts, type PostgresFacts, type TableFacts } from '../../../../runtime/engines/postgres/facts.ts';
+import { compareFacts, type ServerFacts, type TableFacts } from '../../../../runtime/engines/table-facts.ts';
 
-const of = (...tables: readonly TableFacts[]): PostgresFacts => ({ position: '0/1', databases: [{ name: 'shop', tables }] });
+const of = (...tables: readonly TableFacts[]): ServerFacts => ({ position: '0/1', databases: [{ name: 'shop', tables }] });
 const orders = { name: 'public.orders', rows: '7', hash: '42' };
 
 describe('what a restored server holds', () => {
-  test.each<[string, PostgresFacts, readonly string[]]>([
+  test.each<[string, ServerFacts, readonly string[]]>([
     ['the same', of(orders), []],
     ['more beside', of(orders, { name: 'public.new', rows: '1', hash: '1' }), []],
     ['other rows', of({ ...orders, rows: '6' }), ['shop: public.orders has 6 rows, and had 7']],
