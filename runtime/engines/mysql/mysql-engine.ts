@@ -1,0 +1,25 @@
+import { join } from 'node:path';
+import type { BackedUpEngine } from '../../ports/engine.ts';
+import { usualLimits } from '../table-facts.ts';
+import type { EngineOptions } from '../tools.ts';
+import type { MysqlAccess } from './access.ts';
+import { mysqlChain } from './chain-rules.ts';
+import { dialects, type Dialect } from './dialect.ts';
+import { mysqlLogSource, usualQuietMs } from './log-source.ts';
+import { mysqlProducer } from './producer.ts';
+import { mysqlScratch } from './scratch.ts';
+
+/** One server of MySQL or MariaDB, with the usual limits. */
+export const mysqlEngine = (
+  engine: Dialect['engine'],
+  { folder, memoryMiB, tag, uid, ...rest }: EngineOptions<MysqlAccess>,
+): BackedUpEngine => {
+  const dialect = dialects[engine];
+  const tools = { ...rest, dialect };
+  return {
+    producer: mysqlProducer({ ...tools, limits: usualLimits }),
+    logs: mysqlLogSource({ ...tools, quietMs: usualQuietMs, spool: join(folder, 'spool') }),
+    scratch: mysqlScratch({ ...tools, folder: join(folder, 'scratch'), memoryMiB, limits: usualLimits, tag, uid }),
+    rules: mysqlChain(dialect),
+  };
+};
