@@ -72,7 +72,7 @@ export async function outsideSnapshot(session: Session, { questions }: Dialect):
     UNION ALL SELECT 'routine', CONCAT(routine_schema, '.', routine_type, '.', routine_name), last_altered FROM information_schema.routines
     UNION ALL SELECT 'trigger', CONCAT(trigger_schema, '.', trigger_name), created FROM information_schema.triggers
     UNION ALL SELECT 'event', CONCAT(event_schema, '.', event_name), last_altered FROM information_schema.events
-    UNION ALL SELECT 'view', CONCAT(table_schema, '.', table_name), MD5(view_definition) FROM information_schema.views WHERE table_schema <> 'sys'
+    UNION ALL SELECT 'view', CONCAT(table_schema, '.', table_name), view_definition FROM information_schema.views WHERE table_schema <> 'sys'
     ORDER BY 1, 2`);
   const accounts =
     questions.accounts.length === 0
