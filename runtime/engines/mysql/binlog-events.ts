@@ -20,6 +20,9 @@ const wanted: ReadonlySet<number> = new Set(Object.values(eventType));
 /** No event of these kinds is larger. */
 const largestWanted = 64 * 2 ** 20;
 
+/** Kinds that the server makes up for who receives them. MariaDB leaves the place out of the events within a transaction, too. */
+const madeUp: ReadonlySet<number> = new Set([eventType.rotate, eventType.formatDescription, eventType.mariadbGtidList, 27, 41, 164]);
+
 /** Of the flags of an event. */
 const inUse = 0x01;
 const artificial = 0x20;
@@ -31,7 +34,7 @@ export interface EventHead {
   readonly seconds: number;
   readonly serverId: number;
   readonly bytes: number;
-  /** The lower 32 bits of where it ends in its file. */
+  /** The lower 32 bits of where it ends in its file; 0 where that is not said. */
   readonly endsAt: number;
   /** Made up by the server for who receives it: it stands in no file. */
   readonly isArtificial: boolean;
@@ -96,7 +99,7 @@ export class EventScanner {
     const bytes = raw.readUInt32LE(9);
     if (bytes < headBytes + checksumBytes) throw new BrokenLog(`an event of ${bytes} bytes`);
     const endsAt = raw.readUInt32LE(13);
-    const isArtificial = (flags & artificial) !== 0 || endsAt === 0;
+    const isArtificial = (flags & artificial) !== 0 || (endsAt === 0 && madeUp.has(type));
     this.#head = { type, seconds: raw.readUInt32LE(0), serverId: raw.readUInt32LE(5), bytes, endsAt, isArtificial };
     this.#left = bytes - headBytes;
     this.#body = wanted.has(type) ? [] : undefined;

@@ -110,7 +110,7 @@ class MysqlFeed implements LogFeed {
       },
       event: (head, body) => {
         if (!head.isArtificial) at += head.bytes;
-        if (!head.isArtificial && head.endsAt !== at % 2 ** 32)
+        if (!head.isArtificial && head.endsAt !== 0 && head.endsAt !== at % 2 ** 32)
           throw new BrokenLog(`the log of ${from.file} leaves something out before ${at}`);
         if (head.type !== eventType.rotate || !head.isArtificial || body === undefined) return;
         const named = readRotate(body);
