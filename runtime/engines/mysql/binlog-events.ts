@@ -135,15 +135,16 @@ export class EventScanner {
 
 const uuidOf = (bytes: Buffer): string => bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 
-/** Where MySQL notes the moment of a commit, in microseconds. */
+/** Where MySQL notes the moment of a commit: microseconds in 55 bits, and a flag. */
 const committedAt = 42;
-const committedBytes = 6;
+const committedBytes = 7;
 
 /** A transaction of MySQL, and when it was committed: milliseconds, with their fractions. */
 export function readMysqlGtid(body: Buffer): { readonly gtid: string; readonly at: number | undefined } {
   const gtid = `${uuidOf(body.subarray(1, 17))}:${body.readBigInt64LE(17)}`;
-  // The seventh byte holds a flag alone for some thousand years.
-  return { gtid, at: body.length >= committedAt + 7 ? body.readUIntLE(committedAt, committedBytes) / 1000 : undefined };
+  if (body.length < committedAt + committedBytes) return { gtid, at: undefined };
+  const high = body.readUInt8(committedAt + 6) & 0x7f;
+  return { gtid, at: (high * 2 ** 48 + body.readUIntLE(committedAt, 6)) / 1000 };
 }
 
 /** A transaction of MariaDB. */

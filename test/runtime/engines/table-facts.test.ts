@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { compareFacts, type ServerFacts, type TableFacts } from '../../../../runtime/engines/table-facts.ts';
+import { compareFacts, type ServerFacts, type TableFacts } from '../../../runtime/engines/table-facts.ts';
 
 const of = (...tables: readonly TableFacts[]): ServerFacts => ({ position: '0/1', databases: [{ name: 'shop', tables }] });
 const orders = { name: 'public.orders', rows: '7', hash: '42' };
