@@ -1,15 +1,18 @@
 import type { Manifest } from '../../../model/backup/manifest.ts';
+import type { Json } from '../../../model/backup/shape.ts';
 import type { ChainRules } from '../../ports/log-source.ts';
 import type { Dialect, LogPlace } from './dialect.ts';
 
 /** Where the log that follows a backup begins; full backups and logs say so alike. */
-export function nextPlace({ facts }: Manifest): LogPlace {
-  const next = facts['next'] as { readonly file?: unknown; readonly position?: unknown } | undefined;
-  return { file: String(next?.file), position: Number(next?.position) };
-}
+export const nextPlace = ({ facts }: Manifest): LogPlace => placeIn(facts['next'] as { readonly [name: string]: Json } | undefined);
 
 /** What a log says of where it begins. */
-const placeOf = ({ facts }: Manifest): LogPlace => ({ file: String(facts['file']), position: Number(facts['from']) });
+const placeOf = ({ facts }: Manifest): LogPlace => placeIn({ file: facts['file'] ?? null, position: facts['from'] ?? null });
+
+const placeIn = (place: { readonly [name: string]: Json } | undefined): LogPlace => ({
+  file: typeof place?.['file'] === 'string' ? place['file'] : '',
+  position: Number(place?.['position']),
+});
 
 export function mysqlChain({ parse }: Dialect): ChainRules {
   const held = ({ position }: Manifest) => parse(position.to ?? '');

@@ -20,13 +20,10 @@ export interface Dialect {
   readonly questions: {
     /** One that tells this server from any other; the empty text where there is none. */
     readonly server: string;
-    /** All transactions that it has. */
-    readonly executed: string;
     /** Settings without which its log cannot be relied on, and their values. */
     readonly settings: Readonly<Record<string, string>>;
     /** What tells that accounts were changed, where they do not stand in the snapshot of a dump. */
     readonly accounts: readonly string[];
-    readonly logPlace: string;
   };
   /** Begins a snapshot, and says which transactions are in it; nothing when somebody held that up. */
   readonly snapshot: (session: Session) => Promise<string>;
@@ -79,10 +76,8 @@ const mysqlDialect: Dialect = {
   parse: (text) => MysqlGtids.parse(text),
   questions: {
     server: '@@server_uuid',
-    executed: '@@GLOBAL.gtid_executed',
     settings: { log_bin: '1', gtid_mode: 'ON', enforce_gtid_consistency: 'ON', binlog_format: 'ROW' },
     accounts: [],
-    logPlace: 'SHOW BINARY LOG STATUS',
   },
   // There is no snapshot of a known place but one that nobody commits during.
   snapshot: async (session) => {
@@ -149,10 +144,8 @@ const mariadbDialect: Dialect = {
   parse: (text) => MariadbGtids.parse(text),
   questions: {
     server: "''",
-    executed: '@@GLOBAL.gtid_binlog_pos',
     settings: { log_bin: '1', binlog_format: 'ROW' },
     accounts: ['global_priv', 'db', 'tables_priv', 'columns_priv', 'procs_priv', 'proxies_priv', 'roles_mapping', 'proc'],
-    logPlace: 'SHOW BINLOG STATUS',
   },
   snapshot: async (session) => {
     await session.rows('START TRANSACTION WITH CONSISTENT SNAPSHOT');

@@ -117,7 +117,10 @@ class MysqlLaidOut implements LaidOut {
 
   #held = (): GtidSet => this.#tools.dialect.parse(fullOf(this.#chain).manifest.position.to ?? '');
 
-  #fact = (name: string): string => String(fullOf(this.#chain).manifest.facts[name]);
+  #fact(name: string): string {
+    const value = fullOf(this.#chain).manifest.facts[name];
+    return typeof value === 'string' ? value : '';
+  }
 
   /** Slices as they are, each found to be whole and to go on where the one before ends. */
   async #writeLogs(full: Restorable, signal: AbortSignal): Promise<void> {
