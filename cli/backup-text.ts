@@ -32,6 +32,7 @@ export const asJson = (manifest: Manifest, level: number, now: Date) => ({
   kind: manifest.kind,
   madeAt: manifest.finishedAt,
   ageSeconds: Math.max(0, Math.round((now.getTime() - new Date(manifest.finishedAt).getTime()) / 1000)),
+  durationMs: manifest.durationMs,
   bytes: plainBytesOf(manifest),
   level,
   label: manifest.label,

@@ -1,19 +1,28 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Manifest } from '../model/backup/manifest.ts';
+import type { Verification } from '../model/backup/verification.ts';
 import { kitFile } from '../model/backup/site-files.ts';
 import { BerthError } from '../model/errors.ts';
 import type { BackupJob } from '../model/runtime-config.ts';
+import { systemClock } from '../runtime/clocks/system-clock.ts';
 import { readCatalogue, type Catalogue } from '../runtime/jobs/catalogue.ts';
 import { leaveInstructions } from '../runtime/jobs/leave-instructions.ts';
 import { readKeyFiles } from '../runtime/jobs/open-backup.ts';
+import type { RetentionPlan } from '../runtime/jobs/retention.ts';
+import type { Taken } from '../runtime/jobs/take-backup.ts';
 import { readVerifications, type RecordTools } from '../runtime/jobs/verifications.ts';
 import { readIdentity, readSigner } from '../runtime/keys/read-keys.ts';
 import type { Store } from '../runtime/ports/store.ts';
 import { describeBytes, plainBytesOf } from '../runtime/restore/describe.ts';
 import { levelOf, lookAgain } from '../runtime/look-again.ts';
 import { openStore, trustedSigners, type World } from '../runtime/open-store.ts';
-import { openBackups } from '../runtime/wire.ts';
+import { chownFor } from '../runtime/stores/folder-owner.ts';
+import { isDatabase, rulesOf, type DatabaseKind } from '../runtime/databases.ts';
+import { chainsOf, restorableSpans, type Span } from '../runtime/jobs/coverage.ts';
+import { askAgent } from '../runtime/requests.ts';
+import { openBackups, type Backups } from '../runtime/wire.ts';
+import { agentsOf, inAgent } from './agent-exec.ts';
 import { asJson, ageOf, describeAge, levels, shortName, shownTime } from './backup-text.ts';
 import { readKit } from './kit-record.ts';
 import { progressOn } from './progress.ts';
@@ -78,6 +87,8 @@ export const createStore = ({ site, json }: Asked, context: RuntimeContext): Pro
         'update the store to one that knows If-None-Match; or make sure that one agent alone writes, and set lease: file under backups.bucket',
       );
     await leaveInstructions(store, world.instructions, signal);
+    if (backups.store.folder !== undefined && backups.store.owner !== undefined)
+      chownFor(backups.store.folder, config.site, backups.store.owner);
     if (json) return context.out(`${JSON.stringify({ site, store: store.name, tier: backups.store.tier }, null, 2)}\n`);
     context.out(
       `${store.name} is ready (${tierOf(backups.store.tier)}). RESTORE.md there says how to restore without Berth.\n\n→ berth backup keys create --into FOLDER, and berth kit export --into FOLDER, unless that is done\n→ berth backup now\n`,
@@ -89,39 +100,103 @@ interface NowAsked extends Asked {
   readonly label?: string;
 }
 
+type Made = ReturnType<typeof asJson> & { readonly outcome: string };
+
+/** By this process, by the agent in its container, or, in that container, by the agent itself. */
+async function takeOne(
+  job: BackupJob,
+  {
+    site,
+    label,
+    backups,
+    found: { config, folder },
+    say,
+  }: {
+    readonly site: string;
+    readonly label: string | null;
+    readonly backups: Backups;
+    readonly found: FoundRuntime;
+    readonly say: (what: string) => void;
+  },
+  context: RuntimeContext,
+  signal: AbortSignal,
+): Promise<Made> {
+  if (job.agent !== undefined) {
+    say('a full backup is made');
+    const verb = ['backup', 'now', job.name, ...(label === null ? [] : ['--label', label])];
+    const { backups: made } = await inAgent(site, job.agent, verb, context, signal);
+    const [one] = made as readonly Made[];
+    if (one === undefined) throw new Error(`${job.agent} made no backup and said nothing`);
+    return one;
+  }
+  const shown = ({ outcome, manifest }: Taken): Made => ({ outcome, ...asJson(manifest, 1, context.now()) });
+  if (!isDatabase(job)) return shown(await backups.take(job, { due: null, label }, signal, (bytes) => say(describeBytes(bytes))));
+  say('waiting for the agent');
+  const name = Buffer.from(context.random(8)).toString('hex');
+  return shown(await askAgent(resolve(folder, config.backups.state), { job: job.name, label }, name, systemClock, signal));
+}
+
 /** Copies what has changed, now. */
 export const backupNow = ({ site, json, sources, label }: NowAsked, context: RuntimeContext): Promise<void> =>
   stoppable(context, async (signal) => {
     const { config, folder } = runtimeOf(site);
     const backups = await openBackups(config, folder, worldOf(context));
-    const jobs = jobsOf(backups.jobs, sources);
-    const made: { readonly outcome: string; readonly manifest: Manifest }[] = [];
+    const made: Made[] = [];
     using progress = progressOn(context, json);
-    for (const job of jobs) {
-      const say = (bytes: number) => progress.say(`${shortName(job.name)}: ${describeBytes(bytes)}`);
-      made.push(await backups.take(job, { due: null, label: label ?? null }, signal, say));
+    for (const job of jobsOf(config.backups.jobs, sources)) {
+      const say = (what: string) => progress.say(`${shortName(job.name)}: ${what}`);
+      made.push(await takeOne(job, { site, label: label ?? null, backups, found: { config, folder }, say }, context, signal));
     }
-    const now = context.now();
     if (json) {
-      const all = made.map(({ outcome, manifest }) => ({ outcome, ...asJson(manifest, 1, now) }));
-      return context.out(`${JSON.stringify({ site, store: { name: backups.store.name, tier: backups.tier }, backups: all }, null, 2)}\n`);
+      return context.out(`${JSON.stringify({ site, store: { name: backups.store.name, tier: backups.tier }, backups: made }, null, 2)}\n`);
     }
-    const rows = made.map(({ outcome, manifest }) => [
-      shortName(manifest.source),
-      manifest.id,
-      describeBytes(plainBytesOf(manifest)),
+    const rows = made.map(({ outcome, source, id, bytes, durationMs, ageSeconds }) => [
+      shortName(source),
+      id,
+      describeBytes(bytes),
       outcome === 'made'
-        ? `made in ${(manifest.durationMs / 1000).toFixed(1)} s`
-        : `as it was ${ageOf(manifest, now)} ago; nothing to copy`,
+        ? `made in ${(durationMs / 1000).toFixed(1)} s`
+        : `as it was ${describeAge(ageSeconds * 1000)} ago; nothing to copy`,
     ]);
     context.out(`${table(rows, [2])}\n\nin ${backups.store.name} (${tierOf(backups.tier)})\n`);
   });
 
-/** Up to when each kind can be restored. */
-const restorable = (manifests: readonly Manifest[]): readonly Manifest[] => {
-  const newest = new Map(manifests.map((manifest) => [manifest.source, manifest]));
-  return [...newest.values()].sort((a, b) => (a.source < b.source ? -1 : 1));
-};
+/** Up to when each kind can be restored; what has a log, from when on to any time. */
+interface Restorable {
+  readonly newest: Manifest;
+  /** Nothing for what is copied as a whole. */
+  readonly spans: readonly Span[] | undefined;
+}
+
+function restorable(manifests: readonly Manifest[]): readonly Restorable[] {
+  const bySource = [...Map.groupBy(manifests, ({ source }) => source)].sort(([a], [b]) => (a < b ? -1 : 1));
+  return bySource.flatMap(([, all]) => {
+    const newest = all.at(-1);
+    if (newest === undefined) return [];
+    const rules = Object.hasOwn(rulesOf, newest.engine) ? rulesOf[newest.engine as DatabaseKind] : undefined;
+    return [{ newest, spans: rules && restorableSpans(chainsOf(all, rules)) }];
+  });
+}
+
+/** Of the log of a database there is a backup every half minute: it is counted with what it follows. */
+const logsOf = (manifests: readonly Manifest[]): ReadonlyMap<string, number> =>
+  new Map(
+    [
+      ...Map.groupBy(
+        manifests.filter(({ kind }) => kind === 'log'),
+        ({ chain }) => chain,
+      ),
+    ].map(([chain, logs]) => [chain, logs.length]),
+  );
+
+function describeRestorable({ newest, spans }: Restorable, now: Date): readonly string[] {
+  const what = shortName(newest.source);
+  if (spans === undefined) return [what, `restorable to ${newest.finishedAt} (${ageOf(newest, now)} ago)`];
+  const last = spans.at(-1);
+  if (last === undefined) return [what, 'restorable to the end of a full backup alone, until its log was shipped'];
+  const age = describeAge(now.getTime() - last.until.getTime());
+  return [what, `restorable to ${last.until.toISOString()} (${age} ago), and any time since ${last.from.toISOString()}`];
+}
 
 export const listBackups = ({ site, json }: Asked, context: RuntimeContext): Promise<void> =>
   stoppable(context, async (signal) => {
@@ -139,7 +214,11 @@ export const listBackups = ({ site, json }: Asked, context: RuntimeContext): Pro
             store: { name: store.name, tier },
             backups: manifests.map((manifest) => asJson(manifest, level(manifest.id), now)),
             refused,
-            restorable: restorable(good).map((manifest) => ({ ...asJson(manifest, level(manifest.id), now), tier })),
+            restorable: restorable(good).map(({ newest, spans }) => ({
+              ...asJson(newest, level(newest.id), now),
+              tier,
+              ...(spans === undefined ? {} : { spans }),
+            })),
             kit: kit ?? null,
           },
           null,
@@ -148,15 +227,21 @@ export const listBackups = ({ site, json }: Asked, context: RuntimeContext): Pro
       );
     const style = paint(context.color);
     const heading = `${style('bold', config.site)} in ${store.name} (${tierOf(tier)})\n`;
-    const rows = manifests.map((manifest) => [
-      shortName(manifest.source),
-      manifest.id,
-      shownTime(manifest.finishedAt),
-      ageOf(manifest, now),
-      describeBytes(plainBytesOf(manifest)),
-      level(manifest.id) < 0 ? style('red', 'broken') : String(level(manifest.id)),
-      manifest.label === null ? '' : `"${manifest.label}"`,
-    ]);
+    const logs = logsOf(manifests);
+    const rows = manifests
+      .filter(({ kind }) => kind !== 'log')
+      .map((manifest) => [
+        shortName(manifest.source),
+        manifest.id,
+        shownTime(manifest.finishedAt),
+        ageOf(manifest, now),
+        describeBytes(plainBytesOf(manifest)),
+        level(manifest.id) < 0 ? style('red', 'broken') : String(level(manifest.id)),
+        [
+          ...(manifest.label === null ? [] : [`"${manifest.label}"`]),
+          ...(manifest.kind === 'full' ? [`and ${logs.get(manifest.id) ?? 0} logs`] : []),
+        ].join(', '),
+      ]);
     const columns = ['what', 'id', 'made', 'age', 'size', 'level', ''];
     context.out(`${heading}\n${rows.length === 0 ? '  nothing yet: run `berth backup now`' : table([columns, ...rows], [3, 4])}\n\n`);
     for (const { key, message } of refused) context.err(`${style('yellow', 'left out')}: ${key}: ${message}\n`);
@@ -166,11 +251,7 @@ export const listBackups = ({ site, json }: Asked, context: RuntimeContext): Pro
       context.out(
         `${style('yellow', 'note')}: ${wrap(kit === undefined ? 'there is no recovery kit: when this host is lost, so is what opens the backups. `berth kit export --into FOLDER` makes one' : 'nobody has shown that the recovery kit opens a backup: `berth kit confirm --kit FOLDER` does', Math.min(context.columns, 110) - 6, '      ')}\n`,
       );
-    const lines = restorable(good).map((manifest) => [
-      shortName(manifest.source),
-      `restorable to ${manifest.finishedAt} (${ageOf(manifest, now)} ago)`,
-      tierOf(tier),
-    ]);
+    const lines = restorable(good).map((each) => [...describeRestorable(each, now), tierOf(tier)]);
     if (lines.length > 0) context.out(`${table(lines, [], '')}\n`);
   });
 
@@ -230,13 +311,22 @@ export const verifyBackups = ({ site, json, id, key }: VerifyAsked, context: Run
     using progress = progressOn(context, json);
     const recorder = recorderOf(config.backups.signer, folder, store, world);
     const heard = (bytes: number): void => progress.say(`${describeBytes(bytes)} compared`);
-    const found = await lookAgain(wanted, { store, identity, heard, recorder }, signal);
-    const bad = [...catalogue.refused.map((each) => ({ id: each.key, message: each.message })), ...found.broken];
+    // An agent writes down itself what it finds, every week; what another user wrote into its folders would be in its way.
+    const foreign = new Set(config.backups.jobs.filter(({ agent }) => agent !== undefined).map(({ name }) => name));
+    const own = await lookAgain(
+      wanted.filter(({ source }) => !foreign.has(source)),
+      { store, identity, heard, recorder },
+      signal,
+    );
+    const theirs = await lookAgain(
+      wanted.filter(({ source }) => foreign.has(source)),
+      { store, identity, heard, recorder: undefined },
+      signal,
+    );
+    const bad = [...catalogue.refused.map((each) => ({ id: each.key, message: each.message })), ...own.broken, ...theirs.broken];
     progress[Symbol.dispose]();
     if (json) {
-      context.out(
-        `${JSON.stringify({ site: config.site, store: store.name, verified: wanted.length, level: found.level, bad }, null, 2)}\n`,
-      );
+      context.out(`${JSON.stringify({ site: config.site, store: store.name, verified: wanted.length, level: own.level, bad }, null, 2)}\n`);
       if (bad.length > 0) context.exit(13);
       return;
     }
@@ -253,43 +343,82 @@ export const verifyBackups = ({ site, json, id, key }: VerifyAsked, context: Run
     );
   });
 
+/** Restores the newest full backup of each database, where its agent is, and compares. */
+export const proveBackups = ({ site, json }: Asked, context: RuntimeContext): Promise<void> =>
+  stoppable(context, async (signal) => {
+    const { config, folder } = runtimeOf(site);
+    using progress = progressOn(context, json);
+    progress.say('restoring the newest full backups');
+    const proven: Verification[] = [];
+    for (const agent of agentsOf(config.backups.jobs)) {
+      const answer = await inAgent(site, agent, ['backup', 'verify', '--restore'], context, signal);
+      proven.push(...(answer['proven'] as readonly Verification[]));
+    }
+    const { databases } = await openBackups(config, folder, worldOf(context));
+    for (const database of databases) {
+      const found = await database.prove(signal);
+      if (found !== undefined) proven.push(found);
+    }
+    progress[Symbol.dispose]();
+    if (json) return context.out(`${JSON.stringify({ site: config.site, proven }, null, 2)}\n`);
+    for (const { backups, level, result, detail } of proven)
+      context.out(
+        `${result === 'sound' ? 'sound' : paint(context.color)('red', 'broken')}  ${backups[0] ?? ''}${backups.length > 1 ? ` and ${backups.length - 1} logs` : ''}: level ${level}, ${levels[level]}\n${detail.map((line) => `       ${line}\n`).join('')}`,
+      );
+    if (proven.length === 0) context.out('There is no full backup of a database yet.\n');
+    if (proven.some(({ result }) => result === 'broken'))
+      throw new BerthError(
+        'damaged',
+        'a backup cannot be relied on',
+        'make a new one with `berth backup now --label again`, and check the disks under the store',
+      );
+  });
+
+/** What was, or would be, kept and removed of one source, with reasons. */
+interface Pruned {
+  readonly source: string;
+  readonly keep: readonly { readonly id: string; readonly at: string; readonly because: readonly string[] }[];
+  readonly remove: readonly { readonly id: string; readonly at: string; readonly because: string }[];
+  readonly refused: string | null;
+  readonly swept: readonly { readonly id: string; readonly because: string }[];
+}
+
+const prunedOf = (source: string, plan: RetentionPlan, swept: Pruned['swept']): Pruned => ({
+  source,
+  keep: plan.keep.map(({ point, because }) => ({ id: point.id, at: point.at.toISOString(), because })),
+  remove: plan.remove.map(({ point, because }) => ({ id: point.id, at: point.at.toISOString(), because })),
+  refused: plan.refused ?? null,
+  swept,
+});
+
 /** Removes what no rule keeps, or says what that would be. */
 export const pruneBackups = ({ site, json, dryRun }: Asked & { readonly dryRun: boolean }, context: RuntimeContext): Promise<void> =>
   stoppable(context, async (signal) => {
     const { config, folder } = runtimeOf(site);
     const backups = await openBackups(config, folder, worldOf(context));
     const time = { now: context.now(), expected: context.now() };
-    const all = [];
-    for (const job of backups.jobs)
-      all.push(
-        dryRun
-          ? { job: job.name, plan: await backups.planPrune(job, time, signal), swept: [] }
-          : { job: job.name, ...(await backups.prune(job, time, signal)) },
-      );
-    if (json) {
-      const shown = all.map(({ job, plan, swept }) => ({
-        source: job,
-        keep: plan.keep.map(({ point, because }) => ({ id: point.id, because })),
-        remove: plan.remove.map(({ point, because }) => ({ id: point.id, because })),
-        refused: plan.refused ?? null,
-        swept,
-      }));
-      return context.out(`${JSON.stringify({ site: config.site, dryRun, sources: shown }, null, 2)}\n`);
+    const all: Pruned[] = [];
+    for (const job of backups.jobs) {
+      if (dryRun) all.push(prunedOf(job.name, await backups.planPrune(job, time, signal), []));
+      else {
+        const { plan, swept } = await backups.prune(job, time, signal);
+        all.push(prunedOf(job.name, plan, swept));
+      }
     }
+    for (const agent of agentsOf(config.backups.jobs)) {
+      const { sources } = await inAgent(site, agent, ['backup', 'prune', ...(dryRun ? ['--dry-run'] : [])], context, signal);
+      all.push(...(sources as readonly Pruned[]));
+    }
+    if (json) return context.out(`${JSON.stringify({ site: config.site, dryRun, sources: all }, null, 2)}\n`);
     const style = paint(context.color);
-    for (const { job, plan, swept } of all) {
+    for (const { source, keep, remove, refused, swept } of all) {
       const rows = [
-        ...plan.keep.map(({ point, because }) => ['keep', point.id, shownTime(point.at.toISOString()), because.join(', ')]),
-        ...plan.remove.map(({ point, because }) => [
-          dryRun ? 'would remove' : 'removed',
-          point.id,
-          shownTime(point.at.toISOString()),
-          because,
-        ]),
+        ...keep.map(({ id, at, because }) => ['keep', id, shownTime(at), because.join(', ')]),
+        ...remove.map(({ id, at, because }) => [dryRun ? 'would remove' : 'removed', id, shownTime(at), because]),
         ...swept.map(({ id, because }) => ['deleted', id, '', because]),
       ];
-      context.out(`${style('bold', shortName(job))}\n${rows.length === 0 ? '  nothing there' : table(rows)}\n`);
-      if (plan.refused !== undefined) context.out(`${style('yellow', 'nothing is removed')}: ${plan.refused}\n`);
+      context.out(`${style('bold', shortName(source))}\n${rows.length === 0 ? '  nothing there' : table(rows)}\n`);
+      if (refused !== null) context.out(`${style('yellow', 'nothing is removed')}: ${refused}\n`);
       context.out('\n');
     }
     context.out(
@@ -306,6 +435,11 @@ export const bringBack = ({ site, json, id }: Asked & { readonly id: string }, c
     const backups = await openBackups(config, folder, worldOf(context));
     const removed = await backups.removed(signal);
     const found = removed.find((each) => each.id === id.toUpperCase());
+    const [agent] = agentsOf(config.backups.jobs);
+    if (found === undefined && agent !== undefined) {
+      const { source } = await inAgent(site, agent, ['backup', 'prune', '--undo', id], context, signal);
+      return sayBroughtBack(config.site, { id: id.toUpperCase(), source: String(source) }, json, context);
+    }
     if (found === undefined)
       throw new BerthError(
         'usage',
@@ -313,8 +447,15 @@ export const bringBack = ({ site, json, id }: Asked & { readonly id: string }, c
         removed.length === 0 ? 'nothing can be brought back now' : `what can be brought back: ${removed.map((each) => each.id).join(', ')}`,
       );
     await backups.bringBack(found, signal);
-    if (json) return context.out(`${JSON.stringify({ site: config.site, broughtBack: found.id, source: found.place.source }, null, 2)}\n`);
-    context.out(
-      `${shortName(found.place.source)} ${found.id} is a backup again. Give it a rule that keeps it, or the next run removes it.\n`,
-    );
+    sayBroughtBack(config.site, { id: found.id, source: found.place.source }, json, context);
   });
+
+function sayBroughtBack(
+  site: string,
+  { id, source }: { readonly id: string; readonly source: string },
+  json: boolean,
+  context: RuntimeContext,
+): void {
+  if (json) return context.out(`${JSON.stringify({ site, broughtBack: id, source }, null, 2)}\n`);
+  context.out(`${shortName(source)} ${id} is a backup again. Give it a rule that keeps it, or the next run removes it.\n`);
+}

@@ -45,7 +45,7 @@ Examples:
       ),
     );
   siteOptions(backup.command('now'))
-    .argument('[WHAT...]', 'configuration, secrets; without it everything')
+    .argument('[WHAT...]', 'configuration, secrets, or the name of a database; without it everything')
     .description('copy what has changed since the newest backup')
     .option('--label <TEXT>', 'a name for it; with one it is made though nothing has changed')
     .action((sources: readonly string[], options: SiteOptions & { readonly label?: string }) =>
@@ -71,19 +71,19 @@ Examples:
     .argument('[ID]', 'one backup; without it all of them')
     .description('compare every byte with what was signed; with a key also see that it opens')
     .option('--key <FILE>', 'the private key of a recipient')
-    .action((id: string | undefined, options: SiteOptions & { readonly key?: string }) =>
-      run(
-        async () =>
-          (await verbs()).verifyBackups(
-            {
-              ...asked(options),
-              ...(id === undefined ? {} : { id }),
-              ...(options.key === undefined ? {} : { key: resolve(context.cwd, options.key) }),
-            },
-            context,
-          ),
-        options.json ?? false,
-      ),
+    .option('--restore', 'restore the newest full backup of each database into a server of its own, and compare')
+    .action((id: string | undefined, options: SiteOptions & { readonly key?: string; readonly restore?: boolean }) =>
+      run(async () => {
+        if (options.restore === true) return (await verbs()).proveBackups(asked(options), context);
+        return (await verbs()).verifyBackups(
+          {
+            ...asked(options),
+            ...(id === undefined ? {} : { id }),
+            ...(options.key === undefined ? {} : { key: resolve(context.cwd, options.key) }),
+          },
+          context,
+        );
+      }, options.json ?? false),
     );
   siteOptions(backup.command('prune'))
     .description('remove what no rule keeps; the agent does it every day')

@@ -5,6 +5,7 @@ import { applyChanges, isHalfDone, recoverSite } from '../generator/io/disk.ts';
 import { lockSite } from '../generator/io/lock.ts';
 import { readOverlayFiles } from '../generator/io/read-overlay.ts';
 import type { Context } from './context.ts';
+import { provideAgent } from './provide-agent.ts';
 import { describeWritten, writtenAsJson } from './describe-written.ts';
 import { loadSite, prepareSite, reloadSite, refuseConflicts } from './site.ts';
 import type { PreparedSite } from './site.ts';
@@ -50,6 +51,7 @@ async function generate(options: GenerateOptions, context: Context): Promise<voi
   const prepared = await prepareSite(site, loaded, loaded.asked ?? [], context);
   refuseConflicts(prepared, options.json ?? false, context);
   await context.uninterrupted(() => applyChanges(site, prepared.decision));
+  await provideAgent(site, prepared.plan, context);
   if (options.json) context.out(`${JSON.stringify(writtenAsJson(site, prepared), null, 2)}\n`);
   else context.out(`${describeWritten(prepared, context)}\n`);
 }

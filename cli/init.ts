@@ -10,6 +10,7 @@ import { describeNotes, describePlan } from './describe-plan.ts';
 import { describeWritten, writtenAsJson } from './describe-written.ts';
 import { defaultExample } from './init-options.ts';
 import type { InitOptions } from './init-options.ts';
+import { provideAgent } from './provide-agent.ts';
 import { planSite, prepareSite, refuseConflicts } from './site.ts';
 import { makeFolder, refuseOccupied } from './site-folder.ts';
 import { startingFiles } from './starting-files.ts';
@@ -64,6 +65,7 @@ async function init(folder: string, given: InitOptions, context: Context): Promi
   const prepared = await prepareSite(site, loaded, extra, context);
   refuseConflicts(prepared, options.json ?? false, context);
   await context.uninterrupted(() => applyChanges(site, prepared.decision));
+  await provideAgent(site, prepared.plan, context);
   if (options.json) {
     context.out(`${JSON.stringify(writtenAsJson(site, prepared), null, 2)}\n`);
     return;

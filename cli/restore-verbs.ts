@@ -14,6 +14,7 @@ import type { SitePart } from '../runtime/site/walk.ts';
 import { ageOf, shownTime } from './backup-text.ts';
 import { openCatalogue } from './backup-verbs.ts';
 import { escrowKeyFile } from './kit-verbs.ts';
+import { momentOf } from './moment.ts';
 import { progressOn } from './progress.ts';
 import { stoppable, type RuntimeContext } from './stoppable.ts';
 import { paint, table, typed } from './text.ts';
@@ -38,7 +39,7 @@ export const restoreSite = (asked: RestoreAsked, context: RuntimeContext): Promi
   stoppable(context, async (signal) => {
     const { site, into, key } = asked;
     const { folder, store, catalogue, config } = await openCatalogue(site, context, signal);
-    const at = momentOf(asked.at);
+    const at = asked.at === undefined ? undefined : momentOf(asked.at);
     const parts: readonly SitePart[] = asked.only === undefined ? ['configuration', 'secrets'] : [asked.only];
     const chosen = parts.map((part) => ({ part, manifest: choose(catalogue.manifests, part, at) }));
     if (isHalfDone(into))
@@ -78,14 +79,6 @@ export const restoreSite = (asked: RestoreAsked, context: RuntimeContext): Promi
         rmSync(into, { recursive: true, force: true });
     }
   });
-
-function momentOf(at: string | undefined): Date | undefined {
-  if (at === undefined) return undefined;
-  const time = new Date(at);
-  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-]\d\d:\d\d)$/.test(at) || Number.isNaN(time.getTime()))
-    throw new BerthError('usage', `${at} is no moment`, 'write it with its zone, such as 2026-03-29T14:30Z or 2026-03-29T16:30+02:00');
-  return time;
-}
 
 /** The newest that was whole at that moment. */
 function choose(manifests: readonly Manifest[], part: SitePart, at: Date | undefined): Manifest {

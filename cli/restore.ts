@@ -8,7 +8,9 @@ interface RestoreOptions {
   readonly site: string;
   readonly latest?: boolean;
   readonly at?: string;
-  readonly only?: 'config' | 'secrets';
+  readonly before?: string;
+  readonly only?: 'config' | 'secrets' | 'database';
+  readonly name?: string;
   readonly into: string;
   readonly key?: string;
   readonly yes?: boolean;
@@ -23,11 +25,13 @@ export function addRestore(
 ): void {
   program
     .command('restore')
-    .description('put the folder of a site back from its backups; says first what it will do')
+    .description('put the folder of a site, or a database, back from its backups; says first what it will do')
     .option('--latest', 'the newest backups')
     .option('--at <TIME>', 'as it was then, such as 2026-03-29T14:30Z')
-    .addOption(new Option('--only <WHAT>', 'one of the two; without it both').choices(['config', 'secrets']))
-    .requiredOption('--into <DIR>', 'where to; what lies there and is another is replaced with --yes only')
+    .option('--before <TRANSACTION>', 'of a database: just before that transaction')
+    .addOption(new Option('--only <WHAT>', 'one part; without it config and secrets').choices(['config', 'secrets', 'database']))
+    .option('--name <DATABASE>', 'which database, where there are several')
+    .requiredOption('--into <DIR>', 'where to; what lies there and is another is replaced with --yes only. A database: scratch, to try it')
     .option('--key <FILE>', 'the private key of a recipient; a kit has one. BERTH_KEY_PASSPHRASE opens it')
     .option('--yes', 'replace files; copies of them are kept beside DIR')
     .option('--dry-run', 'only say what would be done')
@@ -38,13 +42,27 @@ export function addRestore(
       `
 Examples:
   berth restore --latest --into /srv/shop --site /media/usb/kit     on an empty host
-  berth restore --at 2026-03-29T14:30Z --only config --into ../before --key /media/usb/shop-operator.key`,
+  berth restore --at 2026-03-29T14:30Z --only config --into ../before --key /media/usb/shop-operator.key
+  berth restore --only database --at 2026-03-29T14:30Z --into scratch    tries it in the agent, and counts what it finds`,
     )
     .action((options: RestoreOptions) =>
       run(async () => {
-        const { site, into, at, latest, only, key, yes, dryRun, json } = options;
-        if ((latest ?? false) === (at !== undefined))
-          throw new BerthError('usage', 'to what time?', 'write --latest, or --at TIME; one of the two');
+        const { site, into, at, latest, before, only, name, key, yes, dryRun, json } = options;
+        if ([latest === true, at !== undefined, before !== undefined].filter(Boolean).length !== 1)
+          throw new BerthError(
+            'usage',
+            'to what time?',
+            'write --latest, or --at TIME, or for a database --before TRANSACTION; one of them',
+          );
+        if (only === 'database') {
+          const { restoreDatabase } = await import('./restore-database.ts');
+          return restoreDatabase(
+            { site: resolve(context.cwd, site), name, at, before, into, dryRun: dryRun ?? false, json: json ?? false },
+            context,
+          );
+        }
+        if (before !== undefined)
+          throw new BerthError('usage', 'only a database knows transactions', 'write --only database, or --at TIME');
         const { restoreSite } = await import('./restore-verbs.ts');
         await restoreSite(
           {

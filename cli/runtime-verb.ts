@@ -1,11 +1,14 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { programMark } from '../model/backup/site-files.ts';
 import { BerthError } from '../model/errors.ts';
 import { makeAgent, type Log } from '../runtime/agent.ts';
 import { systemClock } from '../runtime/clocks/system-clock.ts';
 import type { ScheduleState } from '../runtime/ports/schedule-state.ts';
 import { openSqliteState } from '../runtime/schedule/sqlite-state.ts';
-import { openBackups } from '../runtime/wire.ts';
+import type { Taken } from '../runtime/jobs/take-backup.ts';
+import { serveRequests, type BackupRequest } from '../runtime/requests.ts';
+import { openBackups, type Backups } from '../runtime/wire.ts';
 import { readRuntime, worldOf, type FoundRuntime } from './runtime-config.ts';
 import type { RuntimeContext } from './stoppable.ts';
 
@@ -24,12 +27,14 @@ export async function runRuntime(file: string, context: RuntimeContext): Promise
   const log: Log = (level, event, fields = {}) =>
     context.out(`${JSON.stringify({ time: context.now().toISOString(), level, event, ...fields })}\n`);
   await context.abortable(async (signal) => {
-    const stateFolder = join(found.folder, found.config.backups.state);
+    const stateFolder = resolve(found.folder, found.config.backups.state);
     mkdirSync(stateFolder, { recursive: true, mode: 0o700 });
     using state = openSqliteState(join(stateFolder, 'state.sqlite'), (message) => log('warn', 'state lost', { message }));
-    while (!signal.aborted) {
+    const program = programOf(context.root);
+    // Its container starts it anew.
+    while (!signal.aborted && programOf(context.root) === program) {
       const stop = await startAgent(found, state, log, context);
-      found = (await changed(file, found, log, signal)) ?? found;
+      found = (await changed(file, found, { log, replaced: () => programOf(context.root) !== program }, signal)) ?? found;
       await stop();
     }
     log('info', 'stopped');
@@ -45,24 +50,63 @@ async function startAgent(
 ): Promise<() => Promise<void>> {
   const backups = await openBackups(config, folder, worldOf(context, leasePatienceMs));
   const agent = makeAgent({ config, backups, state, clock: systemClock, random: Math.random, log });
-  const jobs = config.backups.jobs.map(({ name }) => name);
+  const jobs = backups.jobs.map(({ name }) => name);
   log('info', 'started', { site: config.site, roles: config.roles, store: backups.store.name, tier: backups.tier, jobs });
   agent.start();
+  const serving = new AbortController();
+  const served =
+    backups.databases.length === 0
+      ? Promise.resolve()
+      : serveRequests(
+          resolve(folder, config.backups.state),
+          (request, signal) => takeAsked(backups, request, signal),
+          systemClock,
+          serving.signal,
+        );
   return async () => {
+    serving.abort(new Error('the runtime is stopping'));
+    await served;
     const late = await agent.stop(graceMs);
     if (late.length > 0) log('warn', 'did not end in time', { jobs: late });
   };
 }
 
+async function takeAsked(backups: Backups, { job: name, label }: BackupRequest, signal: AbortSignal): Promise<Taken> {
+  const job = backups.jobs.find((each) => each.name === name);
+  if (job === undefined)
+    throw new BerthError('usage', `the agent copies no ${name}`, 'run `berth generate`, then `docker compose up -d --wait`');
+  return backups.take(job, { due: null, label }, signal);
+}
+
+/** Of the copy of the program that an agent in a container runs: another text means another program. */
+const programOf = (root: string): string => textOf(join(root, programMark));
+const textOf = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '');
+
 /** What the runtime was started with: another text means another start. */
 const textsOf = (file: string, { config, folder }: FoundRuntime): string =>
-  [file, join(folder, config.backups.signer)].map((path) => (existsSync(path) ? readFileSync(path, 'utf8') : '')).join('\0');
+  [file, resolve(folder, config.backups.signer)].map(textOf).join('\0');
 
-/** Resolves with what runtime.yaml has become, or with nothing when a signal has come. One that cannot be used changes nothing. */
-async function changed(file: string, found: FoundRuntime, log: Log, signal: AbortSignal): Promise<FoundRuntime | undefined> {
+/** Its age is what a health check looks at; a full disk must not keep backups from being made. */
+function touch(file: string): void {
+  try {
+    writeFileSync(file, '');
+  } catch {
+    // The health check will tell.
+  }
+}
+
+/** Resolves with what runtime.yaml has become, or with nothing when a signal has come or the program was replaced. One that cannot be used changes nothing. */
+async function changed(
+  file: string,
+  found: FoundRuntime,
+  { log, replaced }: { readonly log: Log; readonly replaced: () => boolean },
+  signal: AbortSignal,
+): Promise<FoundRuntime | undefined> {
+  const alive = join(resolve(found.folder, found.config.backups.state), 'alive');
   for (let known = textsOf(file, found); ;) {
+    touch(alive);
     await systemClock.sleep(lookEveryMs, signal);
-    if (signal.aborted) return undefined;
+    if (signal.aborted || replaced()) return undefined;
     const now = textsOf(file, found);
     if (now === known) continue;
     known = now;

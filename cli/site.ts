@@ -173,7 +173,7 @@ function renderAround({ plan, spec, assets }: LoadedSite, ledger: Ledger, extra:
     ...extra,
     { path: '.berth/berth.schema.json', content: specJsonSchema(), mode: 0o644, policy: 'owned' },
     renderFirstRelease(spec, assets.templates),
-    renderRuntime(plan, assets.templates),
+    ...renderRuntime(plan, assets.templates),
     renderRunbook(plan, assets.templates),
     ...renderBackupKeys(plan, ledger),
     ...(plan.kubernetes
@@ -245,7 +245,12 @@ export async function prepareSite(
   const fresh = artifacts.filter(({ path, content }) => state.current.get(path) !== content);
   checkParses(fresh);
   const compose = artifacts.find(({ path }) => path === 'compose.yaml');
-  if (fresh.length > 0 && compose) checkComposeReferences(compose.content, new Set(artifacts.map(({ path }) => path)));
+  if (fresh.length > 0 && compose)
+    checkComposeReferences(
+      compose.content,
+      new Set(artifacts.map(({ path }) => path)),
+      new Set(loaded.plan.services.flatMap(({ mounts }) => mounts.filter(({ from }) => from !== undefined).map(({ source }) => source))),
+    );
   const drawn = [...ledger.secrets.keys()].filter((name) => secretVersion(ledger, name) !== secretVersion(known, name));
   return {
     spec,

@@ -122,6 +122,8 @@ interface Mount {
   /** Folder of the site, `config/database`. */
   readonly source: string;
   readonly target: string;
+  /** Where it is not what Berth has rendered: a copy of Berth itself, a file of the operator in the site, or a folder of the host, which is written to. */
+  readonly from?: 'berth' | 'operator' | 'host';
   /** Whether a change of its content must recreate the container; false for what is read anew while running. */
   readonly restarts: boolean;
 }
@@ -256,6 +258,8 @@ export interface DatabasePlan {
   /** Addresses that may log in, as the engine writes them: a subnet, or all of them where only the network knows them. */
   readonly clients: string;
   readonly replica?: ReplicaPlan;
+  /** Whether the agent logs in to copy it. */
+  readonly backedUp?: true;
   /** Who runs it in place of Berth's own workload. */
   readonly operator?: DatabaseOperator;
   /** Of PostgreSQL: the pool of connections before it. */
@@ -432,6 +436,8 @@ export interface Plan {
   readonly decisions: readonly Decision[];
   readonly images: readonly (CatalogueImage & { readonly key: string; readonly usedBy: readonly string[] })[];
   readonly runtime: RuntimeConfig;
+  /** What the agent in its container does. */
+  readonly agent?: RuntimeConfig;
   /** For the target kubernetes. */
   readonly kubernetes?: KubernetesPlan;
   /** What a careful reader must know: what was scaled, what the profile asks for and is not there yet, frozen images. */

@@ -6,9 +6,9 @@ import { cronTime, port, text, timeZone, wholeNumber } from './written-values.ts
 const name = text('a name').regex(/^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$/, {
   error: 'expected a name of small letters, digits, dots and dashes',
 });
-/** Below the folder that holds runtime.yaml. */
-const inside = text('a path below the folder of this file').regex(/^(?!.*(?:^|\/)\.{1,2}(?:\/|$))[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)*$/, {
-  error: 'expected a path below the folder of this file, such as backup/recipients',
+/** Below the folder that holds runtime.yaml; an agent in a container has what it needs in several places, and names them whole. */
+const inside = text('a path').regex(/^(?!.*(?:^|\/)\.{1,2}(?:\/|$))\/?[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)*$/, {
+  error: 'expected a path below the folder of this file, such as backup/recipients, or a whole one',
 });
 
 const { endpoint, name: bucket, accessKey, region, addressing, lease } = bucketOfBackups;
@@ -16,14 +16,37 @@ const store = z.strictObject({
   /** How far it is from what it protects: 0 is lost with it. */
   tier: wholeNumber(0, 2, 'a tier'),
   folder: text('an absolute path').regex(hostPath, { error: 'expected an absolute path such as /srv/backups' }).optional(),
+  /** As whom an agent in a container writes into the folder. */
+  owner: text('a user')
+    .regex(/^\d+:\d+$/, { error: 'expected the numbers of a user and a group such as 999:999' })
+    .optional(),
   bucket: z.strictObject({ endpoint, name: bucket, accessKey, region, addressing, secretKey: inside, ca: inside.optional() }).optional(),
   /** What keeps two agents apart. */
   lease,
 });
 
+/** A server that is copied over the network, by the programs of its own image. */
+const database = z.strictObject({
+  host: text('a host name'),
+  port,
+  user: text('an account'),
+  password: inside,
+  /** For the log on its way, and for the server that a restore is tried in. */
+  folder: inside,
+  /** MiB that this server may take. */
+  memory: wholeNumber(64, 1_048_576, 'a number of MiB'),
+  /** When the newest full backup is restored and compared. */
+  prove: cronTime,
+  /** Seconds that the log may be behind. */
+  rpo: wholeNumber(6, 3600, 'a number of seconds'),
+});
+
 const job = z.strictObject({
   name,
-  kind: z.enum(['configuration', 'secrets'], { error: 'expected configuration or secrets' }),
+  kind: z.enum(['configuration', 'secrets', 'postgres'], { error: 'expected configuration, secrets or postgres' }),
+  /** The service in whose container it is done; without it by the runtime that reads this file. */
+  agent: name.optional(),
+  database: database.optional(),
   schedule: cronTime,
   timeZone,
   /** A run that takes longer is given up, in seconds. */
@@ -37,6 +60,8 @@ const backups = z.strictObject({
   store,
   /** A folder: each file is the public key of one who can open what is made. */
   recipients: inside,
+  /** The private key with which an agent tries restores; it draws one when there is none, and its own backups alone can be opened with it. */
+  identity: inside.optional(),
   /** The private key that signs. */
   signer: inside,
   /** Public keys of all who signed here, the newest first. */

@@ -323,6 +323,10 @@ export interface BackupsSpec {
   readonly timeZone: string;
   readonly configuration: FilesBackupSpec;
   readonly secrets: FilesBackupSpec;
+  /** Of each database that Berth can copy; none of them without it. */
+  readonly databases?: FilesBackupSpec & { readonly prove: string; readonly rpo: Seconds };
+  /** Who owns the folder of backups, where it is not whom the image of the database runs as: `1000:1000`. */
+  readonly user?: string;
   readonly verify: string;
   readonly prune: string;
 }

@@ -56,6 +56,26 @@ const filesJob = (id: string, kept: string) =>
     })
     .meta({ id });
 
+const databasesJob = z
+  .strictObject({
+    schedule: cronTime
+      .optional()
+      .describe('When a full backup is made. In between, what is written is copied all the time. Default: "30 1 * * *".'),
+    rpo: wholeNumber(6, 3600, 'a number of seconds')
+      .optional()
+      .describe('How far, in seconds, the copy may be behind: so much is lost with the host at most. Default: 60.'),
+    keep: keep
+      .optional()
+      .describe('How many full backups are kept, each with the log that follows it. Default: { days: 14, weekly: 8, monthly: 12 }.'),
+    recipients: recipients
+      .optional()
+      .describe('Who may open them, by the names of the files in backup/recipients. Default: all that are there.'),
+    prove: cronTime
+      .optional()
+      .describe('When the newest full backup is restored into a server of its own and compared. Default: "30 3 * * *".'),
+  })
+  .meta({ id: 'DatabasesBackup' });
+
 export const backups = z
   .strictObject({
     folder: text('an absolute path')
@@ -82,6 +102,20 @@ export const backups = z
     timeZone: timeZone.optional().describe('Where the schedules hold, and whose days and months are kept. Default: UTC.'),
     configuration: filesJob('ConfigurationBackup', 'forever').optional().describe('The folder of the site without its secrets.'),
     secrets: filesJob('SecretsBackup', '{ last: 30 }').optional().describe('secrets/ with the ledger and the certificates.'),
+    databases: z
+      .union([z.literal('none'), databasesJob], {
+        error: 'expected none, or when and how long: { schedule: "30 1 * * *", keep: { days: 14 } }',
+      })
+      .optional()
+      .describe(
+        'Every database of PostgreSQL that this site runs; others are not copied yet, and the plan names them. none: you copy them yourself.',
+      ),
+    user: text('a user such as 1000:1000')
+      .regex(/^[1-9]\d{0,8}:[1-9]\d{0,8}$/, { error: 'expected the numbers of a user and a group such as 1000:1000, and not root' })
+      .optional()
+      .describe(
+        'Who owns `folder`, and as whom the agent of the databases writes into it. Default: the user of the image of the database, 999:999.',
+      ),
     verify: cronTime.optional().describe('When every byte that lies there is compared with what was signed. Default: "47 3 * * 0".'),
     prune: cronTime.optional().describe('When what no rule keeps is removed, and what attempts left behind. Default: "17 4 * * *".'),
   })

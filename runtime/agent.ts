@@ -1,4 +1,8 @@
 import type { RuntimeConfig, BackupsConfig } from '../model/runtime-config.ts';
+import type { Manifest } from '../model/backup/manifest.ts';
+import { BerthError } from '../model/errors.ts';
+import type { DatabaseBackups, ShippingEvents } from './database-backups.ts';
+import type { Taken } from './jobs/take-backup.ts';
 import type { Clock } from './ports/clock.ts';
 import type { ScheduleState } from './ports/schedule-state.ts';
 import { Scheduler, type ScheduledJob } from './schedule/scheduler.ts';
@@ -26,29 +30,111 @@ const verifyTimeoutMs = 24 * 3_600_000;
 /** Of a store that several sites may use. */
 const spreadMs = 30_000;
 
-/** Plays the role `agent`: makes backups when they are due, and removes what no rule keeps. */
-export function makeAgent({ config: { backups: config }, backups, state, clock, random, log }: AgentOptions): Scheduler {
+/** Works from its start until it is stopped. */
+export interface Agent {
+  readonly start: () => void;
+  /** See {@link Scheduler.stop}. */
+  readonly stop: (graceMs: number) => Promise<readonly string[]>;
+}
+
+/** Plays the role `agent`: makes backups when they are due, ships the log of databases all the time, and removes what no rule keeps. */
+export function makeAgent(options: AgentOptions): Agent {
+  const scheduler = makeScheduler(options);
+  const { backups, log } = options;
+  const stopping = new AbortController();
+  let shipping: Promise<unknown> = Promise.resolve();
+  return {
+    start: () => {
+      scheduler.start();
+      shipping = Promise.all(
+        backups.databases.map((database) => database.ship(shippingEvents(database, backups.tier, log), stopping.signal)),
+      );
+    },
+    stop: async (graceMs) => {
+      // A full backup that is at work needs its log.
+      const late = await scheduler.stop(graceMs);
+      stopping.abort(new Error('the runtime is stopping'));
+      await shipping;
+      return late;
+    },
+  };
+}
+
+/** What is said once is not said again before it has changed: a server that is away for hours fills no log. */
+function shippingEvents({ job }: DatabaseBackups, tier: number, log: Log): ShippingEvents {
+  let trouble: string | undefined;
+  return {
+    shipped: (logs) => {
+      if (trouble !== undefined) log('info', 'log is shipped again', { job: job.name });
+      trouble = undefined;
+      log('info', 'log shipped', { job: job.name, logs: logs.length, bytes: logs.reduce((sum, manifest) => sum + bytesOf(manifest), 0) });
+    },
+    fullNeeded: (because) => log('warn', 'full backup needed', { job: job.name, because }),
+    full: (taken) => tell(job.name, taken, tier, log),
+    failed: (what, error) => {
+      const message = error instanceof Error ? error.message : String(error);
+      if (message === trouble) return;
+      trouble = message;
+      log('error', what === 'log' ? 'log not shipped' : 'full backup failed', {
+        job: job.name,
+        message,
+        ...(error instanceof BerthError ? { hint: error.hint } : {}),
+      });
+    },
+  };
+}
+
+/** What did not change is said by silence: it is looked at every few minutes. */
+function tell(job: string, { outcome, manifest }: Taken, tier: number, log: Log): void {
+  if (outcome === 'made')
+    log('info', 'backup made', { job, id: manifest.id, milliseconds: manifest.durationMs, tier, ...sizeOf(manifest) });
+}
+
+const proveJob = (name: string): string => `${name}.prove`;
+const proveTimeoutMs = 24 * 3_600_000;
+
+/** Restores into a server of its own, and says what came of it. */
+const provingJobs = ({ backups: { databases }, log }: AgentOptions, jitterMs: number): readonly ScheduledJob[] =>
+  databases.map((database) => ({
+    name: proveJob(database.job.name),
+    ticks: parseTicks(database.job.database.prove, database.job.timeZone),
+    timeoutMs: proveTimeoutMs,
+    jitterMs,
+    run: async (_due, signal) => {
+      const found = await database.prove(signal);
+      if (found === undefined) return;
+      const { level, result, detail, backups: ids } = found;
+      log(result === 'sound' ? 'info' : 'error', result === 'sound' ? 'restore proven' : 'backup broken', {
+        job: database.job.name,
+        level,
+        backups: ids,
+        detail,
+      });
+    },
+  }));
+
+function makeScheduler(options: AgentOptions): Scheduler {
+  const {
+    config: { backups: config },
+    backups,
+    state,
+    clock,
+    random,
+    log,
+  } = options;
   const jitterMs = backups.tier === 0 ? 0 : spreadMs;
   const expected = expectedTime(clock);
   const jobs: readonly ScheduledJob[] = [
-    ...config.jobs.map((job) => ({
+    ...backups.jobs.map((job) => ({
       name: job.name,
       ticks: parseTicks(job.schedule, job.timeZone),
       timeoutMs: job.timeout * 1000,
       jitterMs,
       run: async (due: Date, signal: AbortSignal) => {
-        const { outcome, manifest } = await backups.take(job, { due, label: null }, signal);
-        // What did not change is said by silence: it is looked at every few minutes.
-        if (outcome === 'made')
-          log('info', 'backup made', {
-            job: job.name,
-            id: manifest.id,
-            milliseconds: manifest.durationMs,
-            tier: backups.tier,
-            ...sizeOf(manifest),
-          });
+        tell(job.name, await backups.take(job, { due, label: null }, signal), backups.tier, log);
       },
     })),
+    ...provingJobs(options, jitterMs),
     {
       name: verifyJob,
       ticks: parseTicks(config.verify.schedule, config.verify.timeZone),
@@ -67,7 +153,7 @@ export function makeAgent({ config: { backups: config }, backups, state, clock, 
       jitterMs,
       run: async (_due, signal) => {
         const time = expected();
-        for (const job of config.jobs) {
+        for (const job of backups.jobs) {
           const { plan, swept } = await backups.prune(job, time, signal);
           const gone = { removed: plan.remove.map(({ point }) => point.id), swept: swept.map(({ id }) => id) };
           if (plan.refused !== undefined) log('warn', 'nothing removed', { job: job.name, because: plan.refused });
@@ -90,15 +176,11 @@ export function makeAgent({ config: { backups: config }, backups, state, clock, 
   });
 }
 
-const sizeOf = ({
-  facts,
-  streams,
-}: {
-  readonly facts: Readonly<Record<string, unknown>>;
-  readonly streams: readonly { readonly plainBytes: number }[];
-}) => ({
-  ...(facts['files'] === undefined ? {} : { files: facts['files'] }),
-  bytes: streams.reduce((sum, { plainBytes }) => sum + plainBytes, 0),
+const bytesOf = ({ streams }: Pick<Manifest, 'streams'>): number => streams.reduce((sum, { plainBytes }) => sum + plainBytes, 0);
+
+const sizeOf = (manifest: Pick<Manifest, 'facts' | 'streams'>) => ({
+  ...(manifest.facts['files'] === undefined ? {} : { files: manifest.facts['files'] }),
+  bytes: bytesOf(manifest),
 });
 
 /** What time it should be, by what has passed since it was last asked; a jump counts once and is then believed. */

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join, sep } from 'node:path';
+import { resolve, sep } from 'node:path';
 import { BerthError } from '../model/errors.ts';
 import type { BackupsConfig } from '../model/runtime-config.ts';
 import { Secret } from '../model/secret.ts';
@@ -49,8 +49,8 @@ export async function openStore({ store }: BackupsConfig, folder: string, mode: 
     bucket: bucket.name,
     region: bucket.region,
     pathStyle: bucket.addressing === 'path',
-    credentials: async () => ({ accessKeyId: bucket.accessKey, secretAccessKey: readSecretKey(join(folder, bucket.secretKey)) }),
-    ...(bucket.ca === undefined ? {} : { ca: readAuthority(join(folder, bucket.ca)) }),
+    credentials: async () => ({ accessKeyId: bucket.accessKey, secretAccessKey: readSecretKey(resolve(folder, bucket.secretKey)) }),
+    ...(bucket.ca === undefined ? {} : { ca: readAuthority(resolve(folder, bucket.ca)) }),
     clock: world.clock,
     random: Math.random,
     idleMs: 60_000,
@@ -81,7 +81,7 @@ function readAuthority(file: string): string {
 
 /** Whose manifests count here. */
 export function trustedSigners({ signers }: BackupsConfig, folder: string): ReturnType<typeof readPublicKeys> {
-  const file = join(folder, signers);
+  const file = resolve(folder, signers);
   if (existsSync(file)) return readPublicKeys(file);
   throw new BerthError(
     'io',

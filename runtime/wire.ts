@@ -1,6 +1,6 @@
 import { createSecretKey } from 'node:crypto';
-import type { Place } from '../model/backup/layout.ts';
-import { join } from 'node:path';
+import { manifestPrefix, type Place } from '../model/backup/layout.ts';
+import { join, resolve } from 'node:path';
 import type { BackupJob, BackupsConfig, RuntimeConfig } from '../model/runtime-config.ts';
 import { readCatalogue } from './jobs/catalogue.ts';
 import { leaveInstructions } from './jobs/leave-instructions.ts';
@@ -18,6 +18,9 @@ import { fileLeases } from './leases/file-leases.ts';
 import { storeLeases } from './leases/store-leases.ts';
 import type { Leases } from './ports/lease.ts';
 import type { Producer } from './ports/producer.ts';
+import { DatabaseBackups } from './database-backups.ts';
+import { engineOf, isDatabase, type DatabaseJob } from './databases.ts';
+import { ownIdentity } from './keys/own-identity.ts';
 import type { Store } from './ports/store.ts';
 import { openStore, trustedSigners, type World } from './open-store.ts';
 import { producers } from './producers.ts';
@@ -35,7 +38,9 @@ export interface Backups {
   readonly site: string;
   readonly store: Store;
   readonly tier: number;
+  /** Those that are done by whoever reads this configuration, and not by an agent elsewhere. */
   readonly jobs: readonly BackupJob[];
+  readonly databases: readonly DatabaseBackups[];
   /** Compares everything that lies there with what was signed, and writes down what was found. */
   readonly verify: (signal: AbortSignal) => Promise<Looked>;
   /** @param heard - Told of the bytes that the source gave so far. */
@@ -59,7 +64,7 @@ export async function openBackups(
 ): Promise<Backups> {
   const { backups, site } = config;
   const store = await openStore(backups, folder, 'open', world);
-  const signer = readSigner(join(folder, backups.signer));
+  const signer = readSigner(resolve(folder, backups.signer));
   const trusted = trustedSigners(backups, folder);
   const leases = leasesFor(backups, site, folder, store, world);
   const tools: TakeTools = {
@@ -85,12 +90,25 @@ export async function openBackups(
     const { proofs } = await readVerifications(place, store, trusted, signal);
     for (const id of proofs.keys()) if (levelOf(proofs, id) < 0) broken.add(id);
   };
-  const sourceOf = (job: BackupJob): BackupSource => ({
+  const recipientsOf = (job: BackupJob) => readRecipients(resolve(folder, backups.recipients), job.recipients);
+  const sourceOf = (job: FolderJob): BackupSource => ({
     place: { site, source: job.name },
     kind: job.kind,
     ...producers[job.kind]({ job, folder, berth: world.berth, fingerprints: fingerprintKey(signer) }),
-    recipients: () => readRecipients(join(folder, backups.recipients), job.recipients),
+    recipients: () => recipientsOf(job),
   });
+  const jobs = backups.jobs.filter(({ agent }) => agent === undefined);
+  const openDatabase = async (job: DatabaseJob): Promise<DatabaseBackups> => {
+    if (backups.identity === undefined) throw new Error(`${job.name} is copied by an agent, and runtime.yaml names no identity`);
+    const { privateKey, recipient } = await ownIdentity(resolve(folder, backups.identity));
+    return new DatabaseBackups(job, site, {
+      ...tools,
+      engine: engineOf(job),
+      identity: privateKey,
+      recipients: () => [...recipientsOf(job), recipient],
+    });
+  };
+  const databases: readonly DatabaseBackups[] = await Promise.all(jobs.filter(isDatabase).map(openDatabase));
   /** What was found to be broken holds nothing, whatever it says. */
   const trusting = ({ holds, ...source }: BackupSource): BackupSource => ({
     ...source,
@@ -102,16 +120,26 @@ export async function openBackups(
     site,
     store,
     tier: backups.store.tier,
-    jobs: backups.jobs,
+    jobs,
+    databases,
     verify: async (signal) => {
-      const { manifests } = await readCatalogue(store, `v1/${site}/`, trusted, signal);
+      const sources = await Promise.all(
+        jobs.map(({ name }) => readCatalogue(store, manifestPrefix({ site, source: name }), trusted, signal)),
+      );
+      const manifests = sources.flatMap((source) => source.manifests);
       const found = await lookAgain(manifests, { store, identity: undefined, recorder: tools, heard: () => undefined }, signal);
       for (const { id } of found.broken) broken.add(id);
       return found;
     },
     take: async (job, wish, signal, heard) => {
+      const database = databases.find((each) => each.job.name === job.name);
+      if (database !== undefined) {
+        const { producer } = engineOf(database.job);
+        return database.full(wish, signal, heard === undefined ? producer : metered(producer, heard));
+      }
       if (!instructed) await leaveInstructions(store, world.instructions, signal);
       instructed = true;
+      if (!isFolder(job)) throw new Error(`${job.name} is done by ${job.agent ?? 'nobody'}`);
       const source = trusting(sourceOf(job));
       if (!known.has(job.name)) await readAgain(source.place, signal);
       const producer = heard === undefined ? source.producer : metered(source.producer, heard);
@@ -135,11 +163,14 @@ export async function openBackups(
         await lease.release();
       }
     },
-    removed: async (signal) =>
-      (await Promise.all(backups.jobs.map(({ name }) => listRemoved({ site, source: name }, store, signal)))).flat(),
+    removed: async (signal) => (await Promise.all(jobs.map(({ name }) => listRemoved({ site, source: name }, store, signal)))).flat(),
     bringBack: (backup, signal) => undoRemoval(backup.place, backup, store, signal),
   };
 }
+
+/** Copies files of the site. */
+type FolderJob = BackupJob & { readonly kind: keyof typeof producers };
+const isFolder = (job: BackupJob): job is FolderJob => Object.hasOwn(producers, job.kind);
 
 /** Looking needs none. */
 const noLease: PruneTools['lease'] = {
@@ -162,7 +193,7 @@ function leasesFor(
   store: Store,
   world: World,
 ): Leases {
-  if (lease === 'file') return fileLeases(join(path ?? join(folder, state), '.berth-leases', site), world.holder);
+  if (lease === 'file') return fileLeases(join(path ?? resolve(folder, state), '.berth-leases', site), world.holder);
   return storeLeases({ store, site, holder: world.holder, clock: world.clock, ttlMs: leaseTtlMs });
 }
 

@@ -36,6 +36,7 @@ const precompiled = (source: string): string =>
 
 /** Templates that only some sites need, by the file that holds them: it is loaded when the first of them is asked for. */
 const seldom: Readonly<Record<string, RegExp>> = {
+  'templates-backups.cjs': /^site\/runtime-backups\./,
   'templates-compose.cjs': /^(?:compose|systemd)\/|^site\/SITE\.md/,
   'templates-kubernetes.cjs': /^site\/SITE-kubernetes\./,
   'templates-mongodb.cjs': /^database\/mongo/,
@@ -104,6 +105,7 @@ const besides: Readonly<Record<string, readonly string[]>> = {
     'cli/overlay-images.ts',
     'cli/site-manifests.ts',
   ],
+  'agent.js': ['cli/agent-program.ts'],
   'lint.js': ['cli/lint-site.ts'],
   'host.js': ['cli/doctor-host.ts', 'cli/images-verbs.ts'],
   'completion.js': ['cli/completion/script.ts'],

@@ -34,7 +34,7 @@ const may: Readonly<Record<string, RegExp>> = {
   'runtime/host': /^(model|runtime\/host)\/|^node:/,
   'runtime/restore':
     /^(model|runtime\/(ports|streams|format|keys|stores|clocks|jobs|restore))\/|^node:(crypto|fs|fs\/promises|path|stream|stream\/promises|util|zlib)$/,
-  'runtime/keys': /^(model|runtime\/(format|keys))\/|^node:(crypto|fs|path)$/,
+  'runtime/keys': /^(model|runtime\/(format|keys))\/|^node:(crypto|fs|path|util)$/,
   'runtime/site': /^(model|runtime\/(ports|streams|format|site))\/|^node:(crypto|fs|path)$/,
   'runtime/web': /^(model|runtime\/(ports|web))\/|^node:http$|^prom-client$/,
   'runtime/wire.ts': /^(model|runtime)\/|^node:(crypto|path)$/,
@@ -42,6 +42,9 @@ const may: Readonly<Record<string, RegExp>> = {
   'runtime/look-again.ts': /^(model|runtime)\/|^node:crypto$/,
   'runtime/producers.ts': /^(model|runtime)\/|^node:crypto$/,
   'runtime/agent.ts': /^(model|runtime)\//,
+  'runtime/databases.ts': /^(model|runtime)\/|^node:(crypto|fs|timers\/promises)$/,
+  'runtime/database-backups.ts': /^(model|runtime)\/|^node:crypto$/,
+  'runtime/requests.ts': /^(model|runtime)\/|^node:(fs|path)$/,
   'cli': /^(model|generator|runtime|cli)\/|^(commander|@inquirer\/prompts|zod|yaml)$|^node:/,
   'examples': /^examples\/|^(pg|mysql2\/promise|ioredis|minio|esbuild)$|^node:/,
 };

@@ -15,6 +15,7 @@ import { notesOf } from './notes.ts';
 import { firstRelease, imageOf, resolveRelease } from './resolve-release.ts';
 import { runtimeOf } from './runtime.ts';
 import { secretFilesOf, secretsOf } from './secrets.ts';
+import { agentConfig, agentName, copiedDatabases, planAgent } from './services/agent.ts';
 import { planApp } from './services/app.ts';
 import { databaseEngines } from './services/databases.ts';
 import { hasEdge, planEdge } from './services/edge.ts';
@@ -84,6 +85,7 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     ...stores.map(({ buckets }) => buckets.name),
     ...volumes.flatMap(({ task }) => (task ? [task.name] : [])),
   ].map((service) => ({ service, condition: 'service_completed_successfully', required: false }));
+  const copied = copiedDatabases(spec);
   const ownEdge = hasEdge(spec);
   const edge = planEdge(spec, profile, ownEdge ? sizeOf('edge') : taskSize, lookUp(images, 'nginx'), afterTasks, network.edge);
   const services = [
@@ -99,7 +101,11 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     ...caches.flatMap((cache) => cache.services),
     ...stores.flatMap((store) => [store.service, store.buckets]),
     ...volumes.flatMap(({ task }) => (task ? [task] : [])),
+    ...(spec.backups && copied.length > 0
+      ? [planAgent(copied, spec.backups, sizeOf(agentName), disk.of(agentName), lookUp(images, 'postgres'))]
+      : []),
   ];
+  const runtime = runtimeOf(spec, services, { memory: sizeOf(agentName).memory, user: userOf('postgres') });
   const imagesInUse = usedImages(services, images);
   const kubernetes =
     spec.target === 'kubernetes'
@@ -144,7 +150,8 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     secretFiles: [...secretFilesOf(spec), ...apps.flatMap((app) => app.files)],
     budget: fitted.budget,
     disk: disk.rows,
-    runtime: runtimeOf(spec, services),
+    runtime,
+    ...(copied.length > 0 && runtime.backups ? { agent: agentConfig({ ...runtime, backups: runtime.backups }) } : {}),
     ...(kubernetes ? { kubernetes: kubernetes.plan } : {}),
     notes: notesOf({
       topologies,

@@ -2,6 +2,7 @@ import { sqlserverEditions } from '../../model/engines/sqlserver.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { HardwareProfile } from '../../model/profile.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
+import { copiedDatabases } from './services/agent.ts';
 import { isReplicated } from './services/cache-members.ts';
 import { hasReplica } from './services/database-engine.ts';
 import type { Topologies } from './topology.ts';
@@ -22,11 +23,25 @@ interface NoteInput {
 
 const topologyName = { 'primary-replica': 'a primary with a replica', 'cluster': 'a cluster', 'single': 'a single node' } as const;
 
-function backupNotes({ backups, target }: StackSpec): readonly string[] {
+/** What the site holds and no backup does. */
+function notCopied(spec: StackSpec): readonly string[] {
+  const copied = copiedDatabases(spec);
+  const others = [
+    ...spec.databases.filter((database) => !copied.includes(database)).map(({ name, engine }) => `${name} (${engine})`),
+    ...spec.externals.filter(({ engine }) => engine !== 'memcached').map(({ name }) => `${name} (elsewhere)`),
+    ...spec.stores.map(({ name }) => `${name} (objects)`),
+    ...spec.caches.filter(({ use }) => use !== 'cache').map(({ name, use }) => `${name} (${use})`),
+    ...spec.volumes.map(({ name }) => `${name} (files)`),
+  ];
+  return others.length === 0 ? [] : [`not in the backups, and yours to copy until a later version does it: ${others.join(', ')}`];
+}
+
+function backupNotes(spec: StackSpec): readonly string[] {
+  const { backups, target } = spec;
   if (backups === undefined)
     return ['nothing is backed up: `backups` in berth.yaml says where copies of the site go; until then they are yours to make'];
   return [
-    'backups hold the folder of the site and its secrets; databases, caches and stores are yours to copy until a later version does it',
+    ...notCopied(spec),
     ...('folder' in backups.store
       ? [
           `backups go to ${backups.store.folder} on this host (tier 0): what takes the host takes them too; name a bucket elsewhere, or copy that folder to another machine`,

@@ -15,7 +15,7 @@ export type Rotation =
     };
 
 /** Of others it is not known how they take a new secret. */
-const known: ReadonlySet<Role> = new Set<Role>(['app', 'cache', 'storage', 'task', 'edge']);
+const known: ReadonlySet<Role> = new Set<Role>(['app', 'cache', 'storage', 'task', 'edge', 'agent']);
 
 const unique = (services: readonly PlannedService[]): readonly PlannedService[] => [...new Set(services)];
 const listed = (services: readonly PlannedService[]): string => services.map(({ name }) => name).join(', ');

@@ -1,28 +1,61 @@
 import { recipientsFolder, signerFile, signersFile, stateFolder, storeKeyFile } from '../../model/backup/site-files.ts';
 import type { PlannedService } from '../../model/plan.ts';
+import type { MiB } from '../../model/units.ts';
+import { agentName, copiedDatabases, databaseOf } from './services/agent.ts';
 import { slots } from '../../model/release.ts';
 import type { BackupJob, BackupsConfig, RuntimeConfig } from '../../model/runtime-config.ts';
 import type { BackupsSpec, StackSpec } from '../../model/stack-spec.ts';
 
 /** A folder of some MiB is copied in seconds; a store may be slow, and retries for minutes. */
 const timeout = 3600;
+/** A database is copied at the speed of its disk or of the store; a terabyte takes hours. */
+const databaseTimeout = 24 * 3600;
 
-const job = (kind: BackupJob['kind'], { schedule, keep, recipients }: BackupsSpec['configuration'], timeZone: string): BackupJob => ({
+const job = (kind: 'configuration' | 'secrets', files: BackupsSpec['configuration'], timeZone: string): BackupJob => ({
   // No service has a dot in its name.
   name: `site.${kind}`,
   kind,
-  schedule,
   timeZone,
   timeout,
+  ...kept(files),
+});
+
+const kept = ({ schedule, keep, recipients }: BackupsSpec['configuration']) => ({
+  schedule,
   ...(keep === 'forever' ? {} : { keep }),
   ...(recipients === undefined ? {} : { recipients: [...recipients] }),
 });
 
-function backupsOf({ store, lease, timeZone, configuration, secrets, verify, prune }: BackupsSpec): BackupsConfig {
+const databaseJobs = (spec: StackSpec, { databases, timeZone }: BackupsSpec, memory: MiB): readonly BackupJob[] =>
+  copiedDatabases(spec).flatMap((database) =>
+    databases === undefined
+      ? []
+      : [
+          {
+            name: database.name,
+            kind: 'postgres',
+            agent: agentName,
+            timeZone,
+            timeout: databaseTimeout,
+            ...kept(databases),
+            database: databaseOf(database, databases, memory),
+          },
+        ],
+  );
+
+/** What was decided for the agent of the databases, or for the room that is kept for it. */
+interface AgentFacts {
+  readonly memory: MiB;
+  /** As whom it runs. */
+  readonly user: string;
+}
+
+function backupsOf(spec: StackSpec, backups: BackupsSpec, { memory, user }: AgentFacts): BackupsConfig {
+  const { store, lease, timeZone, configuration, secrets, verify, prune } = backups;
   return {
     store:
       'folder' in store
-        ? { tier: 0, folder: store.folder, lease }
+        ? { tier: 0, folder: store.folder, ...(copiedDatabases(spec).length === 0 ? {} : { owner: backups.user ?? user }), lease }
         : {
             tier: 1,
             bucket: {
@@ -36,22 +69,22 @@ function backupsOf({ store, lease, timeZone, configuration, secrets, verify, pru
     signer: signerFile,
     signers: signersFile,
     state: stateFolder,
-    jobs: [job('configuration', configuration, timeZone), job('secrets', secrets, timeZone)],
+    jobs: [job('configuration', configuration, timeZone), job('secrets', secrets, timeZone), ...databaseJobs(spec, backups, memory)],
     verify: { schedule: verify, timeZone },
     prune: { schedule: prune, timeZone },
   };
 }
 
 /** What the runtime will find at the site, under the names that containers have there, and what it does. */
-export const runtimeOf = (spec: StackSpec, services: readonly PlannedService[]): RuntimeConfig => ({
+export const runtimeOf = (spec: StackSpec, services: readonly PlannedService[], agent: AgentFacts): RuntimeConfig => ({
   version: 1,
   site: spec.name,
   target: spec.target,
   timezone: 'UTC',
   roles: spec.backups === undefined ? [] : ['agent'],
-  ...(spec.backups === undefined ? {} : { backups: backupsOf(spec.backups) }),
+  ...(spec.backups === undefined ? {} : { backups: backupsOf(spec, spec.backups, agent) }),
   services: services
-    .filter((service) => service.kind === 'server')
+    .filter((service) => service.kind === 'server' && service.role !== 'agent')
     .map((service) => ({
       name: service.name,
       role: service.role,

@@ -38,8 +38,12 @@ export function checkParses(artifacts: readonly Artifact[]): void {
   }
 }
 
-/** Every name that compose.yaml refers to exists in it, and every mounted file is one that Berth writes. */
-export function checkComposeReferences(compose: string, paths: ReadonlySet<string>): void {
+/**
+ * Every name that compose.yaml refers to exists in it, and every mounted file is one that Berth writes.
+ *
+ * @param given - What is mounted and comes from elsewhere.
+ */
+export function checkComposeReferences(compose: string, paths: ReadonlySet<string>, given: ReadonlySet<string> = new Set()): void {
   const file = (readPlainYaml(compose) ?? parseDocument(compose, { uniqueKeys: true }).toJS()) as ComposeFile;
   const folders = new Set([...paths].map((path) => path.slice(0, path.lastIndexOf('/'))));
   for (const [name, service] of Object.entries(file.services)) {
@@ -56,7 +60,7 @@ export function checkComposeReferences(compose: string, paths: ReadonlySet<strin
     for (const volume of service.volumes ?? []) {
       if (volume.type === 'volume' && !(volume.source in (file.volumes ?? {})))
         defect('compose.yaml', `${name} mounts volume ${volume.source}, which is not there`);
-      if (volume.type === 'bind' && !folders.has(volume.source.replace(/^\.\//, '')))
+      if (volume.type === 'bind' && ![folders, given].some((known) => known.has(volume.source.replace(/^\.\//, ''))))
         defect('compose.yaml', `${name} mounts ${volume.source}, in which Berth writes nothing`);
     }
   }

@@ -102,11 +102,11 @@ function view(
         // What the image of an application has in this place must not give the volume its mode.
         asItIs: service.role === 'app',
       })),
-      ...service.mounts.map(({ source, target }) => ({
+      ...service.mounts.map(({ source, target, from }) => ({
         type: 'bind',
-        source: `./${source}`,
+        source: from === 'host' ? source : `./${source}`,
         target,
-        readOnly: true,
+        readOnly: from !== 'host',
         bind: true,
         asItIs: false,
       })),

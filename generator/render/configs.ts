@@ -47,6 +47,9 @@ function renderPostgres(database: DatabasePlan, templates: Templates): readonly 
     replicationAccount: postgres.replication.account,
     slot: postgres.replication.slot,
     replicationVerifierFile: `/run/secrets/${service}-replication-verifier`,
+    backupAccount: postgres.backup.account,
+    backupSlot: postgres.backup.slot,
+    backupVerifierFile: `/run/secrets/${service}-backup-verifier`,
   };
   return [
     ...(database.replica ? renderReplica(database, database.replica, view, templates) : []),

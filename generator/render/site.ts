@@ -1,7 +1,7 @@
 import type { Artifact } from '../../model/artifact.ts';
 import type { DatabasePlan, KubernetesPlan, Plan } from '../../model/plan.ts';
 import { postgres } from '../../model/engines/postgres.ts';
-import type { BackupsConfig } from '../../model/runtime-config.ts';
+import type { BackupsConfig, RuntimeConfig } from '../../model/runtime-config.ts';
 import { redis } from '../../model/engines/redis.ts';
 import { valkey } from '../../model/engines/valkey.ts';
 import { servedOf } from '../../model/stack-spec.ts';
@@ -13,22 +13,32 @@ import type { Templates } from './fill.ts';
 import { keysOf } from './kubernetes/secret-keys.ts';
 
 /** runtime.yaml, the contract with the runtime. */
-export const renderRuntime = (plan: Plan, templates: Templates): Artifact => ({
-  path: 'runtime.yaml',
-  content: fill(templates, 'site/runtime.yaml.hbs', 'yaml', {
-    ...plan.runtime,
-    services: plan.runtime.services.map((service) => ({ engine: undefined, port: undefined, ...service })),
-    backups: plan.runtime.backups && backupsView(plan.runtime.backups),
-  }),
+const renderRuntimeConfig = (path: string, config: RuntimeConfig, templates: Templates): Artifact => ({
+  path,
+  content: [
+    fill(templates, 'site/runtime.yaml.hbs', 'yaml', {
+      ...config,
+      services: config.services.map((service) => ({ engine: undefined, port: undefined, ...service })),
+    }),
+    // Not every site has some, and every start reads the template above.
+    ...(config.backups ? [fill(templates, 'site/runtime-backups.yaml.hbs', 'yaml', backupsView(config.backups))] : []),
+  ].join(''),
   mode: 0o644,
   policy: 'owned',
 });
 
+/** That of the site, and that of its agent, which is the part that concerns it. */
+export const renderRuntime = ({ runtime, agent }: Plan, templates: Templates): readonly Artifact[] => [
+  renderRuntimeConfig('runtime.yaml', runtime, templates),
+  ...(agent ? [renderRuntimeConfig('config/agent/runtime.yaml', agent, templates)] : []),
+];
+
 /** With every field that the template asks for. */
 const backupsView = ({ store, jobs, ...backups }: BackupsConfig): object => ({
+  identity: undefined,
   ...backups,
-  store: { folder: undefined, ...store, bucket: store.bucket && { ca: undefined, ...store.bucket } },
-  jobs: jobs.map((job) => ({ keep: undefined, recipients: undefined, ...job })),
+  store: { folder: undefined, owner: undefined, ...store, bucket: store.bucket && { ca: undefined, ...store.bucket } },
+  jobs: jobs.map((job) => ({ agent: undefined, database: undefined, keep: undefined, recipients: undefined, ...job })),
 });
 
 /** The first release.yaml of a site; afterwards it belongs to deployments. */
@@ -72,7 +82,7 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
       }))
       .concat(
         budget
-          .filter((row) => row.name === 'surge' || row.name === 'agent')
+          .filter((row) => row.name === 'surge' || (row.name === 'agent' && !plan.agent))
           .map((row) => ({
             name: row.name,
             title: row.name === 'surge' ? 'room for one more replica while one is replaced' : 'room for the agent that makes backups',

@@ -13,8 +13,11 @@ export function* checkBackups({ backups }: WrittenSpec): Iterable<Finding> {
     };
   if (folder !== undefined && bucket !== undefined)
     yield { path: ['backups'], key: 'folder', message: 'backups go to one place, and bucket is another', hint: 'keep one of the two' };
-  for (const kind of ['configuration', 'secrets'] as const) {
-    const names: unknown = backups[kind]?.recipients;
+  if (backups.user !== undefined && bucket !== undefined)
+    yield { path: ['backups'], key: 'user', message: 'a bucket has no owner on this host', hint: 'remove user: it is for `folder` alone' };
+  for (const kind of ['configuration', 'secrets', 'databases'] as const) {
+    const written = backups[kind];
+    const names: unknown = typeof written === 'object' ? written.recipients : undefined;
     if (!Array.isArray(names)) continue;
     for (const [index, name] of names.entries())
       if (names.indexOf(name) < index)

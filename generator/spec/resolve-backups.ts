@@ -1,4 +1,5 @@
 import type { BackupsSpec, KeepSpec } from '../../model/stack-spec.ts';
+import { seconds } from '../../model/units.ts';
 import type { WrittenSpec } from '../../model/written-spec.ts';
 
 type Written = NonNullable<WrittenSpec['backups']>;
@@ -13,10 +14,14 @@ const defaults = {
   addressing: 'path',
   configuration: 'forever',
   secrets: { last: 30 },
+  full: '30 1 * * *',
+  fulls: { days: 14, weekly: 8, monthly: 12 },
+  prove: '30 3 * * *',
+  rpo: 60,
 } as const;
 
-const files = (written: Written['configuration'], kept: KeepSpec): BackupsSpec['configuration'] => ({
-  schedule: written?.schedule ?? defaults.look,
+const files = (written: Written['configuration'], kept: KeepSpec, schedule: string = defaults.look): BackupsSpec['configuration'] => ({
+  schedule: written?.schedule ?? schedule,
   keep: written?.keep ?? kept,
   ...(written?.recipients === undefined ? {} : { recipients: written.recipients }),
 });
@@ -45,6 +50,16 @@ export const backupsOf = (written: Written): BackupsSpec => ({
   timeZone: written.timeZone ?? defaults.timeZone,
   configuration: files(written.configuration, defaults.configuration),
   secrets: files(written.secrets, defaults.secrets),
+  ...(written.databases === 'none'
+    ? {}
+    : {
+        databases: {
+          ...files(written.databases, defaults.fulls, defaults.full),
+          prove: written.databases?.prove ?? defaults.prove,
+          rpo: seconds(written.databases?.rpo ?? defaults.rpo),
+        },
+      }),
+  ...(written.user === undefined ? {} : { user: written.user }),
   verify: written.verify ?? defaults.verify,
   prune: written.prune ?? defaults.prune,
 });

@@ -98,6 +98,11 @@ export const postgres = {
       owns: 'nothing',
       because: 'a replica copies the whole server and follows its log; it needs no right in any database for that',
     },
+    backup: {
+      attributes: 'LOGIN REPLICATION, member of pg_read_all_data',
+      owns: 'nothing',
+      because: 'a backup copies the whole server and follows its log, and counts what is in its tables to compare a restore with',
+    },
     application: {
       attributes: 'LOGIN',
       owns: 'its database',

@@ -30,7 +30,17 @@ describe('a site and a bucket', () => {
     await ensureImages(['minio']);
     s3 = await startS3('backupsite');
     const bucket = `{ endpoint: ${s3.options.endpoint.origin}, name: backups, accessKey: ${s3.accessKey} }`;
-    await expectExit(0, ['init', site, '--profile', 'minimum', '--set', 'name=shop', '--set', `backups.bucket=${bucket}`, ...host]);
+    await expectExit(0, [
+      'init',
+      site,
+      '--profile',
+      'minimum',
+      '--set',
+      'name=shop',
+      '--set',
+      `backups={ bucket: ${bucket}, databases: none }`,
+      ...host,
+    ]);
   });
   afterAll(() => s3[Symbol.asyncDispose]());
 
@@ -110,7 +120,17 @@ test('a store that is full gives no backup, keeps what it has, and takes the nex
   mkdirSync(full);
   await run(['mount', '-t', 'tmpfs', '-o', 'size=6m', 'tmpfs', full]);
   try {
-    await expectExit(0, ['init', own, '--profile', 'minimum', '--set', 'name=own', '--set', `backups.folder=${full}`, ...host]);
+    await expectExit(0, [
+      'init',
+      own,
+      '--profile',
+      'minimum',
+      '--set',
+      'name=own',
+      '--set',
+      `backups={ folder: ${full}, databases: none }`,
+      ...host,
+    ]);
     const mine = ['--site', own];
     await expectExit(0, ['backup', 'store', 'create', ...mine]);
     await expectExit(0, ['backup', 'keys', 'create', '--into', at('own-usb'), ...mine]);

@@ -34,7 +34,17 @@ const listed = async (): Promise<Listed> => JSON.parse((await expectExit(0, ['ba
 const newest = async (source: string): Promise<string> => (await listed()).backups.findLast((each) => each.source === source)?.id ?? '';
 
 beforeAll(async () => {
-  await expectExit(0, ['init', site, '--profile', 'minimum', '--set', 'name=shop', '--set', `backups.folder=${store}`, ...host]);
+  await expectExit(0, [
+    'init',
+    site,
+    '--profile',
+    'minimum',
+    '--set',
+    'name=shop',
+    '--set',
+    `backups={ folder: ${store}, databases: none }`,
+    ...host,
+  ]);
 });
 
 describe('before it is set up', () => {

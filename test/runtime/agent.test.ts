@@ -34,6 +34,8 @@ function world(take: () => Promise<{ readonly outcome: string }>) {
   const manifest = { id: 'ID', durationMs: 5, facts: { files: 3 }, streams: [{ plainBytes: 10 }] };
   const backups = {
     tier: 0,
+    jobs: config.backups.jobs,
+    databases: [],
     take: async () => ({ ...(await take()), manifest }),
     verify: async () => ({ level: 1, sound: ['GOOD'], broken: [{ id: 'BAD', message: 'its first byte is another' }] }),
     prune: async (_job: unknown, time: unknown) => {

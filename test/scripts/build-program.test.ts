@@ -51,7 +51,7 @@ describe('the built program', () => {
     expect(
       atStart()
         .flatMap((file) => (outputs[file]?.imports ?? []).filter(({ external }) => external).map(({ path }) => path))
-        .filter((path) => !path.endsWith('.cjs') && !/^\.\/(?:cluster|completion|host|keys|lint|runtime)\.js$/.test(path)),
+        .filter((path) => !path.endsWith('.cjs') && !/^\.\/(?:agent|cluster|completion|host|keys|lint|runtime)\.js$/.test(path)),
     ).toEqual([]);
   });
 });

@@ -90,7 +90,7 @@ export interface DatabaseEngine {
   /** Statements that write down a version of the schema, and give 1 once it was. */
   readonly record: (version: string) => string;
   readonly recorded: (version: string) => string;
-  readonly secrets: (database: DatabaseSpec) => readonly PlannedSecret[];
+  readonly secrets: (database: DatabaseSpec, isCopied: boolean) => readonly PlannedSecret[];
   /** The same in the forms that the engine and its clients ask for. */
-  readonly secretFiles: (database: DatabaseSpec) => readonly SecretFile[];
+  readonly secretFiles: (database: DatabaseSpec, isCopied: boolean) => readonly SecretFile[];
 }

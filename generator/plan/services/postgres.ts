@@ -7,6 +7,7 @@ import { mib, seconds } from '../../../model/units.ts';
 import { connectionBudget } from '../connections.ts';
 import { taskDemand } from '../demand.ts';
 import type { Demand } from '../demand.ts';
+import { backupSecret, copiedDatabases } from './agent.ts';
 import { accountsTask, databaseDemand, databaseServer, noData } from './database-parts.ts';
 import { hasReplica, hostsOf, migrations } from './database-engine.ts';
 import type { DatabaseAddress, DatabaseClient, DatabaseEngine, DatabaseInput, PlannedDatabase } from './database-engine.ts';
@@ -43,6 +44,7 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
   const { database, subnet } = input;
   const { settings, decisions, shm } = settingsOf(input);
   const name = database.name;
+  const isCopied = copiedDatabases(input.spec).includes(database);
   const config = { source: `config/${name}`, target: '/etc/berth/database', restarts: true };
   const socket = { path: facts.socketFolder, size: mib(facts.socketMiB), mode: '1777' };
   const tmp = { path: '/tmp', size: mib(facts.tmpMiB), mode: '1777' };
@@ -80,7 +82,12 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
       PGDATABASE: 'postgres',
       PGCONNECT_TIMEOUT: '10',
     },
-    secretFiles: [`${name}-admin`, `${name}-verifier`, ...(copies(database) ? [`${name}-replication-verifier`] : [])],
+    secretFiles: [
+      `${name}-admin`,
+      `${name}-verifier`,
+      ...(copies(database) ? [`${name}-replication-verifier`] : []),
+      ...(isCopied ? [`${backupSecret(name)}-verifier`] : []),
+    ],
     tmpfs: [tmp, noData(container)],
   });
   const pooler = database.pgbouncer === undefined ? undefined : planPooler(input, input.imageOf(pgbouncer.image));
@@ -102,6 +109,7 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
       settings,
       clients: subnet ?? 'all',
       ...(database.operator === undefined ? {} : { operator: database.operator }),
+      ...(isCopied ? { backedUp: true } : {}),
       ...(pooler ? { pooler: pooler.plan } : {}),
       ...(database.extensions.length === 0 ? {} : { extensions: database.extensions }),
       ...(replica ? { replica: replica.plan } : {}),
@@ -136,13 +144,11 @@ const client = ({ name, host, port, user, database, tls }: DatabaseAddress): Dat
 
 const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
-function replicationFiles(name: string): readonly SecretFile[] {
-  const secret = `${name}-replication`;
-  return [
-    { name: secret, text: [{ secret, form: 'plain' }], of: [secret] },
-    { name: `${secret}-verifier`, text: [{ secret, form: 'scram-sha-256', account: facts.replication.account }], of: [secret] },
-  ];
-}
+/** For who logs in, and for the accounts one-shot. */
+const loginFiles = (secret: string, account: string): readonly SecretFile[] => [
+  { name: secret, text: [{ secret, form: 'plain' }], of: [secret] },
+  { name: `${secret}-verifier`, text: [{ secret, form: 'scram-sha-256', account }], of: [secret] },
+];
 
 export const postgresEngine: DatabaseEngine = {
   image: 'postgres',
@@ -160,7 +166,7 @@ export const postgresEngine: DatabaseEngine = {
   record: (version) =>
     `CREATE TABLE IF NOT EXISTS ${migrations} (version text PRIMARY KEY, ended timestamptz NOT NULL DEFAULT now()); INSERT INTO ${migrations} (version) VALUES (${literal(version)}) ON CONFLICT DO NOTHING`,
   recorded: (version) => `SELECT 1 FROM ${migrations} WHERE version = ${literal(version)}`,
-  secrets: (spec) => {
+  secrets: (spec, isCopied) => {
     const { name, database } = spec;
     return [
       { name: `${name}-admin`, length: 32, purpose: `superuser ${facts.superuser} of ${name}` },
@@ -168,14 +174,18 @@ export const postgresEngine: DatabaseEngine = {
       ...(copies(spec)
         ? [{ name: `${name}-replication`, length: 32, purpose: `account ${facts.replication.account} of ${name}, for its replica` }]
         : []),
+      ...(isCopied
+        ? [{ name: backupSecret(name), length: 32, purpose: `account ${facts.backup.account} of ${name}, for its backups` }]
+        : []),
     ];
   },
-  secretFiles: (spec) => {
+  secretFiles: (spec, isCopied) => {
     const { name, database } = spec;
     return [
       { name: `${name}-admin`, text: [{ secret: `${name}-admin`, form: 'plain' }], of: [`${name}-admin`] },
       { name: `${name}-verifier`, text: [{ secret: `${name}-app`, form: 'scram-sha-256', account: database }], of: [`${name}-app`] },
-      ...(copies(spec) ? replicationFiles(name) : []),
+      ...(copies(spec) ? loginFiles(`${name}-replication`, facts.replication.account) : []),
+      ...(isCopied ? loginFiles(backupSecret(name), facts.backup.account) : []),
       ...(spec.pgbouncer === undefined ? [] : poolerFiles(spec)),
     ];
   },

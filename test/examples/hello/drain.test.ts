@@ -5,7 +5,7 @@ import { runApp } from './fakes.ts';
 
 test('while draining, /readyz is 503 and everything else is still served, with a closed connection', async () => {
   await using running = await runApp();
-  const stopped = running.app.stop({ quietMs: 150, limitMs: 5000 });
+  const stopped = running.app.stop({ quietMs: 1500, limitMs: 20_000 });
   const ready = await fetch(`${running.url}/readyz`);
   expect([ready.status, await ready.text()]).toEqual([503, 'draining\n']);
   const visit = await fetch(`${running.url}/api/visits`);
@@ -28,9 +28,9 @@ test('a request that was under way is answered, and told to close its connection
 test('probes do not keep the process alive, clients do', async () => {
   await using running = await runApp();
   let stopped = false;
-  const stopping = running.app.stop({ quietMs: 200, limitMs: 5000 }).then(() => (stopped = true));
+  const stopping = running.app.stop({ quietMs: 1500, limitMs: 20_000 }).then(() => (stopped = true));
   for (let i = 0; i < 4; i++) {
-    await sleep(100);
+    await sleep(500);
     await fetch(`${running.url}/api/env`);
   }
   expect(stopped).toBe(false);

@@ -50,7 +50,7 @@ describe('drawing a secret anew', () => {
   test('is refused for a user of whom nothing is known', () => {
     const agent: Plan = {
       ...plan,
-      services: plan.services.map((service) => (service.name === 'cache' ? { ...service, role: 'agent' } : service)),
+      services: plan.services.map((service) => (service.name === 'cache' ? { ...service, role: 'somebody' as never } : service)),
     };
     expect(rotationOf(agent, 'cache-app')).toMatchObject({ possible: false, because: expect.stringMatching(/^cache uses it/) as string });
   });

@@ -25,6 +25,10 @@ describe('backups', () => {
       /recipients\[1\]: "operator" stands twice/,
     ],
     ['for a recipient with a path', 'folder: /srv/b\nsecrets: { recipients: [a/b, c] }', /expected the name of a recipient/],
+    ['as root', 'folder: /srv/b\nuser: "0:0"', /backups\.user: expected the numbers of a user/],
+    ['into a bucket that somebody owns', `${bucket}\nuser: "1000:1000"`, /backups\.user: a bucket has no owner/],
+    ['of databases by half a word', 'folder: /srv/b\ndatabases: no', /backups\.databases: expected none, or when/],
+    ['further behind than an hour', 'folder: /srv/b\ndatabases: { rpo: 7200 }', /backups\.databases/],
     ['of something unknown', 'folder: /srv/b\nconfig: {}', /backups\.config: unknown key/],
   ])('%s are refused with their place', (_, text, problem) => {
     expect(lines(text)).toEqual([expect.stringMatching(problem)]);
@@ -37,6 +41,7 @@ describe('backups', () => {
       timeZone: 'UTC',
       configuration: { schedule: '*/5 * * * *', keep: 'forever' },
       secrets: { schedule: '*/5 * * * *', keep: { last: 30 } },
+      databases: { schedule: '30 1 * * *', keep: { days: 14, weekly: 8, monthly: 12 }, prove: '30 3 * * *', rpo: 60 },
       verify: '47 3 * * 0',
       prune: '17 4 * * *',
     });
@@ -44,6 +49,7 @@ describe('backups', () => {
       store: { bucket: { region: 'us-east-1', addressing: 'path' } },
       lease: 'store',
     });
+    expect(specOf(withBackups('folder: /srv/backups\ndatabases: none')).backups?.databases).toBeUndefined();
     expect(specOf(web('runtime: node')).backups).toBeUndefined();
   });
 });

@@ -32,13 +32,16 @@ describe('work in order', () => {
   test('is never more at a time than the width', async () => {
     let now = 0;
     let most = 0;
+    const full = Promise.withResolvers<void>();
     const result = inOrder(numbers(30), 3, async (n) => {
       most = Math.max(most, (now += 1));
-      await sleep(1);
+      if (now === 3) full.resolve();
+      await full.promise;
+      await turn();
       now -= 1;
       return n;
     });
-    for await (const _ of result) await sleep(1);
+    for await (const _ of result) await turn();
     expect(most).toBe(3);
   });
 

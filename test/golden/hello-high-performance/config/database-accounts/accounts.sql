@@ -32,3 +32,12 @@ SELECT format('SELECT pg_drop_replication_slot(%L)', slot_name)
 SELECT format('ALTER ROLE %I NOLOGIN', rolname)
   FROM pg_roles
  WHERE rolname = 'berth_replica' AND rolcanlogin \gexec
+
+-- Nobody copies it: what a backup had left would keep the log for ever, and could log in.
+SELECT format('SELECT pg_drop_replication_slot(%L)', slot_name)
+  FROM pg_replication_slots
+ WHERE slot_name = 'berth_backup' AND NOT active \gexec
+
+SELECT format('ALTER ROLE %I NOLOGIN', rolname)
+  FROM pg_roles
+ WHERE rolname = 'berth_backup' AND rolcanlogin \gexec

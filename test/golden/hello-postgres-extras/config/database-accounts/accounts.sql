@@ -36,6 +36,15 @@ SELECT format('ALTER ROLE %I LOGIN REPLICATION NOSUPERUSER NOCREATEDB NOCREATERO
  WHERE rolname = :'replicator'
    AND (rolpassword IS DISTINCT FROM :'replicatorverifier' OR NOT rolcanlogin OR NOT rolreplication OR rolsuper OR rolcreatedb OR rolcreaterole OR rolbypassrls) \gexec
 
+-- Nobody copies it: what a backup had left would keep the log for ever, and could log in.
+SELECT format('SELECT pg_drop_replication_slot(%L)', slot_name)
+  FROM pg_replication_slots
+ WHERE slot_name = 'berth_backup' AND NOT active \gexec
+
+SELECT format('ALTER ROLE %I NOLOGIN', rolname)
+  FROM pg_roles
+ WHERE rolname = 'berth_backup' AND rolcanlogin \gexec
+
 -- In the database itself; what is no longer listed stays, as tables may be made of it.
 \connect :"database"
 SELECT format('CREATE EXTENSION %I CASCADE', 'pg_stat_statements') WHERE NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_stat_statements') \gexec

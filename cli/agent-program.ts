@@ -1,0 +1,67 @@
+import {
+  chmodSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { programMark } from '../model/backup/site-files.ts';
+import { BerthError } from '../model/errors.ts';
+import { version } from './version.ts';
+
+const folderInSite = '.berth/bin';
+
+/**
+ * Gives a site the copy of Berth that its agent runs, in the unchanged image of a database: Node and the program, which need nothing of that
+ * image. Does nothing when the copy is there; each file is replaced as a whole, the mark last.
+ *
+ * @param root - Where Berth is installed.
+ */
+export function provideProgram(site: string, root: string): void {
+  const folder = join(site, folderInSite);
+  const dist = join(root, 'dist');
+  if (!existsSync(join(dist, 'berth.js')))
+    throw new BerthError(
+      'io',
+      `${join(dist, 'berth.js')} is not there: Berth is not installed whole`,
+      'run `npm run build` in its folder, or install it again',
+    );
+  const node = pinnedNode(root);
+  const mark = `${JSON.stringify({ berth: version, program: identify(join(dist, 'berth.js')), node: identify(node) })}\n`;
+  const markFile = join(folder, programMark);
+  if (existsSync(markFile) && readFileSync(markFile, 'utf8') === mark) return;
+  mkdirSync(join(folder, 'dist'), { recursive: true, mode: 0o755 });
+  place(node, join(folder, 'node'), 0o755);
+  for (const name of readdirSync(dist).filter((each) => /\.(?:c?js|mjs|md)$/.test(each)))
+    place(join(dist, name), join(folder, 'dist', name), 0o644);
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}\n');
+  writeFileSync(`${markFile}.new`, mark);
+  renameSync(`${markFile}.new`, markFile);
+}
+
+/** A copied file keeps its length and its time; that is enough to tell another one. */
+const identify = (path: string): string => `${statSync(path).size}-${Math.floor(statSync(path).mtimeMs)}`;
+
+function place(from: string, to: string, mode: number): void {
+  copyFileSync(from, `${to}.new`, constants.COPYFILE_FICLONE);
+  chmodSync(`${to}.new`, mode);
+  renameSync(`${to}.new`, to);
+}
+
+/** The Node that Berth brings along rests on nothing but the C library; one of a distribution may need more of its own. */
+function pinnedNode(root: string): string {
+  try {
+    const found = join(dirname(createRequire(join(root, 'package.json')).resolve('node/package.json')), 'bin', 'node');
+    if (existsSync(found)) return found;
+  } catch {
+    // Not beside this installation: then it is what runs now.
+  }
+  return process.execPath;
+}

@@ -1,0 +1,146 @@
+import { join, resolve } from 'node:path';
+import { manifestPrefix } from '../model/backup/layout.ts';
+import { BerthError } from '../model/errors.ts';
+import type { BackupJob } from '../model/runtime-config.ts';
+import { engineOf, isDatabase, type DatabaseJob } from '../runtime/databases.ts';
+import { readCatalogue } from '../runtime/jobs/catalogue.ts';
+import { planRestore, type RestorePlan } from '../runtime/jobs/plan-restore.ts';
+import { restoreToScratch } from '../runtime/jobs/restore-engine.ts';
+import { ownIdentity } from '../runtime/keys/own-identity.ts';
+import { openStore, trustedSigners } from '../runtime/open-store.ts';
+import type { RestoreTarget } from '../runtime/ports/scratch-engine.ts';
+import { describeBytes, plainBytesOf } from '../runtime/restore/describe.ts';
+import { inAgent } from './agent-exec.ts';
+import { momentOf } from './moment.ts';
+import { progressOn } from './progress.ts';
+import { readRuntime, worldOf, type FoundRuntime } from './runtime-config.ts';
+import { stoppable, type RuntimeContext } from './stoppable.ts';
+import { paint, table } from './text.ts';
+
+export interface DatabaseRestoreAsked {
+  readonly site: string;
+  readonly json: boolean;
+  /** Of the database; none where there is but one. */
+  readonly name: string | undefined;
+  /** One of the two, or neither for the latest point. */
+  readonly at: string | undefined;
+  readonly before: string | undefined;
+  readonly into: string;
+  readonly dryRun: boolean;
+}
+
+/** What came of it, and what it took. */
+interface Restored {
+  readonly database: string;
+  readonly full: { readonly id: string; readonly madeAt: string; readonly bytes: number };
+  readonly logs: number;
+  readonly because: string;
+  /** Of what follows, nothing is there when it was only planned. */
+  readonly position: string | null;
+  readonly seconds: number | null;
+  readonly holds: unknown;
+}
+
+const width = 3;
+
+/** Restores a database into a server of its own, of which nothing stays, and says what it held. */
+export const restoreDatabase = (asked: DatabaseRestoreAsked, context: RuntimeContext): Promise<void> =>
+  stoppable(context, async (signal) => {
+    if (asked.into !== 'scratch')
+      throw new BerthError('usage', `a database is not restored into ${asked.into}`, 'write --into scratch, which tries it in the agent');
+    const found = readRuntime(join(asked.site, 'runtime.yaml'));
+    const job = jobOf(found.config.backups.jobs, asked.name);
+    const target = targetOf(asked);
+    using progress = progressOn(context, asked.json);
+    progress.say(`${job.name} is restored into a server of its own`);
+    const restored =
+      job.agent === undefined
+        ? await restoreHere(found, job, target, asked.dryRun, context, signal)
+        : ((await inAgent(asked.site, job.agent, verbOf(job.name, asked), context, signal)) as unknown as Restored);
+    progress[Symbol.dispose]();
+    if (asked.json) return context.out(`${JSON.stringify(restored, null, 2)}\n`);
+    describe(restored, context);
+  });
+
+const verbOf = (name: string, { at, before, dryRun }: DatabaseRestoreAsked): readonly string[] => [
+  'restore',
+  '--only',
+  'database',
+  '--name',
+  name,
+  '--into',
+  'scratch',
+  ...(at === undefined ? [] : ['--at', at]),
+  ...(before === undefined ? [] : ['--before', before]),
+  ...(at === undefined && before === undefined ? ['--latest'] : []),
+  ...(dryRun ? ['--dry-run'] : []),
+];
+
+/** @throws BerthError `usage` when it is not clear which database is meant. */
+function jobOf(jobs: readonly BackupJob[], name: string | undefined): DatabaseJob {
+  const databases = jobs.filter(isDatabase);
+  const names = databases.map((job) => job.name).join(', ');
+  if (databases.length === 0)
+    throw new BerthError('usage', 'no database of this site is in its backups', 'see the notes of `berth plan` for what is');
+  const found = databases.filter((job) => name === undefined || job.name === name);
+  const [one] = found;
+  if (one === undefined) throw new BerthError('usage', `there is no database ${name ?? ''}`, `write one of: ${names}`);
+  if (found.length > 1) throw new BerthError('usage', 'which database?', `write --name with one of: ${names}`);
+  return one;
+}
+
+function targetOf({ at, before }: DatabaseRestoreAsked): RestoreTarget {
+  if (at !== undefined) return { kind: 'time', at: momentOf(at) };
+  return before === undefined ? { kind: 'latest' } : { kind: 'transaction', id: before, inclusive: false };
+}
+
+/** In the container of the agent, whose image is that of the database. */
+async function restoreHere(
+  { config, folder }: FoundRuntime,
+  job: DatabaseJob,
+  target: RestoreTarget,
+  dryRun: boolean,
+  context: RuntimeContext,
+  signal: AbortSignal,
+): Promise<Restored> {
+  const { backups, site } = config;
+  const store = await openStore(backups, folder, 'open', worldOf(context));
+  const place = { site, source: job.name };
+  const { manifests } = await readCatalogue(store, manifestPrefix(place), trustedSigners(backups, folder), signal);
+  const engine = engineOf(job);
+  const plan = planRestore(manifests, target, engine.rules);
+  if (dryRun || backups.identity === undefined) return { ...planned(job, plan), position: null, seconds: null, holds: null };
+  const { privateKey } = await ownIdentity(resolve(folder, backups.identity));
+  const begun = performance.now();
+  await using scratch = await restoreToScratch(plan, { store, engine: engine.scratch, identity: privateKey, width }, signal);
+  const seconds = Math.round((performance.now() - begun) / 100) / 10;
+  return { ...planned(job, plan), position: scratch.position, seconds, holds: await scratch.facts(signal) };
+}
+
+const planned = (job: DatabaseJob, { full, logs, because }: RestorePlan) => ({
+  database: job.name,
+  full: { id: full.id, madeAt: full.finishedAt, bytes: plainBytesOf(full) },
+  logs: logs.length,
+  because,
+});
+
+interface Holding {
+  readonly databases: readonly {
+    readonly name: string;
+    readonly tables: readonly { readonly name: string; readonly rows: string | null }[];
+  }[];
+}
+
+function describe({ database, full, logs, because, position, seconds, holds }: Restored, context: RuntimeContext): void {
+  const style = paint(context.color);
+  context.out(
+    `${style('bold', database)} from ${full.id} (${describeBytes(full.bytes)}) and ${logs === 1 ? '1 log' : `${logs} logs`}\n  ${because}\n`,
+  );
+  if (position === null) return context.out('\nNothing was restored.\n');
+  const rows = (holds as Holding).databases.flatMap(({ name, tables }) =>
+    tables.map((one) => [`${name}: ${one.name}`, one.rows === null ? 'not counted' : `${one.rows} rows`]),
+  );
+  context.out(
+    `\n${rows.length === 0 ? '  no tables' : table(rows, [1])}\n\nrestored up to ${position} in ${seconds ?? 0} s, and thrown away again\n`,
+  );
+}

@@ -1,0 +1,133 @@
+import type { KeyObject } from 'node:crypto';
+import { manifestPrefix, type Place } from '../model/backup/layout.ts';
+import type { Manifest } from '../model/backup/manifest.ts';
+import type { Verification } from '../model/backup/verification.ts';
+import { BerthError } from '../model/errors.ts';
+import type { DatabaseJob } from './databases.ts';
+import type { Recipient } from './format/keys.ts';
+import { readCatalogue } from './jobs/catalogue.ts';
+import { LogShipper, type Shipped } from './jobs/ship-logs.ts';
+import { acquireLease, takeBackup, type Taken, type TakeTools, type Wish } from './jobs/take-backup.ts';
+import { inspect, prove } from './jobs/verify.ts';
+import type { BackedUpEngine } from './ports/engine.ts';
+import type { Producer } from './ports/producer.ts';
+
+export interface DatabaseTools extends TakeTools {
+  readonly engine: BackedUpEngine;
+  readonly recipients: () => readonly Recipient[];
+  /** Opens what is made here. */
+  readonly identity: KeyObject;
+}
+
+/** Looks at the log in the time that it may be behind: one may come just too early, and what it finds has to be brought to the store. */
+const looksInTime = 3;
+/** How often it is looked whether somebody else has made a full backup. */
+const refreshMs = 60_000;
+/** After a failure, so that a server that is away is not asked all the time. */
+const retryMs = 15_000;
+/** A full backup that is needed and fails is not begun again sooner. */
+const fullRetryMs = 300_000;
+
+/** Told of what happens while the log is shipped. */
+export interface ShippingEvents {
+  readonly shipped: (logs: readonly Manifest[]) => void;
+  /** Needed at once, and now begun. */
+  readonly fullNeeded: (because: string) => void;
+  readonly full: (taken: Taken) => void;
+  readonly failed: (what: 'log' | 'full', error: unknown) => void;
+}
+
+/** The backups of one database: full ones when they are due, and the log all the time. */
+export class DatabaseBackups {
+  readonly job: DatabaseJob;
+  readonly #place: Place;
+  readonly #tools: DatabaseTools;
+  #shipper: LogShipper | undefined;
+  constructor(job: DatabaseJob, site: string, tools: DatabaseTools) {
+    this.job = job;
+    this.#place = { site, source: job.name };
+    this.#tools = tools;
+  }
+
+  /** A full backup. While the log is shipped by this process, nothing of it is left out between this and the one before. */
+  async full(wish: Wish, signal: AbortSignal, producer: Producer = this.#tools.engine.producer): Promise<Taken> {
+    const { recipients } = this.#tools;
+    const take = (): Promise<Taken> =>
+      takeBackup({ place: this.#place, kind: 'full', producer, recipients }, wish, this.#tools, undefined, signal);
+    const shipper = this.#shipper;
+    if (shipper === undefined) return take();
+    let taken: Taken | undefined;
+    await shipper.duringFull(async () => (taken = await take()).manifest);
+    if (taken === undefined) throw new Error('a full backup ended without an outcome');
+    return taken;
+  }
+
+  /** Ships the log until the signal comes. Whatever fails is told and tried again; a full backup that is needed is made. */
+  async ship(events: ShippingEvents, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#tools;
+    let fullFailedAt = -Infinity;
+    while (!signal.aborted) {
+      try {
+        await this.#shipWhileHeld(signal, async (shipped) => {
+          if (shipped.kind === 'shipped') events.shipped(shipped.logs);
+          if (shipped.kind !== 'full needed' || clock.elapsed() - fullFailedAt < fullRetryMs) return;
+          events.fullNeeded(shipped.because);
+          try {
+            events.full(await this.full({ due: null, label: null }, signal));
+          } catch (error) {
+            if (signal.aborted) return;
+            fullFailedAt = clock.elapsed();
+            events.failed('full', error);
+          }
+        });
+      } catch (error) {
+        if (signal.aborted) return;
+        events.failed('log', error);
+        await clock.sleep(retryMs, signal);
+      }
+    }
+  }
+
+  /** Of two agents one ships; the other waits until the first is gone. */
+  async #shipWhileHeld(signal: AbortSignal, heard: (shipped: Shipped) => Promise<void>): Promise<void> {
+    const { engine, clock, recipients } = this.#tools;
+    const lease = await acquireLease(`${this.#place.source}.log`, this.#tools, signal);
+    const stop = AbortSignal.any([signal, lease.lost]);
+    try {
+      await using feed = await engine.logs.open(stop);
+      this.#shipper = new LogShipper(this.#place, {
+        ...this.#tools,
+        feed,
+        rules: engine.rules,
+        lease,
+        recipients: recipients(),
+        refreshMs,
+      });
+      while (!stop.aborted) {
+        const shipped = await this.#shipper.pass(stop);
+        await heard(shipped);
+        // A full backup that was just made is followed at once, so that there is a time to restore to.
+        if (shipped.kind !== 'full needed') await clock.sleep((this.job.database.rpo * 1000) / looksInTime, stop);
+        else await clock.sleep(1000, stop);
+      }
+    } finally {
+      this.#shipper = undefined;
+      await lease.release();
+    }
+  }
+
+  /** Restores the newest full backup and compares it with what the original held; where there was no quiet moment to compare with, sees that the engine accepts it. */
+  async prove(signal: AbortSignal): Promise<Verification | undefined> {
+    const { store, trusted, engine, identity, width } = this.#tools;
+    const { manifests } = await readCatalogue(store, manifestPrefix(this.#place), trusted, signal);
+    const newest = manifests.findLast(({ kind }) => kind === 'full');
+    if (newest === undefined) return undefined;
+    const tools = { ...this.#tools, engine: engine.scratch, rules: engine.rules, identity, width };
+    try {
+      return await prove(this.#place, newest, manifests, tools, signal);
+    } catch (error) {
+      if (!(error instanceof BerthError) || error.kind !== 'usage') throw error;
+      return inspect(this.#place, newest, manifests, tools, signal);
+    }
+  }
+}

@@ -1,0 +1,50 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BerthError } from '../model/errors.ts';
+import type { BackupJob } from '../model/runtime-config.ts';
+import { Secret } from '../model/secret.ts';
+import { postgresChain } from './engines/postgres/chain-rules.ts';
+import { postgresEngine } from './engines/postgres/postgres-engine.ts';
+import type { BackedUpEngine } from './ports/engine.ts';
+import type { ChainRules } from './ports/log-source.ts';
+import { localPrograms } from './programs/local-programs.ts';
+
+/** Kinds of jobs that copy a database. */
+export type DatabaseKind = Exclude<BackupJob['kind'], 'configuration' | 'secrets'>;
+export type DatabaseJob = BackupJob & { readonly kind: DatabaseKind; readonly database: NonNullable<BackupJob['database']> };
+
+export const isDatabase = (job: BackupJob): job is DatabaseJob => job.database !== undefined && Object.hasOwn(engines, job.kind);
+
+/** How the backups of an engine rest on each other, for whoever only looks at them. */
+export const rulesOf: Readonly<Record<DatabaseKind, ChainRules>> = { postgres: postgresChain };
+
+/** What copies a database of each kind. Another engine is one more line here and above. */
+const engines: Readonly<Record<DatabaseKind, (job: DatabaseJob) => BackedUpEngine>> = {
+  postgres: ({ database: { host, port, user, password, folder, memory } }) =>
+    postgresEngine({
+      access: { host, port, user, password: readPassword(password) },
+      programs: localPrograms({ PATH: process.env['PATH'] }),
+      image: null,
+      sleep: (milliseconds) => sleep(milliseconds),
+      folder,
+      memoryMiB: memory,
+      tag: () => randomUUID().slice(0, 8),
+      uid: process.getuid?.() ?? 0,
+    }),
+};
+
+export const engineOf = (job: DatabaseJob): BackedUpEngine => engines[job.kind](job);
+
+function readPassword(file: string): Secret {
+  try {
+    return new Secret(readFileSync(file, 'utf8').trim());
+  } catch (error) {
+    throw new BerthError(
+      'io',
+      `cannot read ${file}: ${error instanceof Error ? error.message : ''}`,
+      'this is done in the container of the agent: `docker compose up -d --wait agent`',
+      { cause: error },
+    );
+  }
+}

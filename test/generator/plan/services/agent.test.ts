@@ -1,0 +1,79 @@
+import { describe, expect, test } from 'vitest';
+import { rotationOf } from '../../../../generator/plan/rotation.ts';
+import type { Plan } from '../../../../model/plan.ts';
+import { helloPlan, smallHost } from '../../render/hello.ts';
+
+const inFolder = { folder: '/srv/backups' };
+const inBucket = { bucket: { endpoint: 'https://s3.example', name: 'shop-backups', accessKey: 'shop', ca: './certs/ca.pem' } };
+const planOf = (backups: object, more: object = {}, target: 'compose' | 'kubernetes' = 'compose'): Plan =>
+  helloPlan({ target, profile: 'minimum', host: smallHost, set: { backups, ...more } });
+const agentOf = (plan: Plan) => plan.services.find(({ role }) => role === 'agent');
+
+describe('the agent of databases', () => {
+  test('stands where there are backups and a database of PostgreSQL, and nowhere else', () => {
+    expect(agentOf(planOf(inFolder))).toMatchObject({ name: 'agent', image: 'postgres', user: '999:999' });
+    expect(agentOf(helloPlan({ target: 'compose', profile: 'minimum', host: smallHost }))).toBeUndefined();
+    expect(agentOf(planOf({ ...inFolder, databases: 'none' }))).toBeUndefined();
+    expect(agentOf(planOf(inFolder, {}, 'kubernetes'))).toBeUndefined();
+    const mariadb = planOf(inFolder, { 'databases.database.engine': 'mariadb' });
+    expect(agentOf(mariadb)).toBeUndefined();
+    expect(mariadb.notes.join('\n')).toContain(
+      'not in the backups, and yours to copy until a later version does it: database (mariadb), files (objects)',
+    );
+  });
+
+  test('has the size and the disk that were kept for it, and its server the part that the runtime leaves', () => {
+    const plan = planOf(inFolder);
+    const agent = agentOf(plan);
+    expect(agent?.size.memory).toBe(plan.budget.rows.find(({ name }) => name === 'agent')?.each);
+    expect(agent?.volumes).toEqual([
+      expect.objectContaining({ name: 'agent-data', size: plan.disk.find(({ name }) => name === 'agent')?.size }),
+    ]);
+    const memory = plan.agent?.backups?.jobs[0]?.database?.memory ?? 0;
+    expect(memory).toBeGreaterThan(64);
+    expect(memory + 256).toBeLessThan(agent?.size.memory ?? 0);
+  });
+
+  test('reaches the database by its network, and the way out only where the store lies beyond it', () => {
+    expect(agentOf(planOf(inFolder))).toMatchObject({ networks: ['data'], connects: [{ service: 'database', port: 5432 }] });
+    expect(agentOf(planOf(inBucket))).toMatchObject({ networks: ['data', 'egress'], egress: true });
+    // Not the volume of the database, not the socket of the engine.
+    const { volumes = [], mounts = [] } = agentOf(planOf(inFolder)) ?? {};
+    expect(volumes.map(({ name }) => name)).toEqual(['agent-data']);
+    expect(mounts.map(({ source, from }) => [source, from])).toEqual([
+      ['.berth/bin', 'berth'],
+      ['config/agent', undefined],
+      ['backup', undefined],
+      ['secrets/backup', undefined],
+      ['/srv/backups', 'host'],
+    ]);
+  });
+
+  test('reads its own jobs, under the paths of its container', () => {
+    const plan = planOf(inBucket);
+    expect(plan.agent?.backups).toMatchObject({
+      store: { bucket: { secretKey: '/etc/berth/keys/store.key', ca: '/etc/berth/store-ca.pem' } },
+      recipients: '/etc/berth/backup/recipients',
+      signer: '/etc/berth/keys/signer.key',
+      signers: '/etc/berth/backup/signers.pem',
+      identity: '/var/lib/postgresql/data/identity.key',
+      jobs: [{ name: 'database', kind: 'postgres', database: { host: 'database', password: '/run/secrets/database-backup' } }],
+    });
+    expect(plan.agent?.backups?.jobs[0]).not.toHaveProperty('agent');
+    expect(plan.runtime.backups?.jobs.map(({ name, agent }) => [name, agent])).toEqual([
+      ['site.configuration', undefined],
+      ['site.secrets', undefined],
+      ['database', 'agent'],
+    ]);
+  });
+
+  test('runs as who owns the folder of backups', () => {
+    const plan = planOf({ ...inFolder, user: '1000:1000' });
+    expect(agentOf(plan)?.user).toBe('1000:1000');
+    expect(plan.runtime.backups?.store.owner).toBe('1000:1000');
+  });
+
+  test('can be given another password', () => {
+    expect(rotationOf(planOf(inFolder), 'database-backup')).toMatchObject({ possible: true, short: ['docker compose up -d --wait'] });
+  });
+});
