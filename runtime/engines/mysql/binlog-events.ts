@@ -166,6 +166,38 @@ export function readPreviousGtids(body: Buffer): string {
   return sources.join(',');
 }
 
+/** Of an event that who does not know it may pass over. */
+const ignorable = 0x80;
+
+/** An event that says so, with its checksum. A file of MySQL's has to have one before its first transaction. */
+export function previousGtidsEvent(gtids: string, { seconds, serverId }: EventHead): Buffer {
+  const number = (value: bigint): Buffer => {
+    const bytes = Buffer.alloc(8);
+    bytes.writeBigUInt64LE(value);
+    return bytes;
+  };
+  const sources = gtids.split(',').filter((each) => each !== '');
+  const parts = sources.flatMap((each) => {
+    const [uuid = '', ...intervals] = each.split(':');
+    const bounds = intervals.map((interval) => {
+      const [from = '', to = from] = interval.split('-');
+      if (!/^\d+$/.test(from)) throw new BrokenLog('transactions with tags');
+      return Buffer.concat([number(BigInt(from)), number(BigInt(to) + 1n)]);
+    });
+    return [Buffer.from(uuid.replaceAll('-', ''), 'hex'), number(BigInt(bounds.length)), ...bounds];
+  });
+  const body = Buffer.concat([number(BigInt(sources.length)), ...parts]);
+  const event = Buffer.alloc(headBytes + body.length + checksumBytes);
+  event.writeUInt32LE(seconds, 0);
+  event.writeUInt8(eventType.previousGtids, 4);
+  event.writeUInt32LE(serverId, 5);
+  event.writeUInt32LE(event.length, 9);
+  event.writeUInt16LE(ignorable, 17);
+  body.copy(event, headBytes);
+  event.writeUInt32LE(crc32(event.subarray(0, -checksumBytes)), event.length - checksumBytes);
+  return event;
+}
+
 /** The same for MariaDB: of several of a domain the last is where it stands. */
 export function readGtidList(body: Buffer): string {
   const count = body.readUInt32LE(0) & 0x0fff_ffff;

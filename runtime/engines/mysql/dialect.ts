@@ -1,5 +1,6 @@
 import { mariadb } from '../../../model/engines/mariadb.ts';
 import { mysql } from '../../../model/engines/mysql.ts';
+import { previousGtidsEvent, type EventHead } from './binlog-events.ts';
 import { MariadbGtids, MysqlGtids, type GtidSet } from './gtids.ts';
 import { quoted, type Session } from './session.ts';
 
@@ -32,7 +33,12 @@ export interface Dialect {
   readonly inDump: (beginning: string, place: LogPlace, session: Session) => Promise<string | undefined>;
   /** Whether the log up to that place is what was received; the reason when it is not. */
   readonly sameLog: (session: Session, place: LogPlace, gtids: GtidSet) => Promise<string | undefined>;
-  readonly dump: { readonly prepare: readonly string[]; readonly flags: number };
+  readonly dump: {
+    readonly prepare: readonly string[];
+    readonly flags: number;
+    /** What a file needs that begins in the middle of another. */
+    readonly opening: (gtids: string, description: EventHead) => Buffer;
+  };
   readonly scratch: {
     /** Makes an empty data folder, for an administrator without a password. */
     readonly initialise: (data: string, lowerCase: string) => readonly [string, ...string[]];
@@ -76,7 +82,7 @@ const mysqlDialect: Dialect = {
   parse: (text) => MysqlGtids.parse(text),
   questions: {
     server: '@@server_uuid',
-    settings: { log_bin: '1', gtid_mode: 'ON', enforce_gtid_consistency: 'ON', binlog_format: 'ROW' },
+    settings: { log_bin: '1', gtid_mode: 'ON', enforce_gtid_consistency: 'ON', binlog_format: 'ROW', binlog_checksum: 'CRC32' },
     accounts: [],
   },
   // There is no snapshot of a known place but one that nobody commits during.
@@ -103,7 +109,7 @@ const mysqlDialect: Dialect = {
     if (MysqlGtids.parse(String(executed)).covers(gtids)) return undefined;
     return 'the server does not have all that was backed up: its data folder is an older copy';
   },
-  dump: { prepare: ["SET @source_binlog_checksum = 'CRC32'"], flags: same.nonBlocking },
+  dump: { prepare: ["SET @source_binlog_checksum = 'CRC32'"], flags: same.nonBlocking, opening: previousGtidsEvent },
   scratch: {
     initialise: (data, lowerCase) => [
       mysql.server,
@@ -144,7 +150,7 @@ const mariadbDialect: Dialect = {
   parse: (text) => MariadbGtids.parse(text),
   questions: {
     server: "''",
-    settings: { log_bin: '1', binlog_format: 'ROW' },
+    settings: { log_bin: '1', binlog_format: 'ROW', binlog_checksum: 'CRC32' },
     accounts: ['global_priv', 'db', 'tables_priv', 'columns_priv', 'procs_priv', 'proxies_priv', 'roles_mapping', 'proc'],
   },
   snapshot: async (session) => {
@@ -162,7 +168,11 @@ const mariadbDialect: Dialect = {
     return `the server knows nothing of ${gtids.toString()} at ${place.file}, ${place.position}: its log was removed, or it is another server`;
   },
   // Events that only explain others are sent as well: what is received is what stands in the file.
-  dump: { prepare: ["SET @master_binlog_checksum = 'CRC32'", 'SET @mariadb_slave_capability = 4'], flags: same.nonBlocking | 2 },
+  dump: {
+    prepare: ["SET @master_binlog_checksum = 'CRC32'", 'SET @mariadb_slave_capability = 4'],
+    flags: same.nonBlocking | 2,
+    opening: () => Buffer.alloc(0),
+  },
   scratch: {
     initialise: (data, lowerCase) => [
       'mariadb-install-db',

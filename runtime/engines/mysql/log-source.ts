@@ -109,6 +109,8 @@ class MysqlFeed implements LogFeed {
         if (stands(head)) pieces.push(piece);
       },
       event: (head, body) => {
+        if (head.type === eventType.formatDescription && from.position > magic.length)
+          pieces.push(dialect.dump.opening(after.position.to ?? '', head));
         if (!head.isArtificial) at += head.bytes;
         if (!head.isArtificial && head.endsAt !== 0 && head.endsAt !== at % 2 ** 32)
           throw new BrokenLog(`the log of ${from.file} leaves something out before ${at}`);
@@ -131,7 +133,7 @@ class MysqlFeed implements LogFeed {
       to: at,
       gtids,
       transactions,
-      next: next === undefined ? { file: from.file, position: at } : { file: next, position: 4 },
+      next: next === undefined ? { file: from.file, position: at } : { file: next, position: magic.length },
     };
   }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { BrokenLog } from '../../../../runtime/engines/mysql/binlog-events.ts';
+import { BrokenLog, previousGtidsEvent } from '../../../../runtime/engines/mysql/binlog-events.ts';
 import { MariadbGtids, MysqlGtids, type GtidSet } from '../../../../runtime/engines/mysql/gtids.ts';
 import { NotContinuous, SliceReader, type Transaction } from '../../../../runtime/engines/mysql/slice-reader.ts';
 import { cut } from '../../streams/bytes.ts';
@@ -33,6 +33,15 @@ describe('a log of MySQL', () => {
         expect(gtids).toBe(`${source}:1-6`);
       }),
     );
+  });
+
+  test('may begin with what stood before it, as a slice does that begins within a file', () => {
+    const head = { type: 15, seconds: 1, serverId: 1, bytes: 0, endsAt: 0, isArtificial: true };
+    const opening = previousGtidsEvent(`${source}:1-3:5`, head);
+    const begun = Buffer.concat([description, opening, transaction(6, 1_700_000_000_000_000)]);
+    expect(read(begun, `${source}:1-3:5`).gtids).toBe(`${source}:1-3:5-6`);
+    expect(() => read(begun, `${source}:1-3`)).toThrow(NotContinuous);
+    expect(read(Buffer.concat([description, previousGtidsEvent('', head)]), '').gtids).toBe('');
   });
 
   test('that goes on later than what there is has a hole', () => {
