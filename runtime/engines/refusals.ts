@@ -22,3 +22,24 @@ export function refusalFrom<Access extends { readonly host: string }>(
     return new BerthError('unreachable', `${title} at ${access.host}: ${line.replace(said, '')}`, found.cure(access), { cause });
   };
 }
+
+/** Gives what a server or its client says words that help. When `signal` was aborted, that is the reason, whatever is said. */
+export const inWords =
+  <Access extends { readonly host: string; readonly user: string }>(
+    title: string,
+    access: Access,
+    refusalOf: (message: string, access: Access, cause?: unknown) => BerthError | undefined,
+    signal: AbortSignal,
+  ) =>
+  async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      signal.throwIfAborted();
+      const { message } = error as Error;
+      const hint = `see the log of the server, and that ${access.user} may do this`;
+      throw (
+        refusalOf(message, access, error) ?? new BerthError('unreachable', `${title} at ${access.host}: ${message}`, hint, { cause: error })
+      );
+    }
+  };

@@ -1,8 +1,10 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Json } from '../../model/backup/shape.ts';
 import type { Manifest } from '../../model/backup/manifest.ts';
 import { BerthError } from '../../model/errors.ts';
-import type { ProgramEnd, Programs, RunningProgram } from '../ports/program.ts';
-import type { Restorable, RestoreTarget, ScratchEngine } from '../ports/scratch-engine.ts';
+import type { Program, ProgramEnd, Programs, RunningProgram } from '../ports/program.ts';
+import type { LaidOut, Restorable, RestoreTarget, ScratchEngine } from '../ports/scratch-engine.ts';
 import { collect } from '../streams/blocks.ts';
 import { compareFacts, type FactLimits, type ServerFacts } from './table-facts.ts';
 
@@ -27,7 +29,7 @@ const longestSocketFolder = 90;
 const pollMs = 100;
 
 /** For facts that lie beside a full backup, with the place that they are of. */
-export const factsOfFull: Pick<ScratchEngine, 'expectation' | 'compare'> = {
+const factsOfFull: Pick<ScratchEngine, 'expectation' | 'compare'> = {
   expectation: async (full) => {
     const facts = JSON.parse(Buffer.from(await collect(full.open(factsFile), largestFacts)).toString('utf8')) as ServerFacts;
     if (facts.position === null) return undefined;
@@ -36,7 +38,7 @@ export const factsOfFull: Pick<ScratchEngine, 'expectation' | 'compare'> = {
   compare: (expected, found) => compareFacts(expected as unknown as ServerFacts, found as unknown as ServerFacts),
 };
 
-export function checkPlace(title: string, user: string, folder: string, uid: number): void {
+function checkPlace(title: string, user: string, folder: string, uid: number): void {
   if (uid === 0)
     throw new BerthError('usage', `${title} does not start as root`, `restore as the user of the engine: in its image that is \`${user}\``);
   if (folder.length > longestSocketFolder)
@@ -45,6 +47,81 @@ export function checkPlace(title: string, user: string, folder: string, uid: num
       `${folder} is too long for the path of a socket`,
       `give a scratch folder of fewer than ${longestSocketFolder - 30} characters`,
     );
+}
+
+/** What an engine makes of a chain, in the folder of a server. */
+interface Laying extends LaidOut {
+  readonly write: (signal: AbortSignal) => Promise<void>;
+}
+
+interface EngineNames {
+  readonly engine: string;
+  readonly title: string;
+  /** Of the operating system, in the engine's image. */
+  readonly user: string;
+  readonly stop: 'SIGTERM' | 'SIGQUIT';
+}
+
+/** An engine in folders of its own, each with a server on a socket there, and with all files gone afterwards. */
+export const scratchEngine = (
+  { engine, title, user, stop }: EngineNames,
+  tools: ScratchTools,
+  lay: (server: ScratchServer, chain: readonly Restorable[]) => Laying,
+): ScratchEngine => ({
+  engine,
+  layOut: async (chain, signal) => {
+    const folder = join(tools.folder, `scratch-${tools.tag()}`);
+    checkPlace(title, user, folder, tools.uid);
+    const server = new ScratchServer(tools, folder, stop);
+    try {
+      const laidOut = lay(server, chain);
+      await laidOut.write(signal);
+      return laidOut;
+    } catch (error) {
+      await server[Symbol.asyncDispose]();
+      throw error;
+    }
+  },
+  ...factsOfFull,
+});
+
+/** A server and its folder. Disposing of it ends the one and deletes the other. */
+export class ScratchServer implements AsyncDisposable {
+  readonly folder: string;
+  readonly data: string;
+  readonly #tools: ScratchTools;
+  readonly #stop: EngineNames['stop'];
+  #running: RunningProgram | undefined;
+  constructor(tools: ScratchTools, folder: string, stop: EngineNames['stop']) {
+    this.#tools = tools;
+    this.#stop = stop;
+    this.folder = folder;
+    this.data = join(folder, 'data');
+  }
+
+  /** @returns Nothing once it answers, and how it ended if it did. */
+  async start(argv: Program['argv'], answers: () => Promise<boolean>, signal: AbortSignal): Promise<ProgramEnd | undefined> {
+    const server = this.#tools.programs.start({ argv, env: { LC_ALL: 'C' } }, signal);
+    this.#running = server;
+    return untilItAnswers(server, answers, this.#tools.sleep, signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#running?.kill(this.#stop);
+    await this.#running?.[Symbol.asyncDispose]();
+    this.#running = undefined;
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Whether a server lets somebody in; whatever it says instead of doing so, it does not yet. */
+export async function answers(ask: () => Promise<boolean>): Promise<boolean> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof BerthError) return false;
+    throw error;
+  }
 }
 
 /** Runs a program that writes nothing of interest. @throws BerthError as `explain` has it. */
@@ -66,8 +143,7 @@ export function drain(output: RunningProgram['output']): void {
   })().catch(() => undefined);
 }
 
-/** @returns Nothing once the server answers, and how it ended if it did. */
-export async function untilItAnswers(
+async function untilItAnswers(
   server: RunningProgram,
   answers: () => Promise<boolean>,
   sleep: (milliseconds: number) => Promise<void>,

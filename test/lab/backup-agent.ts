@@ -1,12 +1,14 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
-import { chmodSync, chownSync, globSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, globSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Readable, Writable } from 'node:stream';
 import { realFiles } from '../../runtime/stores/folder-files.ts';
 import { openFolderStore } from '../../runtime/stores/folder-store.ts';
+import { expect } from 'vitest';
 import { ensureImages, IMAGES } from './images.ts';
 import { attempt, run } from './process.ts';
 
@@ -120,6 +122,34 @@ export class BackupLab {
     return new Agent(name, [...options, IMAGES[this.#engine].reference], { ...this.#settings, ...changes });
   }
 
+  /** One agent dies in the middle of a full backup, and the next in the middle of shipping. @returns The one after these. */
+  async dieAtWork(agent: Agent): Promise<Agent> {
+    void agent.try('full');
+    await sleep(300);
+    await agent.kill();
+    const second = this.agent();
+    await second.ask('open');
+    await second.ask('ship');
+    void second.try('ship');
+    await second.kill();
+    const third = this.agent();
+    await third.ask('open');
+    return third;
+  }
+
+  /** Flips a bit of the newest log. @returns Which one, and what undoes it. */
+  async damageLog(agent: Agent): Promise<{ readonly id: string; readonly chain: string; readonly repair: () => void }> {
+    const { manifests } = await agent.ask('list');
+    const { id, chain } = manifests.findLast(({ kind }: { readonly kind: string }) => kind === 'log');
+    const [path = ''] = globSync(join(this.home, `store/v1/shop/database/data/${id}/*`));
+    const sound = readFileSync(path);
+    const damaged = Buffer.from(sound);
+    damaged[damaged.length >> 1]! ^= 1;
+    chmodSync(path, 0o600);
+    writeFileSync(path, damaged);
+    return { id, chain, repair: () => writeFileSync(path, sound) };
+  }
+
   async end(): Promise<void> {
     await this.#forget();
     rmSync(this.home, { recursive: true, force: true });
@@ -129,4 +159,37 @@ export class BackupLab {
     await attempt(['docker', 'rm', '-f', '-v', this.database]);
     await attempt(['docker', 'network', 'rm', this.net]);
   }
+}
+
+/** A hole asks for a full backup, which begins a chain of its own; nothing is restored into what lies between. */
+export async function expectHole(agent: Agent, because: unknown, write: () => Promise<unknown>): Promise<void> {
+  const before = (await agent.ask('list')).spans.length;
+  expect(await agent.ask('ship')).toEqual({ kind: 'full needed', because });
+  const full = await agent.ask('full');
+  await write();
+  await sleep(1200);
+  expect(await agent.ask('ship')).toMatchObject({ kind: 'shipped', logs: [{ chain: full.id }] });
+  const { spans } = await agent.ask('list');
+  expect(spans.length).toBe(before + 1);
+  const [last, next] = spans.slice(-2);
+  const inHole = new Date((Date.parse(last.until) + Date.parse(next.from)) / 2).toISOString();
+  expect(await agent.try('restore', { at: inHole })).toMatchObject({
+    kind: 'damaged',
+    hint: `the nearest points are ${last.until} and ${next.from}`,
+  });
+}
+
+/** The newest full backup is restored to the place of its facts, and is the same. */
+export async function expectProven(agent: Agent): Promise<void> {
+  const { result, detail, proofs, backups } = await agent.ask('verify', { level: 3 });
+  expect([result, detail]).toEqual(['sound', [expect.stringContaining('all that was known of it then is the same')]]);
+  expect(Object.fromEntries(proofs)[backups[0]]).toBe(3);
+}
+
+/** No point is offered, and the nearest one is named. */
+export async function expectTooLate(agent: Agent): Promise<void> {
+  const { failed, hint } = await agent.try('restore', { at: '2100-01-01T00:00:00.000Z' });
+  const { spans } = await agent.ask('list');
+  expect(failed).toBe('2100-01-01T00:00:00.000Z lies after all that has been backed up');
+  expect(hint).toBe(`the nearest point is ${spans[0].until}`);
 }

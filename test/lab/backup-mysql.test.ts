@@ -1,11 +1,11 @@
-import { chmodSync, existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, globSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mariadb } from '../../model/engines/mariadb.ts';
 import { mysql } from '../../model/engines/mysql.ts';
 import { backupRights } from '../../runtime/engines/mysql/access.ts';
-import { BackupLab, password, type Agent } from './backup-agent.ts';
+import { BackupLab, expectHole, expectProven, expectTooLate, password, type Agent } from './backup-agent.ts';
 import { run, succeeds } from './process.ts';
 
 const root = 'adm1nPassw0rd';
@@ -168,12 +168,7 @@ MYSQL_PWD=${root} ${facts.clients.sql} -uroot </tmp/first.sql
   test('a restore to a time holds exactly what was committed by then', async () => {
     const restored = await agent.ask('restore', { at: quiet.at });
     expect(restoredTables(restored)).toEqual(quiet.tables);
-    const { failed, hint } = await agent.try('restore', { at: '2100-01-01T00:00:00.000Z' });
-    const { spans } = await agent.ask('list');
-    expect([failed, hint]).toEqual([
-      '2100-01-01T00:00:00.000Z lies after all that has been backed up',
-      `the nearest point is ${spans[0].until}`,
-    ]);
+    await expectTooLate(agent);
   });
 
   test('a restore to just before a transaction brings back what that one removed', async () => {
@@ -189,23 +184,12 @@ MYSQL_PWD=${root} ${facts.clients.sql} -uroot </tmp/first.sql
 
   test('a full backup is proven by a restore to the place that its facts are of', async () => {
     expect(await agent.ask('verify', { level: 1 })).toMatchObject({ level: 1, result: 'sound' });
-    const { result, detail, proofs, backups } = await agent.ask('verify', { level: 3 });
-    expect([result, detail]).toEqual(['sound', [expect.stringContaining('all that was known of it then is the same')]]);
-    expect(Object.fromEntries(proofs)[backups[0]]).toBe(3);
+    await expectProven(agent);
   });
 
   test('an agent that was killed in the middle of a full backup and of shipping leaves no hole', async () => {
     const writers = write(100, 10_000);
-    void agent.try('full');
-    await sleep(300);
-    await agent.kill();
-    agent = lab.agent();
-    await agent.ask('open');
-    await agent.ask('ship');
-    void agent.try('ship');
-    await agent.kill();
-    agent = lab.agent();
-    await agent.ask('open');
+    agent = await lab.dieAtWork(agent);
     await writers;
     await write(1, 20_000);
     expect((await agent.ask('ship')).kind).toBe('shipped');
@@ -266,18 +250,11 @@ MYSQL_PWD=${root} ${facts.clients.sql} -uroot </tmp/first.sql
   });
 
   test('a log that was damaged is found, blamed alone, and not restored', async () => {
-    const { manifests } = await agent.ask('list');
-    const log = manifests.findLast(({ kind }: { readonly kind: string }) => kind === 'log');
-    const [path = ''] = globSync(join(home, `store/v1/shop/database/data/${log.id}/*`));
-    const sound = readFileSync(path);
-    const damaged = Buffer.from(sound);
-    damaged[damaged.length >> 1]! ^= 1;
-    chmodSync(path, 0o600);
-    writeFileSync(path, damaged);
+    const log = await lab.damageLog(agent);
     expect(await agent.try('restore')).toMatchObject({ kind: 'damaged' });
     const { result, backups } = await agent.ask('verify', { level: 2 });
     expect([result, backups]).toEqual(['broken', [log.id]]);
-    writeFileSync(path, sound);
+    log.repair();
   });
 
   test.each([
@@ -292,21 +269,8 @@ MYSQL_PWD=${root} ${facts.clients.sql} -uroot </tmp/first.sql
     ],
     ['of a server that began anew', async () => sql(`${reset}; INSERT INTO ledger VALUES (4, 1, 'lost')`), replaced],
   ])('a log %s is a hole: a full backup is asked for, and nothing is restored into the hole', async (_, lose, because) => {
-    const before = (await agent.ask('list')).spans.length;
     await lose();
-    expect(await agent.ask('ship')).toEqual({ kind: 'full needed', because });
-    const full = await agent.ask('full');
-    await sql(`INSERT INTO ledger VALUES (5, ${before}, 'after')`);
-    await sleep(1200);
-    expect(await agent.ask('ship')).toMatchObject({ kind: 'shipped', logs: [{ chain: full.id }] });
-    const { spans } = await agent.ask('list');
-    expect(spans.length).toBe(before + 1);
-    const [last, next] = spans.slice(-2);
-    const inHole = new Date((Date.parse(last.until) + Date.parse(next.from)) / 2).toISOString();
-    expect(await agent.try('restore', { at: inHole })).toMatchObject({
-      kind: 'damaged',
-      hint: `the nearest points are ${last.until} and ${next.from}`,
-    });
+    await expectHole(agent, because, async () => write(1, 30_000 + (await agent.ask('list')).spans.length));
   });
 
   test('behind all holes, everything is there again, and nothing stays behind in the scratch folder', async () => {

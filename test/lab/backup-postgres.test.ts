@@ -1,8 +1,8 @@
-import { chmodSync, chownSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { BackupLab, password, uid, type Agent } from './backup-agent.ts';
+import { BackupLab, expectHole, expectProven, expectTooLate, password, uid, type Agent } from './backup-agent.ts';
 import { run, succeeds } from './process.ts';
 
 const lab = new BackupLab('postgres', { port: 5432, path: '/usr/lib/postgresql/17/bin' });
@@ -129,31 +129,18 @@ describe('backups of PostgreSQL', () => {
     const { spans } = await agent.ask('list');
     const atEnd = await agent.ask('restore', { at: spans[0].until });
     expect(restoredTables(atEnd)).toEqual(restoredTables(restored));
-    const { failed, hint } = await agent.try('restore', { at: '2100-01-01T00:00:00.000Z' });
-    expect(failed).toBe('2100-01-01T00:00:00.000Z lies after all that has been backed up');
-    expect(hint).toBe(`the nearest point is ${spans[0].until}`);
+    await expectTooLate(agent);
   });
 
   test('a full backup is proven by a restore to the place that its facts are of', async () => {
     expect(await agent.ask('verify', { level: 1 })).toMatchObject({ level: 1, result: 'sound' });
     expect(await agent.ask('verify', { level: 2 })).toMatchObject({ level: 2, result: 'sound' });
-    const { result, detail, proofs, backups } = await agent.ask('verify', { level: 3 });
-    expect([result, detail]).toEqual(['sound', [expect.stringContaining('all that was known of it then is the same')]]);
-    expect(Object.fromEntries(proofs)[backups[0]]).toBe(3);
+    await expectProven(agent);
   });
 
   test('an agent that was killed in the middle of a full backup and of shipping leaves no hole', async () => {
     const writers = write(4, 1000);
-    void agent.try('full');
-    await sleep(400);
-    await agent.kill();
-    agent = lab.agent();
-    await agent.ask('open');
-    await agent.ask('ship');
-    void agent.try('ship');
-    await agent.kill();
-    agent = lab.agent();
-    await agent.ask('open');
+    agent = await lab.dieAtWork(agent);
     await writers;
     await sleep(1200);
     expect((await agent.ask('ship')).kind).toBe('shipped');
@@ -192,14 +179,7 @@ describe('backups of PostgreSQL', () => {
   });
 
   test('a log that was damaged is found, blamed alone, and not restored', async () => {
-    const { manifests } = await agent.ask('list');
-    const log = manifests.findLast(({ kind }: { readonly kind: string }) => kind === 'log');
-    const [path = ''] = globSync(join(home, `store/v1/shop/database/data/${log.id}/*`));
-    const sound = readFileSync(path);
-    const damaged = Buffer.from(sound);
-    damaged[damaged.length >> 1]! ^= 1;
-    chmodSync(path, 0o600);
-    writeFileSync(path, damaged);
+    const log = await lab.damageLog(agent);
     expect(await agent.try('restore')).toMatchObject({ kind: 'damaged' });
     const { result, backups, proofs } = await agent.ask('verify', { level: 2 });
     expect([result, backups]).toEqual(['broken', [log.id]]);
@@ -208,7 +188,7 @@ describe('backups of PostgreSQL', () => {
     // The full backup below it is as good as before, whether it was proven yet or not.
     expect(levels[log.chain] ?? 0).toBeGreaterThanOrEqual(0);
     expect(Object.values(levels).filter((level) => level < 0)).toHaveLength(1);
-    writeFileSync(path, sound);
+    log.repair();
   });
 
   /** The server has not got any more what was not received: files that nobody keeps are gone after a checkpoint, and kept ones after another. */
@@ -238,24 +218,12 @@ describe('backups of PostgreSQL', () => {
       /on was not received$/,
     ],
   ])('a log %s is a hole: a full backup is asked for, and nothing is restored into the hole', async (_, n, lose, because) => {
-    const before = (await agent.ask('list')).spans.length;
     await agent.end();
     await lose();
     await throwAway(n);
     agent = lab.agent();
     await agent.ask('open');
-    expect(await agent.ask('ship')).toEqual({ kind: 'full needed', because: expect.stringMatching(because) });
-    const full = await agent.ask('full');
-    await sleep(1200);
-    expect(await agent.ask('ship')).toMatchObject({ kind: 'shipped', logs: [{ chain: full.id }] });
-    const { spans } = await agent.ask('list');
-    expect(spans.length).toBe(before + 1);
-    const [last, next] = spans.slice(-2);
-    const inHole = new Date((Date.parse(last.until) + Date.parse(next.from)) / 2).toISOString();
-    expect(await agent.try('restore', { at: inHole })).toMatchObject({
-      kind: 'damaged',
-      hint: `the nearest points are ${last.until} and ${next.from}`,
-    });
+    await expectHole(agent, expect.stringMatching(because), async () => undefined);
   });
 
   test('behind all holes, everything is there again', async () => {

@@ -32,12 +32,8 @@ export const mysqlProducer = (tools: ProducerTools): Producer => ({
     try {
       const identity = await identify(session, tools.dialect);
       await refuseOtherTables(session);
-      const run = new Dump(
-        tools,
-        session,
-        { identity, at: await serverTime(session), outside: await outsideSnapshot(session, tools.dialect) },
-        signal,
-      );
+      const at = await serverTime(session);
+      const run = new Dump({ tools, session, signal, identity, at, outside: await outsideSnapshot(session, tools.dialect) });
       return { streams: run.streams(), finish: () => run.finish(), [Symbol.asyncDispose]: () => session[Symbol.asyncDispose]() };
     } catch (error) {
       await session[Symbol.asyncDispose]();
@@ -47,6 +43,9 @@ export const mysqlProducer = (tools: ProducerTools): Producer => ({
 });
 
 interface Begun {
+  readonly tools: ProducerTools;
+  readonly session: Session;
+  readonly signal: AbortSignal;
   readonly identity: Identity;
   /** By the server's clock, before the snapshot: all that was committed by then is in it. */
   readonly at: Date;
@@ -55,40 +54,36 @@ interface Begun {
 
 /** One run of the dump program, and what is asked of the server around it. */
 class Dump {
-  readonly #tools: ProducerTools;
-  readonly #session: Session;
-  readonly #begun: Begun;
-  readonly #signal: AbortSignal;
+  readonly #run: Begun;
   #place: LogPlace | undefined;
   #gtids = '';
   #facts: Record<string, Json> = {};
-  constructor(tools: ProducerTools, session: Session, begun: Begun, signal: AbortSignal) {
-    this.#tools = tools;
-    this.#session = session;
-    this.#begun = begun;
-    this.#signal = signal;
+  constructor(run: Begun) {
+    this.#run = run;
   }
 
   async *streams(): AsyncGenerator<ProducedStream> {
-    const { access, dialect, programs, limits, sleep } = this.#tools;
-    await using running = programs.start(dumpCommand(dialect, access), this.#signal);
+    const { tools, session, signal } = this.#run;
+    const { access, dialect, programs, limits, sleep } = tools;
+    await using running = programs.start(dumpCommand(dialect, access), signal);
     const { bytes, seen } = watchDump(running.output);
     yield { name: dumpFile, bytes };
-    const restorableFrom = (await serverTime(this.#session)).toISOString();
+    const restorableFrom = (await serverTime(session)).toISOString();
     await this.#judge(seen());
-    const facts = await takeFacts(dialect.title, access, limits, freezeServer(dialect, limits, sleep), this.#signal);
+    const facts = await takeFacts(dialect.title, access, limits, freezeServer(dialect, limits, sleep), signal);
     this.#facts = { restorableFrom, ...summaryOf(facts) };
     yield { name: factsFile, bytes: once(Buffer.from(`${JSON.stringify(facts, undefined, 1)}\n`)) };
   }
 
   async #judge({ beginning, ended, bytes }: DumpSeen): Promise<void> {
-    const { dialect } = this.#tools;
+    const { tools, session, outside } = this.#run;
+    const { dialect } = tools;
     this.#place = placeInDump(beginning);
     if (!ended || this.#place === undefined) throw cutShort(dialect, bytes);
-    const gtids = await dialect.inDump(beginning, this.#place, this.#session);
+    const gtids = await dialect.inDump(beginning, this.#place, session);
     if (gtids === undefined) throw cutShort(dialect, bytes);
     this.#gtids = dialect.parse(gtids).toString();
-    if ((await outsideSnapshot(this.#session, dialect)) !== this.#begun.outside)
+    if ((await outsideSnapshot(session, dialect)) !== outside)
       throw new BerthError(
         'io',
         'a database, a view, a routine, a trigger, an event or an account was changed while the backup was made',
@@ -97,10 +92,10 @@ class Dump {
   }
 
   async finish(): Promise<SnapshotFacts> {
-    const { identity, at } = this.#begun;
-    const { dialect, image } = this.#tools;
+    const { tools, session, identity, at } = this.#run;
+    const { dialect, image } = tools;
     if (this.#place === undefined) throw new Error('asked before its streams were read');
-    const now = await identify(this.#session, dialect);
+    const now = await identify(session, dialect);
     if (now.server !== identity.server || now.serverId !== identity.serverId)
       throw new BerthError(
         'io',

@@ -1,21 +1,21 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, rm } from 'node:fs/promises';
+import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Json } from '../../../model/backup/shape.ts';
 import { BerthError } from '../../../model/errors.ts';
 import { Secret } from '../../../model/secret.ts';
-import type { ProgramEnd, RunningProgram } from '../../ports/program.ts';
+import type { ProgramEnd } from '../../ports/program.ts';
 import type { LaidOut, Restorable, RestoreTarget, Scratch, ScratchEngine } from '../../ports/scratch-engine.ts';
 import {
-  checkPlace,
-  factsOfFull,
+  answers,
   fullOf,
   gap,
   lastLines,
   ofThePlace,
   runQuietly,
+  scratchEngine,
   troubleIn,
-  untilItAnswers,
+  type ScratchServer,
   type ScratchTools,
 } from '../scratch-place.ts';
 import { clientArguments, type MysqlAccess } from './access.ts';
@@ -40,38 +40,26 @@ const account = 'berth_scratch';
 /** A number that no other server has: it would leave out what it had written itself. */
 const serverId = 4_294_967_001;
 
-/** A server in a folder of its own, on a socket there, and with all its files gone afterwards. */
-export const mysqlScratch = (tools: MysqlScratchTools): ScratchEngine => ({
-  engine: tools.dialect.engine,
-  layOut: async (chain, signal) => {
-    const folder = join(tools.folder, `scratch-${tools.tag()}`);
-    checkPlace(tools.dialect.title, 'mysql', folder, tools.uid);
-    const laidOut = new MysqlLaidOut(tools, folder, chain);
-    try {
-      await laidOut.write(signal);
-      return laidOut;
-    } catch (error) {
-      await laidOut[Symbol.asyncDispose]();
-      throw error;
-    }
-  },
-  ...factsOfFull,
-});
+/** MySQL or MariaDB in a folder of its own. */
+export const mysqlScratch = (tools: MysqlScratchTools): ScratchEngine => {
+  const { engine, title } = tools.dialect;
+  return scratchEngine({ engine, title, user: 'mysql', stop: 'SIGTERM' }, tools, (server, chain) => new MysqlLaidOut(tools, server, chain));
+};
 
 class MysqlLaidOut implements LaidOut {
   readonly #tools: MysqlScratchTools;
+  readonly #server: ScratchServer;
   readonly #folder: string;
-  readonly #data: string;
   readonly #chain: readonly Restorable[];
   readonly #logs: string[] = [];
   readonly #access: MysqlAccess;
-  #server: RunningProgram | undefined;
-  constructor(tools: MysqlScratchTools, folder: string, chain: readonly Restorable[]) {
+  constructor(tools: MysqlScratchTools, server: ScratchServer, chain: readonly Restorable[]) {
     this.#tools = tools;
-    this.#folder = folder;
-    this.#data = join(folder, 'data');
+    this.#server = server;
+    this.#folder = server.folder;
     this.#chain = chain;
-    this.#access = { host: join(folder, 'socket'), port: 0, user: account, password: new Secret(randomBytes(24).toString('base64url')) };
+    const password = new Secret(randomBytes(24).toString('base64url'));
+    this.#access = { host: join(server.folder, 'socket'), port: 0, user: account, password };
   }
 
   async write(signal: AbortSignal): Promise<void> {
@@ -79,7 +67,7 @@ class MysqlLaidOut implements LaidOut {
     const full = fullOf(this.#chain);
     for (const part of ['data', 'logs', 'tmp']) await mkdir(join(this.#folder, part), { recursive: true, mode: 0o700 });
     await this.#writeLogs(full, signal);
-    await runQuietly(programs, dialect.scratch.initialise(this.#data, this.#fact('lowerCaseTableNames')), signal);
+    await runQuietly(programs, dialect.scratch.initialise(this.#server.data, this.#fact('lowerCaseTableNames')), signal);
     await this.#start(signal);
     const administrator: MysqlAccess = { ...this.#access, user: 'root', password: null };
     // It stays what it is while the accounts of the backup take the place of those it was made with.
@@ -108,12 +96,7 @@ class MysqlLaidOut implements LaidOut {
     };
   };
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#server?.kill('SIGTERM');
-    await this.#server?.[Symbol.asyncDispose]();
-    this.#server = undefined;
-    await rm(this.#folder, { recursive: true, force: true });
-  }
+  [Symbol.asyncDispose] = async (): Promise<void> => this.#server[Symbol.asyncDispose]();
 
   #held = (): GtidSet => this.#tools.dialect.parse(fullOf(this.#chain).manifest.position.to ?? '');
 
@@ -144,9 +127,9 @@ class MysqlLaidOut implements LaidOut {
   }
 
   async #start(signal: AbortSignal): Promise<void> {
-    const { dialect, programs, memoryMiB, sleep } = this.#tools;
+    const { dialect, memoryMiB } = this.#tools;
     const settings: Readonly<Record<string, string>> = {
-      'datadir': this.#data,
+      'datadir': this.#server.data,
       'socket': this.#access.host,
       'pid-file': join(this.#folder, 'pid'),
       'tmpdir': join(this.#folder, 'tmp'),
@@ -168,29 +151,24 @@ class MysqlLaidOut implements LaidOut {
     };
     const argv = Object.entries(settings).map(([name, value]) => `--${name}=${value}`);
     const fixed = ['--no-defaults', '--skip-networking', '--skip-name-resolve'];
-    const server = programs.start(
-      { argv: [dialect.programs.server, ...fixed, ...argv, ...dialect.scratch.serverArguments], env: { LC_ALL: 'C' } },
+    const ended = await this.#server.start(
+      [dialect.programs.server, ...fixed, ...argv, ...dialect.scratch.serverArguments],
+      () => this.#answers(signal),
       signal,
     );
-    this.#server = server;
-    const ended = await untilItAnswers(server, () => this.#answers(signal), sleep, signal);
     if (ended !== undefined) throw serverFailed(ended);
   }
 
-  async #answers(signal: AbortSignal): Promise<boolean> {
-    try {
+  #answers = async (signal: AbortSignal): Promise<boolean> =>
+    answers(async () => {
       await using _ = await connect(this.#tools.dialect.title, { ...this.#access, user: 'root', password: null }, signal);
       return true;
-    } catch (error) {
-      if (error instanceof BerthError) return false;
-      throw error;
-    }
-  }
+    });
 
   /** The log up to its target, as a replica reads what it received; it is never asked to receive anything. */
   async #replay(session: Session, end: LogEnd, signal: AbortSignal): Promise<void> {
     const { scratch, parse } = this.#tools.dialect;
-    await placeRelayLogs(this.#logs, end, this.#data);
+    await placeRelayLogs(this.#logs, end, this.#server.data);
     for (const statement of scratch.replay) await session.rows(statement);
     for (;;) {
       signal.throwIfAborted();

@@ -1,5 +1,5 @@
 import { createConnection, type Connection } from 'mysql2/promise';
-import { BerthError } from '../../../model/errors.ts';
+import { inWords } from '../refusals.ts';
 import { addressOf, refusalOf, type MysqlAccess } from './access.ts';
 
 /** Values as the server writes them. */
@@ -29,15 +29,7 @@ export const connectionOptions = (access: MysqlAccess) =>
 /** @throws BerthError `unreachable` with what to put right. When `signal` is aborted the connection breaks, and what was asked fails with the reason. */
 export async function connect(title: string, access: MysqlAccess, signal: AbortSignal): Promise<Session> {
   signal.throwIfAborted();
-  const guarded = async <T>(work: Promise<T>): Promise<T> => {
-    try {
-      return await work;
-    } catch (error) {
-      signal.throwIfAborted();
-      const { message } = error as Error;
-      throw refusalOf(title)(message, access, error) ?? refused(title, access, message, error);
-    }
-  };
+  const guarded = inWords(title, access, refusalOf(title), signal);
   const connection = await guarded(createConnection(connectionOptions(access)));
   connection.on('error', () => undefined); // whoever asks next is told
   const cut = (): void => connection.destroy();
@@ -66,9 +58,6 @@ const leave = async (connection: Connection): Promise<void> => {
   await connection.end().catch(() => undefined);
   connection.destroy();
 };
-
-const refused = (title: string, { host, user }: MysqlAccess, message: string, cause: unknown): BerthError =>
-  new BerthError('unreachable', `${title} at ${host}: ${message}`, `see the log of the server, and that ${user} may do this`, { cause });
 
 export const quoted = (value: string): string => `'${value.replaceAll("'", "''")}'`;
 export const identifier = (name: string): string => `\`${name.replaceAll('`', '``')}\``;

@@ -3,19 +3,19 @@ import { join } from 'node:path';
 import type { Manifest } from '../../../model/backup/manifest.ts';
 import type { Json } from '../../../model/backup/shape.ts';
 import { BerthError } from '../../../model/errors.ts';
-import type { ProgramEnd, RunningProgram } from '../../ports/program.ts';
+import type { ProgramEnd } from '../../ports/program.ts';
 import type { LaidOut, Restorable, RestoreTarget, Scratch, ScratchEngine } from '../../ports/scratch-engine.ts';
 import {
-  checkPlace,
-  factsOfFull,
+  answers,
   fullOf,
   gap,
   lastLines,
   ofThePlace,
   runQuietly,
+  scratchEngine,
   troubleIn,
   unreachable,
-  untilItAnswers,
+  type ScratchServer,
   type ScratchTools,
 } from '../scratch-place.ts';
 import type { PostgresAccess } from './access.ts';
@@ -31,34 +31,25 @@ import { connect } from './session.ts';
 const notReached = /recovery ended before configured recovery target was reached/;
 const tooEarly = /requested recovery stop point is before consistent recovery point/;
 
-/** PostgreSQL in a folder of its own, on a socket there, and with all its files gone afterwards. */
-export const postgresScratch = (tools: ScratchTools): ScratchEngine => ({
-  engine: 'postgres',
-  layOut: async (chain, signal) => {
-    const folder = join(tools.folder, `scratch-${tools.tag()}`);
-    checkPlace('PostgreSQL', 'postgres', folder, tools.uid);
-    const laidOut = new PostgresLaidOut(tools, folder, chain);
-    try {
-      await laidOut.write(signal);
-      return laidOut;
-    } catch (error) {
-      await laidOut[Symbol.asyncDispose]();
-      throw error;
-    }
-  },
-  ...factsOfFull,
-});
+/** PostgreSQL in a folder of its own. */
+export const postgresScratch = (tools: ScratchTools): ScratchEngine =>
+  scratchEngine(
+    { engine: 'postgres', title: 'PostgreSQL', user: 'postgres', stop: 'SIGQUIT' },
+    tools,
+    (server, chain) => new PostgresLaidOut(tools, server, chain),
+  );
 
 class PostgresLaidOut implements LaidOut {
   readonly #tools: ScratchTools;
+  readonly #server: ScratchServer;
   readonly #folder: string;
   readonly #data: string;
   readonly #chain: readonly Restorable[];
-  #server: RunningProgram | undefined;
-  constructor(tools: ScratchTools, folder: string, chain: readonly Restorable[]) {
+  constructor(tools: ScratchTools, server: ScratchServer, chain: readonly Restorable[]) {
     this.#tools = tools;
-    this.#folder = folder;
-    this.#data = join(folder, 'data');
+    this.#server = server;
+    this.#folder = server.folder;
+    this.#data = server.data;
     this.#chain = chain;
   }
 
@@ -88,12 +79,7 @@ class PostgresLaidOut implements LaidOut {
     return this.#running(true, signal);
   };
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#server?.kill('SIGQUIT');
-    await this.#server?.[Symbol.asyncDispose]();
-    this.#server = undefined;
-    await rm(this.#folder, { recursive: true, force: true });
-  }
+  [Symbol.asyncDispose] = async (): Promise<void> => this.#server[Symbol.asyncDispose]();
 
   /** @returns Nothing once it answers, and how it ended if it did. */
   async #start(target: RestoreTarget, signal: AbortSignal): Promise<ProgramEnd | undefined> {
@@ -106,24 +92,15 @@ class PostgresLaidOut implements LaidOut {
     await writeFile(config, scratchSettings(places, this.#tools.memoryMiB, target));
     await writeFile(places.hbaFile, 'local all all trust\n');
     await writeFile(places.identFile, '');
-    const server = this.#tools.programs.start(
-      { argv: ['postgres', '-D', this.#data, '-c', `config_file=${config}`], env: { LC_ALL: 'C' } },
-      signal,
-    );
-    this.#server = server;
-    return untilItAnswers(server, () => this.#answers(signal), this.#tools.sleep, signal);
+    return this.#server.start(['postgres', '-D', this.#data, '-c', `config_file=${config}`], () => this.#answers(signal), signal);
   }
 
   /** It lets nobody in before it has read its log. */
-  async #answers(signal: AbortSignal): Promise<boolean> {
-    try {
+  #answers = async (signal: AbortSignal): Promise<boolean> =>
+    answers(async () => {
       await using session = await connect(this.#access(), 'postgres', signal);
       return (await session.row('SELECT pg_is_in_recovery()::text AS recovering'))['recovering'] === 'false';
-    } catch (error) {
-      if (error instanceof BerthError) return false;
-      throw error;
-    }
-  }
+    });
 
   /** @param toTheEnd - Whether all of the log should have been read. */
   async #running(toTheEnd: boolean, signal: AbortSignal): Promise<Scratch> {
