@@ -162,6 +162,9 @@ MYSQL_PWD=${root} ${facts.clients.sql} -uroot </tmp/first.sql
   test('a restore to the transactions of one moment holds exactly what was there then, while others wrote', async () => {
     const restored = await agent.ask('restore', { target: { kind: 'position', position: during.gtids } });
     expect(restoredTables(restored)).toEqual(during.tables);
+    const { objects } = restored.facts.databases.find(({ name }: { readonly name: string }) => name === 'shop');
+    const names = objects.map(({ name }: { readonly name: string }) => name).sort();
+    expect(names).toEqual(['event tick', 'function next_one', 'procedure counted', 'trigger noted', 'view seen']);
     expect(restored.logs).toBeGreaterThan(0);
   });
 

@@ -43,14 +43,14 @@ const refusals: readonly Refusal<MysqlAccess>[] = [
     cure: ({ user }) => `run GRANT ${backupRights} ON *.* TO ${user} as administrator of the server`,
   },
   {
+    pattern: /Lock wait timeout exceeded/,
+    cure: () => 'a statement on the server takes very long, and the backup does not let the others wait for it: it is tried again',
+  },
+  {
     pattern: /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|ENOENT|Can't connect|Unknown (?:MySQL )?server host|timed? ?out/i,
     cure: ({ host, port }) => `see that the server runs and can be reached at ${host}, port ${port}`,
   },
   { pattern: /Too many connections|max_user_connections/, cure: () => 'see that max_connections leaves room for backups: they need three' },
-  {
-    pattern: /Lock wait timeout exceeded/,
-    cure: () => 'a statement on the server takes very long, and the backup does not let the others wait for it: it is tried again',
-  },
   { pattern: /Lost connection|Connection lost|gone away|ECONNRESET|EPIPE|shutdown in progress|was killed|interrupted/, cure: again },
 ];
 

@@ -72,7 +72,7 @@ const same = {
 } as const;
 
 /** Waiting for the lock of a dump makes everybody else wait as well. */
-const lockSeconds = 10;
+const lockSeconds = 5;
 
 const mysqlDialect: Dialect = {
   engine: 'mysql',

@@ -9,6 +9,9 @@ import { mysqlLogSource, usualQuietMs } from './log-source.ts';
 import { mysqlProducer } from './producer.ts';
 import { mysqlScratch } from './scratch.ts';
 
+/** Whoever waits for the lock makes all writers wait: seldom, and not often. */
+const limits = { ...usualLimits, attempts: 3, pauseMs: 10_000 };
+
 /** One server of MySQL or MariaDB, with the usual limits. */
 export const mysqlEngine = (
   engine: Dialect['engine'],
@@ -17,9 +20,9 @@ export const mysqlEngine = (
   const dialect = dialects[engine];
   const tools = { ...rest, dialect };
   return {
-    producer: mysqlProducer({ ...tools, limits: usualLimits }),
+    producer: mysqlProducer({ ...tools, limits }),
     logs: mysqlLogSource({ ...tools, quietMs: usualQuietMs, spool: join(folder, 'spool') }),
-    scratch: mysqlScratch({ ...tools, folder: join(folder, 'scratch'), memoryMiB, limits: usualLimits, tag, uid }),
+    scratch: mysqlScratch({ ...tools, folder: join(folder, 'scratch'), memoryMiB, limits, tag, uid }),
     rules: mysqlChain(dialect),
   };
 };

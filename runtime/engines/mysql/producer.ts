@@ -70,7 +70,7 @@ class Dump {
     yield { name: dumpFile, bytes };
     const restorableFrom = (await serverTime(session)).toISOString();
     await this.#judge(seen());
-    const facts = await takeFacts(dialect.title, access, limits, freezeServer(dialect, limits, sleep), signal);
+    const facts = await takeFacts(dialect, access, limits, freezeServer(dialect, limits, sleep), signal);
     this.#facts = { restorableFrom, ...summaryOf(facts) };
     yield { name: factsFile, bytes: once(Buffer.from(`${JSON.stringify(facts, undefined, 1)}\n`)) };
   }

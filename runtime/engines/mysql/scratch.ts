@@ -91,7 +91,7 @@ class MysqlLaidOut implements LaidOut {
     if (end.transactions > 0) await this.#replay(session, end, signal);
     return {
       position: await this.#reached(session, end.goal),
-      facts: async (stop) => (await takeFacts(dialect.title, this.#access, limits, standsStill, stop)) as unknown as Json,
+      facts: async (stop) => (await takeFacts(dialect, this.#access, limits, standsStill, stop)) as unknown as Json,
       [Symbol.asyncDispose]: () => this[Symbol.asyncDispose](),
     };
   };

@@ -17,6 +17,18 @@ describe('what a restored server holds', () => {
     expect(compareFacts(of(orders), found)).toEqual(differences);
   });
 
+  test('is held against the original in its views, routines, triggers and events as well, where both sides know them', () => {
+    const holding = (...objects: readonly { readonly name: string; readonly hash: string | null }[]): ServerFacts => ({
+      position: '0/1',
+      databases: [{ name: 'shop', tables: [], objects }],
+    });
+    const expected = holding({ name: 'view seen', hash: 'a' }, { name: 'trigger noted', hash: 'b' }, { name: 'event tick', hash: null });
+    const found = holding({ name: 'view seen', hash: 'c' }, { name: 'event tick', hash: 'd' });
+    expect(compareFacts(expected, found)).toEqual(['shop: view seen has other content', 'shop: trigger noted is not there']);
+    expect(compareFacts(expected, of())).toEqual([]);
+    expect(compareFacts(of(), found)).toEqual([]);
+  });
+
   test('is not compared where the original did not know', () => {
     expect(compareFacts(of({ ...orders, rows: null, hash: null }), of(orders))).toEqual([]);
   });
