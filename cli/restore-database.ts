@@ -142,7 +142,11 @@ async function restoreHere(
   await using scratch = await restoreToScratch(plan, { store, engine: engine.scratch, identity: privateKey, width }, signal);
   const seconds = Math.round((performance.now() - begun) / 100) / 10;
   const holds = isKept ? null : await scratch.facts(signal);
-  if (isKept) await scratch.keep(join(into, 'pgdata'), signal);
+  if (isKept) {
+    if (scratch.keep === undefined)
+      throw new BerthError('unsupported', `this version puts no database of ${job.kind} in its place`, 'try it with --into scratch');
+    await scratch.keep(join(into, 'pgdata'), signal);
+  }
   return { ...planned(job, plan), position: scratch.position, seconds, holds };
 }
 

@@ -49,6 +49,7 @@ function logsUpTo(chain: Chain, target: RestoreTarget, rules: ChainRules): reado
       return upTo(logs.findIndex((log) => reachOf(log).coveredUntil >= target.at));
     }
     case 'position':
+      if (rules.endsAt(full, target.position)) return [];
       if (rules.reaches(full, target.position)) return undefined;
       return upTo(logs.findIndex((log) => rules.reaches(log, target.position)));
     case 'transaction':

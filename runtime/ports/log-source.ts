@@ -35,6 +35,8 @@ export interface ChainRules {
   readonly follows: (parent: Manifest, log: Manifest) => boolean;
   /** Whether a backup holds the log up to that place, in the engine's own words. */
   readonly reaches: (manifest: Manifest, position: string) => boolean;
+  /** Whether a full backup by itself, without any log, is restored to that very place. */
+  readonly endsAt: (full: Manifest, position: string) => boolean;
   /** Whether a transaction can only have ended after a full backup; those are what a restore can stop at. */
   readonly isAfter: (full: Manifest, transaction: string) => boolean;
 }

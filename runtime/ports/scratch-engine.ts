@@ -25,8 +25,11 @@ export interface Scratch extends AsyncDisposable {
   readonly position: string;
   /** What it now holds, in a form that {@link ScratchEngine.compare} knows. */
   readonly facts: (signal: AbortSignal) => Promise<Json>;
-  /** Stops it in order, and leaves its data on the disk under this new name of the same file system, for a server that is not thrown away. Once. */
-  readonly keep: (folder: string, signal: AbortSignal) => Promise<void>;
+  /**
+   * Where the engine can: stops it in order, and leaves its data on the disk under this new name of the same file system, for a server that is not thrown
+   * away. Once.
+   */
+  readonly keep?: (folder: string, signal: AbortSignal) => Promise<void>;
 }
 
 /** An engine's files, laid out and proven to be sound, but not started. */

@@ -47,3 +47,9 @@ export async function collect(source: Bytes, limit: number): Promise<Uint8Array>
   }
   return Buffer.concat(chunks, bytes);
 }
+
+/** Some bytes that are there already, as a source. */
+export async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  await Promise.resolve();
+  yield bytes;
+}

@@ -6,6 +6,7 @@ import { manifestPrefix } from '../../model/backup/layout.ts';
 import { BerthError } from '../../model/errors.ts';
 import { Secret } from '../../model/secret.ts';
 import { systemClock } from '../../runtime/clocks/system-clock.ts';
+import { mysqlEngine } from '../../runtime/engines/mysql/mysql-engine.ts';
 import { postgresEngine } from '../../runtime/engines/postgres/postgres-engine.ts';
 import { backup } from '../../runtime/jobs/backup.ts';
 import { readCatalogue } from '../../runtime/jobs/catalogue.ts';
@@ -25,6 +26,8 @@ import type { RestoreTarget } from '../../runtime/ports/scratch-engine.ts';
 
 /** What an agent in the image of the database does, one line of JSON for each order and each answer. */
 interface Settings {
+  readonly engine: 'postgres' | 'mysql' | 'mariadb';
+  readonly port: number;
   readonly host: string;
   readonly password: string;
   readonly store: string;
@@ -42,18 +45,19 @@ const signer = { privateKey: signerKey, publicKey: createPublicKey(signerKey) };
 const trusted = [signer.publicKey];
 const place = { site: 'shop', source: 'database' };
 const stop = new AbortController();
-const access = { host: settings.host, port: 5432, user: 'berth_backup', password: new Secret(settings.password) };
+const access = { host: settings.host, port: settings.port, user: 'berth_backup', password: new Secret(settings.password) };
 const programs = localPrograms({ PATH: `${settings.path}:${process.env['PATH'] ?? ''}` });
-const { producer, logs, scratch, rules } = postgresEngine({
+const options = {
   access,
   programs,
   image: null,
-  sleep: (ms) => sleep(ms),
+  sleep: (ms: number) => sleep(ms),
   folder: settings.folder,
   memoryMiB: 128,
   tag: () => randomUUID().slice(0, 8),
   uid: process.getuid?.() ?? 0,
-});
+};
+const { producer, logs, scratch, rules } = settings.engine === 'postgres' ? postgresEngine(options) : mysqlEngine(settings.engine, options);
 const store = await openFolderStore(settings.store, { mode: 'open', files: realFiles, random: randomUUID });
 const making = {
   store,

@@ -1,24 +1,12 @@
-import { generateKeyPairSync, randomUUID } from 'node:crypto';
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
-import { chmodSync, chownSync, globSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chownSync, globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Readable, Writable } from 'node:stream';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { realFiles } from '../../runtime/stores/folder-files.ts';
-import { openFolderStore } from '../../runtime/stores/folder-store.ts';
-import { ensureImages, IMAGES } from './images.ts';
-import { attempt, run, succeeds } from './process.ts';
+import { BackupLab, expectHole, expectProven, expectTooLate, password, uid, type Agent } from './backup-agent.ts';
+import { run, succeeds } from './process.ts';
 
-const root = process.cwd();
-const modules = realpathSync('node_modules');
-const uid = 999;
-const net = 'lab-backup-postgres';
-const database = `${net}-server`;
-const home = mkdtempSync(join(tmpdir(), 'berth-pg-'));
-const password = 'b4ckupPassw0rd';
+const lab = new BackupLab('postgres', { port: 5432, path: '/usr/lib/postgresql/17/bin' });
+const { database, home } = lab;
 
 /** Lets the account of the backups in, as the site does. */
 const init = `#!/bin/bash
@@ -33,63 +21,6 @@ CREATE TABLE "Odd ""name""" (t text);
 INSERT INTO "Odd ""name""" VALUES (NULL), ('');
 SQL
 `;
-
-interface Answer {
-  readonly failed?: string;
-  readonly kind?: string;
-  readonly hint?: string;
-  // oxlint-disable-next-line typescript/no-explicit-any -- what each order answers is looked at where it is asked
-  readonly answer?: any;
-}
-
-/** An agent: the runtime's own code in a container of the database's image. */
-class Agent {
-  readonly #name: string;
-  readonly #child: ChildProcessByStdio<Writable, Readable, null>;
-  readonly #lines: AsyncIterator<string>;
-  constructor(changes: Readonly<Record<string, string>> = {}) {
-    this.#name = `${net}-agent-${randomUUID().slice(0, 8)}`;
-    const settings = {
-      host: database,
-      password,
-      store: join(home, 'store'),
-      folder: home,
-      keys: join(home, 'keys'),
-      path: '/usr/lib/postgresql/17/bin',
-      ...changes,
-    };
-    const mounts = [`${root}:${root}:ro`, `${modules}:${modules}:ro`, `${home}:${home}`].flatMap((each) => ['-v', each]);
-    const node = realpathSync(join(modules, 'node/bin/node'));
-    const options = ['--rm', '-i', '--name', this.#name, '--network', net, '--user', `${uid}:${uid}`, ...mounts, '--entrypoint', node];
-    const command = [IMAGES.postgres.reference, join(root, 'test/lab/backup-agent.child.ts'), JSON.stringify(settings)];
-    this.#child = spawn('docker', ['run', ...options, ...command], { stdio: ['pipe', 'pipe', 'inherit'] });
-    this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
-  }
-
-  /** What it answers, or how it failed. */
-  async try(order: string, details: object = {}): Promise<Answer> {
-    this.#child.stdin.write(`${JSON.stringify({ do: order, ...details })}\n`);
-    const { value, done } = await this.#lines.next();
-    return done === true ? { failed: 'it is gone' } : (JSON.parse(value) as Answer);
-  }
-
-  // oxlint-disable-next-line typescript/no-explicit-any -- as above
-  async ask(order: string, details: object = {}): Promise<any> {
-    const { failed, hint, answer } = await this.try(order, details);
-    if (failed !== undefined) throw new Error(`${order}: ${failed} (${hint})`);
-    return answer;
-  }
-
-  async kill(): Promise<void> {
-    await attempt(['docker', 'kill', '--signal', 'KILL', this.#name]);
-    await new Promise((resolve) => (this.#child.exitCode === null ? this.#child.once('close', resolve) : resolve(undefined)));
-  }
-
-  async end(): Promise<void> {
-    this.#child.stdin.end();
-    await new Promise((resolve) => (this.#child.exitCode === null ? this.#child.once('close', resolve) : resolve(undefined)));
-  }
-}
 
 const sql = async (statement: string): Promise<string> =>
   run(['docker', 'exec', '-i', '-e', 'PGTZ=UTC', database, 'psql', '-qAtX', '-v', 'ON_ERROR_STOP=1', '-U', 'postgres'], {
@@ -136,42 +67,17 @@ async function quietMoment(share: number): Promise<{ readonly at: string; readon
 let agent: Agent;
 
 beforeAll(async () => {
-  await ensureImages(['postgres', 'node']);
-  chmodSync(home, 0o755);
-  for (const folder of ['keys', 'spool', 'scratch', 'init']) mkdirSync(join(home, folder));
-  const pem = { type: 'pkcs8', format: 'pem' } as const;
-  for (const name of ['operator', 'escrow'])
-    writeFileSync(join(home, 'keys', `${name}.key`), generateKeyPairSync('rsa', { modulusLength: 3072 }).privateKey.export(pem));
-  writeFileSync(join(home, 'keys/signer.key'), generateKeyPairSync('ed25519').privateKey.export(pem));
-  writeFileSync(join(home, 'init/backup.sh'), init, { mode: 0o755 });
-  await openFolderStore(join(home, 'store'), { mode: 'create', files: realFiles, random: randomUUID });
-  for (const path of globSync(`${home}/**`, { exclude: (name) => name.endsWith('/init') })) chownSync(path, uid, uid);
-  chownSync(join(home, 'store/.berth-store'), uid, uid);
-  chownSync(join(home, 'store/.berth-parts'), uid, uid);
-  await attempt(['docker', 'rm', '-f', '-v', database]);
-  await attempt(['docker', 'network', 'rm', net]);
-  await run(['docker', 'network', 'create', net]);
-  const server = [
-    '-e',
-    'POSTGRES_PASSWORD=admin',
-    '-e',
-    'POSTGRES_INITDB_ARGS=--data-checksums',
-    '-v',
-    `${join(home, 'init')}:/docker-entrypoint-initdb.d:ro`,
-  ];
-  const settings = ['-c', 'track_commit_timestamp=on'];
-  await run(['docker', 'run', '-d', '--name', database, '--network', net, ...server, IMAGES.postgres.reference, 'postgres', ...settings]);
+  const options = ['-e', 'POSTGRES_PASSWORD=admin', '-e', 'POSTGRES_INITDB_ARGS=--data-checksums'];
+  await lab.begin(init, options, ['postgres', '-c', 'track_commit_timestamp=on']);
   // By TCP: the server of the first start listens on its socket alone.
   for (let left = 150; !(await succeeds(['docker', 'exec', database, 'pg_isready', '-h', '127.0.0.1', '-q'])) && left > 0; left -= 1)
     await sleep(200);
-  agent = new Agent();
+  agent = lab.agent();
 });
 
 afterAll(async () => {
   await agent.end();
-  await attempt(['docker', 'rm', '-f', '-v', database]);
-  await attempt(['docker', 'network', 'rm', net]);
-  rmSync(home, { recursive: true, force: true });
+  await lab.end();
 });
 
 describe('backups of PostgreSQL', () => {
@@ -223,31 +129,18 @@ describe('backups of PostgreSQL', () => {
     const { spans } = await agent.ask('list');
     const atEnd = await agent.ask('restore', { at: spans[0].until });
     expect(restoredTables(atEnd)).toEqual(restoredTables(restored));
-    const { failed, hint } = await agent.try('restore', { at: '2100-01-01T00:00:00.000Z' });
-    expect(failed).toBe('2100-01-01T00:00:00.000Z lies after all that has been backed up');
-    expect(hint).toBe(`the nearest point is ${spans[0].until}`);
+    await expectTooLate(agent);
   });
 
   test('a full backup is proven by a restore to the place that its facts are of', async () => {
     expect(await agent.ask('verify', { level: 1 })).toMatchObject({ level: 1, result: 'sound' });
     expect(await agent.ask('verify', { level: 2 })).toMatchObject({ level: 2, result: 'sound' });
-    const { result, detail, proofs, backups } = await agent.ask('verify', { level: 3 });
-    expect([result, detail]).toEqual(['sound', [expect.stringContaining('all that was known of it then is the same')]]);
-    expect(Object.fromEntries(proofs)[backups[0]]).toBe(3);
+    await expectProven(agent);
   });
 
   test('an agent that was killed in the middle of a full backup and of shipping leaves no hole', async () => {
     const writers = write(4, 1000);
-    void agent.try('full');
-    await sleep(400);
-    await agent.kill();
-    agent = new Agent();
-    await agent.ask('open');
-    await agent.ask('ship');
-    void agent.try('ship');
-    await agent.kill();
-    agent = new Agent();
-    await agent.ask('open');
+    agent = await lab.dieAtWork(agent);
     await writers;
     await sleep(1200);
     expect((await agent.ask('ship')).kind).toBe('shipped');
@@ -266,7 +159,7 @@ describe('backups of PostgreSQL', () => {
     writeFileSync(join(path, 'pg_basebackup'), `#!/bin/sh\n/usr/lib/postgresql/17/bin/pg_basebackup "$@" | head -c 4000000\n${end}\n`, {
       mode: 0o755,
     });
-    const broken = new Agent({ path });
+    const broken = lab.agent({ path });
     const { failed, kind } = await broken.try('full');
     await broken.end();
     expect([kind, failed]).toEqual(['io', expect.stringContaining(message)]);
@@ -274,7 +167,7 @@ describe('backups of PostgreSQL', () => {
   });
 
   test('a wrong password is told from everything else, by the tools too, and no word of it is said', async () => {
-    const wrong = new Agent({ password: 'wr0ngPassw0rd' });
+    const wrong = lab.agent({ password: 'wr0ngPassw0rd' });
     const answer = await wrong.try('full');
     await wrong.end();
     expect(answer).toMatchObject({
@@ -286,14 +179,7 @@ describe('backups of PostgreSQL', () => {
   });
 
   test('a log that was damaged is found, blamed alone, and not restored', async () => {
-    const { manifests } = await agent.ask('list');
-    const log = manifests.findLast(({ kind }: { readonly kind: string }) => kind === 'log');
-    const [path = ''] = globSync(join(home, `store/v1/shop/database/data/${log.id}/*`));
-    const sound = readFileSync(path);
-    const damaged = Buffer.from(sound);
-    damaged[damaged.length >> 1]! ^= 1;
-    chmodSync(path, 0o600);
-    writeFileSync(path, damaged);
+    const log = await lab.damageLog(agent);
     expect(await agent.try('restore')).toMatchObject({ kind: 'damaged' });
     const { result, backups, proofs } = await agent.ask('verify', { level: 2 });
     expect([result, backups]).toEqual(['broken', [log.id]]);
@@ -302,7 +188,7 @@ describe('backups of PostgreSQL', () => {
     // The full backup below it is as good as before, whether it was proven yet or not.
     expect(levels[log.chain] ?? 0).toBeGreaterThanOrEqual(0);
     expect(Object.values(levels).filter((level) => level < 0)).toHaveLength(1);
-    writeFileSync(path, sound);
+    log.repair();
   });
 
   /** The server has not got any more what was not received: files that nobody keeps are gone after a checkpoint, and kept ones after another. */
@@ -332,24 +218,12 @@ describe('backups of PostgreSQL', () => {
       /on was not received$/,
     ],
   ])('a log %s is a hole: a full backup is asked for, and nothing is restored into the hole', async (_, n, lose, because) => {
-    const before = (await agent.ask('list')).spans.length;
     await agent.end();
     await lose();
     await throwAway(n);
-    agent = new Agent();
+    agent = lab.agent();
     await agent.ask('open');
-    expect(await agent.ask('ship')).toEqual({ kind: 'full needed', because: expect.stringMatching(because) });
-    const full = await agent.ask('full');
-    await sleep(1200);
-    expect(await agent.ask('ship')).toMatchObject({ kind: 'shipped', logs: [{ chain: full.id }] });
-    const { spans } = await agent.ask('list');
-    expect(spans.length).toBe(before + 1);
-    const [last, next] = spans.slice(-2);
-    const inHole = new Date((Date.parse(last.until) + Date.parse(next.from)) / 2).toISOString();
-    expect(await agent.try('restore', { at: inHole })).toMatchObject({
-      kind: 'damaged',
-      hint: `the nearest points are ${last.until} and ${next.from}`,
-    });
+    await expectHole(agent, expect.stringMatching(because), async () => undefined);
   });
 
   test('behind all holes, everything is there again', async () => {

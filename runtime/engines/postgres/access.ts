@@ -1,6 +1,7 @@
-import { BerthError } from '../../../model/errors.ts';
+import type { BerthError } from '../../../model/errors.ts';
 import type { Secret } from '../../../model/secret.ts';
 import type { Program, ProgramEnd } from '../../ports/program.ts';
+import { again, refusalFrom, type Refusal } from '../refusals.ts';
 
 /** As whom, and where, a server is spoken to. */
 export interface PostgresAccess {
@@ -24,7 +25,7 @@ export const environmentOf = ({ host, port, user, password }: PostgresAccess): N
   LC_ALL: 'C',
 });
 
-const refusals: readonly { readonly pattern: RegExp; readonly cure: (access: PostgresAccess) => string }[] = [
+const refusals: readonly Refusal<PostgresAccess>[] = [
   {
     pattern: /password authentication failed|no password supplied/,
     cure: ({ user }) => `see that the password of ${user} is the one that the server knows`,
@@ -50,22 +51,11 @@ const refusals: readonly { readonly pattern: RegExp; readonly cure: (access: Pos
 function needsReplication({ user }: PostgresAccess): string {
   return `run ALTER ROLE ${user} REPLICATION as administrator of the server`;
 }
-function again(): string {
-  return 'it is tried again; if that goes on, see the log of the server';
-}
 function moreSenders(): string {
   return 'see that max_connections and max_wal_senders leave room for backups: they need two senders and two connections';
 }
 
-/** What a server or a client of it says when there is no connection to be had; `undefined` for anything else. */
-export function refusalOf(message: string, access: PostgresAccess, cause?: unknown): BerthError | undefined {
-  const found = refusals.find(({ pattern }) => pattern.test(message));
-  if (found === undefined) return undefined;
-  const line = message.trim().split('\n').at(-1) ?? '';
-  return new BerthError('unreachable', `PostgreSQL at ${access.host}: ${line.replace(/^.*(?:FATAL|ERROR): +/, '')}`, found.cure(access), {
-    cause,
-  });
-}
+export const refusalOf = refusalFrom(refusals, 'PostgreSQL', /^.*(?:FATAL|ERROR): +/);
 
 /** For the end of a program that is a client of the server. */
 export const explainEnd =

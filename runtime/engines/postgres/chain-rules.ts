@@ -17,6 +17,8 @@ const sameServer = (one: Manifest, other: Manifest): boolean =>
 export const postgresChain: ChainRules = {
   follows: (parent, log) => sameServer(parent, log) && log.position.from !== null && parseLsn(log.position.from) === nextPosition(parent),
   reaches: (manifest, position) => endOf(manifest) >= parseLsn(position),
+  // Its own log is always read, and a server stops before a place.
+  endsAt: () => false,
   isAfter: (full, transaction) =>
     typeof full.facts['nextTransaction'] === 'string' && BigInt(transaction) >= BigInt(full.facts['nextTransaction']),
 };

@@ -1,31 +1,7 @@
 import { BerthError } from '../../../model/errors.ts';
+import { unknownTable, type FactLimits, type ServerFacts, type TableFacts } from '../table-facts.ts';
 import type { PostgresAccess } from './access.ts';
 import { connect, type Session } from './session.ts';
-
-/** One table, as it was at the place that the facts are of. Rows and hash are unknown where it was too large, or may not be read. */
-export interface TableFacts {
-  readonly name: string;
-  readonly rows: string | null;
-  /** Sum of a hash of each row: the same in any order. */
-  readonly hash: string | null;
-}
-
-/** What can be compared after a restore. */
-export interface PostgresFacts {
-  /** The facts hold for exactly this place in the log; unknown when there was no moment without a transaction that writes. */
-  readonly position: string | null;
-  readonly databases: readonly { readonly name: string; readonly tables: readonly TableFacts[] }[];
-}
-
-export interface FactLimits {
-  /** Tables are read, the smallest first, as long as all together are no larger. */
-  readonly bytes: number;
-  /** How often a quiet moment is looked for. */
-  readonly attempts: number;
-  readonly pauseMs: number;
-}
-
-export const usualLimits: FactLimits = { bytes: 2 * 2 ** 30, attempts: 100, pauseMs: 50 };
 
 /** No table of the server's own, none that a crash empties, none that lies elsewhere. */
 const tablesQuery = `SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name, pg_table_size(c.oid)::text AS bytes
@@ -48,7 +24,7 @@ export async function takeFacts(
   limits: FactLimits,
   pause: (milliseconds: number) => Promise<void>,
   signal: AbortSignal,
-): Promise<PostgresFacts> {
+): Promise<ServerFacts> {
   await using sessions = new AsyncDisposableStack();
   const control = sessions.use(await connect(access, 'postgres', signal));
   const names = await listDatabases(control);
@@ -92,12 +68,10 @@ async function readTables(reader: Session, budget: { bytes: number }): Promise<r
   const tables: TableFacts[] = [];
   for (const { name, bytes } of await reader.rows(tablesQuery)) {
     budget.bytes -= Number(bytes);
-    tables.push(budget.bytes < 0 ? unknown(String(name)) : await readTable(reader, String(name)));
+    tables.push(budget.bytes < 0 ? unknownTable(String(name)) : await readTable(reader, String(name)));
   }
   return tables.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
-
-const unknown = (name: string): TableFacts => ({ name, rows: null, hash: null });
 
 async function readTable(reader: Session, name: string): Promise<TableFacts> {
   await reader.rows('SAVEPOINT one');
@@ -109,24 +83,6 @@ async function readTable(reader: Session, name: string): Promise<TableFacts> {
   } catch (error) {
     if (!(error instanceof BerthError)) throw error;
     await reader.rows('ROLLBACK TO one');
-    return unknown(name);
+    return unknownTable(name);
   }
-}
-
-/** In what a restored server differs from what was taken; nothing when it is the same. What is unknown on one side is not compared. */
-export function compareFacts(expected: PostgresFacts, found: PostgresFacts): readonly string[] {
-  const databases = new Map(found.databases.map(({ name, tables }) => [name, tables]));
-  return expected.databases.flatMap(({ name, tables }) => {
-    const there = databases.get(name);
-    if (there === undefined) return [`database ${name} is not there`];
-    const byName = new Map(there.map((table) => [table.name, table]));
-    return tables.flatMap((table) => compareTable(`${name}: ${table.name}`, table, byName.get(table.name)));
-  });
-}
-
-function compareTable(name: string, expected: TableFacts, found: TableFacts | undefined): readonly string[] {
-  if (found === undefined) return [`${name} is not there`];
-  if (expected.rows === null || found.rows === null) return [];
-  if (expected.rows !== found.rows) return [`${name} has ${found.rows} rows, and had ${expected.rows}`];
-  return expected.hash === found.hash ? [] : [`${name} has other content`];
 }

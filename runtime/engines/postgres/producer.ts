@@ -1,22 +1,20 @@
 import { BerthError } from '../../../model/errors.ts';
 import type { Json } from '../../../model/backup/shape.ts';
 import type { ProducedStream, Producer, SnapshotFacts } from '../../ports/producer.ts';
-import type { Program, Programs } from '../../ports/program.ts';
+import type { Program } from '../../ports/program.ts';
+import { once } from '../../streams/blocks.ts';
+import { factsFile } from '../scratch-place.ts';
+import { summaryOf, type FactLimits } from '../table-facts.ts';
+import type { EngineTools } from '../tools.ts';
 import { environmentOf, explainEnd, type PostgresAccess } from './access.ts';
 import { readBaseManifest, type BaseManifest } from './base-manifest.ts';
-import { takeFacts, type FactLimits } from './facts.ts';
+import { takeFacts } from './facts.ts';
 import { identify, type Identity } from './identity.ts';
 import { formatLsn } from './lsn.ts';
 import { connect, type Session } from './session.ts';
 import { watchTar } from './tar-watch.ts';
 
-export interface PostgresTools {
-  readonly access: PostgresAccess;
-  readonly programs: Programs;
-  /** The image whose programs are run, for the record. */
-  readonly image: string | null;
-  readonly sleep: (milliseconds: number) => Promise<void>;
-}
+export type PostgresTools = EngineTools<PostgresAccess>;
 
 export interface ProducerTools extends PostgresTools {
   readonly limits: FactLimits;
@@ -27,7 +25,6 @@ export interface ProducerTools extends PostgresTools {
 /** Streams of a full backup. */
 export const baseTar = 'base.tar';
 const baseManifest = 'backup_manifest';
-export const factsFile = 'facts.json';
 
 /** A base backup over the network, whole by itself: it carries the log from its start to its end. */
 export const postgresProducer = (tools: ProducerTools): Producer => ({
@@ -99,15 +96,7 @@ class BaseBackup {
     const restorableFrom = await serverTime(this.#session);
     const facts = await takeFacts(access, limits, sleep, this.#signal);
     const { next } = await this.#session.row('SELECT pg_current_xact_id()::text AS next');
-    const tables = facts.databases.flatMap((database) => database.tables);
-    this.#facts = {
-      restorableFrom,
-      nextTransaction: String(next),
-      databases: facts.databases.map(({ name }) => name),
-      tables: tables.length,
-      tablesHashed: tables.filter(({ hash }) => hash !== null).length,
-      factsAt: facts.position,
-    };
+    this.#facts = { restorableFrom, nextTransaction: String(next), ...summaryOf(facts) };
     yield { name: factsFile, bytes: once(Buffer.from(`${JSON.stringify(facts, undefined, 1)}\n`)) };
   }
 
@@ -151,8 +140,3 @@ const cutShort = (last: string | undefined): BerthError =>
     `pg_basebackup said that all went well, and its output ends ${last === undefined ? 'before its first file' : `with ${last}`}`,
     'it is tried again; if that goes on, see the log of the server',
   );
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  await Promise.resolve();
-  yield bytes;
-}

@@ -3,6 +3,7 @@ import { BerthError } from '../../../model/errors.ts';
 import type { Program, ProgramEnd, RunningProgram } from '../../ports/program.ts';
 import { environmentOf, explainEnd, refusalOf } from './access.ts';
 import { parseLsn, type Lsn } from './lsn.ts';
+import { drain } from '../scratch-place.ts';
 import type { PostgresTools } from './producer.ts';
 import type { Session } from './session.ts';
 import type { WalSpool } from './wal-spool.ts';
@@ -138,13 +139,6 @@ export class Receiver implements AsyncDisposable {
       explain: ({ stderr }) => refusalOf(stderr, access),
     };
   }
-}
-
-/** It writes nothing there; how it ended is read from elsewhere. */
-function drain(output: RunningProgram['output']): void {
-  void (async () => {
-    for await (const _ of output);
-  })().catch(() => undefined);
 }
 
 function ended({ code, signal, stderr }: ProgramEnd): BerthError {

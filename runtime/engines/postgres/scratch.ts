@@ -3,97 +3,64 @@ import { dirname, join } from 'node:path';
 import type { Manifest } from '../../../model/backup/manifest.ts';
 import type { Json } from '../../../model/backup/shape.ts';
 import { BerthError } from '../../../model/errors.ts';
-import type { ProgramEnd, Programs, RunningProgram } from '../../ports/program.ts';
+import type { ProgramEnd } from '../../ports/program.ts';
 import type { LaidOut, Restorable, RestoreTarget, Scratch, ScratchEngine } from '../../ports/scratch-engine.ts';
-import { collect } from '../../streams/blocks.ts';
+import {
+  answers,
+  fullOf,
+  gap,
+  lastLines,
+  ofThePlace,
+  runQuietly,
+  scratchEngine,
+  troubleIn,
+  unreachable,
+  type ScratchServer,
+  type ScratchTools,
+} from '../scratch-place.ts';
 import type { PostgresAccess } from './access.ts';
 import { nextPosition, segmentBytesOf, timelineOf } from './chain-rules.ts';
-import { compareFacts, takeFacts, type FactLimits, type PostgresFacts } from './facts.ts';
+import { takeFacts } from './facts.ts';
 import { logFile } from './log-source.ts';
 import { formatLsn, parseLsn, segmentName, startOfSegment, type Lsn } from './lsn.ts';
-import { baseTar, factsFile } from './producer.ts';
+import { baseTar } from './producer.ts';
 import { scratchSettings } from './recovery-settings.ts';
 import { connect } from './session.ts';
-
-export interface ScratchTools {
-  readonly programs: Programs;
-  /** Room for the whole database and its log. A short path: that of a socket may have 107 characters. */
-  readonly folder: string;
-  readonly memoryMiB: number;
-  readonly limits: FactLimits;
-  readonly sleep: (milliseconds: number) => Promise<void>;
-  /** Names a folder that nobody else uses. */
-  readonly tag: () => string;
-  /** Who we are: the server does not start for root. */
-  readonly uid: number;
-}
-
-const largestFacts = 256 * 2 ** 20;
-const longestSocketFolder = 90;
-const pollMs = 100;
 
 /** What the server says when the log ends and the target had not come. */
 const notReached = /recovery ended before configured recovery target was reached/;
 const tooEarly = /requested recovery stop point is before consistent recovery point/;
 
-/** PostgreSQL in a folder of its own, on a socket there, and with all its files gone afterwards. */
-export const postgresScratch = (tools: ScratchTools): ScratchEngine => ({
-  engine: 'postgres',
-  layOut: async (chain, signal) => {
-    const folder = join(tools.folder, `scratch-${tools.tag()}`);
-    checkPlace(folder, tools.uid);
-    const laidOut = new PostgresLaidOut(tools, folder, chain);
-    try {
-      await laidOut.write(signal);
-      return laidOut;
-    } catch (error) {
-      await laidOut[Symbol.asyncDispose]();
-      throw error;
-    }
-  },
-  expectation: async (full) => {
-    const facts = JSON.parse(Buffer.from(await collect(full.open(factsFile), largestFacts)).toString('utf8')) as PostgresFacts;
-    if (facts.position === null) return undefined;
-    return { target: { kind: 'position', position: facts.position }, facts: facts as unknown as Json };
-  },
-  compare: (expected, found) => compareFacts(expected as unknown as PostgresFacts, found as unknown as PostgresFacts),
-});
-
-function checkPlace(folder: string, uid: number): void {
-  if (uid === 0)
-    throw new BerthError(
-      'usage',
-      'PostgreSQL does not start as root',
-      'restore as the user of the engine: in its image that is `postgres`',
-    );
-  if (folder.length > longestSocketFolder)
-    throw new BerthError(
-      'usage',
-      `${folder} is too long for the path of a socket`,
-      `give a scratch folder of fewer than ${longestSocketFolder - 30} characters`,
-    );
-}
+/** PostgreSQL in a folder of its own. */
+export const postgresScratch = (tools: ScratchTools): ScratchEngine =>
+  scratchEngine(
+    { engine: 'postgres', title: 'PostgreSQL', user: 'postgres', stop: 'SIGQUIT' },
+    tools,
+    (server, chain) => new PostgresLaidOut(tools, server, chain),
+  );
 
 class PostgresLaidOut implements LaidOut {
   readonly #tools: ScratchTools;
+  readonly #server: ScratchServer;
   readonly #folder: string;
   readonly #data: string;
   readonly #chain: readonly Restorable[];
-  #server: RunningProgram | undefined;
-  constructor(tools: ScratchTools, folder: string, chain: readonly Restorable[]) {
+  constructor(tools: ScratchTools, server: ScratchServer, chain: readonly Restorable[]) {
     this.#tools = tools;
-    this.#folder = folder;
-    this.#data = join(folder, 'data');
+    this.#server = server;
+    this.#folder = server.folder;
+    this.#data = server.data;
     this.#chain = chain;
   }
 
   async write(signal: AbortSignal): Promise<void> {
-    const [full, ...logs] = this.#chain;
-    if (full === undefined) throw new Error('nothing to lay out');
+    const full = fullOf(this.#chain);
+    const logs = this.#chain.slice(1);
     await mkdir(this.#data, { recursive: true, mode: 0o700 });
     await mkdir(join(this.#folder, 'socket'), { mode: 0o700 });
-    await this.#run(['tar', '--extract', '--file=-', `--directory=${this.#data}`], signal, full);
-    await this.#run(['pg_verifybackup', '--quiet', this.#data], signal);
+    const { programs } = this.#tools;
+    await runQuietly(programs, ['tar', '--extract', '--file=-', `--directory=${this.#data}`], signal, full.open(baseTar));
+    await runQuietly(programs, ['pg_verifybackup', '--quiet', this.#data], signal);
     await this.#writeLogs(full.manifest, logs, signal);
     await writeFile(join(this.#data, 'postgresql.auto.conf'), '');
     await rm(join(this.#data, 'standby.signal'), { force: true });
@@ -112,12 +79,7 @@ class PostgresLaidOut implements LaidOut {
     return this.#running(true, signal);
   };
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#server?.kill('SIGQUIT');
-    await this.#server?.[Symbol.asyncDispose]();
-    this.#server = undefined;
-    await rm(this.#folder, { recursive: true, force: true });
-  }
+  [Symbol.asyncDispose] = async (): Promise<void> => this.#server[Symbol.asyncDispose]();
 
   /** @returns Nothing once it answers, and how it ended if it did. */
   async #start(target: RestoreTarget, signal: AbortSignal): Promise<ProgramEnd | undefined> {
@@ -130,35 +92,15 @@ class PostgresLaidOut implements LaidOut {
     await writeFile(config, scratchSettings(places, this.#tools.memoryMiB, target));
     await writeFile(places.hbaFile, 'local all all trust\n');
     await writeFile(places.identFile, '');
-    const server = this.#tools.programs.start(
-      { argv: ['postgres', '-D', this.#data, '-c', `config_file=${config}`], env: { LC_ALL: 'C' } },
-      signal,
-    );
-    this.#server = server;
-    let end: ProgramEnd | undefined;
-    void server.ended.then((how) => (end = how));
-    void (async () => {
-      for await (const _ of server.output);
-    })().catch(() => undefined);
-    const hasEnded = (): ProgramEnd | undefined => end;
-    for (let how = hasEnded(); ; how = hasEnded()) {
-      signal.throwIfAborted();
-      if (how !== undefined) return how;
-      if (await this.#answers(signal)) return undefined;
-      await this.#tools.sleep(pollMs);
-    }
+    return this.#server.start(['postgres', '-D', this.#data, '-c', `config_file=${config}`], () => this.#answers(signal), signal);
   }
 
   /** It lets nobody in before it has read its log. */
-  async #answers(signal: AbortSignal): Promise<boolean> {
-    try {
+  #answers = async (signal: AbortSignal): Promise<boolean> =>
+    answers(async () => {
       await using session = await connect(this.#access(), 'postgres', signal);
       return (await session.row('SELECT pg_is_in_recovery()::text AS recovering'))['recovering'] === 'false';
-    } catch (error) {
-      if (error instanceof BerthError) return false;
-      throw error;
-    }
-  }
+    });
 
   /** @param toTheEnd - Whether all of the log should have been read. */
   async #running(toTheEnd: boolean, signal: AbortSignal): Promise<Scratch> {
@@ -178,11 +120,9 @@ class PostgresLaidOut implements LaidOut {
 
   /** It wrote without waiting for the disk, so all of it is brought there before it gets its name. */
   async #keep(folder: string, signal: AbortSignal): Promise<void> {
-    this.#server?.kill('SIGINT');
-    const ended = await this.#server?.ended;
-    this.#server = undefined;
+    const ended = await this.#server.end('SIGINT');
     if (ended !== undefined && ended.code !== 0) throw serverFailed(ended);
-    await this.#run(['initdb', '--sync-only', `--pgdata=${this.#data}`], signal);
+    await runQuietly(this.#tools.programs, ['initdb', '--sync-only', `--pgdata=${this.#data}`], signal);
     await rename(this.#data, folder);
     await using parent = await open(dirname(folder), 'r');
     await parent.sync();
@@ -193,21 +133,14 @@ class PostgresLaidOut implements LaidOut {
     return { host: join(this.#folder, 'socket'), port: 5432, user: typeof user === 'string' ? user : 'postgres', password: null };
   }
 
-  async #run(argv: readonly [string, ...string[]], signal: AbortSignal, input?: Restorable): Promise<void> {
-    const explain = ({ stderr }: ProgramEnd) => unsound(argv[0], stderr);
-    const program = { argv, explain, env: { LC_ALL: 'C' }, ...(input && { input: input.open(baseTar) }) };
-    await using running = this.#tools.programs.start(program, signal);
-    for await (const _ of running.output);
-  }
-
   /** Into the folder where the server looks for its log. What the full backup brought along of it is the same, and less. */
   async #writeLogs(full: Manifest, logs: readonly Restorable[], signal: AbortSignal): Promise<void> {
     let at = nextPosition(full);
     for (const { manifest, open: openFile } of logs) {
-      if (manifest.position.from !== formatLsn(at)) throw gap(manifest, at);
+      if (manifest.position.from !== formatLsn(at)) throw gap(manifest, formatLsn(at));
       for await (const chunk of openFile(logFile)) at = await this.#append(at, chunk, full);
       signal.throwIfAborted();
-      if (manifest.position.to !== formatLsn(at)) throw gap(manifest, at);
+      if (manifest.position.to !== formatLsn(at)) throw gap(manifest, formatLsn(at));
     }
   }
 
@@ -238,13 +171,6 @@ async function writeAt(path: string, bytes: Uint8Array, offset: number, fileByte
   }
 }
 
-const gap = ({ id, position }: Manifest, at: Lsn): BerthError =>
-  new BerthError(
-    'damaged',
-    `log ${id} from ${position.from} to ${position.to} does not fit: the log before it ends at ${formatLsn(at)}`,
-    'restore to an earlier point',
-  );
-
 const readInPart = ({ id, position }: Manifest, reached: string): BerthError =>
   new BerthError(
     'damaged',
@@ -252,35 +178,14 @@ const readInPart = ({ id, position }: Manifest, reached: string): BerthError =>
     'restore to an earlier point, or from the second store',
   );
 
-const unreachable = (target: RestoreTarget, why: string): BerthError => {
-  const what = target.kind === 'transaction' ? `transaction ${target.id}` : 'that point';
-  return new BerthError('usage', `${what} cannot be restored to: ${why}`, 'choose a time instead, or another full backup');
-};
-
-const lastLines = (stderr: string): string => stderr.trim().split('\n').slice(-3).join(' / ');
-
-/** Of the place where it is restored, and not of the backup. */
-const trouble =
-  /No space left on device|Disk quota exceeded|Permission denied|Read-only file system|Cannot allocate memory|out of memory|could not map anonymous shared memory/;
-
-const ofThePlace = (what: string): BerthError =>
-  new BerthError('io', `restoring failed here: ${what}`, 'make room in the scratch folder, in memory too, and do it again');
-
-const unsound = (tool: string, stderr: string): BerthError =>
-  trouble.test(stderr)
-    ? ofThePlace(lastLines(stderr))
-    : new BerthError(
-        'damaged',
-        `${tool} does not accept the backup: ${lastLines(stderr)}`,
-        'restore from the second store, or from an earlier full backup',
-      );
-
 function serverFailed({ stderr }: ProgramEnd): BerthError {
   const fatal = stderr.split('\n').findLast((line) => /(?:FATAL|PANIC):/.test(line)) ?? lastLines(stderr);
-  if (trouble.test(stderr)) return ofThePlace(fatal);
-  return new BerthError(
-    'damaged',
-    `the restored server did not start: ${fatal.replace(/^.*(?:FATAL|PANIC): +/, '')}`,
-    'restore to another point; what the server says above tells what it misses',
+  return (
+    troubleIn(stderr, fatal) ??
+    new BerthError(
+      'damaged',
+      `the restored server did not start: ${fatal.replace(/^.*(?:FATAL|PANIC): +/, '')}`,
+      'restore to another point; what the server says above tells what it misses',
+    )
   );
 }

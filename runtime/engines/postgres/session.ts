@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { BerthError } from '../../../model/errors.ts';
+import { inWords } from '../refusals.ts';
 import { refusalOf, type PostgresAccess } from './access.ts';
 
 /** A value as the server writes it. */
@@ -34,15 +34,7 @@ export async function connect(access: PostgresAccess, database: string, signal: 
   client.on('error', () => undefined); // whoever asks next is told
   const cut = (): void => void client.end().catch(() => undefined);
   signal.addEventListener('abort', cut, { once: true });
-  const guarded = async <T>(work: Promise<T>): Promise<T> => {
-    try {
-      return await work;
-    } catch (error) {
-      signal.throwIfAborted();
-      const { message } = error as Error;
-      throw refusalOf(message, access, error) ?? refused(access, message, error);
-    }
-  };
+  const guarded = inWords('PostgreSQL', access, refusalOf, signal);
   const rows: Session['rows'] = async (statement, values = []) =>
     (await guarded(client.query<Record<string, string | null>>(statement, [...values]))).rows;
   try {
@@ -66,6 +58,3 @@ export async function connect(access: PostgresAccess, database: string, signal: 
     },
   };
 }
-
-const refused = ({ host, user }: PostgresAccess, message: string, cause: unknown): BerthError =>
-  new BerthError('unreachable', `PostgreSQL at ${host}: ${message}`, `see the log of the server, and that ${user} may do this`, { cause });

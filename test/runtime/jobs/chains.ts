@@ -6,6 +6,7 @@ import { manifest } from '../format/manifests.ts';
 export const numbered: ChainRules = {
   follows: (parent, log) => log.position.from === parent.position.to && parent.facts['server'] === log.facts['server'],
   reaches: ({ position }, wanted) => Number(position.to) >= Number(wanted),
+  endsAt: () => false,
   isAfter: (full, transaction) => Number(transaction) >= Number(full.facts['next']),
 };
 

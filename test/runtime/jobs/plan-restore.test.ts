@@ -54,6 +54,11 @@ describe('a restore', () => {
     expect(() => to('100')).toThrow('position 100 is in no backup');
   });
 
+  test('to the very place that a full backup ends at takes no log, where the engine can do that', () => {
+    const exact = { ...numbered, endsAt: (full: typeof first, position: string) => full.position.to === position };
+    expect(planRestore(all, { kind: 'position', position: '100' }, exact)).toMatchObject({ full: first, logs: [] });
+  });
+
   test('to a transaction takes the newest full backup that is older than it', () => {
     const before = (id: string) => planRestore(all, { kind: 'transaction', id, inclusive: false }, numbered);
     expect(before('150')).toMatchObject({ full: first, logs: [one, two] });

@@ -1,0 +1,198 @@
+import { mariadb } from '../../../model/engines/mariadb.ts';
+import { mysql } from '../../../model/engines/mysql.ts';
+import { previousGtidsEvent, type EventHead } from './binlog-events.ts';
+import { MariadbGtids, MysqlGtids, type GtidSet } from './gtids.ts';
+import { quoted, type Session } from './session.ts';
+
+/** A place in the binary log of one server. */
+export interface LogPlace {
+  readonly file: string;
+  readonly position: number;
+}
+
+/** In what MySQL and MariaDB differ, as far as backups have to do with it. */
+export interface Dialect {
+  readonly engine: 'mysql' | 'mariadb';
+  readonly title: string;
+  readonly programs: { readonly server: string; readonly client: string; readonly dump: string };
+  readonly withoutTls: readonly string[];
+  readonly parse: (text: string) => GtidSet;
+  /** Asked of the server that is backed up. */
+  readonly questions: {
+    /** One that tells this server from any other; the empty text where there is none. */
+    readonly server: string;
+    /** Settings without which its log cannot be relied on, and their values. */
+    readonly settings: Readonly<Record<string, string>>;
+    /** What tells that accounts were changed, where they do not stand in the snapshot of a dump. */
+    readonly accounts: readonly string[];
+  };
+  /** Begins a snapshot, and says which transactions are in it; nothing when somebody held that up. */
+  readonly snapshot: (session: Session) => Promise<string>;
+  readonly dumpArguments: readonly string[];
+  /** Which transactions are in a dump, by what it says at its beginning and by what the server knows of that place. */
+  readonly inDump: (beginning: string, place: LogPlace, session: Session) => Promise<string | undefined>;
+  /** Whether the log up to that place is what was received; the reason when it is not. */
+  readonly sameLog: (session: Session, place: LogPlace, gtids: GtidSet) => Promise<string | undefined>;
+  readonly dump: {
+    readonly prepare: readonly string[];
+    readonly flags: number;
+    /** What a file needs that begins in the middle of another. */
+    readonly opening: (gtids: string, description: EventHead) => Buffer;
+  };
+  readonly scratch: {
+    /** Makes an empty data folder, for an administrator without a password. */
+    readonly initialise: (data: string, lowerCase: string) => readonly [string, ...string[]];
+    readonly serverArguments: readonly string[];
+    /** The scratch server has these transactions, and no other. */
+    readonly startAfter: (gtids: string) => readonly string[];
+    readonly replay: readonly string[];
+    readonly status: string;
+    readonly executed: string;
+    readonly running: string;
+    readonly stop: readonly string[];
+  };
+}
+
+const same = {
+  dumpArguments: [
+    '--single-transaction',
+    '--quick',
+    '--routines',
+    '--events',
+    '--triggers',
+    '--hex-blob',
+    '--tz-utc',
+    '--default-character-set=utf8mb4',
+    '--max-allowed-packet=1G',
+    '--flush-privileges',
+    '--all-databases',
+  ],
+  /** Non-blocking: the server ends it where its log ends. */
+  nonBlocking: 1,
+} as const;
+
+/** Waiting for the lock of a dump makes everybody else wait as well. */
+const lockSeconds = 5;
+
+const mysqlDialect: Dialect = {
+  engine: 'mysql',
+  title: mysql.title,
+  programs: { server: mysql.server, client: mysql.clients.sql, dump: mysql.clients.dump },
+  withoutTls: [...mysql.clients.tls.off, '--get-server-public-key'],
+  parse: (text) => MysqlGtids.parse(text),
+  questions: {
+    server: '@@server_uuid',
+    settings: { log_bin: '1', gtid_mode: 'ON', enforce_gtid_consistency: 'ON', binlog_format: 'ROW', binlog_checksum: 'CRC32' },
+    accounts: [],
+  },
+  // There is no snapshot of a known place but one that nobody commits during.
+  snapshot: async (session) => {
+    await session.rows(`SET SESSION lock_wait_timeout = ${lockSeconds}`);
+    await session.rows('FLUSH TABLES WITH READ LOCK');
+    try {
+      await session.rows('START TRANSACTION WITH CONSISTENT SNAPSHOT');
+      return String((await session.row('SELECT @@GLOBAL.gtid_executed AS gtids'))['gtids']);
+    } finally {
+      await session.rows('UNLOCK TABLES');
+    }
+  },
+  dumpArguments: [
+    ...same.dumpArguments,
+    '--source-data=2',
+    '--set-gtid-purged=COMMENTED',
+    '--no-tablespaces',
+    `--loose-init-command=SET SESSION lock_wait_timeout = ${lockSeconds}`,
+  ],
+  inDump: async (beginning) => /GTID_PURGED=(?:\/\*!80000 '\+'\*\/ *)?'\+?([^']*)'/.exec(beginning)?.[1],
+  sameLog: async (session, _, gtids) => {
+    const { executed } = await session.row('SELECT @@GLOBAL.gtid_executed AS executed');
+    if (MysqlGtids.parse(String(executed)).covers(gtids)) return undefined;
+    return 'the server does not have all that was backed up: its data folder is an older copy';
+  },
+  dump: { prepare: ["SET @source_binlog_checksum = 'CRC32'"], flags: same.nonBlocking, opening: previousGtidsEvent },
+  scratch: {
+    initialise: (data, lowerCase) => [
+      mysql.server,
+      '--no-defaults',
+      '--initialize-insecure',
+      `--datadir=${data}`,
+      `--lower-case-table-names=${lowerCase}`,
+    ],
+    serverArguments: [
+      '--disable-log-bin',
+      '--gtid-mode=ON',
+      '--enforce-gtid-consistency=ON',
+      '--skip-replica-start',
+      '--replica-parallel-workers=2',
+      '--mysqlx=OFF',
+      '--innodb-redo-log-capacity=256M',
+    ],
+    startAfter: (gtids) => ['RESET BINARY LOGS AND GTIDS', `SET GLOBAL gtid_purged = ${quoted(gtids)}`],
+    replay: [
+      "CHANGE REPLICATION SOURCE TO RELAY_LOG_FILE = 'relay.000001', RELAY_LOG_POS = 4, SOURCE_HOST = '127.0.0.1', SOURCE_USER = 'none'",
+      'START REPLICA SQL_THREAD',
+    ],
+    status: 'SHOW REPLICA STATUS',
+    executed: 'SELECT @@GLOBAL.gtid_executed AS gtids',
+    running: 'Replica_SQL_Running',
+    stop: ['STOP REPLICA', 'RESET REPLICA ALL'],
+  },
+};
+
+const gtidAt = async (session: Session, { file, position }: LogPlace): Promise<string | undefined> =>
+  (await session.row(`SELECT BINLOG_GTID_POS(${quoted(file)}, ${position}) AS gtids`))['gtids'] ?? undefined;
+
+const mariadbDialect: Dialect = {
+  engine: 'mariadb',
+  title: mariadb.title,
+  programs: { server: mariadb.server, client: mariadb.clients.sql, dump: mariadb.clients.dump },
+  withoutTls: mariadb.clients.tls.off,
+  parse: (text) => MariadbGtids.parse(text),
+  questions: {
+    server: "''",
+    settings: { log_bin: '1', binlog_format: 'ROW', binlog_checksum: 'CRC32' },
+    accounts: ['global_priv', 'db', 'tables_priv', 'columns_priv', 'procs_priv', 'proxies_priv', 'roles_mapping', 'proc'],
+  },
+  snapshot: async (session) => {
+    await session.rows('START TRANSACTION WITH CONSISTENT SNAPSHOT');
+    const rows = await session.rows("SHOW STATUS LIKE 'binlog_snapshot_%'");
+    const said = new Map(rows.map((row) => [row['Variable_name']?.toLowerCase(), row['Value'] ?? '']));
+    const place = { file: said.get('binlog_snapshot_file') ?? '', position: Number(said.get('binlog_snapshot_position')) };
+    return (await gtidAt(session, place)) ?? '';
+  },
+  dumpArguments: [...same.dumpArguments, '--master-data=2', '--gtid'],
+  inDump: async (_, place, session) => gtidAt(session, place),
+  sameLog: async (session, place, gtids) => {
+    const there = await gtidAt(session, place);
+    if (there !== undefined && there === gtids.toString()) return undefined;
+    return `the server knows nothing of ${gtids.toString()} at ${place.file}, ${place.position}: its log was removed, or it is another server`;
+  },
+  // Events that only explain others are sent as well: what is received is what stands in the file.
+  dump: {
+    prepare: ["SET @master_binlog_checksum = 'CRC32'", 'SET @mariadb_slave_capability = 4'],
+    flags: same.nonBlocking | 2,
+    opening: () => Buffer.alloc(0),
+  },
+  scratch: {
+    initialise: (data, lowerCase) => [
+      'mariadb-install-db',
+      '--no-defaults',
+      `--datadir=${data}`,
+      `--lower-case-table-names=${lowerCase}`,
+      '--auth-root-authentication-method=normal',
+      '--skip-test-db',
+    ],
+    serverArguments: ['--skip-log-bin', '--skip-slave-start', '--innodb-log-file-size=256M'],
+    startAfter: (gtids) => [`SET GLOBAL gtid_slave_pos = ${quoted(gtids)}`],
+    replay: [
+      "CHANGE MASTER TO RELAY_LOG_FILE = 'relay.000001', RELAY_LOG_POS = 4, MASTER_HOST = '127.0.0.1', MASTER_USER = 'none', MASTER_USE_GTID = no",
+      'START SLAVE SQL_THREAD',
+    ],
+    status: 'SHOW SLAVE STATUS',
+    executed: 'SELECT @@GLOBAL.gtid_slave_pos AS gtids',
+    running: 'Slave_SQL_Running',
+    stop: ['STOP SLAVE', 'RESET SLAVE ALL'],
+  },
+};
+
+export const dialects: Readonly<Record<Dialect['engine'], Dialect>> = { mysql: mysqlDialect, mariadb: mariadbDialect };

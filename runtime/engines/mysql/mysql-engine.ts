@@ -1,0 +1,28 @@
+import { join } from 'node:path';
+import type { BackedUpEngine } from '../../ports/engine.ts';
+import { usualLimits } from '../table-facts.ts';
+import type { EngineOptions } from '../tools.ts';
+import type { MysqlAccess } from './access.ts';
+import { mysqlChain } from './chain-rules.ts';
+import { dialects, type Dialect } from './dialect.ts';
+import { mysqlLogSource, usualQuietMs } from './log-source.ts';
+import { mysqlProducer } from './producer.ts';
+import { mysqlScratch } from './scratch.ts';
+
+/** Whoever waits for the lock makes all writers wait: seldom, and not often. */
+const limits = { ...usualLimits, attempts: 3, pauseMs: 10_000 };
+
+/** One server of MySQL or MariaDB, with the usual limits. */
+export const mysqlEngine = (
+  engine: Dialect['engine'],
+  { folder, memoryMiB, tag, uid, ...rest }: EngineOptions<MysqlAccess>,
+): BackedUpEngine => {
+  const dialect = dialects[engine];
+  const tools = { ...rest, dialect };
+  return {
+    producer: mysqlProducer({ ...tools, limits }),
+    logs: mysqlLogSource({ ...tools, quietMs: usualQuietMs, spool: join(folder, 'spool') }),
+    scratch: mysqlScratch({ ...tools, folder: join(folder, 'scratch'), memoryMiB, limits, tag, uid }),
+    rules: mysqlChain(dialect),
+  };
+};

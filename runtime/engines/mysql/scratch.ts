@@ -1,0 +1,219 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Json } from '../../../model/backup/shape.ts';
+import { BerthError } from '../../../model/errors.ts';
+import { Secret } from '../../../model/secret.ts';
+import type { ProgramEnd } from '../../ports/program.ts';
+import type { LaidOut, Restorable, RestoreTarget, Scratch, ScratchEngine } from '../../ports/scratch-engine.ts';
+import {
+  answers,
+  fullOf,
+  gap,
+  lastLines,
+  ofThePlace,
+  runQuietly,
+  scratchEngine,
+  troubleIn,
+  type ScratchServer,
+  type ScratchTools,
+} from '../scratch-place.ts';
+import { clientArguments, type MysqlAccess } from './access.ts';
+import { BrokenLog } from './binlog-events.ts';
+import { nextPlace } from './chain-rules.ts';
+import type { Dialect } from './dialect.ts';
+import { standsStill, takeFacts } from './facts.ts';
+import type { GtidSet } from './gtids.ts';
+import { logFile } from './log-source.ts';
+import { dumpFile } from './producer.ts';
+import { findEnd, placeRelayLogs, readSlice, type LogEnd } from './relay.ts';
+import { connect, quoted, type Session } from './session.ts';
+import { NotContinuous } from './slice-reader.ts';
+
+export interface MysqlScratchTools extends ScratchTools {
+  readonly dialect: Dialect;
+}
+
+const pollMs = 100;
+/** Ours alone, beside the accounts that came with the backup. */
+const account = 'berth_scratch';
+/** A number that no other server has: it would leave out what it had written itself. */
+const serverId = 4_294_967_001;
+
+/** MySQL or MariaDB in a folder of its own. */
+export const mysqlScratch = (tools: MysqlScratchTools): ScratchEngine => {
+  const { engine, title } = tools.dialect;
+  return scratchEngine({ engine, title, user: 'mysql', stop: 'SIGTERM' }, tools, (server, chain) => new MysqlLaidOut(tools, server, chain));
+};
+
+class MysqlLaidOut implements LaidOut {
+  readonly #tools: MysqlScratchTools;
+  readonly #server: ScratchServer;
+  readonly #folder: string;
+  readonly #chain: readonly Restorable[];
+  readonly #logs: string[] = [];
+  readonly #access: MysqlAccess;
+  constructor(tools: MysqlScratchTools, server: ScratchServer, chain: readonly Restorable[]) {
+    this.#tools = tools;
+    this.#server = server;
+    this.#folder = server.folder;
+    this.#chain = chain;
+    const password = new Secret(randomBytes(24).toString('base64url'));
+    this.#access = { host: join(server.folder, 'socket'), port: 0, user: account, password };
+  }
+
+  async write(signal: AbortSignal): Promise<void> {
+    const { dialect, programs } = this.#tools;
+    const full = fullOf(this.#chain);
+    for (const part of ['data', 'logs', 'tmp']) await mkdir(join(this.#folder, part), { recursive: true, mode: 0o700 });
+    await this.#writeLogs(full, signal);
+    await runQuietly(programs, dialect.scratch.initialise(this.#server.data, this.#fact('lowerCaseTableNames')), signal);
+    await this.#start(signal);
+    const administrator: MysqlAccess = { ...this.#access, user: 'root', password: null };
+    // It stays what it is while the accounts of the backup take the place of those it was made with.
+    await using session = await connect(dialect.title, administrator, signal);
+    const client = [dialect.programs.client, ...clientArguments(administrator)] as const;
+    await runQuietly(
+      programs,
+      [...client, '--binary-mode', '--max-allowed-packet=1G', '--default-character-set=utf8mb4'],
+      signal,
+      full.open(dumpFile),
+    );
+    await session.rows(`CREATE USER ${account}@localhost IDENTIFIED BY ${quoted(this.#access.password?.reveal() ?? '')}`);
+    await session.rows(`GRANT ALL ON *.* TO ${account}@localhost WITH GRANT OPTION`);
+    for (const statement of dialect.scratch.startAfter(this.#held().toString())) await session.rows(statement);
+  }
+
+  recover = async (target: RestoreTarget, signal: AbortSignal): Promise<Scratch> => {
+    const { dialect, limits } = this.#tools;
+    const end = await findEnd(this.#logs, this.#held(), dialect.parse, target);
+    await using session = await connect(dialect.title, this.#access, signal);
+    if (end.transactions > 0) await this.#replay(session, end, signal);
+    return {
+      position: await this.#reached(session, end.goal),
+      facts: async (stop) => (await takeFacts(dialect, this.#access, limits, standsStill, stop)) as unknown as Json,
+      [Symbol.asyncDispose]: () => this[Symbol.asyncDispose](),
+    };
+  };
+
+  [Symbol.asyncDispose] = async (): Promise<void> => this.#server[Symbol.asyncDispose]();
+
+  #held = (): GtidSet => this.#tools.dialect.parse(fullOf(this.#chain).manifest.position.to ?? '');
+
+  #fact(name: string): string {
+    const value = fullOf(this.#chain).manifest.facts[name];
+    return typeof value === 'string' ? value : '';
+  }
+
+  /** Slices as they are, each found to be whole and to go on where the one before ends. */
+  async #writeLogs(full: Restorable, signal: AbortSignal): Promise<void> {
+    const gtids = this.#held();
+    let next = nextPlace(full.manifest);
+    for (const [index, { manifest, open: openFile }] of this.#chain.slice(1).entries()) {
+      const { file, from } = manifest.facts;
+      if (file !== next.file || from !== next.position) throw gap(manifest, `${next.file}, ${next.position}`);
+      const path = join(this.#folder, 'logs', String(index));
+      await writeAll(path, openFile(logFile));
+      signal.throwIfAborted();
+      try {
+        await readSlice(path, gtids, this.#tools.dialect.parse, () => undefined);
+      } catch (error) {
+        if (error instanceof NotContinuous || error instanceof BrokenLog) throw gap(manifest, `${gtids.toString()}: ${error.message}`);
+        throw error;
+      }
+      this.#logs.push(path);
+      next = nextPlace(manifest);
+    }
+  }
+
+  async #start(signal: AbortSignal): Promise<void> {
+    const { dialect, memoryMiB } = this.#tools;
+    const settings: Readonly<Record<string, string>> = {
+      'datadir': this.#server.data,
+      'socket': this.#access.host,
+      'pid-file': join(this.#folder, 'pid'),
+      'tmpdir': join(this.#folder, 'tmp'),
+      'server-id': String(serverId),
+      'relay-log': 'relay',
+      'lower-case-table-names': this.#fact('lowerCaseTableNames'),
+      'character-set-server': this.#fact('characterSet'),
+      'collation-server': this.#fact('collation'),
+      'default-time-zone': '+00:00',
+      'event-scheduler': 'OFF',
+      'log-bin-trust-function-creators': '1',
+      'max-allowed-packet': '1G',
+      'performance-schema': 'OFF',
+      'innodb-buffer-pool-size': `${Math.max(32, Math.floor(memoryMiB / 2))}M`,
+      // Thrown away in any case: what a crash of the host would cost does not matter.
+      'innodb-flush-log-at-trx-commit': '0',
+      'innodb-doublewrite': 'OFF',
+      'innodb-fast-shutdown': '2',
+    };
+    const argv = Object.entries(settings).map(([name, value]) => `--${name}=${value}`);
+    const fixed = ['--no-defaults', '--skip-networking', '--skip-name-resolve'];
+    const ended = await this.#server.start(
+      [dialect.programs.server, ...fixed, ...argv, ...dialect.scratch.serverArguments],
+      () => this.#answers(signal),
+      signal,
+    );
+    if (ended !== undefined) throw serverFailed(ended);
+  }
+
+  #answers = async (signal: AbortSignal): Promise<boolean> =>
+    answers(async () => {
+      await using _ = await connect(this.#tools.dialect.title, { ...this.#access, user: 'root', password: null }, signal);
+      return true;
+    });
+
+  /** The log up to its target, as a replica reads what it received; it is never asked to receive anything. */
+  async #replay(session: Session, end: LogEnd, signal: AbortSignal): Promise<void> {
+    const { scratch, parse } = this.#tools.dialect;
+    await placeRelayLogs(this.#logs, end, this.#server.data);
+    for (const statement of scratch.replay) await session.rows(statement);
+    for (;;) {
+      signal.throwIfAborted();
+      const status = await session.row(scratch.status);
+      const { gtids } = await session.row(scratch.executed);
+      if (parse(gtids ?? '').covers(end.goal)) break;
+      if (status[scratch.running] !== 'Yes') throw stopped(gtids ?? '', String(status['Last_SQL_Error']));
+      await this.#tools.sleep(pollMs);
+    }
+    for (const statement of scratch.stop) await session.rows(statement);
+  }
+
+  async #reached(session: Session, goal: GtidSet): Promise<string> {
+    const { scratch, parse } = this.#tools.dialect;
+    const { gtids } = await session.row(scratch.executed);
+    const reached = parse(gtids ?? '');
+    if (!reached.covers(goal) || !goal.covers(reached)) throw stopped(reached.toString(), `${goal.toString()} was to be reached`);
+    return reached.toString();
+  }
+}
+
+async function writeAll(path: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
+  await using file = await open(path, 'w', 0o600);
+  for await (const chunk of bytes)
+    await file.appendFile(chunk).catch((error: unknown) => {
+      throw ofThePlace((error as Error).message);
+    });
+}
+
+const stopped = (at: string, why: string): BerthError =>
+  troubleIn(why, why) ??
+  new BerthError(
+    'damaged',
+    `the restored server read its log up to ${at} and no further: ${why}`,
+    'restore to an earlier point, or from another full backup',
+  );
+
+function serverFailed({ stderr }: ProgramEnd): BerthError {
+  const said = stderr.split('\n').findLast((line) => /\[ERROR\]/.test(line)) ?? lastLines(stderr);
+  return (
+    troubleIn(stderr, said) ??
+    new BerthError(
+      'damaged',
+      `the scratch server did not start: ${said.replace(/^.*\[ERROR\] +/, '')}`,
+      'what it says tells what it misses',
+    )
+  );
+}

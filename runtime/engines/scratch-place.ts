@@ -1,0 +1,210 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Json } from '../../model/backup/shape.ts';
+import type { Manifest } from '../../model/backup/manifest.ts';
+import { BerthError } from '../../model/errors.ts';
+import type { Program, ProgramEnd, Programs, RunningProgram } from '../ports/program.ts';
+import type { LaidOut, Restorable, RestoreTarget, ScratchEngine } from '../ports/scratch-engine.ts';
+import { collect } from '../streams/blocks.ts';
+import { compareFacts, type FactLimits, type ServerFacts } from './table-facts.ts';
+
+/** What the scratch server of any engine is made with. */
+export interface ScratchTools {
+  readonly programs: Programs;
+  /** Room for the whole database and its log. A short path: that of a socket may have 107 characters. */
+  readonly folder: string;
+  readonly memoryMiB: number;
+  readonly limits: FactLimits;
+  readonly sleep: (milliseconds: number) => Promise<void>;
+  /** Names a folder that nobody else uses. */
+  readonly tag: () => string;
+  /** Who we are: no server starts for root. */
+  readonly uid: number;
+}
+
+/** File of a full backup with what the server said of itself. */
+export const factsFile = 'facts.json';
+const largestFacts = 256 * 2 ** 20;
+const longestSocketFolder = 90;
+const pollMs = 100;
+
+/** For facts that lie beside a full backup, with the place that they are of. */
+const factsOfFull: Pick<ScratchEngine, 'expectation' | 'compare'> = {
+  expectation: async (full) => {
+    const facts = JSON.parse(Buffer.from(await collect(full.open(factsFile), largestFacts)).toString('utf8')) as ServerFacts;
+    if (facts.position === null) return undefined;
+    return { target: { kind: 'position', position: facts.position }, facts: facts as unknown as Json };
+  },
+  compare: (expected, found) => compareFacts(expected as unknown as ServerFacts, found as unknown as ServerFacts),
+};
+
+function checkPlace(title: string, user: string, folder: string, uid: number): void {
+  if (uid === 0)
+    throw new BerthError('usage', `${title} does not start as root`, `restore as the user of the engine: in its image that is \`${user}\``);
+  if (folder.length > longestSocketFolder)
+    throw new BerthError(
+      'usage',
+      `${folder} is too long for the path of a socket`,
+      `give a scratch folder of fewer than ${longestSocketFolder - 30} characters`,
+    );
+}
+
+/** What an engine makes of a chain, in the folder of a server. */
+interface Laying extends LaidOut {
+  readonly write: (signal: AbortSignal) => Promise<void>;
+}
+
+interface EngineNames {
+  readonly engine: string;
+  readonly title: string;
+  /** Of the operating system, in the engine's image. */
+  readonly user: string;
+  readonly stop: 'SIGTERM' | 'SIGQUIT';
+}
+
+/** An engine in folders of its own, each with a server on a socket there, and with all files gone afterwards. */
+export const scratchEngine = (
+  { engine, title, user, stop }: EngineNames,
+  tools: ScratchTools,
+  lay: (server: ScratchServer, chain: readonly Restorable[]) => Laying,
+): ScratchEngine => ({
+  engine,
+  layOut: async (chain, signal) => {
+    const folder = join(tools.folder, `scratch-${tools.tag()}`);
+    checkPlace(title, user, folder, tools.uid);
+    const server = new ScratchServer(tools, folder, stop);
+    try {
+      const laidOut = lay(server, chain);
+      await laidOut.write(signal);
+      return laidOut;
+    } catch (error) {
+      await server[Symbol.asyncDispose]();
+      throw error;
+    }
+  },
+  ...factsOfFull,
+});
+
+/** A server and its folder. Disposing of it ends the one and deletes the other. */
+export class ScratchServer implements AsyncDisposable {
+  readonly folder: string;
+  readonly data: string;
+  readonly #tools: ScratchTools;
+  readonly #stop: EngineNames['stop'];
+  #running: RunningProgram | undefined;
+  constructor(tools: ScratchTools, folder: string, stop: EngineNames['stop']) {
+    this.#tools = tools;
+    this.#stop = stop;
+    this.folder = folder;
+    this.data = join(folder, 'data');
+  }
+
+  /** @returns Nothing once it answers, and how it ended if it did. */
+  async start(argv: Program['argv'], answers: () => Promise<boolean>, signal: AbortSignal): Promise<ProgramEnd | undefined> {
+    const server = this.#tools.programs.start({ argv, env: { LC_ALL: 'C' } }, signal);
+    this.#running = server;
+    return untilItAnswers(server, answers, this.#tools.sleep, signal);
+  }
+
+  /** Lets it end by itself, as its data are to be kept. @returns Nothing when it did not run. */
+  async end(by: 'SIGINT' | 'SIGTERM'): Promise<ProgramEnd | undefined> {
+    this.#running?.kill(by);
+    const ended = await this.#running?.ended;
+    this.#running = undefined;
+    return ended;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#running?.kill(this.#stop);
+    await this.#running?.[Symbol.asyncDispose]();
+    this.#running = undefined;
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Whether a server lets somebody in; whatever it says instead of doing so, it does not yet. */
+export async function answers(ask: () => Promise<boolean>): Promise<boolean> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof BerthError) return false;
+    throw error;
+  }
+}
+
+/** Runs a program that writes nothing of interest. @throws BerthError as `explain` has it. */
+export async function runQuietly(
+  programs: Programs,
+  argv: readonly [string, ...string[]],
+  signal: AbortSignal,
+  input?: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  const explain = ({ stderr }: ProgramEnd) => unsound(argv[0], stderr);
+  await using running = programs.start({ argv, explain, env: { LC_ALL: 'C' }, ...(input && { input }) }, signal);
+  for await (const _ of running.output);
+}
+
+/** It writes nothing there; how it ended is read from elsewhere. */
+export function drain(output: RunningProgram['output']): void {
+  void (async () => {
+    for await (const _ of output);
+  })().catch(() => undefined);
+}
+
+async function untilItAnswers(
+  server: RunningProgram,
+  answers: () => Promise<boolean>,
+  sleep: (milliseconds: number) => Promise<void>,
+  signal: AbortSignal,
+): Promise<ProgramEnd | undefined> {
+  let end: ProgramEnd | undefined;
+  void server.ended.then((how) => (end = how));
+  drain(server.output);
+  const hasEnded = (): ProgramEnd | undefined => end;
+  for (let how = hasEnded(); ; how = hasEnded()) {
+    signal.throwIfAborted();
+    if (how !== undefined) return how;
+    if (await answers()) return undefined;
+    await sleep(pollMs);
+  }
+}
+
+/** The full backup of a chain. */
+export function fullOf(chain: readonly Restorable[]): Restorable {
+  const [full] = chain;
+  if (full === undefined) throw new Error('nothing to lay out');
+  return full;
+}
+
+export const gap = ({ id, position }: Manifest, at: string): BerthError =>
+  new BerthError(
+    'damaged',
+    `log ${id} from ${position.from} to ${position.to} does not fit: the log before it ends at ${at}`,
+    'restore to an earlier point',
+  );
+
+export const unreachable = (target: RestoreTarget, why: string): BerthError => {
+  const what = target.kind === 'transaction' ? `transaction ${target.id}` : 'that point';
+  return new BerthError('usage', `${what} cannot be restored to: ${why}`, 'choose a time instead, or another full backup');
+};
+
+export const lastLines = (stderr: string): string => stderr.trim().split('\n').slice(-3).join(' / ');
+
+/** Of the place where it is restored, and not of the backup. */
+const trouble =
+  /No space left on device|Disk (?:quota exceeded|is full)|Permission denied|Read-only file system|Cannot allocate memory|[Oo]ut of memory|could not map anonymous shared memory/;
+
+/** Trouble of the place where it is restored; nothing where it is something else. */
+export const troubleIn = (stderr: string, what = lastLines(stderr)): BerthError | undefined =>
+  trouble.test(stderr) ? ofThePlace(what) : undefined;
+
+export const ofThePlace = (what: string): BerthError =>
+  new BerthError('io', `restoring failed here: ${what}`, 'make room in the scratch folder, in memory too, and do it again');
+
+const unsound = (tool: string, stderr: string): BerthError =>
+  troubleIn(stderr) ??
+  new BerthError(
+    'damaged',
+    `${tool} does not accept the backup: ${lastLines(stderr)}`,
+    'restore from the second store, or from an earlier full backup',
+  );
