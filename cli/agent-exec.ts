@@ -1,5 +1,6 @@
 import { BerthError, EXIT, type FailureKind } from '../model/errors.ts';
 import type { BackupJob } from '../model/runtime-config.ts';
+import type { Secret } from '../model/secret.ts';
 import { localPrograms } from '../runtime/programs/local-programs.ts';
 import type { RuntimeContext } from './stoppable.ts';
 
@@ -15,6 +16,7 @@ export const agentsOf = (jobs: readonly BackupJob[]): readonly string[] => [
 /**
  * Has the agent of a site do a verb in its container, where the database can be reached, and gives back its JSON.
  *
+ * @param key - In PEM, for its standard input.
  * @throws BerthError of the agent's own, or `unreachable` when it does not run.
  */
 export async function inAgent(
@@ -23,6 +25,7 @@ export async function inAgent(
   verb: readonly string[],
   context: RuntimeContext,
   signal: AbortSignal,
+  key?: Secret,
 ): Promise<Readonly<Record<string, unknown>>> {
   const running = localPrograms({ ...process.env, ...context.env }).start(
     {
@@ -40,6 +43,7 @@ export async function inAgent(
         agentFolder,
         '--json',
       ],
+      ...keyInput(key),
       explain: ({ stderr }) =>
         new BerthError(
           'unreachable',
@@ -57,6 +61,14 @@ export async function inAgent(
     throw failureIn(text) ?? error;
   }
   return JSON.parse(text) as Readonly<Record<string, unknown>>;
+}
+
+/** A private key goes by a pipe: nowhere does it become a file or an argument. */
+export const keyInput = (key: Secret | undefined): { readonly input?: AsyncIterable<Uint8Array> } =>
+  key === undefined ? {} : { input: bytesOf(key) };
+async function* bytesOf(key: Secret): AsyncGenerator<Uint8Array> {
+  await Promise.resolve();
+  yield Buffer.from(key.reveal());
 }
 
 /** What the verb itself said of its failure. */

@@ -7,6 +7,8 @@ import { engineOf, isDatabase, type DatabaseJob } from '../runtime/databases.ts'
 import { readCatalogue } from '../runtime/jobs/catalogue.ts';
 import { planRestore, type RestorePlan } from '../runtime/jobs/plan-restore.ts';
 import { restoreToScratch } from '../runtime/jobs/restore-engine.ts';
+import { Secret } from '../model/secret.ts';
+import { readIdentity } from '../runtime/keys/read-keys.ts';
 import { ownIdentity } from '../runtime/keys/own-identity.ts';
 import { openStore, trustedSigners } from '../runtime/open-store.ts';
 import type { RestoreTarget } from '../runtime/ports/scratch-engine.ts';
@@ -30,6 +32,8 @@ export interface DatabaseRestoreAsked {
   readonly intoName: string;
   /** As a path. */
   readonly into: string;
+  /** The private key of a recipient; without it the agent's own. */
+  readonly key: string | undefined;
   readonly yes: boolean;
   readonly dryRun: boolean;
 }
@@ -66,18 +70,19 @@ export const restoreDatabase = (asked: DatabaseRestoreAsked, context: RuntimeCon
       const { agent } = job;
       if (agent === undefined) throw new BerthError('usage', 'an agent cannot stop its site', 'run this in the folder of the site');
       const { restoreLive } = await import('./restore-live.ts');
+      const key = keyOf(asked, context);
       const look = async (): Promise<Restored> =>
         (await inAgent(asked.site, agent, verbOf(job.name, { ...asked, dryRun: true }), context, signal)) as unknown as Restored;
       const latest = asked.at === undefined && asked.before === undefined;
       const ship = () => inAgent(asked.site, agent, ['backup', 'now', job.name, '--log'], context, signal);
-      return restoreLive({ ...asked, job, latest, to: targetWords(asked), look, ship }, context, signal);
+      return restoreLive({ ...asked, key, job, latest, to: targetWords(asked), look, ship }, context, signal);
     }
     using progress = progressOn(context, asked.json);
     progress.say(`${job.name} is restored into a server of its own`);
     const restored =
       job.agent === undefined
         ? await restoreHere(found, job, target, asked, context, signal)
-        : ((await inAgent(asked.site, job.agent, verbOf(job.name, asked), context, signal)) as unknown as Restored);
+        : ((await inAgent(asked.site, job.agent, verbOf(job.name, asked), context, signal, keyOf(asked, context))) as unknown as Restored);
     progress[Symbol.dispose]();
     if (asked.json) return context.out(`${JSON.stringify(restored, null, 2)}\n`);
     describe(restored, context);
@@ -89,6 +94,13 @@ const targetWords = ({ at, before }: DatabaseRestoreAsked): readonly string[] =>
   ...(at === undefined && before === undefined ? ['--latest'] : []),
 ];
 
+/** Read where it lies, and opened there if it is encrypted. */
+function keyOf({ key }: DatabaseRestoreAsked, { env }: RuntimeContext): Secret | undefined {
+  if (key === undefined) return undefined;
+  return new Secret(readIdentity(key, env['BERTH_KEY_PASSPHRASE']).export({ type: 'pkcs8', format: 'pem' }).toString());
+}
+export const keyWords = (key: unknown): readonly string[] => (key === undefined ? [] : ['--key', '/dev/stdin']);
+
 const verbOf = (name: string, asked: DatabaseRestoreAsked): readonly string[] => [
   'restore',
   '--only',
@@ -98,7 +110,7 @@ const verbOf = (name: string, asked: DatabaseRestoreAsked): readonly string[] =>
   '--into',
   'scratch',
   ...targetWords(asked),
-  ...(asked.dryRun ? ['--dry-run'] : []),
+  ...(asked.dryRun ? ['--dry-run'] : keyWords(asked.key)),
 ];
 
 /** @throws BerthError `usage` when it is not clear which database is meant. */
@@ -124,7 +136,7 @@ async function restoreHere(
   { config, folder }: FoundRuntime,
   job: DatabaseJob,
   target: RestoreTarget,
-  { dryRun, intoName, into }: DatabaseRestoreAsked,
+  { dryRun, intoName, into, key }: DatabaseRestoreAsked,
   context: RuntimeContext,
   signal: AbortSignal,
 ): Promise<Restored> {
@@ -137,9 +149,12 @@ async function restoreHere(
   const engine = engineOf(isKept ? { ...job, database: { ...job.database, folder: into } } : job);
   const plan = planRestore(manifests, target, engine.rules);
   if (dryRun || backups.identity === undefined) return { ...planned(job, plan), position: null, seconds: null, holds: null };
-  const { privateKey } = await ownIdentity(resolve(folder, backups.identity));
+  const identity =
+    key === undefined
+      ? (await ownIdentity(resolve(folder, backups.identity))).privateKey
+      : readIdentity(key, context.env['BERTH_KEY_PASSPHRASE']);
   const begun = performance.now();
-  await using scratch = await restoreToScratch(plan, { store, engine: engine.scratch, identity: privateKey, width }, signal);
+  await using scratch = await restoreToScratch(plan, { store, engine: engine.scratch, identity, width }, signal);
   const seconds = Math.round((performance.now() - begun) / 100) / 10;
   const holds = isKept ? null : await scratch.facts(signal);
   if (isKept) {

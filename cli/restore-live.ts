@@ -2,10 +2,11 @@ import { relative } from 'node:path';
 import { BerthError } from '../model/errors.ts';
 import type { Plan, PlannedService } from '../model/plan.ts';
 import { composeServices } from '../generator/render/compose.ts';
+import type { Secret } from '../model/secret.ts';
 import type { DatabaseJob } from '../runtime/databases.ts';
 import { localPrograms, outputOf } from '../runtime/programs/local-programs.ts';
-import { agentFolder, agentProgram } from './agent-exec.ts';
-import type { Restored } from './restore-database.ts';
+import { agentFolder, agentProgram, keyInput } from './agent-exec.ts';
+import { keyWords, type Restored } from './restore-database.ts';
 import { progressOn } from './progress.ts';
 import { loadSite } from './site.ts';
 import type { RuntimeContext } from './stoppable.ts';
@@ -17,6 +18,7 @@ export interface LiveRestore {
   readonly yes: boolean;
   readonly dryRun: boolean;
   readonly job: DatabaseJob;
+  readonly key: Secret | undefined;
   /** `--latest`, or `--at TIME`. */
   readonly to: readonly string[];
   /** Whether it is to be the newest that there is. */
@@ -118,8 +120,8 @@ class Compose {
     this.#programs = localPrograms({ ...process.env, ...env }, 60_000);
   }
 
-  run(args: readonly string[], signal: AbortSignal): Promise<string> {
-    return outputOf(this.#programs, { argv: ['docker', 'compose', '--project-directory', this.#site, ...args] }, signal);
+  run(args: readonly string[], signal: AbortSignal, key?: Secret): Promise<string> {
+    return outputOf(this.#programs, { argv: ['docker', 'compose', '--project-directory', this.#site, ...args], ...keyInput(key) }, signal);
   }
 
   docker(args: readonly string[], signal: AbortSignal): Promise<string> {
@@ -134,9 +136,10 @@ class Compose {
     entrypoint: string,
     args: readonly string[],
     signal: AbortSignal,
+    key?: Secret,
   ): Promise<string> {
     const common = ['run', '--rm', '--no-deps', '-T', '--volume', `${volume}:${mounted}`];
-    return this.run([...common, ...options, '--entrypoint', entrypoint, agent, ...args], signal);
+    return this.run([...common, ...options, '--entrypoint', entrypoint, agent, ...args], signal, key);
   }
 }
 
@@ -147,7 +150,7 @@ const folderOf = (service: PlannedService): string =>
 /** New data beside the old ones. @returns what was restored. */
 async function fill(
   compose: Compose,
-  { job, to }: LiveRestore,
+  { job, to, key }: LiveRestore,
   plan: Plan,
   server: PlannedService,
   signal: AbortSignal,
@@ -155,8 +158,21 @@ async function fill(
   const [volume, agent] = [volumeOf(plan, server), job.agent ?? 'agent'];
   await compose.beside(volume, agent, [], 'rm', ['-rf', workshop], signal);
   const [node, ...program] = agentProgram;
-  const verb = ['restore', '--only', 'database', '--name', job.name, ...to, '--into', workshop, '--site', agentFolder, '--json'];
-  const restored = JSON.parse(await compose.beside(volume, agent, [], node, [...program, ...verb], signal)) as Restored;
+  const verb = [
+    'restore',
+    '--only',
+    'database',
+    '--name',
+    job.name,
+    ...to,
+    ...keyWords(key),
+    '--into',
+    workshop,
+    '--site',
+    agentFolder,
+    '--json',
+  ];
+  const restored = JSON.parse(await compose.beside(volume, agent, [], node, [...program, ...verb], signal, key)) as Restored;
   const runsAs = plan.services.find(({ name }) => name === agent)?.user;
   if (runsAs !== server.user)
     await compose.beside(

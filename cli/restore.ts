@@ -68,6 +68,7 @@ Examples:
               before,
               intoName: into,
               into: resolve(context.cwd, into),
+              key: key === undefined ? undefined : resolve(context.cwd, key),
               yes: yes ?? false,
               dryRun: dryRun ?? false,
               json: json ?? false,

@@ -1,6 +1,7 @@
 import { createSecretKey } from 'node:crypto';
 import { manifestPrefix, type Place } from '../model/backup/layout.ts';
 import { join, resolve } from 'node:path';
+import { BerthError } from '../model/errors.ts';
 import type { BackupJob, BackupsConfig, RuntimeConfig } from '../model/runtime-config.ts';
 import { readCatalogue } from './jobs/catalogue.ts';
 import { leaveInstructions } from './jobs/leave-instructions.ts';
@@ -12,6 +13,7 @@ import { usualLayout } from './jobs/upload-stream.ts';
 import { readVerifications } from './jobs/verifications.ts';
 import { levelOf, lookAgain, type Looked } from './look-again.ts';
 import type { Manifest } from '../model/backup/manifest.ts';
+import { keyIdOf, type Recipient } from './format/keys.ts';
 import type { Signer } from './format/signature.ts';
 import { readRecipients, readSigner } from './keys/read-keys.ts';
 import { fileLeases } from './leases/file-leases.ts';
@@ -105,7 +107,7 @@ export async function openBackups(
       ...tools,
       engine: engineOf(job),
       identity: privateKey,
-      recipients: () => [...recipientsOf(job), recipient],
+      recipients: () => [...enough(recipientsOf(job)), recipient],
     });
   };
   const databases: readonly DatabaseBackups[] = await Promise.all(jobs.filter(isDatabase).map(openDatabase));
@@ -166,6 +168,16 @@ export async function openBackups(
     removed: async (signal) => (await Promise.all(jobs.map(({ name }) => listRemoved({ site, source: name }, store, signal)))).flat(),
     bringBack: (backup, signal) => undoRemoval(backup.place, backup, store, signal),
   };
+}
+
+/** The agent's own key goes with its volume, so it counts for nobody. @throws BerthError `usage`. */
+function enough(recipients: readonly Recipient[]): readonly Recipient[] {
+  if (new Set(recipients.map(({ key }) => keyIdOf(key))).size >= 2) return recipients;
+  throw new BerthError(
+    'usage',
+    'backups need at least two recipients beside the agent: one key that is lost must not lose them all',
+    'draw them with `berth backup keys create --into FOLDER` and `berth kit export --into FOLDER`',
+  );
 }
 
 /** Copies files of the site. */

@@ -44,6 +44,11 @@ function backupNotes(spec: StackSpec): readonly string[] {
     ...notCopied(spec),
     ...('folder' in backups.store
       ? [
+          ...(copiedDatabases(spec).length === 0
+            ? []
+            : [
+                `before the first \`docker compose up\`: \`berth backup store create\`, which makes ${backups.store.folder}; its agent mounts that`,
+              ]),
           `backups go to ${backups.store.folder} on this host (tier 0): what takes the host takes them too; name a bucket elsewhere, or copy that folder to another machine`,
         ]
       : []),

@@ -166,6 +166,7 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
       place: describeStore(plan.runtime.backups.store),
       bucket: plan.runtime.backups.store.bucket,
       folder: plan.runtime.backups.store.folder,
+      databases: plan.runtime.backups.jobs.flatMap(({ name, database }) => (database ? [name] : [])).join(', '),
     },
     image: plan.images.find((image) => image.key === 'nginx')?.reference ?? '',
     bOpen: '{{',

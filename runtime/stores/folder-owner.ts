@@ -9,13 +9,13 @@ import { BerthError } from '../../model/errors.ts';
  * @param owner - `999:999`.
  * @throws BerthError `io` when it belongs to somebody else and we are not root.
  */
-export function chownFor(root: string, site: string, owner: string): void {
+export function chownFor(root: string, site: string, owner: string, chown: typeof chownSync = chownSync): void {
   const [uid = 0, gid = 0] = owner.split(':').map(Number);
   const give = (path: string): void => {
     const found = lstatSync(path);
     if (found.uid === uid && found.gid === gid) return;
     try {
-      chownSync(path, uid, gid);
+      chown(path, uid, gid);
     } catch (error) {
       const [me, mine] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
       throw new BerthError(

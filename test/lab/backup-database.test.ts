@@ -140,7 +140,7 @@ describe('the database of a site that runs', () => {
     );
     await covered();
     expect(rowsOf(await tried('--latest'))).toBe('10');
-    expect(rowsOf(await tried('--at', before))).toBe('1000');
+    expect(rowsOf(await tried('--at', before, '--key', '../usb/copied-operator.key'))).toBe('1000');
     expect(rowsOf(await tried('--before', transaction))).toBe('1000');
     const refused = await operator.attempt(
       ['berth', 'restore', '--only', 'database', '--at', '2001-01-01T00:00Z', '--into', 'scratch'],

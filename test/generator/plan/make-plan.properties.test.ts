@@ -7,6 +7,7 @@ import { mib, milliCpu } from '../../../model/units.ts';
 import {
   anySite,
   anySpec,
+  cache,
   database,
   databaseServers,
   decision,
@@ -401,9 +402,23 @@ test(
       }),
       {
         ...runs,
-        examples: (['postgres', 'mysql', 'mariadb', 'mongodb', 'sqlserver'] as const).map((engine) => [
-          { ...stack({ databases: [database('database', { engine })] }), host: host(2, 16, 80) },
-        ]),
+        // What changes is to be seen in every run, not only in those that draw such a host.
+        examples: [
+          ...(['postgres', 'mysql', 'mariadb', 'mongodb', 'sqlserver'] as const).flatMap((engine) =>
+            (
+              [
+                ['minimum', 2, 16],
+                ['high-performance', 3, 96],
+                ['high-performance', 8, 200],
+              ] as const
+            ).map(([profile, cpus, memory]) =>
+              stack({ profile, databases: [database('database', { engine })], host: host(cpus, memory, 400) }),
+            ),
+          ),
+          stack({ databases: [database('database', { engine: 'mysql', topology: 'primary-replica' })], host: host(4, 24, 300) }),
+          stack({ databases: [database('database', { engine: 'mariadb', topology: 'primary-replica' })], host: host(4, 24, 300) }),
+          stack({ profile: 'recommended', caches: [cache('cache', { engine: 'memcached' })], host: host(2, 16, 80) }),
+        ].map((spec): [StackSpec] => [spec]),
       },
     );
     // These change only where the profile wants more CPUs for a cache than the host has; their rows are in make-plan.test.ts and memcached.test.ts.
