@@ -69,6 +69,25 @@ describe('before it is set up', () => {
     expect(existsSync(at('x'))).toBe(false);
   });
 
+  test('a site whose database is copied has what its agent runs, and is told what comes before its first start', async () => {
+    const copied = at('copied');
+    const { stdout } = await expectExit(0, ['init', copied, '--profile', 'minimum', '--set', `backups.folder=${store}`, ...host]);
+    expect(stdout).toContain('  berth backup store create\n  docker compose up -d --wait\n');
+    const bin = join(copied, '.berth/bin');
+    expect(spawnSync(join(bin, 'node'), [join(bin, 'dist/berth.js'), '--version'], { encoding: 'utf8', env: {} })).toMatchObject({
+      status: 0,
+      stdout: '0.1.0\n',
+    });
+    const { ino } = statSync(join(bin, 'node'));
+    await expectExit(0, ['generate', '--site', copied]);
+    expect(statSync(join(bin, 'node')).ino).toBe(ino);
+    rmSync(join(bin, 'program.json'));
+    await expectExit(0, ['generate', '--site', copied]);
+    expect(statSync(join(bin, 'node')).ino).not.toBe(ino);
+    await expectExit(10, ['backup', 'now', 'database', '--site', copied]);
+    rmSync(copied, { recursive: true });
+  });
+
   test('a site without backups is told how to have some', async () => {
     const bare = at('bare');
     await expectExit(0, ['init', bare, '--profile', 'minimum', ...host]);

@@ -27,10 +27,10 @@ named_by() {
 }
 # Alive, though it may still be loading its data.
 answers() { case "$(ask "$1" 6379 ping)" in PONG | LOADING*) true ;; *) false ;; esac }
-# Another node has a copy of what this one has forgotten.
+# Another node has what this one has forgotten: a copy, or it has just taken over and the Sentinels are about to say so.
 copied() {
   for node in $nodes; do
-    if [ "$node" != "$self" ]; then case "$(ask "$node" 6379 role)" in slave*) return 0 ;; esac; fi
+    if [ "$node" != "$self" ]; then case "$(ask "$node" 6379 role)" in slave* | master*) return 0 ;; esac; fi
   done
   return 1
 }
