@@ -5,7 +5,7 @@ import type { Verification } from '../model/backup/verification.ts';
 import { reachOf } from '../model/backup/reach.ts';
 import { BerthError } from '../model/errors.ts';
 import type { DatabaseJob } from './databases.ts';
-import type { Recipient } from './format/keys.ts';
+import { keyIdOf, type Recipient } from './format/keys.ts';
 import { readCatalogue } from './jobs/catalogue.ts';
 import { LogShipper, type Shipped } from './jobs/ship-logs.ts';
 import { acquireLease, takeBackup, type Taken, type TakeTools, type Wish } from './jobs/take-backup.ts';
@@ -117,7 +117,9 @@ export class DatabaseBackups {
         recipients: recipients(),
         refreshMs,
       });
-      while (!stop.aborted) {
+      const known = idsOf(recipients());
+      // Who may open what is made from now on may change at any time; the log goes on with those of today.
+      while (!stop.aborted && idsOf(recipients()) === known) {
         const wake = (this.#wake = new AbortController());
         const wanted = this.#wanted;
         const shipped = await this.#shipper.pass(stop, wanted?.until);
@@ -151,6 +153,8 @@ export class DatabaseBackups {
     }
   }
 }
+
+const idsOf = (recipients: readonly Recipient[]): string => recipients.map(({ name, key }) => `${name} ${keyIdOf(key)}`).join('\n');
 
 /** All that was committed by then lies in the store. */
 const coveredBy = (shipped: Shipped): Date =>

@@ -68,12 +68,12 @@ export class LogShipper {
     const from = next && reachOf(next).restorableFrom;
     let shipped: Shipped = { kind: 'full needed', because: this.#missing };
     if (this.#tip !== undefined) {
-      shipped = await this.#ship(this.#tip, signal, from ?? until);
+      shipped = await this.#ship(this.#tip, signal, from === undefined || (until !== undefined && until > from) ? until : from);
       if (shipped.kind === 'full needed') this.#loseTip(shipped.because);
       else if (from === undefined || reachOf(this.#tip).coveredUntil < from) return shipped;
     }
     if (next === undefined) return shipped;
-    const behindNext = await this.#ship(next, signal);
+    const behindNext = await this.#ship(next, signal, until);
     this.#next = undefined;
     if (behindNext.kind !== 'full needed') return behindNext;
     // It stands alone; what it was to follow goes on, if there is any.

@@ -1,0 +1,166 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import type { Manifest } from '../../model/backup/manifest.ts';
+import { reachOf } from '../../model/backup/reach.ts';
+import { DatabaseBackups, type ShippingEvents } from '../../runtime/database-backups.ts';
+import type { DatabaseJob } from '../../runtime/databases.ts';
+import type { Recipient } from '../../runtime/format/keys.ts';
+import { readCatalogue } from '../../runtime/jobs/catalogue.ts';
+import { readKeyFiles } from '../../runtime/jobs/open-backup.ts';
+import type { Clock } from '../../runtime/ports/clock.ts';
+import type { LogFeed } from '../../runtime/ports/log-source.ts';
+import type { Producer } from '../../runtime/ports/producer.ts';
+import { memoryStore } from '../../runtime/stores/memory-store.ts';
+import { operator, recipients, signer } from './format/keys.ts';
+import { numbered } from './jobs/chains.ts';
+import { never, openLease, toolsFor } from './jobs/backup-world.ts';
+import { from, noise } from './streams/bytes.ts';
+
+/** Whoever sleeps is woken at once, and the time has passed. */
+class HurriedClock implements Clock {
+  #at = Date.parse('2026-03-01T00:00:00Z');
+  now = (): Date => new Date(this.#at);
+  elapsed = (): number => this.#at;
+  sleep = async (milliseconds: number): Promise<void> => {
+    this.#at += milliseconds;
+    await turn();
+  };
+}
+
+const job = { name: 'db', kind: 'postgres', schedule: '0 1 * * *', timeZone: 'UTC', timeout: 60, database: { rpo: 60 } } as DatabaseJob;
+
+/** A server whose log is a number, and the agent that copies it. */
+class World {
+  readonly clock = new HurriedClock();
+  readonly store = memoryStore(this.clock.now);
+  readonly told: string[] = [];
+  readonly stop = new AbortController();
+  recipients: readonly Recipient[] = recipients;
+  position = 100;
+  away = 0;
+
+  readonly feed: LogFeed = {
+    cut: async (after, _, until) => {
+      const coveredUntil = this.clock.now();
+      const begin = Number(after.position.to);
+      if (begin === this.position && (until === undefined || reachOf(after).coveredUntil >= until))
+        return { kind: 'nothing', coveredUntil };
+      const position = { from: String(begin), to: String(this.position) };
+      return { kind: 'log', more: false, producer: this.#producer(position, { coveredUntil: coveredUntil.toISOString() }) };
+    },
+    forget: async () => undefined,
+    [Symbol.asyncDispose]: async () => undefined,
+  };
+
+  readonly backups = new DatabaseBackups(job, 'shop', {
+    ...toolsFor(this.store, { clock: this.clock }),
+    leases: { acquire: async () => openLease() },
+    trusted: [signer.publicKey],
+    leasePatienceMs: 1000,
+    recipients: () => this.recipients,
+    identity: operator.privateKey,
+    engine: {
+      producer: { engine: 'postgres', open: async (signal) => this.#producer({ from: null, to: String(this.position) }, {}).open(signal) },
+      logs: {
+        engine: 'postgres',
+        open: async () => {
+          this.away -= 1;
+          if (this.away >= 0) throw new Error('the server is away');
+          return this.feed;
+        },
+      },
+      scratch: {
+        engine: 'postgres',
+        layOut: async () => Promise.reject(new Error('not here')),
+        expectation: async () => undefined,
+        compare: () => [],
+      },
+      rules: numbered,
+    },
+  });
+
+  readonly events: ShippingEvents = {
+    shipped: (logs) => void this.told.push(`shipped ${logs.map(({ position }) => position.to ?? '').join()}`),
+    fullNeeded: (because) => void this.told.push(because),
+    full: ({ manifest }) => void this.told.push(`full ${manifest.position.to ?? ''}`),
+    failed: (what, error) => void this.told.push(`${what}: ${(error as Error).message}`),
+  };
+
+  manifests = async (): Promise<readonly Manifest[]> => (await readCatalogue(this.store, 'v1/', [signer.publicKey], never)).manifests;
+
+  /** Ships until it has said this, and what came before. */
+  async shipUntil(holds: () => boolean | Promise<boolean>): Promise<void> {
+    const shipping = this.backups.ship(this.events, this.stop.signal);
+    while (!(await holds())) await turn();
+    this.stop.abort(new Error('enough'));
+    await shipping;
+  }
+
+  #producer(position: Manifest['position'], facts: Manifest['facts']): Producer {
+    const { now } = this.clock;
+    return {
+      engine: 'postgres',
+      open: async () => ({
+        streams: (async function* () {
+          await Promise.resolve();
+          yield { name: 'data', bytes: from(noise(50)) };
+        })(),
+        finish: async () => ({
+          position,
+          facts: { coveredUntil: now().toISOString(), restorableFrom: now().toISOString(), server: 'a', ...facts },
+          tool: { name: 'none', version: '1', image: null },
+        }),
+        [Symbol.asyncDispose]: async () => undefined,
+      }),
+    };
+  }
+}
+
+describe('the backups of a database', () => {
+  test('begin with a full one that nobody asked for, and the log goes on behind it', async () => {
+    const world = new World();
+    await world.shipUntil(() => {
+      if (world.told.includes('full 100')) world.position = 140;
+      return world.told.includes('shipped 140');
+    });
+    expect(world.told.slice(0, 2)).toEqual(['there is no full backup yet', 'full 100']);
+    expect((await world.manifests()).map(({ kind }) => kind)).toContain('log');
+  });
+
+  test('say that they hold everything up to now when that is asked, though nothing was written', async () => {
+    const world = new World();
+    let asked: Date | undefined;
+    let covered = false;
+    await world.shipUntil(() => {
+      if (world.told.includes('full 100') && asked === undefined) {
+        asked = world.clock.now();
+        void world.backups.cover(never).then(() => (covered = true));
+      }
+      return covered;
+    });
+    const reached = (await world.manifests()).map((manifest) => reachOf(manifest).coveredUntil.getTime());
+    expect(Math.max(...reached)).toBeGreaterThanOrEqual(asked?.getTime() ?? Infinity);
+  });
+
+  test('are for whoever is a recipient today', async () => {
+    const world = new World();
+    const namesOf = async (manifest: Manifest | undefined) =>
+      manifest && (await readKeyFiles(world.store, manifest, never)).flatMap(({ wraps }) => wraps.map(({ name }) => name)).sort();
+    const renamed = recipients.map(({ name, key }) => ({ name: `new-${name}`, key }));
+    await world.shipUntil(() => {
+      if (world.told.includes('full 100')) [world.recipients, world.position] = [renamed, 140];
+      if (world.told.includes('shipped 140')) world.position = 180;
+      return world.told.includes('shipped 180');
+    });
+    const all = await world.manifests();
+    expect(await namesOf(all.find(({ kind }) => kind === 'full'))).toEqual(recipients.map(({ name }) => name).sort());
+    expect(await namesOf(all.find(({ position }) => position.to === '180'))).toEqual(renamed.map(({ name }) => name).sort());
+  });
+
+  test('go on by themselves once a server that was away is back', async () => {
+    const world = new World();
+    world.away = 3;
+    await world.shipUntil(() => world.told.includes('full 100'));
+    expect(world.told.slice(0, 4)).toEqual([...Array.from({ length: 3 }, () => 'log: the server is away'), 'there is no full backup yet']);
+  });
+});
