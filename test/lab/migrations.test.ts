@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Gate } from '../../model/plan.ts';
+import type { Gate, SecretText } from '../../model/plan.ts';
 import type { DatabaseEngineName } from '../../model/stack-spec.ts';
 import { app, database, plan, service, stack, uses } from '../generator/plan/plans.ts';
 import { IMAGES } from './images.ts';
@@ -31,6 +31,9 @@ const rows: readonly Row[] = [
   },
 ];
 
+/** The one password of these servers, or the first of two logins. */
+const valueOf = (piece: SecretText[number]): string => (typeof piece === 'string' ? piece : (piece.login?.[0] ?? 'x'));
+
 describe.each(rows)('what a cluster knows of migrations, in $engine', ({ engine, env, ready }) => {
   const network = `berth-lab-migrations-${engine}`;
   const reference = IMAGES[engine].reference;
@@ -46,7 +49,7 @@ describe.each(rows)('what a cluster knows of migrations, in $engine', ({ engine,
   const start = ({ argv: [program, ...args], ...step }: Gate, ...more: readonly string[]) => {
     const variables = [
       ...Object.entries(step.env).map(([name, value]) => `${name}=${value}`),
-      ...Object.keys(step.secretEnv).map((name) => `${name}=x`),
+      ...Object.entries(step.secretEnv).map(([name, text]) => `${name}=${text.map(valueOf).join('')}`),
     ];
     const given = variables.flatMap((one) => ['--env', one]);
     return attempt(['docker', 'run', '--rm', '--network', network, ...more, ...given, '--entrypoint', program, reference, ...args]);
