@@ -262,7 +262,7 @@ export const listBackups = ({ site, json }: Asked, context: RuntimeContext): Pro
         level(manifest.id) < 0 ? style('red', 'broken') : String(level(manifest.id)),
         [
           ...(manifest.label === null ? [] : [`"${manifest.label}"`]),
-          ...(manifest.kind === 'full' ? [`and ${logs.get(manifest.id) ?? 0} logs`] : []),
+          ...(manifest.kind === 'full' ? [`and ${logs.get(manifest.id) ?? 0} ${logs.get(manifest.id) === 1 ? 'log' : 'logs'}`] : []),
         ].join(', '),
       ]);
     const columns = ['what', 'id', 'made', 'age', 'size', 'level', ''];

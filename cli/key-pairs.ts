@@ -1,6 +1,6 @@
 import { generateKeyPair } from 'node:crypto';
 import { promisify } from 'node:util';
-import { closeSync, fsyncSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { dirname, sep } from 'node:path';
 import { BerthError } from '../model/errors.ts';
 import { systemErrors } from '../model/system-errors.ts';
@@ -27,6 +27,13 @@ export function refuseInside(site: string, folder: string): void {
       `${folder} lies in the site: a private key there is lost with it, and found by whoever finds the site`,
       'name a folder elsewhere, such as that of a USB stick which you then put into a safe',
     );
+}
+
+/** The public half of a recipient. Agents run as other users than the operator, so everybody may read it, whatever the umask. */
+export function writePublicKey(path: string, pem: string, whenThere: string): void {
+  writeNewFile(path, pem, 0o644, whenThere);
+  chmodSync(path, 0o644);
+  chmodSync(dirname(path), 0o755);
 }
 
 /** A file that was not there, on the disk when this returns. */

@@ -11,7 +11,7 @@ import { lookAgain } from '../runtime/look-again.ts';
 import { describeBytes } from '../runtime/restore/describe.ts';
 import { openCatalogue, recorderOf } from './backup-verbs.ts';
 import { shortName } from './backup-text.ts';
-import { drawRecipient, refuseInside, writeNewFile } from './key-pairs.ts';
+import { drawRecipient, refuseInside, writeNewFile, writePublicKey } from './key-pairs.ts';
 import { readKit, writeKit } from './kit-record.ts';
 import { progressOn } from './progress.ts';
 import { readRuntime, worldOf, type FoundRuntime } from './runtime-config.ts';
@@ -53,7 +53,7 @@ export async function createKeys({ site, json, name, into }: KeysAsked, context:
   const pair = await drawRecipient(passphrase);
   const privateFile = join(into, `${found.config.site}-${name}.key`);
   writeNewFile(privateFile, pair.privateKey, 0o600, 'name another folder, or move that file away if it is of no use');
-  writeNewFile(publicFile, pair.publicKey, 0o644, 'run the command again with another --name');
+  writePublicKey(publicFile, pair.publicKey, 'run the command again with another --name');
   const recipients = readRecipients(join(found.folder, found.config.backups.recipients));
   const key = keyIdOf(createPublicKey(pair.publicKey));
   if (json)
@@ -110,7 +110,7 @@ export async function exportKit({ site, json, into, anew }: ExportAsked, context
   // The site learns of the key last: until then nothing is made for a key that nobody has.
   if (pair) {
     rmSync(publicFile, { force: true });
-    writeNewFile(publicFile, publicKey, 0o644, 'run the command again');
+    writePublicKey(publicFile, publicKey, 'run the command again');
     writeKit(record, {
       version: 1,
       exportedAt: context.now().toISOString(),

@@ -148,7 +148,8 @@ export class DatabaseBackups {
     try {
       return await prove(this.#place, newest, manifests, tools, signal);
     } catch (error) {
-      if (!(error instanceof BerthError) || error.kind !== 'usage') throw error;
+      // Its log may not have been shipped yet, or its facts are damaged, which is found then.
+      if (!(error instanceof BerthError) || !['usage', 'damaged'].includes(error.kind)) throw error;
       return inspect(this.#place, newest, manifests, tools, signal);
     }
   }

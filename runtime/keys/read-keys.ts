@@ -50,7 +50,7 @@ const ending = '.pem';
  * @param names - Only these, all of which must be there.
  */
 export function readRecipients(folder: string, names?: readonly string[]): readonly Recipient[] {
-  const found = (existsSync(folder) ? readdirSync(folder) : [])
+  const found = namesIn(folder)
     .filter((name) => name.endsWith(ending))
     .sort()
     .map((name) => name.slice(0, -ending.length));
@@ -67,6 +67,19 @@ export function readRecipients(folder: string, names?: readonly string[]): reado
       throw new BerthError('usage', `${join(folder, name)}${ending} is empty`, 'put the public key back, or delete the file');
     return { name, key };
   });
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return existsSync(folder) ? readdirSync(folder) : [];
+  } catch (error) {
+    throw new BerthError(
+      'io',
+      `cannot read ${folder}: ${error instanceof Error ? error.message : ''}`,
+      'public keys are for everybody: `chmod 755 backup/recipients && chmod 644 backup/recipients/*` in the site',
+      { cause: error },
+    );
+  }
 }
 
 function readText(file: string): string {

@@ -123,6 +123,10 @@ describe('a site with backups', () => {
       'secrets/ledger.json',
       keyFileOf(readFileSync(join(site, 'secrets/tls/site.crt'), 'utf8')),
     ]);
+    // An agent of databases is somebody else.
+    expect(['', 'operator.pem', 'escrow.pem'].map((name) => statSync(join(site, 'backup/recipients', name)).mode & 0o777)).toEqual([
+      0o755, 0o644, 0o644,
+    ]);
     expect(keys(usb)).toEqual(['shop-operator.key']);
     expect(keys(kit)).toEqual(['escrow.key']);
     expect([join(usb, 'shop-operator.key'), join(kit, 'escrow.key')].map((file) => statSync(file).mode & 0o777)).toEqual([0o600, 0o600]);
