@@ -18,6 +18,8 @@ export const shortName = (source: string): string => source.replace(/^site\./, '
 /** A time for eyes. */
 export const shownTime = (iso: string): string => `${iso.slice(0, 19).replace('T', ' ')} UTC`;
 
+export const tierOf = (tier: number): string => (tier === 0 ? 'tier 0: lost with this host' : `tier ${tier}`);
+
 export const levels = [
   'uploaded',
   'read back whole when it was made',

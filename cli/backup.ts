@@ -10,7 +10,6 @@ interface SiteOptions {
 }
 
 /** What the verbs do is a part of the program that only they load. */
-const verbs = () => import('./backup-verbs.ts');
 const kitVerbs = () => import('./kit-verbs.ts');
 
 const siteOptions = (command: Command): Command =>
@@ -32,7 +31,9 @@ Examples:
     );
   siteOptions(backup.command('store').description('where backups go').command('create'))
     .description('make the folder a store, or see that the bucket will do; once')
-    .action((options: SiteOptions) => run(async () => (await verbs()).createStore(asked(options), context), options.json ?? false));
+    .action((options: SiteOptions) =>
+      run(async () => (await import('./backup-store.ts')).createStore(asked(options), context), options.json ?? false),
+    );
   siteOptions(backup.command('keys').description('who can open backups').command('create'))
     .description('draw a pair: the private half goes into DIR, off this host, the public half into the site')
     .requiredOption('--into <DIR>', 'for the private key: outside of the site. BERTH_KEY_PASSPHRASE encrypts it')
@@ -51,8 +52,8 @@ Examples:
     .option('--log', 'of databases, bring only the log to the store, up to now')
     .action((sources: readonly string[], options: SiteOptions & { readonly label?: string; readonly log?: boolean }) =>
       run(async () => {
-        if (options.log === true) return (await verbs()).shipNow({ ...asked(options), sources }, context);
-        return (await verbs()).backupNow(
+        if (options.log === true) return (await import('./backup-now.ts')).shipNow({ ...asked(options), sources }, context);
+        return (await import('./backup-now.ts')).backupNow(
           { ...asked(options), sources, ...(options.label === undefined ? {} : { label: options.label }) },
           context,
         );
@@ -60,12 +61,14 @@ Examples:
     );
   siteOptions(backup.command('list'))
     .description('what there is, how old, how far it was proven, and up to when each kind can be restored')
-    .action((options: SiteOptions) => run(async () => (await verbs()).listBackups(asked(options), context), options.json ?? false));
+    .action((options: SiteOptions) =>
+      run(async () => (await import('./backup-list.ts')).listBackups(asked(options), context), options.json ?? false),
+    );
   siteOptions(backup.command('show'))
     .argument('<ID>', 'as in the list; its beginning will do')
     .description('all there is to know of one backup')
     .action((id: string, options: SiteOptions) =>
-      run(async () => (await verbs()).showBackup({ ...asked(options), id }, context), options.json ?? false),
+      run(async () => (await import('./backup-list.ts')).showBackup({ ...asked(options), id }, context), options.json ?? false),
     );
   siteOptions(backup.command('verify'))
     .argument('[ID]', 'one backup; without it all of them')
@@ -74,8 +77,8 @@ Examples:
     .option('--restore', 'restore the newest full backup of each database into a server of its own, and compare')
     .action((id: string | undefined, options: SiteOptions & { readonly key?: string; readonly restore?: boolean }) =>
       run(async () => {
-        if (options.restore === true) return (await verbs()).proveBackups(asked(options), context);
-        return (await verbs()).verifyBackups(
+        if (options.restore === true) return (await import('./backup-verify.ts')).proveBackups(asked(options), context);
+        return (await import('./backup-verify.ts')).verifyBackups(
           {
             ...asked(options),
             ...(id === undefined ? {} : { id }),
@@ -93,8 +96,8 @@ Examples:
       run(
         async () =>
           options.undo === undefined
-            ? (await verbs()).pruneBackups({ ...asked(options), dryRun: options.dryRun ?? false }, context)
-            : (await verbs()).bringBack({ ...asked(options), id: options.undo }, context),
+            ? (await import('./backup-prune.ts')).pruneBackups({ ...asked(options), dryRun: options.dryRun ?? false }, context)
+            : (await import('./backup-prune.ts')).bringBack({ ...asked(options), id: options.undo }, context),
         options.json ?? false,
       ),
     );

@@ -12,7 +12,7 @@ import { archiveOf } from '../runtime/site/site-producer.ts';
 import { compareWith, placeEntries, stageArchive } from '../runtime/site/unpack.ts';
 import type { SitePart } from '../runtime/site/walk.ts';
 import { ageOf, shownTime } from './backup-text.ts';
-import { openCatalogue } from './backup-verbs.ts';
+import { openCatalogue } from './open-catalogue.ts';
 import { escrowKeyFile } from './kit-verbs.ts';
 import { momentOf } from './moment.ts';
 import { progressOn } from './progress.ts';

@@ -1,0 +1,132 @@
+import { join } from 'node:path';
+import type { Manifest } from '../model/backup/manifest.ts';
+import { kitFile } from '../model/backup/site-files.ts';
+import { type DatabaseKind, rulesOf } from '../runtime/databases.ts';
+import { type Span, chainsOf, restorableSpans } from '../runtime/jobs/coverage.ts';
+import { readKeyFiles } from '../runtime/jobs/open-backup.ts';
+import { describeBytes, plainBytesOf } from '../runtime/restore/describe.ts';
+import { ageOf, asJson, describeAge, levels, shortName, shownTime, tierOf } from './backup-text.ts';
+import { readKit } from './kit-record.ts';
+import { type Asked, findBackup, openCatalogue } from './open-catalogue.ts';
+import { type RuntimeContext, stoppable } from './stoppable.ts';
+import { paint, table, wrap } from './text.ts';
+
+/** Up to when each kind can be restored; what has a log, from when on to any time. */
+interface Restorable {
+  readonly newest: Manifest;
+  /** Nothing for what is copied as a whole. */
+  readonly spans: readonly Span[] | undefined;
+}
+
+function restorable(manifests: readonly Manifest[]): readonly Restorable[] {
+  const bySource = [...Map.groupBy(manifests, ({ source }) => source)].sort(([a], [b]) => (a < b ? -1 : 1));
+  return bySource.flatMap(([, all]) => {
+    const newest = all.at(-1);
+    if (newest === undefined) return [];
+    const rules = Object.hasOwn(rulesOf, newest.engine) ? rulesOf[newest.engine as DatabaseKind] : undefined;
+    return [{ newest, spans: rules && restorableSpans(chainsOf(all, rules)) }];
+  });
+}
+
+/** Of the log of a database there is a backup every half minute: it is counted with what it follows. */
+const logsOf = (manifests: readonly Manifest[]): ReadonlyMap<string, number> =>
+  new Map(
+    [
+      ...Map.groupBy(
+        manifests.filter(({ kind }) => kind === 'log'),
+        ({ chain }) => chain,
+      ),
+    ].map(([chain, logs]) => [chain, logs.length]),
+  );
+
+function describeRestorable({ newest, spans }: Restorable, now: Date): readonly string[] {
+  const what = shortName(newest.source);
+  if (spans === undefined) return [what, `restorable to ${newest.finishedAt} (${ageOf(newest, now)} ago)`];
+  const last = spans.at(-1);
+  if (last === undefined) return [what, 'restorable to the end of a full backup alone, until its log was shipped'];
+  const age = describeAge(now.getTime() - last.until.getTime());
+  return [what, `restorable to ${last.until.toISOString()} (${age} ago), and any time since ${last.from.toISOString()}`];
+}
+
+export const listBackups = ({ site, json }: Asked, context: RuntimeContext): Promise<void> =>
+  stoppable(context, async (signal) => {
+    const { config, folder, store, catalogue, levelOf: level } = await openCatalogue(site, context, signal);
+    const { manifests, refused } = catalogue;
+    const good = manifests.filter(({ id }) => level(id) >= 0);
+    const { tier } = config.backups.store;
+    const now = context.now();
+    const kit = readKit(join(folder, kitFile));
+    if (json)
+      return context.out(
+        `${JSON.stringify(
+          {
+            site: config.site,
+            store: { name: store.name, tier },
+            backups: manifests.map((manifest) => asJson(manifest, level(manifest.id), now)),
+            refused,
+            restorable: restorable(good).map(({ newest, spans }) => ({
+              ...asJson(newest, level(newest.id), now),
+              tier,
+              ...(spans === undefined ? {} : { spans }),
+            })),
+            kit: kit ?? null,
+          },
+          null,
+          2,
+        )}\n`,
+      );
+    const style = paint(context.color);
+    const heading = `${style('bold', config.site)} in ${store.name} (${tierOf(tier)})\n`;
+    const logs = logsOf(manifests);
+    const rows = manifests
+      .filter(({ kind }) => kind !== 'log')
+      .map((manifest) => [
+        shortName(manifest.source),
+        manifest.id,
+        shownTime(manifest.finishedAt),
+        ageOf(manifest, now),
+        describeBytes(plainBytesOf(manifest)),
+        level(manifest.id) < 0 ? style('red', 'broken') : String(level(manifest.id)),
+        [
+          ...(manifest.label === null ? [] : [`"${manifest.label}"`]),
+          ...(manifest.kind === 'full' ? [`and ${logs.get(manifest.id) ?? 0} ${logs.get(manifest.id) === 1 ? 'log' : 'logs'}`] : []),
+        ].join(', '),
+      ]);
+    const columns = ['what', 'id', 'made', 'age', 'size', 'level', ''];
+    context.out(`${heading}\n${rows.length === 0 ? '  nothing yet: run `berth backup now`' : table([columns, ...rows], [3, 4])}\n\n`);
+    for (const { key, message } of refused) context.err(`${style('yellow', 'left out')}: ${key}: ${message}\n`);
+    const used = [...new Set(good.map(({ id }) => level(id)))].sort((a, b) => a - b);
+    for (const each of used) context.out(`level ${each}: ${levels[each]}\n`);
+    if (kit?.confirmedAt == null)
+      context.out(
+        `${style('yellow', 'note')}: ${wrap(kit === undefined ? 'there is no recovery kit: when this host is lost, so is what opens the backups. `berth kit export --into FOLDER` makes one' : 'nobody has shown that the recovery kit opens a backup: `berth kit confirm --kit FOLDER` does', Math.min(context.columns, 110) - 6, '      ')}\n`,
+      );
+    const lines = restorable(good).map((each) => [...describeRestorable(each, now), tierOf(tier)]);
+    if (lines.length > 0) context.out(`${table(lines, [], '')}\n`);
+  });
+
+export const showBackup = ({ site, json, id }: Asked & { readonly id: string }, context: RuntimeContext): Promise<void> =>
+  stoppable(context, async (signal) => {
+    const { store, catalogue, levelOf: proven } = await openCatalogue(site, context, signal);
+    const manifest = findBackup(catalogue, id);
+    const level = proven(manifest.id);
+    const wraps = (await readKeyFiles(store, manifest, signal)).flatMap((file) => file.wraps);
+    const recipients = [...new Map(wraps.map(({ recipient, name }) => [recipient, name]))].map(([key, name]) => ({ name, key }));
+    if (json) return context.out(`${JSON.stringify({ level, recipients, manifest }, null, 2)}\n`);
+    const rows = [
+      ['what', `${shortName(manifest.source)} of ${manifest.site}`],
+      ['made', `${shownTime(manifest.finishedAt)}, ${ageOf(manifest, context.now())} ago, in ${(manifest.durationMs / 1000).toFixed(1)} s`],
+      ['because', manifest.scheduledFor === null ? 'somebody asked' : `it was due at ${shownTime(manifest.scheduledFor)}`],
+      ...(manifest.label === null ? [] : [['label', manifest.label]]),
+      ['level', level < 0 ? 'broken: see `berth backup verify`' : `${level}: ${levels[level]}`],
+      ['opens with', recipients.map(({ name, key }) => `${name} (${key})`).join(', ')],
+      ...(manifest.parent === null ? [] : [['rests on', manifest.parent]]),
+      ...manifest.streams.map(({ name, plainBytes, objects }) => [
+        name,
+        `${describeBytes(plainBytes)}; ${describeBytes(objects.reduce((sum, { bytes }) => sum + bytes, 0))} in the store`,
+      ]),
+      ...Object.entries(manifest.facts).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]),
+      ['made by', `${manifest.tool.name} ${manifest.tool.version}; Berth ${manifest.berth}`],
+    ];
+    context.out(`${paint(context.color)('bold', manifest.id)}\n${table(rows)}\n`);
+  });

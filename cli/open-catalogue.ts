@@ -1,0 +1,52 @@
+import { join } from 'node:path';
+import type { Manifest } from '../model/backup/manifest.ts';
+import { BerthError } from '../model/errors.ts';
+import { type Catalogue, readCatalogue } from '../runtime/jobs/catalogue.ts';
+import { readVerifications } from '../runtime/jobs/verifications.ts';
+import { levelOf } from '../runtime/look-again.ts';
+import { type World, openStore, trustedSigners } from '../runtime/open-store.ts';
+import type { Store } from '../runtime/ports/store.ts';
+import { type FoundRuntime, readRuntime, worldOf } from './runtime-config.ts';
+import type { RuntimeContext } from './stoppable.ts';
+
+/** Where, and how it is to be told. */
+export interface Asked {
+  readonly site: string;
+  readonly json: boolean;
+}
+
+export const runtimeOf = (site: string): FoundRuntime => readRuntime(join(site, 'runtime.yaml'));
+
+/** A store to be read, and who may have signed what lies there. */
+interface Opened extends FoundRuntime {
+  readonly store: Store;
+  readonly catalogue: Catalogue;
+  readonly world: World;
+  /** How far a backup was proven; below zero it was found to be broken. */
+  readonly levelOf: (id: string) => number;
+}
+
+export async function openCatalogue(site: string, context: RuntimeContext, signal: AbortSignal): Promise<Opened> {
+  const found = runtimeOf(site);
+  const { config, folder } = found;
+  const world = worldOf(context);
+  const store = await openStore(config.backups, folder, 'open', world);
+  const trusted = trustedSigners(config.backups, folder);
+  const catalogue = await readCatalogue(store, `v1/${config.site}/`, trusted, signal);
+  const sources = [...new Set(catalogue.manifests.map(({ source }) => source))];
+  const read = await Promise.all(sources.map((source) => readVerifications({ site: config.site, source }, store, trusted, signal)));
+  const proofs = new Map(read.flatMap((each) => [...each.proofs]));
+  return { ...found, store, catalogue, world, levelOf: (id) => levelOf(proofs, id) };
+}
+
+/** @throws BerthError `usage` for an id that is not there. */
+export function findBackup({ manifests }: Catalogue, id: string): Manifest {
+  const found = manifests.filter((manifest) => manifest.id.startsWith(id.toUpperCase()));
+  const [one] = found;
+  if (one !== undefined && found.length === 1) return one;
+  throw new BerthError(
+    'usage',
+    found.length === 0 ? `there is no backup ${id}` : `${found.length} backups begin with ${id}`,
+    'see `berth backup list` for what there is; the beginning of an id will do where it names one',
+  );
+}
