@@ -41,20 +41,24 @@ const database = z.strictObject({
   rpo: wholeNumber(6, 3600, 'a number of seconds'),
 });
 
-const job = z.strictObject({
-  name,
-  kind: z.enum(['configuration', 'secrets', 'postgres'], { error: 'expected configuration, secrets or postgres' }),
-  /** The service in whose container it is done; without it by the runtime that reads this file. */
-  agent: name.optional(),
-  database: database.optional(),
-  schedule: cronTime,
-  timeZone,
-  /** A run that takes longer is given up, in seconds. */
-  timeout: wholeNumber(1, 7 * 86_400, 'a number of seconds'),
-  /** What is kept; without it everything. */
-  keep: keepRules.optional(),
-  recipients: recipients.optional(),
-});
+const job = z
+  .strictObject({
+    name,
+    kind: z.enum(['configuration', 'secrets', 'postgres'], { error: 'expected configuration, secrets or postgres' }),
+    /** The service in whose container it is done; without it by the runtime that reads this file. */
+    agent: name.optional(),
+    database: database.optional(),
+    schedule: cronTime,
+    timeZone,
+    /** A run that takes longer is given up, in seconds. */
+    timeout: wholeNumber(1, 7 * 86_400, 'a number of seconds'),
+    /** What is kept; without it everything. */
+    keep: keepRules.optional(),
+    recipients: recipients.optional(),
+  })
+  .refine(({ kind, database: copied }) => (copied !== undefined) === !['configuration', 'secrets'].includes(kind), {
+    error: 'expected database beside a kind that copies one, and beside no other',
+  });
 
 const backups = z.strictObject({
   store,

@@ -94,7 +94,7 @@ const proveJob = (name: string): string => `${name}.prove`;
 const proveTimeoutMs = 24 * 3_600_000;
 
 /** Restores into a server of its own, and says what came of it. */
-const provingJobs = ({ backups: { databases }, log }: AgentOptions, jitterMs: number): readonly ScheduledJob[] =>
+const provingJobs = ({ backups: { databases, tier }, log }: AgentOptions, jitterMs: number): readonly ScheduledJob[] =>
   databases.map((database) => ({
     name: proveJob(database.job.name),
     ticks: parseTicks(database.job.database.prove, database.job.timeZone),
@@ -110,6 +110,8 @@ const provingJobs = ({ backups: { databases }, log }: AgentOptions, jitterMs: nu
         backups: ids,
         detail,
       });
+      // What cannot be restored protects nobody until tomorrow night.
+      if (result === 'broken') tell(database.job.name, await database.full({ due: null, label: null }, signal), tier, log);
     },
   }));
 

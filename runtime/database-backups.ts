@@ -11,7 +11,6 @@ import { LogShipper, type Shipped } from './jobs/ship-logs.ts';
 import { acquireLease, takeBackup, type Taken, type TakeTools, type Wish } from './jobs/take-backup.ts';
 import { inspect, prove } from './jobs/verify.ts';
 import type { BackedUpEngine } from './ports/engine.ts';
-import type { Producer } from './ports/producer.ts';
 
 export interface DatabaseTools extends TakeTools {
   readonly engine: BackedUpEngine;
@@ -45,7 +44,7 @@ export class DatabaseBackups {
   readonly #tools: DatabaseTools;
   #shipper: LogShipper | undefined;
   /** Asked for, and not yet shipped. */
-  #wanted: { readonly until: Date; readonly done: () => void } | undefined;
+  #wanted: { readonly until: Date; readonly done: () => void; readonly fail: (error: unknown) => void } | undefined;
   #wake = new AbortController();
   constructor(job: DatabaseJob, site: string, tools: DatabaseTools) {
     this.job = job;
@@ -54,8 +53,11 @@ export class DatabaseBackups {
   }
 
   /** A full backup. While the log is shipped by this process, nothing of it is left out between this and the one before. */
-  async full(wish: Wish, signal: AbortSignal, producer: Producer = this.#tools.engine.producer): Promise<Taken> {
-    const { recipients } = this.#tools;
+  async full(wish: Wish, signal: AbortSignal): Promise<Taken> {
+    const {
+      recipients,
+      engine: { producer },
+    } = this.#tools;
     const take = (): Promise<Taken> =>
       takeBackup({ place: this.#place, kind: 'full', producer, recipients }, wish, this.#tools, undefined, signal);
     const shipper = this.#shipper;
@@ -66,38 +68,51 @@ export class DatabaseBackups {
     return taken;
   }
 
-  /** Resolves once all that was committed by now lies in the store. One at a time; by the process that ships. */
+  /**
+   * Resolves once all that was committed by now lies in the store, and fails with what keeps it from getting there: nobody who asks waits for a server
+   * that is away. One at a time; by the process that ships.
+   */
   async cover(signal: AbortSignal): Promise<void> {
-    const until = this.#tools.clock.now();
+    signal.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#wanted = { until, done: resolve };
+    const stopped = (): void => reject(signal.reason as Error);
+    signal.addEventListener('abort', stopped);
+    this.#wanted = { until: this.#tools.clock.now(), done: resolve, fail: reject };
     this.#wake.abort();
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-    await promise;
+    try {
+      await promise;
+    } finally {
+      this.#wanted = undefined;
+      signal.removeEventListener('abort', stopped);
+    }
   }
 
   /** Ships the log until the signal comes. Whatever fails is told and tried again; a full backup that is needed is made. */
   async ship(events: ShippingEvents, signal: AbortSignal): Promise<void> {
     const { clock } = this.#tools;
-    let fullFailedAt = -Infinity;
+    let failedFull: { readonly at: number; readonly error: unknown } | undefined;
     while (!signal.aborted) {
       try {
         await this.#shipWhileHeld(signal, async (shipped) => {
           if (shipped.kind === 'shipped') events.shipped(shipped.logs);
-          if (shipped.kind !== 'full needed' || clock.elapsed() - fullFailedAt < fullRetryMs) return;
+          if (shipped.kind !== 'full needed') return;
+          if (failedFull !== undefined && clock.elapsed() - failedFull.at < fullRetryMs) return this.#wanted?.fail(failedFull.error);
           events.fullNeeded(shipped.because);
           try {
             events.full(await this.full({ due: null, label: null }, signal));
           } catch (error) {
             if (signal.aborted) return;
-            fullFailedAt = clock.elapsed();
+            failedFull = { at: clock.elapsed(), error };
             events.failed('full', error);
+            this.#wanted?.fail(error);
           }
         });
       } catch (error) {
         if (signal.aborted) return;
         events.failed('log', error);
-        await clock.sleep(retryMs, signal);
+        this.#wanted?.fail(error);
+        const wake = (this.#wake = new AbortController());
+        await clock.sleep(retryMs, AbortSignal.any([signal, wake.signal]));
       }
     }
   }
@@ -124,12 +139,10 @@ export class DatabaseBackups {
         const wanted = this.#wanted;
         const shipped = await this.#shipper.pass(stop, wanted?.until);
         await heard(shipped);
-        if (wanted !== undefined && coveredBy(shipped) >= wanted.until) {
-          this.#wanted = undefined;
-          wanted.done();
-        }
+        const isCovered = wanted !== undefined && coveredBy(shipped) >= wanted.until;
+        if (isCovered) wanted.done();
         // A full backup that was just made is followed at once, so that there is a time to restore to.
-        const isAtRest = shipped.kind !== 'full needed' && this.#wanted === undefined;
+        const isAtRest = shipped.kind !== 'full needed' && (isCovered || this.#wanted === undefined);
         await clock.sleep(isAtRest ? (this.job.database.rpo * 1000) / looksInTime : 1000, AbortSignal.any([stop, wake.signal]));
       }
     } finally {

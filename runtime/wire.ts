@@ -101,7 +101,8 @@ export async function openBackups(
   });
   const jobs = backups.jobs.filter(({ agent }) => agent === undefined);
   const openDatabase = async (job: DatabaseJob): Promise<DatabaseBackups> => {
-    if (backups.identity === undefined) throw new Error(`${job.name} is copied by an agent, and runtime.yaml names no identity`);
+    if (backups.identity === undefined)
+      throw new BerthError('spec', `${job.name} is copied by an agent, and runtime.yaml names no identity for it`, 'run `berth generate`');
     const { privateKey, recipient } = await ownIdentity(resolve(folder, backups.identity));
     return new DatabaseBackups(job, site, {
       ...tools,
@@ -135,10 +136,7 @@ export async function openBackups(
     },
     take: async (job, wish, signal, heard) => {
       const database = databases.find((each) => each.job.name === job.name);
-      if (database !== undefined) {
-        const { producer } = engineOf(database.job);
-        return database.full(wish, signal, heard === undefined ? producer : metered(producer, heard));
-      }
+      if (database !== undefined) return database.full(wish, signal);
       if (!instructed) await leaveInstructions(store, world.instructions, signal);
       instructed = true;
       if (!isFolder(job)) throw new Error(`${job.name} is done by ${job.agent ?? 'nobody'}`);

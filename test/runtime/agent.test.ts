@@ -89,4 +89,28 @@ describe('the agent', () => {
     expect(times[0]).toEqual({ now: new Date('2026-03-29T01:30:00Z'), expected: new Date('2026-03-29T01:30:00Z') });
     await agent.stop(0);
   });
+
+  test('makes a new full backup of a database at once when the newest one turns out not to be restorable', async () => {
+    const clock = new FakeClock('2026-03-29T01:02:00Z');
+    const lines: (readonly [string, string])[] = [];
+    const database = {
+      job: { name: 'db', timeZone: 'UTC', database: { prove: '30 3 * * *' } },
+      ship: async () => undefined,
+      prove: async () => ({ level: 3, result: 'broken', detail: ['a table differs'], backups: ['BAD'] }),
+      full: async () => ({ outcome: 'made', manifest: { id: 'NEW', durationMs: 1, facts: {}, streams: [] } }),
+    };
+    const backups = { tier: 1, jobs: [], databases: [database] } as unknown as Backups;
+    const log: Log = (level, event) => void lines.push([level, event]);
+    const agent = makeAgent({ config, backups, state: memoryState(), clock, random: () => 0, log });
+    agent.start();
+    await clock.pass(3 * 3_600_000);
+    await turn();
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        ['error', 'backup broken'],
+        ['info', 'backup made'],
+      ]),
+    );
+    await agent.stop(0);
+  });
 });

@@ -163,4 +163,18 @@ describe('the backups of a database', () => {
     await world.shipUntil(() => world.told.includes('full 100'));
     expect(world.told.slice(0, 4)).toEqual([...Array.from({ length: 3 }, () => 'log: the server is away'), 'there is no full backup yet']);
   });
+
+  test('keep nobody waiting who asks for the log of a server that is away', async () => {
+    const world = new World();
+    world.away = 1_000_000;
+    let refused: unknown;
+    await world.shipUntil(() => {
+      if (world.told.length > 0 && refused === undefined) {
+        refused = null;
+        void world.backups.cover(never).catch((error: unknown) => (refused = error));
+      }
+      return refused instanceof Error;
+    });
+    expect(refused).toMatchObject({ message: 'the server is away' });
+  });
 });
