@@ -95,6 +95,15 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
       await ask('database', "SELECT pg_logical_emit_message(false, 'lab', 'x'); SELECT pg_switch_wal()");
     await ask('database', 'CHECKPOINT');
   };
+  /** What a replica does that asks for log once more, if its first word comes before the refusal: the slot has a position again, and is as lost as it was. */
+  const giveLostSlotAPosition = async (): Promise<void> => {
+    const receive = `mkdir /tmp/log; PGPASSWORD=$(cat /run/secrets/database-replication) timeout 3 pg_receivewal --host=database --username=${account} --slot=${slot} --directory=/tmp/log --status-interval=1; rm -r /tmp/log`;
+    const state = `SELECT wal_status || ' ' || (restart_lsn IS NOT NULL) FROM pg_replication_slots WHERE slot_name = '${slot}'`;
+    await until(async () => {
+      await run(['docker', 'exec', await containerOf('database-replica'), 'bash', '-c', receive]);
+      return (await ask('database', state)) === 'lost true';
+    }, 'the lost slot has a position');
+  };
   const oldestLog = (): Promise<string> => ask('database', "SELECT min(name) FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$'");
   const filesOf = (node: Node): Promise<string> =>
     run(['docker', 'run', '--rm', '--network', 'none', '-v', `${name}_${node}-data:/at:ro`, 'debian:trixie-slim', 'ls', '/at']);
@@ -349,6 +358,7 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
       'the slot is lost',
     );
     await run(['docker', 'network', 'connect', '--alias', 'database-replica', network, `${name}-database-replica-1`]);
+    await giveLostSlotAPosition();
     await ask('database-replica', 'SELECT pg_terminate_backend(pid) FROM pg_stat_wal_receiver');
     await until(async () => (await logOf('database-replica')).includes('stops, to begin anew with a copy'), 'it notices');
     await healthy('database-replica');

@@ -28,17 +28,18 @@ beside() {
   return "$code"
 }
 
-# One command of the replication protocol, its answer with | between the columns.
-ask() { timeout 30 psql --no-psqlrc --no-password --quiet --tuples-only --no-align --dbname="$address dbname=replication replication=true" --command="$1" 2>&1; }
+# One statement, or one command of the replication protocol; its answer with | between the columns.
+ask() { timeout 30 psql --no-psqlrc --no-password --quiet --tuples-only --no-align --dbname="$address dbname=postgres replication=database" --command="$1" 2>&1; }
 told() { pg_controldata --pgdata="$data" | sed -n "s/^$1: *//p"; }
 
 # follows; lost: the log that is missing here was recycled; stranger: database is another database than the one copied here; unknown: it does not answer.
 judge() {
   local system state
-  if ! system=$(ask IDENTIFY_SYSTEM) || ! state=$(ask "READ_REPLICATION_SLOT $slot"); then echo unknown
+  # Not READ_REPLICATION_SLOT: a replica that tries once more gives a slot that was lost a position again, with which it says nothing of that.
+  if ! system=$(ask IDENTIFY_SYSTEM) || ! state=$(ask "SELECT coalesce(max(wal_status), 'lost') FROM pg_replication_slots WHERE slot_name = '$slot'"); then echo unknown
   elif [ "${system%%|*}" != "$(told 'Database system identifier')" ]; then echo stranger
-  elif [[ $state == physical\|*/*\|* ]]; then echo follows
-  elif [[ $state == *\|\| ]]; then echo lost
+  elif [ "$state" = lost ]; then echo lost
+  elif [[ $state =~ ^(reserved|extended|unreserved)$ ]]; then echo follows
   else echo unknown
   fi
 }
