@@ -1,12 +1,9 @@
+import { agentPlaces, agentProgram } from '../model/backup/site-files.ts';
 import { BerthError, EXIT, type FailureKind } from '../model/errors.ts';
 import type { BackupJob } from '../model/runtime-config.ts';
 import type { Secret } from '../model/secret.ts';
 import { localPrograms } from '../runtime/programs/local-programs.ts';
 import type { RuntimeContext } from './stoppable.ts';
-
-/** Where the agent of a site finds itself, as the plan has it. */
-export const agentProgram = ['/opt/berth/node', '/opt/berth/dist/berth.js'] as const;
-export const agentFolder = '/etc/berth/agent';
 
 /** The services that do a part of the jobs in a container of their own. */
 export const agentsOf = (jobs: readonly BackupJob[]): readonly string[] => [
@@ -40,7 +37,7 @@ export async function inAgent(
         ...agentProgram,
         ...verb,
         '--site',
-        agentFolder,
+        agentPlaces.config,
         '--json',
       ],
       ...keyInput(key),

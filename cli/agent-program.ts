@@ -14,6 +14,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { programMark } from '../model/backup/site-files.ts';
 import { BerthError } from '../model/errors.ts';
+import { attempt } from '../generator/io/io-failure.ts';
 import { version } from './version.ts';
 
 const folderInSite = '.berth/bin';
@@ -37,13 +38,22 @@ export function provideProgram(site: string, root: string): void {
   const mark = `${JSON.stringify({ berth: version, program: identify(join(dist, 'berth.js')), node: identify(node) })}\n`;
   const markFile = join(folder, programMark);
   if (existsSync(markFile) && readFileSync(markFile, 'utf8') === mark) return;
-  mkdirSync(join(folder, 'dist'), { recursive: true, mode: 0o755 });
-  place(node, join(folder, 'node'), 0o755);
-  for (const name of readdirSync(dist).filter((each) => /\.(?:c?js|mjs|md)$/.test(each)))
-    place(join(dist, name), join(folder, 'dist', name), 0o644);
-  writeFileSync(join(folder, 'package.json'), '{"type":"module"}\n');
-  writeFileSync(`${markFile}.new`, mark);
-  renameSync(`${markFile}.new`, markFile);
+  attempt(`copy Berth to ${folder}, where the agent of the databases finds it`, () => {
+    mkdirSync(join(folder, 'dist'), { recursive: true });
+    // Whoever the agent runs as, and whatever the umask.
+    for (const each of [folder, join(folder, 'dist')]) chmodSync(each, 0o755);
+    place(node, join(folder, 'node'), 0o755);
+    for (const name of readdirSync(dist).filter((each) => /\.(?:c?js|mjs|md)$/.test(each)))
+      place(join(dist, name), join(folder, 'dist', name), 0o644);
+    putText(join(folder, 'package.json'), '{"type":"module"}\n');
+    putText(markFile, mark);
+  });
+}
+
+function putText(path: string, text: string): void {
+  writeFileSync(`${path}.new`, text);
+  chmodSync(`${path}.new`, 0o644);
+  renameSync(`${path}.new`, path);
 }
 
 /** A copied file keeps its length and its time; that is enough to tell another one. */

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { manifestPrefix } from '../model/backup/layout.ts';
 import { reachOf } from '../model/backup/reach.ts';
@@ -20,6 +21,9 @@ import { readRuntime, worldOf, type FoundRuntime } from './runtime-config.ts';
 import { stoppable, type RuntimeContext } from './stoppable.ts';
 import { paint, table } from './text.ts';
 
+/** A server of its own that is thrown away, the place of the database in its site, or a new folder in the container of an agent. */
+type DatabasePlace = 'scratch' | 'live' | { readonly folder: string };
+
 export interface DatabaseRestoreAsked {
   readonly site: string;
   readonly json: boolean;
@@ -28,10 +32,7 @@ export interface DatabaseRestoreAsked {
   /** One of the two, or neither for the latest point. */
   readonly at: string | undefined;
   readonly before: string | undefined;
-  /** As it was typed: `scratch`, `live`, or a folder. */
-  readonly intoName: string;
-  /** As a path. */
-  readonly into: string;
+  readonly into: DatabasePlace;
   /** The private key of a recipient; without it the agent's own. */
   readonly key: string | undefined;
   readonly yes: boolean;
@@ -53,64 +54,68 @@ export interface Restored {
 }
 
 const width = 3;
+/** What is kept has this name in the folder where it was made. */
+export const restoredData = 'data';
 
 /** Restores a database into a server of its own, of which nothing stays, and says what it held. */
 export const restoreDatabase = (asked: DatabaseRestoreAsked, context: RuntimeContext): Promise<void> =>
   stoppable(context, async (signal) => {
     const found = readRuntime(join(asked.site, 'runtime.yaml'));
     const job = jobOf(found.config.backups.jobs, asked.name);
-    const target = targetOf(asked);
-    if (!['scratch', 'live'].includes(asked.intoName) && job.agent !== undefined)
+    const { agent } = job;
+    if (typeof asked.into === 'object' && agent !== undefined)
       throw new BerthError(
         'usage',
-        `a database is not restored into ${asked.intoName}`,
+        `a database is not restored into ${asked.into.folder}`,
         'write --into scratch, which tries it in the agent, or --into live, which puts it in its place',
       );
-    if (asked.intoName === 'live') {
-      const { agent } = job;
+    if (asked.into === 'live') {
       if (agent === undefined) throw new BerthError('usage', 'an agent cannot stop its site', 'run this in the folder of the site');
       const { restoreLive } = await import('./restore-live.ts');
       const key = keyOf(asked, context);
       const look = async (): Promise<Restored> =>
-        (await inAgent(asked.site, agent, verbOf(job.name, { ...asked, dryRun: true }), context, signal)) as unknown as Restored;
-      const latest = asked.at === undefined && asked.before === undefined;
+        (await inAgent(asked.site, agent, verbOf(job.name, { ...asked, dryRun: true }, 'scratch'), context, signal)) as unknown as Restored;
       const ship = () => inAgent(asked.site, agent, ['backup', 'now', job.name, '--log'], context, signal);
-      return restoreLive({ ...asked, key, job, latest, to: targetWords(asked), look, ship }, context, signal);
+      const verb = (folder: string): readonly string[] => verbOf(job.name, asked, folder);
+      return restoreLive({ ...asked, key, database: job.name, agent, look, ship, verb }, context, signal);
     }
     using progress = progressOn(context, asked.json);
     progress.say(`${job.name} is restored into a server of its own`);
     const restored =
-      job.agent === undefined
-        ? await restoreHere(found, job, target, asked, context, signal)
-        : ((await inAgent(asked.site, job.agent, verbOf(job.name, asked), context, signal, keyOf(asked, context))) as unknown as Restored);
+      agent === undefined
+        ? await restoreHere(found, job, asked, context, signal)
+        : ((await inAgent(
+            asked.site,
+            agent,
+            verbOf(job.name, asked, 'scratch'),
+            context,
+            signal,
+            keyOf(asked, context),
+          )) as unknown as Restored);
     progress[Symbol.dispose]();
     if (asked.json) return context.out(`${JSON.stringify(restored, null, 2)}\n`);
     describe(restored, context);
   });
-
-const targetWords = ({ at, before }: DatabaseRestoreAsked): readonly string[] => [
-  ...(at === undefined ? [] : ['--at', at]),
-  ...(before === undefined ? [] : ['--before', before]),
-  ...(at === undefined && before === undefined ? ['--latest'] : []),
-];
 
 /** Read where it lies, and opened there if it is encrypted. */
 function keyOf({ key }: DatabaseRestoreAsked, { env }: RuntimeContext): Secret | undefined {
   if (key === undefined) return undefined;
   return new Secret(readIdentity(key, env['BERTH_KEY_PASSPHRASE']).export({ type: 'pkcs8', format: 'pem' }).toString());
 }
-export const keyWords = (key: unknown): readonly string[] => (key === undefined ? [] : ['--key', '/dev/stdin']);
 
-const verbOf = (name: string, asked: DatabaseRestoreAsked): readonly string[] => [
+/** What its agent is told to do. */
+const verbOf = (name: string, { at, before, dryRun, key }: DatabaseRestoreAsked, into: string): readonly string[] => [
   'restore',
   '--only',
   'database',
   '--name',
   name,
   '--into',
-  'scratch',
-  ...targetWords(asked),
-  ...(asked.dryRun ? ['--dry-run'] : keyWords(asked.key)),
+  into,
+  ...(at === undefined ? [] : ['--at', at]),
+  ...(before === undefined ? [] : ['--before', before]),
+  ...(at === undefined && before === undefined ? ['--latest'] : []),
+  ...(dryRun ? ['--dry-run'] : key === undefined ? [] : ['--key', '/dev/stdin']),
 ];
 
 /** @throws BerthError `usage` when it is not clear which database is meant. */
@@ -133,36 +138,45 @@ function targetOf({ at, before }: DatabaseRestoreAsked): RestoreTarget {
 
 /** In the container of the agent, whose image is that of the database. */
 async function restoreHere(
-  { config, folder }: FoundRuntime,
+  found: FoundRuntime,
   job: DatabaseJob,
-  target: RestoreTarget,
-  { dryRun, intoName, into, key }: DatabaseRestoreAsked,
+  asked: DatabaseRestoreAsked,
   context: RuntimeContext,
   signal: AbortSignal,
 ): Promise<Restored> {
-  const { backups, site } = config;
+  const {
+    folder,
+    config: { backups, site },
+  } = found;
   const store = await openStore(backups, folder, 'open', worldOf(context));
   const place = { site, source: job.name };
   const { manifests } = await readCatalogue(store, manifestPrefix(place), trustedSigners(backups, folder), signal);
   // What is kept is made where it will lie.
-  const isKept = intoName !== 'scratch';
-  const engine = engineOf(isKept ? { ...job, database: { ...job.database, folder: into } } : job);
-  const plan = planRestore(manifests, target, engine.rules);
-  if (dryRun || backups.identity === undefined) return { ...planned(job, plan), position: null, seconds: null, holds: null };
-  const identity =
-    key === undefined
-      ? (await ownIdentity(resolve(folder, backups.identity))).privateKey
-      : readIdentity(key, context.env['BERTH_KEY_PASSPHRASE']);
+  const kept = typeof asked.into === 'object' ? asked.into.folder : undefined;
+  const engine = engineOf(kept === undefined ? job : { ...job, database: { ...job.database, folder: kept } });
+  const plan = planRestore(manifests, targetOf(asked), engine.rules);
+  if (asked.dryRun) return { ...planned(job, plan), position: null, seconds: null, holds: null };
+  const identity = await identityFor(asked.key, found, context);
   const begun = performance.now();
   await using scratch = await restoreToScratch(plan, { store, engine: engine.scratch, identity, width }, signal);
   const seconds = Math.round((performance.now() - begun) / 100) / 10;
-  const holds = isKept ? null : await scratch.facts(signal);
-  if (isKept) {
-    if (scratch.keep === undefined)
-      throw new BerthError('unsupported', `this version puts no database of ${job.kind} in its place`, 'try it with --into scratch');
-    await scratch.keep(join(into, 'pgdata'), signal);
-  }
-  return { ...planned(job, plan), position: scratch.position, seconds, holds };
+  const done = { ...planned(job, plan), position: scratch.position, seconds };
+  if (kept === undefined) return { ...done, holds: await scratch.facts(signal) };
+  if (scratch.keep === undefined)
+    throw new BerthError('unsupported', `this version puts no database of ${job.kind} in its place`, 'try it with --into scratch');
+  await scratch.keep(join(kept, restoredData), signal);
+  return { ...done, holds: null };
+}
+
+/** The key that was given, or the agent's own. */
+async function identityFor(
+  key: string | undefined,
+  { config: { backups }, folder }: FoundRuntime,
+  { env }: RuntimeContext,
+): Promise<KeyObject> {
+  if (key !== undefined) return readIdentity(key, env['BERTH_KEY_PASSPHRASE']);
+  if (backups.identity === undefined) throw new BerthError('spec', 'runtime.yaml names no identity for the agent', 'run `berth generate`');
+  return (await ownIdentity(resolve(folder, backups.identity))).privateKey;
 }
 
 const planned = (job: DatabaseJob, { full, logs, because }: RestorePlan) => ({

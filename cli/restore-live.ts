@@ -1,37 +1,43 @@
 import { relative } from 'node:path';
 import { BerthError } from '../model/errors.ts';
+import { agentPlaces, agentProgram } from '../model/backup/site-files.ts';
 import type { Plan, PlannedService } from '../model/plan.ts';
-import { composeServices } from '../generator/render/compose.ts';
 import type { Secret } from '../model/secret.ts';
-import type { DatabaseJob } from '../runtime/databases.ts';
+import { lockSite } from '../generator/io/lock.ts';
+import { composeServices } from '../generator/render/compose.ts';
 import { localPrograms, outputOf } from '../runtime/programs/local-programs.ts';
-import { agentFolder, agentProgram, keyInput } from './agent-exec.ts';
-import { keyWords, type Restored } from './restore-database.ts';
+import { keyInput } from './agent-exec.ts';
 import { progressOn } from './progress.ts';
+import { restoredData, type Restored } from './restore-database.ts';
 import { loadSite } from './site.ts';
 import type { RuntimeContext } from './stoppable.ts';
-import { paint, typed } from './text.ts';
+import { paint } from './text.ts';
 
 export interface LiveRestore {
   readonly site: string;
   readonly json: boolean;
   readonly yes: boolean;
   readonly dryRun: boolean;
-  readonly job: DatabaseJob;
+  readonly database: string;
+  /** The service that copies it. */
+  readonly agent: string;
   readonly key: Secret | undefined;
-  /** `--latest`, or `--at TIME`. */
-  readonly to: readonly string[];
-  /** Whether it is to be the newest that there is. */
-  readonly latest: boolean;
+  /** One of the two, or neither for the newest that there is. */
+  readonly at: string | undefined;
+  readonly before: string | undefined;
   /** What would be restored now. */
   readonly look: () => Promise<Restored>;
   /** Brings the log to the store, up to now. */
   readonly ship: () => Promise<unknown>;
+  /** What has an agent restore into a folder. */
+  readonly verb: (folder: string) => readonly string[];
 }
 
 /** Where the volume of the database lies in the container that fills it, and what is made there. */
 const mounted = '/restore';
 const workshop = `${mounted}/berth-restore`;
+/** Nobody stops what must come to its end. */
+const never = new AbortController().signal;
 
 /** Who writes to a database, follows it or stands before it, by the names of compose.yaml; and the database itself. */
 interface Concerned {
@@ -66,169 +72,185 @@ export function concernedBy(plan: Plan, database: string): Concerned {
  * more; then the two change places in one step. Up to there a failure changes nothing, and the old data stay in the volume after it.
  */
 export async function restoreLive(asked: LiveRestore, context: RuntimeContext, signal: AbortSignal): Promise<void> {
-  const { site, json, job, latest } = asked;
+  const { site, json, database } = asked;
   const { plan } = loadSite(site, context);
-  const concerned = concernedBy(plan, job.name);
+  const concerned = concernedBy(plan, database);
   const planned = await asked.look();
   if (!json || asked.dryRun) say(asked, plan, concerned, planned, context);
-  if (asked.dryRun) return;
+  if (asked.dryRun) return json ? context.out(`${JSON.stringify({ ...planned, into: 'live' }, null, 2)}\n`) : undefined;
   if (!asked.yes)
     throw new BerthError(
       'conflict',
-      `what was written to ${job.name} since ${latest ? 'the last log was shipped' : 'then'} would be gone; nothing was changed`,
+      `what was written to ${database} since ${isLatest(asked) ? 'the last log was shipped' : 'then'} would be gone; nothing was changed`,
       'run the same command with --yes, or try it with --into scratch first',
     );
-  const compose = new Compose(site, context);
+  using _lock = lockSite(site);
   using progress = progressOn(context, json);
-  const begun = performance.now();
-  let stoppedAt = begun;
+  const place = new DatabaseVolume(asked, plan, concerned, context);
+  const kept = `pgdata.before-${context.now().toISOString().replaceAll(/[:.]/g, '-')}`;
+  const clock = { begun: performance.now(), stopped: performance.now() };
   const stopClients = async (): Promise<void> => {
     progress.say(`stopping ${concerned.clients.join(', ')}`);
-    stoppedAt = performance.now();
-    await compose.run(['stop', ...concerned.clients], signal);
+    clock.stopped = performance.now();
+    await place.compose(['stop', ...concerned.clients], signal);
   };
+  let filled: Restored;
   try {
-    if (latest) {
+    if (isLatest(asked)) {
       await stopClients();
       progress.say('waiting until the last of the log was shipped');
       await asked.ship();
     }
-    progress.say(`making ${job.name} as it was`);
-    const filled = await fill(compose, asked, plan, concerned.server, signal);
-    if (!latest) await stopClients();
-    // From here on nothing stops it but its own failure: what is half done would need a person.
-    const kept = `pgdata.before-${context.now().toISOString().replaceAll(/[:.]/g, '-')}`;
-    await finish(compose, plan, concerned, kept, (what) => progress.say(what));
-    const ended = performance.now();
-    progress[Symbol.dispose]();
-    const seconds = (from: number): number => Math.round((ended - from) / 100) / 10;
-    const done = { ...filled, into: 'live', kept, seconds: seconds(begun), downSeconds: seconds(stoppedAt) };
-    if (json) return context.out(`${JSON.stringify(done, null, 2)}\n`);
-    tell(done, plan, concerned, context);
+    progress.say(`making ${database} as it was`);
+    filled = await place.fill(signal);
+    if (!isLatest(asked)) await stopClients();
+    progress.say(`stopping ${database}`);
+    await place.compose(['stop', database], signal);
+    signal.throwIfAborted();
+    await place.exchange(kept);
   } catch (error) {
-    await compose.run(['up', '-d', '--wait'], new AbortController().signal).catch(() => undefined);
+    progress.say('nothing was exchanged; starting everything as it was');
+    await place.putBack();
     throw error;
   }
+  await place.beginAnew((what) => progress.say(what), kept);
+  const ended = performance.now();
+  progress[Symbol.dispose]();
+  const seconds = (from: number): number => Math.round((ended - from) / 100) / 10;
+  const done = { ...filled, into: 'live', kept, seconds: seconds(clock.begun), downSeconds: seconds(clock.stopped) };
+  if (json) return context.out(`${JSON.stringify(done, null, 2)}\n`);
+  tell(done, concerned, place.undoing(kept), context);
 }
 
-/** The commands of Compose for a site. */
-class Compose {
-  readonly #site: string;
+const isLatest = ({ at, before }: LiveRestore): boolean => at === undefined && before === undefined;
+
+/** The volume of a database, and the commands of Compose that change what lies in it. */
+class DatabaseVolume {
+  readonly #asked: LiveRestore;
+  readonly #plan: Plan;
+  readonly #concerned: Concerned;
   readonly #programs: ReturnType<typeof localPrograms>;
-  constructor(site: string, { env }: RuntimeContext) {
-    this.#site = site;
-    this.#programs = localPrograms({ ...process.env, ...env }, 60_000);
+  constructor(asked: LiveRestore, plan: Plan, concerned: Concerned, { env }: RuntimeContext) {
+    this.#asked = asked;
+    this.#plan = plan;
+    this.#concerned = concerned;
+    // A container that is stopped takes its time, and Ctrl-C must not stop what exchanges data.
+    this.#programs = localPrograms({ ...process.env, ...env }, 60_000, true);
   }
 
-  run(args: readonly string[], signal: AbortSignal, key?: Secret): Promise<string> {
-    return outputOf(this.#programs, { argv: ['docker', 'compose', '--project-directory', this.#site, ...args], ...keyInput(key) }, signal);
+  compose(args: readonly string[], signal: AbortSignal, key?: Secret): Promise<string> {
+    return outputOf(
+      this.#programs,
+      { argv: ['docker', 'compose', '--project-directory', this.#asked.site, ...args], ...keyInput(key) },
+      signal,
+    );
   }
 
-  docker(args: readonly string[], signal: AbortSignal): Promise<string> {
-    return outputOf(this.#programs, { argv: ['docker', ...args] }, signal);
+  /** New data beside the old ones. @returns what was restored. */
+  async fill(signal: AbortSignal): Promise<Restored> {
+    const { verb, key, agent } = this.#asked;
+    const { server } = this.#concerned;
+    await this.#clean(signal);
+    const [node, ...program] = agentProgram;
+    const words = [...program, ...verb(workshop), '--site', agentPlaces.config, '--json'];
+    const restored = JSON.parse(await this.compose(this.#beside([], node, words), signal, key)) as Restored;
+    if (this.#plan.services.find(({ name }) => name === agent)?.user !== server.user) {
+      const asRoot = ['--user', '0:0', ...['CHOWN', 'DAC_OVERRIDE', 'FOWNER'].flatMap((capability) => ['--cap-add', capability])];
+      await this.compose(this.#beside(asRoot, 'chown', ['-R', server.user, workshop]), signal);
+    }
+    return restored;
+  }
+
+  /**
+   * Between two renames there would be no data at all, and a server that is started then makes new ones: so one call exchanges them. The new data get the name
+   * of the old ones before it, and none of the two is ever where it would be cleared away.
+   */
+  async exchange(kept: string): Promise<void> {
+    const [fresh, named] = [`${workshop}/${restoredData}`, `${mounted}/${kept}`];
+    const script = `mv -T ${fresh} ${named} || exit 1; mv ${this.#exchanging(kept)} || { mv -T ${named} ${fresh}; exit 1; }; rm -rf ${workshop}; sync`;
+    await this.compose(this.#beside(['--user', this.#concerned.server.user], '/bin/sh', ['-c', script]), never);
+  }
+
+  /** Gives up. @throws BerthError when the site does not come up again. */
+  async putBack(): Promise<void> {
+    await this.#clean(never).catch(() => undefined);
+    await this.#up('nothing was exchanged');
+  }
+
+  /** Replicas copy the new data; caches forget the old ones. */
+  async beginAnew(heard: (what: string) => void, kept: string): Promise<void> {
+    const { server, replicas, caches } = this.#concerned;
+    const state = `${server.name} has its new data, the old ones are in ${kept}`;
+    try {
+      for (const replica of replicas) {
+        heard(`emptying ${replica.name}, which copies ${server.name} anew`);
+        await this.compose(['rm', '--stop', '--force', replica.name], never);
+        await outputOf(this.#programs, { argv: ['docker', 'volume', 'rm', this.#volumeOf(replica)] }, never);
+      }
+      if (caches.length > 0) await this.compose(['restart', ...caches], never);
+    } catch (error) {
+      throw notAll(state, error, `see to that, then run \`docker compose up -d --wait\``);
+    }
+    heard('starting everything');
+    await this.#up(state);
+  }
+
+  /** The commands that bring the old data back. */
+  undoing(kept: string): readonly string[] {
+    const { server, clients } = this.#concerned;
+    const mv = this.#beside(['--user', server.user], 'mv', this.#exchanging(kept).split(' '));
+    return [`docker compose stop ${clients.join(' ')} ${server.name}`, `docker compose ${mv.join(' ')}`, 'docker compose up -d --wait'];
+  }
+
+  async #up(state: string): Promise<void> {
+    try {
+      await this.compose(['up', '-d', '--wait'], never);
+    } catch (error) {
+      throw notAll(state, error, 'see `docker compose ps -a` and what the service says, then run `docker compose up -d --wait`');
+    }
+  }
+
+  #clean = (signal: AbortSignal): Promise<string> => this.compose(this.#beside([], 'rm', ['-rf', workshop]), signal);
+
+  #exchanging(kept: string): string {
+    const { server } = this.#concerned;
+    const folder = relative(server.volumes[0]?.target ?? '', server.env['PGDATA'] ?? '');
+    return `--exchange --no-copy -T ${mounted}/${kept} ${mounted}/${folder}`;
   }
 
   /** In a container like that of the agent, with the volume of the database. */
-  beside(
-    volume: string,
-    agent: string,
-    options: readonly string[],
-    entrypoint: string,
-    args: readonly string[],
-    signal: AbortSignal,
-    key?: Secret,
-  ): Promise<string> {
-    const common = ['run', '--rm', '--no-deps', '-T', '--volume', `${volume}:${mounted}`];
-    return this.run([...common, ...options, '--entrypoint', entrypoint, agent, ...args], signal, key);
+  #beside(options: readonly string[], entrypoint: string, args: readonly string[]): readonly string[] {
+    const common = ['run', '--rm', '--no-deps', '-T', '--volume', `${this.#volumeOf(this.#concerned.server)}:${mounted}`];
+    return [...common, ...options, '--entrypoint', entrypoint, this.#asked.agent, ...args];
   }
+
+  #volumeOf = (service: PlannedService): string => `${this.#plan.name}_${service.volumes[0]?.name ?? ''}`;
 }
 
-const volumeOf = ({ name }: Plan, service: PlannedService): string => `${name}_${service.volumes[0]?.name ?? ''}`;
-const folderOf = (service: PlannedService): string =>
-  relative(service.volumes[0]?.target ?? '', service.env['PGDATA'] ?? service.volumes[0]?.target ?? '');
-
-/** New data beside the old ones. @returns what was restored. */
-async function fill(
-  compose: Compose,
-  { job, to, key }: LiveRestore,
-  plan: Plan,
-  server: PlannedService,
-  signal: AbortSignal,
-): Promise<Restored> {
-  const [volume, agent] = [volumeOf(plan, server), job.agent ?? 'agent'];
-  await compose.beside(volume, agent, [], 'rm', ['-rf', workshop], signal);
-  const [node, ...program] = agentProgram;
-  const verb = [
-    'restore',
-    '--only',
-    'database',
-    '--name',
-    job.name,
-    ...to,
-    ...keyWords(key),
-    '--into',
-    workshop,
-    '--site',
-    agentFolder,
-    '--json',
-  ];
-  const restored = JSON.parse(await compose.beside(volume, agent, [], node, [...program, ...verb], signal, key)) as Restored;
-  const runsAs = plan.services.find(({ name }) => name === agent)?.user;
-  if (runsAs !== server.user)
-    await compose.beside(
-      volume,
-      agent,
-      ['--user', '0:0', '--cap-add', 'CHOWN', '--cap-add', 'DAC_OVERRIDE', '--cap-add', 'FOWNER'],
-      'chown',
-      ['-R', server.user, workshop],
-      signal,
-    );
-  return restored;
-}
-
-/** Old and new change places, and everything that goes by the old ones begins anew. */
-async function finish(
-  compose: Compose,
-  plan: Plan,
-  { server, replicas, caches }: Concerned,
-  kept: string,
-  heard: (what: string) => void,
-): Promise<void> {
-  const never = new AbortController().signal;
-  heard(`stopping ${server.name}`);
-  await compose.run(['stop', server.name], never);
-  const present = `${mounted}/${folderOf(server)}`;
-  // Between two renames there would be no data at all, and a server that is started then makes new ones.
-  const script = `set -e; test -d ${workshop}/pgdata; mv --exchange --no-copy -T ${workshop}/pgdata ${present}; mv -T ${workshop}/pgdata ${mounted}/${kept}; rm -rf ${workshop}; sync`;
-  await compose.beside(volumeOf(plan, server), 'agent', ['--user', server.user], '/bin/sh', ['-c', script], never);
-  for (const replica of replicas) {
-    heard(`emptying ${replica.name}, which copies ${server.name} anew`);
-    await compose.run(['rm', '--stop', '--force', replica.name], never);
-    await compose.docker(['volume', 'rm', volumeOf(plan, replica)], never);
-  }
-  heard('starting everything');
-  await compose.run(['up', '-d', '--wait'], never);
-  if (caches.length > 0) await compose.run(['restart', ...caches], never);
-  await compose.run(['up', '-d', '--wait'], never);
-}
+const notAll = (state: string, error: unknown, cure: string): BerthError =>
+  new BerthError('io', `${state}, and not everything is up: ${error instanceof Error ? error.message : String(error)}`, cure, {
+    cause: error,
+  });
 
 function say(
-  { job, latest, to }: LiveRestore,
+  asked: LiveRestore,
   plan: Plan,
   { clients, replicas, caches }: Concerned,
   { full, logs, because, until }: Restored,
   context: RuntimeContext,
 ): void {
+  if (asked.json) return;
+  const { database, at, before } = asked;
   const style = paint(context.color);
-  const lost = latest
+  const holds = isLatest(asked)
     ? `everything up to ${until ?? 'its end'} and what is shipped until all writers have stopped`
-    : `everything until ${to[1] ?? ''}; what was written after it is gone`;
+    : `everything until ${at ?? `transaction ${before ?? ''}`}; what was written after it is gone`;
   context.out(
     [
-      `${style('bold', `${job.name} of ${plan.name}`)} from ${full.id} and ${logs} logs\n  ${because}\n\n`,
-      `  holds      ${lost}\n`,
-      `  stops      ${clients.join(', ')}, then ${job.name}; the edge shows its maintenance page\n`,
-      ...replicas.map(({ name }) => `  empties    ${name}, which copies ${job.name} anew\n`),
+      `${style('bold', `${database} of ${plan.name}`)} from ${full.id} and ${logs === 1 ? '1 log' : `${logs} logs`}\n  ${because}\n\n`,
+      `  holds      ${holds}\n`,
+      `  stops      ${clients.join(', ')}, then ${database}; the edge shows its maintenance page\n`,
+      ...replicas.map(({ name }) => `  empties    ${name}, which copies ${database} anew\n`),
       ...(caches.length > 0 ? [`  empties    ${caches.join(', ')}\n`] : []),
       '  keeps      the present data beside the new ones, in the same volume\n\n',
     ].join(''),
@@ -237,18 +259,17 @@ function say(
 
 function tell(
   { kept, seconds, downSeconds, position }: Restored & { readonly kept: string; readonly downSeconds: number },
-  plan: Plan,
-  { server, clients }: Concerned,
+  { server }: Concerned,
+  undoing: readonly string[],
   context: RuntimeContext,
 ): void {
   const folder = server.volumes[0]?.target ?? '';
-  const stopped = typed(`docker compose stop ${clients.join(' ')} ${server.name}`);
   context.out(
     [
       `${server.name} is back, up to ${position ?? ''}: ${seconds ?? 0} s, of which ${downSeconds} s without the application.\n`,
       `A new full backup is being made; until it is there, only the chain before this restore can be restored from.\n\n`,
-      `→ once you are sure: docker compose exec ${server.name} rm -rf ${folder}/${kept}\n`,
-      `→ to undo it: ${stopped.replaceAll("'", '')}, then let ${folderOf(server)} and ${kept} change places in the volume ${volumeOf(plan, server)}, then docker compose up -d --wait\n`,
+      `→ once you are sure:\n    docker compose exec ${server.name} rm -rf ${folder}/${kept}\n`,
+      `→ to undo it:\n${undoing.map((line) => `    ${line}\n`).join('')}`,
     ].join(''),
   );
 }

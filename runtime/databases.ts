@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BerthError } from '../model/errors.ts';
 import type { BackupJob } from '../model/runtime-config.ts';
 import { Secret } from '../model/secret.ts';
 import { postgresChain } from './engines/postgres/chain-rules.ts';
 import { postgresEngine } from './engines/postgres/postgres-engine.ts';
+import { reading } from './keys/read-keys.ts';
 import type { BackedUpEngine } from './ports/engine.ts';
 import type { ChainRules } from './ports/log-source.ts';
 import { localPrograms } from './programs/local-programs.ts';
@@ -36,15 +36,9 @@ const engines: Readonly<Record<DatabaseKind, (job: DatabaseJob) => BackedUpEngin
 
 export const engineOf = (job: DatabaseJob): BackedUpEngine => engines[job.kind](job);
 
-function readPassword(file: string): Secret {
-  try {
-    return new Secret(readFileSync(file, 'utf8').trim());
-  } catch (error) {
-    throw new BerthError(
-      'io',
-      `cannot read ${file}: ${error instanceof Error ? error.message : ''}`,
-      'this is done in the container of the agent: `docker compose up -d --wait agent`',
-      { cause: error },
-    );
-  }
-}
+const readPassword = (file: string): Secret =>
+  reading(
+    file,
+    'this is done in the container of the agent: `docker compose up -d --wait agent`',
+    () => new Secret(readFileSync(file, 'utf8').trim()),
+  );

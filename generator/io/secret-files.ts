@@ -61,7 +61,7 @@ export function textOf(file: SecretFile, ledger: Ledger): string {
 /** What an env file takes as it is; everything else stands in single quotes, in which Compose replaces nothing. */
 /**
  * Two files cannot change at the same moment, and a handshake in between would be given a key that does not belong to its certificate. So the key is named
- * after its certificate, and templates/nginx/berth.js looks for it by that. By its name it also is in place before `site.crt`; the former one is removed last.
+ * after its certificate, and templates/nginx/certificate.js looks for it by that. By its name it also is in place before `site.crt`; the former one is removed last.
  */
 export const keyFileOf = (chain: string): string => `secrets/tls/site-${createHash('sha256').update(chain).digest('hex').slice(0, 16)}.key`;
 

@@ -130,7 +130,9 @@ export function renderEdge({ edge, release }: Pick<Plan, 'edge' | 'release'>, te
     ...['nginx.conf', 'proxy.conf', 'headers.conf'].map((name) =>
       artifact(`edge/${name}`, fill(templates, `nginx/${name}.hbs`, 'nginx', settings)),
     ),
-    ...['errors.conf', 'berth.js', 'maintenance.html'].map((name) => artifact(`edge/${name}`, verbatim(templates, `nginx/${name}`))),
+    ...['errors.conf', 'berth.js', 'certificate.js', 'maintenance.html'].map((name) =>
+      artifact(`edge/${name}`, verbatim(templates, `nginx/${name}`)),
+    ),
     // Derived from release.yaml like .env: an edit of it would be lost or, worse, kept.
     { ...artifact('weights/weights.json', weights(edge, release)), policy: 'owned' },
   ];

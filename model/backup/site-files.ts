@@ -4,8 +4,6 @@ export const signersFile = 'backup/signers.pem';
 export const kitFile = 'backup/kit.json';
 export const signerFile = 'secrets/backup/signer.key';
 export const storeKeyFile = 'secrets/backup/store.key';
-/** In the agent's own folder: the private key that it tries restores with. */
-export const identityFile = 'identity.key';
 /** Beside the copy of the program that an agent runs: what it was copied from. Another text means another program, and the agent starts anew. */
 export const programMark = 'program.json';
 /** What the runtime remembers between two starts. */
@@ -14,3 +12,15 @@ export const stateFolder = '.berth/runtime';
 /** Names in the ledger. */
 export const signerSecret = 'backup-signer';
 export const storeSecret = 'backup-store';
+
+/** Where the agent of databases finds itself and what it reads, in its container. */
+export const agentPlaces = {
+  /** Node, and below dist/ the program. */
+  program: '/opt/berth',
+  /** With its runtime.yaml. */
+  config: '/etc/berth/agent',
+  backup: '/etc/berth/backup',
+  keys: '/etc/berth/keys',
+  authority: '/etc/berth/store-ca.pem',
+} as const;
+export const agentProgram = [`${agentPlaces.program}/node`, `${agentPlaces.program}/dist/berth.js`] as const;

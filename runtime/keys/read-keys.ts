@@ -69,23 +69,18 @@ export function readRecipients(folder: string, names?: readonly string[]): reado
   });
 }
 
-function namesIn(folder: string): readonly string[] {
-  try {
-    return existsSync(folder) ? readdirSync(folder) : [];
-  } catch (error) {
-    throw new BerthError(
-      'io',
-      `cannot read ${folder}: ${error instanceof Error ? error.message : ''}`,
-      'public keys are for everybody: `chmod 755 backup/recipients && chmod 644 backup/recipients/*` in the site',
-      { cause: error },
-    );
-  }
-}
+const namesIn = (folder: string): readonly string[] =>
+  reading(folder, 'public keys are for everybody: `chmod 755 backup/recipients && chmod 644 backup/recipients/*` in the site', () =>
+    existsSync(folder) ? readdirSync(folder) : [],
+  );
 
-function readText(file: string): string {
+const readText = (file: string): string => reading(file, 'correct the path', () => readFileSync(file, 'utf8'));
+
+/** @throws BerthError `io` with this cure when the system refuses. */
+export function reading<T>(path: string, cure: string, read: () => T): T {
   try {
-    return readFileSync(file, 'utf8');
+    return read();
   } catch (error) {
-    throw new BerthError('io', `cannot read ${file}: ${error instanceof Error ? error.message : ''}`, 'correct the path', { cause: error });
+    throw new BerthError('io', `cannot read ${path}: ${error instanceof Error ? error.message : ''}`, cure, { cause: error });
   }
 }

@@ -17,13 +17,18 @@ type Child = ChildProcessByStdio<Writable | null, Readable, Readable>;
  *
  * @param base - What every one of them is given.
  * @param graceMs - How long one may take to end by itself once it was told to.
+ * @param apart - Whether Ctrl-C at the terminal is for us alone, who then decide what becomes of them.
  */
-export const localPrograms = (base: Environment, graceMs = usualGraceMs): Programs => ({
+export const localPrograms = (base: Environment, graceMs = usualGraceMs, apart = false): Programs => ({
   start: (program, signal) => {
     signal.throwIfAborted();
     const [file, ...args] = program.argv;
     const stdin = program.input === undefined ? 'ignore' : 'pipe';
-    const child = spawn(file, args, { env: { ...base, ...revealed(program.env) }, stdio: [stdin, 'pipe', 'pipe'] }) as Child;
+    const child = spawn(file, args, {
+      env: { ...base, ...revealed(program.env) },
+      stdio: [stdin, 'pipe', 'pipe'],
+      detached: apart,
+    }) as Child;
     return follow(program, child, graceMs, signal);
   },
 });
@@ -102,7 +107,7 @@ const notThere = ({ argv: [file] }: Program, cause: Error): BerthError =>
   new BerthError(
     'unsupported',
     `${file} cannot be started: ${cause.message}`,
-    `run this where ${file} is, which the image of the engine has`,
+    `install ${file}, or run this where it is; programs of an engine are in its image`,
     { cause },
   );
 

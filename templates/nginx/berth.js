@@ -10,11 +10,9 @@
  * moves visitors to it and none away from it. Deployments ask for a slot with the header X-Berth-Slot, whatever its weight,
  * to try it before visitors come; the header is no protection and never reaches the application.
  */
-import crypto from 'crypto';
 import fs from 'fs';
 
 const FILE = '/etc/berth/weights/weights.json';
-const CERTIFICATE = '/etc/berth/tls/site.crt';
 const SLOTS = ['blue', 'green'];
 
 const has = (object, key) => Object.prototype.hasOwnProperty.call(object, key);
@@ -85,29 +83,4 @@ function slot(r) {
   return weights ? choose(JSON.parse(weights), service, `${r.remoteAddress} ${r.headersIn['User-Agent'] || ''}`, r.variables.berth_operator ? r.headersIn['X-Berth-Slot'] : undefined) : '';
 }
 
-/** Where the certificate really lies: a cluster changes all files of a Secret at once by leading to another folder. */
-function tlsFolder() {
-  return fs.realpathSync(CERTIFICATE).replace(/\/[^/]*$/, '');
-}
-
-/** The certificate and those above it. One file, so it is the old one or the new one as a whole. */
-function chain(r) {
-  return fs.readFileSync(`${r.variables.berth_tls_folder}/site.crt`, 'utf8');
-}
-
-/**
- * The file of the key that belongs to {@link chain}, whatever has been put in its place since: on one host its name says for which certificate it is.
- * The key itself never is a value here, as nginx writes the values that it cannot use to its log.
- */
-function key(r) {
-  const digest = crypto.createHash('sha256').update(r.variables.berth_chain).digest('hex');
-  const own = `${r.variables.berth_tls_folder}/site-${digest.slice(0, 16)}.key`;
-  try {
-    fs.accessSync(own, fs.constants.R_OK);
-    return own;
-  } catch (_) {
-    return `${r.variables.berth_tls_folder}/site.key`;
-  }
-}
-
-export default { chain, choose, key, parse, position, refresh, slot, tlsFolder };
+export default { choose, parse, position, refresh, slot };

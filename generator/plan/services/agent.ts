@@ -1,4 +1,4 @@
-import { identityFile, recipientsFolder, signerFile, signersFile, storeKeyFile } from '../../../model/backup/site-files.ts';
+import { agentPlaces, agentProgram, recipientsFolder, signerFile, signersFile, storeKeyFile } from '../../../model/backup/site-files.ts';
 import { postgres } from '../../../model/engines/postgres.ts';
 import type { PlannedService, Size } from '../../../model/plan.ts';
 import type { BackupsConfig, RuntimeConfig } from '../../../model/runtime-config.ts';
@@ -10,16 +10,8 @@ import { hostsOf } from './database-engine.ts';
 /** The service that copies the databases, and the room that is kept for it. */
 export const agentName = 'agent';
 
-/** Where the agent finds in its container what the site has in several folders. */
-const places = {
-  program: '/opt/berth',
-  config: '/etc/berth/agent',
-  backup: '/etc/berth/backup',
-  keys: '/etc/berth/keys',
-  authority: '/etc/berth/store-ca.pem',
-  // Open to every user in the official image, so a new volume there is as well.
-  own: postgres.volumeFolder,
-} as const;
+/** The agent's own folder: open to every user in the official image, so a new volume there is as well. */
+const own = postgres.volumeFolder;
 
 /** Below what the runtime itself and the programs that copy need, and what a server needs beside its shared memory. */
 const besideScratch = 384;
@@ -52,16 +44,16 @@ export function agentConfig(site: RuntimeConfig & { readonly backups: BackupsCon
           : {
               bucket: {
                 ...bucket,
-                secretKey: `${places.keys}/${nameOf(storeKeyFile)}`,
-                ...(bucket.ca === undefined ? {} : { ca: places.authority }),
+                secretKey: `${agentPlaces.keys}/${nameOf(storeKeyFile)}`,
+                ...(bucket.ca === undefined ? {} : { ca: agentPlaces.authority }),
               },
             }),
       },
-      recipients: `${places.backup}/${nameOf(recipientsFolder)}`,
-      signer: `${places.keys}/${nameOf(signerFile)}`,
-      signers: `${places.backup}/${nameOf(signersFile)}`,
-      state: `${places.own}/state`,
-      identity: `${places.own}/${identityFile}`,
+      recipients: `${agentPlaces.backup}/${nameOf(recipientsFolder)}`,
+      signer: `${agentPlaces.keys}/${nameOf(signerFile)}`,
+      signers: `${agentPlaces.backup}/${nameOf(signersFile)}`,
+      state: `${own}/state`,
+      identity: `${own}/identity.key`,
       jobs: backups.jobs.filter(({ agent }) => agent === agentName).map(({ agent: _agent, ...job }) => job),
     },
   };
@@ -80,7 +72,7 @@ export const databaseOf = (
   port: postgres.port,
   user: postgres.backup.account,
   password: `/run/secrets/${backupSecret(database.name)}`,
-  folder: `${places.own}/${database.name}`,
+  folder: `${own}/${database.name}`,
   memory: scratchMemory(memory),
   prove,
   rpo,
@@ -88,7 +80,7 @@ export const databaseOf = (
 
 const minutes = 2;
 /** It says so itself twice a minute, as the runtime has no port. */
-const alive = ['/bin/sh', '-c', `test -n "$(find ${places.own}/state/alive -mmin -${minutes})"`] as const;
+const alive = ['/bin/sh', '-c', `test -n "$(find ${own}/state/alive -mmin -${minutes})"`] as const;
 
 /**
  * What copies the databases: Berth itself in the image of the database, so that client, server and the server in which restores are tried are of one version.
@@ -113,24 +105,24 @@ export function planAgent(
     replicas: 1,
     size,
     user: backups.user ?? image.user,
-    entrypoint: [`${places.program}/node`, `${places.program}/dist/berth.js`, 'runtime', '--config', `${places.config}/runtime.yaml`],
+    entrypoint: [...agentProgram, 'runtime', '--config', `${agentPlaces.config}/runtime.yaml`],
     env: { HOME: '/tmp' },
     secretEnv: {},
     secretFiles: names.map(backupSecret),
     mounts: [
-      { source: '.berth/bin', target: places.program, restarts: false, from: 'berth' },
+      { source: '.berth/bin', target: agentPlaces.program, restarts: false, from: 'berth' },
       // It sees by itself when its configuration changes.
-      { source: `config/${agentName}`, target: places.config, restarts: false },
-      { source: 'backup', target: places.backup, restarts: false },
-      { source: 'secrets/backup', target: places.keys, restarts: false },
+      { source: `config/${agentName}`, target: agentPlaces.config, restarts: false },
+      { source: 'backup', target: agentPlaces.backup, restarts: false },
+      { source: 'secrets/backup', target: agentPlaces.keys, restarts: false },
       ...(ca === undefined
         ? []
-        : [{ source: ca.replace(/^\.\//, ''), target: places.authority, restarts: false, from: 'operator' } as const]),
+        : [{ source: ca.replace(/^\.\//, ''), target: agentPlaces.authority, restarts: false, from: 'operator' } as const]),
       ...('folder' in backups.store
         ? [{ source: backups.store.folder, target: backups.store.folder, restarts: false, from: 'host' } as const]
         : []),
     ],
-    volumes: [{ name: `${agentName}-data`, target: places.own, size: disk, holds: 'log on its way, and restores that are tried' }],
+    volumes: [{ name: `${agentName}-data`, target: own, size: disk, holds: 'log on its way, and restores that are tried' }],
     tmpfs: [{ path: '/tmp', size: mib(32), mode: '1777' }],
     ports: [],
     healthcheck: { argv: alive, interval: seconds(5), timeout: seconds(5), retries: 6, startPeriod: seconds(60) },

@@ -79,7 +79,9 @@ describe('renderEdge', () => {
   ])('writes $name as the golden files have it', async ({ name, plan, release }) => {
     const artifacts = render(plan, release);
     expect(artifacts.map(({ path }) => path)).toEqual([
-      ...['nginx.conf', 'proxy.conf', 'headers.conf', 'errors.conf', 'berth.js', 'maintenance.html'].map((file) => `config/edge/${file}`),
+      ...['nginx.conf', 'proxy.conf', 'headers.conf', 'errors.conf', 'berth.js', 'certificate.js', 'maintenance.html'].map(
+        (file) => `config/edge/${file}`,
+      ),
       'config/weights/weights.json',
     ]);
     expect(artifacts.filter(({ mode }) => mode !== 0o644)).toEqual([]);

@@ -9,7 +9,7 @@ import { bigHost, databaseOf, prepareHello, smallHost } from './hello.ts';
 
 const golden = join(import.meta.dirname, '../../golden');
 /** Same for every site, so they are no part of a golden tree. The schema has a golden file of its own. */
-const constant = /\/(errors\.conf|berth\.js|maintenance\.html)$|^\.berth\//;
+const constant = /\/(errors\.conf|(?:berth|certificate)\.js|maintenance\.html)$|^\.berth\//;
 
 const goldenFiles = ({ decision }: PreparedSite) =>
   decision.changes.filter(({ path, secret }) => !secret && !constant.test(path)).map(({ path, content = '' }) => ({ path, content }));

@@ -32,7 +32,7 @@ describe('a program', () => {
   test('that is not there is told from one that fails', async () => {
     await expect(outputOf(programs, { argv: ['pg_nothing'] }, never)).rejects.toMatchObject({
       kind: 'unsupported',
-      hint: 'run this where pg_nothing is, which the image of the engine has',
+      hint: 'install pg_nothing, or run this where it is; programs of an engine are in its image',
     });
   });
 

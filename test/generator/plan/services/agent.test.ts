@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { rotationOf } from '../../../../generator/plan/rotation.ts';
 import type { Plan } from '../../../../model/plan.ts';
+import { runtimeConfig } from '../../../../model/runtime-config.ts';
 import { helloPlan, smallHost } from '../../render/hello.ts';
 
 const inFolder = { folder: '/srv/backups' };
@@ -59,6 +60,12 @@ describe('the agent of databases', () => {
       identity: '/var/lib/postgresql/data/identity.key',
       jobs: [{ name: 'database', kind: 'postgres', database: { host: 'database', password: '/run/secrets/database-backup' } }],
     });
+    expect(runtimeConfig.safeParse(plan.agent).success).toBe(true);
+    const jobs = plan.agent?.backups?.jobs.map(({ database: _database, ...job }) => job);
+    const without = runtimeConfig.safeParse({ ...plan.agent, backups: { ...plan.agent?.backups, jobs } });
+    expect(without.error?.issues.map(({ message }) => message)).toEqual([
+      'expected database beside a kind that copies one, and beside no other',
+    ]);
     expect(plan.agent?.backups?.jobs[0]).not.toHaveProperty('agent');
     expect(plan.runtime.backups?.jobs.map(({ name, agent }) => [name, agent])).toEqual([
       ['site.configuration', undefined],
