@@ -27,7 +27,7 @@ export function describePlan(plan: Plan, context: Context): string {
     ? `${describeCpus(plan.host.cpus)}, ${describeSize(plan.host.memory)}, ${describeSize(plan.host.disk)} of free disk`
     : `no particular ${machine}`;
   const kept = plan.budget.rows
-    .filter(({ name }) => name === 'surge' || (name === 'agent' && !plan.agent))
+    .filter(({ name }) => name === 'surge' || name === 'agent')
     .map((row) => [
       row.name,
       'kept free',

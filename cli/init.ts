@@ -76,7 +76,7 @@ async function init(folder: string, given: InitOptions, context: Context): Promi
   context.out(nextSteps(relative(context.cwd, site) || '.', loaded.plan));
 }
 
-function nextSteps(folder: string, { domain, edge, kubernetes, services, agent }: Plan): string {
+function nextSteps(folder: string, { domain, edge, kubernetes, services, agents }: Plan): string {
   if (kubernetes) {
     const built = services.flatMap(({ image, build }) =>
       build === undefined ? [] : [`  docker build -t ${image} ${build}   # and push it to a registry that the nodes reach\n`],
@@ -86,6 +86,6 @@ function nextSteps(folder: string, { domain, edge, kubernetes, services, agent }
   const port = edge.httpsPort === 443 ? '' : `:${edge.httpsPort}`;
   const look = `curl --cacert secrets/tls/ca.crt https://localhost${port}${edge.apps[0]?.routes[0]?.path ?? '/'}\n  `;
   // Its container mounts the folder of backups.
-  const store = agent?.backups?.store.folder === undefined ? '' : 'berth backup store create\n  ';
+  const store = agents[0]?.config.backups?.store.folder === undefined ? '' : 'berth backup store create\n  ';
   return `\nNext\n  cd ${typed(folder)}\n  ${store}docker compose up -d --wait\n  ${domain === 'localhost' ? look : ''}SITE.md is the runbook of this site.\n`;
 }

@@ -1,7 +1,7 @@
 import type { Plan } from '../model/plan.ts';
 import type { Context } from './context.ts';
 
-/** What the agent of a site runs, where it has one. */
-export async function provideAgent(site: string, { agent }: Plan, { root }: Context): Promise<void> {
-  if (agent !== undefined) (await import('./agent-program.ts')).provideProgram(site, root);
+/** What the agents of a site run, where it has some. */
+export async function provideAgent(site: string, { agents }: Plan, { root }: Context): Promise<void> {
+  if (agents.length > 0) (await import('./agent-program.ts')).provideProgram(site, root);
 }

@@ -49,6 +49,11 @@ export const sitePath = /^\.(?!.*\/\.{1,2}(?:\/|$))(?:\/[A-Za-z0-9._-]+)+\/?$/;
 export const reservedNames: readonly string[] = [
   'edge',
   'agent',
+  'agent-mariadb',
+  'agent-mongodb',
+  'agent-mysql',
+  'agent-postgres',
+  'agent-sqlserver',
   'watch',
   'heal',
   'berth',

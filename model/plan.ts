@@ -456,8 +456,8 @@ export interface Plan {
   readonly decisions: readonly Decision[];
   readonly images: readonly (CatalogueImage & { readonly key: string; readonly usedBy: readonly string[] })[];
   readonly runtime: RuntimeConfig;
-  /** What the agent in its container does. */
-  readonly agent?: RuntimeConfig;
+  /** What each agent in a container does. */
+  readonly agents: readonly { readonly service: string; readonly config: RuntimeConfig }[];
   /** For the target kubernetes. */
   readonly kubernetes?: KubernetesPlan;
   /** What a careful reader must know: what was scaled, what the profile asks for and is not there yet, frozen images. */

@@ -39,6 +39,6 @@ export const engineOf = (job: DatabaseJob): BackedUpEngine => engines[job.kind](
 const readPassword = (file: string): Secret =>
   reading(
     file,
-    'this is done in the container of the agent: `docker compose up -d --wait agent`',
+    'this is done in the container of an agent: `docker compose up -d --wait` starts it',
     () => new Secret(readFileSync(file, 'utf8').trim()),
   );

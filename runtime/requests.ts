@@ -50,7 +50,11 @@ export async function askAgent(state: string, request: BackupRequest, name: stri
       const names = readdirSync(folder);
       if (names.includes(`${name}${answered}`)) return taken(JSON.parse(readFileSync(answer, 'utf8')) as Answer);
       if (names.includes(`${name}${asked}`) && clock.elapsed() - since > patienceMs)
-        throw new BerthError('locked', 'the agent takes up nothing', 'see what it says: `docker compose logs --tail 20 agent`');
+        throw new BerthError(
+          'locked',
+          'the agent takes up nothing',
+          'see what it says: `docker compose logs --tail 20`, and the name of the agent',
+        );
       await clock.sleep(lookEveryMs, signal);
       signal.throwIfAborted();
     }

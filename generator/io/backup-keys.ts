@@ -8,14 +8,14 @@ import type { Ledger } from './ledger.ts';
  * What the runtime signs with and logs in to the store with, and the public halves of all that ever signed here: a backup stays good
  * when its signer was drawn anew.
  */
-export function renderBackupKeys({ runtime, agent }: Plan, ledger: Ledger): readonly Artifact[] {
+export function renderBackupKeys({ runtime, agents }: Plan, ledger: Ledger): readonly Artifact[] {
   const signers = ledger.secrets.get(signerSecret) ?? [];
   const [signer, store] = [signers.at(-1), ledger.secrets.get(storeSecret)?.at(-1)];
   if (runtime.backups === undefined || signer === undefined) return [];
   const publicHalf = (pem: string): string => createPublicKey(pem).export({ type: 'spki', format: 'pem' }).toString();
   const bucket = runtime.backups.store.bucket !== undefined;
   // What a container mounts is read by whoever it runs as; nobody else on the host may enter the folder.
-  const mode = agent ? 0o444 : 0o600;
+  const mode = agents.length > 0 ? 0o444 : 0o600;
   return [
     { path: signerFile, content: signer.reveal(), mode, policy: 'secret' },
     // There and empty until it is supplied, as with other secrets of somebody else.

@@ -3,6 +3,7 @@ import type { StackSpec } from '../../model/stack-spec.ts';
 import { mib, milliCpu } from '../../model/units.ts';
 import { taskDemand } from './demand.ts';
 import type { Demand } from './demand.ts';
+import { agentNames } from './services/agent.ts';
 import { demandApp } from './services/app-size.ts';
 import { demandEdge, hasEdge } from './services/edge.ts';
 import { demandMinio } from './services/minio.ts';
@@ -57,13 +58,13 @@ export function demandsOf(spec: StackSpec, profile: HardwareProfile): readonly D
     ...spec.caches.flatMap((cache) => demandCache(cache, spec, profile)),
     ...spec.stores.flatMap((store) => [demandMinio(store, profile), taskDemand(`${store.name}-buckets`)]),
     ...(spec.target === 'compose' ? spec.volumes.map(({ name }) => taskDemand(volumeName(name))) : []),
-    {
-      name: 'agent',
+    ...agentNames(spec).map((name): Demand => ({
+      name,
       role: 'agent',
       count: 1,
       pids: 256,
-      memory: memoryWish('agent', {}, profile.agent.memory, agentFloor),
-      cpu: cpuWish('agent', {}, profile.agent.cpu, milliCpu(50)),
-    },
+      memory: memoryWish(name, {}, profile.agent.memory, agentFloor),
+      cpu: cpuWish(name, {}, profile.agent.cpu, milliCpu(50)),
+    })),
   ];
 }

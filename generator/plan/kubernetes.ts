@@ -1,5 +1,6 @@
 import type { Decision, KubernetesPlan, MemoryBudget, PlannedService, PodPlan, SharedVolume, Size } from '../../model/plan.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
+import { agentRoom } from './services/agent.ts';
 import { formatCpu, formatDuration, formatSize, mib, milliCpu, seconds } from '../../model/units.ts';
 import type { MiB, Seconds } from '../../model/units.ts';
 
@@ -60,12 +61,12 @@ export function planKubernetes(
   const { namespace, expose } = spec.kubernetes;
   const edgeNamespace = expose === 'hostPort' ? `${namespace}-edge` : namespace;
   const pods = new Map(services.map((service) => [service.name, podOf(service, service.role === 'edge' ? edgeNamespace : namespace)]));
-  const agent = budget.rows.find(({ name }) => name === 'agent');
+  const agent = budget.rows.find(({ name }) => name === agentRoom);
   const quotaOf = (space: string) => {
     const own = services.filter((service) => pods.get(service.name)?.namespace === space);
     // A Deployment has one more pod while its replicas are replaced, an application one in each slot.
     const counts = own.map((service) => ({ size: service.size, count: service.replicas + surgeOf(service) }));
-    const room = space === namespace && agent ? [{ size: sizes.get('agent'), count: 1 }] : [];
+    const room = space === namespace && agent ? [{ size: sizes.get(agentRoom), count: 1 }] : [];
     const sum = (pick: (size: Omit<Size, 'pids'>) => number): number =>
       [...counts, ...room].reduce((all, { size, count }) => all + (size ? pick(size) * count : 0), 0);
     const claims = [

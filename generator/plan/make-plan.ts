@@ -15,7 +15,7 @@ import { notesOf } from './notes.ts';
 import { firstRelease, imageOf, resolveRelease } from './resolve-release.ts';
 import { runtimeOf } from './runtime.ts';
 import { secretFilesOf, secretsOf } from './secrets.ts';
-import { agentConfig, agentName, copiedDatabases, planAgent } from './services/agent.ts';
+import { agentConfig, agentsOf, planAgent } from './services/agent.ts';
 import { planApp } from './services/app.ts';
 import { databaseEngines } from './services/databases.ts';
 import { hasEdge, planEdge } from './services/edge.ts';
@@ -85,7 +85,9 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     ...stores.map(({ buckets }) => buckets.name),
     ...volumes.flatMap(({ task }) => (task ? [task.name] : [])),
   ].map((service) => ({ service, condition: 'service_completed_successfully', required: false }));
-  const copied = copiedDatabases(spec);
+  const agents = agentsOf(spec);
+  // Of all, as they share the folder that they write to.
+  const agentUser = spec.backups?.user ?? userOf(agents[0]?.engine ?? 'postgres');
   const ownEdge = hasEdge(spec);
   const edge = planEdge(spec, profile, ownEdge ? sizeOf('edge') : taskSize, lookUp(images, 'nginx'), afterTasks, network.edge);
   const services = [
@@ -101,11 +103,11 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     ...caches.flatMap((cache) => cache.services),
     ...stores.flatMap((store) => [store.service, store.buckets]),
     ...volumes.flatMap(({ task }) => (task ? [task] : [])),
-    ...(spec.backups && copied.length > 0
-      ? [planAgent(copied, spec.backups, sizeOf(agentName), disk.of(agentName), lookUp(images, 'postgres'))]
-      : []),
+    ...agents.flatMap((agent) =>
+      spec.backups ? [planAgent(agent, spec.backups, sizeOf(agent.name), disk.of(agent.name), agentUser)] : [],
+    ),
   ];
-  const runtime = runtimeOf(spec, services, { memory: sizeOf(agentName).memory, user: userOf('postgres') });
+  const runtime = runtimeOf(spec, services, (agent) => sizeOf(agent).memory, agentUser);
   const imagesInUse = usedImages(services, images);
   const kubernetes =
     spec.target === 'kubernetes'
@@ -151,7 +153,10 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     budget: fitted.budget,
     disk: disk.rows,
     runtime,
-    ...(copied.length > 0 && runtime.backups ? { agent: agentConfig({ ...runtime, backups: runtime.backups }) } : {}),
+    agents: agents.flatMap((agent) => {
+      const { backups } = runtime;
+      return backups ? [{ service: agent.name, config: agentConfig({ ...runtime, backups }, agent) }] : [];
+    }),
     ...(kubernetes ? { kubernetes: kubernetes.plan } : {}),
     notes: notesOf({
       topologies,

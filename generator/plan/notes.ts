@@ -2,7 +2,7 @@ import { sqlserverEditions } from '../../model/engines/sqlserver.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { HardwareProfile } from '../../model/profile.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
-import { copiedDatabases } from './services/agent.ts';
+import { agentsOf, isCopied } from './services/agent.ts';
 import { isReplicated } from './services/cache-members.ts';
 import { hasReplica } from './services/database-engine.ts';
 import type { Topologies } from './topology.ts';
@@ -25,9 +25,8 @@ const topologyName = { 'primary-replica': 'a primary with a replica', 'cluster':
 
 /** What the site holds and no backup does. */
 function notCopied(spec: StackSpec): readonly string[] {
-  const copied = copiedDatabases(spec);
   const others = [
-    ...spec.databases.filter((database) => !copied.includes(database)).map(({ name, engine }) => `${name} (${engine})`),
+    ...spec.databases.filter((database) => !isCopied(database, spec)).map(({ name, engine }) => `${name} (${engine})`),
     ...spec.externals.filter(({ engine }) => engine !== 'memcached').map(({ name }) => `${name} (elsewhere)`),
     ...spec.stores.map(({ name }) => `${name} (objects)`),
     ...spec.caches.filter(({ use }) => use !== 'cache').map(({ name, use }) => `${name} (${use})`),
@@ -44,10 +43,10 @@ function backupNotes(spec: StackSpec): readonly string[] {
     ...notCopied(spec),
     ...('folder' in backups.store
       ? [
-          ...(copiedDatabases(spec).length === 0
+          ...(agentsOf(spec).length === 0
             ? []
             : [
-                `before the first \`docker compose up\`: \`berth backup store create\`, which makes ${backups.store.folder}; its agent mounts that`,
+                `before the first \`docker compose up\`: \`berth backup store create\`, which makes ${backups.store.folder}; its agents mount that`,
               ]),
           `backups go to ${backups.store.folder} on this host (tier 0): what takes the host takes them too; name a bucket elsewhere, or copy that folder to another machine`,
         ]

@@ -1,7 +1,7 @@
 import { recipientsFolder, signerFile, signersFile, stateFolder, storeKeyFile } from '../../model/backup/site-files.ts';
 import type { PlannedService } from '../../model/plan.ts';
 import type { MiB } from '../../model/units.ts';
-import { agentName, copiedDatabases, databaseOf } from './services/agent.ts';
+import { agentsOf, databaseOf } from './services/agent.ts';
 import { slots } from '../../model/release.ts';
 import type { BackupJob, BackupsConfig, RuntimeConfig } from '../../model/runtime-config.ts';
 import type { BackupsSpec, StackSpec } from '../../model/stack-spec.ts';
@@ -26,36 +26,27 @@ const kept = ({ schedule, keep, recipients }: BackupsSpec['configuration']) => (
   ...(recipients === undefined ? {} : { recipients: [...recipients] }),
 });
 
-const databaseJobs = (spec: StackSpec, { databases, timeZone }: BackupsSpec, memory: MiB): readonly BackupJob[] =>
-  copiedDatabases(spec).flatMap((database) =>
+const databaseJobs = (spec: StackSpec, { databases, timeZone }: BackupsSpec, memoryOf: (agent: string) => MiB): readonly BackupJob[] =>
+  agentsOf(spec).flatMap((agent) =>
     databases === undefined
       ? []
-      : [
-          {
-            name: database.name,
-            kind: 'postgres',
-            agent: agentName,
-            timeZone,
-            timeout: databaseTimeout,
-            ...kept(databases),
-            database: databaseOf(database, databases, memory),
-          },
-        ],
+      : agent.databases.map((database) => ({
+          name: database.name,
+          kind: agent.engine,
+          agent: agent.name,
+          timeZone,
+          timeout: databaseTimeout,
+          ...kept(databases),
+          database: databaseOf(database, databases, memoryOf(agent.name)),
+        })),
   );
 
-/** What was decided for the agent of the databases, or for the room that is kept for it. */
-interface AgentFacts {
-  readonly memory: MiB;
-  /** As whom it runs. */
-  readonly user: string;
-}
-
-function backupsOf(spec: StackSpec, backups: BackupsSpec, { memory, user }: AgentFacts): BackupsConfig {
+function backupsOf(spec: StackSpec, backups: BackupsSpec, memoryOf: (agent: string) => MiB, user: string): BackupsConfig {
   const { store, lease, timeZone, configuration, secrets, verify, prune } = backups;
   return {
     store:
       'folder' in store
-        ? { tier: 0, folder: store.folder, ...(copiedDatabases(spec).length === 0 ? {} : { owner: backups.user ?? user }), lease }
+        ? { tier: 0, folder: store.folder, ...(agentsOf(spec).length === 0 ? {} : { owner: user }), lease }
         : {
             tier: 1,
             bucket: {
@@ -69,20 +60,29 @@ function backupsOf(spec: StackSpec, backups: BackupsSpec, { memory, user }: Agen
     signer: signerFile,
     signers: signersFile,
     state: stateFolder,
-    jobs: [job('configuration', configuration, timeZone), job('secrets', secrets, timeZone), ...databaseJobs(spec, backups, memory)],
+    jobs: [job('configuration', configuration, timeZone), job('secrets', secrets, timeZone), ...databaseJobs(spec, backups, memoryOf)],
     verify: { schedule: verify, timeZone },
     prune: { schedule: prune, timeZone },
   };
 }
 
-/** What the runtime will find at the site, under the names that containers have there, and what it does. */
-export const runtimeOf = (spec: StackSpec, services: readonly PlannedService[], agent: AgentFacts): RuntimeConfig => ({
+/**
+ * What the runtime will find at the site, under the names that containers have there, and what it does.
+ *
+ * @param user - As whom agents run.
+ */
+export const runtimeOf = (
+  spec: StackSpec,
+  services: readonly PlannedService[],
+  memoryOf: (agent: string) => MiB,
+  user: string,
+): RuntimeConfig => ({
   version: 1,
   site: spec.name,
   target: spec.target,
   timezone: 'UTC',
   roles: spec.backups === undefined ? [] : ['agent'],
-  ...(spec.backups === undefined ? {} : { backups: backupsOf(spec, spec.backups, agent) }),
+  ...(spec.backups === undefined ? {} : { backups: backupsOf(spec, spec.backups, memoryOf, user) }),
   services: services
     .filter((service) => service.kind === 'server' && service.role !== 'agent')
     .map((service) => ({

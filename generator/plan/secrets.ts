@@ -3,7 +3,7 @@ import { valkey } from '../../model/engines/valkey.ts';
 import type { PlannedSecret, SecretFile } from '../../model/plan.ts';
 import type { CacheSpec, StackSpec } from '../../model/stack-spec.ts';
 import { isReplicated } from './services/cache-members.ts';
-import { copiedDatabases } from './services/agent.ts';
+import { isCopied } from './services/agent.ts';
 import { databaseEngines } from './services/databases.ts';
 import { accountOf } from './services/minio.ts';
 
@@ -40,7 +40,7 @@ const backupSecrets = ({ backups }: StackSpec): readonly PlannedSecret[] =>
 
 /** The secrets that the engines of a stack need; those of applications come from their own plans. */
 export const secretsOf = (spec: StackSpec): readonly PlannedSecret[] => [
-  ...spec.databases.flatMap((database) => databaseEngines[database.engine].secrets(database, copiedDatabases(spec).includes(database))),
+  ...spec.databases.flatMap((database) => databaseEngines[database.engine].secrets(database, isCopied(database, spec))),
   ...authenticated(spec.caches).flatMap((cache) => [
     { name: `${cache.name}-app`, length: 32, purpose: `account app of ${cache.name}` },
     ...(isReplicated(cache)
@@ -103,7 +103,7 @@ function cacheFiles(cache: CacheSpec): readonly SecretFile[] {
 
 /** The files that bring them to the engines, each in the form that its engine asks for. */
 export const secretFilesOf = (spec: StackSpec): readonly SecretFile[] => [
-  ...spec.databases.flatMap((database) => databaseEngines[database.engine].secretFiles(database, copiedDatabases(spec).includes(database))),
+  ...spec.databases.flatMap((database) => databaseEngines[database.engine].secretFiles(database, isCopied(database, spec))),
   // Valkey knows passwords by their hash: the file that lists its accounts holds none.
   ...authenticated(spec.caches).flatMap(cacheFiles),
   ...spec.stores.flatMap(({ name }) => [plain(`${name}-root`), plain(`${name}-app`)]),

@@ -27,10 +27,10 @@ const renderRuntimeConfig = (path: string, config: RuntimeConfig, templates: Tem
   policy: 'owned',
 });
 
-/** That of the site, and that of its agent, which is the part that concerns it. */
-export const renderRuntime = ({ runtime, agent }: Plan, templates: Templates): readonly Artifact[] => [
+/** That of the site, and those of its agents, each with the part that concerns it. */
+export const renderRuntime = ({ runtime, agents }: Plan, templates: Templates): readonly Artifact[] => [
   renderRuntimeConfig('runtime.yaml', runtime, templates),
-  ...(agent ? [renderRuntimeConfig('config/agent/runtime.yaml', agent, templates)] : []),
+  ...agents.map(({ service, config }) => renderRuntimeConfig(`config/${service}/runtime.yaml`, config, templates)),
 ];
 
 /** With every field that the template asks for. */
@@ -82,7 +82,7 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
       }))
       .concat(
         budget
-          .filter((row) => row.name === 'surge' || (row.name === 'agent' && !plan.agent))
+          .filter((row) => row.name === 'surge' || row.name === 'agent')
           .map((row) => ({
             name: row.name,
             title: row.name === 'surge' ? 'room for one more replica while one is replaced' : 'room for the agent that makes backups',

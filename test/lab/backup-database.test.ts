@@ -58,7 +58,7 @@ describe('the database of a site that runs', () => {
           ),
         )
     ).trim();
-  const logOfAgent = (): Promise<string> => site.compose('logs', '--no-log-prefix', 'agent');
+  const logOfAgent = (): Promise<string> => site.compose('logs', '--no-log-prefix', 'agent-postgres');
   const until = async <T>(look: () => Promise<T | undefined | false>, what: string, seconds = 120): Promise<T> => {
     for (let tick = 0; tick < seconds * 2; tick += 1) {
       const found = await look().catch(() => undefined);
@@ -108,7 +108,7 @@ describe('the database of a site that runs', () => {
   });
 
   test('is copied by an agent in the image of the database that needs no more than its network', async () => {
-    const of = (field: string) => operator.run(['docker', 'inspect', '--format', `{{${field}}}`, `${name}-agent-1`], site.folder);
+    const of = (field: string) => operator.run(['docker', 'inspect', '--format', `{{${field}}}`, `${name}-agent-postgres-1`], site.folder);
     expect((await of('.Config.Image')).trim()).toBe(
       (await operator.run(['docker', 'inspect', '--format', '{{.Config.Image}}', `${name}-database-1`], site.folder)).trim(),
     );
@@ -165,7 +165,7 @@ describe('the database of a site that runs', () => {
   });
 
   test('loses nothing when its agent is killed, and when its password is drawn anew', async () => {
-    await operator.run(['docker', 'kill', `${name}-agent-1`], site.folder);
+    await operator.run(['docker', 'kill', `${name}-agent-postgres-1`], site.folder);
     await sql("INSERT INTO ledger VALUES (3001, 'nobody listens')");
     await site.berth('secrets', 'rotate', 'database-backup');
     expect((await site.up()).code).toBe(0);

@@ -2,26 +2,65 @@ import { agentPlaces, agentProgram, recipientsFolder, signerFile, signersFile, s
 import { postgres } from '../../../model/engines/postgres.ts';
 import type { PlannedService, Size } from '../../../model/plan.ts';
 import type { BackupsConfig, RuntimeConfig } from '../../../model/runtime-config.ts';
-import type { BackupsSpec, DatabaseSpec, StackSpec } from '../../../model/stack-spec.ts';
+import type { BackupsSpec, DatabaseEngineName, DatabaseSpec, StackSpec } from '../../../model/stack-spec.ts';
 import { mib, seconds } from '../../../model/units.ts';
 import type { MiB } from '../../../model/units.ts';
 import { hostsOf } from './database-engine.ts';
 
-/** The service that copies the databases, and the room that is kept for it. */
-export const agentName = 'agent';
+/** What a site with backups will need, where nothing that runs is copied. */
+export const agentRoom = 'agent';
 
-/** The agent's own folder: open to every user in the official image, so a new volume there is as well. */
-const own = postgres.volumeFolder;
+/** The service that copies the databases of an engine. One more database of another engine renames none. */
+const nameOfAgent = (engine: DatabaseEngineName): string => `agent-${engine}`;
+
+/** How an engine is copied. */
+interface Copying {
+  /** The agent's own folder: open to every user in the official image, so a new volume there is as well. */
+  readonly own: string;
+  readonly port: number;
+  readonly account: string;
+}
+
+const copying = {
+  postgres: { own: postgres.volumeFolder, port: postgres.port, account: postgres.backup.account },
+} as const satisfies Partial<Record<DatabaseEngineName, Copying>>;
+type CopiedEngine = keyof typeof copying;
+type CopiedDatabase = DatabaseSpec & { readonly engine: CopiedEngine };
+
+/** One container, in the image of its databases. */
+export interface Agent {
+  readonly name: string;
+  readonly engine: CopiedEngine;
+  readonly databases: readonly CopiedDatabase[];
+}
 
 /** Below what the runtime itself and the programs that copy need, and what a server needs beside its shared memory. */
 const besideScratch = 384;
 const leastScratch = 64;
 
+const canBeCopied = (database: DatabaseSpec): database is CopiedDatabase =>
+  Object.hasOwn(copying, database.engine) && database.operator === undefined;
+
 /** Databases that are copied while they run. */
-export const copiedDatabases = ({ backups, target, databases }: StackSpec): readonly DatabaseSpec[] =>
-  backups?.databases === undefined || target === 'kubernetes'
-    ? []
-    : databases.filter(({ engine, operator }) => engine === 'postgres' && operator === undefined);
+const copiedDatabases = ({ backups, target, databases }: StackSpec): readonly CopiedDatabase[] =>
+  backups?.databases === undefined || target === 'kubernetes' ? [] : databases.filter(canBeCopied);
+
+export const isCopied = (database: DatabaseSpec, spec: StackSpec): boolean =>
+  copiedDatabases(spec).some(({ name }) => name === database.name);
+
+/** One for each engine: client, server and the server in which restores are tried are of one image. */
+export const agentsOf = (spec: StackSpec): readonly Agent[] =>
+  [...Map.groupBy(copiedDatabases(spec), ({ engine }) => engine)].map(([engine, databases]) => ({
+    name: nameOfAgent(engine),
+    engine,
+    databases,
+  }));
+
+/** What memory and disk are kept for. */
+export const agentNames = (spec: StackSpec): readonly string[] => {
+  const names = agentsOf(spec).map(({ name }) => name);
+  return names.length === 0 ? [agentRoom] : names;
+};
 
 /** The secret, and the file, that the agent logs in to a database with. */
 export const backupSecret = (database: string): string => `${database}-backup`;
@@ -29,8 +68,9 @@ export const backupSecret = (database: string): string => `${database}-backup`;
 const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 
 /** As the agent reads it: the jobs that are its own, and everything under the path that it has in the container. */
-export function agentConfig(site: RuntimeConfig & { readonly backups: BackupsConfig }): RuntimeConfig {
+export function agentConfig(site: RuntimeConfig & { readonly backups: BackupsConfig }, { name, engine }: Agent): RuntimeConfig {
   const { backups } = site;
+  const { own } = copying[engine];
   const { bucket } = backups.store;
   return {
     ...site,
@@ -54,7 +94,7 @@ export function agentConfig(site: RuntimeConfig & { readonly backups: BackupsCon
       signers: `${agentPlaces.backup}/${nameOf(signersFile)}`,
       state: `${own}/state`,
       identity: `${own}/identity.key`,
-      jobs: backups.jobs.filter(({ agent }) => agent === agentName).map(({ agent: _agent, ...job }) => job),
+      jobs: backups.jobs.filter(({ agent }) => agent === name).map(({ agent: _agent, ...job }) => job),
     },
   };
 }
@@ -64,15 +104,15 @@ const scratchMemory = (memory: MiB): number => Math.max(leastScratch, Math.floor
 
 /** How a database is reached from the container of the agent. */
 export const databaseOf = (
-  database: DatabaseSpec,
+  database: CopiedDatabase,
   { prove, rpo }: Pick<NonNullable<BackupsSpec['databases']>, 'prove' | 'rpo'>,
   memory: MiB,
 ) => ({
   host: hostsOf(database).writer,
-  port: postgres.port,
-  user: postgres.backup.account,
+  port: copying[database.engine].port,
+  user: copying[database.engine].account,
   password: `/run/secrets/${backupSecret(database.name)}`,
-  folder: `${own}/${database.name}`,
+  folder: `${copying[database.engine].own}/${database.name}`,
   memory: scratchMemory(memory),
   prove,
   rpo,
@@ -80,31 +120,26 @@ export const databaseOf = (
 
 const minutes = 2;
 /** It says so itself twice a minute, as the runtime has no port. */
-const alive = ['/bin/sh', '-c', `test -n "$(find ${own}/state/alive -mmin -${minutes})"`] as const;
+const alive = (own: string) => ['/bin/sh', '-c', `test -n "$(find ${own}/state/alive -mmin -${minutes})"`] as const;
 
 /**
  * What copies the databases: Berth itself in the image of the database, so that client, server and the server in which restores are tried are of one version.
  * It speaks to the database over the network alone, and has nothing of its volume.
  */
-export function planAgent(
-  copied: readonly DatabaseSpec[],
-  backups: BackupsSpec,
-  size: Size,
-  disk: MiB,
-  image: { readonly user: string },
-): PlannedService {
-  const names = copied.map(({ name }) => name);
+export function planAgent({ name, engine, databases }: Agent, backups: BackupsSpec, size: Size, disk: MiB, user: string): PlannedService {
+  const { own, port } = copying[engine];
+  const names = databases.map((database) => database.name);
   const ca = 'bucket' in backups.store ? backups.store.bucket.ca : undefined;
   return {
-    name: agentName,
+    name,
     role: 'agent',
     title: `copies ${names.join(', ')} while it runs, ships its log, and restores what it copied into a server of its own to prove it`,
     kind: 'server',
-    image: 'postgres',
+    image: engine,
     slotted: false,
     replicas: 1,
     size,
-    user: backups.user ?? image.user,
+    user,
     entrypoint: [...agentProgram, 'runtime', '--config', `${agentPlaces.config}/runtime.yaml`],
     env: { HOME: '/tmp' },
     secretEnv: {},
@@ -112,7 +147,7 @@ export function planAgent(
     mounts: [
       { source: '.berth/bin', target: agentPlaces.program, restarts: false, from: 'berth' },
       // It sees by itself when its configuration changes.
-      { source: `config/${agentName}`, target: agentPlaces.config, restarts: false },
+      { source: `config/${name}`, target: agentPlaces.config, restarts: false },
       { source: 'backup', target: agentPlaces.backup, restarts: false },
       { source: 'secrets/backup', target: agentPlaces.keys, restarts: false },
       ...(ca === undefined
@@ -122,16 +157,16 @@ export function planAgent(
         ? [{ source: backups.store.folder, target: backups.store.folder, restarts: false, from: 'host' } as const]
         : []),
     ],
-    volumes: [{ name: `${agentName}-data`, target: own, size: disk, holds: 'log on its way, and restores that are tried' }],
+    volumes: [{ name: `${name}-data`, target: own, size: disk, holds: 'log on its way, and restores that are tried' }],
     tmpfs: [{ path: '/tmp', size: mib(32), mode: '1777' }],
     ports: [],
-    healthcheck: { argv: alive, interval: seconds(5), timeout: seconds(5), retries: 6, startPeriod: seconds(60) },
-    connects: names.map((service) => ({ service, port: postgres.port })),
+    healthcheck: { argv: alive(own), interval: seconds(5), timeout: seconds(5), retries: 6, startPeriod: seconds(60) },
+    connects: names.map((service) => ({ service, port })),
     gates: [],
     // What is at work may end; a copy that is cut off is made again.
     stopGrace: seconds(150),
     networks: 'bucket' in backups.store ? ['data', 'egress'] : ['data'],
     ...('bucket' in backups.store ? { egress: true } : {}),
-    after: names.map((name) => ({ service: `${name}-accounts`, condition: 'service_completed_successfully', required: true })),
+    after: names.map((database) => ({ service: `${database}-accounts`, condition: 'service_completed_successfully', required: true })),
   };
 }

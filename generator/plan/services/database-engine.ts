@@ -93,7 +93,7 @@ export interface DatabaseEngine {
   /** Statements that write down a version of the schema, and give 1 once it was. */
   readonly record: (version: string) => string;
   readonly recorded: (version: string) => string;
-  readonly secrets: (database: DatabaseSpec, isCopied: boolean) => readonly PlannedSecret[];
+  readonly secrets: (database: DatabaseSpec, backedUp: boolean) => readonly PlannedSecret[];
   /** The same in the forms that the engine and its clients ask for. */
-  readonly secretFiles: (database: DatabaseSpec, isCopied: boolean) => readonly SecretFile[];
+  readonly secretFiles: (database: DatabaseSpec, backedUp: boolean) => readonly SecretFile[];
 }

@@ -8,7 +8,7 @@ import { mib, seconds } from '../../../model/units.ts';
 import { connectionBudget } from '../connections.ts';
 import { taskDemand } from '../demand.ts';
 import type { Demand } from '../demand.ts';
-import { backupSecret, copiedDatabases } from './agent.ts';
+import { backupSecret, isCopied } from './agent.ts';
 import { accountsTask, databaseDemand, databaseServer, noData } from './database-parts.ts';
 import { hasReplica, hostsOf, migrations, secondLogin } from './database-engine.ts';
 import type { DatabaseAddress, DatabaseClient, DatabaseEngine, DatabaseInput, PlannedDatabase } from './database-engine.ts';
@@ -45,7 +45,7 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
   const { database, subnet } = input;
   const { settings, decisions, shm } = settingsOf(input);
   const name = database.name;
-  const isCopied = copiedDatabases(input.spec).includes(database);
+  const backedUp = isCopied(database, input.spec);
   const config = { source: `config/${name}`, target: '/etc/berth/database', restarts: true };
   const socket = { path: facts.socketFolder, size: mib(facts.socketMiB), mode: '1777' };
   const tmp = { path: '/tmp', size: mib(facts.tmpMiB), mode: '1777' };
@@ -88,7 +88,7 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
       `${name}-verifier`,
       `${name}-verifier-second`,
       ...(copies(database) ? [`${name}-replication-verifier`] : []),
-      ...(isCopied ? [`${backupSecret(name)}-verifier`] : []),
+      ...(backedUp ? [`${backupSecret(name)}-verifier`] : []),
     ],
     tmpfs: [tmp, noData(container)],
   });
@@ -112,7 +112,7 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
       settings,
       clients: subnet ?? 'all',
       ...(database.operator === undefined ? {} : { operator: database.operator }),
-      ...(isCopied ? { backedUp: true } : {}),
+      ...(backedUp ? { backedUp } : {}),
       ...(pooler ? { pooler: pooler.plan } : {}),
       ...(database.extensions.length === 0 ? {} : { extensions: database.extensions }),
       ...(replica ? { replica: replica.plan } : {}),
@@ -183,7 +183,7 @@ export const postgresEngine: DatabaseEngine = {
   record: (version) =>
     `CREATE TABLE IF NOT EXISTS ${migrations} (version text PRIMARY KEY, ended timestamptz NOT NULL DEFAULT now()); INSERT INTO ${migrations} (version) VALUES (${literal(version)}) ON CONFLICT DO NOTHING`,
   recorded: (version) => `SELECT 1 FROM ${migrations} WHERE version = ${literal(version)}`,
-  secrets: (spec, isCopied) => {
+  secrets: (spec, backedUp) => {
     const { name, database } = spec;
     return [
       { name: `${name}-admin`, length: 32, purpose: `superuser ${facts.superuser} of ${name}` },
@@ -191,19 +191,19 @@ export const postgresEngine: DatabaseEngine = {
       ...(copies(spec)
         ? [{ name: `${name}-replication`, length: 32, purpose: `account ${facts.replication.account} of ${name}, for its replica` }]
         : []),
-      ...(isCopied
+      ...(backedUp
         ? [{ name: backupSecret(name), length: 32, purpose: `account ${facts.backup.account} of ${name}, for its backups` }]
         : []),
     ];
   },
-  secretFiles: (spec, isCopied) => {
+  secretFiles: (spec, backedUp) => {
     const { name, database } = spec;
     return [
       { name: `${name}-admin`, text: [{ secret: `${name}-admin`, form: 'plain' }], of: [`${name}-admin`] },
       verifierFile(`${name}-verifier`, `${name}-app`, database, 'first'),
       verifierFile(`${name}-verifier-second`, `${name}-app`, secondLogin(database), 'second'),
       ...(copies(spec) ? loginFiles(`${name}-replication`, facts.replication.account) : []),
-      ...(isCopied ? loginFiles(backupSecret(name), facts.backup.account) : []),
+      ...(backedUp ? loginFiles(backupSecret(name), facts.backup.account) : []),
       ...(spec.pgbouncer === undefined ? [] : poolerFiles(spec)),
     ];
   },

@@ -9,10 +9,11 @@ const inBucket = { bucket: { endpoint: 'https://s3.example', name: 'shop-backups
 const planOf = (backups: object, more: object = {}, target: 'compose' | 'kubernetes' = 'compose'): Plan =>
   helloPlan({ target, profile: 'minimum', host: smallHost, set: { backups, ...more } });
 const agentOf = (plan: Plan) => plan.services.find(({ role }) => role === 'agent');
+const configOf = (plan: Plan) => plan.agents[0]?.config;
 
 describe('the agent of databases', () => {
   test('stands where there are backups and a database of PostgreSQL, and nowhere else', () => {
-    expect(agentOf(planOf(inFolder))).toMatchObject({ name: 'agent', image: 'postgres', user: '999:999' });
+    expect(agentOf(planOf(inFolder))).toMatchObject({ name: 'agent-postgres', image: 'postgres', user: '999:999' });
     expect(agentOf(helloPlan({ target: 'compose', profile: 'minimum', host: smallHost }))).toBeUndefined();
     expect(agentOf(planOf({ ...inFolder, databases: 'none' }))).toBeUndefined();
     expect(agentOf(planOf(inFolder, {}, 'kubernetes'))).toBeUndefined();
@@ -26,11 +27,11 @@ describe('the agent of databases', () => {
   test('has the size and the disk that were kept for it, and its server the part that the runtime leaves', () => {
     const plan = planOf(inFolder);
     const agent = agentOf(plan);
-    expect(agent?.size.memory).toBe(plan.budget.rows.find(({ name }) => name === 'agent')?.each);
+    expect(agent?.size.memory).toBe(plan.budget.rows.find(({ name }) => name === 'agent-postgres')?.each);
     expect(agent?.volumes).toEqual([
-      expect.objectContaining({ name: 'agent-data', size: plan.disk.find(({ name }) => name === 'agent')?.size }),
+      expect.objectContaining({ name: 'agent-postgres-data', size: plan.disk.find(({ name }) => name === 'agent-postgres')?.size }),
     ]);
-    const memory = plan.agent?.backups?.jobs[0]?.database?.memory ?? 0;
+    const memory = configOf(plan)?.backups?.jobs[0]?.database?.memory ?? 0;
     expect(memory).toBeGreaterThan(64);
     expect(memory + 256).toBeLessThan(agent?.size.memory ?? 0);
   });
@@ -40,10 +41,10 @@ describe('the agent of databases', () => {
     expect(agentOf(planOf(inBucket))).toMatchObject({ networks: ['data', 'egress'], egress: true });
     // Not the volume of the database, not the socket of the engine.
     const { volumes = [], mounts = [] } = agentOf(planOf(inFolder)) ?? {};
-    expect(volumes.map(({ name }) => name)).toEqual(['agent-data']);
+    expect(volumes.map(({ name }) => name)).toEqual(['agent-postgres-data']);
     expect(mounts.map(({ source, from }) => [source, from])).toEqual([
       ['.berth/bin', 'berth'],
-      ['config/agent', undefined],
+      ['config/agent-postgres', undefined],
       ['backup', undefined],
       ['secrets/backup', undefined],
       ['/srv/backups', 'host'],
@@ -52,7 +53,7 @@ describe('the agent of databases', () => {
 
   test('reads its own jobs, under the paths of its container', () => {
     const plan = planOf(inBucket);
-    expect(plan.agent?.backups).toMatchObject({
+    expect(configOf(plan)?.backups).toMatchObject({
       store: { bucket: { secretKey: '/etc/berth/keys/store.key', ca: '/etc/berth/store-ca.pem' } },
       recipients: '/etc/berth/backup/recipients',
       signer: '/etc/berth/keys/signer.key',
@@ -60,17 +61,17 @@ describe('the agent of databases', () => {
       identity: '/var/lib/postgresql/data/identity.key',
       jobs: [{ name: 'database', kind: 'postgres', database: { host: 'database', password: '/run/secrets/database-backup' } }],
     });
-    expect(runtimeConfig.safeParse(plan.agent).success).toBe(true);
-    const jobs = plan.agent?.backups?.jobs.map(({ database: _database, ...job }) => job);
-    const without = runtimeConfig.safeParse({ ...plan.agent, backups: { ...plan.agent?.backups, jobs } });
+    expect(runtimeConfig.safeParse(configOf(plan)).success).toBe(true);
+    const jobs = configOf(plan)?.backups?.jobs.map(({ database: _database, ...job }) => job);
+    const without = runtimeConfig.safeParse({ ...configOf(plan), backups: { ...configOf(plan)?.backups, jobs } });
     expect(without.error?.issues.map(({ message }) => message)).toEqual([
       'expected database beside a kind that copies one, and beside no other',
     ]);
-    expect(plan.agent?.backups?.jobs[0]).not.toHaveProperty('agent');
+    expect(configOf(plan)?.backups?.jobs[0]).not.toHaveProperty('agent');
     expect(plan.runtime.backups?.jobs.map(({ name, agent }) => [name, agent])).toEqual([
       ['site.configuration', undefined],
       ['site.secrets', undefined],
-      ['database', 'agent'],
+      ['database', 'agent-postgres'],
     ]);
   });
 
