@@ -51,6 +51,8 @@ export interface Restored {
   readonly position: string | null;
   readonly seconds: number | null;
   readonly holds: unknown;
+  /** To be done by hand once it runs in its place. */
+  readonly left?: readonly string[];
 }
 
 const width = 3;
@@ -162,10 +164,7 @@ async function restoreHere(
   const seconds = Math.round((performance.now() - begun) / 100) / 10;
   const done = { ...planned(job, plan), position: scratch.position, seconds };
   if (kept === undefined) return { ...done, holds: await scratch.facts(signal) };
-  if (scratch.keep === undefined)
-    throw new BerthError('unsupported', `this version puts no database of ${job.kind} in its place`, 'try it with --into scratch');
-  await scratch.keep(join(kept, restoredData), signal);
-  return { ...done, holds: null };
+  return { ...done, holds: null, left: await scratch.keep(join(kept, restoredData), signal) };
 }
 
 /** The key that was given, or the agent's own. */

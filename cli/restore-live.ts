@@ -1,4 +1,3 @@
-import { relative } from 'node:path';
 import { BerthError } from '../model/errors.ts';
 import { agentPlaces, agentProgram } from '../model/backup/site-files.ts';
 import type { Plan, PlannedService } from '../model/plan.ts';
@@ -7,6 +6,7 @@ import { lockSite } from '../generator/io/lock.ts';
 import { composeServices } from '../generator/render/compose.ts';
 import { localPrograms, outputOf } from '../runtime/programs/local-programs.ts';
 import { keyInput } from './agent-exec.ts';
+import { dataPlaceOf, type DataPlace } from './data-place.ts';
 import { progressOn } from './progress.ts';
 import { restoredData, type Restored } from './restore-database.ts';
 import { loadSite } from './site.ts';
@@ -87,11 +87,13 @@ export async function restoreLive(asked: LiveRestore, context: RuntimeContext, s
   using _lock = lockSite(site);
   using progress = progressOn(context, json);
   const place = new DatabaseVolume(asked, plan, concerned, context);
-  const kept = `pgdata.before-${context.now().toISOString().replaceAll(/[:.]/g, '-')}`;
+  const kept = `${dataPlaceOf(concerned.server.image).folder}.before-${context.now().toISOString().replaceAll(/[:.]/g, '-')}`;
   const clock = { begun: performance.now(), stopped: performance.now() };
   const stopClients = async (): Promise<void> => {
-    progress.say(`stopping ${concerned.clients.join(', ')}`);
     clock.stopped = performance.now();
+    // Told to stop nothing by name, Compose stops everything.
+    if (concerned.clients.length === 0) return;
+    progress.say(`stopping ${concerned.clients.join(', ')}`);
     await place.compose(['stop', ...concerned.clients], signal);
   };
   let filled: Restored;
@@ -129,11 +131,13 @@ class DatabaseVolume {
   readonly #asked: LiveRestore;
   readonly #plan: Plan;
   readonly #concerned: Concerned;
+  readonly #place: DataPlace;
   readonly #programs: ReturnType<typeof localPrograms>;
   constructor(asked: LiveRestore, plan: Plan, concerned: Concerned, { env }: RuntimeContext) {
     this.#asked = asked;
     this.#plan = plan;
     this.#concerned = concerned;
+    this.#place = dataPlaceOf(concerned.server.image);
     // A container that is stopped takes its time, and Ctrl-C must not stop what exchanges data.
     this.#programs = localPrograms({ ...process.env, ...env }, 60_000, true);
   }
@@ -151,23 +155,21 @@ class DatabaseVolume {
     const { verb, key, agent } = this.#asked;
     const { server } = this.#concerned;
     await this.#clean(signal);
+    const runsAs = this.#plan.services.find(({ name }) => name === agent)?.user ?? '';
+    const isAnother = runsAs !== server.user;
+    // Who is not the owner of the volume may make nothing in it.
+    if (isAnother) await this.#asRoot(`mkdir -m 700 ${workshop} && chown ${runsAs} ${workshop}`, signal);
     const [node, ...program] = agentProgram;
     const words = [...program, ...verb(workshop), '--site', agentPlaces.config, '--json'];
     const restored = JSON.parse(await this.compose(this.#beside([], node, words), signal, key)) as Restored;
-    if (this.#plan.services.find(({ name }) => name === agent)?.user !== server.user) {
-      const asRoot = ['--user', '0:0', ...['CHOWN', 'DAC_OVERRIDE', 'FOWNER'].flatMap((capability) => ['--cap-add', capability])];
-      await this.compose(this.#beside(asRoot, 'chown', ['-R', server.user, workshop]), signal);
-    }
+    if (isAnother) await this.#asRoot(`chown -R ${server.user} ${workshop}`, signal);
     return restored;
   }
 
-  /**
-   * Between two renames there would be no data at all, and a server that is started then makes new ones: so one call exchanges them. The new data get the name
-   * of the old ones before it, and none of the two is ever where it would be cleared away.
-   */
+  /** The new data get the name of the old ones before the two change places, and none of the two is ever where it would be cleared away. */
   async exchange(kept: string): Promise<void> {
     const [fresh, named] = [`${workshop}/${restoredData}`, `${mounted}/${kept}`];
-    const script = `mv -T ${fresh} ${named} || exit 1; mv ${this.#exchanging(kept)} || { mv -T ${named} ${fresh}; exit 1; }; rm -rf ${workshop}; sync`;
+    const script = `mv -T ${fresh} ${named} || exit 1; ${this.#exchanging(kept)} || { [ -e ${this.#data} ] && mv -T ${named} ${fresh}; exit 1; }; rm -rf ${workshop}; sync`;
     await this.compose(this.#beside(['--user', this.#concerned.server.user], '/bin/sh', ['-c', script]), never);
   }
 
@@ -198,8 +200,8 @@ class DatabaseVolume {
   /** The commands that bring the old data back. */
   undoing(kept: string): readonly string[] {
     const { server, clients } = this.#concerned;
-    const mv = this.#beside(['--user', server.user], 'mv', this.#exchanging(kept).split(' '));
-    return [`docker compose stop ${clients.join(' ')} ${server.name}`, `docker compose ${mv.join(' ')}`, 'docker compose up -d --wait'];
+    const mv = this.#beside(['--user', server.user], '/bin/sh', ['-c', `'${this.#exchanging(kept)}'`]);
+    return [`docker compose stop ${[...clients, server.name].join(' ')}`, `docker compose ${mv.join(' ')}`, 'docker compose up -d --wait'];
   }
 
   async #up(state: string): Promise<void> {
@@ -210,13 +212,20 @@ class DatabaseVolume {
     }
   }
 
-  #clean = (signal: AbortSignal): Promise<string> => this.compose(this.#beside([], 'rm', ['-rf', workshop]), signal);
+  /** What an earlier run has left, whoever it ran as. Without data in their place, all that is there is left to a person. */
+  #clean = (signal: AbortSignal): Promise<unknown> =>
+    this.#asRoot(`[ ! -e ${this.#data} ] || rm -rf ${workshop} ${mounted}/${this.#place.waiting ?? 'berth-restore'}`, signal);
 
-  #exchanging(kept: string): string {
-    const { server } = this.#concerned;
-    const folder = relative(server.volumes[0]?.target ?? '', server.env['PGDATA'] ?? '');
-    return `--exchange --no-copy -T ${mounted}/${kept} ${mounted}/${folder}`;
+  #asRoot(script: string, signal: AbortSignal): Promise<string> {
+    const root = ['--user', '0:0', ...['CHOWN', 'DAC_OVERRIDE', 'FOWNER'].flatMap((capability) => ['--cap-add', capability])];
+    return this.compose(this.#beside(root, '/bin/sh', ['-c', script]), signal);
   }
+
+  get #data(): string {
+    return `${mounted}/${this.#place.folder}`;
+  }
+
+  #exchanging = (kept: string): string => this.#place.exchange(mounted, kept);
 
   /** In a container like that of the agent, with the volume of the database. */
   #beside(options: readonly string[], entrypoint: string, args: readonly string[]): readonly string[] {
@@ -249,7 +258,7 @@ function say(
     [
       `${style('bold', `${database} of ${plan.name}`)} from ${full.id} and ${logs === 1 ? '1 log' : `${logs} logs`}\n  ${because}\n\n`,
       `  holds      ${holds}\n`,
-      `  stops      ${clients.join(', ')}, then ${database}; the edge shows its maintenance page\n`,
+      `  stops      ${[...(clients.length === 0 ? [] : [clients.join(', ')]), database].join(', then ')}; the edge shows its maintenance page\n`,
       ...replicas.map(({ name }) => `  empties    ${name}, which copies ${database} anew\n`),
       ...(caches.length > 0 ? [`  empties    ${caches.join(', ')}\n`] : []),
       '  keeps      the present data beside the new ones, in the same volume\n\n',
@@ -258,7 +267,7 @@ function say(
 }
 
 function tell(
-  { kept, seconds, downSeconds, position }: Restored & { readonly kept: string; readonly downSeconds: number },
+  { kept, seconds, downSeconds, position, left = [] }: Restored & { readonly kept: string; readonly downSeconds: number },
   { server }: Concerned,
   undoing: readonly string[],
   context: RuntimeContext,
@@ -268,6 +277,7 @@ function tell(
     [
       `${server.name} is back, up to ${position ?? ''}: ${seconds ?? 0} s, of which ${downSeconds} s without the application.\n`,
       `A new full backup is being made; until it is there, only the chain before this restore can be restored from.\n\n`,
+      ...left.map((one) => `→ ${one}\n`),
       `→ once you are sure:\n    docker compose exec ${server.name} rm -rf ${folder}/${kept}\n`,
       `→ to undo it:\n${undoing.map((line) => `    ${line}\n`).join('')}`,
     ].join(''),

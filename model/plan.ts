@@ -278,7 +278,7 @@ export interface DatabasePlan {
   /** Addresses that may log in, as the engine writes them: a subnet, or all of them where only the network knows them. */
   readonly clients: string;
   readonly replica?: ReplicaPlan;
-  /** Whether the agent logs in to copy it. */
+  /** Whether an agent logs in to copy it. */
   readonly backedUp?: true;
   /** Who runs it in place of Berth's own workload. */
   readonly operator?: DatabaseOperator;

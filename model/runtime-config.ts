@@ -44,7 +44,9 @@ const database = z.strictObject({
 const job = z
   .strictObject({
     name,
-    kind: z.enum(['configuration', 'secrets', 'postgres'], { error: 'expected configuration, secrets or postgres' }),
+    kind: z.enum(['configuration', 'secrets', 'postgres', 'mysql', 'mariadb'], {
+      error: 'expected configuration, secrets, postgres, mysql or mariadb',
+    }),
     /** The service in whose container it is done; without it by the runtime that reads this file. */
     agent: name.optional(),
     database: database.optional(),

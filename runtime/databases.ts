@@ -3,6 +3,9 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BackupJob } from '../model/runtime-config.ts';
 import { Secret } from '../model/secret.ts';
+import { mysqlChain } from './engines/mysql/chain-rules.ts';
+import { dialects } from './engines/mysql/dialect.ts';
+import { mysqlEngine } from './engines/mysql/mysql-engine.ts';
 import { postgresChain } from './engines/postgres/chain-rules.ts';
 import { postgresEngine } from './engines/postgres/postgres-engine.ts';
 import { reading } from './keys/read-keys.ts';
@@ -17,24 +20,31 @@ export type DatabaseJob = BackupJob & { readonly kind: DatabaseKind; readonly da
 export const isDatabase = (job: BackupJob): job is DatabaseJob => job.database !== undefined && Object.hasOwn(engines, job.kind);
 
 /** How the backups of an engine rest on each other, for whoever only looks at them. */
-export const rulesOf: Readonly<Record<DatabaseKind, ChainRules>> = { postgres: postgresChain };
-
-/** What copies a database of each kind. Another engine is one more line here and above. */
-const engines: Readonly<Record<DatabaseKind, (job: DatabaseJob) => BackedUpEngine>> = {
-  postgres: ({ database: { host, port, user, password, folder, memory } }) =>
-    postgresEngine({
-      access: { host, port, user, password: readPassword(password) },
-      programs: localPrograms({ PATH: process.env['PATH'] }),
-      image: null,
-      sleep: (milliseconds) => sleep(milliseconds),
-      folder,
-      memoryMiB: memory,
-      tag: () => randomUUID().slice(0, 8),
-      uid: process.getuid?.() ?? 0,
-    }),
+export const rulesOf: Readonly<Record<DatabaseKind, ChainRules>> = {
+  postgres: postgresChain,
+  mysql: mysqlChain(dialects.mysql),
+  mariadb: mysqlChain(dialects.mariadb),
 };
 
-export const engineOf = (job: DatabaseJob): BackedUpEngine => engines[job.kind](job);
+/** What copies a database of each kind. Another engine is one more line here and above. */
+const engines: Readonly<Record<DatabaseKind, (options: ReturnType<typeof optionsOf>) => BackedUpEngine>> = {
+  postgres: postgresEngine,
+  mysql: (options) => mysqlEngine('mysql', options),
+  mariadb: (options) => mysqlEngine('mariadb', options),
+};
+
+const optionsOf = ({ host, port, user, password, folder, memory }: DatabaseJob['database']) => ({
+  access: { host, port, user, password: readPassword(password) },
+  programs: localPrograms({ PATH: process.env['PATH'] }),
+  image: null,
+  sleep: (milliseconds: number) => sleep(milliseconds),
+  folder,
+  memoryMiB: memory,
+  tag: () => randomUUID().slice(0, 8),
+  uid: process.getuid?.() ?? 0,
+});
+
+export const engineOf = ({ kind, database }: DatabaseJob): BackedUpEngine => engines[kind](optionsOf(database));
 
 const readPassword = (file: string): Secret =>
   reading(

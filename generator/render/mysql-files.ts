@@ -44,6 +44,9 @@ const dialects = {
   },
 } as const;
 
+/** Whence replicas and backups log in. */
+const anywhere = mysql.accounts.replication.host;
+
 type Facts = typeof mysql | typeof mariadb;
 interface AccountInput {
   readonly kind: keyof Facts['accounts'];
@@ -91,15 +94,16 @@ const renderReplica = (
 /** config/ of one MySQL or MariaDB. */
 export function renderMysql(plan: DatabasePlan, engine: 'mysql' | 'mariadb', templates: Templates): readonly Artifact[] {
   const facts = engine === 'mysql' ? mysql : mariadb;
-  const { service, database, account, replica } = plan;
+  const { service, database, account, replica, backedUp } = plan;
   const { follow, start, ...dialect } = dialects[engine];
-  const { replication } = facts;
+  const { replication, backup } = facts;
   const secret = (name: string): string => `/run/secrets/${service}-${name}`;
   const replicator = { kind: 'replication', name: replication.account, database, verifierFile: secret('replication-verifier') } as const;
   const accounts: readonly AccountInput[] = [
     { kind: 'application', name: account, database, verifierFile: secret('verifier'), beforeFile: secret('verifier-before') },
     { kind: replica ? 'healthOfReplica' : 'health', name: facts.healthAccount, database, verifierFile: secret('health-verifier') },
     ...(replica ? [replicator] : []),
+    ...(backedUp ? [{ kind: 'backup', name: backup.account, database, verifierFile: secret('backup-verifier') } as const] : []),
   ];
   const view = {
     ...facts,
@@ -111,12 +115,16 @@ export function renderMysql(plan: DatabasePlan, engine: 'mysql' | 'mariadb', tem
     serverId: 1,
     client: facts.clients.sql,
     folder: facts.configFolder,
+    restoredFolder: facts.restoredFolder,
     clientFile: secret('admin-client'),
     plugin: facts.authentication,
     databaseText: text(database),
     cloned: replica !== undefined && engine === 'mysql',
     accounts: accounts.map((one) => accountView(facts, one)),
-    unwanted: replica ? [] : [{ name: text(replication.account), host: text(facts.accounts.replication.host) }],
+    unwanted: [
+      ...(replica ? [] : [{ name: replication.account, because: 'Nothing follows this server, so nobody may copy it.' }]),
+      ...(backedUp ? [] : [{ name: backup.account, because: 'Nobody makes backups of it.' }]),
+    ].map(({ name, because }) => ({ because, name: text(name), host: text(anywhere) })),
   };
   const forReplica = {
     ...view,

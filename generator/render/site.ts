@@ -61,6 +61,7 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
   const port = plan.edge.httpsPort === 443 ? '' : `:${plan.edge.httpsPort}`;
   const budget = plan.budget.rows;
   const edge = plan.services.find((service) => service.role === 'edge');
+  const copied = plan.agents.map(({ service, config }) => ({ service, names: config.backups?.jobs.map(({ name }) => name) ?? [] }));
   const view = {
     name: plan.name,
     profile: plan.profile,
@@ -166,7 +167,9 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
       place: describeStore(plan.runtime.backups.store),
       bucket: plan.runtime.backups.store.bucket,
       folder: plan.runtime.backups.store.folder,
-      databases: plan.runtime.backups.jobs.flatMap(({ name, database }) => (database ? [name] : [])).join(', '),
+      databases: copied.map(({ service, names }) => `\`${service}\` copies ${names.join(', ')}`).join('; '),
+      // Where there are several, a restore has to be told which.
+      name: copied.flatMap(({ names }) => names).length > 1 ? ` --name ${copied[0]?.names[0] ?? ''}` : '',
     },
     image: plan.images.find((image) => image.key === 'nginx')?.reference ?? '',
     bOpen: '{{',

@@ -1,4 +1,4 @@
-import { monitoring, mysqlFamily } from './mysql-family.ts';
+import { copying, monitoring, mysqlFamily } from './mysql-family.ts';
 
 /** Facts about MariaDB. Sources: the documentation of version 11.8 and the Dockerfile and entrypoint of the official image; memory measured on 11.8 in a container. */
 export const mariadb = {
@@ -34,6 +34,10 @@ export const mariadb = {
   accounts: {
     ...mysqlFamily.accounts,
     healthOfReplica: { ...mysqlFamily.accounts.health, grants: (account: string) => monitoring('SLAVE MONITOR', account) },
+    backup: {
+      ...mysqlFamily.accounts.backup,
+      grants: (account: string) => [`GRANT ${copying('BINLOG MONITOR')} ON *.* TO \`${account}\`@\`%\``],
+    },
     replication: {
       host: '%',
       because: 'a replica reads all that is there, once, and follows the log; it changes nothing',
@@ -49,6 +53,7 @@ export const mariadb = {
     binlog_format: 'ROW',
     gtid_strict_mode: 'ON',
     binlog_row_image: 'FULL',
+    binlog_checksum: 'CRC32',
     log_slave_updates: 'ON',
     sync_binlog: '1',
     innodb_flush_log_at_trx_commit: '1',

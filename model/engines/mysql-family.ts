@@ -15,6 +15,10 @@ const pattern = (database: string): string => database.replaceAll('_', '\\_');
 /** What a health check may do where there is a replica: ask how it follows. The account is the same on both, as the replica copies it. */
 export const monitoring = (right: string, account: string): readonly string[] => [`GRANT ${right} ON *.* TO \`${account}\`@\`127.0.0.1\``];
 
+/** All that a dump of everything and the log take, as the server lists it; the right to see where the log stands goes by two names. */
+export const copying = (seeingTheLog: string): string =>
+  `SELECT, RELOAD, PROCESS, LOCK TABLES, REPLICATION SLAVE, ${seeingTheLog}, SHOW VIEW, EVENT, TRIGGER`;
+
 export const mysqlFamily = {
   port: 3306,
   /** Mount point of the data, which the image declares as a volume. */
@@ -34,6 +38,8 @@ export const mysqlFamily = {
   initFolder: '/docker-entrypoint-initdb.d',
   administrator: 'root',
   healthAccount: 'berth_health',
+  /** What backups log in as. */
+  backup: { account: 'berth_backup' },
   /** What makes a server a replica. */
   replication: {
     account: 'berth_replica',
@@ -49,6 +55,10 @@ export const mysqlFamily = {
     /** Behind by more than that, in seconds, it says so in its log. It answers all the same. */
     lagSeconds: 60,
   },
+  /** Where an agent in the image has its own files: open to every user there, which the folder of the data is not in MariaDB's. */
+  agentFolder: '/run/mysqld',
+  /** Data that were put back, and are to take the place of those that are there: `start.sh` does so where none are. */
+  restoredFolder: '/var/lib/mysql/data.restored',
   /** Folders in memory, whose pages count towards the limit: the socket's and /tmp, where the entrypoint keeps what it hands from one command to the next. */
   socketMiB: 8,
   tmpMiB: 16,
@@ -78,6 +88,11 @@ export const mysqlFamily = {
       because:
         'a health check logs in from its own container and asks for nothing; without an account, every check would leave a refused login behind',
       grants: (account) => [`GRANT USAGE ON *.* TO \`${account}\`@\`127.0.0.1\``],
+    },
+    backup: {
+      host: '%',
+      because: 'a backup copies the whole server and follows its log; it changes nothing',
+      grants: (account) => [`GRANT ${copying('REPLICATION CLIENT')} ON *.* TO \`${account}\`@\`%\``],
     },
   },
 } as const satisfies { readonly accounts: Readonly<Record<string, SqlAccount>>; readonly [key: string]: unknown };

@@ -47,6 +47,7 @@ export const mysql = {
     gtid_mode: 'ON',
     enforce_gtid_consistency: 'ON',
     binlog_row_image: 'FULL',
+    binlog_checksum: 'CRC32',
     log_replica_updates: 'ON',
     sync_binlog: '1',
     innodb_flush_log_at_trx_commit: '1',

@@ -1,5 +1,5 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { open, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Json } from '../../model/backup/shape.ts';
 import type { Manifest } from '../../model/backup/manifest.ts';
 import { BerthError } from '../../model/errors.ts';
@@ -112,6 +112,13 @@ export class ScratchServer implements AsyncDisposable {
     const ended = await this.#running?.ended;
     this.#running = undefined;
     return ended;
+  }
+
+  /** Gives its data a name that outlives it, once it has ended and all of them are on the disk. */
+  async keepAs(folder: string): Promise<void> {
+    await rename(this.data, folder);
+    await using parent = await open(dirname(folder), 'r');
+    await parent.sync();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -26,10 +26,11 @@ export interface Scratch extends AsyncDisposable {
   /** What it now holds, in a form that {@link ScratchEngine.compare} knows. */
   readonly facts: (signal: AbortSignal) => Promise<Json>;
   /**
-   * Where the engine can: stops it in order, and leaves its data on the disk under this new name of the same file system, for a server that is not thrown
-   * away. Once.
+   * Stops it in order, and leaves its data on the disk under this new name of the same file system, for a server that is not thrown away. Once.
+   *
+   * @returns what is left to do for whoever starts that server, each in a sentence.
    */
-  readonly keep?: (folder: string, signal: AbortSignal) => Promise<void>;
+  readonly keep: (folder: string, signal: AbortSignal) => Promise<readonly string[]>;
 }
 
 /** An engine's files, laid out and proven to be sound, but not started. */

@@ -3,6 +3,13 @@ import { concernedBy } from '../../cli/restore-live.ts';
 import { bigHost, helloPlan, smallHost } from '../generator/render/hello.ts';
 
 describe('whom a database that is put back concerns', () => {
+  test.each(['mysql', 'mariadb'])('is its replica, of %s as well', (engine) => {
+    const set = { 'backups.folder': '/srv/backups', 'databases.database': { engine, topology: 'primary-replica' } };
+    const { clients, replicas } = concernedBy(helloPlan({ target: 'compose', profile: 'recommended', host: bigHost, set }), 'database');
+    expect(clients.toSorted()).toEqual(['database-replica', 'web-blue', 'web-green']);
+    expect(replicas.map(({ name }) => name)).toEqual(['database-replica']);
+  });
+
   test('are those who write to it, in both slots, and caches that forget', () => {
     const { server, clients, replicas, caches } = concernedBy(
       helloPlan({ target: 'compose', profile: 'minimum', host: smallHost, set: { 'backups.folder': '/srv/backups' } }),

@@ -6,7 +6,7 @@ import { LabSite, Operator } from './installed.ts';
 import { run } from './process.ts';
 
 const [http, https] = [38_091, 38_491];
-const name = 'copied';
+const site = 'copied';
 
 interface Listed {
   readonly backups: readonly {
@@ -28,63 +28,78 @@ interface Restored {
     readonly databases: readonly { readonly name: string; readonly tables: readonly { readonly name: string; readonly rows: string }[] }[];
   };
 }
+interface Live {
+  readonly kept: string;
+  readonly downSeconds: number;
+  readonly seconds: number;
+  readonly left: readonly string[];
+}
 
-describe('the database of a site that runs', () => {
+/** What the rows below have to say differently to each engine. */
+interface Engine {
+  readonly database: string;
+  /** Where the address of the database stands in the environment of the application. */
+  readonly url: string;
+  /** A shell command with the statements in its first argument. */
+  readonly client: string;
+  readonly now: string;
+  /** Deletes all rows but ten, and gives the number of that transaction in its first line. */
+  readonly remove: string;
+  readonly table: string;
+  readonly volume: { readonly path: string; readonly data: string };
+  /** What a restore cannot know whether to turn on, and what it says. */
+  readonly turnedOff: { readonly make: string; readonly said: readonly string[] };
+}
+
+const family = {
+  now: "SELECT CONCAT(LEFT(DATE_FORMAT(UTC_TIMESTAMP(3), '%Y-%m-%dT%T.%f'), 23), 'Z')",
+  table: 'ledger',
+  volume: { path: '/var/lib/mysql', data: 'data' },
+  turnedOff: {
+    make: 'CREATE EVENT hourly ON SCHEDULE EVERY 1 HOUR STARTS NOW() + INTERVAL 1 HOUR DO DELETE FROM later',
+    said: ['turn these events on if they are to run, as they were made or changed since the full backup: copied.hourly'],
+  },
+} as const;
+const mysqlClient = (program: string): string =>
+  `url=\${URL#*//} user=\${url%%:*} url=\${url#*:} && MYSQL_PWD=\${url%%@*} ${program} --host=127.0.0.1 --user="$user" --batch --skip-column-names "\${url##*/}" --execute="$0"`;
+
+const engines = {
+  postgres: {
+    database: 'database',
+    url: 'DATABASE_URL',
+    client: 'psql "$URL" -qAtX -v ON_ERROR_STOP=1 -c "$0"',
+    now: `SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`,
+    remove: 'DELETE FROM ledger WHERE n > 10 RETURNING pg_current_xact_id()',
+    table: 'public.ledger',
+    volume: { path: '/var/lib/postgresql/data', data: 'pgdata' },
+    turnedOff: { make: 'SELECT 1', said: [] },
+  },
+  mysql: {
+    ...family,
+    database: 'orders',
+    url: 'ORDERS_URL',
+    client: mysqlClient('mysql'),
+    remove: 'SET @had = @@GLOBAL.gtid_executed; DELETE FROM ledger WHERE n > 10; SELECT GTID_SUBTRACT(@@GLOBAL.gtid_executed, @had)',
+  },
+  mariadb: {
+    ...family,
+    database: 'books',
+    url: 'BOOKS_URL',
+    client: mysqlClient('mariadb --skip-ssl'),
+    remove: 'DELETE FROM ledger WHERE n > 10; SELECT @@last_gtid',
+  },
+} as const satisfies Readonly<Record<string, Engine>>;
+const names = ['postgres', 'mysql', 'mariadb'] as const;
+
+describe('the databases of a site that runs', () => {
   let operator: Operator;
-  let site: LabSite;
-  let store: string;
-  const list = async (): Promise<Listed> => JSON.parse(await site.berth('backup', 'list', '--json')) as Listed;
-  const fulls = async () => (await list()).backups.filter(({ source, kind }) => source === 'database' && kind === 'full');
-  const sql = async (statement: string): Promise<string> =>
-    (
-      await operator
-        .run(['docker', 'compose', 'exec', '-T', 'web-blue', 'printenv', 'DATABASE_URL'], site.folder)
-        .then((url) =>
-          operator.run(
-            [
-              'docker',
-              'compose',
-              'exec',
-              '-T',
-              '-e',
-              `URL=${url.trim()}`,
-              'database',
-              'sh',
-              '-c',
-              'psql "$URL" -qAtX -v ON_ERROR_STOP=1 -c "$0"',
-              statement,
-            ],
-            site.folder,
-          ),
-        )
-    ).trim();
-  const logOfAgent = (): Promise<string> => site.compose('logs', '--no-log-prefix', 'agent-postgres');
-  const until = async <T>(look: () => Promise<T | undefined | false>, what: string, seconds = 120): Promise<T> => {
-    for (let tick = 0; tick < seconds * 2; tick += 1) {
-      const found = await look().catch(() => undefined);
-      if (found) return found;
-      await sleep(500);
-    }
-    throw new Error(`${what}: not within ${seconds} s; the agent says:\n${(await logOfAgent()).slice(-3000)}`);
-  };
-  /** All that is committed now can be restored. */
-  const covered = async (): Promise<string> => {
-    const now = await sql(`SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`);
-    await site.berth('backup', 'now', 'database', '--log');
-    expect((await list()).restorable.find(({ source }) => source === 'database')?.spans?.at(-1)?.until ?? '').toSatisfy(
-      (until: string) => until >= now,
-    );
-    return now;
-  };
-  const tried = async (...target: readonly string[]): Promise<Restored> =>
-    JSON.parse(await site.berth('restore', '--only', 'database', ...target, '--into', 'scratch', '--json')) as Restored;
-  const rowsOf = ({ holds }: Restored): string | undefined =>
-    holds.databases.find((database) => database.name === name)?.tables.find((table) => table.name === 'public.ledger')?.rows;
+  let lab: LabSite;
+  const list = async (): Promise<Listed> => JSON.parse(await lab.berth('backup', 'list', '--json')) as Listed;
 
   beforeAll(async () => {
     operator = await Operator.create();
-    site = new LabSite(operator, name);
-    store = join(operator.home, 'backups');
+    lab = new LabSite(operator, site);
+    const store = join(operator.home, 'backups');
     const own = (await operator.run(['sh', '-c', 'echo $(id -u):$(id -g)'], operator.home)).trim();
     mkdirSync(store);
     await run(['chown', own, store]);
@@ -94,113 +109,182 @@ describe('the database of a site that runs', () => {
       `backups.folder=${store}`,
       `backups.user="${own}"`,
       'backups.databases={ rpo: 6 }',
+      'databases.orders={ engine: mysql }',
+      'databases.books={ engine: mariadb }',
+      'services.web.uses={ database: DATABASE_URL, orders: ORDERS_URL, books: BOOKS_URL, cache: REDIS_URL, files: S3 }',
     ];
-    await operator.run(['berth', 'init', name, '--profile', 'minimum', ...sets.flatMap((set) => ['--set', set])], operator.home);
-    await site.berth('backup', 'store', 'create');
-    await site.berth('backup', 'keys', 'create', '--into', '../usb');
-    await site.berth('kit', 'export', '--into', '../kit');
-    const { code, stderr } = await site.up();
-    if (code !== 0) throw new Error(`${stderr.slice(-2000)}\n${await logOfAgent()}`);
+    await operator.run(['berth', 'init', site, '--profile', 'minimum', ...sets.flatMap((set) => ['--set', set])], operator.home);
+    await lab.berth('backup', 'store', 'create');
+    await lab.berth('backup', 'keys', 'create', '--into', '../usb');
+    await lab.berth('kit', 'export', '--into', '../kit');
+    const { code, stderr } = await lab.up();
+    if (code !== 0) throw new Error(`${stderr.slice(-2000)}\n${await lab.compose('logs', '--tail', '20')}`);
   });
   afterAll(async () => {
-    await site?.remove();
+    await lab?.remove();
     operator?.[Symbol.dispose]();
   });
 
-  test('is copied by an agent in the image of the database that needs no more than its network', async () => {
-    const of = (field: string) => operator.run(['docker', 'inspect', '--format', `{{${field}}}`, `${name}-agent-postgres-1`], site.folder);
-    expect((await of('.Config.Image')).trim()).toBe(
-      (await operator.run(['docker', 'inspect', '--format', '{{.Config.Image}}', `${name}-database-1`], site.folder)).trim(),
-    );
-    expect(await of('.HostConfig.ReadonlyRootfs')).toContain('true');
-    expect(await of('.HostConfig.CapAdd')).toContain('[]');
-    expect(await of('json .Mounts')).not.toMatch(/database-data|docker\.sock/);
-    expect(statSync(join(site.folder, '.berth/bin/node')).mode & 0o777).toBe(0o755);
-  });
-
-  test('has a full backup soon after its first start, and every commit follows within a minute', async () => {
-    await sql(
-      'CREATE TABLE ledger (n int PRIMARY KEY, note text); INSERT INTO ledger SELECT g, md5(g::text) FROM generate_series(1, 1000) g',
-    );
-    // By itself, within the time that it may be behind.
-    const now = await sql(`SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`);
-    await sql('CREATE TABLE later (n int)');
-    await until(
-      async () => ((await list()).restorable.find(({ source }) => source === 'database')?.spans?.at(-1)?.until ?? '') > now,
-      'the log is shipped',
-    );
-    expect(await fulls()).toHaveLength(1);
-    expect(rowsOf(await tried('--latest'))).toBe('1000');
-  });
-
-  test('comes back as it was at a time, and just before a transaction', async () => {
-    const before = await covered();
-    const transaction = await sql('DELETE FROM ledger WHERE n > 10 RETURNING pg_current_xact_id()').then(
-      (rows) => rows.split('\n')[0] ?? '',
-    );
-    await covered();
-    expect(rowsOf(await tried('--latest'))).toBe('10');
-    expect(rowsOf(await tried('--at', before, '--key', '../usb/copied-operator.key'))).toBe('1000');
-    expect(rowsOf(await tried('--before', transaction))).toBe('1000');
-    const refused = await operator.attempt(
-      ['berth', 'restore', '--only', 'database', '--at', '2001-01-01T00:00Z', '--into', 'scratch'],
-      site.folder,
-    );
-    expect(refused.stderr).toContain('lies before the first backup');
-  });
-
-  test('is copied when somebody asks, and the log goes on behind it', async () => {
-    await site.berth('backup', 'now', 'database', '--label', 'by hand');
-    expect((await fulls()).map(({ label }) => label)).toEqual([null, 'by hand']);
-    await sql("INSERT INTO ledger VALUES (2001, 'after the second')");
-    await covered();
-    expect((await list()).restorable.find(({ source }) => source === 'database')?.spans).toHaveLength(1);
-    expect(rowsOf(await tried('--latest'))).toBe('11');
-  });
-
-  test('is proven by a restore that is compared', async () => {
-    await site.berth('backup', 'verify', '--restore');
-    expect((await fulls()).at(-1)?.level).toBe(3);
-    expect(await site.berth('backup', 'list')).toMatch(/database +restorable to \S+ \(\d+ s ago\), and any time since/);
-  });
-
-  test('loses nothing when its agent is killed, and when its password is drawn anew', async () => {
-    await operator.run(['docker', 'kill', `${name}-agent-postgres-1`], site.folder);
-    await sql("INSERT INTO ledger VALUES (3001, 'nobody listens')");
-    await site.berth('secrets', 'rotate', 'database-backup');
-    expect((await site.up()).code).toBe(0);
-    await sql("INSERT INTO ledger VALUES (3002, 'with another password')");
-    await covered();
-    expect(rowsOf(await tried('--latest'))).toBe('13');
-    expect((await list()).restorable.find(({ source }) => source === 'database')?.spans).toHaveLength(1);
-  });
-
-  test('is put back in its place, with its application stopped only while the two change places', async () => {
-    const before = await covered();
-    await sql('DROP TABLE ledger');
-    const inPlace = ['restore', '--only', 'database', '--at', before, '--into', 'live'];
-    const refused = await operator.attempt(['berth', ...inPlace], site.folder);
-    expect(refused).toMatchObject({ code: 5, stderr: expect.stringContaining('run the same command with --yes') as string });
-    expect(refused.stdout).toContain('stops      web-blue, web-green, then database');
-    const done = JSON.parse(await site.berth(...inPlace, '--yes', '--json')) as {
-      readonly kept: string;
-      readonly downSeconds: number;
-      readonly seconds: number;
+  /** One of the databases, and what can be asked of it. */
+  const of = (engine: keyof typeof engines) => {
+    const { url, client, ...own }: Engine = engines[engine];
+    const { database } = own;
+    const agent = `agent-${engine}`;
+    const fulls = async () => (await list()).backups.filter(({ source, kind }) => source === database && kind === 'full');
+    const spans = async () => (await list()).restorable.find(({ source }) => source === database)?.spans ?? [];
+    const sql = async (statement: string): Promise<string> => {
+      const address = await lab.compose('exec', '-T', 'web-blue', 'printenv', url);
+      return (await lab.compose('exec', '-T', '-e', `URL=${address.trim()}`, database, 'sh', '-c', client, statement)).trim();
     };
-    console.info(`restored in ${done.seconds} s, of which ${done.downSeconds} s without the application`);
-    expect(await sql('SELECT count(*) FROM ledger')).toBe('13');
-    expect(await site.compose('exec', '-T', 'database', 'ls', '/var/lib/postgresql/data')).toBe(`pgdata\n${done.kept}\n`);
-    // The old chain ends here, and a new one begins by itself.
-    await sql("INSERT INTO ledger VALUES (4001, 'after the restore')");
+    const insert = (from: number, to: number, note: string): Promise<string> =>
+      sql(
+        `INSERT INTO ledger WITH RECURSIVE s (g) AS (SELECT ${from} UNION ALL SELECT g + 1 FROM s WHERE g < ${to}) SELECT g, '${note}' FROM s`,
+      );
+    const until = async <T>(look: () => Promise<T | undefined | false>, what: string, seconds = 120): Promise<T> => {
+      for (let tick = 0; tick < seconds * 2; tick += 1) {
+        const found = await look().catch(() => undefined);
+        if (found) return found;
+        await sleep(500);
+      }
+      const said = await lab.compose('logs', '--no-log-prefix', agent);
+      throw new Error(`${what}: not within ${seconds} s; the agent says:\n${said.slice(-3000)}`);
+    };
+    /** All that is committed now can be restored. */
+    const covered = async (): Promise<string> => {
+      const now = await sql(own.now);
+      await lab.berth('backup', 'now', database, '--log');
+      expect((await spans()).at(-1)?.until ?? '').toSatisfy((last: string) => last >= now);
+      return now;
+    };
+    const restore = (...how: readonly string[]) => ['restore', '--only', 'database', '--name', database, ...how];
+    /** Rows that a restore into a server of its own finds. */
+    const tried = async (...target: readonly string[]): Promise<string | undefined> => {
+      const { holds } = JSON.parse(await lab.berth(...restore(...target, '--into', 'scratch', '--json'))) as Restored;
+      return holds.databases.find(({ name }) => name === site)?.tables.find(({ name }) => name === own.table)?.rows;
+    };
+    return { ...own, agent, fulls, spans, sql, insert, until, covered, restore, tried };
+  };
+
+  type One = ReturnType<typeof of>;
+  /** The same for each of them, at the same time. */
+  const each = (look: (one: One) => Promise<unknown>): Promise<unknown> =>
+    Promise.all(
+      names.map(async (engine) => {
+        try {
+          await look(of(engine));
+        } catch (error) {
+          throw new Error(`${engine}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+        }
+      }),
+    );
+
+  test('are copied, each by an agent in its own image that needs no more than its network', () =>
+    each(async ({ agent, database }) => {
+      const inspect = (service: string, field: string) =>
+        operator.run(['docker', 'inspect', '--format', `{{${field}}}`, `${site}-${service}-1`], lab.folder);
+      expect(await inspect(agent, '.Config.Image')).toBe(await inspect(database, '.Config.Image'));
+      expect(await inspect(agent, '.HostConfig.ReadonlyRootfs')).toContain('true');
+      expect(await inspect(agent, '.HostConfig.CapAdd')).toContain('[]');
+      const mounts = await inspect(agent, 'json .Mounts');
+      expect(mounts).not.toMatch(new RegExp(`${database}-data|docker\\.sock`));
+      // Its own and no nameless one, which its image would ask for.
+      expect(mounts.match(/"Type":"volume","Name":"[^"]+"/g)).toEqual([`"Type":"volume","Name":"${site}_${agent}-data"`]);
+      expect(statSync(join(lab.folder, '.berth/bin/node')).mode & 0o777).toBe(0o755);
+    }));
+
+  test('have a full backup soon after the first start, and every commit follows within a minute', () =>
+    each(async ({ now, sql, insert, until, spans, fulls }) => {
+      await sql('CREATE TABLE ledger (n int PRIMARY KEY, note text)');
+      await insert(1, 1000, 'räksmörgås');
+      // By itself, within the time that it may be behind.
+      const then = await sql(now);
+      await sql('CREATE TABLE later (n int)');
+      await until(async () => ((await spans()).at(-1)?.until ?? '') > then, 'the log is shipped');
+      expect(await fulls()).toHaveLength(1);
+    }));
+
+  test('come back as they were at a time, and just before a transaction', () =>
+    each(async ({ remove, sql, covered, restore, tried }) => {
+      const before = await covered();
+      const transaction = (await sql(remove)).split('\n')[0] ?? '';
+      await covered();
+      expect(await tried('--at', before, '--key', '../usb/copied-operator.key')).toBe('1000');
+      expect(await tried('--before', transaction)).toBe('1000');
+      const refused = await operator.attempt(['berth', ...restore('--at', '2001-01-01T00:00Z', '--into', 'scratch')], lab.folder);
+      expect(refused.stderr).toContain('lies before the first backup');
+      const unknown = await operator.attempt(['berth', ...restore('--before', 'yesterday', '--into', 'scratch')], lab.folder);
+      expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('yesterday') as string });
+    }));
+
+  test('are copied when somebody asks, and the log goes on behind it', () =>
+    each(async ({ database, insert, covered, fulls, spans, tried }) => {
+      await lab.berth('backup', 'now', database, '--label', 'by hand');
+      expect((await fulls()).map(({ label }) => label)).toEqual([null, 'by hand']);
+      await insert(2001, 2001, 'after the second');
+      await covered();
+      expect(await spans()).toHaveLength(1);
+      expect(await tried('--latest')).toBe('11');
+    }));
+
+  test('are proven by restores that are compared', async () => {
+    await lab.berth('backup', 'verify', '--restore');
+    const said = await lab.berth('backup', 'list');
+    await each(async ({ database, fulls }) => {
+      expect((await fulls()).at(-1)?.level).toBe(3);
+      expect(said).toMatch(new RegExp(`${database} +restorable to \\S+ \\(\\d+ s ago\\), and any time since`));
+    });
+  });
+
+  test('lose nothing when their agents are killed, and when their passwords are drawn anew', async () => {
+    const all = names.map(of);
+    await operator.run(['docker', 'kill', ...all.map(({ agent }) => `${site}-${agent}-1`)], lab.folder);
+    await each(({ insert }) => insert(3001, 3001, 'nobody listens'));
+    for (const { database } of all) await lab.berth('secrets', 'rotate', `${database}-backup`);
+    expect((await lab.up()).code).toBe(0);
+    await each(async ({ insert, covered, spans }) => {
+      await insert(3002, 3002, 'with another password');
+      await covered();
+      expect(await spans()).toHaveLength(1);
+    });
+  });
+
+  /** The old chain ends there, and a new one begins by itself. */
+  const goesOn = async ({ insert, until, fulls, covered, tried }: One, found: string): Promise<void> => {
+    await insert(9001, 9001, 'after the restore');
     await until(async () => (await fulls()).length === 3, 'a new full backup');
     await covered();
-    expect(rowsOf(await tried('--latest'))).toBe('14');
-  });
+    expect(await tried('--latest')).toBe(found);
+  };
 
-  test('is put back to the very latest, with nothing lost that was committed before it was stopped', async () => {
-    await sql("INSERT INTO ledger SELECT g, 'last' FROM generate_series(5001, 5100) g");
-    await site.berth('restore', '--only', 'database', '--latest', '--into', 'live', '--yes');
-    expect(await sql('SELECT count(*) FROM ledger')).toBe('114');
-    expect((await site.up()).code).toBe(0);
+  test.each(['postgres', 'mysql'] as const)(
+    'are put back as they were: %s, its application stopped only while old and new change places',
+    async (engine) => {
+      const one = of(engine);
+      const { database, volume, turnedOff, sql, covered, restore } = one;
+      await sql(turnedOff.make);
+      const before = await covered();
+      await sql('DROP TABLE ledger');
+      const inPlace = restore('--at', before, '--into', 'live');
+      const refused = await operator.attempt(['berth', ...inPlace], lab.folder);
+      expect(refused).toMatchObject({ code: 5, stderr: expect.stringContaining('run the same command with --yes') as string });
+      expect(refused.stdout).toContain(`stops      web-blue, web-green, then ${database}`);
+      const done = JSON.parse(await lab.berth(...inPlace, '--yes', '--json')) as Live;
+      console.info(`${engine}: restored in ${done.seconds} s, of which ${done.downSeconds} s without the application`);
+      expect(done.left).toEqual(turnedOff.said);
+      expect(await sql('SELECT count(*) FROM ledger')).toBe('13');
+      const there = (await lab.compose('exec', '-T', database, 'ls', volume.path)).trim().split('\n');
+      expect(there).toEqual(expect.arrayContaining([volume.data, done.kept]));
+      expect(there.join()).not.toMatch(/berth-restore|restored/);
+      await goesOn(one, '14');
+    },
+  );
+
+  test('are put back to the very latest, with nothing lost that was committed before: mariadb', async () => {
+    const one = of('mariadb');
+    await one.insert(5001, 5100, 'last');
+    await lab.berth(...one.restore('--latest', '--into', 'live', '--yes'));
+    expect(await one.sql('SELECT count(*) FROM ledger')).toBe('113');
+    await goesOn(one, '114');
+    expect((await lab.up()).code).toBe(0);
   });
 });

@@ -1,4 +1,5 @@
 import { agentPlaces, agentProgram, recipientsFolder, signerFile, signersFile, storeKeyFile } from '../../../model/backup/site-files.ts';
+import { mysqlFamily } from '../../../model/engines/mysql-family.ts';
 import { postgres } from '../../../model/engines/postgres.ts';
 import type { PlannedService, Size } from '../../../model/plan.ts';
 import type { BackupsConfig, RuntimeConfig } from '../../../model/runtime-config.ts';
@@ -6,6 +7,7 @@ import type { BackupsSpec, DatabaseEngineName, DatabaseSpec, StackSpec } from '.
 import { mib, seconds } from '../../../model/units.ts';
 import type { MiB } from '../../../model/units.ts';
 import { hostsOf } from './database-engine.ts';
+import { noData } from './database-parts.ts';
 
 /** What a site with backups will need, where nothing that runs is copied. */
 export const agentRoom = 'agent';
@@ -19,10 +21,15 @@ interface Copying {
   readonly own: string;
   readonly port: number;
   readonly account: string;
+  /** The folder of the data, which the image declares as a volume: where the agent needs it for nothing, it would get one on disk. */
+  readonly unused?: { readonly volumeFolder: string };
 }
 
+const family = { own: mysqlFamily.agentFolder, port: mysqlFamily.port, account: mysqlFamily.backup.account, unused: mysqlFamily };
 const copying = {
   postgres: { own: postgres.volumeFolder, port: postgres.port, account: postgres.backup.account },
+  mysql: family,
+  mariadb: family,
 } as const satisfies Partial<Record<DatabaseEngineName, Copying>>;
 type CopiedEngine = keyof typeof copying;
 type CopiedDatabase = DatabaseSpec & { readonly engine: CopiedEngine };
@@ -127,7 +134,7 @@ const alive = (own: string) => ['/bin/sh', '-c', `test -n "$(find ${own}/state/a
  * It speaks to the database over the network alone, and has nothing of its volume.
  */
 export function planAgent({ name, engine, databases }: Agent, backups: BackupsSpec, size: Size, disk: MiB, user: string): PlannedService {
-  const { own, port } = copying[engine];
+  const { own, port, unused }: Copying = copying[engine];
   const names = databases.map((database) => database.name);
   const ca = 'bucket' in backups.store ? backups.store.bucket.ca : undefined;
   return {
@@ -158,7 +165,7 @@ export function planAgent({ name, engine, databases }: Agent, backups: BackupsSp
         : []),
     ],
     volumes: [{ name: `${name}-data`, target: own, size: disk, holds: 'log on its way, and restores that are tried' }],
-    tmpfs: [{ path: '/tmp', size: mib(32), mode: '1777' }],
+    tmpfs: [{ path: '/tmp', size: mib(32), mode: '1777' }, ...(unused ? [noData(unused)] : [])],
     ports: [],
     healthcheck: { argv: alive(own), interval: seconds(5), timeout: seconds(5), retries: 6, startPeriod: seconds(60) },
     connects: names.map((service) => ({ service, port })),

@@ -93,4 +93,4 @@ export const accountsTask = (
 });
 
 /** Images declare their data folder as a volume: without a mount Docker would make one on disk for every run of a task, and `down` would leave it behind. */
-export const noData = ({ volumeFolder }: EngineFacts) => ({ path: volumeFolder, size: mib(1), mode: '1777' });
+export const noData = ({ volumeFolder }: Pick<EngineFacts, 'volumeFolder'>) => ({ path: volumeFolder, size: mib(1), mode: '1777' });

@@ -5,6 +5,7 @@ import { beforeOf } from '../../../model/plan.ts';
 import type { PlannedSecret, PlannedService, SecretFile, Size } from '../../../model/plan.ts';
 import type { DatabaseSpec } from '../../../model/stack-spec.ts';
 import { mib, seconds } from '../../../model/units.ts';
+import { backupSecret } from './agent.ts';
 import { accountsTask, databaseServer, noData } from './database-parts.ts';
 import { hasReplica, migrations } from './database-engine.ts';
 import type { DatabaseEngine, DatabaseInput } from './database-engine.ts';
@@ -62,7 +63,7 @@ export function serverOf(facts: Facts, input: DatabaseInput, nofile: number, use
 }
 
 /** The task that creates and reconciles its accounts. */
-export const accountsOf = (facts: Facts, database: DatabaseSpec, size: Size, user: string): PlannedService =>
+export const accountsOf = (facts: Facts, database: DatabaseSpec, backedUp: boolean, size: Size, user: string): PlannedService =>
   accountsTask(facts, database.name, size, user, {
     purpose: 'accounts',
     entrypoint: ['/bin/sh', '/etc/berth/accounts/accounts.sh'],
@@ -73,6 +74,7 @@ export const accountsOf = (facts: Facts, database: DatabaseSpec, size: Size, use
       'verifier-before',
       'health-verifier',
       ...(hasReplica(database) ? ['replication-verifier'] : []),
+      ...(backedUp ? ['backup-verifier'] : []),
     ].map((file) => `${database.name}-${file}`),
     tmpfs: [tmp, noData(facts)],
   });
@@ -117,7 +119,7 @@ export const accessOf = (
   record: (version) =>
     `CREATE TABLE IF NOT EXISTS ${migrations} (version char(64) PRIMARY KEY, ended timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP); INSERT IGNORE INTO ${migrations} (version) VALUES (SHA2(${literal(version)}, 256))`,
   recorded: (version) => `SELECT 1 FROM ${migrations} WHERE version = SHA2(${literal(version)}, 256)`,
-  secrets: (spec): readonly PlannedSecret[] => {
+  secrets: (spec, backedUp): readonly PlannedSecret[] => {
     const { name, database } = spec;
     return [
       { name: `${name}-admin`, length: 32, purpose: `administrator ${facts.administrator} of ${name}` },
@@ -126,9 +128,12 @@ export const accessOf = (
       ...(hasReplica(spec)
         ? [{ name: `${name}-replication`, length: 32, purpose: `account ${facts.replication.account} of ${name}, for its replica` }]
         : []),
+      ...(backedUp
+        ? [{ name: backupSecret(name), length: 32, purpose: `account ${facts.backup.account} of ${name}, for its backups` }]
+        : []),
     ];
   },
-  secretFiles: (spec) => {
+  secretFiles: (spec, backedUp) => {
     const { name } = spec;
     return [
       { name: `${name}-admin`, text: [{ secret: `${name}-admin`, form: 'plain' }], of: [`${name}-admin`] },
@@ -148,6 +153,20 @@ export const accessOf = (
               name: `${name}-replication-verifier`,
               text: [{ secret: `${name}-replication`, form: facts.verifier }],
               of: [`${name}-replication`],
+            } satisfies SecretFile,
+          ]
+        : []),
+      ...(backedUp
+        ? [
+            {
+              name: backupSecret(name),
+              text: [{ secret: backupSecret(name), form: 'plain' }],
+              of: [backupSecret(name)],
+            } satisfies SecretFile,
+            {
+              name: `${backupSecret(name)}-verifier`,
+              text: [{ secret: backupSecret(name), form: facts.verifier }],
+              of: [backupSecret(name)],
             } satisfies SecretFile,
           ]
         : []),

@@ -3,6 +3,7 @@ import type { mysql } from '../../../model/engines/mysql.ts';
 import type { EngineSetting } from '../../../model/plan.ts';
 import { mib } from '../../../model/units.ts';
 import { connectionBudget } from '../connections.ts';
+import { isCopied } from './agent.ts';
 import { databaseDemand } from './database-parts.ts';
 import type { DatabaseEngine } from './database-engine.ts';
 import { hasReplica, replicaName } from './database-engine.ts';
@@ -29,6 +30,7 @@ export const familyEngine = (
     const { database, spec, profile } = input;
     const { limit } = connectionBudget(spec, database.name, profile, facts);
     const { settings, decisions } = settingsOf(input, member, own);
+    const backedUp = isCopied(database, spec);
     const service = serverOf(facts, input, openFiles(limit), user);
     const replica = hasReplica(database)
       ? planReplica(facts, member, input, service, settingsOf(input, member, own, replicaName(database.name)))
@@ -36,7 +38,7 @@ export const familyEngine = (
     return {
       decisions: [...decisions, ...(replica?.decisions ?? [])],
       service,
-      accounts: accountsOf(facts, database, task, user),
+      accounts: accountsOf(facts, database, backedUp, task, user),
       ...(replica ? { replica: replica.service } : {}),
       plan: {
         service: database.name,
@@ -46,6 +48,7 @@ export const familyEngine = (
         settings,
         clients: facts.accounts.application.host,
         ...(member.boundsLog ? {} : { logBound: mib(logShare(input.disk)) }),
+        ...(backedUp ? { backedUp } : {}),
         ...(replica ? { replica: replica.plan } : {}),
       },
     };

@@ -1,4 +1,5 @@
 import type { BerthError } from '../../../model/errors.ts';
+import { copying } from '../../../model/engines/mysql-family.ts';
 import type { Secret } from '../../../model/secret.ts';
 import type { Program, ProgramEnd } from '../../ports/program.ts';
 import { again, refusalFrom, type Refusal } from '../refusals.ts';
@@ -30,8 +31,8 @@ export const environmentOf = ({ password }: MysqlAccess): NonNullable<Program['e
   LC_ALL: 'C',
 });
 
-/** What the account of the backups has to be allowed. */
-export const backupRights = 'SELECT, RELOAD, PROCESS, LOCK TABLES, SHOW VIEW, EVENT, TRIGGER, REPLICATION CLIENT, REPLICATION SLAVE';
+/** What the account of the backups has to be allowed, in words that both engines take. */
+export const backupRights = copying('REPLICATION CLIENT');
 
 const refusals: readonly Refusal<MysqlAccess>[] = [
   {

@@ -19,7 +19,7 @@ export interface Dialect {
   readonly parse: (text: string) => GtidSet;
   /** Asked of the server that is backed up. */
   readonly questions: {
-    /** One that tells this server from any other; the empty text where there is none. */
+    /** What tells the data of this server from any other. */
     readonly server: string;
     /** Settings without which its log cannot be relied on, and their values. */
     readonly settings: Readonly<Record<string, string>>;
@@ -74,6 +74,9 @@ const same = {
 /** Waiting for the lock of a dump makes everybody else wait as well. */
 const lockSeconds = 5;
 
+/** The folder that it would look into belongs to the user of the image, and nobody reads or writes files by statements. */
+const noFiles = ['--secure-file-priv=NULL'] as const;
+
 const mysqlDialect: Dialect = {
   engine: 'mysql',
   title: mysql.title,
@@ -115,10 +118,12 @@ const mysqlDialect: Dialect = {
       mysql.server,
       '--no-defaults',
       '--initialize-insecure',
+      ...noFiles,
       `--datadir=${data}`,
       `--lower-case-table-names=${lowerCase}`,
     ],
     serverArguments: [
+      ...noFiles,
       '--disable-log-bin',
       '--gtid-mode=ON',
       '--enforce-gtid-consistency=ON',
@@ -149,7 +154,9 @@ const mariadbDialect: Dialect = {
   withoutTls: mariadb.clients.tls.off,
   parse: (text) => MariadbGtids.parse(text),
   questions: {
-    server: "''",
+    // It draws nothing: but whoever loads a dump makes this table anew, and neither an upgrade nor a repair does.
+    server:
+      "(SELECT UNIX_TIMESTAMP(create_time) FROM information_schema.tables WHERE table_schema = 'mysql' AND table_name = 'global_priv')",
     settings: { log_bin: '1', binlog_format: 'ROW', binlog_checksum: 'CRC32' },
     accounts: ['global_priv', 'db', 'tables_priv', 'columns_priv', 'procs_priv', 'proxies_priv', 'roles_mapping', 'proc'],
   },

@@ -4,7 +4,7 @@ import { quoted, type Session } from './session.ts';
 
 /** Which server it is that answers, and the facts that a restore depends on. */
 export interface Identity {
-  /** Drawn when the data folder was made; empty for MariaDB, which is told by its log alone. */
+  /** Of when the data folder was made. */
   readonly server: string;
   readonly serverId: number;
   readonly version: string;

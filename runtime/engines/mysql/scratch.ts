@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open } from 'node:fs/promises';
+import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Json } from '../../../model/backup/shape.ts';
 import { BerthError } from '../../../model/errors.ts';
@@ -92,11 +92,38 @@ class MysqlLaidOut implements LaidOut {
     return {
       position: await this.#reached(session, end.goal),
       facts: async (stop) => (await takeFacts(dialect, this.#access, limits, standsStill, stop)) as unknown as Json,
+      keep: (folder, stop) => this.#keep(folder, stop),
       [Symbol.asyncDispose]: () => this[Symbol.asyncDispose](),
     };
   };
 
   [Symbol.asyncDispose] = async (): Promise<void> => this.#server[Symbol.asyncDispose]();
+
+  /** Nothing of this server stays in it: not its account, not the log that it read. It wrote without waiting for the disk, so all of it is brought there. */
+  async #keep(folder: string, signal: AbortSignal): Promise<readonly string[]> {
+    const left = await this.#handOver(signal);
+    const ended = await this.#server.end('SIGTERM');
+    if (ended !== undefined && ended.code !== 0) throw serverFailed(ended);
+    const { data } = this.#server;
+    for (const name of await readdir(data)) if (/^relay\.(?:\d+|index)$/.test(name)) await rm(join(data, name));
+    await runQuietly(this.#tools.programs, ['sync', '--file-system', data], signal);
+    await this.#server.keepAs(folder);
+    return left;
+  }
+
+  async #handOver(signal: AbortSignal): Promise<readonly string[]> {
+    await using session = await connect(this.#tools.dialect.title, this.#access, signal);
+    const off = await session.rows(
+      `SELECT CONCAT(event_schema, '.', event_name) AS name FROM information_schema.events WHERE status LIKE '%SIDE_DISABLED' ORDER BY 1`,
+    );
+    // Changed pages go to the data files, as a start without them would have to read the whole log of this server.
+    await session.rows('SET GLOBAL innodb_fast_shutdown = 1');
+    await session.rows(`DROP USER ${account}@localhost`);
+    const names = off.map(({ name }) => String(name));
+    return names.length === 0
+      ? []
+      : [`turn these events on if they are to run, as they were made or changed since the full backup: ${names.join(', ')}`];
+  }
 
   #held = (): GtidSet => this.#tools.dialect.parse(fullOf(this.#chain).manifest.position.to ?? '');
 

@@ -1,5 +1,5 @@
-import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, open, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Manifest } from '../../../model/backup/manifest.ts';
 import type { Json } from '../../../model/backup/shape.ts';
 import { BerthError } from '../../../model/errors.ts';
@@ -119,13 +119,12 @@ class PostgresLaidOut implements LaidOut {
   }
 
   /** It wrote without waiting for the disk, so all of it is brought there before it gets its name. */
-  async #keep(folder: string, signal: AbortSignal): Promise<void> {
+  async #keep(folder: string, signal: AbortSignal): Promise<readonly string[]> {
     const ended = await this.#server.end('SIGINT');
     if (ended !== undefined && ended.code !== 0) throw serverFailed(ended);
     await runQuietly(this.#tools.programs, ['initdb', '--sync-only', `--pgdata=${this.#data}`], signal);
-    await rename(this.#data, folder);
-    await using parent = await open(dirname(folder), 'r');
-    await parent.sync();
+    await this.#server.keepAs(folder);
+    return [];
   }
 
   #access(): PostgresAccess {

@@ -54,6 +54,12 @@ const rows = [
   { row: 'hello-sqlserver', profile: 'minimum', host: smallHost, set: databaseOf('sqlserver') },
   { row: 'hello-sqlserver-kubernetes', profile: 'minimum', target: 'kubernetes', set: databaseOf('sqlserver') },
   { row: 'hello-backups', profile: 'minimum', host: smallHost, set: backups, supplied: { 'backup-store': 'key-of-the-store' } },
+  {
+    row: 'hello-backups-mysql',
+    profile: 'minimum',
+    host: bigHost,
+    set: { 'backups.folder': '/srv/backups', 'databases.database': { engine: 'mysql' }, 'databases.books': { engine: 'mariadb' } },
+  },
   { row: 'hello-backups-kubernetes', profile: 'minimum', target: 'kubernetes', set: { 'backups.folder': '/srv/backups' } },
   { row: 'hello-recommended', profile: 'recommended', host: smallHost },
   {

@@ -34,7 +34,7 @@ class World {
           return {
             position: '110',
             facts: async () => this.holds,
-            keep: async () => undefined,
+            keep: async () => [],
             [Symbol.asyncDispose]: async () => void (this.disposed += 1),
           };
         },

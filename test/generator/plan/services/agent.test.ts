@@ -12,16 +12,74 @@ const agentOf = (plan: Plan) => plan.services.find(({ role }) => role === 'agent
 const configOf = (plan: Plan) => plan.agents[0]?.config;
 
 describe('the agent of databases', () => {
-  test('stands where there are backups and a database of PostgreSQL, and nowhere else', () => {
+  test('stands where there are backups and a database that can be copied, and nowhere else', () => {
     expect(agentOf(planOf(inFolder))).toMatchObject({ name: 'agent-postgres', image: 'postgres', user: '999:999' });
     expect(agentOf(helloPlan({ target: 'compose', profile: 'minimum', host: smallHost }))).toBeUndefined();
     expect(agentOf(planOf({ ...inFolder, databases: 'none' }))).toBeUndefined();
     expect(agentOf(planOf(inFolder, {}, 'kubernetes'))).toBeUndefined();
-    const mariadb = planOf(inFolder, { 'databases.database.engine': 'mariadb' });
-    expect(agentOf(mariadb)).toBeUndefined();
-    expect(mariadb.notes.join('\n')).toContain(
-      'not in the backups, and yours to copy until a later version does it: database (mariadb), files (objects)',
+    const mongodb = planOf(inFolder, { 'databases.database.engine': 'mongodb' });
+    expect(agentOf(mongodb)).toBeUndefined();
+    expect(mongodb.notes.join('\n')).toContain(
+      'not in the backups, and yours to copy until a later version does it: database (mongodb), files (objects)',
     );
+  });
+
+  test('stands once for each engine, under a name that no other database changes', () => {
+    const more = {
+      'databases.orders': { engine: 'mysql' },
+      'databases.books': { engine: 'mariadb' },
+      'databases.more': { engine: 'mysql' },
+    };
+    const plan = planOf(inFolder, more);
+    const agents = plan.services.filter(({ role }) => role === 'agent');
+    expect(agents.map(({ name, image, user }) => [name, image, user])).toEqual([
+      ['agent-postgres', 'postgres', '999:999'],
+      ['agent-mysql', 'mysql', '999:999'],
+      ['agent-mariadb', 'mariadb', '999:999'],
+    ]);
+    expect(agents[1]?.connects).toEqual([
+      { service: 'orders', port: 3306 },
+      { service: 'more', port: 3306 },
+    ]);
+    expect(plan.agents.map(({ service, config }) => [service, config.backups?.jobs.map(({ name, kind }) => `${name}: ${kind}`)])).toEqual([
+      ['agent-postgres', ['database: postgres']],
+      ['agent-mysql', ['orders: mysql', 'more: mysql']],
+      ['agent-mariadb', ['books: mariadb']],
+    ]);
+    for (const { config } of plan.agents) expect(runtimeConfig.safeParse(config).success).toBe(true);
+    // Of each the budget knows, and of a room for one that is to come no more.
+    expect(plan.budget.rows.map(({ name }) => name).filter((name) => name.startsWith('agent'))).toEqual(agents.map(({ name }) => name));
+    expect(plan.disk.map(({ name }) => name)).toEqual(expect.arrayContaining(agents.map(({ name }) => name)));
+    expect(plan.databases.map(({ service, backedUp }) => [service, backedUp])).toEqual([
+      ['database', true],
+      ['orders', true],
+      ['books', true],
+      ['more', true],
+    ]);
+  });
+
+  test.each(['mysql', 'mariadb'])(
+    'has its own files where anybody may write in the image of %s, and nothing in the folder of the data',
+    (engine) => {
+      const plan = planOf(inFolder, { 'databases.database.engine': engine });
+      const agent = agentOf(plan);
+      expect(agent?.volumes.map(({ target }) => target)).toEqual(['/run/mysqld']);
+      expect(agent?.tmpfs.map(({ path }) => path)).toEqual(['/tmp', '/var/lib/mysql']);
+      expect(configOf(plan)?.backups).toMatchObject({
+        identity: '/run/mysqld/identity.key',
+        jobs: [{ kind: engine, database: { port: 3306, user: 'berth_backup', folder: '/run/mysqld/database' } }],
+      });
+    },
+  );
+
+  test.each(['postgres', 'mysql', 'mariadb'])('logs in to %s by a password of its own, and the task knows its verifier', (engine) => {
+    const plan = planOf(inFolder, { 'databases.database.engine': engine });
+    const task = plan.services.find(({ name }) => name === 'database-accounts');
+    expect(agentOf(plan)?.secretFiles).toEqual(['database-backup']);
+    expect(task?.secretFiles).toContain('database-backup-verifier');
+    expect(plan.secrets.find(({ name }) => name === 'database-backup')?.purpose).toBe('account berth_backup of database, for its backups');
+    const without = helloPlan({ target: 'compose', profile: 'minimum', host: smallHost, set: { 'databases.database.engine': engine } });
+    expect(without.secrets.map(({ name }) => name)).not.toContain('database-backup');
   });
 
   test('has the size and the disk that were kept for it, and its server the part that the runtime leaves', () => {
@@ -81,7 +139,10 @@ describe('the agent of databases', () => {
     expect(plan.runtime.backups?.store.owner).toBe('1000:1000');
   });
 
-  test('can be given another password', () => {
-    expect(rotationOf(planOf(inFolder), 'database-backup')).toMatchObject({ possible: true, short: ['docker compose up -d --wait'] });
+  test.each(['postgres', 'mysql', 'mariadb'])('can be given another password for %s', (engine) => {
+    expect(rotationOf(planOf(inFolder, { 'databases.database.engine': engine }), 'database-backup')).toMatchObject({
+      possible: true,
+      short: ['docker compose up -d --wait'],
+    });
   });
 });

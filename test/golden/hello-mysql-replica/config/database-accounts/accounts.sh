@@ -136,6 +136,17 @@ GRANT BACKUP_ADMIN ON *.* TO `berth_replica`@`%`;
 SQL
 fi
 
+# Nobody makes backups of it.
+found=$(ask <<'SQL'
+SELECT count(*) FROM mysql.user WHERE user = 'berth_backup' AND host = '%';
+SQL
+)
+if [ "$found" != 0 ]; then
+  ask <<'SQL'
+DROP USER 'berth_backup'@'%';
+SQL
+fi
+
 # By this plugin the replica copies the server, file by file.
 found=$(ask <<'SQL'
 SELECT count(*) FROM information_schema.plugins WHERE plugin_name = 'clone';

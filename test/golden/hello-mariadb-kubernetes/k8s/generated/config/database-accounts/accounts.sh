@@ -104,3 +104,14 @@ if [ "$found" != 0 ]; then
 DROP USER 'berth_replica'@'%';
 SQL
 fi
+
+# Nobody makes backups of it.
+found=$(ask <<'SQL'
+SELECT count(*) FROM mysql.user WHERE user = 'berth_backup' AND host = '%';
+SQL
+)
+if [ "$found" != 0 ]; then
+  ask <<'SQL'
+DROP USER 'berth_backup'@'%';
+SQL
+fi

@@ -127,3 +127,14 @@ REVOKE ALL PRIVILEGES, GRANT OPTION FROM 'berth_replica'@'%';
 GRANT SELECT, REPLICATION SLAVE, BINLOG MONITOR, SHOW VIEW, EVENT, TRIGGER ON *.* TO `berth_replica`@`%`;
 SQL
 fi
+
+# Nobody makes backups of it.
+found=$(ask <<'SQL'
+SELECT count(*) FROM mysql.user WHERE user = 'berth_backup' AND host = '%';
+SQL
+)
+if [ "$found" != 0 ]; then
+  ask <<'SQL'
+DROP USER 'berth_backup'@'%';
+SQL
+fi

@@ -6,6 +6,8 @@ if [ -e "$unfinished" ]; then
   echo "the first start did not come to its end: it begins again, with an empty $data" >&2
   rm -rf "$data"
 fi
+# A restore was cut off between the two steps in which new data take the place of old ones: they do so now.
+if [ ! -e "$data" ] && [ -e '/var/lib/mysql/data.restored' ]; then mv -T '/var/lib/mysql/data.restored' "$data"; fi
 # Only a folder that this file saw missing is ever removed.
 if [ ! -e "$data" ]; then
   touch "$unfinished"
