@@ -13,7 +13,7 @@ import { readIdentity } from '../runtime/keys/read-keys.ts';
 import { ownIdentity } from '../runtime/keys/own-identity.ts';
 import { openStore, trustedSigners } from '../runtime/open-store.ts';
 import type { RestoreTarget } from '../runtime/ports/scratch-engine.ts';
-import { describeBytes, plainBytesOf } from '../runtime/restore/describe.ts';
+import { describeBytes, plainBytesOf } from '../model/backup/bytes.ts';
 import { inAgent } from './agent-exec.ts';
 import { momentOf } from './moment.ts';
 import { progressOn } from './progress.ts';
