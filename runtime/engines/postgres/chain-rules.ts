@@ -1,5 +1,4 @@
 import type { Manifest } from '../../../model/backup/manifest.ts';
-import { BerthError } from '../../../model/errors.ts';
 import type { ChainRules } from '../../ports/log-source.ts';
 import { parseLsn, startOfSegment } from './lsn.ts';
 
@@ -21,11 +20,6 @@ export const postgresChain: ChainRules = {
   // Its own log is always read, and a server stops before a place.
   endsAt: () => false,
   isAfter: (full, transaction) =>
-    typeof full.facts['nextTransaction'] === 'string' && numberOf(transaction) >= BigInt(full.facts['nextTransaction']),
+    typeof full.facts['nextTransaction'] === 'string' && BigInt(transaction) >= BigInt(full.facts['nextTransaction']),
+  transaction: { form: /^[1-9]\d{0,19}$/, example: '4711, as `SELECT pg_current_xact_id()` tells it' },
 };
-
-/** @throws BerthError `usage` for what somebody typed and is none. */
-function numberOf(transaction: string): bigint {
-  if (/^\d+$/.test(transaction)) return BigInt(transaction);
-  throw new BerthError('usage', `${transaction} is no transaction`, 'write its number, as SELECT pg_current_xact_id() gives it');
-}
