@@ -89,12 +89,12 @@ describe('a restore that is tried', () => {
   });
 
   test('is the first in its volume: the room is looked at in a folder that is made for it', async () => {
-    const { room: _, ...here } = tools('mysqld  Ver 8.4.11 for Linux on x86_64');
-    const full = manifest({ engine: 'mysql', tool: { name: 'dump', version: '8.4.11', image: null } });
-    const scratch = mysqlScratch({ ...here, folder: join(folder, 'not', 'yet'), dialect: dialects.mysql });
+    const { room: _, ...here } = tools(engines.postgres.says('17.11'));
+    const full = manifest({ engine: 'postgres', tool: { name: 'dump', version: '17.11', image: null } });
     const open = (): never => {
       throw new Error('it was read');
     };
-    await expect(scratch.layOut([{ manifest: full, open }], new AbortController().signal)).rejects.toThrow('mysqld was started');
+    const scratch = postgresScratch({ ...here, folder: join(folder, 'not', 'yet') });
+    await expect(scratch.layOut([{ manifest: full, open }], new AbortController().signal)).rejects.toThrow('it was read');
   });
 });
