@@ -75,6 +75,8 @@ export class LogShipper {
     if (next === undefined) return shipped;
     const behindNext = await this.#ship(next, signal, until);
     this.#next = undefined;
+    // Nobody has written since: what comes is to follow it all the same.
+    if (behindNext.kind === 'quiet') this.#tip = next;
     if (behindNext.kind !== 'full needed') return behindNext;
     // It stands alone; what it was to follow goes on, if there is any.
     if (this.#tip !== undefined) return shipped;

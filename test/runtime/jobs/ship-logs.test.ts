@@ -128,6 +128,21 @@ describe('shipping the log', () => {
     });
   });
 
+  test('goes on behind the newest full backup, also when it was looked at before anybody wrote', async () => {
+    const world = new World();
+    const shipper = world.shipper();
+    await shipper.duringFull(() => world.full());
+    world.write(10);
+    await shipper.pass(never);
+    const second = await shipper.duringFull(() => world.full());
+    expect(await shipper.pass(never)).toMatchObject({ kind: 'quiet' });
+    world.write(5);
+    expect(await shipper.pass(never)).toMatchObject({
+      logs: [{ chain: second.id, parent: second.id, position: { from: '110', to: '115' } }],
+    });
+    expect(restorableSpans(await world.chains())).toHaveLength(1);
+  });
+
   test('goes one way, also when the full backup that it follows was just made', async () => {
     const world = new World();
     const shipper = world.shipper();
