@@ -65,7 +65,7 @@ function place(from: string, to: string, mode: number): void {
   renameSync(`${to}.new`, to);
 }
 
-/** The Node that Berth brings along rests on nothing but the C library; one of a distribution may need more of its own. */
+/** The Node that Berth brings along rests on nothing but the libraries of C and C++; one of a distribution may need more of its own. */
 function pinnedNode(root: string): string {
   try {
     const found = join(dirname(createRequire(join(root, 'package.json')).resolve('node/package.json')), 'bin', 'node');

@@ -14,7 +14,10 @@ const mysqlNames = /^(mysql|information_schema|performance_schema|sys|ndbinfo|ro
 /** Names that an engine keeps for itself, as databases or as accounts. */
 export const reservedDatabaseNames = {
   /** With the words that mean more than a name in pg_hba.conf. */
-  postgres: { keeper: 'PostgreSQL', names: /^(pg_.*|postgres|template[01]|public|none|all|replication|sameuser|samerole|berth_replica)$/ },
+  postgres: {
+    keeper: 'PostgreSQL',
+    names: /^(pg_.*|postgres|template[01]|public|none|all|replication|sameuser|samerole|berth_replica|berth_backup)$/,
+  },
   mysql: { keeper: 'MySQL', names: mysqlNames },
   mariadb: { keeper: 'MariaDB', names: mysqlNames },
   sqlserver: {
