@@ -91,6 +91,8 @@ function tell(job: string, { outcome, manifest }: Taken, tier: number, log: Log)
 }
 
 const proveJob = (name: string): string => `${name}.prove`;
+/** The memory of an agent is for one server in which a restore is tried. */
+const isProof = (name: string): boolean => name.endsWith('.prove');
 const proveTimeoutMs = 24 * 3_600_000;
 
 /** Restores into a server of its own, and says what came of it. */
@@ -170,7 +172,7 @@ function makeScheduler(options: AgentOptions): Scheduler {
     clock,
     random,
     // Removing asks for the lease of every source.
-    mayRunTogether: (one) => one !== pruneJob,
+    mayRunTogether: (one, other) => one !== pruneJob && !(isProof(one) && isProof(other)),
     onRun: ({ job, due, outcome, message }) => {
       if (outcome !== 'done') log(outcome === 'stopped' ? 'warn' : 'error', `job ${outcome}`, { job, due: due.toISOString(), message });
     },

@@ -90,6 +90,31 @@ describe('the agent', () => {
     await agent.stop(0);
   });
 
+  test('tries restores of several databases one after the other, as it has the memory for one server', async () => {
+    const clock = new FakeClock('2026-03-29T01:02:00Z');
+    const ends: (() => void)[] = [];
+    const begun: string[] = [];
+    const databases = ['orders', 'books'].map((name) => ({
+      job: { name, timeZone: 'UTC', database: { prove: '30 3 * * *' } },
+      ship: async () => undefined,
+      prove: async () => {
+        begun.push(name);
+        await new Promise<void>((end) => ends.push(end));
+      },
+    }));
+    const backups = { tier: 0, jobs: [], databases } as unknown as Backups;
+    const agent = makeAgent({ config, backups, state: memoryState(), clock, random: () => 0, log: () => undefined });
+    agent.start();
+    await clock.pass(3 * 3_600_000);
+    expect(begun).toHaveLength(1);
+    ends[0]?.();
+    await turn();
+    await clock.pass(60_000);
+    expect(begun.toSorted()).toEqual(['books', 'orders']);
+    ends[1]?.();
+    await agent.stop(0);
+  });
+
   test('makes a new full backup of a database at once when the newest one turns out not to be restorable', async () => {
     const clock = new FakeClock('2026-03-29T01:02:00Z');
     const lines: (readonly [string, string])[] = [];
