@@ -37,6 +37,7 @@ const precompiled = (source: string): string =>
 /** Templates that only some sites need, by the file that holds them: it is loaded when the first of them is asked for. */
 const seldom: Readonly<Record<string, RegExp>> = {
   'templates-backups.cjs': /^site\/runtime-backups\./,
+  'templates-cache.cjs': /^cache\/cache\./,
   'templates-compose.cjs': /^(?:compose|systemd)\/|^site\/SITE\.md/,
   'templates-kubernetes.cjs': /^site\/SITE-kubernetes\./,
   'templates-mongodb.cjs': /^database\/mongo/,

@@ -76,7 +76,8 @@ const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 
 /** As the agent reads it: the jobs that are its own, and everything under the path that it has in the container. */
 export function agentConfig(site: RuntimeConfig & { readonly backups: BackupsConfig }, { name, engine }: Agent): RuntimeConfig {
-  const { backups } = site;
+  // The second copy is the business of the runtime on the host.
+  const { offsite: _offsite, ...backups } = site.backups;
   const { own } = copying[engine];
   const { bucket } = backups.store;
   return {
