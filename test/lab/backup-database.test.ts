@@ -6,7 +6,8 @@ import { LabSite, Operator } from './installed.ts';
 import { run } from './process.ts';
 
 const [http, https] = [38_091, 38_491];
-const site = 'copied';
+// No other test has it: what is done to a site of that name would be done to this one.
+const site = 'labcopied';
 
 interface Listed {
   readonly backups: readonly {
@@ -57,7 +58,7 @@ const family = {
   volume: { path: '/var/lib/mysql', data: 'data' },
   turnedOff: {
     make: 'CREATE EVENT hourly ON SCHEDULE EVERY 1 HOUR STARTS NOW() + INTERVAL 1 HOUR DO DELETE FROM later',
-    said: ['turn these events on if they are to run, as they were made or changed since the full backup: copied.hourly'],
+    said: ['turn these events on if they are to run, as they were made or changed since the full backup: labcopied.hourly'],
   },
 } as const;
 const mysqlClient = (program: string): string =>
@@ -208,7 +209,7 @@ describe('the databases of a site that runs', () => {
       const before = await covered();
       const transaction = (await sql(remove)).split('\n')[0] ?? '';
       await covered();
-      expect(await tried('--at', before, '--key', '../usb/copied-operator.key')).toBe('1000');
+      expect(await tried('--at', before, '--key', `../usb/${site}-operator.key`)).toBe('1000');
       expect(await tried('--before', transaction)).toBe('1000');
       const refused = await operator.attempt(['berth', ...restore('--at', '2001-01-01T00:00Z', '--into', 'scratch')], lab.folder);
       expect(refused.stderr).toContain('lies before the first backup');
