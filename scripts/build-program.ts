@@ -43,7 +43,7 @@ const seldom: Readonly<Record<string, RegExp>> = {
   'templates-mysql.cjs': /^database\/m(?:ysql|ariadb|y\.cnf)/,
   'templates-pgbouncer.cjs': /^database\/pgbouncer/,
   'templates-postgres.cjs': /^database\/(?:accounts|pg_hba|postgresql|replica|start)\./,
-  'templates-sentinel.cjs': /^cache\/(?:node|sentinel|haproxy)/,
+  'templates-sentinel.cjs': /^cache\/(?:cluster|node|sentinel|haproxy)/,
   'templates-sqlserver.cjs': /^database\/sqlserver/,
 };
 const fileOfTemplate = (name: string): string | undefined => Object.keys(seldom).find((file) => seldom[file]?.test(name));
