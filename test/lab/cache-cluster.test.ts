@@ -28,7 +28,10 @@ describe('sessions in six nodes that divide the keys', () => {
   let site: LabSite;
   let plan: { readonly caches: readonly CachePlan[] };
   let firstUp: RunResult;
+  let accounts = '';
   let client: Cluster;
+  let here: ReadonlyMap<string, string> = new Map();
+  let looking: NodeJS.Timeout | undefined;
 
   const up = (): Promise<RunResult> => operator.attempt(['docker', 'compose', 'up', '-d', '--wait', ...nodes], site.folder);
   const containerOf = (service: string): string => `${name}-${service}-1`;
@@ -39,8 +42,15 @@ describe('sessions in six nodes that divide the keys', () => {
   const cli = async (node: string, ...command: readonly string[]): Promise<string> =>
     (await inside(node, 'timeout', '4', 'valkey-cli', ...command)).stdout.trim();
   const passwordOf = (): string => /^REDIS_PASSWORD=(.*)$/m.exec(site.read('secrets/web.env'))?.[1] ?? '';
-  const addressOf = (service: string): Promise<string> =>
-    run(['docker', 'inspect', '--format', '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}', containerOf(service)]);
+  /** Where each node is; one that does not run is nowhere. */
+  const addresses = async (): Promise<ReadonlyMap<string, string>> => {
+    const format = '{{.Name}} {{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}';
+    const { stdout } = await attempt(['docker', 'inspect', '--format', format, ...nodes.map(containerOf)]);
+    const lines = stdout.split('\n').map((line) => line.trim().split(' '));
+    return new Map(
+      lines.flatMap(([container = '', address]) => (address ? [[container.slice(name.length + 2, -2), address] as const] : [])),
+    );
+  };
   const seenBy = async (node: string): Promise<readonly Seen[]> =>
     (await script(node, 'ask', 'cluster', 'nodes')).stdout
       .trim()
@@ -87,11 +97,11 @@ describe('sessions in six nodes that divide the keys', () => {
       nodes.map((host) => ({ host, port: 6379 })),
       {
         dnsLookup: (host, done) => {
-          void addressOf(host)
-            .catch(() => '')
-            .then((address) => {
-              done(address === '' ? new Error('gone') : null, address, 4);
-            });
+          done(here.has(host) ? null : new Error(`${host} is not there`), here.get(host) ?? '', 4);
+        },
+        natMap: (key) => {
+          const [host = '', port] = key.split(':');
+          return { host: here.get(host) ?? '127.0.0.1', port: Number(port) };
         },
         clusterRetryStrategy: () => 100,
         slotsRefreshTimeout: 2000,
@@ -102,6 +112,12 @@ describe('sessions in six nodes that divide the keys', () => {
     );
     one.on('error', () => undefined);
     return one;
+  };
+  /** How the sample application finds its cache, by the names that it was given. */
+  const askHello = async (): Promise<string> => {
+    const ask =
+      "fetch('http://localhost:3000/api/health').then((said) => said.json()).then(({ checks }) => console.log(checks.redis.status))";
+    return (await inside('web-blue', 'node', '-e', ask)).stdout.trim();
   };
   const answers = async (): Promise<boolean> =>
     (await Promise.all(Array.from({ length: 12 }, (_, index) => client.set(`asked:${index}`, 'x')))).every((said) => said === 'OK');
@@ -150,15 +166,19 @@ describe('sessions in six nodes that divide the keys', () => {
     await operator.run(['berth', 'init', name, '--profile', 'minimum', ...set.flatMap((one) => ['--set', one])], operator.home);
     plan = JSON.parse(await site.berth('plan', '--json')) as typeof plan;
     // Nobody may read the settings of a site, so somebody who may is let in, until passwords are drawn anew.
+    accounts = site.read('secrets/cache-acl');
     site.edit('secrets/cache-acl', (text) => `${text.trimEnd()}\nuser lab on nopass +config|get\n`);
     // A first start that ends in its midst.
     await site.compose('up', '-d', ...nodes.slice(0, 4));
     await sleep(800);
     await site.compose('kill');
     firstUp = await up();
+    here = await addresses();
+    looking = setInterval(() => void addresses().then((found) => (here = found)), 500);
     client = connect();
   });
   afterAll(async () => {
+    clearInterval(looking);
     client?.disconnect();
     await site?.remove();
     operator?.[Symbol.dispose]();
@@ -172,7 +192,7 @@ describe('sessions in six nodes that divide the keys', () => {
     expect(await up()).toMatchObject({ code: 0 });
     expect(await site.ids()).toEqual(before[0]);
     expect((await seenBy('cache-shard-0-0')).map(({ id }) => id).sort()).toEqual(before[1].map(({ id }) => id).sort());
-    await until(answers, 'the client is served');
+    await until(answers, 'the client is served', 20);
   });
 
   test('serve the sample application, which is told of all of them', async () => {
@@ -222,7 +242,7 @@ describe('sessions in six nodes that divide the keys', () => {
     expect(running).toMatchObject({
       ...Object.fromEntries(settings.map((one) => [one.name, inBytes(one.value)])),
       'cluster-announce-hostname': 'cache-shard-1-1',
-      'cluster-announce-ip': await addressOf('cache-shard-1-1'),
+      'cluster-announce-ip': here.get('cache-shard-1-1'),
     });
   });
 
@@ -246,17 +266,19 @@ describe('sessions in six nodes that divide the keys', () => {
 
   test('are whole after a full stop, with other addresses and the same data, for a client that was there all the time', async () => {
     await client.set('kept', 'through the night');
-    const addresses = () => Promise.all(nodes.map(addressOf));
     const [before, ids] = [await addresses(), (await seenBy('cache-shard-0-0')).map(({ id }) => id).sort()];
-    await site.compose('down');
+    await site.compose('rm', '-sf', ...nodes);
+    await until(async () => (await askHello()) !== 'healthy', 'the application misses it', 30);
     // Who comes first gets the first address.
     await site.compose('up', '-d', '--no-deps', ...[...nodes].reverse().slice(0, 2));
     expect(await up()).toMatchObject({ code: 0 });
-    expect((await addresses()).filter((address, index) => address !== before[index]).length).toBeGreaterThan(2);
+    const after = await addresses();
+    expect(nodes.filter((node) => after.get(node) !== before.get(node)).length).toBeGreaterThan(2);
     await until(whole, 'all of it');
     expect((await seenBy('cache-shard-0-0')).map(({ id }) => id).sort()).toEqual(ids);
     await until(answers, 'the client is served');
     expect(await client.get('kept')).toBe('through the night');
+    await until(async () => (await askHello()) === 'healthy', 'the application is served');
   });
 
   test('take one back that lost its volume, and forget who it was', async () => {
@@ -283,6 +305,7 @@ describe('sessions in six nodes that divide the keys', () => {
 
   test('take new passwords everywhere at once', async () => {
     const [app, peer] = [passwordOf(), site.read('secrets/cache-replication')];
+    site.edit('secrets/cache-acl', () => accounts);
     await site.berth('secrets', 'rotate', 'cache-app');
     await site.berth('secrets', 'rotate', 'cache-replication');
     await site.compose('up', '-d', ...nodes);
