@@ -3,6 +3,7 @@ import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { describeBytes, plainBytesOf } from '../../model/backup/bytes.ts';
 import type { Manifest } from '../../model/backup/manifest.ts';
 import { BerthError } from '../../model/errors.ts';
 import { chainOf, readCatalogue } from '../jobs/catalogue.ts';
@@ -11,7 +12,7 @@ import { openBackup } from '../jobs/open-backup.ts';
 import { readIdentity } from '../keys/read-keys.ts';
 import type { Store } from '../ports/store.ts';
 import type { CommandLine } from './command-line.ts';
-import { describeBytes, describeManifest, plainBytesOf } from './describe.ts';
+import { describeManifest } from './describe.ts';
 import { readSigners } from './read-keys.ts';
 
 export interface World {
