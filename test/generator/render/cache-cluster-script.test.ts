@@ -196,6 +196,13 @@ describe('the script of a node of a cluster', () => {
     expect(done()).toEqual([]);
   });
 
+  test('never copies who it was itself, while that one seems to be there still', async () => {
+    const was: Line = { name: 'cache-shard-1-0', id: 'd'.repeat(40), flags: 'master', slots: '5462-10922' };
+    views((self) => [...asMeant(self).map((one) => (one.name === 'cache-shard-1-0' ? { name: self, flags: 'myself,master' } : one)), was]);
+    await run('cache-shard-1-0', looks(4));
+    expect(done()).toEqual([]);
+  });
+
   test('forgets who a node was that is somebody else now, once that one owns nothing', async () => {
     const was: Line = { name: 'cache-shard-0-0', id: 'd'.repeat(40), flags: 'master,fail', address: '' };
     views((self) => [...asMeant(self), was]);

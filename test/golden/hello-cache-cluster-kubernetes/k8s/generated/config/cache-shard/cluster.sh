@@ -49,7 +49,7 @@ lines() {
 healthy() {
   case "$(ask cluster info)" in *cluster_state:ok*cluster_slots_assigned:16384*cluster_slots_fail:0*) ;; *) return 1 ;; esac
   read -r _ _ _ flags _ _ slots <<END
-$(ask cluster nodes | lines | grep myself)
+$(ask cluster nodes | lines | grep myself,)
 END
   case "$flags" in
     *master*) [ -n "$slots" ] ;;
@@ -98,14 +98,15 @@ unclaimed() {
 # An empty node copies whoever serves its shard. Where nobody ever did, the first of the shard begins.
 take_place() {
   read -r _ _ _ flags _ _ slots <<END
-$(echo "$known" | grep myself)
+$(echo "$known" | grep myself,)
 END
   case "$flags" in *master*) ;; *) return 0 ;; esac
   if [ -n "$slots" ]; then return 0; fi
-  owner=$(echo "$known" | while read -r id _ name flags _ _ slots; do
+  # Of its own name there may be one that has the slots still, and is gone: whoever this was before its volume was lost.
+  owner=$(echo "$known" | while read -r id _ name flags _ link slots; do
     case " $mine " in *" $name "*) ;; *) continue ;; esac
     case "$flags" in *fail* | *noaddr* | *slave*) continue ;; esac
-    if [ -n "$slots" ]; then echo "$id" && break; fi
+    if [ "$name" != "$self" ] && [ "$link" = connected ] && [ -n "$slots" ]; then echo "$id" && break; fi
   done)
   if [ -n "$owner" ]; then
     said=$(ask cluster replicate "$owner") || true
