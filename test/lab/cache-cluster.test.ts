@@ -284,7 +284,8 @@ describe('sessions in six nodes that divide the keys', () => {
 
   test('are whole after a full stop, with other addresses and the same data, for a client that was there all the time', async () => {
     const [before, ids] = [await addresses(), (await seenBy('cache-shard-0-0')).map(({ id }) => id).sort()];
-    await site.compose('rm', '-sf', ...nodes);
+    await run(['docker', 'stop', ...nodes.map(containerOf)]);
+    await run(['docker', 'rm', ...nodes.map(containerOf)]);
     await until(async () => (await askHello()) !== 'healthy', 'the application misses it', 30);
     // Who comes first gets the first address.
     await site.compose('up', '-d', '--no-deps', ...[...nodes].reverse().slice(0, 2));
