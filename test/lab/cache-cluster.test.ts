@@ -205,10 +205,7 @@ describe('sessions in six nodes that divide the keys', () => {
   test('serve the sample application, which is told of all of them', async () => {
     expect(site.read('compose.yaml')).toContain(`REDIS_CLUSTER_NODES: "${nodes.map((node) => `${node}:6379`).join(',')}"`);
     await site.compose('up', '-d', '--no-deps', 'web-blue');
-    const ask =
-      "fetch('http://localhost:3000/api/health').then((answer) => answer.json()).then(({ checks }) => console.log(checks.redis.status))";
-    await until(async () => (await inside('web-blue', 'node', '-e', ask)).stdout.trim() === 'healthy', 'its cache is healthy', 30);
-    await site.compose('rm', '-sf', 'web-blue');
+    await until(async () => (await askHello()) === 'healthy', 'its cache is healthy', 30, ['web-blue']);
   });
 
   test('tell clients where keys are, and let none of them change that', async () => {
