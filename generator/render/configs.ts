@@ -142,6 +142,7 @@ function renderCache(cache: CachePlan, templates: Templates): readonly Artifact[
               forgets: cache.cluster.forgets,
               peer: valkey.peer,
               passwordFile: `/run/secrets/${cache.cache}-replication`,
+              aclFile: `/run/secrets/${cache.cache}-acl`,
             }),
           ),
         ]

@@ -60,6 +60,8 @@ describe('the script of a node of a cluster', () => {
     program('sleep', 'exec /bin/sleep 0.02');
     writeFileSync(at('names'), nodes.map((name) => `${name} ${addressOf(name)} STREAM\n`).join(''));
     writeFileSync(at('password'), 'a-password');
+    writeFileSync(at('acl'), 'user default on nopass -@all +ping\nuser berth_nodes on #abc resetkeys &* -@all +ping\n');
+    writeFileSync(at('data', 'nodes.conf'), `${line({ name: 'x', id: 'e'.repeat(40), flags: 'myself,slave' })}\n`);
   });
   afterEach(() => {
     rmSync(folder, { recursive: true, force: true });
@@ -73,6 +75,8 @@ describe('the script of a node of a cluster', () => {
       .replaceAll('/tmp/node.conf', at('node.conf'))
       .replaceAll('/proc/sys/kernel/hostname', at('hostname'))
       .replaceAll('/run/secrets/cache-replication', at('password'))
+      .replaceAll('/run/secrets/cache-acl', at('acl'))
+      .replaceAll('/tmp/users.acl', at('users'))
       .replaceAll('/data', at('data'));
   };
   const begin = (text: string, ...words: readonly string[]) =>
@@ -108,7 +112,7 @@ describe('the script of a node of a cluster', () => {
     expect(await run('cache-shard-1-1', looks(1))).toBe(0);
     const conf = readFileSync(at('node.conf'), 'utf8');
     expect(conf).toContain('cluster-announce-hostname "cache-shard-1-1"\ncluster-announce-ip "10.0.0.4"\n');
-    expect(conf).toContain('masteruser berth_nodes\nmasterauth "a-password"\n');
+    expect(conf).toContain('masteruser berth_shard_1\nmasterauth "a-password"\n');
     expect(readFileSync(at('started'), 'utf8')).toBe(`${at('node.conf')}\n`);
   });
 
@@ -130,6 +134,21 @@ describe('the script of a node of a cluster', () => {
     );
     await run('cache-shard-2-1', looks(2));
     expect([...done()].sort()).toEqual(['127.0.0.1 cluster meet 10.0.0.1 6379', '127.0.0.1 cluster meet 10.0.0.3 6379']);
+  });
+
+  test('is copied by its own shard alone, and by nobody while it is empty and has no place', async () => {
+    const users = () => readFileSync(at('users'), 'utf8');
+    const copier = 'user berth_shard_1 on #abc resetkeys resetchannels -@all +ping +replconf +psync\n';
+    views(asMeant);
+    await run('cache-shard-1-0', looks(1));
+    expect(users()).toBe(readFileSync(at('acl'), 'utf8') + copier);
+    writeFileSync(at('data', 'nodes.conf'), `${line({ name: 'x', flags: 'myself,master' })}\n`);
+    views(alone);
+    await run('cache-shard-1-0', looks(4));
+    expect(users()).toBe(readFileSync(at('acl'), 'utf8'));
+    views(asMeant);
+    await run('cache-shard-1-0', () => asked().includes('127.0.0.1 acl load'));
+    expect(users()).toContain(copier);
   });
 
   const alone = (self: string): readonly Line[] => [{ name: self, flags: 'myself,master' }];
