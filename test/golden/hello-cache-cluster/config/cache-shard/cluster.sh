@@ -11,6 +11,7 @@ trap 'exit 0' TERM INT
 shards='cache-shard-0-0,cache-shard-0-1 cache-shard-1-0,cache-shard-1-1 cache-shard-2-0,cache-shard-2-1'
 host="$(cat /proc/sys/kernel/hostname)"
 settings=/tmp/node.conf
+users=/tmp/users.acl
 REDISCLI_AUTH="$(cat /run/secrets/cache-replication)"
 export REDISCLI_AUTH
 
@@ -32,6 +33,7 @@ for names in $shards; do
   count=$((count + 1))
 done
 nodes=$(echo "$shards" | tr , ' ')
+copier=berth_shard_$index
 # The slots with which its shard begins.
 low=$(((16384 * index + count - 1) / count)) high=$(((16384 * (index + 1) + count - 1) / count - 1))
 
@@ -117,6 +119,25 @@ END
   fi
 }
 
+# The accounts, and one by which nodes of this shard copy each other: an address may be another node's by now, and whoever copied that one would lose
+# what it has. For the same reason nobody copies a node that is empty and has no place yet.
+write_users() {
+  {
+    cat /run/secrets/cache-acl
+    [ "$1" != placed ] || sed -n "s/^user berth_nodes on \(#[0-9a-f]*\) .*/user $copier on \1 resetkeys resetchannels -@all +ping +replconf +psync/p" /run/secrets/cache-acl
+  } >"$users.new"
+  mv "$users.new" "$users"
+}
+let_copy() {
+  if grep -q "^user $copier " "$users"; then return 0; fi
+  read -r _ _ _ flags _ _ slots <<END
+$(ask cluster nodes | lines | grep myself,)
+END
+  case "$flags" in *slave*) ;; *) [ -n "$slots" ] || return 0 ;; esac
+  write_users placed
+  ask acl load >/dev/null || true
+}
+
 keep() {
   set +e
   pause=1
@@ -126,6 +147,7 @@ keep() {
     meet
     forget
     take_place
+    let_copy
     if healthy; then pause=5; else pause=1; fi
   done
 }
@@ -159,8 +181,10 @@ done
 {
   printf 'include /etc/berth/cache/valkey.conf\n'
   printf 'cluster-announce-hostname "%s"\ncluster-announce-ip "%s"\n' "$self" "$address"
-  printf 'masteruser berth_nodes\nmasterauth "%s"\n' "$REDISCLI_AUTH"
+  printf 'aclfile "%s"\n' "$users"
+  printf 'masteruser %s\nmasterauth "%s"\n' "$copier" "$REDISCLI_AUTH"
 } >"$settings"
+if grep -Eqs 'myself,(slave|master .* connected [0-9])' /data/nodes.conf; then write_users placed; else write_users new; fi
 # Whoever is asked to stop lets its copy take over first: no write is lost, and it takes a moment where a fail-over takes seconds.
 hand_over() {
   case "$(ask role)" in master*) ;; *) return 0 ;; esac
