@@ -4,56 +4,53 @@ export interface ContentPlace {
   readonly entry: number;
 }
 
-/** Of a hash, as much as nobody finds twice. */
+/** Of a hash, as much as nobody finds twice: four words, and two for the place. */
 const words = 4;
+const wide = words + 2;
 const least = 1024;
 
 /**
- * Which contents are in the backups, by their SHA-256: of a million, in less than 50 MB, where a Map takes several times that.
+ * Which contents are in the backups, by their SHA-256: of a million, in some 50 MB, where a Map takes several times that.
  * A hash table with open addressing; a slot is free when its batch is 0.
  */
 export class ContentTable {
   #slots = least;
   #used = 0;
-  #hashes = new Uint32Array(least * words);
-  #places = new Uint32Array(least * 2);
+  #table = new Uint32Array(least * wide);
 
-  /** @param sha256 - Bytes. The newest place counts. */
-  add(sha256: Uint8Array, { batch, entry }: ContentPlace): void {
+  /** The newest place counts. @param sha256 - Its bytes. */
+  add(sha256: Buffer, { batch, entry }: ContentPlace): void {
     if (this.#used * 3 > this.#slots * 2) this.#grow();
-    const hash = wordsOf(sha256);
-    const slot = this.#slotOf(hash);
-    if (this.#places[slot * 2] === 0) this.#used += 1;
-    this.#hashes.set(hash, slot * words);
-    this.#places.set([batch, entry], slot * 2);
+    const at = this.#find(wordAt(sha256, 0), wordAt(sha256, 1), wordAt(sha256, 2), wordAt(sha256, 3));
+    if (this.#table[at + words] === 0) this.#used += 1;
+    for (let word = 0; word < words; word += 1) this.#table[at + word] = wordAt(sha256, word);
+    this.#table[at + words] = batch;
+    this.#table[at + words + 1] = entry;
   }
 
-  find(sha256: Uint8Array): ContentPlace | undefined {
-    const slot = this.#slotOf(wordsOf(sha256));
-    const [batch = 0, entry = 0] = this.#places.subarray(slot * 2, slot * 2 + 2);
-    return batch === 0 ? undefined : { batch, entry };
+  find(sha256: Buffer): ContentPlace | undefined {
+    const at = this.#find(wordAt(sha256, 0), wordAt(sha256, 1), wordAt(sha256, 2), wordAt(sha256, 3));
+    const batch = this.#table[at + words] ?? 0;
+    return batch === 0 ? undefined : { batch, entry: this.#table[at + words + 1] ?? 0 };
   }
 
-  /** The slot of a hash, or the free one where it belongs. */
-  #slotOf(hash: Uint32Array): number {
-    for (let slot = (hash[0] ?? 0) % this.#slots; ; slot = (slot + 1) % this.#slots)
-      if (this.#places[slot * 2] === 0 || hash.every((word, index) => this.#hashes[slot * words + index] === word)) return slot;
+  /** Where a hash lies in the table, or the free slot where it belongs. */
+  #find(a: number, b: number, c: number, d: number): number {
+    const table = this.#table;
+    for (let at = (a % this.#slots) * wide; ; at = (at + wide) % table.length)
+      if (table[at + words] === 0 || (table[at] === a && table[at + 1] === b && table[at + 2] === c && table[at + 3] === d)) return at;
   }
 
   #grow(): void {
-    const [hashes, places, slots] = [this.#hashes, this.#places, this.#slots];
-    this.#slots = slots * 2;
-    this.#hashes = new Uint32Array(this.#slots * words);
-    this.#places = new Uint32Array(this.#slots * 2);
-    for (let slot = 0; slot < slots; slot += 1) {
-      if (places[slot * 2] === 0) continue;
-      const hash = hashes.subarray(slot * words, (slot + 1) * words);
-      const to = this.#slotOf(hash);
-      this.#hashes.set(hash, to * words);
-      this.#places.set(places.subarray(slot * 2, slot * 2 + 2), to * 2);
+    const old = this.#table;
+    this.#slots *= 2;
+    this.#table = new Uint32Array(this.#slots * wide);
+    for (let from = 0; from < old.length; from += wide) {
+      const slot = old.subarray(from, from + wide);
+      const [a = 0, b = 0, c = 0, d = 0, batch] = slot;
+      if (batch !== 0) this.#table.set(slot, this.#find(a, b, c, d));
     }
   }
 }
 
-const wordsOf = (sha256: Uint8Array): Uint32Array =>
-  new Uint32Array(sha256.buffer.slice(sha256.byteOffset, sha256.byteOffset + words * Uint32Array.BYTES_PER_ELEMENT));
+const wordAt = (hash: Buffer, word: number): number => hash.readUInt32LE(word * 4);

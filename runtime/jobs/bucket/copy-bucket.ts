@@ -207,7 +207,7 @@ export const isSame = (
 ): boolean => listed.etag === row.etag && listed.bytes === row.bytes && listed.modified.toISOString() === row.modified;
 
 /** Where a large object lies of which only the list is known: a guess, which its bytes then prove. */
-export const guessOf = ({ etag, bytes }: { readonly etag: string; readonly bytes: number }): Uint8Array =>
+export const guessOf = ({ etag, bytes }: { readonly etag: string; readonly bytes: number }): Buffer =>
   createHash('sha256').update(`${bytes} ${etag}`).digest();
 
 export function remember(row: ObjectRow, table: ContentTable, { smallBytes }: BucketLayout): void {

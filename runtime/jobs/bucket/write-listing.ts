@@ -178,7 +178,7 @@ class ListingRun {
     return row;
   }
 
-  #find(sha256: Uint8Array): ContentPlace | undefined {
+  #find(sha256: Buffer): ContentPlace | undefined {
     const present = this.#known.table.find(sha256);
     return present !== undefined && this.#isGood(present) ? present : undefined;
   }

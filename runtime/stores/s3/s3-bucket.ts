@@ -3,6 +3,7 @@ import type { ObjectAttributes } from '../../../model/backup/object-row.ts';
 import type { Bucket, ListedObject, OpenedObject } from '../../ports/bucket.ts';
 import type { HashedBlock } from '../../streams/blocks.ts';
 import { S3Client, type S3Options } from './client.ts';
+import { formatQuery } from './sign.ts';
 import { follow } from './download.ts';
 import { listObjects } from './list.ts';
 import { uploadParts } from './upload.ts';
@@ -54,7 +55,7 @@ export class S3Bucket implements Bucket {
   }
 
   async write(key: string, parts: AsyncIterable<HashedBlock>, { headers, tags }: ObjectAttributes, signal: AbortSignal): Promise<void> {
-    const tagging = new URLSearchParams(tags).toString();
+    const tagging = formatQuery(tags);
     await uploadParts(this.#client, key, parts, signal, { ...headers, ...(tagging === '' ? {} : { 'x-amz-tagging': tagging }) });
   }
 

@@ -57,3 +57,9 @@ export async function contentOf(store: Store, listing: Manifest): Promise<Readon
   await restoreObjects(listing, readObjects(listing, tools, never), take, tools, never);
   return found;
 }
+
+export async function allOf<T>(source: AsyncIterable<T>): Promise<readonly T[]> {
+  const all: T[] = [];
+  for await (const each of source) all.push(each);
+  return all;
+}

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { copyBucket } from '../../../../runtime/jobs/bucket/copy-bucket.ts';
 import { contentsOf } from '../../../../runtime/jobs/bucket/listing.ts';
 import { readObjects } from '../../../../runtime/jobs/bucket/restore-objects.ts';
 import type { Store } from '../../../../runtime/ports/store.ts';
@@ -8,7 +9,7 @@ import { FakeClock } from '../../schedule/fake-clock.ts';
 import { noise } from '../../streams/bytes.ts';
 import { never } from '../backup-world.ts';
 import { dyingStore, Killed } from '../dying-store.ts';
-import { backupsIn, bucketPlace, contentOf, copy, copyTools, restoreTools } from './bucket-world.ts';
+import { allOf, backupsIn, bucketPlace, contentOf, copy, copyTools, restoreTools } from './bucket-world.ts';
 import { memoryBucket, type MemoryBucket } from './memory-bucket.ts';
 
 const clock = new FakeClock('2026-03-29T01:00:00Z');
@@ -48,7 +49,7 @@ describe('a bucket', () => {
     const headers = { 'content-type': 'image/png', 'x-amz-meta-owner': 'Jö "x"' };
     bucket.put('a.png', 'png', { headers, tags: { project: 'a b' } });
     const { manifest } = await run();
-    const rows = await Array.fromAsync(readObjects(manifest, restoreTools(store), never));
+    const rows = await allOf(readObjects(manifest, restoreTools(store), never));
     expect(rows).toEqual([
       {
         ...{ key: 'a.png', batch: 1, entry: 1, bytes: 3, etag: expect.stringMatching(/^[0-9a-f]{32}$/), version: null },
@@ -68,7 +69,6 @@ describe('a bucket', () => {
     const first = await run();
     expect(await run()).toEqual({ outcome: 'unchanged', manifest: first.manifest });
     expect(bucket.opened.length).toBe(15);
-    const { copyBucket } = await import('../../../../runtime/jobs/bucket/copy-bucket.ts');
     const named = await copyBucket({ due: null, label: 'before 2.4' }, copyTools(store, bucket, { clock }), never);
     expect(named).toMatchObject({ outcome: 'made', manifest: { label: 'before 2.4', facts: { copied: 0 } } });
     expect(bucket.opened.length).toBe(15);
@@ -229,7 +229,6 @@ describe('a run', () => {
   });
 
   test('of a tick that was made already makes none', async () => {
-    const { copyBucket } = await import('../../../../runtime/jobs/bucket/copy-bucket.ts');
     const wish = { due: clock.now(), label: null };
     const { manifest } = await copyBucket(wish, copyTools(store, bucket, { clock }), never);
     bucket.put('a', 'b');
@@ -246,6 +245,6 @@ describe('a run', () => {
       },
     };
     await expect(copy(store, own)).rejects.toMatchObject({ kind: 'usage', message: expect.stringContaining('store of the backups itself') });
-    expect(await Array.fromAsync(store.list(`v1/${bucketPlace.site}/`, never))).toEqual([]);
+    expect(await allOf(store.list(`v1/${bucketPlace.site}/`, never))).toEqual([]);
   });
 });

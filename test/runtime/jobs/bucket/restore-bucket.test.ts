@@ -8,7 +8,7 @@ import { memoryStore } from '../../../../runtime/stores/memory-store.ts';
 import { FakeClock } from '../../schedule/fake-clock.ts';
 import { noise, whole } from '../../streams/bytes.ts';
 import { never } from '../backup-world.ts';
-import { contentOf, copy, restoreTools } from './bucket-world.ts';
+import { allOf, contentOf, copy, restoreTools } from './bucket-world.ts';
 import { memoryBucket, type MemoryBucket } from './memory-bucket.ts';
 
 const clock = new FakeClock('2026-03-29T01:00:00Z');
@@ -96,7 +96,7 @@ describe('a restore into a bucket', () => {
     const turned: Bucket = {
       ...bucket,
       list: async function* (prefix, signal) {
-        yield* (await Array.fromAsync(bucket.list(prefix, signal))).reverse();
+        yield* [...(await allOf(bucket.list(prefix, signal)))].reverse();
       },
     };
     await expect(carryOut(into(turned, { others: 'delete' }))).rejects.toMatchObject({ kind: 'unsupported' });
