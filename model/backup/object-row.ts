@@ -35,10 +35,7 @@ export const pathOfKey = (key: string): string => key.split('/').map(nameOf).joi
 function nameOf(part: string): string {
   if (part === '') return '%e';
   if (part === '.' || part === '..') return part.replaceAll('.', '%2E');
-  const safe = part.replaceAll(
-    /[\p{Cc}"\\%]/gu,
-    (sign) => `%${(sign.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(2, '0')}`,
-  );
+  const safe = part.replaceAll(/[\p{Cc}"\\%]/gu, (sign) => `%${(sign.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(2, '0')}`);
   return utf8.encode(safe).length <= longestName ? safe : inPieces(safe);
 }
 
@@ -63,7 +60,9 @@ export const keyOfPath = (path: string): string =>
     .replaceAll('%l/', '')
     .split('/')
     .map((name) =>
-      name === '%e' ? '' : name.replaceAll(/%([0-9A-F]{2})/g, (_whole, digits: string) => String.fromCodePoint(Number.parseInt(digits, 16))),
+      name === '%e'
+        ? ''
+        : name.replaceAll(/%([0-9A-F]{2})/g, (_whole, digits: string) => String.fromCodePoint(Number.parseInt(digits, 16))),
     )
     .join('/');
 

@@ -54,7 +54,12 @@ test('a bucket of a real server is copied over a bad network, changed, proven, a
   const keys = Array.from({ length: 300 }, (_, index) => `u/${index % 7}/${index}.bin`);
   for (let at = 0; at < keys.length; at += 20)
     await Promise.all(keys.slice(at, at + 20).map((key, index) => put(uploads, key, noise(2000, at + index + 1))));
-  await uploads.write('u/film.mp4', parts(noise(6 * 2 ** 20, 5), noise(3 * 2 ** 20, 6)), { ...none, headers: { 'content-type': 'video/mp4' } }, never);
+  await uploads.write(
+    'u/film.mp4',
+    parts(noise(6 * 2 ** 20, 5), noise(3 * 2 ** 20, 6)),
+    { ...none, headers: { 'content-type': 'video/mp4' } },
+    never,
+  );
   const before = await everything(uploads);
 
   const faults: readonly Fault[] = [{ answer: 503 }, { lose: 'answer' }, { cutAnswerAt: 900 }, { delayMs: 50 }];

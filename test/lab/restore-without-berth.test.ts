@@ -182,7 +182,19 @@ describe('without Berth', () => {
     expectRestored(join(out, `0001-full-${id}`));
     const from = ['--from', '/backups', '--signer', '/keys/signer.pem'];
     const node = (...words: readonly string[]) =>
-      run(['docker', 'run', '--rm', '--network', 'none', ...mounts, '--entrypoint', 'node', IMAGES.node.reference, '/backups/restore.mjs', ...words]);
+      run([
+        'docker',
+        'run',
+        '--rm',
+        '--network',
+        'none',
+        ...mounts,
+        '--entrypoint',
+        'node',
+        IMAGES.node.reference,
+        '/backups/restore.mjs',
+        ...words,
+      ]);
     await node('check', listing, ...from);
     await node('get', listing, ...from, '--key', '/keys/operator.key', '--out', '/out');
     expectObjects(join(out, `0001-bucket-${listing}/objects`));

@@ -33,16 +33,7 @@ export class BatchWriter {
     const number = (this.entries += 1);
     this.bytes += archived(bytes);
     const taken = Promise.withResolvers<void>();
-    const entry: TarEntry = {
-      path: String(number),
-      kind: 'file',
-      mode: 0o600,
-      uid: 0,
-      gid: 0,
-      modified: new Date(0),
-      bytes,
-      target: '',
-    };
+    const entry: TarEntry = { path: String(number), kind: 'file', mode: 0o600, uid: 0, gid: 0, modified: new Date(0), bytes, target: '' };
     await this.#given.give({ entry, body: heard(body, taken.resolve) });
     await Promise.race([taken.promise, this.#made]);
     return number;

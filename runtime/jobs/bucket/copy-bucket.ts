@@ -88,8 +88,7 @@ export async function copyBucket({ due, label }: Wish, tools: CopyTools, signal:
     const stop = AbortSignal.any([signal, lease.lost]);
     const present = await presentBackups(tools, stop);
     const previous = await newestListing(present, tools, stop);
-    if (due !== null && previous?.manifest.scheduledFor === due.toISOString())
-      return { outcome: 'unchanged', manifest: previous.manifest };
+    if (due !== null && previous?.manifest.scheduledFor === due.toISOString()) return { outcome: 'unchanged', manifest: previous.manifest };
     await refuseOwnStore(tools.place, tools.bucket, tools.store, tools.random, stop);
     const { known, changed } = await survey(previous, present, tools, stop);
     if (!changed && label === null && previous !== undefined) return { outcome: 'unchanged', manifest: previous.manifest };
@@ -172,8 +171,7 @@ async function survey(
     // Whether or not it is still there: it may only have been moved, and then its bytes are in use.
     inUse.set(row.batch, (inUse.get(row.batch) ?? 0) + archived(row.bytes));
   }
-  for (const [index, { bytes }] of known.batches.entries())
-    if ((inUse.get(index + 1) ?? 0) < bytes * leastUse) known.sparse.add(index + 1);
+  for (const [index, { bytes }] of known.batches.entries()) if ((inUse.get(index + 1) ?? 0) < bytes * leastUse) known.sparse.add(index + 1);
   for (const id of [...present.contents].sort())
     if (id > (previous?.manifest.id ?? '') && !known.numberOf.has(id) && !tools.isBroken(id)) await takeUp(id, known, tools, signal);
   return { known, changed };

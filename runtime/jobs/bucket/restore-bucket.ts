@@ -36,8 +36,7 @@ export interface BucketDifferences {
 }
 
 type Difference =
-  | { readonly kind: 'missing' | 'different' | 'same'; readonly row: ObjectRow }
-  | { readonly kind: 'others'; readonly listed: ListedObject };
+  { readonly kind: 'missing' | 'different' | 'same'; readonly row: ObjectRow } | { readonly kind: 'others'; readonly listed: ListedObject };
 
 /** What is to be done. Changes nothing. */
 export async function planBucketRestore(
@@ -69,8 +68,7 @@ export async function restoreIntoBucket(
   const { bucket, listing } = restore;
   await refuseTheStore(restore, signal);
   const wanted = async function* (): AsyncGenerator<ObjectRow> {
-    for await (const each of differences(restore, tools, signal))
-      if (each.kind === 'missing' || each.kind === 'different') yield each.row;
+    for await (const each of differences(restore, tools, signal)) if (each.kind === 'missing' || each.kind === 'different') yield each.row;
   };
   const put = async (row: ObjectRow, bytes: Bytes): Promise<void> => {
     await bucket.write(row.key, partsOf(bytes), row, signal);

@@ -95,8 +95,7 @@ async function restoreBatch(
   }
 }
 
-const rowsIn = (left: ReadonlyMap<string, readonly ObjectRow[]>): number =>
-  [...left.values()].reduce((sum, { length }) => sum + length, 0);
+const rowsIn = (left: ReadonlyMap<string, readonly ObjectRow[]>): number => [...left.values()].reduce((sum, { length }) => sum + length, 0);
 
 interface SmallObject {
   readonly rows: readonly ObjectRow[];

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ObjectAttributes } from '../../../model/backup/object-row.ts';
 import type { Bucket, ListedObject, OpenedObject } from '../../ports/bucket.ts';
@@ -56,11 +57,30 @@ export class S3Bucket implements Bucket {
 
   async write(key: string, parts: AsyncIterable<HashedBlock>, { headers, tags }: ObjectAttributes, signal: AbortSignal): Promise<void> {
     const tagging = formatQuery(tags);
-    await uploadParts(this.#client, key, parts, signal, { ...headers, ...(tagging === '' ? {} : { 'x-amz-tagging': tagging }) });
+    let sent = 0;
+    const counted = async function* (): AsyncGenerator<HashedBlock> {
+      for await (const part of parts) {
+        sent += 1;
+        yield part;
+      }
+    };
+    await uploadParts(this.#client, key, counted(), signal, { ...headers, ...(tagging === '' ? {} : { 'x-amz-tagging': tagging }) });
+    // Some servers forget them over an upload in parts.
+    if (sent > 1 && tagging !== '') await this.#tag(key, tags, signal);
   }
 
   async delete(key: string, signal: AbortSignal): Promise<void> {
     await this.#client.call({ method: 'DELETE', key, accept: [absent], deed: `delete ${key}` }, signal);
+  }
+
+  async #tag(key: string, tags: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void> {
+    const set = Object.entries(tags).map(([name, value]) => `<Tag><Key>${escaped(name)}</Key><Value>${escaped(value)}</Value></Tag>`);
+    const body = Buffer.from(`<Tagging><TagSet>${set.join('')}</TagSet></Tagging>`);
+    const headers = { 'content-md5': createHash('md5').update(body).digest('base64') };
+    await this.#client.call(
+      { method: 'PUT', key, query: { tagging: '' }, headers, chunks: [body], deed: `write the tags of ${key}` },
+      signal,
+    );
   }
 
   async #tags(key: string, signal: AbortSignal): Promise<Readonly<Record<string, string>>> {
@@ -71,6 +91,8 @@ export class S3Bucket implements Bucket {
     return Object.fromEntries(elements(body, 'Tag').map((tag) => [textOf(tag, 'Key') ?? '', textOf(tag, 'Value') ?? '']));
   }
 }
+
+const escaped = (text: string): string => text.replaceAll(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
 const bare = (etag: string): string => etag.replaceAll('"', '');
 

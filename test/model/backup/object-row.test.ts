@@ -16,7 +16,9 @@ const row: ObjectRow = {
 };
 const anyKey = fc.oneof(
   fc.string({ unit: 'grapheme', minLength: 1, maxLength: 400 }),
-  fc.array(fc.constantFrom('/', '.', '..', '%', '%e', '%l', '%2E', 'a', '\n', '\\', '"', 'ü', 'x'.repeat(150)), { minLength: 1 }).map((parts) => parts.join('')),
+  fc
+    .array(fc.constantFrom('/', '.', '..', '%', '%e', '%l', '%2E', 'a', '\n', '\\', '"', 'ü', 'x'.repeat(150)), { minLength: 1 })
+    .map((parts) => parts.join('')),
 );
 
 describe('a key', () => {
@@ -57,8 +59,12 @@ describe('a row', () => {
     (each) => expect(parseRow(formatRow(each))).toEqual(each),
   );
 
-  test.each(['', '[]', '{}', formatRow(row).replace('3/17', '0/17'), formatRow(row).replace('"e"', '5'), formatRow({ ...row, tags: { a: 'b' } }).replace('"b"', '{}')])(
-    'that is none is refused: %j',
-    (line) => expect(() => parseRow(line)).toThrow(),
-  );
+  test.each([
+    '',
+    '[]',
+    '{}',
+    formatRow(row).replace('3/17', '0/17'),
+    formatRow(row).replace('"e"', '5'),
+    formatRow({ ...row, tags: { a: 'b' } }).replace('"b"', '{}'),
+  ])('that is none is refused: %j', (line) => expect(() => parseRow(line)).toThrow());
 });

@@ -34,7 +34,9 @@ const hash = (bytes: Buffer, algorithm = 'sha256'): string => createHash(algorit
 const tagging = 'x-amz-tagging';
 const keptOf = (headers: IncomingMessage['headers']): Readonly<Record<string, string>> =>
   Object.fromEntries(
-    Object.entries(headers).flatMap(([name, value]) => (/^(?:content-type|x-amz-meta-.*|x-amz-tagging)$/.test(name) ? [[name, String(value)]] : [])),
+    Object.entries(headers).flatMap(([name, value]) =>
+      /^(?:content-type|x-amz-meta-.*|x-amz-tagging)$/.test(name) ? [[name, String(value)]] : [],
+    ),
   );
 /** As it was signed: `.` and `..` are names in a bucket. */
 const pathOf = (request: IncomingMessage): string => (request.url ?? '/').split('?')[0] ?? '/';
@@ -61,7 +63,9 @@ export async function s3StandIn(first: Credentials): Promise<StandIn> {
     if (method !== 'GET') throw new Refused(405, 'MethodNotAllowed');
     const prefix = query.get('prefix') ?? '';
     if (query.has('uploads')) return listUploads(prefix, query);
-    const keys = [...state.objects.keys()].filter((key) => key.startsWith(prefix)).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    const keys = [...state.objects.keys()]
+      .filter((key) => key.startsWith(prefix))
+      .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
     const start = Number(query.get('continuation-token') ?? 0);
     const page = keys.slice(start, start + pageLength);
     const more = start + pageLength < keys.length;
@@ -92,13 +96,21 @@ export async function s3StandIn(first: Credentials): Promise<StandIn> {
     const uploadId = query.get('uploadId');
     if (request.method === 'POST' && query.has('uploads')) {
       const id = `upload-${String((counter += 1)).padStart(6, '0')}`;
-      state.uploads.set(id, { key, begun: new Date(), parts: new Map(), headers: keptOf(request.headers) });
+      state.uploads.set(id, { key, begun: new Date(), parts: new Map(), headers: { ...keptOf(request.headers), [tagging]: '' } });
       return void response.end(
         `<InitiateMultipartUploadResult><Key>${key}</Key><UploadId>${id}</UploadId></InitiateMultipartUploadResult>`,
       );
     }
     if (uploadId !== null) return answerUpload(request, key, uploadId, query, body, response);
     const found = state.objects.get(key);
+    if (request.method === 'PUT' && query.has('tagging') && found !== undefined) {
+      const tags = [...body.toString().matchAll(/<Key>(.*?)<\/Key><Value>(.*?)<\/Value>/g)].map(([, name = '', value = '']) => [
+        name,
+        value,
+      ]);
+      state.objects.set(key, { ...found, headers: { ...found.headers, [tagging]: new URLSearchParams(tags).toString() } });
+      return void response.end();
+    }
     if (request.method === 'PUT') {
       if (request.headers['if-none-match'] === '*' && found && !state.ignoresConditions) throw new Refused(412, 'PreconditionFailed');
       state.objects.set(key, { body, modified: new Date(), headers: keptOf(request.headers) });
@@ -138,7 +150,11 @@ export async function s3StandIn(first: Credentials): Promise<StandIn> {
       return part;
     });
     if (parts.length === 0 || parts.slice(0, -1).some((part) => part.length < leastPart)) throw new Refused(400, 'EntityTooSmall');
-    state.objects.set(key, { body: Buffer.concat(parts), modified: new Date(), ...(upload.headers === undefined ? {} : { headers: upload.headers }) });
+    state.objects.set(key, {
+      body: Buffer.concat(parts),
+      modified: new Date(),
+      ...(upload.headers === undefined ? {} : { headers: upload.headers }),
+    });
     state.uploads.delete(uploadId);
     response.end(
       `<?xml version="1.0"?>\n<CompleteMultipartUploadResult><Key>${key}</Key><ETag>"x-${parts.length}"</ETag></CompleteMultipartUploadResult>`,

@@ -38,7 +38,8 @@ function fill(): void {
 describe('a bucket', () => {
   test('comes back exactly, objects of all sizes and keys of all kinds', async () => {
     fill();
-    for (const key of ['/a', 'a//b', '../etc/passwd', 'ä/☂ 𝄞', 'a"b\\c\nd%41', `${'x'.repeat(300)}/y`, 'small']) bucket.put(key, `of ${key}`);
+    for (const key of ['/a', 'a//b', '../etc/passwd', 'ä/☂ 𝄞', 'a"b\\c\nd%41', `${'x'.repeat(300)}/y`, 'small'])
+      bucket.put(key, `of ${key}`);
     const { outcome, manifest } = await run();
     expect(outcome).toBe('made');
     expect(manifest).toMatchObject({ kind: 'bucket', engine: 's3', facts: { objects: 22, copied: 22, changed: 0, gone: 0 } });
@@ -241,10 +242,22 @@ describe('a run', () => {
       open: async (key) => {
         const bytes = await store.size(key, never);
         if (bytes === undefined) return 'gone';
-        return { bytes, etag: '', modified: clock.now(), version: null, headers: {}, tags: {}, body: store.read(key, never), close: () => undefined };
+        return {
+          bytes,
+          etag: '',
+          modified: clock.now(),
+          version: null,
+          headers: {},
+          tags: {},
+          body: store.read(key, never),
+          close: () => undefined,
+        };
       },
     };
-    await expect(copy(store, own)).rejects.toMatchObject({ kind: 'usage', message: expect.stringContaining('store of the backups itself') });
+    await expect(copy(store, own)).rejects.toMatchObject({
+      kind: 'usage',
+      message: expect.stringContaining('store of the backups itself'),
+    });
     expect(await allOf(store.list(`v1/${bucketPlace.site}/`, never))).toEqual([]);
   });
 });

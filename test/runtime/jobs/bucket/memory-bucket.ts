@@ -36,9 +36,7 @@ export function memoryBucket(now: () => Date): MemoryBucket {
       for (let last: string | undefined; ;) {
         await Promise.resolve();
         signal.throwIfAborted();
-        const rest = [...objects.keys()].filter(
-          (key) => key.startsWith(prefix) && (last === undefined || compareKeys(key, last) > 0),
-        );
+        const rest = [...objects.keys()].filter((key) => key.startsWith(prefix) && (last === undefined || compareKeys(key, last) > 0));
         const page = rest.sort(compareKeys).slice(0, 3);
         if (page.length === 0) return;
         last = page.at(-1);

@@ -15,7 +15,13 @@ const clock = new FakeClock('2026-03-29T01:00:00Z');
 let store: Store;
 let bucket: MemoryBucket;
 let listing: Manifest;
-const sizes: Readonly<Record<string, number>> = { 'a/empty': 0, 'a/small': 10, 'b/middle': 1500, 'b/large': 5_000_000, 'b/twin': 5_000_000 };
+const sizes: Readonly<Record<string, number>> = {
+  'a/empty': 0,
+  'a/small': 10,
+  'b/middle': 1500,
+  'b/large': 5_000_000,
+  'b/twin': 5_000_000,
+};
 beforeEach(async () => {
   store = memoryStore(clock.now);
   bucket = memoryBucket(clock.now);
