@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, expect, test } from 'vitest';
 import { systemClock } from '../../runtime/clocks/system-clock.ts';
-import { copyBucket, usualBucketLayout, type CopyTools } from '../../runtime/jobs/bucket/copy-bucket.ts';
+import { copyBucket } from '../../runtime/jobs/bucket/copy-bucket.ts';
+import { usualBucketLayout, type CopyTools } from '../../runtime/jobs/bucket/survey.ts';
 import { proveBucket } from '../../runtime/jobs/bucket/verify-bucket.ts';
 import { planBucketRestore, restoreIntoBucket } from '../../runtime/jobs/bucket/restore-bucket.ts';
 import { usualLayout } from '../../runtime/jobs/upload-stream.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { pathOfKey } from '../../model/backup/object-row.ts';
-import { usualBucketLayout } from '../../runtime/jobs/bucket/copy-bucket.ts';
+import { usualBucketLayout } from '../../runtime/jobs/bucket/survey.ts';
 import { leaveInstructions } from '../../runtime/jobs/leave-instructions.ts';
 import { usualLayout } from '../../runtime/jobs/upload-stream.ts';
 import { realFiles } from '../../runtime/stores/folder-files.ts';

@@ -12,7 +12,7 @@ import { undoRemoval } from '../prune.ts';
 import type { Wish } from '../take-backup.ts';
 import { BatchWriter } from './batch-writer.ts';
 import type { ContentPlace } from './content-table.ts';
-import { guessOf, isSame, previousRows, remember, type Known, type ListingTools } from './copy-bucket.ts';
+import { guessOf, isSame, previousRows, remember, type Known, type ListingTools } from './survey.ts';
 import { bucketEngine, listingFile, type ContentBatch } from './listing.ts';
 import { matched } from './match.ts';
 import { openCurrent, type CurrentObject } from './read-object.ts';
@@ -232,11 +232,14 @@ class ListingRun {
   /** Lets it come to its end while the next is filled; of those there is one at most. */
   async #close({ number, writer }: OpenBatch): Promise<void> {
     await this.#closing;
-    this.#closing = writer.close().then(({ id, streams }) => {
-      this.#known.batches[number - 1] = { id, bytes: streams[0]?.plainBytes ?? 0 };
-      this.#writers.splice(this.#writers.indexOf(writer), 1);
-    });
+    this.#closing = this.#closed(number, writer);
     this.#closing.catch(() => undefined); // heard when the next is closed, or at the end
+  }
+
+  async #closed(number: number, writer: BatchWriter): Promise<void> {
+    const { id, streams } = await writer.close();
+    this.#known.batches[number - 1] = { id, bytes: streams[0]?.plainBytes ?? 0 };
+    this.#writers.splice(this.#writers.indexOf(writer), 1);
   }
 
   #final(number: number): number {

@@ -108,7 +108,7 @@ export async function s3StandIn(first: Credentials): Promise<StandIn> {
         name,
         value,
       ]);
-      state.objects.set(key, { ...found, headers: { ...found.headers, [tagging]: new URLSearchParams(tags).toString() } });
+      state.objects.set(key, { ...found, headers: { ...found.headers, [tagging]: String(new URLSearchParams(Object.fromEntries(tags))) } });
       return void response.end();
     }
     if (request.method === 'PUT') {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Manifest } from '../../../../model/backup/manifest.ts';
-import { copyBucket, type CopyTools } from '../../../../runtime/jobs/bucket/copy-bucket.ts';
+import { copyBucket } from '../../../../runtime/jobs/bucket/copy-bucket.ts';
+import type { CopyTools } from '../../../../runtime/jobs/bucket/survey.ts';
 import { readObjects, restoreObjects } from '../../../../runtime/jobs/bucket/restore-objects.ts';
 import { readCatalogue } from '../../../../runtime/jobs/catalogue.ts';
 import type { Taken } from '../../../../runtime/jobs/take-backup.ts';

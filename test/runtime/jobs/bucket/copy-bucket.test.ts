@@ -53,8 +53,16 @@ describe('a bucket', () => {
     const rows = await allOf(readObjects(manifest, restoreTools(store), never));
     expect(rows).toEqual([
       {
-        ...{ key: 'a.png', batch: 1, entry: 1, bytes: 3, etag: expect.stringMatching(/^[0-9a-f]{32}$/), version: null },
-        ...{ sha256: expect.stringMatching(/^[0-9a-f]{64}$/), modified: clock.now().toISOString(), headers, tags: { project: 'a b' } },
+        key: 'a.png',
+        batch: 1,
+        entry: 1,
+        bytes: 3,
+        sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+        etag: expect.stringMatching(/^[0-9a-f]{32}$/),
+        modified: clock.now().toISOString(),
+        version: null,
+        headers,
+        tags: { project: 'a b' },
       },
     ]);
   });
@@ -97,7 +105,8 @@ describe('a bucket', () => {
     expect(manifest.facts).toMatchObject({ objects: 9, copied: 3, copiedBytes: 7600 });
     const once = await stored();
     later();
-    for (const [key, { body }] of [...bucket.objects]) {
+    const before = [...bucket.objects];
+    for (const [key, { body }] of before) {
       bucket.objects.delete(key);
       bucket.put(`moved/${key}`, body);
     }

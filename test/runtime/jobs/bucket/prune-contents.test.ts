@@ -32,7 +32,11 @@ beforeEach(async () => {
 const run = () => copy(store, bucket, { clock });
 const wait = (hours: number): void => clock.set(clock.now().getTime() + hours * hour);
 const tools = (changes: Partial<PruneTools> = {}): PruneTools => ({
-  ...{ store, lease: openLease(), trusted: [signer.publicKey], levelOf: () => 1, graceMs: 48 * hour },
+  store,
+  lease: openLease(),
+  trusted: [signer.publicKey],
+  levelOf: () => 1,
+  graceMs: 48 * hour,
   ...changes,
 });
 const prune = (changes: Partial<PruneTools> = {}) => pruneContents(bucketPlace, tools(changes), never);

@@ -29,7 +29,10 @@ beforeEach(async () => {
   ({ manifest: listing } = await copy(store, bucket, { clock, layout: { partBytes: 65_536, partsPerObject: 8 } }));
 });
 const into = (target: Bucket, changes: Partial<BucketRestore> = {}): BucketRestore => ({
-  ...{ listing, bucket: target, prefix: '', others: 'keep' },
+  listing,
+  bucket: target,
+  prefix: '',
+  others: 'keep',
   ...changes,
 });
 const plan = (restore: BucketRestore) => planBucketRestore(restore, restoreTools(store), never);
