@@ -55,7 +55,7 @@ export async function inAgent(
   try {
     for await (const chunk of running.output) text += Buffer.from(chunk).toString('utf8');
   } catch (error) {
-    throw failureIn(text) ?? error;
+    throw failureIn(text, agent) ?? error;
   }
   return JSON.parse(text) as Readonly<Record<string, unknown>>;
 }
@@ -69,9 +69,10 @@ async function* bytesOf(key: Secret): AsyncGenerator<Uint8Array> {
 }
 
 /** What the verb itself said of its failure. */
-function failureIn(text: string): BerthError | undefined {
+function failureIn(text: string, agent: string): Error | undefined {
   try {
     const { error } = JSON.parse(text) as { readonly error?: { readonly kind: string; readonly message: string; readonly hint: string } };
+    if (error?.kind === 'unexpected') return new Error(`in ${agent}: ${error.message}`);
     if (error === undefined || !Object.hasOwn(EXIT, error.kind)) return undefined;
     return new BerthError(error.kind as FailureKind, error.message, error.hint);
   } catch {

@@ -4,18 +4,21 @@ import { kitFile } from '../model/backup/site-files.ts';
 import { type DatabaseKind, rulesOf } from '../runtime/databases.ts';
 import { type Span, chainsOf, restorableSpans } from '../runtime/jobs/coverage.ts';
 import { readKeyFiles } from '../runtime/jobs/open-backup.ts';
-import { describeBytes, plainBytesOf } from '../runtime/restore/describe.ts';
+import { shrinkageOf } from '../runtime/jobs/shrinkage.ts';
+import { describeBytes, plainBytesOf } from '../model/backup/bytes.ts';
 import { ageOf, asJson, describeAge, levels, shortName, shownTime, tierOf } from './backup-text.ts';
 import { readKit } from './kit-record.ts';
 import { type Asked, findBackup, openCatalogue } from './open-catalogue.ts';
 import { type RuntimeContext, stoppable } from './stoppable.ts';
-import { paint, table, wrap } from './text.ts';
+import { noteOf, paint, table } from './text.ts';
 
 /** Up to when each kind can be restored; what has a log, from when on to any time. */
 interface Restorable {
   readonly newest: Manifest;
   /** Nothing for what is copied as a whole. */
   readonly spans: readonly Span[] | undefined;
+  /** What the newest full backup holds much less of than the one before. */
+  readonly shrunk: string | undefined;
 }
 
 function restorable(manifests: readonly Manifest[]): readonly Restorable[] {
@@ -24,7 +27,9 @@ function restorable(manifests: readonly Manifest[]): readonly Restorable[] {
     const newest = all.at(-1);
     if (newest === undefined) return [];
     const rules = Object.hasOwn(rulesOf, newest.engine) ? rulesOf[newest.engine as DatabaseKind] : undefined;
-    return [{ newest, spans: rules && restorableSpans(chainsOf(all, rules)) }];
+    const [before, last] = all.filter(({ kind }) => kind === 'full').slice(-2);
+    const shrunk = before && last && shrinkageOf(before, last);
+    return [{ newest, spans: rules && restorableSpans(chainsOf(all, rules)), shrunk }];
   });
 }
 
@@ -64,10 +69,11 @@ export const listBackups = ({ site, json }: Asked, context: RuntimeContext): Pro
             store: { name: store.name, tier },
             backups: manifests.map((manifest) => asJson(manifest, level(manifest.id), now)),
             refused,
-            restorable: restorable(good).map(({ newest, spans }) => ({
+            restorable: restorable(good).map(({ newest, spans, shrunk }) => ({
               ...asJson(newest, level(newest.id), now),
               tier,
               ...(spans === undefined ? {} : { spans }),
+              ...(shrunk === undefined ? {} : { shrunk }),
             })),
             kit: kit ?? null,
           },
@@ -97,11 +103,21 @@ export const listBackups = ({ site, json }: Asked, context: RuntimeContext): Pro
     for (const { key, message } of refused) context.err(`${style('yellow', 'left out')}: ${key}: ${message}\n`);
     const used = [...new Set(good.map(({ id }) => level(id)))].sort((a, b) => a - b);
     for (const each of used) context.out(`level ${each}: ${levels[each]}\n`);
-    if (kit?.confirmedAt == null)
-      context.out(
-        `${style('yellow', 'note')}: ${wrap(kit === undefined ? 'there is no recovery kit: when this host is lost, so is what opens the backups. `berth kit export --into FOLDER` makes one' : 'nobody has shown that the recovery kit opens a backup: `berth kit confirm --kit FOLDER` does', Math.min(context.columns, 110) - 6, '      ')}\n`,
+    const notes: string[] = [];
+    if (kit === undefined)
+      notes.push(
+        'there is no recovery kit: when this host is lost, so is what opens the backups. `berth kit export --into FOLDER` makes one',
       );
-    const lines = restorable(good).map((each) => [...describeRestorable(each, now), tierOf(tier)]);
+    else if (kit.confirmedAt == null)
+      notes.push('nobody has shown that the recovery kit opens a backup: `berth kit confirm --kit FOLDER` does');
+    const found = restorable(good);
+    for (const { newest, shrunk } of found)
+      if (shrunk !== undefined)
+        notes.push(
+          `the newest full backup of ${shortName(newest.source)} holds ${shrunk}: if nobody meant that, restore an older one before it expires`,
+        );
+    for (const note of notes) context.out(`${noteOf(note, context)}\n`);
+    const lines = found.map((each) => [...describeRestorable(each, now), tierOf(tier)]);
     if (lines.length > 0) context.out(`${table(lines, [], '')}\n`);
   });
 

@@ -5,7 +5,7 @@ import { systemClock } from '../runtime/clocks/system-clock.ts';
 import { isDatabase } from '../runtime/databases.ts';
 import type { Taken } from '../runtime/jobs/take-backup.ts';
 import { askAgent } from '../runtime/requests.ts';
-import { describeBytes } from '../runtime/restore/describe.ts';
+import { describeBytes } from '../model/backup/bytes.ts';
 import { type Backups, openBackups } from '../runtime/wire.ts';
 import { inAgent } from './agent-exec.ts';
 import { asJson, describeAge, shortName, tierOf } from './backup-text.ts';

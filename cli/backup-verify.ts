@@ -7,7 +7,7 @@ import { readIdentity, readSigner } from '../runtime/keys/read-keys.ts';
 import { lookAgain } from '../runtime/look-again.ts';
 import type { World } from '../runtime/open-store.ts';
 import type { Store } from '../runtime/ports/store.ts';
-import { describeBytes } from '../runtime/restore/describe.ts';
+import { describeBytes } from '../model/backup/bytes.ts';
 import { openBackups } from '../runtime/wire.ts';
 import { agentsOf, inAgent } from './agent-exec.ts';
 import { levels } from './backup-text.ts';

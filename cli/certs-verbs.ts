@@ -17,7 +17,7 @@ import type { Context } from './context.ts';
 import { describeWritten, writtenAsJson } from './describe-written.ts';
 import { loadSite } from './site.ts';
 import type { PreparedSite } from './site.ts';
-import { paint, table, wrap } from './text.ts';
+import { noteOf, paint, table, wrap } from './text.ts';
 
 interface Asked {
   readonly site: string;
@@ -102,7 +102,7 @@ export function showCertificates({ site, json }: Asked, context: Context): void 
       describe(`${plan.name}: certificate${ledger.leaf.imported ? ', imported' : ''}`, path, leaf, context),
       ...between.map((view) => describe('authority between', path, view, context)),
       describe('authority', 'secrets/tls/ca.crt', root, context),
-      ...notes.map((note) => `${paint(context.color)('yellow', 'note')}: ${wrap(note, Math.min(context.columns, 110) - 6, '      ')}\n`),
+      ...notes.map((note) => `${noteOf(note, context)}\n`),
     ].join('\n'),
   );
 }

@@ -1,7 +1,7 @@
 import type { Plan, PlannedService } from '../model/plan.ts';
 import { describeCpus, describeSize, formatCpu } from '../model/units.ts';
 import type { Context } from './context.ts';
-import { paint, table, wrap } from './text.ts';
+import { noteOf, paint, table } from './text.ts';
 
 const rowOf =
   (plan: Plan) =>
@@ -57,5 +57,4 @@ export function describePlan(plan: Plan, context: Context): string {
 }
 
 /** What a careful reader must know, one paragraph each. */
-export const describeNotes = (plan: Plan, context: Context): string =>
-  plan.notes.map((note) => `${paint(context.color)('yellow', 'note')}: ${wrap(note, Math.min(context.columns, 110), '      ')}\n`).join('');
+export const describeNotes = (plan: Plan, context: Context): string => plan.notes.map((note) => `${noteOf(note, context)}\n`).join('');

@@ -8,7 +8,7 @@ import { composeServices } from '../generator/render/compose.ts';
 import type { Context } from './context.ts';
 import type { PreparedSite } from './site.ts';
 import { releaseHints } from './release-hints.ts';
-import { paint, table, wrap } from './text.ts';
+import { noteOf, paint, table, wrap } from './text.ts';
 
 /** Files that are others than before. One that only its owner edited is not written again, and still has to reach its container. */
 function changedPaths(state: PreparedSite['state'], decision: PreparedSite['decision']): readonly string[] {
@@ -116,9 +116,7 @@ export function describeWritten(prepared: PreparedSite, context: Context): strin
   const { decision, drawn, plan, spec, state } = prepared;
   const style = paint(context.color);
   const hints = (compared: Comparison | undefined) =>
-    [...releaseHints(plan, spec, compared), ...prepared.notices].map(
-      (hint) => `${style('yellow', 'note')}: ${wrap(hint, Math.min(context.columns, 110) - 6, '      ')}`,
-    );
+    [...releaseHints(plan, spec, compared), ...prepared.notices].map((hint) => noteOf(hint, context));
   if (decision.changes.length === 0)
     return ['Nothing to write: the site is what its spec says.', ...waitsFor(prepared, context), ...hints(undefined)].join('\n');
   const shown = decision.changes.filter(({ path }) => !path.startsWith('.berth/'));

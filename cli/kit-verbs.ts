@@ -8,7 +8,7 @@ import { keyIdOf } from '../runtime/format/keys.ts';
 import { readKeyFiles } from '../runtime/jobs/open-backup.ts';
 import { readIdentity, readPublicKeys, readRecipients } from '../runtime/keys/read-keys.ts';
 import { lookAgain } from '../runtime/look-again.ts';
-import { describeBytes } from '../runtime/restore/describe.ts';
+import { describeBytes } from '../model/backup/bytes.ts';
 import { recorderOf } from './backup-verify.ts';
 import { openCatalogue } from './open-catalogue.ts';
 import { shortName } from './backup-text.ts';

@@ -9,16 +9,22 @@ import { paint } from './text.ts';
 export function reportFailure(error: unknown, context: Context, json: boolean): number {
   if (!(error instanceof BerthError)) {
     context.err(error instanceof Error ? `${error.stack ?? error.message}\n` : `${String(error)}\n`);
-    context.err('This is a defect of Berth. Please report it with the lines above and the command you typed.\n');
+    context.err(`${defect}\n`);
+    if (json)
+      tell({ kind: 'unexpected', message: error instanceof Error ? error.message : String(error), hint: defect, problems: [] }, context);
     return EXIT.unexpected;
   }
-  if (json)
-    context.out(
-      `${JSON.stringify({ error: { kind: error.kind, exitCode: EXIT[error.kind], message: error.message, hint: error.hint, problems: error.problems } }, null, 2)}\n`,
-    );
+  if (json) tell(error, context);
   else context.err(describe(error, paint(context.color)));
   return EXIT[error.kind];
 }
+
+const defect = 'This is a defect of Berth. Please report it with the lines above and the command you typed.';
+
+function tell({ kind, message, hint, problems }: Told, context: Context): void {
+  context.out(`${JSON.stringify({ error: { kind, exitCode: EXIT[kind], message, hint, problems } }, null, 2)}\n`);
+}
+type Told = Pick<BerthError, 'message' | 'hint' | 'problems'> & { readonly kind: Exclude<keyof typeof EXIT, 'ok'> };
 
 function describe(error: BerthError, style: ReturnType<typeof paint>): string {
   const problems = error.problems.map(

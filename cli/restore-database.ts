@@ -13,7 +13,7 @@ import { readIdentity } from '../runtime/keys/read-keys.ts';
 import { ownIdentity } from '../runtime/keys/own-identity.ts';
 import { openStore, trustedSigners } from '../runtime/open-store.ts';
 import type { RestoreTarget } from '../runtime/ports/scratch-engine.ts';
-import { describeBytes, plainBytesOf } from '../runtime/restore/describe.ts';
+import { describeBytes, plainBytesOf } from '../model/backup/bytes.ts';
 import { inAgent } from './agent-exec.ts';
 import { momentOf } from './moment.ts';
 import { progressOn } from './progress.ts';
@@ -59,43 +59,53 @@ export const restoredData = 'data';
 
 /** Restores a database into a server of its own, of which nothing stays, and says what it held. */
 export const restoreDatabase = (asked: DatabaseRestoreAsked, context: RuntimeContext): Promise<void> =>
-  stoppable(context, async (signal) => {
-    const found = readRuntime(join(asked.site, 'runtime.yaml'));
-    const job = jobOf(found.config.backups.jobs, asked.name);
-    const { agent } = job;
-    if (typeof asked.into === 'object' && agent !== undefined)
-      throw new BerthError(
-        'usage',
-        `a database is not restored into ${asked.into.folder}`,
-        'write --into scratch, which tries it in the agent, or --into live, which puts it in its place',
-      );
-    if (asked.into === 'live') {
-      if (agent === undefined) throw new BerthError('usage', 'an agent cannot stop its site', 'run this in the folder of the site');
-      const { restoreLive } = await import('./restore-live.ts');
-      const key = keyOf(asked, context);
-      const look = async (): Promise<Restored> =>
-        (await inAgent(asked.site, agent, verbOf(job.name, { ...asked, dryRun: true }, 'scratch'), context, signal)) as unknown as Restored;
-      const ship = () => inAgent(asked.site, agent, ['backup', 'now', job.name, '--log'], context, signal);
-      const verb = (folder: string): readonly string[] => verbOf(job.name, asked, folder);
-      return restoreLive({ ...asked, key, database: job.name, agent, look, ship, verb }, context, signal);
-    }
-    using progress = progressOn(context, asked.json);
-    progress.say(`${job.name} is restored into a server of its own`);
-    const restored =
-      agent === undefined
-        ? await restoreHere(found, job, asked, context, signal)
-        : ((await inAgent(
+  stoppable(
+    context,
+    async (signal) => {
+      const found = readRuntime(join(asked.site, 'runtime.yaml'));
+      const job = jobOf(found.config.backups.jobs, asked.name);
+      const { agent } = job;
+      if (typeof asked.into === 'object' && agent !== undefined)
+        throw new BerthError(
+          'usage',
+          `a database is not restored into ${asked.into.folder}`,
+          'write --into scratch, which tries it in the agent, or --into live, which puts it in its place',
+        );
+      if (asked.into === 'live') {
+        if (agent === undefined) throw new BerthError('usage', 'an agent cannot stop its site', 'run this in the folder of the site');
+        const { restoreLive } = await import('./restore-live.ts');
+        const key = keyOf(asked, context);
+        const look = async (): Promise<Restored> =>
+          (await inAgent(
             asked.site,
             agent,
-            verbOf(job.name, asked, 'scratch'),
+            verbOf(job.name, { ...asked, dryRun: true }, 'scratch'),
             context,
             signal,
-            keyOf(asked, context),
-          )) as unknown as Restored);
-    progress[Symbol.dispose]();
-    if (asked.json) return context.out(`${JSON.stringify(restored, null, 2)}\n`);
-    describe(restored, context);
-  });
+          )) as unknown as Restored;
+        const ship = () => inAgent(asked.site, agent, ['backup', 'now', job.name, '--log'], context, signal);
+        const verb = (folder: string): readonly string[] => verbOf(job.name, asked, folder);
+        return restoreLive({ ...asked, key, database: job.name, agent, look, ship, verb }, context, signal);
+      }
+      using progress = progressOn(context, asked.json);
+      progress.say(`${job.name} is restored into a server of its own`);
+      const restored =
+        agent === undefined
+          ? await restoreHere(found, job, asked, context, signal)
+          : ((await inAgent(
+              asked.site,
+              agent,
+              verbOf(job.name, asked, 'scratch'),
+              context,
+              signal,
+              keyOf(asked, context),
+            )) as unknown as Restored);
+      progress[Symbol.dispose]();
+      if (asked.json) return context.out(`${JSON.stringify(restored, null, 2)}\n`);
+      describe(restored, context);
+    },
+    asked.into === 'live' ? 'stopping, and starting everything as it was; once more to leave it' : undefined,
+  );
 
 /** Read where it lies, and opened there if it is encrypted. */
 function keyOf({ key }: DatabaseRestoreAsked, { env }: RuntimeContext): Secret | undefined {

@@ -81,7 +81,9 @@ export async function restoreLive(asked: LiveRestore, context: RuntimeContext, s
   if (!asked.yes)
     throw new BerthError(
       'conflict',
-      `what was written to ${database} since ${isLatest(asked) ? 'the last log was shipped' : 'then'} would be gone; nothing was changed`,
+      isLatest(asked)
+        ? `the application would stop while ${database} is made anew; nothing was changed`
+        : `what was written to ${database} since then would be gone; nothing was changed`,
       'run the same command with --yes, or try it with --into scratch first',
     );
   using _lock = lockSite(site);
@@ -92,7 +94,7 @@ export async function restoreLive(asked: LiveRestore, context: RuntimeContext, s
   const stopClients = async (): Promise<void> => {
     progress.say(`stopping ${concerned.clients.join(', ')}`);
     clock.stopped = performance.now();
-    await place.compose(['stop', ...concerned.clients], signal);
+    await place.stop(concerned.clients, signal);
   };
   let filled: Restored;
   try {
@@ -105,8 +107,7 @@ export async function restoreLive(asked: LiveRestore, context: RuntimeContext, s
     filled = await place.fill(signal);
     if (!isLatest(asked)) await stopClients();
     progress.say(`stopping ${database}`);
-    await place.compose(['stop', database], signal);
-    signal.throwIfAborted();
+    await place.stop([database], signal);
     await place.exchange(kept);
   } catch (error) {
     progress.say('nothing was exchanged; starting everything as it was');
@@ -144,6 +145,12 @@ class DatabaseVolume {
       { argv: ['docker', 'compose', '--project-directory', this.#asked.site, ...args], ...keyInput(key) },
       signal,
     );
+  }
+
+  /** The engine stops a container also when nobody waits for that any more, and what is started meanwhile stops as well. So it is waited for. */
+  async stop(services: readonly string[], signal: AbortSignal): Promise<void> {
+    await this.compose(['stop', ...services], never);
+    signal.throwIfAborted();
   }
 
   /** New data beside the old ones. @returns what was restored. */
@@ -228,7 +235,7 @@ class DatabaseVolume {
 }
 
 const notAll = (state: string, error: unknown, cure: string): BerthError =>
-  new BerthError('io', `${state}, and not everything is up: ${error instanceof Error ? error.message : String(error)}`, cure, {
+  new BerthError('unfinished', `${state}, and not everything is up: ${error instanceof Error ? error.message : String(error)}`, cure, {
     cause: error,
   });
 

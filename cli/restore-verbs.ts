@@ -7,7 +7,7 @@ import { lockSite } from '../generator/io/lock.ts';
 import { openBackup } from '../runtime/jobs/open-backup.ts';
 import { readIdentity } from '../runtime/keys/read-keys.ts';
 import type { Store } from '../runtime/ports/store.ts';
-import { describeBytes, plainBytesOf } from '../runtime/restore/describe.ts';
+import { describeBytes, plainBytesOf } from '../model/backup/bytes.ts';
 import { archiveOf } from '../runtime/site/site-producer.ts';
 import { compareWith, placeEntries, stageArchive } from '../runtime/site/unpack.ts';
 import type { SitePart } from '../runtime/site/walk.ts';

@@ -1,3 +1,5 @@
+import type { Context } from './context.ts';
+
 /** Rows as columns that line up; `right` names the columns of numbers. Nothing trails. */
 export function table(rows: readonly (readonly string[])[], right: readonly number[] = [], indent = '  '): string {
   const widths = (rows[0] ?? []).map((_, index) => Math.max(...rows.map((row) => [...(row[index] ?? '')].length)));
@@ -31,6 +33,10 @@ export const paint =
   (color: boolean) =>
   (style: keyof typeof codes, text: string): string =>
     color ? `\u001b[${codes[style]}m${text}\u001b[0m` : text;
+
+/** What a careful reader must know: a paragraph of its own. */
+export const noteOf = (text: string, { color, columns }: Pick<Context, 'color' | 'columns'>): string =>
+  `${paint(color)('yellow', 'note')}: ${hang(text, Math.min(columns, 110) - 6, '      ')}`;
 
 /** A path as it must be typed in a shell. */
 export const typed = (path: string): string =>

@@ -17,6 +17,7 @@ export const EXIT = {
   unfit: 11,
   unsound: 12,
   damaged: 13,
+  unfinished: 14,
   interrupted: 130,
 } as const;
 
@@ -39,6 +40,7 @@ export const exitMeaning: Readonly<Record<keyof typeof EXIT, string>> = {
   unfit: '`doctor` found something that keeps the site from running, or `images verify` an image that is another one than was locked',
   unsound: '`lint` found something that should not be so, or a certificate to import is of no use',
   damaged: 'a backup is damaged, incomplete or forged',
+  unfinished: 'something was begun that could be neither ended nor undone; what stands is printed',
   interrupted: 'stopped by Ctrl-C or a signal; the site is as it was',
 };
 

@@ -30,12 +30,15 @@ function tableUnder(page: string, heading: string): readonly (readonly string[])
     read(page)
       .split(/^## /m)
       .find((section) => section.startsWith(`${heading}\n`)) ?? '';
-  return part
+  return rowsIn(part);
+}
+const tableFrom = (page: string): readonly (readonly string[])[] => rowsIn(read(page));
+const rowsIn = (text: string): readonly (readonly string[])[] =>
+  text
     .split('\n')
     .filter((line) => line.startsWith('| '))
     .slice(1)
     .map((line) => line.slice(2, -2).split(/(?<!\\) \| /));
-}
 
 /** The anchor that a heading gets on the usual hosts. */
 const anchorOf = (heading: string): string =>
@@ -64,6 +67,19 @@ describe('links', () => {
         .map(normalize)
         .filter((page) => !linked.has(page)),
     ).toEqual([]);
+  });
+});
+
+describe('what can go wrong with backups', () => {
+  const rows = tableFrom('docs/reference/failure-modes.md');
+  test('is numbered, and nothing of it is left out', () => {
+    expect(rows.map(([no]) => Number(no))).toEqual(Array.from({ length: 32 }, (_, index) => index + 1));
+  });
+
+  test.each(rows)('%s, %s: is shown by tests that are there, or not there yet', (_no, _what, then = '', shown = '') => {
+    const named = [...shown.matchAll(/`([^:`]+): ([^`]+)`/g)].map(([, file = '', title = '']) => ({ file: `test/${file}.test.ts`, title }));
+    expect(named.filter(({ file, title }) => !existsSync(file) || !read(file).includes(title))).toEqual([]);
+    expect(named.length > 0 || then.startsWith('Not yet: ')).toBe(true);
   });
 });
 

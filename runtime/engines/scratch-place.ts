@@ -1,5 +1,6 @@
-import { rm } from 'node:fs/promises';
+import { rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { describeBytes, plainBytesOf } from '../../model/backup/bytes.ts';
 import type { Json } from '../../model/backup/shape.ts';
 import type { Manifest } from '../../model/backup/manifest.ts';
 import { BerthError } from '../../model/errors.ts';
@@ -20,12 +21,15 @@ export interface ScratchTools {
   readonly tag: () => string;
   /** Who we are: no server starts for root. */
   readonly uid: number;
+  /** Bytes that are free in a folder; by what its file system says, unless something else is given. */
+  readonly room?: (folder: string) => Promise<number>;
 }
 
 /** File of a full backup with what the server said of itself. */
 export const factsFile = 'facts.json';
 const largestFacts = 256 * 2 ** 20;
 const longestSocketFolder = 90;
+const longestVersion = 10_000;
 const pollMs = 100;
 
 /** For facts that lie beside a full backup, with the place that they are of. */
@@ -60,19 +64,26 @@ interface EngineNames {
   /** Of the operating system, in the engine's image. */
   readonly user: string;
   readonly stop: 'SIGTERM' | 'SIGQUIT';
+  readonly server: string;
+  /** Whether a server of this version takes what one of that version has made. Versions are lists of numbers. */
+  readonly takes: (made: readonly number[], here: readonly number[]) => boolean;
+  /** The least that a byte of a full backup becomes on the disk. */
+  readonly least: number;
 }
 
 /** An engine in folders of its own, each with a server on a socket there, and with all files gone afterwards. */
 export const scratchEngine = (
-  { engine, title, user, stop }: EngineNames,
+  names: EngineNames,
   tools: ScratchTools,
   lay: (server: ScratchServer, chain: readonly Restorable[]) => Laying,
 ): ScratchEngine => ({
-  engine,
+  engine: names.engine,
   layOut: async (chain, signal) => {
     const folder = join(tools.folder, `scratch-${tools.tag()}`);
-    checkPlace(title, user, folder, tools.uid);
-    const server = new ScratchServer(tools, folder, stop);
+    checkPlace(names.title, names.user, folder, tools.uid);
+    await checkVersion(names, tools.programs, fullOf(chain).manifest, signal);
+    await checkRoom(names, tools, chain);
+    const server = new ScratchServer(tools, folder, names.stop);
     try {
       const laidOut = lay(server, chain);
       await laidOut.write(signal);
@@ -84,6 +95,39 @@ export const scratchEngine = (
   },
   ...factsOfFull,
 });
+
+const versionIn = (text: string): readonly number[] => (/\d+(?:\.\d+)+/.exec(text)?.[0] ?? '').split('.').map(Number);
+
+/** Before hours are spent on what the server would not read in the end. */
+async function checkVersion({ title, server, takes }: EngineNames, programs: Programs, full: Manifest, signal: AbortSignal): Promise<void> {
+  const made = versionIn(full.tool.version);
+  await using asked = programs.start({ argv: [server, '--version'] }, signal);
+  const here = versionIn(Buffer.from(await collect(asked.output, longestVersion)).toString('utf8'));
+  if (takes(made, here)) return;
+  throw new BerthError(
+    'unsupported',
+    `backup ${full.id} is of ${title} ${made.join('.')}, and this is ${here.join('.')}`,
+    `restore it in an image of ${title} ${made.join('.')}${full.tool.image === null ? '' : `, such as ${full.tool.image}`}, and bring the database to the new version then`,
+  );
+}
+
+/** What fills the disk here keeps the log from being received as well. So what cannot fit is not begun; what may not fit is tried. */
+async function checkRoom(
+  { least }: EngineNames,
+  { folder, room = freeIn }: ScratchTools,
+  [full, ...logs]: readonly Restorable[],
+): Promise<void> {
+  const bytes = (backups: readonly (Restorable | undefined)[]): number =>
+    backups.reduce((sum, backup) => sum + (backup === undefined ? 0 : plainBytesOf(backup.manifest)), 0);
+  const takes = least * bytes([full]) + bytes(logs);
+  const free = await room(folder);
+  if (takes > free) throw ofThePlace(`it takes ${describeBytes(takes)} at least, and ${folder} has ${describeBytes(free)} left`);
+}
+
+async function freeIn(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}
 
 /** A server and its folder. Disposing of it ends the one and deletes the other. */
 export class ScratchServer implements AsyncDisposable {

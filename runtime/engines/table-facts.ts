@@ -45,6 +45,8 @@ export function summaryOf({ position, databases }: ServerFacts) {
   return {
     databases: databases.map(({ name }) => name),
     tables: tables.length,
+    /** Of those that were counted. */
+    rows: tables.reduce((sum, { rows }) => sum + Number(rows ?? 0), 0),
     tablesHashed: tables.filter(({ hash }) => hash !== null).length,
     factsAt: position,
   };

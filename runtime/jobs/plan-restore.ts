@@ -21,6 +21,8 @@ export interface RestorePlan {
  * @throws BerthError `damaged` when the target lies in a hole, and `usage` when it lies outside of all that there is; both name the nearest points.
  */
 export function planRestore(manifests: readonly Manifest[], target: RestoreTarget, rules: ChainRules): RestorePlan {
+  if (target.kind === 'transaction' && !rules.transaction.form.test(target.id))
+    throw new BerthError('usage', `${target.id} is no transaction`, `write one such as ${rules.transaction.example}`);
   const chains = chainsOf(manifests, rules);
   const newestFirst = [...chains].reverse();
   if (newestFirst.length === 0)
@@ -58,7 +60,12 @@ function logsUpTo(chain: Chain, target: RestoreTarget, rules: ChainRules): reado
 }
 
 const reasonFor = ({ full }: Chain, logs: readonly Manifest[]): string =>
-  `${full.id} of ${full.finishedAt} is the newest full backup before it; ${logs.length === 0 ? 'no logs are needed' : `${logs.length} logs follow, the last is ${logs.at(-1)?.id}`}`;
+  `${full.id} of ${full.finishedAt} is the newest full backup before it; ${followed(logs)}`;
+function followed(logs: readonly Manifest[]): string {
+  const last = logs.at(-1);
+  if (last === undefined) return 'no logs are needed';
+  return logs.length === 1 ? `log ${last.id} follows` : `${logs.length} logs follow, the last is ${last.id}`;
+}
 
 function outOfReach(chains: readonly Chain[], target: RestoreTarget): BerthError {
   const spans = restorableSpans(chains);

@@ -39,4 +39,6 @@ export interface ChainRules {
   readonly endsAt: (full: Manifest, position: string) => boolean;
   /** Whether a transaction can only have ended after a full backup; those are what a restore can stop at. */
   readonly isAfter: (full: Manifest, transaction: string) => boolean;
+  /** How one transaction is written, and an example of it that says where it is told. */
+  readonly transaction: { readonly form: RegExp; readonly example: string };
 }

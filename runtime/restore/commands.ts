@@ -3,6 +3,7 @@ import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { describeBytes, plainBytesOf } from '../../model/backup/bytes.ts';
 import type { Manifest } from '../../model/backup/manifest.ts';
 import { BerthError } from '../../model/errors.ts';
 import type { ObjectRow } from '../../model/backup/object-row.ts';
@@ -15,7 +16,7 @@ import { readIdentity } from '../keys/read-keys.ts';
 import type { Store } from '../ports/store.ts';
 import type { Bytes } from '../streams/blocks.ts';
 import type { CommandLine } from './command-line.ts';
-import { describeBytes, describeManifest, plainBytesOf } from './describe.ts';
+import { describeManifest } from './describe.ts';
 import { ObjectFiles } from './object-files.ts';
 import { readSigners } from './read-keys.ts';
 

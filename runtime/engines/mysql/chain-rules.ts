@@ -14,7 +14,7 @@ const placeIn = (place: { readonly [name: string]: Json } | undefined): LogPlace
   position: Number(place?.['position']),
 });
 
-export function mysqlChain({ parse }: Dialect): ChainRules {
+export function mysqlChain({ parse, transaction }: Dialect): ChainRules {
   const held = ({ position }: Manifest) => parse(position.to ?? '');
   return {
     follows: (parent, log) => {
@@ -25,6 +25,7 @@ export function mysqlChain({ parse }: Dialect): ChainRules {
     },
     reaches: (manifest, position) => held(manifest).covers(parse(position)),
     endsAt: (full, position) => held(full).covers(parse(position)) && parse(position).covers(held(full)),
-    isAfter: (full, transaction) => !held(full).has(transaction),
+    isAfter: (full, id) => !held(full).has(id),
+    transaction,
   };
 }

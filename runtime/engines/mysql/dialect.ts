@@ -1,5 +1,6 @@
 import { mariadb } from '../../../model/engines/mariadb.ts';
 import { mysql } from '../../../model/engines/mysql.ts';
+import type { ChainRules } from '../../ports/log-source.ts';
 import { previousGtidsEvent, type EventHead } from './binlog-events.ts';
 import { MariadbGtids, MysqlGtids, type GtidSet } from './gtids.ts';
 import { quoted, type Session } from './session.ts';
@@ -17,6 +18,7 @@ export interface Dialect {
   readonly programs: { readonly server: string; readonly client: string; readonly dump: string };
   readonly withoutTls: readonly string[];
   readonly parse: (text: string) => GtidSet;
+  readonly transaction: ChainRules['transaction'];
   /** Asked of the server that is backed up. */
   readonly questions: {
     /** One that tells this server from any other; the empty text where there is none. */
@@ -80,6 +82,10 @@ const mysqlDialect: Dialect = {
   programs: { server: mysql.server, client: mysql.clients.sql, dump: mysql.clients.dump },
   withoutTls: [...mysql.clients.tls.off, '--get-server-public-key'],
   parse: (text) => MysqlGtids.parse(text),
+  transaction: {
+    form: /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}(?::[a-z_]\w{0,31})?:[1-9]\d{0,18}$/i,
+    example: '3e11fa47-71ca-11e1-9e33-c80aa9429562:23, as `SELECT @@gtid_executed` tells them',
+  },
   questions: {
     server: '@@server_uuid',
     settings: { log_bin: '1', gtid_mode: 'ON', enforce_gtid_consistency: 'ON', binlog_format: 'ROW', binlog_checksum: 'CRC32' },
@@ -148,6 +154,7 @@ const mariadbDialect: Dialect = {
   programs: { server: mariadb.server, client: mariadb.clients.sql, dump: mariadb.clients.dump },
   withoutTls: mariadb.clients.tls.off,
   parse: (text) => MariadbGtids.parse(text),
+  transaction: { form: /^\d{1,10}-\d{1,10}-[1-9]\d{0,19}$/, example: '0-1-270, as `SELECT @@last_gtid` tells it' },
   questions: {
     server: "''",
     settings: { log_bin: '1', binlog_format: 'ROW', binlog_checksum: 'CRC32' },

@@ -42,9 +42,25 @@ const serverId = 4_294_967_001;
 
 /** MySQL or MariaDB in a folder of its own. */
 export const mysqlScratch = (tools: MysqlScratchTools): ScratchEngine => {
-  const { engine, title } = tools.dialect;
-  return scratchEngine({ engine, title, user: 'mysql', stop: 'SIGTERM' }, tools, (server, chain) => new MysqlLaidOut(tools, server, chain));
+  const { engine, title, programs } = tools.dialect;
+  return scratchEngine(
+    // A dump goes up, and never down; binary data are twice as long in it.
+    {
+      engine,
+      title,
+      user: 'mysql',
+      stop: 'SIGTERM',
+      server: programs.server,
+      takes: (made, here) => series(made) <= series(here),
+      least: 0.5,
+    },
+    tools,
+    (server, chain) => new MysqlLaidOut(tools, server, chain),
+  );
 };
+
+/** 8.4 before 9.0, 10.11 before 11.4. */
+const series = ([major = 0, minor = 0]: readonly number[]): number => major * 1000 + minor;
 
 class MysqlLaidOut implements LaidOut {
   readonly #tools: MysqlScratchTools;

@@ -21,4 +21,5 @@ export const postgresChain: ChainRules = {
   endsAt: () => false,
   isAfter: (full, transaction) =>
     typeof full.facts['nextTransaction'] === 'string' && BigInt(transaction) >= BigInt(full.facts['nextTransaction']),
+  transaction: { form: /^[1-9]\d{0,19}$/, example: '4711, as `SELECT pg_current_xact_id()` tells it' },
 };

@@ -34,7 +34,16 @@ const tooEarly = /requested recovery stop point is before consistent recovery po
 /** PostgreSQL in a folder of its own. */
 export const postgresScratch = (tools: ScratchTools): ScratchEngine =>
   scratchEngine(
-    { engine: 'postgres', title: 'PostgreSQL', user: 'postgres', stop: 'SIGQUIT' },
+    {
+      engine: 'postgres',
+      title: 'PostgreSQL',
+      user: 'postgres',
+      stop: 'SIGQUIT',
+      server: 'postgres',
+      // The files of a major version are its own.
+      takes: ([made], [here]) => made === here,
+      least: 1,
+    },
     tools,
     (server, chain) => new PostgresLaidOut(tools, server, chain),
   );

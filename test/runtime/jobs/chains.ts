@@ -8,6 +8,7 @@ export const numbered: ChainRules = {
   reaches: ({ position }, wanted) => Number(position.to) >= Number(wanted),
   endsAt: () => false,
   isAfter: (full, transaction) => Number(transaction) >= Number(full.facts['next']),
+  transaction: { form: /^\d+$/, example: '150' },
 };
 
 const start = Date.parse('2026-03-01T00:00:00Z');

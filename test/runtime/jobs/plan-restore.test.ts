@@ -26,6 +26,7 @@ describe('a restore', () => {
     expect(at(10)).toMatchObject({ full: first, logs: [one, two] });
     expect(at(32)).toMatchObject({ full: second, logs: [three] });
     expect(at(50)).toMatchObject({ full: second, logs: [three, four] });
+    expect(at(5).because).toBe(`${first.id} of ${first.finishedAt} is the newest full backup before it; log ${one.id} follows`);
     expect(at(45).because).toBe(
       `${second.id} of ${second.finishedAt} is the newest full backup before it; 2 logs follow, the last is ${four.id}`,
     );
@@ -64,6 +65,9 @@ describe('a restore', () => {
     expect(before('150')).toMatchObject({ full: first, logs: [one, two] });
     expect(before('200')).toMatchObject({ full: second });
     expect(() => before('99')).toThrow('transaction 99 is in no backup');
+    expect(() => before('abc')).toThrow(
+      expect.objectContaining({ kind: 'usage', message: 'abc is no transaction', hint: 'write one such as 150' }),
+    );
   });
 
   test('of nothing is refused', () => {

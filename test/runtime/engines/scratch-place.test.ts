@@ -1,0 +1,90 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { dialects } from '../../../runtime/engines/mysql/dialect.ts';
+import { mysqlScratch } from '../../../runtime/engines/mysql/scratch.ts';
+import { postgresScratch } from '../../../runtime/engines/postgres/scratch.ts';
+import type { ScratchTools } from '../../../runtime/engines/scratch-place.ts';
+import { usualLimits } from '../../../runtime/engines/table-facts.ts';
+import type { Programs } from '../../../runtime/ports/program.ts';
+import { manifest } from '../format/manifests.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'berth-scratch-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Says its version, and does nothing else. */
+const programsOf = (version: string): Programs => ({
+  start: ({ argv: [file, option] }) => {
+    if (option !== '--version') throw new Error(`${file} was started`);
+    const ended = Promise.resolve({ code: 0, signal: null, stderr: '' });
+    const output = (async function* () {
+      yield Buffer.from(version);
+    })();
+    return { output, ended, said: () => '', kill: () => undefined, [Symbol.asyncDispose]: async () => undefined };
+  },
+});
+const tools = (version: string, room = Infinity): ScratchTools => ({
+  programs: programsOf(version),
+  folder,
+  memoryMiB: 64,
+  limits: usualLimits,
+  sleep: async () => undefined,
+  tag: () => 'a',
+  uid: 999,
+  room: async () => room,
+});
+const engines = {
+  postgres: { scratch: postgresScratch, says: (version: string) => `postgres (PostgreSQL) ${version} (Debian ${version}-1.pgdg13+1)` },
+  mysql: {
+    scratch: (of: ScratchTools) => mysqlScratch({ ...of, dialect: dialects.mysql }),
+    says: (version: string) => `mysqld  Ver ${version} for Linux on x86_64`,
+  },
+  mariadb: {
+    scratch: (of: ScratchTools) => mysqlScratch({ ...of, dialect: dialects.mariadb }),
+    says: (version: string) => `mariadbd  Ver ${version}-MariaDB-ubu2404 for debian-linux-gnu`,
+  },
+} as const;
+const tried = (engine: keyof typeof engines, made: string, here: string, room?: number) => {
+  const full = manifest({ engine, tool: { name: 'dump', version: made, image: 'postgres:17.11-trixie' } });
+  const open = (): never => {
+    throw new Error('it was read');
+  };
+  const { scratch, says } = engines[engine];
+  return scratch(tools(says(here), room)).layOut([{ manifest: full, open }], new AbortController().signal);
+};
+
+describe('a restore that is tried', () => {
+  test.each([
+    ['postgres', '17.11', '18.1'],
+    ['postgres', '17.11', '16.9'],
+    ['mysql', '9.1.0', '8.4.11'],
+    ['mariadb', '11.8.9', '11.4.2'],
+    ['mariadb', '11.4.2', '10.11.8'],
+  ] as const)('of a version that this server does not take is refused: %s %s in %s', async (engine, made, here) => {
+    await expect(tried(engine, made, here)).rejects.toMatchObject({
+      kind: 'unsupported',
+      message: expect.stringContaining(`${made}, and this is ${here}`),
+      hint: expect.stringContaining('such as postgres:17.11-trixie'),
+    });
+  });
+
+  test.each([
+    ['postgres', '17.2', '17.11'],
+    ['mysql', '8.4.2', '8.4.11'],
+    ['mysql', '8.4.11', '9.1.0'],
+    ['mariadb', '10.11.8', '11.8.9'],
+  ] as const)('of a version that it takes goes on: %s %s in %s', async (engine, made, here) => {
+    await expect(tried(engine, made, here)).rejects.not.toMatchObject({ kind: 'unsupported' });
+  });
+
+  test('is not begun where it cannot fit', async () => {
+    const bytes = manifest().streams.reduce((sum, { plainBytes }) => sum + plainBytes, 0);
+    await expect(tried('postgres', '17.11', '17.11', bytes - 1)).rejects.toMatchObject({
+      kind: 'io',
+      message: expect.stringContaining(`${folder} has`),
+    });
+    await expect(tried('postgres', '17.11', '17.11', bytes)).rejects.not.toThrow(`${folder} has`);
+    await expect(tried('mariadb', '11.8.9', '11.8.9', bytes - 1)).rejects.not.toThrow(`${folder} has`);
+  });
+});
