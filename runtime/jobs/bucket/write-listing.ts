@@ -172,7 +172,10 @@ class ListingRun {
     const alone = found.opened.bytes >= this.#tools.bucketLayout.aloneBytes;
     const batch = alone ? this.#begin() : this.#current();
     const hash = createHash('sha256');
-    const entry = await batch.writer.add(found.opened.bytes, hashing(found.opened.body, hash));
+    const entry = await batch.writer.add(found.opened.bytes, hashing(found.opened.body, hash)).catch((error: unknown) => {
+      found.opened.close();
+      throw error;
+    });
     const row = await this.#copied(found, hash.digest(), batch, entry);
     if (alone) await this.#close(batch);
     return row;
