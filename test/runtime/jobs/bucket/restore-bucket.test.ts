@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { Manifest } from '../../../../model/backup/manifest.ts';
 import { planBucketRestore, restoreIntoBucket, type BucketRestore } from '../../../../runtime/jobs/bucket/restore-bucket.ts';
 import { contentsOf } from '../../../../runtime/jobs/bucket/listing.ts';
+import { readObjects, restoreObjects } from '../../../../runtime/jobs/bucket/restore-objects.ts';
 import type { Bucket } from '../../../../runtime/ports/bucket.ts';
 import type { Store } from '../../../../runtime/ports/store.ts';
 import { memoryStore } from '../../../../runtime/stores/memory-store.ts';
@@ -126,4 +127,18 @@ test('contents that are not there are named, with what helps', async () => {
   const { id } = contentsOf(listing)[0]!;
   await store.delete(`v1/shop/files.uploads/manifests/${id}.contents.json`, never);
   await expect(contentOf(store, listing)).rejects.toMatchObject({ kind: 'damaged', message: expect.stringContaining(id) });
+});
+
+test.each(['b/middle', 'b/large'])('a file that is not the content that its line tells of is not taken for it: %s', async (key) => {
+  const tools = restoreTools(store);
+  const other = async function* () {
+    for await (const row of readObjects(listing, tools, never)) if (row.key === key) yield { ...row, sha256: '0'.repeat(64) };
+  };
+  const taken: string[] = [];
+  const take = async (row: { readonly key: string }, bytes: AsyncIterable<Uint8Array>): Promise<void> => {
+    await whole(bytes);
+    taken.push(row.key);
+  };
+  await expect(restoreObjects(listing, other(), take, tools, never)).rejects.toMatchObject({ kind: 'damaged' });
+  expect(taken).toEqual([]);
 });
