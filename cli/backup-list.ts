@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Manifest } from '../model/backup/manifest.ts';
 import { kitFile } from '../model/backup/site-files.ts';
+import { BerthError } from '../model/errors.ts';
 import { type DatabaseKind, rulesOf } from '../runtime/databases.ts';
 import { type Span, chainsOf, restorableSpans } from '../runtime/jobs/coverage.ts';
 import { readKeyFiles } from '../runtime/jobs/open-backup.ts';
@@ -8,7 +9,7 @@ import { shrinkageOf } from '../runtime/jobs/shrinkage.ts';
 import { describeBytes, plainBytesOf } from '../model/backup/bytes.ts';
 import { ageOf, asJson, describeAge, levels, shortName, shownTime, tierOf } from './backup-text.ts';
 import { readKit } from './kit-record.ts';
-import { type Asked, findBackup, openCatalogue } from './open-catalogue.ts';
+import { type Asked, findBackup, openCatalogue, runtimeOf } from './open-catalogue.ts';
 import { type RuntimeContext, stoppable } from './stoppable.ts';
 import { noteOf, paint, table } from './text.ts';
 
@@ -53,14 +54,71 @@ function describeRestorable({ newest, spans }: Restorable, now: Date): readonly 
   return [what, `restorable to ${last.until.toISOString()} (${age} ago), and any time since ${last.from.toISOString()}`];
 }
 
-export const listBackups = ({ site, json }: Asked, context: RuntimeContext): Promise<void> =>
+/** What a second place holds of all this. */
+interface OffsiteView {
+  readonly name: string;
+  readonly tier: number;
+  readonly found: readonly Restorable[];
+  /** Made, and not there yet, or for good where they are broken. The oldest first. */
+  readonly missing: readonly Manifest[];
+  /** Why it could not be looked at. */
+  readonly trouble?: string;
+}
+
+async function lookOffsite(
+  site: string,
+  manifests: readonly Manifest[],
+  context: RuntimeContext,
+  signal: AbortSignal,
+): Promise<OffsiteView> {
+  const { store: place } = runtimeOf(site, 'offsite').config.backups;
+  const name = place.folder ?? `${place.bucket?.name ?? ''} at ${place.bucket?.endpoint ?? ''}`;
+  try {
+    const { catalogue, levelOf: level } = await openCatalogue(site, context, signal, 'offsite');
+    const there = new Set(catalogue.manifests.map(({ id }) => id));
+    return {
+      name,
+      tier: place.tier,
+      found: restorable(catalogue.manifests.filter(({ id }) => level(id) >= 0)),
+      missing: manifests.filter(({ id }) => !there.has(id)),
+    };
+  } catch (error) {
+    if (!(error instanceof BerthError) || signal.aborted) throw error;
+    return { name, tier: place.tier, found: [], missing: manifests, trouble: error.message };
+  }
+}
+
+function describeLag({ name, missing, trouble }: OffsiteView, now: Date): readonly string[] {
+  if (trouble !== undefined) return [`the second place cannot be looked at: ${trouble}`];
+  const [oldest] = missing;
+  if (oldest === undefined) return [];
+  const many = missing.length === 1 ? '1 backup is' : `${missing.length} backups are`;
+  return [`${many} not in ${name} yet, the oldest made ${ageOf(oldest, now)} ago; \`berth backup copy\` brings them there now`];
+}
+
+const offsiteJson = ({ name, tier, found, missing, trouble }: OffsiteView, now: Date): object => ({
+  store: { name, tier },
+  restorable: found.map(({ newest, spans }) => ({
+    id: newest.id,
+    source: newest.source,
+    madeAt: newest.finishedAt,
+    ...(spans === undefined ? {} : { spans }),
+  })),
+  missing: missing.length,
+  lagSeconds: missing[0] === undefined ? 0 : Math.max(0, Math.round((now.getTime() - new Date(missing[0].finishedAt).getTime()) / 1000)),
+  trouble: trouble ?? null,
+});
+
+export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext): Promise<void> =>
   stoppable(context, async (signal) => {
-    const { config, folder, store, catalogue, levelOf: level } = await openCatalogue(site, context, signal);
+    const { config, folder, store, catalogue, levelOf: level } = await openCatalogue(site, context, signal, from);
     const { manifests, refused } = catalogue;
     const good = manifests.filter(({ id }) => level(id) >= 0);
     const { tier } = config.backups.store;
     const now = context.now();
     const kit = readKit(join(folder, kitFile));
+    const offsite =
+      config.backups.offsite === undefined || from === 'offsite' ? undefined : await lookOffsite(site, manifests, context, signal);
     if (json)
       return context.out(
         `${JSON.stringify(
@@ -75,6 +133,7 @@ export const listBackups = ({ site, json }: Asked, context: RuntimeContext): Pro
               ...(spans === undefined ? {} : { spans }),
               ...(shrunk === undefined ? {} : { shrunk }),
             })),
+            ...(offsite === undefined ? {} : { offsite: offsiteJson(offsite, now) }),
             kit: kit ?? null,
           },
           null,
@@ -116,14 +175,18 @@ export const listBackups = ({ site, json }: Asked, context: RuntimeContext): Pro
         notes.push(
           `the newest full backup of ${shortName(newest.source)} holds ${shrunk}: if nobody meant that, restore an older one before it expires`,
         );
+    if (offsite !== undefined) notes.push(...describeLag(offsite, now));
     for (const note of notes) context.out(`${noteOf(note, context)}\n`);
-    const lines = found.map((each) => [...describeRestorable(each, now), tierOf(tier)]);
+    const lines = [
+      ...found.map((each) => [...describeRestorable(each, now), tierOf(tier)]),
+      ...(offsite?.found ?? []).map((each) => [...describeRestorable(each, now), `${tierOf(offsite?.tier ?? 0)}, offsite`]),
+    ];
     if (lines.length > 0) context.out(`${table(lines, [], '')}\n`);
   });
 
-export const showBackup = ({ site, json, id }: Asked & { readonly id: string }, context: RuntimeContext): Promise<void> =>
+export const showBackup = ({ site, json, from, id }: Asked & { readonly id: string }, context: RuntimeContext): Promise<void> =>
   stoppable(context, async (signal) => {
-    const { store, catalogue, levelOf: proven } = await openCatalogue(site, context, signal);
+    const { store, catalogue, levelOf: proven } = await openCatalogue(site, context, signal, from);
     const manifest = findBackup(catalogue, id);
     const level = proven(manifest.id);
     const wraps = (await readKeyFiles(store, manifest, signal)).flatMap((file) => file.wraps);

@@ -26,9 +26,9 @@ const prunedOf = (source: string, plan: RetentionPlan, swept: Pruned['swept']): 
 });
 
 /** Removes what no rule keeps, or says what that would be. */
-export const pruneBackups = ({ site, json, dryRun }: Asked & { readonly dryRun: boolean }, context: RuntimeContext): Promise<void> =>
+export const pruneBackups = ({ site, json, from, dryRun }: Asked & { readonly dryRun: boolean }, context: RuntimeContext): Promise<void> =>
   stoppable(context, async (signal) => {
-    const { config, folder } = runtimeOf(site);
+    const { config, folder } = runtimeOf(site, from);
     const backups = await openBackups(config, folder, worldOf(context));
     const time = { now: context.now(), expected: context.now() };
     const all: Pruned[] = [];
@@ -63,9 +63,9 @@ export const pruneBackups = ({ site, json, dryRun }: Asked & { readonly dryRun: 
   });
 
 /** Makes a backup of what was removed, as long as its data are there. */
-export const bringBack = ({ site, json, id }: Asked & { readonly id: string }, context: RuntimeContext): Promise<void> =>
+export const bringBack = ({ site, json, from, id }: Asked & { readonly id: string }, context: RuntimeContext): Promise<void> =>
   stoppable(context, async (signal) => {
-    const { config, folder } = runtimeOf(site);
+    const { config, folder } = runtimeOf(site, from);
     const backups = await openBackups(config, folder, worldOf(context));
     const removed = await backups.removed(signal);
     const found = removed.find((each) => each.id === id.toUpperCase());

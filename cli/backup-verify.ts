@@ -27,9 +27,9 @@ export const recorderOf = (signer: string, folder: string, store: Store, { clock
   existsSync(join(folder, signer)) ? { store, signer: readSigner(join(folder, signer)), clock, random, berth } : undefined;
 
 /** Every byte of one backup, or of all, against what its signer wrote down; with a key also what comes out. */
-export const verifyBackups = ({ site, json, id, key }: VerifyAsked, context: RuntimeContext): Promise<void> =>
+export const verifyBackups = ({ site, json, from, id, key }: VerifyAsked, context: RuntimeContext): Promise<void> =>
   stoppable(context, async (signal) => {
-    const { store, catalogue, config, folder, world } = await openCatalogue(site, context, signal);
+    const { store, catalogue, config, folder, world } = await openCatalogue(site, context, signal, from);
     const wanted = id === undefined ? catalogue.manifests : [findBackup(catalogue, id)];
     const identity = key === undefined ? undefined : readIdentity(key, context.env['BERTH_KEY_PASSPHRASE']);
     using progress = progressOn(context, json);

@@ -1,11 +1,14 @@
 import { resolve } from 'node:path';
+import { Option } from 'commander';
 import type { Command } from 'commander';
+import type { PlaceName } from './open-catalogue.ts';
 import type { RuntimeContext } from './stoppable.ts';
 
 type Run = (action: () => Promise<void>, json: boolean) => Promise<void>;
 
 interface SiteOptions {
   readonly site: string;
+  readonly from?: PlaceName;
   readonly json?: boolean;
 }
 
@@ -15,8 +18,18 @@ const kitVerbs = () => import('./kit-verbs.ts');
 const siteOptions = (command: Command): Command =>
   command.option('--site <DIR>', 'the folder of the site', '.').option('--json', 'print the result as JSON');
 
+/** For verbs that look at one of two places. */
+const placeOption = (command: Command): Command =>
+  siteOptions(command).addOption(
+    new Option('--from <PLACE>', 'which place, where there is a second one').choices(['store', 'offsite']).default('store'),
+  );
+
 export function addBackup(program: Command, run: Run, context: RuntimeContext): void {
-  const asked = ({ site, json }: SiteOptions) => ({ site: resolve(context.cwd, site), json: json ?? false });
+  const asked = ({ site, json, from }: SiteOptions) => ({
+    site: resolve(context.cwd, site),
+    json: json ?? false,
+    ...(from === undefined ? {} : { from }),
+  });
   const backup = program
     .command('backup')
     .description('copies of the site, elsewhere: set them up, make them now, look at them, check them')
@@ -59,18 +72,25 @@ Examples:
         );
       }, options.json ?? false),
     );
-  siteOptions(backup.command('list'))
+  placeOption(backup.command('list'))
     .description('what there is, how old, how far it was proven, and up to when each kind can be restored')
     .action((options: SiteOptions) =>
       run(async () => (await import('./backup-list.ts')).listBackups(asked(options), context), options.json ?? false),
     );
-  siteOptions(backup.command('show'))
+  placeOption(backup.command('copy'))
+    .description(
+      'bring what is new to the second place; the agent does it every ten minutes. --from offsite brings back what the first one lacks',
+    )
+    .action((options: SiteOptions) =>
+      run(async () => (await import('./backup-copy.ts')).copyNow(asked(options), context), options.json ?? false),
+    );
+  placeOption(backup.command('show'))
     .argument('<ID>', 'as in the list; its beginning will do')
     .description('all there is to know of one backup')
     .action((id: string, options: SiteOptions) =>
       run(async () => (await import('./backup-list.ts')).showBackup({ ...asked(options), id }, context), options.json ?? false),
     );
-  siteOptions(backup.command('verify'))
+  placeOption(backup.command('verify'))
     .argument('[ID]', 'one backup; without it all of them')
     .description('compare every byte with what was signed; with a key also see that it opens')
     .option('--key <FILE>', 'the private key of a recipient')
@@ -88,7 +108,7 @@ Examples:
         );
       }, options.json ?? false),
     );
-  siteOptions(backup.command('prune'))
+  placeOption(backup.command('prune'))
     .description('remove what no rule keeps; the agent does it every day')
     .option('--dry-run', 'only say what would be kept and removed, and why')
     .option('--undo <ID>', 'bring back one that was removed in the last 48 hours')

@@ -1,7 +1,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { kitFile, storeKeyFile } from '../model/backup/site-files.ts';
+import { kitFile } from '../model/backup/site-files.ts';
 import type { Manifest } from '../model/backup/manifest.ts';
 import { BerthError } from '../model/errors.ts';
 import { keyIdOf } from '../runtime/format/keys.ts';
@@ -98,10 +98,11 @@ export async function exportKit({ site, json, into, anew }: ExportAsked, context
   const put = (path: string, content: string | Uint8Array, mode = 0o600): void =>
     writeNewFile(join(into, path), content, mode, 'name a folder that is not there yet');
   if (pair) put(escrowKeyFile, pair.privateKey);
-  const { recipients, signers, store } = config.backups;
+  const { recipients, signers, store, offsite } = config.backups;
   put('runtime.yaml', readFileSync(join(folder, 'runtime.yaml')));
   put(signers, readFileSync(join(folder, signers)));
-  const copied = [...(store.bucket?.ca === undefined ? [] : [store.bucket.ca]), ...(store.bucket === undefined ? [] : [storeKeyFile])];
+  const buckets = [store.bucket, offsite?.bucket].filter((bucket) => bucket !== undefined);
+  const copied = [...new Set(buckets.flatMap(({ ca, secretKey }) => [...(ca === undefined ? [] : [ca]), secretKey]))];
   for (const path of copied) if (existsSync(join(folder, path))) put(path, readFileSync(join(folder, path)));
   for (const { name, key } of readRecipients(join(folder, recipients)))
     if (name !== escrowName) put(`${recipients}/${name}.pem`, key.export({ type: 'spki', format: 'pem' }));
@@ -132,18 +133,24 @@ export async function exportKit({ site, json, into, anew }: ExportAsked, context
 }
 
 function describeKit({ config }: FoundRuntime, withKey: boolean, given: string | undefined, context: RuntimeContext): string {
-  const { store } = config.backups;
-  const place = store.bucket
-    ? `bucket ${store.bucket.name} at ${store.bucket.endpoint}, as ${store.bucket.accessKey}`
-    : `folder ${store.folder ?? ''}`;
+  const { store, offsite } = config.backups;
+  const placeOf = ({ bucket, folder }: typeof store): string =>
+    bucket ? `bucket ${bucket.name} at ${bucket.endpoint}, as ${bucket.accessKey}` : `folder ${folder ?? ''}`;
+  const accounts = [store, ...(offsite ? [offsite] : [])].flatMap(({ bucket }) =>
+    bucket
+      ? [
+          `- \`${bucket.secretKey}\` is the secret key of ${bucket.accessKey} at ${bucket.endpoint}. An account that may only read is enough here: put its name into \`runtime.yaml\` and its key into that file.\n`,
+        ]
+      : [],
+  );
   return `# Recovery kit of ${config.site}
 
 Made on ${context.now().toISOString().slice(0, 10)} by Berth ${worldOf(context).berth}, for Node ${process.versions.node.split('.')[0] ?? ''} or newer. Whoever has it can read every backup of the site.
 
-- Backups lie in ${place}.
+- Backups lie in ${placeOf(store)}.${offsite ? ` Copies of them lie in ${placeOf(offsite)}: add \`--from offsite\` to what stands below.` : ''}
 - ${withKey ? `\`${escrowKeyFile}\` opens them.` : `The key that opens them is not in here: \`${escrowKeyFile}\` was given out${given ? ` on ${given.slice(0, 10)}` : ' before'}. Put it beside this page.`}
 - \`${config.backups.signers}\` tells real ones from made-up ones.
-${store.bucket ? `- \`${storeKeyFile}\` is the secret key of that account. One that may only read is enough here: put its name into \`runtime.yaml\` and its key into that file.\n` : ''}
+${accounts.join('')}
 ## The site on an empty host
 
 With Berth installed, in this folder:

@@ -6,16 +6,34 @@ import { readVerifications } from '../runtime/jobs/verifications.ts';
 import { levelOf } from '../runtime/look-again.ts';
 import { type World, openStore, trustedSigners } from '../runtime/open-store.ts';
 import type { Store } from '../runtime/ports/store.ts';
+import { offsiteOf } from '../runtime/wire.ts';
 import { type FoundRuntime, readRuntime, worldOf } from './runtime-config.ts';
 import type { RuntimeContext } from './stoppable.ts';
+
+/** The two places where backups may lie, as they are named in runtime.yaml. */
+export type PlaceName = 'store' | 'offsite';
 
 /** Where, and how it is to be told. */
 export interface Asked {
   readonly site: string;
   readonly json: boolean;
+  /** The first place, unless it is said otherwise. */
+  readonly from?: PlaceName;
 }
 
-export const runtimeOf = (site: string): FoundRuntime => readRuntime(join(site, 'runtime.yaml'));
+/** @throws BerthError `usage` for a second place where there is none. */
+export function runtimeOf(site: string, from: PlaceName = 'store'): FoundRuntime {
+  const found = readRuntime(join(site, 'runtime.yaml'));
+  if (from === 'store') return found;
+  const { backups } = found.config;
+  if (backups.offsite === undefined)
+    throw new BerthError(
+      'usage',
+      `${site} has no second place for backups`,
+      'name one under backups.offsite in berth.yaml, then run `berth generate`',
+    );
+  return { ...found, config: { ...found.config, backups: offsiteOf(backups, backups.offsite) } };
+}
 
 /** A store to be read, and who may have signed what lies there. */
 interface Opened extends FoundRuntime {
@@ -26,8 +44,8 @@ interface Opened extends FoundRuntime {
   readonly levelOf: (id: string) => number;
 }
 
-export async function openCatalogue(site: string, context: RuntimeContext, signal: AbortSignal): Promise<Opened> {
-  const found = runtimeOf(site);
+export async function openCatalogue(site: string, context: RuntimeContext, signal: AbortSignal, from?: PlaceName): Promise<Opened> {
+  const found = runtimeOf(site, from);
   const { config, folder } = found;
   const world = worldOf(context);
   const store = await openStore(config.backups, folder, 'open', world);

@@ -12,7 +12,7 @@ import { archiveOf } from '../runtime/site/site-producer.ts';
 import { compareWith, placeEntries, stageArchive } from '../runtime/site/unpack.ts';
 import type { SitePart } from '../runtime/site/walk.ts';
 import { ageOf, shownTime } from './backup-text.ts';
-import { openCatalogue } from './open-catalogue.ts';
+import { openCatalogue, type PlaceName } from './open-catalogue.ts';
 import { escrowKeyFile } from './kit-verbs.ts';
 import { momentOf } from './moment.ts';
 import { progressOn } from './progress.ts';
@@ -22,6 +22,7 @@ import { paint, table, typed } from './text.ts';
 export interface RestoreAsked {
   /** The folder of a site or of a recovery kit. */
   readonly site: string;
+  readonly from: PlaceName;
   readonly json: boolean;
   /** `undefined` for the newest. */
   readonly at: string | undefined;
@@ -37,8 +38,8 @@ const stageFolder = '.berth/restore';
 /** Puts the folder of a site back. Says first what it will do, and replaces nothing unless it was told to. */
 export const restoreSite = (asked: RestoreAsked, context: RuntimeContext): Promise<void> =>
   stoppable(context, async (signal) => {
-    const { site, into, key } = asked;
-    const { folder, store, catalogue, config } = await openCatalogue(site, context, signal);
+    const { site, from, into, key } = asked;
+    const { folder, store, catalogue, config } = await openCatalogue(site, context, signal, from);
     const at = asked.at === undefined ? undefined : momentOf(asked.at);
     const parts: readonly SitePart[] = asked.only === undefined ? ['configuration', 'secrets'] : [asked.only];
     const chosen = parts.map((part) => ({ part, manifest: choose(catalogue.manifests, part, at) }));

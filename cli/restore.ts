@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { BerthError } from '../model/errors.ts';
+import type { PlaceName } from './open-catalogue.ts';
 import type { RuntimeContext } from './stoppable.ts';
 
 interface RestoreOptions {
@@ -15,6 +16,7 @@ interface RestoreOptions {
   readonly key?: string;
   readonly yes?: boolean;
   readonly dryRun?: boolean;
+  readonly from: PlaceName;
   readonly json?: boolean;
 }
 
@@ -38,6 +40,7 @@ export function addRestore(
     .option('--key <FILE>', 'the private key of a recipient; a kit has one. BERTH_KEY_PASSPHRASE opens it')
     .option('--yes', 'replace files; copies of them are kept beside DIR')
     .option('--dry-run', 'only say what would be done')
+    .addOption(new Option('--from <PLACE>', 'where from, where there is a second place').choices(['store', 'offsite']).default('store'))
     .option('--site <DIR>', 'the folder of a site, or of a recovery kit', '.')
     .option('--json', 'print the result as JSON')
     .addHelpText(
@@ -51,7 +54,7 @@ Examples:
     )
     .action((options: RestoreOptions) =>
       run(async () => {
-        const { site, into, at, latest, before, only, name, key, yes, dryRun, json } = options;
+        const { site, from, into, at, latest, before, only, name, key, yes, dryRun, json } = options;
         if ([latest === true, at !== undefined, before !== undefined].filter(Boolean).length !== 1)
           throw new BerthError(
             'usage',
@@ -59,6 +62,12 @@ Examples:
             'write --latest, or --at TIME, or for a database --before TRANSACTION; one of them',
           );
         if (only === 'database') {
+          if (from === 'offsite')
+            throw new BerthError(
+              'usage',
+              'the agent of a database restores from the first place alone',
+              'bring what is missing there back with `berth backup copy --from offsite`, then run this without --from',
+            );
           const { restoreDatabase } = await import('./restore-database.ts');
           return restoreDatabase(
             {
@@ -81,6 +90,7 @@ Examples:
         await restoreSite(
           {
             site: resolve(context.cwd, site),
+            from,
             into: resolve(context.cwd, into),
             at,
             only: only === 'config' ? 'configuration' : only,

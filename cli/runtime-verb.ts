@@ -8,7 +8,7 @@ import type { ScheduleState } from '../runtime/ports/schedule-state.ts';
 import { openSqliteState } from '../runtime/schedule/sqlite-state.ts';
 import type { Taken } from '../runtime/jobs/take-backup.ts';
 import { serveRequests, type BackupRequest } from '../runtime/requests.ts';
-import { openBackups, type Backups } from '../runtime/wire.ts';
+import { openBackups, openOffsite, type Backups } from '../runtime/wire.ts';
 import { readRuntime, worldOf, type FoundRuntime } from './runtime-config.ts';
 import type { RuntimeContext } from './stoppable.ts';
 
@@ -48,8 +48,10 @@ async function startAgent(
   log: Log,
   context: RuntimeContext,
 ): Promise<() => Promise<void>> {
-  const backups = await openBackups(config, folder, worldOf(context, leasePatienceMs));
-  const agent = makeAgent({ config, backups, state, clock: systemClock, random: Math.random, log });
+  const world = worldOf(context, leasePatienceMs);
+  const backups = await openBackups(config, folder, world);
+  const offsite = await openOffsite(config, folder, world);
+  const agent = makeAgent({ config, backups, offsite, state, clock: systemClock, random: Math.random, log });
   const jobs = backups.jobs.map(({ name }) => name);
   log('info', 'started', { site: config.site, roles: config.roles, store: backups.store.name, tier: backups.tier, jobs });
   agent.start();

@@ -12,7 +12,7 @@ const inside = text('a path').regex(/^(?!.*(?:^|\/)\.{1,2}(?:\/|$))\/?[A-Za-z0-9
 });
 
 const { endpoint, name: bucket, accessKey, region, addressing, lease } = bucketOfBackups;
-const store = z.strictObject({
+const place = {
   /** How far it is from what it protects: 0 is lost with it. */
   tier: wholeNumber(0, 2, 'a tier'),
   folder: text('an absolute path').regex(hostPath, { error: 'expected an absolute path such as /srv/backups' }).optional(),
@@ -23,7 +23,7 @@ const store = z.strictObject({
   bucket: z.strictObject({ endpoint, name: bucket, accessKey, region, addressing, secretKey: inside, ca: inside.optional() }).optional(),
   /** What keeps two agents apart. */
   lease,
-});
+};
 
 /** A server that is copied over the network, by the programs of its own image. */
 const database = z.strictObject({
@@ -61,7 +61,9 @@ const job = z
   });
 
 const backups = z.strictObject({
-  store,
+  store: z.strictObject(place),
+  /** Where all of it is copied to. */
+  offsite: z.strictObject({ ...place, schedule: cronTime, timeZone }).optional(),
   /** A folder: each file is the public key of one who can open what is made. */
   recipients: inside,
   /** The private key with which an agent tries restores; it draws one when there is none, and its own backups alone can be opened with it. */

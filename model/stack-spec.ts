@@ -317,9 +317,14 @@ interface BackupBucketSpec {
   readonly ca?: string;
 }
 
-export interface BackupsSpec {
+export interface BackupPlaceSpec {
   readonly store: { readonly folder: string } | { readonly bucket: BackupBucketSpec };
   readonly lease: 'store' | 'file';
+}
+
+export interface BackupsSpec extends BackupPlaceSpec {
+  /** A second place, to which all that is made is copied. */
+  readonly offsite?: BackupPlaceSpec & { readonly schedule: string };
   readonly timeZone: string;
   readonly configuration: FilesBackupSpec;
   readonly secrets: FilesBackupSpec;

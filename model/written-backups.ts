@@ -34,14 +34,31 @@ export const bucketOfBackups = {
   name: text('a bucket name')
     .regex(bucketName, { error: 'expected a bucket name: 3 to 63 lower-case letters, digits and -' })
     .describe('A bucket that is there and holds nothing but backups.'),
-  accessKey: text('an access key')
-    .regex(accountName, { error: 'expected an access key: letters, digits and . _ @ -' })
-    .describe('An account that may read and write this bucket and no other. Write its secret key into secrets/supplied/backup-store.'),
+  accessKey: text('an access key').regex(accountName, { error: 'expected an access key: letters, digits and . _ @ -' }),
   region: text('a region').regex(accountName, { error: 'expected a region such as us-east-1' }),
   addressing: z.enum(['path', 'host'], { error: 'expected path or host' }),
   ca: text('a file of the site').regex(sitePath, { error: 'expected a file of the site such as ./certs/store-ca.pem' }),
   lease: z.enum(['store', 'file'], { error: 'expected store or file' }),
 };
+
+/** @param secret - The file below secrets/supplied with the secret key of its account. */
+const bucketIn = (secret: string) =>
+  z.strictObject({
+    ...bucketOfBackups,
+    accessKey: bucketOfBackups.accessKey.describe(
+      `An account that may read and write this bucket and no other. Write its secret key into secrets/supplied/${secret}.`,
+    ),
+    region: bucketOfBackups.region.optional().describe('The region that requests are signed for. Default: us-east-1.'),
+    addressing: bucketOfBackups.addressing
+      .optional()
+      .describe('Whether the bucket is a part of the path or of the host name, as AWS wants it. Default: path.'),
+    ca: bucketOfBackups.ca.optional().describe('The authority of its certificate, where the system does not know it.'),
+    lease: bucketOfBackups.lease
+      .optional()
+      .describe(
+        'What keeps two agents apart. file: only on this host, for a store that overwrites where it is told not to. Default: store.',
+      ),
+  });
 
 const filesJob = (id: string, kept: string) =>
   z
@@ -82,23 +99,24 @@ export const backups = z
       .regex(hostPath, { error: 'expected an absolute path such as /srv/backups, outside the site' })
       .optional()
       .describe('A folder of this host. It is lost with the host (tier 0): for trying things out, or where it is copied elsewhere.'),
-    bucket: z
+    bucket: bucketIn('backup-store').meta({ id: 'BackupBucket' }).optional().describe('A bucket of an S3 server elsewhere (tier 1).'),
+    offsite: z
       .strictObject({
-        ...bucketOfBackups,
-        region: bucketOfBackups.region.optional().describe('The region that requests are signed for. Default: us-east-1.'),
-        addressing: bucketOfBackups.addressing
+        folder: text('an absolute path')
+          .regex(hostPath, { error: 'expected an absolute path such as /mnt/offsite, outside the site' })
           .optional()
-          .describe('Whether the bucket is a part of the path or of the host name, as AWS wants it. Default: path.'),
-        ca: bucketOfBackups.ca.optional().describe('The authority of its certificate, where the system does not know it.'),
-        lease: bucketOfBackups.lease
+          .describe('A folder where the disk of another machine, or one that is carried away, is mounted (tier 1).'),
+        bucket: bucketIn('backup-offsite')
+          .meta({ id: 'OffsiteBucket' })
           .optional()
-          .describe(
-            'What keeps two agents apart. file: only on this host, for a store that overwrites where it is told not to. Default: store.',
-          ),
+          .describe('A bucket of an S3 server at another place, with an account of its own (tier 2).'),
+        schedule: cronTime.optional().describe('When what is new is copied there. Default: "*/10 * * * *".'),
       })
-      .meta({ id: 'BackupBucket' })
+      .meta({ id: 'OffsiteBackup' })
       .optional()
-      .describe('A bucket of an S3 server elsewhere (tier 1).'),
+      .describe(
+        'A second place, to which every backup is copied as it is. What is removed from the first stays there until its own rules say so.',
+      ),
     timeZone: timeZone.optional().describe('Where the schedules hold, and whose days and months are kept. Default: UTC.'),
     configuration: filesJob('ConfigurationBackup', 'forever').optional().describe('The folder of the site without its secrets.'),
     secrets: filesJob('SecretsBackup', '{ last: 30 }').optional().describe('secrets/ with the ledger and the certificates.'),

@@ -7,7 +7,7 @@ import type { Clock } from './ports/clock.ts';
 import type { ScheduleState } from './ports/schedule-state.ts';
 import { Scheduler, type ScheduledJob } from './schedule/scheduler.ts';
 import { parseTicks } from './schedule/ticks.ts';
-import type { Backups } from './wire.ts';
+import type { Backups, Offsite } from './wire.ts';
 
 /** One line of the log: what happened, to what, and the numbers of it. Holds no secrets. */
 export type Log = (level: 'info' | 'warn' | 'error', event: string, fields?: Readonly<Record<string, unknown>>) => void;
@@ -15,6 +15,8 @@ export type Log = (level: 'info' | 'warn' | 'error', event: string, fields?: Rea
 export interface AgentOptions {
   readonly config: RuntimeConfig & { readonly backups: BackupsConfig };
   readonly backups: Backups;
+  /** Nothing where there is no second place. */
+  readonly offsite: Offsite | undefined;
   readonly state: ScheduleState;
   readonly clock: Clock;
   /** From 0 to 1. */
@@ -24,9 +26,11 @@ export interface AgentOptions {
 
 const pruneJob = 'prune';
 const pruneTimeoutMs = 3_600_000;
+const copyJob = 'offsite';
 const verifyJob = 'verify';
-/** Of a large store this takes its time, and nothing waits for it. */
+/** Of a large store these take their time, and nothing waits for them. */
 const verifyTimeoutMs = 24 * 3_600_000;
+const copyTimeoutMs = 24 * 3_600_000;
 /** Of a store that several sites may use. */
 const spreadMs = 30_000;
 
@@ -115,10 +119,30 @@ const provingJobs = ({ backups: { databases, tier }, log }: AgentOptions, jitter
     },
   }));
 
+/** Brings what is new to the second place. */
+const copyingJobs = ({ config: { backups: config }, offsite, log }: AgentOptions): readonly ScheduledJob[] =>
+  offsite === undefined || config.offsite === undefined
+    ? []
+    : [
+        {
+          name: copyJob,
+          ticks: parseTicks(config.offsite.schedule, config.offsite.timeZone),
+          timeoutMs: copyTimeoutMs,
+          jitterMs: spreadMs,
+          run: async (_due, signal) => {
+            const { copied, broken } = await offsite.copy(signal, () => undefined);
+            const { store, tier } = offsite.backups;
+            for (const { id, message } of broken) log('error', 'backup not copied', { id, store: store.name, because: message });
+            if (copied.length > 0) log('info', 'backups copied', { store: store.name, tier, ids: copied.map(({ id }) => id) });
+          },
+        },
+      ];
+
 function makeScheduler(options: AgentOptions): Scheduler {
   const {
     config: { backups: config },
     backups,
+    offsite,
     state,
     clock,
     random,
@@ -126,6 +150,7 @@ function makeScheduler(options: AgentOptions): Scheduler {
   } = options;
   const jitterMs = backups.tier === 0 ? 0 : spreadMs;
   const expected = expectedTime(clock);
+  const places = [backups, ...(offsite === undefined ? [] : [offsite.backups])];
   const jobs: readonly ScheduledJob[] = [
     ...backups.jobs.map((job) => ({
       name: job.name,
@@ -137,15 +162,18 @@ function makeScheduler(options: AgentOptions): Scheduler {
       },
     })),
     ...provingJobs(options, jitterMs),
+    ...copyingJobs(options),
     {
       name: verifyJob,
       ticks: parseTicks(config.verify.schedule, config.verify.timeZone),
       timeoutMs: verifyTimeoutMs,
       jitterMs,
       run: async (_due, signal) => {
-        const { sound, broken } = await backups.verify(signal);
-        for (const { id, message } of broken) log('error', 'backup broken', { id, because: message });
-        log('info', 'backups compared', { sound: sound.length, broken: broken.length });
+        for (const { verify, store } of places) {
+          const { sound, broken } = await verify(signal);
+          for (const { id, message } of broken) log('error', 'backup broken', { id, store: store.name, because: message });
+          log('info', 'backups compared', { store: store.name, sound: sound.length, broken: broken.length });
+        }
       },
     },
     {
@@ -155,12 +183,13 @@ function makeScheduler(options: AgentOptions): Scheduler {
       jitterMs,
       run: async (_due, signal) => {
         const time = expected();
-        for (const job of backups.jobs) {
-          const { plan, swept } = await backups.prune(job, time, signal);
-          const gone = { removed: plan.remove.map(({ point }) => point.id), swept: swept.map(({ id }) => id) };
-          if (plan.refused !== undefined) log('warn', 'nothing removed', { job: job.name, because: plan.refused });
-          else if (gone.removed.length + gone.swept.length > 0) log('info', 'removed', { job: job.name, ...gone });
-        }
+        for (const { jobs: sources, prune, store } of places)
+          for (const job of sources) {
+            const { plan, swept } = await prune(job, time, signal);
+            const gone = { store: store.name, removed: plan.remove.map(({ point }) => point.id), swept: swept.map(({ id }) => id) };
+            if (plan.refused !== undefined) log('warn', 'nothing removed', { job: job.name, store: store.name, because: plan.refused });
+            else if (gone.removed.length + gone.swept.length > 0) log('info', 'removed', { job: job.name, ...gone });
+          }
       },
     },
   ];

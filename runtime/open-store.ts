@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { resolve, sep } from 'node:path';
+import { basename, resolve, sep } from 'node:path';
 import { BerthError } from '../model/errors.ts';
 import type { BackupsConfig } from '../model/runtime-config.ts';
 import { Secret } from '../model/secret.ts';
@@ -64,7 +64,7 @@ function readSecretKey(file: string): Secret {
     throw new BerthError(
       'usage',
       `${file} is empty: nobody has supplied the secret key of the store`,
-      "write it down with `printf %s 'KEY' > secrets/supplied/backup-store`, then run `berth generate`",
+      `write it down with \`printf %s 'KEY' > secrets/supplied/backup-${basename(file, '.key')}\`, then run \`berth generate\``,
     );
   return new Secret(text);
 }

@@ -45,6 +45,7 @@ const seldom: Readonly<Record<string, RegExp>> = {
   'templates-postgres.cjs': /^database\/(?:accounts|pg_hba|postgresql|replica|start)\./,
   'templates-sentinel.cjs': /^cache\/(?:node|sentinel|haproxy)/,
   'templates-sqlserver.cjs': /^database\/sqlserver/,
+  'templates-storage.cjs': /^storage\//,
 };
 const fileOfTemplate = (name: string): string | undefined => Object.keys(seldom).find((file) => seldom[file]?.test(name));
 const compiledTemplates = (file: string | undefined): string =>

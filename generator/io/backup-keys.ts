@@ -1,6 +1,14 @@
 import { createPublicKey } from 'node:crypto';
 import type { Artifact } from '../../model/artifact.ts';
-import { signerFile, signersFile, signerSecret, storeKeyFile, storeSecret } from '../../model/backup/site-files.ts';
+import {
+  offsiteKeyFile,
+  offsiteSecret,
+  signerFile,
+  signersFile,
+  signerSecret,
+  storeKeyFile,
+  storeSecret,
+} from '../../model/backup/site-files.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -10,16 +18,23 @@ import type { Ledger } from './ledger.ts';
  */
 export function renderBackupKeys({ runtime, agent }: Plan, ledger: Ledger): readonly Artifact[] {
   const signers = ledger.secrets.get(signerSecret) ?? [];
-  const [signer, store] = [signers.at(-1), ledger.secrets.get(storeSecret)?.at(-1)];
+  const signer = signers.at(-1);
   if (runtime.backups === undefined || signer === undefined) return [];
   const publicHalf = (pem: string): string => createPublicKey(pem).export({ type: 'spki', format: 'pem' }).toString();
-  const bucket = runtime.backups.store.bucket !== undefined;
+  const { store, offsite } = runtime.backups;
   // What a container mounts is read by whoever it runs as; nobody else on the host may enter the folder.
   const mode = agent ? 0o444 : 0o600;
   return [
     { path: signerFile, content: signer.reveal(), mode, policy: 'secret' },
     // There and empty until it is supplied, as with other secrets of somebody else.
-    ...(bucket ? [{ path: storeKeyFile, content: store?.reveal() ?? '', mode, policy: 'secret' } as const] : []),
+    ...[
+      { place: store, path: storeKeyFile, secret: storeSecret },
+      { place: offsite, path: offsiteKeyFile, secret: offsiteSecret },
+    ].flatMap(({ place, path, secret }) =>
+      place?.bucket === undefined
+        ? []
+        : [{ path, content: ledger.secrets.get(secret)?.at(-1)?.reveal() ?? '', mode, policy: 'secret' } as const],
+    ),
     {
       path: signersFile,
       content: [...signers]

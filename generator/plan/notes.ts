@@ -49,7 +49,11 @@ function backupNotes(spec: StackSpec): readonly string[] {
             : [
                 `before the first \`docker compose up\`: \`berth backup store create\`, which makes ${backups.store.folder}; its agent mounts that`,
               ]),
-          `backups go to ${backups.store.folder} on this host (tier 0): what takes the host takes them too; name a bucket elsewhere, or copy that folder to another machine`,
+          ...(backups.offsite === undefined
+            ? [
+                `backups go to ${backups.store.folder} on this host (tier 0): what takes the host takes them too; name a bucket elsewhere, or a second place under backups.offsite`,
+              ]
+            : []),
         ]
       : []),
     ...(target === 'kubernetes'

@@ -1,10 +1,10 @@
-import { recipientsFolder, signerFile, signersFile, stateFolder, storeKeyFile } from '../../model/backup/site-files.ts';
+import { offsiteKeyFile, recipientsFolder, signerFile, signersFile, stateFolder, storeKeyFile } from '../../model/backup/site-files.ts';
 import type { PlannedService } from '../../model/plan.ts';
 import type { MiB } from '../../model/units.ts';
 import { agentName, copiedDatabases, databaseOf } from './services/agent.ts';
 import { slots } from '../../model/release.ts';
 import type { BackupJob, BackupsConfig, RuntimeConfig } from '../../model/runtime-config.ts';
-import type { BackupsSpec, StackSpec } from '../../model/stack-spec.ts';
+import type { BackupPlaceSpec, BackupsSpec, StackSpec } from '../../model/stack-spec.ts';
 
 /** A folder of some MiB is copied in seconds; a store may be slow, and retries for minutes. */
 const timeout = 3600;
@@ -50,21 +50,25 @@ interface AgentFacts {
   readonly user: string;
 }
 
+/** @param tier - Of a folder; a bucket is one step further away. */
+const placeOf = ({ store, lease }: BackupPlaceSpec, tier: number, secretKey: string): BackupsConfig['store'] =>
+  'folder' in store
+    ? { tier, folder: store.folder, lease }
+    : {
+        tier: tier + 1,
+        bucket: { ...store.bucket, secretKey, ...(store.bucket.ca === undefined ? {} : { ca: store.bucket.ca.replace(/^\.\//, '') }) },
+        lease,
+      };
+
 function backupsOf(spec: StackSpec, backups: BackupsSpec, { memory, user }: AgentFacts): BackupsConfig {
-  const { store, lease, timeZone, configuration, secrets, verify, prune } = backups;
+  const { timeZone, configuration, secrets, verify, prune } = backups;
+  const { offsite } = backups;
   return {
-    store:
-      'folder' in store
-        ? { tier: 0, folder: store.folder, ...(copiedDatabases(spec).length === 0 ? {} : { owner: backups.user ?? user }), lease }
-        : {
-            tier: 1,
-            bucket: {
-              ...store.bucket,
-              secretKey: storeKeyFile,
-              ...(store.bucket.ca === undefined ? {} : { ca: store.bucket.ca.replace(/^\.\//, '') }),
-            },
-            lease,
-          },
+    store: {
+      ...placeOf(backups, 0, storeKeyFile),
+      ...('folder' in backups.store && copiedDatabases(spec).length > 0 ? { owner: backups.user ?? user } : {}),
+    },
+    ...(offsite === undefined ? {} : { offsite: { ...placeOf(offsite, 1, offsiteKeyFile), schedule: offsite.schedule, timeZone } }),
     recipients: recipientsFolder,
     signer: signerFile,
     signers: signersFile,

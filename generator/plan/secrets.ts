@@ -1,7 +1,7 @@
-import { signerSecret, storeSecret } from '../../model/backup/site-files.ts';
+import { offsiteSecret, signerSecret, storeSecret } from '../../model/backup/site-files.ts';
 import { valkey } from '../../model/engines/valkey.ts';
 import type { PlannedSecret, SecretFile } from '../../model/plan.ts';
-import type { CacheSpec, StackSpec } from '../../model/stack-spec.ts';
+import type { BackupPlaceSpec, CacheSpec, StackSpec } from '../../model/stack-spec.ts';
 import { isReplicated } from './services/cache-members.ts';
 import { copiedDatabases } from './services/agent.ts';
 import { databaseEngines } from './services/databases.ts';
@@ -25,17 +25,21 @@ const backupSecrets = ({ backups }: StackSpec): readonly PlannedSecret[] =>
           runtime: true,
           purpose: 'signs backups: whoever has it can make them up, and read none',
         },
-        ...('bucket' in backups.store
-          ? [
-              {
-                name: storeSecret,
-                length: 0,
-                supplied: 'file' as const,
-                runtime: true,
-                purpose: `account ${backups.store.bucket.accessKey} of the store of backups at ${backups.store.bucket.endpoint}`,
-              },
-            ]
-          : []),
+        ...storeAccount(storeSecret, backups, 'the store of backups'),
+        ...(backups.offsite === undefined ? [] : storeAccount(offsiteSecret, backups.offsite, 'the second copy of backups')),
+      ];
+
+const storeAccount = (name: string, { store }: BackupPlaceSpec, what: string): readonly PlannedSecret[] =>
+  'folder' in store
+    ? []
+    : [
+        {
+          name,
+          length: 0,
+          supplied: 'file',
+          runtime: true,
+          purpose: `account ${store.bucket.accessKey} of ${what} at ${store.bucket.endpoint}`,
+        },
       ];
 
 /** The secrets that the engines of a stack need; those of applications come from their own plans. */

@@ -34,10 +34,22 @@ export const renderRuntime = ({ runtime, agent }: Plan, templates: Templates): r
 ];
 
 /** With every field that the template asks for. */
-const backupsView = ({ store, jobs, ...backups }: BackupsConfig): object => ({
+const backupsView = ({ store, offsite, jobs, ...backups }: BackupsConfig): object => ({
   identity: undefined,
   ...backups,
-  store: { folder: undefined, owner: undefined, ...store, bucket: store.bucket && { ca: undefined, ...store.bucket } },
+  places: Object.fromEntries(
+    Object.entries({ store, ...(offsite && { offsite }) }).map(([name, place]) => [
+      name,
+      {
+        folder: undefined,
+        owner: undefined,
+        schedule: undefined,
+        timeZone: undefined,
+        ...place,
+        bucket: place.bucket && { ca: undefined, ...place.bucket },
+      },
+    ]),
+  ),
   jobs: jobs.map((job) => ({ agent: undefined, database: undefined, keep: undefined, recipients: undefined, ...job })),
 });
 
@@ -166,6 +178,11 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
       place: describeStore(plan.runtime.backups.store),
       bucket: plan.runtime.backups.store.bucket,
       folder: plan.runtime.backups.store.folder,
+      offsite: plan.runtime.backups.offsite && {
+        place: describeStore(plan.runtime.backups.offsite),
+        bucket: plan.runtime.backups.offsite.bucket,
+        schedule: plan.runtime.backups.offsite.schedule,
+      },
       databases: plan.runtime.backups.jobs.flatMap(({ name, database }) => (database ? [name] : [])).join(', '),
     },
     image: plan.images.find((image) => image.key === 'nginx')?.reference ?? '',

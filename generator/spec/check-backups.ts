@@ -4,15 +4,17 @@ import type { Finding } from './finding.ts';
 /** What no single value of `backups` can show. */
 export function* checkBackups({ backups }: WrittenSpec): Iterable<Finding> {
   if (backups === undefined) return;
-  const { folder, bucket } = backups;
-  if (folder === undefined && bucket === undefined)
-    yield {
-      path: ['backups'],
-      message: 'nothing says where backups go',
-      hint: 'add folder: /srv/backups, or bucket: with endpoint, name and accessKey',
-    };
-  if (folder !== undefined && bucket !== undefined)
-    yield { path: ['backups'], key: 'folder', message: 'backups go to one place, and bucket is another', hint: 'keep one of the two' };
+  const { bucket, offsite } = backups;
+  yield* checkPlace(backups, ['backups'], '/srv/backups');
+  if (offsite !== undefined) {
+    yield* checkPlace(offsite, ['backups', 'offsite'], '/mnt/offsite');
+    if (addressOf(offsite) !== undefined && addressOf(offsite) === addressOf(backups))
+      yield {
+        path: ['backups', 'offsite'],
+        message: 'the second copy would be the first',
+        hint: 'name another folder or bucket, elsewhere',
+      };
+  }
   if (backups.user !== undefined && bucket !== undefined)
     yield { path: ['backups'], key: 'user', message: 'a bucket has no owner on this host', hint: 'remove user: it is for `folder` alone' };
   for (const kind of ['configuration', 'secrets', 'databases'] as const) {
@@ -24,3 +26,16 @@ export function* checkBackups({ backups }: WrittenSpec): Iterable<Finding> {
         yield { path: ['backups', kind, 'recipients', index], message: `"${String(name)}" stands twice`, hint: 'name somebody else' };
   }
 }
+
+type Place = Pick<NonNullable<WrittenSpec['backups']>, 'folder' | 'bucket'>;
+
+function* checkPlace({ folder, bucket }: Place, path: Finding['path'], example: string): Iterable<Finding> {
+  if (folder === undefined && bucket === undefined)
+    yield { path, message: 'nothing says where backups go', hint: `add folder: ${example}, or bucket: with endpoint, name and accessKey` };
+  if (folder !== undefined && bucket !== undefined)
+    yield { path, key: 'folder', message: 'backups go to one place, and bucket is another', hint: 'keep one of the two' };
+}
+
+/** What tells one place from another. */
+const addressOf = ({ folder, bucket }: Place): string | undefined =>
+  bucket === undefined ? folder : `${bucket.endpoint.replace(/\/+$/, '')} ${bucket.name}`;

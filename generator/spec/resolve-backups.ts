@@ -1,4 +1,4 @@
-import type { BackupsSpec, KeepSpec } from '../../model/stack-spec.ts';
+import type { BackupPlaceSpec, BackupsSpec, KeepSpec } from '../../model/stack-spec.ts';
 import { seconds } from '../../model/units.ts';
 import type { WrittenSpec } from '../../model/written-spec.ts';
 
@@ -7,6 +7,7 @@ type Written = NonNullable<WrittenSpec['backups']>;
 /** All defaults of backups live here. */
 const defaults = {
   look: '*/5 * * * *',
+  copy: '*/10 * * * *',
   verify: '47 3 * * 0',
   prune: '17 4 * * *',
   timeZone: 'UTC',
@@ -27,7 +28,7 @@ const files = (written: Written['configuration'], kept: KeepSpec, schedule: stri
 });
 
 /** On one host a lock of the kernel keeps agents apart; a bucket is seen from several. */
-function storeOf({ folder, bucket }: Written): Pick<BackupsSpec, 'store' | 'lease'> {
+function placeOf({ folder, bucket }: Pick<Written, 'folder' | 'bucket'>): BackupPlaceSpec {
   if (bucket === undefined) return { store: { folder: folder ?? '' }, lease: 'file' };
   const { endpoint, name, accessKey, ca } = bucket;
   return {
@@ -46,7 +47,10 @@ function storeOf({ folder, bucket }: Written): Pick<BackupsSpec, 'store' | 'leas
 }
 
 export const backupsOf = (written: Written): BackupsSpec => ({
-  ...storeOf(written),
+  ...placeOf(written),
+  ...(written.offsite === undefined
+    ? {}
+    : { offsite: { ...placeOf(written.offsite), schedule: written.offsite.schedule ?? defaults.copy } }),
   timeZone: written.timeZone ?? defaults.timeZone,
   configuration: files(written.configuration, defaults.configuration),
   secrets: files(written.secrets, defaults.secrets),

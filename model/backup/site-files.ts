@@ -4,6 +4,7 @@ export const signersFile = 'backup/signers.pem';
 export const kitFile = 'backup/kit.json';
 export const signerFile = 'secrets/backup/signer.key';
 export const storeKeyFile = 'secrets/backup/store.key';
+export const offsiteKeyFile = 'secrets/backup/offsite.key';
 /** Beside the copy of the program that an agent runs: what it was copied from. Another text means another program, and the agent starts anew. */
 export const programMark = 'program.json';
 /** What the runtime remembers between two starts. */
@@ -12,6 +13,7 @@ export const stateFolder = '.berth/runtime';
 /** Names in the ledger. */
 export const signerSecret = 'backup-signer';
 export const storeSecret = 'backup-store';
+export const offsiteSecret = 'backup-offsite';
 
 /** Where the agent of databases finds itself and what it reads, in its container. */
 export const agentPlaces = {

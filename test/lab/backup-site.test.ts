@@ -85,6 +85,29 @@ describe('a site and a bucket', () => {
     await expectExit(0, ['generate', '--check', '--site', out]);
   });
 
+  test('has a second place in a bucket, by an account of its own, which fills a first one that was lost', async () => {
+    const [branch, first] = [at('branch'), at('first')];
+    const there = ['--site', branch] as const;
+    const bucket = `{ endpoint: ${s3.options.endpoint.origin}, name: backups, accessKey: ${s3.accessKey} }`;
+    const places = `backups={ folder: ${first}, databases: none, offsite: { bucket: ${bucket} } }`;
+    await expectExit(0, ['init', branch, '--profile', 'minimum', '--set', 'name=branch', '--set', places, ...host]);
+    expect((await expectExit(2, ['backup', 'store', 'create', ...there])).stderr).toContain('> secrets/supplied/backup-offsite');
+    mkdirSync(join(branch, 'secrets/supplied'), { recursive: true });
+    writeFileSync(join(branch, 'secrets/supplied/backup-offsite'), s3.secretKey);
+    await expectExit(0, ['generate', ...there]);
+    expect((await expectExit(0, ['backup', 'store', 'create', ...there])).stdout).toContain('(tier 2)');
+    await expectExit(0, ['backup', 'keys', 'create', '--into', at('branch-usb'), ...there]);
+    await expectExit(0, ['kit', 'export', '--into', at('branch-kit'), ...there]);
+    await expectExit(0, ['backup', 'now', ...there]);
+    await expectExit(0, ['backup', 'copy', ...there]);
+    rmSync(first, { recursive: true });
+    await expectExit(0, ['restore', '--latest', '--from', 'offsite', '--into', at('branch-back'), '--site', at('branch-kit')]);
+    await expectExit(0, ['generate', '--check', '--site', at('branch-back')]);
+    await expectExit(0, ['backup', 'store', 'create', ...there]);
+    await expectExit(0, ['backup', 'copy', '--from', 'offsite', ...there]);
+    expect((await expectExit(0, ['backup', 'verify', ...there])).stdout).toContain('2 backups are as signed');
+  });
+
   test('is copied once by two agents that begin at the same moment', async () => {
     writeFileSync(join(site, 'notes.md'), 'both saw this\n');
     const before = (await listed()).length;

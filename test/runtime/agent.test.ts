@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { BackupsConfig, RuntimeConfig } from '../../model/runtime-config.ts';
 import { makeAgent, type Log } from '../../runtime/agent.ts';
 import { memoryState } from '../../runtime/schedule/memory-state.ts';
-import type { Backups } from '../../runtime/wire.ts';
+import type { Backups, Offsite } from '../../runtime/wire.ts';
 import { FakeClock } from './schedule/fake-clock.ts';
 
 const job = (name: string, schedule: string) => ({ name, kind: 'configuration', schedule, timeZone: 'UTC', timeout: 600 }) as const;
@@ -33,6 +33,7 @@ function world(take: () => Promise<{ readonly outcome: string }>) {
   const times: unknown[] = [];
   const manifest = { id: 'ID', durationMs: 5, facts: { files: 3 }, streams: [{ plainBytes: 10 }] };
   const backups = {
+    store: { name: 'here' },
     tier: 0,
     jobs: config.backups.jobs,
     databases: [],
@@ -43,7 +44,7 @@ function world(take: () => Promise<{ readonly outcome: string }>) {
       return { plan: { keep: [], remove: [{ point: { id: 'OLD' }, because: '' }] }, swept: [] };
     },
   } as unknown as Backups;
-  const agent = makeAgent({ config, backups, state: memoryState(), clock, random: () => 0, log });
+  const agent = makeAgent({ config, backups, offsite: undefined, state: memoryState(), clock, random: () => 0, log });
   agent.start();
   return { clock, lines, times, agent, pass: async (ms: number) => (await clock.pass(ms), turn()) };
 }
@@ -76,8 +77,8 @@ describe('the agent', () => {
     const { lines, agent, pass } = world(async () => ({ outcome: 'unchanged' }));
     await pass(50 * 60_000);
     expect(lines.filter(([, event]) => event !== 'removed')).toEqual([
-      ['error', 'backup broken', { id: 'BAD', because: 'its first byte is another' }],
-      ['info', 'backups compared', { sound: 1, broken: 1 }],
+      ['error', 'backup broken', { id: 'BAD', store: 'here', because: 'its first byte is another' }],
+      ['info', 'backups compared', { store: 'here', sound: 1, broken: 1 }],
     ]);
     await agent.stop(0);
   });
@@ -85,8 +86,41 @@ describe('the agent', () => {
   test('removes what no rule keeps, and says what that was', async () => {
     const { lines, times, agent, pass } = world(async () => ({ outcome: 'unchanged' }));
     await pass(90 * 60_000);
-    expect(lines).toContainEqual(['info', 'removed', { job: 'site.configuration', removed: ['OLD'], swept: [] }]);
+    expect(lines).toContainEqual(['info', 'removed', { job: 'site.configuration', store: 'here', removed: ['OLD'], swept: [] }]);
     expect(times[0]).toEqual({ now: new Date('2026-03-29T01:30:00Z'), expected: new Date('2026-03-29T01:30:00Z') });
+    await agent.stop(0);
+  });
+
+  test('brings what is new to the second place, and looks at, and prunes, both', async () => {
+    const clock = new FakeClock('2026-03-29T01:02:00Z');
+    const lines: (readonly [string, unknown])[] = [];
+    const log: Log = (_level, event, fields) => void lines.push([event, fields]);
+    const placeAt = (name: string) => ({
+      store: { name },
+      tier: 1,
+      jobs: [{ name: 'db' }],
+      databases: [],
+      verify: async () => ({ sound: ['GOOD'], broken: [] }),
+      prune: async () => ({ plan: { keep: [], remove: [{ point: { id: `OLD ${name}` } }] }, swept: [] }),
+    });
+    const backups = { ...placeAt('here'), jobs: [] } as unknown as Backups;
+    const offsite = {
+      backups: placeAt('there'),
+      copy: async () => ({ copied: [{ id: 'NEW' }], broken: [{ id: 'BAD', message: 'its first byte is another' }] }),
+    } as unknown as Offsite;
+    const second = { tier: 2, folder: '/mnt/offsite', lease: 'file', schedule: '15 * * * *', timeZone: 'UTC' } as const;
+    const both = { ...config, backups: { ...config.backups, offsite: second, jobs: [] } };
+    const agent = makeAgent({ config: both, backups, offsite, state: memoryState(), clock, random: () => 0, log });
+    agent.start();
+    await clock.pass(55 * 60_000);
+    await turn();
+    expect(lines).toEqual([
+      ['backup not copied', { id: 'BAD', store: 'there', because: 'its first byte is another' }],
+      ['backups copied', { store: 'there', tier: 1, ids: ['NEW'] }],
+      ['removed', { job: 'db', store: 'there', removed: ['OLD there'], swept: [] }],
+      ['backups compared', { store: 'here', sound: 1, broken: 0 }],
+      ['backups compared', { store: 'there', sound: 1, broken: 0 }],
+    ]);
     await agent.stop(0);
   });
 
@@ -101,7 +135,7 @@ describe('the agent', () => {
     };
     const backups = { tier: 1, jobs: [], databases: [database] } as unknown as Backups;
     const log: Log = (level, event) => void lines.push([level, event]);
-    const agent = makeAgent({ config, backups, state: memoryState(), clock, random: () => 0, log });
+    const agent = makeAgent({ config, backups, offsite: undefined, state: memoryState(), clock, random: () => 0, log });
     agent.start();
     await clock.pass(3 * 3_600_000);
     await turn();

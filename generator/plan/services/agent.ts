@@ -30,7 +30,8 @@ const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 
 /** As the agent reads it: the jobs that are its own, and everything under the path that it has in the container. */
 export function agentConfig(site: RuntimeConfig & { readonly backups: BackupsConfig }): RuntimeConfig {
-  const { backups } = site;
+  // The second copy is the business of the runtime on the host.
+  const { offsite: _offsite, ...backups } = site.backups;
   const { bucket } = backups.store;
   return {
     ...site,

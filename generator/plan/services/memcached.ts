@@ -10,12 +10,16 @@ const usable = 0.9;
 /** Below this limit fixed costs weigh more. */
 const small = 640;
 
+const mostThreads = 4;
+
 /** MiB for items that a limit of `memory` MiB can hold, and what that takes at worst. */
 function divideMemory(memory: number, clients: number, threads: number): { readonly items: number; readonly worstCase: number } {
-  const fixed =
-    facts.baseMiB + (threads + facts.otherThreads) * facts.threadMiB + facts.slabClasses * facts.pageMiB + clients * facts.connectionMiB;
-  const items = Math.floor(Math.min(memory * (memory < small ? 0.5 : 0.8), (usable * memory - fixed) / (1 + facts.tableShare)));
-  return { items, worstCase: items * (1 + facts.tableShare) + fixed };
+  const beside = (working: number): number =>
+    facts.baseMiB + (working + facts.otherThreads) * facts.threadMiB + facts.slabClasses * facts.pageMiB + clients * facts.connectionMiB;
+  // With as many threads as there may ever be: more CPUs must not leave less for items.
+  const most = (usable * memory - beside(mostThreads)) / (1 + facts.tableShare);
+  const items = Math.floor(Math.min(memory * (memory < small ? 0.5 : 0.8), most));
+  return { items, worstCase: items * (1 + facts.tableShare) + beside(threads) };
 }
 
 /** The image has no client: a shell asks for the version, which needs no account and touches no item. */
@@ -38,7 +42,7 @@ export function planMemcached(
     name: 'conn-limit',
     because: 'beyond it a client waits until another one leaves',
   });
-  const threads = Math.min(4, Math.max(1, Math.ceil(size.cpu / 1000)));
+  const threads = Math.min(mostThreads, Math.max(1, Math.ceil(size.cpu / 1000)));
   const memory = divideMemory(size.memory, clients, threads);
   const change = `caches.${cache.name}.memory in berth.yaml, or the profile`;
   const settings: readonly EngineSetting[] = [
@@ -55,7 +59,7 @@ export function planMemcached(
     {
       key: `${cache.name}.memory-limit`,
       value: String(memory.items),
-      formula: `MiB; L < ${small} MiB: 0.5 L, else 0.8 L; never more than keeps the worst case within ${usable} L`,
+      formula: `MiB; L < ${small} MiB: 0.5 L, else 0.8 L; never more than keeps the worst case within ${usable} L, with ${mostThreads} threads`,
       inputs: { L: formatSize(size.memory) },
       source: 'manual page of Memcached, -m: memory for items alone',
       change,

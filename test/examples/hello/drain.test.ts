@@ -1,24 +1,33 @@
+import { once } from 'node:events';
 import http from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { runApp } from './fakes.ts';
 
+/** A clock that stands still until it is told to go on. */
+function handClock() {
+  let at = 0;
+  return { elapsed: () => at, pass: (ms: number) => void (at += ms) };
+}
+
 test('while draining, /readyz is 503 and everything else is still served, with a closed connection', async () => {
-  await using running = await runApp();
+  const { elapsed, pass } = handClock();
+  await using running = await runApp({ elapsed });
   const stopped = running.app.stop({ quietMs: 1500, limitMs: 20_000 });
   const ready = await fetch(`${running.url}/readyz`);
   expect([ready.status, await ready.text()]).toEqual([503, 'draining\n']);
   const visit = await fetch(`${running.url}/api/visits`);
   expect([visit.status, visit.headers.get('connection')]).toEqual([200, 'close']);
+  pass(1500);
   await stopped;
   await expect(fetch(`${running.url}/livez`)).rejects.toThrow();
 });
 
 test('a request that was under way is answered, and told to close its connection', async () => {
   await using running = await runApp();
+  const arrived = once(running.app.server, 'request');
   const slow = fetch(`${running.url}/slow?ms=300`);
-  await sleep(50);
-  const stopped = running.app.stop({ quietMs: 0, limitMs: 5000 });
+  await arrived;
+  const stopped = running.app.stop({ quietMs: 0, limitMs: 60_000 });
   const answer = await slow;
   expect([answer.status, answer.headers.get('connection')]).toEqual([200, 'close']);
   await stopped;
@@ -26,27 +35,33 @@ test('a request that was under way is answered, and told to close its connection
 });
 
 test('probes do not keep the process alive, clients do', async () => {
-  await using running = await runApp();
+  const { elapsed, pass } = handClock();
+  await using running = await runApp({ elapsed });
   let stopped = false;
   const stopping = running.app.stop({ quietMs: 1500, limitMs: 20_000 }).then(() => (stopped = true));
   for (let i = 0; i < 4; i++) {
-    await sleep(500);
+    pass(1000);
     await fetch(`${running.url}/api/env`);
   }
   expect(stopped).toBe(false);
-  const probing = setInterval(() => void fetch(`${running.url}/readyz`).catch(() => {}), 20);
+  pass(1000);
+  await fetch(`${running.url}/readyz`);
+  pass(500);
   await stopping;
-  clearInterval(probing);
 });
 
 test('the limit ends what would not end by itself', async () => {
-  await using running = await runApp();
+  const { elapsed, pass } = handClock();
+  await using running = await runApp({ elapsed });
+  const arrived = once(running.app.server, 'request');
   const slow = fetch(`${running.url}/slow?ms=20000`).then(
     () => 'answered',
     () => 'cut',
   );
-  await sleep(50);
-  await running.app.stop({ quietMs: 0, limitMs: 100 });
+  await arrived;
+  const stopped = running.app.stop({ quietMs: 0, limitMs: 100 });
+  pass(100);
+  await stopped;
   expect(await slow).toBe('cut');
   expect(running.entries.find((entry) => entry['event'] === 'stopped')).toMatchObject({ because: 'limit' });
 });

@@ -24,6 +24,9 @@ const secretsIn = ({ ledger }: PreparedSite) =>
 const backups = {
   backups: {
     bucket: { endpoint: 'https://s3.corp.example:9000', name: 'hello-backups', accessKey: 'hello-agent', ca: './certs/store.pem' },
+    offsite: {
+      bucket: { endpoint: 'https://s3.branch.example', name: 'hello-offsite', accessKey: 'hello-second', ca: './certs/store.pem' },
+    },
     timeZone: 'Europe/Berlin',
     configuration: { schedule: '*/15 * * * *', keep: { days: 90, monthly: 24 } },
     secrets: { recipients: ['security', 'escrow'] },
@@ -53,7 +56,13 @@ const rows = [
   { row: 'hello-mongodb-kubernetes', profile: 'minimum', target: 'kubernetes', set: { 'databases.database.engine': 'mongodb' } },
   { row: 'hello-sqlserver', profile: 'minimum', host: smallHost, set: databaseOf('sqlserver') },
   { row: 'hello-sqlserver-kubernetes', profile: 'minimum', target: 'kubernetes', set: databaseOf('sqlserver') },
-  { row: 'hello-backups', profile: 'minimum', host: smallHost, set: backups, supplied: { 'backup-store': 'key-of-the-store' } },
+  {
+    row: 'hello-backups',
+    profile: 'minimum',
+    host: smallHost,
+    set: backups,
+    supplied: { 'backup-store': 'key-of-the-store', 'backup-offsite': 'key-of-the-copy' },
+  },
   { row: 'hello-backups-kubernetes', profile: 'minimum', target: 'kubernetes', set: { 'backups.folder': '/srv/backups' } },
   { row: 'hello-recommended', profile: 'recommended', host: smallHost },
   {

@@ -29,6 +29,26 @@ describe('backups', () => {
     ['into a bucket that somebody owns', `${bucket}\nuser: "1000:1000"`, /backups\.user: a bucket has no owner/],
     ['of databases by half a word', 'folder: /srv/b\ndatabases: no', /backups\.databases: expected none, or when/],
     ['further behind than an hour', 'folder: /srv/b\ndatabases: { rpo: 7200 }', /backups\.databases/],
+    [
+      'with a second copy that goes nowhere',
+      'folder: /srv/b\noffsite: {}',
+      /backups\.offsite: nothing says where backups go \| add folder: \/mnt\/offsite/,
+    ],
+    [
+      'with a second copy at two places',
+      `folder: /srv/b\noffsite:\n  folder: /mnt/b\n  ${bucket}`,
+      /backups\.offsite\.folder: backups go to one place/,
+    ],
+    [
+      'with a second copy that is the first',
+      'folder: /srv/b\noffsite: { folder: /srv/b }',
+      /backups\.offsite: the second copy would be the first/,
+    ],
+    [
+      'with a second copy in the bucket of the first',
+      `${bucket}\noffsite: { ${bucket} }`,
+      /backups\.offsite: the second copy would be the first/,
+    ],
     ['of something unknown', 'folder: /srv/b\nconfig: {}', /backups\.config: unknown key/],
   ])('%s are refused with their place', (_, text, problem) => {
     expect(lines(text)).toEqual([expect.stringMatching(problem)]);

@@ -14,10 +14,10 @@ describe('Memcached', () => {
   test.each([
     [256, '128'],
     [512, '256'],
-    [640, '439'],
-    [1024, '735'],
-    [4096, '3105'],
-    [65_536, '50502'],
+    [640, '437'],
+    [1024, '733'],
+    [4096, '3103'],
+    [65_536, '50500'],
   ])('of %i MiB keeps %s MiB of items', (memory, items) => {
     expect(settingsOf(plan(site({ memory: mib(memory) })), 'pages')['memory-limit']).toBe(items);
   });
@@ -30,6 +30,11 @@ describe('Memcached', () => {
   ])('with %i thousandths of a CPU works with %s threads', (cpu, threads) => {
     const made = plan(site({ cpu: milliCpu(cpu) }));
     expect([settingsOf(made, 'pages')['threads'], decision(made, 'pages.threads')]).toEqual([threads, threads]);
+  });
+
+  test('keeps as many items whatever its CPUs: threads that more of them bring were left room for', () => {
+    const items = (cpu: number) => settingsOf(plan(site({ memory: mib(4096), cpu: milliCpu(cpu) })), 'pages')['memory-limit'];
+    expect(items(16_000)).toBe(items(50));
   });
 
   test('needs 256 MiB', () => {

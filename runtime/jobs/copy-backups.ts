@@ -1,0 +1,136 @@
+import { idInKey, keysPrefix, manifestKey, manifestPrefix, removedKey, type Place } from '../../model/backup/layout.ts';
+import type { Manifest } from '../../model/backup/manifest.ts';
+import { BerthError } from '../../model/errors.ts';
+import { openManifest } from '../format/manifest-file.ts';
+import { checkedParts, inParts } from '../format/parts.ts';
+import type { TrustedSigners } from '../format/signature.ts';
+import type { Lease } from '../ports/lease.ts';
+import type { Store } from '../ports/store.ts';
+import { collect } from '../streams/blocks.ts';
+import { largestManifest, readCatalogue } from './catalogue.ts';
+import { checkStored } from './check-stored.ts';
+
+export interface CopyTools {
+  readonly from: Store;
+  readonly to: Store;
+  /** For the source, in the store that is copied to. */
+  readonly lease: Lease;
+  readonly trusted: TrustedSigners;
+  /** Told of how much was sent so far. */
+  readonly heard: (bytes: number) => void;
+}
+
+/** What a pass has done. */
+export interface Copied {
+  readonly copied: readonly Manifest[];
+  /** Those that lie damaged where they are copied from. What rests on them is no use without them, and is left out as well. */
+  readonly broken: readonly { readonly id: string; readonly message: string }[];
+}
+
+const largestKeyFile = 2 ** 20;
+
+/**
+ * Brings every backup of a source to another store, as it is: nothing is opened, so no key is needed. The oldest first and the manifest of each last, after all of
+ * it was read back there; so the other store is a whole one at any moment, and a pass that broke off is gone on with. What was removed there stays removed.
+ */
+export async function copyBackups(place: Place, tools: CopyTools, signal: AbortSignal): Promise<Copied> {
+  const { from, to, lease, trusted } = tools;
+  const { manifests } = await readCatalogue(from, manifestPrefix(place), trusted, signal);
+  const there = await idsIn(to, manifestPrefix(place), signal);
+  const copied: Manifest[] = [];
+  const broken: { readonly id: string; readonly message: string }[] = [];
+  for (const manifest of manifests) {
+    const { id, kind, parent } = manifest;
+    if (there.has(id)) continue;
+    if ((await to.size(removedKey(place, id, kind), signal)) !== undefined) continue;
+    if (broken.some((each) => each.id === parent)) {
+      broken.push({ id, message: `it rests on ${parent ?? ''}, which cannot be copied` });
+      continue;
+    }
+    await lease.confirm(signal);
+    try {
+      await copyOne(place, manifest, tools, signal);
+      copied.push(manifest);
+    } catch (error) {
+      if (!(error instanceof BerthError) || error.kind !== 'damaged') throw error;
+      // Pruned meanwhile: it is no backup any more.
+      if ((await from.size(manifestKey(place, id, kind), signal)) === undefined) continue;
+      broken.push({ id, message: error.message });
+    }
+  }
+  await followKeys(place, there, tools, signal);
+  return { copied, broken };
+}
+
+async function copyOne(
+  place: Place,
+  manifest: Manifest,
+  { from, to, lease, trusted, heard }: CopyTools,
+  signal: AbortSignal,
+): Promise<void> {
+  let sent = 0;
+  for (const stream of manifest.streams)
+    for (const object of stream.objects) {
+      // It came whole in a pass that broke off later, or is another one, which is found below.
+      if ((await to.size(object.key, signal)) === object.bytes) continue;
+      await to.delete(object.key, signal);
+      const counted = async function* () {
+        for await (const chunk of checkedParts(object, stream, from.read(object.key, signal))) {
+          heard((sent += chunk.length));
+          yield chunk;
+        }
+      };
+      await to.upload(object.key, inParts(counted(), stream.partBytes), signal);
+    }
+  try {
+    await checkStored(to, manifest, signal);
+  } catch (error) {
+    // The next pass sends it anew.
+    for (const { objects } of manifest.streams) for (const { key } of objects) await to.delete(key, signal);
+    throw error instanceof BerthError && error.kind === 'damaged' ? changedOnItsWay(manifest, to, error) : error;
+  }
+  const prefix = `${keysPrefix(place)}${manifest.id}/`;
+  for await (const { key } of from.list(prefix, signal)) await to.put(key, await collect(from.read(key, signal), largestKeyFile), signal);
+  const key = manifestKey(place, manifest.id, manifest.kind);
+  const body = await collect(from.read(key, signal), largestManifest);
+  openManifest(body, key, trusted);
+  await lease.confirm(signal);
+  await to.create(key, body, signal);
+}
+
+const changedOnItsWay = ({ id }: Manifest, to: Store, cause: BerthError): BerthError =>
+  new BerthError(
+    'io',
+    `backup ${id} is not in ${to.name} what was sent there: ${cause.message}`,
+    'it is sent anew; look at that store if this comes again',
+    { cause },
+  );
+
+/** After a rotation of keys the copies open for the same people as the originals, and for nobody else. */
+async function followKeys(place: Place, ids: ReadonlySet<string>, { from, to, lease }: CopyTools, signal: AbortSignal): Promise<void> {
+  const prefix = keysPrefix(place);
+  const wanted = await keysIn(from, prefix, signal);
+  const present = await keysIn(to, prefix, signal);
+  for (const id of ids) {
+    const own = wanted.get(id);
+    if (own === undefined) continue;
+    const theirs = present.get(id) ?? [];
+    const missing = own.filter((key) => !theirs.includes(key));
+    const tooMany = theirs.filter((key) => !own.includes(key));
+    if (missing.length + tooMany.length > 0) await lease.confirm(signal);
+    for (const key of missing) await to.put(key, await collect(from.read(key, signal), largestKeyFile), signal);
+    for (const key of tooMany) await to.delete(key, signal);
+  }
+}
+
+async function idsIn(store: Store, prefix: string, signal: AbortSignal): Promise<ReadonlySet<string>> {
+  const ids = new Set<string>();
+  for await (const { key } of store.list(prefix, signal)) ids.add(idInKey(key, prefix) ?? key);
+  return ids;
+}
+
+async function keysIn(store: Store, prefix: string, signal: AbortSignal): Promise<ReadonlyMap<string, readonly string[]>> {
+  const keys: string[] = [];
+  for await (const { key } of store.list(prefix, signal)) keys.push(key);
+  return Map.groupBy(keys, (key) => idInKey(key, prefix) ?? key);
+}

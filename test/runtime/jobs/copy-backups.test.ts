@@ -1,0 +1,149 @@
+import { describe, expect, test } from 'vitest';
+import { manifestKey, manifestPrefix, removedKey } from '../../../model/backup/layout.ts';
+import type { Manifest } from '../../../model/backup/manifest.ts';
+import { makeUlid } from '../../../model/backup/ulid.ts';
+import { readCatalogue } from '../../../runtime/jobs/catalogue.ts';
+import { checkStored } from '../../../runtime/jobs/check-stored.ts';
+import { copyBackups, type CopyTools } from '../../../runtime/jobs/copy-backups.ts';
+import { rotateKeys } from '../../../runtime/jobs/rotate-keys.ts';
+import type { Store } from '../../../runtime/ports/store.ts';
+import { memoryStore } from '../../../runtime/stores/memory-store.ts';
+import { escrow, operator, signer, stranger } from '../format/keys.ts';
+import { FakeClock } from '../schedule/fake-clock.ts';
+import { noise, whole } from '../streams/bytes.ts';
+import { engineOf, never, openLease, place, restored, run } from './backup-world.ts';
+import { dyingStore } from './dying-store.ts';
+
+const clock = new FakeClock('2026-03-01T01:00:00Z');
+
+/** Two full backups, each with a log behind it, and an empty store. */
+async function world() {
+  const from = memoryStore(clock.now);
+  const to = memoryStore(clock.now);
+  const made: Manifest[] = [];
+  for (const n of [1, 2]) {
+    const full = await run(
+      from,
+      engineOf({ 'base.tar': noise(900, n), 'facts.json': noise(9, n) }),
+      { clock },
+      { newestId: made.at(-1)?.id },
+    );
+    const after = { chain: full.id, parent: full.id };
+    const log = await run(from, engineOf({ wal: noise(90, n) }), { clock }, { kind: 'log', after, newestId: full.id });
+    made.push(full, log);
+  }
+  const copy = (changes: Partial<CopyTools> = {}) =>
+    copyBackups(place, { from, to, lease: openLease(), trusted: [signer.publicKey], heard: () => undefined, ...changes }, never);
+  return { from, to, made, copy };
+}
+const idsOf = (manifests: readonly Manifest[]) => manifests.map(({ id }) => id);
+const keysOf = async (store: Store): Promise<readonly string[]> => {
+  const found: string[] = [];
+  for await (const { key } of store.list('v1/', never)) found.push(key);
+  return found.sort();
+};
+/** Changes a byte of the first object of a backup. */
+async function damage(store: Store, { streams }: Manifest): Promise<void> {
+  const key = streams[0]?.objects[0]?.key ?? '';
+  const body = Buffer.from(await whole(store.read(key, never)));
+  body[0] = (body[0] ?? 0) ^ 1;
+  await store.put(key, body, never);
+}
+
+describe('a second place', () => {
+  test('holds all that the first one holds, opens with the same keys, and is sent nothing twice', async () => {
+    const { from, to, made, copy } = await world();
+    let sent = 0;
+    const { copied, broken } = await copy({ heard: (bytes) => (sent += bytes) });
+    expect([idsOf(copied), broken]).toEqual([idsOf(made), []]);
+    expect(await restored(to)).toEqual(await restored(from));
+    expect(sent).toBeGreaterThan(0);
+    const again = await copy({ heard: () => expect.unreachable('it was sent again') });
+    expect(again).toEqual({ copied: [], broken: [] });
+  });
+
+  test('is whole at any moment at which the copy is killed, and the next pass goes on', async () => {
+    const quiet = await world();
+    const counting = dyingStore(quiet.to, Infinity, 'after');
+    await quiet.copy({ to: counting });
+    for (let at = 1; at <= counting.dealings(); at += 1)
+      for (const when of ['before', 'after'] as const) {
+        const to = memoryStore(clock.now);
+        await quiet.copy({ to: dyingStore(to, at, when) }).catch(() => undefined);
+        const there = (await readCatalogue(to, 'v1/', [signer.publicKey], never)).manifests;
+        expect(idsOf(there)).toEqual(idsOf(quiet.made).slice(0, there.length));
+        for (const manifest of there) await checkStored(to, manifest, never);
+        await quiet.copy({ to });
+        expect(await keysOf(to)).toEqual(await keysOf(quiet.from));
+      }
+  });
+
+  test('is not given what lies damaged in the first one, nor what rests on that; all else is copied', async () => {
+    const { from, to, made, copy } = await world();
+    const [bad, log, ...good] = made;
+    if (bad === undefined || log === undefined) throw new Error('nothing was made');
+    await damage(from, bad);
+    const { copied, broken } = await copy();
+    expect(idsOf(copied)).toEqual(idsOf(good));
+    expect(broken).toEqual([
+      { id: bad.id, message: expect.stringContaining('is not what was written') },
+      { id: log.id, message: `it rests on ${bad.id}, which cannot be copied` },
+    ]);
+    expect((await restored(to)).map(({ manifest }) => manifest.id)).toEqual(idsOf(good));
+  });
+
+  test('that keeps other bytes than it was sent has no backup of them, and is sent them anew', async () => {
+    const { from, to, made, copy } = await world();
+    const [victim] = made;
+    if (victim === undefined) throw new Error('nothing was made');
+    const lying: Store = {
+      ...to,
+      upload: async (key, parts, signal) => {
+        await to.upload(key, parts, signal);
+        if (key === victim.streams[0]?.objects[0]?.key) await damage(to, victim);
+      },
+    };
+    await expect(copy({ to: lying })).rejects.toMatchObject({ kind: 'io', message: expect.stringContaining('is not in') });
+    expect(await restored(to)).toEqual([]);
+    await copy();
+    expect(await restored(to)).toEqual(await restored(from));
+  });
+
+  test('opens for others once keys were rotated in the first one, and for nobody else', async () => {
+    const { from, to, made, copy } = await world();
+    await copy();
+    const anew = [
+      { name: 'stranger', key: stranger.publicKey },
+      { name: 'escrow', key: escrow.publicKey },
+    ];
+    for (const manifest of made)
+      await rotateKeys(from, manifest, operator.privateKey, anew, makeUlid(clock.now(), Buffer.alloc(16, 9)), never);
+    expect(await copy()).toEqual({ copied: [], broken: [] });
+    expect(await keysOf(to)).toEqual(await keysOf(from));
+  });
+
+  test('has rules of its own: what was removed there is not sent again, and what was removed in the first one stays', async () => {
+    const { from, to, made, copy } = await world();
+    await copy();
+    const [gone, , also] = made;
+    if (gone === undefined || also === undefined) throw new Error('nothing was made');
+    const [there, moved] = [manifestKey(place, gone.id, gone.kind), removedKey(place, gone.id, gone.kind)];
+    await to.put(moved, await whole(to.read(there, never)), never);
+    await to.delete(there, never);
+    await from.delete(manifestKey(place, also.id, also.kind), never);
+    expect(await copy()).toEqual({ copied: [], broken: [] });
+    expect(await to.size(there, never)).toBeUndefined();
+    expect(await to.size(manifestKey(place, also.id, also.kind), never)).toBeGreaterThan(0);
+  });
+
+  test('takes nothing that somebody else has signed, and nothing without its lease', async () => {
+    const { from, to, copy } = await world();
+    const foreign = makeUlid(clock.now(), Buffer.alloc(16, 1));
+    await from.put(`${manifestPrefix(place)}${foreign}.full.json`, Buffer.from('{}'), never);
+    await copy();
+    expect(await to.size(`${manifestPrefix(place)}${foreign}.full.json`, never)).toBeUndefined();
+    const other = await world();
+    await expect(other.copy({ lease: openLease(async () => Promise.reject(new Error('taken over'))) })).rejects.toThrow('taken over');
+    expect(await restored(other.to)).toEqual([]);
+  });
+});
