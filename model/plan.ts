@@ -231,6 +231,10 @@ export interface PlannedService {
   readonly gates: readonly Gate[];
   /** Its replicas are members of one whole, start at once and speak to each other. `apart`: each needs a node of its own; `rather-apart`: where the cluster has that many. */
   readonly peers?: 'apart' | 'rather-apart';
+  /** It and others with the same word here are one whole: while a node is drained, one pod of all of them at a time may be missing. */
+  readonly whole?: string;
+  /** Where its members speak to each other, and only whoever connects to it by this port. */
+  readonly peerPort?: number;
   /** It is known to others by the name of its container, on Compose too. */
   readonly hostname?: true;
   /** The service whose data it copies and only reads: the two had rather not share a node. */
@@ -317,6 +321,15 @@ export interface CachePlan {
   /** The services that run with these settings. */
   readonly members: readonly string[];
   readonly sentinel?: SentinelPlan;
+  readonly cluster?: CacheClusterPlan;
+}
+
+/** Nodes that divide the keys among them. */
+export interface CacheClusterPlan {
+  /** Under these they know each other and clients know them, by who holds the same keys. */
+  readonly shards: readonly (readonly string[])[];
+  /** Whether a node that starts anew has forgotten everything. */
+  readonly forgets: boolean;
 }
 
 /** Three nodes, three that watch over them, and what leads clients to the one that is written to. */

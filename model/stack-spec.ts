@@ -95,6 +95,12 @@ export const sentinelVariablesOf = (variable: string): Readonly<Record<'sentinel
   };
 };
 
+/** Instead of the one variable of a cache, for clients that speak to a cluster of nodes: `REDIS_URL` → `REDIS_CLUSTER_NODES` and the rest. */
+export const clusterVariablesOf = (variable: string): Readonly<Record<'nodes' | 'username' | 'password', string>> => {
+  const { username, password } = sentinelVariablesOf(variable);
+  return { nodes: `${variable.replace(/_URL$/, '')}_CLUSTER_NODES`, username, password };
+};
+
 /** How a service is reached over HTTP. */
 export interface HttpSpec {
   readonly port: number;
@@ -211,7 +217,7 @@ export type SqlserverEdition = 'developer' | 'evaluation' | 'express' | 'web' | 
 
 export type CacheEngineName = 'valkey' | 'redis' | 'memcached';
 
-export type CacheTopology = 'single' | 'sentinel';
+export type CacheTopology = 'single' | 'sentinel' | 'cluster';
 
 export interface CacheSpec extends FixedState {
   readonly name: string;
@@ -220,7 +226,7 @@ export interface CacheSpec extends FixedState {
   /** As the operator wrote it; without it the profile's, where the host can. Once a plan begins it is decided. */
   readonly topology?: CacheTopology;
   /** What its clients speak. */
-  readonly client: 'single' | 'sentinel';
+  readonly client: 'single' | 'sentinel' | 'cluster';
 }
 
 export interface BucketSpec {

@@ -121,16 +121,16 @@ export const cache = z
         'cache: may forget, keeps nothing on disk. sessions, queue: never evicts, appends to disk; not for memcached. Default: cache.',
       ),
     topology: z
-      .enum(['single', 'sentinel'], { error: 'expected single or sentinel' })
+      .enum(['single', 'sentinel', 'cluster'], { error: 'expected single, sentinel or cluster' })
       .optional()
       .describe(
-        "sentinel: three nodes, one of which is written to and two of which copy it, and three Sentinels that let another take over; not for memcached. Default: the profile's, where the host can.",
+        "sentinel: three nodes, one of which is written to and two of which copy it, and three Sentinels that let another take over. cluster: three shards of two nodes, each with a third of the keys, for clients that speak to such a cluster. Neither is for memcached. Default: what client asks for, else the profile's, where the host can.",
       ),
     client: z
-      .enum(['single', 'sentinel'], { error: 'expected single or sentinel' })
+      .enum(['single', 'sentinel', 'cluster'], { error: 'expected single, sentinel or cluster' })
       .optional()
       .describe(
-        'What the clients of its applications speak. single: any client; with Sentinel a proxy leads it to the primary. sentinel: they ask the Sentinels themselves, and there is no proxy. Default: single.',
+        'What the clients of its applications speak. single: any client; with Sentinel a proxy leads it to the primary. sentinel: they ask the Sentinels themselves, and there is no proxy. cluster: they go to the node that has a key, as a Redis Cluster asks of them. Default: single.',
       ),
     cpu: cpu.optional().describe("Most CPU, instead of the profile's."),
     memory: size.optional().describe("Memory limit of each node, instead of the profile's."),

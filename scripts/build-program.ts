@@ -44,7 +44,7 @@ const seldom: Readonly<Record<string, RegExp>> = {
   'templates-mysql.cjs': /^database\/m(?:ysql|ariadb|y\.cnf)/,
   'templates-pgbouncer.cjs': /^database\/pgbouncer/,
   'templates-postgres.cjs': /^database\/(?:accounts|pg_hba|postgresql|replica|start)\./,
-  'templates-sentinel.cjs': /^cache\/(?:node|sentinel|haproxy)/,
+  'templates-sentinel.cjs': /^cache\/(?:cluster|node|sentinel|haproxy)/,
   'templates-sqlserver.cjs': /^database\/sqlserver/,
   'templates-storage.cjs': /^storage\//,
 };
@@ -65,6 +65,27 @@ export const compileTemplate = (name) => Handlebars.template(compiled[name] ?? s
 
 const schemaFile = 'spec-schema.cjs';
 
+/**
+ * Modules that only some plans need, by the file that holds them: it is loaded when the first of their functions is called. They export functions alone and
+ * throw nothing that anybody tells by its class, as each file has its own copy of what it shares.
+ */
+const seldomPlanned: Readonly<Record<string, readonly string[]>> = {
+  'plan-cache.cjs': ['generator/plan/services/cache-cluster.ts', 'generator/plan/services/cache-sentinel.ts'],
+  'plan-memcached.cjs': ['generator/plan/services/memcached.ts'],
+};
+const exportAll = (modules: readonly string[]): string => modules.map((path) => `export * from './${path}';`).join('\n');
+
+async function lateModule(file: string, path: string): Promise<string> {
+  const exported = Object.entries((await import(join(root, path))) as object);
+  const others = exported.filter(([, value]) => typeof value !== 'function');
+  if (others.length > 0)
+    throw new Error(`${path} is loaded late, so it can export nothing but functions: ${others.map(([name]) => name).join(', ')}`);
+  return exported.map(([name]) => `export const ${name} = (...given) => require('./${file}').${name}(...given);`).join('\n');
+}
+const lateModules = await Promise.all(
+  Object.entries(seldomPlanned).flatMap(([file, paths]) => paths.map(async (path) => [path, await lateModule(file, path)] as const)),
+);
+
 /** What the sources work out from Berth's own files at every start, worked out once. Each stand-in exports what the program uses of its source. */
 const standIns: ReadonlyMap<string, () => string> = new Map([
   ['generator/io/assets.ts', assetsModule],
@@ -73,6 +94,7 @@ const standIns: ReadonlyMap<string, () => string> = new Map([
   ['generator/spec/json-schema.ts', () => `export const specJsonSchema = () => require('./${schemaFile}');`],
   // The schema of profiles has done its work.
   ['model/profile.ts', () => `export const profileNames = ${literal(profileNames, 'the names of profiles')};`],
+  ...lateModules.map(([path, text]) => [path, () => text] as const),
 ]);
 
 /** What a key is for is told by the JSON Schema, which is made by then. A description that is no plain text stays where it is. */
@@ -81,7 +103,7 @@ const described = /\.describe\(\s*(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`$\\
 const workedOut: Plugin = {
   name: 'worked-out',
   setup: (program) => {
-    program.onResolve({ filter: /^\.\/(?:templates-[a-z]+|spec-schema)\.cjs$/ }, ({ path }) => ({ path, external: true }));
+    program.onResolve({ filter: /^\.\/(?:(?:templates|plan)-[a-z]+|spec-schema)\.cjs$/ }, ({ path }) => ({ path, external: true }));
     program.onLoad({ filter: /\/model\/written-[a-z]+\.ts$/ }, ({ path }) => ({
       contents: readFileSync(path, 'utf8').replaceAll(described, ''),
       loader: 'ts',
@@ -169,7 +191,7 @@ export async function buildProgram(outdir: string, write = true): Promise<Metafi
       build({
         ...common,
         write,
-        stdin: { contents: modules.map((path) => `export * from './${path}';`).join('\n'), resolveDir: root },
+        stdin: { contents: exportAll(modules), resolveDir: root },
         format: 'esm',
         outfile: join(outdir, file),
         plugins: [workedOut, smaller, leanImports],
@@ -179,6 +201,7 @@ export async function buildProgram(outdir: string, write = true): Promise<Metafi
     ...[
       ...onDemand.map((name) => ({ file: fileOf(name), contents: `module.exports = require('${name}')` })),
       { file: schemaFile, contents: `module.exports = ${literal(specJsonSchema(), 'the schema of the spec')}` },
+      ...Object.entries(seldomPlanned).map(([file, modules]) => ({ file, contents: exportAll(modules) })),
       ...Object.keys(seldom).map((file) => ({ file, contents: `module.exports = ${compiledTemplates(file)}` })),
     ].map(({ file, contents }) =>
       build({ ...common, write, stdin: { contents, resolveDir: root }, format: 'cjs', outfile: join(outdir, file) }),

@@ -40,6 +40,7 @@ const may: Readonly<Record<string, RegExp>> = {
   'runtime/wire.ts': /^(model|runtime)\/|^node:(crypto|path)$/,
   'runtime/open-store.ts': /^(model|runtime)\/|^node:(fs|path)$/,
   'runtime/look-again.ts': /^(model|runtime)\/|^node:crypto$/,
+  'runtime/bucket-backups.ts': /^(model|runtime)\//,
   'runtime/producers.ts': /^(model|runtime)\/|^node:crypto$/,
   'runtime/agent.ts': /^(model|runtime)\//,
   'runtime/databases.ts': /^(model|runtime)\/|^node:(crypto|fs|timers\/promises)$/,

@@ -337,6 +337,7 @@ Under \`uses\`, a list takes the usual names and a map names them. Two of one ki
 | the same, for reading | \`DATABASE_READ_URL\`: the address of the replica; without one it equals \`DATABASE_URL\`. The name follows that of the other: \`X_URL\` gives \`X_READ_URL\` |
 | a cache | \`REDIS_URL\`: \`redis://app:PASSWORD@NAME:6379/0\`, or for Memcached \`MEMCACHED_URL\`: \`memcached://NAME:11211\` |
 | a cache with \`client: sentinel\` | \`REDIS_SENTINELS\`: \`NAME-sentinel-0:26379,NAME-sentinel-1:26379,NAME-sentinel-2:26379\`, \`REDIS_SENTINEL_MASTER\`: \`NAME\`, \`REDIS_USERNAME\`, \`REDIS_PASSWORD\`; \`X_URL\` gives \`X_SENTINELS\` and so on |
+| a cache with \`client: cluster\` | \`REDIS_CLUSTER_NODES\`: \`NAME-shard-0-0:6379,NAME-shard-0-1:6379,…\`, all six, \`REDIS_USERNAME\`, \`REDIS_PASSWORD\`; \`X_URL\` gives \`X_CLUSTER_NODES\` and so on |
 | a store | \`S3_ENDPOINT\`, \`S3_REGION\`, \`S3_ACCESS_KEY\`, \`S3_SECRET_KEY\`, and \`S3_BUCKET\`; with several buckets \`S3_BUCKET_NAME\` for each |
 `;
     await expect(text).toMatchFileSnapshot('../docs/reference/spec.md');

@@ -4,8 +4,8 @@ import { forKind, forServers } from './rules.ts';
 import { hit, ofKind, sameSpace, scalerOf, selects, servers } from './world.ts';
 import type { Manifest, Workload, World } from './world.ts';
 
-const budgetOf = (world: World, workload: Workload): Manifest | undefined =>
-  ofKind(world, 'PodDisruptionBudget').find(
+const budgetsOf = (world: World, workload: Workload): readonly Manifest[] =>
+  ofKind(world, 'PodDisruptionBudget').filter(
     (budget) => sameSpace(budget, workload) && selects(at(budget.body, 'spec', 'selector', 'matchLabels'), workload.labels),
   );
 
@@ -135,7 +135,19 @@ export const availabilityChecks: readonly Check<World>[] = [
       reason: 'a drain would take all of them at once',
       cure: 'add a PodDisruptionBudget that selects its pods',
     },
-    (server, world) => (budgetOf(world, server) ? undefined : ['metadata.name', 'no PodDisruptionBudget']),
+    (server, world) => (budgetsOf(world, server).length > 0 ? undefined : ['metadata.name', 'no PodDisruptionBudget']),
+  ),
+  forServers(
+    {
+      id: 'one-budget',
+      rule: 'a pod is counted by one disruption budget',
+      reason: 'a pod that two of them select cannot be drained at all',
+      cure: 'make one selector the whole of them, or each a part that is its own',
+    },
+    (server, world) => {
+      const budgets = budgetsOf(world, server).map(({ name }) => name);
+      return budgets.length < 2 ? undefined : ['metadata.name', budgets.join(', ')];
+    },
   ),
   forKind(
     {

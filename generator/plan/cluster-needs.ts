@@ -13,7 +13,8 @@ const asks = (service: PlannedService): Pick<WorkloadNeed, 'cpu' | 'memory'> => 
 
 function workloadsOf(plan: Plan, kubernetes: KubernetesPlan, service: PlannedService): readonly WorkloadNeed[] {
   const namespace = kubernetes.pods.get(service.name)?.namespace ?? kubernetes.namespace;
-  const base = { namespace, ...asks(service), spread: 'host-preferred' as const };
+  const spread = service.peers === 'apart' ? 'host-required' : 'host-preferred';
+  const base = { namespace, ...asks(service), spread } as const;
   if (service.slotted && service.kind === 'server')
     return (plan.release.get(service.name) ?? [])
       .filter(({ replicas }) => replicas > 0)

@@ -6,7 +6,7 @@ import type { CacheSpec, StackSpec } from '../../model/stack-spec.ts';
 import { describeSize, formatSize, mib } from '../../model/units.ts';
 import type { MiB } from '../../model/units.ts';
 import { agentNames } from './services/agent.ts';
-import { isReplicated } from './services/cache-members.ts';
+import { isReplicated, isWatched, groupsOf, sentinelsOf } from './services/cache-members.ts';
 import { hasReplica, replicaName } from './services/database-engine.ts';
 import { databaseEngines } from './services/databases.ts';
 
@@ -26,18 +26,17 @@ interface Part {
   readonly path?: string;
 }
 
-function cacheParts(cache: CacheSpec): readonly Part[] {
+function cacheParts(cache: CacheSpec, spec: StackSpec): readonly Part[] {
   const { name, use, disk } = cache;
   const path = `caches.${name}.disk`;
   const holds = use === 'cache' ? 'a copy on its way from another node' : 'append-only file, twice while it is rewritten';
   const node = { name, weight: 4, floor: 1024, fixed: disk, path, holds };
   if (!isReplicated(cache)) return use === 'cache' ? [] : [node];
-  const each = (parts: Omit<Part, 'name'>, what: string): readonly Part[] =>
-    Array.from({ length: valkey.sentinel.nodes }, (_, index) => ({ ...parts, name: `${name}-${what}-${index}` }));
+  // A page of text, which no disk makes larger.
+  const watching = { weight: 0, floor: valkey.sentinel.diskMiB, holds: `who is written to in ${name}` };
   return [
-    ...each(node, 'node'),
-    // A page of text, which no disk makes larger.
-    ...each({ weight: 0, floor: valkey.sentinel.diskMiB, holds: `who is written to in ${name}` }, 'sentinel'),
+    ...groupsOf(cache, spec).flatMap(({ each }) => each.map((one) => ({ ...node, name: one }))),
+    ...(isWatched(cache) ? sentinelsOf(cache, spec).each.map((one) => ({ ...watching, name: one })) : []),
   ];
 }
 
@@ -55,7 +54,7 @@ const partsOf = (spec: StackSpec): readonly Part[] => [
     path: `stores.${name}.disk`,
     holds: 'objects and their versions',
   })),
-  ...spec.caches.flatMap(cacheParts),
+  ...spec.caches.flatMap((cache) => cacheParts(cache, spec)),
   ...spec.volumes.map(({ name, disk }) => ({
     name,
     weight: 20,

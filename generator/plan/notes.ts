@@ -3,7 +3,7 @@ import type { Plan } from '../../model/plan.ts';
 import type { HardwareProfile } from '../../model/profile.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
 import { agentsOf, isCopied } from './services/agent.ts';
-import { isReplicated } from './services/cache-members.ts';
+import { isCluster, isReplicated } from './services/cache-members.ts';
 import { hasReplica } from './services/database-engine.ts';
 import type { Topologies } from './topology.ts';
 import { describeSize } from '../../model/units.ts';
@@ -168,10 +168,11 @@ export function notesOf({ profile, topologies, images, scaled, describe, cpus, u
     ),
     ...topologies.lesser.map(
       (name) =>
-        `${name} has three nodes with Sentinel until this version of Berth can set up a cluster of six, which profile ${profile.name} asks for`,
+        `${name} has three nodes with Sentinel: the cluster of six that profile ${profile.name} asks for is for clients that speak to one; \`client: cluster\` in berth.yaml says that they do`,
     ),
     ...(spec.target === 'compose' ? spec.caches.filter(isReplicated) : []).map(
-      ({ name }) => `the three nodes of ${name} stand on one host: that protects from a dead process, and helps nothing when the host dies`,
+      (cache) =>
+        `the ${isCluster(cache) ? 'six' : 'three'} nodes of ${cache.name} stand on one host: that protects from a dead process, and helps nothing when the host dies`,
     ),
     ...spec.caches
       .filter(({ use }) => use !== 'cache')

@@ -122,11 +122,12 @@ export function rotationOf(plan: Plan, secret: string): Rotation {
   const ended = (way: readonly string[]): readonly string[] => (retire ? [...way, retire.command, apply] : way);
   if (plan.kubernetes) {
     // By it they know each other: one by one, the first with the new one would copy nobody.
-    const peers = plan.caches.find(({ members }) => engines.some(({ name }) => members.includes(name)) && engines.length > members.length);
+    const peers = plan.caches.find(({ cache }) => secret === `${cache}-replication`);
     if (!peers && retire && engines.length === 0)
       return { ...base, short, gentle: ended(throughPods(plan, plan.kubernetes.namespace, apply, apps)) };
     if (!peers) return { ...base, short };
-    return { ...base, short: [`kubectl -n ${plan.kubernetes.namespace} scale statefulset/${peers.service} --replicas=0`, apply] };
+    const sets = peers.members.map((name) => `statefulset/${name}`).join(' ');
+    return { ...base, short: [`kubectl -n ${plan.kubernetes.namespace} scale ${sets} --replicas=0`, apply] };
   }
   const gentle = engines.length > 0 ? undefined : throughSlots(plan, apps);
   return { ...base, short, ...(gentle ? { gentle: ended(gentle) } : {}) };

@@ -2,8 +2,8 @@ import { offsiteSecret, signerSecret, storeSecret } from '../../model/backup/sit
 import { valkey } from '../../model/engines/valkey.ts';
 import type { PlannedSecret, SecretFile } from '../../model/plan.ts';
 import type { BackupPlaceSpec, CacheSpec, StackSpec } from '../../model/stack-spec.ts';
-import { isReplicated } from './services/cache-members.ts';
 import { isCopied } from './services/agent.ts';
+import { isCluster, isReplicated, isWatched } from './services/cache-members.ts';
 import { databaseEngines } from './services/databases.ts';
 import { accountOf } from './services/minio.ts';
 
@@ -52,7 +52,7 @@ export const secretsOf = (spec: StackSpec): readonly PlannedSecret[] => [
           {
             name: `${cache.name}-replication`,
             length: 32,
-            purpose: `account ${valkey.peer} of ${cache.name}: its nodes and Sentinels, each at the others`,
+            purpose: `account ${valkey.peer} of ${cache.name}: its nodes${isWatched(cache) ? ' and Sentinels' : ''}, each at the others`,
           },
         ]
       : []),
@@ -73,28 +73,31 @@ export const secretsOf = (spec: StackSpec): readonly PlannedSecret[] => [
 /** A node may copy another and be told whom; beyond what it needs for that, a Sentinel turns clients away from a node that is written to no more. */
 const peerRights =
   ' resetkeys &* -@all +ping +info +role +psync +sync +replconf +multi +exec +slaveof +replicaof +subscribe +publish +config|rewrite +client|setname +client|kill +script|kill\n';
+/** A node of a cluster may have another say and do what keeps the cluster whole: none of it deletes anything, or takes slots from anybody. By which account it copies another, its script says. */
+const shardRights =
+  ' resetkeys &* -@all +ping +info +role +dbsize +acl|load +cluster|info +cluster|nodes +cluster|meet +cluster|forget +cluster|replicate +cluster|addslotsrange +cluster|failover\n';
 /** What anybody may ask a Sentinel: where the primary is, and whether there is one. Nobody without a password tells it anything. */
 const sentinelQuestions =
   'user default on nopass resetkeys &* -@all +auth +hello +ping +info +role +command +subscribe +psubscribe +unsubscribe +punsubscribe +client|setname +client|setinfo +client|getname +client|id +sentinel|get-master-addr-by-name +sentinel|master +sentinel|masters +sentinel|replicas +sentinel|slaves +sentinel|sentinels +sentinel|myid +sentinel|ckquorum\n';
 
 function cacheFiles(cache: CacheSpec): readonly SecretFile[] {
   const { name } = cache;
-  const replicated = isReplicated(cache);
+  const [replicated, watched] = [isReplicated(cache), isWatched(cache)];
   const peer = { secret: `${name}-replication`, form: 'sha256' } as const;
   return [
     {
       name: `${name}-acl`,
       of: [`${name}-app`, ...(replicated ? [`${name}-replication`] : [])],
       text: [
-        `user default on nopass resetkeys resetchannels -@all +ping${replicated ? ' +role' : ''}\nuser app on #`,
+        `user default on nopass resetkeys resetchannels -@all +ping${watched ? ' +role' : ''}\nuser app on #`,
         { secret: `${name}-app`, form: 'sha256' },
         ' ~* &* +@all -@admin -@dangerous +info +keys +flushdb\n',
-        ...(replicated ? [`user ${valkey.peer} on #`, peer, peerRights] : []),
+        ...(replicated ? [`user ${valkey.peer} on #`, peer, isCluster(cache) ? shardRights : peerRights] : []),
       ],
     },
-    ...(replicated
+    ...(replicated ? [plain(`${name}-replication`)] : []),
+    ...(watched
       ? [
-          plain(`${name}-replication`),
           {
             name: `${name}-sentinel-acl`,
             of: [`${name}-replication`],

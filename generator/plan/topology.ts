@@ -14,7 +14,7 @@ export interface Topologies {
   readonly unable: readonly string[];
   /** Caches with data that have several nodes by the wish of the profile. */
   readonly granted: readonly string[];
-  /** Caches that have less than the profile wishes for, as this version can set up no more. */
+  /** Caches that have less than the profile wishes for, as their clients could not speak to it. */
   readonly lesser: readonly string[];
 }
 

@@ -132,6 +132,21 @@ function renderCache(cache: CachePlan, templates: Templates): readonly Artifact[
       `config/${cache.service}/${settingsFile}`,
       fill(templates, 'cache/cache.conf.hbs', 'valkey', { ...view, aclFile: `/run/secrets/${cache.cache}-acl` }),
     ),
+    ...(cache.cluster
+      ? [
+          generated(
+            `config/${cache.service}/cluster.sh`,
+            fill(templates, 'cache/cluster.sh.hbs', 'shell', {
+              ...view,
+              shardNames: cache.cluster.shards.map((names) => names.join(',')).join(' '),
+              forgets: cache.cluster.forgets,
+              peer: valkey.peer,
+              passwordFile: `/run/secrets/${cache.cache}-replication`,
+              aclFile: `/run/secrets/${cache.cache}-acl`,
+            }),
+          ),
+        ]
+      : []),
     ...(cache.sentinel ? renderSentinels(cache, cache.sentinel, view, templates) : []),
   ];
 }

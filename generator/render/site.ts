@@ -1,5 +1,5 @@
 import type { Artifact } from '../../model/artifact.ts';
-import type { DatabasePlan, KubernetesPlan, Plan } from '../../model/plan.ts';
+import type { CacheClusterPlan, DatabasePlan, KubernetesPlan, Plan } from '../../model/plan.ts';
 import { postgres } from '../../model/engines/postgres.ts';
 import type { BackupsConfig, RuntimeConfig } from '../../model/runtime-config.ts';
 import { redis } from '../../model/engines/redis.ts';
@@ -166,6 +166,7 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
           ]
         : [],
     ),
+    clustered: plan.caches.flatMap(({ cache, cluster }) => (cluster ? [clusterOfCache(cache, cluster)] : [])),
     stores: plan.stores,
     volumes: plan.volumes.map(({ name, alone }) => ({
       name,
@@ -196,6 +197,23 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
     ? (['site/SITE-kubernetes.md.hbs', clusterView(plan, plan.kubernetes)] as const)
     : (['site/SITE.md.hbs', {}] as const);
   return { path: 'SITE.md', content: fill(templates, template, 'markdown', { ...view, ...more }), mode: 0o644, policy: 'generated' };
+}
+
+/** What the runbook tells of a cache whose keys are divided among its nodes, by the names of their containers. */
+function clusterOfCache(cache: string, { shards, forgets }: CacheClusterPlan): object {
+  const names = shards.map((shard) => shard.map((host) => host.split('.')[0] ?? ''));
+  const [[asked = '', copy = ''] = []] = names;
+  return {
+    cache,
+    shards: shards.length,
+    count: names.flat().length,
+    nodes: names.flat().join(' '),
+    asked,
+    copy,
+    lesson: forgets
+      ? `Nothing of it outlives a start of both nodes of a shard at once: it is a cache.`
+      : `A copy that was started anew takes over by itself only once it has spoken to its primary; before that, \`cluster failover force\` has it serve what is on its disk.`,
+  };
 }
 
 /** The pod of a database that is written to; of an operator's it may be another one tomorrow. */

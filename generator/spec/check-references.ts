@@ -8,7 +8,7 @@ import { checkBackups } from './check-backups.ts';
 import { checkCluster } from './check-cluster.ts';
 import type { Finding } from './finding.ts';
 import { reservedDatabaseNames } from '../../model/names.ts';
-import { readVariableOf, replicates, sentinelVariablesOf } from '../../model/stack-spec.ts';
+import { clusterVariablesOf, readVariableOf, replicates, sentinelVariablesOf } from '../../model/stack-spec.ts';
 import { checkExternals } from './check-externals.ts';
 import { checkServices } from './check-services.ts';
 import { checkStores } from './check-stores.ts';
@@ -25,6 +25,7 @@ const ownRoutes = '/-/berth/';
 function variablesOf(spec: WrittenSpec, used: string, variable: string): readonly string[] {
   const kind = kindOf(spec, used);
   if (kind === 'cache' && spec.caches?.[used]?.client === 'sentinel') return Object.values(sentinelVariablesOf(variable));
+  if (kind === 'cache' && spec.caches?.[used]?.client === 'cluster') return Object.values(clusterVariablesOf(variable));
   if (kind !== 'store') return kind === 'database' ? [variable, readVariableOf(variable)] : [variable];
   const buckets = Object.keys(spec.stores?.[used]?.buckets ?? {});
   const named = buckets.length === 1 ? ['BUCKET'] : buckets.map((bucket) => `BUCKET_${bucket.toUpperCase().replaceAll('-', '_')}`);
@@ -43,6 +44,12 @@ const cacheNames = (name: string, engine: string | undefined): readonly string[]
           `${name}-${part}`,
           `${name}-${part}-nodes`,
           ...Array.from({ length: valkey.sentinel.nodes }, (_, index) => `${name}-${part}-${index}`),
+        ]),
+        `${name}-shard`,
+        ...Array.from({ length: valkey.cluster.shards }, (_, index) => `${name}-shard-${index}`).flatMap((shard) => [
+          shard,
+          `${shard}-nodes`,
+          ...Array.from({ length: valkey.cluster.nodesPerShard }, (_, index) => `${shard}-${index}`),
         ]),
       ]),
 ];
@@ -271,11 +278,23 @@ function* checkCaches(spec: WrittenSpec): Iterable<Finding> {
           message: 'clients that ask Sentinels find none where one node stands alone',
           hint: 'write topology: sentinel, or remove client',
         };
+      if (external === undefined && topology !== undefined && topology !== 'cluster' && client === 'cluster')
+        yield {
+          path: ['caches', name, 'client'],
+          message: `clients that speak to a cluster cannot speak to ${topology === 'single' ? 'a single node' : 'nodes with Sentinel'}`,
+          hint: 'write topology: cluster, or remove client',
+        };
+      if (external === undefined && topology === 'cluster' && client !== 'cluster')
+        yield {
+          path: ['caches', name, 'topology'],
+          message: `a cluster is for clients that go to the node that has a key, and those of ${name} are not said to`,
+          hint: 'write client: cluster if every client does, else topology: sentinel, which any client can use',
+        };
       continue;
     }
     if (external === undefined)
       for (const [key, value] of Object.entries({ topology, client }))
-        if (value === 'sentinel')
+        if (value === 'sentinel' || value === 'cluster')
           yield {
             path: ['caches', name, key],
             message: 'memcached has nothing that another node could take over',

@@ -310,8 +310,8 @@ export function resolveSpec(spec: WrittenSpec): StackSpec {
       ...state(database),
     })),
     caches: ownOf(spec.caches).map(([name, cache]) => {
-      // Whose clients ask Sentinels needs some.
-      const topology = cache.topology ?? (cache.client === 'sentinel' ? 'sentinel' : undefined);
+      // Whose clients ask Sentinels needs some, and whose clients speak to a cluster can speak to nothing else.
+      const topology = cache.topology ?? (cache.client === 'single' ? undefined : cache.client);
       return {
         name,
         engine: cache.engine,

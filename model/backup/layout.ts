@@ -32,6 +32,9 @@ export const keyFileKey = (place: Place, id: string, version: string): string =>
 export const verifiedPrefix = (place: Place): string => `${base(place)}/verified/`;
 export const verifiedKey = (place: Place, id: string): string => `${verifiedPrefix(place)}${id}.json`;
 
+/** Written and looked for in a bucket that is to be copied, and deleted again: is it the store itself? */
+export const probeKey = (place: Place): string => `${base(place)}/probe`;
+
 export const leasePrefix = (site: string, name: string): string => `v1/${site}/leases/${name}/`;
 
 /** The backup that an object of {@link manifestPrefix}, {@link removedPrefix}, {@link dataPrefix} or {@link keysPrefix} belongs to. */

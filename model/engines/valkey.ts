@@ -31,4 +31,13 @@ export const valkey = {
     /** Its state is a page of text. */
     diskMiB: 64,
   },
+  /** What a cluster has instead: each shard serves its part of the keys from one node, and the other copies it. */
+  cluster: {
+    shards: 3,
+    nodesPerShard: 2,
+    /** Where nodes speak to each other: the port of clients and 10,000. */
+    busPort: 16_379,
+    /** Seconds of silence after which a node counts as dead. */
+    nodeTimeout: 5,
+  },
 } as const;

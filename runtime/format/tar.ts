@@ -27,10 +27,14 @@ const empty = Buffer.alloc(block);
  * The POSIX format of 2001, which every `tar` reads: headers of 1988, and before them what those cannot hold. Written here, since files are
  * what a site has, and a package for it would bring several more into the one file that restores.
  *
+ * @param entries - Each is asked for once all bytes of the one before were taken.
  * @param read - The bytes of a file. Other than were announced is an error.
  */
-export async function* writeTar(entries: Iterable<TarEntry>, read: (entry: TarEntry) => Bytes): AsyncGenerator<Uint8Array> {
-  for (const entry of entries) {
+export async function* writeTar(
+  entries: Iterable<TarEntry> | AsyncIterable<TarEntry>,
+  read: (entry: TarEntry) => Bytes,
+): AsyncGenerator<Uint8Array> {
+  for await (const entry of entries) {
     yield headerOf(entry);
     if (entry.kind !== 'file') continue;
     let bytes = 0;

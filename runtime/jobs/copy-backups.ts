@@ -39,7 +39,7 @@ export async function copyBackups(place: Place, tools: CopyTools, signal: AbortS
   const there = await idsIn(to, manifestPrefix(place), signal);
   const copied: Manifest[] = [];
   const broken: { readonly id: string; readonly message: string }[] = [];
-  for (const manifest of manifests) {
+  for (const manifest of contentsFirst(manifests)) {
     const { id, kind, parent } = manifest;
     if (there.has(id)) continue;
     if ((await to.size(removedKey(place, id, kind), signal)) !== undefined) continue;
@@ -61,6 +61,12 @@ export async function copyBackups(place: Place, tools: CopyTools, signal: AbortS
   await followKeys(place, there, tools, signal);
   return { copied, broken };
 }
+
+/** The listing of a bucket has an older id than the contents that were copied for it, and is no use without them. */
+const contentsFirst = (manifests: readonly Manifest[]): readonly Manifest[] => [
+  ...manifests.filter(({ kind }) => kind === 'contents'),
+  ...manifests.filter(({ kind }) => kind !== 'contents'),
+];
 
 async function copyOne(
   place: Place,

@@ -29,6 +29,9 @@ export interface PruneTools {
   readonly graceMs: number;
 }
 
+/** Those go when nothing refers to them any more, whatever their age. */
+const isContents = (key: string): boolean => key.endsWith('.contents.json');
+
 /** What would be kept and removed now, each with its reason. Changes nothing. */
 export async function planPrune(
   place: Place,
@@ -37,7 +40,7 @@ export async function planPrune(
   { store, trusted, levelOf }: PruneTools,
   signal: AbortSignal,
 ): Promise<RetentionPlan> {
-  const { manifests } = await readCatalogue(store, manifestPrefix(place), trusted, signal);
+  const { manifests } = await readCatalogue(store, manifestPrefix(place), trusted, signal, (key) => !isContents(key));
   const points = manifests.map(({ id, kind, finishedAt, parent, label }) => ({
     id,
     kind,
@@ -50,11 +53,8 @@ export async function planPrune(
 }
 
 /** Takes their manifests away, so that they are no backups any more. Their data stay for the time of grace; see {@link undoRemoval}. */
-export async function removeBackups(place: Place, plan: RetentionPlan, { store, lease }: PruneTools, signal: AbortSignal): Promise<void> {
-  for (const { point } of plan.remove) {
-    await lease.confirm(signal);
-    await move(store, manifestKey(place, point.id, point.kind), removedKey(place, point.id, point.kind), signal);
-  }
+export async function removeBackups(place: Place, plan: RetentionPlan, tools: PruneTools, signal: AbortSignal): Promise<void> {
+  for (const { point } of plan.remove) await removeOne({ place, ...point }, tools, signal);
 }
 
 /** A backup that was removed and whose data may still be there. */
@@ -90,6 +90,16 @@ export async function undoRemoval(
       '`berth backup prune --undo` with another id says what can be brought back',
     );
   await move(store, removedKey(place, id, kind), manifestKey(place, id, kind), signal);
+}
+
+/** Takes one away that no rule is about; its data stay for the time of grace. */
+export async function removeOne(
+  { place, id, kind }: RemovedBackup,
+  { store, lease }: Pick<PruneTools, 'store' | 'lease'>,
+  signal: AbortSignal,
+): Promise<void> {
+  await lease.confirm(signal);
+  await move(store, manifestKey(place, id, kind), removedKey(place, id, kind), signal);
 }
 
 /** Written before it is deleted: a crash leaves it in both places, which is put right by doing it again. */

@@ -104,8 +104,12 @@ class Different extends Error {
   }
 }
 
-/** Damage is a finding, and is written down. Whatever else goes wrong, a store that is away for one, proves nothing and is passed on. */
-async function found(
+/**
+ * Damage is a finding, and is written down. Whatever else goes wrong, a store that is away for one, proves nothing and is passed on.
+ *
+ * @param manifests - Of all that is looked at.
+ */
+export async function found(
   place: Place,
   manifests: readonly Manifest[],
   level: Level,

@@ -5,13 +5,13 @@ export const usage = `Restores backups that Berth made, without Berth: from a fo
 
   node restore.mjs list  --from PLACE [--prefix v1/SITE/SOURCE/]
   node restore.mjs check ID --from PLACE
-  node restore.mjs get   ID --from PLACE --key PRIVATE.pem --out FOLDER [--only]
+  node restore.mjs get   ID --from PLACE --key PRIVATE.pem --out FOLDER [--only] [--objects PREFIX]
   node restore.mjs cat   ID STREAM --from PLACE --key PRIVATE.pem
 
 list   shows what there is, and what each backup rests on
 check  compares every byte of a backup, and of those it rests on, with its signed manifest; needs no key
 get    writes the files of a backup and of those it rests on, each into a folder of its own, in the order to restore them in;
-       --only takes the backup alone
+       --only takes the backup alone. Of a bucket: its list, and its objects as files; --objects those whose keys begin so
 cat    writes one file of one backup to standard output
 
   --from PLACE       /path/to/folder, or s3://BUCKET with --endpoint URL and the variables S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY
@@ -37,6 +37,7 @@ const options = {
   'prefix': { type: 'string' },
   'out': { type: 'string' },
   'only': { type: 'boolean' },
+  'objects': { type: 'string' },
   'help': { type: 'boolean' },
 } as const;
 

@@ -37,7 +37,7 @@ describe.each(rows)('the example $example at $profile', ({ example, profile }) =
     // What makes a volume writable is there only where no kubelet does.
     const tasks = compose.plan.volumes.map(({ name }) => name);
     // A cluster has one StatefulSet where Compose has a service for each node of a cache.
-    const folded = compose.plan.services.map(({ name }) => name.replace(/-(node|sentinel)-[012]$/, '-$1'));
+    const folded = compose.plan.services.map(({ name }) => name.replace(/-(node|sentinel|shard-[012])-[012]$/, '-$1'));
     expect([...names, ...tasks].sort()).toEqual([...new Set(folded)].sort());
   });
 });

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { pathOfKey } from '../../model/backup/object-row.ts';
+import { usualBucketLayout } from '../../runtime/jobs/bucket/survey.ts';
 import { leaveInstructions } from '../../runtime/jobs/leave-instructions.ts';
 import { usualLayout } from '../../runtime/jobs/upload-stream.ts';
 import { realFiles } from '../../runtime/stores/folder-files.ts';
@@ -11,6 +13,8 @@ import { S3Store } from '../../runtime/stores/s3/s3-store.ts';
 import type { Store } from '../../runtime/ports/store.ts';
 import { escrow, operator, signer } from '../runtime/format/keys.ts';
 import { engineOf, never, run as makeBackup } from '../runtime/jobs/backup-world.ts';
+import { copy } from '../runtime/jobs/bucket/bucket-world.ts';
+import { memoryBucket } from '../runtime/jobs/bucket/memory-bucket.ts';
 import { noise } from '../runtime/streams/bytes.ts';
 import { ensureImages, IMAGES } from './images.ts';
 import { attempt, run } from './process.ts';
@@ -48,27 +52,45 @@ const expectRestored = (folder: string): void => {
   for (const [name, content] of Object.entries(files)) expect(readFileSync(join(folder, name)).equals(content), name).toBe(true);
 };
 
+/** A bucket of users. */
+const users = memoryBucket(() => new Date('2026-03-29T01:00:00Z'));
+for (const [key, body] of Object.entries({
+  'photos/Ümläut photo.jpg': noise(5_000_000, 3),
+  'photos/twin.jpg': noise(5_000_000, 3),
+  "a'b $HOME `id`/-rf *": Buffer.from('quoted'),
+  '../up': Buffer.from('not above'),
+  'empty': Buffer.alloc(0),
+}))
+  users.put(key, body);
+const expectObjects = (objects: string): void => {
+  for (const [key, { body }] of users.objects) expect(readFileSync(join(objects, pathOfKey(key))).equals(body), key).toBe(true);
+};
+
 describe('without Berth', () => {
   let folder: string;
   let id: string;
+  let listing: string;
   beforeAll(async () => {
     folder = join(home, 'backups');
-    id = await fill(await openFolderStore(folder, { mode: 'create', files: realFiles, random: randomUUID }));
+    const store = await openFolderStore(folder, { mode: 'create', files: realFiles, random: randomUUID });
+    id = await fill(store);
+    const { manifest } = await copy(store, users, { layout: usualLayout, bucketLayout: { ...usualBucketLayout, batchEntries: 2 } });
+    listing = manifest.id;
   });
 
   /** The blocks of RESTORE.md as somebody would paste them, with his own five values. */
-  const pasted = (): string => {
+  const pasted = (place: string, one: string): string => {
     const blocks = [...readFileSync(join(folder, 'RESTORE.md'), 'utf8').matchAll(/^```sh\n([^]*?)^```/gm)].map((match) => match[1] ?? '');
     expect(blocks.length).toBeGreaterThan(4);
-    const values = `STORE=/backups\nPLACE=v1/shop/db\nID=${id}\nKEY=/keys/operator.key\nSIGNER=/keys/signer.pem\n`;
+    const values = `STORE=/backups\nPLACE=${place}\nID=${one}\nKEY=/keys/operator.key\nSIGNER=/keys/signer.pem\n`;
     return ['set -e', values, ...blocks.slice(1)].join('\n');
   };
-  const shell = (store: string, out: string) => {
+  const shell = (store: string, out: string, place = 'v1/shop/db', one = id) => {
     mkdirSync(out);
     const mounts = ['-v', `${store}:/backups:ro`, '-v', `${join(home, 'keys')}:/keys:ro`, '-v', `${out}:/out`];
     return attempt(
       ['docker', 'run', '--rm', '-i', '--network', 'none', ...mounts, '-w', '/out', '--entrypoint', 'sh', IMAGES.postgres.reference],
-      { input: pasted() },
+      { input: pasted(place, one) },
     );
   };
 
@@ -80,6 +102,27 @@ describe('without Berth', () => {
     expect(stdout).toContain('the key fits');
     expect(stdout).toContain('base.tar is whole');
     expectRestored(out);
+  });
+
+  test('a bucket is restored by the shell alone, as RESTORE.md says', async () => {
+    const out = join(home, 'bucket-by-shell');
+    const { code, stdout, stderr } = await shell(folder, out, 'v1/shop/files.uploads', listing);
+    expect([code, stderr.replaceAll(/.*warning.*\n/gi, '')]).toEqual([0, expect.any(String)]);
+    expect(stdout).toContain('the objects are whole');
+    expectObjects(join(out, 'objects'));
+  });
+
+  test('the shell finds a byte of an object that was changed', async () => {
+    const copied = join(home, 'bucket-damaged');
+    await run(['cp', '-a', folder, copied]);
+    const [data = ''] = globSync(join(copied, 'v1/shop/files.uploads/data/*/contents.tar.zst.aes.1'));
+    const bytes = readFileSync(data);
+    bytes[40]! ^= 1;
+    chmodSync(data, 0o600);
+    writeFileSync(data, bytes);
+    const { stdout } = await shell(copied, join(home, 'bucket-by-shell-damaged'), 'v1/shop/files.uploads', listing);
+    expect(stdout).toMatch(/contents \w+ are damaged/);
+    expect(stdout).not.toContain('the objects are whole');
   });
 
   test('the shell finds a byte that was changed, before it decrypts', async () => {
@@ -137,6 +180,24 @@ describe('without Berth', () => {
       ...args,
     ]);
     expectRestored(join(out, `0001-full-${id}`));
+    const from = ['--from', '/backups', '--signer', '/keys/signer.pem'];
+    const node = (...words: readonly string[]) =>
+      run([
+        'docker',
+        'run',
+        '--rm',
+        '--network',
+        'none',
+        ...mounts,
+        '--entrypoint',
+        'node',
+        IMAGES.node.reference,
+        '/backups/restore.mjs',
+        ...words,
+      ]);
+    await node('check', listing, ...from);
+    await node('get', listing, ...from, '--key', '/keys/operator.key', '--out', '/out');
+    expectObjects(join(out, `0001-bucket-${listing}/objects`));
   });
 
   test('a bucket is restored by the restore.mjs that lies in it', async () => {

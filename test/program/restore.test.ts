@@ -1,11 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, globSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { realFiles } from '../../runtime/stores/folder-files.ts';
 import { openFolderStore } from '../../runtime/stores/folder-store.ts';
+import { copy } from '../runtime/jobs/bucket/bucket-world.ts';
+import { memoryBucket } from '../runtime/jobs/bucket/memory-bucket.ts';
 import { engineOf, run } from '../runtime/jobs/backup-world.ts';
 import { formerSigner, operator, signer, stranger } from '../runtime/format/keys.ts';
 import { noise } from '../runtime/streams/bytes.ts';
@@ -126,5 +128,46 @@ describe('restore.mjs', () => {
     expect(written.status).toBe(13);
     expect(readdirSync(join(file('half'), `0001-full-${full}`))).not.toContain('base.tar');
     expect(restore('check', full, '--from', copy, '--any-signer').status).toBe(13);
+  });
+});
+
+describe('restore.mjs, of a bucket,', () => {
+  const place = file('backups-of-buckets');
+  const users = memoryBucket(() => new Date('2026-03-29T01:00:00Z'));
+  const args = ['--from', place, '--signer', file('signer.pem')];
+  let point = '';
+  beforeAll(async () => {
+    for (const key of ['a', 'a/b', 'photos/ä ☂.jpg', '../up']) users.put(key, `of ${key}`);
+    users.put('photos/large', noise(40_000));
+    const store = await openFolderStore(place, { mode: 'create', files: realFiles, random: randomUUID });
+    point = (await copy(store, users)).manifest.id;
+  });
+
+  test('lists points in time, and not what they are made of', () => {
+    expect(restore('list', ...args).text).toMatch(new RegExp(`^${point}  \\S+  shop/files.uploads  s3  bucket  [^\\n]+\\n$`));
+  });
+
+  test('writes its objects as files, or those whose keys begin so', () => {
+    const key = ['--key', file('operator.key')];
+    const all = restore('get', point, ...args, ...key, '--out', file('bucket'));
+    expect([all.status, all.stderr]).toEqual([0, expect.stringContaining('5 objects, 40.0 kB')]);
+    const objects = join(file('bucket'), `0001-bucket-${point}/objects`);
+    expect(readFileSync(join(objects, 'a%file'), 'utf8')).toBe('of a');
+    expect(readFileSync(join(objects, 'a/b'), 'utf8')).toBe('of a/b');
+    expect(readFileSync(join(objects, '%2E%2E/up'), 'utf8')).toBe('of ../up');
+    expect(readFileSync(join(objects, 'photos/large')).equals(noise(40_000))).toBe(true);
+    restore('get', point, ...args, ...key, '--out', file('photos'), '--objects', 'photos/');
+    expect(readdirSync(join(file('photos'), `0001-bucket-${point}/objects`))).toEqual(['photos']);
+  });
+
+  test('checks the contents that a point in time refers to', () => {
+    expect(restore('check', point, ...args).status).toBe(0);
+    const copied = file('buckets-damaged');
+    cpSync(place, copied, { recursive: true });
+    const [data = ''] = globSync(join(copied, 'v1/shop/files.uploads/data/*/contents.tar.zst.aes.1'));
+    const bytes = readFileSync(data);
+    bytes[9]! ^= 1;
+    writeFileSync(data, bytes);
+    expect(restore('check', point, '--from', copied, '--any-signer').status).toBe(13);
   });
 });

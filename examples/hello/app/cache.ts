@@ -1,23 +1,41 @@
-import { Redis } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
+import type { CacheAddress } from './config.ts';
 import type { Log } from './log.ts';
 import { reasonOf } from './reason.ts';
 import { Unavailable, type Cache } from './services.ts';
 
 const HITS = 'hello:hits';
 
-/** Connects in the background and reconnects for ever. A command fails at once while there is no connection: a cache is not worth waiting for. */
-export function openCache({ url, log }: { readonly url: string; readonly log: Log }): Cache {
-  const redis = new Redis(url, {
-    connectionName: 'hello',
-    connectTimeout: 2000,
-    commandTimeout: 1000,
-    socketTimeout: 3000, // a peer that vanished without a word: drop the connection and make a new one
-    maxRetriesPerRequest: 1,
+const common = {
+  connectionName: 'hello',
+  connectTimeout: 2000,
+  commandTimeout: 1000,
+  socketTimeout: 3000, // a peer that vanished without a word: drop the connection and make a new one
+  autoResendUnfulfilledCommands: false, // a repeated INCR would count twice
+};
+const patience = (attempt: number): number => Math.min(100 * 2 ** Math.min(attempt, 10), 3000);
+
+function connect(at: CacheAddress): Redis | Cluster {
+  if ('url' in at)
+    return new Redis(at.url, {
+      ...common,
+      maxRetriesPerRequest: 1,
+      enableOfflineQueue: false,
+      retryStrategy: patience,
+      reconnectOnError: (error) => error.message.startsWith('READONLY'), // the primary became a replica: ask the address again who is it now
+    });
+  return new Cluster([...at.nodes], {
     enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false, // a repeated INCR would count twice
-    retryStrategy: (attempt) => Math.min(100 * 2 ** Math.min(attempt, 10), 3000),
-    reconnectOnError: (error) => error.message.startsWith('READONLY'), // the primary became a replica: ask the address again who is it now
+    maxRedirections: 3, // to where a key has moved; not until a shard is back
+    clusterRetryStrategy: patience,
+    slotsRefreshTimeout: 2000,
+    redisOptions: { ...common, username: at.username, password: at.password },
   });
+}
+
+/** Connects in the background and reconnects for ever. A command fails at once while there is no connection: a cache is not worth waiting for. */
+export function openCache({ log, ...at }: CacheAddress & { readonly log: Log }): Cache {
+  const redis = connect(at);
 
   // Commands that find no connection fail without saying why; the connection's last failure says it.
   let disconnected: string | undefined;

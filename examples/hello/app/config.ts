@@ -1,5 +1,10 @@
 import { databaseSchemes } from './database-dialect.ts';
 
+/** One address, or the nodes of a cluster, any of which tells of the others. */
+export type CacheAddress =
+  | { readonly url: string }
+  | { readonly nodes: readonly { readonly host: string; readonly port: number }[]; readonly username: string; readonly password: string };
+
 /** What the site tells the application, read once at start. Values of variables marked secret never appear in a message. */
 export interface Config {
   readonly port: number;
@@ -7,7 +12,7 @@ export interface Config {
   readonly slot: 'blue' | 'green';
   readonly domain: string;
   readonly database: { readonly url: string; readonly poolSize: number };
-  readonly redis: { readonly url: string };
+  readonly redis: CacheAddress;
   readonly s3: {
     readonly endpoint: URL;
     readonly region: string;
@@ -53,6 +58,20 @@ export function readConfig(environment: Environment): Config {
     return value;
   };
 
+  const cache = (): CacheAddress => {
+    const name = 'REDIS_CLUSTER_NODES';
+    if (!environment[name]?.trim()) return { url: url('REDIS_URL', ['redis', 'rediss']) };
+    const nodes = text(name)
+      .split(',')
+      .map((one) => /^([^\s:,]+):(\d{1,5})$/.exec(one));
+    if (nodes.includes(null)) complain(name, 'must be a list of host:port, with commas between them');
+    return {
+      nodes: nodes.map((node) => ({ host: node?.[1] ?? '', port: Number(node?.[2]) })),
+      username: text('REDIS_USERNAME'),
+      password: text('REDIS_PASSWORD'),
+    };
+  };
+
   const slot = text('BERTH_SLOT');
   if (slot !== '' && slot !== 'blue' && slot !== 'green') complain('BERTH_SLOT', 'must be blue or green');
 
@@ -63,7 +82,7 @@ export function readConfig(environment: Environment): Config {
     slot: slot === 'green' ? 'green' : 'blue',
     domain: text('BERTH_DOMAIN'),
     database: { url: url('DATABASE_URL', databaseSchemes), poolSize: whole('DATABASE_POOL_SIZE', 1, 1000) },
-    redis: { url: url('REDIS_URL', ['redis', 'rediss']) },
+    redis: cache(),
   };
   const s3 = { region: text('S3_REGION'), accessKey: text('S3_ACCESS_KEY'), secretKey: text('S3_SECRET_KEY'), bucket: text('S3_BUCKET') };
   if (problems.length > 0) throw new ConfigError(problems);

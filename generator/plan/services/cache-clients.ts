@@ -35,7 +35,7 @@ export function cacheClients(
       formula: `max(128, Σ (replicas + 1) × 50 + 32)${peers > 0 ? ' + those of its own' : ''}`,
       inputs: {
         replicas: users.map((app) => `${app.name} ${replicasOf(app, profile)}`).join(', ') || 'none',
-        ...(peers > 0 ? { 'those of its own': `${peers} for nodes, Sentinels and what checks it` } : {}),
+        ...(peers > 0 ? { 'those of its own': `${peers} for nodes, what watches over them and what checks them` } : {}),
       },
       source: `design: ${because}`,
       change: 'services.*.replicas in berth.yaml',

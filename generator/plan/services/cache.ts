@@ -8,7 +8,21 @@ import type { MiB } from '../../../model/units.ts';
 import type { Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
 import { cacheClients } from './cache-clients.ts';
-import { demandEach, firstOf, hasProxy, isReplicated, nodesOf, sentinelsOf, spread, waysTo } from './cache-members.ts';
+import { asNode, clusterSettings, planShards } from './cache-cluster.ts';
+import {
+  demandEach,
+  firstOf,
+  groupsOf,
+  hasProxy,
+  isCluster,
+  isReplicated,
+  isWatched,
+  nodesOf,
+  sentinelsOf,
+  shardFolder,
+  spread,
+  waysTo,
+} from './cache-members.ts';
 import { demandSentinels, planSentinels } from './cache-sentinel.ts';
 import { planMemcached } from './memcached.ts';
 
@@ -36,10 +50,14 @@ const roleOf = (client: string): readonly [string, ...string[]] => {
 
 const folder = '/etc/berth/cache';
 
-const titleOf = (cache: CacheSpec, title: string): string =>
-  isReplicated(cache)
+const titleOf = (cache: CacheSpec, title: string): string => {
+  const { shards, nodesPerShard } = facts.cluster;
+  if (isCluster(cache))
+    return `${title}; one of ${shards * nodesPerShard} nodes of ${cache.name} in ${shards} shards: of each, one serves its keys and the other copies it${keeps(cache) ? ', both on disk' : ''}`;
+  return isWatched(cache)
     ? `${title}; one of ${facts.sentinel.nodes} nodes of ${cache.name}: one is written to, the others copy it${keeps(cache) ? ', each on disk' : ''}`
     : `${title}; ${keeps(cache) ? 'keeps its data on disk' : 'may forget, so it keeps nothing on disk'}`;
+};
 
 /** One of several learns at every start whom it follows. The entrypoint of Redis has the server load every module that the image brings, so it is not used. */
 function startOf(
@@ -78,15 +96,15 @@ export function demandCache(cache: CacheSpec, spec: StackSpec, profile: Hardware
     memory: memoryWish(path, cache, profile.cache.memory, { value: mib(256), because: '256 MiB: half of it for data' }),
     cpu: cpuWish(path, cache, profile.cache.cpu, milliCpu(50)),
   };
-  return isReplicated(cache)
-    ? [...demandEach(nodesOf(cache, spec), node), ...demandSentinels(cache, spec, profile)]
-    : [{ ...node, name: cache.name, count: 1 }];
+  if (!isReplicated(cache)) return [{ ...node, name: cache.name, count: 1 }];
+  const nodes = groupsOf(cache, spec).flatMap((group) => demandEach(group, node));
+  return isWatched(cache) ? [...nodes, ...demandSentinels(cache, spec, profile)] : nodes;
 }
 
 /** What nodes that copy each other have beside the rest. */
 function replicationOf(cache: CacheSpec, name: string, size: Size): { readonly settings: EngineSetting[]; readonly decisions: Decision[] } {
   const [stream, persistent] = [`${streamOf(size.memory)}mb`, keeps(cache)];
-  const least = persistent ? '1' : '0';
+  const least = persistent && isWatched(cache) ? '1' : '0';
   const bytes = streamOf(size.memory) * 2 ** 20;
   const limits = `normal 0 0 0 slave ${bytes} ${bytes} 60 pubsub 33554432 8388608 60`;
   return {
@@ -110,9 +128,11 @@ function replicationOf(cache: CacheSpec, name: string, size: Size): { readonly s
       {
         name: 'min-replicas-to-write',
         value: least,
-        because: persistent
-          ? `use is ${cache.use}: a node that nobody copies may have been replaced, and takes no write that would be lost`
-          : 'use is cache: one node alone is better than none',
+        because: isCluster(cache)
+          ? 'a primary that most others do not reach takes no writes as it is; one whose only copy is gone goes on'
+          : persistent
+            ? `use is ${cache.use}: a node that nobody copies may have been replaced, and takes no write that would be lost`
+            : 'use is cache: one node alone is better than none',
       },
       { name: 'min-replicas-max-lag', value: '10', because: 'seconds without a word after which a copy does not count' },
     ],
@@ -136,11 +156,12 @@ function replicationOf(cache: CacheSpec, name: string, size: Size): { readonly s
       {
         key: `${name}.min-replicas-to-write`,
         value: least,
-        formula: 'cache → 0; sessions, queue → 1',
-        inputs: { use: cache.use },
-        source:
-          'Valkey documentation, Sentinel: bounds what an old primary takes that was cut off, at the price of refusing writes when both copies are gone',
-        change: `caches.${cache.name}.use in berth.yaml`,
+        formula: isCluster(cache) ? 'fixed' : 'cache → 0; sessions, queue → 1',
+        inputs: isCluster(cache) ? {} : { use: cache.use },
+        source: isCluster(cache)
+          ? 'Valkey documentation, cluster specification: a primary in the minority stops after cluster-node-timeout, so that 1 would bound little more, and refuse writes while the one copy starts anew'
+          : 'Valkey documentation, Sentinel: bounds what an old primary takes that was cut off, at the price of refusing writes when both copies are gone',
+        change: isCluster(cache) ? 'fixed' : `caches.${cache.name}.use in berth.yaml`,
       },
     ],
   };
@@ -166,21 +187,23 @@ export function planCache({ cache, spec, profile, sizeOf, diskOf, userOf }: Cach
   const user = userOf(cache.engine);
   if (cache.engine === 'memcached') return planMemcached(cache, spec, profile, sizeOf(cache.name), { user });
   const replicated = isReplicated(cache);
-  const nodes = nodesOf(cache, spec);
+  const divided = isCluster(cache);
   const sentinels = sentinelsOf(cache, spec);
+  const [nodes = nodesOf(cache, spec)] = groupsOf(cache, spec);
   // Several have their settings and the reasons in common.
-  const name = replicated ? nodes.name : cache.name;
+  const name = divided ? shardFolder(cache.name) : replicated ? nodes.name : cache.name;
   const size = sizeOf(replicated ? firstOf(nodes) : name);
   const persistent = keeps(cache);
   const engine = engines[cache.engine];
-  const ping = replicated ? roleOf(engine.client) : pingOf(engine.client);
+  const ping = isWatched(cache) ? roleOf(engine.client) : pingOf(engine.client);
   const memory = divideMemory(size.memory, cache);
   const replication = replicated ? replicationOf(cache, name, size) : { settings: [], decisions: [] };
+  const cluster = divided ? clusterSettings(cache, persistent) : { settings: [], decisions: [] };
   const { clients, decision: clientsDecision } = cacheClients(cache, spec, profile, {
     service: name,
     name: 'maxclients',
     because: 'the default of 10,000 would let one faulty client take all file descriptors',
-    // Each Sentinel has two to each node, and nodes, health checks and proxies ask for a moment.
+    // Each Sentinel has two to each node, as the nodes of a cluster have to each other; nodes, health checks and proxies ask for a moment.
     ...(replicated ? { peers: 32 } : {}),
   });
   const policy = persistent ? 'noeviction' : 'allkeys-lru';
@@ -214,6 +237,7 @@ export function planCache({ cache, spec, profile, sizeOf, diskOf, userOf }: Cach
     { name: 'tcp-keepalive', value: '60', because: 'notices dead clients within minutes' },
     { name: 'timeout', value: '0', because: 'pools keep their connections' },
     ...replication.settings,
+    ...cluster.settings,
   ];
   const decisions: Decision[] = [
     {
@@ -254,6 +278,7 @@ export function planCache({ cache, spec, profile, sizeOf, diskOf, userOf }: Cach
       change,
     },
     ...replication.decisions,
+    ...cluster.decisions,
   ];
   const service: PlannedService = {
     name,
@@ -276,7 +301,7 @@ export function planCache({ cache, spec, profile, sizeOf, diskOf, userOf }: Cach
           {
             name: `${name}-data`,
             target: facts.dataFolder,
-            size: diskOf(replicated ? `${name}-0` : name),
+            size: diskOf(replicated ? (nodes.each[0] ?? name) : name),
             holds: persistent ? cache.use : 'nothing but a copy on its way from another node',
           },
         ]
@@ -287,15 +312,24 @@ export function planCache({ cache, spec, profile, sizeOf, diskOf, userOf }: Cach
     healthcheck: { argv: ping, interval: seconds(5), timeout: seconds(3), retries: 3, startPeriod: seconds(replicated ? 90 : 30) },
     // While it loads its data it accepts connections and answers commands with an error.
     probes: { ready: { argv: ping }, live: { tcp: facts.port } },
-    connects: replicated ? [...waysTo(nodes, facts.port), ...waysTo(sentinels, facts.sentinel.port)] : [],
+    connects: isWatched(cache) ? [...waysTo(nodes, facts.port), ...waysTo(sentinels, facts.sentinel.port)] : [],
     gates: [],
     stopSignal: 'SIGTERM',
     stopGrace: seconds(30),
     networks: ['data'],
     after: [],
+    ...(divided ? asNode(cache, spec) : {}),
   };
   const plan = { cache: cache.name, service: name, engine: cache.engine, settings };
   if (!replicated) return { services: [service], decisions, plan: { ...plan, members: [name] } };
+  if (divided) {
+    const shards = planShards(cache, spec, service, !persistent);
+    return {
+      services: shards.services,
+      decisions,
+      plan: { ...plan, members: shards.services.map((one) => one.name), cluster: shards.plan },
+    };
+  }
   const around = planSentinels(cache, spec, profile, {
     engine,
     forgets: !persistent,

@@ -3,9 +3,9 @@ import { pgbouncer } from '../../../model/engines/pgbouncer.ts';
 import { minio } from '../../../model/engines/minio.ts';
 import { valkey } from '../../../model/engines/valkey.ts';
 import type { Dependency, Gate, PlannedService, SecretText, Size } from '../../../model/plan.ts';
-import { readVariableOf, sentinelVariablesOf } from '../../../model/stack-spec.ts';
+import { clusterVariablesOf, readVariableOf, sentinelVariablesOf } from '../../../model/stack-spec.ts';
 import type { CacheSpec, DatabaseEngineName, ExternalSpec, StackSpec, Use } from '../../../model/stack-spec.ts';
-import { hasProxy, isReplicated, nodesOf, sentinelsOf, waysTo } from './cache-members.ts';
+import { hasProxy, isCluster, isWatched, nodesOf, sentinelsOf, shardsOf, waysTo, waysToAll } from './cache-members.ts';
 import { hasReplica, hostsOf, poolerName, readerName, replicaName } from './database-engine.ts';
 import type { DatabaseAddress, DatabaseEngine } from './database-engine.ts';
 import { databaseEngines } from './databases.ts';
@@ -139,6 +139,20 @@ function connectToSentinels(use: Use, cache: CacheSpec, spec: StackSpec): Connec
   };
 }
 
+/** Its clients ask any node, and go to the one that has a key. */
+function connectToCluster(use: Use, cache: CacheSpec, spec: StackSpec): Connection {
+  const shards = shardsOf(cache, spec);
+  const names = clusterVariablesOf(use.variable);
+  return {
+    after: [],
+    outside: [],
+    gates: [],
+    connects: waysToAll(shards, valkey.port),
+    env: { [names.nodes]: shards.flatMap(({ hosts }) => hosts.map((host) => `${host}:${valkey.port}`)).join(','), [names.username]: 'app' },
+    secretEnv: { [names.password]: [{ secret: `${cache.name}-app` }] },
+  };
+}
+
 /** What an application needs to know of one thing it uses: whole URLs, and for S3 its parts. */
 export function connect(use: Use, spec: StackSpec, forGates: ForGates): Connection {
   const { task, userOf } = forGates;
@@ -175,7 +189,8 @@ export function connect(use: Use, spec: StackSpec, forGates: ForGates): Connecti
   // It comes up, degraded, while its cache is down.
   if (use.kind === 'cache') {
     const cache = spec.caches.find(({ name }) => name === use.service);
-    if (cache && isReplicated(cache) && !hasProxy(cache)) return connectToSentinels(use, cache, spec);
+    if (cache && isCluster(cache)) return connectToCluster(use, cache, spec);
+    if (cache && isWatched(cache) && !hasProxy(cache)) return connectToSentinels(use, cache, spec);
     const port = cache?.engine === 'memcached' ? memcached.port : valkey.port;
     const base = { after: [], connects: [{ service: use.service, port }], outside: [], gates: [] };
     return port === memcached.port

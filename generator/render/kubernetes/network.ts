@@ -57,7 +57,11 @@ export const denyAll = (scene: Scene, namespace: string): YamlDocument =>
 export function networkPolicy(scene: Scene, service: PlannedService): YamlDocument {
   const { plan, kubernetes } = scene;
   const { namespace } = podOf(scene, service);
-  const clients = plan.services.filter(({ connects }) => connects.some((one) => one.service === service.name));
+  const connecting = (by: (port: number) => boolean): readonly PlannedService[] =>
+    plan.services.filter(({ connects }) => connects.some((one) => one.service === service.name && by(one.port)));
+  const { peerPort } = service;
+  const clients = connecting((port) => port !== peerPort);
+  const peers = peerPort === undefined ? [] : [{ port: peerPort, from: connecting((port) => port === peerPort) }];
   const ports = portsOf(service).map(({ port }) => ({ protocol: 'TCP', port }));
   const foreignEdge = service.role === 'app' && (kubernetes.expose === 'gateway' || kubernetes.expose === 'ingress');
   const controller: readonly Yaml[] = foreignEdge
@@ -82,6 +86,7 @@ export function networkPolicy(scene: Scene, service: PlannedService): YamlDocume
         ]
       : []),
     ...(clients.length > 0 && ports.length > 0 ? [{ from: clients.map((client) => podsOf(scene, client, namespace)), ports }] : []),
+    ...peers.map(({ port, from }) => ({ from: from.map((peer) => podsOf(scene, peer, namespace)), ports: tcp([port]) })),
   ];
   const egress: readonly Yaml[] = [
     ...(service.connects.length > 0 || (service.outside ?? []).length > 0 || service.egress || service.operator ? [dns] : []),

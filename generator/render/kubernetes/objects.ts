@@ -1,6 +1,6 @@
 import type { PlannedService } from '../../../model/plan.ts';
 import type { Yaml, YamlDocument } from '../write-yaml.ts';
-import { ignoring, labelsOf, podOf, selectorOf } from './scene.ts';
+import { ignoring, labelsOf, podOf, selectorOf, wholeOf } from './scene.ts';
 import type { Ignore, Scene } from './scene.ts';
 
 interface Meta {
@@ -77,7 +77,7 @@ export const disruptionBudget = (scene: Scene, service: PlannedService, slot?: s
     'policy/v1',
     'PodDisruptionBudget',
     metaOf(scene, service, {
-      name: slot === undefined ? service.name : `${service.name}-${slot}`,
+      name: slot === undefined ? (service.whole ?? service.name) : `${service.name}-${slot}`,
       ...(slot === undefined ? {} : { slot }),
     }),
     {
@@ -85,7 +85,7 @@ export const disruptionBudget = (scene: Scene, service: PlannedService, slot?: s
         maxUnavailable: 1,
         unhealthyPodEvictionPolicy:
           scene.kubernetes.minor < 27 ? undefined : service.role === 'app' || service.role === 'edge' ? 'AlwaysAllow' : 'IfHealthyBudget',
-        selector: { matchLabels: selectorOf(scene.plan, service.name, slot) },
+        selector: { matchLabels: service.whole === undefined ? selectorOf(scene.plan, service.name, slot) : wholeOf(scene.plan, service) },
       },
     },
     'A node is drained one replica at a time.',

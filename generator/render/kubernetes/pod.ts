@@ -4,7 +4,7 @@ import { splitImage } from '../../../model/names.ts';
 import type { MiB, MilliCpu } from '../../../model/units.ts';
 import { secretsOf, shapesOf } from '../config-hash.ts';
 import type { Yaml } from '../write-yaml.ts';
-import { configMapOf, imageOf, labelsOf, podOf, priorityClassOf, secretOf, selectorOf } from './scene.ts';
+import { configMapOf, imageOf, labelsOf, podOf, priorityClassOf, secretOf, selectorOf, wholeOf } from './scene.ts';
 import type { Scene } from './scene.ts';
 import { gateKey } from './secret-keys.ts';
 
@@ -159,8 +159,13 @@ const awayFrom = ({ plan }: Scene, primary: string): Yaml => ({
 /** Members of one whole never share a node, so that a node that is lost takes one of them; replicas of the rest had rather not. */
 function apart({ plan }: Scene, service: PlannedService, slot?: Slot): Yaml {
   const term = { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: selectorOf(plan, service.name, slot) } };
+  const others = { ...term, labelSelector: { matchLabels: wholeOf(plan, service) } };
   return service.peers === 'apart'
-    ? { requiredDuringSchedulingIgnoredDuringExecution: [term] }
+    ? {
+        requiredDuringSchedulingIgnoredDuringExecution: [term],
+        preferredDuringSchedulingIgnoredDuringExecution:
+          service.whole === undefined ? undefined : [{ weight: 100, podAffinityTerm: others }],
+      }
     : { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, podAffinityTerm: term }] };
 }
 
@@ -210,7 +215,7 @@ export function podTemplate(
   const [user, group] = [uid(service.user), gid(service.user)];
   return {
     metadata: {
-      labels: labelsOf(plan, service.name, service.role, slot?.name),
+      labels: { ...labelsOf(plan, service.name, service.role, slot?.name), 'berth/whole': service.whole },
       annotations: versions === undefined ? undefined : { 'berth/secrets': versions },
     },
     spec: {
@@ -239,7 +244,13 @@ export function podTemplate(
             maxSkew: 1,
             topologyKey,
             whenUnsatisfiable: 'ScheduleAnyway',
-            labelSelector: { matchLabels: selectorOf(plan, service.name, slot?.name) },
+            // Of several services that are one whole, all stand apart; by zone, those of each.
+            labelSelector: {
+              matchLabels:
+                service.whole !== undefined && topologyKey === 'kubernetes.io/hostname'
+                  ? wholeOf(plan, service)
+                  : selectorOf(plan, service.name, slot?.name),
+            },
           }))
         : undefined,
       initContainers: first.length > 0 ? first : undefined,

@@ -26,6 +26,10 @@ export const selectorOf = (plan: Plan, service: string, slot?: string): Readonly
   ...(slot === undefined ? {} : { 'berth/slot': slot }),
 });
 
+/** The pods of several services that are one whole; of one that is none by itself, its own. */
+export const wholeOf = (plan: Plan, { name, whole }: Pick<PlannedService, 'name' | 'whole'>): Readonly<Record<string, string>> =>
+  whole === undefined ? selectorOf(plan, name) : { 'berth/whole': whole, 'app.kubernetes.io/instance': plan.name };
+
 /** The pods of a service as a policy finds them; an operator labels them in its own way. */
 export const podLabelsOf = (plan: Plan, service: PlannedService): Readonly<Record<string, string>> =>
   service.operator ? { 'cnpg.io/cluster': service.name } : selectorOf(plan, service.name);

@@ -17,11 +17,13 @@ function services(scene: Scene, service: PlannedService): readonly YamlDocument[
       'Service',
       metaOf(scene, service),
       { spec: { type: 'ClusterIP', selector, ports } },
-      service.peers === 'rather-apart'
-        ? 'Any of them that is ready; which one is written to, the Sentinels say.'
-        : service.replicaOf === undefined
-          ? 'Where it is written to: only what is ready answers here.'
-          : 'Where it is only read: what is ready here follows its primary.',
+      service.whole !== undefined
+        ? 'Any of them that is ready; it sends a client on to whoever has its key.'
+        : service.peers === 'rather-apart'
+          ? 'Any of them that is ready; which one is written to, the Sentinels say.'
+          : service.replicaOf === undefined
+            ? 'Where it is written to: only what is ready answers here.'
+            : 'Where it is only read: what is ready here follows its primary.',
     ),
     object(
       'v1',
@@ -71,11 +73,15 @@ function statefulSet(scene: Scene, service: PlannedService): YamlDocument {
   );
 }
 
+/** Two budgets that name the same pod would let it go nowhere. */
+const firstOfWhole = ({ plan }: Scene, { name, whole }: PlannedService): boolean =>
+  whole === undefined || plan.services.find((service) => service.whole === whole)?.name === name;
+
 /** Everything of one database, cache or store. */
 export const renderStateful = (scene: Scene, service: PlannedService): readonly YamlDocument[] => [
   ...serviceAccount(scene, service),
   ...services(scene, service),
   statefulSet(scene, service),
-  disruptionBudget(scene, service),
+  ...(firstOfWhole(scene, service) ? [disruptionBudget(scene, service)] : []),
   networkPolicy(scene, service),
 ];

@@ -141,8 +141,16 @@ export class S3Client {
     };
     const headers = signHeaders(unsigned, await (this.#credentials ??= this.#options.credentials()), region, clock.now());
     const search = formatQuery(query);
-    const url = new URL(`${origin}${path}${search && `?${search}`}`);
-    return exchange({ url, method: request.method, headers, chunks, idleMs, agent: this.#agent, signal });
+    return exchange({
+      origin,
+      path: `${path}${search && `?${search}`}`,
+      method: request.method,
+      headers,
+      chunks,
+      idleMs,
+      agent: this.#agent,
+      signal,
+    });
   }
 
   #place(key: string): { readonly origin: string; readonly host: string; readonly path: string } {

@@ -27,7 +27,8 @@ export async function download(
   return follow(client, key, first, { from, ...(range && { to: range.to }) }, signal);
 }
 
-async function* follow(
+/** The rest of an object whose first answer is here already: one state of it alone, by its etag. */
+export async function* follow(
   client: S3Client,
   key: string,
   first: IncomingMessage,

@@ -3,7 +3,9 @@ import https from 'node:https';
 
 /** One request as it goes over the wire. */
 export interface Exchange {
-  readonly url: URL;
+  readonly origin: string;
+  /** As it was signed. A URL would take `.` and `..` for folders, and in a bucket they are names. */
+  readonly path: string;
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly chunks: readonly Uint8Array[];
@@ -14,10 +16,10 @@ export interface Exchange {
 }
 
 /** Resolves with the head of the answer; its body is still to be read. Does not try again. */
-export function exchange({ url, method, headers, chunks, idleMs, agent, signal }: Exchange): Promise<IncomingMessage> {
+export function exchange({ origin, path, method, headers, chunks, idleMs, agent, signal }: Exchange): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const { request } = url.protocol === 'https:' ? https : http;
-    const sent = request(url, { method, headers, agent, signal });
+    const { request } = origin.startsWith('https:') ? https : http;
+    const sent = request(origin, { path, method, headers, agent, signal });
     sent.setTimeout(idleMs, () => sent.destroy(new Error(`nothing moved for ${idleMs / 1000} s`)));
     sent.on('error', reject);
     sent.on('response', (answer) => {

@@ -3,11 +3,20 @@ import type { S3Client } from './client.ts';
 import { misbehaves } from './failures.ts';
 import { elements, isWhole, textOf } from './xml.ts';
 
-export async function* listObjects(client: S3Client, prefix: string, signal: AbortSignal): AsyncGenerator<ObjectInfo> {
+export async function* listObjects(
+  client: S3Client,
+  prefix: string,
+  signal: AbortSignal,
+): AsyncGenerator<ObjectInfo & { readonly etag: string }> {
   const query = { 'list-type': '2', 'prefix': prefix, 'encoding-type': 'url' };
   for await (const page of pages(client, query, 'ListBucketResult', ['NextContinuationToken', 'continuation-token'], signal))
     for (const each of elements(page, 'Contents'))
-      yield { key: keyIn(each), bytes: Number(textOf(each, 'Size')), modified: new Date(textOf(each, 'LastModified') ?? '') };
+      yield {
+        key: keyIn(each),
+        bytes: Number(textOf(each, 'Size')),
+        modified: new Date(textOf(each, 'LastModified') ?? ''),
+        etag: (textOf(each, 'ETag') ?? '').replaceAll('"', ''),
+      };
 }
 
 interface UnfinishedUpload {

@@ -8,15 +8,27 @@ import { isWhole, textOf } from './xml.ts';
 const width = 2;
 const abortMs = 10_000;
 
-/** A part that is larger than all would be sent alone goes as one request, without the ceremony. */
-export async function uploadParts(client: S3Client, key: string, parts: AsyncIterable<HashedBlock>, signal: AbortSignal): Promise<void> {
+type Headers = Readonly<Record<string, string>>;
+
+/**
+ * A part that is larger than all would be sent alone goes as one request, without the ceremony.
+ *
+ * @param headers - Kept with the object.
+ */
+export async function uploadParts(
+  client: S3Client,
+  key: string,
+  parts: AsyncIterable<HashedBlock>,
+  signal: AbortSignal,
+  headers: Headers = {},
+): Promise<void> {
   const source = parts[Symbol.asyncIterator]();
   try {
     const first = await source.next();
     if (first.done === true) throw new TypeError(`no bytes at all for ${key}`);
     const second = await source.next();
-    if (second.done === true) await putWhole(client, key, first.value, signal);
-    else await putParts(client, key, following([first.value, second.value], source), signal);
+    if (second.done === true) await putWhole(client, key, first.value, headers, signal);
+    else await putParts(client, key, following([first.value, second.value], source), headers, signal);
   } finally {
     await source.return?.();
   }
@@ -27,14 +39,26 @@ async function* following<T>(begun: readonly T[], source: AsyncIterator<T>): Asy
   for (let next = await source.next(); next.done !== true; next = await source.next()) yield next.value;
 }
 
-async function putWhole(client: S3Client, key: string, { chunks, bytes, sha256 }: HashedBlock, signal: AbortSignal): Promise<void> {
-  await client.call({ method: 'PUT', key, chunks, sha256, deed: `write ${key}` }, signal);
+async function putWhole(
+  client: S3Client,
+  key: string,
+  { chunks, bytes, sha256 }: HashedBlock,
+  headers: Headers,
+  signal: AbortSignal,
+): Promise<void> {
+  await client.call({ method: 'PUT', key, headers, chunks, sha256, deed: `write ${key}` }, signal);
   await checkSize(client, key, bytes, signal);
 }
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html: nobody sees the object before it is completed. */
-async function putParts(client: S3Client, key: string, parts: AsyncIterable<HashedBlock>, signal: AbortSignal): Promise<void> {
-  const uploadId = await begin(client, key, signal);
+async function putParts(
+  client: S3Client,
+  key: string,
+  parts: AsyncIterable<HashedBlock>,
+  headers: Headers,
+  signal: AbortSignal,
+): Promise<void> {
+  const uploadId = await begin(client, key, headers, signal);
   try {
     let bytes = 0;
     let number = 0;
@@ -53,8 +77,8 @@ async function putParts(client: S3Client, key: string, parts: AsyncIterable<Hash
   }
 }
 
-async function begin(client: S3Client, key: string, signal: AbortSignal): Promise<string> {
-  const { body } = await client.call({ method: 'POST', key, query: { uploads: '' }, deed: `begin to write ${key}` }, signal);
+async function begin(client: S3Client, key: string, headers: Headers, signal: AbortSignal): Promise<string> {
+  const { body } = await client.call({ method: 'POST', key, headers, query: { uploads: '' }, deed: `begin to write ${key}` }, signal);
   const uploadId = textOf(body, 'UploadId');
   if (uploadId === undefined || uploadId === '') throw misbehaves(`it began no upload of ${key}, but answered ${body.slice(0, 200)}`);
   return uploadId;

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ConfigError, readConfig } from '../../../examples/hello/app/config.ts';
 
 const complete = {
@@ -67,4 +67,28 @@ test('every problem is told at once, and none repeats a value', () => {
   const problems = problemsOf({ DATABASE_URL: 'mongodb://hello:s3cr3t@database/hello', S3_SECRET_KEY: 's3cr3t', PORT: 's3cr3t' });
   expect(problems).toHaveLength(11);
   expect(problems.join()).not.toContain('s3cr3t');
+});
+
+describe('a cache of several nodes', () => {
+  const nodes = { REDIS_CLUSTER_NODES: 'node-0:6379,node-1.nodes.svc:6380', REDIS_USERNAME: 'app', REDIS_PASSWORD: 's3cr3t' };
+  const { REDIS_URL: _, ...others } = complete;
+
+  test('is told by its nodes in place of a URL', () => {
+    expect(readConfig({ ...others, ...nodes }).redis).toEqual({
+      nodes: [
+        { host: 'node-0', port: 6379 },
+        { host: 'node-1.nodes.svc', port: 6380 },
+      ],
+      username: 'app',
+      password: 's3cr3t',
+    });
+  });
+
+  test('needs an account, and a list that can be read', () => {
+    expect(problemsOf({ ...others, REDIS_CLUSTER_NODES: 'node-0:6379,node-1' })).toEqual([
+      'REDIS_CLUSTER_NODES must be a list of host:port, with commas between them',
+      'REDIS_USERNAME is missing',
+      'REDIS_PASSWORD is missing',
+    ]);
+  });
 });

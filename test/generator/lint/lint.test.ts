@@ -148,6 +148,9 @@ const faults: Readonly<Record<string, (site: Site) => void>> = {
   'disruption-budget': (site) => {
     site.remove('PodDisruptionBudget', 'cache');
   },
+  'one-budget': (site) => {
+    site.set('PodDisruptionBudget', 'cache', ['spec', 'selector', 'matchLabels', 'app.kubernetes.io/name'], undefined);
+  },
   'drain-blocked': (site) => {
     site.set('PodDisruptionBudget', 'cache', ['spec', 'maxUnavailable'], 0);
   },

@@ -54,6 +54,15 @@ describe('what a plan needs of a cluster', () => {
     expect(needsWith()).not.toHaveProperty('gatewayClass');
   });
 
+  test('is a node for each of those that must stand apart', () => {
+    expect(needsWith({ 'caches.cache.client': 'cluster' }).workloads).toContainEqual(
+      expect.objectContaining({ name: 'cache-shard-1', replicas: 2, spread: 'host-required' }),
+    );
+    expect(needsWith({ 'stores.files.nodes': 4 }).workloads).toContainEqual(
+      expect.objectContaining({ name: 'files', replicas: 4, spread: 'host-required' }),
+    );
+  });
+
   test('is the metrics that an autoscaler looks at', () => {
     const scaled = needsWith({ 'services.web.scaling': { min: 2, max: 5, cpu: 70, queue: { metric: 'jobs_waiting', target: 10 } } });
     expect(scaled.scaling).toEqual({ resources: true, external: ['jobs_waiting'] });

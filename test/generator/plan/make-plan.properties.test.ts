@@ -77,7 +77,7 @@ function worstCases(made: Plan, spec: StackSpec): readonly { readonly name: stri
           backends * (5 + 2 * number('hash_mem_multiplier') * inMib(settings['work_mem'])),
       );
     }),
-    ...made.caches.map(({ service: name, engine, members: [member = ''], sentinel }) => {
+    ...made.caches.map(({ service: name, engine, members: [member = ''], sentinel, cluster }) => {
       const settings = settingsOf(made, name);
       if (engine === 'memcached') {
         const [items, connections, threads] = ['memory-limit', 'conn-limit', 'threads'].map((key) => Number(settings[key])) as [
@@ -88,8 +88,9 @@ function worstCases(made: Plan, spec: StackSpec): readonly { readonly name: stri
         // One page for each size of items, and a thread for each kind of upkeep.
         return row(name, (items * 7) / 6 + 8 + 40 + threads + 6 + connections * 0.04);
       }
-      const stream = sentinel ? inMib(settings['repl-backlog-size']) : 0;
-      return row(name, inMib(settings['maxmemory']) * (settings['appendonly'] === 'yes' || sentinel ? 1.25 : 1.1) + 16 + stream, member);
+      const copied = sentinel ?? cluster;
+      const stream = copied ? inMib(settings['repl-backlog-size']) : 0;
+      return row(name, inMib(settings['maxmemory']) * (settings['appendonly'] === 'yes' || copied ? 1.25 : 1.1) + 16 + stream, member);
     }),
     ...made.stores.map(({ service: name }) => row(name, 175 + Number(service(made, name).env['MINIO_API_REQUESTS_MAX']) * (3 + 32 / 1024))),
     ...spec.services

@@ -10,6 +10,7 @@ import type { HardwareProfile } from '../../../model/profile.ts';
 import type { WrittenRelease } from '../../../model/release.ts';
 import { replicates } from '../../../model/stack-spec.ts';
 import type {
+  CacheTopology,
   AppSpec,
   CacheSpec,
   DatabaseSpec,
@@ -154,6 +155,11 @@ export const databaseServers = ({ databases }: Plan): readonly Pick<Plan['databa
     ...(replica ? [{ engine, ...replica }] : []),
   ]);
 
+const topologyOf = (made: Plan, name: string): CacheTopology => {
+  const found = made.caches.find(({ cache: one }) => one === name);
+  return found?.cluster ? 'cluster' : found?.sentinel ? 'sentinel' : 'single';
+};
+
 /** The same spec with the topology of each database written down as a plan chose it. */
 export const pinned = <T extends StackSpec>(spec: T, made: Plan): T => ({
   ...spec,
@@ -161,10 +167,7 @@ export const pinned = <T extends StackSpec>(spec: T, made: Plan): T => ({
     ...one,
     topology: made.databases.some(({ service: name, replica }) => name === one.name && replica) ? 'primary-replica' : 'single',
   })),
-  caches: spec.caches.map((one) => ({
-    ...one,
-    topology: made.caches.some(({ cache: name, sentinel }) => name === one.name && sentinel) ? 'sentinel' : 'single',
-  })),
+  caches: spec.caches.map((one) => ({ ...one, topology: topologyOf(made, one.name) })),
 });
 
 /** The service that has the size of a part of the spec: one of the nodes, where a cache has several. */
@@ -319,7 +322,7 @@ export const anySpec: fc.Arbitrary<StackSpec> = fc
           use: fc.constantFrom('cache' as const, 'sessions' as const, 'queue' as const),
           engine: fc.constantFrom('valkey' as const, 'redis' as const, 'memcached' as const),
           topology: fc.constantFrom(undefined, 'single' as const, 'sentinel' as const),
-          client: fc.constantFrom('single' as const, 'sentinel' as const),
+          client: fc.constantFrom('single' as const, 'sentinel' as const, 'cluster' as const),
         }),
         { maxLength: 3 },
       )
@@ -327,7 +330,7 @@ export const anySpec: fc.Arbitrary<StackSpec> = fc
         parts.map(({ size, use, engine: drawn, topology, client }, index) => {
           const engine = use === 'cache' ? drawn : 'valkey';
           if (engine === 'memcached') return cache(`cache-${index}`, { use, engine, ...size });
-          const chosen = client === 'sentinel' ? client : topology;
+          const chosen = client === 'single' ? topology : client;
           return cache(`cache-${index}`, { use, engine, client, ...(chosen === undefined ? {} : { topology: chosen }), ...size });
         }),
       ),

@@ -33,6 +33,9 @@ const backups = {
   },
 };
 
+/** Six nodes of a cache. */
+const divided = { 'caches.cache.client': 'cluster' };
+
 const rows = [
   { row: 'hello-minimum', profile: 'minimum', host: smallHost },
   { row: 'hello-mysql', profile: 'minimum', host: smallHost, set: { 'databases.database.engine': 'mysql' } },
@@ -83,6 +86,13 @@ const rows = [
   },
   { row: 'hello-high-performance', profile: 'high-performance', host: smallHost },
   { row: 'hello-high-performance-big', profile: 'high-performance', host: bigHost },
+  { row: 'hello-cache-cluster', profile: 'high-performance', host: bigHost, set: divided },
+  {
+    row: 'hello-cache-cluster-kubernetes',
+    profile: 'minimum',
+    target: 'kubernetes',
+    set: { ...divided, 'caches.cache.engine': 'redis', 'caches.cache.use': 'queue' },
+  },
   { row: 'hello-minimum-kubernetes', profile: 'minimum', target: 'kubernetes' },
   { row: 'hello-recommended-kubernetes', profile: 'recommended', target: 'kubernetes' },
   { row: 'hello-high-performance-kubernetes', profile: 'high-performance', target: 'kubernetes' },

@@ -204,6 +204,13 @@ function fromKubernetes(site: PreparedSite): ReadonlyMap<string, Facts> {
 }
 
 /** More than every profile wishes for, so that both targets give the same. */
+/** A cache whose keys are divided, beside the one whose topology the profile chooses. */
+const divided = {
+  'caches.sessions': { engine: 'redis', use: 'sessions', client: 'cluster', memory: '256Mi' },
+  'services.mail': { ...everyKind['services.mail'], uses: { sessions: 'SESSIONS_URL' } },
+};
+/** What follows the name of each of several nodes in a cluster. */
+const divider = /\.(?:cache-(?:node|sentinel)|sessions-shard-[012])-nodes\.hello\.svc\.cluster\.local/g;
 const host = { cpus: 400, memory: '4Ti', disk: '40Ti' };
 
 describe.each([
@@ -226,13 +233,13 @@ describe.each([
   const site = (made: PreparedSite | undefined): PreparedSite => made ?? expect.unreachable('not made');
   beforeAll(async () => {
     const env = { ODD: `$HOME $$ $(PORT) $$(PORT) " ' # : {{x}} \n é` };
-    const hello = { profile, host, env, set: { ...everyKind, ...databaseOf(engine) } };
+    const hello = { profile, host, env, set: { ...everyKind, ...databaseOf(engine), ...divided } };
     [compose, kubernetes] = [await prepareHello(hello), await prepareHello({ ...hello, target: 'kubernetes' })];
   });
 
   test('runs the same services', () => {
     // A cluster has one StatefulSet where Compose has a service for each node of a cache.
-    const folded = [...fromCompose(site(compose)).keys()].map((name) => name.replace(/-(node|sentinel)-[012]$/, '-$1'));
+    const folded = [...fromCompose(site(compose)).keys()].map((name) => name.replace(/-(node|sentinel|shard-[012])-[012]$/, '-$1'));
     // A cluster has no Job for the slot that migrates nothing, where Compose has a service of no replicas.
     // The kubelet gives a claim to the group of its pods, where Compose has a task for it.
     expect(sorted([...fromKubernetes(site(kubernetes)).keys(), 'web-migrate-green', 'uploads-volume'])).toEqual(
@@ -240,6 +247,14 @@ describe.each([
     );
     expect(folded.filter((name) => name === 'cache-node')).toHaveLength(watched ? 3 : 0);
     expect(folded.filter((name) => name === 'cache-sentinel')).toHaveLength(watched ? 3 : 0);
+    expect(folded.filter((name) => /^sessions-shard-[012]$/.test(name))).toHaveLength(6);
+  });
+
+  test.each(['sessions-shard-0-0', 'sessions-shard-1-1', 'sessions-shard-2-0'])('gives %s the same as each pod of its shard', (name) => {
+    const set = name.slice(0, -2);
+    const [here, there] = [fromCompose(site(compose)).get(name), fromKubernetes(site(kubernetes)).get(set)];
+    expect(here).toBeDefined();
+    expect(there && { ...there, volumes: { [`${name}-data`]: there.volumes['sessions-shard-data'] } }).toEqual(here);
   });
 
   test.each(['cache-node-0', 'cache-node-1', 'cache-node-2', 'cache-sentinel-0', 'cache-sentinel-1', 'cache-sentinel-2'])(
@@ -278,7 +293,7 @@ describe.each([
         Object.entries(there.env).map(([key, value]) => [
           key,
           // Names of a cluster end in one more way that leads around a proxy.
-          (/\$\$/.test(value) ? value.replaceAll('$$', '$') : value).replace(',.svc,.svc.cluster.local,', ','),
+          (/\$\$/.test(value) ? value.replaceAll('$$', '$') : value).replace(',.svc,.svc.cluster.local,', ',').replaceAll(divider, ''),
         ]),
       ),
       // MinIO's own client asks in one place, the kubelet itself in the other: the same path of the same server.
@@ -309,10 +324,8 @@ describe.each([
                 .replace(/ +# Who may ask[^}]*/, '')
             : path.endsWith('pg_hba.conf')
               ? text.replaceAll(/ {2}(?:all|[\d.]+\/\d+) {2}scram/g, '  CLIENTS  scram')
-              : path.startsWith('cache')
-                ? text
-                    .replaceAll(/\.cache-(?:node|sentinel)-nodes\.hello\.svc\.cluster\.local/g, '')
-                    .replace(/(?<=_SUFFIX=|hostname\)").*/g, '')
+              : /^(?:cache|sessions)/.test(path)
+                ? text.replaceAll(divider, '').replace(/(?<=_SUFFIX=|hostname\)").*/g, '')
                 : // A second proxy of the cache has logs of its own.
                   path.endsWith('accounts.sh') && engine === 'sqlserver'
                   ? text.replaceAll(/(?<=MAXSIZE = |max_size <> )\d+/g, 'N')
@@ -333,7 +346,7 @@ describe.each([
     const value = (name: string, key: string) => Buffer.from(manifests.get(name)?.[key] ?? '', 'base64').toString();
     const written = site(compose).decision.merged;
     for (const [name, { secretFiles, secretEnv }] of fromCompose(site(compose))) {
-      const service = name.replace(/-(blue|green)$/, '').replace(/-(node|sentinel)-[012]$/, '-$1');
+      const service = name.replace(/-(blue|green)$/, '').replace(/-(node|sentinel|shard-[012])-[012]$/, '-$1');
       for (const file of secretFiles) expect(value(`${service}-secrets`, file)).toBe(written.get(`secrets/${file}`));
       for (const variable of secretEnv)
         expect(`${variable}=${value(`${service}-secrets`, variable)}`).toBe(

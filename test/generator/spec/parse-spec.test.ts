@@ -269,7 +269,8 @@ describe('names', () => {
     expect(specOf(hello).caches[0]?.topology).toBeUndefined();
     expect(specOf(watched(', topology: sentinel')).caches[0]).toMatchObject({ client: 'single', topology: 'sentinel' });
     expect(specOf(watched(', client: sentinel')).caches[0]).toMatchObject({ client: 'sentinel', topology: 'sentinel' });
-    expect(onlyProblem(watched(', topology: ring'))).toContain('expected single or sentinel');
+    expect(specOf(watched(', client: cluster')).caches[0]).toMatchObject({ client: 'cluster', topology: 'cluster' });
+    expect(onlyProblem(watched(', topology: ring'))).toContain('expected single, sentinel or cluster');
   });
 
   test('clients that ask Sentinels are refused where there can be none', () => {
@@ -281,6 +282,22 @@ describe('names', () => {
     expect(onlyProblem(memcached(', client: sentinel'))).toContain('memcached has nothing that another node could take over');
     expect(problemsOf(memcached(', topology: single'))).toEqual([]);
     expect(onlyProblem(watched(', client: sentinel, external: { host: cache.corp.example }'))).toContain(
+      'means nothing for a server that stands elsewhere',
+    );
+  });
+
+  test('a cluster of nodes is for clients that speak to one, and they can speak to nothing else', () => {
+    expect(onlyProblem(watched(', topology: cluster'))).toMatch(
+      /caches\.cache\.topology: a cluster is for clients .*\| write client: cluster if every client does, else topology: sentinel, which any client can use$/,
+    );
+    expect(onlyProblem(watched(', topology: cluster, client: sentinel'))).toContain('a cluster is for clients');
+    expect(onlyProblem(watched(', topology: single, client: cluster'))).toMatch(
+      /caches\.cache\.client: clients that speak to a cluster cannot speak to a single node .*write topology: cluster, or remove client$/,
+    );
+    expect(onlyProblem(watched(', topology: sentinel, client: cluster'))).toContain('cannot speak to nodes with Sentinel');
+    expect(problemsOf(watched(', topology: cluster, client: cluster'))).toEqual([]);
+    expect(onlyProblem(hello.replace('engine: valkey', 'engine: memcached, client: cluster'))).toContain('memcached has nothing');
+    expect(onlyProblem(watched(', client: cluster, external: { host: cache.corp.example }'))).toContain(
       'means nothing for a server that stands elsewhere',
     );
   });

@@ -6,10 +6,13 @@ import { signHeaders, type Credentials } from '../../../runtime/stores/s3/sign.t
 interface Item {
   readonly body: Buffer;
   readonly modified: Date;
+  /** What is kept with it, tags included. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 interface Upload {
   readonly key: string;
   readonly begun: Date;
+  readonly headers?: Item['headers'];
   readonly parts: Map<number, Buffer>;
 }
 
@@ -27,6 +30,16 @@ const region = 'us-east-1';
 const pageLength = 3;
 const leastPart = 65_536;
 const hash = (bytes: Buffer, algorithm = 'sha256'): string => createHash(algorithm).update(bytes).digest('hex');
+
+const tagging = 'x-amz-tagging';
+const keptOf = (headers: IncomingMessage['headers']): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) =>
+      /^(?:content-type|x-amz-meta-.*|x-amz-tagging)$/.test(name) ? [[name, String(value)]] : [],
+    ),
+  );
+/** As it was signed: `.` and `..` are names in a bucket. */
+const pathOf = (request: IncomingMessage): string => (request.url ?? '/').split('?')[0] ?? '/';
 
 class Refused extends Error {
   readonly status: number;
@@ -50,7 +63,9 @@ export async function s3StandIn(first: Credentials): Promise<StandIn> {
     if (method !== 'GET') throw new Refused(405, 'MethodNotAllowed');
     const prefix = query.get('prefix') ?? '';
     if (query.has('uploads')) return listUploads(prefix, query);
-    const keys = [...state.objects.keys()].filter((key) => key.startsWith(prefix)).sort();
+    const keys = [...state.objects.keys()]
+      .filter((key) => key.startsWith(prefix))
+      .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
     const start = Number(query.get('continuation-token') ?? 0);
     const page = keys.slice(start, start + pageLength);
     const more = start + pageLength < keys.length;
@@ -81,16 +96,24 @@ export async function s3StandIn(first: Credentials): Promise<StandIn> {
     const uploadId = query.get('uploadId');
     if (request.method === 'POST' && query.has('uploads')) {
       const id = `upload-${String((counter += 1)).padStart(6, '0')}`;
-      state.uploads.set(id, { key, begun: new Date(), parts: new Map() });
+      state.uploads.set(id, { key, begun: new Date(), parts: new Map(), headers: { ...keptOf(request.headers), [tagging]: '' } });
       return void response.end(
         `<InitiateMultipartUploadResult><Key>${key}</Key><UploadId>${id}</UploadId></InitiateMultipartUploadResult>`,
       );
     }
     if (uploadId !== null) return answerUpload(request, key, uploadId, query, body, response);
     const found = state.objects.get(key);
+    if (request.method === 'PUT' && query.has('tagging') && found !== undefined) {
+      const tags = [...body.toString().matchAll(/<Key>(.*?)<\/Key><Value>(.*?)<\/Value>/g)].map(([, name = '', value = '']) => [
+        name,
+        value,
+      ]);
+      state.objects.set(key, { ...found, headers: { ...found.headers, [tagging]: String(new URLSearchParams(Object.fromEntries(tags))) } });
+      return void response.end();
+    }
     if (request.method === 'PUT') {
       if (request.headers['if-none-match'] === '*' && found && !state.ignoresConditions) throw new Refused(412, 'PreconditionFailed');
-      state.objects.set(key, { body, modified: new Date() });
+      state.objects.set(key, { body, modified: new Date(), headers: keptOf(request.headers) });
       return void response.setHeader('etag', `"${hash(body, 'md5')}"`).end();
     }
     if (request.method === 'DELETE') {
@@ -98,6 +121,7 @@ export async function s3StandIn(first: Credentials): Promise<StandIn> {
       return void response.writeHead(204).end();
     }
     if (found === undefined) throw new Refused(404, 'NoSuchKey');
+    if (query.has('tagging')) return void response.end(tagsAsXml(found));
     sendObject(request, found, response);
   };
 
@@ -126,7 +150,11 @@ export async function s3StandIn(first: Credentials): Promise<StandIn> {
       return part;
     });
     if (parts.length === 0 || parts.slice(0, -1).some((part) => part.length < leastPart)) throw new Refused(400, 'EntityTooSmall');
-    state.objects.set(key, { body: Buffer.concat(parts), modified: new Date() });
+    state.objects.set(key, {
+      body: Buffer.concat(parts),
+      modified: new Date(),
+      ...(upload.headers === undefined ? {} : { headers: upload.headers }),
+    });
     state.uploads.delete(uploadId);
     response.end(
       `<?xml version="1.0"?>\n<CompleteMultipartUploadResult><Key>${key}</Key><ETag>"x-${parts.length}"</ETag></CompleteMultipartUploadResult>`,
@@ -140,7 +168,7 @@ export async function s3StandIn(first: Credentials): Promise<StandIn> {
     const url = new URL(request.url ?? '/', 'http://x');
     try {
       checkRequest(request, url, body, state.credentials);
-      const [, bucket, ...rest] = url.pathname.split('/').map(decodeURIComponent);
+      const [, bucket, ...rest] = pathOf(request).split('/').map(decodeURIComponent);
       if (bucket !== 'backups') throw new Refused(404, 'NoSuchBucket');
       const key = rest.join('/');
       if (key === '') response.end(answerBucket(request.method ?? '', url.searchParams));
@@ -168,19 +196,32 @@ export async function s3StandIn(first: Credentials): Promise<StandIn> {
   });
 }
 
-function sendObject(request: IncomingMessage, { body, modified }: Item, response: ServerResponse): void {
+const tagsOf = ({ headers }: Item): readonly (readonly [string, string])[] => [...new URLSearchParams(headers?.[tagging] ?? '')];
+
+const tagsAsXml = (item: Item): string =>
+  `<Tagging><TagSet>${tagsOf(item)
+    .map(([name, value]) => `<Tag><Key>${name}</Key><Value>${value}</Value></Tag>`)
+    .join('')}</TagSet></Tagging>`;
+
+function sendObject(request: IncomingMessage, item: Item, response: ServerResponse): void {
+  const { body, modified, headers: { [tagging]: _, ...headers } = {} } = item;
   const tag = `"${hash(body, 'md5')}"`;
   if (request.headers['if-match'] !== undefined && request.headers['if-match'] !== tag) throw new Refused(412, 'PreconditionFailed');
   const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? [];
   if (from !== undefined && Number(from) >= body.length) throw new Refused(416, 'InvalidRange');
   const part = from === undefined ? body : body.subarray(Number(from), to === '' ? undefined : Number(to) + 1);
   response.writeHead(from === undefined ? 200 : 206, {
+    ...headers,
+    ...(tagsOf(item).length > 0 ? { 'x-amz-tagging-count': tagsOf(item).length } : {}),
     'content-length': part.length,
     'etag': tag,
     'last-modified': modified.toUTCString(),
   });
   response.end(request.method === 'HEAD' ? undefined : part);
 }
+
+/** Added by whoever signs. */
+const signed = new Set(['x-amz-content-sha256', 'x-amz-date', 'x-amz-security-token']);
 
 /** Says no to what was not signed with these credentials, or does not hash to what was signed. */
 function checkRequest(request: IncomingMessage, url: URL, body: Buffer, credentials: Credentials): void {
@@ -194,9 +235,9 @@ function checkRequest(request: IncomingMessage, url: URL, body: Buffer, credenti
   const again = signHeaders(
     {
       method: request.method ?? '',
-      path: url.pathname,
+      path: pathOf(request),
       query: Object.fromEntries(url.searchParams),
-      headers: Object.fromEntries(names.filter((name) => !name.startsWith('x-amz-')).map((name) => [name, headers[name] ?? ''])),
+      headers: Object.fromEntries(names.filter((name) => !signed.has(name)).map((name) => [name, headers[name] ?? ''])),
       bodyHash,
     },
     credentials,

@@ -1,0 +1,327 @@
+import { Cluster } from 'ioredis';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { CachePlan } from '../../model/plan.ts';
+import { LabSite, Operator } from './installed.ts';
+import { attempt, run } from './process.ts';
+import type { RunResult } from './process.ts';
+
+const shards = [0, 1, 2].map((shard) => [0, 1].map((index) => `cache-shard-${shard}-${index}`));
+const nodes = shards.flat();
+const inBytes = (value: string): string => {
+  const match = /^(\d+)mb$/.exec(value);
+  return match ? String(Number(match[1]) * 2 ** 20) : value;
+};
+/** What one node knows of another. */
+interface Seen {
+  readonly id: string;
+  readonly name: string;
+  readonly address: string;
+  readonly flags: string;
+  readonly primary: string;
+  readonly slots: string;
+}
+
+describe('sessions in six nodes that divide the keys', () => {
+  const name = 'lab-cache-cluster';
+  let operator: Operator;
+  let site: LabSite;
+  let plan: { readonly caches: readonly CachePlan[] };
+  let firstUp: RunResult;
+  let accounts = '';
+  let client: Cluster;
+  let here: ReadonlyMap<string, string> = new Map();
+  let looking: NodeJS.Timeout | undefined;
+
+  const up = (): Promise<RunResult> => operator.attempt(['docker', 'compose', 'up', '-d', '--wait', ...nodes], site.folder);
+  const containerOf = (service: string): string => `${name}-${service}-1`;
+  const inside = (node: string, ...argv: readonly string[]): Promise<RunResult> => attempt(['docker', 'exec', containerOf(node), ...argv]);
+  /** The command of SITE.md. */
+  const script = (node: string, ...words: readonly string[]): Promise<RunResult> =>
+    inside(node, 'sh', '/etc/berth/cache/cluster.sh', ...words);
+  const cli = async (node: string, ...command: readonly string[]): Promise<string> =>
+    (await inside(node, 'timeout', '4', 'valkey-cli', ...command)).stdout.trim();
+  const passwordOf = (): string => /^REDIS_PASSWORD=(.*)$/m.exec(site.read('secrets/web.env'))?.[1] ?? '';
+  /** Where each node is; one that does not run is nowhere. */
+  const addresses = async (): Promise<ReadonlyMap<string, string>> => {
+    const format = '{{.Name}} {{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}';
+    const { stdout } = await attempt(['docker', 'inspect', '--format', format, ...nodes.map(containerOf)]);
+    const lines = stdout.split('\n').map((line) => line.trim().split(' '));
+    return new Map(
+      lines.flatMap(([container = '', address]) => (address ? [[container.slice(name.length + 2, -2), address] as const] : [])),
+    );
+  };
+  const seenBy = async (node: string): Promise<readonly Seen[]> =>
+    (await script(node, 'ask', 'cluster', 'nodes')).stdout
+      .trim()
+      .split('\n')
+      .map((line) => {
+        const [id = '', place = '', flags = '', primary = '', , , , , ...slots] = line.trim().split(' ');
+        const [address = '', called = ''] = place.split(',');
+        return {
+          id,
+          name: called,
+          address: address.split(':')[0] ?? '',
+          flags: flags.replace('myself,', ''),
+          primary,
+          slots: slots.join(' '),
+        };
+      });
+  const primaries = async (asked = 'cache-shard-2-1'): Promise<readonly string[]> =>
+    (await seenBy(asked)).flatMap((one) => (one.flags === 'master' && one.slots !== '' ? [one.name] : [])).sort();
+  const until = async (holds: () => Promise<boolean>, what: string, seconds = 60, logged: readonly string[] = nodes): Promise<void> => {
+    for (let tick = 0; tick < seconds * 5; tick++) {
+      if (await holds().catch(() => false)) return;
+      await sleep(200);
+    }
+    const views = await Promise.all(nodes.map(async (node) => `${node}: ${(await script(node, 'ask', 'cluster', 'nodes')).stdout}`));
+    const said = await site.compose('--profile', '*', 'logs', '--no-color', '--no-log-prefix', '--tail', '40', ...logged);
+    expect.unreachable(`${what}: not within ${seconds} s; ${views.join('\n')}\n${said.slice(-12_000)}`);
+  };
+  /** All six say the same of all six, each shard has one that serves and one that copies it, and every node calls itself healthy. */
+  const whole = async (): Promise<boolean> => {
+    const views = await Promise.all(nodes.map(seenBy));
+    const same = views.every((view) =>
+      shards.every((shard) => {
+        const own = view.filter((one) => shard.includes(one.name));
+        const [serving, copying] = [own.filter(({ flags }) => flags === 'master'), own.filter(({ flags }) => flags === 'slave')];
+        return own.length === 2 && serving.length === 1 && serving[0]?.slots !== '' && copying[0]?.primary === serving[0]?.id;
+      }),
+    );
+    return same && views.every((view) => view.length === 6) && (await healthy()).every(Boolean);
+  };
+  const healthy = (): Promise<readonly boolean[]> => Promise.all(nodes.map(async (node) => (await script(node, 'healthy')).code === 0));
+  /** A client as applications have it; only that it stands on the host, where names of containers say nothing. */
+  const connect = (): Cluster => {
+    const one = new Cluster(
+      nodes.map((host) => ({ host, port: 6379 })),
+      {
+        dnsLookup: (host, done) => {
+          done(here.has(host) ? null : new Error(`${host} is not there`), here.get(host) ?? '', 4);
+        },
+        natMap: (key) => {
+          const [host = '', port] = key.split(':');
+          return { host: here.get(host) ?? '127.0.0.1', port: Number(port) };
+        },
+        clusterRetryStrategy: () => 100,
+        slotsRefreshTimeout: 2000,
+        maxRedirections: 2,
+        enableOfflineQueue: false,
+        redisOptions: { username: 'app', password: passwordOf(), commandTimeout: 1000, connectTimeout: 1000 },
+      },
+    );
+    one.on('error', () => undefined);
+    return one;
+  };
+  /** How the sample application finds its cache, by the names that it was given. */
+  const askHello = async (): Promise<string> => {
+    const ask =
+      "fetch('http://localhost:3000/api/health').then((said) => said.json()).then(({ checks }) => console.log(checks.redis.status))";
+    return (await inside('web-blue', 'node', '-e', ask)).stdout.trim();
+  };
+  const answers = async (): Promise<boolean> =>
+    (await Promise.all(Array.from({ length: 12 }, (_, index) => client.set(`asked:${index}`, 'x')))).every((said) => said === 'OK');
+  /** Writes all the time, from a second before `act` until all of it has been served again for a second. */
+  const underLoad = async (act: () => Promise<unknown>): Promise<{ readonly lost: readonly string[]; readonly windowSeconds: number }> => {
+    await until(answers, 'the client is served');
+    const [acknowledged, failed]: [{ readonly key: string; readonly at: number }[], number[]] = [[], []];
+    const acted = { at: 0, ended: 0, done: false };
+    const writing = Array.from({ length: 3 }, async (_, writer) => {
+      for (let count = 0; !acted.done; count++) {
+        const [key, at] = [`load:${Date.now()}:${writer}:${count}`, Date.now()];
+        await client.set(key, 'x').then(
+          () => void acknowledged.push({ key, at }),
+          () => void failed.push(at),
+        );
+        await sleep(10);
+      }
+    });
+    await sleep(700);
+    acted.at = Date.now();
+    await act();
+    acted.ended = Date.now();
+    await until(async () => Date.now() - Math.max(failed.at(-1) ?? 0, acted.ended) > 1500 && (await answers()), 'served again');
+    acted.done = true;
+    await Promise.all(writing);
+    // What was written within the last tenth of a second before a node died may not have been copied yet.
+    const kept = acknowledged.filter(({ at }) => at < acted.at - 100 || at > acted.at);
+    expect(kept.filter(({ at }) => at < acted.at).length).toBeGreaterThan(10);
+    const there = await Promise.all(kept.map(async ({ key }) => [key, await client.exists(key)] as const));
+    return {
+      lost: there.filter(([, exists]) => exists === 0).map(([key]) => key),
+      windowSeconds: failed.length === 0 ? 0 : (Math.max(...failed) - Math.min(...failed)) / 1000,
+    };
+  };
+
+  beforeAll(async () => {
+    operator = await Operator.create();
+    site = new LabSite(operator, name);
+    const set = [
+      'network=10.219.0.0/22',
+      'services.web.replicas=1',
+      'services.web.memory=512Mi',
+      'databases.database.memory=1Gi',
+      'caches.cache={ engine: valkey, use: sessions, client: cluster, memory: 256Mi }',
+    ];
+    await operator.run(['berth', 'init', name, '--profile', 'minimum', ...set.flatMap((one) => ['--set', one])], operator.home);
+    plan = JSON.parse(await site.berth('plan', '--json')) as typeof plan;
+    // Nobody may read the settings of a site, so somebody who may is let in, until passwords are drawn anew.
+    accounts = site.read('secrets/cache-acl');
+    site.edit('secrets/cache-acl', (text) => `${text.trimEnd()}\nuser lab on nopass +config|get\n`);
+    // The rest of the site is not there: names that nobody has would keep the application waiting for their directory.
+    writeFileSync(
+      join(site.folder, 'compose.override.yaml'),
+      'services:\n  web-blue:\n    extra_hosts: ["database:127.0.0.1", "files:127.0.0.1"]\n',
+    );
+    // A first start that ends in its midst.
+    await site.compose('up', '-d', ...nodes.slice(0, 4));
+    await sleep(800);
+    await site.compose('kill');
+    firstUp = await up();
+    here = await addresses();
+    looking = setInterval(() => void addresses().then((found) => (here = found)), 500);
+    client = connect();
+  });
+  afterAll(async () => {
+    clearInterval(looking);
+    client?.disconnect();
+    await site?.remove();
+    operator?.[Symbol.dispose]();
+  });
+
+  test('come up by themselves after a first start that was cut short, and a second start changes nothing', async () => {
+    expect(firstUp, firstUp.stderr.slice(-2000)).toMatchObject({ code: 0 });
+    expect(await whole()).toBe(true);
+    expect(await primaries()).toEqual(shards.map(([first]) => first));
+    const before = [await site.ids(), await seenBy('cache-shard-0-0')] as const;
+    expect(await up()).toMatchObject({ code: 0 });
+    expect(await site.ids()).toEqual(before[0]);
+    expect((await seenBy('cache-shard-0-0')).map(({ id }) => id).sort()).toEqual(before[1].map(({ id }) => id).sort());
+    await until(answers, 'the client is served', 20);
+  });
+
+  test('serve the sample application, which is told of all of them', async () => {
+    expect(site.read('compose.yaml')).toContain(`REDIS_CLUSTER_NODES: "${nodes.map((node) => `${node}:6379`).join(',')}"`);
+    await site.compose('up', '-d', '--no-deps', 'web-blue');
+    await until(async () => (await askHello()) === 'healthy', 'its cache is healthy', 30, ['web-blue']);
+  });
+
+  test('tell clients where keys are, and let none of them change that', async () => {
+    const asApp = ['--user', 'app', '--pass', passwordOf(), '--no-auth-warning'];
+    expect(await cli('cache-shard-0-1', ...asApp, 'cluster', 'slots')).toContain('cache-shard-1-0');
+    expect(await cli('cache-shard-0-1', ...asApp, 'cluster', 'shards')).toContain('cache-shard-1-0');
+    expect(await cli('cache-shard-0-1', ...asApp, 'cluster', 'nodes')).toContain('cache-shard-1-0');
+    for (const command of ['failover', 'reset', 'flushslots', 'forget x', 'meet 10.0.0.1 6379', 'replicate x', 'addslots 1'])
+      expect(await cli('cache-shard-0-1', ...asApp, 'cluster', ...command.split(' '))).toContain('NOPERM');
+    expect(await cli('cache-shard-0-1', ...asApp, 'config', 'get', 'maxmemory')).toContain('NOPERM');
+    for (const command of ['get x', 'cluster nodes', 'role'])
+      expect(await cli('cache-shard-0-1', ...command.split(' '))).toContain('NOPERM');
+    for (const command of ['reset', 'flushslots', 'delslots 1', 'setslot 1 node x'])
+      expect((await script('cache-shard-0-1', 'ask', 'cluster', ...command.split(' '))).stdout).toContain('NOPERM');
+  });
+
+  test('run with exactly the settings of the plan', async () => {
+    const settings = plan.caches[0]?.settings ?? [];
+    const names = settings.map((one) => one.name);
+    const lines = (
+      await inside(
+        'cache-shard-1-1',
+        'env',
+        'REDISCLI_AUTH=any',
+        'valkey-cli',
+        '--user',
+        'lab',
+        'config',
+        'get',
+        ...names,
+        'cluster-announce-*',
+      )
+    ).stdout.split(/\r?\n/);
+    const running = Object.fromEntries(
+      Array.from({ length: Math.floor(lines.length / 2) }, (_, index) => [lines[index * 2] ?? '', lines[index * 2 + 1] ?? '']),
+    );
+    expect(settings.length).toBeGreaterThan(18);
+    expect(running).toMatchObject({
+      ...Object.fromEntries(settings.map((one) => [one.name, inBytes(one.value)])),
+      'cluster-announce-hostname': 'cache-shard-1-1',
+      'cluster-announce-ip': here.get('cache-shard-1-1'),
+    });
+  });
+
+  test('go on when the node that serves a shard dies, and nothing that was copied is lost', async () => {
+    const { lost, windowSeconds } = await underLoad(() => run(['docker', 'kill', containerOf('cache-shard-1-0')]));
+    process.stderr.write(`fail-over of a shard: errors for ${windowSeconds.toFixed(1)} s\n`);
+    expect(lost).toEqual([]);
+    expect(await primaries()).toContain('cache-shard-1-1');
+    await site.compose('start', 'cache-shard-1-0');
+    await until(whole, 'the old one copies the new one');
+    expect(await primaries()).toContain('cache-shard-1-1');
+  });
+
+  test('hand over before they stop, so that a start on purpose loses nothing', async () => {
+    const { lost, windowSeconds } = await underLoad(async () => site.compose('restart', ...(await primaries())));
+    process.stderr.write(`all that serve restarted: errors for ${windowSeconds.toFixed(1)} s\n`);
+    expect(lost).toEqual([]);
+    await until(whole, 'all of it');
+    expect(await primaries()).toEqual(['cache-shard-0-1', 'cache-shard-1-0', 'cache-shard-2-1']);
+  });
+
+  test('say that they are unhealthy while most of those that serve are gone', async () => {
+    await client.set('kept', 'through the night');
+    const [first = '', second = ''] = await primaries();
+    await run(['docker', 'kill', containerOf(first), containerOf(second)]);
+    const others = nodes.filter((node) => node !== first && node !== second);
+    await until(
+      async () => (await Promise.all(others.map((node) => script(node, 'healthy')))).every(({ code }) => code !== 0),
+      'the others call themselves unhealthy',
+    );
+  });
+
+  test('are whole after a full stop, with other addresses and the same data, for a client that was there all the time', async () => {
+    const [before, ids] = [await addresses(), (await seenBy('cache-shard-0-0')).map(({ id }) => id).sort()];
+    await run(['docker', 'stop', ...nodes.map(containerOf)]);
+    await run(['docker', 'rm', ...nodes.map(containerOf)]);
+    await until(async () => (await askHello()) !== 'healthy', 'the application misses it', 30);
+    // Who comes first gets the first address.
+    await site.compose('up', '-d', '--no-deps', ...[...nodes].reverse().slice(0, 2));
+    expect(await up()).toMatchObject({ code: 0 });
+    const after = await addresses();
+    expect(nodes.filter((node) => after.get(node) !== before.get(node)).length).toBeGreaterThan(2);
+    await until(whole, 'all of it');
+    expect((await seenBy('cache-shard-0-0')).map(({ id }) => id).sort()).toEqual(ids);
+    await until(answers, 'the client is served');
+    expect(await client.get('kept')).toBe('through the night');
+    await until(async () => (await askHello()) === 'healthy', 'the application is served', 60, ['web-blue']);
+  });
+
+  test('take one back that lost its volume, and forget who it was', async () => {
+    const [lost = ''] = await primaries();
+    await run(['docker', 'rm', '-f', containerOf(lost)]);
+    await run(['docker', 'volume', 'rm', `${name}_${lost}-data`]);
+    await site.compose('up', '-d', '--no-deps', lost);
+    await until(whole, 'six again');
+    expect(await primaries()).not.toContain(lost);
+    await until(answers, 'the client is served');
+    expect(await client.get('kept')).toBe('through the night');
+  });
+
+  test('take new passwords everywhere at once', async () => {
+    const [app, peer] = [passwordOf(), site.read('secrets/cache-replication')];
+    site.edit('secrets/cache-acl', () => accounts);
+    await site.berth('secrets', 'rotate', 'cache-app');
+    await site.berth('secrets', 'rotate', 'cache-replication');
+    await site.compose('up', '-d', ...nodes);
+    expect(passwordOf()).not.toBe(app);
+    await until(whole, 'all of it');
+    for (const node of nodes) {
+      expect(await cli(node, 'auth', 'app', app)).toContain('WRONGPASS');
+      expect(await cli(node, 'auth', 'berth_nodes', peer)).toContain('WRONGPASS');
+    }
+    client.disconnect();
+    client = connect();
+    await until(answers, 'a client with the new password is served');
+    expect(await client.get('kept')).toBe('through the night');
+  });
+});
