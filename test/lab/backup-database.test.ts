@@ -280,6 +280,21 @@ describe('the databases of a site that runs', () => {
     },
   );
 
+  test('are as they were, and served again, when putting them back is stopped by Ctrl-C', async () => {
+    const { database, volume, sql, restore } = of('postgres');
+    const words = restore('--latest', '--into', 'live', '--yes').join(' ');
+    const script = `berth ${words} & while docker compose ps --status running --services | grep -qx web-blue; do sleep 0.1; done; kill -INT $!; wait $!`;
+    const stopped = await operator.attempt(['sh', '-c', script], lab.folder);
+    expect(stopped, stopped.stderr).toMatchObject({
+      code: 130,
+      stderr: expect.stringContaining('starting everything as it was') as string,
+    });
+    const running = (await lab.compose('ps', '--status', 'running', '--services')).trim().split('\n');
+    expect(running).toEqual(expect.arrayContaining(['web-blue', database]));
+    expect(await sql('SELECT count(*) FROM ledger')).toBe('14');
+    expect(await lab.compose('exec', '-T', database, 'ls', volume.path)).not.toMatch(/berth-restore/);
+  });
+
   test('are put back to the very latest, with nothing lost that was committed before: mariadb', async () => {
     const one = of('mariadb');
     await one.insert(5001, 5100, 'last');
