@@ -54,6 +54,9 @@ function describeRestorable({ newest, spans }: Restorable, now: Date): readonly 
   return [what, `restorable to ${last.until.toISOString()} (${age} ago), and any time since ${last.from.toISOString()}`];
 }
 
+/** A stick that lies in a drawer is looked at once a month. */
+const confirmedForMs = 31 * 86_400_000;
+
 /** What a second place holds of all this. */
 interface OffsiteView {
   readonly name: string;
@@ -167,8 +170,12 @@ export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext
       notes.push(
         'there is no recovery kit: when this host is lost, so is what opens the backups. `berth kit export --into FOLDER` makes one',
       );
-    else if (kit.confirmedAt == null)
+    else if (kit.confirmedAt === null)
       notes.push('nobody has shown that the recovery kit opens a backup: `berth kit confirm --kit FOLDER` does');
+    else if (now.getTime() - new Date(kit.confirmedAt).getTime() > confirmedForMs)
+      notes.push(
+        `the recovery kit was shown to open backups ${describeAge(now.getTime() - new Date(kit.confirmedAt).getTime())} ago; \`berth kit confirm --kit FOLDER\` shows it again`,
+      );
     const found = restorable(good);
     for (const { newest, shrunk } of found)
       if (shrunk !== undefined)

@@ -10,7 +10,10 @@ import {
   storeSecret,
 } from '../../model/backup/site-files.ts';
 import type { Plan } from '../../model/plan.ts';
+import type { BackupsConfig } from '../../model/runtime-config.ts';
 import type { Ledger } from './ledger.ts';
+
+type BackupPlace = Pick<BackupsConfig['store'], 'bucket'>;
 
 /**
  * What the runtime signs with and logs in to the store with, and the public halves of all that ever signed here: a backup stays good
@@ -20,6 +23,10 @@ export function renderBackupKeys({ runtime, agents }: Plan, ledger: Ledger): rea
   const signers = ledger.secrets.get(signerSecret) ?? [];
   const signer = signers.at(-1);
   if (runtime.backups === undefined || signer === undefined) return [];
+  const accountKey = (place: BackupPlace | undefined, path: string, secret: string, readers: Artifact['mode']): readonly Artifact[] =>
+    place?.bucket === undefined
+      ? []
+      : [{ path, content: ledger.secrets.get(secret)?.at(-1)?.reveal() ?? '', mode: readers, policy: 'secret' }];
   const publicHalf = (pem: string): string => createPublicKey(pem).export({ type: 'spki', format: 'pem' }).toString();
   const { store, offsite } = runtime.backups;
   // What a container mounts is read by whoever it runs as; nobody else on the host may enter the folder.
@@ -27,14 +34,8 @@ export function renderBackupKeys({ runtime, agents }: Plan, ledger: Ledger): rea
   return [
     { path: signerFile, content: signer.reveal(), mode, policy: 'secret' },
     // There and empty until it is supplied, as with other secrets of somebody else.
-    ...[
-      { place: store, path: storeKeyFile, secret: storeSecret },
-      { place: offsite, path: offsiteKeyFile, secret: offsiteSecret },
-    ].flatMap(({ place, path, secret }) =>
-      place?.bucket === undefined
-        ? []
-        : [{ path, content: ledger.secrets.get(secret)?.at(-1)?.reveal() ?? '', mode, policy: 'secret' } as const],
-    ),
+    ...accountKey(store, storeKeyFile, storeSecret, mode),
+    ...accountKey(offsite, offsiteKeyFile, offsiteSecret, 0o600),
     {
       path: signersFile,
       content: [...signers]

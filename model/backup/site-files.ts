@@ -4,7 +4,8 @@ export const signersFile = 'backup/signers.pem';
 export const kitFile = 'backup/kit.json';
 export const signerFile = 'secrets/backup/signer.key';
 export const storeKeyFile = 'secrets/backup/store.key';
-export const offsiteKeyFile = 'secrets/backup/offsite.key';
+/** Not beside the other: agents in containers mount that folder, and who breaks into one must not get to the second place. */
+export const offsiteKeyFile = 'secrets/offsite/offsite.key';
 /** Beside the copy of the program that an agent runs: what it was copied from. Another text means another program, and the agent starts anew. */
 export const programMark = 'program.json';
 /** What the runtime remembers between two starts. */

@@ -193,7 +193,7 @@ describe('sessions in six nodes that divide the keys', () => {
 
   test('come up by themselves after a first start that was cut short, and a second start changes nothing', async () => {
     expect(firstUp, firstUp.stderr.slice(-2000)).toMatchObject({ code: 0 });
-    expect(await whole()).toBe(true);
+    await until(whole, 'all six say the same', 30);
     expect(await primaries()).toEqual(shards.map(([first]) => first));
     const before = [await site.ids(), await seenBy('cache-shard-0-0')] as const;
     expect(await up()).toMatchObject({ code: 0 });

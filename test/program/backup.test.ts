@@ -171,7 +171,15 @@ describe('a site with backups', () => {
     expect((await listed()).kit?.confirmedAt).toBeNull();
     await expectExit(0, ['kit', 'confirm', '--kit', kit, ...here], opened);
     expect((await listed()).kit?.confirmedAt).toBeTruthy();
-    expect((await expectExit(0, ['backup', 'list', ...here])).stdout).not.toContain('nobody has shown');
+    expect((await expectExit(0, ['backup', 'list', ...here])).stdout).not.toMatch(/nobody has shown|shows it again/);
+  });
+
+  test('is asked after its kit again when that was not tried for a month', async () => {
+    const record = join(site, 'backup/kit.json');
+    const text = readFileSync(record, 'utf8');
+    writeFileSync(record, text.replace(/("confirmedAt": ")[^"]+/, `$1${new Date(Date.now() - 45 * 86_400_000).toISOString()}`));
+    expect((await expectExit(0, ['backup', 'list', ...here])).stdout).toMatch(/the recovery kit was shown to open backups 45 days ago/);
+    writeFileSync(record, text);
   });
 
   test('gives out its escrow key once', async () => {

@@ -239,6 +239,17 @@ describe('the script of a node of a cluster', () => {
     }
   });
 
+  test('forgets nobody of whom it does not yet know the name, though another has none either', async () => {
+    const nameless = (name: string, flags: string): Line => ({ name: '', id: idOf(name), address: addressOf(name), flags });
+    views((self) => [
+      ...asMeant(self).filter(({ name }) => !name.startsWith('cache-shard-0')),
+      nameless('cache-shard-0-0', 'master,fail'),
+      nameless('cache-shard-0-1', 'master'),
+    ]);
+    await run('cache-shard-2-1', looks(3));
+    expect(done().filter((one) => one.includes('forget'))).toEqual([]);
+  });
+
   test('has its copy take over before it stops, and stops alone where there is none', async () => {
     views(asMeant);
     answer('cache-shard-0-0', 'role', 'master');
@@ -288,5 +299,18 @@ describe('the script of a node of a cluster', () => {
       answer('cache-shard-0-0', 'cluster info', good.replace(new RegExp(`${bad.split(':')[0] ?? ''}:[a-z0-9]+`), bad));
       expect([bad, await healthy('cache-shard-0-0')]).toEqual([bad, 1]);
     }
+  });
+
+  test('calls none healthy that does not yet know the name of another: clients would be sent there in vain', async () => {
+    const nameless = (flags: string) => (self: string) =>
+      asMeant(self).map((one) =>
+        one.name === 'cache-shard-2-0' ? { ...one, name: '', flags, id: idOf(one.name), address: addressOf(one.name) } : one,
+      );
+    answer('cache-shard-0-0', 'cluster info', good);
+    views(nameless('master'));
+    expect(await healthy('cache-shard-0-0')).toBe(1);
+    // One that is gone is nobody's way.
+    views(nameless('master,fail'));
+    expect(await healthy('cache-shard-0-0')).toBe(0);
   });
 });

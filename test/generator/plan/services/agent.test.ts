@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { rotationOf } from '../../../../generator/plan/rotation.ts';
+import { offsiteKeyFile } from '../../../../model/backup/site-files.ts';
 import type { Plan } from '../../../../model/plan.ts';
 import { runtimeConfig } from '../../../../model/runtime-config.ts';
 import { helloPlan, smallHost } from '../../render/hello.ts';
@@ -107,6 +108,14 @@ describe('the agent of databases', () => {
       ['secrets/backup', undefined],
       ['/srv/backups', 'host'],
     ]);
+  });
+
+  test('knows nothing of the second place, and mounts no folder with the key of its account', () => {
+    const second = { bucket: { endpoint: 'https://s3.branch.example', name: 'hello-offsite', accessKey: 'second' } };
+    const plan = planOf({ ...inFolder, offsite: second });
+    expect(plan.runtime.backups?.offsite?.bucket?.secretKey).toBe(offsiteKeyFile);
+    expect(configOf(plan)?.backups).not.toHaveProperty('offsite');
+    expect(agentOf(plan)?.mounts.filter(({ source }) => `${offsiteKeyFile}/`.startsWith(`${source}/`))).toEqual([]);
   });
 
   test('reads its own jobs, under the paths of its container', () => {

@@ -47,11 +47,13 @@ lines() {
   done
 }
 
-# A copy that has lost its primary says so, and a node without slots is none that serves anything.
+# A copy that has lost its primary says so, and a node without slots is none that serves anything. Clients are sent to names, which nodes tell each other last.
 healthy() {
   case "$(ask cluster info)" in *cluster_state:ok*cluster_slots_assigned:16384*cluster_slots_fail:0*) ;; *) return 1 ;; esac
+  seen=$(ask cluster nodes | lines)
+  if ! echo "$seen" | while read -r _ _ name flags _; do case "$flags" in *fail* | *noaddr*) ;; *) [ "$name" != - ] || exit 1 ;; esac done; then return 1; fi
   read -r _ _ _ flags _ _ slots <<END
-$(ask cluster nodes | lines | grep myself,)
+$(echo "$seen" | grep myself,)
 END
   case "$flags" in
     *master*) [ -n "$slots" ] ;;
@@ -70,9 +72,11 @@ meet() {
   done
 }
 
-# One that came back without its volume is somebody else to the cluster; the one that it was before is forgotten once it owns nothing.
+# One that came back without its volume is somebody else to the cluster; the one that it was before is forgotten once it owns nothing. Of whom no name is
+# known yet nobody can say that: who is forgotten is not let in again for a minute.
 forget() {
   echo "$known" | while read -r id _ name flags _ _ slots; do
+    if [ "$name" = - ]; then continue; fi
     case "$flags" in *fail\?* | *myself*) continue ;; *fail* | *noaddr*) ;; *) continue ;; esac
     if [ -n "$slots" ]; then continue; fi
     echo "$known" | while read -r other _ called state _; do
