@@ -1,9 +1,9 @@
-import { BerthError } from '../model/errors.ts';
 import { describeBytes, plainBytesOf } from '../model/backup/bytes.ts';
-import { openOffsite } from '../runtime/wire.ts';
+import { BerthError } from '../model/errors.ts';
+import { openOffsite } from '../runtime/offsite.ts';
 import { chownFor } from '../runtime/stores/folder-owner.ts';
 import { shortName, tierOf } from './backup-text.ts';
-import { type Asked, runtimeOf } from './open-catalogue.ts';
+import { type Asked, noSecondPlace, runtimeOf } from './open-catalogue.ts';
 import { progressOn } from './progress.ts';
 import { worldOf } from './runtime-config.ts';
 import { type RuntimeContext, stoppable } from './stoppable.ts';
@@ -14,14 +14,10 @@ export const copyNow = ({ site, json, from }: Asked, context: RuntimeContext): P
   stoppable(context, async (signal) => {
     const { config, folder } = runtimeOf(site);
     const offsite = await openOffsite(config, folder, worldOf(context));
-    if (offsite === undefined)
-      throw new BerthError(
-        'usage',
-        `${config.site} has no second place for backups`,
-        'name one under backups.offsite in berth.yaml, then run `berth generate`',
-      );
+    if (offsite === undefined) throw noSecondPlace(site);
     using progress = progressOn(context, json);
-    const { store: first, offsite: second } = config.backups;
+    const { store: first } = config.backups;
+    const { store, tier } = offsite.backups;
     const back = from === 'offsite';
     const heard = (source: string, bytes: number): void => progress.say(`${shortName(source)}: ${describeBytes(bytes)}`);
     const { copied, broken } = await (back ? offsite.bringBack : offsite.copy)(signal, heard);
@@ -38,7 +34,7 @@ export const copyNow = ({ site, json, from }: Asked, context: RuntimeContext): P
       return;
     }
     for (const { id, message } of broken) context.err(`${paint(context.color)('red', 'not copied')}  ${id}\n            ${message}\n`);
-    const where = back ? `the first place (${tierOf(first.tier)})` : `${offsite.backups.store.name} (${tierOf(second?.tier ?? 0)})`;
+    const where = back ? `the first place (${tierOf(first.tier)})` : `${store.name} (${tierOf(tier)})`;
     context.out(
       rows.length === 0
         ? `Nothing to copy: all of it lies in ${where} already.\n`

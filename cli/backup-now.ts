@@ -1,11 +1,11 @@
 import { resolve } from 'node:path';
+import { describeBytes } from '../model/backup/bytes.ts';
 import { BerthError } from '../model/errors.ts';
 import type { BackupJob } from '../model/runtime-config.ts';
 import { systemClock } from '../runtime/clocks/system-clock.ts';
 import { isDatabase } from '../runtime/databases.ts';
 import type { Taken } from '../runtime/jobs/take-backup.ts';
 import { askAgent } from '../runtime/requests.ts';
-import { describeBytes } from '../model/backup/bytes.ts';
 import { type Backups, openBackups } from '../runtime/wire.ts';
 import { inAgent } from './agent-exec.ts';
 import { asJson, describeAge, shortName, tierOf } from './backup-text.ts';

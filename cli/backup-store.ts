@@ -3,7 +3,7 @@ import type { BackupsConfig } from '../model/runtime-config.ts';
 import { leaveInstructions } from '../runtime/jobs/leave-instructions.ts';
 import { openStore } from '../runtime/open-store.ts';
 import { chownFor } from '../runtime/stores/folder-owner.ts';
-import { offsiteOf } from '../runtime/wire.ts';
+import { offsiteOf } from '../runtime/offsite.ts';
 import { tierOf } from './backup-text.ts';
 import { type Asked, runtimeOf } from './open-catalogue.ts';
 import { worldOf } from './runtime-config.ts';

@@ -1,5 +1,5 @@
-import type { Manifest } from '../model/backup/manifest.ts';
 import { plainBytesOf } from '../model/backup/bytes.ts';
+import type { Manifest } from '../model/backup/manifest.ts';
 
 /** `38 s`, `3 min`, `5 h`, `12 days`. */
 export function describeAge(milliseconds: number): string {

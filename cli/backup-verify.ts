@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { describeBytes } from '../model/backup/bytes.ts';
 import type { Verification } from '../model/backup/verification.ts';
 import { BerthError } from '../model/errors.ts';
 import type { RecordTools } from '../runtime/jobs/verifications.ts';
@@ -7,11 +8,10 @@ import { readIdentity, readSigner } from '../runtime/keys/read-keys.ts';
 import { lookAgain } from '../runtime/look-again.ts';
 import type { World } from '../runtime/open-store.ts';
 import type { Store } from '../runtime/ports/store.ts';
-import { describeBytes } from '../model/backup/bytes.ts';
 import { openBackups } from '../runtime/wire.ts';
 import { agentsOf, inAgent } from './agent-exec.ts';
 import { levels } from './backup-text.ts';
-import { type Asked, findBackup, openCatalogue, runtimeOf } from './open-catalogue.ts';
+import { type Asked, findBackup, firstPlaceAlone, openCatalogue, runtimeOf } from './open-catalogue.ts';
 import { progressOn } from './progress.ts';
 import { worldOf } from './runtime-config.ts';
 import { type RuntimeContext, stoppable } from './stoppable.ts';
@@ -68,8 +68,9 @@ export const verifyBackups = ({ site, json, from, id, key }: VerifyAsked, contex
   });
 
 /** Restores the newest full backup of each database, where its agent is, and compares. */
-export const proveBackups = ({ site, json }: Asked, context: RuntimeContext): Promise<void> =>
+export const proveBackups = ({ site, json, from }: Asked, context: RuntimeContext): Promise<void> =>
   stoppable(context, async (signal) => {
+    if (from === 'offsite') throw firstPlaceAlone();
     const { config, folder } = runtimeOf(site);
     using progress = progressOn(context, json);
     progress.say('restoring the newest full backups');

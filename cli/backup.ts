@@ -88,7 +88,7 @@ Examples:
     .argument('<ID>', 'as in the list; its beginning will do')
     .description('all there is to know of one backup')
     .action((id: string, options: SiteOptions) =>
-      run(async () => (await import('./backup-list.ts')).showBackup({ ...asked(options), id }, context), options.json ?? false),
+      run(async () => (await import('./backup-show.ts')).showBackup({ ...asked(options), id }, context), options.json ?? false),
     );
   placeOption(backup.command('verify'))
     .argument('[ID]', 'one backup; without it all of them')

@@ -1,6 +1,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { describeBytes } from '../model/backup/bytes.ts';
 import { kitFile } from '../model/backup/site-files.ts';
 import type { Manifest } from '../model/backup/manifest.ts';
 import { BerthError } from '../model/errors.ts';
@@ -8,7 +9,6 @@ import { keyIdOf } from '../runtime/format/keys.ts';
 import { readKeyFiles } from '../runtime/jobs/open-backup.ts';
 import { readIdentity, readPublicKeys, readRecipients } from '../runtime/keys/read-keys.ts';
 import { lookAgain } from '../runtime/look-again.ts';
-import { describeBytes } from '../model/backup/bytes.ts';
 import { recorderOf } from './backup-verify.ts';
 import { openCatalogue } from './open-catalogue.ts';
 import { shortName } from './backup-text.ts';

@@ -6,7 +6,7 @@ import { readVerifications } from '../runtime/jobs/verifications.ts';
 import { levelOf } from '../runtime/look-again.ts';
 import { type World, openStore, trustedSigners } from '../runtime/open-store.ts';
 import type { Store } from '../runtime/ports/store.ts';
-import { offsiteOf } from '../runtime/wire.ts';
+import { offsiteOf } from '../runtime/offsite.ts';
 import { type FoundRuntime, readRuntime, worldOf } from './runtime-config.ts';
 import type { RuntimeContext } from './stoppable.ts';
 
@@ -21,19 +21,29 @@ export interface Asked {
   readonly from?: PlaceName;
 }
 
-/** @throws BerthError `usage` for a second place where there is none. */
+/** What a verb reads of a site, as if that place were the only one. @throws BerthError `usage` for a second place where there is none. */
 export function runtimeOf(site: string, from: PlaceName = 'store'): FoundRuntime {
   const found = readRuntime(join(site, 'runtime.yaml'));
   if (from === 'store') return found;
   const { backups } = found.config;
-  if (backups.offsite === undefined)
-    throw new BerthError(
-      'usage',
-      `${site} has no second place for backups`,
-      'name one under backups.offsite in berth.yaml, then run `berth generate`',
-    );
+  if (backups.offsite === undefined) throw noSecondPlace(site);
   return { ...found, config: { ...found.config, backups: offsiteOf(backups, backups.offsite) } };
 }
+
+export const noSecondPlace = (site: string): BerthError =>
+  new BerthError(
+    'usage',
+    `${site} has no second place for backups`,
+    'name one under backups.offsite in berth.yaml, then run `berth generate`',
+  );
+
+/** A database is restored by its agent, who knows nothing of the second place. */
+export const firstPlaceAlone = (): BerthError =>
+  new BerthError(
+    'usage',
+    'the agent of a database restores from the first place alone',
+    'bring what is missing there back with `berth backup copy --from offsite`, then run this without --from',
+  );
 
 /** A store to be read, and who may have signed what lies there. */
 interface Opened extends FoundRuntime {

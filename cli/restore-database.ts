@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { join, resolve } from 'node:path';
+import { describeBytes, plainBytesOf } from '../model/backup/bytes.ts';
 import { manifestPrefix } from '../model/backup/layout.ts';
 import { reachOf } from '../model/backup/reach.ts';
 import { BerthError } from '../model/errors.ts';
@@ -13,10 +14,10 @@ import { readIdentity } from '../runtime/keys/read-keys.ts';
 import { ownIdentity } from '../runtime/keys/own-identity.ts';
 import { openStore, trustedSigners } from '../runtime/open-store.ts';
 import type { RestoreTarget } from '../runtime/ports/scratch-engine.ts';
-import { describeBytes, plainBytesOf } from '../model/backup/bytes.ts';
 import { inAgent } from './agent-exec.ts';
 import { momentOf } from './moment.ts';
 import { progressOn } from './progress.ts';
+import { firstPlaceAlone, type PlaceName } from './open-catalogue.ts';
 import { readRuntime, worldOf, type FoundRuntime } from './runtime-config.ts';
 import { stoppable, type RuntimeContext } from './stoppable.ts';
 import { paint, table } from './text.ts';
@@ -26,6 +27,7 @@ type DatabasePlace = 'scratch' | 'live' | { readonly folder: string };
 
 export interface DatabaseRestoreAsked {
   readonly site: string;
+  readonly from: PlaceName;
   readonly json: boolean;
   /** Of the database; none where there is but one. */
   readonly name: string | undefined;
@@ -64,6 +66,7 @@ export const restoreDatabase = (asked: DatabaseRestoreAsked, context: RuntimeCon
   stoppable(
     context,
     async (signal) => {
+      if (asked.from === 'offsite') throw firstPlaceAlone();
       const found = readRuntime(join(asked.site, 'runtime.yaml'));
       const job = jobOf(found.config.backups.jobs, asked.name);
       const { agent } = job;

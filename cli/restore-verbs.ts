@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join, sep } from 'node:path';
+import { describeBytes, plainBytesOf } from '../model/backup/bytes.ts';
 import type { Manifest } from '../model/backup/manifest.ts';
 import { BerthError } from '../model/errors.ts';
 import { isHalfDone } from '../generator/io/disk.ts';
@@ -7,7 +8,6 @@ import { lockSite } from '../generator/io/lock.ts';
 import { openBackup } from '../runtime/jobs/open-backup.ts';
 import { readIdentity } from '../runtime/keys/read-keys.ts';
 import type { Store } from '../runtime/ports/store.ts';
-import { describeBytes, plainBytesOf } from '../model/backup/bytes.ts';
 import { archiveOf } from '../runtime/site/site-producer.ts';
 import { compareWith, placeEntries, stageArchive } from '../runtime/site/unpack.ts';
 import type { SitePart } from '../runtime/site/walk.ts';

@@ -62,16 +62,11 @@ Examples:
             'write --latest, or --at TIME, or for a database --before TRANSACTION; one of them',
           );
         if (only === 'database') {
-          if (from === 'offsite')
-            throw new BerthError(
-              'usage',
-              'the agent of a database restores from the first place alone',
-              'bring what is missing there back with `berth backup copy --from offsite`, then run this without --from',
-            );
           const { restoreDatabase } = await import('./restore-database.ts');
           return restoreDatabase(
             {
               site: resolve(context.cwd, site),
+              from,
               name,
               at,
               before,

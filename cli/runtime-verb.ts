@@ -8,7 +8,8 @@ import type { ScheduleState } from '../runtime/ports/schedule-state.ts';
 import { openSqliteState } from '../runtime/schedule/sqlite-state.ts';
 import type { Taken } from '../runtime/jobs/take-backup.ts';
 import { serveRequests, type BackupRequest } from '../runtime/requests.ts';
-import { openBackups, openOffsite, type Backups } from '../runtime/wire.ts';
+import { openOffsite } from '../runtime/offsite.ts';
+import { openBackups, type Backups } from '../runtime/wire.ts';
 import { readRuntime, worldOf, type FoundRuntime } from './runtime-config.ts';
 import type { RuntimeContext } from './stoppable.ts';
 

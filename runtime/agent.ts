@@ -7,7 +7,8 @@ import type { Clock } from './ports/clock.ts';
 import type { ScheduleState } from './ports/schedule-state.ts';
 import { Scheduler, type ScheduledJob } from './schedule/scheduler.ts';
 import { parseTicks } from './schedule/ticks.ts';
-import type { Backups, Offsite } from './wire.ts';
+import type { Offsite } from './offsite.ts';
+import type { Backups } from './wire.ts';
 
 /** One line of the log: what happened, to what, and the numbers of it. Holds no secrets. */
 export type Log = (level: 'info' | 'warn' | 'error', event: string, fields?: Readonly<Record<string, unknown>>) => void;
@@ -121,24 +122,27 @@ const provingJobs = ({ backups: { databases, tier }, log }: AgentOptions, jitter
     },
   }));
 
-/** Brings what is new to the second place. */
-const copyingJobs = ({ config: { backups: config }, offsite, log }: AgentOptions): readonly ScheduledJob[] =>
-  offsite === undefined || config.offsite === undefined
-    ? []
-    : [
-        {
-          name: copyJob,
-          ticks: parseTicks(config.offsite.schedule, config.offsite.timeZone),
-          timeoutMs: copyTimeoutMs,
-          jitterMs: spreadMs,
-          run: async (_due, signal) => {
-            const { copied, broken } = await offsite.copy(signal, () => undefined);
-            const { store, tier } = offsite.backups;
-            for (const { id, message } of broken) log('error', 'backup not copied', { id, store: store.name, because: message });
-            if (copied.length > 0) log('info', 'backups copied', { store: store.name, tier, ids: copied.map(({ id }) => id) });
-          },
-        },
-      ];
+/** Brings what is new to the second place. What cannot be copied is told of once, and not every ten minutes. */
+function copyingJobs({ config: { backups: config }, offsite, log }: AgentOptions): readonly ScheduledJob[] {
+  if (offsite === undefined || config.offsite === undefined) return [];
+  const told = new Set<string>();
+  return [
+    {
+      name: copyJob,
+      ticks: parseTicks(config.offsite.schedule, config.offsite.timeZone),
+      timeoutMs: copyTimeoutMs,
+      jitterMs: spreadMs,
+      run: async (_due, signal) => {
+        const { copied, broken } = await offsite.copy(signal, () => undefined);
+        const { store, tier } = offsite.backups;
+        for (const { id, message } of broken)
+          if (!told.has(id)) log('error', 'backup not copied', { id, store: store.name, because: message });
+        for (const { id } of broken) told.add(id);
+        if (copied.length > 0) log('info', 'backups copied', { store: store.name, tier, ids: copied.map(({ id }) => id) });
+      },
+    },
+  ];
+}
 
 function makeScheduler(options: AgentOptions): Scheduler {
   const {

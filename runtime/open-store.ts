@@ -38,7 +38,7 @@ export async function openStore({ store }: BackupsConfig, folder: string, mode: 
       throw new BerthError(
         'usage',
         `${store.folder} lies in the site, and would be copied into itself`,
-        'name a folder outside of it under backups.folder in berth.yaml, then run `berth generate`',
+        'name a folder outside of it in berth.yaml, then run `berth generate`',
       );
     return openFolderStore(store.folder, { mode, files: realFiles, random: () => Buffer.from(world.random(8)).toString('hex') });
   }
@@ -74,7 +74,7 @@ function readAuthority(file: string): string {
     throw new BerthError(
       'io',
       `${file} is not there: the authority of the store's certificate`,
-      'put it there, or remove `ca` from backups.bucket',
+      'put it there, or remove `ca` from that bucket in berth.yaml',
     );
   return readFileSync(file, 'utf8');
 }

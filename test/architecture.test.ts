@@ -38,6 +38,7 @@ const may: Readonly<Record<string, RegExp>> = {
   'runtime/site': /^(model|runtime\/(ports|streams|format|site))\/|^node:(crypto|fs|path)$/,
   'runtime/web': /^(model|runtime\/(ports|web))\/|^node:http$|^prom-client$/,
   'runtime/wire.ts': /^(model|runtime)\/|^node:(crypto|path)$/,
+  'runtime/offsite.ts': /^(model|runtime)\//,
   'runtime/open-store.ts': /^(model|runtime)\/|^node:(fs|path)$/,
   'runtime/look-again.ts': /^(model|runtime)\/|^node:crypto$/,
   'runtime/bucket-backups.ts': /^(model|runtime)\//,

@@ -9,6 +9,7 @@ import type { Store } from '../ports/store.ts';
 import { collect } from '../streams/blocks.ts';
 import { largestManifest, readCatalogue } from './catalogue.ts';
 import { checkStored } from './check-stored.ts';
+import { largestKeyFile } from './open-backup.ts';
 
 export interface CopyTools {
   readonly from: Store;
@@ -27,21 +28,20 @@ export interface Copied {
   readonly broken: readonly { readonly id: string; readonly message: string }[];
 }
 
-const largestKeyFile = 2 ** 20;
-
 /**
  * Brings every backup of a source to another store, as it is: nothing is opened, so no key is needed. The oldest first and the manifest of each last, after all of
  * it was read back there; so the other store is a whole one at any moment, and a pass that broke off is gone on with. What was removed there stays removed.
  */
 export async function copyBackups(place: Place, tools: CopyTools, signal: AbortSignal): Promise<Copied> {
   const { from, to, lease, trusted } = tools;
-  const { manifests } = await readCatalogue(from, manifestPrefix(place), trusted, signal);
-  const there = await idsIn(to, manifestPrefix(place), signal);
+  const prefix = manifestPrefix(place);
+  const there = await idsIn(to, prefix, signal);
+  // Of a log there are thousands, nearly all of them long copied: their manifests are not even read.
+  const { manifests } = await readCatalogue(from, prefix, trusted, signal, (key) => !there.has(idInKey(key, prefix) ?? key));
   const copied: Manifest[] = [];
   const broken: { readonly id: string; readonly message: string }[] = [];
   for (const manifest of contentsFirst(manifests)) {
     const { id, kind, parent } = manifest;
-    if (there.has(id)) continue;
     if ((await to.size(removedKey(place, id, kind), signal)) !== undefined) continue;
     if (broken.some((each) => each.id === parent)) {
       broken.push({ id, message: `it rests on ${parent ?? ''}, which cannot be copied` });

@@ -107,6 +107,8 @@ describe('a site with a second place for its backups', () => {
       ...here,
     ]);
     expect(stderr).toContain('`berth backup copy --from offsite`');
+    const proven = await expectExit(2, ['backup', 'verify', '--restore', '--from', 'offsite', ...here]);
+    expect(proven.stderr).toContain('from the first place alone');
   });
 });
 

@@ -58,7 +58,8 @@ describe('a second place', () => {
     expect([idsOf(copied), broken]).toEqual([idsOf(made), []]);
     expect(await restored(to)).toEqual(await restored(from));
     expect(sent).toBeGreaterThan(0);
-    const again = await copy({ heard: () => expect.unreachable('it was sent again') });
+    const reading: Store = { ...from, read: (key) => expect.unreachable(`${key} was read again`) };
+    const again = await copy({ from: reading, heard: () => expect.unreachable('it was sent again') });
     expect(again).toEqual({ copied: [], broken: [] });
   });
 

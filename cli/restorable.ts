@@ -1,0 +1,36 @@
+import type { Manifest } from '../model/backup/manifest.ts';
+import { type DatabaseKind, rulesOf } from '../runtime/databases.ts';
+import { type Span, chainsOf, restorableSpans } from '../runtime/jobs/coverage.ts';
+import { shrinkageOf } from '../runtime/jobs/shrinkage.ts';
+import { ageOf, describeAge, shortName } from './backup-text.ts';
+
+/** Up to when each kind can be restored; what has a log, from when on to any time. */
+export interface Restorable {
+  readonly newest: Manifest;
+  /** Nothing for what is copied as a whole. */
+  readonly spans: readonly Span[] | undefined;
+  /** What the newest full backup holds much less of than the one before. */
+  readonly shrunk: string | undefined;
+}
+
+export function restorable(manifests: readonly Manifest[]): readonly Restorable[] {
+  const bySource = [...Map.groupBy(manifests, ({ source }) => source)].sort(([a], [b]) => (a < b ? -1 : 1));
+  return bySource.flatMap(([, all]) => {
+    const newest = all.at(-1);
+    if (newest === undefined) return [];
+    const rules = Object.hasOwn(rulesOf, newest.engine) ? rulesOf[newest.engine as DatabaseKind] : undefined;
+    const [before, last] = all.filter(({ kind }) => kind === 'full').slice(-2);
+    const shrunk = before && last && shrinkageOf(before, last);
+    return [{ newest, spans: rules && restorableSpans(chainsOf(all, rules)), shrunk }];
+  });
+}
+
+/** In columns. */
+export function describeRestorable({ newest, spans }: Restorable, now: Date): readonly string[] {
+  const what = shortName(newest.source);
+  if (spans === undefined) return [what, `restorable to ${newest.finishedAt} (${ageOf(newest, now)} ago)`];
+  const last = spans.at(-1);
+  if (last === undefined) return [what, 'restorable to the end of a full backup alone, until its log was shipped'];
+  const age = describeAge(now.getTime() - last.until.getTime());
+  return [what, `restorable to ${last.until.toISOString()} (${age} ago), and any time since ${last.from.toISOString()}`];
+}
