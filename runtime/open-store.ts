@@ -3,7 +3,7 @@ import { basename, resolve, sep } from 'node:path';
 import { BerthError } from '../model/errors.ts';
 import type { BackupsConfig } from '../model/runtime-config.ts';
 import { Secret } from '../model/secret.ts';
-import { readPublicKeys } from './keys/read-keys.ts';
+import { readPublicKeys, readSecret } from './keys/read-keys.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Store } from './ports/store.ts';
 import { realFiles } from './stores/folder-files.ts';
@@ -59,7 +59,7 @@ export async function openStore({ store }: BackupsConfig, folder: string, mode: 
 }
 
 function readSecretKey(file: string): Secret {
-  const text = existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
+  const text = readSecret(file)?.trim() ?? '';
   if (text === '')
     throw new BerthError(
       'usage',

@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { BerthError } from '../../model/errors.ts';
 import type { Recipient } from '../format/keys.ts';
@@ -36,7 +36,7 @@ export function readPublicKeys(file: string): readonly KeyObject[] {
 
 /** What signs the backups of a site. */
 export function readSigner(file: string): Signer {
-  if (!existsSync(file))
+  if (readSecret(file) === undefined)
     throw new BerthError('io', `${file} is not there, and nothing else can sign`, 'run `berth generate`, which draws it');
   const privateKey = readIdentity(file, undefined);
   return { privateKey, publicKey: createPublicKey(privateKey) };
@@ -72,6 +72,12 @@ export function readRecipients(folder: string, names?: readonly string[]): reado
 const namesIn = (folder: string): readonly string[] =>
   reading(folder, 'public keys are for everybody: `chmod 755 backup/recipients && chmod 644 backup/recipients/*` in the site', () =>
     existsSync(folder) ? readdirSync(folder) : [],
+  );
+
+/** A file that is for the owner of the site alone. @returns Nothing where there is none, which is another thing than one that may not be read. */
+export const readSecret = (file: string): string | undefined =>
+  reading(file, 'run this as the owner of the site', () =>
+    statSync(file, { throwIfNoEntry: false }) === undefined ? undefined : readFileSync(file, 'utf8'),
   );
 
 const readText = (file: string): string => reading(file, 'correct the path', () => readFileSync(file, 'utf8'));
