@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { bigHost, prepareHello } from './hello.ts';
@@ -79,22 +80,26 @@ describe('the script of a node of a cluster', () => {
       .replaceAll('/tmp/users.acl', at('users'))
       .replaceAll('/data', at('data'));
   };
-  const begin = (text: string, ...words: readonly string[]) =>
-    spawn('/bin/sh', ['-c', text, 'cluster.sh', ...words], {
+  const begin = (text: string, ...words: readonly string[]) => {
+    const child = spawn('/bin/sh', ['-c', text, 'cluster.sh', ...words], {
       env: { PATH: `${at('bin')}:/usr/bin:/bin` },
-      stdio: ['ignore', 'ignore', 'ignore'],
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
       detached: true,
     });
-  const codeOf = (child: ReturnType<typeof begin>): Promise<number | null> => new Promise((resolve) => child.on('exit', resolve));
+    (child.stdio[3] as Readable).resume();
+    const code = new Promise<number | null>((resolve) => child.on('exit', resolve));
+    // Whatever it began has the pipe too, also what a signal to its group does not reach: once that is closed nobody writes any more.
+    const silence = new Promise((resolve) => child.on('close', resolve));
+    return { child, code, silence };
+  };
   /** Run until `holds`, and until it has looked around some times more; then stop it as an engine does. */
   const run = async (self: string, holds: () => boolean, use = 'sessions'): Promise<number | null> => {
-    const child = begin(await scriptOf(self, use));
-    const ended = codeOf(child);
+    const { child, code, silence } = begin(await scriptOf(self, use));
     try {
       for (let tick = 0; tick < 500 && !holds(); tick++) await wait(20);
       expect(holds(), asked().slice(-20).join('\n')).toBe(true);
       child.kill('SIGTERM');
-      return await ended;
+      return await code;
     } finally {
       // In a container what is left, if anything is, ends with it.
       try {
@@ -102,10 +107,15 @@ describe('the script of a node of a cluster', () => {
       } catch (error) {
         expect(error).toMatchObject({ code: 'ESRCH' });
       }
+      await silence;
     }
   };
   const looks = (times: number) => (): boolean => asked().filter((one) => one === '127.0.0.1 cluster nodes').length >= times;
-  const healthy = async (self: string): Promise<number | null> => codeOf(begin(await scriptOf(self, 'sessions'), 'healthy'));
+  const healthy = async (self: string): Promise<number | null> => {
+    const { code, silence } = begin(await scriptOf(self, 'sessions'), 'healthy');
+    await silence;
+    return code;
+  };
 
   test('starts the server under its name and address of today, with the password', async () => {
     views(asMeant);
