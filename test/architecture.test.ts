@@ -36,6 +36,7 @@ const may: Readonly<Record<string, RegExp>> = {
     /^(model|runtime\/(ports|streams|format|keys|stores|clocks|jobs|restore))\/|^node:(crypto|fs|fs\/promises|path|stream|stream\/promises|util|zlib)$/,
   'runtime/keys': /^(model|runtime\/(format|keys))\/|^node:(crypto|fs|path|util)$/,
   'runtime/site': /^(model|runtime\/(ports|streams|format|site))\/|^node:(crypto|fs|path)$/,
+  'runtime/volume': /^(model|runtime\/(ports|streams|format|volume))\/|^node:(buffer|crypto|fs|fs\/promises|path)$/,
   'runtime/web': /^(model|runtime\/(ports|web))\/|^node:http$|^prom-client$/,
   'runtime/wire.ts': /^(model|runtime)\/|^node:(crypto|path)$/,
   'runtime/offsite.ts': /^(model|runtime)\//,

@@ -6,19 +6,22 @@ import { damaged } from './damage.ts';
 export interface TarEntry {
   /** Without a / at either end. */
   readonly path: string;
-  readonly kind: 'file' | 'folder' | 'link';
+  /** `same`: another name of a file that came before. */
+  readonly kind: 'file' | 'folder' | 'link' | 'same';
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
   readonly modified: Date;
+  /** Where the second that it was modified in is not enough: how many of it had passed. */
+  readonly nanoseconds?: number;
   /** Of a file. */
   readonly bytes: number;
-  /** Of a symbolic link: where it leads. */
+  /** Of a symbolic link where it leads, and of another name the first one. */
   readonly target: string;
 }
 
 const block = 512;
-const kinds = { file: '0', link: '2', folder: '5' } as const;
+const kinds = { file: '0', same: '1', link: '2', folder: '5' } as const;
 /** What eleven octal digits hold. */
 const mostOctal = 8 ** 11 - 1;
 const empty = Buffer.alloc(block);
@@ -58,6 +61,7 @@ function headerOf(entry: TarEntry): Uint8Array {
     ...(isShort(entry.target) ? [] : [record('linkpath', entry.target)]),
     ...(entry.bytes > mostOctal ? [record('size', String(entry.bytes))] : []),
     ...(Math.max(entry.uid, entry.gid) >= 8 ** 7 ? [record('uid', String(entry.uid)), record('gid', String(entry.gid))] : []),
+    ...(entry.nanoseconds ? [record('mtime', timeOf(entry.modified, entry.nanoseconds))] : []),
   ];
   const own = plainHeader({ ...entry, path: name }, kinds[entry.kind]);
   if (more.length === 0) return own;
@@ -65,6 +69,10 @@ function headerOf(entry: TarEntry): Uint8Array {
   const extended = plainHeader({ ...entry, path: 'PaxHeaders/more', target: '', bytes: body.length }, 'x');
   return Buffer.concat([extended, body, padding(body.length), own]);
 }
+
+/** Seconds since 1970, with all that is known of the last. */
+const timeOf = (modified: Date, nanoseconds: number): string =>
+  `${Math.floor(modified.getTime() / 1000)}.${String(nanoseconds).padStart(9, '0')}`;
 
 /** Plain ASCII that fits the field of 1988. */
 const isShort = (text: string): boolean => text.length <= 100 && /^[\x20-\x7e]*$/.test(text);
@@ -177,9 +185,17 @@ function parseHeader(header: Buffer): { readonly type: string; readonly entry: T
   return { type, entry };
 }
 
-const withMore = (entry: TarEntry, more: ReadonlyMap<string, string>): TarEntry => ({
-  ...entry,
-  path: more.get('path')?.replace(/\/$/, '') ?? entry.path,
-  target: more.get('linkpath') ?? entry.target,
-  bytes: Number(more.get('size') ?? entry.bytes),
-});
+function withMore(entry: TarEntry, more: ReadonlyMap<string, string>): TarEntry {
+  const [, second, fraction] = /^(\d{1,12})(?:\.(\d{1,9}))?\d*$/.exec(more.get('mtime') ?? '') ?? [];
+  const nanoseconds = Number((fraction ?? '').padEnd(9, '0'));
+  return {
+    ...entry,
+    path: more.get('path')?.replace(/\/$/, '') ?? entry.path,
+    target: more.get('linkpath') ?? entry.target,
+    bytes: Number(more.get('size') ?? entry.bytes),
+    uid: Number(more.get('uid') ?? entry.uid),
+    gid: Number(more.get('gid') ?? entry.gid),
+    ...(second === undefined ? {} : { modified: new Date(Number(second) * 1000) }),
+    ...(nanoseconds > 0 ? { nanoseconds } : {}),
+  };
+}

@@ -43,6 +43,7 @@ export async function stageArchive(stage: string, source: Bytes, part: SitePart,
     trying(path, () => mkdirSync(dirname(path), { recursive: true, mode: 0o700 }));
     if (entry.kind === 'folder') trying(path, () => mkdirSync(path, { recursive: true, mode: 0o700 }));
     else if (entry.kind === 'link') trying(path, () => symlinkSync(entry.target, path));
+    else if (entry.kind === 'same') throw damaged('an archive', `it holds ${entry.path} under two names, which no site has`);
     else await writeWhole(path, bytes);
     if (entry.kind === 'link') links.add(entry.path);
     entries.push(entry);
