@@ -44,7 +44,7 @@ async function* walkFolder(
 ): AsyncGenerator<FoundEntry> {
   const place = `/proc/self/fd/${folder.fd}`;
   const names = await trying(`read ${root}/${above}`, readCure, () => readdir(place, { encoding: 'buffer' }));
-  for (const raw of names.sort(Buffer.compare)) {
+  for (const raw of names.sort((one, other) => one.compare(other))) {
     signal.throwIfAborted();
     const name = raw.toString('utf8');
     const path = above === '' ? name : `${above}/${name}`;
