@@ -58,7 +58,7 @@ async function startAgent(
   agent.start();
   const serving = new AbortController();
   const served =
-    backups.databases.length === 0
+    backups.databases.length + backups.buckets.length === 0
       ? Promise.resolve()
       : serveRequests(
           resolve(folder, config.backups.state),

@@ -52,6 +52,7 @@ export const sitePath = /^\.(?!.*\/\.{1,2}(?:\/|$))(?:\/[A-Za-z0-9._-]+)+\/?$/;
 export const reservedNames: readonly string[] = [
   'edge',
   'agent',
+  'agent-files',
   'agent-mariadb',
   'agent-mongodb',
   'agent-mysql',

@@ -359,6 +359,8 @@ export interface StorePlan {
   readonly service: string;
   readonly account: string;
   readonly buckets: readonly BucketSpec[];
+  /** Who copies it, and which of its buckets: without any, nobody does. */
+  readonly backup: { readonly account: string; readonly buckets: readonly string[] };
 }
 
 export interface EdgePlan {

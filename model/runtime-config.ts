@@ -6,6 +6,10 @@ import { cronTime, port, text, timeZone, wholeNumber } from './written-values.ts
 const name = text('a name').regex(/^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$/, {
   error: 'expected a name of small letters, digits, dots and dashes',
 });
+/** A store and a bucket have one together. */
+const source = text('a name').regex(/^[a-z0-9](?:[a-z0-9._-]{0,125}[a-z0-9])?$/, {
+  error: 'expected a name of small letters, digits, dots and dashes',
+});
 /** Below the folder that holds runtime.yaml; an agent in a container has what it needs in several places, and names them whole. */
 const inside = text('a path').regex(/^(?!.*(?:^|\/)\.{1,2}(?:\/|$))\/?[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)*$/, {
   error: 'expected a path below the folder of this file, such as backup/recipients, or a whole one',
@@ -41,15 +45,34 @@ const database = z.strictObject({
   rpo: wholeNumber(6, 3600, 'a number of seconds'),
 });
 
+/** A bucket that is copied over the network. */
+const copiedBucket = z.strictObject({
+  endpoint,
+  name: bucket,
+  accessKey,
+  region,
+  addressing,
+  secretKey: inside,
+  /** When all of the newest point is restored and compared. */
+  prove: cronTime,
+  /** Who may write to it, for a restore: for whoever starts that at the site, and not for the agent. */
+  writer: z.strictObject({ accessKey, secretKey: inside }).optional(),
+});
+
+/** What a kind of job says beside of what it copies. */
+const isWhole = ({ kind, database, bucket: copied }: { readonly kind: string; readonly database?: unknown; readonly bucket?: unknown }): boolean =>
+  (database !== undefined) === ['postgres', 'mysql', 'mariadb'].includes(kind) && (copied !== undefined) === (kind === 'bucket');
+
 const job = z
   .strictObject({
-    name,
-    kind: z.enum(['configuration', 'secrets', 'postgres', 'mysql', 'mariadb'], {
-      error: 'expected configuration, secrets, postgres, mysql or mariadb',
+    name: source,
+    kind: z.enum(['configuration', 'secrets', 'postgres', 'mysql', 'mariadb', 'bucket'], {
+      error: 'expected configuration, secrets, postgres, mysql, mariadb or bucket',
     }),
     /** The service in whose container it is done; without it by the runtime that reads this file. */
     agent: name.optional(),
     database: database.optional(),
+    bucket: copiedBucket.optional(),
     schedule: cronTime,
     timeZone,
     /** A run that takes longer is given up, in seconds. */
@@ -58,9 +81,7 @@ const job = z
     keep: keepRules.optional(),
     recipients: recipients.optional(),
   })
-  .refine(({ kind, database: copied }) => (copied !== undefined) === !['configuration', 'secrets'].includes(kind), {
-    error: 'expected database beside a kind that copies one, and beside no other',
-  });
+  .refine(isWhole, { error: 'expected database or bucket beside a kind that copies one, and beside no other' });
 
 const backups = z.strictObject({
   store: z.strictObject(place),

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { accountName, bucketName, hostPath, recipientName, sitePath } from './names.ts';
+import { accountName, bucketName, hostPath, imageReference, recipientName, sitePath } from './names.ts';
 import { cronTime, text, timeZone, wholeNumber } from './written-values.ts';
 
 const many = (what: string, most: number) => wholeNumber(1, most, `a number of ${what}`).optional();
@@ -93,6 +93,28 @@ const databasesJob = z
   })
   .meta({ id: 'DatabasesBackup' });
 
+const bucketsJob = z
+  .strictObject({
+    names: z
+      .array(text('the name of a bucket'), { error: 'expected a list of buckets such as [files.uploads]' })
+      .min(1, { error: 'expected at least one bucket; none in place of all this copies none' })
+      .optional()
+      .describe('Only these, each as STORE.BUCKET. Default: all.'),
+    schedule: cronTime
+      .optional()
+      .describe('When it is looked what has changed; a point in time is made only where something did. Default: "7 * * * *".'),
+    keep: keep
+      .optional()
+      .describe('How many points in time are kept, each whole. Default: { days: 2, daily: 14, weekly: 8, monthly: 12 }.'),
+    recipients: recipients
+      .optional()
+      .describe('Who may open them, by the names of the files in backup/recipients. Default: all that are there.'),
+    prove: cronTime
+      .optional()
+      .describe('When every object of the newest point is restored and compared, and nothing of it kept. Default: "37 4 * * 6".'),
+  })
+  .meta({ id: 'BucketsBackup' });
+
 export const backups = z
   .strictObject({
     folder: text('an absolute path')
@@ -127,6 +149,20 @@ export const backups = z
       .optional()
       .describe(
         'Every database of PostgreSQL, MySQL and MariaDB that this site runs; others are not copied yet, and the plan names them. none: you copy them yourself.',
+      ),
+    buckets: z
+      .union([z.literal('none'), bucketsJob], {
+        error: 'expected none, or when and how long: { schedule: "7 * * * *", keep: { daily: 14 } }',
+      })
+      .optional()
+      .describe(
+        'The buckets of every store, on one host: what is new is copied, and each point in time can be restored. none: you copy them yourself.',
+      ),
+    image: text('an image')
+      .regex(imageReference, { error: 'expected an image such as docker.io/library/debian:trixie-slim' })
+      .optional()
+      .describe(
+        'Where buckets are copied: any image of yours with glibc and libstdc++. Default: that of the first PostgreSQL, MySQL or MariaDB that the site runs.',
       ),
     user: text('a user such as 1000:1000')
       .regex(/^[1-9]\d{0,8}:[1-9]\d{0,8}$/, { error: 'expected the numbers of a user and a group such as 1000:1000, and not root' })

@@ -1,5 +1,6 @@
-import type { RuntimeConfig, BackupsConfig } from '../model/runtime-config.ts';
+import type { BackupJob, RuntimeConfig, BackupsConfig } from '../model/runtime-config.ts';
 import type { Manifest } from '../model/backup/manifest.ts';
+import type { Verification } from '../model/backup/verification.ts';
 import { BerthError } from '../model/errors.ts';
 import type { DatabaseBackups, ShippingEvents } from './database-backups.ts';
 import type { Taken } from './jobs/take-backup.ts';
@@ -96,29 +97,52 @@ function tell(job: string, { outcome, manifest }: Taken, tier: number, log: Log)
 }
 
 const proveJob = (name: string): string => `${name}.prove`;
-/** The memory of an agent is for one server in which a restore is tried. */
 const isProof = (name: string): boolean => name.endsWith('.prove');
 const proveTimeoutMs = 24 * 3_600_000;
 
-/** Restores into a server of its own, and says what came of it. */
-const provingJobs = ({ backups: { databases, tier }, log }: AgentOptions, jitterMs: number): readonly ScheduledJob[] =>
-  databases.map((database) => ({
-    name: proveJob(database.job.name),
-    ticks: parseTicks(database.job.database.prove, database.job.timeZone),
+/** What can be restored to see whether it holds, and made anew where it does not. */
+interface Provable {
+  readonly job: BackupJob;
+  readonly when: string;
+  readonly prove: (signal: AbortSignal) => Promise<Verification | undefined>;
+  readonly again: (signal: AbortSignal) => Promise<Taken>;
+}
+
+const now = { due: null, label: null };
+const provable = ({ databases, buckets }: Backups): readonly Provable[] => [
+  ...databases.map((database) => ({
+    job: database.job,
+    when: database.job.database.prove,
+    prove: (signal: AbortSignal) => database.prove(signal),
+    again: (signal: AbortSignal) => database.full(now, signal),
+  })),
+  ...buckets.map(({ job, backups }) => ({
+    job,
+    when: job.bucket.prove,
+    prove: (signal: AbortSignal) => backups.prove(signal),
+    again: (signal: AbortSignal) => backups.take(now, signal),
+  })),
+];
+
+/** Restores what was copied, keeps nothing of it, and says what came of it. */
+const provingJobs = ({ backups, log }: AgentOptions, jitterMs: number): readonly ScheduledJob[] =>
+  provable(backups).map(({ job, when, prove, again }) => ({
+    name: proveJob(job.name),
+    ticks: parseTicks(when, job.timeZone),
     timeoutMs: proveTimeoutMs,
     jitterMs,
     run: async (_due, signal) => {
-      const found = await database.prove(signal);
+      const found = await prove(signal);
       if (found === undefined) return;
       const { level, result, detail, backups: ids } = found;
       log(result === 'sound' ? 'info' : 'error', result === 'sound' ? 'restore proven' : 'backup broken', {
-        job: database.job.name,
+        job: job.name,
         level,
         backups: ids,
         detail,
       });
       // What cannot be restored protects nobody until tomorrow night.
-      if (result === 'broken') tell(database.job.name, await database.full({ due: null, label: null }, signal), tier, log);
+      if (result === 'broken') tell(job.name, await again(signal), backups.tier, log);
     },
   }));
 
@@ -157,6 +181,9 @@ function makeScheduler(options: AgentOptions): Scheduler {
   const jitterMs = backups.tier === 0 ? 0 : spreadMs;
   const expected = expectedTime(clock);
   const places = [backups, ...(offsite === undefined ? [] : [offsite.backups])];
+  const buckets = new Set(backups.buckets.map(({ job }) => job.name));
+  /** The memory of an agent is for one server in which a restore is tried, or for one bucket. */
+  const isLarge = (name: string): boolean => isProof(name) || buckets.has(name);
   const jobs: readonly ScheduledJob[] = [
     ...backups.jobs.map((job) => ({
       name: job.name,
@@ -205,7 +232,7 @@ function makeScheduler(options: AgentOptions): Scheduler {
     clock,
     random,
     // Removing asks for the lease of every source.
-    mayRunTogether: (one, other) => one !== pruneJob && !(isProof(one) && isProof(other)),
+    mayRunTogether: (one, other) => one !== pruneJob && !(isLarge(one) && isLarge(other)),
     onRun: ({ job, due, outcome, message }) => {
       if (outcome !== 'done') log(outcome === 'stopped' ? 'warn' : 'error', `job ${outcome}`, { job, due: due.toISOString(), message });
     },

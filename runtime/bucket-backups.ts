@@ -1,4 +1,4 @@
-import { manifestPrefix } from '../model/backup/layout.ts';
+import { manifestPrefix, type Place } from '../model/backup/layout.ts';
 import type { Manifest } from '../model/backup/manifest.ts';
 import type { Proof, Verification } from '../model/backup/verification.ts';
 import { copyBucket } from './jobs/bucket/copy-bucket.ts';
@@ -10,11 +10,17 @@ import { readCatalogue } from './jobs/catalogue.ts';
 import { planPrune, removeBackups, type PruneTools } from './jobs/prune.ts';
 import type { RetentionPlan, RetentionPolicy, TimeCheck } from './jobs/retention.ts';
 import { acquireLease, type Taken, type Wish } from './jobs/take-backup.ts';
-import { readVerifications } from './jobs/verifications.ts';
+import { readVerifications, type RecordTools } from './jobs/verifications.ts';
+import type { TrustedSigners } from './format/signature.ts';
 import { levelOf, lookAgain, type Looked } from './look-again.ts';
-import type { Lease } from './ports/lease.ts';
+import type { Lease, Leases } from './ports/lease.ts';
 
-export interface BucketBackupsTools extends Omit<CopyTools, 'isBroken'> {
+/** What it takes to look after what is there. */
+export interface PointTools extends RecordTools {
+  readonly place: Place;
+  readonly trusted: TrustedSigners;
+  readonly leases: Leases;
+  readonly leasePatienceMs: number;
   /** How long a removal can be undone, and how long an unfinished run may take. */
   readonly graceMs: number;
   /** How often contents are compared with what was signed. */
@@ -27,24 +33,18 @@ export interface BucketPoint {
   readonly level: number;
 }
 
-/** The backups of one bucket: points in time when they are due, proof that they hold, and the removal of what no rule keeps. */
-export class BucketBackups {
-  readonly #tools: BucketBackupsTools;
-  constructor(tools: BucketBackupsTools) {
+/** The points in time of one bucket, wherever it is: what can be restored, and the removal of what no rule keeps. Opens none of them. */
+export class BucketPoints {
+  readonly #tools: PointTools;
+  constructor(tools: PointTools) {
     this.#tools = tools;
-  }
-
-  /** A point in time, if there is anything new. What was found to be broken is copied anew. */
-  async take(wish: Wish, signal: AbortSignal): Promise<Taken> {
-    const proofs = await this.#proofs(signal);
-    return copyBucket(wish, { ...this.#tools, isBroken: (id) => levelOf(proofs, id) < 0 }, signal);
   }
 
   /** What can be restored, the oldest first. */
   async points(signal: AbortSignal): Promise<readonly BucketPoint[]> {
     const { place, store, trusted } = this.#tools;
     const { manifests } = await readCatalogue(store, manifestPrefix(place), trusted, signal, (key) => key.endsWith('.bucket.json'));
-    const proofs = await this.#proofs(signal);
+    const proofs = await this.proofs(signal);
     return manifests.map((listing) => ({ listing, level: levelOfPoint(listing, proofs) }));
   }
 
@@ -76,8 +76,30 @@ export class BucketBackups {
   async verify(signal: AbortSignal): Promise<Looked> {
     const { place, store, trusted, clock, rehashEveryMs } = this.#tools;
     const { manifests } = await readCatalogue(store, manifestPrefix(place), trusted, signal);
-    const due = dueForRehash(manifests, await this.#proofs(signal), clock.now(), rehashEveryMs);
+    const due = dueForRehash(manifests, await this.proofs(signal), clock.now(), rehashEveryMs);
     return lookAgain(due, { store, identity: undefined, recorder: this.#tools, heard: () => undefined }, signal);
+  }
+
+  protected async proofs(signal: AbortSignal): Promise<ReadonlyMap<string, Proof>> {
+    const { place, store, trusted } = this.#tools;
+    return (await readVerifications(place, store, trusted, signal)).proofs;
+  }
+}
+
+export interface BucketBackupsTools extends PointTools, Omit<CopyTools, 'isBroken'> {}
+
+/** The backups of one bucket: a point in time when it is due, and proof that it holds. */
+export class BucketBackups extends BucketPoints {
+  readonly #tools: BucketBackupsTools;
+  constructor(tools: BucketBackupsTools) {
+    super(tools);
+    this.#tools = tools;
+  }
+
+  /** A point in time, if there is anything new. What was found to be broken is copied anew. */
+  async take(wish: Wish, signal: AbortSignal): Promise<Taken> {
+    const proofs = await this.proofs(signal);
+    return copyBucket(wish, { ...this.#tools, isBroken: (id) => levelOf(proofs, id) < 0 }, signal);
   }
 
   /** Restores the newest point and compares each of its objects. Nothing where there is none yet. */
@@ -85,16 +107,14 @@ export class BucketBackups {
     const newest = (await this.points(signal)).at(-1);
     return newest && proveBucket(this.#tools.place, newest.listing, this.#tools, signal);
   }
-
-  async #proofs(signal: AbortSignal): Promise<ReadonlyMap<string, Proof>> {
-    const { place, store, trusted } = this.#tools;
-    return (await readVerifications(place, store, trusted, signal)).proofs;
-  }
 }
 
 /** Of what it needs the least proven counts. */
-const levelOfPoint = (listing: Manifest, proofs: ReadonlyMap<string, Proof>): number =>
-  contentsOf(listing).reduce((least, { id }) => Math.min(least, levelOf(proofs, id)), levelOf(proofs, listing.id));
+const levelOfPoint = (listing: Manifest, proofs: ReadonlyMap<string, Proof>): number => pointLevel(listing, (id) => levelOf(proofs, id));
+
+/** The same by what is known already. */
+export const pointLevel = (listing: Manifest, levelOfId: (id: string) => number): number =>
+  contentsOf(listing).reduce((least, { id }) => Math.min(least, levelOfId(id)), levelOfId(listing.id));
 
 /** A plan changes nothing, and so asks for no lease. */
 const nobody: Lease = {

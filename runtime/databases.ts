@@ -1,20 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BackupJob } from '../model/runtime-config.ts';
-import { Secret } from '../model/secret.ts';
 import { mysqlChain } from './engines/mysql/chain-rules.ts';
 import { dialects } from './engines/mysql/dialect.ts';
 import { mysqlEngine } from './engines/mysql/mysql-engine.ts';
 import { postgresChain } from './engines/postgres/chain-rules.ts';
 import { postgresEngine } from './engines/postgres/postgres-engine.ts';
-import { reading } from './keys/read-keys.ts';
+import { readPassword } from './keys/read-keys.ts';
 import type { BackedUpEngine } from './ports/engine.ts';
 import type { ChainRules } from './ports/log-source.ts';
 import { localPrograms } from './programs/local-programs.ts';
 
 /** Kinds of jobs that copy a database. */
-export type DatabaseKind = Exclude<BackupJob['kind'], 'configuration' | 'secrets'>;
+export type DatabaseKind = Exclude<BackupJob['kind'], 'configuration' | 'secrets' | 'bucket'>;
 export type DatabaseJob = BackupJob & { readonly kind: DatabaseKind; readonly database: NonNullable<BackupJob['database']> };
 
 export const isDatabase = (job: BackupJob): job is DatabaseJob => job.database !== undefined && Object.hasOwn(engines, job.kind);
@@ -45,10 +43,3 @@ const optionsOf = ({ host, port, user, password, folder, memory }: DatabaseJob['
 });
 
 export const engineOf = ({ kind, database }: DatabaseJob): BackedUpEngine => engines[kind](optionsOf(database));
-
-const readPassword = (file: string): Secret =>
-  reading(
-    file,
-    'this is done in the container of an agent: `docker compose up -d --wait` starts it',
-    () => new Secret(readFileSync(file, 'utf8').trim()),
-  );

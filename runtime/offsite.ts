@@ -60,8 +60,8 @@ export async function openOffsite(
   };
 }
 
-/** As if the second place were the only one. Who copies a database makes no difference there. */
+/** As if the second place were the only one. Who copies a database or a bucket makes no difference there. */
 export const offsiteOf = (
   { jobs, ...backups }: BackupsConfig,
   { schedule: _schedule, timeZone: _zone, ...store }: NonNullable<BackupsConfig['offsite']>,
-): BackupsConfig => ({ ...backups, store, jobs: jobs.map(({ agent: _agent, database: _database, ...job }) => job) });
+): BackupsConfig => ({ ...backups, store, jobs: jobs.map(({ agent: _agent, database: _database, bucket: _bucket, ...job }) => job) });

@@ -1,6 +1,5 @@
 import type { KeyObject } from 'node:crypto';
 import type { BackupJob } from '../model/runtime-config.ts';
-import type { DatabaseKind } from './databases.ts';
 import type { BackupSource } from './jobs/take-backup.ts';
 import { lookAt, siteProducer, type SiteSource } from './site/site-producer.ts';
 
@@ -28,7 +27,7 @@ function ofSite(part: SiteSource['part']) {
 }
 
 /** What makes the backups of each kind of job that copies a folder. */
-export const producers: Readonly<Record<Exclude<BackupJob['kind'], DatabaseKind>, (surroundings: Surroundings) => Made>> = {
+export const producers: Readonly<Record<SiteSource['part'], (surroundings: Surroundings) => Made>> = {
   configuration: ofSite('configuration'),
   secrets: ofSite('secrets'),
 };

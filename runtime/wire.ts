@@ -21,8 +21,11 @@ import { storeLeases } from './leases/store-leases.ts';
 import type { Leases } from './ports/lease.ts';
 import type { Producer } from './ports/producer.ts';
 import { DatabaseBackups } from './database-backups.ts';
+import { BucketBackups, BucketPoints } from './bucket-backups.ts';
+import { isBucket, openBucket, type BucketJob } from './buckets.ts';
 import { engineOf, isDatabase, type DatabaseJob } from './databases.ts';
-import { ownIdentity } from './keys/own-identity.ts';
+import { usualBucketLayout } from './jobs/bucket/survey.ts';
+import { ownIdentity, type OwnIdentity } from './keys/own-identity.ts';
 import type { Store } from './ports/store.ts';
 import { openStore, trustedSigners, type World } from './open-store.ts';
 import { producers } from './producers.ts';
@@ -32,6 +35,8 @@ import type { Bytes } from './streams/blocks.ts';
 const graceMs = 48 * 3_600_000;
 /** A holder that was silent for so long is taken for dead. */
 const leaseTtlMs = 60_000;
+/** How often what lies there of a bucket is compared with what was signed: it is most of what there is, and was read back when it was made. */
+const rehashEveryMs = 28 * 24 * 3_600_000;
 /** Frames at work at the same time: what two cores can do. */
 const width = 3;
 
@@ -43,6 +48,7 @@ export interface Backups {
   /** Those that are done by whoever reads this configuration, and not by an agent elsewhere. */
   readonly jobs: readonly BackupJob[];
   readonly databases: readonly DatabaseBackups[];
+  readonly buckets: readonly { readonly job: BucketJob; readonly backups: BucketBackups }[];
   /** Compares everything that lies there with what was signed, and writes down what was found. */
   readonly verify: (signal: AbortSignal) => Promise<Looked>;
   /** @param heard - Told of the bytes that the source gave so far. */
@@ -100,10 +106,12 @@ export async function openBackups(
     recipients: () => recipientsOf(job),
   });
   const jobs = backups.jobs.filter(({ agent }) => agent === undefined);
+  const identityFor = (job: BackupJob): Promise<OwnIdentity> => {
+    if (backups.identity !== undefined) return ownIdentity(resolve(folder, backups.identity));
+    throw new BerthError('spec', `${job.name} is copied by an agent, and runtime.yaml names no identity for it`, 'run `berth generate`');
+  };
   const openDatabase = async (job: DatabaseJob): Promise<DatabaseBackups> => {
-    if (backups.identity === undefined)
-      throw new BerthError('spec', `${job.name} is copied by an agent, and runtime.yaml names no identity for it`, 'run `berth generate`');
-    const { privateKey, recipient } = await ownIdentity(resolve(folder, backups.identity));
+    const { privateKey, recipient } = await identityFor(job);
     return new DatabaseBackups(job, site, {
       ...tools,
       engine: engineOf(job),
@@ -112,6 +120,24 @@ export async function openBackups(
     });
   };
   const databases: readonly DatabaseBackups[] = await Promise.all(jobs.filter(isDatabase).map(openDatabase));
+  const pointToolsOf = ({ name }: BackupJob) => ({ ...tools, place: { site, source: name }, graceMs, rehashEveryMs });
+  const buckets = await Promise.all(
+    jobs.filter(isBucket).map(async (job) => {
+      const { privateKey, recipient } = await identityFor(job);
+      const copied = new BucketBackups({
+        ...pointToolsOf(job),
+        bucket: openBucket(job, world),
+        bucketLayout: usualBucketLayout,
+        identity: privateKey,
+        recipients: () => [...enough(recipientsOf(job)), recipient],
+        heard: () => undefined,
+      });
+      return { job, backups: copied };
+    }),
+  );
+  /** At the second place nobody copies a bucket, but points in time are there as well. */
+  const pointsOf = (job: BackupJob): BucketPoints | undefined =>
+    job.kind === 'bucket' ? new BucketPoints(pointToolsOf(job)) : undefined;
   /** What was found to be broken holds nothing, whatever it says. */
   const trusting = ({ holds, ...source }: BackupSource): BackupSource => ({
     ...source,
@@ -125,18 +151,27 @@ export async function openBackups(
     tier: backups.store.tier,
     jobs,
     databases,
+    buckets,
     verify: async (signal) => {
+      const byTurns = await inTurn(jobs, (job) => pointsOf(job)?.verify(signal));
+      const others = jobs.filter(({ kind }) => kind !== 'bucket');
       const sources = await Promise.all(
-        jobs.map(({ name }) => readCatalogue(store, manifestPrefix({ site, source: name }), trusted, signal)),
+        others.map(({ name }) => readCatalogue(store, manifestPrefix({ site, source: name }), trusted, signal)),
       );
       const manifests = sources.flatMap((source) => source.manifests);
       const found = await lookAgain(manifests, { store, identity: undefined, recorder: tools, heard: () => undefined }, signal);
       for (const { id } of found.broken) broken.add(id);
-      return found;
+      return {
+        ...found,
+        sound: [found, ...byTurns].flatMap((each) => each.sound),
+        broken: [found, ...byTurns].flatMap((each) => each.broken),
+      };
     },
     take: async (job, wish, signal, heard) => {
       const database = databases.find((each) => each.job.name === job.name);
       if (database !== undefined) return database.full(wish, signal);
+      const bucket = buckets.find((each) => each.job.name === job.name);
+      if (bucket !== undefined) return bucket.backups.take(wish, signal);
       if (!instructed) await leaveInstructions(store, world.instructions, signal);
       instructed = true;
       if (!isFolder(job)) throw new Error(`${job.name} is done by ${job.agent ?? 'nobody'}`);
@@ -148,10 +183,17 @@ export async function openBackups(
       return taken;
     },
     planPrune: async (job, time, signal) => {
+      const points = pointsOf(job);
+      if (points !== undefined) return points.planPrune(policyOf(job), time, signal);
       const place = { site, source: job.name };
       return planPrune(place, policyOf(job), time, await pruneTools(noLease, place, signal), signal);
     },
     prune: async (job, time, signal) => {
+      const points = pointsOf(job);
+      if (points !== undefined) {
+        const { plan, contents } = await points.prune(policyOf(job), time, signal);
+        return { plan, swept: contents.swept };
+      }
       const place = { site, source: job.name };
       const lease = await acquireLease(job.name, tools, signal);
       try {
@@ -166,6 +208,16 @@ export async function openBackups(
     removed: async (signal) => (await Promise.all(jobs.map(({ name }) => listRemoved({ site, source: name }, store, signal)))).flat(),
     bringBack: (backup, signal) => undoRemoval(backup.place, backup, store, signal),
   };
+}
+
+/** One after the other; nothing where nothing is to do. */
+async function inTurn<T, R>(all: readonly T[], work: (one: T) => Promise<R> | undefined): Promise<readonly R[]> {
+  const done: R[] = [];
+  for (const one of all) {
+    const result = await work(one);
+    if (result !== undefined) done.push(result);
+  }
+  return done;
 }
 
 /** The agent's own key goes with its volume, so it counts for nobody. @throws BerthError `usage`. */

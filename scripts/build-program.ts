@@ -71,6 +71,7 @@ const schemaFile = 'spec-schema.cjs';
  */
 const seldomPlanned: Readonly<Record<string, readonly string[]>> = {
   'plan-cache.cjs': ['generator/plan/services/cache-cluster.ts', 'generator/plan/services/cache-sentinel.ts'],
+  'plan-files.cjs': ['generator/plan/services/agent-files.ts'],
   'plan-memcached.cjs': ['generator/plan/services/memcached.ts'],
 };
 const exportAll = (modules: readonly string[]): string => modules.map((path) => `export * from './${path}';`).join('\n');

@@ -1,9 +1,8 @@
 import type { HardwareProfile } from '../../model/profile.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
-import { mib, milliCpu } from '../../model/units.ts';
 import { taskDemand } from './demand.ts';
 import type { Demand } from './demand.ts';
-import { agentNames } from './services/agent.ts';
+import { agentDemands } from './services/agents.ts';
 import { demandApp } from './services/app-size.ts';
 import { demandEdge, hasEdge } from './services/edge.ts';
 import { demandMinio } from './services/minio.ts';
@@ -11,9 +10,6 @@ import { hasReplica, replicaName } from './services/database-engine.ts';
 import { databaseEngines } from './services/databases.ts';
 import { demandCache } from './services/cache.ts';
 import { volumeName } from './services/volumes.ts';
-import { cpuWish, memoryWish } from './wish.ts';
-
-const agentFloor = { value: mib(512), because: '512 MiB: the program and a scratch engine of the smallest size' };
 
 export const containersOf = (demands: readonly Demand[]): number => demands.reduce((sum, { count }) => sum + count, 0);
 
@@ -58,13 +54,6 @@ export function demandsOf(spec: StackSpec, profile: HardwareProfile): readonly D
     ...spec.caches.flatMap((cache) => demandCache(cache, spec, profile)),
     ...spec.stores.flatMap((store) => [demandMinio(store, profile), taskDemand(`${store.name}-buckets`)]),
     ...(spec.target === 'compose' ? spec.volumes.map(({ name }) => taskDemand(volumeName(name))) : []),
-    ...agentNames(spec).map((name): Demand => ({
-      name,
-      role: 'agent',
-      count: 1,
-      pids: 256,
-      memory: memoryWish(name, {}, profile.agent.memory, agentFloor),
-      cpu: cpuWish(name, {}, profile.agent.cpu, milliCpu(50)),
-    })),
+    ...agentDemands(spec, profile),
   ];
 }

@@ -5,7 +5,7 @@ import type { HardwareProfile } from '../../model/profile.ts';
 import type { CacheSpec, StackSpec } from '../../model/stack-spec.ts';
 import { describeSize, formatSize, mib } from '../../model/units.ts';
 import type { MiB } from '../../model/units.ts';
-import { agentNames } from './services/agent.ts';
+import { agentNames, filesAgentIn } from './services/agents.ts';
 import { isReplicated, isWatched, groupsOf, sentinelsOf } from './services/cache-members.ts';
 import { hasReplica, replicaName } from './services/database-engine.ts';
 import { databaseEngines } from './services/databases.ts';
@@ -63,12 +63,11 @@ const partsOf = (spec: StackSpec): readonly Part[] => [
     path: `volumes.${name}.disk`,
     holds: 'files that services share',
   })),
-  ...agentNames(spec).map((name) => ({
-    name,
-    weight: 20,
-    floor: 2048,
-    holds: 'spool of backups and the scratch engine, once backups are set up',
-  })),
+  ...agentNames(spec).map((name) =>
+    name === filesAgentIn(spec)?.name
+      ? { name, weight: 1, floor: 256, holds: 'a key, and what was done when: it keeps nothing of what it copies' }
+      : { name, weight: 20, floor: 2048, holds: 'spool of backups and the scratch engine, once backups are set up' },
+  ),
 ];
 
 export interface DiskBudget {

@@ -1,6 +1,6 @@
 import type { Decision, KubernetesPlan, MemoryBudget, PlannedService, PodPlan, SharedVolume, Size } from '../../model/plan.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
-import { agentRoom } from './services/agent.ts';
+import { agentRoom } from './services/agents.ts';
 import { formatCpu, formatDuration, formatSize, mib, milliCpu, seconds } from '../../model/units.ts';
 import type { MiB, Seconds } from '../../model/units.ts';
 

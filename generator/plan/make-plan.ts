@@ -16,6 +16,8 @@ import { firstRelease, imageOf, resolveRelease } from './resolve-release.ts';
 import { runtimeOf } from './runtime.ts';
 import { secretFilesOf, secretsOf } from './secrets.ts';
 import { agentConfig, agentsOf, planAgent } from './services/agent.ts';
+import { filesAgentDecision, planFilesAgent } from './services/agent-files.ts';
+import { filesAgentIn } from './services/agents.ts';
 import { planApp } from './services/app.ts';
 import { databaseEngines } from './services/databases.ts';
 import { hasEdge, planEdge } from './services/edge.ts';
@@ -68,8 +70,17 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
   });
   const userOf = (image: string): string => lookUp(images, image).user;
   const caches = spec.caches.map((cache) => planCache({ cache, spec, profile, sizeOf, diskOf: disk.of, userOf }));
+  const filesAgent = filesAgentIn(spec);
   const stores = spec.stores.map((store) =>
-    planMinio(store, spec, sizeOf(store.name), disk.of(store.name), sizeOf(`${store.name}-buckets`), lookUp(images, 'minio')),
+    planMinio(
+      store,
+      spec,
+      sizeOf(store.name),
+      disk.of(store.name),
+      sizeOf(`${store.name}-buckets`),
+      lookUp(images, 'minio'),
+      filesAgent?.buckets.flatMap((one) => (one.store === store.name ? [one.bucket] : [])) ?? [],
+    ),
   );
   const volumes = spec.volumes.map((volume) =>
     planVolume(volume, spec, profile, disk.of(volume.name), () => sizeOf(`${volume.name}-volume`)),
@@ -106,6 +117,9 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     ...agents.flatMap((agent) =>
       spec.backups ? [planAgent(agent, spec.backups, sizeOf(agent.name), disk.of(agent.name), agentUser)] : [],
     ),
+    ...(filesAgent && spec.backups
+      ? [planFilesAgent(filesAgent, { ...spec, backups: spec.backups }, sizeOf(filesAgent.name), disk.of(filesAgent.name), agentUser)]
+      : []),
   ];
   const runtime = runtimeOf(spec, services, (agent) => sizeOf(agent).memory, agentUser);
   const imagesInUse = usedImages(services, images);
@@ -129,7 +143,9 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     ...caches,
     ...stores,
     ...volumes,
-  ].flatMap((part) => part.decisions);
+  ]
+    .flatMap((part) => part.decisions)
+    .concat(filesAgent ? [filesAgentDecision(filesAgent, sizeOf(filesAgent.name))] : []);
   return {
     name: spec.name,
     target: spec.target,
@@ -153,7 +169,7 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     budget: fitted.budget,
     disk: disk.rows,
     runtime,
-    agents: agents.flatMap((agent) => {
+    agents: [...agents, ...(filesAgent ? [filesAgent] : [])].flatMap((agent) => {
       const { backups } = runtime;
       return backups ? [{ service: agent.name, config: agentConfig({ ...runtime, backups }, agent) }] : [];
     }),

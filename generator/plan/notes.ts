@@ -3,6 +3,8 @@ import type { Plan } from '../../model/plan.ts';
 import type { HardwareProfile } from '../../model/profile.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
 import { agentsOf, isCopied } from './services/agent.ts';
+import { bucketsWithoutImage } from './services/agent-files.ts';
+import { filesAgentIn } from './services/agents.ts';
 import { isCluster, isReplicated } from './services/cache-members.ts';
 import { hasReplica } from './services/database-engine.ts';
 import type { Topologies } from './topology.ts';
@@ -25,10 +27,18 @@ const topologyName = { 'primary-replica': 'a primary with a replica', 'cluster':
 
 /** What the site holds and no backup does. */
 function notCopied(spec: StackSpec): readonly string[] {
+  const copied = filesAgentIn(spec)?.buckets ?? [];
+  const left = (store: string, buckets: readonly { readonly name: string }[]): readonly string[] =>
+    buckets.map(({ name }) => name).filter((name) => !copied.some((one) => one.store === store && one.bucket === name));
   const others = [
     ...spec.databases.filter((database) => !isCopied(database, spec)).map(({ name, engine }) => `${name} (${engine})`),
-    ...spec.externals.filter(({ engine }) => engine !== 'memcached').map(({ name }) => `${name} (elsewhere)`),
-    ...spec.stores.map(({ name }) => `${name} (objects)`),
+    ...spec.externals
+      .filter(({ name, engine, buckets }) => engine !== 'memcached' && (buckets.length === 0 || left(name, buckets).length > 0))
+      .map(({ name }) => `${name} (elsewhere)`),
+    ...spec.stores.flatMap(({ name, buckets }) => {
+      const others = left(name, buckets);
+      return others.length === buckets.length ? [`${name} (objects)`] : others.map((bucket) => `${name}.${bucket} (objects)`);
+    }),
     ...spec.caches.filter(({ use }) => use !== 'cache').map(({ name, use }) => `${name} (${use})`),
     ...spec.volumes.map(({ name }) => `${name} (files)`),
   ];
@@ -39,11 +49,17 @@ function backupNotes(spec: StackSpec): readonly string[] {
   const { backups, target } = spec;
   if (backups === undefined)
     return ['nothing is backed up: `backups` in berth.yaml says where copies of the site go; until then they are yours to make'];
+  const withoutImage = bucketsWithoutImage(spec);
   return [
     ...notCopied(spec),
+    ...(withoutImage.length === 0
+      ? []
+      : [
+          `${withoutImage.join(', ')}: not copied, as this site runs no PostgreSQL, MySQL or MariaDB in whose image that could be done; name one of yours with glibc and libstdc++ under backups.image, such as docker.io/library/debian:trixie-slim`,
+        ]),
     ...('folder' in backups.store
       ? [
-          ...(agentsOf(spec).length === 0
+          ...(agentsOf(spec).length === 0 && filesAgentIn(spec) === undefined
             ? []
             : [
                 `before the first \`docker compose up\`: \`berth backup store create\`, which makes ${backups.store.folder}; its agents mount that`,

@@ -2,6 +2,8 @@ import { offsiteKeyFile, recipientsFolder, signerFile, signersFile, stateFolder,
 import type { PlannedService } from '../../model/plan.ts';
 import type { MiB } from '../../model/units.ts';
 import { agentsOf, databaseOf } from './services/agent.ts';
+import { bucketJobs } from './services/agent-files.ts';
+import { filesAgentIn } from './services/agents.ts';
 import { slots } from '../../model/release.ts';
 import type { BackupJob, BackupsConfig, RuntimeConfig } from '../../model/runtime-config.ts';
 import type { BackupPlaceSpec, BackupsSpec, StackSpec } from '../../model/stack-spec.ts';
@@ -41,6 +43,11 @@ const databaseJobs = (spec: StackSpec, { databases, timeZone }: BackupsSpec, mem
         })),
   );
 
+function filesJobs(spec: StackSpec, { buckets, timeZone }: BackupsSpec): readonly BackupJob[] {
+  const agent = filesAgentIn(spec);
+  return agent === undefined || buckets === undefined ? [] : bucketJobs(agent, buckets, { timeZone, ...kept(buckets) });
+}
+
 /** @param tier - Of a folder; a bucket is one step further away. */
 const placeOf = ({ store, lease }: BackupPlaceSpec, tier: number, secretKey: string): BackupsConfig['store'] =>
   'folder' in store
@@ -54,14 +61,20 @@ const placeOf = ({ store, lease }: BackupPlaceSpec, tier: number, secretKey: str
 function backupsOf(spec: StackSpec, backups: BackupsSpec, memoryOf: (agent: string) => MiB, user: string): BackupsConfig {
   const { timeZone, configuration, secrets, verify, prune } = backups;
   const { offsite } = backups;
+  const inContainers = agentsOf(spec).length > 0 || filesAgentIn(spec) !== undefined;
   return {
-    store: { ...placeOf(backups, 0, storeKeyFile), ...('folder' in backups.store && agentsOf(spec).length > 0 ? { owner: user } : {}) },
+    store: { ...placeOf(backups, 0, storeKeyFile), ...('folder' in backups.store && inContainers ? { owner: user } : {}) },
     ...(offsite === undefined ? {} : { offsite: { ...placeOf(offsite, 1, offsiteKeyFile), schedule: offsite.schedule, timeZone } }),
     recipients: recipientsFolder,
     signer: signerFile,
     signers: signersFile,
     state: stateFolder,
-    jobs: [job('configuration', configuration, timeZone), job('secrets', secrets, timeZone), ...databaseJobs(spec, backups, memoryOf)],
+    jobs: [
+      job('configuration', configuration, timeZone),
+      job('secrets', secrets, timeZone),
+      ...databaseJobs(spec, backups, memoryOf),
+      ...filesJobs(spec, backups),
+    ],
     verify: { schedule: verify, timeZone },
     prune: { schedule: prune, timeZone },
   };

@@ -2,16 +2,20 @@ import { offsiteSecret, signerSecret, storeSecret } from '../../model/backup/sit
 import { valkey } from '../../model/engines/valkey.ts';
 import type { PlannedSecret, SecretFile } from '../../model/plan.ts';
 import type { BackupPlaceSpec, CacheSpec, StackSpec } from '../../model/stack-spec.ts';
-import { isCopied } from './services/agent.ts';
+import { backupSecret, isCopied } from './services/agent.ts';
+import { filesAgentIn } from './services/agents.ts';
 import { isCluster, isReplicated, isWatched } from './services/cache-members.ts';
 import { databaseEngines } from './services/databases.ts';
-import { accountOf } from './services/minio.ts';
+import { accountOf, backupAccountOf } from './services/minio.ts';
 
 const plain = (name: string): SecretFile => ({ name, text: [{ secret: name, form: 'plain' }], of: [name] });
 
 /** Memcached knows no accounts. */
 const authenticated = <T extends { readonly engine: string }>(engines: readonly T[]): readonly T[] =>
   engines.filter(({ engine }) => engine !== 'memcached');
+
+/** Buckets of a store that an agent reads. */
+const copiesOf = (store: string, spec: StackSpec) => filesAgentIn(spec)?.buckets.filter((one) => one.store === store) ?? [];
 
 /** What the runtime needs to sign backups, and to bring them to a bucket. */
 const backupSecrets = ({ backups }: StackSpec): readonly PlannedSecret[] =>
@@ -66,6 +70,9 @@ export const secretsOf = (spec: StackSpec): readonly PlannedSecret[] => [
   ...spec.stores.flatMap(({ name }) => [
     { name: `${name}-root`, length: 32, purpose: `administrator berth-root of ${name}` },
     { name: `${name}-app`, length: 32, purpose: `account ${accountOf(spec)} of ${name}` },
+    ...(copiesOf(name, spec).length > 0
+      ? [{ name: backupSecret(name), length: 32, purpose: `account ${backupAccountOf(spec)} of ${name}, for its backups` }]
+      : []),
   ]),
   ...backupSecrets(spec),
 ];
@@ -113,5 +120,11 @@ export const secretFilesOf = (spec: StackSpec): readonly SecretFile[] => [
   ...spec.databases.flatMap((database) => databaseEngines[database.engine].secretFiles(database, isCopied(database, spec))),
   // Valkey knows passwords by their hash: the file that lists its accounts holds none.
   ...authenticated(spec.caches).flatMap(cacheFiles),
-  ...spec.stores.flatMap(({ name }) => [plain(`${name}-root`), plain(`${name}-app`)]),
+  ...spec.stores.flatMap(({ name }) => [
+    plain(`${name}-root`),
+    plain(`${name}-app`),
+    ...(copiesOf(name, spec).length > 0 ? [plain(backupSecret(name))] : []),
+  ]),
+  // Supplied for the application, and read by the agent as a file.
+  ...spec.externals.flatMap(({ name }) => (copiesOf(name, spec).length > 0 ? [plain(`${name}-app`)] : [])),
 ];

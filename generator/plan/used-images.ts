@@ -3,7 +3,9 @@ import type { Plan, PlannedService } from '../../model/plan.ts';
 
 /** Which catalogue images a plan uses, and who uses them. */
 export function usedImages(services: readonly PlannedService[], catalogue: ImageCatalogue): Plan['images'] {
-  const keys = [...new Set(services.filter(({ role }) => role !== 'app').map(({ image }) => image))].sort();
+  // The agent of buckets may stand in an image of the operator's.
+  const others = services.filter(({ role, image }) => role !== 'app' && (role !== 'agent' || Object.hasOwn(catalogue, image)));
+  const keys = [...new Set(others.map(({ image }) => image))].sort();
   return keys.map((key) => ({
     key,
     ...lookUp(catalogue, key),

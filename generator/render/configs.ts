@@ -165,12 +165,32 @@ const policyOf = (store: StorePlan): object => ({
       Action: [
         's3:GetObject',
         's3:GetObjectVersion',
+        's3:GetObjectTagging',
         's3:PutObject',
+        's3:PutObjectTagging',
         's3:DeleteObject',
+        's3:DeleteObjectTagging',
         's3:AbortMultipartUpload',
         's3:ListMultipartUploadParts',
       ],
       Resource: store.buckets.map((bucket) => `arn:aws:s3:::${bucket.name}/*`),
+    },
+  ],
+});
+
+/** What the account of backups may do: list its buckets, and read what is in them. */
+const readingPolicyOf = ({ backup: { buckets } }: StorePlan): object => ({
+  Version: '2012-10-17',
+  Statement: [
+    {
+      Effect: 'Allow',
+      Action: ['s3:ListBucket', 's3:GetBucketLocation'],
+      Resource: buckets.map((bucket) => `arn:aws:s3:::${bucket}`),
+    },
+    {
+      Effect: 'Allow',
+      Action: ['s3:GetObject', 's3:GetObjectTagging'],
+      Resource: buckets.map((bucket) => `arn:aws:s3:::${bucket}/*`),
     },
   ],
 });
@@ -187,7 +207,7 @@ const lifecycleOf = ({ lifecycle }: StorePlan['buckets'][number]): object => ({
 });
 
 function renderStore(store: StorePlan, templates: Templates): readonly Artifact[] {
-  const { service, account } = store;
+  const { service, account, backup } = store;
   const view = {
     service,
     account,
@@ -195,6 +215,10 @@ function renderStore(store: StorePlan, templates: Templates): readonly Artifact[
     port: minio.port,
     rootFile: `/run/secrets/${service}-root`,
     appFile: `/run/secrets/${service}-app`,
+    reader: backup.account,
+    read: backup.buckets.join(' '),
+    readerFile: `/run/secrets/${service}-backup`,
+    written: store.buckets.map(({ name }) => name).join(' '),
     buckets: store.buckets.map(({ name, versioning, lifecycle }) => ({
       name,
       versioning: versioning ? 'enable' : 'suspend',
@@ -204,6 +228,9 @@ function renderStore(store: StorePlan, templates: Templates): readonly Artifact[
   return [
     generated(`config/${service}-buckets/buckets.sh`, fill(templates, 'storage/buckets.sh.hbs', 'shell', view)),
     generated(`config/${service}-buckets/policy.json`, `${JSON.stringify(policyOf(store), null, 2)}\n`),
+    ...(backup.buckets.length === 0
+      ? []
+      : [generated(`config/${service}-buckets/policy-backup.json`, `${JSON.stringify(readingPolicyOf(store), null, 2)}\n`)]),
     ...store.buckets
       .filter(({ lifecycle }) => lifecycle.length > 0)
       .map((bucket) =>

@@ -50,7 +50,14 @@ const backupsView = ({ store, offsite, jobs, ...backups }: BackupsConfig): objec
       },
     ]),
   ),
-  jobs: jobs.map((job) => ({ agent: undefined, database: undefined, keep: undefined, recipients: undefined, ...job })),
+  jobs: jobs.map(({ bucket, ...job }) => ({
+    agent: undefined,
+    database: undefined,
+    keep: undefined,
+    recipients: undefined,
+    ...job,
+    bucket: bucket && { writer: undefined, ...bucket },
+  })),
 });
 
 /** The first release.yaml of a site; afterwards it belongs to deployments. */

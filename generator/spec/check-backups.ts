@@ -2,7 +2,7 @@ import type { WrittenSpec } from '../../model/written-spec.ts';
 import type { Finding } from './finding.ts';
 
 /** What no single value of `backups` can show. */
-export function* checkBackups({ backups }: WrittenSpec): Iterable<Finding> {
+export function* checkBackups({ backups, stores = {} }: WrittenSpec): Iterable<Finding> {
   if (backups === undefined) return;
   const { bucket, offsite } = backups;
   yield* checkPlace(backups, ['backups'], '/srv/backups');
@@ -15,15 +15,31 @@ export function* checkBackups({ backups }: WrittenSpec): Iterable<Finding> {
         hint: 'name another folder or bucket, elsewhere',
       };
   }
+  if (typeof backups.buckets === 'object') yield* checkBuckets(backups.buckets.names ?? [], stores);
   if (backups.user !== undefined && bucket !== undefined)
     yield { path: ['backups'], key: 'user', message: 'a bucket has no owner on this host', hint: 'remove user: it is for `folder` alone' };
-  for (const kind of ['configuration', 'secrets', 'databases'] as const) {
+  for (const kind of ['configuration', 'secrets', 'databases', 'buckets'] as const) {
     const written = backups[kind];
     const names: unknown = typeof written === 'object' ? written.recipients : undefined;
     if (!Array.isArray(names)) continue;
     for (const [index, name] of names.entries())
       if (names.indexOf(name) < index)
         yield { path: ['backups', kind, 'recipients', index], message: `"${String(name)}" stands twice`, hint: 'name somebody else' };
+  }
+}
+
+/** Buckets by the names that they have in backups. */
+function* checkBuckets(names: readonly string[], stores: NonNullable<WrittenSpec['stores']>): Iterable<Finding> {
+  const own = Object.entries(stores).flatMap(([store, { buckets }]) => Object.keys(buckets).map((bucket) => `${store}.${bucket}`));
+  for (const [index, name] of names.entries()) {
+    const path = ['backups', 'buckets', 'names', index];
+    if (!own.includes(name))
+      yield {
+        path,
+        message: `no store of this site has the bucket "${name}"`,
+        hint: own.length === 0 ? 'remove it; this site has no store' : `write one of: ${own.join(', ')}`,
+      };
+    else if (names.indexOf(name) < index) yield { path, message: `"${name}" stands twice`, hint: 'remove one of the two' };
   }
 }
 

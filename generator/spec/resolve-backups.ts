@@ -19,6 +19,9 @@ const defaults = {
   fulls: { days: 14, weekly: 8, monthly: 12 },
   prove: '30 3 * * *',
   rpo: 60,
+  points: '7 * * * *',
+  kept: { days: 2, daily: 14, weekly: 8, monthly: 12 },
+  provePoints: '37 4 * * 6',
 } as const;
 
 const files = (written: Written['configuration'], kept: KeepSpec, schedule: string = defaults.look): BackupsSpec['configuration'] => ({
@@ -63,6 +66,16 @@ export const backupsOf = (written: Written): BackupsSpec => ({
           rpo: seconds(written.databases?.rpo ?? defaults.rpo),
         },
       }),
+  ...(written.buckets === 'none'
+    ? {}
+    : {
+        buckets: {
+          ...files(written.buckets, defaults.kept, defaults.points),
+          prove: written.buckets?.prove ?? defaults.provePoints,
+          ...(written.buckets?.names === undefined ? {} : { names: written.buckets.names }),
+        },
+      }),
+  ...(written.image === undefined ? {} : { image: written.image }),
   ...(written.user === undefined ? {} : { user: written.user }),
   verify: written.verify ?? defaults.verify,
   prune: written.prune ?? defaults.prune,

@@ -2,6 +2,7 @@ import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { BerthError } from '../../model/errors.ts';
+import { Secret } from '../../model/secret.ts';
 import type { Recipient } from '../format/keys.ts';
 import type { Signer } from '../format/signature.ts';
 
@@ -78,6 +79,14 @@ const namesIn = (folder: string): readonly string[] =>
 export const readSecret = (file: string): string | undefined =>
   reading(file, 'run this as the owner of the site', () =>
     statSync(file, { throwIfNoEntry: false }) === undefined ? undefined : readFileSync(file, 'utf8'),
+  );
+
+/** Of the account that an agent has where it copies. */
+export const readPassword = (file: string): Secret =>
+  reading(
+    file,
+    'this is done in the container of an agent: `docker compose up -d --wait` starts it',
+    () => new Secret(readFileSync(file, 'utf8').trim()),
   );
 
 const readText = (file: string): string => reading(file, 'correct the path', () => readFileSync(file, 'utf8'));

@@ -2,15 +2,12 @@ import { agentPlaces, agentProgram, recipientsFolder, signerFile, signersFile, s
 import { mysqlFamily } from '../../../model/engines/mysql-family.ts';
 import { postgres } from '../../../model/engines/postgres.ts';
 import type { PlannedService, Size } from '../../../model/plan.ts';
-import type { BackupsConfig, RuntimeConfig } from '../../../model/runtime-config.ts';
+import type { BackupJob, BackupsConfig, RuntimeConfig } from '../../../model/runtime-config.ts';
 import type { BackupsSpec, DatabaseEngineName, DatabaseSpec, StackSpec } from '../../../model/stack-spec.ts';
 import { mib, seconds } from '../../../model/units.ts';
 import type { MiB } from '../../../model/units.ts';
 import { hostsOf } from './database-engine.ts';
 import { noData } from './database-parts.ts';
-
-/** What a site with backups will need, where nothing that runs is copied. */
-export const agentRoom = 'agent';
 
 /** The service that copies the databases of an engine. One more database of another engine renames none. */
 const nameOfAgent = (engine: DatabaseEngineName): string => `agent-${engine}`;
@@ -34,9 +31,15 @@ const copying = {
 type CopiedEngine = keyof typeof copying;
 type CopiedDatabase = DatabaseSpec & { readonly engine: CopiedEngine };
 
-/** One container, in the image of its databases. */
-export interface Agent {
+/** A container of Berth's own in the image of something else. */
+export interface AgentPlace {
   readonly name: string;
+  /** Where its own volume is mounted: a folder that the image leaves open to any user, so that a new volume there is as well. */
+  readonly own: string;
+}
+
+/** One container, in the image of its databases. */
+export interface Agent extends AgentPlace {
   readonly engine: CopiedEngine;
   readonly databases: readonly CopiedDatabase[];
 }
@@ -59,15 +62,10 @@ export const isCopied = (database: DatabaseSpec, spec: StackSpec): boolean =>
 export const agentsOf = (spec: StackSpec): readonly Agent[] =>
   [...Map.groupBy(copiedDatabases(spec), ({ engine }) => engine)].map(([engine, databases]) => ({
     name: nameOfAgent(engine),
+    own: copying[engine].own,
     engine,
     databases,
   }));
-
-/** What memory and disk are kept for. */
-export const agentNames = (spec: StackSpec): readonly string[] => {
-  const names = agentsOf(spec).map(({ name }) => name);
-  return names.length === 0 ? [agentRoom] : names;
-};
 
 /** The secret, and the file, that the agent logs in to a database with. */
 export const backupSecret = (database: string): string => `${database}-backup`;
@@ -75,10 +73,9 @@ export const backupSecret = (database: string): string => `${database}-backup`;
 const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 
 /** As the agent reads it: the jobs that are its own, and everything under the path that it has in the container. */
-export function agentConfig(site: RuntimeConfig & { readonly backups: BackupsConfig }, { name, engine }: Agent): RuntimeConfig {
+export function agentConfig(site: RuntimeConfig & { readonly backups: BackupsConfig }, { name, own }: AgentPlace): RuntimeConfig {
   // The second copy is the business of the runtime on the host.
   const { offsite: _offsite, ...backups } = site.backups;
-  const { own } = copying[engine];
   const { bucket } = backups.store;
   return {
     ...site,
@@ -102,10 +99,17 @@ export function agentConfig(site: RuntimeConfig & { readonly backups: BackupsCon
       signers: `${agentPlaces.backup}/${nameOf(signersFile)}`,
       state: `${own}/state`,
       identity: `${own}/identity.key`,
-      jobs: backups.jobs.filter(({ agent }) => agent === name).map(({ agent: _agent, ...job }) => job),
+      jobs: backups.jobs.filter(({ agent }) => agent === name).map(ownJob),
     },
   };
 }
+
+/** As its agent reads it: who may write is the business of a restore. */
+const ownJob = ({ agent: _agent, bucket, ...job }: BackupJob): BackupJob => {
+  if (bucket === undefined) return job;
+  const { writer: _writer, ...read } = bucket;
+  return { ...job, bucket: read };
+};
 
 /** MiB of the container that the server of a restore may take. */
 const scratchMemory = (memory: MiB): number => Math.max(leastScratch, Math.floor((memory - besideScratch) * 0.9));
@@ -130,20 +134,31 @@ const minutes = 2;
 /** It says so itself twice a minute, as the runtime has no port. */
 const alive = (own: string) => ['/bin/sh', '-c', `test -n "$(find ${own}/state/alive -mmin -${minutes})"`] as const;
 
-/**
- * What copies the databases: Berth itself in the image of the database, so that client, server and the server in which restores are tried are of one version.
- * It speaks to the database over the network alone, and has nothing of its volume.
- */
-export function planAgent({ name, engine, databases }: Agent, backups: BackupsSpec, size: Size, disk: MiB, user: string): PlannedService {
-  const { own, port, unused }: Copying = copying[engine];
-  const names = databases.map((database) => database.name);
-  const ca = 'bucket' in backups.store ? backups.store.bucket.ca : undefined;
+/** What one agent has that another has not. */
+interface Copier extends AgentPlace, Pick<PlannedService, 'title' | 'image' | 'secretFiles' | 'connects' | 'after'> {
+  /** What lies in its own volume. */
+  readonly holds: string;
+  /** Folders that its image declares as volumes and it needs for nothing. */
+  readonly covered: readonly { readonly volumeFolder: string }[];
+  /** Whether something that it copies stands elsewhere. */
+  readonly goesOut?: boolean;
+}
+
+/** Berth itself in the image of something else. It speaks to what it copies over the network alone, and has nothing of its volume. */
+export function agentContainer(
+  { name, own, holds, covered, goesOut = false, ...copier }: Copier,
+  { store }: BackupsSpec,
+  size: Size,
+  disk: MiB,
+  user: string,
+): PlannedService {
+  const ca = 'bucket' in store ? store.bucket.ca : undefined;
+  const out = goesOut || 'bucket' in store;
   return {
+    ...copier,
     name,
     role: 'agent',
-    title: `copies ${names.join(', ')} while it runs, ships its log, and restores what it copied into a server of its own to prove it`,
     kind: 'server',
-    image: engine,
     slotted: false,
     replicas: 1,
     size,
@@ -151,7 +166,6 @@ export function planAgent({ name, engine, databases }: Agent, backups: BackupsSp
     entrypoint: [...agentProgram, 'runtime', '--config', `${agentPlaces.config}/runtime.yaml`],
     env: { HOME: '/tmp' },
     secretEnv: {},
-    secretFiles: names.map(backupSecret),
     mounts: [
       { source: '.berth/bin', target: agentPlaces.program, restarts: false, from: 'berth' },
       // It sees by itself when its configuration changes.
@@ -161,20 +175,34 @@ export function planAgent({ name, engine, databases }: Agent, backups: BackupsSp
       ...(ca === undefined
         ? []
         : [{ source: ca.replace(/^\.\//, ''), target: agentPlaces.authority, restarts: false, from: 'operator' } as const]),
-      ...('folder' in backups.store
-        ? [{ source: backups.store.folder, target: backups.store.folder, restarts: false, from: 'host' } as const]
-        : []),
+      ...('folder' in store ? [{ source: store.folder, target: store.folder, restarts: false, from: 'host' } as const] : []),
     ],
-    volumes: [{ name: `${name}-data`, target: own, size: disk, holds: 'log on its way, and restores that are tried' }],
-    tmpfs: [{ path: '/tmp', size: mib(32), mode: '1777' }, ...(unused ? [noData(unused)] : [])],
+    volumes: [{ name: `${name}-data`, target: own, size: disk, holds }],
+    tmpfs: [{ path: '/tmp', size: mib(32), mode: '1777' }, ...covered.map(noData)],
     ports: [],
     healthcheck: { argv: alive(own), interval: seconds(5), timeout: seconds(5), retries: 6, startPeriod: seconds(60) },
-    connects: names.map((service) => ({ service, port })),
     gates: [],
     // What is at work may end; a copy that is cut off is made again.
     stopGrace: seconds(150),
-    networks: 'bucket' in backups.store ? ['data', 'egress'] : ['data'],
-    ...('bucket' in backups.store ? { egress: true } : {}),
+    networks: out ? ['data', 'egress'] : ['data'],
+    ...(out ? { egress: true } : {}),
+  };
+}
+
+/** What copies the databases: in their image, so that client, server and the server in which restores are tried are of one version. */
+export function planAgent({ name, own, engine, databases }: Agent, backups: BackupsSpec, size: Size, disk: MiB, user: string): PlannedService {
+  const { port, unused }: Copying = copying[engine];
+  const names = databases.map((database) => database.name);
+  const copier: Copier = {
+    name,
+    own,
+    image: engine,
+    title: `copies ${names.join(', ')} while it runs, ships its log, and restores what it copied into a server of its own to prove it`,
+    holds: 'log on its way, and restores that are tried',
+    covered: unused ? [unused] : [],
+    secretFiles: names.map(backupSecret),
+    connects: names.map((service) => ({ service, port })),
     after: names.map((database) => ({ service: `${database}-accounts`, condition: 'service_completed_successfully', required: true })),
   };
+  return agentContainer(copier, backups, size, disk, user);
 }

@@ -6,6 +6,7 @@ import { formatSize, mib, milliCpu, seconds } from '../../../model/units.ts';
 import type { MiB } from '../../../model/units.ts';
 import type { Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
+import { backupSecret } from './agent.ts';
 
 /** `https://files.example.com:8443`, as browsers write it. */
 export const originOf = ({ target, edge }: StackSpec, host: string): string =>
@@ -13,6 +14,9 @@ export const originOf = ({ target, edge }: StackSpec, host: string): string =>
 
 /** The application's account. MinIO wants three characters at least, and another name than its administrator's, which the name of a site alone does not promise. */
 export const accountOf = (spec: StackSpec): string => `${spec.name}-app`;
+
+/** The account that copies its buckets: it may list and read them, and nothing else. */
+export const backupAccountOf = (spec: StackSpec): string => `${spec.name}-backup`;
 
 /** Requests at once that a limit of `memory` MiB can serve from so many drives, and what they take at worst. */
 function divideMemory(memory: number, drives: number): { readonly requests: number; readonly worstCase: number } {
@@ -42,6 +46,7 @@ export interface MinioPlan {
   readonly decisions: readonly Decision[];
 }
 
+/** @param copied - Buckets that an agent reads. */
 export function planMinio(
   store: StoreSpec,
   spec: StackSpec,
@@ -49,6 +54,7 @@ export function planMinio(
   disk: MiB,
   task: Size,
   image: { readonly user: string },
+  copied: readonly string[],
 ): MinioPlan {
   const { requests, worstCase } = divideMemory(size.memory, store.nodes);
   const name = store.name;
@@ -163,7 +169,7 @@ export function planMinio(
   const buckets: PlannedService = {
     name: `${name}-buckets`,
     role: 'task',
-    title: `creates and reconciles the buckets and the account of ${name}; changes nothing when nothing is to do`,
+    title: `creates and reconciles the buckets and the accounts of ${name}; changes nothing when nothing is to do`,
     kind: 'task',
     image: 'minio',
     slotted: false,
@@ -173,7 +179,7 @@ export function planMinio(
     entrypoint: ['/bin/sh', '/etc/berth/buckets/buckets.sh'],
     env: { ...root, GOMAXPROCS: threads(task), MC_CONFIG_DIR: '/tmp/.mc', HOME: '/tmp' },
     secretEnv: {},
-    secretFiles: [`${name}-root`, `${name}-app`],
+    secretFiles: [`${name}-root`, `${name}-app`, ...(copied.length > 0 ? [backupSecret(name)] : [])],
     mounts: [{ source: `config/${name}-buckets`, target: '/etc/berth/buckets', restarts: true }],
     volumes: [],
     tmpfs,
@@ -184,5 +190,5 @@ export function planMinio(
     networks: ['data'],
     after: [],
   };
-  return { service, buckets, decisions, plan: { service: name, account: accountOf(spec), buckets: store.buckets } };
+  return { service, buckets, decisions, plan: { service: name, account: accountOf(spec), buckets: store.buckets, backup: { account: backupAccountOf(spec), buckets: copied } } };
 }

@@ -52,6 +52,10 @@ const trustVariables = ({ runtime }: AppSpec): Readonly<Record<string, string>> 
   ...(runtime === 'node' ? {} : { SSL_CERT_FILE: trustFile, REQUESTS_CA_BUNDLE: trustFile }),
 });
 
+/** For a program on Node that Berth brings along. */
+export const trustOfNode = ({ trust }: StackSpec): Readonly<Record<string, string>> =>
+  trust.length > 0 ? { NODE_EXTRA_CA_CERTS: trustFile } : {};
+
 /** Variables that lead through what surrounds the site. What the spec sets itself, in whatever case, holds. */
 export function surroundingVariables(app: AppSpec, spec: StackSpec): Readonly<Record<string, string>> {
   const own = new Set([...Object.keys(app.env), ...app.secrets.map(({ name }) => name)].map((name) => name.toLowerCase()));

@@ -1,0 +1,42 @@
+import type { HardwareProfile } from '../../../model/profile.ts';
+import type { StackSpec } from '../../../model/stack-spec.ts';
+import { mib, milliCpu } from '../../../model/units.ts';
+import type { Demand } from '../demand.ts';
+import { cpuWish, memoryWish } from '../wish.ts';
+import { agentsOf } from './agent.ts';
+import { demandFilesAgent, filesAgentOf } from './agent-files.ts';
+
+/** What a site with backups will need, where nothing that runs is copied. */
+export const agentRoom = 'agent';
+
+/** What copies all that is neither a database nor a file of the site. A site without backups does not even look for it. */
+export const filesAgentIn = (spec: StackSpec): ReturnType<typeof filesAgentOf> =>
+  spec.backups === undefined ? undefined : filesAgentOf(spec);
+
+const databaseAgents = (spec: StackSpec): readonly string[] => {
+  const names = agentsOf(spec).map(({ name }) => name);
+  return names.length === 0 && filesAgentIn(spec) === undefined ? [agentRoom] : names;
+};
+
+/** What disk is kept for. */
+export const agentNames = (spec: StackSpec): readonly string[] => {
+  const files = filesAgentIn(spec);
+  return [...databaseAgents(spec), ...(files ? [files.name] : [])];
+};
+
+const agentFloor = { value: mib(512), because: '512 MiB: the program and a scratch engine of the smallest size' };
+
+export function agentDemands(spec: StackSpec, profile: HardwareProfile): readonly Demand[] {
+  const files = filesAgentIn(spec);
+  return [
+    ...databaseAgents(spec).map((name): Demand => ({
+      name,
+      role: 'agent',
+      count: 1,
+      pids: 256,
+      memory: memoryWish(name, {}, profile.agent.memory, agentFloor),
+      cpu: cpuWish(name, {}, profile.agent.cpu, milliCpu(50)),
+    })),
+    ...(files ? [demandFilesAgent(files, profile)] : []),
+  ];
+}
