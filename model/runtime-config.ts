@@ -59,20 +59,40 @@ const copiedBucket = z.strictObject({
   writer: z.strictObject({ accessKey, secretKey: inside }).optional(),
 });
 
-/** What a kind of job says beside of what it copies. */
-const isWhole = ({ kind, database, bucket: copied }: { readonly kind: string; readonly database?: unknown; readonly bucket?: unknown }): boolean =>
-  (database !== undefined) === ['postgres', 'mysql', 'mariadb'].includes(kind) && (copied !== undefined) === (kind === 'bucket');
+/** A cache that is copied as a replica copies it. */
+const copiedCache = z.strictObject({
+  /** Those that hold the same keys stand together; there are several such groups in a cluster alone. */
+  shards: z.array(z.array(text('a host name'), { error: 'expected a list of hosts' }).min(1, { error: 'expected at least one host' }), {
+    error: 'expected a list of lists of hosts',
+  }),
+  port,
+  user: text('an account'),
+  password: inside,
+});
+
+/** By which key a job says what it copies, where it is no folder of the site. */
+const copiedBy: Readonly<Record<string, 'database' | 'bucket' | 'cache'>> = {
+  postgres: 'database',
+  mysql: 'database',
+  mariadb: 'database',
+  bucket: 'bucket',
+  valkey: 'cache',
+  redis: 'cache',
+};
+const isWhole = ({ kind, ...job }: { readonly kind: string; readonly database?: unknown; readonly bucket?: unknown; readonly cache?: unknown }): boolean =>
+  (['database', 'bucket', 'cache'] as const).every((key) => (job[key] !== undefined) === (copiedBy[kind] === key));
 
 const job = z
   .strictObject({
     name: source,
-    kind: z.enum(['configuration', 'secrets', 'postgres', 'mysql', 'mariadb', 'bucket'], {
-      error: 'expected configuration, secrets, postgres, mysql, mariadb or bucket',
+    kind: z.enum(['configuration', 'secrets', 'postgres', 'mysql', 'mariadb', 'bucket', 'valkey', 'redis'], {
+      error: 'expected configuration, secrets, postgres, mysql, mariadb, bucket, valkey or redis',
     }),
     /** The service in whose container it is done; without it by the runtime that reads this file. */
     agent: name.optional(),
     database: database.optional(),
     bucket: copiedBucket.optional(),
+    cache: copiedCache.optional(),
     schedule: cronTime,
     timeZone,
     /** A run that takes longer is given up, in seconds. */
@@ -81,7 +101,7 @@ const job = z
     keep: keepRules.optional(),
     recipients: recipients.optional(),
   })
-  .refine(isWhole, { error: 'expected database or bucket beside a kind that copies one, and beside no other' });
+  .refine(isWhole, { error: 'expected database, bucket or cache beside a kind that copies one, and beside no other' });
 
 const backups = z.strictObject({
   store: z.strictObject(place),

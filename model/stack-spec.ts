@@ -338,7 +338,9 @@ export interface BackupsSpec extends BackupPlaceSpec {
   readonly databases?: FilesBackupSpec & { readonly prove: string; readonly rpo: Seconds };
   /** Of each bucket, or of those that are named as `STORE.BUCKET`; of none without it. */
   readonly buckets?: FilesBackupSpec & { readonly prove: string; readonly names?: readonly string[] };
-  /** For the agent of buckets, in place of that of a database. */
+  /** Of each cache whose data are on disk; of none without it. */
+  readonly caches?: FilesBackupSpec;
+  /** For the agent of buckets and caches, in place of that of a database. */
   readonly image?: string;
   /** Who owns the folder of backups, where it is not whom the image of the database runs as: `1000:1000`. */
   readonly user?: string;

@@ -115,6 +115,16 @@ const bucketsJob = z
   })
   .meta({ id: 'BucketsBackup' });
 
+const cachesJob = z
+  .strictObject({
+    schedule: cronTime.optional().describe('When they are copied, each as a whole. Default: "23 * * * *".'),
+    keep: keep.optional().describe('How many copies are kept. Default: { days: 2, daily: 14, weekly: 8 }.'),
+    recipients: recipients
+      .optional()
+      .describe('Who may open them, by the names of the files in backup/recipients. Default: all that are there.'),
+  })
+  .meta({ id: 'CachesBackup' });
+
 export const backups = z
   .strictObject({
     folder: text('an absolute path')
@@ -158,11 +168,19 @@ export const backups = z
       .describe(
         'The buckets of every store, on one host: what is new is copied, and each point in time can be restored. none: you copy them yourself.',
       ),
+    caches: z
+      .union([z.literal('none'), cachesJob], {
+        error: 'expected none, or when and how long: { schedule: "23 * * * *", keep: { daily: 14 } }',
+      })
+      .optional()
+      .describe(
+        'The caches that hold sessions or queues, on one host; one that may forget is not copied. none: you copy them yourself.',
+      ),
     image: text('an image')
       .regex(imageReference, { error: 'expected an image such as docker.io/library/debian:trixie-slim' })
       .optional()
       .describe(
-        'Where buckets are copied: any image of yours with glibc and libstdc++. Default: that of the first PostgreSQL, MySQL or MariaDB that the site runs.',
+        'Where buckets and caches are copied: any image of yours with glibc and libstdc++. Default: that of the first PostgreSQL, MySQL or MariaDB that the site runs.',
       ),
     user: text('a user such as 1000:1000')
       .regex(/^[1-9]\d{0,8}:[1-9]\d{0,8}$/, { error: 'expected the numbers of a user and a group such as 1000:1000, and not root' })

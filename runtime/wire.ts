@@ -23,6 +23,7 @@ import type { Producer } from './ports/producer.ts';
 import { DatabaseBackups } from './database-backups.ts';
 import { BucketBackups, BucketPoints } from './bucket-backups.ts';
 import { isBucket, openBucket, type BucketJob } from './buckets.ts';
+import { isCache, producerOf, type CacheJob } from './caches.ts';
 import { engineOf, isDatabase, type DatabaseJob } from './databases.ts';
 import { usualBucketLayout } from './jobs/bucket/survey.ts';
 import { ownIdentity, type OwnIdentity } from './keys/own-identity.ts';
@@ -138,6 +139,15 @@ export async function openBackups(
   /** At the second place nobody copies a bucket, but points in time are there as well. */
   const pointsOf = (job: BackupJob): BucketPoints | undefined =>
     job.kind === 'bucket' ? new BucketPoints(pointToolsOf(job)) : undefined;
+  const firstCache = jobs.find(isCache);
+  /** The agent itself puts back what it has made. */
+  const own = firstCache && (await identityFor(firstCache));
+  const cacheSource = (job: CacheJob): BackupSource => ({
+    place: { site, source: job.name },
+    kind: 'cache',
+    producer: producerOf(job),
+    recipients: () => [...enough(recipientsOf(job)), ...(own === undefined ? [] : [own.recipient])],
+  });
   /** What was found to be broken holds nothing, whatever it says. */
   const trusting = ({ holds, ...source }: BackupSource): BackupSource => ({
     ...source,
@@ -174,8 +184,8 @@ export async function openBackups(
       if (bucket !== undefined) return bucket.backups.take(wish, signal);
       if (!instructed) await leaveInstructions(store, world.instructions, signal);
       instructed = true;
-      if (!isFolder(job)) throw new Error(`${job.name} is done by ${job.agent ?? 'nobody'}`);
-      const source = trusting(sourceOf(job));
+      if (!isFolder(job) && !isCache(job)) throw new Error(`${job.name} is done by ${job.agent ?? 'nobody'}`);
+      const source = isCache(job) ? cacheSource(job) : trusting(sourceOf(job));
       if (!known.has(job.name)) await readAgain(source.place, signal);
       const producer = heard === undefined ? source.producer : metered(source.producer, heard);
       const taken = await takeBackup({ ...source, producer }, wish, tools, known.get(job.name), signal);

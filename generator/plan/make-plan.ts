@@ -16,7 +16,7 @@ import { firstRelease, imageOf, resolveRelease } from './resolve-release.ts';
 import { runtimeOf } from './runtime.ts';
 import { secretFilesOf, secretsOf } from './secrets.ts';
 import { agentConfig, agentsOf, planAgent } from './services/agent.ts';
-import { filesAgentDecision, planFilesAgent } from './services/agent-files.ts';
+import { filesAgentDecisions, planFilesAgent } from './services/agent-files.ts';
 import { filesAgentIn } from './services/agents.ts';
 import { planApp } from './services/app.ts';
 import { databaseEngines } from './services/databases.ts';
@@ -145,7 +145,7 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     ...volumes,
   ]
     .flatMap((part) => part.decisions)
-    .concat(filesAgent ? [filesAgentDecision(filesAgent, sizeOf(filesAgent.name))] : []);
+    .concat(filesAgent ? filesAgentDecisions(filesAgent, sizeOf(filesAgent.name)) : []);
   return {
     name: spec.name,
     target: spec.target,

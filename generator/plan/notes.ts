@@ -3,7 +3,7 @@ import type { Plan } from '../../model/plan.ts';
 import type { HardwareProfile } from '../../model/profile.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
 import { agentsOf, isCopied } from './services/agent.ts';
-import { bucketsWithoutImage } from './services/agent-files.ts';
+import { leftWithoutImage } from './services/agent-files.ts';
 import { filesAgentIn } from './services/agents.ts';
 import { isCluster, isReplicated } from './services/cache-members.ts';
 import { hasReplica } from './services/database-engine.ts';
@@ -27,7 +27,7 @@ const topologyName = { 'primary-replica': 'a primary with a replica', 'cluster':
 
 /** What the site holds and no backup does. */
 function notCopied(spec: StackSpec): readonly string[] {
-  const copied = filesAgentIn(spec)?.buckets ?? [];
+  const { buckets: copied = [], caches: copiedCaches = [] } = filesAgentIn(spec) ?? {};
   const left = (store: string, buckets: readonly { readonly name: string }[]): readonly string[] =>
     buckets.map(({ name }) => name).filter((name) => !copied.some((one) => one.store === store && one.bucket === name));
   const others = [
@@ -39,7 +39,9 @@ function notCopied(spec: StackSpec): readonly string[] {
       const others = left(name, buckets);
       return others.length === buckets.length ? [`${name} (objects)`] : others.map((bucket) => `${name}.${bucket} (objects)`);
     }),
-    ...spec.caches.filter(({ use }) => use !== 'cache').map(({ name, use }) => `${name} (${use})`),
+    ...spec.caches
+      .filter(({ name, use }) => use !== 'cache' && !copiedCaches.some((one) => one.name === name))
+      .map(({ name, use }) => `${name} (${use})`),
     ...spec.volumes.map(({ name }) => `${name} (files)`),
   ];
   return others.length === 0 ? [] : [`not in the backups, and yours to copy until a later version does it: ${others.join(', ')}`];
@@ -49,7 +51,7 @@ function backupNotes(spec: StackSpec): readonly string[] {
   const { backups, target } = spec;
   if (backups === undefined)
     return ['nothing is backed up: `backups` in berth.yaml says where copies of the site go; until then they are yours to make'];
-  const withoutImage = bucketsWithoutImage(spec);
+  const withoutImage = leftWithoutImage(spec);
   return [
     ...notCopied(spec),
     ...(withoutImage.length === 0

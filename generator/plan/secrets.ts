@@ -17,6 +17,10 @@ const authenticated = <T extends { readonly engine: string }>(engines: readonly 
 /** Buckets of a store that an agent reads. */
 const copiesOf = (store: string, spec: StackSpec) => filesAgentIn(spec)?.buckets.filter((one) => one.store === store) ?? [];
 
+/** Whether an agent copies it. */
+const isCopiedCache = ({ name }: CacheSpec, spec: StackSpec): boolean =>
+  filesAgentIn(spec)?.caches.some((one) => one.name === name) === true;
+
 /** What the runtime needs to sign backups, and to bring them to a bucket. */
 const backupSecrets = ({ backups }: StackSpec): readonly PlannedSecret[] =>
   backups === undefined
@@ -51,6 +55,9 @@ export const secretsOf = (spec: StackSpec): readonly PlannedSecret[] => [
   ...spec.databases.flatMap((database) => databaseEngines[database.engine].secrets(database, isCopied(database, spec))),
   ...authenticated(spec.caches).flatMap((cache) => [
     { name: `${cache.name}-app`, length: 32, purpose: `account app of ${cache.name}` },
+    ...(isCopiedCache(cache, spec)
+      ? [{ name: backupSecret(cache.name), length: 32, purpose: `account ${valkey.backup.account} of ${cache.name}: takes copies of it` }]
+      : []),
     ...(isReplicated(cache)
       ? [
           {
@@ -87,21 +94,30 @@ const shardRights =
 const sentinelQuestions =
   'user default on nopass resetkeys &* -@all +auth +hello +ping +info +role +command +subscribe +psubscribe +unsubscribe +punsubscribe +client|setname +client|setinfo +client|getname +client|id +sentinel|get-master-addr-by-name +sentinel|master +sentinel|masters +sentinel|replicas +sentinel|slaves +sentinel|sentinels +sentinel|myid +sentinel|ckquorum\n';
 
-function cacheFiles(cache: CacheSpec): readonly SecretFile[] {
+function cacheFiles(cache: CacheSpec, copied: boolean): readonly SecretFile[] {
   const { name } = cache;
+  const backup = backupSecret(name);
   const [replicated, watched] = [isReplicated(cache), isWatched(cache)];
   const peer = { secret: `${name}-replication`, form: 'sha256' } as const;
   return [
     {
       name: `${name}-acl`,
-      of: [`${name}-app`, ...(replicated ? [`${name}-replication`] : [])],
+      of: [`${name}-app`, ...(copied ? [backup] : []), ...(replicated ? [`${name}-replication`] : [])],
       text: [
         `user default on nopass resetkeys resetchannels -@all +ping${watched ? ' +role' : ''}\nuser app on #`,
         { secret: `${name}-app`, form: 'sha256' },
         ' ~* &* +@all -@admin -@dangerous +info +keys +flushdb\n',
+        ...(copied
+          ? [
+              `user ${valkey.backup.account} on #`,
+              { secret: backup, form: 'sha256' } as const,
+              ` resetkeys resetchannels ${valkey.backup.rights}\n`,
+            ]
+          : []),
         ...(replicated ? [`user ${valkey.peer} on #`, peer, isCluster(cache) ? shardRights : peerRights] : []),
       ],
     },
+    ...(copied ? [plain(backup)] : []),
     ...(replicated ? [plain(`${name}-replication`)] : []),
     ...(watched
       ? [
@@ -119,7 +135,7 @@ function cacheFiles(cache: CacheSpec): readonly SecretFile[] {
 export const secretFilesOf = (spec: StackSpec): readonly SecretFile[] => [
   ...spec.databases.flatMap((database) => databaseEngines[database.engine].secretFiles(database, isCopied(database, spec))),
   // Valkey knows passwords by their hash: the file that lists its accounts holds none.
-  ...authenticated(spec.caches).flatMap(cacheFiles),
+  ...authenticated(spec.caches).flatMap((cache) => cacheFiles(cache, isCopiedCache(cache, spec))),
   ...spec.stores.flatMap(({ name }) => [
     plain(`${name}-root`),
     plain(`${name}-app`),

@@ -55,6 +55,7 @@ const backupsView = ({ store, offsite, jobs, ...backups }: BackupsConfig): objec
     database: undefined,
     keep: undefined,
     recipients: undefined,
+    cache: undefined,
     ...job,
     bucket: bucket && { writer: undefined, ...bucket },
   })),

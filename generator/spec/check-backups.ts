@@ -18,7 +18,7 @@ export function* checkBackups({ backups, stores = {} }: WrittenSpec): Iterable<F
   if (typeof backups.buckets === 'object') yield* checkBuckets(backups.buckets.names ?? [], stores);
   if (backups.user !== undefined && bucket !== undefined)
     yield { path: ['backups'], key: 'user', message: 'a bucket has no owner on this host', hint: 'remove user: it is for `folder` alone' };
-  for (const kind of ['configuration', 'secrets', 'databases', 'buckets'] as const) {
+  for (const kind of ['configuration', 'secrets', 'databases', 'buckets', 'caches'] as const) {
     const written = backups[kind];
     const names: unknown = typeof written === 'object' ? written.recipients : undefined;
     if (!Array.isArray(names)) continue;

@@ -5,7 +5,7 @@ import { anyFields, count, fields, list, nullable, oneOf, text, type Shaped } fr
  * What a backup is a copy of. Increments and logs need others before them. A bucket is a list of objects, whose bytes lie in backups of the kind `contents`;
  * those are no points in time themselves. The rest stand alone.
  */
-export const backupKinds = ['full', 'increment', 'log', 'configuration', 'secrets', 'bucket', 'contents', 'volume'] as const;
+export const backupKinds = ['full', 'increment', 'log', 'configuration', 'secrets', 'bucket', 'contents', 'volume', 'cache'] as const;
 export type BackupKind = (typeof backupKinds)[number];
 
 /** Names that are safe as part of an object's key and as a file on any system. */

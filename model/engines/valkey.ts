@@ -17,6 +17,8 @@ export const valkey = {
   copyOnWrite: 0.15,
   /** As whom nodes and Sentinels know each other. No account of an application has that name. */
   peer: 'berth_nodes',
+  /** What backups log in as, and all that it may do: take a copy as a replica does, and ask what there is. */
+  backup: { account: 'berth_backup', rights: '-@all +ping +info +psync +replconf +cluster|nodes' },
   /** What nodes that copy each other have in common, beside the settings of one that stands alone. */
   sentinel: {
     nodes: 3,

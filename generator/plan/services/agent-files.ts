@@ -1,3 +1,4 @@
+import { valkey } from '../../../model/engines/valkey.ts';
 import { minio } from '../../../model/engines/minio.ts';
 import { mysqlFamily } from '../../../model/engines/mysql-family.ts';
 import { postgres } from '../../../model/engines/postgres.ts';
@@ -10,6 +11,7 @@ import type { MiB } from '../../../model/units.ts';
 import type { Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
 import { agentContainer, backupSecret, type AgentPlace } from './agent.ts';
+import { groupsOf, isReplicated } from './cache-members.ts';
 import { backupAccountOf, accountOf } from './minio.ts';
 import { trustMounts, trustOfNode } from './surroundings.ts';
 
@@ -27,10 +29,20 @@ interface CopiedBucket {
   readonly elsewhere: boolean;
 }
 
+/** A cache whose data are on disk, by who holds the same keys. */
+interface CopiedCache {
+  readonly name: string;
+  readonly engine: 'valkey' | 'redis';
+  readonly shards: readonly (readonly string[])[];
+  /** The services of its nodes. */
+  readonly services: readonly string[];
+}
+
 /** One container for all that is neither a database nor a file of the site. */
 interface FilesAgent extends AgentPlace {
   readonly image: string;
   readonly buckets: readonly CopiedBucket[];
+  readonly caches: readonly CopiedCache[];
 }
 
 /** Engines in whose images Berth runs, and the folder that each declares as a volume. */
@@ -76,16 +88,32 @@ function wanted(spec: StackSpec): readonly CopiedBucket[] {
   return [...own, ...others].filter(({ store, bucket }) => names === undefined || names.includes(`${store}.${bucket}`));
 }
 
+/** Caches that must remember: one that may forget has nothing that would be missed. */
+const wantedCaches = (spec: StackSpec): readonly CopiedCache[] =>
+  spec.backups?.caches === undefined || spec.target === 'kubernetes'
+    ? []
+    : spec.caches.flatMap((cache) => {
+        const { name, engine, use } = cache;
+        if (engine === 'memcached' || use === 'cache') return [];
+        if (!isReplicated(cache)) return [{ name, engine, shards: [[name]], services: [name] }];
+        const groups = groupsOf(cache, spec);
+        return [{ name, engine, shards: groups.map(({ hosts: all }) => all), services: groups.flatMap(({ services }) => services) }];
+      });
+
 /** Nothing where there is nothing to copy, or no image for it. */
 export function filesAgentOf(spec: StackSpec): FilesAgent | undefined {
-  const [image, buckets] = [imageOf(spec), wanted(spec)];
+  const [image, buckets, caches] = [imageOf(spec), wanted(spec), wantedCaches(spec)];
   // Every image has this folder, open to all.
-  return image === undefined || buckets.length === 0 ? undefined : { name: 'agent-files', own: '/var/tmp', image, buckets };
+  return image === undefined || buckets.length + caches.length === 0
+    ? undefined
+    : { name: 'agent-files', own: '/var/tmp', image, buckets, caches };
 }
 
-/** Buckets for which an image is missing, as `STORE.BUCKET`. */
-export const bucketsWithoutImage = (spec: StackSpec): readonly string[] =>
-  imageOf(spec) === undefined ? wanted(spec).map(({ store, bucket }) => `${store}.${bucket}`) : [];
+/** What would be copied if there were an image for it: buckets as `STORE.BUCKET`, and caches. */
+export const leftWithoutImage = (spec: StackSpec): readonly string[] =>
+  imageOf(spec) === undefined
+    ? [...wanted(spec).map(({ store, bucket }) => `${store}.${bucket}`), ...wantedCaches(spec).map(({ name }) => name)]
+    : [];
 
 /** Of a million objects the hashes are held in memory, and beside them what the program takes, whatever it copies. Measured, as ADR 22 tells. */
 const base = 390;
@@ -104,18 +132,31 @@ export const demandFilesAgent = ({ name }: AgentPlace, profile: HardwareProfile)
   cpu: cpuWish(name, {}, profile.agent.cpu, milliCpu(50)),
 });
 
-export const filesAgentDecision = ({ name }: AgentPlace, { memory }: Size): Decision => ({
-  key: `${name}.objects_max`,
-  value: String(objectsIn(memory)),
-  formula: '(0.9 L − base) / 150 MiB, in millions of objects of one bucket',
-  inputs: { L: formatSize(memory), base: `${base} MiB: Berth, parts on their way, and 50,000 objects` },
-  source: 'measured: 390 MiB for 50,000 objects, 540 MiB for a million',
-  change: 'a larger host, as it has what the others leave',
-});
+export const filesAgentDecisions = ({ name, buckets }: FilesAgent, { memory }: Size): readonly Decision[] =>
+  buckets.length === 0
+    ? []
+    : [
+        {
+          key: `${name}.objects_max`,
+          value: String(objectsIn(memory)),
+          formula: '(0.9 L − base) / 150 MiB, in millions of objects of one bucket',
+          inputs: { L: formatSize(memory), base: `${base} MiB: Berth, parts on their way, and 50,000 objects` },
+          source: 'measured: 390 MiB for 50,000 objects, 540 MiB for a million',
+          change: 'a larger host, as it has what the others leave',
+        },
+      ];
 
-/** What copies buckets: over the network, as an account that may only read. */
+const titleOf = (buckets: readonly CopiedBucket[], caches: readonly CopiedCache[]): string =>
+  [
+    ...(buckets.length === 0
+      ? []
+      : [`copies what is new in ${buckets.map(({ store, bucket }) => `${store}.${bucket}`).join(', ')}, and restores it to prove it`]),
+    ...(caches.length === 0 ? [] : [`copies ${caches.map((cache) => cache.name).join(', ')} as a replica would`]),
+  ].join('; ');
+
+/** What copies buckets and caches: over the network, by accounts that may only read. */
 export function planFilesAgent(
-  { name, own, image, buckets }: FilesAgent,
+  { name, own, image, buckets, caches }: FilesAgent,
   spec: StackSpec & { readonly backups: BackupsSpec },
   size: Size,
   disk: MiB,
@@ -130,12 +171,15 @@ export function planFilesAgent(
       name,
       own,
       image,
-      title: `copies what is new in ${buckets.map(({ store, bucket }) => `${store}.${bucket}`).join(', ')}, and restores it to prove it`,
+      title: titleOf(buckets, caches),
       holds: 'its key, and what it remembers',
       covered: declared ? [declared] : [],
       goesOut,
-      secretFiles: stores.map(({ secret }) => secret),
-      connects: ownStores.map((service) => ({ service, port: minio.port })),
+      secretFiles: [...stores.map(({ secret }) => secret), ...caches.map((cache) => backupSecret(cache.name))],
+      connects: [
+        ...ownStores.map((service) => ({ service, port: minio.port })),
+        ...caches.flatMap(({ services }) => services.map((service) => ({ service, port: valkey.port }))),
+      ],
       after: ownStores.map((store) => ({ service: `${store}-buckets`, condition: 'service_completed_successfully', required: true })),
     },
     spec.backups,
@@ -172,5 +216,26 @@ export const bucketJobs = (
       addressing: 'path',
       prove,
       writer: { accessKey: writer, secretKey: `secrets/${secretOf(store)}` },
+    },
+  }));
+
+/** What is in memory is copied in minutes; a store may be slow. */
+const cacheTimeout = 3600;
+
+export const cacheJobs = (
+  { name: agent, caches }: FilesAgent,
+  kept: Pick<BackupJob, 'schedule' | 'keep' | 'recipients' | 'timeZone'>,
+): readonly BackupJob[] =>
+  caches.map(({ name, engine, shards }) => ({
+    name,
+    kind: engine,
+    agent,
+    timeout: cacheTimeout,
+    ...kept,
+    cache: {
+      shards: shards.map((hostsOfOne) => [...hostsOfOne]),
+      port: valkey.port,
+      user: valkey.backup.account,
+      password: `/run/secrets/${backupSecret(name)}`,
     },
   }));
