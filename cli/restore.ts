@@ -10,9 +10,10 @@ interface RestoreOptions {
   readonly latest?: boolean;
   readonly at?: string;
   readonly before?: string;
-  readonly only?: 'config' | 'secrets' | 'database';
+  readonly only?: 'config' | 'secrets' | 'database' | 'cache';
   readonly name?: string;
   readonly into: string;
+  readonly file?: string;
   readonly key?: string;
   readonly yes?: boolean;
   readonly dryRun?: boolean;
@@ -31,12 +32,13 @@ export function addRestore(
     .option('--latest', 'the newest backups')
     .option('--at <TIME>', 'as it was then, such as 2026-03-29T14:30Z')
     .option('--before <TRANSACTION>', 'of a database: just before that transaction')
-    .addOption(new Option('--only <WHAT>', 'one part; without it config and secrets').choices(['config', 'secrets', 'database']))
+    .addOption(new Option('--only <WHAT>', 'one part; without it config and secrets').choices(['config', 'secrets', 'database', 'cache']))
     .option('--name <DATABASE>', 'which database, where there are several')
     .requiredOption(
       '--into <DIR>',
       'where to; what lies there and is another is replaced with --yes only. A database: live, in its place, or scratch, to try it',
     )
+    .addOption(new Option('--file <NAME>', 'in an agent: which file is given out').hideHelp())
     .option('--key <FILE>', 'the private key of a recipient; a kit has one. BERTH_KEY_PASSPHRASE opens it')
     .option('--yes', 'replace files; copies of them are kept beside DIR')
     .option('--dry-run', 'only say what would be done')
@@ -71,6 +73,26 @@ Examples:
               at,
               before,
               into: into === 'scratch' || into === 'live' ? into : { folder: resolve(context.cwd, into) },
+              key: key === undefined ? undefined : resolve(context.cwd, key),
+              yes: yes ?? false,
+              dryRun: dryRun ?? false,
+              json: json ?? false,
+            },
+            context,
+          );
+        }
+        if (only === 'cache') {
+          const { restoreCache } = await import('./restore-cache.ts');
+          if (before !== undefined)
+            throw new BerthError('usage', 'only a database knows transactions', 'write --at TIME, or --latest');
+          return restoreCache(
+            {
+              site: resolve(context.cwd, site),
+              from,
+              name,
+              at,
+              into: into === 'scratch' || into === 'live' ? into : into === '-' ? 'output' : { folder: resolve(context.cwd, into) },
+              file: options.file,
               key: key === undefined ? undefined : resolve(context.cwd, key),
               yes: yes ?? false,
               dryRun: dryRun ?? false,

@@ -182,9 +182,10 @@ export async function openBackups(
       if (database !== undefined) return database.full(wish, signal);
       const bucket = buckets.find((each) => each.job.name === job.name);
       if (bucket !== undefined) return bucket.backups.take(wish, signal);
-      if (!instructed) await leaveInstructions(store, world.instructions, signal);
-      instructed = true;
       if (!isFolder(job) && !isCache(job)) throw new Error(`${job.name} is done by ${job.agent ?? 'nobody'}`);
+      // They belong to the operator, who may be another user than an agent.
+      if (isFolder(job) && !instructed) await leaveInstructions(store, world.instructions, signal);
+      instructed ||= isFolder(job);
       const source = isCache(job) ? cacheSource(job) : trusting(sourceOf(job));
       if (!known.has(job.name)) await readAgain(source.place, signal);
       const producer = heard === undefined ? source.producer : metered(source.producer, heard);

@@ -1,0 +1,110 @@
+import { mkdirSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describeBytes } from '../model/backup/bytes.ts';
+import { BerthError } from '../model/errors.ts';
+import type { BackupJob } from '../model/runtime-config.ts';
+import { isCache, type CacheJob } from '../runtime/caches.ts';
+import { checkedRdb } from '../runtime/engines/cache/rdb.ts';
+import type { Bytes } from '../runtime/streams/blocks.ts';
+import { openCopy, type CopyAsked, type OpenedCopy, type PlannedCopy } from './copy-source.ts';
+import { runtimeOf } from './open-catalogue.ts';
+import { progressOn } from './progress.ts';
+import { stoppable, type RuntimeContext } from './stoppable.ts';
+import { paint, table } from './text.ts';
+
+export interface CacheRestoreAsked extends CopyAsked {
+  readonly json: boolean;
+  /** Of the cache; none where there is but one. */
+  readonly name: string | undefined;
+  /** A server that is thrown away, its place in the site, a folder for its files, or the standard output. */
+  readonly into: 'scratch' | 'live' | 'output' | { readonly folder: string };
+  /** For the standard output: which of its files. */
+  readonly file: string | undefined;
+  readonly yes: boolean;
+  readonly dryRun: boolean;
+}
+
+/** Puts a cache back, tries a copy of it, or gives its files out. */
+export const restoreCache = (asked: CacheRestoreAsked, context: RuntimeContext): Promise<void> =>
+  stoppable(
+    context,
+    async (signal) => {
+      const { site, from, into, json, dryRun } = asked;
+      const job = jobOf(runtimeOf(site, from).config.backups.jobs, asked.name);
+      const opened = await openCopy(job, 'cache', asked, context, signal);
+      const copy: OpenedCopy = { ...opened, open: (file) => checkedRdb(opened.open(file), () => undefined) };
+      if (into === 'live') {
+        const { restoreCacheLive } = await import('./restore-cache-live.ts');
+        return restoreCacheLive({ ...asked, cache: job.name }, copy, context, signal);
+      }
+      if (dryRun) {
+        if (json || into === 'output') return context.out(`${JSON.stringify(copy.planned, null, 2)}\n`);
+        context.out(`${describeCopy(copy.planned, context)}\nNothing was restored.\n`);
+        return;
+      }
+      if (into === 'output') return toOutput(copy.open(asked.file ?? ''));
+      using progress = progressOn(context, json);
+      if (into === 'scratch') {
+        progress.say(`${job.name} is loaded into a server of its own`);
+        const { tryCopies } = await import('./restore-cache-live.ts');
+        const holds = await tryCopies({ site, cache: job.name }, copy, context, signal);
+        progress[Symbol.dispose]();
+        if (json) return context.out(`${JSON.stringify({ ...copy.planned, holds }, null, 2)}\n`);
+        const rows = holds.flatMap(({ file, databases, expired }) => [
+          ...Object.entries(databases).map(([database, keys]) => [file, database, `${keys} keys`]),
+          ...(expired > 0 ? [[file, 'expired since then', `${expired} keys`]] : []),
+        ]);
+        const found = rows.length === 0 ? '  no keys' : table(rows, [2]);
+        context.out(`${describeCopy(copy.planned, context)}\n${found}\n\nloaded into a server of its own, and thrown away again\n`);
+        return;
+      }
+      await intoFolder(into.folder, copy, signal);
+      progress[Symbol.dispose]();
+      if (json) return context.out(`${JSON.stringify({ ...copy.planned, into: into.folder }, null, 2)}\n`);
+      context.out(
+        `${describeCopy(copy.planned, context)}\n${copy.planned.files.map(({ name }) => `  ${join(into.folder, name)}`).join('\n')}\n`,
+      );
+    },
+    asked.into === 'live' ? 'stopping, and starting everything as it was; once more to leave it' : undefined,
+  );
+
+/** @throws BerthError `usage` when it is not clear which cache is meant. */
+function jobOf(jobs: readonly BackupJob[], name: string | undefined): CacheJob {
+  const caches = jobs.filter(isCache);
+  const names = caches.map((job) => job.name).join(', ');
+  if (caches.length === 0)
+    throw new BerthError('usage', 'no cache of this site is in its backups', 'see the notes of `berth plan` for what is; one that may forget is not copied');
+  const found = caches.filter((job) => name === undefined || job.name === name);
+  const [one] = found;
+  if (one === undefined) throw new BerthError('usage', `there is no cache ${name ?? ''} in the backups`, `write one of: ${names}`);
+  if (found.length > 1) throw new BerthError('usage', 'which cache?', `write --name with one of: ${names}`);
+  return one;
+}
+
+export function describeCopy({ source, id, madeAt, files, facts }: PlannedCopy, context: RuntimeContext): string {
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  const keys = typeof facts['keys'] === 'number' ? `, some ${facts['keys']} keys` : '';
+  return `${paint(context.color)('bold', source)} from ${id} of ${madeAt} (${describeBytes(bytes)}${keys})\n`;
+}
+
+async function toOutput(bytes: Bytes): Promise<void> {
+  for await (const chunk of bytes)
+    if (!process.stdout.write(chunk)) await new Promise((resolve) => process.stdout.once('drain', resolve));
+}
+
+async function intoFolder(folder: string, { planned, open: openFile }: OpenedCopy, signal: AbortSignal): Promise<void> {
+  try {
+    mkdirSync(folder, { recursive: true });
+    for (const { name } of planned.files) {
+      await using file = await open(join(folder, name), 'wx', 0o600);
+      for await (const chunk of openFile(name)) {
+        signal.throwIfAborted();
+        await file.writeFile(chunk);
+      }
+    }
+  } catch (error) {
+    if (error instanceof BerthError || !(error instanceof Error) || !('code' in error)) throw error;
+    throw new BerthError('io', `cannot write into ${folder}: ${error.message}`, 'name an empty folder that you may write to', { cause: error });
+  }
+}

@@ -1,0 +1,139 @@
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { IMAGES } from './images.ts';
+import { LabSite, Operator } from './installed.ts';
+import { run } from './process.ts';
+
+// No other test has it: what is done to a site of that name would be done to this one.
+const site = 'labcaches';
+const spec = (store: string, user: string): string => `apiVersion: berth/v1
+name: ${site}
+profile: minimum
+domain: localhost
+network: 10.232.0.0/22
+edge: { http: 38097, https: 38497 }
+host: { cpus: 2, memory: 8Gi, disk: 60Gi }
+services:
+  web:
+    image: ${IMAGES.node.reference}
+    port: 3000
+    replicas: 1
+    memory: 256Mi
+    routes: [{ path: / }]
+    entrypoint: [node]
+    command: ["-e", "require('http').createServer((q, s) => s.end('here')).listen(3000)"]
+    uses: { sessions: SESSIONS_URL, jobs: JOBS_URL }
+caches:
+  sessions: { engine: valkey, use: sessions, topology: sentinel }
+  jobs: { engine: redis, use: queue }
+backups:
+  folder: ${store}
+  user: "${user}"
+  image: ${IMAGES.node.reference}
+`;
+
+interface Taken {
+  readonly madeAt: string;
+  readonly facts: { readonly keys: number };
+}
+
+describe('caches of a site that runs: Valkey in three nodes with Sentinel, and Redis alone', () => {
+  let operator: Operator;
+  let lab: LabSite;
+  /** A service that answers for the cache, and the program that asks it. */
+  const asked = { sessions: ['sessions-node-0', 'valkey-cli', 'sessions'], jobs: ['jobs', 'redis-cli', 'jobs'] } as const;
+  type Cache = keyof typeof asked;
+  const cli = async (cache: Cache, ...words: readonly string[]): Promise<string> => {
+    const [service, client, host] = asked[cache];
+    const [, password = ''] = new RegExp(`${cache.toUpperCase()}_URL=redis://app:([^@]+)@`).exec(lab.read('secrets/web.env')) ?? [];
+    return (
+      await lab.compose('exec', '-T', '-e', `REDISCLI_AUTH=${password}`, service, client, '-h', host, '--user', 'app', '--no-auth-warning', ...words)
+    ).trim();
+  };
+  const restore = (...words: readonly string[]): Promise<string> => lab.berth('restore', '--only', 'cache', ...words, '--json');
+  const backup = async (cache: Cache): Promise<string> => {
+    const { backups } = JSON.parse(await lab.berth('backup', 'now', cache, '--json')) as { readonly backups: readonly { readonly madeAt: string }[] };
+    return backups[0]?.madeAt ?? '';
+  };
+
+  beforeAll(async () => {
+    operator = await Operator.create();
+    lab = new LabSite(operator, site);
+    const store = join(operator.home, 'backups');
+    const own = (await operator.run(['sh', '-c', 'echo $(id -u):$(id -g)'], operator.home)).trim();
+    for (const folder of [store, lab.folder]) mkdirSync(folder);
+    writeFileSync(join(lab.folder, 'berth.yaml'), spec(store, own));
+    await run(['chown', '-R', own, store, lab.folder]);
+    await lab.berth('generate');
+    await lab.berth('backup', 'store', 'create');
+    await lab.berth('backup', 'keys', 'create', '--into', '../usb');
+    await lab.berth('kit', 'export', '--into', '../kit');
+    const { code, stderr } = await lab.up();
+    if (code !== 0) throw new Error(`${stderr.slice(-2000)}\n${await lab.compose('logs', '--tail', '20')}`);
+  });
+  afterAll(async () => {
+    await lab?.remove();
+    operator?.[Symbol.dispose]();
+  });
+
+  test.each(['sessions', 'jobs'] as const)('%s go back to how they were, and what they held since is kept beside', async (cache) => {
+    await cli(cache, 'set', 'visitor', 'ada');
+    await cli(cache, 'rpush', 'list', 'one', 'two', 'three');
+    const at = await backup(cache);
+    await cli(cache, 'set', 'visitor', 'mallory');
+    await cli(cache, 'del', 'list');
+    await cli(cache, 'set', 'later', '1');
+
+    const planned = JSON.parse(await restore('--name', cache, '--latest', '--into', 'live', '--dry-run')) as Taken;
+    expect(planned).toMatchObject({ madeAt: at, facts: { keys: 2 } });
+    expect(JSON.parse(await restore('--name', cache, '--at', at, '--into', 'scratch'))).toMatchObject({
+      holds: [{ file: 'dump.rdb', databases: { db0: 2 }, expired: 0 }],
+    });
+    await expect(restore('--name', cache, '--at', at, '--into', 'live')).rejects.toThrow('nothing was changed');
+    expect(await cli(cache, 'get', 'visitor')).toBe('mallory');
+
+    const done = JSON.parse(await restore('--name', cache, '--at', at, '--into', 'live', '--yes')) as { readonly kept: string };
+    expect(await cli(cache, 'get', 'visitor')).toBe('ada');
+    expect(await cli(cache, 'lrange', 'list', '0', '-1')).toBe('one\ntwo\nthree');
+    expect(await cli(cache, 'exists', 'later')).toBe('0');
+    const kept = await lab.compose('exec', '-T', asked[cache][0], 'ls', `/data/${done.kept}`);
+    expect(kept).toContain('appendonly.aof.manifest');
+
+    // It is as any other: what is written from then on is there after a start.
+    await cli(cache, 'set', 'after', '1');
+    await lab.compose('restart', asked[cache][0]);
+    await lab.up();
+    expect(await cli(cache, 'exists', 'after')).toBe('1');
+  });
+
+  test('three nodes are copied from one that copies, and Sentinels take nobody for a fourth', async () => {
+    const { backups } = JSON.parse(await lab.berth('backup', 'list', '--json')) as {
+      readonly backups: readonly { readonly id: string; readonly source: string; readonly level: number }[];
+    };
+    const { id = '' } = backups.findLast(({ source }) => source === 'sessions') ?? {};
+    const { manifest } = JSON.parse(await lab.berth('backup', 'show', id, '--json')) as {
+      readonly manifest: { readonly facts: { readonly shards: readonly { readonly role: string }[] } };
+    };
+    expect(manifest.facts.shards).toMatchObject([{ role: 'replica' }]);
+    const replicas = await lab.compose('exec', '-T', 'sessions-sentinel-0', 'valkey-cli', '-p', '26379', 'sentinel', 'replicas', 'sessions');
+    expect(replicas.match(/^name$/gm)).toHaveLength(2);
+    expect(await lab.berth('backup', 'verify', id, '--key', '../usb/labcaches-operator.key')).toContain('opens with this key');
+  });
+
+  test('with a key alone the file comes out, as the server would have written it', async () => {
+    await restore('--name', 'jobs', '--latest', '--into', '../out', '--key', '../usb/labcaches-operator.key');
+    const folder = join(operator.home, 'out');
+    expect(readdirSync(folder)).toEqual(['dump.rdb']);
+    expect(readFileSync(join(folder, 'dump.rdb')).subarray(0, 5).toString()).toBe('REDIS');
+  });
+
+  test('the account of the backups may do nothing but take copies', async () => {
+    const password = lab.read('secrets/jobs-backup').trim();
+    const as = (...words: readonly string[]): Promise<string> =>
+      lab.compose('exec', '-T', '-e', `REDISCLI_AUTH=${password}`, 'jobs', 'redis-cli', '--user', 'berth_backup', '--no-auth-warning', ...words);
+    expect(await as('ping')).toContain('PONG');
+    for (const words of [['get', 'visitor'], ['set', 'visitor', 'x'], ['keys', '*'], ['config', 'get', '*'], ['replicaof', 'no', 'one']])
+      expect(await as(...words)).toContain('NOPERM');
+  });
+});
