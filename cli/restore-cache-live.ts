@@ -168,11 +168,13 @@ export async function restoreCacheLive(asked: CacheLive, copy: OpenedCopy, conte
       await nodes.fill(node, copy, signal);
     }
     stopped = performance.now();
-    for (const services of [concerned.clients, concerned.around, concerned.nodes.map(({ service }) => service.name)]) {
+    const names = concerned.nodes.map(({ service }) => service.name);
+    // A proxy without clients, and who watches over nodes, have nothing to bring to its end.
+    for (const [services, options] of [[concerned.clients, []], [concerned.around, ['--timeout', '3']], [names, []]] as const) {
       // Told to stop nothing by name, Compose stops everything.
       if (services.length === 0) continue;
       progress.say(`stopping ${services.join(', ')}`);
-      await nodes.compose(['stop', ...services], never);
+      await nodes.compose(['stop', ...options, ...services], never);
       signal.throwIfAborted();
     }
   } catch (error) {

@@ -19,6 +19,7 @@ services:
     image: ${IMAGES.node.reference}
     port: 3000
     replicas: 1
+    runtime: node
     memory: 256Mi
     routes: [{ path: / }]
     entrypoint: [node]
