@@ -60,7 +60,15 @@ const copiedBucket = z.strictObject({
 });
 
 /** What a kind of job says beside of what it copies. */
-const isWhole = ({ kind, database, bucket: copied }: { readonly kind: string; readonly database?: unknown; readonly bucket?: unknown }): boolean =>
+const isWhole = ({
+  kind,
+  database,
+  bucket: copied,
+}: {
+  readonly kind: string;
+  readonly database?: unknown;
+  readonly bucket?: unknown;
+}): boolean =>
   (database !== undefined) === ['postgres', 'mysql', 'mariadb'].includes(kind) && (copied !== undefined) === (kind === 'bucket');
 
 const job = z

@@ -136,8 +136,7 @@ export async function openBackups(
     }),
   );
   /** At the second place nobody copies a bucket, but points in time are there as well. */
-  const pointsOf = (job: BackupJob): BucketPoints | undefined =>
-    job.kind === 'bucket' ? new BucketPoints(pointToolsOf(job)) : undefined;
+  const pointsOf = (job: BackupJob): BucketPoints | undefined => (job.kind === 'bucket' ? new BucketPoints(pointToolsOf(job)) : undefined);
   /** What was found to be broken holds nothing, whatever it says. */
   const trusting = ({ holds, ...source }: BackupSource): BackupSource => ({
     ...source,
