@@ -42,6 +42,7 @@ const may: Readonly<Record<string, RegExp>> = {
   'runtime/open-store.ts': /^(model|runtime)\/|^node:(fs|path)$/,
   'runtime/look-again.ts': /^(model|runtime)\/|^node:crypto$/,
   'runtime/bucket-backups.ts': /^(model|runtime)\//,
+  'runtime/buckets.ts': /^(model|runtime)\/|^node:path$/,
   'runtime/producers.ts': /^(model|runtime)\/|^node:crypto$/,
   'runtime/agent.ts': /^(model|runtime)\//,
   'runtime/databases.ts': /^(model|runtime)\/|^node:(crypto|fs|timers\/promises)$/,
