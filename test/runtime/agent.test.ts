@@ -105,7 +105,7 @@ describe('the agent', () => {
         await new Promise<void>((end) => ends.push(end));
       },
     }));
-    const backups = { tier: 0, jobs: [], databases } as unknown as Backups;
+    const backups = { tier: 0, jobs: [], databases, buckets: [] } as unknown as Backups;
     const agent = makeAgent({ config, backups, offsite: undefined, state: memoryState(), clock, random: () => 0, log: () => undefined });
     agent.start();
     await clock.pass(3 * 3_600_000);
