@@ -131,8 +131,10 @@ describe('a bucket in the backups', () => {
   });
 
   test('is not restored from a point of which something was found to be broken; the one before it is named', async () => {
-    const [newest] = contentsOf(points[2] as Manifest).slice(-1);
-    await recordFinding(world.place, { backups: [newest?.id ?? ''], level: 1, result: 'broken', detail: ['a byte'] }, world, never);
+    // Contents that no other point needs.
+    const others = points.slice(0, 2).flatMap((point) => contentsOf(point).map(({ id }) => id));
+    const alone = contentsOf(points[2] as Manifest).find(({ id }) => !others.includes(id));
+    await recordFinding(world.place, { backups: [alone?.id ?? ''], level: 1, result: 'broken', detail: ['a byte'] }, world, never);
     const refused = await expectExit(13, [...restore('--latest', '--into', at('never')), ...key, ...here]);
     expect(refused.stderr).toContain(`write --at ${points[1]?.finishedAt ?? ''}`);
     const said = await backup('list');
