@@ -1,12 +1,12 @@
 import { join } from 'node:path';
-import { describeBytes, plainBytesOf } from '../model/backup/bytes.ts';
+import { describeBytes } from '../model/backup/bytes.ts';
 import type { Manifest } from '../model/backup/manifest.ts';
 import { kitFile } from '../model/backup/site-files.ts';
-import { ageOf, asJson, describeAge, levels, shortName, shownTime, tierOf } from './backup-text.ts';
+import { ageOf, asJson, bytesOf, describeAge, levels, shortName, shownTime, tierOf } from './backup-text.ts';
 import { type KitRecord, readKit } from './kit-record.ts';
 import { describeLag, lookOffsite, offsiteJson } from './offsite-view.ts';
 import { type Asked, openCatalogue } from './open-catalogue.ts';
-import { describeRestorable, restorable } from './restorable.ts';
+import { describeRestorable, ownLevel, restorable } from './restorable.ts';
 import { type RuntimeContext, stoppable } from './stoppable.ts';
 import { noteOf, paint, table } from './text.ts';
 
@@ -39,7 +39,7 @@ export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext
   stoppable(context, async (signal) => {
     const { config, folder, store, catalogue, levelOf: level } = await openCatalogue(site, context, signal, from);
     const { manifests, refused } = catalogue;
-    const good = manifests.filter(({ id }) => level(id) >= 0);
+    const good = manifests.filter((manifest) => ownLevel(manifest, level) >= 0);
     const found = restorable(good);
     const { tier } = config.backups.store;
     const now = context.now();
@@ -51,10 +51,10 @@ export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext
           {
             site: config.site,
             store: { name: store.name, tier },
-            backups: manifests.map((manifest) => asJson(manifest, level(manifest.id), now)),
+            backups: manifests.map((manifest) => asJson(manifest, ownLevel(manifest, level), now)),
             refused,
             restorable: found.map(({ newest, spans, shrunk }) => ({
-              ...asJson(newest, level(newest.id), now),
+              ...asJson(newest, ownLevel(newest, level), now),
               tier,
               ...(spans === undefined ? {} : { spans }),
               ...(shrunk === undefined ? {} : { shrunk }),
@@ -70,23 +70,26 @@ export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext
     const heading = `${style('bold', config.site)} in ${store.name} (${tierOf(tier)})\n`;
     const logs = logsOf(manifests);
     const rows = manifests
-      .filter(({ kind }) => kind !== 'log')
+      .filter(({ kind }) => kind !== 'log' && kind !== 'contents')
       .map((manifest) => [
         shortName(manifest.source),
         manifest.id,
         shownTime(manifest.finishedAt),
         ageOf(manifest, now),
-        describeBytes(plainBytesOf(manifest)),
-        level(manifest.id) < 0 ? style('red', 'broken') : String(level(manifest.id)),
+        describeBytes(bytesOf(manifest)),
+        ownLevel(manifest, level) < 0 ? style('red', 'broken') : String(ownLevel(manifest, level)),
         [
           ...(manifest.label === null ? [] : [`"${manifest.label}"`]),
+          ...(manifest.kind === 'bucket'
+            ? [`${String(manifest.facts['objects'])} objects, ${describeBytes(Number(manifest.facts['copiedBytes']))} new`]
+            : []),
           ...(manifest.kind === 'full' ? [`and ${logs.get(manifest.id) ?? 0} ${logs.get(manifest.id) === 1 ? 'log' : 'logs'}`] : []),
         ].join(', '),
       ]);
     const columns = ['what', 'id', 'made', 'age', 'size', 'level', ''];
     context.out(`${heading}\n${rows.length === 0 ? '  nothing yet: run `berth backup now`' : table([columns, ...rows], [3, 4])}\n\n`);
     for (const { key, message } of refused) context.err(`${style('yellow', 'left out')}: ${key}: ${message}\n`);
-    const used = [...new Set(good.map(({ id }) => level(id)))].sort((a, b) => a - b);
+    const used = [...new Set(good.map((manifest) => ownLevel(manifest, level)))].sort((a, b) => a - b);
     for (const each of used) context.out(`level ${each}: ${levels[each]}\n`);
     const notes = kitNotes(kit, now);
     for (const { newest, shrunk } of found)

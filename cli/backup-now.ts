@@ -3,6 +3,7 @@ import { describeBytes } from '../model/backup/bytes.ts';
 import { BerthError } from '../model/errors.ts';
 import type { BackupJob } from '../model/runtime-config.ts';
 import { systemClock } from '../runtime/clocks/system-clock.ts';
+import { isBucket } from '../runtime/buckets.ts';
 import { isDatabase } from '../runtime/databases.ts';
 import type { Taken } from '../runtime/jobs/take-backup.ts';
 import { askAgent } from '../runtime/requests.ts';
@@ -15,16 +16,22 @@ import { type FoundRuntime, worldOf } from './runtime-config.ts';
 import { type RuntimeContext, stoppable } from './stoppable.ts';
 import { table } from './text.ts';
 
-/** The jobs that were named, by their whole or short names; all of them when none was. */
+/** Its whole name, `configuration` for `site.configuration`, and of a bucket what stands behind its store, unless something has that name itself. */
+const isCalled = (job: BackupJob, name: string, jobs: readonly BackupJob[]): boolean =>
+  job.name === name ||
+  shortName(job.name) === name ||
+  (isBucket(job) && job.bucket.name === name && !jobs.some((other) => other.name === name || shortName(other.name) === name));
+
+/** The jobs that were named; all of them when none was. */
 function jobsOf(jobs: readonly BackupJob[], names: readonly string[]): readonly BackupJob[] {
-  const unknown = names.find((name) => !jobs.some((job) => job.name === name || shortName(job.name) === name));
+  const unknown = names.find((name) => !jobs.some((job) => isCalled(job, name, jobs)));
   if (unknown !== undefined)
     throw new BerthError(
       'usage',
       `nothing here is called ${unknown}`,
       `write one of: ${jobs.map(({ name }) => shortName(name)).join(', ')}`,
     );
-  return names.length === 0 ? jobs : jobs.filter(({ name }) => names.includes(name) || names.includes(shortName(name)));
+  return names.length === 0 ? jobs : jobs.filter((job) => names.some((name) => isCalled(job, name, jobs)));
 }
 
 interface NowAsked extends Asked {
@@ -54,7 +61,7 @@ async function takeOne(
   signal: AbortSignal,
 ): Promise<Made> {
   if (job.agent !== undefined) {
-    say('a full backup is made');
+    say(isBucket(job) ? 'what is new is copied' : 'a full backup is made');
     const verb = ['backup', 'now', job.name, ...(label === null ? [] : ['--label', label])];
     const { backups: made } = await inAgent(site, job.agent, verb, context, signal);
     const [one] = made as readonly Made[];
@@ -62,12 +69,13 @@ async function takeOne(
     return one;
   }
   const shown = ({ outcome, manifest }: Taken): Made => ({ outcome, ...asJson(manifest, 1, context.now()) });
-  if (!isDatabase(job)) return shown(await backups.take(job, { due: null, label }, signal, (bytes) => say(describeBytes(bytes))));
+  if (!isDatabase(job) && !isBucket(job))
+    return shown(await backups.take(job, { due: null, label }, signal, (bytes) => say(describeBytes(bytes))));
   say('waiting for the agent');
   const name = Buffer.from(context.random(8)).toString('hex');
   const state = resolve(folder, config.backups.state);
   const taken = await askAgent(state, { job: job.name, what: { full: label } }, name, systemClock, signal);
-  if (taken === null) throw new Error('a full backup was asked for, and none came');
+  if (taken === null) throw new Error('a backup was asked for, and none came');
   return shown(taken);
 }
 

@@ -26,7 +26,14 @@ export const showBackup = ({ site, json, from, id }: Asked & { readonly id: stri
         name,
         `${describeBytes(plainBytes)}; ${describeBytes(objects.reduce((sum, { bytes }) => sum + bytes, 0))} in the store`,
       ]),
-      ...Object.entries(manifest.facts).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]),
+      ...Object.entries(manifest.facts).map(([name, value]) => [
+        name,
+        typeof value === 'string'
+          ? value
+          : name === 'contents' && Array.isArray(value)
+            ? `in ${value.length} archives`
+            : JSON.stringify(value),
+      ]),
       ['made by', `${manifest.tool.name} ${manifest.tool.version}; Berth ${manifest.berth}`],
     ];
     context.out(`${paint(context.color)('bold', manifest.id)}\n${table(rows)}\n`);

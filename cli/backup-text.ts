@@ -12,6 +12,10 @@ export function describeAge(milliseconds: number): string {
 export const ageOf = ({ finishedAt }: Pick<Manifest, 'finishedAt'>, now: Date): string =>
   describeAge(now.getTime() - new Date(finishedAt).getTime());
 
+/** What it holds: the list of a bucket is not what anybody asks for. */
+export const bytesOf = (manifest: Manifest): number =>
+  manifest.kind === 'bucket' ? Number(manifest.facts['bytes'] ?? 0) : plainBytesOf(manifest);
+
 /** `site.configuration` → `configuration`; a service is called by its name. */
 export const shortName = (source: string): string => source.replace(/^site\./, '');
 
@@ -35,7 +39,7 @@ export const asJson = (manifest: Manifest, level: number, now: Date) => ({
   madeAt: manifest.finishedAt,
   ageSeconds: Math.max(0, Math.round((now.getTime() - new Date(manifest.finishedAt).getTime()) / 1000)),
   durationMs: manifest.durationMs,
-  bytes: plainBytesOf(manifest),
+  bytes: bytesOf(manifest),
   level,
   label: manifest.label,
   parent: manifest.parent,

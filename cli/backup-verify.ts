@@ -67,30 +67,30 @@ export const verifyBackups = ({ site, json, from, id, key }: VerifyAsked, contex
     );
   });
 
-/** Restores the newest full backup of each database, where its agent is, and compares. */
+/** Restores the newest full backup of each database, and the newest point of each bucket, where its agent is, and compares. */
 export const proveBackups = ({ site, json, from }: Asked, context: RuntimeContext): Promise<void> =>
   stoppable(context, async (signal) => {
     if (from === 'offsite') throw firstPlaceAlone();
     const { config, folder } = runtimeOf(site);
     using progress = progressOn(context, json);
-    progress.say('restoring the newest full backups');
+    progress.say('restoring the newest backups');
     const proven: Verification[] = [];
     for (const agent of agentsOf(config.backups.jobs)) {
       const answer = await inAgent(site, agent, ['backup', 'verify', '--restore'], context, signal);
       proven.push(...(answer['proven'] as readonly Verification[]));
     }
-    const { databases } = await openBackups(config, folder, worldOf(context));
-    for (const database of databases) {
-      const found = await database.prove(signal);
+    const { databases, buckets } = await openBackups(config, folder, worldOf(context));
+    for (const copied of [...databases, ...buckets.map(({ backups }) => backups)]) {
+      const found = await copied.prove(signal);
       if (found !== undefined) proven.push(found);
     }
     progress[Symbol.dispose]();
     if (json) return context.out(`${JSON.stringify({ site: config.site, proven }, null, 2)}\n`);
     for (const { backups, level, result, detail } of proven)
       context.out(
-        `${result === 'sound' ? 'sound' : paint(context.color)('red', 'broken')}  ${backups[0] ?? ''}${backups.length > 1 ? ` and ${backups.length - 1} logs` : ''}: level ${level}, ${levels[level]}\n${detail.map((line) => `       ${line}\n`).join('')}`,
+        `${result === 'sound' ? 'sound' : paint(context.color)('red', 'broken')}  ${backups[0] ?? ''}${backups.length > 1 ? ` and ${backups.length - 1} more` : ''}: level ${level}, ${levels[level]}\n${detail.map((line) => `       ${line}\n`).join('')}`,
       );
-    if (proven.length === 0) context.out('There is no full backup of a database yet.\n');
+    if (proven.length === 0) context.out('There is no backup of a database or a bucket yet.\n');
     if (proven.some(({ result }) => result === 'broken'))
       throw new BerthError(
         'damaged',

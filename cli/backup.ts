@@ -59,7 +59,7 @@ Examples:
       ),
     );
   siteOptions(backup.command('now'))
-    .argument('[WHAT...]', 'configuration, secrets, or the name of a database; without it everything')
+    .argument('[WHAT...]', 'configuration, secrets, or the name of a database or a bucket; without it everything')
     .description('copy what has changed since the newest backup')
     .option('--label <TEXT>', 'a name for it; with one it is made though nothing has changed')
     .option('--log', 'of databases, bring only the log to the store, up to now')
@@ -94,7 +94,7 @@ Examples:
     .argument('[ID]', 'one backup; without it all of them')
     .description('compare every byte with what was signed; with a key also see that it opens')
     .option('--key <FILE>', 'the private key of a recipient')
-    .option('--restore', 'restore the newest full backup of each database into a server of its own, and compare')
+    .option('--restore', 'restore the newest backup of each database and each bucket where nobody sees it, and compare')
     .action((id: string | undefined, options: SiteOptions & { readonly key?: string; readonly restore?: boolean }) =>
       run(async () => {
         if (options.restore === true) return (await import('./backup-verify.ts')).proveBackups(asked(options), context);

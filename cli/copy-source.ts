@@ -49,7 +49,13 @@ type Only = 'cache';
  *
  * @throws BerthError `usage` where there is none.
  */
-export async function openCopy(job: BackupJob, only: Only, asked: CopyAsked, context: RuntimeContext, signal: AbortSignal): Promise<OpenedCopy> {
+export async function openCopy(
+  job: BackupJob,
+  only: Only,
+  asked: CopyAsked,
+  context: RuntimeContext,
+  signal: AbortSignal,
+): Promise<OpenedCopy> {
   const identity = await identityFor(job, asked, context);
   return identity === undefined ? byAgent(job, only, asked, context, signal) : here(job, identity, asked, context, signal);
 }

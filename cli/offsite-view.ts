@@ -2,7 +2,7 @@ import type { Manifest } from '../model/backup/manifest.ts';
 import { BerthError } from '../model/errors.ts';
 import { ageOf } from './backup-text.ts';
 import { openCatalogue, runtimeOf } from './open-catalogue.ts';
-import { restorable, type Restorable } from './restorable.ts';
+import { ownLevel, restorable, type Restorable } from './restorable.ts';
 import type { RuntimeContext } from './stoppable.ts';
 
 /** What a second place holds of the backups of the first. */
@@ -31,7 +31,7 @@ export async function lookOffsite(
     return {
       name,
       tier: place.tier,
-      found: restorable(catalogue.manifests.filter(({ id }) => level(id) >= 0)),
+      found: restorable(catalogue.manifests.filter((manifest) => ownLevel(manifest, level) >= 0)),
       missing: manifests.filter(({ id }) => !there.has(id)),
     };
   } catch (error) {

@@ -132,8 +132,7 @@ done`;
 };
 
 /** Shell: brings the old data back, and keeps what was there instead. */
-const undoScript = (kept: string): string =>
-  `cd ${dataFolder} && mv ${appendOnly} ${appendOnly}.undone && mv ${kept} ${appendOnly}`;
+const undoScript = (kept: string): string => `cd ${dataFolder} && mv ${appendOnly} ${appendOnly}.undone && mv ${kept} ${appendOnly}`;
 
 /**
  * Puts a cache back to an earlier state in its place: the new data are brought beside the old ones while it runs, then all that uses it is stopped, and they
@@ -170,7 +169,11 @@ export async function restoreCacheLive(asked: CacheLive, copy: OpenedCopy, conte
     stopped = performance.now();
     const names = concerned.nodes.map(({ service }) => service.name);
     // A proxy without clients, and who watches over nodes, have nothing to bring to its end.
-    for (const [services, options] of [[concerned.clients, []], [concerned.around, ['--timeout', '3']], [names, []]] as const) {
+    for (const [services, options] of [
+      [concerned.clients, []],
+      [concerned.around, ['--timeout', '3']],
+      [names, []],
+    ] as const) {
       // Told to stop nothing by name, Compose stops everything.
       if (services.length === 0) continue;
       progress.say(`stopping ${services.join(', ')}`);
@@ -356,7 +359,21 @@ export async function tryCopies(
   if (node === undefined || image === undefined) throw new Error(`the plan has no image for ${cache}`);
   const { user, size } = node.service;
   const engine = engines[found.engine as keyof typeof engines];
-  const docker = ['docker', 'run', '--rm', '-i', '--network', 'none', '--read-only', '--cap-drop', 'ALL', '--tmpfs', '/tmp', '--user', user];
+  const docker = [
+    'docker',
+    'run',
+    '--rm',
+    '-i',
+    '--network',
+    'none',
+    '--read-only',
+    '--cap-drop',
+    'ALL',
+    '--tmpfs',
+    '/tmp',
+    '--user',
+    user,
+  ];
   const limits = ['--memory', `${size.memory * 2}m`, '--pids-limit', '64', '--volume', dataFolder, '--workdir', dataFolder];
   const tried: Tried[] = [];
   for (const { name } of planned.files) {

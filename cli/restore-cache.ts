@@ -74,7 +74,11 @@ function jobOf(jobs: readonly BackupJob[], name: string | undefined): CacheJob {
   const caches = jobs.filter(isCache);
   const names = caches.map((job) => job.name).join(', ');
   if (caches.length === 0)
-    throw new BerthError('usage', 'no cache of this site is in its backups', 'see the notes of `berth plan` for what is; one that may forget is not copied');
+    throw new BerthError(
+      'usage',
+      'no cache of this site is in its backups',
+      'see the notes of `berth plan` for what is; one that may forget is not copied',
+    );
   const found = caches.filter((job) => name === undefined || job.name === name);
   const [one] = found;
   if (one === undefined) throw new BerthError('usage', `there is no cache ${name ?? ''} in the backups`, `write one of: ${names}`);
@@ -89,8 +93,7 @@ export function describeCopy({ source, id, madeAt, files, facts }: PlannedCopy, 
 }
 
 async function toOutput(bytes: Bytes): Promise<void> {
-  for await (const chunk of bytes)
-    if (!process.stdout.write(chunk)) await new Promise((resolve) => process.stdout.once('drain', resolve));
+  for await (const chunk of bytes) if (!process.stdout.write(chunk)) await new Promise((resolve) => process.stdout.once('drain', resolve));
 }
 
 async function intoFolder(folder: string, { planned, open: openFile }: OpenedCopy, signal: AbortSignal): Promise<void> {
@@ -105,6 +108,8 @@ async function intoFolder(folder: string, { planned, open: openFile }: OpenedCop
     }
   } catch (error) {
     if (error instanceof BerthError || !(error instanceof Error) || !('code' in error)) throw error;
-    throw new BerthError('io', `cannot write into ${folder}: ${error.message}`, 'name an empty folder that you may write to', { cause: error });
+    throw new BerthError('io', `cannot write into ${folder}: ${error.message}`, 'name an empty folder that you may write to', {
+      cause: error,
+    });
   }
 }

@@ -13,7 +13,7 @@ import { compareWith, placeEntries, stageArchive } from '../runtime/site/unpack.
 import type { SitePart } from '../runtime/site/walk.ts';
 import { ageOf, shownTime } from './backup-text.ts';
 import { openCatalogue, type PlaceName } from './open-catalogue.ts';
-import { escrowKeyFile } from './kit-verbs.ts';
+import { keyFileFor } from './key-file-for.ts';
 import { momentOf } from './moment.ts';
 import { progressOn } from './progress.ts';
 import { stoppable, type RuntimeContext } from './stoppable.ts';
@@ -49,10 +49,7 @@ export const restoreSite = (asked: RestoreAsked, context: RuntimeContext): Promi
         `a change of ${into} is half done`,
         'run `berth generate` there, which finishes it, or restore into an empty folder',
       );
-    const keyFile = key ?? (existsSync(join(folder, escrowKeyFile)) ? join(folder, escrowKeyFile) : undefined);
-    if (keyFile === undefined)
-      throw new BerthError('usage', 'nothing says which key opens the backups', 'name the private key of a recipient with --key FILE');
-    const identity = readIdentity(keyFile, context.env['BERTH_KEY_PASSPHRASE']);
+    const identity = readIdentity(keyFileFor(key, folder), context.env['BERTH_KEY_PASSPHRASE']);
     const fresh = !existsSync(into);
     makePrivate(into);
     try {

@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { BerthError } from '../model/errors.ts';
+import { Secret } from '../model/secret.ts';
 import type { PlaceName } from './open-catalogue.ts';
 import type { RuntimeContext } from './stoppable.ts';
 
@@ -10,8 +12,11 @@ interface RestoreOptions {
   readonly latest?: boolean;
   readonly at?: string;
   readonly before?: string;
-  readonly only?: 'config' | 'secrets' | 'database' | 'cache';
+  readonly only?: 'config' | 'secrets' | 'database' | 'bucket' | 'cache';
   readonly name?: string;
+  readonly prefix?: string;
+  readonly exact?: boolean;
+  readonly given?: boolean;
   readonly into: string;
   readonly file?: string;
   readonly key?: string;
@@ -28,20 +33,25 @@ export function addRestore(
 ): void {
   program
     .command('restore')
-    .description('put the folder of a site, or a database, back from its backups; says first what it will do')
+    .description('put the folder of a site, a database, a bucket or a cache back from its backups; says first what it will do')
     .option('--latest', 'the newest backups')
     .option('--at <TIME>', 'as it was then, such as 2026-03-29T14:30Z')
     .option('--before <TRANSACTION>', 'of a database: just before that transaction')
-    .addOption(new Option('--only <WHAT>', 'one part; without it config and secrets').choices(['config', 'secrets', 'database', 'cache']))
-    .option('--name <DATABASE>', 'which database, where there are several')
+    .addOption(
+      new Option('--only <WHAT>', 'one part; without it config and secrets').choices(['config', 'secrets', 'database', 'bucket', 'cache']),
+    )
+    .option('--name <NAME>', 'which database, bucket or cache, where there are several')
+    .option('--prefix <PREFIX>', 'of a bucket: only objects whose key begins so')
+    .option('--exact', 'of a bucket: delete what came later')
     .requiredOption(
       '--into <DIR>',
-      'where to; what lies there and is another is replaced with --yes only. A database: live, in its place, or scratch, to try it',
+      'where to; what lies there and is another is replaced with --yes only. A database, a bucket or a cache: live, in its place; a database or a cache also: scratch, to try it',
     )
     .addOption(new Option('--file <NAME>', 'in an agent: which file is given out').hideHelp())
     .option('--key <FILE>', 'the private key of a recipient; a kit has one. BERTH_KEY_PASSPHRASE opens it')
     .option('--yes', 'replace files; copies of them are kept beside DIR')
     .option('--dry-run', 'only say what would be done')
+    .addOption(new Option('--given', 'in an agent: keys come by the standard input').hideHelp())
     .addOption(new Option('--from <PLACE>', 'where from, where there is a second place').choices(['store', 'offsite']).default('store'))
     .option('--site <DIR>', 'the folder of a site, or of a recovery kit', '.')
     .option('--json', 'print the result as JSON')
@@ -52,17 +62,24 @@ Examples:
   berth restore --latest --into /srv/shop --site /media/usb/kit     on an empty host
   berth restore --at 2026-03-29T14:30Z --only config --into ../before --key /media/usb/shop-operator.key
   berth restore --only database --at 2026-03-29T14:30Z --into scratch    tries it in the agent, and counts what it finds
-  berth restore --only database --at 2026-03-29T14:30Z --into live       puts it in its place; the old data stay beside it`,
+  berth restore --only database --at 2026-03-29T14:30Z --into live       puts it in its place; the old data stay beside it
+  berth restore --only bucket --at 2026-03-29T14:30Z --prefix invoices/ --into live     puts back what is missing or changed
+  berth restore --only bucket --latest --into ../objects --key /media/usb/shop-operator.key
+  berth restore --only cache --at 2026-03-29T14:30Z --into live          sessions or a queue, as they were copied last by then`,
     )
     .action((options: RestoreOptions) =>
       run(async () => {
-        const { site, from, into, at, latest, before, only, name, key, yes, dryRun, json } = options;
+        const { site, from, into, at, latest, before, only, name, prefix, exact, given, file, key, yes, dryRun, json } = options;
         if ([latest === true, at !== undefined, before !== undefined].filter(Boolean).length !== 1)
           throw new BerthError(
             'usage',
             'to what time?',
             'write --latest, or --at TIME, or for a database --before TRANSACTION; one of them',
           );
+        if (before !== undefined && only !== 'database')
+          throw new BerthError('usage', 'only a database knows transactions', 'write --only database, or --at TIME');
+        if (only !== 'bucket' && (prefix !== undefined || exact !== undefined))
+          throw new BerthError('usage', 'only a bucket has keys with a prefix, or what came later', 'write --only bucket');
         if (only === 'database') {
           const { restoreDatabase } = await import('./restore-database.ts');
           return restoreDatabase(
@@ -83,8 +100,6 @@ Examples:
         }
         if (only === 'cache') {
           const { restoreCache } = await import('./restore-cache.ts');
-          if (before !== undefined)
-            throw new BerthError('usage', 'only a database knows transactions', 'write --at TIME, or --latest');
           return restoreCache(
             {
               site: resolve(context.cwd, site),
@@ -92,7 +107,7 @@ Examples:
               name,
               at,
               into: into === 'scratch' || into === 'live' ? into : into === '-' ? 'output' : { folder: resolve(context.cwd, into) },
-              file: options.file,
+              file,
               key: key === undefined ? undefined : resolve(context.cwd, key),
               yes: yes ?? false,
               dryRun: dryRun ?? false,
@@ -101,8 +116,32 @@ Examples:
             context,
           );
         }
-        if (before !== undefined)
-          throw new BerthError('usage', 'only a database knows transactions', 'write --only database, or --at TIME');
+        if (only === 'bucket') {
+          const { restoreBucket } = await import('./restore-bucket.ts');
+          if (into === 'scratch')
+            throw new BerthError(
+              'usage',
+              'a bucket is not tried, but proven',
+              '`berth backup verify --restore` restores all of it and keeps nothing; or write --into with a folder',
+            );
+          return restoreBucket(
+            {
+              site: resolve(context.cwd, site),
+              from,
+              name,
+              at,
+              prefix: prefix ?? '',
+              exact: exact ?? false,
+              into: into === 'live' ? into : { folder: resolve(context.cwd, into) },
+              key: key === undefined ? undefined : resolve(context.cwd, key),
+              given: given === true ? new Secret(readFileSync('/dev/stdin', 'utf8')) : undefined,
+              yes: yes ?? false,
+              dryRun: dryRun ?? false,
+              json: json ?? false,
+            },
+            context,
+          );
+        }
         const { restoreSite } = await import('./restore-verbs.ts');
         await restoreSite(
           {

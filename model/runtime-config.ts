@@ -79,8 +79,15 @@ const copiedBy: Readonly<Record<string, 'database' | 'bucket' | 'cache'>> = {
   valkey: 'cache',
   redis: 'cache',
 };
-const isWhole = ({ kind, ...job }: { readonly kind: string; readonly database?: unknown; readonly bucket?: unknown; readonly cache?: unknown }): boolean =>
-  (['database', 'bucket', 'cache'] as const).every((key) => (job[key] !== undefined) === (copiedBy[kind] === key));
+const isWhole = ({
+  kind,
+  ...job
+}: {
+  readonly kind: string;
+  readonly database?: unknown;
+  readonly bucket?: unknown;
+  readonly cache?: unknown;
+}): boolean => (['database', 'bucket', 'cache'] as const).every((key) => (job[key] !== undefined) === (copiedBy[kind] === key));
 
 const job = z
   .strictObject({

@@ -173,9 +173,7 @@ export const backups = z
         error: 'expected none, or when and how long: { schedule: "23 * * * *", keep: { daily: 14 } }',
       })
       .optional()
-      .describe(
-        'The caches that hold sessions or queues, on one host; one that may forget is not copied. none: you copy them yourself.',
-      ),
+      .describe('The caches that hold sessions or queues, on one host; one that may forget is not copied. none: you copy them yourself.'),
     image: text('an image')
       .regex(imageReference, { error: 'expected an image such as docker.io/library/debian:trixie-slim' })
       .optional()

@@ -137,11 +137,10 @@ export async function openBackups(
     }),
   );
   /** At the second place nobody copies a bucket, but points in time are there as well. */
-  const pointsOf = (job: BackupJob): BucketPoints | undefined =>
-    job.kind === 'bucket' ? new BucketPoints(pointToolsOf(job)) : undefined;
+  const pointsOf = (job: BackupJob): BucketPoints | undefined => (job.kind === 'bucket' ? new BucketPoints(pointToolsOf(job)) : undefined);
   const firstCache = jobs.find(isCache);
-  /** The agent itself puts back what it has made. */
-  const own = firstCache && (await identityFor(firstCache));
+  /** The agent itself puts back what it has made; at the second place nobody makes any. */
+  const own = firstCache === undefined || backups.identity === undefined ? undefined : await identityFor(firstCache);
   const cacheSource = (job: CacheJob): BackupSource => ({
     place: { site, source: job.name },
     kind: 'cache',

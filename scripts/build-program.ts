@@ -73,6 +73,8 @@ const seldomPlanned: Readonly<Record<string, readonly string[]>> = {
   'plan-cache.cjs': ['generator/plan/services/cache-cluster.ts', 'generator/plan/services/cache-sentinel.ts'],
   'plan-files.cjs': ['generator/plan/services/agent-files.ts'],
   'plan-memcached.cjs': ['generator/plan/services/memcached.ts'],
+  'plan-mongodb.cjs': ['generator/plan/services/mongodb-settings.ts'],
+  'plan-sqlserver.cjs': ['generator/plan/services/sqlserver-settings.ts'],
 };
 const exportAll = (modules: readonly string[]): string => modules.map((path) => `export * from './${path}';`).join('\n');
 

@@ -44,6 +44,7 @@ const may: Readonly<Record<string, RegExp>> = {
   'runtime/look-again.ts': /^(model|runtime)\/|^node:crypto$/,
   'runtime/caches.ts': /^(model|runtime)\//,
   'runtime/bucket-backups.ts': /^(model|runtime)\//,
+  'runtime/buckets.ts': /^(model|runtime)\/|^node:path$/,
   'runtime/producers.ts': /^(model|runtime)\/|^node:crypto$/,
   'runtime/agent.ts': /^(model|runtime)\//,
   'runtime/databases.ts': /^(model|runtime)\/|^node:(crypto|fs|timers\/promises)$/,

@@ -65,7 +65,7 @@ const partsOf = (spec: StackSpec): readonly Part[] => [
   })),
   ...agentNames(spec).map((name) =>
     name === filesAgentIn(spec)?.name
-      ? { name, weight: 1, floor: 256, holds: 'a key, and what was done when: it keeps nothing of what it copies' }
+      ? { name, weight: 0, floor: 256, holds: 'a key, and what was done when: it keeps nothing of what it copies' }
       : { name, weight: 20, floor: 2048, holds: 'spool of backups and the scratch engine, once backups are set up' },
   ),
 ];

@@ -182,16 +182,8 @@ const policyOf = (store: StorePlan): object => ({
 const readingPolicyOf = ({ backup: { buckets } }: StorePlan): object => ({
   Version: '2012-10-17',
   Statement: [
-    {
-      Effect: 'Allow',
-      Action: ['s3:ListBucket', 's3:GetBucketLocation'],
-      Resource: buckets.map((bucket) => `arn:aws:s3:::${bucket}`),
-    },
-    {
-      Effect: 'Allow',
-      Action: ['s3:GetObject', 's3:GetObjectTagging'],
-      Resource: buckets.map((bucket) => `arn:aws:s3:::${bucket}/*`),
-    },
+    { Effect: 'Allow', Action: ['s3:ListBucket', 's3:GetBucketLocation'], Resource: buckets.map((bucket) => `arn:aws:s3:::${bucket}`) },
+    { Effect: 'Allow', Action: ['s3:GetObject', 's3:GetObjectTagging'], Resource: buckets.map((bucket) => `arn:aws:s3:::${bucket}/*`) },
   ],
 });
 

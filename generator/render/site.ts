@@ -81,7 +81,14 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
   const port = plan.edge.httpsPort === 443 ? '' : `:${plan.edge.httpsPort}`;
   const budget = plan.budget.rows;
   const edge = plan.services.find((service) => service.role === 'edge');
-  const copied = plan.agents.map(({ service, config }) => ({ service, names: config.backups?.jobs.map(({ name }) => name) ?? [] }));
+  const jobsOf = (isBucket: boolean) =>
+    plan.agents
+      .map(({ service, config }) => ({
+        service,
+        names: config.backups?.jobs.filter(({ kind }) => (kind === 'bucket') === isBucket).map(({ name }) => name) ?? [],
+      }))
+      .filter(({ names }) => names.length > 0);
+  const [copied, buckets] = [jobsOf(false), jobsOf(true)];
   const view = {
     name: plan.name,
     profile: plan.profile,
@@ -194,6 +201,9 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
         schedule: plan.runtime.backups.offsite.schedule,
       },
       databases: copied.map(({ service, names }) => `\`${service}\` copies ${names.join(', ')}`).join('; '),
+      agents: plan.agents.length > 0,
+      buckets: buckets.map(({ service, names }) => `\`${service}\` copies ${names.join(', ')}`).join('; '),
+      whichBucket: buckets.flatMap(({ names }) => names).length > 1 ? ` --name ${buckets[0]?.names[0] ?? ''}` : '',
       // Where there are several, a restore has to be told which.
       name: copied.flatMap(({ names }) => names).length > 1 ? ` --name ${copied[0]?.names[0] ?? ''}` : '',
     },

@@ -7,6 +7,7 @@ import type { TrustedSigners } from '../format/signature.ts';
 import type { Lease } from '../ports/lease.ts';
 import type { Store } from '../ports/store.ts';
 import { collect } from '../streams/blocks.ts';
+import { contentsOf } from './bucket/listing.ts';
 import { largestManifest, readCatalogue } from './catalogue.ts';
 import { checkStored } from './check-stored.ts';
 import { largestKeyFile } from './open-backup.ts';
@@ -43,8 +44,9 @@ export async function copyBackups(place: Place, tools: CopyTools, signal: AbortS
   for (const manifest of contentsFirst(manifests)) {
     const { id, kind, parent } = manifest;
     if ((await to.size(removedKey(place, id, kind), signal)) !== undefined) continue;
-    if (broken.some((each) => each.id === parent)) {
-      broken.push({ id, message: `it rests on ${parent ?? ''}, which cannot be copied` });
+    const lost = [...(parent === null ? [] : [parent]), ...neededBy(manifest)].find((needed) => broken.some((each) => each.id === needed));
+    if (lost !== undefined) {
+      broken.push({ id, message: `it rests on ${lost}, which cannot be copied` });
       continue;
     }
     await lease.confirm(signal);
@@ -67,6 +69,9 @@ const contentsFirst = (manifests: readonly Manifest[]): readonly Manifest[] => [
   ...manifests.filter(({ kind }) => kind === 'contents'),
   ...manifests.filter(({ kind }) => kind !== 'contents'),
 ];
+
+/** A point in time of a bucket is nothing without its contents. */
+const neededBy = (manifest: Manifest): readonly string[] => (manifest.kind === 'bucket' ? contentsOf(manifest).map(({ id }) => id) : []);
 
 async function copyOne(
   place: Place,

@@ -49,12 +49,27 @@ describe('caches of a site that runs: Valkey in three nodes with Sentinel, and R
     const [service, client, host] = asked[cache];
     const [, password = ''] = new RegExp(`${cache.toUpperCase()}_URL=redis://app:([^@]+)@`).exec(lab.read('secrets/web.env')) ?? [];
     return (
-      await lab.compose('exec', '-T', '-e', `REDISCLI_AUTH=${password}`, service, client, '-h', host, '--user', 'app', '--no-auth-warning', ...words)
+      await lab.compose(
+        'exec',
+        '-T',
+        '-e',
+        `REDISCLI_AUTH=${password}`,
+        service,
+        client,
+        '-h',
+        host,
+        '--user',
+        'app',
+        '--no-auth-warning',
+        ...words,
+      )
     ).trim();
   };
   const restore = (...words: readonly string[]): Promise<string> => lab.berth('restore', '--only', 'cache', ...words, '--json');
   const backup = async (cache: Cache): Promise<string> => {
-    const { backups } = JSON.parse(await lab.berth('backup', 'now', cache, '--json')) as { readonly backups: readonly { readonly madeAt: string }[] };
+    const { backups } = JSON.parse(await lab.berth('backup', 'now', cache, '--json')) as {
+      readonly backups: readonly { readonly madeAt: string }[];
+    };
     return backups[0]?.madeAt ?? '';
   };
 
@@ -117,7 +132,17 @@ describe('caches of a site that runs: Valkey in three nodes with Sentinel, and R
       readonly manifest: { readonly facts: { readonly shards: readonly { readonly role: string }[] } };
     };
     expect(manifest.facts.shards).toMatchObject([{ role: 'replica' }]);
-    const replicas = await lab.compose('exec', '-T', 'sessions-sentinel-0', 'valkey-cli', '-p', '26379', 'sentinel', 'replicas', 'sessions');
+    const replicas = await lab.compose(
+      'exec',
+      '-T',
+      'sessions-sentinel-0',
+      'valkey-cli',
+      '-p',
+      '26379',
+      'sentinel',
+      'replicas',
+      'sessions',
+    );
     expect(replicas.match(/^name$/gm)).toHaveLength(2);
     expect(await lab.berth('backup', 'verify', id, '--key', '../usb/labcaches-operator.key')).toContain('opens with this key');
   });
@@ -132,9 +157,26 @@ describe('caches of a site that runs: Valkey in three nodes with Sentinel, and R
   test('the account of the backups may do nothing but take copies', async () => {
     const password = lab.read('secrets/jobs-backup').trim();
     const as = (...words: readonly string[]): Promise<string> =>
-      lab.compose('exec', '-T', '-e', `REDISCLI_AUTH=${password}`, 'jobs', 'redis-cli', '--user', 'berth_backup', '--no-auth-warning', ...words);
+      lab.compose(
+        'exec',
+        '-T',
+        '-e',
+        `REDISCLI_AUTH=${password}`,
+        'jobs',
+        'redis-cli',
+        '--user',
+        'berth_backup',
+        '--no-auth-warning',
+        ...words,
+      );
     expect(await as('ping')).toContain('PONG');
-    for (const words of [['get', 'visitor'], ['set', 'visitor', 'x'], ['keys', '*'], ['config', 'get', '*'], ['replicaof', 'no', 'one']])
+    for (const words of [
+      ['get', 'visitor'],
+      ['set', 'visitor', 'x'],
+      ['keys', '*'],
+      ['config', 'get', '*'],
+      ['replicaof', 'no', 'one'],
+    ])
       expect(await as(...words)).toContain('NOPERM');
   });
 });

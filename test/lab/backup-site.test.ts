@@ -38,7 +38,7 @@ describe('a site and a bucket', () => {
       '--set',
       'name=shop',
       '--set',
-      `backups={ bucket: ${bucket}, databases: none }`,
+      `backups={ bucket: ${bucket}, databases: none, buckets: none }`,
       ...host,
     ]);
   });
@@ -89,7 +89,7 @@ describe('a site and a bucket', () => {
     const [branch, first] = [at('branch'), at('first')];
     const there = ['--site', branch] as const;
     const bucket = `{ endpoint: ${s3.options.endpoint.origin}, name: backups, accessKey: ${s3.accessKey} }`;
-    const places = `backups={ folder: ${first}, databases: none, offsite: { bucket: ${bucket} } }`;
+    const places = `backups={ folder: ${first}, databases: none, buckets: none, offsite: { bucket: ${bucket} } }`;
     await expectExit(0, ['init', branch, '--profile', 'minimum', '--set', 'name=branch', '--set', places, ...host]);
     expect((await expectExit(2, ['backup', 'store', 'create', ...there])).stderr).toContain('> secrets/supplied/backup-offsite');
     mkdirSync(join(branch, 'secrets/supplied'), { recursive: true });
@@ -151,7 +151,7 @@ test('a store that is full gives no backup, keeps what it has, and takes the nex
       '--set',
       'name=own',
       '--set',
-      `backups={ folder: ${full}, databases: none }`,
+      `backups={ folder: ${full}, databases: none, buckets: none }`,
       ...host,
     ]);
     const mine = ['--site', own];

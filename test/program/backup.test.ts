@@ -42,7 +42,7 @@ beforeAll(async () => {
     '--set',
     'name=shop',
     '--set',
-    `backups={ folder: ${store}, databases: none }`,
+    `backups={ folder: ${store}, databases: none, buckets: none }`,
     ...host,
   ]);
 });

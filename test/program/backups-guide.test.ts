@@ -24,7 +24,7 @@ test('the page on backups does what it says, block after block', async () => {
   writeFileSync(join(site, 'berth.yaml'), `${spec}\n${bucket}`);
   await expectExit(0, ['plan', '--site', site]);
   // No container runs here.
-  writeFileSync(join(site, 'berth.yaml'), `${spec}\n${folder}  databases: none\n`);
+  writeFileSync(join(site, 'berth.yaml'), `${spec}\n${folder}  databases: none\n  buckets: none\n`);
   const typed = blocks('sh');
   expect(typed).toHaveLength(3);
   for (const block of typed) {

@@ -38,6 +38,7 @@ function world(take: () => Promise<{ readonly outcome: string }>) {
     tier: 0,
     jobs: config.backups.jobs,
     databases: [],
+    buckets: [],
     take: async () => ({ ...(await take()), manifest }),
     verify: async () => ({ level: 1, sound: ['GOOD'], broken: [{ id: 'BAD', message: 'its first byte is another' }] }),
     prune: async (_job: unknown, time: unknown) => {
@@ -104,7 +105,7 @@ describe('the agent', () => {
         await new Promise<void>((end) => ends.push(end));
       },
     }));
-    const backups = { tier: 0, jobs: [], databases } as unknown as Backups;
+    const backups = { tier: 0, jobs: [], databases, buckets: [] } as unknown as Backups;
     const agent = makeAgent({ config, backups, offsite: undefined, state: memoryState(), clock, random: () => 0, log: () => undefined });
     agent.start();
     await clock.pass(3 * 3_600_000);
@@ -126,6 +127,7 @@ describe('the agent', () => {
       tier: 1,
       jobs: [{ name: 'db' }],
       databases: [],
+      buckets: [],
       verify: async () => ({ sound: ['GOOD'], broken: [] }),
       prune: async () => ({ plan: { keep: [], remove: [{ point: { id: `OLD ${name}` } }] }, swept: [] }),
     });
@@ -163,7 +165,7 @@ describe('the agent', () => {
       prove: async () => ({ level: 3, result: 'broken', detail: ['a table differs'], backups: ['BAD'] }),
       full: async () => ({ outcome: 'made', manifest: { id: 'NEW', durationMs: 1, facts: {}, streams: [] } }),
     };
-    const backups = { tier: 1, jobs: [], databases: [database] } as unknown as Backups;
+    const backups = { tier: 1, jobs: [], databases: [database], buckets: [] } as unknown as Backups;
     const log: Log = (level, event) => void lines.push([level, event]);
     const agent = makeAgent({ config, backups, offsite: undefined, state: memoryState(), clock, random: () => 0, log });
     agent.start();

@@ -190,7 +190,13 @@ export function agentContainer(
 }
 
 /** What copies the databases: in their image, so that client, server and the server in which restores are tried are of one version. */
-export function planAgent({ name, own, engine, databases }: Agent, backups: BackupsSpec, size: Size, disk: MiB, user: string): PlannedService {
+export function planAgent(
+  { name, own, engine, databases }: Agent,
+  backups: BackupsSpec,
+  size: Size,
+  disk: MiB,
+  user: string,
+): PlannedService {
   const { port, unused }: Copying = copying[engine];
   const names = databases.map((database) => database.name);
   const copier: Copier = {

@@ -190,5 +190,10 @@ export function planMinio(
     networks: ['data'],
     after: [],
   };
-  return { service, buckets, decisions, plan: { service: name, account: accountOf(spec), buckets: store.buckets, backup: { account: backupAccountOf(spec), buckets: copied } } };
+  return {
+    service,
+    buckets,
+    decisions,
+    plan: { service: name, account: accountOf(spec), buckets: store.buckets, backup: { account: backupAccountOf(spec), buckets: copied } },
+  };
 }

@@ -28,6 +28,20 @@ describe('backups', () => {
     ['as root', 'folder: /srv/b\nuser: "0:0"', /backups\.user: expected the numbers of a user/],
     ['into a bucket that somebody owns', `${bucket}\nuser: "1000:1000"`, /backups\.user: a bucket has no owner/],
     ['of databases by half a word', 'folder: /srv/b\ndatabases: no', /backups\.databases: expected none, or when/],
+    ['of buckets by half a word', 'folder: /srv/b\nbuckets: no', /backups\.buckets: expected none, or when/],
+    ['of no bucket by name', 'folder: /srv/b\nbuckets: { names: [] }', /backups\.buckets/],
+    [
+      'of a bucket that nobody has',
+      'folder: /srv/b\nbuckets: { names: [files.uploads] }',
+      /backups\.buckets\.names\[0\]: no store of this site has the bucket "files\.uploads" \| remove it; this site has no store/,
+    ],
+    ['of buckets for one recipient alone', 'folder: /srv/b\nbuckets: { recipients: [operator] }', /backups\.buckets/],
+    [
+      'of buckets for one recipient twice',
+      'folder: /srv/b\nbuckets: { recipients: [operator, operator] }',
+      /backups\.buckets\.recipients\[1\]: "operator" stands twice/,
+    ],
+    ['in an image without a name', 'folder: /srv/b\nimage: "Not An Image"', /backups\.image: expected an image such as/],
     ['further behind than an hour', 'folder: /srv/b\ndatabases: { rpo: 7200 }', /backups\.databases/],
     [
       'with a second copy that goes nowhere',
@@ -54,6 +68,16 @@ describe('backups', () => {
     expect(lines(text)).toEqual([expect.stringMatching(problem)]);
   });
 
+  test('of buckets name them with their stores, each once', () => {
+    const stores = 'stores:\n  files: { engine: minio, buckets: { uploads: {}, tmp: {} } }\n';
+    const named = (names: string) => problemsOf(`${withBackups(`folder: /srv/b\nbuckets: { names: [${names}] }`)}${stores}`).map(oneLine);
+    expect(named('files.uploads')).toEqual([]);
+    expect(named('uploads, files.tmp, files.tmp')).toEqual([
+      expect.stringMatching(/names\[0\]: no store of this site has the bucket "uploads" \| write one of: files\.uploads, files\.tmp/),
+      expect.stringMatching(/names\[2\]: "files\.tmp" stands twice/),
+    ]);
+  });
+
   test('are made on change, and keep configuration for ever and thirty versions of secrets, unless the spec says otherwise', () => {
     expect(specOf(withBackups('folder: /srv/backups')).backups).toEqual({
       store: { folder: '/srv/backups' },
@@ -62,6 +86,7 @@ describe('backups', () => {
       configuration: { schedule: '*/5 * * * *', keep: 'forever' },
       secrets: { schedule: '*/5 * * * *', keep: { last: 30 } },
       databases: { schedule: '30 1 * * *', keep: { days: 14, weekly: 8, monthly: 12 }, prove: '30 3 * * *', rpo: 60 },
+      buckets: { schedule: '7 * * * *', keep: { days: 2, daily: 14, weekly: 8, monthly: 12 }, prove: '37 4 * * 6' },
       verify: '47 3 * * 0',
       prune: '17 4 * * *',
     });
@@ -70,6 +95,7 @@ describe('backups', () => {
       lease: 'store',
     });
     expect(specOf(withBackups('folder: /srv/backups\ndatabases: none')).backups?.databases).toBeUndefined();
+    expect(specOf(withBackups('folder: /srv/backups\nbuckets: none')).backups?.buckets).toBeUndefined();
     expect(specOf(web('runtime: node')).backups).toBeUndefined();
   });
 });

@@ -7,8 +7,9 @@ import { helloPlan, smallHost } from '../../render/hello.ts';
 
 const inFolder = { folder: '/srv/backups' };
 const inBucket = { bucket: { endpoint: 'https://s3.example', name: 'shop-backups', accessKey: 'shop', ca: './certs/ca.pem' } };
+// Of databases alone: what else is copied has agents of its own.
 const planOf = (backups: object, more: object = {}, target: 'compose' | 'kubernetes' = 'compose'): Plan =>
-  helloPlan({ target, profile: 'minimum', host: smallHost, set: { backups, ...more } });
+  helloPlan({ target, profile: 'minimum', host: smallHost, set: { backups: { buckets: 'none', ...backups }, ...more } });
 const agentOf = (plan: Plan) => plan.services.find(({ role }) => role === 'agent');
 const configOf = (plan: Plan) => plan.agents[0]?.config;
 
@@ -132,7 +133,7 @@ describe('the agent of databases', () => {
     const jobs = configOf(plan)?.backups?.jobs.map(({ database: _database, ...job }) => job);
     const without = runtimeConfig.safeParse({ ...configOf(plan), backups: { ...configOf(plan)?.backups, jobs } });
     expect(without.error?.issues.map(({ message }) => message)).toEqual([
-      'expected database beside a kind that copies one, and beside no other',
+      'expected database or bucket beside a kind that copies one, and beside no other',
     ]);
     expect(configOf(plan)?.backups?.jobs[0]).not.toHaveProperty('agent');
     expect(plan.runtime.backups?.jobs.map(({ name, agent }) => [name, agent])).toEqual([

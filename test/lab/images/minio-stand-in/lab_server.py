@@ -313,6 +313,12 @@ class Identities:
             raise Refused(404, 'The specified user does not exist.')
         return {'accessKey': access, 'policyName': ','.join(self.state['users'][access]), 'userStatus': 'enabled'}
 
+    def remove_user(self, access):
+        self.user(access)
+        self.gateway.request('DELETE', f'/{ADMIN_ENTRY}/user', {'uid': access}).read()
+        del self.state['users'][access]
+        self.save()
+
     def create_policy(self, name, document):
         if not isinstance(document, dict) or not document.get('Statement'):
             raise Refused(400, 'The policy document has no statement.')
@@ -407,7 +413,7 @@ def serve(server):
             except json.JSONDecodeError as error:
                 return self.answer(400, {'message': f'not JSON: {error}'})
 
-        do_GET = do_HEAD = do_PUT = do_POST = handle_request
+        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = handle_request
 
     threading.Thread(target=UnixServer(fresh(f'{RUN}/lab.sock'), Handler).serve_forever, daemon=True).start()
 
@@ -416,6 +422,8 @@ def administer(identities, method, path, document):
     match [method, *path]:
         case ['PUT', 'users', access]:
             return identities.add_user(access, document['secret'])
+        case ['DELETE', 'users', access]:
+            return identities.remove_user(access)
         case ['GET', 'users', access]:
             return identities.user(access)
         case ['GET', 'users']:
