@@ -41,8 +41,13 @@ export interface OpenedCopy {
   readonly open: (file: string) => Bytes;
 }
 
-/** In whose words the agent is asked: `cache`. */
-type Only = 'cache';
+/** In whose words the agent is asked. */
+type Only = 'cache' | 'volume';
+
+/** To whoever asked an agent. */
+export async function toOutput(bytes: Bytes): Promise<void> {
+  for await (const chunk of bytes) if (!process.stdout.write(chunk)) await new Promise((resolve) => process.stdout.once('drain', resolve));
+}
 
 /**
  * A copy and a way to its files: with a key they are read here, from where they lie, and else by the agent that made it, which has a key of its own.

@@ -146,7 +146,7 @@ export async function restoreCacheLive(asked: CacheLive, copy: OpenedCopy, conte
     cache,
     copy.planned.files.map(({ name }) => name),
   );
-  if (!json || asked.dryRun) say(asked, copy.planned, concerned, context);
+  if (!json) say(asked, copy.planned, concerned, context);
   if (asked.dryRun) return json ? context.out(`${JSON.stringify({ ...copy.planned, into: 'live' }, null, 2)}\n`) : undefined;
   if (!asked.yes)
     throw new BerthError(

@@ -12,7 +12,7 @@ interface RestoreOptions {
   readonly latest?: boolean;
   readonly at?: string;
   readonly before?: string;
-  readonly only?: 'config' | 'secrets' | 'database' | 'bucket' | 'cache';
+  readonly only?: 'config' | 'secrets' | 'database' | 'bucket' | 'cache' | 'volume';
   readonly name?: string;
   readonly prefix?: string;
   readonly exact?: boolean;
@@ -33,19 +33,26 @@ export function addRestore(
 ): void {
   program
     .command('restore')
-    .description('put the folder of a site, a database, a bucket or a cache back from its backups; says first what it will do')
+    .description('put the folder of a site, a database, a bucket, a cache or a volume back from its backups; says first what it will do')
     .option('--latest', 'the newest backups')
     .option('--at <TIME>', 'as it was then, such as 2026-03-29T14:30Z')
     .option('--before <TRANSACTION>', 'of a database: just before that transaction')
     .addOption(
-      new Option('--only <WHAT>', 'one part; without it config and secrets').choices(['config', 'secrets', 'database', 'bucket', 'cache']),
+      new Option('--only <WHAT>', 'one part; without it config and secrets').choices([
+        'config',
+        'secrets',
+        'database',
+        'bucket',
+        'cache',
+        'volume',
+      ]),
     )
-    .option('--name <NAME>', 'which database, bucket or cache, where there are several')
+    .option('--name <NAME>', 'which database, bucket, cache or volume, where there are several')
     .option('--prefix <PREFIX>', 'of a bucket: only objects whose key begins so')
     .option('--exact', 'of a bucket: delete what came later')
     .requiredOption(
       '--into <DIR>',
-      'where to; what lies there and is another is replaced with --yes only. A database, a bucket or a cache: live, in its place; a database or a cache also: scratch, to try it',
+      'where to; what lies there and is another is replaced with --yes only. A database, a bucket, a cache or a volume: live, in its place; a database or a cache also: scratch, to try it',
     )
     .addOption(new Option('--file <NAME>', 'in an agent: which file is given out').hideHelp())
     .option('--key <FILE>', 'the private key of a recipient; a kit has one. BERTH_KEY_PASSPHRASE opens it')
@@ -65,7 +72,8 @@ Examples:
   berth restore --only database --at 2026-03-29T14:30Z --into live       puts it in its place; the old data stay beside it
   berth restore --only bucket --at 2026-03-29T14:30Z --prefix invoices/ --into live     puts back what is missing or changed
   berth restore --only bucket --latest --into ../objects --key /media/usb/shop-operator.key
-  berth restore --only cache --at 2026-03-29T14:30Z --into live          sessions or a queue, as they were copied last by then`,
+  berth restore --only cache --at 2026-03-29T14:30Z --into live          sessions or a queue, as they were copied last by then
+  berth restore --only volume --latest --into ../files                   its files, to look at; live puts them in their place`,
     )
     .action((options: RestoreOptions) =>
       run(async () => {
@@ -108,6 +116,25 @@ Examples:
               at,
               into: into === 'scratch' || into === 'live' ? into : into === '-' ? 'output' : { folder: resolve(context.cwd, into) },
               file,
+              key: key === undefined ? undefined : resolve(context.cwd, key),
+              yes: yes ?? false,
+              dryRun: dryRun ?? false,
+              json: json ?? false,
+            },
+            context,
+          );
+        }
+        if (only === 'volume') {
+          const { restoreVolume } = await import('./restore-volume.ts');
+          if (into === 'scratch')
+            throw new BerthError('usage', 'a volume is not tried', 'write --into with an empty folder, and look at what is there');
+          return restoreVolume(
+            {
+              site: resolve(context.cwd, site),
+              from,
+              name,
+              at,
+              into: into === 'live' ? into : into === '-' ? 'output' : { folder: resolve(context.cwd, into) },
               key: key === undefined ? undefined : resolve(context.cwd, key),
               yes: yes ?? false,
               dryRun: dryRun ?? false,

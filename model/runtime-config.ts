@@ -70,14 +70,18 @@ const copiedCache = z.strictObject({
   password: inside,
 });
 
+/** Files of services, as they are mounted. */
+const copiedVolume = z.strictObject({ folder: inside });
+
 /** By which key a job says what it copies, where it is no folder of the site. */
-const copiedBy: Readonly<Record<string, 'database' | 'bucket' | 'cache'>> = {
+const copiedBy: Readonly<Record<string, 'database' | 'bucket' | 'cache' | 'volume'>> = {
   postgres: 'database',
   mysql: 'database',
   mariadb: 'database',
   bucket: 'bucket',
   valkey: 'cache',
   redis: 'cache',
+  volume: 'volume',
 };
 const isWhole = ({
   kind,
@@ -87,19 +91,21 @@ const isWhole = ({
   readonly database?: unknown;
   readonly bucket?: unknown;
   readonly cache?: unknown;
-}): boolean => (['database', 'bucket', 'cache'] as const).every((key) => (job[key] !== undefined) === (copiedBy[kind] === key));
+  readonly volume?: unknown;
+}): boolean => (['database', 'bucket', 'cache', 'volume'] as const).every((key) => (job[key] !== undefined) === (copiedBy[kind] === key));
 
 const job = z
   .strictObject({
     name: source,
-    kind: z.enum(['configuration', 'secrets', 'postgres', 'mysql', 'mariadb', 'bucket', 'valkey', 'redis'], {
-      error: 'expected configuration, secrets, postgres, mysql, mariadb, bucket, valkey or redis',
+    kind: z.enum(['configuration', 'secrets', 'postgres', 'mysql', 'mariadb', 'bucket', 'valkey', 'redis', 'volume'], {
+      error: 'expected configuration, secrets, postgres, mysql, mariadb, bucket, valkey, redis or volume',
     }),
     /** The service in whose container it is done; without it by the runtime that reads this file. */
     agent: name.optional(),
     database: database.optional(),
     bucket: copiedBucket.optional(),
     cache: copiedCache.optional(),
+    volume: copiedVolume.optional(),
     schedule: cronTime,
     timeZone,
     /** A run that takes longer is given up, in seconds. */
@@ -108,7 +114,7 @@ const job = z
     keep: keepRules.optional(),
     recipients: recipients.optional(),
   })
-  .refine(isWhole, { error: 'expected database, bucket or cache beside a kind that copies one, and beside no other' });
+  .refine(isWhole, { error: 'expected database, bucket, cache or volume beside a kind that copies one, and beside no other' });
 
 const backups = z.strictObject({
   store: z.strictObject(place),

@@ -340,9 +340,11 @@ export interface BackupsSpec extends BackupPlaceSpec {
   readonly buckets?: FilesBackupSpec & { readonly prove: string; readonly names?: readonly string[] };
   /** Of each cache whose data are on disk; of none without it. */
   readonly caches?: FilesBackupSpec;
-  /** For the agent of buckets and caches, in place of that of a database. */
+  /** Of each volume that services share; of none without it. */
+  readonly volumes?: FilesBackupSpec;
+  /** For the agent of buckets, caches and volumes, in place of that of a database. */
   readonly image?: string;
-  /** Who owns the folder of backups, where it is not whom the image of the database runs as: `1000:1000`. */
+  /** As whom agents run, who then own the folder of backups, where it is not whom the image of the database runs as: `1000:1000`. */
   readonly user?: string;
   readonly verify: string;
   readonly prune: string;

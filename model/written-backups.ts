@@ -125,6 +125,18 @@ const cachesJob = z
   })
   .meta({ id: 'CachesBackup' });
 
+const volumesJob = z
+  .strictObject({
+    schedule: cronTime
+      .optional()
+      .describe('When they are looked at; one in which nothing changed is not copied again. Default: "53 1 * * *".'),
+    keep: keep.optional().describe('How many copies are kept, each whole. Default: { days: 7, weekly: 8, monthly: 12 }.'),
+    recipients: recipients
+      .optional()
+      .describe('Who may open them, by the names of the files in backup/recipients. Default: all that are there.'),
+  })
+  .meta({ id: 'VolumesBackup' });
+
 export const backups = z
   .strictObject({
     folder: text('an absolute path')
@@ -174,11 +186,19 @@ export const backups = z
       })
       .optional()
       .describe('The caches that hold sessions or queues, on one host; one that may forget is not copied. none: you copy them yourself.'),
+    volumes: z
+      .union([z.literal('none'), volumesJob], {
+        error: 'expected none, or when and how long: { schedule: "53 1 * * *", keep: { daily: 14 } }',
+      })
+      .optional()
+      .describe(
+        'The volumes that services share, on one host, each as an archive with the owners of its files. none: you copy them yourself.',
+      ),
     image: text('an image')
       .regex(imageReference, { error: 'expected an image such as docker.io/library/debian:trixie-slim' })
       .optional()
       .describe(
-        'Where buckets and caches are copied: any image of yours with glibc and libstdc++. Default: that of the first PostgreSQL, MySQL or MariaDB that the site runs.',
+        'Where buckets, caches and volumes are copied: any image of yours with glibc and libstdc++. Default: that of the first PostgreSQL, MySQL or MariaDB that the site runs.',
       ),
     user: text('a user such as 1000:1000')
       .regex(/^[1-9]\d{0,8}:[1-9]\d{0,8}$/, { error: 'expected the numbers of a user and a group such as 1000:1000, and not root' })

@@ -12,7 +12,7 @@ import type { ChainRules } from './ports/log-source.ts';
 import { localPrograms } from './programs/local-programs.ts';
 
 /** Kinds of jobs that copy a database. */
-export type DatabaseKind = Exclude<BackupJob['kind'], 'configuration' | 'secrets' | 'bucket' | 'valkey' | 'redis'>;
+export type DatabaseKind = Exclude<BackupJob['kind'], 'configuration' | 'secrets' | 'bucket' | 'valkey' | 'redis' | 'volume'>;
 export type DatabaseJob = BackupJob & { readonly kind: DatabaseKind; readonly database: NonNullable<BackupJob['database']> };
 
 export const isDatabase = (job: BackupJob): job is DatabaseJob => job.database !== undefined && Object.hasOwn(engines, job.kind);

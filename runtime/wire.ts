@@ -24,6 +24,7 @@ import { DatabaseBackups } from './database-backups.ts';
 import { BucketBackups, BucketPoints } from './bucket-backups.ts';
 import { isBucket, openBucket, type BucketJob } from './buckets.ts';
 import { isCache, producerOf, type CacheJob } from './caches.ts';
+import { copyOf, isVolume, type VolumeJob } from './volumes.ts';
 import { engineOf, isDatabase, type DatabaseJob } from './databases.ts';
 import { usualBucketLayout } from './jobs/bucket/survey.ts';
 import { ownIdentity, type OwnIdentity } from './keys/own-identity.ts';
@@ -138,13 +139,15 @@ export async function openBackups(
   );
   /** At the second place nobody copies a bucket, but points in time are there as well. */
   const pointsOf = (job: BackupJob): BucketPoints | undefined => (job.kind === 'bucket' ? new BucketPoints(pointToolsOf(job)) : undefined);
-  const firstCache = jobs.find(isCache);
+  const isCopy = (job: BackupJob): job is CacheJob | VolumeJob => isCache(job) || isVolume(job);
+  const firstCopy = jobs.find(isCopy);
   /** The agent itself puts back what it has made; at the second place nobody makes any. */
-  const own = firstCache === undefined || backups.identity === undefined ? undefined : await identityFor(firstCache);
-  const cacheSource = (job: CacheJob): BackupSource => ({
+  const own = firstCopy === undefined || backups.identity === undefined ? undefined : await identityFor(firstCopy);
+  const copySource = (job: CacheJob | VolumeJob): BackupSource => ({
     place: { site, source: job.name },
-    kind: 'cache',
-    producer: producerOf(job),
+    ...(isCache(job)
+      ? { kind: 'cache', producer: producerOf(job) }
+      : { kind: 'volume', ...copyOf(job, fingerprintKey(signer), world.berth) }),
     recipients: () => [...enough(recipientsOf(job)), ...(own === undefined ? [] : [own.recipient])],
   });
   /** What was found to be broken holds nothing, whatever it says. */
@@ -181,11 +184,11 @@ export async function openBackups(
       if (database !== undefined) return database.full(wish, signal);
       const bucket = buckets.find((each) => each.job.name === job.name);
       if (bucket !== undefined) return bucket.backups.take(wish, signal);
-      if (!isFolder(job) && !isCache(job)) throw new Error(`${job.name} is done by ${job.agent ?? 'nobody'}`);
+      if (!isFolder(job) && !isCopy(job)) throw new Error(`${job.name} is done by ${job.agent ?? 'nobody'}`);
       // They belong to the operator, who may be another user than an agent.
       if (isFolder(job) && !instructed) await leaveInstructions(store, world.instructions, signal);
       instructed ||= isFolder(job);
-      const source = isCache(job) ? cacheSource(job) : trusting(sourceOf(job));
+      const source = trusting(isCopy(job) ? copySource(job) : sourceOf(job));
       if (!known.has(job.name)) await readAgain(source.place, signal);
       const producer = heard === undefined ? source.producer : metered(source.producer, heard);
       const taken = await takeBackup({ ...source, producer }, wish, tools, known.get(job.name), signal);

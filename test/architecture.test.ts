@@ -42,6 +42,7 @@ const may: Readonly<Record<string, RegExp>> = {
   'runtime/offsite.ts': /^(model|runtime)\//,
   'runtime/open-store.ts': /^(model|runtime)\/|^node:(fs|path)$/,
   'runtime/look-again.ts': /^(model|runtime)\/|^node:crypto$/,
+  'runtime/volumes.ts': /^(model|runtime)\/|^node:crypto$/,
   'runtime/caches.ts': /^(model|runtime)\//,
   'runtime/bucket-backups.ts': /^(model|runtime)\//,
   'runtime/buckets.ts': /^(model|runtime)\/|^node:path$/,

@@ -27,7 +27,7 @@ const topologyName = { 'primary-replica': 'a primary with a replica', 'cluster':
 
 /** What the site holds and no backup does. */
 function notCopied(spec: StackSpec): readonly string[] {
-  const { buckets: copied = [], caches: copiedCaches = [] } = filesAgentIn(spec) ?? {};
+  const { buckets: copied = [], caches: copiedCaches = [], volumes: copiedVolumes = [] } = filesAgentIn(spec) ?? {};
   const left = (store: string, buckets: readonly { readonly name: string }[]): readonly string[] =>
     buckets.map(({ name }) => name).filter((name) => !copied.some((one) => one.store === store && one.bucket === name));
   const others = [
@@ -42,7 +42,7 @@ function notCopied(spec: StackSpec): readonly string[] {
     ...spec.caches
       .filter(({ name, use }) => use !== 'cache' && !copiedCaches.some((one) => one.name === name))
       .map(({ name, use }) => `${name} (${use})`),
-    ...spec.volumes.map(({ name }) => `${name} (files)`),
+    ...spec.volumes.filter(({ name }) => !copiedVolumes.some((one) => one.name === name)).map(({ name }) => `${name} (files)`),
   ];
   return others.length === 0 ? [] : [`not in the backups, and yours to copy until a later version does it: ${others.join(', ')}`];
 }

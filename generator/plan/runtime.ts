@@ -2,7 +2,7 @@ import { offsiteKeyFile, recipientsFolder, signerFile, signersFile, stateFolder,
 import type { PlannedService } from '../../model/plan.ts';
 import type { MiB } from '../../model/units.ts';
 import { agentsOf, databaseOf } from './services/agent.ts';
-import { bucketJobs, cacheJobs } from './services/agent-files.ts';
+import { bucketJobs, cacheJobs, volumeJobs } from './services/agent-files.ts';
 import { filesAgentIn } from './services/agents.ts';
 import { slots } from '../../model/release.ts';
 import type { BackupJob, BackupsConfig, RuntimeConfig } from '../../model/runtime-config.ts';
@@ -43,12 +43,13 @@ const databaseJobs = (spec: StackSpec, { databases, timeZone }: BackupsSpec, mem
         })),
   );
 
-function filesJobs(spec: StackSpec, { buckets, caches, timeZone }: BackupsSpec): readonly BackupJob[] {
+function filesJobs(spec: StackSpec, { buckets, caches, volumes, timeZone }: BackupsSpec): readonly BackupJob[] {
   const agent = filesAgentIn(spec);
   if (agent === undefined) return [];
   return [
     ...(buckets === undefined ? [] : bucketJobs(agent, buckets, { timeZone, ...kept(buckets) })),
     ...(caches === undefined ? [] : cacheJobs(agent, { timeZone, ...kept(caches) })),
+    ...(volumes === undefined ? [] : volumeJobs(agent, { timeZone, ...kept(volumes) })),
   ];
 }
 

@@ -56,6 +56,7 @@ const backupsView = ({ store, offsite, jobs, ...backups }: BackupsConfig): objec
     keep: undefined,
     recipients: undefined,
     cache: undefined,
+    volume: undefined,
     ...job,
     bucket: bucket && { writer: undefined, ...bucket },
   })),

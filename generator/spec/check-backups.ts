@@ -2,7 +2,7 @@ import type { WrittenSpec } from '../../model/written-spec.ts';
 import type { Finding } from './finding.ts';
 
 /** What no single value of `backups` can show. */
-export function* checkBackups({ backups, stores = {} }: WrittenSpec): Iterable<Finding> {
+export function* checkBackups({ backups, stores = {}, volumes = {} }: WrittenSpec): Iterable<Finding> {
   if (backups === undefined) return;
   const { bucket, offsite } = backups;
   yield* checkPlace(backups, ['backups'], '/srv/backups');
@@ -16,9 +16,14 @@ export function* checkBackups({ backups, stores = {} }: WrittenSpec): Iterable<F
       };
   }
   if (typeof backups.buckets === 'object') yield* checkBuckets(backups.buckets.names ?? [], stores);
-  if (backups.user !== undefined && bucket !== undefined)
-    yield { path: ['backups'], key: 'user', message: 'a bucket has no owner on this host', hint: 'remove user: it is for `folder` alone' };
-  for (const kind of ['configuration', 'secrets', 'databases', 'buckets', 'caches'] as const) {
+  if (backups.user !== undefined && bucket !== undefined && Object.keys(volumes).length === 0)
+    yield {
+      path: ['backups'],
+      key: 'user',
+      message: 'a bucket has no owner on this host, and there are no files of services to be read',
+      hint: 'remove user: it is for `folder`, and for volumes',
+    };
+  for (const kind of ['configuration', 'secrets', 'databases', 'buckets', 'caches', 'volumes'] as const) {
     const written = backups[kind];
     const names: unknown = typeof written === 'object' ? written.recipients : undefined;
     if (!Array.isArray(names)) continue;

@@ -25,5 +25,7 @@ export const agentPlaces = {
   backup: '/etc/berth/backup',
   keys: '/etc/berth/keys',
   authority: '/etc/berth/store-ca.pem',
+  /** Files of services, to be read. */
+  volumes: '/srv/berth',
 } as const;
 export const agentProgram = [`${agentPlaces.program}/node`, `${agentPlaces.program}/dist/berth.js`] as const;

@@ -22,7 +22,7 @@ export type LeftOut = (path: string, because: string) => void;
 export type Gone = (path: string) => void;
 
 const folderFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
-const readCure = 'let the agent read it: see what the plan says of the user that it runs as, and whose the file is';
+const readCure = 'let the agents run as the user whose it is, with backups.user in berth.yaml, or let the service make its files readable';
 
 /** Everything in a volume, each folder before what it holds and in the order of the alphabet. A link is told, not followed; nothing is held but the names of the folders above. */
 export async function* walkVolume(

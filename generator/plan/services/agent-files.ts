@@ -1,3 +1,4 @@
+import { agentPlaces } from '../../../model/backup/site-files.ts';
 import { valkey } from '../../../model/engines/valkey.ts';
 import { minio } from '../../../model/engines/minio.ts';
 import { mysqlFamily } from '../../../model/engines/mysql-family.ts';
@@ -13,6 +14,7 @@ import { cpuWish, memoryWish } from '../wish.ts';
 import { agentContainer, backupSecret, type AgentPlace } from './agent.ts';
 import { groupsOf, isReplicated } from './cache-members.ts';
 import { backupAccountOf, accountOf } from './minio.ts';
+import { volumeName } from './volumes.ts';
 import { trustMounts, trustOfNode } from './surroundings.ts';
 
 /** A bucket, and how it is reached from the container of the agent. */
@@ -38,11 +40,18 @@ interface CopiedCache {
   readonly services: readonly string[];
 }
 
+/** What services share, and where the agent has it, to be read alone. */
+interface CopiedVolume {
+  readonly name: string;
+  readonly folder: string;
+}
+
 /** One container for all that is neither a database nor a file of the site. */
 interface FilesAgent extends AgentPlace {
   readonly image: string;
   readonly buckets: readonly CopiedBucket[];
   readonly caches: readonly CopiedCache[];
+  readonly volumes: readonly CopiedVolume[];
 }
 
 /** Engines in whose images Berth runs, and the folder that each declares as a volume. */
@@ -100,19 +109,27 @@ const wantedCaches = (spec: StackSpec): readonly CopiedCache[] =>
         return [{ name, engine, shards: groups.map(({ hosts: all }) => all), services: groups.flatMap(({ services }) => services) }];
       });
 
+const wantedVolumes = ({ backups, target, volumes }: StackSpec): readonly CopiedVolume[] =>
+  backups?.volumes === undefined || target === 'kubernetes'
+    ? []
+    : volumes.map(({ name }) => ({ name, folder: `${agentPlaces.volumes}/${name}` }));
+
 /** Nothing where there is nothing to copy, or no image for it. */
 export function filesAgentOf(spec: StackSpec): FilesAgent | undefined {
-  const [image, buckets, caches] = [imageOf(spec), wanted(spec), wantedCaches(spec)];
+  const [image, buckets, caches, volumes] = [imageOf(spec), wanted(spec), wantedCaches(spec), wantedVolumes(spec)];
   // Every image has this folder, open to all.
-  return image === undefined || buckets.length + caches.length === 0
+  return image === undefined || buckets.length + caches.length + volumes.length === 0
     ? undefined
-    : { name: 'agent-files', own: '/var/tmp', image, buckets, caches };
+    : { name: 'agent-files', own: '/var/tmp', image, buckets, caches, volumes };
 }
 
 /** What would be copied if there were an image for it: buckets as `STORE.BUCKET`, and caches. */
 export const leftWithoutImage = (spec: StackSpec): readonly string[] =>
   imageOf(spec) === undefined
-    ? [...wanted(spec).map(({ store, bucket }) => `${store}.${bucket}`), ...wantedCaches(spec).map(({ name }) => name)]
+    ? [
+        ...wanted(spec).map(({ store, bucket }) => `${store}.${bucket}`),
+        ...[...wantedCaches(spec), ...wantedVolumes(spec)].map(({ name }) => name),
+      ]
     : [];
 
 /** Of a million objects the hashes are held in memory, and beside them what the program takes, whatever it copies. Measured, as ADR 22 tells. */
@@ -146,17 +163,18 @@ export const filesAgentDecisions = ({ name, buckets }: FilesAgent, { memory }: S
         },
       ];
 
-const titleOf = (buckets: readonly CopiedBucket[], caches: readonly CopiedCache[]): string =>
+const titleOf = (buckets: readonly CopiedBucket[], caches: readonly CopiedCache[], volumes: readonly CopiedVolume[]): string =>
   [
     ...(buckets.length === 0
       ? []
       : [`copies what is new in ${buckets.map(({ store, bucket }) => `${store}.${bucket}`).join(', ')}, and restores it to prove it`]),
     ...(caches.length === 0 ? [] : [`copies ${caches.map((cache) => cache.name).join(', ')} as a replica would`]),
+    ...(volumes.length === 0 ? [] : [`copies the files in ${volumes.map((volume) => volume.name).join(', ')}`]),
   ].join('; ');
 
-/** What copies buckets and caches: over the network, by accounts that may only read. */
+/** What copies buckets and caches, over the network and by accounts that may only read, and the files of services where they lie. */
 export function planFilesAgent(
-  { name, own, image, buckets, caches }: FilesAgent,
+  { name, own, image, buckets, caches, volumes }: FilesAgent,
   spec: StackSpec & { readonly backups: BackupsSpec },
   size: Size,
   disk: MiB,
@@ -171,7 +189,7 @@ export function planFilesAgent(
       name,
       own,
       image,
-      title: titleOf(buckets, caches),
+      title: titleOf(buckets, caches, volumes),
       holds: 'its key, and what it remembers',
       covered: declared ? [declared] : [],
       goesOut,
@@ -180,16 +198,22 @@ export function planFilesAgent(
         ...ownStores.map((service) => ({ service, port: minio.port })),
         ...caches.flatMap(({ services }) => services.map((service) => ({ service, port: valkey.port }))),
       ],
-      after: ownStores.map((store) => ({ service: `${store}-buckets`, condition: 'service_completed_successfully', required: true })),
+      after: [...ownStores.map((store) => `${store}-buckets`), ...volumes.map((volume) => volumeName(volume.name))].map((service) => ({
+        service,
+        condition: 'service_completed_successfully',
+        required: true,
+      })),
     },
     spec.backups,
     size,
     disk,
     user,
   );
+  const shared = volumes.map((volume) => ({ name: volumeName(volume.name), target: volume.folder, readOnly: true }));
+  const reading = shared.length === 0 ? container : { ...container, shared };
   return goesOut
-    ? { ...container, env: { ...container.env, ...trustOfNode(spec) }, mounts: [...container.mounts, ...trustMounts(spec)] }
-    : container;
+    ? { ...reading, env: { ...container.env, ...trustOfNode(spec) }, mounts: [...container.mounts, ...trustMounts(spec)] }
+    : reading;
 }
 
 /** A first copy of a terabyte takes hours. */
@@ -239,3 +263,9 @@ export const cacheJobs = (
       password: `/run/secrets/${backupSecret(name)}`,
     },
   }));
+
+/** Millions of files take hours. */
+export const volumeJobs = (
+  { name: agent, volumes }: FilesAgent,
+  kept: Pick<BackupJob, 'schedule' | 'keep' | 'recipients' | 'timeZone'>,
+): readonly BackupJob[] => volumes.map(({ name, folder }) => ({ name, kind: 'volume', agent, timeout, ...kept, volume: { folder } }));
