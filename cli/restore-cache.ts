@@ -91,10 +91,6 @@ export function describeCopy({ source, id, madeAt, files, facts }: PlannedCopy, 
   return `${paint(context.color)('bold', source)} from ${id} of ${madeAt} (${describeBytes(bytes)}${keys})\n`;
 }
 
-async function toOutput(bytes: Bytes): Promise<void> {
-  for await (const chunk of bytes) if (!process.stdout.write(chunk)) await new Promise((resolve) => process.stdout.once('drain', resolve));
-}
-
 async function intoFolder(folder: string, { planned, open: openFile }: OpenedCopy, signal: AbortSignal): Promise<void> {
   try {
     mkdirSync(folder, { recursive: true });
