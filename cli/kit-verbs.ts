@@ -181,7 +181,8 @@ export const confirmKit = ({ site, json, kit }: ConfirmAsked, context: RuntimeCo
         `the kit does not know signer ${missing}, who signs now`,
         'export a new kit with `berth kit export --into FOLDER`, and keep the escrow key of this one',
       );
-    const newest = [...new Map(catalogue.manifests.map((manifest) => [manifest.source, manifest])).values()];
+    // Of a bucket its newest list, and the newest of what that is about.
+    const newest = [...new Map(catalogue.manifests.map((one) => [`${one.source} ${one.kind === 'contents'}`, one])).values()];
     if (newest.length === 0)
       throw new BerthError('usage', `there is nothing in ${store.name} that the kit could open`, 'run `berth backup now` first');
     using progress = progressOn(context, json);

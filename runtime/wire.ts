@@ -24,7 +24,7 @@ import { DatabaseBackups } from './database-backups.ts';
 import { BucketBackups, BucketPoints } from './bucket-backups.ts';
 import { isBucket, openBucket, type BucketJob } from './buckets.ts';
 import { engineOf, isDatabase, type DatabaseJob } from './databases.ts';
-import { usualBucketLayout } from './jobs/bucket/survey.ts';
+import { bucketStreams, usualBucketLayout } from './jobs/bucket/survey.ts';
 import { ownIdentity, type OwnIdentity } from './keys/own-identity.ts';
 import type { Store } from './ports/store.ts';
 import { openStore, trustedSigners, type World } from './open-store.ts';
@@ -126,6 +126,7 @@ export async function openBackups(
       const { privateKey, recipient } = await identityFor(job);
       const copied = new BucketBackups({
         ...pointToolsOf(job),
+        layout: bucketStreams,
         bucket: openBucket(job, world),
         bucketLayout: usualBucketLayout,
         identity: privateKey,
