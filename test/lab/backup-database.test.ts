@@ -327,7 +327,7 @@ describe('the databases of a site that runs', () => {
     const stopping = `berth ${words.join(' ')} & until [ -e again/.berth/restoring.json ]; do sleep 0.1; done; kill -INT $!; wait $!`;
     const stopped = await operator.attempt(['sh', '-c', stopping], operator.home);
     expect(stopped, stopped.stderr).toMatchObject({ code: 130 });
-    expect(await lab.compose('ps', '--status', 'running', '--services')).toBe('');
+    expect((await lab.compose('ps', '--status', 'running', '--services')).trim()).toBe('');
     const done = JSON.parse(await operator.run(['berth', ...words, '--json'], operator.home)) as Whole;
     console.info(`the whole site: ${done.seconds} s`);
     expect(done.databases.map(({ database }) => database).toSorted()).toEqual(['books', 'database', 'orders']);
