@@ -81,7 +81,7 @@ export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext
         [
           ...(manifest.label === null ? [] : [`"${manifest.label}"`]),
           ...(manifest.kind === 'bucket'
-            ? [`${String(manifest.facts['objects'])} objects, ${describeBytes(Number(manifest.facts['copiedBytes']))} new`]
+            ? [`${Number(manifest.facts['objects'])} objects, ${describeBytes(Number(manifest.facts['copiedBytes']))} new`]
             : []),
           ...(manifest.kind === 'full' ? [`and ${logs.get(manifest.id) ?? 0} ${logs.get(manifest.id) === 1 ? 'log' : 'logs'}`] : []),
         ].join(', '),

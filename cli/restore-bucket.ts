@@ -20,11 +20,12 @@ import { openStore, trustedSigners } from '../runtime/open-store.ts';
 import { ObjectFiles } from '../runtime/restore/object-files.ts';
 import { inAgent } from './agent-exec.ts';
 import { ageOf, shownTime } from './backup-text.ts';
-import { keyFileFor } from './key-file-for.ts';
 import { momentOf } from './moment.ts';
 import { firstPlaceAlone, openCatalogue, runtimeOf, type PlaceName } from './open-catalogue.ts';
 import { progressOn } from './progress.ts';
 import { worldOf, type FoundRuntime } from './runtime-config.ts';
+import { openedKey } from './restore-database.ts';
+import { keyFileOf } from './restore-verbs.ts';
 import { stoppable, type RuntimeContext } from './stoppable.ts';
 import { paint } from './text.ts';
 
@@ -194,9 +195,9 @@ async function restoreByAgent(
   signal: AbortSignal,
 ): Promise<void> {
   const { site, json, exact, key } = asked;
-  const pem = key === undefined ? null : readIdentity(key, context.env['BERTH_KEY_PASSPHRASE']).export({ type: 'pkcs8', format: 'pem' });
+  const pem = key === undefined ? null : openedKey(key, context).reveal();
   const ask = async (at: string | undefined, writer: Given['writer'], how: readonly string[]): Promise<RestoredBucket> => {
-    const given: Given = { key: pem?.toString() ?? null, writer };
+    const given: Given = { key: pem, writer };
     const words = ['restore', '--only', 'bucket', '--name', job.name, ...(at === undefined ? ['--latest'] : ['--at', at])];
     // A prefix may begin with a dash.
     const which = [`--prefix=${asked.prefix}`, ...(exact ? ['--exact'] : []), '--into', 'live', '--given'];
@@ -279,7 +280,7 @@ async function restoreAsFiles(asked: BucketRestoreAsked, into: string, context: 
   const tools = {
     store,
     trusted: trustedSigners(config.backups, folder),
-    identity: readIdentity(keyFileFor(asked.key, folder), context.env['BERTH_KEY_PASSPHRASE']),
+    identity: readIdentity(keyFileOf(folder, asked.key), context.env['BERTH_KEY_PASSPHRASE']),
     width,
   };
   const wanted = async function* (): AsyncGenerator<ObjectRow> {

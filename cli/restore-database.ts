@@ -112,14 +112,19 @@ export const restoreDatabase = (asked: DatabaseRestoreAsked, context: RuntimeCon
     asked.into === 'live' ? 'stopping, and starting everything as it was; once more to leave it' : undefined,
   );
 
-/** Read where it lies, and opened there if it is encrypted. */
-function keyOf({ key }: DatabaseRestoreAsked, { env }: RuntimeContext): Secret | undefined {
-  if (key === undefined) return undefined;
-  return new Secret(readIdentity(key, env['BERTH_KEY_PASSPHRASE']).export({ type: 'pkcs8', format: 'pem' }).toString());
-}
+const keyOf = ({ key }: DatabaseRestoreAsked, context: RuntimeContext): Secret | undefined =>
+  key === undefined ? undefined : openedKey(key, context);
+
+/** Read where it lies, and opened there if it is encrypted; in PEM. */
+export const openedKey = (key: string, { env }: RuntimeContext): Secret =>
+  new Secret(readIdentity(key, env['BERTH_KEY_PASSPHRASE']).export({ type: 'pkcs8', format: 'pem' }).toString());
 
 /** What its agent is told to do. */
-const verbOf = (name: string, { at, before, dryRun, key }: DatabaseRestoreAsked, into: string): readonly string[] => [
+export const verbOf = (
+  name: string,
+  { at, before, dryRun, key }: Pick<DatabaseRestoreAsked, 'at' | 'before' | 'dryRun' | 'key'>,
+  into: string,
+): readonly string[] => [
   'restore',
   '--only',
   'database',

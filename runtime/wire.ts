@@ -26,7 +26,7 @@ import { isBucket, openBucket, type BucketJob } from './buckets.ts';
 import { isCache, producerOf, type CacheJob } from './caches.ts';
 import { copyOf, isVolume, type VolumeJob } from './volumes.ts';
 import { engineOf, isDatabase, type DatabaseJob } from './databases.ts';
-import { usualBucketLayout } from './jobs/bucket/survey.ts';
+import { bucketStreams, usualBucketLayout } from './jobs/bucket/survey.ts';
 import { ownIdentity, type OwnIdentity } from './keys/own-identity.ts';
 import type { Store } from './ports/store.ts';
 import { openStore, trustedSigners, type World } from './open-store.ts';
@@ -128,6 +128,7 @@ export async function openBackups(
       const { privateKey, recipient } = await identityFor(job);
       const copied = new BucketBackups({
         ...pointToolsOf(job),
+        layout: bucketStreams,
         bucket: openBucket(job, world),
         bucketLayout: usualBucketLayout,
         identity: privateKey,

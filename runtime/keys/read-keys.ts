@@ -92,7 +92,7 @@ export const readPassword = (file: string): Secret =>
 const readText = (file: string): string => reading(file, 'correct the path', () => readFileSync(file, 'utf8'));
 
 /** @throws BerthError `io` with this cure when the system refuses. */
-export function reading<T>(path: string, cure: string, read: () => T): T {
+function reading<T>(path: string, cure: string, read: () => T): T {
   try {
     return read();
   } catch (error) {

@@ -114,7 +114,15 @@ describe('a site with a second place for its backups', () => {
 
 test('a site with one place is told how to have another', async () => {
   const alone = at('alone');
-  await expectExit(0, ['init', alone, '--profile', 'minimum', '--set', `backups={ folder: ${at('one')}, databases: none, buckets: none }`, ...host]);
+  await expectExit(0, [
+    'init',
+    alone,
+    '--profile',
+    'minimum',
+    '--set',
+    `backups={ folder: ${at('one')}, databases: none, buckets: none }`,
+    ...host,
+  ]);
   for (const verb of [['copy'], ['list', '--from', 'offsite']])
     expect((await expectExit(2, ['backup', ...verb, '--site', alone])).stderr).toContain('name one under backups.offsite in berth.yaml');
 });

@@ -7,20 +7,39 @@ export interface ContentPlace {
 /** Of a hash, as much as nobody finds twice: four words, and two for the place. */
 const words = 4;
 const wide = words + 2;
-const least = 1024;
+const least = 64;
+/** Each part grows by itself: a whole that doubles would stand beside its double for a while. */
+const parts = 64;
 
 /**
- * Which contents are in the backups, by their SHA-256: of a million, in some 50 MB, where a Map takes several times that.
- * A hash table with open addressing; a slot is free when its batch is 0.
+ * Which contents are in the backups, by their SHA-256: of a million, in some 40 MB, where a Map takes several times that.
+ * Hash tables with open addressing; a slot is free when its batch is 0.
  */
 export class ContentTable {
+  readonly #parts = Array.from({ length: parts }, () => new TablePart());
+
+  /** The newest place counts. @param sha256 - Its bytes. */
+  add(sha256: Buffer, place: ContentPlace): void {
+    this.#partOf(sha256).add(sha256, place);
+  }
+
+  find(sha256: Buffer): ContentPlace | undefined {
+    return this.#partOf(sha256).find(sha256);
+  }
+
+  // By bits that say nothing about the slot.
+  #partOf(sha256: Buffer): TablePart {
+    return this.#parts[(sha256[31] ?? 0) % parts] as TablePart;
+  }
+}
+
+class TablePart {
   #slots = least;
   #used = 0;
   #table = new Uint32Array(least * wide);
 
-  /** The newest place counts. @param sha256 - Its bytes. */
   add(sha256: Buffer, { batch, entry }: ContentPlace): void {
-    if (this.#used * 3 > this.#slots * 2) this.#grow();
+    if (this.#used * 4 > this.#slots * 3) this.#grow();
     const at = this.#find(wordAt(sha256, 0), wordAt(sha256, 1), wordAt(sha256, 2), wordAt(sha256, 3));
     if (this.#table[at + words] === 0) this.#used += 1;
     for (let word = 0; word < words; word += 1) this.#table[at + word] = wordAt(sha256, word);
@@ -43,7 +62,8 @@ export class ContentTable {
 
   #grow(): void {
     const old = this.#table;
-    this.#slots *= 2;
+    // By half: what is free on average is what it costs.
+    this.#slots = Math.ceil(this.#slots * 1.5);
     this.#table = new Uint32Array(this.#slots * wide);
     for (let from = 0; from < old.length; from += wide) {
       const slot = old.subarray(from, from + wide);

@@ -10,10 +10,14 @@ import type { Lease } from '../../ports/lease.ts';
 import { readCatalogue } from '../catalogue.ts';
 import { openBackup } from '../open-backup.ts';
 import type { TakeTools } from '../take-backup.ts';
+import { usualLayout, type StreamLayout } from '../upload-stream.ts';
 import { archived } from './batch-writer.ts';
 import { ContentTable } from './content-table.ts';
 import { contentsOf, indexFile, listingFile, rowsOf, type ContentBatch } from './listing.ts';
 import { matched } from './match.ts';
+
+/** Half of what others take at a time, as two streams are on their way at once: the list, and what is new. */
+export const bucketStreams: StreamLayout = { ...usualLayout, partBytes: usualLayout.partBytes / 2 };
 
 /** How contents are laid out; smaller in tests. */
 export interface BucketLayout {

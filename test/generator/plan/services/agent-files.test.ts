@@ -103,9 +103,9 @@ describe('the agent of buckets', () => {
   test('has a size of its own, which says for how many objects it is good', () => {
     const plan = planOf(inFolder);
     const { memory = 0 } = agentOf(plan)?.size ?? {};
-    expect(memory).toBeGreaterThanOrEqual(512);
+    expect(memory).toBeGreaterThanOrEqual(384);
     expect(memory).toBeLessThanOrEqual(768);
-    expect(Number(plan.decisions.find(({ key }) => key === 'agent-files.objects_max')?.value)).toBeGreaterThanOrEqual(400_000);
+    expect(Number(plan.decisions.find(({ key }) => key === 'agent-files.objects_max')?.value)).toBeGreaterThanOrEqual(300_000);
     expect(plan.budget.rows.map(({ name }) => name)).toEqual(expect.arrayContaining(['agent-postgres', 'agent-files']));
     // Where it is the only one, there is no room kept for another.
     const alone = planOf({ ...inFolder, databases: 'none' });
