@@ -73,7 +73,7 @@ export function concernedByCache(plan: Plan, cache: string, files: readonly stri
 }
 
 /** Shell, in a container like the node's: takes the new data from the standard input, beside the old ones. */
-export const fillScript = (bytes: number, folder = dataFolder, settings = '/etc/berth/cache/*.conf'): string =>
+export const fillScript = (bytes: number, folder: string = dataFolder, settings = '/etc/berth/cache/*.conf'): string =>
   [
     'set -eu',
     'umask 077',

@@ -52,8 +52,12 @@ export const exchangeVolume = (kept: string, root = mounted): string => `set -eu
 cd ${root}
 own=${restoreFolder}
 [ -d "$own/new" ]
-mkdir -p "$own/old"
-[ -e "$own/${restoreMark}" ] || { echo leaving >"$own/mark.new"; sync; mv "$own/mark.new" "$own/${restoreMark}"; }
+if [ ! -e "$own/${restoreMark}" ]; then
+  mkdir -p "$own/old"
+  echo leaving >"$own/mark.new"
+  sync
+  mv "$own/mark.new" "$own/${restoreMark}"
+fi
 move() {
   for entry in "$1"/.[!.]* "$1"/..?* "$1"/*; do
     [ -e "$entry" ] || [ -L "$entry" ] || continue
@@ -69,7 +73,7 @@ if [ "$(cat "$own/${restoreMark}")" = leaving ]; then
 fi
 move "$own/new" .
 sync
-mv "$own/old" "${kept}"
+[ ! -d "$own/old" ] || mv -T "$own/old" "${kept}"
 rm -rf "$own"
 sync`;
 

@@ -47,6 +47,22 @@ function notCopied(spec: StackSpec): readonly string[] {
   return others.length === 0 ? [] : [`not in the backups, and yours to copy until a later version does it: ${others.join(', ')}`];
 }
 
+/** Files that others may not read stop the copy of their volume, by their names. */
+function foreignFiles(spec: StackSpec): readonly string[] {
+  const user = spec.backups?.user;
+  return (filesAgentIn(spec)?.volumes ?? []).flatMap(({ name }) => {
+    const users = new Set(
+      spec.services.filter(({ volumes }) => volumes.some((mount) => mount.name === name)).map((service) => service.user),
+    );
+    const [one] = users;
+    return one === undefined || (users.size === 1 && one === user)
+      ? []
+      : [
+          `${name}: a file there that only ${[...users].join(' or ')} may read makes its copy fail, as agents run as ${user ?? 'the user of a database'}; backups.user: "${one}" has them run as its service does`,
+        ];
+  });
+}
+
 function backupNotes(spec: StackSpec): readonly string[] {
   const { backups, target } = spec;
   if (backups === undefined)
@@ -54,6 +70,7 @@ function backupNotes(spec: StackSpec): readonly string[] {
   const withoutImage = leftWithoutImage(spec);
   return [
     ...notCopied(spec),
+    ...foreignFiles(spec),
     ...(withoutImage.length === 0
       ? []
       : [

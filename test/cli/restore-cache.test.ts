@@ -1,0 +1,116 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { concernedByCache, exchangeScript, fillScript } from '../../cli/restore-cache-live.ts';
+import { bigHost, helloPlan } from '../generator/render/hello.ts';
+
+const planOf = (cache: object) =>
+  helloPlan({
+    target: 'compose',
+    profile: 'recommended',
+    host: bigHost,
+    set: { 'backups.folder': '/srv/backups', 'caches.cache': { use: 'sessions', ...cache } },
+  });
+
+describe('whom a cache that is put back concerns', () => {
+  test('is its one node, and both slots of what uses it', () => {
+    const { clients, around, nodes } = concernedByCache(planOf({ engine: 'redis', topology: 'single' }), 'cache', ['dump.rdb']);
+    expect([clients, around, nodes.map(({ service }) => service.name)]).toEqual([['web-blue', 'web-green'], [], ['cache']]);
+  });
+
+  test('with Sentinel is every node, so that whoever becomes the primary has the data, and all that stands around', () => {
+    const { clients, around, nodes } = concernedByCache(planOf({ engine: 'valkey', topology: 'sentinel' }), 'cache', ['dump.rdb']);
+    expect(clients).toEqual(['web-blue', 'web-green']);
+    expect(around).toEqual(['cache', 'cache-sentinel-0', 'cache-sentinel-1', 'cache-sentinel-2']);
+    expect(nodes.map(({ service, file }) => [service.name, file])).toEqual([0, 1, 2].map((index) => [`cache-node-${index}`, 'dump.rdb']));
+  });
+
+  test('in a cluster is each node with the part of its shard', () => {
+    const plan = planOf({ engine: 'valkey', topology: 'cluster', client: 'cluster' });
+    const { nodes } = concernedByCache(plan, 'cache', ['shard-0.rdb', 'shard-1.rdb', 'shard-2.rdb']);
+    expect(nodes.map(({ service, file }) => [service.name, file])).toEqual(
+      [0, 1, 2].flatMap((shard) => [0, 1].map((node) => [`cache-shard-${shard}-${node}`, `shard-${shard}.rdb`])),
+    );
+    expect(() => concernedByCache(plan, 'cache', ['dump.rdb'])).toThrow('is of 1 parts, and it is divided into 3 now');
+  });
+});
+
+describe('the files of a node', () => {
+  let home: string;
+  const folder = (node: number): string => join(home, `node-${node}`);
+  const dir = (node: number, name = 'appendonlydir'): string => join(folder(node), name);
+  const run = (script: string, input = ''): { readonly status: number | null; readonly stderr: string } =>
+    spawnSync('/bin/sh', ['-c', script], { input, encoding: 'utf8', env: { PATH: `${home}/bin:/usr/bin:/bin` } });
+  const settings = (text: string): string => {
+    writeFileSync(join(home, 'valkey.conf'), text);
+    return join(home, 'valkey.conf');
+  };
+  const fill = (node: number, bytes = 'REDIS new'): void =>
+    expect(run(fillScript(bytes.length, folder(node), settings('appendonly "yes"\n')), bytes).status).toBe(0);
+  const read = (node: number, path: string): string => readFileSync(join(folder(node), path), 'utf8');
+
+  beforeEach(() => {
+    home = mkdtempSync(join(tmpdir(), 'berth-cache-'));
+    for (const node of [0, 1]) {
+      mkdirSync(dir(node), { recursive: true });
+      writeFileSync(join(dir(node), 'appendonly.aof.3.base.rdb'), 'old base');
+      writeFileSync(join(dir(node), 'appendonly.aof.12.incr.aof'), 'old log');
+      writeFileSync(join(dir(node), 'appendonly.aof.manifest'), 'old manifest');
+    }
+  });
+  afterEach(() => rmSync(home, { recursive: true }));
+
+  test('become the base of a new manifest, with numbers that no file of before has, and the old ones lie beside whole', () => {
+    for (const node of [0, 1]) fill(node);
+    const { status, stderr } = run(exchangeScript([folder(0), folder(1)], 'appendonlydir.before'));
+    expect([status, stderr]).toEqual([0, '']);
+    for (const node of [0, 1]) {
+      expect(readdirSync(dir(node)).toSorted()).toEqual([
+        'appendonly.aof.13.incr.aof',
+        'appendonly.aof.4.base.rdb',
+        'appendonly.aof.manifest',
+      ]);
+      expect(read(node, 'appendonlydir/appendonly.aof.4.base.rdb')).toBe('REDIS new');
+      expect(read(node, 'appendonlydir/appendonly.aof.13.incr.aof')).toBe('');
+      expect(read(node, 'appendonlydir/appendonly.aof.manifest')).toBe(
+        'file appendonly.aof.4.base.rdb seq 4 type b\nfile appendonly.aof.13.incr.aof seq 13 type i\n',
+      );
+      expect(readdirSync(dir(node, 'appendonlydir.before'))).toHaveLength(3);
+      expect(read(node, 'appendonlydir.before/appendonly.aof.12.incr.aof')).toBe('old log');
+      expect(read(node, 'appendonlydir.before/appendonly.aof.manifest')).toBe('old manifest');
+      expect(readdirSync(folder(node))).not.toContain('.berth-restore');
+    }
+  });
+
+  test('are begun where a volume holds none yet', () => {
+    rmSync(dir(0), { recursive: true });
+    fill(0);
+    expect(run(exchangeScript([folder(0)], 'appendonlydir.before')).status).toBe(0);
+    expect(read(0, 'appendonlydir/appendonly.aof.manifest')).toContain('appendonly.aof.1.base.rdb seq 1 type b');
+  });
+
+  test('stay what they were when the last step of the first node does not come, and a second run begins anew', () => {
+    fill(0);
+    mkdirSync(join(home, 'bin'));
+    writeFileSync(join(home, 'bin/mv'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+    expect(run(exchangeScript([folder(0)], 'kept-1')).status).not.toBe(0);
+    expect(read(0, 'appendonlydir/appendonly.aof.manifest')).toBe('old manifest');
+    expect(read(0, 'appendonlydir/appendonly.aof.12.incr.aof')).toBe('old log');
+    rmSync(join(home, 'bin'), { recursive: true });
+    fill(0, 'REDIS again');
+    expect(run(exchangeScript([folder(0)], 'kept-2')).status).toBe(0);
+    expect(read(0, `appendonlydir/${/^file (\S+)/.exec(read(0, 'appendonlydir/appendonly.aof.manifest'))?.[1] ?? ''}`)).toBe('REDIS again');
+    expect(read(0, 'kept-2/appendonly.aof.3.base.rdb')).toBe('old base');
+  });
+
+  test('are not touched where the new ones did not come whole, or would not be read', () => {
+    const short = run(fillScript(20, folder(0), settings('appendonly "yes"\n')), 'REDIS new');
+    expect(short.stderr).toContain('not all of it came');
+    expect(run(exchangeScript([folder(1)], 'kept')).status).not.toBe(0);
+    const off = run(fillScript(9, folder(0), settings('appendonly no\n')), 'REDIS new');
+    expect(off.stderr).toContain('appendonly is not yes');
+    expect(read(1, 'appendonlydir/appendonly.aof.manifest')).toBe('old manifest');
+  });
+});
