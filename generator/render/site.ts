@@ -82,14 +82,18 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
   const port = plan.edge.httpsPort === 443 ? '' : `:${plan.edge.httpsPort}`;
   const budget = plan.budget.rows;
   const edge = plan.services.find((service) => service.role === 'edge');
-  const jobsOf = (isBucket: boolean) =>
+  const jobsOf = (key: 'database' | 'bucket' | 'cache' | 'volume') =>
     plan.agents
       .map(({ service, config }) => ({
         service,
-        names: config.backups?.jobs.filter(({ kind }) => (kind === 'bucket') === isBucket).map(({ name }) => name) ?? [],
+        names: config.backups?.jobs.filter((job) => job[key] !== undefined).map(({ name }) => name) ?? [],
       }))
       .filter(({ names }) => names.length > 0);
-  const [copied, buckets] = [jobsOf(false), jobsOf(true)];
+  const [copied, buckets, caches, volumes] = [jobsOf('database'), jobsOf('bucket'), jobsOf('cache'), jobsOf('volume')];
+  type Copies = typeof copied;
+  const told = (copies: Copies): string => copies.map(({ service, names }) => `\`${service}\` copies ${names.join(', ')}`).join('; ');
+  /** Where there are several, a restore has to be told which. */
+  const which = (copies: Copies): string => (copies.flatMap(({ names }) => names).length > 1 ? ` --name ${copies[0]?.names[0] ?? ''}` : '');
   const view = {
     name: plan.name,
     profile: plan.profile,
@@ -201,12 +205,15 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
         bucket: plan.runtime.backups.offsite.bucket,
         schedule: plan.runtime.backups.offsite.schedule,
       },
-      databases: copied.map(({ service, names }) => `\`${service}\` copies ${names.join(', ')}`).join('; '),
+      databases: told(copied),
       agents: plan.agents.length > 0,
-      buckets: buckets.map(({ service, names }) => `\`${service}\` copies ${names.join(', ')}`).join('; '),
-      whichBucket: buckets.flatMap(({ names }) => names).length > 1 ? ` --name ${buckets[0]?.names[0] ?? ''}` : '',
-      // Where there are several, a restore has to be told which.
-      name: copied.flatMap(({ names }) => names).length > 1 ? ` --name ${copied[0]?.names[0] ?? ''}` : '',
+      buckets: told(buckets),
+      whichBucket: which(buckets),
+      caches: told(caches),
+      whichCache: which(caches),
+      volumes: told(volumes),
+      whichVolume: which(volumes),
+      name: which(copied),
     },
     image: plan.images.find((image) => image.key === 'nginx')?.reference ?? '',
     bOpen: '{{',

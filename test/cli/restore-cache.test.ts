@@ -53,6 +53,9 @@ describe('the files of a node', () => {
 
   beforeEach(() => {
     home = mkdtempSync(join(tmpdir(), 'berth-cache-'));
+    mkdirSync(join(home, 'bin'));
+    // Of the whole host, which is no business of this test.
+    writeFileSync(join(home, 'bin/sync'), '#!/bin/sh\n', { mode: 0o755 });
     for (const node of [0, 1]) {
       mkdirSync(dir(node), { recursive: true });
       writeFileSync(join(dir(node), 'appendonly.aof.3.base.rdb'), 'old base');
@@ -93,12 +96,11 @@ describe('the files of a node', () => {
 
   test('stay what they were when the last step of the first node does not come, and a second run begins anew', () => {
     fill(0);
-    mkdirSync(join(home, 'bin'));
     writeFileSync(join(home, 'bin/mv'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
     expect(run(exchangeScript([folder(0)], 'kept-1')).status).not.toBe(0);
     expect(read(0, 'appendonlydir/appendonly.aof.manifest')).toBe('old manifest');
     expect(read(0, 'appendonlydir/appendonly.aof.12.incr.aof')).toBe('old log');
-    rmSync(join(home, 'bin'), { recursive: true });
+    rmSync(join(home, 'bin/mv'));
     fill(0, 'REDIS again');
     expect(run(exchangeScript([folder(0)], 'kept-2')).status).toBe(0);
     expect(read(0, `appendonlydir/${/^file (\S+)/.exec(read(0, 'appendonlydir/appendonly.aof.manifest'))?.[1] ?? ''}`)).toBe('REDIS again');

@@ -51,6 +51,8 @@ describe('old and new files of a volume', () => {
   beforeEach(() => {
     home = mkdtempSync(join(tmpdir(), 'berth-volume-'));
     writeFileSync(join(home, 'mv'), move(home), { mode: 0o755 });
+    // Of the whole host, which is no business of this test.
+    writeFileSync(join(home, 'sync'), '#!/bin/sh\n', { mode: 0o755 });
     for (const path of ['report', 'gone/file', '-odd name', '.env']) put(path, 'now');
     put('.berth-volume', '');
     put('.berth-before-0/older', 'before');

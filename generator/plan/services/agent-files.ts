@@ -163,8 +163,7 @@ export const filesAgentDecisions = ({ name, buckets }: FilesAgent, { memory }: S
           value: String(objectsIn(memory)),
           formula: '(0.9 L − base) / 150 MiB, in millions of objects of one bucket',
           inputs: { L: formatSize(memory), base: `${base} MiB: Berth, and parts on their way` },
-          source:
-            'measured: 240 MB for 50,000 objects, 385 MB for a million; 60 more for parts that a distant store has not taken yet',
+          source: 'measured: 240 MB for 50,000 objects, 385 MB for a million; 60 more for parts that a distant store has not taken yet',
           change: 'a larger host, as it has what the others leave',
         },
       ];
