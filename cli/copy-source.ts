@@ -151,7 +151,12 @@ async function byAgent(
     );
   const verb = (moment: string | undefined): readonly string[] => [
     'restore',
-    ...['--only', only, '--name', name, '--into', '-'],
+    '--only',
+    only,
+    '--name',
+    name,
+    '--into',
+    '-',
     ...(moment === undefined ? ['--latest'] : ['--at', moment]),
   ];
   const planned = (await inAgent(site, agent, [...verb(at), '--dry-run'], context, signal)) as unknown as PlannedCopy;
@@ -162,7 +167,7 @@ async function byAgent(
       const argv = [...exec, ...verb(planned.madeAt), '--file', file, '--site', agentPlaces.config] as const;
       await using running = localPrograms({ ...process.env, ...context.env }).start(
         {
-          argv: argv as unknown as readonly [string, ...string[]],
+          argv,
           explain: ({ stderr }) =>
             new BerthError(
               'unreachable',

@@ -212,12 +212,21 @@ class CacheNodes {
 
   compose(args: readonly string[], signal: AbortSignal, input?: Bytes): Promise<string> {
     const argv = ['docker', 'compose', '--project-directory', this.#site, ...args] as const;
-    return outputOf(this.#programs, { argv: argv as unknown as [string, ...string[]], ...(input === undefined ? {} : { input }) }, signal);
+    return outputOf(this.#programs, { argv, ...(input === undefined ? {} : { input }) }, signal);
   }
 
   /** A shell in a container like that of a node: its user, its volume, its limits. */
   #beside = ({ name }: PlannedService, script: string, options: readonly string[] = []): readonly string[] => [
-    ...['run', '--rm', '--no-deps', '-T', ...options, '--entrypoint', '/bin/sh', name, '-c', script],
+    'run',
+    '--rm',
+    '--no-deps',
+    '-T',
+    ...options,
+    '--entrypoint',
+    '/bin/sh',
+    name,
+    '-c',
+    script,
   ];
 
   async fill({ service, file }: Node, { planned, open }: OpenedCopy, signal: AbortSignal): Promise<void> {
@@ -359,30 +368,12 @@ export async function tryCopies(
   if (node === undefined || image === undefined) throw new Error(`the plan has no image for ${cache}`);
   const { user, size } = node.service;
   const engine = engines[found.engine as keyof typeof engines];
-  const docker = [
-    'docker',
-    'run',
-    '--rm',
-    '-i',
-    '--network',
-    'none',
-    '--read-only',
-    '--cap-drop',
-    'ALL',
-    '--tmpfs',
-    '/tmp',
-    '--user',
-    user,
-  ];
+  const confined = ['run', '--rm', '-i', '--network', 'none', '--read-only', '--cap-drop', 'ALL', '--tmpfs', '/tmp', '--user', user];
   const limits = ['--memory', `${size.memory * 2}m`, '--pids-limit', '64', '--volume', dataFolder, '--workdir', dataFolder];
   const tried: Tried[] = [];
   for (const { name } of planned.files) {
-    const argv = [...docker, ...limits, '--entrypoint', '/bin/sh', image, '-c', tryScript(engine)] as const;
-    const said = await outputOf(
-      localPrograms({ ...process.env, ...context.env }),
-      { argv: argv as unknown as [string, ...string[]], input: open(name) },
-      signal,
-    );
+    const argv = ['docker', ...confined, ...limits, '--entrypoint', '/bin/sh', image, '-c', tryScript(engine)] as const;
+    const said = await outputOf(localPrograms({ ...process.env, ...context.env }), { argv, input: open(name) }, signal);
     tried.push({
       file: name,
       databases: Object.fromEntries([...said.matchAll(/^(db\d+):keys=(\d+)/gm)].map(([, database, keys]) => [database, Number(keys)])),

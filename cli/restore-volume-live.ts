@@ -108,13 +108,23 @@ export async function restoreVolumeLive(asked: VolumeLive, copy: OpenedCopy, con
   const programs = localPrograms({ ...process.env, ...context.env }, 60_000, true);
   const compose = (args: readonly string[], stop: AbortSignal, input?: Secret): Promise<string> => {
     const argv = ['docker', 'compose', '--project-directory', site, ...args] as const;
-    return outputOf(programs, { argv: argv as unknown as [string, ...string[]], ...keyInput(input) }, stop);
+    return outputOf(programs, { argv, ...keyInput(input) }, stop);
   };
   /** Files have many owners, so only root can put them back; nothing but this volume is in its reach to write to. */
   const beside = (entrypoint: string, args: readonly string[]): readonly string[] => [
-    ...['run', '--rm', '--no-deps', '-T', '--volume', `${concerned.volume}:${mounted}`, '--user', '0:0'],
+    'run',
+    '--rm',
+    '--no-deps',
+    '-T',
+    '--volume',
+    `${concerned.volume}:${mounted}`,
+    '--user',
+    '0:0',
     ...['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID'].flatMap((capability) => ['--cap-add', capability]),
-    ...['--entrypoint', entrypoint, agent, ...args],
+    '--entrypoint',
+    entrypoint,
+    agent,
+    ...args,
   ];
   const shell = (script: string, stop: AbortSignal): Promise<string> => compose(beside('/bin/sh', ['-c', script]), stop);
   const up = async (state: string): Promise<void> => {

@@ -6,7 +6,7 @@ import type { TarEntry } from '../format/tar.ts';
 import { codeOf, trying } from './refused.ts';
 
 /** What lies at the top of a volume for Berth itself: the mark of one that was made writable, and data that a restore has left. */
-export const ownName = /^\.berth-(?:volume|restore|before-)/;
+const ownName = /^\.berth-(?:volume|restore|before-)/;
 
 /** What was found, and a way to it that nobody can turn elsewhere: by the folder that was opened, not by its name. */
 export interface FoundEntry {

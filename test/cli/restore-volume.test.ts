@@ -57,7 +57,7 @@ describe('old and new files of a volume', () => {
     put('.berth-volume', '');
     put('.berth-before-0/older', 'before');
     symlinkSync('/nowhere', join(volume(), 'nowhere'));
-    expect(run(prepareVolume('unused', volume()))).toBe(0);
+    run(prepareVolume('unused', volume()));
     restored();
   });
   afterEach(() => rmSync(home, { recursive: true }));

@@ -17,7 +17,7 @@ export interface CacheSource {
 }
 
 /** The file of a shard: of a cache that is not divided the one that its server would look for. */
-export const rdbOf = (shard: number, shards: number): string => (shards === 1 ? 'dump.rdb' : `shard-${shard}.rdb`);
+const rdbOf = (shard: number, shards: number): string => (shards === 1 ? 'dump.rdb' : `shard-${shard}.rdb`);
 
 /** Copies as a replica does, which takes no disk and no pause of the server; from one that copies itself where there is one. */
 export const cacheProducer = (source: CacheSource): Producer => ({
