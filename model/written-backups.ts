@@ -204,7 +204,7 @@ export const backups = z
       .regex(/^[1-9]\d{0,8}:[1-9]\d{0,8}$/, { error: 'expected the numbers of a user and a group such as 1000:1000, and not root' })
       .optional()
       .describe(
-        'Who owns `folder`, and as whom the agents of the databases write into it. Default: the user of the image of the database, 999:999.',
+        'As whom agents run: who owns `folder`, and may read the files in volumes. Default: the user of the image of the database, 999:999.',
       ),
     verify: cronTime.optional().describe('When every byte that lies there is compared with what was signed. Default: "47 3 * * 0".'),
     prune: cronTime.optional().describe('When what no rule keeps is removed, and what attempts left behind. Default: "17 4 * * *".'),

@@ -41,6 +41,21 @@ describe('backups', () => {
       'folder: /srv/b\nbuckets: { recipients: [operator, operator] }',
       /backups\.buckets\.recipients\[1\]: "operator" stands twice/,
     ],
+    ['of caches by half a word', 'folder: /srv/b\ncaches: no', /backups\.caches: expected none, or when/],
+    ['of caches at no time', 'folder: /srv/b\ncaches: { schedule: hourly }', /backups\.caches/],
+    ['of caches by name', 'folder: /srv/b\ncaches: { names: [sessions] }', /backups\.caches/],
+    [
+      'of caches for one recipient twice',
+      'folder: /srv/b\ncaches: { recipients: [operator, operator] }',
+      /backups\.caches\.recipients\[1\]: "operator" stands twice/,
+    ],
+    ['of volumes by half a word', 'folder: /srv/b\nvolumes: no', /backups\.volumes: expected none, or when/],
+    ['of volumes that keep none', 'folder: /srv/b\nvolumes: { keep: {} }', /backups\.volumes/],
+    [
+      'of volumes for one recipient twice',
+      'folder: /srv/b\nvolumes: { recipients: [operator, operator] }',
+      /backups\.volumes\.recipients\[1\]: "operator" stands twice/,
+    ],
     ['in an image without a name', 'folder: /srv/b\nimage: "Not An Image"', /backups\.image: expected an image such as/],
     ['further behind than an hour', 'folder: /srv/b\ndatabases: { rpo: 7200 }', /backups\.databases/],
     [
@@ -78,6 +93,15 @@ describe('backups', () => {
     ]);
   });
 
+  test('in a bucket have a user where there are files of services to be read', () => {
+    const volumes = 'volumes:\n  uploads: { disk: 1Gi }\n';
+    const withVolume = `${withBackups(`${bucket}\nuser: "10001:10001"`)}${volumes}`.replace(
+      '    port: 3000',
+      '    port: 3000\n    volumes: { uploads: /srv/uploads }',
+    );
+    expect(problemsOf(withVolume).map(oneLine)).toEqual([]);
+  });
+
   test('are made on change, and keep configuration for ever and thirty versions of secrets, unless the spec says otherwise', () => {
     expect(specOf(withBackups('folder: /srv/backups')).backups).toEqual({
       store: { folder: '/srv/backups' },
@@ -87,6 +111,8 @@ describe('backups', () => {
       secrets: { schedule: '*/5 * * * *', keep: { last: 30 } },
       databases: { schedule: '30 1 * * *', keep: { days: 14, weekly: 8, monthly: 12 }, prove: '30 3 * * *', rpo: 60 },
       buckets: { schedule: '7 * * * *', keep: { days: 2, daily: 14, weekly: 8, monthly: 12 }, prove: '37 4 * * 6' },
+      caches: { schedule: '23 * * * *', keep: { days: 2, daily: 14, weekly: 8 } },
+      volumes: { schedule: '53 1 * * *', keep: { days: 7, weekly: 8, monthly: 12 } },
       verify: '47 3 * * 0',
       prune: '17 4 * * *',
     });
@@ -95,7 +121,8 @@ describe('backups', () => {
       lease: 'store',
     });
     expect(specOf(withBackups('folder: /srv/backups\ndatabases: none')).backups?.databases).toBeUndefined();
-    expect(specOf(withBackups('folder: /srv/backups\nbuckets: none')).backups?.buckets).toBeUndefined();
+    for (const kind of ['buckets', 'caches', 'volumes'] as const)
+      expect(specOf(withBackups(`folder: /srv/backups\n${kind}: none`)).backups?.[kind]).toBeUndefined();
     expect(specOf(web('runtime: node')).backups).toBeUndefined();
   });
 });

@@ -133,7 +133,7 @@ describe('the agent of databases', () => {
     const jobs = configOf(plan)?.backups?.jobs.map(({ database: _database, ...job }) => job);
     const without = runtimeConfig.safeParse({ ...configOf(plan), backups: { ...configOf(plan)?.backups, jobs } });
     expect(without.error?.issues.map(({ message }) => message)).toEqual([
-      'expected database or bucket beside a kind that copies one, and beside no other',
+      'expected database, bucket, cache or volume beside a kind that copies one, and beside no other',
     ]);
     expect(configOf(plan)?.backups?.jobs[0]).not.toHaveProperty('agent');
     expect(plan.runtime.backups?.jobs.map(({ name, agent }) => [name, agent])).toEqual([
