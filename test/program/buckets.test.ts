@@ -130,6 +130,13 @@ describe('a bucket in the backups', () => {
     expect((await backup('list', '--from', 'offsite')).match(/files\.notes +[0-9A-Z]{26}/g)).toHaveLength(3);
   });
 
+  test('comes with all of its site, where that is restored with its data', async () => {
+    await backup('now', 'configuration', 'secrets');
+    const whole = ['restore', '--latest', '--with-data', '--dry-run', '--into', at('whole'), '--site', kit];
+    expect((await expectExit(0, whole)).stdout).toMatch(/files\.notes +[0-9A-Z]{26} +4 objects +as it was at 2026-03-03/);
+    expect(JSON.parse((await expectExit(0, [...whole, '--json'])).stdout)).toMatchObject({ buckets: [{ bucket: 'files.notes' }] });
+  });
+
   test('is not restored from a point of which something was found to be broken; the one before it is named', async () => {
     // Contents that no other point needs.
     const others = points.slice(0, 2).flatMap((point) => contentsOf(point).map(({ id }) => id));
