@@ -202,7 +202,7 @@ async function refill(
 }
 
 /** What there is of each bucket. @throws BerthError where one cannot be had as it was then. */
-export function wantedBucketsOf(
+function wantedBucketsOf(
   manifests: readonly Manifest[],
   at: string | undefined,
   levelOf: (id: string) => number,

@@ -120,6 +120,16 @@ describe('a bucket in the backups', () => {
     expect((await expectExit(8, ['backup', 'now', 'notes', ...here], { env: { PATH: '/nowhere' } })).stderr).toMatch(/agent-files|docker/);
   });
 
+  test('is copied in an image of the operator where the site has no database that Berth runs in, and that image is carried with the others', async () => {
+    const [other, image] = [at('other'), 'registry.corp.example/base:1'];
+    const sets = ['databases.database.engine=mongodb', `backups={ folder: ${store}, image: "${image}" }`];
+    await expectExit(0, ['init', other, '--profile', 'minimum', ...sets.flatMap((set) => ['--set', set]), ...host]);
+    const images = JSON.parse((await expectExit(0, ['images', '--json', '--site', other])).stdout) as readonly object[];
+    expect(images).toContainEqual(expect.objectContaining({ reference: image, status: 'yours', usedBy: ['agent-files'] }));
+    expect(readFileSync(join(other, 'compose.yaml'), 'utf8')).toContain(`image: "${image}"`);
+    expect(statSync(join(other, '.berth/bin/node')).isFile()).toBe(true);
+  });
+
   test('is copied to the second place with all that it needs, and restored and pruned there', async () => {
     expect(await backup('copy')).toMatch(/files\.notes +\d+ backups/);
     expect(await backup('verify', '--from', 'offsite')).toContain('as signed');
