@@ -95,7 +95,7 @@ export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext
     for (const { newest, shrunk } of found)
       if (shrunk !== undefined)
         notes.push(
-          `the newest full backup of ${shortName(newest.source)} holds ${shrunk}: if nobody meant that, restore an older one before it expires`,
+          `the newest ${newest.kind === 'bucket' ? 'point' : 'full backup'} of ${shortName(newest.source)} holds ${shrunk}: if nobody meant that, restore an older one before it expires`,
         );
     if (offsite !== undefined) notes.push(...describeLag(offsite, now));
     for (const note of notes) context.out(`${noteOf(note, context)}\n`);

@@ -6,7 +6,7 @@ interface Record {
   readonly version: 1;
   /** Of `--at`; the newest without it. */
   readonly at: string | null;
-  /** Databases whose data are in their place, or just about to be. */
+  /** Databases and buckets whose data are in their place, or just about to be. */
   readonly placed: readonly string[];
 }
 
@@ -23,7 +23,7 @@ export class Refilling {
     if (found?.version === 1 && found.at === at) this.#record = found;
   }
 
-  isPlaced = (database: string): boolean => this.#record.placed.includes(database);
+  isPlaced = (name: string): boolean => this.#record.placed.includes(name);
 
   /** Written before the data get there: they do in one step, so what is found there later tells whether that was done. */
   place(database: string): void {

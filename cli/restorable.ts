@@ -12,7 +12,7 @@ export interface Restorable {
   readonly spans: readonly Span[] | undefined;
   /** Of a bucket, the points before the newest, the oldest first. */
   readonly earlier: readonly Manifest[];
-  /** What the newest full backup holds much less of than the one before. */
+  /** What the newest full backup, or the newest point of a bucket, holds much less of than the one before. */
   readonly shrunk: string | undefined;
 }
 
@@ -28,7 +28,7 @@ export function restorable(manifests: readonly Manifest[]): readonly Restorable[
     const newest = all.at(-1);
     if (newest === undefined) return [];
     const rules = Object.hasOwn(rulesOf, newest.engine) ? rulesOf[newest.engine as DatabaseKind] : undefined;
-    const [before, last] = all.filter(({ kind }) => kind === 'full').slice(-2);
+    const [before, last] = all.filter(({ kind }) => kind === 'full' || kind === 'bucket').slice(-2);
     const shrunk = before && last && shrinkageOf(before, last);
     const earlier = newest.kind === 'bucket' ? all.slice(0, -1) : [];
     return [{ newest, earlier, spans: rules && restorableSpans(chainsOf(all, rules)), shrunk }];

@@ -12,6 +12,7 @@ import { isBucket, openBucket, type BucketAccount, type BucketJob } from '../run
 import { planBucketRestore, restoreIntoBucket, type BucketDifferences } from '../runtime/jobs/bucket/restore-bucket.ts';
 import { readObjects, restoreObjects } from '../runtime/jobs/bucket/restore-objects.ts';
 import { readCatalogue } from '../runtime/jobs/catalogue.ts';
+import { shrinkageOf } from '../runtime/jobs/shrinkage.ts';
 import { readVerifications } from '../runtime/jobs/verifications.ts';
 import { ownIdentity } from '../runtime/keys/own-identity.ts';
 import { readIdentity, readSecret } from '../runtime/keys/read-keys.ts';
@@ -100,8 +101,13 @@ function theOne<T extends { readonly name: string }>(all: readonly T[], name: st
 
 const jobOf = ({ config }: FoundRuntime, name: string | undefined): BucketJob => theOne(config.backups.jobs.filter(isBucket), name);
 
-/** The newest point that was whole by then. @throws BerthError `usage` where there is none, `damaged` when something that it needs is broken. */
-function choosePoint(manifests: readonly Manifest[], at: string | undefined, level: (id: string) => number): Manifest {
+/**
+ * The newest point that was whole by then.
+ *
+ * @throws BerthError `usage` where there is none, `damaged` when something that it needs is broken, `conflict` for a newest one that may be of a bucket
+ * that was begun anew.
+ */
+export function choosePoint(manifests: readonly Manifest[], at: string | undefined, level: (id: string) => number): Manifest {
   const moment = at === undefined ? undefined : momentOf(at);
   const points = manifests.filter(({ kind }) => kind === 'bucket');
   const [oldest] = points;
@@ -114,6 +120,14 @@ function choosePoint(manifests: readonly Manifest[], at: string | undefined, lev
       'usage',
       `no point in time of this bucket is as old as ${moment?.toISOString() ?? ''}`,
       `the oldest is of ${oldest.finishedAt}: write --at ${oldest.finishedAt} or later`,
+    );
+  const before = at === undefined ? points.at(-2) : undefined;
+  const shrunk = before && shrinkageOf(before, chosen);
+  if (before !== undefined && shrunk !== undefined)
+    throw new BerthError(
+      'conflict',
+      `the newest point of this bucket holds ${shrunk}: it may be of one that was begun anew`,
+      `write --at ${before.finishedAt}; or, if that is what you want, --at ${chosen.finishedAt}`,
     );
   if (pointLevel(chosen, level) >= 0) return chosen;
   const sound = reached.findLast((point) => pointLevel(point, level) >= 0);
@@ -186,24 +200,52 @@ async function identityFor(key: KeyObject | undefined, { config: { backups }, fo
   return (await ownIdentity(resolve(folder, backups.identity))).privateKey;
 }
 
+type AgentJob = BucketJob & { readonly agent: string };
+
+/** Has the agent do it, or look what it would do. */
+async function askAgent(
+  job: AgentJob,
+  { site, at, prefix, exact, key }: Pick<BucketRestoreAsked, 'site' | 'at' | 'prefix' | 'exact' | 'key'>,
+  writer: Given['writer'],
+  how: readonly string[],
+  context: RuntimeContext,
+  signal: AbortSignal,
+): Promise<RestoredBucket> {
+  const given: Given = { key: key === undefined ? null : openedKey(key, context).reveal(), writer };
+  const words = ['restore', '--only', 'bucket', '--name', job.name, ...(at === undefined ? ['--latest'] : ['--at', at])];
+  // A prefix may begin with a dash.
+  const which = [`--prefix=${prefix}`, ...(exact ? ['--exact'] : []), '--into', 'live', '--given'];
+  const answer = await inAgent(site, job.agent, [...words, ...which, ...how], context, signal, new Secret(JSON.stringify(given)));
+  return answer as unknown as RestoredBucket;
+}
+
+/** Puts back what is missing or another, of a site whose store and agent run, or only looks. @param at - The time of a point. */
+export const putBack = (
+  job: AgentJob,
+  { site, at, key, dryRun }: { readonly site: string; readonly at: string; readonly key: string; readonly dryRun: boolean },
+  context: RuntimeContext,
+  signal: AbortSignal,
+): Promise<RestoredBucket> =>
+  askAgent(
+    job,
+    { site, at, prefix: '', exact: false, key },
+    dryRun ? null : writerOf(job, site),
+    [dryRun ? '--dry-run' : '--yes'],
+    context,
+    signal,
+  );
+
 /** Says first what it will do. What would be overwritten or deleted is copied before that, so that the restore can be undone. */
 async function restoreByAgent(
   { folder }: FoundRuntime,
-  job: BucketJob & { readonly agent: string },
+  job: AgentJob,
   asked: BucketRestoreAsked,
   context: RuntimeContext,
   signal: AbortSignal,
 ): Promise<void> {
-  const { site, json, exact, key } = asked;
-  const pem = key === undefined ? null : openedKey(key, context).reveal();
-  const ask = async (at: string | undefined, writer: Given['writer'], how: readonly string[]): Promise<RestoredBucket> => {
-    const given: Given = { key: pem, writer };
-    const words = ['restore', '--only', 'bucket', '--name', job.name, ...(at === undefined ? ['--latest'] : ['--at', at])];
-    // A prefix may begin with a dash.
-    const which = [`--prefix=${asked.prefix}`, ...(exact ? ['--exact'] : []), '--into', 'live', '--given'];
-    const answer = await inAgent(site, job.agent, [...words, ...which, ...how], context, signal, new Secret(JSON.stringify(given)));
-    return answer as unknown as RestoredBucket;
-  };
+  const { site, json, exact } = asked;
+  const ask = (at: string | undefined, writer: Given['writer'], how: readonly string[]): Promise<RestoredBucket> =>
+    askAgent(job, { ...asked, at }, writer, how, context, signal);
   using progress = progressOn(context, json);
   progress.say(`${job.name}: comparing it with its backup`);
   const planned = await ask(asked.at, null, ['--dry-run']);

@@ -4,6 +4,7 @@ import { lockSite } from '../generator/io/lock.ts';
 import type { Manifest } from '../model/backup/manifest.ts';
 import { reachOf } from '../model/backup/reach.ts';
 import { BerthError } from '../model/errors.ts';
+import { isBucket, type BucketJob } from '../runtime/buckets.ts';
 import { type DatabaseJob, type DatabaseKind, isDatabase, rulesOf } from '../runtime/databases.ts';
 import { planRestore, type RestorePlan } from '../runtime/jobs/plan-restore.ts';
 import { shrinkageOf } from '../runtime/jobs/shrinkage.ts';
@@ -15,6 +16,7 @@ import { firstPlaceAlone, openCatalogue } from './open-catalogue.ts';
 import { type Progress, progressOn } from './progress.ts';
 import { provideAgent } from './provide-agent.ts';
 import { Refilling } from './refilling.ts';
+import { choosePoint, putBack } from './restore-bucket.ts';
 import { openedKey, type Restored, verbOf } from './restore-database.ts';
 import { describeFolder, folderAsJson, keyFileOf, type FolderPlan, report, type RestoreAsked, restoreFolder } from './restore-verbs.ts';
 import { readRuntime } from './runtime-config.ts';
@@ -30,11 +32,25 @@ interface Wanted extends RestorePlan {
   readonly until: Date;
 }
 
+/** A bucket, and the point in time that it will be as at. */
+interface WantedBucket {
+  readonly bucket: string;
+  readonly point: Manifest;
+}
+
+interface BucketOutcome {
+  readonly bucket: string;
+  readonly point: string;
+  readonly madeAt: string;
+  readonly objects: number;
+  readonly seconds: number;
+}
+
 type Outcome = Pick<Restored, 'database' | 'position' | 'until' | 'left'> & { readonly seconds: number };
 
 /**
  * A site with its data, where there is nothing of it yet: its folder, then each database into its new volume before its server is started for the first time,
- * so that nobody ever sees an empty one, and then everything. What was done by a run that broke off is not done again.
+ * and each bucket before anybody who uses it is, so that nobody ever sees an empty one, and then everything. What was done by a run that broke off is not done again.
  */
 export const restoreWhole = (asked: WholeAsked, context: RuntimeContext): Promise<void> =>
   stoppable(
@@ -51,19 +67,23 @@ export const restoreWhole = (asked: WholeAsked, context: RuntimeContext): Promis
         );
       const good = opened.catalogue.manifests.filter(({ id }) => opened.levelOf(id) >= 0);
       const wanted = wantedOf(good, asked.at);
+      const wantedBuckets = wantedBucketsOf(opened.catalogue.manifests, asked.at, opened.levelOf);
       const key = keyFileOf(opened.folder, asked.key);
       let folder: FolderPlan | undefined;
       const planned = (plan: FolderPlan): void => {
         folder = plan;
-        if (!asked.json) say(asked, plan, wanted, context);
+        if (!asked.json) say(asked, plan, { wanted, wantedBuckets }, context);
       };
       const written = await restoreFolder({ ...asked, only: undefined }, opened, context, signal, { planned, goesOn: true });
       const plan = folder && folderAsJson({ ...asked, only: undefined }, folder);
-      const asJson = (databases: readonly object[], more: object = {}) =>
+      const asJson = (databases: readonly object[], more: object) =>
         context.out(`${JSON.stringify({ ...plan, databases, ...more }, null, 2)}\n`);
       if (written === undefined)
         return asked.json
-          ? asJson(wanted.map(({ database, until, full }) => ({ database, full: full.id, until: until.toISOString() })))
+          ? asJson(
+              wanted.map(({ database, until, full }) => ({ database, full: full.id, until: until.toISOString() })),
+              { buckets: wantedBuckets.map(({ bucket, point }) => ({ bucket, point: point.id, madeAt: point.finishedAt })) },
+            )
           : undefined;
       if (!asked.json) context.out(`${describeFolder(written)}\n`);
       const site = asked.into;
@@ -84,14 +104,20 @@ export const restoreWhole = (asked: WholeAsked, context: RuntimeContext): Promis
         const outcome = await refill(job, { asked, key, plan: sitePlan, compose, refilling, progress, context }, signal);
         outcomes.push(outcome ?? { database: job.name, position: null, until: backup.until.toISOString(), seconds: 0 });
       }
+      const buckets = await refillBuckets(
+        config.backups.jobs.filter(isBucket),
+        wantedBuckets,
+        { site, key, plan: sitePlan, compose, refilling, progress, context },
+        signal,
+      );
       progress.say('starting everything');
       await startAll('the folder and the data are back', compose);
       refilling.end();
       progress[Symbol.dispose]();
       const seconds = secondsSince(begun);
       const empty = jobs.map(({ name }) => name).filter((name) => !wanted.some(({ database }) => database === name));
-      if (asked.json) return asJson(outcomes, { empty, seconds });
-      tell(asked, { outcomes, empty, seconds }, context);
+      if (asked.json) return asJson(outcomes, { buckets, empty, seconds });
+      tell(asked, { outcomes, buckets, empty, seconds }, context);
     },
     'stopping; the same command goes on where this was',
   );
@@ -175,7 +201,68 @@ async function refill(
   return { database, position, until, ...(left === undefined ? {} : { left }), seconds: secondsSince(begun) };
 }
 
-function say(asked: WholeAsked, plan: FolderPlan, wanted: readonly Wanted[], context: RuntimeContext): void {
+/** What there is of each bucket. @throws BerthError where one cannot be had as it was then. */
+function wantedBucketsOf(
+  manifests: readonly Manifest[],
+  at: string | undefined,
+  levelOf: (id: string) => number,
+): readonly WantedBucket[] {
+  const bySource = Map.groupBy(
+    manifests.filter(({ kind }) => kind === 'bucket'),
+    ({ source }) => source,
+  );
+  return [...bySource].map(([bucket, points]) => ({ bucket, point: choosePoint(points, at, levelOf) }));
+}
+
+/** Stores and the agents of buckets are started for it, and nobody who reads or writes what is in them. What stands elsewhere was not lost with this host. */
+async function refillBuckets(
+  jobs: readonly BucketJob[],
+  wanted: readonly WantedBucket[],
+  { site, key, plan, compose, refilling, progress, context }: Omit<Refill, 'asked'> & { readonly site: string },
+  signal: AbortSignal,
+): Promise<readonly BucketOutcome[]> {
+  const tasks = jobs.flatMap((job) => {
+    const found = wanted.find(({ bucket }) => bucket === job.name);
+    const isOwn = plan.stores.some(({ service, buckets }) => buckets.some(({ name }) => `${service}.${name}` === job.name));
+    return found === undefined || job.agent === undefined || !isOwn ? [] : [{ job: { ...job, agent: job.agent }, point: found.point }];
+  });
+  if (tasks.length === 0) return [];
+  const agents = [...new Set(tasks.map(({ job }) => job.agent))];
+  const stores = plan.services
+    .filter(({ name }) => agents.includes(name))
+    .flatMap(({ connects }) => connects.map(({ service }) => service));
+  progress.say(`starting ${[...stores, ...agents].join(', ')}`);
+  await compose(['up', '-d', '--wait', ...new Set([...stores, ...agents])], signal);
+  const outcomes: BucketOutcome[] = [];
+  for (const { job, point } of tasks) {
+    progress.say(`filling ${job.name}`);
+    const target = { site, at: point.finishedAt, key };
+    const found = await putBack(job, { ...target, dryRun: true }, context, signal);
+    if (found.same + found.different + found.others > 0 && !refilling.isPlaced(job.name))
+      throw new BerthError(
+        'conflict',
+        `${job.name} has objects on this host already; nothing of them was changed`,
+        `to put it back to an earlier state run \`berth restore --only bucket --name ${job.name} --into live\` in ${site}, after \`docker compose up -d --wait\` there`,
+      );
+    refilling.place(job.name);
+    const { missing, different, same, seconds } = await putBack(job, { ...target, dryRun: false }, context, signal);
+    outcomes.push({
+      bucket: job.name,
+      point: point.id,
+      madeAt: point.finishedAt,
+      objects: missing + different + same,
+      seconds: seconds ?? 0,
+    });
+  }
+  return outcomes;
+}
+
+interface AllWanted {
+  readonly wanted: readonly Wanted[];
+  readonly wantedBuckets: readonly WantedBucket[];
+}
+
+function say(asked: WholeAsked, plan: FolderPlan, { wanted, wantedBuckets }: AllWanted, context: RuntimeContext): void {
   report({ ...asked, only: undefined }, plan, context);
   const rows = wanted.map(({ database, full, logs, until }) => [
     database,
@@ -183,22 +270,33 @@ function say(asked: WholeAsked, plan: FolderPlan, wanted: readonly Wanted[], con
     `and ${logs.length === 1 ? '1 log' : `${logs.length} logs`}`,
     `as it was at ${shownTime(until.toISOString())}, ${describeAge(context.now().getTime() - until.getTime())} ago`,
   ]);
-  context.out(`${rows.length === 0 ? '  no database is in the backups' : table(rows)}\n  then everything is started\n\n`);
+  const ofBuckets = wantedBuckets.map(({ bucket, point: { id, finishedAt, facts } }) => [
+    bucket,
+    id,
+    `${Number(facts['objects'])} objects`,
+    `as it was at ${shownTime(finishedAt)}, ${describeAge(context.now().getTime() - new Date(finishedAt).getTime())} ago`,
+  ]);
+  context.out(
+    `${rows.length + ofBuckets.length === 0 ? '  no database is in the backups' : table([...rows, ...ofBuckets])}\n  then everything is started\n\n`,
+  );
 }
 
 interface Done {
   readonly outcomes: readonly Outcome[];
+  readonly buckets: readonly BucketOutcome[];
   readonly empty: readonly string[];
   readonly seconds: number;
 }
 
-function tell({ into }: WholeAsked, { outcomes, empty, seconds }: Done, context: RuntimeContext): void {
+function tell({ into }: WholeAsked, { outcomes, buckets, empty, seconds }: Done, context: RuntimeContext): void {
   const style = paint(context.color);
   const rows = outcomes.map(({ database, position, until, seconds: took }) => [
     database,
     until === null ? '' : `all that was committed by ${shownTime(until)}`,
     position === null ? 'was back already' : `up to ${position}, in ${took} s`,
   ]);
+  for (const { bucket, madeAt, objects, seconds: took } of buckets)
+    rows.push([bucket, `as it was at ${shownTime(madeAt)}`, `${objects} objects, in ${took} s`]);
   context.out(`${style('bold', 'The site is back and runs')}, after ${seconds} s.\n${rows.length === 0 ? '' : `${table(rows)}\n`}\n`);
   for (const { database, left = [] } of outcomes) for (const one of left) context.out(`→ ${database}: ${one}\n`);
   for (const name of empty) context.out(`→ ${name} has begun empty: there is no backup of it\n`);

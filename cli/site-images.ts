@@ -40,13 +40,16 @@ function stateOf(reference: string, catalogue: ImageCatalogue): Omit<SiteImage, 
 export function imagesOf(site: string, context: Context): readonly SiteImage[] {
   const { plan, spec, assets } = loadSite(site, context);
   const apps = [...plan.release].flatMap(([service, filled]) => filled.map(({ image, slot }) => ({ image, user: `${service}-${slot}` })));
+  // The agent of buckets may stand in an image of the operator's.
+  const others = plan.services.filter(({ role, image }) => role === 'agent' && !plan.images.some(({ key }) => key === image));
+  const users = [...apps, ...others.map(({ image, name }) => ({ image, user: name }))];
   const built = new Map(spec.services.flatMap((app) => (app.build === undefined ? [] : [[app.image, app.build] as const])));
-  const own = [...new Set(apps.map(({ image }) => image))].map((image): SiteImage => ({
+  const own = [...new Set(users.map(({ image }) => image))].map((image): SiteImage => ({
     reference: image,
     licence: 'yours',
     status: built.has(image) ? 'built here' : 'yours',
     endOfLife: '',
-    usedBy: apps.filter((app) => app.image === image).map((app) => app.user),
+    usedBy: users.filter((each) => each.image === image).map(({ user }) => user),
   }));
   const bases = [...built].flatMap(([image, folder]) =>
     basesOf(site, folder).map((base): SiteImage => ({ ...stateOf(base, assets.images), reference: base, usedBy: [`build of ${image}`] })),

@@ -316,7 +316,13 @@ describe('the databases of a site that runs', () => {
       held.push(`${database} ${await sql('SELECT count(*) FROM ledger')}`);
     });
     expect(held.toSorted()).toEqual(['books 114', 'database 14', 'orders 14']);
-    await lab.berth('backup', 'now', 'configuration', 'secrets');
+    // And a bucket beside them, which no application has written to yet.
+    const object = async (...words: readonly string[]): Promise<string> => {
+      const access = `MC_HOST_app=http://${site}-app:${lab.read('secrets/files-app').trim()}@127.0.0.1:9000`;
+      return lab.compose('exec', '-T', '-e', access, 'files', 'sh', '-c', words.join(' '));
+    };
+    await object('echo räksmörgås | mc pipe app/notes/menu.txt');
+    await lab.berth('backup', 'now', 'notes', 'configuration', 'secrets');
     await lab.remove();
     rmSync(lab.folder, { recursive: true });
     lab = new LabSite(operator, 'again');
@@ -336,6 +342,7 @@ describe('the databases of a site that runs', () => {
       expect(held).toContain(`${database} ${await sql('SELECT count(*) FROM ledger')}`);
       await until(async () => (await fulls()).length === 4, 'a full backup by the new agent');
     });
+    expect(await object('mc cat app/notes/menu.txt')).toBe('räksmörgås\n');
     const again = await operator.attempt(['berth', ...words], operator.home);
     expect(again).toMatchObject({ code: 5, stderr: expect.stringContaining('has data on this host already') as string });
   });

@@ -120,6 +120,16 @@ describe('a bucket in the backups', () => {
     expect((await expectExit(8, ['backup', 'now', 'notes', ...here], { env: { PATH: '/nowhere' } })).stderr).toMatch(/agent-files|docker/);
   });
 
+  test('is copied in an image of the operator where the site has no database that Berth runs in, and that image is carried with the others', async () => {
+    const [other, image] = [at('other'), 'registry.corp.example/base:1'];
+    const sets = ['databases.database.engine=mongodb', `backups={ folder: ${store}, image: "${image}" }`];
+    await expectExit(0, ['init', other, '--profile', 'minimum', ...sets.flatMap((set) => ['--set', set]), ...host]);
+    const images = JSON.parse((await expectExit(0, ['images', '--json', '--site', other])).stdout) as readonly object[];
+    expect(images).toContainEqual(expect.objectContaining({ reference: image, status: 'yours', usedBy: ['agent-files'] }));
+    expect(readFileSync(join(other, 'compose.yaml'), 'utf8')).toContain(`image: "${image}"`);
+    expect(statSync(join(other, '.berth/bin/node')).isFile()).toBe(true);
+  });
+
   test('is copied to the second place with all that it needs, and restored and pruned there', async () => {
     expect(await backup('copy')).toMatch(/files\.notes +\d+ backups/);
     expect(await backup('verify', '--from', 'offsite')).toContain('as signed');
@@ -128,6 +138,13 @@ describe('a bucket in the backups', () => {
     expect(await backup('prune', '--dry-run', '--from', 'offsite')).toMatch(/files\.notes\n +keep/);
     expect(await backup('prune', '--from', 'offsite')).toMatch(/files\.notes/);
     expect((await backup('list', '--from', 'offsite')).match(/files\.notes +[0-9A-Z]{26}/g)).toHaveLength(3);
+  });
+
+  test('comes with all of its site, where that is restored with its data', async () => {
+    await backup('now', 'configuration', 'secrets');
+    const whole = ['restore', '--latest', '--with-data', '--dry-run', '--into', at('whole'), '--site', kit];
+    expect((await expectExit(0, whole)).stdout).toMatch(/files\.notes +[0-9A-Z]{26} +4 objects +as it was at 2026-03-03/);
+    expect(JSON.parse((await expectExit(0, [...whole, '--json'])).stdout)).toMatchObject({ buckets: [{ bucket: 'files.notes' }] });
   });
 
   test('is not restored from a point of which something was found to be broken; the one before it is named', async () => {

@@ -118,6 +118,52 @@ describe('the agent', () => {
     await agent.stop(0);
   });
 
+  test('copies and proves one bucket at a time, as it has the memory for one, and copies anew what turns out to be broken', async () => {
+    const clock = new FakeClock('2026-03-29T01:02:00Z');
+    const lines: (readonly [string, string])[] = [];
+    const ends: (() => void)[] = [];
+    const begun: string[] = [];
+    const made = { outcome: 'made', manifest: { id: 'NEW', durationMs: 1, facts: {}, streams: [] } };
+    const buckets = ['files.notes', 'files.tmp'].map((name) => ({
+      job: { name, timeZone: 'UTC', schedule: '7 * * * *', timeout: 3600, bucket: { prove: '37 4 * * *' } },
+      backups: {
+        take: async () => (begun.push(`${name} again`), made),
+        prove: async () => ({ level: 3, result: 'broken', detail: ['an object differs'], backups: ['BAD'] }),
+      },
+    }));
+    const take = async ({ name }: { readonly name: string }) => {
+      begun.push(name);
+      await new Promise<void>((end) => ends.push(end));
+      return made;
+    };
+    const backups = { tier: 1, jobs: buckets.map(({ job }) => job), databases: [], buckets, take } as unknown as Backups;
+    const log: Log = (level, event) => void lines.push([level, event]);
+    const own = { ...config, backups: { ...config.backups, jobs: [] } };
+    const agent = makeAgent({ config: own, backups, offsite: undefined, state: memoryState(), clock, random: () => 0, log });
+    agent.start();
+    await clock.pass(10 * 60_000);
+    await turn();
+    expect(begun).toHaveLength(1);
+    ends.shift()?.();
+    await turn();
+    await clock.pass(60_000);
+    await turn();
+    expect(begun.toSorted()).toEqual(['files.notes', 'files.tmp']);
+    ends.shift()?.();
+    await turn();
+    for (let hour = 0; hour < 4; hour += 1) {
+      await clock.pass(3_600_000);
+      for (let each = 0; each < 4; each += 1) {
+        await turn();
+        ends.splice(0).forEach((end) => end());
+        await clock.pass(1000);
+      }
+    }
+    expect(begun).toEqual(expect.arrayContaining(['files.notes again', 'files.tmp again']));
+    expect(lines).toContainEqual(['error', 'backup broken']);
+    await agent.stop(0);
+  });
+
   test('brings what is new to the second place, and looks at, and prunes, both', async () => {
     const clock = new FakeClock('2026-03-29T01:02:00Z');
     const lines: (readonly [string, unknown])[] = [];

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { manifestKey, manifestPrefix, removedKey } from '../../../model/backup/layout.ts';
 import type { Manifest } from '../../../model/backup/manifest.ts';
 import { makeUlid } from '../../../model/backup/ulid.ts';
+import { contentsOf } from '../../../runtime/jobs/bucket/listing.ts';
 import { readCatalogue } from '../../../runtime/jobs/catalogue.ts';
 import { checkStored } from '../../../runtime/jobs/check-stored.ts';
 import { copyBackups, type CopyTools } from '../../../runtime/jobs/copy-backups.ts';
@@ -11,6 +12,8 @@ import { memoryStore } from '../../../runtime/stores/memory-store.ts';
 import { escrow, operator, signer, stranger } from '../format/keys.ts';
 import { FakeClock } from '../schedule/fake-clock.ts';
 import { noise, whole } from '../streams/bytes.ts';
+import { bucketPlace, contentOf, copy as copyOfBucket } from './bucket/bucket-world.ts';
+import { memoryBucket } from './bucket/memory-bucket.ts';
 import { engineOf, never, openLease, place, restored, run } from './backup-world.ts';
 import { dyingStore } from './dying-store.ts';
 
@@ -146,5 +149,27 @@ describe('a second place', () => {
     const other = await world();
     await expect(other.copy({ lease: openLease(async () => Promise.reject(new Error('taken over'))) })).rejects.toThrow('taken over');
     expect(await restored(other.to)).toEqual([]);
+  });
+
+  test('has no point in time of a bucket without all that it needs, and every one that has it', async () => {
+    const from = memoryStore(clock.now);
+    const to = memoryStore(clock.now);
+    const bucket = memoryBucket(clock.now);
+    const points: Manifest[] = [];
+    for (const name of ['one', 'two']) {
+      bucket.put(name, noise(5000, name.length + points.length));
+      points.push((await copyOfBucket(from, bucket)).manifest);
+    }
+    const [first, second] = points as [Manifest, Manifest];
+    const shared = contentsOf(first).map(({ id }) => id);
+    const alone = contentsOf(second).find(({ id }) => !shared.includes(id))?.id ?? '';
+    const { manifests } = await readCatalogue(from, 'v1/', [signer.publicKey], never);
+    await damage(from, manifests.find(({ id }) => id === alone) as Manifest);
+    const tools = { from, to, lease: openLease(), trusted: [signer.publicKey], heard: () => undefined };
+    const { copied, broken } = await copyBackups(bucketPlace, tools, never);
+    expect(broken.map(({ id }) => id)).toEqual([alone, second.id]);
+    expect(broken[1]?.message).toBe(`it rests on ${alone}, which cannot be copied`);
+    expect(idsOf(copied)).toEqual([...shared, first.id]);
+    expect((await contentOf(to, first)).size).toBe(1);
   });
 });

@@ -17,6 +17,13 @@ describe('a full backup', () => {
     expect(shrinkageOf(holding(4, 100), holding(8, 100_000))).toBeUndefined();
   });
 
+  test('or a point in time of a bucket', () => {
+    const point = (objects: number) => manifest({ facts: { objects } });
+    expect(shrinkageOf(point(301), point(0))).toBe('0 objects, and had 301');
+    expect(shrinkageOf(point(301), point(151))).toBeUndefined();
+    expect(shrinkageOf(point(9), point(0))).toBeUndefined();
+  });
+
   test('whose rows were not all counted says nothing of them', () => {
     expect(shrinkageOf(holding(40, 1000), holding(40, 10, 39))).toBeUndefined();
     expect(shrinkageOf(holding(40, 1000, 39), holding(40, 10))).toBeUndefined();
