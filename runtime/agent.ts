@@ -245,7 +245,11 @@ const bytesOf = ({ streams }: Pick<Manifest, 'streams'>): number => streams.redu
 const sizeOf = (manifest: Pick<Manifest, 'facts' | 'streams'>) => ({
   ...(manifest.facts['files'] === undefined ? {} : { files: manifest.facts['files'] }),
   bytes: bytesOf(manifest),
+  ...Object.fromEntries(oddities.flatMap((name) => (isSome(manifest.facts[name]) ? [[name, manifest.facts[name]]] : []))),
 });
+/** What could not be had as it was when it was listed: its number is said, the manifest has names. */
+const oddities = ['changed', 'gone', 'leftOut'] as const;
+const isSome = (count: unknown): boolean => typeof count === 'number' && count > 0;
 
 /** What time it should be, by what has passed since it was last asked; a jump counts once and is then believed. */
 function expectedTime(clock: Clock): () => { readonly now: Date; readonly expected: Date } {

@@ -39,7 +39,7 @@ function world(take: () => Promise<{ readonly outcome: string }>) {
     jobs: config.backups.jobs,
     databases: [],
     buckets: [],
-    take: async () => ({ ...(await take()), manifest }),
+    take: async () => ({ manifest, ...(await take()) }),
     verify: async () => ({ level: 1, sound: ['GOOD'], broken: [{ id: 'BAD', message: 'its first byte is another' }] }),
     prune: async (_job: unknown, time: unknown) => {
       times.push(time);
@@ -52,6 +52,22 @@ function world(take: () => Promise<{ readonly outcome: string }>) {
 }
 
 describe('the agent', () => {
+  test('says how many files it could not have as they were, and nothing of those where there are none', async () => {
+    const facts = { files: 3, changed: 2, gone: 0, leftOut: 1, leftOutNames: ['pipe: it is a pipe'] };
+    const { lines, pass } = world(async () => ({ outcome: 'made', manifest: { id: 'ID', durationMs: 5, facts, streams: [] } }));
+    await pass(20 * 60_000);
+    expect(lines[0]?.[2]).toEqual({
+      job: 'site.configuration',
+      id: 'ID',
+      milliseconds: 5,
+      tier: 0,
+      files: 3,
+      bytes: 0,
+      changed: 2,
+      leftOut: 1,
+    });
+  });
+
   test('looks at its times, and says only what it did', async () => {
     const outcomes = ['made', 'unchanged'];
     const { lines, agent, pass } = world(async () => ({ outcome: outcomes.shift() ?? 'unchanged' }));
