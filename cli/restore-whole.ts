@@ -202,11 +202,7 @@ async function refill(
 }
 
 /** What there is of each bucket. @throws BerthError where one cannot be had as it was then. */
-function wantedBucketsOf(
-  manifests: readonly Manifest[],
-  at: string | undefined,
-  levelOf: (id: string) => number,
-): readonly WantedBucket[] {
+function wantedBucketsOf(manifests: readonly Manifest[], at: string | undefined, levelOf: (id: string) => number): readonly WantedBucket[] {
   const bySource = Map.groupBy(
     manifests.filter(({ kind }) => kind === 'bucket'),
     ({ source }) => source,

@@ -146,5 +146,8 @@ describe('a bucket of a site', () => {
     await lab.compose('run', '--rm', '--no-deps', 'files-buckets');
     expect((await everything()).size).toBeGreaterThan(0);
     await expect(reader.list('', never).next()).rejects.toMatchObject({ kind: expect.any(String) as string });
+    // So that nothing of it stays behind.
+    lab.edit('berth.yaml', (text) => text.replace('\n  buckets: none', ''));
+    await lab.berth('generate');
   });
 });
