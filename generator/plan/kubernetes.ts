@@ -13,7 +13,9 @@ const preStopOf: Readonly<Record<'edge' | 'app', Seconds>> = { edge: seconds(20)
 const ephemeral = mib(128);
 /** An operator puts its own program of a hundred MiB there, and the log passes through it. */
 const operatedEphemeral = mib(1024);
-const ephemeralOf = ({ operator }: PlannedService): MiB => (operator ? operatedEphemeral : ephemeral);
+/** What a step beside its container fills lies on the disk of the node, too. */
+const ephemeralOf = ({ operator, gates }: PlannedService): MiB =>
+  operator ? operatedEphemeral : mib(ephemeral + gates.reduce((sum, { fills }) => sum + (fills?.size ?? 0), 0));
 const startPeriod = seconds(5);
 
 const roleOf = (service: PlannedService): PodPlan['priority'] =>
@@ -134,7 +136,9 @@ function explainPod(service: PlannedService, pod: PodPlan): readonly Decision[] 
       inputs: {},
       source: service.operator
         ? 'design: the program that the operator puts beside the server has a hundred MiB, and the log passes through a file'
-        : 'kubelet keeps five log files of 10 MiB for a container; nothing else is written to disk',
+        : service.gates.some(({ fills }) => fills !== undefined)
+          ? 'kubelet keeps five log files of 10 MiB for a container; Berth itself, which is copied beside it, has 130 MB'
+          : 'kubelet keeps five log files of 10 MiB for a container; nothing else is written to disk',
       change: 'fixed',
     },
     {

@@ -104,7 +104,7 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     ...stores.flatMap((store) => [store.service, store.buckets]),
     ...volumes.flatMap(({ task }) => (task ? [task] : [])),
     ...agents.flatMap((agent) =>
-      spec.backups ? [planAgent(agent, spec.backups, sizeOf(agent.name), disk.of(agent.name), agentUser)] : [],
+      spec.backups ? [planAgent(agent, spec.backups, sizeOf(agent.name), disk.of(agent.name), agentUser, spec.target)] : [],
     ),
   ];
   const runtime = runtimeOf(spec, services, (agent) => sizeOf(agent).memory, agentUser);

@@ -3,13 +3,16 @@ import type { Plan, PlannedService } from '../../model/plan.ts';
 
 /** Which catalogue images a plan uses, and who uses them. */
 export function usedImages(services: readonly PlannedService[], catalogue: ImageCatalogue): Plan['images'] {
-  const keys = [...new Set(services.filter(({ role }) => role !== 'app').map(({ image }) => image))].sort();
+  const keys = [...new Set(services.flatMap((service) => [...(service.role === 'app' ? [] : [service.image]), ...filling(service)]))].sort();
   return keys.map((key) => ({
     key,
     ...lookUp(catalogue, key),
-    usedBy: services.filter((service) => service.image === key).map((service) => service.name),
+    usedBy: services.filter((service) => service.image === key || filling(service).includes(key)).map((service) => service.name),
   }));
 }
+
+/** What waits beside an application is of an image that others run in; what brings something has one of its own. */
+const filling = ({ gates }: PlannedService): readonly string[] => gates.flatMap(({ image, fills }) => (fills === undefined ? [] : [image]));
 
 /** An image that Berth's own files must have. */
 export function lookUp(catalogue: ImageCatalogue, key: string): CatalogueImage {

@@ -28,7 +28,7 @@ const renderRuntimeConfig = (path: string, config: RuntimeConfig, templates: Tem
 });
 
 /** That of the site, and those of its agents, each with the part that concerns it. */
-export const renderRuntime = ({ runtime, agents }: Plan, templates: Templates): readonly Artifact[] => [
+export const renderRuntime = ({ runtime, agents }: Plan, templates: Templates): readonly [Artifact, ...Artifact[]] => [
   renderRuntimeConfig('runtime.yaml', runtime, templates),
   ...agents.map(({ service, config }) => renderRuntimeConfig(`config/${service}/runtime.yaml`, config, templates)),
 ];

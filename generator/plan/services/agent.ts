@@ -1,11 +1,21 @@
-import { agentPlaces, agentProgram, recipientsFolder, signerFile, signersFile, storeKeyFile } from '../../../model/backup/site-files.ts';
+import {
+  agentPlaces,
+  agentProgram,
+  recipientsFolder,
+  signerFile,
+  signerSecret,
+  signersFile,
+  storeKeyFile,
+  storeSecret,
+} from '../../../model/backup/site-files.ts';
 import { mysqlFamily } from '../../../model/engines/mysql-family.ts';
 import { postgres } from '../../../model/engines/postgres.ts';
-import type { PlannedService, Size } from '../../../model/plan.ts';
+import type { Gate, PlannedService, Size } from '../../../model/plan.ts';
 import type { BackupsConfig, RuntimeConfig } from '../../../model/runtime-config.ts';
-import type { BackupsSpec, DatabaseEngineName, DatabaseSpec, StackSpec } from '../../../model/stack-spec.ts';
+import type { BackupsSpec, DatabaseEngineName, DatabaseSpec, StackSpec, Target } from '../../../model/stack-spec.ts';
 import { mib, seconds } from '../../../model/units.ts';
 import type { MiB } from '../../../model/units.ts';
+import { taskSize } from '../demand.ts';
 import { hostsOf } from './database-engine.ts';
 import { noData } from './database-parts.ts';
 
@@ -50,7 +60,8 @@ const canBeCopied = (database: DatabaseSpec): database is CopiedDatabase =>
 
 /** Databases that are copied while they run. */
 const copiedDatabases = ({ backups, target, databases }: StackSpec): readonly CopiedDatabase[] =>
-  backups?.databases === undefined || target === 'kubernetes' ? [] : databases.filter(canBeCopied);
+  // A folder of this machine is none of the nodes.
+  backups?.databases === undefined || (target === 'kubernetes' && 'folder' in backups.store) ? [] : databases.filter(canBeCopied);
 
 export const isCopied = (database: DatabaseSpec, spec: StackSpec): boolean =>
   copiedDatabases(spec).some(({ name }) => name === database.name);
@@ -126,6 +137,27 @@ export const databaseOf = (
   rpo,
 });
 
+/** Where the bucket answers. */
+function addressOf({ store }: BackupsSpec): readonly { readonly host: string; readonly port: number }[] {
+  if ('folder' in store) return [];
+  const { hostname, port, protocol } = new URL(store.bucket.endpoint);
+  return [{ host: hostname, port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port) }];
+}
+
+const filledFolder = '/mnt/berth';
+/** Node and the program take some 130 MB. */
+const programSize = mib(256);
+/** In a cluster nothing of this host is mounted: the program comes in an image of its own. */
+const bringsProgram = (user: string): Gate => ({
+  name: 'berth',
+  image: 'berth',
+  user,
+  argv: ['/bin/cp', '-R', `${agentPlaces.program}/.`, filledFolder],
+  env: {},
+  secretEnv: {},
+  size: taskSize,
+  fills: { here: filledFolder, size: programSize },
+});
 const minutes = 2;
 /** It says so itself twice a minute, as the runtime has no port. */
 const alive = (own: string) => ['/bin/sh', '-c', `test -n "$(find ${own}/state/alive -mmin -${minutes})"`] as const;
@@ -134,10 +166,20 @@ const alive = (own: string) => ['/bin/sh', '-c', `test -n "$(find ${own}/state/a
  * What copies the databases: Berth itself in the image of the database, so that client, server and the server in which restores are tried are of one version.
  * It speaks to the database over the network alone, and has nothing of its volume.
  */
-export function planAgent({ name, engine, databases }: Agent, backups: BackupsSpec, size: Size, disk: MiB, user: string): PlannedService {
+export function planAgent(
+  { name, engine, databases }: Agent,
+  backups: BackupsSpec,
+  size: Size,
+  disk: MiB,
+  user: string,
+  target: Target,
+): PlannedService {
   const { own, port, unused }: Copying = copying[engine];
   const names = databases.map((database) => database.name);
-  const ca = 'bucket' in backups.store ? backups.store.bucket.ca : undefined;
+  const bucket = 'bucket' in backups.store ? backups.store.bucket : undefined;
+  const ca = bucket?.ca;
+  const keys = { [nameOf(signerFile)]: signerSecret, ...(bucket === undefined ? {} : { [nameOf(storeKeyFile)]: storeSecret }) };
+  const inCluster = target === 'kubernetes';
   return {
     name,
     role: 'agent',
@@ -157,7 +199,7 @@ export function planAgent({ name, engine, databases }: Agent, backups: BackupsSp
       // It sees by itself when its configuration changes.
       { source: `config/${name}`, target: agentPlaces.config, restarts: false },
       { source: 'backup', target: agentPlaces.backup, restarts: false },
-      { source: 'secrets/backup', target: agentPlaces.keys, restarts: false },
+      { source: 'secrets/backup', target: agentPlaces.keys, restarts: false, keys },
       ...(ca === undefined
         ? []
         : [{ source: ca.replace(/^\.\//, ''), target: agentPlaces.authority, restarts: false, from: 'operator' } as const]),
@@ -169,12 +211,13 @@ export function planAgent({ name, engine, databases }: Agent, backups: BackupsSp
     tmpfs: [{ path: '/tmp', size: mib(32), mode: '1777' }, ...(unused ? [noData(unused)] : [])],
     ports: [],
     healthcheck: { argv: alive(own), interval: seconds(5), timeout: seconds(5), retries: 6, startPeriod: seconds(60) },
+    probes: { ready: { argv: alive(own) }, live: { argv: alive(own) } },
     connects: names.map((service) => ({ service, port })),
-    gates: [],
+    gates: inCluster ? [bringsProgram(user)] : [],
     // What is at work may end; a copy that is cut off is made again.
     stopGrace: seconds(150),
-    networks: 'bucket' in backups.store ? ['data', 'egress'] : ['data'],
-    ...('bucket' in backups.store ? { egress: true } : {}),
+    networks: bucket === undefined ? ['data'] : ['data', 'egress'],
+    ...(bucket === undefined ? {} : { outside: addressOf(backups) }),
     after: names.map((database) => ({ service: `${database}-accounts`, condition: 'service_completed_successfully', required: true })),
   };
 }

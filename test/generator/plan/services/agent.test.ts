@@ -97,7 +97,7 @@ describe('the agent of databases', () => {
 
   test('reaches the database by its network, and the way out only where the store lies beyond it', () => {
     expect(agentOf(planOf(inFolder))).toMatchObject({ networks: ['data'], connects: [{ service: 'database', port: 5432 }] });
-    expect(agentOf(planOf(inBucket))).toMatchObject({ networks: ['data', 'egress'], egress: true });
+    expect(agentOf(planOf(inBucket))).toMatchObject({ networks: ['data', 'egress'], outside: [{ host: 's3.example', port: 443 }] });
     // Not the volume of the database, not the socket of the engine.
     const { volumes = [], mounts = [] } = agentOf(planOf(inFolder)) ?? {};
     expect(volumes.map(({ name }) => name)).toEqual(['agent-postgres-data']);
