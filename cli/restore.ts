@@ -2,6 +2,8 @@ import { resolve } from 'node:path';
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { BerthError } from '../model/errors.ts';
+import { clusterOf } from './backup.ts';
+import { addClusterChoice } from './cluster.ts';
 import type { PlaceName } from './open-catalogue.ts';
 import type { RuntimeContext } from './stoppable.ts';
 
@@ -18,6 +20,8 @@ interface RestoreOptions {
   readonly dryRun?: boolean;
   readonly from: PlaceName;
   readonly json?: boolean;
+  readonly kubeconfig?: string;
+  readonly context?: string;
 }
 
 export function addRestore(
@@ -25,8 +29,7 @@ export function addRestore(
   run: (action: () => Promise<void>, json: boolean) => Promise<void>,
   context: RuntimeContext,
 ): void {
-  program
-    .command('restore')
+  addClusterChoice(program.command('restore'))
     .description('put the folder of a site, or a database, back from its backups; says first what it will do')
     .option('--latest', 'the newest backups')
     .option('--at <TIME>', 'as it was then, such as 2026-03-29T14:30Z')
@@ -54,7 +57,7 @@ Examples:
     )
     .action((options: RestoreOptions) =>
       run(async () => {
-        const { site, from, into, at, latest, before, only, name, key, yes, dryRun, json } = options;
+        const { site, from, into, at, latest, before, only, name, key, yes, dryRun, json, ...cluster } = options;
         if ([latest === true, at !== undefined, before !== undefined].filter(Boolean).length !== 1)
           throw new BerthError(
             'usage',
@@ -75,6 +78,7 @@ Examples:
               yes: yes ?? false,
               dryRun: dryRun ?? false,
               json: json ?? false,
+              cluster: clusterOf(cluster, context.cwd),
             },
             context,
           );

@@ -244,7 +244,7 @@ export async function prepareSite(
     context.random,
   );
   const ledger = await change(filled);
-  const keys = readPublicKeys(site, plan);
+  const keys = plan.kubernetes ? readPublicKeys(site, plan) : { files: new Map(), missing: [] };
   const around = renderAround(loaded, ledger, extra);
   const state = readMore(site, before, [
     ...around.map(({ path }) => path),

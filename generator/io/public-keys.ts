@@ -29,7 +29,9 @@ export function readPublicKeys(site: string, { agents, services, kubernetes }: P
     }
   });
   const recipients = names.filter((name) => fileName.test(name)).map((name) => `${recipientsFolder}/${name}`);
-  const authorities = new Set(services.flatMap(({ mounts }) => mounts.flatMap(({ source, from }) => (from === 'operator' ? [source] : []))));
+  const authorities = new Set(
+    services.flatMap(({ mounts }) => mounts.flatMap(({ source, from }) => (from === 'operator' ? [source] : []))),
+  );
   const found = [...recipients.sort(), ...authorities].flatMap((path) => {
     const file = readText(site, path, realFileSystem);
     return file ? [[path, file.text] as const] : [];
@@ -45,7 +47,9 @@ export function readPublicKeys(site: string, { agents, services, kubernetes }: P
         : []),
       ...[...authorities]
         .filter((path) => !files.has(path))
-        .map((path) => `${path} is not there, and the agents of databases know their store by it: put it there, then run \`berth generate\``),
+        .map(
+          (path) => `${path} is not there, and the agents of databases know their store by it: put it there, then run \`berth generate\``,
+        ),
     ],
   };
 }

@@ -3,7 +3,9 @@ import type { Plan, PlannedService } from '../../model/plan.ts';
 
 /** Which catalogue images a plan uses, and who uses them. */
 export function usedImages(services: readonly PlannedService[], catalogue: ImageCatalogue): Plan['images'] {
-  const keys = [...new Set(services.flatMap((service) => [...(service.role === 'app' ? [] : [service.image]), ...filling(service)]))].sort();
+  const keys = [
+    ...new Set(services.flatMap((service) => [...(service.role === 'app' ? [] : [service.image]), ...filling(service)])),
+  ].sort();
   return keys.map((key) => ({
     key,
     ...lookUp(catalogue, key),

@@ -17,6 +17,7 @@ const renderRuntimeConfig = (path: string, config: RuntimeConfig, templates: Tem
   path,
   content: [
     fill(templates, 'site/runtime.yaml.hbs', 'yaml', {
+      namespace: undefined,
       ...config,
       services: config.services.map((service) => ({ engine: undefined, port: undefined, ...service })),
     }),

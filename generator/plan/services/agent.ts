@@ -1,3 +1,4 @@
+import type { CopiedEngine } from '../../../model/backup/copied-engines.ts';
 import {
   agentPlaces,
   agentProgram,
@@ -40,8 +41,7 @@ const copying = {
   postgres: { own: postgres.volumeFolder, port: postgres.port, account: postgres.backup.account },
   mysql: family,
   mariadb: family,
-} as const satisfies Partial<Record<DatabaseEngineName, Copying>>;
-type CopiedEngine = keyof typeof copying;
+} as const satisfies Record<CopiedEngine, Copying>;
 type CopiedDatabase = DatabaseSpec & { readonly engine: CopiedEngine };
 
 /** One container, in the image of its databases. */

@@ -2,20 +2,9 @@ import type { Gate, PlannedService, PodPlan, ProbeAction, Size } from '../../../
 import type { Slot } from '../../../model/release.ts';
 import { splitImage } from '../../../model/names.ts';
 import type { MiB, MilliCpu } from '../../../model/units.ts';
-import { hash, secretsOf, shapesOf } from '../config-hash.ts';
+import { hash, secretsOf, shapesOf } from '../hash.ts';
 import type { Yaml } from '../write-yaml.ts';
-import {
-  configMapOf,
-  imageOf,
-  labelsOf,
-  podOf,
-  priorityClassOf,
-  publicKeyOf,
-  publicKeys,
-  secretOf,
-  selectorOf,
-  wholeOf,
-} from './scene.ts';
+import { configMapOf, imageOf, labelsOf, podOf, priorityClassOf, publicKeyOf, publicKeys, secretOf, selectorOf, wholeOf } from './scene.ts';
 import type { Scene } from './scene.ts';
 import { gateKey } from './secret-keys.ts';
 

@@ -1,6 +1,6 @@
 import type { ImageCatalogue } from '../../../model/image-catalogue.ts';
 import type { KubernetesPlan, Plan, PlannedService, PodPlan } from '../../../model/plan.ts';
-import { hash } from '../config-hash.ts';
+import { hash } from '../hash.ts';
 import type { Yaml } from '../write-yaml.ts';
 
 /** All that a manifest is made of. */
