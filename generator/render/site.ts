@@ -1,5 +1,7 @@
 import type { Artifact } from '../../model/artifact.ts';
 import type { CacheClusterPlan, DatabasePlan, KubernetesPlan, Plan } from '../../model/plan.ts';
+import { agentPlaces, agentProgram } from '../../model/backup/site-files.ts';
+import { mysqlFamily } from '../../model/engines/mysql-family.ts';
 import { postgres } from '../../model/engines/postgres.ts';
 import type { BackupsConfig, RuntimeConfig } from '../../model/runtime-config.ts';
 import { redis } from '../../model/engines/redis.ts';
@@ -132,6 +134,7 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
       .filter(({ slotted, kind }) => slotted && kind === 'server')
       .flatMap((service) => (plan.release.get(service.name) ?? []).map(({ slot }) => `${service.name}-${slot}`)),
     databases: plan.databases.map((database) => ({ ...database, ...commandsOf(database), pod: podOf(database, plan) })),
+    copied: plan.databases.flatMap((database) => putBackOf(database, plan)),
     operated: plan.databases.filter(({ operator }) => operator !== undefined),
     operatorNamespace: plan.kubernetes?.operatorNamespace ?? '',
     replicated: plan.databases.flatMap((database) =>
@@ -223,13 +226,51 @@ const podOf = ({ service, operator }: DatabasePlan, { kubernetes }: Plan): strin
     ? `${service}-0`
     : `$(kubectl -n ${kubernetes?.namespace ?? ''} get pod -l cnpg.io/cluster=${service},cnpg.io/instanceRole=primary -o name) -c postgres`;
 
+/** What the runbook of a cluster tells of putting a database back by hand. */
+function putBackOf({ service, engine, replica }: DatabasePlan, { agents, services }: Plan): readonly object[] {
+  const agent = agents.find(({ config }) => config.backups?.jobs.some(({ name }) => name === service))?.service;
+  if (agent === undefined) return [];
+  const volumeOf = (name: string): string => services.find((one) => one.name === name)?.volumes[0]?.target ?? '';
+  const volume = volumeOf(service);
+  const { kept, exchange } = exchangeOf(engine, volume);
+  return [
+    {
+      service,
+      agent,
+      own: volumeOf(agent),
+      volume,
+      kept,
+      exchange: `cd ${volume} && sync && ${exchange} && rmdir back`,
+      replica: replica?.service,
+      program: agentProgram.join(' '),
+      config: agentPlaces.config,
+    },
+  ];
+}
+
+/** While the server runs: it goes on in the folder that it stands in, under whatever name, until its pod is deleted. */
+function exchangeOf(engine: DatabasePlan['engine'], volume: string) {
+  const nameIn = (path: string): string => path.slice(volume.length + 1);
+  if (engine === 'postgres') {
+    const data = nameIn(postgres.dataFolder);
+    const kept = `${data}.before`;
+    return { kept, exchange: `mv -T back/data ${kept} && mv --exchange --no-copy -T ${kept} ${data}` };
+  }
+  // A start that finds no data takes these for them; so no server ever finds a folder under the name of its own that is another one.
+  const data = nameIn(mysqlFamily.dataFolder);
+  const kept = `${data}.before`;
+  return { kept, exchange: `mv -T back/data ${nameIn(mysqlFamily.restoredFolder)} && mv -T ${data} ${kept}` };
+}
+
 /** What only the runbook of a cluster tells. */
-function clusterView({ services, domain, secretFiles }: Plan, kubernetes: KubernetesPlan): object {
+function clusterView({ services, domain, secretFiles, images, registry }: Plan, kubernetes: KubernetesPlan): object {
   const { namespace, edgeNamespace, expose, minor, existingSecrets, certificate } = kubernetes;
   return {
     namespace,
     edgeNamespace,
     domain,
+    registry,
+    berthImage: images.find(({ key }) => key === 'berth')?.reference ?? '',
     version: `1.${minor}`,
     edge: services.some(({ role }) => role === 'edge'),
     loadBalancer: expose === 'loadBalancer',

@@ -108,9 +108,8 @@ describe('the agent of PostgreSQL of a site for Kubernetes, in a container as it
     const scratch = ['restore', '--only', 'database', '--latest', '--into', 'scratch'];
     for (const key of [[], ['--key', '../kit/escrow.key']]) {
       const { holds } = await json(...scratch, ...key);
-      expect(holds.databases).toMatchObject([
-        { name: database, tables: expect.arrayContaining([expect.objectContaining({ name: 'public.ledger', rows: '520' })]) },
-      ]);
+      const found = holds.databases.find((one: { readonly name: string }) => one.name === database);
+      expect(found.tables).toContainEqual({ name: 'public.ledger', rows: '520' });
     }
   });
 
