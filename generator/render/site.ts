@@ -231,16 +231,17 @@ function putBackOf({ service, engine, replica }: DatabasePlan, { agents, service
   const agent = agents.find(({ config }) => config.backups?.jobs.some(({ name }) => name === service))?.service;
   if (agent === undefined) return [];
   const volumeOf = (name: string): string => services.find((one) => one.name === name)?.volumes[0]?.target ?? '';
-  const volume = volumeOf(service);
+  const [own, volume] = [volumeOf(agent), volumeOf(service)];
   const { kept, exchange } = exchangeOf(engine, volume);
   return [
     {
       service,
       agent,
-      own: volumeOf(agent),
+      own,
       volume,
       kept,
       exchange: `cd ${volume} && sync && ${exchange} && rmdir back`,
+      ...carried(engine, `${own}/back`, `${volume}/back`),
       replica: replica?.service,
       program: agentProgram.join(' '),
       config: agentPlaces.config,
@@ -249,18 +250,28 @@ function putBackOf({ service, engine, replica }: DatabasePlan, { agents, service
 }
 
 /** While the server runs: it goes on in the folder that it stands in, under whatever name, until its pod is deleted. */
-function exchangeOf(engine: DatabasePlan['engine'], volume: string) {
+function exchangeOf(engine: DatabasePlan['engine'], volume: string): { readonly kept: string; readonly exchange: string } {
   const nameIn = (path: string): string => path.slice(volume.length + 1);
-  if (engine === 'postgres') {
-    const data = nameIn(postgres.dataFolder);
-    const kept = `${data}.before`;
-    return { kept, exchange: `mv -T back/data ${kept} && mv --exchange --no-copy -T ${kept} ${data}` };
-  }
-  // A start that finds no data takes these for them; so no server ever finds a folder under the name of its own that is another one.
-  const data = nameIn(mysqlFamily.dataFolder);
+  const data = nameIn(engine === 'postgres' ? postgres.dataFolder : mysqlFamily.dataFolder);
   const kept = `${data}.before`;
-  return { kept, exchange: `mv -T back/data ${nameIn(mysqlFamily.restoredFolder)} && mv -T ${data} ${kept}` };
+  return {
+    kept,
+    exchange:
+      engine === 'postgres'
+        ? `mv -T back/whole ${kept} && mv --exchange --no-copy -T ${kept} ${data}`
+        : // A start that finds no data takes these for them, so the server that still runs never finds another folder under the name of its own.
+          `mv -T back/whole ${nameIn(mysqlFamily.restoredFolder)} && mv -T ${data} ${kept}`,
+  };
 }
+
+/** From one pod into another; only what came whole is called so. MySQL's own image has no tar, so there a shell reads what to make, each file after its line. */
+const carried = (engine: DatabasePlan['engine'], from: string, to: string): { readonly out: string; readonly into: string } =>
+  engine === 'mysql'
+    ? {
+        out: `sh -c 'cd ${from} && echo set -e && find data -type d -printf "mkdir \\"%p\\"\\n" -o -type f -printf "head -c %s > \\"%p\\"\\n" -exec cat {} \\; && echo mv -T data whole'`,
+        into: `sh -c 'cd ${to} && umask 027 && exec bash'`,
+      }
+    : { out: `tar -C ${from} -cf - data`, into: `sh -c 'cd ${to} && tar -xpf - && mv -T data whole'` };
 
 /** What only the runbook of a cluster tells. */
 function clusterView({ services, domain, secretFiles, images, registry }: Plan, kubernetes: KubernetesPlan): object {
