@@ -71,11 +71,7 @@ const schemaFile = 'spec-schema.cjs';
  */
 const seldomPlanned: Readonly<Record<string, readonly string[]>> = {
   'plan-cache.cjs': ['generator/plan/services/cache-cluster.ts', 'generator/plan/services/cache-sentinel.ts'],
-  'plan-kubernetes.cjs': [
-    'generator/io/public-keys.ts',
-    'generator/render/kubernetes/compare.ts',
-    'generator/render/kubernetes/index.ts',
-  ],
+  'plan-kubernetes.cjs': ['generator/io/public-keys.ts', 'generator/render/kubernetes/compare.ts', 'generator/render/kubernetes/index.ts'],
   'plan-memcached.cjs': ['generator/plan/services/memcached.ts'],
 };
 const exportAll = (modules: readonly string[]): string => modules.map((path) => `export * from './${path}';`).join('\n');

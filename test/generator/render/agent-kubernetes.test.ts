@@ -12,7 +12,7 @@ describe('the agent of databases in a cluster', () => {
   let site: PreparedSite;
   const fileOf = (path: string, made = site): string => made.decision.merged.get(path) ?? expect.unreachable(`there is no ${path}`);
   const objectsOf = (path: string, made = site): readonly Manifest[] =>
-    [parseAllDocuments(fileOf(path, made))].flat().flatMap((document) => (document.contents === null ? [] : [document.toJS() as Manifest]));
+    [parseAllDocuments(fileOf(path, made))].flat().flatMap((document) => (document.contents === null ? [] : [document.toJS()]));
   const kindOf = (path: string, kind: string, made = site): Manifest =>
     objectsOf(path, made).find((one) => one.kind === kind) ?? expect.unreachable(`there is no ${kind} in ${path}`);
   const podOf = (made = site): Manifest => kindOf('k8s/generated/agent-postgres.yaml', 'StatefulSet', made).spec.template;
