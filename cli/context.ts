@@ -11,8 +11,8 @@ export interface Context {
   readonly interactive: boolean;
   /** Whether what is printed goes to a terminal, and so to no file. */
   readonly terminal: boolean;
-  /** Runs the one step of a verb that must not be stopped half-way. A signal that came before it still stops the verb; one that comes later is too late. */
-  readonly uninterrupted: (step: () => void) => Promise<void>;
+  /** Runs the one step of a verb that must not be stopped half-way. A signal that came before it still stops the verb; one that comes later is too late, unless more of the verb `goesOn` after it. */
+  readonly uninterrupted: (step: () => void, goesOn?: boolean) => Promise<void>;
   /** Whether colour helps the reader. */
   readonly color: boolean;
   /** Width of the terminal in columns. */

@@ -143,6 +143,7 @@ function describeKit({ config }: FoundRuntime, withKey: boolean, given: string |
         ]
       : [],
   );
+  const withData = config.target === 'compose';
   return `# Recovery kit of ${config.site}
 
 Made on ${context.now().toISOString().slice(0, 10)} by Berth ${worldOf(context).berth}, for Node ${process.versions.node.split('.')[0] ?? ''} or newer. Whoever has it can read every backup of the site.
@@ -156,8 +157,8 @@ ${accounts.join('')}
 With Berth installed, in this folder:
 
     berth backup list
-    berth restore --latest --into /srv/${config.site}
-
+    berth restore --latest ${withData ? '--with-data ' : ''}--into /srv/${config.site}
+${withData ? '\nThe second brings the folder and the databases back and starts everything; `--dry-run` only says what it would do, and without `--with-data` it is the folder alone.\n' : ''}
 Without Berth, with Node alone: \`node restore.mjs --help\`. Without Node, with a shell: \`RESTORE.md\`.
 `;
 }

@@ -43,11 +43,12 @@ const context: ClusterContext = {
   random: randomBytes,
   interactive: process.stdout.isTTY && !process.env['CI'] && process.stdin.isTTY,
   terminal: process.stdout.isTTY,
-  uninterrupted: async (step) => {
+  uninterrupted: async (step, goesOn = false) => {
     // One turn of the event loop, in which a signal that is waiting already is heard.
     await setImmediate();
     tooLate = true;
     step();
+    tooLate = !goesOn;
   },
   env: process.env,
   clock: {

@@ -8,6 +8,7 @@ import { type World, openStore, trustedSigners } from '../runtime/open-store.ts'
 import type { Store } from '../runtime/ports/store.ts';
 import { offsiteOf } from '../runtime/offsite.ts';
 import type { ClusterChoice } from './agent-exec.ts';
+import { progressOn } from './progress.ts';
 import { type FoundRuntime, readRuntime, worldOf } from './runtime-config.ts';
 import type { RuntimeContext } from './stoppable.ts';
 
@@ -63,7 +64,9 @@ export async function openCatalogue(site: string, context: RuntimeContext, signa
   const world = worldOf(context);
   const store = await openStore(config.backups, folder, 'open', world);
   const trusted = trustedSigners(config.backups, folder);
-  const catalogue = await readCatalogue(store, `v1/${config.site}/`, trusted, signal);
+  using progress = progressOn(context, false);
+  const heard = (count: number): void => progress.say(`${count} backups found`);
+  const catalogue = await readCatalogue(store, `v1/${config.site}/`, trusted, signal, () => true, heard);
   const sources = [...new Set(catalogue.manifests.map(({ source }) => source))];
   const read = await Promise.all(sources.map((source) => readVerifications({ site: config.site, source }, store, trusted, signal)));
   const proofs = new Map(read.flatMap((each) => [...each.proofs]));

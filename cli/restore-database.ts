@@ -109,19 +109,24 @@ export const restoreDatabase = (asked: DatabaseRestoreAsked, context: RuntimeCon
             )) as unknown as Restored);
       progress[Symbol.dispose]();
       if (asked.json) return context.out(`${JSON.stringify(restored, null, 2)}\n`);
-      describe(restored, context);
+      describe(restored, asked.into, context);
     },
     asked.into === 'live' ? 'stopping, and starting everything as it was; once more to leave it' : undefined,
   );
 
-/** Read where it lies, and opened there if it is encrypted. */
-function keyOf({ key }: DatabaseRestoreAsked, { env }: RuntimeContext): Secret | undefined {
-  if (key === undefined) return undefined;
-  return new Secret(readIdentity(key, env['BERTH_KEY_PASSPHRASE']).export({ type: 'pkcs8', format: 'pem' }).toString());
-}
+const keyOf = ({ key }: DatabaseRestoreAsked, context: RuntimeContext): Secret | undefined =>
+  key === undefined ? undefined : openedKey(key, context);
+
+/** Read where it lies, and opened there if it is encrypted; in PEM. */
+export const openedKey = (key: string, { env }: RuntimeContext): Secret =>
+  new Secret(readIdentity(key, env['BERTH_KEY_PASSPHRASE']).export({ type: 'pkcs8', format: 'pem' }).toString());
 
 /** What its agent is told to do. */
-const verbOf = (name: string, { at, before, dryRun, key }: DatabaseRestoreAsked, into: string): readonly string[] => [
+export const verbOf = (
+  name: string,
+  { at, before, dryRun, key }: Pick<DatabaseRestoreAsked, 'at' | 'before' | 'dryRun' | 'key'>,
+  into: string,
+): readonly string[] => [
   'restore',
   '--only',
   'database',
@@ -208,12 +213,20 @@ interface Holding {
   }[];
 }
 
-function describe({ database, full, logs, because, position, seconds, holds }: Restored, context: RuntimeContext): void {
+function describe(
+  { database, full, logs, because, position, seconds, holds, left = [] }: Restored,
+  into: DatabasePlace,
+  context: RuntimeContext,
+): void {
   const style = paint(context.color);
   context.out(
     `${style('bold', database)} from ${full.id} (${describeBytes(full.bytes)}) and ${logs === 1 ? '1 log' : `${logs} logs`}\n  ${because}\n`,
   );
   if (position === null) return context.out('\nNothing was restored.\n');
+  if (typeof into === 'object')
+    return context.out(
+      `\nrestored up to ${position} in ${seconds ?? 0} s, into ${join(into.folder, restoredData)}\n${left.map((one) => `→ ${one}\n`).join('')}`,
+    );
   const rows = (holds as Holding).databases.flatMap(({ name, tables }) =>
     tables.map((one) => [`${name}: ${one.name}`, one.rows === null ? 'not counted' : `${one.rows} rows`]),
   );

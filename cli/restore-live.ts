@@ -1,27 +1,22 @@
 import { BerthError } from '../model/errors.ts';
-import { agentPlaces, agentProgram } from '../model/backup/site-files.ts';
 import type { Plan, PlannedService } from '../model/plan.ts';
-import type { Secret } from '../model/secret.ts';
 import { lockSite } from '../generator/io/lock.ts';
 import { composeServices } from '../generator/render/compose.ts';
-import { localPrograms, outputOf } from '../runtime/programs/local-programs.ts';
-import { keyInput } from './agent-exec.ts';
-import { dataPlaceOf, type DataPlace } from './data-place.ts';
+import { outputOf } from '../runtime/programs/local-programs.ts';
+import { type Compose, composeIn, never, notAll, programsApart, startAll } from './compose.ts';
+import { DatabaseVolume, type Filling, volumeOf } from './database-volume.ts';
 import { progressOn } from './progress.ts';
-import { restoredData, type Restored } from './restore-database.ts';
+import type { Restored } from './restore-database.ts';
 import { loadSite } from './site.ts';
 import type { RuntimeContext } from './stoppable.ts';
 import { paint } from './text.ts';
 
-export interface LiveRestore {
+export interface LiveRestore extends Filling {
   readonly site: string;
   readonly json: boolean;
   readonly yes: boolean;
   readonly dryRun: boolean;
   readonly database: string;
-  /** The service that copies it. */
-  readonly agent: string;
-  readonly key: Secret | undefined;
   /** One of the two, or neither for the newest that there is. */
   readonly at: string | undefined;
   readonly before: string | undefined;
@@ -29,15 +24,7 @@ export interface LiveRestore {
   readonly look: () => Promise<Restored>;
   /** Brings the log to the store, up to now. */
   readonly ship: () => Promise<unknown>;
-  /** What has an agent restore into a folder. */
-  readonly verb: (folder: string) => readonly string[];
 }
-
-/** Where the volume of the database lies in the container that fills it, and what is made there. */
-const mounted = '/restore';
-const workshop = `${mounted}/berth-restore`;
-/** Nobody stops what must come to its end. */
-const never = new AbortController().signal;
 
 /** Who writes to a database, follows it or stands before it, by the names of compose.yaml; and the database itself. */
 interface Concerned {
@@ -88,15 +75,16 @@ export async function restoreLive(asked: LiveRestore, context: RuntimeContext, s
     );
   using _lock = lockSite(site);
   using progress = progressOn(context, json);
-  const place = new DatabaseVolume(asked, plan, concerned, context);
-  const kept = `${dataPlaceOf(concerned.server.image).folder}.before-${context.now().toISOString().replaceAll(/[:.]/g, '-')}`;
+  const compose = composeIn(site, context);
+  const volume = new DatabaseVolume(plan, concerned.server, asked, compose);
+  const kept = volume.keptAt(context.now());
   const clock = { begun: performance.now(), stopped: performance.now() };
   const stopClients = async (): Promise<void> => {
     clock.stopped = performance.now();
     // Told to stop nothing by name, Compose stops everything.
     if (concerned.clients.length === 0) return;
     progress.say(`stopping ${concerned.clients.join(', ')}`);
-    await place.stop(concerned.clients, signal);
+    await stop(concerned.clients, compose, signal);
   };
   let filled: Restored;
   try {
@@ -106,147 +94,57 @@ export async function restoreLive(asked: LiveRestore, context: RuntimeContext, s
       await asked.ship();
     }
     progress.say(`making ${database} as it was`);
-    filled = await place.fill(signal);
+    filled = await volume.fill(signal);
     if (!isLatest(asked)) await stopClients();
     progress.say(`stopping ${database}`);
-    await place.stop([database], signal);
-    await place.exchange(kept);
+    await stop([database], compose, signal);
+    await volume.exchange(kept);
   } catch (error) {
     progress.say('nothing was exchanged; starting everything as it was');
-    await place.putBack();
+    await volume.clean(never).catch(() => undefined);
+    await startAll('nothing was exchanged', compose);
     throw error;
   }
-  await place.beginAnew((what) => progress.say(what), kept);
+  await beginAnew(plan, concerned, kept, { compose, context, heard: (what) => progress.say(what) });
   const ended = performance.now();
   progress[Symbol.dispose]();
   const seconds = (from: number): number => Math.round((ended - from) / 100) / 10;
   const done = { ...filled, into: 'live', kept, seconds: seconds(clock.begun), downSeconds: seconds(clock.stopped) };
   if (json) return context.out(`${JSON.stringify(done, null, 2)}\n`);
-  tell(done, concerned, place.undoing(kept), context);
+  tell(done, concerned, volume.undoing(kept), context);
 }
 
 const isLatest = ({ at, before }: LiveRestore): boolean => at === undefined && before === undefined;
 
-/** The volume of a database, and the commands of Compose that change what lies in it. */
-class DatabaseVolume {
-  readonly #asked: LiveRestore;
-  readonly #plan: Plan;
-  readonly #concerned: Concerned;
-  readonly #place: DataPlace;
-  readonly #programs: ReturnType<typeof localPrograms>;
-  constructor(asked: LiveRestore, plan: Plan, concerned: Concerned, { env }: RuntimeContext) {
-    this.#asked = asked;
-    this.#plan = plan;
-    this.#concerned = concerned;
-    this.#place = dataPlaceOf(concerned.server.image);
-    // A container that is stopped takes its time, and Ctrl-C must not stop what exchanges data.
-    this.#programs = localPrograms({ ...process.env, ...env }, 60_000, true);
-  }
-
-  compose(args: readonly string[], signal: AbortSignal, key?: Secret): Promise<string> {
-    return outputOf(
-      this.#programs,
-      { argv: ['docker', 'compose', '--project-directory', this.#asked.site, ...args], ...keyInput(key) },
-      signal,
-    );
-  }
-
-  /** The engine stops a container also when nobody waits for that any more, and what is started meanwhile stops as well. So it is waited for. */
-  async stop(services: readonly string[], signal: AbortSignal): Promise<void> {
-    await this.compose(['stop', ...services], never);
-    signal.throwIfAborted();
-  }
-
-  /** New data beside the old ones. @returns what was restored. */
-  async fill(signal: AbortSignal): Promise<Restored> {
-    const { verb, key, agent } = this.#asked;
-    const { server } = this.#concerned;
-    await this.#clean(signal);
-    const runsAs = this.#plan.services.find(({ name }) => name === agent)?.user ?? '';
-    const isAnother = runsAs !== server.user;
-    // Who is not the owner of the volume may make nothing in it.
-    if (isAnother) await this.#asRoot(`mkdir -m 700 ${workshop} && chown ${runsAs} ${workshop}`, signal);
-    const [node, ...program] = agentProgram;
-    const words = [...program, ...verb(workshop), '--site', agentPlaces.config, '--json'];
-    const restored = JSON.parse(await this.compose(this.#beside([], node, words), signal, key)) as Restored;
-    if (isAnother) await this.#asRoot(`chown -R ${server.user} ${workshop}`, signal);
-    return restored;
-  }
-
-  /** The new data get the name of the old ones before the two change places, and none of the two is ever where it would be cleared away. */
-  async exchange(kept: string): Promise<void> {
-    const [fresh, named] = [`${workshop}/${restoredData}`, `${mounted}/${kept}`];
-    const script = `mv -T ${fresh} ${named} || exit 1; ${this.#exchanging(kept)} || { [ -e ${this.#data} ] && mv -T ${named} ${fresh}; exit 1; }; rm -rf ${workshop}; sync`;
-    await this.compose(this.#beside(['--user', this.#concerned.server.user], '/bin/sh', ['-c', script]), never);
-  }
-
-  /** Gives up. @throws BerthError when the site does not come up again. */
-  async putBack(): Promise<void> {
-    await this.#clean(never).catch(() => undefined);
-    await this.#up('nothing was exchanged');
-  }
-
-  /** Replicas copy the new data; caches forget the old ones. */
-  async beginAnew(heard: (what: string) => void, kept: string): Promise<void> {
-    const { server, replicas, caches } = this.#concerned;
-    const state = `${server.name} has its new data, the old ones are in ${kept}`;
-    try {
-      for (const replica of replicas) {
-        heard(`emptying ${replica.name}, which copies ${server.name} anew`);
-        await this.compose(['rm', '--stop', '--force', replica.name], never);
-        await outputOf(this.#programs, { argv: ['docker', 'volume', 'rm', this.#volumeOf(replica)] }, never);
-      }
-      if (caches.length > 0) await this.compose(['restart', ...caches], never);
-    } catch (error) {
-      throw notAll(state, error, `see to that, then run \`docker compose up -d --wait\``);
-    }
-    heard('starting everything');
-    await this.#up(state);
-  }
-
-  /** The commands that bring the old data back. */
-  undoing(kept: string): readonly string[] {
-    const { server, clients } = this.#concerned;
-    const mv = this.#beside(['--user', server.user], '/bin/sh', ['-c', `'${this.#exchanging(kept)}'`]);
-    return [`docker compose stop ${[...clients, server.name].join(' ')}`, `docker compose ${mv.join(' ')}`, 'docker compose up -d --wait'];
-  }
-
-  async #up(state: string): Promise<void> {
-    try {
-      await this.compose(['up', '-d', '--wait'], never);
-    } catch (error) {
-      throw notAll(state, error, 'see `docker compose ps -a` and what the service says, then run `docker compose up -d --wait`');
-    }
-  }
-
-  /** What an earlier run has left, whoever it ran as. Without data in their place, all that is there is left to a person. */
-  #clean = (signal: AbortSignal): Promise<unknown> =>
-    this.#asRoot(`[ ! -e ${this.#data} ] || rm -rf ${workshop} ${mounted}/${this.#place.waiting ?? 'berth-restore'}`, signal);
-
-  #asRoot(script: string, signal: AbortSignal): Promise<string> {
-    const root = ['--user', '0:0', ...['CHOWN', 'DAC_OVERRIDE', 'FOWNER'].flatMap((capability) => ['--cap-add', capability])];
-    return this.compose(this.#beside(root, '/bin/sh', ['-c', script]), signal);
-  }
-
-  get #data(): string {
-    return `${mounted}/${this.#place.folder}`;
-  }
-
-  #exchanging = (kept: string): string => this.#place.exchange(mounted, kept);
-
-  /** In a container like that of the agent, with the volume of the database. */
-  #beside(options: readonly string[], entrypoint: string, args: readonly string[]): readonly string[] {
-    const common = ['run', '--rm', '--no-deps', '-T', '--volume', `${this.#volumeOf(this.#concerned.server)}:${mounted}`];
-    return [...common, ...options, '--entrypoint', entrypoint, this.#asked.agent, ...args];
-  }
-
-  #volumeOf = (service: PlannedService): string => `${this.#plan.name}_${service.volumes[0]?.name ?? ''}`;
+/** The engine stops a container also when nobody waits for that any more, and what is started meanwhile stops as well. So it is waited for. */
+async function stop(services: readonly string[], compose: Compose, signal: AbortSignal): Promise<void> {
+  await compose(['stop', ...services], never);
+  signal.throwIfAborted();
 }
 
-const notAll = (state: string, error: unknown, cure: string): BerthError =>
-  new BerthError('unfinished', `${state}, and not everything is up: ${error instanceof Error ? error.message : String(error)}`, cure, {
-    cause: error,
-  });
+interface Beginning {
+  readonly compose: Compose;
+  readonly context: RuntimeContext;
+  readonly heard: (what: string) => void;
+}
+
+/** Replicas copy the new data; caches forget the old ones. */
+async function beginAnew(plan: Plan, concerned: Concerned, kept: string, { compose, context, heard }: Beginning): Promise<void> {
+  const { server, replicas, caches } = concerned;
+  const state = `${server.name} has its new data, the old ones are in ${kept}`;
+  try {
+    for (const replica of replicas) {
+      heard(`emptying ${replica.name}, which copies ${server.name} anew`);
+      await compose(['rm', '--stop', '--force', replica.name], never);
+      await outputOf(programsApart(context), { argv: ['docker', 'volume', 'rm', volumeOf(plan, replica)] }, never);
+    }
+    if (caches.length > 0) await compose(['restart', ...caches], never);
+  } catch (error) {
+    throw notAll(state, error, `see to that, then run \`docker compose up -d --wait\``);
+  }
+  heard('starting everything');
+  await startAll(state, compose);
+}
 
 function say(
   asked: LiveRestore,
@@ -275,8 +173,8 @@ function say(
 
 function tell(
   { kept, seconds, downSeconds, position, left = [] }: Restored & { readonly kept: string; readonly downSeconds: number },
-  { server }: Concerned,
-  undoing: readonly string[],
+  { server, clients }: Concerned,
+  undo: string,
   context: RuntimeContext,
 ): void {
   const folder = server.volumes[0]?.target ?? '';
@@ -286,7 +184,7 @@ function tell(
       `A new full backup is being made; until it is there, only the chain before this restore can be restored from.\n\n`,
       ...left.map((one) => `→ ${one}\n`),
       `→ once you are sure:\n    docker compose exec ${server.name} rm -rf ${folder}/${kept}\n`,
-      `→ to undo it:\n${undoing.map((line) => `    ${line}\n`).join('')}`,
+      `→ to undo it:\n    docker compose stop ${[...clients, server.name].join(' ')}\n    ${undo}\n    docker compose up -d --wait\n`,
     ].join(''),
   );
 }

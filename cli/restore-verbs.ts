@@ -38,48 +38,90 @@ const stageFolder = '.berth/restore';
 /** Puts the folder of a site back. Says first what it will do, and replaces nothing unless it was told to. */
 export const restoreSite = (asked: RestoreAsked, context: RuntimeContext): Promise<void> =>
   stoppable(context, async (signal) => {
-    const { site, from, into, key } = asked;
-    const { folder, store, catalogue, config } = await openCatalogue(site, context, signal, from);
-    const at = asked.at === undefined ? undefined : momentOf(asked.at);
-    const parts: readonly SitePart[] = asked.only === undefined ? ['configuration', 'secrets'] : [asked.only];
-    const chosen = parts.map((part) => ({ part, manifest: choose(catalogue.manifests, part, at) }));
-    if (isHalfDone(into))
-      throw new BerthError(
-        'conflict',
-        `a change of ${into} is half done`,
-        'run `berth generate` there, which finishes it, or restore into an empty folder',
-      );
-    const keyFile = key ?? (existsSync(join(folder, escrowKeyFile)) ? join(folder, escrowKeyFile) : undefined);
-    if (keyFile === undefined)
-      throw new BerthError('usage', 'nothing says which key opens the backups', 'name the private key of a recipient with --key FILE');
-    const identity = readIdentity(keyFile, context.env['BERTH_KEY_PASSPHRASE']);
-    const fresh = !existsSync(into);
-    makePrivate(into);
-    try {
-      using _lock = lockSite(into);
-      const stage = join(into, stageFolder);
-      try {
-        const staged = await unpack({ store, chosen, identity, stage }, context, asked.json, signal);
-        const compared = compareWith(into, stage, staged);
-        report(asked, { config: config.site, store: store.name, chosen, compared }, context);
-        refuseReplacing(
-          asked,
-          compared.filter(({ verdict }) => verdict === 'other').map(({ entry }) => entry.path),
-        );
-        if (asked.dryRun) return;
-        signal.throwIfAborted();
-        const replaced = `${into.endsWith(sep) ? into.slice(0, -1) : into}.replaced-${context.now().toISOString().replaceAll(/[:.]/g, '-')}`;
-        await context.uninterrupted(() => placeEntries(into, stage, compared, replaced));
-        done(asked, existsSync(replaced) ? replaced : undefined, compared.filter(({ verdict }) => verdict !== 'same').length, context);
-      } finally {
-        rmSync(stage, { recursive: true, force: true });
-      }
-    } finally {
-      // What was made for nothing goes again.
-      if (fresh && readdirSync(into).every((name) => name === '.berth') && !existsSync(join(into, '.berth/hashes.json')))
-        rmSync(into, { recursive: true, force: true });
-    }
+    const opened = await openCatalogue(asked.site, context, signal, asked.from);
+    const restored = await restoreFolder(asked, opened, context, signal, { planned: (plan) => report(asked, plan, context) });
+    if (restored !== undefined && !asked.json)
+      context.out(`${describeFolder(restored)}\n→ cd ${typed(asked.into)} && berth generate --check\n`);
   });
+
+interface Telling {
+  /** Told of what will be done, before it is. */
+  readonly planned: (plan: FolderPlan) => void;
+  /** More follows, which a signal may stop. */
+  readonly goesOn?: boolean;
+}
+
+/** What was written. */
+export interface FolderRestored {
+  readonly written: number;
+  /** Where what was there before is, if anything was. */
+  readonly replaced: string | undefined;
+}
+
+/**
+ * The configuration of a site, its secrets, or both, into a folder.
+ *
+ * @returns nothing where it was only to be planned.
+ * @throws BerthError `conflict` for files that are others, unless they may be replaced.
+ */
+export async function restoreFolder(
+  asked: RestoreAsked,
+  { folder, store, catalogue, config }: Awaited<ReturnType<typeof openCatalogue>>,
+  context: RuntimeContext,
+  signal: AbortSignal,
+  { planned, goesOn = false }: Telling,
+): Promise<FolderRestored | undefined> {
+  const { into, key } = asked;
+  const at = asked.at === undefined ? undefined : momentOf(asked.at);
+  const parts: readonly SitePart[] = asked.only === undefined ? ['configuration', 'secrets'] : [asked.only];
+  const chosen = parts.map((part) => ({ part, manifest: choose(catalogue.manifests, part, at) }));
+  if (isHalfDone(into))
+    throw new BerthError(
+      'conflict',
+      `a change of ${into} is half done`,
+      'run `berth generate` there, which finishes it, or restore into an empty folder',
+    );
+  const identity = readIdentity(keyFileOf(folder, key), context.env['BERTH_KEY_PASSPHRASE']);
+  const fresh = !existsSync(into);
+  makePrivate(into);
+  try {
+    using _lock = lockSite(into);
+    const stage = join(into, stageFolder);
+    try {
+      const staged = await unpack({ store, chosen, identity, stage }, context, asked.json, signal);
+      const compared = compareWith(into, stage, staged);
+      planned({ config: config.site, store: store.name, chosen, compared });
+      refuseReplacing(
+        asked,
+        compared.filter(({ verdict }) => verdict === 'other').map(({ entry }) => entry.path),
+      );
+      if (asked.dryRun) return undefined;
+      signal.throwIfAborted();
+      const replaced = `${into.endsWith(sep) ? into.slice(0, -1) : into}.replaced-${context.now().toISOString().replaceAll(/[:.]/g, '-')}`;
+      await context.uninterrupted(() => placeEntries(into, stage, compared, replaced), goesOn);
+      return {
+        written: compared.filter(({ verdict }) => verdict !== 'same').length,
+        replaced: existsSync(replaced) ? replaced : undefined,
+      };
+    } finally {
+      rmSync(stage, { recursive: true, force: true });
+    }
+  } finally {
+    // What was made for nothing goes again.
+    if (fresh && readdirSync(into).every((name) => name === '.berth') && !existsSync(join(into, '.berth/hashes.json')))
+      rmSync(into, { recursive: true, force: true });
+  }
+}
+
+/** The key that was named, or that of the kit. @throws BerthError `usage`. */
+export function keyFileOf(folder: string, key: string | undefined): string {
+  const found = key ?? (existsSync(join(folder, escrowKeyFile)) ? join(folder, escrowKeyFile) : undefined);
+  if (found !== undefined) return found;
+  throw new BerthError('usage', 'nothing says which key opens the backups', 'name the private key of a recipient with --key FILE');
+}
+
+export const describeFolder = ({ written, replaced }: FolderRestored): string =>
+  `${written === 0 ? 'Nothing was to be done.' : `${written} files and folders are back.`}\n${replaced === undefined ? '' : `What was there before is in ${replaced}; delete it once you are sure.\n`}`;
 
 /** The newest that was whole at that moment. */
 function choose(manifests: readonly Manifest[], part: SitePart, at: Date | undefined): Manifest {
@@ -146,23 +188,32 @@ async function unpack(
 
 type Compared = ReturnType<typeof compareWith>;
 
-interface Report {
+/** What will be written, before it is. */
+export interface FolderPlan {
   readonly config: string;
   readonly store: string;
   readonly chosen: readonly Chosen[];
   readonly compared: Compared;
 }
 
-function report({ json, into, dryRun }: RestoreAsked, { config, store, chosen, compared }: Report, context: RuntimeContext): void {
-  const files = compared.filter(({ entry }) => entry.kind !== 'folder');
-  const paths = (verdict: string) => files.filter((each) => each.verdict === verdict).map(({ entry }) => entry.path);
-  if (json) {
-    const from = chosen.map(({ part, manifest }) => ({ part, id: manifest.id, madeAt: manifest.finishedAt }));
-    context.out(
-      `${JSON.stringify({ site: config, store, into, dryRun, from, new: paths('new'), replaced: paths('other'), same: paths('same').length }, null, 2)}\n`,
-    );
-    return;
-  }
+export const folderAsJson = ({ into, dryRun }: RestoreAsked, { config, store, chosen, compared }: FolderPlan) => ({
+  site: config,
+  store,
+  into,
+  dryRun,
+  from: chosen.map(({ part, manifest }) => ({ part, id: manifest.id, madeAt: manifest.finishedAt })),
+  new: pathsOf(compared, 'new'),
+  replaced: pathsOf(compared, 'other'),
+  same: pathsOf(compared, 'same').length,
+});
+
+const pathsOf = (compared: Compared, wanted: string): readonly string[] =>
+  compared.filter(({ verdict, entry }) => entry.kind !== 'folder' && verdict === wanted).map(({ entry }) => entry.path);
+
+export function report(asked: RestoreAsked, plan: FolderPlan, context: RuntimeContext): void {
+  if (asked.json) return context.out(`${JSON.stringify(folderAsJson(asked, plan), null, 2)}\n`);
+  const { config, store, chosen, compared } = plan;
+  const paths = (verdict: string) => pathsOf(compared, verdict);
   const style = paint(context.color);
   const rows = chosen.map(({ part, manifest }) => [
     part,
@@ -171,7 +222,7 @@ function report({ json, into, dryRun }: RestoreAsked, { config, store, chosen, c
     `${ageOf(manifest, context.now())} ago`,
     describeBytes(plainBytesOf(manifest)),
   ]);
-  context.out(`${style('bold', config)} from ${store} into ${into}\n${table(rows, [4])}\n\n`);
+  context.out(`${style('bold', config)} from ${store} into ${asked.into}\n${table(rows, [4])}\n\n`);
   context.out(
     `  ${paths('new').length} files are new there, ${paths('other').length} would replace others, ${paths('same').length} are there as they were\n`,
   );
@@ -186,12 +237,5 @@ function refuseReplacing({ yes, dryRun, into }: RestoreAsked, others: readonly s
     'conflict',
     `${others.length === 1 ? `${others[0] ?? ''} is` : `${others.length} files are`} there and other than in the backup; nothing was written`,
     `restore into an empty folder with --into, or replace them with --yes: copies of them are kept beside ${into}`,
-  );
-}
-
-function done({ json, into }: RestoreAsked, replaced: string | undefined, written: number, context: RuntimeContext): void {
-  if (json) return;
-  context.out(
-    `${written === 0 ? 'Nothing was to be done.' : `${written} files and folders are back.`}\n${replaced === undefined ? '' : `What was there before is in ${replaced}; delete it once you are sure.\n`}\n→ cd ${typed(into)} && berth generate --check\n`,
   );
 }

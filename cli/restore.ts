@@ -16,6 +16,7 @@ interface RestoreOptions {
   readonly name?: string;
   readonly into: string;
   readonly key?: string;
+  readonly withData?: boolean;
   readonly yes?: boolean;
   readonly dryRun?: boolean;
   readonly from: PlaceName;
@@ -40,6 +41,7 @@ export function addRestore(
       '--into <DIR>',
       'where to; what lies there and is another is replaced with --yes only. A database: live, in its place, or scratch, to try it',
     )
+    .option('--with-data', 'on an empty host: the folder, then its databases, and then everything is started')
     .option('--key <FILE>', 'the private key of a recipient; a kit has one. BERTH_KEY_PASSPHRASE opens it')
     .option('--yes', 'replace files; copies of them are kept beside DIR')
     .option('--dry-run', 'only say what would be done')
@@ -50,20 +52,23 @@ export function addRestore(
       'after',
       `
 Examples:
-  berth restore --latest --into /srv/shop --site /media/usb/kit     on an empty host
+  berth restore --latest --into /srv/shop --site /media/usb/kit     the folder of the site
+  berth restore --latest --with-data --into /srv/shop --site /media/usb/kit     all of it, on an empty host
   berth restore --at 2026-03-29T14:30Z --only config --into ../before --key /media/usb/shop-operator.key
   berth restore --only database --at 2026-03-29T14:30Z --into scratch    tries it in the agent, and counts what it finds
   berth restore --only database --at 2026-03-29T14:30Z --into live       puts it in its place; the old data stay beside it`,
     )
     .action((options: RestoreOptions) =>
       run(async () => {
-        const { site, from, into, at, latest, before, only, name, key, yes, dryRun, json, ...cluster } = options;
+        const { site, from, into, at, latest, before, only, name, withData, key, yes, dryRun, json, ...cluster } = options;
         if ([latest === true, at !== undefined, before !== undefined].filter(Boolean).length !== 1)
           throw new BerthError(
             'usage',
             'to what time?',
             'write --latest, or --at TIME, or for a database --before TRANSACTION; one of them',
           );
+        if (withData && only !== undefined)
+          throw new BerthError('usage', '--with-data is for all of a site', `leave out one of the two, --with-data and --only ${only}`);
         if (only === 'database') {
           const { restoreDatabase } = await import('./restore-database.ts');
           return restoreDatabase(
@@ -85,21 +90,22 @@ Examples:
         }
         if (before !== undefined)
           throw new BerthError('usage', 'only a database knows transactions', 'write --only database, or --at TIME');
+        const asked = {
+          site: resolve(context.cwd, site),
+          from,
+          into: resolve(context.cwd, into),
+          at,
+          key: key === undefined ? undefined : resolve(context.cwd, key),
+          yes: yes ?? false,
+          dryRun: dryRun ?? false,
+          json: json ?? false,
+        };
+        if (withData) {
+          const { restoreWhole } = await import('./restore-whole.ts');
+          return restoreWhole(asked, context);
+        }
         const { restoreSite } = await import('./restore-verbs.ts');
-        await restoreSite(
-          {
-            site: resolve(context.cwd, site),
-            from,
-            into: resolve(context.cwd, into),
-            at,
-            only: only === 'config' ? 'configuration' : only,
-            key: key === undefined ? undefined : resolve(context.cwd, key),
-            yes: yes ?? false,
-            dryRun: dryRun ?? false,
-            json: json ?? false,
-          },
-          context,
-        );
+        await restoreSite({ ...asked, only: only === 'config' ? 'configuration' : only }, context);
       }, options.json ?? false),
     );
 }

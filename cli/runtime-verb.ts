@@ -22,7 +22,7 @@ const lookEveryMs = 5000;
 
 /** Plays the roles of runtime.yaml until a signal comes. Lines of JSON, one for each event. */
 export async function runRuntime(file: string, context: RuntimeContext): Promise<void> {
-  let found = readRuntime(file);
+  let found = lookAt(file);
   if (!found.config.roles.includes('agent'))
     throw new BerthError('usage', `${file} gives this program nothing to do`, 'run `berth generate`');
   const log: Log = (level, event, fields = {}) =>
@@ -87,9 +87,22 @@ async function takeAsked(backups: Backups, { job: name, what }: BackupRequest, s
 const programOf = (root: string): string => textOf(join(root, programMark));
 const textOf = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '');
 
-/** What the runtime was started with: another text means another start. */
-const textsOf = (file: string, { config, folder }: FoundRuntime): string =>
-  [file, resolve(folder, config.backups.signer)].map(textOf).join('\0');
+/** What the runtime works with, and the text of it. */
+interface Seen extends FoundRuntime {
+  readonly texts: string;
+}
+
+/** The text is read first: what is written from then on is seen as a change, also while the agent is still starting. */
+function lookAt(file: string): Seen {
+  const text = textOf(file);
+  const found = readRuntime(file);
+  return { ...found, texts: [text, signerOf(found)].join('\0') };
+}
+
+const signerOf = ({ config, folder }: FoundRuntime): string => textOf(resolve(folder, config.backups.signer));
+
+/** Another text than the one that was seen means another start. */
+const textsOf = (file: string, found: FoundRuntime): string => [textOf(file), signerOf(found)].join('\0');
 
 /** Its age is what a health check looks at; a full disk must not keep backups from being made. */
 function touch(file: string): void {
@@ -103,12 +116,12 @@ function touch(file: string): void {
 /** Resolves with what runtime.yaml has become, or with nothing when a signal has come or the program was replaced. One that cannot be used changes nothing. */
 async function changed(
   file: string,
-  found: FoundRuntime,
+  found: Seen,
   { log, replaced }: { readonly log: Log; readonly replaced: () => boolean },
   signal: AbortSignal,
-): Promise<FoundRuntime | undefined> {
+): Promise<Seen | undefined> {
   const alive = join(resolve(found.folder, found.config.backups.state), 'alive');
-  for (let known = textsOf(file, found); ;) {
+  for (let known = found.texts; ;) {
     touch(alive);
     await systemClock.sleep(lookEveryMs, signal);
     if (signal.aborted || replaced()) return undefined;
@@ -116,7 +129,7 @@ async function changed(
     if (now === known) continue;
     known = now;
     try {
-      const next = readRuntime(file);
+      const next = lookAt(file);
       log('info', 'configuration changed');
       return next;
     } catch (error) {

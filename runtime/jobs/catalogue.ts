@@ -16,12 +16,14 @@ export interface Catalogue {
 
 /** A terabyte in parts of 16 MiB has 5 MB of hashes. */
 export const largestManifest = 64 * 2 ** 20;
-const atOnce = 8;
+/** Of a log of weeks there are tens of thousands, and each is a question to a server that may be far away. */
+const atOnce = 32;
 const isManifest = /^v1\/[^/]+\/[^/]+\/manifests\/[^/]+\.json$/;
 
 /**
  * @param prefix - `v1/` for everything, or that of one source.
  * @param wanted - By its key, where not all are to be read.
+ * @param heard - Told how many were read so far.
  */
 export async function readCatalogue(
   store: Store,
@@ -29,6 +31,7 @@ export async function readCatalogue(
   trusted: TrustedSigners,
   signal: AbortSignal,
   wanted: (key: string) => boolean = () => true,
+  heard: (count: number) => void = () => undefined,
 ): Promise<Catalogue> {
   const manifests: Manifest[] = [];
   const refused: { readonly key: string; readonly message: string }[] = [];
@@ -41,7 +44,10 @@ export async function readCatalogue(
       return () => refused.push({ key, message: error.message });
     }
   };
-  for await (const add of inOrder(onlyManifests(store.list(prefix, signal), wanted), atOnce, read)) add();
+  for await (const add of inOrder(onlyManifests(store.list(prefix, signal), wanted), atOnce, read)) {
+    add();
+    heard(manifests.length);
+  }
   return { manifests: manifests.sort((a, b) => (a.id < b.id ? -1 : 1)), refused };
 }
 

@@ -118,13 +118,14 @@ export async function sweep(place: Place, { store, lease, trusted, graceMs }: Pr
   // The store's own clock, as far as it shows: never later than it is.
   const now = new Date(all.reduce((newest, { modified }) => Math.max(newest, modified.getTime()), 0));
   const facts = { manifests: new Set(manifests.map(({ id }) => id)), removed, remains: [...data, ...keys] };
+  const lying = Map.groupBy([...data, ...keys, ...removed], ({ id }) => id);
   const swept: Swept[] = [];
   for (const each of planSweep(facts, now, graceMs)) {
     // A list may be old; a single object is not.
     const found = await Promise.all(backupKinds.map((kind) => store.size(manifestKey(place, each.id, kind), signal)));
     if (found.some((size) => size !== undefined)) continue;
     await lease.confirm(signal);
-    for (const { id, key } of [...data, ...keys, ...removed]) if (id === each.id) await store.delete(key, signal);
+    for (const { key } of lying.get(each.id) ?? []) await store.delete(key, signal);
     swept.push(each);
   }
   const before = new Date(now.getTime() - graceMs);

@@ -29,10 +29,11 @@ export interface Swept {
 export function planSweep({ manifests, removed, remains }: SweepFacts, now: Date, graceMs: number): readonly Swept[] {
   const hours = Math.round(graceMs / 3_600_000);
   const removedAt = new Map(removed.map(({ id, modified }) => [id, modified]));
-  const ids = new Set([...remains, ...removed].map(({ id }) => id));
-  return [...ids].sort().flatMap((id): readonly Swept[] => {
+  // A log of weeks has hundreds of thousands of objects.
+  const lying = Map.groupBy([...remains, ...removed], ({ id }) => id);
+  return [...lying.keys()].sort().flatMap((id): readonly Swept[] => {
     if (manifests.has(id)) return [];
-    const newest = Math.max(...[...remains, ...removed].filter((each) => each.id === id).map(({ modified }) => modified.getTime()));
+    const newest = (lying.get(id) ?? []).reduce((latest, { modified }) => Math.max(latest, modified.getTime()), -Infinity);
     if (!(now.getTime() - newest > graceMs)) return [];
     return [{ id, because: removedAt.has(id) ? `removed more than ${hours} h ago` : `never finished, and older than ${hours} h` }];
   });

@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from 'node:fs';
+import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -34,6 +34,11 @@ interface Live {
   readonly downSeconds: number;
   readonly seconds: number;
   readonly left: readonly string[];
+}
+
+interface Whole {
+  readonly databases: readonly { readonly database: string; readonly position: string | null }[];
+  readonly seconds: number;
 }
 
 /** What the rows below have to say differently to each engine. */
@@ -302,5 +307,36 @@ describe('the databases of a site that runs', () => {
     expect(await one.sql('SELECT count(*) FROM ledger')).toBe('113');
     await goesOn(one, '114');
     expect((await lab.up()).code).toBe(0);
+  });
+
+  test('are there again with all of their site on an empty host, by one command that may be stopped and repeated', async () => {
+    const held: string[] = [];
+    await each(async ({ database, sql, covered }) => {
+      await covered();
+      held.push(`${database} ${await sql('SELECT count(*) FROM ledger')}`);
+    });
+    expect(held.toSorted()).toEqual(['books 114', 'database 14', 'orders 14']);
+    await lab.berth('backup', 'now', 'configuration', 'secrets');
+    await lab.remove();
+    rmSync(lab.folder, { recursive: true });
+    lab = new LabSite(operator, 'again');
+    const words = ['restore', '--latest', '--with-data', '--site', 'kit', '--into', 'again'];
+    const planned = await operator.run(['berth', ...words, '--dry-run'], operator.home);
+    for (const { database } of names.map(of))
+      expect(planned).toMatch(new RegExp(`${database} +[0-9A-Z]{26} +and \\d+ logs? +as it was at`));
+    const stopping = `berth ${words.join(' ')} & until [ -e again/.berth/restoring.json ]; do sleep 0.1; done; kill -INT $!; wait $!`;
+    const stopped = await operator.attempt(['sh', '-c', stopping], operator.home);
+    expect(stopped, stopped.stderr).toMatchObject({ code: 130 });
+    expect((await lab.compose('ps', '--status', 'running', '--services')).trim()).toBe('');
+    const done = JSON.parse(await operator.run(['berth', ...words, '--json'], operator.home)) as Whole;
+    console.info(`the whole site: ${done.seconds} s`);
+    expect(done.databases.map(({ database }) => database).toSorted()).toEqual(['books', 'database', 'orders']);
+    expect(done.databases.filter(({ position }) => position === null)).toHaveLength(1);
+    await each(async ({ database, sql, until, fulls }) => {
+      expect(held).toContain(`${database} ${await sql('SELECT count(*) FROM ledger')}`);
+      await until(async () => (await fulls()).length === 4, 'a full backup by the new agent');
+    });
+    const again = await operator.attempt(['berth', ...words], operator.home);
+    expect(again).toMatchObject({ code: 5, stderr: expect.stringContaining('has data on this host already') as string });
   });
 });

@@ -227,6 +227,19 @@ describe('a site with backups', () => {
     );
   });
 
+  test('says what would be restored with its data, and refuses what does not go together', async () => {
+    const whole = ['restore', '--latest', '--with-data', '--into', at('whole'), '--site', kit];
+    const { stdout } = await expectExit(0, [...whole, '--dry-run'], opened);
+    expect(stdout).toContain('no database is in the backups\n  then everything is started');
+    expect(existsSync(at('whole'))).toBe(false);
+    expect(JSON.parse((await expectExit(0, [...whole, '--dry-run', '--json'], opened)).stdout)).toMatchObject({
+      databases: [],
+      dryRun: true,
+    });
+    expect((await expectExit(2, [...whole, '--only', 'secrets'], opened)).stderr).toContain('--with-data is for all of a site');
+    expect((await expectExit(2, [...whole, '--from', 'offsite'], opened)).stderr).toContain('restores from the first place alone');
+  });
+
   test('is not written over by a restore unless that was meant, and then keeps what was there', async () => {
     const wrecked = at('wrecked');
     await expectExit(0, ['restore', '--latest', '--into', wrecked, '--key', join(usb, 'shop-operator.key'), ...here]);

@@ -1,0 +1,36 @@
+import { BerthError } from '../model/errors.ts';
+import { localPrograms, outputOf } from '../runtime/programs/local-programs.ts';
+import type { Program } from '../runtime/ports/program.ts';
+import type { RuntimeContext } from './stoppable.ts';
+
+/** Nobody stops what must come to its end. */
+export const never = new AbortController().signal;
+
+/** Runs a command of Docker Compose for one site, and gives back what it printed. */
+export type Compose = (args: readonly string[], signal: AbortSignal, given?: Pick<Program, 'input'>) => Promise<string>;
+
+/** A container that is stopped takes its time. */
+const graceMs = 60_000;
+
+/** Ctrl-C is for Berth alone, which then decides what becomes of a command: it must not stop what exchanges data. */
+export const programsApart = ({ env }: RuntimeContext) => localPrograms({ ...process.env, ...env }, graceMs, true);
+
+export const composeIn =
+  (site: string, context: RuntimeContext): Compose =>
+  (args, signal, given = {}) =>
+    outputOf(programsApart(context), { argv: ['docker', 'compose', '--project-directory', site, ...args], ...given }, signal);
+
+/** @throws BerthError `unfinished` when not all of it comes up. */
+export async function startAll(state: string, compose: Compose): Promise<void> {
+  try {
+    await compose(['up', '-d', '--wait'], never);
+  } catch (error) {
+    throw notAll(state, error, 'see `docker compose ps -a` and what the service says, then run `docker compose up -d --wait`');
+  }
+}
+
+/** Something stands, and something does not. @param state - What stands. */
+export const notAll = (state: string, error: unknown, cure: string): BerthError =>
+  new BerthError('unfinished', `${state}, and not everything is up: ${error instanceof Error ? error.message : String(error)}`, cure, {
+    cause: error,
+  });

@@ -1,0 +1,207 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { lockSite } from '../generator/io/lock.ts';
+import type { Manifest } from '../model/backup/manifest.ts';
+import { reachOf } from '../model/backup/reach.ts';
+import { BerthError } from '../model/errors.ts';
+import { type DatabaseJob, type DatabaseKind, isDatabase, rulesOf } from '../runtime/databases.ts';
+import { planRestore, type RestorePlan } from '../runtime/jobs/plan-restore.ts';
+import { shrinkageOf } from '../runtime/jobs/shrinkage.ts';
+import { describeAge, shownTime } from './backup-text.ts';
+import { type Compose, composeIn, startAll } from './compose.ts';
+import { DatabaseVolume } from './database-volume.ts';
+import { momentOf } from './moment.ts';
+import { firstPlaceAlone, openCatalogue } from './open-catalogue.ts';
+import { type Progress, progressOn } from './progress.ts';
+import { provideAgent } from './provide-agent.ts';
+import { Refilling } from './refilling.ts';
+import { openedKey, type Restored, verbOf } from './restore-database.ts';
+import { describeFolder, folderAsJson, keyFileOf, type FolderPlan, report, type RestoreAsked, restoreFolder } from './restore-verbs.ts';
+import { readRuntime } from './runtime-config.ts';
+import { loadSite, type LoadedSite } from './site.ts';
+import { stoppable, type RuntimeContext } from './stoppable.ts';
+import { paint, table, typed } from './text.ts';
+
+type WholeAsked = Omit<RestoreAsked, 'only'>;
+
+/** A database that will be there again, and as it was when. */
+interface Wanted extends RestorePlan {
+  readonly database: string;
+  readonly until: Date;
+}
+
+type Outcome = Pick<Restored, 'database' | 'position' | 'until' | 'left'> & { readonly seconds: number };
+
+/**
+ * A site with its data, where there is nothing of it yet: its folder, then each database into its new volume before its server is started for the first time,
+ * so that nobody ever sees an empty one, and then everything. What was done by a run that broke off is not done again.
+ */
+export const restoreWhole = (asked: WholeAsked, context: RuntimeContext): Promise<void> =>
+  stoppable(
+    context,
+    async (signal) => {
+      if (asked.from === 'offsite') throw firstPlaceAlone();
+      const begun = performance.now();
+      const opened = await openCatalogue(asked.site, context, signal);
+      if (opened.config.target === 'kubernetes')
+        throw new BerthError(
+          'unsupported',
+          'the data of a cluster are not put back by this',
+          'leave out --with-data, which brings back the folder; SITE.md in it says how to go on',
+        );
+      const good = opened.catalogue.manifests.filter(({ id }) => opened.levelOf(id) >= 0);
+      const wanted = wantedOf(good, asked.at);
+      const key = keyFileOf(opened.folder, asked.key);
+      let folder: FolderPlan | undefined;
+      const planned = (plan: FolderPlan): void => {
+        folder = plan;
+        if (!asked.json) say(asked, plan, wanted, context);
+      };
+      const written = await restoreFolder({ ...asked, only: undefined }, opened, context, signal, { planned, goesOn: true });
+      const plan = folder && folderAsJson({ ...asked, only: undefined }, folder);
+      const asJson = (databases: readonly object[], more: object = {}) =>
+        context.out(`${JSON.stringify({ ...plan, databases, ...more }, null, 2)}\n`);
+      if (written === undefined)
+        return asked.json
+          ? asJson(wanted.map(({ database, until, full }) => ({ database, full: full.id, until: until.toISOString() })))
+          : undefined;
+      if (!asked.json) context.out(`${describeFolder(written)}\n`);
+      const site = asked.into;
+      const compose = composeIn(site, context);
+      const { plan: sitePlan } = loadSite(site, context);
+      using _lock = lockSite(site);
+      using progress = progressOn(context, asked.json);
+      await provideAgent(site, sitePlan, context);
+      progress.say('making containers and volumes');
+      await create(compose, signal);
+      const refilling = new Refilling(site, asked.at ?? null);
+      const outcomes: Outcome[] = [];
+      const { config } = readRuntime(join(site, 'runtime.yaml'));
+      const jobs = config.backups.jobs.filter(isDatabase);
+      for (const job of jobs) {
+        const backup = wanted.find(({ database }) => database === job.name);
+        if (backup === undefined) continue;
+        const outcome = await refill(job, { asked, key, plan: sitePlan, compose, refilling, progress, context }, signal);
+        outcomes.push(outcome ?? { database: job.name, position: null, until: backup.until.toISOString(), seconds: 0 });
+      }
+      progress.say('starting everything');
+      await startAll('the folder and the data are back', compose);
+      refilling.end();
+      progress[Symbol.dispose]();
+      const seconds = secondsSince(begun);
+      const empty = jobs.map(({ name }) => name).filter((name) => !wanted.some(({ database }) => database === name));
+      if (asked.json) return asJson(outcomes, { empty, seconds });
+      tell(asked, { outcomes, empty, seconds }, context);
+    },
+    'stopping; the same command goes on where this was',
+  );
+
+const secondsSince = (begun: number): number => Math.round((performance.now() - begun) / 100) / 10;
+
+/** What there is of each database. @throws BerthError where one cannot be had as it was then, before anything is written. */
+export function wantedOf(manifests: readonly Manifest[], at: string | undefined): readonly Wanted[] {
+  const bySource = [...Map.groupBy(manifests, ({ source }) => source)].filter(([, [first]]) => first !== undefined && isKind(first.engine));
+  return bySource.flatMap(([database, all]) => {
+    const [before, last] = all.filter(({ kind }) => kind === 'full').slice(-2);
+    if (before === undefined) return [];
+    const kind = (last ?? before).engine as DatabaseKind;
+    const shrunk = at === undefined && last !== undefined ? shrinkageOf(before, last) : undefined;
+    if (shrunk !== undefined && last !== undefined)
+      throw new BerthError(
+        'conflict',
+        `the newest full backup of ${database} holds ${shrunk}: it may be of an empty server that was begun anew`,
+        `write --at with a time before ${last.startedAt}; or, if that is what you want, --at with one after it, which \`berth backup list\` names`,
+      );
+    const plan = planRestore(all, at === undefined ? { kind: 'latest' } : { kind: 'time', at: momentOf(at) }, rulesOf[kind]);
+    const until = at === undefined ? reachOf(plan.logs.at(-1) ?? plan.full).coveredUntil : momentOf(at);
+    return [{ ...plan, database, until }];
+  });
+}
+
+const isKind = (engine: string): boolean => Object.hasOwn(rulesOf, engine);
+
+/** Containers and volumes, and no server that runs. */
+async function create(compose: Compose, signal: AbortSignal): Promise<void> {
+  try {
+    await compose(['create', '--no-recreate'], signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new BerthError(
+      'io',
+      `the folder is back, and its containers could not be made: ${error instanceof Error ? error.message : String(error)}`,
+      'bring the images of the site to this host with `docker load`, or reach their registry (`berth images` names them), then run the same command again',
+      { cause: error },
+    );
+  }
+}
+
+interface Refill {
+  readonly asked: WholeAsked;
+  readonly key: string;
+  readonly plan: LoadedSite['plan'];
+  readonly compose: Compose;
+  readonly refilling: Refilling;
+  readonly progress: Progress;
+  readonly context: RuntimeContext;
+}
+
+/** @returns nothing when an earlier run has done it. */
+async function refill(
+  job: DatabaseJob,
+  { asked, key, plan, compose, refilling, progress, context }: Refill,
+  signal: AbortSignal,
+): Promise<Outcome | undefined> {
+  const { name: database, agent } = job;
+  const server = plan.services.find(({ name }) => name === database);
+  if (server === undefined || agent === undefined) throw new Error(`the plan has no ${database}, or nobody who copies it`);
+  const target = { at: asked.at, before: undefined, dryRun: false, key };
+  const filling = { agent, key: openedKey(key, context), verb: (folder: string) => verbOf(database, target, folder) };
+  const volume = new DatabaseVolume(plan, server, filling, compose);
+  if (await volume.hasData(signal)) {
+    if (refilling.isPlaced(database)) return undefined;
+    throw new BerthError(
+      'conflict',
+      `${database} has data on this host already; the folder is back, and nothing of them was changed`,
+      `to put it back to an earlier state run \`berth restore --only database --name ${database} --into live\` in ${asked.into}; if its data are of no use, remove the volumes with \`docker compose --profile '*' down --volumes\` there, then run the same command again`,
+    );
+  }
+  const begun = performance.now();
+  progress.say(`making ${database} as it was`);
+  const { position, until: covered, left } = await volume.fill(signal);
+  const until = asked.at === undefined ? covered : momentOf(asked.at).toISOString();
+  signal.throwIfAborted();
+  refilling.place(database);
+  await volume.begin();
+  return { database, position, until, ...(left === undefined ? {} : { left }), seconds: secondsSince(begun) };
+}
+
+function say(asked: WholeAsked, plan: FolderPlan, wanted: readonly Wanted[], context: RuntimeContext): void {
+  report({ ...asked, only: undefined }, plan, context);
+  const rows = wanted.map(({ database, full, logs, until }) => [
+    database,
+    full.id,
+    `and ${logs.length === 1 ? '1 log' : `${logs.length} logs`}`,
+    `as it was at ${shownTime(until.toISOString())}, ${describeAge(context.now().getTime() - until.getTime())} ago`,
+  ]);
+  context.out(`${rows.length === 0 ? '  no database is in the backups' : table(rows)}\n  then everything is started\n\n`);
+}
+
+interface Done {
+  readonly outcomes: readonly Outcome[];
+  readonly empty: readonly string[];
+  readonly seconds: number;
+}
+
+function tell({ into }: WholeAsked, { outcomes, empty, seconds }: Done, context: RuntimeContext): void {
+  const style = paint(context.color);
+  const rows = outcomes.map(({ database, position, until, seconds: took }) => [
+    database,
+    until === null ? '' : `all that was committed by ${shownTime(until)}`,
+    position === null ? 'was back already' : `up to ${position}, in ${took} s`,
+  ]);
+  context.out(`${style('bold', 'The site is back and runs')}, after ${seconds} s.\n${rows.length === 0 ? '' : `${table(rows)}\n`}\n`);
+  for (const { database, left = [] } of outcomes) for (const one of left) context.out(`→ ${database}: ${one}\n`);
+  for (const name of empty) context.out(`→ ${name} has begun empty: there is no backup of it\n`);
+  const unit = existsSync(join(into, 'systemd')) ? '; then set up the units in systemd/, as SITE.md says' : '';
+  context.out(`→ cd ${typed(into)} && berth backup list   shows that backups go on${unit}\n`);
+}
