@@ -127,6 +127,8 @@ export interface Gate {
   readonly size: Size;
   /** A folder that it fills and its container reads, which has this place in both. */
   readonly fills?: { readonly here: string; readonly size: MiB };
+  /** Whether it has the volumes of its container, where that has them. */
+  readonly sharesVolumes?: true;
 }
 
 /** A task that stands in both slots as its application does. The image of one slot at most brings the schema, and that slot does not start before it has ended well. */

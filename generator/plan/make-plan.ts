@@ -2,7 +2,7 @@ import type { ImageCatalogue } from '../../model/image-catalogue.ts';
 import type { Dependency, Plan, Size } from '../../model/plan.ts';
 import type { HardwareProfile } from '../../model/profile.ts';
 import type { WrittenRelease } from '../../model/release.ts';
-import type { StackSpec } from '../../model/stack-spec.ts';
+import type { DatabaseSpec, StackSpec } from '../../model/stack-spec.ts';
 import { describeCpus, describeSize, mib } from '../../model/units.ts';
 import { replicasOf } from './connections.ts';
 import { containersOf, demandsOf } from './demands.ts';
@@ -15,7 +15,7 @@ import { notesOf } from './notes.ts';
 import { firstRelease, imageOf, resolveRelease } from './resolve-release.ts';
 import { runtimeOf } from './runtime.ts';
 import { secretFilesOf, secretsOf } from './secrets.ts';
-import { agentConfig, agentsOf, planAgent } from './services/agent.ts';
+import { agentConfig, agentsOf, planAgent, takesRestored } from './services/agent.ts';
 import { planApp } from './services/app.ts';
 import { databaseEngines } from './services/databases.ts';
 import { hasEdge, planEdge } from './services/edge.ts';
@@ -94,8 +94,11 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     ...(ownEdge ? [edge.service] : []),
     ...apps.flatMap((app) => (app.migrate ? [app.migrate.task, app.service] : [app.service])),
     ...spec.services.flatMap((app) => planScalers(app, spec, taskSize, lookUp(images, 'nginx'))),
-    ...databases.flatMap((database) => [
-      database.service,
+    ...databases.flatMap((database, index) => [
+      {
+        ...database.service,
+        gates: [...database.service.gates, ...takesRestored(spec.databases[index] as DatabaseSpec, spec, database.service.user)],
+      },
       ...(database.replica ? [database.replica] : []),
       database.accounts,
       ...(database.beside ?? []),

@@ -1,6 +1,7 @@
 import type { Artifact } from '../../model/artifact.ts';
 import type { CacheClusterPlan, DatabasePlan, KubernetesPlan, Plan } from '../../model/plan.ts';
 import { agentPlaces, agentProgram } from '../../model/backup/site-files.ts';
+import { restoredBeside } from '../../model/backup/restored-beside.ts';
 import { mysqlFamily } from '../../model/engines/mysql-family.ts';
 import { postgres } from '../../model/engines/postgres.ts';
 import type { BackupsConfig, RuntimeConfig } from '../../model/runtime-config.ts';
@@ -232,36 +233,21 @@ function putBackOf({ service, engine, replica }: DatabasePlan, { agents, service
   if (agent === undefined) return [];
   const volumeOf = (name: string): string => services.find((one) => one.name === name)?.volumes[0]?.target ?? '';
   const [own, volume] = [volumeOf(agent), volumeOf(service)];
-  const { kept, exchange } = exchangeOf(engine, volume);
+  const { dataFolder } = engine === 'postgres' ? postgres : mysqlFamily;
   return [
     {
       service,
       agent,
       own,
       volume,
-      kept,
-      exchange: `cd ${volume} && sync && ${exchange} && rmdir back`,
+      dataFolder,
+      restored: restoredBeside(dataFolder),
       ...carried(engine, `${own}/back`, `${volume}/back`),
       replica: replica?.service,
       program: agentProgram.join(' '),
       config: agentPlaces.config,
     },
   ];
-}
-
-/** While the server runs: it goes on in the folder that it stands in, under whatever name, until its pod is deleted. */
-function exchangeOf(engine: DatabasePlan['engine'], volume: string): { readonly kept: string; readonly exchange: string } {
-  const nameIn = (path: string): string => path.slice(volume.length + 1);
-  const data = nameIn(engine === 'postgres' ? postgres.dataFolder : mysqlFamily.dataFolder);
-  const kept = `${data}.before`;
-  return {
-    kept,
-    exchange:
-      engine === 'postgres'
-        ? `mv -T back/whole ${kept} && mv --exchange --no-copy -T ${kept} ${data}`
-        : // A start that finds no data takes these for them, so the server that still runs never finds another folder under the name of its own.
-          `mv -T back/whole ${nameIn(mysqlFamily.restoredFolder)} && mv -T ${data} ${kept}`,
-  };
 }
 
 /** From one pod into another; only what came whole is called so. MySQL's own image has no tar, so there a shell reads what to make, each file after its line. */

@@ -332,6 +332,13 @@ export class KubeletStandIn {
     return Number(await run(['docker', 'inspect', '--format', '{{.State.ExitCode}}', `${this.#network}-${pod}`]));
   }
 
+  /** A pod that was deleted, as its set makes it anew: from its init containers on, on the claim that it had. */
+  async replace(pod: Pod): Promise<void> {
+    await this.stop(pod.name);
+    await run(['docker', 'rm', `${this.#network}-${pod.name}`]);
+    await this.start(pod);
+  }
+
   async restart(pod: string): Promise<void> {
     await run(['docker', 'start', `${this.#network}-${pod}`]);
   }

@@ -9,6 +9,7 @@ import {
   storeKeyFile,
   storeSecret,
 } from '../../../model/backup/site-files.ts';
+import { restoredBeside } from '../../../model/backup/restored-beside.ts';
 import { mysqlFamily } from '../../../model/engines/mysql-family.ts';
 import { postgres } from '../../../model/engines/postgres.ts';
 import type { Gate, PlannedService, Size } from '../../../model/plan.ts';
@@ -158,6 +159,33 @@ const bringsProgram = (user: string): Gate => ({
   size: taskSize,
   fills: { here: filledFolder, size: programSize },
 });
+/**
+ * Before a database of a cluster starts: data that were laid beside its own, by hand and whole, take their place. No server runs then that could write to
+ * either, and whatever is cut off in between the next start goes on with.
+ */
+export function takesRestored({ name, engine }: DatabaseSpec, spec: StackSpec, user: string): readonly Gate[] {
+  if (spec.target !== 'kubernetes' || !agentsOf(spec).some(({ databases }) => databases.some((database) => database.name === name)))
+    return [];
+  const { dataFolder: data } = engine === 'postgres' ? postgres : mysqlFamily;
+  const fresh = restoredBeside(data);
+  return [
+    {
+      name: 'restored',
+      image: engine,
+      user,
+      argv: [
+        '/bin/sh',
+        '-ec',
+        `[ -e ${fresh} ] || exit 0; if [ -e ${data} ]; then mv -T ${data} ${data}.before-$(date -u +%Y-%m-%dT%H-%M-%SZ); fi; mv -T ${fresh} ${data}; sync`,
+      ],
+      env: {},
+      secretEnv: {},
+      size: taskSize,
+      sharesVolumes: true,
+    },
+  ];
+}
+
 const minutes = 2;
 /** It says so itself twice a minute, as the runtime has no port. */
 const alive = (own: string) => ['/bin/sh', '-c', `test -n "$(find ${own}/state/alive -mmin -${minutes})"`] as const;

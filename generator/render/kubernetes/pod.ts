@@ -87,6 +87,7 @@ function gateContainer(scene: Scene, service: PlannedService, gate: Gate): Yaml 
     volumeMounts: [
       { name: folderVolume('/tmp'), mountPath: '/tmp' },
       ...(gate.fills ? [{ name: gate.name, mountPath: gate.fills.here }] : []),
+      ...(gate.sharesVolumes ? service.volumes.map(({ name, target }) => ({ name, mountPath: target })) : []),
     ],
   };
 }
