@@ -170,7 +170,7 @@ export function takesRestored({ name, engine }: DatabaseSpec, spec: StackSpec, u
   const fresh = restoredBeside(data);
   return [
     {
-      name: 'restored',
+      name: `${name}-restored`,
       image: engine,
       user,
       argv: [
