@@ -1,4 +1,8 @@
-import { beforeAll, describe, expect, test } from 'vitest';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import type { PreparedSite } from '../../../cli/site.ts';
 import { compareClusters } from '../../../generator/render/kubernetes/compare.ts';
@@ -122,6 +126,48 @@ describe('the agent of databases in a cluster', () => {
       ['secrets/backup/signer.key', 0o600],
       ['secrets/backup/store.key', 0o600],
     ]);
+  });
+
+  describe('leaves it to the next start of the database to take what was restored', () => {
+    const take = (present: readonly string[]): readonly string[] => {
+      const [step] = kindOf('k8s/generated/database.yaml', 'StatefulSet').spec.template.spec.initContainers;
+      const volume = mkdtempSync(join(tmpdir(), 'berth-restored-'));
+      onTestFinished(() => rmSync(volume, { recursive: true }));
+      for (const name of present) {
+        mkdirSync(join(volume, name));
+        writeFileSync(join(volume, name, 'of'), name);
+      }
+      const [shell, option, script]: readonly string[] = step.command;
+      expect(spawnSync(shell ?? '', [option ?? '', (script ?? '').replaceAll('/var/lib/postgresql/data', volume)]).status).toBe(0);
+      return readdirSync(volume)
+        .sort()
+        .map((name) => `${name.replace(/\d{4}-.*Z$/, 'TIME')}: ${readFileSync(join(volume, name, 'of'), 'utf8')}`);
+    };
+
+    test.each([
+      ['nothing where nothing was', ['pgdata'], ['pgdata: pgdata']],
+      ['nothing before the first start', [], []],
+      ['it, and keeps what was there', ['pgdata', 'pgdata.restored'], ['pgdata: pgdata.restored', 'pgdata.before-TIME: pgdata']],
+      ['it where the step was cut off', ['pgdata.restored'], ['pgdata: pgdata.restored']],
+      [
+        'it beside what an earlier one kept',
+        ['pgdata', 'pgdata.before-2026-01-01T00-00-00Z', 'pgdata.restored'],
+        ['pgdata: pgdata.restored', 'pgdata.before-TIME: pgdata.before-2026-01-01T00-00-00Z', 'pgdata.before-TIME: pgdata'],
+      ],
+    ])('%s', (_, present, after) => {
+      expect(take(present)).toEqual(after);
+    });
+
+    test('by a step with the volume of the data, in the image of the database', () => {
+      const { initContainers, containers } = kindOf('k8s/generated/database.yaml', 'StatefulSet').spec.template.spec;
+      expect(initContainers).toMatchObject([{ name: 'database-restored', image: containers[0].image }]);
+      expect(initContainers[0].volumeMounts).toContainEqual({ name: 'database-data', mountPath: '/var/lib/postgresql/data' });
+    });
+
+    test('and to nobody where nothing is copied', async () => {
+      const made = await prepareHello({ target: 'kubernetes', profile: 'minimum' });
+      expect(kindOf('k8s/generated/database.yaml', 'StatefulSet', made).spec.template.spec.initContainers).toBeUndefined();
+    });
   });
 
   test('has its database know the account that it logs in with', () => {
