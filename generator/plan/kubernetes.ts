@@ -120,6 +120,7 @@ const own = (services: readonly PlannedService[], pods: ReadonlyMap<string, PodP
 
 function explainPod(service: PlannedService, pod: PodPlan): readonly Decision[] {
   const size = (value: MiB) => formatSize(value);
+  const filled = service.gates.map(({ fills }) => fills).find((fills) => fills !== undefined);
   return [
     {
       key: `${service.name}.terminationGracePeriodSeconds`,
@@ -132,13 +133,14 @@ function explainPod(service: PlannedService, pod: PodPlan): readonly Decision[] 
     {
       key: `${service.name}.ephemeral-storage`,
       value: size(pod.ephemeralStorage),
-      formula: 'fixed',
-      inputs: {},
+      ...(filled === undefined
+        ? { formula: 'fixed', inputs: {} }
+        : { formula: 'logs + the folder that Berth is copied into', inputs: { logs: size(ephemeral), folder: size(filled.size) } }),
       source: service.operator
         ? 'design: the program that the operator puts beside the server has a hundred MiB, and the log passes through a file'
-        : service.gates.some(({ fills }) => fills !== undefined)
-          ? 'kubelet keeps five log files of 10 MiB for a container; Berth itself, which is copied beside it, has 130 MB'
-          : 'kubelet keeps five log files of 10 MiB for a container; nothing else is written to disk',
+        : filled === undefined
+          ? 'kubelet keeps five log files of 10 MiB for a container; nothing else is written to disk'
+          : 'kubelet keeps five log files of 10 MiB for a container; Node and the program have 130 MB',
       change: 'fixed',
     },
     {
