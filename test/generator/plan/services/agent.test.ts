@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { rotationOf } from '../../../../generator/plan/rotation.ts';
+import { restoredBeside } from '../../../../model/backup/restored-beside.ts';
+import { mysqlFamily } from '../../../../model/engines/mysql-family.ts';
 import { offsiteKeyFile } from '../../../../model/backup/site-files.ts';
 import type { Plan } from '../../../../model/plan.ts';
 import { runtimeConfig } from '../../../../model/runtime-config.ts';
@@ -159,6 +161,10 @@ describe('the agent of databases', () => {
     );
     expect(planOf(inBucket).images.map(({ key }) => key)).not.toContain('berth');
     expect(agentOf(planOf(inBucket))?.gates).toEqual([]);
+  });
+
+  test('has data wait for the next start of a database under the name that its own script knows', () => {
+    expect(restoredBeside(mysqlFamily.dataFolder)).toBe(mysqlFamily.restoredFolder);
   });
 
   test('stands in no cluster where an operator runs the database, nor where the store is a folder of this machine; both are told', () => {
