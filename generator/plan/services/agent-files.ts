@@ -25,6 +25,8 @@ interface CopiedBucket {
   /** May write to it, by its own secret: for restores. */
   readonly writer: string;
   readonly elsewhere: boolean;
+  readonly host: string;
+  readonly port: number;
 }
 
 /** One container for all that is neither a database nor a file of the site. */
@@ -57,6 +59,8 @@ function wanted(spec: StackSpec): readonly CopiedBucket[] {
       secret: backupSecret(name),
       writer: accountOf(spec),
       elsewhere: false,
+      host: name,
+      port: minio.port,
     })),
   );
   const others = externals
@@ -71,6 +75,8 @@ function wanted(spec: StackSpec): readonly CopiedBucket[] {
         secret: secretOf(name),
         writer: user,
         elsewhere: true,
+        host,
+        port,
       })),
     );
   return [...own, ...others].filter(({ store, bucket }) => names === undefined || names.includes(`${store}.${bucket}`));
@@ -128,7 +134,8 @@ export function planFilesAgent(
 ): PlannedService {
   const stores = [...new Map(buckets.map((bucket) => [bucket.store, bucket])).values()];
   const ownStores = stores.filter(({ elsewhere }) => !elsewhere).map(({ store }) => store);
-  const goesOut = stores.some(({ elsewhere }) => elsewhere);
+  const outside = stores.filter(({ elsewhere }) => elsewhere);
+  const goesOut = outside.length > 0;
   const declared = hosts[image];
   const container = agentContainer(
     {
@@ -138,7 +145,7 @@ export function planFilesAgent(
       title: `copies what is new in ${buckets.map(({ store, bucket }) => `${store}.${bucket}`).join(', ')}, and restores it to prove it`,
       holds: 'its key, and what it remembers',
       covered: declared ? [declared] : [],
-      goesOut,
+      elsewhere: outside.map(({ host, port }) => ({ host, port })),
       secretFiles: stores.map(({ secret }) => secret),
       connects: ownStores.map((service) => ({ service, port: minio.port })),
       after: ownStores.map((store) => ({ service: `${store}-buckets`, condition: 'service_completed_successfully', required: true })),
@@ -147,6 +154,7 @@ export function planFilesAgent(
     size,
     disk,
     user,
+    spec.target,
   );
   return {
     ...container,
