@@ -1,6 +1,6 @@
 import { agentPlaces, agentProgram } from '../model/backup/site-files.ts';
 import { BerthError, EXIT, type FailureKind } from '../model/errors.ts';
-import type { BackupJob } from '../model/runtime-config.ts';
+import type { BackupJob, RuntimeConfig } from '../model/runtime-config.ts';
 import type { Secret } from '../model/secret.ts';
 import { localPrograms } from '../runtime/programs/local-programs.ts';
 import type { RuntimeContext } from './stoppable.ts';
@@ -10,6 +10,50 @@ export const agentsOf = (jobs: readonly BackupJob[]): readonly string[] => [
   ...new Set(jobs.flatMap(({ agent }) => (agent === undefined ? [] : [agent]))),
 ];
 
+/** Which cluster kubectl is to speak to; its own choice where nothing is said. */
+export interface ClusterChoice {
+  readonly kubeconfig?: string;
+  readonly context?: string;
+}
+
+/** Where the agents of a site are. */
+export interface AgentHome {
+  readonly site: string;
+  readonly config: Pick<RuntimeConfig, 'target' | 'namespace'>;
+  readonly cluster?: ClusterChoice;
+}
+
+/** How a command gets into the container of an agent, and what starts one that is not there. */
+interface Way {
+  readonly argv: readonly [string, ...string[]];
+  readonly cure: string;
+}
+
+/** @throws BerthError `usage` for a cluster where there is none, `spec` for one without a namespace. */
+function wayTo({ site, config: { target, namespace }, cluster = {} }: AgentHome, agent: string, input: boolean): Way {
+  if (target === 'compose') {
+    const option = cluster.kubeconfig !== undefined ? '--kubeconfig' : cluster.context !== undefined ? '--context' : undefined;
+    if (option !== undefined) throw new BerthError('usage', `${option} is for a cluster, and this site is for Compose`, 'leave it out');
+    return {
+      argv: ['docker', 'compose', '--project-directory', site, 'exec', '-T', agent],
+      cure: `see \`docker compose ps ${agent}\` in ${site}; \`docker compose up -d --wait\` starts it`,
+    };
+  }
+  if (namespace === undefined)
+    throw new BerthError('spec', 'runtime.yaml names no namespace', 'run `berth generate`, which writes it anew');
+  const kubectl = [
+    'kubectl',
+    ...(cluster.kubeconfig === undefined ? [] : ['--kubeconfig', cluster.kubeconfig]),
+    ...(cluster.context === undefined ? [] : ['--context', cluster.context]),
+    '-n',
+    namespace,
+  ] as const;
+  return {
+    argv: [...kubectl, 'exec', ...(input ? ['-i'] : []), `${agent}-0`, '-c', agent, '--'],
+    cure: `see \`kubectl -n ${namespace} describe pod ${agent}-0\`, and that kubectl speaks to the right cluster: \`kubectl config current-context\`, or --context`,
+  };
+}
+
 /**
  * Has the agent of a site do a verb in its container, where the database can be reached, and gives back its JSON.
  *
@@ -17,36 +61,19 @@ export const agentsOf = (jobs: readonly BackupJob[]): readonly string[] => [
  * @throws BerthError of the agent's own, or `unreachable` when it does not run.
  */
 export async function inAgent(
-  site: string,
+  home: AgentHome,
   agent: string,
   verb: readonly string[],
   context: RuntimeContext,
   signal: AbortSignal,
   key?: Secret,
 ): Promise<Readonly<Record<string, unknown>>> {
+  const { argv, cure } = wayTo(home, agent, key !== undefined);
   const running = localPrograms({ ...process.env, ...context.env }).start(
     {
-      argv: [
-        'docker',
-        'compose',
-        '--project-directory',
-        site,
-        'exec',
-        '-T',
-        agent,
-        ...agentProgram,
-        ...verb,
-        '--site',
-        agentPlaces.config,
-        '--json',
-      ],
+      argv: [...argv, ...agentProgram, ...verb, '--site', agentPlaces.config, '--json'],
       ...keyInput(key),
-      explain: ({ stderr }) =>
-        new BerthError(
-          'unreachable',
-          `${agent} did not answer: ${stderr.trim().split('\n').at(-1) ?? ''}`,
-          `see \`docker compose ps ${agent}\` in ${site}; \`docker compose up -d --wait\` starts it`,
-        ),
+      explain: ({ stderr }) => new BerthError('unreachable', `${agent} did not answer: ${stderr.trim().split('\n').at(-1) ?? ''}`, cure),
     },
     signal,
   );

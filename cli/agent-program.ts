@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { programMark } from '../model/backup/site-files.ts';
+import { agentPlaces, agentProgram, programMark } from '../model/backup/site-files.ts';
 import { BerthError } from '../model/errors.ts';
 import { attempt } from '../generator/io/io-failure.ts';
 import { version } from './version.ts';
@@ -48,6 +48,24 @@ export function provideProgram(site: string, root: string): void {
     putText(join(folder, 'package.json'), '{"type":"module"}\n');
     putText(markFile, mark);
   });
+}
+
+/**
+ * What makes an image of that copy, for a cluster: nothing is installed in it, so it builds without a network where its base is there.
+ *
+ * @param base - An image with a `cp`.
+ */
+export function provideDockerfile(site: string, base: string): void {
+  const file = join(site, folderInSite, 'Dockerfile');
+  const text = `# Written by Berth. Agents in a cluster copy Berth from this image into the unchanged image of their database: nothing else of it runs there.
+FROM ${base}
+COPY node package.json ${programMark} ${agentPlaces.program}/
+COPY dist ${agentPlaces.program}/dist
+ENTRYPOINT ["${agentProgram.join('", "')}"]
+CMD ["--version"]
+`;
+  if (existsSync(file) && readFileSync(file, 'utf8') === text) return;
+  attempt(`write ${file}`, () => putText(file, text));
 }
 
 function putText(path: string, text: string): void {

@@ -8,7 +8,7 @@ import { isDatabase } from '../runtime/databases.ts';
 import type { Taken } from '../runtime/jobs/take-backup.ts';
 import { askAgent } from '../runtime/requests.ts';
 import { type Backups, openBackups } from '../runtime/wire.ts';
-import { inAgent } from './agent-exec.ts';
+import { type AgentHome, inAgent } from './agent-exec.ts';
 import { asJson, describeAge, shortName, tierOf } from './backup-text.ts';
 import { type Asked, runtimeOf } from './open-catalogue.ts';
 import { progressOn } from './progress.ts';
@@ -45,13 +45,13 @@ type Made = ReturnType<typeof asJson> & { readonly outcome: string };
 async function takeOne(
   job: BackupJob,
   {
-    site,
     label,
     backups,
+    home,
     found: { config, folder },
     say,
   }: {
-    readonly site: string;
+    readonly home: AgentHome;
     readonly label: string | null;
     readonly backups: Backups;
     readonly found: FoundRuntime;
@@ -63,7 +63,7 @@ async function takeOne(
   if (job.agent !== undefined) {
     say(isBucket(job) ? 'what is new is copied' : 'a full backup is made');
     const verb = ['backup', 'now', job.name, ...(label === null ? [] : ['--label', label])];
-    const { backups: made } = await inAgent(site, job.agent, verb, context, signal);
+    const { backups: made } = await inAgent(home, job.agent, verb, context, signal);
     const [one] = made as readonly Made[];
     if (one === undefined) throw new Error(`${job.agent} made no backup and said nothing`);
     return one;
@@ -80,14 +80,15 @@ async function takeOne(
 }
 
 /** Has every agent bring the log of its databases to the store, up to now. */
-export const shipNow = ({ site, json, sources }: NowAsked, context: RuntimeContext): Promise<void> =>
+export const shipNow = ({ site, json, cluster, sources }: NowAsked, context: RuntimeContext): Promise<void> =>
   stoppable(context, async (signal) => {
     const { config, folder } = runtimeOf(site);
+    const home = { site, config, ...(cluster && { cluster }) };
     const jobs = jobsOf(config.backups.jobs.filter(isDatabase), sources);
     using progress = progressOn(context, json);
     for (const job of jobs) {
       progress.say(`${job.name}: its log is shipped`);
-      if (job.agent !== undefined) await inAgent(site, job.agent, ['backup', 'now', job.name, '--log'], context, signal);
+      if (job.agent !== undefined) await inAgent(home, job.agent, ['backup', 'now', job.name, '--log'], context, signal);
       else {
         const name = Buffer.from(context.random(8)).toString('hex');
         await askAgent(resolve(folder, config.backups.state), { job: job.name, what: 'log' }, name, systemClock, signal);
@@ -100,15 +101,16 @@ export const shipNow = ({ site, json, sources }: NowAsked, context: RuntimeConte
   });
 
 /** Copies what has changed, now. */
-export const backupNow = ({ site, json, sources, label }: NowAsked, context: RuntimeContext): Promise<void> =>
+export const backupNow = ({ site, json, cluster, sources, label }: NowAsked, context: RuntimeContext): Promise<void> =>
   stoppable(context, async (signal) => {
     const { config, folder } = runtimeOf(site);
+    const home = { site, config, ...(cluster && { cluster }) };
     const backups = await openBackups(config, folder, worldOf(context));
     const made: Made[] = [];
     using progress = progressOn(context, json);
     for (const job of jobsOf(config.backups.jobs, sources)) {
       const say = (what: string) => progress.say(`${shortName(job.name)}: ${what}`);
-      made.push(await takeOne(job, { site, label: label ?? null, backups, found: { config, folder }, say }, context, signal));
+      made.push(await takeOne(job, { home, label: label ?? null, backups, found: { config, folder }, say }, context, signal));
     }
     if (json) {
       return context.out(`${JSON.stringify({ site, store: { name: backups.store.name, tier: backups.tier }, backups: made }, null, 2)}\n`);

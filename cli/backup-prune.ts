@@ -26,10 +26,14 @@ const prunedOf = (source: string, plan: RetentionPlan, swept: Pruned['swept']): 
 });
 
 /** Removes what no rule keeps, or says what that would be. */
-export const pruneBackups = ({ site, json, from, dryRun }: Asked & { readonly dryRun: boolean }, context: RuntimeContext): Promise<void> =>
+export const pruneBackups = (
+  { site, json, from, cluster, dryRun }: Asked & { readonly dryRun: boolean },
+  context: RuntimeContext,
+): Promise<void> =>
   stoppable(context, async (signal) => {
     const { config, folder } = runtimeOf(site, from);
     const backups = await openBackups(config, folder, worldOf(context));
+    const home = { site, config, ...(cluster && { cluster }) };
     const time = { now: context.now(), expected: context.now() };
     const all: Pruned[] = [];
     for (const job of backups.jobs) {
@@ -40,7 +44,7 @@ export const pruneBackups = ({ site, json, from, dryRun }: Asked & { readonly dr
       }
     }
     for (const agent of agentsOf(config.backups.jobs)) {
-      const { sources } = await inAgent(site, agent, ['backup', 'prune', ...(dryRun ? ['--dry-run'] : [])], context, signal);
+      const { sources } = await inAgent(home, agent, ['backup', 'prune', ...(dryRun ? ['--dry-run'] : [])], context, signal);
       all.push(...(sources as readonly Pruned[]));
     }
     if (json) return context.out(`${JSON.stringify({ site: config.site, dryRun, sources: all }, null, 2)}\n`);
@@ -63,7 +67,7 @@ export const pruneBackups = ({ site, json, from, dryRun }: Asked & { readonly dr
   });
 
 /** Makes a backup of what was removed, as long as its data are there. */
-export const bringBack = ({ site, json, from, id }: Asked & { readonly id: string }, context: RuntimeContext): Promise<void> =>
+export const bringBack = ({ site, json, from, cluster, id }: Asked & { readonly id: string }, context: RuntimeContext): Promise<void> =>
   stoppable(context, async (signal) => {
     const { config, folder } = runtimeOf(site, from);
     const backups = await openBackups(config, folder, worldOf(context));
@@ -71,7 +75,13 @@ export const bringBack = ({ site, json, from, id }: Asked & { readonly id: strin
     const found = removed.find((each) => each.id === id.toUpperCase());
     const [agent] = agentsOf(config.backups.jobs);
     if (found === undefined && agent !== undefined) {
-      const { source } = await inAgent(site, agent, ['backup', 'prune', '--undo', id], context, signal);
+      const { source } = await inAgent(
+        { site, config, ...(cluster && { cluster }) },
+        agent,
+        ['backup', 'prune', '--undo', id],
+        context,
+        signal,
+      );
       return sayBroughtBack(config.site, { id: id.toUpperCase(), source: String(source) }, json, context);
     }
     if (found === undefined)

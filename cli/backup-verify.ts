@@ -68,7 +68,7 @@ export const verifyBackups = ({ site, json, from, id, key }: VerifyAsked, contex
   });
 
 /** Restores the newest full backup of each database, and the newest point of each bucket, where its agent is, and compares. */
-export const proveBackups = ({ site, json, from }: Asked, context: RuntimeContext): Promise<void> =>
+export const proveBackups = ({ site, json, from, cluster }: Asked, context: RuntimeContext): Promise<void> =>
   stoppable(context, async (signal) => {
     if (from === 'offsite') throw firstPlaceAlone();
     const { config, folder } = runtimeOf(site);
@@ -76,7 +76,13 @@ export const proveBackups = ({ site, json, from }: Asked, context: RuntimeContex
     progress.say('restoring the newest backups');
     const proven: Verification[] = [];
     for (const agent of agentsOf(config.backups.jobs)) {
-      const answer = await inAgent(site, agent, ['backup', 'verify', '--restore'], context, signal);
+      const answer = await inAgent(
+        { site, config, ...(cluster && { cluster }) },
+        agent,
+        ['backup', 'verify', '--restore'],
+        context,
+        signal,
+      );
       proven.push(...(answer['proven'] as readonly Verification[]));
     }
     const { databases, buckets } = await openBackups(config, folder, worldOf(context));

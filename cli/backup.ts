@@ -1,6 +1,8 @@
 import { resolve } from 'node:path';
 import { Option } from 'commander';
 import type { Command } from 'commander';
+import type { ClusterChoice } from './agent-exec.ts';
+import { addClusterChoice } from './cluster.ts';
 import type { PlaceName } from './open-catalogue.ts';
 import type { RuntimeContext } from './stoppable.ts';
 
@@ -10,6 +12,8 @@ interface SiteOptions {
   readonly site: string;
   readonly from?: PlaceName;
   readonly json?: boolean;
+  readonly kubeconfig?: string;
+  readonly context?: string;
 }
 
 /** What the verbs do is a part of the program that only they load. */
@@ -24,11 +28,18 @@ const placeOption = (command: Command): Command =>
     new Option('--from <PLACE>', 'which place, where there is a second one').choices(['store', 'offsite']).default('store'),
   );
 
+/** What was said of the cluster. */
+export const clusterOf = ({ kubeconfig, context }: ClusterChoice, cwd: string): ClusterChoice => ({
+  ...(kubeconfig === undefined ? {} : { kubeconfig: resolve(cwd, kubeconfig) }),
+  ...(context === undefined ? {} : { context }),
+});
+
 export function addBackup(program: Command, run: Run, context: RuntimeContext): void {
-  const asked = ({ site, json, from }: SiteOptions) => ({
+  const asked = ({ site, json, from, ...cluster }: SiteOptions) => ({
     site: resolve(context.cwd, site),
     json: json ?? false,
     ...(from === undefined ? {} : { from }),
+    cluster: clusterOf(cluster, context.cwd),
   });
   const backup = program
     .command('backup')
@@ -58,7 +69,7 @@ Examples:
         options.json ?? false,
       ),
     );
-  siteOptions(backup.command('now'))
+  addClusterChoice(siteOptions(backup.command('now')))
     .argument('[WHAT...]', 'configuration, secrets, or the name of a database or a bucket; without it everything')
     .description('copy what has changed since the newest backup')
     .option('--label <TEXT>', 'a name for it; with one it is made though nothing has changed')
@@ -90,7 +101,7 @@ Examples:
     .action((id: string, options: SiteOptions) =>
       run(async () => (await import('./backup-show.ts')).showBackup({ ...asked(options), id }, context), options.json ?? false),
     );
-  placeOption(backup.command('verify'))
+  addClusterChoice(placeOption(backup.command('verify')))
     .argument('[ID]', 'one backup; without it all of them')
     .description('compare every byte with what was signed; with a key also see that it opens')
     .option('--key <FILE>', 'the private key of a recipient')
@@ -108,7 +119,7 @@ Examples:
         );
       }, options.json ?? false),
     );
-  placeOption(backup.command('prune'))
+  addClusterChoice(placeOption(backup.command('prune')))
     .description('remove what no rule keeps; the agent does it every day')
     .option('--dry-run', 'only say what would be kept and removed, and why')
     .option('--undo <ID>', 'bring back one that was removed in the last 48 hours')

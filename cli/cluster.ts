@@ -21,11 +21,14 @@ export interface ClusterOptions {
   readonly timeout: string;
 }
 
-export const addClusterOptions = (command: Command): Command =>
+/** Which cluster. */
+export const addClusterChoice = (command: Command): Command =>
   command
     .option('--kubeconfig <FILE>', 'how to reach the cluster; without it $KUBECONFIG, then ~/.kube/config')
-    .option('--context <NAME>', 'which context of the kubeconfig; without it the current one')
-    .option('--timeout <SECONDS>', 'how long the cluster may take for one answer', '15');
+    .option('--context <NAME>', 'which context of the kubeconfig; without it the current one');
+
+export const addClusterOptions = (command: Command): Command =>
+  addClusterChoice(command).option('--timeout <SECONDS>', 'how long the cluster may take for one answer', '15');
 
 export interface Cluster {
   readonly client: Client;

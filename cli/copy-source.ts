@@ -13,7 +13,7 @@ import type { Bytes } from '../runtime/streams/blocks.ts';
 import { inAgent } from './agent-exec.ts';
 import { escrowKeyFile } from './kit-verbs.ts';
 import { momentOf } from './moment.ts';
-import { openCatalogue, type PlaceName } from './open-catalogue.ts';
+import { openCatalogue, runtimeOf, type PlaceName } from './open-catalogue.ts';
 import type { RuntimeContext } from './stoppable.ts';
 
 /** Which copy is asked for: of something that is copied as a whole, each time. */
@@ -159,7 +159,13 @@ async function byAgent(
     '-',
     ...(moment === undefined ? ['--latest'] : ['--at', moment]),
   ];
-  const planned = (await inAgent(site, agent, [...verb(at), '--dry-run'], context, signal)) as unknown as PlannedCopy;
+  const planned = (await inAgent(
+    { site, config: runtimeOf(site).config },
+    agent,
+    [...verb(at), '--dry-run'],
+    context,
+    signal,
+  )) as unknown as PlannedCopy;
   const exec = ['docker', 'compose', '--project-directory', site, 'exec', '-T', agent, ...agentProgram] as const;
   return {
     planned,

@@ -76,9 +76,10 @@ async function init(folder: string, given: InitOptions, context: Context): Promi
   context.out(nextSteps(relative(context.cwd, site) || '.', loaded.plan));
 }
 
-function nextSteps(folder: string, { domain, edge, kubernetes, services, agents }: Plan): string {
+function nextSteps(folder: string, { domain, edge, kubernetes, services, agents, images }: Plan): string {
   if (kubernetes) {
-    const built = services.flatMap(({ image, build }) =>
+    const own = images.filter(({ key }) => key === 'berth').map(({ reference }) => ({ image: reference, build: '.berth/bin' }));
+    const built = [...services, ...own].flatMap(({ image, build }) =>
       build === undefined ? [] : [`  docker build -t ${image} ${build}   # and push it to a registry that the nodes reach\n`],
     );
     return `\nNext\n  cd ${typed(folder)}\n${built.join('')}  kubectl apply -f k8s/secrets && kubectl apply -k k8s/site\n  SITE.md is the runbook of this site.\n`;

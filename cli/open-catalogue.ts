@@ -7,6 +7,7 @@ import { levelOf } from '../runtime/look-again.ts';
 import { type World, openStore, trustedSigners } from '../runtime/open-store.ts';
 import type { Store } from '../runtime/ports/store.ts';
 import { offsiteOf } from '../runtime/offsite.ts';
+import type { ClusterChoice } from './agent-exec.ts';
 import { progressOn } from './progress.ts';
 import { type FoundRuntime, readRuntime, worldOf } from './runtime-config.ts';
 import type { RuntimeContext } from './stoppable.ts';
@@ -20,6 +21,8 @@ export interface Asked {
   readonly json: boolean;
   /** The first place, unless it is said otherwise. */
   readonly from?: PlaceName;
+  /** Of a site in a cluster, where its agents are asked. */
+  readonly cluster?: ClusterChoice;
 }
 
 /** What a verb reads of a site, as if that place were the only one. @throws BerthError `usage` for a second place where there is none. */

@@ -19,7 +19,7 @@ import { readIdentity, readSecret } from '../runtime/keys/read-keys.ts';
 import { levelOf } from '../runtime/look-again.ts';
 import { openStore, trustedSigners } from '../runtime/open-store.ts';
 import { ObjectFiles } from '../runtime/restore/object-files.ts';
-import { inAgent } from './agent-exec.ts';
+import { inAgent, type AgentHome, type ClusterChoice } from './agent-exec.ts';
 import { ageOf, shownTime } from './backup-text.ts';
 import { momentOf } from './moment.ts';
 import { firstPlaceAlone, openCatalogue, runtimeOf, type PlaceName } from './open-catalogue.ts';
@@ -49,6 +49,7 @@ export interface BucketRestoreAsked {
   readonly given: Secret | undefined;
   readonly yes: boolean;
   readonly dryRun: boolean;
+  readonly cluster?: ClusterChoice;
 }
 
 /** What a restore does, or has done. */
@@ -204,8 +205,9 @@ type AgentJob = BucketJob & { readonly agent: string };
 
 /** Has the agent do it, or look what it would do. */
 async function askAgent(
+  home: AgentHome,
   job: AgentJob,
-  { site, at, prefix, exact, key }: Pick<BucketRestoreAsked, 'site' | 'at' | 'prefix' | 'exact' | 'key'>,
+  { at, prefix, exact, key }: Pick<BucketRestoreAsked, 'at' | 'prefix' | 'exact' | 'key'>,
   writer: Given['writer'],
   how: readonly string[],
   context: RuntimeContext,
@@ -215,21 +217,23 @@ async function askAgent(
   const words = ['restore', '--only', 'bucket', '--name', job.name, ...(at === undefined ? ['--latest'] : ['--at', at])];
   // A prefix may begin with a dash.
   const which = [`--prefix=${prefix}`, ...(exact ? ['--exact'] : []), '--into', 'live', '--given'];
-  const answer = await inAgent(site, job.agent, [...words, ...which, ...how], context, signal, new Secret(JSON.stringify(given)));
+  const answer = await inAgent(home, job.agent, [...words, ...which, ...how], context, signal, new Secret(JSON.stringify(given)));
   return answer as unknown as RestoredBucket;
 }
 
 /** Puts back what is missing or another, of a site whose store and agent run, or only looks. @param at - The time of a point. */
 export const putBack = (
+  home: AgentHome,
   job: AgentJob,
-  { site, at, key, dryRun }: { readonly site: string; readonly at: string; readonly key: string; readonly dryRun: boolean },
+  { at, key, dryRun }: { readonly at: string; readonly key: string; readonly dryRun: boolean },
   context: RuntimeContext,
   signal: AbortSignal,
 ): Promise<RestoredBucket> =>
   askAgent(
+    home,
     job,
-    { site, at, prefix: '', exact: false, key },
-    dryRun ? null : writerOf(job, site),
+    { at, prefix: '', exact: false, key },
+    dryRun ? null : writerOf(job, home.site),
     [dryRun ? '--dry-run' : '--yes'],
     context,
     signal,
@@ -237,15 +241,16 @@ export const putBack = (
 
 /** Says first what it will do. What would be overwritten or deleted is copied before that, so that the restore can be undone. */
 async function restoreByAgent(
-  { folder }: FoundRuntime,
+  { folder, config }: FoundRuntime,
   job: AgentJob,
   asked: BucketRestoreAsked,
   context: RuntimeContext,
   signal: AbortSignal,
 ): Promise<void> {
-  const { site, json, exact } = asked;
+  const { site, json, exact, cluster } = asked;
+  const home: AgentHome = { site, config, ...(cluster && { cluster }) };
   const ask = (at: string | undefined, writer: Given['writer'], how: readonly string[]): Promise<RestoredBucket> =>
-    askAgent(job, { ...asked, at }, writer, how, context, signal);
+    askAgent(home, job, { ...asked, at }, writer, how, context, signal);
   using progress = progressOn(context, json);
   progress.say(`${job.name}: comparing it with its backup`);
   const planned = await ask(asked.at, null, ['--dry-run']);
@@ -266,7 +271,7 @@ async function restoreByAgent(
   let before: string | null = null;
   if (overwritten > 0) {
     progress.say(`${job.name}: copying what it holds now`);
-    const { backups } = await inAgent(site, job.agent, ['backup', 'now', job.name, '--label', 'before a restore'], context, signal);
+    const { backups } = await inAgent(home, job.agent, ['backup', 'now', job.name, '--label', 'before a restore'], context, signal);
     before = (backups as readonly { readonly madeAt: string }[])[0]?.madeAt ?? null;
   }
   progress.say(`${job.name}: putting back ${planned.missing + planned.different} objects`);

@@ -14,7 +14,7 @@ import { readIdentity } from '../runtime/keys/read-keys.ts';
 import { ownIdentity } from '../runtime/keys/own-identity.ts';
 import { openStore, trustedSigners } from '../runtime/open-store.ts';
 import type { RestoreTarget } from '../runtime/ports/scratch-engine.ts';
-import { inAgent } from './agent-exec.ts';
+import { type ClusterChoice, inAgent } from './agent-exec.ts';
 import { momentOf } from './moment.ts';
 import { progressOn } from './progress.ts';
 import { firstPlaceAlone, type PlaceName } from './open-catalogue.ts';
@@ -39,6 +39,7 @@ export interface DatabaseRestoreAsked {
   readonly key: string | undefined;
   readonly yes: boolean;
   readonly dryRun: boolean;
+  readonly cluster?: ClusterChoice;
 }
 
 /** What came of it, and what it took. */
@@ -70,6 +71,7 @@ export const restoreDatabase = (asked: DatabaseRestoreAsked, context: RuntimeCon
       const found = readRuntime(join(asked.site, 'runtime.yaml'));
       const job = jobOf(found.config.backups.jobs, asked.name);
       const { agent } = job;
+      const home = { site: asked.site, config: found.config, ...(asked.cluster && { cluster: asked.cluster }) };
       if (typeof asked.into === 'object' && agent !== undefined)
         throw new BerthError(
           'usage',
@@ -78,17 +80,17 @@ export const restoreDatabase = (asked: DatabaseRestoreAsked, context: RuntimeCon
         );
       if (asked.into === 'live') {
         if (agent === undefined) throw new BerthError('usage', 'an agent cannot stop its site', 'run this in the folder of the site');
+        if (found.config.target === 'kubernetes')
+          throw new BerthError(
+            'unsupported',
+            'in a cluster this version puts no database back in its place by itself',
+            'see "Put a database back" in SITE.md for the way by hand; --into scratch tries the restore first',
+          );
         const { restoreLive } = await import('./restore-live.ts');
         const key = keyOf(asked, context);
         const look = async (): Promise<Restored> =>
-          (await inAgent(
-            asked.site,
-            agent,
-            verbOf(job.name, { ...asked, dryRun: true }, 'scratch'),
-            context,
-            signal,
-          )) as unknown as Restored;
-        const ship = () => inAgent(asked.site, agent, ['backup', 'now', job.name, '--log'], context, signal);
+          (await inAgent(home, agent, verbOf(job.name, { ...asked, dryRun: true }, 'scratch'), context, signal)) as unknown as Restored;
+        const ship = () => inAgent(home, agent, ['backup', 'now', job.name, '--log'], context, signal);
         const verb = (folder: string): readonly string[] => verbOf(job.name, asked, folder);
         return restoreLive({ ...asked, key, database: job.name, agent, look, ship, verb }, context, signal);
       }
@@ -98,7 +100,7 @@ export const restoreDatabase = (asked: DatabaseRestoreAsked, context: RuntimeCon
         agent === undefined
           ? await restoreHere(found, job, asked, context, signal)
           : ((await inAgent(
-              asked.site,
+              home,
               agent,
               verbOf(job.name, asked, 'scratch'),
               context,
@@ -107,7 +109,7 @@ export const restoreDatabase = (asked: DatabaseRestoreAsked, context: RuntimeCon
             )) as unknown as Restored);
       progress[Symbol.dispose]();
       if (asked.json) return context.out(`${JSON.stringify(restored, null, 2)}\n`);
-      describe(restored, context);
+      describe(restored, asked.into, context);
     },
     asked.into === 'live' ? 'stopping, and starting everything as it was; once more to leave it' : undefined,
   );
@@ -211,12 +213,20 @@ interface Holding {
   }[];
 }
 
-function describe({ database, full, logs, because, position, seconds, holds }: Restored, context: RuntimeContext): void {
+function describe(
+  { database, full, logs, because, position, seconds, holds, left = [] }: Restored,
+  into: DatabasePlace,
+  context: RuntimeContext,
+): void {
   const style = paint(context.color);
   context.out(
     `${style('bold', database)} from ${full.id} (${describeBytes(full.bytes)}) and ${logs === 1 ? '1 log' : `${logs} logs`}\n  ${because}\n`,
   );
   if (position === null) return context.out('\nNothing was restored.\n');
+  if (typeof into === 'object')
+    return context.out(
+      `\nrestored up to ${position} in ${seconds ?? 0} s, into ${join(into.folder, restoredData)}\n${left.map((one) => `→ ${one}\n`).join('')}`,
+    );
   const rows = (holds as Holding).databases.flatMap(({ name, tables }) =>
     tables.map((one) => [`${name}: ${one.name}`, one.rows === null ? 'not counted' : `${one.rows} rows`]),
   );

@@ -4,7 +4,7 @@ import { lockSite } from '../generator/io/lock.ts';
 import type { Manifest } from '../model/backup/manifest.ts';
 import { reachOf } from '../model/backup/reach.ts';
 import { BerthError } from '../model/errors.ts';
-import { isBucket, type BucketJob } from '../runtime/buckets.ts';
+import { isBucket } from '../runtime/buckets.ts';
 import { type DatabaseJob, type DatabaseKind, isDatabase, rulesOf } from '../runtime/databases.ts';
 import { planRestore, type RestorePlan } from '../runtime/jobs/plan-restore.ts';
 import { shrinkageOf } from '../runtime/jobs/shrinkage.ts';
@@ -19,7 +19,7 @@ import { Refilling } from './refilling.ts';
 import { choosePoint, putBack } from './restore-bucket.ts';
 import { openedKey, type Restored, verbOf } from './restore-database.ts';
 import { describeFolder, folderAsJson, keyFileOf, type FolderPlan, report, type RestoreAsked, restoreFolder } from './restore-verbs.ts';
-import { readRuntime } from './runtime-config.ts';
+import { readRuntime, type FoundRuntime } from './runtime-config.ts';
 import { loadSite, type LoadedSite } from './site.ts';
 import { stoppable, type RuntimeContext } from './stoppable.ts';
 import { paint, table, typed } from './text.ts';
@@ -105,7 +105,7 @@ export const restoreWhole = (asked: WholeAsked, context: RuntimeContext): Promis
         outcomes.push(outcome ?? { database: job.name, position: null, until: backup.until.toISOString(), seconds: 0 });
       }
       const buckets = await refillBuckets(
-        config.backups.jobs.filter(isBucket),
+        config,
         wantedBuckets,
         { site, key, plan: sitePlan, compose, refilling, progress, context },
         signal,
@@ -212,12 +212,12 @@ function wantedBucketsOf(manifests: readonly Manifest[], at: string | undefined,
 
 /** Stores and the agents of buckets are started for it, and nobody who reads or writes what is in them. What stands elsewhere was not lost with this host. */
 async function refillBuckets(
-  jobs: readonly BucketJob[],
+  config: FoundRuntime['config'],
   wanted: readonly WantedBucket[],
   { site, key, plan, compose, refilling, progress, context }: Omit<Refill, 'asked'> & { readonly site: string },
   signal: AbortSignal,
 ): Promise<readonly BucketOutcome[]> {
-  const tasks = jobs.flatMap((job) => {
+  const tasks = config.backups.jobs.filter(isBucket).flatMap((job) => {
     const found = wanted.find(({ bucket }) => bucket === job.name);
     const isOwn = plan.stores.some(({ service, buckets }) => buckets.some(({ name }) => `${service}.${name}` === job.name));
     return found === undefined || job.agent === undefined || !isOwn ? [] : [{ job: { ...job, agent: job.agent }, point: found.point }];
@@ -232,8 +232,8 @@ async function refillBuckets(
   const outcomes: BucketOutcome[] = [];
   for (const { job, point } of tasks) {
     progress.say(`filling ${job.name}`);
-    const target = { site, at: point.finishedAt, key };
-    const found = await putBack(job, { ...target, dryRun: true }, context, signal);
+    const target = { at: point.finishedAt, key };
+    const found = await putBack({ site, config }, job, { ...target, dryRun: true }, context, signal);
     if (found.same + found.different + found.others > 0 && !refilling.isPlaced(job.name))
       throw new BerthError(
         'conflict',
@@ -241,7 +241,7 @@ async function refillBuckets(
         `to put it back to an earlier state run \`berth restore --only bucket --name ${job.name} --into live\` in ${site}, after \`docker compose up -d --wait\` there`,
       );
     refilling.place(job.name);
-    const { missing, different, same, seconds } = await putBack(job, { ...target, dryRun: false }, context, signal);
+    const { missing, different, same, seconds } = await putBack({ site, config }, job, { ...target, dryRun: false }, context, signal);
     outcomes.push({
       bucket: job.name,
       point: point.id,

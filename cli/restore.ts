@@ -4,6 +4,8 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { BerthError } from '../model/errors.ts';
 import { Secret } from '../model/secret.ts';
+import { clusterOf } from './backup.ts';
+import { addClusterChoice } from './cluster.ts';
 import type { PlaceName } from './open-catalogue.ts';
 import type { RuntimeContext } from './stoppable.ts';
 
@@ -25,6 +27,8 @@ interface RestoreOptions {
   readonly dryRun?: boolean;
   readonly from: PlaceName;
   readonly json?: boolean;
+  readonly kubeconfig?: string;
+  readonly context?: string;
 }
 
 export function addRestore(
@@ -32,8 +36,7 @@ export function addRestore(
   run: (action: () => Promise<void>, json: boolean) => Promise<void>,
   context: RuntimeContext,
 ): void {
-  program
-    .command('restore')
+  addClusterChoice(program.command('restore'))
     .description('put the folder of a site, a database, a bucket, a cache or a volume back from its backups; says first what it will do')
     .option('--latest', 'the newest backups')
     .option('--at <TIME>', 'as it was then, such as 2026-03-29T14:30Z')
@@ -80,7 +83,26 @@ Examples:
     )
     .action((options: RestoreOptions) =>
       run(async () => {
-        const { site, from, into, at, latest, before, only, name, prefix, exact, given, file, withData, key, yes, dryRun, json } = options;
+        const {
+          site,
+          from,
+          into,
+          at,
+          latest,
+          before,
+          only,
+          name,
+          prefix,
+          exact,
+          given,
+          file,
+          withData,
+          key,
+          yes,
+          dryRun,
+          json,
+          ...cluster
+        } = options;
         if ([latest === true, at !== undefined, before !== undefined].filter(Boolean).length !== 1)
           throw new BerthError(
             'usage',
@@ -107,6 +129,7 @@ Examples:
               yes: yes ?? false,
               dryRun: dryRun ?? false,
               json: json ?? false,
+              cluster: clusterOf(cluster, context.cwd),
             },
             context,
           );
@@ -166,6 +189,7 @@ Examples:
               exact: exact ?? false,
               into: into === 'live' ? into : { folder: resolve(context.cwd, into) },
               key: key === undefined ? undefined : resolve(context.cwd, key),
+              cluster: clusterOf(cluster, context.cwd),
               given: given === true ? new Secret(readFileSync('/dev/stdin', 'utf8')) : undefined,
               yes: yes ?? false,
               dryRun: dryRun ?? false,

@@ -77,7 +77,7 @@ async function startAgent(
 async function takeAsked(backups: Backups, { job: name, what }: BackupRequest, signal: AbortSignal): Promise<Taken | null> {
   const job = backups.jobs.find((each) => each.name === name);
   if (job === undefined)
-    throw new BerthError('usage', `the agent copies no ${name}`, 'run `berth generate`, then `docker compose up -d --wait`');
+    throw new BerthError('usage', `the agent copies no ${name}`, 'run `berth generate`, then bring it into force as SITE.md says');
   if (what !== 'log') return backups.take(job, { due: null, label: what.full }, signal);
   await backups.databases.find((database) => database.job.name === name)?.cover(signal);
   return null;

@@ -60,7 +60,7 @@ export function imagesOf(site: string, context: Context): readonly SiteImage[] {
     ...plan.images.map((image): SiteImage => ({
       reference: image.reference,
       licence: image.licence,
-      status: statusOn(context.now(), image.status, image.endOfLife),
+      status: image.key === 'berth' ? 'built here' : statusOn(context.now(), image.status, image.endOfLife),
       endOfLife: image.endOfLife ?? '',
       usedBy: image.usedBy,
       ...(image.note ? { note: image.note } : {}),

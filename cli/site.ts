@@ -7,11 +7,14 @@ import { hostsOf } from '../model/plan.ts';
 import type { Plan } from '../model/plan.ts';
 import type { WrittenRelease } from '../model/release.ts';
 import type { StackSpec } from '../model/stack-spec.ts';
+import { signersFile } from '../model/backup/site-files.ts';
 import { readAssets } from '../generator/io/assets.ts';
 import type { Assets } from '../generator/io/assets.ts';
 import { renderBackupKeys } from '../generator/io/backup-keys.ts';
 import { drawCertificates, importedTrouble } from '../generator/io/certificates.ts';
 import { readMore, readState } from '../generator/io/disk.ts';
+import { readPublicKeys } from '../generator/io/public-keys.ts';
+import type { FoundKeys } from '../generator/io/public-keys.ts';
 import { awaitedSecrets, suppliedPath, supplySecrets } from '../generator/io/supplied-secrets.ts';
 import { drawMissing, ledgerPath, parseLedger, secretVersion } from '../generator/io/ledger.ts';
 import type { Ledger } from '../generator/io/ledger.ts';
@@ -168,12 +171,13 @@ export function planSite(spec: StackSpec, site: string, context: Context): Loade
 
 /** Everything of a site but what the target starts from, which needs to know what the others become after merging. */
 function renderAround({ plan, spec, assets }: LoadedSite, ledger: Ledger, extra: readonly Artifact[]): readonly Artifact[] {
-  const configs = [...renderEdge(plan, assets.templates), ...renderConfigs(plan, assets.templates)];
+  const [runtime, ...agents] = renderRuntime(plan, assets.templates);
+  const configs = [...renderEdge(plan, assets.templates), ...renderConfigs(plan, assets.templates), ...agents];
   return [
     ...extra,
     { path: '.berth/berth.schema.json', content: specJsonSchema(), mode: 0o644, policy: 'owned' },
     renderFirstRelease(spec, assets.templates),
-    ...renderRuntime(plan, assets.templates),
+    runtime,
     renderRunbook(plan, assets.templates),
     ...renderBackupKeys(plan, ledger),
     ...(plan.kubernetes
@@ -189,11 +193,18 @@ function renderAround({ plan, spec, assets }: LoadedSite, ledger: Ledger, extra:
 }
 
 /** What the target starts from: compose.yaml, or the manifests. */
-function renderTarget({ plan, assets }: LoadedSite, merged: ReadonlyMap<string, string>, ledger: Ledger): readonly Artifact[] {
+function renderTarget(
+  { plan, assets: { images, templates } }: LoadedSite,
+  merged: ReadonlyMap<string, string>,
+  ledger: Ledger,
+  keys: FoundKeys,
+): readonly Artifact[] {
   const version = (name: string) => secretVersion(ledger, name);
+  const signers = merged.get(signersFile);
+  const publicKeys = new Map([...keys.files, ...(signers === undefined ? [] : [[signersFile, signers] as const])]);
   return plan.kubernetes
-    ? renderKubernetes(plan, assets.images, merged, version)
-    : [renderCompose(plan, assets.templates, assets.images, configHashes(plan, merged, version))];
+    ? renderKubernetes({ plan, images, merged, secretVersion: version, publicKeys })
+    : [renderCompose(plan, templates, images, configHashes(plan, merged, version))];
 }
 
 /** A ledger that is gone is not drawn anew while anything that was made of it is there: volumes know those passwords. */
@@ -233,6 +244,7 @@ export async function prepareSite(
     context.random,
   );
   const ledger = await change(filled);
+  const keys = plan.kubernetes ? readPublicKeys(site, plan) : { files: new Map(), missing: [] };
   const around = renderAround(loaded, ledger, extra);
   const state = readMore(site, before, [
     ...around.map(({ path }) => path),
@@ -240,7 +252,7 @@ export async function prepareSite(
   ]);
   refuseOtherName(plan, state);
   refuseOtherTarget(plan, state);
-  const artifacts = [...around, ...renderTarget(loaded, decideChanges(around, state).merged, ledger)];
+  const artifacts = [...around, ...renderTarget(loaded, decideChanges(around, state).merged, ledger, keys)];
   // What lies there as it would be written was checked when it was.
   const fresh = artifacts.filter(({ path, content }) => state.current.get(path) !== content);
   checkParses(fresh);
@@ -260,9 +272,11 @@ export async function prepareSite(
     ledger,
     awaited: awaitedSecrets(ledger, plan.secrets).map((secret) => suppliedPath(secret)),
     drawn: [...drawn, ...(ledger.leaf !== known.leaf ? ['tls'] : [])],
-    notices: [importedTrouble(ledger.leaf, hostsOf(plan), context.now()), ...trustTrouble(spec.trust, context.now())].filter(
-      (notice) => notice !== undefined,
-    ),
+    notices: [
+      importedTrouble(ledger.leaf, hostsOf(plan), context.now()),
+      ...trustTrouble(spec.trust, context.now()),
+      ...keys.missing,
+    ].filter((notice) => notice !== undefined),
   };
 }
 

@@ -125,6 +125,10 @@ export interface Gate {
   readonly env: Readonly<Record<string, string>>;
   readonly secretEnv: Readonly<Record<string, SecretText>>;
   readonly size: Size;
+  /** A folder that it fills and its container reads, which has this place in both. */
+  readonly fills?: { readonly here: string; readonly size: MiB };
+  /** Whether it has the volumes of its container, where that has them. */
+  readonly sharesVolumes?: true;
 }
 
 /** A task that stands in both slots as its application does. The image of one slot at most brings the schema, and that slot does not start before it has ended well. */
@@ -144,6 +148,8 @@ interface Mount {
   readonly from?: 'berth' | 'operator' | 'host';
   /** Whether a change of its content must recreate the container; false for what is read anew while running. */
   readonly restarts: boolean;
+  /** Of a folder with keys of the runtime: its files, and the secret of the ledger that each holds. */
+  readonly keys?: Readonly<Record<string, string>>;
 }
 
 export interface Volume {

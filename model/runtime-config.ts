@@ -142,6 +142,8 @@ export const runtimeConfig = z.strictObject({
   version: z.literal(1, { error: 'expected 1, which is what this version of Berth reads' }),
   site: name,
   target: z.enum(['compose', 'kubernetes'], { error: 'expected compose or kubernetes' }),
+  /** In a cluster, where the site stands. */
+  namespace: name.optional(),
   timezone: z.literal('UTC', { error: 'expected UTC' }),
   /** What `berth runtime` does here. */
   roles: z.array(z.enum(['agent'], { error: 'expected agent' }), { error: 'expected a list of roles' }),

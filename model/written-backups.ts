@@ -142,7 +142,9 @@ export const backups = z
     folder: text('an absolute path')
       .regex(hostPath, { error: 'expected an absolute path such as /srv/backups, outside the site' })
       .optional()
-      .describe('A folder of this host. It is lost with the host (tier 0): for trying things out, or where it is copied elsewhere.'),
+      .describe(
+        'A folder of this host. It is lost with the host (tier 0): for trying things out, or where it is copied elsewhere. In a cluster no pod reaches it, so databases need a bucket there.',
+      ),
     bucket: bucketIn('backup-store').meta({ id: 'BackupBucket' }).optional().describe('A bucket of an S3 server elsewhere (tier 1).'),
     offsite: z
       .strictObject({

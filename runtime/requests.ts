@@ -53,7 +53,7 @@ export async function askAgent(state: string, request: BackupRequest, name: stri
         throw new BerthError(
           'locked',
           'the agent takes up nothing',
-          'see what it says: `docker compose logs --tail 20`, and the name of the agent',
+          'see what it says: `docker compose logs --tail 20`, or in a cluster `kubectl logs --tail 20`, and the name of the agent',
         );
       await clock.sleep(lookEveryMs, signal);
       signal.throwIfAborted();

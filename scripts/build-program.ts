@@ -66,12 +66,13 @@ export const compileTemplate = (name) => Handlebars.template(compiled[name] ?? s
 const schemaFile = 'spec-schema.cjs';
 
 /**
- * Modules that only some plans need, by the file that holds them: it is loaded when the first of their functions is called. They export functions alone and
- * throw nothing that anybody tells by its class, as each file has its own copy of what it shares.
+ * Modules that only some sites need, by the file that holds them: it is loaded when the first of their functions is called. They export functions alone and
+ * throw nothing that anybody tells by its class but BerthError, as each file has its own copy of what it shares.
  */
 const seldomPlanned: Readonly<Record<string, readonly string[]>> = {
   'plan-cache.cjs': ['generator/plan/services/cache-cluster.ts', 'generator/plan/services/cache-sentinel.ts'],
   'plan-files.cjs': ['generator/plan/services/agent-files.ts'],
+  'plan-kubernetes.cjs': ['generator/io/public-keys.ts', 'generator/render/kubernetes/compare.ts', 'generator/render/kubernetes/index.ts'],
   'plan-memcached.cjs': ['generator/plan/services/memcached.ts'],
   'plan-mongodb.cjs': ['generator/plan/services/mongodb-settings.ts'],
   'plan-sqlserver.cjs': ['generator/plan/services/sqlserver-settings.ts'],

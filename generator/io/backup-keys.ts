@@ -19,7 +19,7 @@ type BackupPlace = Pick<BackupsConfig['store'], 'bucket'>;
  * What the runtime signs with and logs in to the store with, and the public halves of all that ever signed here: a backup stays good
  * when its signer was drawn anew.
  */
-export function renderBackupKeys({ runtime, agents }: Plan, ledger: Ledger): readonly Artifact[] {
+export function renderBackupKeys({ runtime, agents, target }: Plan, ledger: Ledger): readonly Artifact[] {
   const signers = ledger.secrets.get(signerSecret) ?? [];
   const signer = signers.at(-1);
   if (runtime.backups === undefined || signer === undefined) return [];
@@ -30,7 +30,7 @@ export function renderBackupKeys({ runtime, agents }: Plan, ledger: Ledger): rea
   const publicHalf = (pem: string): string => createPublicKey(pem).export({ type: 'spki', format: 'pem' }).toString();
   const { store, offsite } = runtime.backups;
   // What a container mounts is read by whoever it runs as; nobody else on the host may enter the folder.
-  const mode = agents.length > 0 ? 0o444 : 0o600;
+  const mode = agents.length > 0 && target === 'compose' ? 0o444 : 0o600;
   return [
     { path: signerFile, content: signer.reveal(), mode, policy: 'secret' },
     // There and empty until it is supplied, as with other secrets of somebody else.

@@ -56,6 +56,9 @@ const perService = (plan: Plan, kubernetes: KubernetesPlan, ledger: Ledger): rea
           .filter(({ name }) => service.secretFiles.includes(name))
           .map((file) => [file.name, textOf(file, ledger)] as const),
         ...Object.entries(service.secretEnv).flatMap(([variable, text]) => revealed(variable, text, ledger)),
+        ...service.mounts.flatMap(({ keys }) =>
+          Object.entries(keys ?? {}).flatMap(([file, secret]) => revealed(file, [{ secret }], ledger)),
+        ),
         ...stepsOf(service).flatMap((gate) =>
           Object.entries(gate.secretEnv).flatMap(([variable, text]) => revealed(`${gate.name}.${variable}`, text, ledger)),
         ),

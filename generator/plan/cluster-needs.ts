@@ -1,6 +1,6 @@
 import type { ClusterNeeds, VolumeNeed, WorkloadNeed } from '../../model/cluster-needs.ts';
 import { stepsOf } from '../../model/plan.ts';
-import type { KubernetesPlan, Plan, PlannedService } from '../../model/plan.ts';
+import type { KubernetesPlan, Plan, PlannedService, Role } from '../../model/plan.ts';
 import { mib, milliCpu } from '../../model/units.ts';
 
 type Api = ClusterNeeds['apis'][number];
@@ -70,6 +70,8 @@ function sharedOf(plan: Plan, { namespace }: KubernetesPlan): readonly VolumeNee
   });
 }
 
+const stateful: ReadonlySet<Role> = new Set<Role>(['database', 'cache', 'storage', 'agent']);
+
 /** Every kind of object in k8s/, with its resource as rights name it. */
 function kindsOf(
   plan: Plan,
@@ -96,7 +98,7 @@ function kindsOf(
     kind('', 'v1', 'Secret', 'secrets', 'passwords and certificates'),
     kind('apps', 'v1', 'Deployment', 'deployments', 'applications'),
     ...some(
-      services.some(({ role, operator }) => operator === undefined && (role === 'database' || role === 'cache' || role === 'storage')),
+      services.some(({ role, operator }) => operator === undefined && stateful.has(role)),
       kind('apps', 'v1', 'StatefulSet', 'statefulsets', 'databases, caches and stores'),
     ),
     ...some(plan.volumes.length > 0, kind('', 'v1', 'PersistentVolumeClaim', 'persistentvolumeclaims', 'volumes that services share')),

@@ -13,7 +13,9 @@ const preStopOf: Readonly<Record<'edge' | 'app', Seconds>> = { edge: seconds(20)
 const ephemeral = mib(128);
 /** An operator puts its own program of a hundred MiB there, and the log passes through it. */
 const operatedEphemeral = mib(1024);
-const ephemeralOf = ({ operator }: PlannedService): MiB => (operator ? operatedEphemeral : ephemeral);
+/** What a step beside its container fills lies on the disk of the node, too. */
+const ephemeralOf = ({ operator, gates }: PlannedService): MiB =>
+  operator ? operatedEphemeral : mib(ephemeral + gates.reduce((sum, { fills }) => sum + (fills?.size ?? 0), 0));
 const startPeriod = seconds(5);
 
 const roleOf = (service: PlannedService): PodPlan['priority'] =>
@@ -118,6 +120,7 @@ const own = (services: readonly PlannedService[], pods: ReadonlyMap<string, PodP
 
 function explainPod(service: PlannedService, pod: PodPlan): readonly Decision[] {
   const size = (value: MiB) => formatSize(value);
+  const filled = service.gates.map(({ fills }) => fills).find((fills) => fills !== undefined);
   return [
     {
       key: `${service.name}.terminationGracePeriodSeconds`,
@@ -130,11 +133,14 @@ function explainPod(service: PlannedService, pod: PodPlan): readonly Decision[] 
     {
       key: `${service.name}.ephemeral-storage`,
       value: size(pod.ephemeralStorage),
-      formula: 'fixed',
-      inputs: {},
+      ...(filled === undefined
+        ? { formula: 'fixed', inputs: {} }
+        : { formula: 'logs + the folder that Berth is copied into', inputs: { logs: size(ephemeral), folder: size(filled.size) } }),
       source: service.operator
         ? 'design: the program that the operator puts beside the server has a hundred MiB, and the log passes through a file'
-        : 'kubelet keeps five log files of 10 MiB for a container; nothing else is written to disk',
+        : filled === undefined
+          ? 'kubelet keeps five log files of 10 MiB for a container; nothing else is written to disk'
+          : 'kubelet keeps five log files of 10 MiB for a container; Node and the program have 130 MB',
       change: 'fixed',
     },
     {

@@ -2,7 +2,7 @@ import type { ImageCatalogue } from '../../model/image-catalogue.ts';
 import type { Dependency, Plan, Size } from '../../model/plan.ts';
 import type { HardwareProfile } from '../../model/profile.ts';
 import type { WrittenRelease } from '../../model/release.ts';
-import type { StackSpec } from '../../model/stack-spec.ts';
+import type { DatabaseSpec, StackSpec } from '../../model/stack-spec.ts';
 import { describeCpus, describeSize, mib } from '../../model/units.ts';
 import { replicasOf } from './connections.ts';
 import { containersOf, demandsOf } from './demands.ts';
@@ -15,7 +15,7 @@ import { notesOf } from './notes.ts';
 import { firstRelease, imageOf, resolveRelease } from './resolve-release.ts';
 import { runtimeOf } from './runtime.ts';
 import { secretFilesOf, secretsOf } from './secrets.ts';
-import { agentConfig, agentsOf, planAgent } from './services/agent.ts';
+import { agentConfig, agentsOf, planAgent, takesRestored } from './services/agent.ts';
 import { filesAgentDecisions, planFilesAgent } from './services/agent-files.ts';
 import { filesAgentIn } from './services/agents.ts';
 import { planApp } from './services/app.ts';
@@ -105,8 +105,11 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     ...(ownEdge ? [edge.service] : []),
     ...apps.flatMap((app) => (app.migrate ? [app.migrate.task, app.service] : [app.service])),
     ...spec.services.flatMap((app) => planScalers(app, spec, taskSize, lookUp(images, 'nginx'))),
-    ...databases.flatMap((database) => [
-      database.service,
+    ...databases.flatMap((database, index) => [
+      {
+        ...database.service,
+        gates: [...database.service.gates, ...takesRestored(spec.databases[index] as DatabaseSpec, spec, database.service.user)],
+      },
       ...(database.replica ? [database.replica] : []),
       database.accounts,
       ...(database.beside ?? []),
@@ -115,7 +118,7 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     ...stores.flatMap((store) => [store.service, store.buckets]),
     ...volumes.flatMap(({ task }) => (task ? [task] : [])),
     ...agents.flatMap((agent) =>
-      spec.backups ? [planAgent(agent, spec.backups, sizeOf(agent.name), disk.of(agent.name), agentUser)] : [],
+      spec.backups ? [planAgent(agent, spec.backups, sizeOf(agent.name), disk.of(agent.name), agentUser, spec.target)] : [],
     ),
     ...(filesAgent && spec.backups
       ? [planFilesAgent(filesAgent, { ...spec, backups: spec.backups }, sizeOf(filesAgent.name), disk.of(filesAgent.name), agentUser)]

@@ -31,7 +31,9 @@ function notCopied(spec: StackSpec): readonly string[] {
   const left = (store: string, buckets: readonly { readonly name: string }[]): readonly string[] =>
     buckets.map(({ name }) => name).filter((name) => !copied.some((one) => one.store === store && one.bucket === name));
   const others = [
-    ...spec.databases.filter((database) => !isCopied(database, spec)).map(({ name, engine }) => `${name} (${engine})`),
+    ...spec.databases
+      .filter((database) => !isCopied(database, spec))
+      .map(({ name, engine, operator }) => `${name} (${engine}${operator === undefined ? '' : `, run by ${operator}`})`),
     ...spec.externals
       .filter(({ name, engine, buckets }) => engine !== 'memcached' && (buckets.length === 0 || left(name, buckets).length > 0))
       .map(({ name }) => `${name} (elsewhere)`),
@@ -63,8 +65,8 @@ function foreignFiles(spec: StackSpec): readonly string[] {
   });
 }
 
-function backupNotes(spec: StackSpec): readonly string[] {
-  const { backups, target } = spec;
+function backupNotes(spec: StackSpec, images: NoteInput['images']): readonly string[] {
+  const { backups, target, registry, databases } = spec;
   if (backups === undefined)
     return ['nothing is backed up: `backups` in berth.yaml says where copies of the site go; until then they are yours to make'];
   const withoutImage = leftWithoutImage(spec);
@@ -92,7 +94,16 @@ function backupNotes(spec: StackSpec): readonly string[] {
       : []),
     ...(target === 'kubernetes'
       ? [
-          'no agent runs in the cluster yet: the folder of the site is copied from where it lies, by `berth backup now` or `berth runtime` there',
+          'the folder of the site is copied from where it lies, by `berth backup now` or `berth runtime` there',
+          ...images
+            .filter(({ key }) => key === 'berth')
+            .map(
+              ({ reference, usedBy }) =>
+                `${usedBy.join(', ')} bring${usedBy.length === 1 ? 's' : ''} Berth along in an image of its own: \`docker build -t ${reference} .berth/bin\`, on the architecture of the nodes; ${registry === undefined ? 'push it to a registry that they reach, and name that under images in k8s/site/kustomization.yaml' : 'then push it'}`,
+            ),
+          ...('folder' in backups.store && databases.length > 0
+            ? [`no pod reaches ${backups.store.folder}, a folder of this machine: with a bucket, agents in the cluster copy the databases`]
+            : []),
         ]
       : []),
   ];
@@ -241,7 +252,7 @@ export function notesOf({ profile, topologies, images, scaled, describe, cpus, u
       : [
           `images of databases, caches, stores and edge come from ${spec.registry}, under the paths that they have elsewhere: copy them there first, as \`berth images\` lists them, and ${credentialsOf(spec)}`,
         ]),
-    ...backupNotes(spec),
+    ...backupNotes(spec, images),
     ...spec.databases.flatMap(({ name, edition }) => {
       const notice = edition && sqlserverEditions[edition].notice;
       return notice ? [`${name}: ${notice}`] : [];

@@ -71,6 +71,7 @@ function effectOf(
 
 /** What it takes to draw a secret of the site anew. */
 export function rotationOf(plan: Plan, secret: string): Rotation {
+  const apply = plan.kubernetes ? 'kubectl apply -f k8s/secrets && kubectl apply -k k8s/site' : 'docker compose up -d --wait';
   const uses = secretUses(plan, secret);
   const users = unique(uses.map(({ service }) => service));
   if (plan.secrets.some(({ name, supplied }) => name === secret && supplied !== undefined))
@@ -84,7 +85,8 @@ export function rotationOf(plan: Plan, secret: string): Rotation {
       possible: true,
       lossless: true,
       effect: 'backups are signed with it from the next one on; those of before stay good, as backup/signers.pem keeps who signed them',
-      short: ['berth backup now', 'berth kit export --into FOLDER'],
+      // On one host an agent sees by itself what has changed in the folder of the site.
+      short: [...(plan.kubernetes && plan.agents.length > 0 ? [apply] : []), 'berth backup now', 'berth kit export --into FOLDER'],
     };
   if (users.length === 0)
     return {
@@ -114,7 +116,6 @@ export function rotationOf(plan: Plan, secret: string): Rotation {
   const apps = users.filter(({ role, kind }) => role === 'app' && kind === 'server');
   const overlaps = plan.secrets.some((one) => one.name === secret && one.overlaps);
   const effect = effectOf(engines, tasks, apps, overlaps);
-  const apply = plan.kubernetes ? 'kubectl apply -f k8s/secrets && kubectl apply -k k8s/site' : 'docker compose up -d --wait';
   const retire = overlaps ? { command: `berth secrets retire ${secret}`, apply } : undefined;
   // At once: the old one counts no more from the moment that the new one does.
   const short = retire ? [retire.command, apply] : [apply];

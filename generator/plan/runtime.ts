@@ -99,6 +99,7 @@ export const runtimeOf = (
   version: 1,
   site: spec.name,
   target: spec.target,
+  ...(spec.target === 'kubernetes' ? { namespace: spec.kubernetes.namespace } : {}),
   timezone: 'UTC',
   roles: spec.backups === undefined ? [] : ['agent'],
   ...(spec.backups === undefined ? {} : { backups: backupsOf(spec, spec.backups, memoryOf, user) }),

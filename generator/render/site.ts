@@ -1,5 +1,8 @@
 import type { Artifact } from '../../model/artifact.ts';
 import type { CacheClusterPlan, DatabasePlan, KubernetesPlan, Plan } from '../../model/plan.ts';
+import { agentPlaces, agentProgram } from '../../model/backup/site-files.ts';
+import { restoredBeside } from '../../model/backup/restored-beside.ts';
+import { mysqlFamily } from '../../model/engines/mysql-family.ts';
 import { postgres } from '../../model/engines/postgres.ts';
 import type { BackupsConfig, RuntimeConfig } from '../../model/runtime-config.ts';
 import { redis } from '../../model/engines/redis.ts';
@@ -17,6 +20,7 @@ const renderRuntimeConfig = (path: string, config: RuntimeConfig, templates: Tem
   path,
   content: [
     fill(templates, 'site/runtime.yaml.hbs', 'yaml', {
+      namespace: undefined,
       ...config,
       services: config.services.map((service) => ({ engine: undefined, port: undefined, ...service })),
     }),
@@ -28,7 +32,7 @@ const renderRuntimeConfig = (path: string, config: RuntimeConfig, templates: Tem
 });
 
 /** That of the site, and those of its agents, each with the part that concerns it. */
-export const renderRuntime = ({ runtime, agents }: Plan, templates: Templates): readonly Artifact[] => [
+export const renderRuntime = ({ runtime, agents }: Plan, templates: Templates): readonly [Artifact, ...Artifact[]] => [
   renderRuntimeConfig('runtime.yaml', runtime, templates),
   ...agents.map(({ service, config }) => renderRuntimeConfig(`config/${service}/runtime.yaml`, config, templates)),
 ];
@@ -151,6 +155,7 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
       .filter(({ slotted, kind }) => slotted && kind === 'server')
       .flatMap((service) => (plan.release.get(service.name) ?? []).map(({ slot }) => `${service.name}-${slot}`)),
     databases: plan.databases.map((database) => ({ ...database, ...commandsOf(database), pod: podOf(database, plan) })),
+    copied: plan.databases.flatMap((database) => putBackOf(database, plan)),
     operated: plan.databases.filter(({ operator }) => operator !== undefined),
     operatorNamespace: plan.kubernetes?.operatorNamespace ?? '',
     replicated: plan.databases.flatMap((database) =>
@@ -248,13 +253,47 @@ const podOf = ({ service, operator }: DatabasePlan, { kubernetes }: Plan): strin
     ? `${service}-0`
     : `$(kubectl -n ${kubernetes?.namespace ?? ''} get pod -l cnpg.io/cluster=${service},cnpg.io/instanceRole=primary -o name) -c postgres`;
 
+/** What the runbook of a cluster tells of putting a database back by hand. */
+function putBackOf({ service, engine, replica }: DatabasePlan, { agents, services }: Plan): readonly object[] {
+  const agent = agents.find(({ config }) => config.backups?.jobs.some(({ name }) => name === service))?.service;
+  if (agent === undefined) return [];
+  const volumeOf = (name: string): string => services.find((one) => one.name === name)?.volumes[0]?.target ?? '';
+  const [own, volume] = [volumeOf(agent), volumeOf(service)];
+  const { dataFolder } = engine === 'postgres' ? postgres : mysqlFamily;
+  return [
+    {
+      service,
+      agent,
+      own,
+      volume,
+      dataFolder,
+      restored: restoredBeside(dataFolder),
+      ...carried(engine, `${own}/back`, `${volume}/back`),
+      replica: replica?.service,
+      program: agentProgram.join(' '),
+      config: agentPlaces.config,
+    },
+  ];
+}
+
+/** From one pod into another; only what came whole is called so. MySQL's own image has no tar, so there a shell reads what to make, each file after its line. */
+const carried = (engine: DatabasePlan['engine'], from: string, to: string): { readonly out: string; readonly into: string } =>
+  engine === 'mysql'
+    ? {
+        out: `sh -c 'cd ${from} && echo set -e && find data -type d -printf "mkdir \\"%p\\"\\n" -o -type f -printf "head -c %s > \\"%p\\"\\n" -exec cat {} \\; && echo mv -T data whole'`,
+        into: `sh -c 'cd ${to} && umask 027 && exec bash'`,
+      }
+    : { out: `tar -C ${from} -cf - data`, into: `sh -c 'cd ${to} && tar -xpf - && mv -T data whole'` };
+
 /** What only the runbook of a cluster tells. */
-function clusterView({ services, domain, secretFiles }: Plan, kubernetes: KubernetesPlan): object {
+function clusterView({ services, domain, secretFiles, images, registry }: Plan, kubernetes: KubernetesPlan): object {
   const { namespace, edgeNamespace, expose, minor, existingSecrets, certificate } = kubernetes;
   return {
     namespace,
     edgeNamespace,
     domain,
+    registry,
+    berthImage: images.find(({ key }) => key === 'berth')?.reference ?? '',
     version: `1.${minor}`,
     edge: services.some(({ role }) => role === 'edge'),
     loadBalancer: expose === 'loadBalancer',

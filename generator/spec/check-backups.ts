@@ -1,8 +1,10 @@
+import { copiedEngines } from '../../model/backup/copied-engines.ts';
 import type { WrittenSpec } from '../../model/written-spec.ts';
 import type { Finding } from './finding.ts';
 
 /** What no single value of `backups` can show. */
-export function* checkBackups({ backups, stores = {}, volumes = {} }: WrittenSpec): Iterable<Finding> {
+export function* checkBackups(spec: WrittenSpec): Iterable<Finding> {
+  const { backups, stores = {}, volumes = {} } = spec;
   if (backups === undefined) return;
   const { bucket, offsite } = backups;
   yield* checkPlace(backups, ['backups'], '/srv/backups');
@@ -16,6 +18,7 @@ export function* checkBackups({ backups, stores = {}, volumes = {} }: WrittenSpe
       };
   }
   if (typeof backups.buckets === 'object') yield* checkBuckets(backups.buckets.names ?? [], stores);
+  yield* checkReach(spec, backups);
   if (backups.user !== undefined && bucket !== undefined && Object.keys(volumes).length === 0)
     yield {
       path: ['backups'],
@@ -46,6 +49,24 @@ function* checkBuckets(names: readonly string[], stores: NonNullable<WrittenSpec
       };
     else if (names.indexOf(name) < index) yield { path, message: `"${name}" stands twice`, hint: 'remove one of the two' };
   }
+}
+
+/** An agent in a cluster sees no folder of the machine that the site lies on. */
+function* checkReach(
+  { target, databases }: WrittenSpec,
+  { folder, databases: copied }: Place & NonNullable<WrittenSpec['backups']>,
+): Iterable<Finding> {
+  if (target !== 'kubernetes' || folder === undefined || copied === 'none') return;
+  const out = Object.entries(databases ?? {})
+    .filter(([, { engine, operator }]) => operator === undefined && copiedEngines.some((name) => name === engine))
+    .map(([name]) => name);
+  if (out.length > 0)
+    yield {
+      path: ['backups'],
+      key: 'folder',
+      message: `no pod reaches a folder of this machine, so nothing would copy ${out.join(', ')}`,
+      hint: 'name a bucket that the cluster reaches, or write databases: none and copy them yourself',
+    };
 }
 
 type Place = Pick<NonNullable<WrittenSpec['backups']>, 'folder' | 'bucket'>;

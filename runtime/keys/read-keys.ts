@@ -85,7 +85,7 @@ export const readSecret = (file: string): string | undefined =>
 export const readPassword = (file: string): Secret =>
   reading(
     file,
-    'this is done in the container of an agent: `docker compose up -d --wait` starts it',
+    'this is done in the container of an agent, which starts with the site',
     () => new Secret(readFileSync(file, 'utf8').trim()),
   );
 

@@ -1,6 +1,6 @@
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { attempt, run } from './process.ts';
 import type { RunResult } from './process.ts';
@@ -44,13 +44,14 @@ export interface PodContainer {
 }
 interface PodVolume {
   readonly name: string;
-  readonly emptyDir?: { readonly sizeLimit: string };
-  readonly configMap?: { readonly name: string; readonly defaultMode: number };
-  readonly secret?: {
-    readonly secretName: string;
-    readonly defaultMode: number;
-    readonly items?: readonly { readonly key: string; readonly path: string }[];
-  };
+  readonly emptyDir?: { readonly medium?: 'Memory'; readonly sizeLimit: string };
+  readonly configMap?: { readonly name: string; readonly defaultMode: number; readonly items?: readonly Item[] };
+  readonly secret?: { readonly secretName: string; readonly defaultMode: number; readonly items?: readonly Item[] };
+}
+/** A key, and the file that it becomes. */
+interface Item {
+  readonly key: string;
+  readonly path: string;
 }
 interface PodTemplate {
   readonly metadata: { readonly labels: Readonly<Record<string, string>> };
@@ -86,7 +87,7 @@ const expand = (value: string, known: ReadonlyMap<string, string>): string =>
 export class KubeletStandIn {
   readonly #network: string;
   readonly #folder = mkdtempSync(join(tmpdir(), 'berth-kubelet-'));
-  readonly #objects: readonly KubernetesObject[];
+  #objects: readonly KubernetesObject[];
   readonly #started: string[] = [];
 
   private constructor(name: string, objects: readonly KubernetesObject[]) {
@@ -98,6 +99,15 @@ export class KubeletStandIn {
     const kubelet = new KubeletStandIn(name, objects);
     await run(['docker', 'network', 'create', kubelet.#network]);
     return kubelet;
+  }
+
+  /** What is found out only once the network is there. */
+  give(objects: readonly KubernetesObject[]): void {
+    this.#objects = objects;
+  }
+
+  get network(): string {
+    return this.#network;
   }
 
   async destroy(): Promise<void> {
@@ -119,6 +129,7 @@ export class KubeletStandIn {
     mkdirSync(path, { recursive: true });
     for (const [name, content] of files) {
       const file = join(path, name);
+      mkdirSync(dirname(file), { recursive: true });
       writeFileSync(file, content);
       chownSync(file, 0, group);
       chmodSync(file, mode);
@@ -139,26 +150,45 @@ export class KubeletStandIn {
     const { volumes = [], securityContext } = pod.template.spec;
     return (container.volumeMounts ?? []).flatMap(({ name, mountPath, readOnly }) => {
       const volume = volumes.find((one) => one.name === name);
-      if (volume?.emptyDir) return ['--tmpfs', `${mountPath}:size=${volume.emptyDir.sizeLimit.replace('Mi', 'm')},mode=1777`];
+      if (volume?.emptyDir?.medium === 'Memory')
+        return ['--tmpfs', `${mountPath}:size=${volume.emptyDir.sizeLimit.replace('Mi', 'm')},mode=1777`];
       const from = join(this.#folder, pod.name, name);
+      const group = securityContext.fsGroup;
       const source = volume?.configMap
-        ? this.#files(from, this.#dataOf('ConfigMap', volume.configMap.name), volume.configMap.defaultMode, securityContext.fsGroup)
+        ? this.#keyFiles(from, 'ConfigMap', { ...volume.configMap, group })
         : volume?.secret
-          ? this.#secretFiles(from, volume.secret, securityContext.fsGroup)
-          : this.#claim(pod.name, name, securityContext.fsGroup);
+          ? this.#keyFiles(from, 'Secret', { ...volume.secret, name: volume.secret.secretName, group })
+          : volume?.emptyDir
+            ? this.#emptyFolder(from)
+            : this.#claim(pod.name, name, group);
       return ['--mount', `type=bind,source=${source},target=${mountPath}${readOnly ? ',readonly' : ''}`];
     });
   }
 
-  #secretFiles(path: string, secret: NonNullable<PodVolume['secret']>, group: number): string {
-    const data = this.#dataOf('Secret', secret.secretName);
-    const items = secret.items ?? [...data.keys()].map((key) => ({ key, path: key }));
-    const files = items.map((item) => {
+  /** Of the disk of the node: what one container of a pod leaves there the next one finds. */
+  #emptyFolder(path: string): string {
+    mkdirSync(path, { recursive: true });
+    chmodSync(path, 0o777);
+    return path;
+  }
+
+  #keyFiles(
+    path: string,
+    kind: 'ConfigMap' | 'Secret',
+    {
+      name,
+      items,
+      defaultMode,
+      group,
+    }: { readonly name: string; readonly items?: readonly Item[]; readonly defaultMode: number; readonly group: number },
+  ): string {
+    const data = this.#dataOf(kind, name);
+    const files = (items ?? [...data.keys()].map((key) => ({ key, path: key }))).map((item) => {
       const value = data.get(item.key);
-      if (value === undefined) throw new Error(`the pod would wait for ever: Secret ${secret.secretName} has no key ${item.key}`);
+      if (value === undefined) throw new Error(`the pod would wait for ever: ${kind} ${name} has no key ${item.key}`);
       return [item.path, value] as const;
     });
-    return this.#files(path, new Map(files), secret.defaultMode, group);
+    return this.#files(path, new Map(files), defaultMode, group);
   }
 
   #env(container: PodContainer): ReadonlyMap<string, string> {
@@ -300,6 +330,13 @@ export class KubeletStandIn {
   async stop(pod: string): Promise<number> {
     await run(['docker', 'stop', '--time', '60', `${this.#network}-${pod}`]);
     return Number(await run(['docker', 'inspect', '--format', '{{.State.ExitCode}}', `${this.#network}-${pod}`]));
+  }
+
+  /** A pod that was deleted, as its set makes it anew: from its init containers on, on the claim that it had. */
+  async replace(pod: Pod): Promise<void> {
+    await this.stop(pod.name);
+    await run(['docker', 'rm', `${this.#network}-${pod.name}`]);
+    await this.start(pod);
   }
 
   async restart(pod: string): Promise<void> {

@@ -14,8 +14,8 @@ interface RealS3 extends AsyncDisposable {
   readonly secretKey: string;
 }
 
-/** A real S3 server in a container of its own, reachable from this host. */
-export async function startS3(name: string): Promise<RealS3> {
+/** A real S3 server in a container of its own, reachable from this host, and in a network under its own name where one is named. */
+export async function startS3(name: string, network?: string): Promise<RealS3> {
   const container = `berth-${name}-${process.pid}`;
   const accessKey = 'backups';
   const secretKey = randomBytes(16).toString('hex');
@@ -27,6 +27,7 @@ export async function startS3(name: string): Promise<RealS3> {
     '--rm',
     '--name',
     container,
+    ...(network === undefined ? [] : ['--network', network]),
     '--shm-size',
     '256m',
     ...env,

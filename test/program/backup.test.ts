@@ -88,6 +88,31 @@ describe('before it is set up', () => {
     rmSync(copied, { recursive: true });
   });
 
+  test('a site for a cluster has what an image of Berth is built from, over an image that its nodes have anyway', async () => {
+    const clustered = at('clustered');
+    const bucket = 'backups.bucket={ endpoint: "https://s3.example", name: shop-backups, accessKey: shop }';
+    const options = ['--profile', 'minimum', '--target', 'kubernetes', '--set', bucket, ...host];
+    const { stdout } = await expectExit(0, ['init', clustered, ...options]);
+    expect(stdout).toContain('  docker build -t localhost/berth:0.1.0 .berth/bin   # and push it to a registry that the nodes reach\n');
+    const dockerfile = join(clustered, '.berth/bin/Dockerfile');
+    const text = readFileSync(dockerfile, 'utf8');
+    expect(text.split('\n').slice(1, 4)).toEqual([
+      'FROM docker.io/library/nginx:1.30.6',
+      'COPY node package.json program.json /opt/berth/',
+      'COPY dist /opt/berth/dist',
+    ]);
+    for (const [, names = ''] of text.matchAll(/^COPY (.+) \S+$/gm))
+      for (const name of names.split(' ')) expect(existsSync(join(clustered, '.berth/bin', name)), name).toBe(true);
+    writeFileSync(dockerfile, 'of another version\n');
+    await expectExit(0, ['generate', '--site', clustered]);
+    expect(readFileSync(dockerfile, 'utf8')).toBe(text);
+    const images = JSON.parse((await expectExit(0, ['images', '--site', clustered, '--json'])).stdout);
+    expect(images).toContainEqual(
+      expect.objectContaining({ reference: 'localhost/berth:0.1.0', status: 'built here', usedBy: ['agent-postgres'] }),
+    );
+    rmSync(clustered, { recursive: true });
+  });
+
   test('a site without backups is told how to have some', async () => {
     const bare = at('bare');
     await expectExit(0, ['init', bare, '--profile', 'minimum', ...host]);

@@ -29,6 +29,8 @@ interface CopiedBucket {
   /** May write to it, by its own secret: for restores. */
   readonly writer: string;
   readonly elsewhere: boolean;
+  readonly host: string;
+  readonly port: number;
 }
 
 /** A cache whose data are on disk, by who holds the same keys. */
@@ -78,6 +80,8 @@ function wanted(spec: StackSpec): readonly CopiedBucket[] {
       secret: backupSecret(name),
       writer: accountOf(spec),
       elsewhere: false,
+      host: name,
+      port: minio.port,
     })),
   );
   const others = externals
@@ -92,6 +96,8 @@ function wanted(spec: StackSpec): readonly CopiedBucket[] {
         secret: secretOf(name),
         writer: user,
         elsewhere: true,
+        host,
+        port,
       })),
     );
   return [...own, ...others].filter(({ store, bucket }) => names === undefined || names.includes(`${store}.${bucket}`));
@@ -187,7 +193,8 @@ export function planFilesAgent(
 ): PlannedService {
   const stores = [...new Map(buckets.map((bucket) => [bucket.store, bucket])).values()];
   const ownStores = stores.filter(({ elsewhere }) => !elsewhere).map(({ store }) => store);
-  const goesOut = stores.some(({ elsewhere }) => elsewhere);
+  const outside = stores.filter(({ elsewhere }) => elsewhere);
+  const goesOut = outside.length > 0;
   const declared = hosts[image];
   const container = agentContainer(
     {
@@ -197,7 +204,7 @@ export function planFilesAgent(
       title: titleOf(buckets, caches, volumes),
       holds: 'its key, and what it remembers',
       covered: declared ? [declared] : [],
-      goesOut,
+      elsewhere: outside.map(({ host, port }) => ({ host, port })),
       secretFiles: [...stores.map(({ secret }) => secret), ...caches.map((cache) => backupSecret(cache.name))],
       connects: [
         ...ownStores.map((service) => ({ service, port: minio.port })),
@@ -213,6 +220,7 @@ export function planFilesAgent(
     size,
     disk,
     user,
+    spec.target,
   );
   return {
     ...container,

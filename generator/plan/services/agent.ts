@@ -1,11 +1,23 @@
-import { agentPlaces, agentProgram, recipientsFolder, signerFile, signersFile, storeKeyFile } from '../../../model/backup/site-files.ts';
+import type { CopiedEngine } from '../../../model/backup/copied-engines.ts';
+import {
+  agentPlaces,
+  agentProgram,
+  recipientsFolder,
+  signerFile,
+  signerSecret,
+  signersFile,
+  storeKeyFile,
+  storeSecret,
+} from '../../../model/backup/site-files.ts';
+import { restoredBeside } from '../../../model/backup/restored-beside.ts';
 import { mysqlFamily } from '../../../model/engines/mysql-family.ts';
 import { postgres } from '../../../model/engines/postgres.ts';
-import type { PlannedService, Size } from '../../../model/plan.ts';
+import type { Gate, PlannedService, Size } from '../../../model/plan.ts';
 import type { BackupJob, BackupsConfig, RuntimeConfig } from '../../../model/runtime-config.ts';
-import type { BackupsSpec, DatabaseEngineName, DatabaseSpec, StackSpec } from '../../../model/stack-spec.ts';
+import type { BackupsSpec, DatabaseEngineName, DatabaseSpec, StackSpec, Target } from '../../../model/stack-spec.ts';
 import { mib, seconds } from '../../../model/units.ts';
 import type { MiB } from '../../../model/units.ts';
+import { taskSize } from '../demand.ts';
 import { hostsOf } from './database-engine.ts';
 import { noData } from './database-parts.ts';
 
@@ -27,8 +39,7 @@ const copying = {
   postgres: { own: postgres.volumeFolder, port: postgres.port, account: postgres.backup.account },
   mysql: family,
   mariadb: family,
-} as const satisfies Partial<Record<DatabaseEngineName, Copying>>;
-type CopiedEngine = keyof typeof copying;
+} as const satisfies Record<CopiedEngine, Copying>;
 type CopiedDatabase = DatabaseSpec & { readonly engine: CopiedEngine };
 
 /** A container of Berth's own in the image of something else. */
@@ -53,7 +64,8 @@ const canBeCopied = (database: DatabaseSpec): database is CopiedDatabase =>
 
 /** Databases that are copied while they run. */
 const copiedDatabases = ({ backups, target, databases }: StackSpec): readonly CopiedDatabase[] =>
-  backups?.databases === undefined || target === 'kubernetes' ? [] : databases.filter(canBeCopied);
+  // A folder of this machine is none of the nodes.
+  backups?.databases === undefined || (target === 'kubernetes' && 'folder' in backups.store) ? [] : databases.filter(canBeCopied);
 
 export const isCopied = (database: DatabaseSpec, spec: StackSpec): boolean =>
   copiedDatabases(spec).some(({ name }) => name === database.name);
@@ -130,6 +142,54 @@ export const databaseOf = (
   rpo,
 });
 
+/** Where the bucket answers. */
+function addressOf(store: BackupsSpec['store']): readonly { readonly host: string; readonly port: number }[] {
+  if ('folder' in store) return [];
+  const { hostname, port, protocol } = new URL(store.bucket.endpoint);
+  return [{ host: hostname, port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port) }];
+}
+
+const filledFolder = '/mnt/berth';
+/** Node and the program take some 130 MB. */
+const programSize = mib(256);
+/** In a cluster nothing of this host is mounted: the program comes in an image of its own. */
+const bringsProgram = (user: string): Gate => ({
+  name: 'berth',
+  image: 'berth',
+  user,
+  argv: ['/bin/cp', '-R', `${agentPlaces.program}/.`, filledFolder],
+  env: {},
+  secretEnv: {},
+  size: taskSize,
+  fills: { here: filledFolder, size: programSize },
+});
+/**
+ * Before a database of a cluster starts: data that were laid beside its own, by hand and whole, take their place. No server runs then that could write to
+ * either, and whatever is cut off in between the next start goes on with.
+ */
+export function takesRestored({ name, engine }: DatabaseSpec, spec: StackSpec, user: string): readonly Gate[] {
+  if (spec.target !== 'kubernetes' || !agentsOf(spec).some(({ databases }) => databases.some((database) => database.name === name)))
+    return [];
+  const { dataFolder: data } = engine === 'postgres' ? postgres : mysqlFamily;
+  const fresh = restoredBeside(data);
+  return [
+    {
+      name: `${name}-restored`,
+      image: engine,
+      user,
+      argv: [
+        '/bin/sh',
+        '-ec',
+        `[ -e ${fresh} ] || exit 0; if [ -e ${data} ]; then mv -T ${data} ${data}.before-$(date -u +%Y-%m-%dT%H-%M-%SZ); fi; mv -T ${fresh} ${data}; sync`,
+      ],
+      env: {},
+      secretEnv: {},
+      size: taskSize,
+      sharesVolumes: true,
+    },
+  ];
+}
+
 const minutes = 2;
 /** It says so itself twice a minute, as the runtime has no port. */
 const alive = (own: string) => ['/bin/sh', '-c', `test -n "$(find ${own}/state/alive -mmin -${minutes})"`] as const;
@@ -140,20 +200,23 @@ interface Copier extends AgentPlace, Pick<PlannedService, 'title' | 'image' | 's
   readonly holds: string;
   /** Folders that its image declares as volumes and it needs for nothing. */
   readonly covered: readonly { readonly volumeFolder: string }[];
-  /** Whether something that it copies stands elsewhere. */
-  readonly goesOut?: boolean;
+  /** Where it goes beyond the site for what it copies. */
+  readonly elsewhere?: NonNullable<PlannedService['outside']>;
 }
 
 /** Berth itself in the image of something else. It speaks to what it copies over the network alone, and has nothing of its volume. */
 export function agentContainer(
-  { name, own, holds, covered, goesOut = false, ...copier }: Copier,
+  { name, own, holds, covered, elsewhere = [], ...copier }: Copier,
   { store }: BackupsSpec,
   size: Size,
   disk: MiB,
   user: string,
+  target: Target,
 ): PlannedService {
-  const ca = 'bucket' in store ? store.bucket.ca : undefined;
-  const out = goesOut || 'bucket' in store;
+  const bucket = 'bucket' in store ? store.bucket : undefined;
+  const ca = bucket?.ca;
+  const keys = { [nameOf(signerFile)]: signerSecret, ...(bucket === undefined ? {} : { [nameOf(storeKeyFile)]: storeSecret }) };
+  const outside = [...addressOf(store), ...elsewhere];
   return {
     ...copier,
     name,
@@ -171,7 +234,7 @@ export function agentContainer(
       // It sees by itself when its configuration changes.
       { source: `config/${name}`, target: agentPlaces.config, restarts: false },
       { source: 'backup', target: agentPlaces.backup, restarts: false },
-      { source: 'secrets/backup', target: agentPlaces.keys, restarts: false },
+      { source: 'secrets/backup', target: agentPlaces.keys, restarts: false, keys },
       ...(ca === undefined
         ? []
         : [{ source: ca.replace(/^\.\//, ''), target: agentPlaces.authority, restarts: false, from: 'operator' } as const]),
@@ -181,11 +244,12 @@ export function agentContainer(
     tmpfs: [{ path: '/tmp', size: mib(32), mode: '1777' }, ...covered.map(noData)],
     ports: [],
     healthcheck: { argv: alive(own), interval: seconds(5), timeout: seconds(5), retries: 6, startPeriod: seconds(60) },
-    gates: [],
+    probes: { ready: { argv: alive(own) }, live: { argv: alive(own) } },
+    gates: target === 'kubernetes' ? [bringsProgram(user)] : [],
     // What is at work may end; a copy that is cut off is made again.
     stopGrace: seconds(150),
-    networks: out ? ['data', 'egress'] : ['data'],
-    ...(out ? { egress: true } : {}),
+    networks: outside.length === 0 ? ['data'] : ['data', 'egress'],
+    ...(outside.length === 0 ? {} : { outside }),
   };
 }
 
@@ -196,6 +260,7 @@ export function planAgent(
   size: Size,
   disk: MiB,
   user: string,
+  target: Target,
 ): PlannedService {
   const { port, unused }: Copying = copying[engine];
   const names = databases.map((database) => database.name);
@@ -210,5 +275,5 @@ export function planAgent(
     connects: names.map((service) => ({ service, port })),
     after: names.map((database) => ({ service: `${database}-accounts`, condition: 'service_completed_successfully', required: true })),
   };
-  return agentContainer(copier, backups, size, disk, user);
+  return agentContainer(copier, backups, size, disk, user, target);
 }

@@ -37,6 +37,7 @@ const part = (text: string, key: string, depth: number): string =>
 const fieldsThatMatter: readonly (readonly [key: string, what: string])[] = [
   ['image', 'image'],
   ['berth/secrets', 'secrets'],
+  ['berth/keys', 'set of public keys'],
 ];
 
 function reasonsOf(was: string, now: string): readonly string[] {

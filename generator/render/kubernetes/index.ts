@@ -1,6 +1,5 @@
 import type { Artifact } from '../../../model/artifact.ts';
 import { BerthError } from '../../../model/errors.ts';
-import type { ImageCatalogue } from '../../../model/image-catalogue.ts';
 import type { Plan, PlannedService } from '../../../model/plan.ts';
 import { writeDocuments } from '../write-yaml.ts';
 import type { YamlDocument } from '../write-yaml.ts';
@@ -11,12 +10,13 @@ import { hasOperator, imagesFile, renderBase, renderImageFields, renderOverlay }
 import { renderNamespace, renderNamespaces } from './namespace.ts';
 import type { Scene } from './scene.ts';
 import { renderOperated } from './cloudnative-pg.ts';
+import { renderPublicKeys } from './public-keys.ts';
 import { renderStateful } from './stateful.ts';
 import { renderJob, renderTask } from './task.ts';
 import { renderVolumes } from './volumes.ts';
 
 const folder = 'k8s/generated';
-const extra = { namespace: '00-namespace', edge: '00-edge', certificates: '00-certificates', volumes: '00-volumes' };
+const extra = { namespace: '00-namespace', edge: '00-edge', certificates: '00-certificates', volumes: '00-volumes', backups: '00-backups' };
 
 const hasForeignEdge = ({ kubernetes }: Plan): boolean => kubernetes?.expose === 'gateway' || kubernetes?.expose === 'ingress';
 
@@ -25,6 +25,7 @@ const namesOf = (plan: Plan): readonly string[] => [
   extra.namespace,
   ...(plan.kubernetes?.certificate === 'cert-manager' ? [extra.certificates] : []),
   ...(plan.volumes.length > 0 ? [extra.volumes] : []),
+  ...(plan.agents.length > 0 ? [extra.backups] : []),
   ...(hasForeignEdge(plan) ? [extra.edge] : []),
   // Migrations of no slot are no Job.
   ...plan.services
@@ -48,7 +49,7 @@ export const placeConfigs = (plan: Plan, configs: readonly Artifact[]): readonly
 /** The namespaces alone, for k8s/secrets: those are applied first, and a Secret needs its namespace. */
 export function renderNamespacesFirst(plan: Plan): Artifact {
   if (!plan.kubernetes) throw new Error('this plan is for another target');
-  const scene = sceneOf(plan, {}, new Map(), () => 0);
+  const scene = sceneOf({ plan, images: {}, merged: new Map(), secretVersion: () => 0, publicKeys: new Map() });
   return {
     path: 'k8s/secrets/00-namespace.yaml',
     content: writeDocuments(
@@ -60,11 +61,16 @@ export function renderNamespacesFirst(plan: Plan): Artifact {
   };
 }
 
-function sceneOf(plan: Plan, images: ImageCatalogue, merged: ReadonlyMap<string, string>, secretVersion: (name: string) => number): Scene {
+export type KubernetesInput = Pick<Scene, 'plan' | 'images' | 'secretVersion' | 'publicKeys'> & {
+  /** Every file of the site as it will be after merging. */
+  readonly merged: ReadonlyMap<string, string>;
+};
+
+function sceneOf({ plan, merged, ...rest }: KubernetesInput): Scene {
   if (!plan.kubernetes) throw new Error('this plan is for another target');
   const inside = `${folder}/config/`;
   const contents = new Map([...merged].flatMap(([path, text]) => (path.startsWith(inside) ? [[path.slice(folder.length + 1), text]] : [])));
-  return { plan, kubernetes: plan.kubernetes, images, contents, secretVersion };
+  return { plan, kubernetes: plan.kubernetes, contents, ...rest };
 }
 
 const documentsOf = (scene: Scene, service: PlannedService): readonly YamlDocument[] => {
@@ -78,6 +84,7 @@ const documentsOf = (scene: Scene, service: PlannedService): readonly YamlDocume
 function documentsNamed(scene: Scene, name: string): readonly YamlDocument[] {
   if (name === extra.namespace) return renderNamespace(scene);
   if (name === extra.volumes) return renderVolumes(scene);
+  if (name === extra.backups) return renderPublicKeys(scene);
   if (name === extra.certificates) return renderCertificates(scene);
   if (name === extra.edge) return scene.kubernetes.expose === 'gateway' ? renderGateway(scene) : renderIngress(scene);
   const service = scene.plan.services.find((candidate) => candidate.name === name);
@@ -86,15 +93,10 @@ function documentsNamed(scene: Scene, name: string): readonly YamlDocument[] {
 
 /**
  * The manifests of a site: k8s/generated, a kustomize base with one file a component, and k8s/site, the overlay over it.
- * `merged` is every file of the site as it will be after merging.
  */
-export function renderKubernetes(
-  plan: Plan,
-  images: ImageCatalogue,
-  merged: ReadonlyMap<string, string>,
-  secretVersion: (name: string) => number,
-): readonly Artifact[] {
-  const scene = sceneOf(plan, images, merged, secretVersion);
+export function renderKubernetes(input: KubernetesInput): readonly Artifact[] {
+  const scene = sceneOf(input);
+  const { plan } = scene;
   const files = namesOf(plan).map((name) => ({ name, documents: documentsNamed(scene, name) }));
   refuseCollisions(files.flatMap(({ documents }) => documents));
   return [

@@ -59,7 +59,7 @@ export function renderOverlay(scene: Scene): string {
 ${writeYaml({ ...head, resources: ['../generated'], configurations: hasOperator(scene) ? [imagesFile] : undefined })}
 # Images from a registry of your own: take the # away and name it. Tags stay as they are.
 # images:
-${images.map((name) => `#   - name: ${name}\n#     newName: registry.example.internal/${name.replace(/^[^/]*[.:][^/]*\//, '')}\n`).join('')}
+${images.map((name) => `#   - name: ${name}\n#     newName: registry.example.internal/${name.replace(/^(?:localhost|[^/]*[.:][^/]*)\//, '')}\n`).join('')}
 # Databases on certain nodes:
 # patches:
 #   - target: { kind: StatefulSet, name: ${state} }

@@ -2,9 +2,9 @@ import type { Gate, PlannedService, PodPlan, ProbeAction, Size } from '../../../
 import type { Slot } from '../../../model/release.ts';
 import { splitImage } from '../../../model/names.ts';
 import type { MiB, MilliCpu } from '../../../model/units.ts';
-import { secretsOf, shapesOf } from '../config-hash.ts';
+import { hash, secretsOf, shapesOf } from '../hash.ts';
 import type { Yaml } from '../write-yaml.ts';
-import { configMapOf, imageOf, labelsOf, podOf, priorityClassOf, secretOf, selectorOf, wholeOf } from './scene.ts';
+import { configMapOf, imageOf, labelsOf, podOf, priorityClassOf, publicKeyOf, publicKeys, secretOf, selectorOf, wholeOf } from './scene.ts';
 import type { Scene } from './scene.ts';
 import { gateKey } from './secret-keys.ts';
 
@@ -84,7 +84,11 @@ function gateContainer(scene: Scene, service: PlannedService, gate: Gate): Yaml 
     ],
     resources: resourcesOf(gate.size, podOf(scene, service)),
     securityContext: { ...containerSecurity, runAsUser: uid(gate.user), runAsGroup: gid(gate.user) },
-    volumeMounts: [{ name: folderVolume('/tmp'), mountPath: '/tmp' }],
+    volumeMounts: [
+      { name: folderVolume('/tmp'), mountPath: '/tmp' },
+      ...(gate.fills ? [{ name: gate.name, mountPath: gate.fills.here }] : []),
+      ...(gate.sharesVolumes ? service.volumes.map(({ name, target }) => ({ name, mountPath: target })) : []),
+    ],
   };
 }
 
@@ -96,26 +100,40 @@ function secretVersions(scene: Scene, service: PlannedService): string | undefin
     : [...names.map((name) => `${name}@${scene.secretVersion(name)}`), `shape@${shapesOf(scene.plan, service)}`].join(' ');
 }
 
+/** The volume of a pod that stands for something of the site. What a step fills is there already, and a file of the operator lies with the public keys. */
+function volumeOf({ source, keys, from }: PlannedService['mounts'][number]): string {
+  if (source.startsWith('config/')) return `config-${configMapOf(source)}`;
+  if (from === 'berth') return 'berth';
+  if (keys) return 'keys';
+  return source === 'backup' || from === 'operator' ? 'backup' : 'tls';
+}
+
+function mountedVolume(scene: Scene, service: PlannedService, mount: PlannedService['mounts'][number]): readonly Yaml[] {
+  const name = volumeOf(mount);
+  if (name === 'berth') return [];
+  if (name === 'backup') {
+    const items = [...scene.publicKeys.keys()].map((path) => ({ key: publicKeyOf(path), path: path.replace(/^backup\//, '') }));
+    return [{ name, configMap: { name: publicKeys, defaultMode: 0o444, items } }];
+  }
+  if (name === 'keys') {
+    const items = Object.keys(mount.keys ?? {}).map((key) => ({ key, path: key }));
+    return [{ name, secret: { secretName: secretOf(scene, service.name), defaultMode: 0o440, items } }];
+  }
+  if (name !== 'tls') return [{ name, configMap: { name: configMapOf(mount.source), defaultMode: 0o444 } }];
+  const items = [
+    { key: 'tls.crt', path: 'site.crt' },
+    { key: 'tls.key', path: 'site.key' },
+  ];
+  return [{ name, secret: { secretName: secretOf(scene, 'tls'), defaultMode: 0o440, items } }];
+}
+
 function volumes(scene: Scene, service: PlannedService): readonly Yaml[] {
   return [
     ...service.tmpfs.map(({ path, size }) => ({ name: folderVolume(path), emptyDir: { medium: 'Memory', sizeLimit: `${size}Mi` } })),
     ...(service.shm === undefined ? [] : [{ name: 'memory-dev-shm', emptyDir: { medium: 'Memory', sizeLimit: `${service.shm}Mi` } }]),
     ...(service.shared ?? []).map(({ name }) => ({ name, persistentVolumeClaim: { claimName: name } })),
-    ...service.mounts.map(({ source }) =>
-      source.startsWith('config/')
-        ? { name: `config-${configMapOf(source)}`, configMap: { name: configMapOf(source), defaultMode: 0o444 } }
-        : {
-            name: 'tls',
-            secret: {
-              secretName: secretOf(scene, 'tls'),
-              defaultMode: 0o440,
-              items: [
-                { key: 'tls.crt', path: 'site.crt' },
-                { key: 'tls.key', path: 'site.key' },
-              ],
-            },
-          },
-    ),
+    ...service.gates.flatMap(({ name, fills }) => (fills ? [{ name, emptyDir: { sizeLimit: memory(fills.size) } }] : [])),
+    ...[...new Map(service.mounts.map((mount) => [volumeOf(mount), mountedVolume(scene, service, mount)])).values()].flat(),
     ...(service.secretFiles.length === 0
       ? []
       : [
@@ -136,9 +154,10 @@ const mounts = (service: PlannedService): readonly Yaml[] => [
   ...(service.shared ?? []).map(({ name, target, readOnly }) => ({ name, mountPath: target, readOnly: readOnly ? true : undefined })),
   ...service.tmpfs.map(({ path }) => ({ name: folderVolume(path), mountPath: path })),
   ...(service.shm === undefined ? [] : [{ name: 'memory-dev-shm', mountPath: '/dev/shm' }]),
-  ...service.mounts.map(({ source, target }) => ({
-    name: source.startsWith('config/') ? `config-${configMapOf(source)}` : 'tls',
-    mountPath: target,
+  ...service.mounts.map((mount) => ({
+    name: volumeOf(mount),
+    mountPath: mount.target,
+    subPath: mount.from === 'operator' ? mount.source : undefined,
     readOnly: true,
   })),
   ...(service.secretFiles.length === 0 ? [] : [{ name: 'secrets', mountPath: '/run/secrets', readOnly: true }]),
@@ -180,6 +199,8 @@ export function podTemplate(
   const image = slot?.image ?? imageOf(scene, service.image);
   const { tag, digest } = splitImage(image);
   const versions = secretVersions(scene, service);
+  // What it was started with: a server that has another authority now, or one who may open backups no more.
+  const keys = service.mounts.some((mount) => volumeOf(mount) === 'backup') ? hash([...scene.publicKeys].flat()) : undefined;
   const container: Yaml = {
     name: service.name,
     image,
@@ -216,7 +237,7 @@ export function podTemplate(
   return {
     metadata: {
       labels: { ...labelsOf(plan, service.name, service.role, slot?.name), 'berth/whole': service.whole },
-      annotations: versions === undefined ? undefined : { 'berth/secrets': versions },
+      annotations: versions === undefined ? undefined : { 'berth/secrets': versions, 'berth/keys': keys },
     },
     spec: {
       serviceAccountName: service.name,

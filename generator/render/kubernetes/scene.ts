@@ -1,6 +1,6 @@
 import type { ImageCatalogue } from '../../../model/image-catalogue.ts';
 import type { KubernetesPlan, Plan, PlannedService, PodPlan } from '../../../model/plan.ts';
-import { hash } from '../config-hash.ts';
+import { hash } from '../hash.ts';
 import type { Yaml } from '../write-yaml.ts';
 
 /** All that a manifest is made of. */
@@ -11,7 +11,14 @@ export interface Scene {
   /** Content of every file below config/, as it will be after merging. */
   readonly contents: ReadonlyMap<string, string>;
   readonly secretVersion: (name: string) => number;
+  /** What agents know others by, by its key in {@link publicKeys}: recipients, signers, the authority of the store. */
+  readonly publicKeys: ReadonlyMap<string, string>;
 }
+
+/** The ConfigMap with the public keys of backups. */
+export const publicKeys = 'backup-keys';
+/** Of a path in the site, its key there: a key has no slash. */
+export const publicKeyOf = (path: string): string => path.replace(/^backup\//, '').replaceAll('/', '.');
 
 export const podOf = ({ kubernetes }: Scene, service: PlannedService): PodPlan => {
   const pod = kubernetes.pods.get(service.name);

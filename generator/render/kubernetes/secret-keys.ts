@@ -8,5 +8,6 @@ export const gateKey = (gate: Gate, variable: string): string => `${gate.name}.$
 export const keysOf = (service: PlannedService, files: readonly SecretFile[]): readonly string[] => [
   ...files.map(({ name }) => name).filter((name) => service.secretFiles.includes(name)),
   ...Object.keys(service.secretEnv),
+  ...service.mounts.flatMap(({ keys }) => Object.keys(keys ?? {})),
   ...stepsOf(service).flatMap((gate) => Object.keys(gate.secretEnv).map((variable) => gateKey(gate, variable))),
 ];

@@ -11,6 +11,16 @@ const nodesOf = (service: PlannedService): string => `${service.name}-nodes`;
 function services(scene: Scene, service: PlannedService): readonly YamlDocument[] {
   const ports = portsOf(service).map(({ name, port }) => ({ name, port, targetPort: name, protocol: 'TCP' }));
   const selector = selectorOf(scene.plan, service.name);
+  if (ports.length === 0)
+    return [
+      object(
+        'v1',
+        'Service',
+        metaOf(scene, service, { name: nodesOf(service) }),
+        { spec: { type: 'ClusterIP', clusterIP: 'None', selector } },
+        'A StatefulSet has to name a Service; nobody calls this one.',
+      ),
+    ];
   return [
     object(
       'v1',
@@ -77,7 +87,7 @@ function statefulSet(scene: Scene, service: PlannedService): YamlDocument {
 const firstOfWhole = ({ plan }: Scene, { name, whole }: PlannedService): boolean =>
   whole === undefined || plan.services.find((service) => service.whole === whole)?.name === name;
 
-/** Everything of one database, cache or store. */
+/** Everything of one database, cache, store or agent: of none of them are there two at a time on one volume, whatever happens to a node. */
 export const renderStateful = (scene: Scene, service: PlannedService): readonly YamlDocument[] => [
   ...serviceAccount(scene, service),
   ...services(scene, service),

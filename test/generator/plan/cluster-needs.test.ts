@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { clusterNeedsOf } from '../../../generator/plan/cluster-needs.ts';
 import { mib } from '../../../model/units.ts';
-import { helloPlan, smallHost } from '../render/hello.ts';
+import { helloPlan, smallHost, toBucket } from '../render/hello.ts';
 
 const needsWith = (set: Readonly<Record<string, unknown>> = {}) =>
   clusterNeedsOf(helloPlan({ target: 'kubernetes', profile: 'recommended', host: smallHost, set }));
@@ -34,6 +34,16 @@ describe('what a plan needs of a cluster', () => {
     );
     expect(images.map(({ reference }) => reference)).toContainEqual(expect.stringMatching(/^docker\.io\/library\/postgres:/));
     expect(images.every(({ reference }) => reference.includes(':'))).toBe(true);
+  });
+
+  test('is the room, the claim and both images of an agent of databases', () => {
+    const { workloads, volumes, images } = needsWith(toBucket.set);
+    expect(workloads).toContainEqual(expect.objectContaining({ name: 'agent-postgres', replicas: 1, surge: 0 }));
+    expect(volumes).toContainEqual(expect.objectContaining({ name: 'agent-postgres-data-agent-postgres-0', uid: 999, gid: 999 }));
+    expect(images.filter(({ service }) => service === 'agent-postgres').map(({ reference }) => reference)).toEqual([
+      'docker.io/library/postgres:17.11-trixie',
+      'localhost/berth:0.1.0',
+    ]);
   });
 
   test('is what the edge asks for, by how it is exposed', () => {

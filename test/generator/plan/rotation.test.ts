@@ -3,7 +3,7 @@ import { rotationOf } from '../../../generator/plan/rotation.ts';
 import type { Rotation } from '../../../generator/plan/rotation.ts';
 import { secretUses } from '../../../generator/plan/secret-uses.ts';
 import type { Plan } from '../../../model/plan.ts';
-import { bigHost, databaseOf, everyKind, helloPlan, smallHost } from '../render/hello.ts';
+import { bigHost, databaseOf, everyKind, helloPlan, smallHost, toBucket } from '../render/hello.ts';
 
 const set = { 'services.web.secrets': { SESSION_KEY: { length: 64, deliver: 'env' }, TOKEN: { length: 32, deliver: 'file' } } };
 const plan = helloPlan({ target: 'compose', profile: 'minimum', host: smallHost, set });
@@ -46,6 +46,16 @@ describe('drawing a secret anew', () => {
       possible: false,
       because: expect.stringContaining('nothing of the site uses it') as string,
     });
+  });
+
+  test('of who signs backups is brought to agents in a cluster first, which on one host see it by themselves', () => {
+    const copied = (target: 'compose' | 'kubernetes') => helloPlan({ target, profile: 'minimum', host: smallHost, set: toBucket.set });
+    expect(possible(rotationOf(copied('kubernetes'), 'backup-signer')).short).toEqual([
+      'kubectl apply -f k8s/secrets && kubectl apply -k k8s/site',
+      'berth backup now',
+      'berth kit export --into FOLDER',
+    ]);
+    expect(possible(rotationOf(copied('compose'), 'backup-signer')).short[0]).toBe('berth backup now');
   });
 
   test('is refused for a user of whom nothing is known', () => {

@@ -5,7 +5,7 @@ import { parseAllDocuments } from 'yaml';
 import type { PreparedSite } from '../../../cli/site.ts';
 import { currentSecret } from '../../../generator/io/ledger.ts';
 import { checkComposeSchema } from '../../../generator/render/check-compose-schema.ts';
-import { bigHost, databaseOf, prepareHello, smallHost } from './hello.ts';
+import { bigHost, databaseOf, prepareHello, smallHost, toBucket } from './hello.ts';
 
 const golden = join(import.meta.dirname, '../../golden');
 /** Same for every site, so they are no part of a golden tree. The schema has a golden file of its own. */
@@ -72,7 +72,13 @@ const rows = [
     host: bigHost,
     set: { 'backups.folder': '/srv/backups', 'databases.database': { engine: 'mysql' }, 'databases.books': { engine: 'mariadb' } },
   },
-  { row: 'hello-backups-kubernetes', profile: 'minimum', target: 'kubernetes', set: { 'backups.folder': '/srv/backups' } },
+  {
+    ...toBucket,
+    row: 'hello-backups-kubernetes',
+    profile: 'minimum',
+    target: 'kubernetes',
+    set: { ...toBucket.set, 'databases.books': { engine: 'mariadb' } },
+  },
   { row: 'hello-recommended', profile: 'recommended', host: smallHost },
   {
     row: 'hello-postgres-extras',

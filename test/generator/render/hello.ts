@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expectParsed, planSite, prepareSite } from '../../../cli/site.ts';
 import type { PreparedSite } from '../../../cli/site.ts';
 import type { Context } from '../../../cli/context.ts';
@@ -111,6 +111,24 @@ export const byTheClock = {
   },
 } as const;
 
+/** Where backups go that agents in a cluster make, too, and what the operator has brought for them. */
+export const toBucket = {
+  set: {
+    'backups.bucket': {
+      endpoint: 'https://s3.corp.example:9000',
+      name: 'hello-backups',
+      accessKey: 'hello-agent',
+      ca: './certs/store.pem',
+    },
+  },
+  supplied: { 'backup-store': 'key-of-the-store' },
+  files: {
+    'certs/store.pem': corpAuthority,
+    'backup/recipients/escrow.pem': 'public key of escrow\n',
+    'backup/recipients/operator.pem': 'public key of operator\n',
+  },
+} as const;
+
 export interface Hello {
   /** Another one of examples/. */
   readonly example?: string;
@@ -124,10 +142,12 @@ export interface Hello {
   readonly env?: Readonly<Record<string, string>>;
   /** Files of secrets/supplied, by name. */
   readonly supplied?: Readonly<Record<string, string>>;
+  /** Other files that the operator has put there, by their paths. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 /** The spec of the example as `init` would write it for a host. */
-function helloSpec({
+export function helloSpec({
   example = 'hello',
   profile = 'minimum',
   target,
@@ -158,9 +178,10 @@ export const helloPlan = (hello: Hello = {}): Plan => planSite(helloSpec(hello),
 /** All that a first run would write, and the ledger it drew; nothing stays on the disk. */
 export async function prepareHello(hello: Hello = {}): Promise<PreparedSite> {
   const empty = mkdtempSync(join(tmpdir(), 'berth-hello-'));
-  for (const [name, text] of Object.entries(hello.supplied ?? {})) {
-    mkdirSync(join(empty, 'secrets/supplied'), { recursive: true });
-    writeFileSync(join(empty, 'secrets/supplied', name), text);
+  const supplied = Object.entries(hello.supplied ?? {}).map(([name, text]) => [`secrets/supplied/${name}`, text] as const);
+  for (const [path, text] of [...supplied, ...Object.entries(hello.files ?? {})]) {
+    mkdirSync(dirname(join(empty, path)), { recursive: true });
+    writeFileSync(join(empty, path), text);
   }
   try {
     return await prepareSite(empty, planSite(helloSpec(hello), empty, { ...context, random: seeded('hello') }), [], {

@@ -39,7 +39,7 @@ const images = Object.fromEntries(
   ]),
 ) as ImageCatalogue;
 const rendered = (made: Plan): readonly Manifest[] =>
-  renderKubernetes(made, images, new Map(), () => 1)
+  renderKubernetes({ plan: made, images, merged: new Map(), secretVersion: () => 1, publicKeys: new Map() })
     .filter(({ path }) => !path.endsWith('kustomization.yaml'))
     .flatMap(({ content }) => documents(content));
 
@@ -274,7 +274,7 @@ describe('a store on four nodes', () => {
 test('a Job has another name for another image, other variables or another file, and the same one otherwise', () => {
   const made = plan(stack({ target: 'kubernetes' }));
   const jobs = (merged: ReadonlyMap<string, string>, version = 1, catalogue = images) =>
-    renderKubernetes(made, catalogue, merged, () => version)
+    renderKubernetes({ plan: made, images: catalogue, merged, secretVersion: () => version, publicKeys: new Map() })
       .flatMap(({ path, content }) => (path.endsWith('kustomization.yaml') ? [] : documents(content)))
       .filter(({ kind }) => kind === 'Job')
       .map(({ metadata }) => metadata.name);

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import type { PreparedSite } from '../../../cli/site.ts';
 import { parseCpu, parseDuration, parseSize } from '../../../model/units.ts';
-import { databaseOf, everyKind, prepareHello } from './hello.ts';
+import { databaseOf, everyKind, prepareHello, toBucket } from './hello.ts';
 import { readInterpolated } from './readers.ts';
 
 /** What runs, as far as both targets can say it; read back from the files alone. */
@@ -128,7 +128,7 @@ interface Probe {
 }
 interface PodVolume {
   readonly name: string;
-  readonly emptyDir?: { sizeLimit: string };
+  readonly emptyDir?: { medium?: string; sizeLimit: string };
   readonly configMap?: { name: string };
   readonly persistentVolumeClaim?: { claimName: string };
   readonly secret?: { secretName: string; items: { key: string }[] };
@@ -185,13 +185,16 @@ function fromKubernetes(site: PreparedSite): ReadonlyMap<string, Facts> {
             cpu: parseCpu(container.resources.limits['cpu'] ?? '') ?? 0,
             grace: pod.terminationGracePeriodSeconds - (container.lifecycle?.preStop.sleep.seconds ?? 0),
             folders: Object.fromEntries(
-              volumes.flatMap(({ name, emptyDir }) => (emptyDir ? [[at(name), parseSize(emptyDir.sizeLimit) ?? 0]] : [])),
+              // Berth itself, which Compose mounts from the site, is brought in a folder on disk.
+              volumes.flatMap(({ name, emptyDir }) => (emptyDir?.medium ? [[at(name), parseSize(emptyDir.sizeLimit) ?? 0]] : [])),
             ) as Record<string, number>,
             volumes: Object.fromEntries([
               ...(spec.volumeClaimTemplates ?? []).map((claim) => [claim.metadata.name, at(claim.metadata.name)] as const),
               ...volumes.flatMap(({ persistentVolumeClaim: claim }) => (claim ? [[claim.claimName, at(claim.claimName)] as const] : [])),
             ]),
-            configs: Object.fromEntries(volumes.flatMap(({ name, configMap }) => (configMap ? [[configMap.name, at(name)]] : []))),
+            configs: Object.fromEntries(
+              volumes.flatMap(({ name, configMap }) => (configMap && name.startsWith('config-') ? [[configMap.name, at(name)]] : [])),
+            ),
             ports: metadata.name === 'edge' ? (container.ports ?? []).map(({ containerPort }) => containerPort) : [],
             asks: probe?.httpGet ? `${port ?? '?'} ${probe.httpGet.path}` : question(probe?.exec?.command),
             every: probe?.periodSeconds ?? 0,
@@ -233,7 +236,7 @@ describe.each([
   const site = (made: PreparedSite | undefined): PreparedSite => made ?? expect.unreachable('not made');
   beforeAll(async () => {
     const env = { ODD: `$HOME $$ $(PORT) $$(PORT) " ' # : {{x}} \n é` };
-    const hello = { profile, host, env, set: { ...everyKind, ...databaseOf(engine), ...divided } };
+    const hello = { ...toBucket, profile, host, env, set: { ...everyKind, ...databaseOf(engine), ...divided, ...toBucket.set } };
     [compose, kubernetes] = [await prepareHello(hello), await prepareHello({ ...hello, target: 'kubernetes' })];
   });
 
@@ -302,6 +305,22 @@ describe.each([
     expect(unescaped).toEqual(here);
   });
 
+  test('gives the agent of its database the same, and the same to read beside its configuration', () => {
+    const name = `agent-${engine}`;
+    const [here, there] = [fromCompose(site(compose)).get(name), fromKubernetes(site(kubernetes)).get(name)];
+    expect(here !== undefined).toBe(engine !== 'mongodb' && engine !== 'sqlserver');
+    expect(there).toEqual(here);
+    if (here === undefined) return;
+    const { services } = parse(site(compose).decision.merged.get('compose.yaml') ?? '') as {
+      readonly services: Readonly<Record<string, { readonly volumes: readonly { readonly type: string; readonly target: string }[] }>>;
+    };
+    const mounted = services[name]?.volumes.map(({ target }) => target);
+    const pod = objectsOf(site(kubernetes), 'generated').find(({ kind, metadata }) => kind === 'StatefulSet' && metadata.name === name);
+    const own = pod?.spec.template.spec.containers[0]?.volumeMounts?.map(({ mountPath }) => mountPath) ?? [];
+    const beside = ['/run/secrets', ...Object.keys(here.folders)];
+    expect(sorted(own.filter((path) => !beside.includes(path)))).toEqual(sorted(mounted ?? []));
+  });
+
   test('gives the edge the same, but for the DNS that each cluster has elsewhere', () => {
     const [here, there] = [fromCompose(site(compose)).get('edge'), fromKubernetes(site(kubernetes)).get('edge')];
     expect({ ...there, command: here?.command }).toEqual(here);
@@ -326,12 +345,14 @@ describe.each([
               ? text.replaceAll(/ {2}(?:all|[\d.]+\/\d+) {2}scram/g, '  CLIENTS  scram')
               : /^(?:cache|sessions)/.test(path)
                 ? text.replaceAll(divider, '').replace(/(?<=_SUFFIX=|hostname\)").*/g, '')
-                : // A second proxy of the cache has logs of its own.
-                  path.endsWith('accounts.sh') && engine === 'sqlserver'
-                  ? text.replaceAll(/(?<=MAXSIZE = |max_size <> )\d+/g, 'N')
-                  : path.endsWith('first-start.js')
-                    ? text.replace('"database-0.database-nodes:', '"database:')
-                    : text,
+                : path.startsWith('agent-')
+                  ? text.replace('target: "kubernetes"\nnamespace: "hello"', 'target: "compose"').replaceAll(divider, '')
+                  : // A second proxy of the cache has logs of its own.
+                    path.endsWith('accounts.sh') && engine === 'sqlserver'
+                    ? text.replaceAll(/(?<=MAXSIZE = |max_size <> )\d+/g, 'N')
+                    : path.endsWith('first-start.js')
+                      ? text.replace('"database-0.database-nodes:', '"database:')
+                      : text,
         ]),
       );
     expect(neutral(configsOf('k8s/generated/config/', site(kubernetes)))).toEqual(neutral(configsOf('config/', site(compose))));

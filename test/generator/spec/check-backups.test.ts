@@ -6,6 +6,21 @@ const lines = (text: string) => problemsOf(withBackups(text)).map(oneLine);
 const bucket = 'bucket: { endpoint: https://s3.example:9000, name: shop-backups, accessKey: shop }';
 
 describe('backups', () => {
+  test('into a folder of this machine are refused for a cluster, where no pod would reach it', () => {
+    const inCluster = (engine: string, text: string) =>
+      problemsOf(`target: kubernetes\n${withBackups(text)}databases:\n  data: ${engine}\n`).map(oneLine);
+    const says = /backups\.folder: no pod reaches a folder of this machine, so nothing would copy data \| name a bucket/;
+    for (const engine of ['postgres', 'mysql', 'mariadb'])
+      expect(inCluster(`{ engine: ${engine} }`, 'folder: /srv/b').filter((line) => says.test(line))).toHaveLength(1);
+    for (const [engine, text] of [
+      ['{ engine: postgres }', bucket],
+      ['{ engine: postgres }', 'folder: /srv/b\ndatabases: none'],
+      ['{ engine: mongodb }', 'folder: /srv/b'],
+      ['{ engine: postgres, operator: cloudnative-pg }', 'folder: /srv/b'],
+    ] as const)
+      expect(inCluster(engine, text).filter((line) => line.includes('no pod reaches'))).toEqual([]);
+  });
+
   test.each([
     ['that go nowhere', 'timeZone: UTC', /backups: nothing says where backups go \| add folder/],
     ['that go to two places', `folder: /srv/backups\n${bucket}`, /10:3 backups\.folder: backups go to one place/],

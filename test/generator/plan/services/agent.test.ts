@@ -1,9 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { rotationOf } from '../../../../generator/plan/rotation.ts';
+import { restoredBeside } from '../../../../model/backup/restored-beside.ts';
+import { mysqlFamily } from '../../../../model/engines/mysql-family.ts';
 import { offsiteKeyFile } from '../../../../model/backup/site-files.ts';
 import type { Plan } from '../../../../model/plan.ts';
 import { runtimeConfig } from '../../../../model/runtime-config.ts';
-import { helloPlan, smallHost } from '../../render/hello.ts';
+import { planSite } from '../../../../cli/site.ts';
+import { context, helloPlan, helloSpec, smallHost } from '../../render/hello.ts';
 
 const inFolder = { folder: '/srv/backups' };
 const inBucket = { bucket: { endpoint: 'https://s3.example', name: 'shop-backups', accessKey: 'shop', ca: './certs/ca.pem' } };
@@ -18,7 +21,6 @@ describe('the agent of databases', () => {
     expect(agentOf(planOf(inFolder))).toMatchObject({ name: 'agent-postgres', image: 'postgres', user: '999:999' });
     expect(agentOf(helloPlan({ target: 'compose', profile: 'minimum', host: smallHost }))).toBeUndefined();
     expect(agentOf(planOf({ ...inFolder, databases: 'none' }))).toBeUndefined();
-    expect(agentOf(planOf(inFolder, {}, 'kubernetes'))).toBeUndefined();
     const mongodb = planOf(inFolder, { 'databases.database.engine': 'mongodb' });
     expect(agentOf(mongodb)).toBeUndefined();
     expect(mongodb.notes.join('\n')).toContain(
@@ -98,7 +100,7 @@ describe('the agent of databases', () => {
 
   test('reaches the database by its network, and the way out only where the store lies beyond it', () => {
     expect(agentOf(planOf(inFolder))).toMatchObject({ networks: ['data'], connects: [{ service: 'database', port: 5432 }] });
-    expect(agentOf(planOf(inBucket))).toMatchObject({ networks: ['data', 'egress'], egress: true });
+    expect(agentOf(planOf(inBucket))).toMatchObject({ networks: ['data', 'egress'], outside: [{ host: 's3.example', port: 443 }] });
     // Not the volume of the database, not the socket of the engine.
     const { volumes = [], mounts = [] } = agentOf(planOf(inFolder)) ?? {};
     expect(volumes.map(({ name }) => name)).toEqual(['agent-postgres-data']);
@@ -141,6 +143,49 @@ describe('the agent of databases', () => {
       ['site.secrets', undefined],
       ['database', 'agent-postgres'],
     ]);
+  });
+
+  test('stands in a cluster, too: the program comes by a step before it, and nothing of this host is asked for', () => {
+    const plan = planOf(inBucket, {}, 'kubernetes');
+    const agent = agentOf(plan);
+    expect(agent?.gates).toMatchObject([{ name: 'berth', image: 'berth', user: '999:999', fills: { here: '/mnt/berth', size: 256 } }]);
+    expect(agent?.probes?.live).toEqual({ argv: agent?.healthcheck?.argv });
+    expect(plan.images.find(({ key }) => key === 'berth')).toMatchObject({
+      reference: 'localhost/berth:0.1.0',
+      usedBy: ['agent-postgres'],
+    });
+    expect(plan.kubernetes?.pods.get('agent-postgres')?.ephemeralStorage).toBe(128 + 256);
+    expect(plan.databases[0]?.backedUp).toBe(true);
+    expect(plan.runtime.namespace).toBe('hello');
+    expect(plan.notes.join('\n')).toContain(
+      'agent-postgres brings Berth along in an image of its own: `docker build -t localhost/berth:0.1.0 .berth/bin`',
+    );
+    expect(planOf(inBucket).images.map(({ key }) => key)).not.toContain('berth');
+    expect(agentOf(planOf(inBucket))?.gates).toEqual([]);
+  });
+
+  test('has data wait for the next start of a database under the name that its own script knows', () => {
+    expect(restoredBeside(mysqlFamily.dataFolder)).toBe(mysqlFamily.restoredFolder);
+  });
+
+  test('stands in no cluster where an operator runs the database, nor where the store is a folder of this machine; both are told', () => {
+    const operated = planOf(inBucket, { 'databases.database.operator': 'cloudnative-pg' }, 'kubernetes');
+    expect(agentOf(operated)).toBeUndefined();
+    expect(operated.notes.join('\n')).toContain(
+      'not in the backups, and yours to copy until a later version does it: database (postgres, run by cloudnative-pg)',
+    );
+    // What `berth doctor --target kubernetes` plans of a site for Compose.
+    const asked = planSite({ ...helloSpec({ set: { backups: inFolder } }), target: 'kubernetes' }, '/nowhere', context).plan;
+    expect(agentOf(asked)).toBeUndefined();
+    expect(asked.notes.join('\n')).toContain('no pod reaches /srv/backups, a folder of this machine');
+  });
+
+  test.each([
+    ['https://s3.example', { host: 's3.example', port: 443 }],
+    ['http://10.0.0.7:9000', { host: '10.0.0.7', port: 9000 }],
+    ['http://[fd00::7]/s3', { host: '[fd00::7]', port: 80 }],
+  ])('reaches a store at %s, and nothing else outside', (endpoint, address) => {
+    expect(agentOf(planOf({ bucket: { ...inBucket.bucket, endpoint } }, {}, 'kubernetes'))?.outside).toEqual([address]);
   });
 
   test('runs as who owns the folder of backups', () => {

@@ -66,14 +66,24 @@ SELECT format('ALTER ROLE %I NOLOGIN', rolname)
   FROM pg_roles
  WHERE rolname = 'berth_replica' AND rolcanlogin \gexec
 
--- Nobody copies it: what a backup had left would keep the log for ever, and could log in.
-SELECT format('SELECT pg_drop_replication_slot(%L)', slot_name)
-  FROM pg_replication_slots
- WHERE slot_name = 'berth_backup' AND NOT active \gexec
+-- For backups: it may copy the server, follow its log and read what is in it, and owns nothing.
+\set copier 'berth_backup'
+\set copierverifier `cat /run/secrets/database-backup-verifier`
 
-SELECT format('ALTER ROLE %I NOLOGIN', rolname)
-  FROM pg_roles
- WHERE rolname = 'berth_backup' AND rolcanlogin \gexec
+SELECT format('CREATE ROLE %I LOGIN REPLICATION PASSWORD %L', :'copier', :'copierverifier')
+ WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'copier') \gexec
+
+SELECT format('ALTER ROLE %I LOGIN REPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS PASSWORD %L', rolname, :'copierverifier')
+  FROM pg_authid
+ WHERE rolname = :'copier'
+   AND (rolpassword IS DISTINCT FROM :'copierverifier' OR NOT rolcanlogin OR NOT rolreplication OR rolsuper OR rolcreatedb OR rolcreaterole OR rolbypassrls) \gexec
+
+SELECT format('GRANT pg_read_all_data TO %I', :'copier')
+ WHERE NOT pg_has_role(:'copier', 'pg_read_all_data', 'USAGE') \gexec
+
+SELECT format('GRANT CONNECT ON DATABASE %I TO %I', datname, :'copier')
+  FROM pg_database
+ WHERE datallowconn AND NOT has_database_privilege(:'copier', datname, 'CONNECT') \gexec
 
 -- Whoever waits for this task logs in at a replica next: ten seconds for those that follow to know the accounts as well.
 DO $$

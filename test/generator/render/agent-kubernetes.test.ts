@@ -1,0 +1,178 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { parse, parseAllDocuments } from 'yaml';
+import type { PreparedSite } from '../../../cli/site.ts';
+import { compareClusters } from '../../../generator/render/kubernetes/compare.ts';
+import { prepareHello, toBucket } from './hello.ts';
+
+const asked = { ...toBucket, target: 'kubernetes', profile: 'minimum' } as const;
+// oxlint-disable-next-line typescript/no-explicit-any -- what a manifest holds is looked at where it is asked
+type Manifest = any;
+
+describe('the agent of databases in a cluster', () => {
+  let site: PreparedSite;
+  const fileOf = (path: string, made = site): string => made.decision.merged.get(path) ?? expect.unreachable(`there is no ${path}`);
+  const objectsOf = (path: string, made = site): readonly Manifest[] =>
+    [parseAllDocuments(fileOf(path, made))].flat().flatMap((document) => (document.contents === null ? [] : [document.toJS()]));
+  const kindOf = (path: string, kind: string, made = site): Manifest =>
+    objectsOf(path, made).find((one) => one.kind === kind) ?? expect.unreachable(`there is no ${kind} in ${path}`);
+  const podOf = (made = site): Manifest => kindOf('k8s/generated/agent-postgres.yaml', 'StatefulSet', made).spec.template;
+  const mountOf = (path: string): Manifest => podOf().spec.containers[0].volumeMounts.find((one: Manifest) => one.mountPath === path);
+  const volumeAt = (path: string): Manifest => podOf().spec.volumes.find(({ name }: Manifest) => name === mountOf(path).name);
+
+  beforeAll(async () => {
+    site = await prepareHello(asked);
+  });
+
+  test('reads the public keys of who may open and who signs, and the authority of its store, from a ConfigMap that holds no more', () => {
+    const { data } = kindOf('k8s/generated/00-backups.yaml', 'ConfigMap');
+    expect(data).toEqual({
+      'recipients.escrow.pem': 'public key of escrow\n',
+      'recipients.operator.pem': 'public key of operator\n',
+      'certs.store.pem': toBucket.files['certs/store.pem'],
+      'signers.pem': fileOf('backup/signers.pem'),
+    });
+    expect(volumeAt('/etc/berth/backup').configMap.items).toEqual(
+      expect.arrayContaining([
+        { key: 'recipients.operator.pem', path: 'recipients/operator.pem' },
+        { key: 'signers.pem', path: 'signers.pem' },
+      ]),
+    );
+    expect(mountOf('/etc/berth/store-ca.pem')).toMatchObject({ name: 'backup', subPath: 'certs/store.pem', readOnly: true });
+  });
+
+  test('is given its keys by a Secret of its own, and no key of another', () => {
+    const { data } = kindOf('k8s/secrets/agent-postgres-secrets.yaml', 'Secret');
+    expect(Object.keys(data).sort()).toEqual(['database-backup', 'signer.key', 'store.key']);
+    expect(Buffer.from(data['store.key'], 'base64').toString()).toBe('key-of-the-store');
+    expect(volumeAt('/etc/berth/keys').secret.items.map(({ key }: Manifest) => key)).toEqual(['signer.key', 'store.key']);
+    expect(volumeAt('/run/secrets').secret.items.map(({ key }: Manifest) => key)).toEqual(['database-backup']);
+    expect(fileOf('SITE.md')).toContain('| agent-postgres-secrets | `database-backup`, `signer.key`, `store.key` | agent-postgres |');
+  });
+
+  test('waits for the key of its store where nobody has supplied it yet', async () => {
+    const { supplied: _none, ...rest } = asked;
+    const made = await prepareHello(rest);
+    expect(Object.keys(kindOf('k8s/secrets/agent-postgres-secrets.yaml', 'Secret', made).data)).not.toContain('store.key');
+    expect(made.awaited).toEqual(['secrets/supplied/backup-store']);
+  });
+
+  test('reads its own configuration, which is no ConfigMap with another name when it changes', () => {
+    const config = parse(fileOf('k8s/generated/config/agent-postgres/runtime.yaml'));
+    expect(config).toMatchObject({ target: 'kubernetes', namespace: 'hello', backups: { jobs: [{ name: 'database', kind: 'postgres' }] } });
+    expect(site.decision.merged.has('config/agent-postgres/runtime.yaml')).toBe(false);
+    const { configMapGenerator, resources } = parse(fileOf('k8s/generated/kustomization.yaml'));
+    expect(configMapGenerator).toContainEqual(
+      expect.objectContaining({ name: 'agent-postgres', options: expect.objectContaining({ disableNameSuffixHash: true }) }),
+    );
+    expect(resources).toEqual(expect.arrayContaining(['00-backups.yaml', 'agent-postgres.yaml']));
+  });
+
+  test('has Berth copied beside the unchanged image of its database, into a folder of limited size that it cannot write to', () => {
+    const { initContainers, containers, volumes } = podOf().spec;
+    expect(initContainers).toMatchObject([
+      { name: 'berth', image: 'localhost/berth:0.1.0', command: ['/bin/cp', '-R', '/opt/berth/.', '/mnt/berth'] },
+    ]);
+    expect(initContainers[0].volumeMounts).toContainEqual({ name: 'berth', mountPath: '/mnt/berth' });
+    expect(containers[0].image).toBe('docker.io/library/postgres:17.11-trixie');
+    expect(mountOf('/opt/berth')).toEqual({ name: 'berth', mountPath: '/opt/berth', readOnly: true });
+    expect(volumes).toContainEqual({ name: 'berth', emptyDir: { sizeLimit: '256Mi' } });
+    expect(fileOf('k8s/site/kustomization.yaml')).toContain(
+      '#   - name: localhost/berth\n#     newName: registry.example.internal/berth\n',
+    );
+  });
+
+  test('is the only one on its volume, and reached by nobody', () => {
+    const { spec } = kindOf('k8s/generated/agent-postgres.yaml', 'StatefulSet');
+    expect(spec).toMatchObject({ replicas: 1, serviceName: 'agent-postgres-nodes' });
+    const service = kindOf('k8s/generated/agent-postgres.yaml', 'Service');
+    expect([service.metadata.name, service.spec.clusterIP, service.spec.ports]).toEqual(['agent-postgres-nodes', 'None', undefined]);
+  });
+
+  test('may reach its database, the DNS and the port of the store, and its database lets it in', () => {
+    const { ingress, egress } = kindOf('k8s/generated/agent-postgres.yaml', 'NetworkPolicy').spec;
+    expect(ingress).toEqual([]);
+    expect(egress.map(({ ports }: Manifest) => ports.map(({ port }: Manifest) => port))).toEqual([[53, 53], [5432], [9000]]);
+    expect(JSON.stringify(kindOf('k8s/generated/database.yaml', 'NetworkPolicy').spec.ingress)).toContain('"agent-postgres"');
+  });
+
+  test('is replaced when somebody else may open backups', async () => {
+    const { 'backup/recipients/escrow.pem': _gone, ...files } = toBucket.files;
+    const made = await prepareHello({ ...asked, files });
+    expect(podOf(made).metadata.annotations['berth/keys']).not.toBe(podOf().metadata.annotations['berth/keys']);
+    expect(made.notices.join('\n')).toContain('the agents of databases need the public keys of two recipients');
+    const { replaced } = compareClusters(made.plan, site.decision.merged, made.decision.merged, []);
+    expect(replaced).toEqual([{ workload: 'agent-postgres', reasons: ['another set of public keys'] }]);
+    expect(site.notices).toEqual([]);
+  });
+
+  test('says which file of the operator it misses', async () => {
+    const { 'certs/store.pem': _gone, ...files } = toBucket.files;
+    expect((await prepareHello({ ...asked, files })).notices.join('\n')).toContain('certs/store.pem is not there');
+  });
+
+  test('takes no public key from a file that no key of a ConfigMap can be called', async () => {
+    const files = { ...toBucket.files, 'backup/recipients/a b.pem': 'x\n', 'backup/recipients/notes.txt': 'y\n' };
+    const { data } = kindOf('k8s/generated/00-backups.yaml', 'ConfigMap', await prepareHello({ ...asked, files }));
+    expect(Object.keys(data).sort()).toEqual(['certs.store.pem', 'recipients.escrow.pem', 'recipients.operator.pem', 'signers.pem']);
+  });
+
+  test('leaves keys of the site to its owner alone, as no container mounts them from there', () => {
+    const modes = site.decision.changes.filter(({ path }) => path.startsWith('secrets/backup/')).map(({ path, mode }) => [path, mode]);
+    expect(modes).toEqual([
+      ['secrets/backup/signer.key', 0o600],
+      ['secrets/backup/store.key', 0o600],
+    ]);
+  });
+
+  describe('leaves it to the next start of the database to take what was restored', () => {
+    const take = (present: readonly string[]): readonly string[] => {
+      const [step] = kindOf('k8s/generated/database.yaml', 'StatefulSet').spec.template.spec.initContainers;
+      const volume = mkdtempSync(join(tmpdir(), 'berth-restored-'));
+      onTestFinished(() => rmSync(volume, { recursive: true }));
+      for (const name of present) {
+        mkdirSync(join(volume, name));
+        writeFileSync(join(volume, name, 'of'), name);
+      }
+      const [shell, option, script]: readonly string[] = step.command;
+      expect(spawnSync(shell ?? '', [option ?? '', (script ?? '').replaceAll('/var/lib/postgresql/data', volume)]).status).toBe(0);
+      return readdirSync(volume)
+        .sort()
+        .map((name) => `${name.replace(/\d{4}-.*Z$/, 'TIME')}: ${readFileSync(join(volume, name, 'of'), 'utf8')}`);
+    };
+
+    test.each([
+      ['nothing where nothing was', ['pgdata'], ['pgdata: pgdata']],
+      ['nothing before the first start', [], []],
+      ['it, and keeps what was there', ['pgdata', 'pgdata.restored'], ['pgdata: pgdata.restored', 'pgdata.before-TIME: pgdata']],
+      ['it where the step was cut off', ['pgdata.restored'], ['pgdata: pgdata.restored']],
+      [
+        'it beside what an earlier one kept',
+        ['pgdata', 'pgdata.before-2026-01-01T00-00-00Z', 'pgdata.restored'],
+        ['pgdata: pgdata.restored', 'pgdata.before-TIME: pgdata.before-2026-01-01T00-00-00Z', 'pgdata.before-TIME: pgdata'],
+      ],
+    ])('%s', (_, present, after) => {
+      expect(take(present)).toEqual(after);
+    });
+
+    test('by a step with the volume of the data, in the image of the database', () => {
+      const { initContainers, containers } = kindOf('k8s/generated/database.yaml', 'StatefulSet').spec.template.spec;
+      expect(initContainers).toMatchObject([{ name: 'database-restored', image: containers[0].image }]);
+      expect(initContainers[0].volumeMounts).toContainEqual({ name: 'database-data', mountPath: '/var/lib/postgresql/data' });
+    });
+
+    test('and to nobody where nothing is copied', async () => {
+      const made = await prepareHello({ target: 'kubernetes', profile: 'minimum' });
+      expect(kindOf('k8s/generated/database.yaml', 'StatefulSet', made).spec.template.spec.initContainers).toBeUndefined();
+    });
+  });
+
+  test('has its database know the account that it logs in with', () => {
+    expect(fileOf('k8s/generated/config/database-accounts/accounts.sql')).toContain('berth_backup');
+    expect(Object.keys(kindOf('k8s/secrets/database-accounts-secrets.yaml', 'Secret').data)).toContain('database-backup-verifier');
+    expect(fileOf('k8s/generated/config/database/postgresql.conf')).toContain('max_slot_wal_keep_size');
+  });
+});
