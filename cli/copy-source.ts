@@ -91,7 +91,7 @@ async function here(
   );
   const ownKey = config.backups.identity;
   if (identity === 'agent' && ownKey === undefined)
-    throw new BerthError('spec', 'runtime.yaml names no identity for the agent', 'run `berth generate`');
+    throw new BerthError('usage', 'nothing says which key opens the backups', 'name the private key of a recipient with --key FILE');
   const opened = (async () =>
     openBackup(
       store,
@@ -139,16 +139,10 @@ function choose(manifests: readonly Manifest[], name: string, at: string | undef
 async function byAgent(
   { name, agent = '' }: BackupJob,
   only: Only,
-  { site, from, at }: CopyAsked,
+  { site, at }: CopyAsked,
   context: RuntimeContext,
   signal: AbortSignal,
 ): Promise<OpenedCopy> {
-  if (from === 'offsite')
-    throw new BerthError(
-      'usage',
-      'an agent restores from the first place alone',
-      'name the private key of a recipient with --key FILE, which reads the second place from here',
-    );
   const verb = (moment: string | undefined): readonly string[] => [
     'restore',
     '--only',

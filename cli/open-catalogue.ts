@@ -41,11 +41,11 @@ export const noSecondPlace = (site: string): BerthError =>
     'name one under backups.offsite in berth.yaml, then run `berth generate`',
   );
 
-/** A database is restored by its agent, who knows nothing of the second place. */
+/** What is restored by an agent, who knows nothing of the second place. */
 export const firstPlaceAlone = (): BerthError =>
   new BerthError(
     'usage',
-    'the agent of a database restores from the first place alone',
+    'an agent restores from the first place alone',
     'bring what is missing there back with `berth backup copy --from offsite`, then run this without --from',
   );
 

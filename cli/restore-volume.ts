@@ -6,7 +6,7 @@ import { unpackVolume, type Unpacked } from '../runtime/volume/unpack-volume.ts'
 import { volumeTar } from '../runtime/volume/volume-producer.ts';
 import { isVolume, type VolumeJob } from '../runtime/volumes.ts';
 import { openCopy, toOutput, type CopyAsked, type OpenedCopy, type PlannedCopy } from './copy-source.ts';
-import { runtimeOf } from './open-catalogue.ts';
+import { firstPlaceAlone, runtimeOf } from './open-catalogue.ts';
 import { progressOn } from './progress.ts';
 import { stoppable, type RuntimeContext } from './stoppable.ts';
 import { paint } from './text.ts';
@@ -34,6 +34,7 @@ export const restoreVolume = (asked: VolumeRestoreAsked, context: RuntimeContext
     context,
     async (signal) => {
       const { site, from, into, json, dryRun } = asked;
+      if (from === 'offsite' && into === 'live') throw firstPlaceAlone();
       const job = jobOf(runtimeOf(site, from).config.backups.jobs, asked.name);
       const copy = await openCopy(job, 'volume', asked, context, signal);
       if (into === 'live') {
