@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { existsSync, mkdirSync } from 'node:fs';
+import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeBytes } from '../model/backup/bytes.ts';
 import { BerthError } from '../model/errors.ts';
@@ -95,11 +95,18 @@ async function intoFolder(folder: string, { planned, open: openFile }: OpenedCop
   try {
     mkdirSync(folder, { recursive: true });
     for (const { name } of planned.files) {
-      await using file = await open(join(folder, name), 'wx', 0o600);
-      for await (const chunk of openFile(name)) {
-        signal.throwIfAborted();
-        await file.writeFile(chunk);
+      if (existsSync(join(folder, name)))
+        throw new BerthError('conflict', `${join(folder, name)} is there already; nothing was written`, 'name a new folder with --into');
+      // Under its name a file is whole.
+      const path = join(folder, `${name}.part`);
+      {
+        await using file = await open(path, 'w', 0o600);
+        for await (const chunk of openFile(name)) {
+          signal.throwIfAborted();
+          await file.writeFile(chunk);
+        }
       }
+      await rename(path, join(folder, name));
     }
   } catch (error) {
     if (error instanceof BerthError || !(error instanceof Error) || !('code' in error)) throw error;
