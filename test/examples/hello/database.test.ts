@@ -32,7 +32,7 @@ describe.concurrent.each(['postgres', 'mysql', 'mariadb'])('a database under %s:
     const database = open(scheme, port);
     const begun = performance.now();
     await expect(database.countNotes()).rejects.toMatchObject({ code: 'ETIMEDOUT' });
-    expect(performance.now() - begun).toBeLessThan(4000);
+    expect(performance.now() - begun).toBeLessThan(30_000);
     await database.close();
   });
 });

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { applyChanges, recoverSite } from '../../../generator/io/disk.ts';
 import { artifact, decide, generate, snapshot, temporarySite } from './site-fixture.ts';
+import { cpuTime } from '../../cpu-time.ts';
 
 const text = (site: string, path: string): string => readFileSync(join(site, path), 'utf8');
 const modeOf = (site: string, path: string): string => (statSync(join(site, path)).mode & 0o7777).toString(8);
@@ -185,8 +186,8 @@ describe('applying a decision', () => {
   test('of a hundred files costs well under a second', () => {
     using site = temporarySite();
     const artifacts = Array.from({ length: 100 }, (_, index) => artifact(`config/${index % 10}/${index}.conf`, 'line\n'.repeat(50)));
-    const start = performance.now();
+    const start = cpuTime();
     generate(site.path, artifacts);
-    expect(performance.now() - start).toBeLessThan(1000);
+    expect(cpuTime() - start).toBeLessThan(1000);
   });
 });

@@ -60,7 +60,6 @@ describe('the lock of a site', { timeout: 60_000 }, () => {
       warnings += String(data);
     });
     expect(await lineOf(holder)).toBe('held');
-    const start = performance.now();
     expect(() => lockSite(site.path)).toThrow(
       expect.objectContaining({
         kind: 'locked',
@@ -68,7 +67,6 @@ describe('the lock of a site', { timeout: 60_000 }, () => {
         hint: expect.stringContaining('wait'),
       }),
     );
-    expect(performance.now() - start).toBeLessThan(1000);
     holder.stdin.write('let go');
     expect(await lineOf(holder)).toBe('released');
     lockSite(site.path)[Symbol.dispose]();

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { mergeText } from '../../../generator/merge/merge-text.ts';
+import { cpuTime } from '../../cpu-time.ts';
 
 const textOf = (base: string, current: string, next: string): string | undefined => {
   const merged = mergeText(base, current, next);
@@ -54,10 +55,10 @@ describe('a merge', () => {
 
   test('of a rewritten huge file is left to a person, at once', () => {
     const huge = (seed: string): string => Array.from({ length: 20_000 }, (_, index) => `${seed}${index % 7}\n`).join('');
-    const start = performance.now();
+    const start = cpuTime();
     expect(mergeText(huge('a'), huge('b'), huge('c'))).toEqual({ overlaps: [{ line: 1, count: 20_000 }] });
     expect(textOf(`${huge('a')}end\n`, `start\n${huge('a')}end\n`, `${huge('a')}END\n`)).toBeUndefined();
-    expect(performance.now() - start).toBeLessThan(2000);
+    expect(cpuTime() - start).toBeLessThan(2000);
   });
 
   test('of a huge file with edits in one place is quick', () => {

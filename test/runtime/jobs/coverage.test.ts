@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { chainsOf, restorableSpans, restorableUntil } from '../../../runtime/jobs/coverage.ts';
 import { fullAt, logAfter, minute, numbered } from './chains.ts';
+import { cpuTime } from '../../cpu-time.ts';
 
 const first = fullAt(1, 100, 0, 5);
 const one = logAfter(first, 2, 110, 4);
@@ -50,8 +51,8 @@ describe('what can be restored', () => {
   test('is known at once of 40,000 logs', () => {
     const logs = [logAfter(first, 2, 101, 6)];
     for (let n = 3; n < 40_000; n += 1) logs.push(logAfter(logs.at(-1)!, n, 99 + n, 6 + n));
-    const began = performance.now();
+    const began = cpuTime();
     expect(chainsOf([first, ...logs], numbered)[0]?.logs.length).toBe(logs.length);
-    expect(performance.now() - began).toBeLessThan(3000);
+    expect(cpuTime() - began).toBeLessThan(3000);
   });
 });

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { BackupKind } from '../../../model/backup/manifest.ts';
 import { makeUlid } from '../../../model/backup/ulid.ts';
 import { planRetention, type Point, type RetentionPolicy } from '../../../runtime/jobs/retention.ts';
+import { cpuTime } from '../../cpu-time.ts';
 
 const day = 86_400_000;
 const start = Date.parse('2026-01-01T02:00:00Z');
@@ -121,10 +122,10 @@ describe('retention', () => {
 
   test('of a month of logs takes no time', () => {
     const points = chain(`f3${'l'.repeat(40_000)}`, 60_000);
-    const begun = performance.now();
+    const begun = cpuTime();
     expect(plan(points, { days: 1 }).keep.length).toBe(40_001);
     expect(plan(points.slice(0, -1), { last: 1 }).keep.length).toBe(40_000);
-    expect(performance.now() - begun).toBeLessThan(2000);
+    expect(cpuTime() - begun).toBeLessThan(2000);
   });
 
   describe('whatever happened before,', () => {
