@@ -1,7 +1,7 @@
 import { BerthError } from '../model/errors.ts';
 import type { RetentionPlan } from '../runtime/jobs/retention.ts';
 import { openBackups } from '../runtime/wire.ts';
-import { agentsOf, inAgent } from './agent-exec.ts';
+import { type AgentHome, agentsOf, inAgent } from './agent-exec.ts';
 import { describeAge, shortName, shownTime } from './backup-text.ts';
 import { type Asked, runtimeOf } from './open-catalogue.ts';
 import { worldOf } from './runtime-config.ts';
@@ -73,16 +73,10 @@ export const bringBack = ({ site, json, from, cluster, id }: Asked & { readonly 
     const backups = await openBackups(config, folder, worldOf(context));
     const removed = await backups.removed(signal);
     const found = removed.find((each) => each.id === id.toUpperCase());
-    const [agent] = agentsOf(config.backups.jobs);
-    if (found === undefined && agent !== undefined) {
-      const { source } = await inAgent(
-        { site, config, ...(cluster && { cluster }) },
-        agent,
-        ['backup', 'prune', '--undo', id],
-        context,
-        signal,
-      );
-      return sayBroughtBack(config.site, { id: id.toUpperCase(), source: String(source) }, json, context);
+    const agents = agentsOf(config.backups.jobs);
+    if (found === undefined && agents.length > 0) {
+      const source = await bringBackByAgent({ site, config, ...(cluster && { cluster }) }, agents, id, context, signal);
+      return sayBroughtBack(config.site, { id: id.toUpperCase(), source }, json, context);
     }
     if (found === undefined)
       throw new BerthError(
@@ -93,6 +87,23 @@ export const bringBack = ({ site, json, from, cluster, id }: Asked & { readonly 
     await backups.bringBack(found, signal);
     sayBroughtBack(config.site, { id: found.id, source: found.place.source }, json, context);
   });
+
+/** Each knows its own alone. @returns of what it is. @throws BerthError of the last, where none has it. */
+async function bringBackByAgent(
+  home: AgentHome,
+  agents: readonly string[],
+  id: string,
+  context: RuntimeContext,
+  signal: AbortSignal,
+): Promise<string> {
+  for (const agent of agents.slice(0, -1))
+    try {
+      return String((await inAgent(home, agent, ['backup', 'prune', '--undo', id], context, signal))['source']);
+    } catch (error) {
+      if (!(error instanceof BerthError) || error.kind !== 'usage') throw error;
+    }
+  return String((await inAgent(home, agents.at(-1) ?? '', ['backup', 'prune', '--undo', id], context, signal))['source']);
+}
 
 function sayBroughtBack(
   site: string,

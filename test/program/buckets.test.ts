@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -128,6 +128,16 @@ describe('a bucket in the backups', () => {
     expect(images).toContainEqual(expect.objectContaining({ reference: image, status: 'yours', usedBy: ['agent-files'] }));
     expect(readFileSync(join(other, 'compose.yaml'), 'utf8')).toContain(`image: "${image}"`);
     expect(statSync(join(other, '.berth/bin/node')).isFile()).toBe(true);
+  });
+
+  test('is asked for what was removed of it, though another agent knows nothing of that', async () => {
+    const [both, bin] = [at('both'), at('bin')];
+    await expectExit(0, ['init', both, '--profile', 'minimum', '--set', `backups.folder=${store}`, ...host]);
+    mkdirSync(bin);
+    const answers = `*agent-files*) echo '{"source":"files.notes"}' ;; *) echo '{"error":{"kind":"usage","message":"no","hint":"none"}}'; exit 2 ;;`;
+    writeFileSync(join(bin, 'docker'), `#!/bin/sh\ncase "$*" in ${answers} esac\n`, { mode: 0o755 });
+    const undone = await expectExit(0, ['backup', 'prune', '--undo', '01KXYZ', '--site', both], { env: { PATH: `${bin}:/bin:/usr/bin` } });
+    expect(undone.stdout).toContain('files.notes 01KXYZ is a backup again');
   });
 
   test('is copied to the second place with all that it needs, and restored and pruned there', async () => {

@@ -236,7 +236,9 @@ describe.each([
   const site = (made: PreparedSite | undefined): PreparedSite => made ?? expect.unreachable('not made');
   beforeAll(async () => {
     const env = { ODD: `$HOME $$ $(PORT) $$(PORT) " ' # : {{x}} \n é` };
-    const hello = { ...toBucket, profile, host, env, set: { ...everyKind, ...databaseOf(engine), ...divided, ...toBucket.set } };
+    // Buckets are copied on one host alone.
+    const copied = { ...toBucket.set, 'backups.buckets': 'none' };
+    const hello = { ...toBucket, profile, host, env, set: { ...everyKind, ...databaseOf(engine), ...divided, ...copied } };
     [compose, kubernetes] = [await prepareHello(hello), await prepareHello({ ...hello, target: 'kubernetes' })];
   });
 

@@ -19,7 +19,9 @@ describe('the agent of buckets', () => {
     expect(agentOf(planOf(inFolder))).toMatchObject({ image: 'postgres', user: '999:999', role: 'agent' });
     expect(agentOf(planOf(inFolder, { 'databases.database.engine': 'mariadb' }))?.image).toBe('mariadb');
     expect(agentOf(planOf({ ...inFolder, buckets: 'none' }))).toBeUndefined();
-    expect(agentOf(planOf(inFolder, {}, 'kubernetes'))).toBeUndefined();
+    const inCluster = planOf({ bucket: { endpoint: 'https://s3.example', name: 'shop-backups', accessKey: 'shop' } }, {}, 'kubernetes');
+    expect(agentOf(inCluster)).toBeUndefined();
+    expect(notesOf(inCluster)).toContain('files (objects)');
     expect(agentOf(helloPlan({ target: 'compose', profile: 'minimum', host: smallHost }))).toBeUndefined();
     // Databases are another matter.
     expect(agentOf(planOf({ ...inFolder, databases: 'none' }))).toBeDefined();
@@ -94,7 +96,11 @@ describe('the agent of buckets', () => {
       ['files.notes', 'http://files:9000', 'hello-backup'],
       ['archive.old', 'https://s3.corp.example', 'shop'],
     ]);
-    expect(agentOf(plan)).toMatchObject({ networks: ['data', 'egress'], egress: true, secretFiles: ['files-backup', 'archive-app'] });
+    expect(agentOf(plan)).toMatchObject({
+      networks: ['data', 'egress'],
+      outside: [{ host: 's3.corp.example', port: 443 }],
+      secretFiles: ['files-backup', 'archive-app'],
+    });
     expect(plan.secretFiles.map(({ name }) => name)).toContain('archive-app');
     expect(notesOf(plan)).not.toContain('archive (elsewhere)');
     expect(notesOf(planOf({ ...inFolder, buckets: 'none' }, elsewhere))).toContain('archive (elsewhere)');
