@@ -237,7 +237,7 @@ describe.each([
   beforeAll(async () => {
     const env = { ODD: `$HOME $$ $(PORT) $$(PORT) " ' # : {{x}} \n é` };
     // Buckets are copied on one host alone.
-    const copied = { ...toBucket.set, 'backups.buckets': 'none' };
+    const copied = { ...toBucket.set, 'backups.buckets': 'none', 'backups.caches': 'none', 'backups.volumes': 'none' };
     const hello = { ...toBucket, profile, host, env, set: { ...everyKind, ...databaseOf(engine), ...divided, ...copied } };
     [compose, kubernetes] = [await prepareHello(hello), await prepareHello({ ...hello, target: 'kubernetes' })];
   });
