@@ -3,13 +3,12 @@ import { runtimeConfig } from '../../../../model/runtime-config.ts';
 import type { Plan } from '../../../../model/plan.ts';
 import { bigHost, everyKind, helloPlan } from '../../render/hello.ts';
 
-const planOf = (set: Readonly<Record<string, unknown>>, target: 'compose' | 'kubernetes' = 'compose'): Plan =>
-  helloPlan({
-    target,
-    profile: 'recommended',
-    host: bigHost,
-    set: { 'backups.folder': '/srv/backups', 'backups.buckets': 'none', ...set },
-  });
+const planOf = (set: Readonly<Record<string, unknown>>, target: 'compose' | 'kubernetes' = 'compose'): Plan => {
+  // Databases of a cluster are copied to a bucket alone.
+  const databases = target === 'compose' ? {} : { 'backups.databases': 'none' };
+  const backups = { 'backups.folder': '/srv/backups', 'backups.buckets': 'none', ...databases };
+  return helloPlan({ target, profile: 'recommended', host: bigHost, set: { ...backups, ...set } });
+};
 const agentOf = (plan: Plan) => plan.services.find(({ name }) => name === 'agent-files');
 const jobsOf = (plan: Plan) => plan.agents.find(({ service }) => service === 'agent-files')?.config.backups?.jobs ?? [];
 const notesOf = (plan: Plan): string => plan.notes.join('\n');
