@@ -169,7 +169,8 @@ function planProxy(
       probes: { ready: { argv: ready }, live: { tcp: facts.port } },
       connects: [...waysTo(nodesOf(cache, spec), facts.port), ...waysTo(sentinelsOf(cache, spec), sentinel.port)],
       gates: [],
-      stopSignal: 'SIGTERM',
+      // As the first process of a container it does not hear the others; what is still connected after ten seconds is closed.
+      stopSignal: 'SIGUSR1',
       stopGrace: seconds(30),
       networks: ['data'],
       after: [],
