@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { lockSite } from '../generator/io/lock.ts';
 import type { Manifest } from '../model/backup/manifest.ts';
@@ -6,47 +5,22 @@ import { reachOf } from '../model/backup/reach.ts';
 import { BerthError } from '../model/errors.ts';
 import { isBucket } from '../runtime/buckets.ts';
 import { type DatabaseJob, type DatabaseKind, isDatabase, rulesOf } from '../runtime/databases.ts';
-import { planRestore, type RestorePlan } from '../runtime/jobs/plan-restore.ts';
+import { planRestore } from '../runtime/jobs/plan-restore.ts';
 import { shrinkageOf } from '../runtime/jobs/shrinkage.ts';
-import { describeAge, shownTime } from './backup-text.ts';
 import { type Compose, composeIn, startAll } from './compose.ts';
 import { DatabaseVolume } from './database-volume.ts';
+import { type BucketOutcome, leftOf, type Outcome, say, tell, type Wanted, type WantedBucket, type WholeAsked } from './describe-whole.ts';
 import { momentOf } from './moment.ts';
 import { firstPlaceAlone, openCatalogue } from './open-catalogue.ts';
 import { type Progress, progressOn } from './progress.ts';
 import { provideAgent } from './provide-agent.ts';
 import { Refilling } from './refilling.ts';
 import { choosePoint, putBack } from './restore-bucket.ts';
-import { openedKey, type Restored, verbOf } from './restore-database.ts';
-import { describeFolder, folderAsJson, keyFileOf, type FolderPlan, report, type RestoreAsked, restoreFolder } from './restore-verbs.ts';
+import { openedKey, verbOf } from './restore-database.ts';
+import { describeFolder, folderAsJson, keyFileOf, type FolderPlan, restoreFolder } from './restore-verbs.ts';
 import { readRuntime, type FoundRuntime } from './runtime-config.ts';
 import { loadSite, type LoadedSite } from './site.ts';
 import { stoppable, type RuntimeContext } from './stoppable.ts';
-import { paint, table, typed } from './text.ts';
-
-type WholeAsked = Omit<RestoreAsked, 'only'>;
-
-/** A database that will be there again, and as it was when. */
-interface Wanted extends RestorePlan {
-  readonly database: string;
-  readonly until: Date;
-}
-
-/** A bucket, and the point in time that it will be as at. */
-interface WantedBucket {
-  readonly bucket: string;
-  readonly point: Manifest;
-}
-
-interface BucketOutcome {
-  readonly bucket: string;
-  readonly point: string;
-  readonly madeAt: string;
-  readonly objects: number;
-  readonly seconds: number;
-}
-
-type Outcome = Pick<Restored, 'database' | 'position' | 'until' | 'left'> & { readonly seconds: number };
 
 /**
  * A site with its data, where there is nothing of it yet: its folder, then each database into its new volume before its server is started for the first time,
@@ -116,8 +90,9 @@ export const restoreWhole = (asked: WholeAsked, context: RuntimeContext): Promis
       progress[Symbol.dispose]();
       const seconds = secondsSince(begun);
       const empty = jobs.map(({ name }) => name).filter((name) => !wanted.some(({ database }) => database === name));
-      if (asked.json) return asJson(outcomes, { buckets, empty, seconds });
-      tell(asked, { outcomes, buckets, empty, seconds }, context);
+      const left = leftOf(good, asked.at, key);
+      if (asked.json) return asJson(outcomes, { buckets, empty, left, seconds });
+      tell(asked, { outcomes, buckets, empty, left, seconds }, context);
     },
     'stopping; the same command goes on where this was',
   );
@@ -251,51 +226,4 @@ async function refillBuckets(
     });
   }
   return outcomes;
-}
-
-interface AllWanted {
-  readonly wanted: readonly Wanted[];
-  readonly wantedBuckets: readonly WantedBucket[];
-}
-
-function say(asked: WholeAsked, plan: FolderPlan, { wanted, wantedBuckets }: AllWanted, context: RuntimeContext): void {
-  report({ ...asked, only: undefined }, plan, context);
-  const rows = wanted.map(({ database, full, logs, until }) => [
-    database,
-    full.id,
-    `and ${logs.length === 1 ? '1 log' : `${logs.length} logs`}`,
-    `as it was at ${shownTime(until.toISOString())}, ${describeAge(context.now().getTime() - until.getTime())} ago`,
-  ]);
-  const ofBuckets = wantedBuckets.map(({ bucket, point: { id, finishedAt, facts } }) => [
-    bucket,
-    id,
-    `${Number(facts['objects'])} objects`,
-    `as it was at ${shownTime(finishedAt)}, ${describeAge(context.now().getTime() - new Date(finishedAt).getTime())} ago`,
-  ]);
-  context.out(
-    `${rows.length + ofBuckets.length === 0 ? '  no database is in the backups' : table([...rows, ...ofBuckets])}\n  then everything is started\n\n`,
-  );
-}
-
-interface Done {
-  readonly outcomes: readonly Outcome[];
-  readonly buckets: readonly BucketOutcome[];
-  readonly empty: readonly string[];
-  readonly seconds: number;
-}
-
-function tell({ into }: WholeAsked, { outcomes, buckets, empty, seconds }: Done, context: RuntimeContext): void {
-  const style = paint(context.color);
-  const rows = outcomes.map(({ database, position, until, seconds: took }) => [
-    database,
-    until === null ? '' : `all that was committed by ${shownTime(until)}`,
-    position === null ? 'was back already' : `up to ${position}, in ${took} s`,
-  ]);
-  for (const { bucket, madeAt, objects, seconds: took } of buckets)
-    rows.push([bucket, `as it was at ${shownTime(madeAt)}`, `${objects} objects, in ${took} s`]);
-  context.out(`${style('bold', 'The site is back and runs')}, after ${seconds} s.\n${rows.length === 0 ? '' : `${table(rows)}\n`}\n`);
-  for (const { database, left = [] } of outcomes) for (const one of left) context.out(`→ ${database}: ${one}\n`);
-  for (const name of empty) context.out(`→ ${name} has begun empty: there is no backup of it\n`);
-  const unit = existsSync(join(into, 'systemd')) ? '; then set up the units in systemd/, as SITE.md says' : '';
-  context.out(`→ cd ${typed(into)} && berth backup list   shows that backups go on${unit}\n`);
 }

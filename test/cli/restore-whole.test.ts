@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { leftOf } from '../../cli/describe-whole.ts';
 import { Refilling } from '../../cli/refilling.ts';
 import { wantedOf } from '../../cli/restore-whole.ts';
 import { temporarySite } from '../generator/io/site-fixture.ts';
@@ -31,6 +32,27 @@ describe('what a whole site is restored from', () => {
 
   test('is refused as a whole where one of the databases cannot be had as it was then', () => {
     expect(() => wantedOf([full(1, 'database')], '2020-01-01T00:00Z')).toThrow(expect.objectContaining({ kind: 'damaged' }));
+  });
+});
+
+describe('what a whole site has begun without', () => {
+  const copy = (n: number, source: string, kind: 'cache' | 'volume') => ({ ...full(n, source), kind, finishedAt: minute(n).toISOString() });
+  const all = [copy(1, 'sessions', 'cache'), copy(2, 'uploads', 'volume'), copy(3, 'sessions', 'cache'), full(4, 'database')];
+
+  test('is put back by a command each, which names the copy that was the newest', () => {
+    expect(leftOf(all, undefined, '/media/a kit/escrow.key')).toEqual([
+      {
+        name: 'sessions',
+        command: `berth restore --only cache --name sessions --at ${minute(3).toISOString()} --into live --key '/media/a kit/escrow.key'`,
+      },
+      {
+        name: 'uploads',
+        command: `berth restore --only volume --name uploads --at ${minute(2).toISOString()} --into live --key '/media/a kit/escrow.key'`,
+      },
+    ]);
+    expect(leftOf(all, minute(1).toISOString(), 'escrow.key').map(({ command }) => command)).toEqual([
+      `berth restore --only cache --name sessions --at ${minute(1).toISOString()} --into live --key escrow.key`,
+    ]);
   });
 });
 
