@@ -46,7 +46,7 @@ export const restoreCache = (asked: CacheRestoreAsked, context: RuntimeContext):
       using progress = progressOn(context, json);
       if (into === 'scratch') {
         progress.say(`${job.name} is loaded into a server of its own`);
-        const { tryCopies } = await import('./restore-cache-live.ts');
+        const { tryCopies } = await import('./try-cache.ts');
         const holds = await tryCopies({ site, cache: job.name }, copy, context, signal);
         progress[Symbol.dispose]();
         if (json) return context.out(`${JSON.stringify({ ...copy.planned, holds }, null, 2)}\n`);

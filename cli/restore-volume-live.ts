@@ -1,15 +1,14 @@
 import { agentPlaces, agentProgram } from '../model/backup/site-files.ts';
 import { BerthError } from '../model/errors.ts';
 import type { Plan } from '../model/plan.ts';
-import { Secret } from '../model/secret.ts';
 import { lockSite } from '../generator/io/lock.ts';
 import { composeServices } from '../generator/render/compose.ts';
 import { restoreFolder, restoreMark } from '../generator/plan/services/volumes.ts';
-import { readIdentity } from '../runtime/keys/read-keys.ts';
-import { localPrograms, outputOf } from '../runtime/programs/local-programs.ts';
 import { keyInput } from './agent-exec.ts';
+import { composeIn, never, startAll } from './compose.ts';
 import type { OpenedCopy, PlannedCopy } from './copy-source.ts';
 import { progressOn } from './progress.ts';
+import { openedKey } from './restore-database.ts';
 import { describeVolume, type RestoredVolume } from './restore-volume.ts';
 import { loadSite } from './site.ts';
 import type { RuntimeContext } from './stoppable.ts';
@@ -29,8 +28,6 @@ interface VolumeLive {
 /** Where the volume lies in the container that fills it. */
 const mounted = '/restore';
 const workshop = `${mounted}/${restoreFolder}`;
-/** Nobody stops what must come to its end. */
-const never = new AbortController().signal;
 
 /** The volume as the engine names it, and who has it mounted and may write to it or read what is half exchanged. */
 export function concernedByVolume(plan: Plan, volume: string): { readonly volume: string; readonly clients: readonly string[] } {
@@ -105,11 +102,7 @@ export async function restoreVolumeLive(asked: VolumeLive, copy: OpenedCopy, con
     );
   using _lock = lockSite(site);
   using progress = progressOn(context, json);
-  const programs = localPrograms({ ...process.env, ...context.env }, 60_000, true);
-  const compose = (args: readonly string[], stop: AbortSignal, input?: Secret): Promise<string> => {
-    const argv = ['docker', 'compose', '--project-directory', site, ...args] as const;
-    return outputOf(programs, { argv, ...keyInput(input) }, stop);
-  };
+  const compose = composeIn(site, context);
   /** Files have many owners, so only root can put them back; nothing but this volume is in its reach to write to. */
   const beside = (entrypoint: string, args: readonly string[]): readonly string[] => [
     'run',
@@ -127,18 +120,6 @@ export async function restoreVolumeLive(asked: VolumeLive, copy: OpenedCopy, con
     ...args,
   ];
   const shell = (script: string, stop: AbortSignal): Promise<string> => compose(beside('/bin/sh', ['-c', script]), stop);
-  const up = async (state: string): Promise<void> => {
-    try {
-      await compose(['up', '-d', '--wait'], never);
-    } catch (error) {
-      throw new BerthError(
-        'unfinished',
-        `${state}, and not everything is up: ${error instanceof Error ? error.message : String(error)}`,
-        'see `docker compose ps -a` and what the service says, then run `docker compose up -d --wait`',
-        { cause: error },
-      );
-    }
-  };
   const stamp = context.now().toISOString().replaceAll(/[:.]/g, '-');
   const kept = `.berth-before-${stamp}`;
   const begun = performance.now();
@@ -148,10 +129,10 @@ export async function restoreVolumeLive(asked: VolumeLive, copy: OpenedCopy, con
     progress.say(`${volume}: unpacking beside what is there`);
     await shell(prepareVolume(`.berth-before-${stamp}-unfinished`), signal);
     const [node, ...program] = agentProgram;
-    const given = key === undefined ? undefined : pemOf(key, context);
+    const given = key === undefined ? undefined : openedKey(key, context);
     const words = [...program, 'restore', '--only', 'volume', '--name', volume, '--at', copy.planned.madeAt, '--into', `${workshop}/new`];
     const more = [...(given === undefined ? [] : ['--key', '/dev/stdin']), '--site', agentPlaces.config, '--json'];
-    filled = JSON.parse(await compose(beside(node, [...words, ...more]), signal, given)) as RestoredVolume;
+    filled = JSON.parse(await compose(beside(node, [...words, ...more]), signal, keyInput(given))) as RestoredVolume;
     stopped = performance.now();
     // Told to stop nothing by name, Compose stops everything.
     if (concerned.clients.length > 0) {
@@ -162,7 +143,7 @@ export async function restoreVolumeLive(asked: VolumeLive, copy: OpenedCopy, con
   } catch (error) {
     progress.say('nothing was exchanged; starting everything as it was');
     await shell(`[ -e ${workshop}/${restoreMark} ] || rm -rf ${workshop}`, never).catch(() => undefined);
-    await up('nothing was exchanged');
+    await startAll('nothing was exchanged', compose);
     throw error;
   }
   progress.say('exchanging old and new files');
@@ -177,7 +158,7 @@ export async function restoreVolumeLive(asked: VolumeLive, copy: OpenedCopy, con
     );
   }
   progress.say('starting everything');
-  await up(`${volume} has its files of then, those of before are in ${kept}`);
+  await startAll(`${volume} has its files of then, those of before are in ${kept}`, compose);
   const ended = performance.now();
   progress[Symbol.dispose]();
   const seconds = (from: number): number => Math.round((ended - from) / 100) / 10;
@@ -188,10 +169,6 @@ export async function restoreVolumeLive(asked: VolumeLive, copy: OpenedCopy, con
     `${volume} is back: ${done.restored.files} files in ${done.seconds} s, of which ${done.downSeconds} s without the application.\n\n→ what was there before is in ${kept} of the volume; take from it what you miss, and once you are sure:\n    ${remove}\n`,
   );
 }
-
-/** Read where it lies, and opened there if it is encrypted. */
-const pemOf = (key: string, { env }: RuntimeContext): Secret =>
-  new Secret(readIdentity(key, env['BERTH_KEY_PASSPHRASE']).export({ type: 'pkcs8', format: 'pem' }).toString());
 
 function say({ volume }: VolumeLive, planned: PlannedCopy, clients: readonly string[], context: RuntimeContext): void {
   context.out(

@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { concernedByCache, exchangeScript, fillScript } from '../../cli/restore-cache-live.ts';
+import { exchangeScript, fillScript } from '../../cli/cache-exchange.ts';
+import { concernedByCache } from '../../cli/restore-cache-live.ts';
 import { bigHost, helloPlan } from '../generator/render/hello.ts';
 
 const planOf = (cache: object) =>

@@ -1,0 +1,68 @@
+import { valkey } from '../model/engines/valkey.ts';
+
+const { dataFolder } = valkey;
+/** What is on its way, in the volume of each node. */
+export const workshop = '.berth-restore';
+export const appendOnly = 'appendonlydir';
+
+/** Shell, in a container like the node's: takes the new data from the standard input, beside the old ones. */
+export const fillScript = (bytes: number, folder: string = dataFolder, settings = '/etc/berth/cache/*.conf'): string =>
+  [
+    'set -eu',
+    'umask 077',
+    `grep -Eqs '^appendonly "?yes' ${settings} || { echo 'appendonly is not yes in its settings: it would not read what is restored' >&2; exit 1; }`,
+    `rm -rf ${folder}/${workshop}`,
+    `mkdir ${folder}/${workshop}`,
+    `cat >${folder}/${workshop}/base.rdb`,
+    `[ "$(wc -c <${folder}/${workshop}/base.rdb)" -eq ${bytes} ] || { echo 'not all of it came' >&2; exit 1; }`,
+    'sync',
+  ].join('\n');
+
+/**
+ * Shell: makes the new data those that a server starts with. A server that appends to a file ignores `dump.rdb`: it reads what its manifest names, so the
+ * new data become the base of a new manifest. That one takes the place of the old one by one rename for each node; the files of before lie beside, in a
+ * folder that is one as the server knows it.
+ *
+ * @param folders - Of all nodes, as they are mounted.
+ * @param kept - Name of the folder with the old data.
+ */
+export const exchangeScript = (folders: readonly string[], kept: string): string => {
+  const all = folders.join(' ');
+  return `set -eu
+umask 077
+for at in ${all}; do
+  dir=$at/${appendOnly} new=$at/${workshop} kept=$at/${kept} base=0 incr=0
+  [ -s "$new/base.rdb" ]
+  mkdir -p "$dir"
+  rm -rf "$kept"
+  mkdir "$kept"
+  for file in "$dir"/*; do
+    [ -f "$file" ] || continue
+    ln "$file" "$kept/"
+    name=\${file##*/appendonly.aof.} number=\${file##*/appendonly.aof.}
+    number=\${number%%.*}
+    case $number in '' | *[!0-9]*) continue ;; esac
+    case $name in
+      *.base.*) [ "$number" -le "$base" ] || base=$number ;;
+      *.incr.*) [ "$number" -le "$incr" ] || incr=$number ;;
+    esac
+  done
+  base=$((base + 1)) incr=$((incr + 1))
+  ln -f "$new/base.rdb" "$dir/appendonly.aof.$base.base.rdb"
+  : >"$dir/appendonly.aof.$incr.incr.aof"
+  printf 'file appendonly.aof.%s.base.rdb seq %s type b\\nfile appendonly.aof.%s.incr.aof seq %s type i\\n' "$base" "$base" "$incr" "$incr" >"$new/manifest"
+done
+sync
+for at in ${all}; do mv -f "$at/${workshop}/manifest" "$at/${appendOnly}/appendonly.aof.manifest"; done
+sync
+for at in ${all}; do
+  for file in "$at/${kept}"/*; do
+    name=\${file##*/}
+    [ "$name" = appendonly.aof.manifest ] || rm -f "$at/${appendOnly}/$name"
+  done
+  rm -rf "$at/${workshop}"
+done`;
+};
+
+/** Shell: brings the old data back, and keeps what was there instead. */
+export const undoScript = (kept: string): string => `cd ${dataFolder} && mv ${appendOnly} ${appendOnly}.undone && mv ${kept} ${appendOnly}`;
