@@ -54,9 +54,10 @@ export function leftOf(manifests: readonly Manifest[], at: string | undefined, k
 interface AllWanted {
   readonly wanted: readonly Wanted[];
   readonly wantedBuckets: readonly WantedBucket[];
+  readonly left: readonly Left[];
 }
 
-export function say(asked: WholeAsked, plan: FolderPlan, { wanted, wantedBuckets }: AllWanted, context: RuntimeContext): void {
+export function say(asked: WholeAsked, plan: FolderPlan, { wanted, wantedBuckets, left: apart }: AllWanted, context: RuntimeContext): void {
   report({ ...asked, only: undefined }, plan, context);
   const rows = wanted.map(({ database, full, logs, until }) => [
     database,
@@ -71,7 +72,7 @@ export function say(asked: WholeAsked, plan: FolderPlan, { wanted, wantedBuckets
     `as it was at ${shownTime(finishedAt)}, ${describeAge(context.now().getTime() - new Date(finishedAt).getTime())} ago`,
   ]);
   context.out(
-    `${rows.length + ofBuckets.length === 0 ? '  no database is in the backups' : table([...rows, ...ofBuckets])}\n  then everything is started\n\n`,
+    `${rows.length + ofBuckets.length === 0 ? '  no database is in the backups' : table([...rows, ...ofBuckets])}\n  then everything is started\n${apart.length === 0 ? '' : `  empty at first: ${apart.map(({ name }) => name).join(', ')}; the last lines say how to put that back\n`}\n`,
   );
 }
 

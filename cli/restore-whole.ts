@@ -44,10 +44,11 @@ export const restoreWhole = (asked: WholeAsked, context: RuntimeContext): Promis
       const wanted = wantedOf(good, asked.at);
       const wantedBuckets = wantedBucketsOf(opened.catalogue.manifests, asked.at, opened.levelOf);
       const key = keyFileOf(opened.folder, asked.key);
+      const left = leftOf(good, asked.at, key);
       let folder: FolderPlan | undefined;
       const planned = (plan: FolderPlan): void => {
         folder = plan;
-        if (!asked.json) say(asked, plan, { wanted, wantedBuckets }, context);
+        if (!asked.json) say(asked, plan, { wanted, wantedBuckets, left }, context);
       };
       const written = await restoreFolder({ ...asked, only: undefined }, opened, context, signal, { planned, goesOn: true });
       const plan = folder && folderAsJson({ ...asked, only: undefined }, folder);
@@ -57,7 +58,7 @@ export const restoreWhole = (asked: WholeAsked, context: RuntimeContext): Promis
         return asked.json
           ? asJson(
               wanted.map(({ database, until, full }) => ({ database, full: full.id, until: until.toISOString() })),
-              { buckets: wantedBuckets.map(({ bucket, point }) => ({ bucket, point: point.id, madeAt: point.finishedAt })) },
+              { buckets: wantedBuckets.map(({ bucket, point }) => ({ bucket, point: point.id, madeAt: point.finishedAt })), left },
             )
           : undefined;
       if (!asked.json) context.out(`${describeFolder(written)}\n`);
@@ -91,7 +92,6 @@ export const restoreWhole = (asked: WholeAsked, context: RuntimeContext): Promis
       progress[Symbol.dispose]();
       const seconds = secondsSince(begun);
       const empty = jobs.map(({ name }) => name).filter((name) => !wanted.some(({ database }) => database === name));
-      const left = leftOf(good, asked.at, key);
       if (asked.json) return asJson(outcomes, { buckets, empty, left, seconds });
       tell(asked, { outcomes, buckets, empty, left, seconds }, context);
     },
