@@ -41,15 +41,16 @@ export function concernedByVolume(plan: Plan, volume: string): { readonly volume
 
 /**
  * Shell: what lies in a volume leaves into a folder of it, and what was restored comes in its place. Each step can be done again: cut off at any moment and
- * run once more it comes to the same, and until then the mark keeps the site from starting.
+ * run once more it comes to the same, and until then the mark keeps the site from starting. It goes before the folder that it lies in: without it nothing there
+ * counts any more, and with it all must still be there.
  *
  * @param kept - Name of the folder with what was there before.
  */
 export const exchangeVolume = (kept: string, root = mounted): string => `set -eu
 cd ${root}
 own=${restoreFolder}
-[ -d "$own/new" ]
 if [ ! -e "$own/${restoreMark}" ]; then
+  [ -d "$own/new" ]
   mkdir -p "$own/old"
   echo leaving >"$own/mark.new"
   sync
@@ -63,6 +64,7 @@ move() {
   done
 }
 if [ "$(cat "$own/${restoreMark}")" = leaving ]; then
+  [ -d "$own/new" ] || { echo "the files that were restored are gone from $own/new of the volume: move what is in $own/old back to the top of it and remove $own, then restore again" >&2; exit 1; }
   move . "$own/old"
   sync
   echo coming >"$own/mark.new"
@@ -71,8 +73,10 @@ fi
 move "$own/new" .
 sync
 [ ! -d "$own/old" ] || mv -T "$own/old" "${kept}"
-rm -rf "$own"
-sync`;
+sync
+rm "$own/${restoreMark}"
+sync
+rm -rf "$own"`;
 
 /** Shell: ends an exchange that was cut off, and makes room for the next. */
 export const prepareVolume = (kept: string, root = mounted): string => `set -eu

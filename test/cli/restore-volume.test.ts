@@ -16,25 +16,38 @@ test('a volume that is put back concerns all that have it mounted, in both slots
   expect(concernedByVolume(plan, 'uploads')).toEqual({ volume: 'hello_uploads-volume', clients: ['web-blue', 'web-green', 'jobs'] });
 });
 
-/** Counts its calls, and kills the shell before or after the one that it is told. */
-const move = (folder: string): string => `#!/bin/bash
-n=$(($(cat ${folder}/calls) + 1)); echo $n >${folder}/calls
-[ "-$n" = "$(cat ${folder}/killing)" ] && kill -KILL $PPID && exit 1
-/bin/mv "$@" || exit
-[ "$n" = "$(cat ${folder}/killing)" ] && kill -KILL $PPID
+/** Moves or removes. Counts what it does, and kills the shell before or after the step that it is told. What a folder holds goes in an order of its own. */
+const counting = (folder: string, program: string): string => `#!/bin/sh
+read -r killing <${folder}/killing
+step() {
+  read -r n <${folder}/calls; n=$((n + 1)); echo $n >${folder}/calls
+  [ "-$n" != "$killing" ] || { kill -KILL $PPID; exit 1; }
+  "$@" || exit
+  [ "$n" != "$killing" ] || { kill -KILL $PPID; exit 1; }
+}
+if [ "$1" = -rf ]; then for entry in "$2"/new "$2"/*; do step /bin/rm -rf "$entry"; done; fi
+step /bin/${program} "$@"
 exit 0
 `;
 
 describe('old and new files of a volume', () => {
   let home: string;
+  let said: string;
   const volume = (): string => join(home, 'volume');
   const put = (path: string, text: string): void => {
     mkdirSync(join(volume(), path, '..'), { recursive: true });
     writeFileSync(join(volume(), path), text);
   };
   const run = (script: string, killing = 0): number | null => {
-    for (const [name, text] of Object.entries({ calls: 0, killing })) writeFileSync(join(home, name), String(text));
-    return spawnSync('/bin/bash', ['-c', script], { env: { PATH: `${home}:/usr/bin:/bin` } }).status;
+    for (const [name, text] of Object.entries({ calls: 0, killing })) writeFileSync(join(home, name), `${text}\n`);
+    // Not the last command: a shell becomes that one, and would have nobody above it but this test.
+    const { status, stderr } = spawnSync('/bin/bash', ['-c', `${script}\ntrue`], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      encoding: 'utf8',
+      env: { PATH: `${home}:/usr/bin:/bin` },
+    });
+    said = stderr;
+    return status;
   };
   const restored = (): void => {
     put('.berth-restore/new/report', 'then');
@@ -50,7 +63,7 @@ describe('old and new files of a volume', () => {
 
   beforeEach(() => {
     home = mkdtempSync(join(tmpdir(), 'berth-volume-'));
-    writeFileSync(join(home, 'mv'), move(home), { mode: 0o755 });
+    for (const program of ['mv', 'rm']) writeFileSync(join(home, program), counting(home, program), { mode: 0o755 });
     // Of the whole host, which is no business of this test.
     writeFileSync(join(home, 'sync'), '#!/bin/sh\n', { mode: 0o755 });
     for (const path of ['report', 'gone/file', '-odd name', '.env']) put(path, 'now');
@@ -72,7 +85,7 @@ describe('old and new files of a volume', () => {
       for (const killing of [-step, step]) {
         const status = run(exchangeVolume('.berth-before-1', volume()), killing);
         if (status === 0) {
-          expect(step).toBeGreaterThan(8);
+          expect(step).toBeGreaterThan(12);
           return;
         }
         // As the next restore does before it begins.
@@ -91,5 +104,22 @@ describe('old and new files of a volume', () => {
         expect(run(prepareVolume('unused', volume()))).toBe(0);
         restored();
       }
+  });
+
+  test('that all came are no longer waited for, though the folder that they came from is gone', () => {
+    rmSync(join(volume(), '.berth-restore/new'), { recursive: true });
+    put('.berth-restore/exchanging', 'coming\n');
+    expect(run(prepareVolume('.berth-before-1', volume()))).toBe(0);
+    expect(existsSync(join(volume(), '.berth-restore/exchanging'))).toBe(false);
+    expect(readFileSync(join(volume(), 'report'), 'utf8')).toBe('now');
+  });
+
+  test('stay where they are, with a word on what to do, when somebody took the new ones away while the old ones left', () => {
+    rmSync(join(volume(), '.berth-restore/new'), { recursive: true });
+    put('.berth-restore/old/gone', 'now');
+    put('.berth-restore/exchanging', 'leaving\n');
+    expect(run(prepareVolume('.berth-before-1', volume()))).toBe(1);
+    expect(said).toContain('move what is in .berth-restore/old back to the top of it and remove .berth-restore');
+    expect(readFileSync(join(volume(), 'report'), 'utf8')).toBe('now');
   });
 });
