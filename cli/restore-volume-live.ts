@@ -1,9 +1,9 @@
+import { restoreFolder, restoreMark } from '../model/backup/exchange-mark.ts';
 import { agentPlaces, agentProgram } from '../model/backup/site-files.ts';
 import { BerthError } from '../model/errors.ts';
 import type { Plan } from '../model/plan.ts';
 import { lockSite } from '../generator/io/lock.ts';
 import { composeServices } from '../generator/render/compose.ts';
-import { restoreFolder, restoreMark } from '../generator/plan/services/volumes.ts';
 import { keyInput } from './agent-exec.ts';
 import { composeIn, never, startAll } from './compose.ts';
 import type { OpenedCopy, PlannedCopy } from './copy-source.ts';

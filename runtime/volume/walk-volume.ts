@@ -2,6 +2,8 @@ import { isUtf8 } from 'node:buffer';
 import type { BigIntStats } from 'node:fs';
 import { constants } from 'node:fs';
 import { lstat, open, readdir, readlink, type FileHandle } from 'node:fs/promises';
+import { restoreFolder, restoreMark } from '../../model/backup/exchange-mark.ts';
+import { BerthError } from '../../model/errors.ts';
 import type { TarEntry } from '../format/tar.ts';
 import { codeOf, trying } from './refused.ts';
 
@@ -24,14 +26,30 @@ export type Gone = (path: string) => void;
 const folderFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 const readCure = 'let the agents run as the user whose it is, with backups.user in berth.yaml, or let the service make its files readable';
 
-/** Everything in a volume, each folder before what it holds and in the order of the alphabet. A link is told, not followed; nothing is held but the names of the folders above. */
+/**
+ * Everything in a volume, each folder before what it holds and in the order of the alphabet. A link is told, not followed; nothing is held but the names of the folders above.
+ *
+ * @throws BerthError `conflict` while a restore has not brought all files to their places, or began to while this went on: what is there is neither what was, nor what is to be.
+ */
 export async function* walkVolume(
   root: string,
   heard: { readonly gone: Gone; readonly leftOut: LeftOut },
   signal: AbortSignal,
 ): AsyncGenerator<FoundEntry> {
   await using top = await trying(`read ${root}`, readCure, () => open(root, folderFlags));
+  await refuseHalfExchanged(top, root);
   yield* walkFolder(top, root, '', new Map(), heard, signal);
+  await refuseHalfExchanged(top, root);
+}
+
+async function refuseHalfExchanged(top: FileHandle, root: string): Promise<void> {
+  const mark = `${restoreFolder}/${restoreMark}`;
+  if ((await unlessGone(`read ${root}/${mark}`, () => lstat(`/proc/self/fd/${top.fd}/${mark}`))) === 'gone') return;
+  throw new BerthError(
+    'conflict',
+    `a restore of ${root} is half done: its files are on their way, and no copy of it is worth anything`,
+    'run the same `berth restore --only volume` again, which ends it; it is copied then',
+  );
 }
 
 async function* walkFolder(

@@ -1,3 +1,4 @@
+import { restoreFolder, restoreMark } from '../../../model/backup/exchange-mark.ts';
 import type { Decision, PlannedService, SharedVolume, Size } from '../../../model/plan.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { AppSpec, StackSpec, VolumeSpec } from '../../../model/stack-spec.ts';
@@ -16,9 +17,6 @@ export const sharedOf = (app: AppSpec): NonNullable<PlannedService['shared']> =>
  * new any longer, so that no image that is mounted over it later changes that again. No root is needed.
  */
 const openFolder = '/var/tmp';
-/** Where a restore works, at the top of the volume, and what says that files are on their way from or to their places. */
-export const restoreFolder = '.berth-restore';
-export const restoreMark = 'exchanging';
 const marker = `${openFolder}/.berth-volume`;
 const script = (name: string, user: string): string =>
   `if [ -e ${openFolder}/${restoreFolder}/${restoreMark} ]; then echo "a restore of the volume ${name} is half done: run it again" >&2; exit 1; fi; touch ${marker} && exit 0; echo "the volume ${name} cannot be written by ${user}: $(ls -ldn ${openFolder})" >&2; exit 1`;

@@ -136,6 +136,18 @@ describe('a volume', () => {
     }
   });
 
+  test('is not copied while a restore has its files on their way, nor when one began meanwhile', async () => {
+    const refusal = { kind: 'conflict', message: expect.stringContaining('is half done') as string };
+    const begin = (): void => write('.berth-restore/exchanging', 'leaving');
+    await expect(copy({ after: 1, run: begin })).rejects.toMatchObject(refusal);
+    await expect(copy()).rejects.toMatchObject(refusal);
+    await expect(fingerprintOfVolume(source(), never)).rejects.toMatchObject(refusal);
+    // Unpacked beside what is there, it disturbs nobody.
+    rmSync(join(volume, '.berth-restore/exchanging'));
+    write('.berth-restore/new/then', 'then');
+    expect((await copy()).facts).toMatchObject({ files: 4 });
+  });
+
   test('whose long file grows, shrinks or is replaced while it is read is copied all the same, and says which', async () => {
     for (const change of [
       () => appendFileSync(join(volume, 'film'), 'more'),

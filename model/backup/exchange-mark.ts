@@ -1,0 +1,3 @@
+/** Where a restore works, at the top of a volume of files, and what says there that files are on their way from or to their places. */
+export const restoreFolder = '.berth-restore';
+export const restoreMark = 'exchanging';
