@@ -95,7 +95,7 @@ export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext
     for (const { newest, shrunk } of found)
       if (shrunk !== undefined)
         notes.push(
-          `the newest ${newest.kind === 'bucket' ? 'point' : 'full backup'} of ${shortName(newest.source)} holds ${shrunk}: if nobody meant that, restore an older one before it expires`,
+          `the newest ${nameOf[newest.kind] ?? 'full backup'} of ${shortName(newest.source)} holds ${shrunk}: if nobody meant that, restore an older one before it expires`,
         );
     if (offsite !== undefined) notes.push(...describeLag(offsite, now));
     for (const note of notes) context.out(`${noteOf(note, context)}\n`);
@@ -105,3 +105,6 @@ export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext
     ];
     if (lines.length > 0) context.out(`${table(lines, [], '')}\n`);
   });
+
+/** What is copied as a whole each time. The rest are full backups and what rests on them. */
+const nameOf: Partial<Record<Manifest['kind'], string>> = { bucket: 'point', volume: 'copy', cache: 'copy' };

@@ -6,6 +6,7 @@ import type { Manifest } from '../model/backup/manifest.ts';
 import { BerthError } from '../model/errors.ts';
 import type { BackupJob } from '../model/runtime-config.ts';
 import { openBackup } from '../runtime/jobs/open-backup.ts';
+import { shrinkageOf } from '../runtime/jobs/shrinkage.ts';
 import { ownIdentity } from '../runtime/keys/own-identity.ts';
 import { readIdentity } from '../runtime/keys/read-keys.ts';
 import { localPrograms } from '../runtime/programs/local-programs.ts';
@@ -84,7 +85,7 @@ async function here(
   signal: AbortSignal,
 ): Promise<OpenedCopy> {
   const { store, catalogue, config, folder, levelOf } = await openCatalogue(site, context, signal, from);
-  const manifest = choose(
+  const manifest = chooseCopy(
     catalogue.manifests.filter(({ source, id }) => source === name && levelOf(id) >= 0),
     name,
     at,
@@ -121,10 +122,23 @@ async function here(
 /** Frames that are decompressed at the same time. */
 const width = 3;
 
-/** The newest that was whole at that moment. */
-function choose(manifests: readonly Manifest[], name: string, at: string | undefined): Manifest {
+/**
+ * The newest that was whole at that moment.
+ *
+ * @param manifests - Those that are sound.
+ * @throws BerthError `usage` where there is none, `conflict` for a newest one that may be of something that was begun anew.
+ */
+export function chooseCopy(manifests: readonly Manifest[], name: string, at: string | undefined): Manifest {
   const moment = at === undefined ? undefined : momentOf(at);
-  const found = manifests.findLast(({ finishedAt }) => moment === undefined || new Date(finishedAt) <= moment);
+  const index = manifests.findLastIndex(({ finishedAt }) => moment === undefined || new Date(finishedAt) <= moment);
+  const [found, before] = [manifests[index], manifests[index - 1]];
+  const shrunk = at === undefined && found && before ? shrinkageOf(before, found) : undefined;
+  if (found !== undefined && before !== undefined && shrunk !== undefined)
+    throw new BerthError(
+      'conflict',
+      `the newest copy of ${name} holds ${shrunk}: it may be of one that was begun anew`,
+      `write --at ${before.finishedAt}; or, if that is what you want, --at ${found.finishedAt}`,
+    );
   if (found !== undefined) return found;
   const [oldest] = manifests;
   throw new BerthError(

@@ -2,7 +2,7 @@ import type { Manifest } from '../model/backup/manifest.ts';
 import { pointLevel } from '../runtime/bucket-backups.ts';
 import { type DatabaseKind, rulesOf } from '../runtime/databases.ts';
 import { type Span, chainsOf, restorableSpans } from '../runtime/jobs/coverage.ts';
-import { shrinkageOf } from '../runtime/jobs/shrinkage.ts';
+import { isWhole, shrinkageOf } from '../runtime/jobs/shrinkage.ts';
 import { ageOf, describeAge, shortName } from './backup-text.ts';
 
 /** Up to when each kind can be restored; what has a log, from when on to any time. */
@@ -12,7 +12,7 @@ export interface Restorable {
   readonly spans: readonly Span[] | undefined;
   /** Of a bucket, the points before the newest, the oldest first. */
   readonly earlier: readonly Manifest[];
-  /** What the newest full backup, or the newest point of a bucket, holds much less of than the one before. */
+  /** What the newest full backup, point of a bucket, or copy holds much less of than the one before. */
   readonly shrunk: string | undefined;
 }
 
@@ -28,7 +28,7 @@ export function restorable(manifests: readonly Manifest[]): readonly Restorable[
     const newest = all.at(-1);
     if (newest === undefined) return [];
     const rules = Object.hasOwn(rulesOf, newest.engine) ? rulesOf[newest.engine as DatabaseKind] : undefined;
-    const [before, last] = all.filter(({ kind }) => kind === 'full' || kind === 'bucket').slice(-2);
+    const [before, last] = all.filter(isWhole).slice(-2);
     const shrunk = before && last && shrinkageOf(before, last);
     const earlier = newest.kind === 'bucket' ? all.slice(0, -1) : [];
     return [{ newest, earlier, spans: rules && restorableSpans(chainsOf(all, rules)), shrunk }];

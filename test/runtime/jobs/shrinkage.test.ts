@@ -24,6 +24,20 @@ describe('a full backup', () => {
     expect(shrinkageOf(point(9), point(0))).toBeUndefined();
   });
 
+  test('or a copy of a volume or a cache, of which a few files or keys say nothing', () => {
+    const files = (files: number, kind: 'volume' | 'full' = 'volume') => manifest({ kind, facts: { files } });
+    const keys = (keys: number) => manifest({ kind: 'cache', facts: { keys } });
+    expect(shrinkageOf(files(300), files(2))).toBe('2 files, and had 300');
+    expect(shrinkageOf(keys(100), keys(0))).toBe('0 keys, and had 100');
+    expect([shrinkageOf(files(9), files(0)), shrinkageOf(keys(99), keys(0)), shrinkageOf(keys(100), keys(50))]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    // Of a database they are those of the server, not what it holds.
+    expect(shrinkageOf(files(3000, 'full'), files(900, 'full'))).toBeUndefined();
+  });
+
   test('whose rows were not all counted says nothing of them', () => {
     expect(shrinkageOf(holding(40, 1000), holding(40, 10, 39))).toBeUndefined();
     expect(shrinkageOf(holding(40, 1000, 39), holding(40, 10))).toBeUndefined();
