@@ -3,6 +3,8 @@ import { valkey } from '../model/engines/valkey.ts';
 const { dataFolder } = valkey;
 /** What is on its way, in the volume of each node. */
 export const workshop = '.berth-restore';
+/** In the volume of every node while one may serve the new data and another the old ones. Outside of the workshop, which each run begins anew. */
+const exchanging = '.berth-exchanging';
 export const appendOnly = 'appendonlydir';
 
 /** Shell, in a container like the node's: takes the new data from the standard input, beside the old ones. */
@@ -52,6 +54,7 @@ for at in ${all}; do
   : >"$dir/appendonly.aof.$incr.incr.aof"
   printf 'file appendonly.aof.%s.base.rdb seq %s type b\\nfile appendonly.aof.%s.incr.aof seq %s type i\\n' "$base" "$base" "$incr" "$incr" >"$new/manifest"
 done
+for at in ${all}; do : >"$at/${exchanging}"; done
 sync
 for at in ${all}; do mv -f "$at/${workshop}/manifest" "$at/${appendOnly}/appendonly.aof.manifest"; done
 sync
@@ -61,8 +64,14 @@ for at in ${all}; do
     [ "$name" = appendonly.aof.manifest ] || rm -f "$at/${appendOnly}/$name"
   done
   rm -rf "$at/${workshop}"
-done`;
+done
+sync
+for at in ${all}; do rm -f "$at/${exchanging}"; done`;
 };
+
+/** Shell: takes away what was filled, and says something if an exchange of before broke off. */
+export const cleanScript = (folder: string = dataFolder): string =>
+  `rm -rf ${folder}/${workshop}; [ ! -e ${folder}/${exchanging} ] || echo exchanging`;
 
 /** Shell: brings the old data back, and keeps what was there instead. */
 export const undoScript = (kept: string): string => `cd ${dataFolder} && mv ${appendOnly} ${appendOnly}.undone && mv ${kept} ${appendOnly}`;

@@ -4,7 +4,7 @@ import { valkey } from '../model/engines/valkey.ts';
 import { lockSite } from '../generator/io/lock.ts';
 import { composeServices } from '../generator/render/compose.ts';
 import { slotsOf } from '../runtime/engines/cache/member.ts';
-import { appendOnly, exchangeScript, fillScript, undoScript, workshop } from './cache-exchange.ts';
+import { appendOnly, cleanScript, exchangeScript, fillScript, undoScript } from './cache-exchange.ts';
 import { type Compose, composeIn, never, startAll } from './compose.ts';
 import type { OpenedCopy, PlannedCopy } from './copy-source.ts';
 import { volumeOf } from './database-volume.ts';
@@ -89,7 +89,7 @@ export async function restoreCacheLive(asked: CacheLive, copy: OpenedCopy, conte
   using _lock = lockSite(site);
   using progress = progressOn(context, json);
   const compose = composeIn(site, context);
-  const nodes = new CacheNodes(plan, concerned, compose);
+  const nodes = new CacheNodes(plan, concerned, compose, context.err);
   const kept = `${appendOnly}.before-${context.now().toISOString().replaceAll(/[:.]/g, '-')}`;
   const begun = performance.now();
   let stopped = begun;
@@ -114,9 +114,8 @@ export async function restoreCacheLive(asked: CacheLive, copy: OpenedCopy, conte
       signal.throwIfAborted();
     }
   } catch (error) {
-    progress.say('nothing was exchanged; starting everything as it was');
-    await nodes.clean();
-    await startAll('nothing was exchanged', compose);
+    progress.say('nothing was exchanged; taking away what was brought');
+    await nodes.startAsBefore(error);
     throw error;
   }
   progress.say('exchanging old and new data');
@@ -131,15 +130,19 @@ export async function restoreCacheLive(asked: CacheLive, copy: OpenedCopy, conte
   tell(done, concerned, context);
 }
 
+const sameAgain = 'run the same command again, which begins anew; what was there before is kept';
+
 /** The nodes of a cache, and the commands of Compose that change what lies in their volumes. */
-class CacheNodes {
+export class CacheNodes {
   readonly #plan: Plan;
   readonly #concerned: Concerned;
   readonly #compose: Compose;
-  constructor(plan: Plan, concerned: Concerned, compose: Compose) {
+  readonly #err: (text: string) => void;
+  constructor(plan: Plan, concerned: Concerned, compose: Compose, err: (text: string) => void) {
     this.#plan = plan;
     this.#concerned = concerned;
     this.#compose = compose;
+    this.#err = err;
   }
 
   /** A shell in a container like that of a node: its user, its volume, its limits. */
@@ -174,34 +177,54 @@ class CacheNodes {
       throw new BerthError(
         'unfinished',
         `the exchange broke off, and nothing was started: ${error instanceof Error ? error.message : String(error)}`,
-        'run the same command again, which begins anew; what was there before is kept',
+        sameAgain,
         { cause: error },
       );
     }
   }
 
-  /** Of a cluster: each shard must serve the keys that its copy holds. */
+  /** Of a cluster: each shard must serve the keys that its copy holds. Any of its nodes knows that; where none runs nobody does. */
   async refuseOtherSlots({ facts }: PlannedCopy, signal: AbortSignal): Promise<void> {
     const { plan } = this.#concerned;
-    const shards = plan.cluster?.shards ?? [];
+    if (plan.cluster === undefined) return;
     const copied = facts['shards'];
-    for (const [index, [first]] of shards.entries()) {
-      const ask = ['exec', '-T', first ?? '', '/bin/sh', '/etc/berth/cache/cluster.sh', 'ask', 'cluster', 'nodes'];
+    const running = new Set((await this.#compose(['ps', '--services', '--status', 'running'], signal)).split(/\s+/));
+    for (const [index, members] of plan.cluster.shards.entries()) {
+      const asked = members.find((member) => running.has(member));
+      if (asked === undefined) {
+        this.#err(`none of ${members.join(', ')} runs: whether their slots are those of the backup was not looked at\n`);
+        continue;
+      }
+      const ask = ['exec', '-T', asked, '/bin/sh', '/etc/berth/cache/cluster.sh', 'ask', 'cluster', 'nodes'];
       const now = slotsOf((await this.#compose(ask, signal)).replaceAll('\r', ''));
       const then = Array.isArray(copied) ? (copied[index] as { readonly slots?: unknown }).slots : undefined;
       if (now !== then)
         throw new BerthError(
           'conflict',
-          `${first ?? ''} and its copy serve the slots ${now} now, and ${String(then)} when the backup was made`,
+          `${asked} and its copy serve the slots ${now} now, and ${String(then)} when the backup was made`,
           'give the shards the slots of then back, or restore the files with --into DIR',
         );
     }
   }
 
-  /** Takes away what was filled. */
-  async clean(): Promise<void> {
+  /**
+   * Takes away what was filled, and starts everything.
+   *
+   * @param error - Why nothing was exchanged.
+   * @throws BerthError `unfinished` when an exchange of before has broken off: some nodes have the new data and some the old ones, and none is to start so.
+   */
+  async startAsBefore(error: unknown): Promise<void> {
+    let half = false;
     for (const { service } of this.#concerned.nodes)
-      await this.#compose(this.#beside(service, `rm -rf ${dataFolder}/${workshop}`), never).catch(() => undefined);
+      if ((await this.#compose(this.#beside(service, cleanScript()), never).catch(() => '')).includes('exchanging')) half = true;
+    if (half)
+      throw new BerthError(
+        'unfinished',
+        `an exchange of before broke off, and nothing was started: ${error instanceof Error ? error.message : String(error)}`,
+        sameAgain,
+        { cause: error },
+      );
+    await startAll('nothing was exchanged', this.#compose);
   }
 }
 

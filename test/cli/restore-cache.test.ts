@@ -3,8 +3,9 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { exchangeScript, fillScript } from '../../cli/cache-exchange.ts';
-import { concernedByCache } from '../../cli/restore-cache-live.ts';
+import { cleanScript, exchangeScript, fillScript } from '../../cli/cache-exchange.ts';
+import type { Compose } from '../../cli/compose.ts';
+import { CacheNodes, concernedByCache } from '../../cli/restore-cache-live.ts';
 import { bigHost, helloPlan } from '../generator/render/hello.ts';
 
 const planOf = (cache: object) =>
@@ -108,6 +109,28 @@ describe('the files of a node', () => {
     expect(read(0, 'kept-2/appendonly.aof.3.base.rdb')).toBe('old base');
   });
 
+  test('bear a mark from before the first is exchanged until all are, whatever a second run that fails takes away', () => {
+    const folders = [folder(0), folder(1)];
+    const clean = (node: number) => spawnSync('/bin/sh', ['-c', cleanScript(folder(node))], { encoding: 'utf8' }).stdout;
+    const manifests = () => [0, 1].map((node) => read(node, 'appendonlydir/appendonly.aof.manifest').startsWith('file '));
+    for (const node of [0, 1]) fill(node);
+    expect([clean(0), clean(1)]).toEqual(['', '']);
+    for (const node of [0, 1]) fill(node);
+    // The second node is not reached any more.
+    writeFileSync(join(home, 'bin/mv'), '#!/bin/sh\n/bin/mv "$@"\nkill -KILL $PPID\n', { mode: 0o755 });
+    expect(run(exchangeScript(folders, 'kept-1')).status).not.toBe(0);
+    expect(manifests()).toEqual([true, false]);
+    fill(0);
+    expect(run(fillScript(20, folder(1), settings('appendonly "yes"\n')), 'short').status).not.toBe(0);
+    expect([clean(0), clean(1)]).toEqual(['exchanging\n', 'exchanging\n']);
+    rmSync(join(home, 'bin/mv'));
+    for (const node of [0, 1]) fill(node);
+    expect(run(exchangeScript(folders, 'kept-2')).status).toBe(0);
+    expect(manifests()).toEqual([true, true]);
+    expect([clean(0), clean(1)]).toEqual(['', '']);
+    expect(readdirSync(folder(0)).toSorted()).toEqual(['appendonlydir', 'kept-1', 'kept-2']);
+  });
+
   test('are not touched where the new ones did not come whole, or would not be read', () => {
     const short = run(fillScript(20, folder(0), settings('appendonly "yes"\n')), 'REDIS new');
     expect(short.stderr).toContain('not all of it came');
@@ -115,5 +138,66 @@ describe('the files of a node', () => {
     const off = run(fillScript(9, folder(0), settings('appendonly no\n')), 'REDIS new');
     expect(off.stderr).toContain('appendonly is not yes');
     expect(read(1, 'appendonlydir/appendonly.aof.manifest')).toBe('old manifest');
+  });
+});
+
+describe('the nodes of a cluster', () => {
+  const cluster = planOf({ engine: 'valkey', topology: 'cluster', client: 'cluster' });
+  const files = [0, 1, 2].map((shard) => `shard-${shard}.rdb`);
+  const slots = ['0-5461', '5462-10922', '10923-16383'];
+  const planned = { source: 'cache', id: '', madeAt: '', files: [], facts: { shards: slots.map((each) => ({ slots: each })) } };
+  /** @param answer - Of Compose, to a command of it. */
+  const nodesWith = (answer: (command: string) => string) => {
+    const calls: string[] = [];
+    const said: string[] = [];
+    const compose: Compose = async (args) => {
+      calls.push(args.join(' '));
+      return answer(args.join(' '));
+    };
+    return { nodes: new CacheNodes(cluster, concernedByCache(cluster, 'cache', files), compose, (text) => said.push(text)), calls, said };
+  };
+  const signal = new AbortController().signal;
+  /** Each shard is served by its second node, which says so, as does the first. */
+  const lines = (self: string): string =>
+    slots
+      .flatMap((each, shard) => [
+        `a${shard} h ${self.endsWith(`${shard}-0`) ? 'myself,' : ''}slave b${shard} 0 0 1 connected`,
+        `b${shard} h ${self.endsWith(`${shard}-1`) ? 'myself,' : ''}master - 0 0 1 connected ${each}`,
+      ])
+      .join('\n');
+  const answering = (running: readonly string[]) => (command: string) => {
+    if (command.startsWith('ps ')) return `${running.join('\n')}\n`;
+    const [, asked = ''] = /^exec -T (\S+)/.exec(command) ?? [];
+    if (!running.includes(asked)) throw new Error(`${asked} is not running`);
+    return lines(asked);
+  };
+
+  test('tell their slots by whichever of a shard runs; where none does that is said, and nobody is asked', async () => {
+    const some = nodesWith(answering(['web-blue', 'cache-shard-0-1', 'cache-shard-2-0', 'cache-shard-2-1']));
+    await some.nodes.refuseOtherSlots(planned, signal);
+    expect(some.calls.slice(1).map((call) => call.split(' ')[2])).toEqual(['cache-shard-0-1', 'cache-shard-2-0']);
+    expect(some.said).toEqual([expect.stringContaining('none of cache-shard-1-0, cache-shard-1-1 runs')]);
+    const none = nodesWith(answering([]));
+    await none.nodes.refuseOtherSlots(planned, signal);
+    expect([none.calls.length, none.said.length]).toEqual([1, 3]);
+    const moved = { ...planned, facts: { shards: [{ slots: '0-5461' }, { slots: '5462-9999' }, { slots: '10923-16383' }] } };
+    await expect(nodesWith(answering(['cache-shard-1-1'])).nodes.refuseOtherSlots(moved, signal)).rejects.toMatchObject({
+      kind: 'conflict',
+      message: 'cache-shard-1-1 and its copy serve the slots 5462-10922 now, and 5462-9999 when the backup was made',
+    });
+  });
+
+  test('are started as they were when nothing was exchanged, and not while one has the mark of an exchange that broke off', async () => {
+    const why = new Error('the disk is full');
+    const quiet = nodesWith(() => '');
+    await quiet.nodes.startAsBefore(why);
+    expect(quiet.calls.at(-1)).toBe('up -d --wait');
+    const half = nodesWith((command) => (command.includes('cache-shard-1-0') ? 'exchanging\n' : ''));
+    await expect(half.nodes.startAsBefore(why)).rejects.toMatchObject({
+      kind: 'unfinished',
+      message: 'an exchange of before broke off, and nothing was started: the disk is full',
+      hint: expect.stringContaining('run the same command again') as string,
+    });
+    expect(half.calls.filter((call) => call.startsWith('up'))).toEqual([]);
   });
 });
