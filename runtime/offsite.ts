@@ -1,7 +1,9 @@
+import { resolve } from 'node:path';
 import type { BackupsConfig, RuntimeConfig } from '../model/runtime-config.ts';
 import { copyBackups, type Copied } from './jobs/copy-backups.ts';
 import { leaveInstructions } from './jobs/leave-instructions.ts';
 import { acquireLease } from './jobs/take-backup.ts';
+import { readSigner } from './keys/read-keys.ts';
 import { openStore, trustedSigners, type World } from './open-store.ts';
 import type { Store } from './ports/store.ts';
 import { leasesFor, openBackups, type Backups } from './wire.ts';
@@ -31,6 +33,8 @@ export async function openOffsite(
   const there = offsiteOf(backups, backups.offsite);
   const second = await openBackups({ ...config, backups: there }, folder, world);
   const trusted = trustedSigners(backups, folder);
+  const { clock, random, berth } = world;
+  const recorder = { signer: readSigner(resolve(folder, backups.signer)), clock, random, berth };
   const copyTo = (to: Store, place: BackupsConfig, other: () => Promise<Store>) => {
     const leases = leasesFor(place, site, folder, to, world);
     return async (signal: AbortSignal, heard: (source: string, bytes: number) => void): Promise<Copied> => {
@@ -40,7 +44,7 @@ export async function openOffsite(
       for (const { name } of there.jobs) {
         const lease = await acquireLease(name, { leases, clock: world.clock, leasePatienceMs: world.leasePatienceMs }, signal);
         try {
-          const tools = { from, to, lease, trusted, heard: (bytes: number) => heard(name, bytes) };
+          const tools = { from, to, lease, trusted, recorder, heard: (bytes: number) => heard(name, bytes) };
           all.push(await copyBackups({ site, source: name }, tools, signal));
         } finally {
           await lease.release();

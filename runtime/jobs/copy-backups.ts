@@ -11,6 +11,7 @@ import { contentsOf } from './bucket/listing.ts';
 import { largestManifest, readCatalogue } from './catalogue.ts';
 import { checkStored } from './check-stored.ts';
 import { largestKeyFile } from './open-backup.ts';
+import { readVerifications, recordFinding, type RecordTools } from './verifications.ts';
 
 export interface CopyTools {
   readonly from: Store;
@@ -18,6 +19,8 @@ export interface CopyTools {
   /** For the source, in the store that is copied to. */
   readonly lease: Lease;
   readonly trusted: TrustedSigners;
+  /** Writes down in the store that is copied to what is sound there again. */
+  readonly recorder: Omit<RecordTools, 'store'>;
   /** Told of how much was sent so far. */
   readonly heard: (bytes: number) => void;
 }
@@ -31,14 +34,17 @@ export interface Copied {
 
 /**
  * Brings every backup of a source to another store, as it is: nothing is opened, so no key is needed. The oldest first and the manifest of each last, after all of
- * it was read back there; so the other store is a whole one at any moment, and a pass that broke off is gone on with. What was removed there stays removed.
+ * it was read back there; so the other store is a whole one at any moment, and a pass that broke off is gone on with. What was removed there stays removed,
+ * and what was found broken there is sent anew.
  */
 export async function copyBackups(place: Place, tools: CopyTools, signal: AbortSignal): Promise<Copied> {
   const { from, to, lease, trusted } = tools;
   const prefix = manifestPrefix(place);
   const there = await idsIn(to, prefix, signal);
+  const { proofs } = await readVerifications(place, to, trusted, signal);
+  const isWanted = (id: string): boolean => !there.has(id) || (proofs.get(id)?.level ?? 0) < 0;
   // Of a log there are thousands, nearly all of them long copied: their manifests are not even read.
-  const { manifests } = await readCatalogue(from, prefix, trusted, signal, (key) => !there.has(idInKey(key, prefix) ?? key));
+  const { manifests } = await readCatalogue(from, prefix, trusted, signal, (key) => isWanted(idInKey(key, prefix) ?? key));
   const copied: Manifest[] = [];
   const broken: { readonly id: string; readonly message: string }[] = [];
   for (const manifest of contentsFirst(manifests)) {
@@ -51,7 +57,9 @@ export async function copyBackups(place: Place, tools: CopyTools, signal: AbortS
     }
     await lease.confirm(signal);
     try {
-      await copyOne(place, manifest, tools, signal);
+      if (there.has(id)) {
+        if (!(await mend(place, manifest, tools, signal))) continue;
+      } else await copyOne(place, manifest, tools, signal, 'what is missing');
       copied.push(manifest);
     } catch (error) {
       if (!(error instanceof BerthError) || error.kind !== 'damaged') throw error;
@@ -73,17 +81,45 @@ const contentsFirst = (manifests: readonly Manifest[]): readonly Manifest[] => [
 /** A point in time of a bucket is nothing without its contents. */
 const neededBy = (manifest: Manifest): readonly string[] => (manifest.kind === 'bucket' ? contentsOf(manifest).map(({ id }) => id) : []);
 
+/**
+ * Sends anew what was found broken there. One that is what was written is left alone: it was broken before it was copied.
+ *
+ * @returns Whether it was sent.
+ * @throws BerthError `damaged` when it lies damaged where it is copied from as well. Nothing is deleted then: what is left there may be all that there is.
+ */
+async function mend(place: Place, manifest: Manifest, tools: CopyTools, signal: AbortSignal): Promise<boolean> {
+  const { from, to, lease, recorder } = tools;
+  if (await isStored(to, manifest, signal)) return false;
+  await checkStored(from, manifest, signal);
+  await lease.confirm(signal);
+  await copyOne(place, manifest, tools, signal, 'all');
+  const finding = { backups: [manifest.id], level: 1, result: 'sound', detail: [`sent anew from ${from.name}`] } as const;
+  await recordFinding(place, finding, { ...recorder, store: to }, signal);
+  return true;
+}
+
+async function isStored(store: Store, manifest: Manifest, signal: AbortSignal): Promise<boolean> {
+  try {
+    await checkStored(store, manifest, signal);
+    return true;
+  } catch (error) {
+    if (error instanceof BerthError && error.kind === 'damaged') return false;
+    throw error;
+  }
+}
+
 async function copyOne(
   place: Place,
   manifest: Manifest,
   { from, to, lease, trusted, heard }: CopyTools,
   signal: AbortSignal,
+  send: 'what is missing' | 'all',
 ): Promise<void> {
   let sent = 0;
   for (const stream of manifest.streams)
     for (const object of stream.objects) {
       // It came whole in a pass that broke off later, or is another one, which is found below.
-      if ((await to.size(object.key, signal)) === object.bytes) continue;
+      if (send !== 'all' && (await to.size(object.key, signal)) === object.bytes) continue;
       await to.delete(object.key, signal);
       const counted = async function* () {
         for await (const chunk of checkedParts(object, stream, from.read(object.key, signal))) {

@@ -7,6 +7,7 @@ import { readCatalogue } from '../../../runtime/jobs/catalogue.ts';
 import { checkStored } from '../../../runtime/jobs/check-stored.ts';
 import { copyBackups, type CopyTools } from '../../../runtime/jobs/copy-backups.ts';
 import { rotateKeys } from '../../../runtime/jobs/rotate-keys.ts';
+import { readVerifications, recordFinding } from '../../../runtime/jobs/verifications.ts';
 import type { Store } from '../../../runtime/ports/store.ts';
 import { memoryStore } from '../../../runtime/stores/memory-store.ts';
 import { escrow, operator, signer, stranger } from '../format/keys.ts';
@@ -18,6 +19,8 @@ import { engineOf, never, openLease, place, restored, run } from './backup-world
 import { dyingStore } from './dying-store.ts';
 
 const clock = new FakeClock('2026-03-01T01:00:00Z');
+
+const recorder = { signer, clock, random: (bytes: number) => Buffer.alloc(bytes, 7), berth: '0.1.0' };
 
 /** Two full backups, each with a log behind it, and an empty store. */
 async function world() {
@@ -36,7 +39,7 @@ async function world() {
     made.push(full, log);
   }
   const copy = (changes: Partial<CopyTools> = {}) =>
-    copyBackups(place, { from, to, lease: openLease(), trusted: [signer.publicKey], heard: () => undefined, ...changes }, never);
+    copyBackups(place, { from, to, lease: openLease(), trusted: [signer.publicKey], recorder, heard: () => undefined, ...changes }, never);
   return { from, to, made, copy };
 }
 const idsOf = (manifests: readonly Manifest[]) => manifests.map(({ id }) => id);
@@ -113,6 +116,50 @@ describe('a second place', () => {
     expect(await restored(to)).toEqual(await restored(from));
   });
 
+  const foundBroken = (to: Store, { id }: Manifest) =>
+    recordFinding(place, { backups: [id], level: 1, result: 'broken', detail: ['a bit'] }, { ...recorder, store: to }, never);
+  const levelIn = async (to: Store, { id }: Manifest) =>
+    (await readVerifications(place, to, [signer.publicKey], never)).proofs.get(id)?.level;
+
+  test('is sent anew what was found broken there, killed at any moment, and counts it again then', async () => {
+    for (let at = 1; ; at += 1) {
+      const { from, to, made, copy } = await world();
+      const victim = made[2] as Manifest;
+      await copy();
+      await damage(to, victim);
+      expect(await copy()).toEqual({ copied: [], broken: [] });
+      await foundBroken(to, victim);
+      const dying = dyingStore(to, at, 'after');
+      const ended = await copy({ to: dying }).catch(() => undefined);
+      if (ended === undefined) {
+        // All may have been sent but the word on it, which whoever looks there next says as well.
+        await copy();
+        await checkStored(to, victim, never);
+        continue;
+      }
+      expect([idsOf(ended.copied), ended.broken]).toEqual([[victim.id], []]);
+      await checkStored(to, victim, never);
+      expect(await levelIn(to, victim)).toBe(1);
+      expect(await restored(to)).toEqual(await restored(from));
+      expect(await copy()).toEqual({ copied: [], broken: [] });
+      return;
+    }
+  });
+
+  test('keeps what was found broken there when it is no better in the first one, or was broken before it was copied', async () => {
+    const { from, to, made, copy } = await world();
+    const [both, , before] = made as [Manifest, Manifest, Manifest];
+    await copy();
+    await damage(from, both);
+    await damage(to, both);
+    const kept = await keysOf(to);
+    for (const each of [both, before]) await foundBroken(to, each);
+    const { copied, broken } = await copy();
+    expect([copied, broken]).toEqual([[], [{ id: both.id, message: expect.stringContaining('is not what was written') as string }]]);
+    expect(await keysOf(to)).toEqual(expect.arrayContaining([...kept]));
+    expect([await levelIn(to, both), await levelIn(to, before)]).toEqual([-1, -1]);
+  });
+
   test('opens for others once keys were rotated in the first one, and for nobody else', async () => {
     const { from, to, made, copy } = await world();
     await copy();
@@ -165,7 +212,7 @@ describe('a second place', () => {
     const alone = contentsOf(second).find(({ id }) => !shared.includes(id))?.id ?? '';
     const { manifests } = await readCatalogue(from, 'v1/', [signer.publicKey], never);
     await damage(from, manifests.find(({ id }) => id === alone) as Manifest);
-    const tools = { from, to, lease: openLease(), trusted: [signer.publicKey], heard: () => undefined };
+    const tools = { from, to, lease: openLease(), trusted: [signer.publicKey], recorder, heard: () => undefined };
     const { copied, broken } = await copyBackups(bucketPlace, tools, never);
     expect(broken.map(({ id }) => id)).toEqual([alone, second.id]);
     expect(broken[1]?.message).toBe(`it rests on ${alone}, which cannot be copied`);
