@@ -31,6 +31,23 @@ export async function startAll(state: string, compose: Compose): Promise<void> {
 
 /** Something stands, and something does not. @param state - What stands. */
 export const notAll = (state: string, error: unknown, cure: string): BerthError =>
-  new BerthError('unfinished', `${state}, and not everything is up: ${error instanceof Error ? error.message : String(error)}`, cure, {
-    cause: error,
-  });
+  new BerthError('unfinished', `${state}, and not everything is up: ${said(error)}`, cure, { cause: error });
+
+/** Gives up what was begun, and tells why; also when the site does not come up again, which was often the reason to restore. */
+export async function startAsBefore(because: unknown, compose: Compose): Promise<never> {
+  try {
+    await compose(['up', '-d', '--wait'], never);
+  } catch (error) {
+    throw new BerthError(
+      'unfinished',
+      `${said(because)}; nothing was exchanged, and not everything is up again: ${said(error)}`,
+      because instanceof BerthError
+        ? `${because.hint}; then \`docker compose up -d --wait\``
+        : 'see `docker compose ps -a` and what the service says',
+      { cause: because },
+    );
+  }
+  throw because;
+}
+
+const said = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -54,10 +54,16 @@ export function leftOf(manifests: readonly Manifest[], at: string | undefined, k
 interface AllWanted {
   readonly wanted: readonly Wanted[];
   readonly wantedBuckets: readonly WantedBucket[];
+  readonly empty: readonly string[];
   readonly left: readonly Left[];
 }
 
-export function say(asked: WholeAsked, plan: FolderPlan, { wanted, wantedBuckets, left: apart }: AllWanted, context: RuntimeContext): void {
+export function say(
+  asked: WholeAsked,
+  plan: FolderPlan,
+  { wanted, wantedBuckets, empty, left: apart }: AllWanted,
+  context: RuntimeContext,
+): void {
   report({ ...asked, only: undefined }, plan, context);
   const rows = wanted.map(({ database, full, logs, until }) => [
     database,
@@ -71,8 +77,9 @@ export function say(asked: WholeAsked, plan: FolderPlan, { wanted, wantedBuckets
     `${Number(facts['objects'])} objects`,
     `as it was at ${shownTime(finishedAt)}, ${describeAge(context.now().getTime() - new Date(finishedAt).getTime())} ago`,
   ]);
+  const without = empty.length === 0 ? '' : `  empty, as there is no backup: ${empty.join(', ')}\n`;
   context.out(
-    `${rows.length + ofBuckets.length === 0 ? '  no database is in the backups' : table([...rows, ...ofBuckets])}\n  then everything is started\n${apart.length === 0 ? '' : `  empty at first: ${apart.map(({ name }) => name).join(', ')}; the last lines say how to put that back\n`}\n`,
+    `${rows.length + ofBuckets.length === 0 ? '  no database is in the backups' : table([...rows, ...ofBuckets])}\n${without}  then everything is started\n${apart.length === 0 ? '' : `  empty at first: ${apart.map(({ name }) => name).join(', ')}; the last lines say how to put that back\n`}\n`,
   );
 }
 
@@ -95,7 +102,7 @@ export function tell({ into }: WholeAsked, { outcomes, buckets, empty, left: apa
     rows.push([bucket, `as it was at ${shownTime(madeAt)}`, `${objects} objects, in ${took} s`]);
   context.out(`${style('bold', 'The site is back and runs')}, after ${seconds} s.\n${rows.length === 0 ? '' : `${table(rows)}\n`}\n`);
   for (const { database, left = [] } of outcomes) for (const one of left) context.out(`→ ${database}: ${one}\n`);
-  for (const name of empty) context.out(`→ ${name} has begun empty: there is no backup of it\n`);
+  for (const name of empty) context.out(`→ ${name} has begun empty: there is no backup of it by then\n`);
   for (const { name, command } of apart) context.out(`→ ${name} has begun empty; this puts it back, in ${typed(into)}:\n    ${command}\n`);
   const unit = existsSync(join(into, 'systemd')) ? '; then set up the units in systemd/, as SITE.md says' : '';
   context.out(`→ cd ${typed(into)} && berth backup list   shows that backups go on${unit}\n`);

@@ -33,6 +33,8 @@ let tooLate = false;
 let cleaning: AbortController | undefined;
 /** What a person is told then. */
 let farewell = '';
+/** Nobody reads any more what is printed. */
+let readerGone = false;
 
 const context: ClusterContext = {
   get cwd() {
@@ -82,6 +84,7 @@ async function run(action: () => Promise<void>, json: boolean): Promise<void> {
   try {
     await action();
   } catch (error) {
+    if (readerGone && error instanceof BerthError && error.kind === 'interrupted') return;
     process.exitCode = reportFailure(error, context, json);
   }
 }
@@ -144,8 +147,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.on(signal, () => {
     if (tooLate) return;
     if (cleaning && !cleaning.signal.aborted) {
-      context.err(`\n${farewell}\n`);
       cleaning.abort();
+      context.err(`\n${farewell}\n`);
       return;
     }
     context.err('\nstopped; the site is as it was\n');
@@ -153,6 +156,12 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   });
 // `berth explain | head` ends the pipe early; that is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // What is at work puts everything back first: a terminal that is gone must not leave a site stopped.
+  if (cleaning) {
+    readerGone = true;
+    cleaning.abort();
+    return;
+  }
   if (error.code === 'EPIPE') process.exit();
   process.exit(
     reportFailure(
@@ -166,7 +175,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     ),
   );
 });
-process.stderr.on('error', () => process.exit(process.exitCode ?? EXIT.io));
+process.stderr.on('error', () => {
+  if (!cleaning) process.exit(process.exitCode ?? EXIT.io);
+});
 
 try {
   await (await build(process.argv[2])).parseAsync(process.argv);

@@ -8,6 +8,8 @@ interface Record {
   readonly at: string | null;
   /** Databases and buckets whose data are in their place, or just about to be. */
   readonly placed: readonly string[];
+  /** The point of each bucket that is put back, by its id: once its agent runs, it makes newer ones. */
+  readonly points: Readonly<{ [bucket: string]: string }>;
 }
 
 const file = '.berth/restoring.json';
@@ -18,16 +20,26 @@ export class Refilling {
   #record: Record;
   constructor(site: string, at: string | null) {
     this.#path = join(site, file);
-    this.#record = { version: 1, at, placed: [] };
+    this.#record = { version: 1, at, placed: [], points: {} };
     const found = readRecord(this.#path);
-    if (found?.version === 1 && found.at === at) this.#record = found;
+    if (found?.version === 1 && found.at === at) this.#record = { ...this.#record, ...found };
   }
 
   isPlaced = (name: string): boolean => this.#record.placed.includes(name);
 
   /** Written before the data get there: they do in one step, so what is found there later tells whether that was done. */
-  place(database: string): void {
-    this.#record = { ...this.#record, placed: [...this.#record.placed.filter((name) => name !== database), database] };
+  place(name: string): void {
+    this.#write({ placed: [...this.#record.placed.filter((each) => each !== name), name] });
+  }
+
+  pointOf = (bucket: string): string | undefined => this.#record.points[bucket];
+
+  choosePoint(bucket: string, id: string): void {
+    this.#write({ points: { ...this.#record.points, [bucket]: id } });
+  }
+
+  #write(change: Partial<Record>): void {
+    this.#record = { ...this.#record, ...change };
     writeFileSync(`${this.#path}.new`, `${JSON.stringify(this.#record)}\n`, { flush: true });
     renameSync(`${this.#path}.new`, this.#path);
   }

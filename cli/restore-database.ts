@@ -2,16 +2,19 @@ import type { KeyObject } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { describeBytes, plainBytesOf } from '../model/backup/bytes.ts';
 import { manifestPrefix } from '../model/backup/layout.ts';
+import type { Manifest } from '../model/backup/manifest.ts';
 import { reachOf } from '../model/backup/reach.ts';
 import { BerthError } from '../model/errors.ts';
 import type { BackupJob } from '../model/runtime-config.ts';
 import { engineOf, isDatabase, type DatabaseJob } from '../runtime/databases.ts';
 import { readCatalogue } from '../runtime/jobs/catalogue.ts';
 import { planRestore, type RestorePlan } from '../runtime/jobs/plan-restore.ts';
+import { readVerifications } from '../runtime/jobs/verifications.ts';
 import { restoreToScratch } from '../runtime/jobs/restore-engine.ts';
 import { Secret } from '../model/secret.ts';
 import { readIdentity } from '../runtime/keys/read-keys.ts';
 import { ownIdentity } from '../runtime/keys/own-identity.ts';
+import { levelOf } from '../runtime/look-again.ts';
 import { openStore, trustedSigners } from '../runtime/open-store.ts';
 import type { RestoreTarget } from '../runtime/ports/scratch-engine.ts';
 import { type ClusterChoice, inAgent } from './agent-exec.ts';
@@ -172,11 +175,20 @@ async function restoreHere(
   } = found;
   const store = await openStore(backups, folder, 'open', worldOf(context));
   const place = { site, source: job.name };
-  const { manifests } = await readCatalogue(store, manifestPrefix(place), trustedSigners(backups, folder), signal);
+  const trusted = trustedSigners(backups, folder);
+  const { manifests: all } = await readCatalogue(store, manifestPrefix(place), trusted, signal);
+  const { proofs } = await readVerifications(place, store, trusted, signal);
+  // What was found to be broken holds nothing.
+  const manifests = all.filter(({ id }) => levelOf(proofs, id) >= 0);
   // What is kept is made where it will lie.
   const kept = typeof asked.into === 'object' ? asked.into.folder : undefined;
   const engine = engineOf(kept === undefined ? job : { ...job, database: { ...job.database, folder: kept } });
-  const plan = planRestore(manifests, targetOf(asked), engine.rules);
+  const chosen = planRestore(manifests, targetOf(asked), engine.rules);
+  const isInReach = ({ finishedAt }: Manifest): boolean => asked.at === undefined || new Date(finishedAt) <= momentOf(asked.at);
+  const broken = all
+    .filter((each) => each.kind === 'full' && each.id > chosen.full.id && levelOf(proofs, each.id) < 0 && isInReach(each))
+    .map(({ id }) => id);
+  const plan = { ...chosen, because: [chosen.because, ...broken.map((id) => `${id} was found to be broken, and is left out`)].join('; ') };
   if (asked.dryRun) return { ...planned(job, plan), position: null, seconds: null, holds: null };
   const identity = await identityFor(asked.key, found, context);
   const begun = performance.now();

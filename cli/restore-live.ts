@@ -3,7 +3,7 @@ import type { Plan, PlannedService } from '../model/plan.ts';
 import { lockSite } from '../generator/io/lock.ts';
 import { composeServices } from '../generator/render/compose.ts';
 import { outputOf } from '../runtime/programs/local-programs.ts';
-import { type Compose, composeIn, never, notAll, programsApart, startAll } from './compose.ts';
+import { type Compose, composeIn, never, notAll, programsApart, startAll, startAsBefore } from './compose.ts';
 import { DatabaseVolume, type Filling, volumeOf } from './database-volume.ts';
 import { progressOn } from './progress.ts';
 import type { Restored } from './restore-database.ts';
@@ -91,7 +91,7 @@ export async function restoreLive(asked: LiveRestore, context: RuntimeContext, s
     if (isLatest(asked)) {
       await stopClients();
       progress.say('waiting until the last of the log was shipped');
-      await asked.ship();
+      await shipLast(asked, planned, signal);
     }
     progress.say(`making ${database} as it was`);
     filled = await volume.fill(signal);
@@ -102,8 +102,7 @@ export async function restoreLive(asked: LiveRestore, context: RuntimeContext, s
   } catch (error) {
     progress.say('nothing was exchanged; starting everything as it was');
     await volume.clean(never).catch(() => undefined);
-    await startAll('nothing was exchanged', compose);
-    throw error;
+    return await startAsBefore(error, compose);
   }
   await beginAnew(plan, concerned, kept, { compose, context, heard: (what) => progress.say(what) });
   const ended = performance.now();
@@ -112,6 +111,21 @@ export async function restoreLive(asked: LiveRestore, context: RuntimeContext, s
   const done = { ...filled, into: 'live', kept, seconds: seconds(clock.begun), downSeconds: seconds(clock.stopped) };
   if (json) return context.out(`${JSON.stringify(done, null, 2)}\n`);
   tell(done, concerned, volume.undoing(kept), context);
+}
+
+/** @throws BerthError that names the time up to which there is something, when the server is in no state to give the rest. */
+async function shipLast({ ship, database }: LiveRestore, { until }: Restored, signal: AbortSignal): Promise<void> {
+  try {
+    await ship();
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new BerthError(
+      error instanceof BerthError ? error.kind : 'io',
+      `the last of the log of ${database} did not get into the backups: ${error instanceof Error ? error.message : String(error)}`,
+      `without it, everything up to ${until ?? 'the newest full backup'} can be had: write that time after --at, in place of --latest`,
+      { cause: error },
+    );
+  }
 }
 
 const isLatest = ({ at, before }: LiveRestore): boolean => at === undefined && before === undefined;

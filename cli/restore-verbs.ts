@@ -17,7 +17,7 @@ import { escrowKeyFile } from './kit-verbs.ts';
 import { momentOf } from './moment.ts';
 import { progressOn } from './progress.ts';
 import { stoppable, type RuntimeContext } from './stoppable.ts';
-import { paint, table, typed } from './text.ts';
+import { noteOf, paint, table, typed } from './text.ts';
 
 export interface RestoreAsked {
   /** The folder of a site or of a recovery kit. */
@@ -66,7 +66,7 @@ export interface FolderRestored {
  */
 export async function restoreFolder(
   asked: RestoreAsked,
-  { folder, store, catalogue, config }: Awaited<ReturnType<typeof openCatalogue>>,
+  { folder, store, catalogue, config, levelOf }: Awaited<ReturnType<typeof openCatalogue>>,
   context: RuntimeContext,
   signal: AbortSignal,
   { planned, goesOn = false }: Telling,
@@ -74,7 +74,12 @@ export async function restoreFolder(
   const { into, key } = asked;
   const at = asked.at === undefined ? undefined : momentOf(asked.at);
   const parts: readonly SitePart[] = asked.only === undefined ? ['configuration', 'secrets'] : [asked.only];
-  const chosen = parts.map((part) => ({ part, manifest: choose(catalogue.manifests, part, at) }));
+  const sound = catalogue.manifests.filter(({ id }) => levelOf(id) >= 0);
+  const chosen = parts.map((part) => ({ part, manifest: choose(sound, part, at) }));
+  for (const { part, manifest } of chosen)
+    for (const { id, kind, finishedAt } of catalogue.manifests)
+      if (kind === part && id > manifest.id && levelOf(id) < 0 && (at === undefined || new Date(finishedAt) <= at))
+        context.err(`${noteOf(`${id} was found to be broken, and is left out`, context)}\n`);
   if (isHalfDone(into))
     throw new BerthError(
       'conflict',
@@ -90,7 +95,7 @@ export async function restoreFolder(
     try {
       const staged = await unpack({ store, chosen, identity, stage }, context, asked.json, signal);
       const compared = compareWith(into, stage, staged);
-      planned({ config: config.site, store: store.name, chosen, compared });
+      planned({ config: config.site, store: store.name, chosen, compared, stage });
       refuseReplacing(
         asked,
         compared.filter(({ verdict }) => verdict === 'other').map(({ entry }) => entry.path),
@@ -123,7 +128,7 @@ export function keyFileOf(folder: string, key: string | undefined): string {
 export const describeFolder = ({ written, replaced }: FolderRestored): string =>
   `${written === 0 ? 'Nothing was to be done.' : `${written} files and folders are back.`}\n${replaced === undefined ? '' : `What was there before is in ${replaced}; delete it once you are sure.\n`}`;
 
-/** The newest that was whole at that moment. */
+/** The newest that was whole at that moment. @param manifests - Those that were not found to be broken. */
 function choose(manifests: readonly Manifest[], part: SitePart, at: Date | undefined): Manifest {
   const all = manifests.filter(({ kind, source }) => kind === part && source === `site.${part}`);
   const found = all.findLast(({ finishedAt }) => at === undefined || new Date(finishedAt) <= at);
@@ -194,6 +199,8 @@ export interface FolderPlan {
   readonly store: string;
   readonly chosen: readonly Chosen[];
   readonly compared: Compared;
+  /** Where all of it lies, until it is put in its place. */
+  readonly stage: string;
 }
 
 export const folderAsJson = ({ into, dryRun }: RestoreAsked, { config, store, chosen, compared }: FolderPlan) => ({

@@ -1,21 +1,17 @@
 import { join } from 'node:path';
 import { lockSite } from '../generator/io/lock.ts';
-import type { Manifest } from '../model/backup/manifest.ts';
-import { reachOf } from '../model/backup/reach.ts';
 import { BerthError } from '../model/errors.ts';
 import { isBucket } from '../runtime/buckets.ts';
-import { type DatabaseJob, type DatabaseKind, isDatabase, rulesOf } from '../runtime/databases.ts';
-import { planRestore } from '../runtime/jobs/plan-restore.ts';
-import { shrinkageOf } from '../runtime/jobs/shrinkage.ts';
+import { type DatabaseJob, isDatabase } from '../runtime/databases.ts';
 import { type Compose, composeIn, startAll } from './compose.ts';
 import { DatabaseVolume } from './database-volume.ts';
-import { type BucketOutcome, leftOf, type Outcome, say, tell, type Wanted, type WantedBucket, type WholeAsked } from './describe-whole.ts';
+import { type BucketOutcome, leftOf, type Outcome, say, tell, type WantedBucket, type WholeAsked } from './describe-whole.ts';
 import { momentOf } from './moment.ts';
 import { firstPlaceAlone, openCatalogue } from './open-catalogue.ts';
 import { type Progress, progressOn } from './progress.ts';
 import { provideAgent } from './provide-agent.ts';
 import { Refilling } from './refilling.ts';
-import { choosePoint } from './bucket-point.ts';
+import { type Chosen, chooseWhole } from './choose-whole.ts';
 import { putBack } from './restore-bucket.ts';
 import { openedKey, verbOf } from './restore-database.ts';
 import { describeFolder, folderAsJson, keyFileOf, type FolderPlan, restoreFolder } from './restore-verbs.ts';
@@ -41,16 +37,21 @@ export const restoreWhole = (asked: WholeAsked, context: RuntimeContext): Promis
           'leave out --with-data, which brings back the folder; SITE.md in it says how to go on',
         );
       const good = opened.catalogue.manifests.filter(({ id }) => opened.levelOf(id) >= 0);
-      const wanted = wantedOf(good, asked.at);
-      const wantedBuckets = wantedBucketsOf(opened.catalogue.manifests, asked.at, opened.levelOf);
       const key = keyFileOf(opened.folder, asked.key);
       const left = leftOf(good, asked.at, key);
+      const refilling = new Refilling(asked.into, asked.at ?? null);
       let folder: FolderPlan | undefined;
+      let chosen: Chosen = { wanted: [], wantedBuckets: [], empty: [] };
       const planned = (plan: FolderPlan): void => {
         folder = plan;
-        if (!asked.json) say(asked, plan, { wanted, wantedBuckets, left }, context);
+        // What the site was then says what there is to put back; nothing of it is in its place yet.
+        const { jobs } = readRuntime(join(plan.stage, 'runtime.yaml')).config.backups;
+        const { stores } = loadSite(plan.stage, context).plan;
+        chosen = chooseWhole(jobs, stores, { ...opened, manifests: opened.catalogue.manifests, at: asked.at, pointOf: refilling.pointOf });
+        if (!asked.json) say(asked, plan, { ...chosen, left }, context);
       };
       const written = await restoreFolder({ ...asked, only: undefined }, opened, context, signal, { planned, goesOn: true });
+      const { wanted, wantedBuckets, empty } = chosen;
       const plan = folder && folderAsJson({ ...asked, only: undefined }, folder);
       const asJson = (databases: readonly object[], more: object) =>
         context.out(`${JSON.stringify({ ...plan, databases, ...more }, null, 2)}\n`);
@@ -58,7 +59,7 @@ export const restoreWhole = (asked: WholeAsked, context: RuntimeContext): Promis
         return asked.json
           ? asJson(
               wanted.map(({ database, until, full }) => ({ database, full: full.id, until: until.toISOString() })),
-              { buckets: wantedBuckets.map(({ bucket, point }) => ({ bucket, point: point.id, madeAt: point.finishedAt })), left },
+              { buckets: wantedBuckets.map(({ bucket, point }) => ({ bucket, point: point.id, madeAt: point.finishedAt })), empty, left },
             )
           : undefined;
       if (!asked.json) context.out(`${describeFolder(written)}\n`);
@@ -70,7 +71,7 @@ export const restoreWhole = (asked: WholeAsked, context: RuntimeContext): Promis
       await provideAgent(site, sitePlan, context);
       progress.say('making containers and volumes');
       await create(compose, signal);
-      const refilling = new Refilling(site, asked.at ?? null);
+      for (const { bucket, point } of wantedBuckets) refilling.choosePoint(bucket, point.id);
       const outcomes: Outcome[] = [];
       const { config } = readRuntime(join(site, 'runtime.yaml'));
       const jobs = config.backups.jobs.filter(isDatabase);
@@ -78,7 +79,7 @@ export const restoreWhole = (asked: WholeAsked, context: RuntimeContext): Promis
         const backup = wanted.find(({ database }) => database === job.name);
         if (backup === undefined) continue;
         const outcome = await refill(job, { asked, key, plan: sitePlan, compose, refilling, progress, context }, signal);
-        outcomes.push(outcome ?? { database: job.name, position: null, until: backup.until.toISOString(), seconds: 0 });
+        outcomes.push(outcome ?? { database: job.name, position: null, until: null, seconds: 0 });
       }
       const buckets = await refillBuckets(
         config,
@@ -87,11 +88,11 @@ export const restoreWhole = (asked: WholeAsked, context: RuntimeContext): Promis
         signal,
       );
       progress.say('starting everything');
-      await startAll('the folder and the data are back', compose);
+      // From here on what is there belongs to the site that runs.
       refilling.end();
+      await startAll('the folder and the data are back', compose);
       progress[Symbol.dispose]();
       const seconds = secondsSince(begun);
-      const empty = jobs.map(({ name }) => name).filter((name) => !wanted.some(({ database }) => database === name));
       if (asked.json) return asJson(outcomes, { buckets, empty, left, seconds });
       tell(asked, { outcomes, buckets, empty, left, seconds }, context);
     },
@@ -99,28 +100,6 @@ export const restoreWhole = (asked: WholeAsked, context: RuntimeContext): Promis
   );
 
 const secondsSince = (begun: number): number => Math.round((performance.now() - begun) / 100) / 10;
-
-/** What there is of each database. @throws BerthError where one cannot be had as it was then, before anything is written. */
-export function wantedOf(manifests: readonly Manifest[], at: string | undefined): readonly Wanted[] {
-  const bySource = [...Map.groupBy(manifests, ({ source }) => source)].filter(([, [first]]) => first !== undefined && isKind(first.engine));
-  return bySource.flatMap(([database, all]) => {
-    const [before, last] = all.filter(({ kind }) => kind === 'full').slice(-2);
-    if (before === undefined) return [];
-    const kind = (last ?? before).engine as DatabaseKind;
-    const shrunk = at === undefined && last !== undefined ? shrinkageOf(before, last) : undefined;
-    if (shrunk !== undefined && last !== undefined)
-      throw new BerthError(
-        'conflict',
-        `the newest full backup of ${database} holds ${shrunk}: it may be of an empty server that was begun anew`,
-        `write --at with a time before ${last.startedAt}; or, if that is what you want, --at with one after it, which \`berth backup list\` names`,
-      );
-    const plan = planRestore(all, at === undefined ? { kind: 'latest' } : { kind: 'time', at: momentOf(at) }, rulesOf[kind]);
-    const until = at === undefined ? reachOf(plan.logs.at(-1) ?? plan.full).coveredUntil : momentOf(at);
-    return [{ ...plan, database, until }];
-  });
-}
-
-const isKind = (engine: string): boolean => Object.hasOwn(rulesOf, engine);
 
 /** Containers and volumes, and no server that runs. */
 async function create(compose: Compose, signal: AbortSignal): Promise<void> {
@@ -177,16 +156,7 @@ async function refill(
   return { database, position, until, ...(left === undefined ? {} : { left }), seconds: secondsSince(begun) };
 }
 
-/** What there is of each bucket. @throws BerthError where one cannot be had as it was then. */
-function wantedBucketsOf(manifests: readonly Manifest[], at: string | undefined, levelOf: (id: string) => number): readonly WantedBucket[] {
-  const bySource = Map.groupBy(
-    manifests.filter(({ kind }) => kind === 'bucket'),
-    ({ source }) => source,
-  );
-  return [...bySource].map(([bucket, points]) => ({ bucket, point: choosePoint(points, at, levelOf) }));
-}
-
-/** Stores and the agents of buckets are started for it, and nobody who reads or writes what is in them. What stands elsewhere was not lost with this host. */
+/** Stores and the agents of buckets are started for it, and nobody who reads or writes what is in them. */
 async function refillBuckets(
   config: FoundRuntime['config'],
   wanted: readonly WantedBucket[],
@@ -195,8 +165,7 @@ async function refillBuckets(
 ): Promise<readonly BucketOutcome[]> {
   const tasks = config.backups.jobs.filter(isBucket).flatMap((job) => {
     const found = wanted.find(({ bucket }) => bucket === job.name);
-    const isOwn = plan.stores.some(({ service, buckets }) => buckets.some(({ name }) => `${service}.${name}` === job.name));
-    return found === undefined || job.agent === undefined || !isOwn ? [] : [{ job: { ...job, agent: job.agent }, point: found.point }];
+    return found === undefined || job.agent === undefined ? [] : [{ job: { ...job, agent: job.agent }, point: found.point }];
   });
   if (tasks.length === 0) return [];
   const agents = [...new Set(tasks.map(({ job }) => job.agent))];

@@ -17,7 +17,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { keyFileOf } from '../../generator/io/secret-files.ts';
 import { openSqliteState } from '../../runtime/schedule/sqlite-state.ts';
-import { berth, expectExit, host, secretsOf, start } from './berth.ts';
+import { berth, expectExit, host, launch, launcher, secretsOf, start } from './berth.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'berth-backup-'));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
@@ -372,6 +372,14 @@ describe('a site with backups', () => {
     for (const secret of secretsOf(site)) expect(stdout.includes(secret)).toBe(false);
   });
 
+  test('has an agent that ends in good order though nobody hears any more what it complains of', async () => {
+    const [out, err] = [at('heard.out'), at('heard.err')];
+    const script = `mkfifo ${err}; "$0" "$@" >${out} 2>${err} & exec 3<${err}; until grep -q '"started"' ${out}; do sleep 0.1; done; exec 3<&-; kill -TERM $!; wait $!`;
+    using running = launch('/bin/sh', ['-c', script, process.execPath, launcher, 'runtime', '--config', join(site, 'runtime.yaml')]);
+    expect((await running.ended).code).toBe(0);
+    expect(readFileSync(out, 'utf8')).toContain('"event":"stopped"');
+  });
+
   test('has an agent that takes up what runtime.yaml has become, and keeps to the old one where that is broken', async () => {
     const file = join(site, 'runtime.yaml');
     const text = readFileSync(file, 'utf8');
@@ -405,8 +413,9 @@ describe('a site with backups', () => {
     expect(stderr).toContain(`bad  ${id}`);
     expect(JSON.parse((await berth(['backup', 'verify', '--json', ...here])).stdout)).toMatchObject({ bad: [{ id }] });
     const key = ['--key', join(usb, 'shop-operator.key')];
-    await expectExit(13, ['restore', '--latest', '--into', at('damaged'), ...key, ...here]);
-    expect(existsSync(at('damaged'))).toBe(false);
+    const restored = await expectExit(0, ['restore', '--latest', '--only', 'config', '--into', at('sound'), ...key, ...here]);
+    expect(restored.stderr).toContain(`${id} was found to be broken, and is left out`);
+    expect(restored.stdout).not.toContain(id);
     expect((await expectExit(0, ['backup', 'list', ...here])).stdout).toMatch(new RegExp(`${id} .* broken`));
     expect((await listed()).restorable.map((each) => each.id)).not.toContain(id);
     // Nothing has changed since, and yet it is copied again.
