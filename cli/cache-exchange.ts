@@ -2,7 +2,7 @@ import { valkey } from '../model/engines/valkey.ts';
 
 const { dataFolder } = valkey;
 /** What is on its way, in the volume of each node. */
-export const workshop = '.berth-restore';
+const workshop = '.berth-restore';
 /** In the volume of every node while one may serve the new data and another the old ones. Outside of the workshop, which each run begins anew. */
 const exchanging = '.berth-exchanging';
 export const appendOnly = 'appendonlydir';

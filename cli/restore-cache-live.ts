@@ -215,8 +215,10 @@ export class CacheNodes {
    */
   async startAsBefore(error: unknown): Promise<void> {
     let half = false;
-    for (const { service } of this.#concerned.nodes)
-      if ((await this.#compose(this.#beside(service, cleanScript()), never).catch(() => '')).includes('exchanging')) half = true;
+    for (const { service } of this.#concerned.nodes) {
+      const said = await this.#compose(this.#beside(service, cleanScript()), never).catch(() => '');
+      half ||= said.includes('exchanging');
+    }
     if (half)
       throw new BerthError(
         'unfinished',

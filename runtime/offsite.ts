@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { BackupsConfig, RuntimeConfig } from '../model/runtime-config.ts';
-import { copyBackups, type Copied } from './jobs/copy-backups.ts';
+import { copyBackups, type Copied, type CopyTools } from './jobs/copy-backups.ts';
 import { leaveInstructions } from './jobs/leave-instructions.ts';
 import { acquireLease } from './jobs/take-backup.ts';
 import { readSigner } from './keys/read-keys.ts';
@@ -35,7 +35,7 @@ export async function openOffsite(
   const trusted = trustedSigners(backups, folder);
   const { clock, random, berth } = world;
   const recorder = { signer: readSigner(resolve(folder, backups.signer)), clock, random, berth };
-  const copyTo = (to: Store, place: BackupsConfig, other: () => Promise<Store>) => {
+  const copyTo = (to: Store, place: BackupsConfig, mends: CopyTools['mends'], other: () => Promise<Store>) => {
     const leases = leasesFor(place, site, folder, to, world);
     return async (signal: AbortSignal, heard: (source: string, bytes: number) => void): Promise<Copied> => {
       const from = await other();
@@ -44,7 +44,7 @@ export async function openOffsite(
       for (const { name } of there.jobs) {
         const lease = await acquireLease(name, { leases, clock: world.clock, leasePatienceMs: world.leasePatienceMs }, signal);
         try {
-          const tools = { from, to, lease, trusted, recorder, heard: (bytes: number) => heard(name, bytes) };
+          const tools = { from, to, lease, trusted, recorder, mends, heard: (bytes: number) => heard(name, bytes) };
           all.push(await copyBackups({ site, source: name }, tools, signal));
         } finally {
           await lease.release();
@@ -56,10 +56,10 @@ export async function openOffsite(
   const first = () => openStore(backups, folder, 'open', world);
   return {
     backups: second,
-    copy: copyTo(second.store, there, first),
+    copy: copyTo(second.store, there, 'bytes', first),
     bringBack: async (signal, heard) => {
       const to = await first();
-      return copyTo(to, backups, async () => second.store)(signal, heard);
+      return copyTo(to, backups, 'any', async () => second.store)(signal, heard);
     },
   };
 }

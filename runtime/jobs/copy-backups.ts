@@ -1,5 +1,6 @@
 import { idInKey, keysPrefix, manifestKey, manifestPrefix, removedKey, type Place } from '../../model/backup/layout.ts';
 import type { Manifest } from '../../model/backup/manifest.ts';
+import type { Level } from '../../model/backup/verification.ts';
 import { BerthError } from '../../model/errors.ts';
 import { openManifest } from '../format/manifest-file.ts';
 import { checkedParts, inParts } from '../format/parts.ts';
@@ -11,7 +12,7 @@ import { contentsOf } from './bucket/listing.ts';
 import { largestManifest, readCatalogue } from './catalogue.ts';
 import { checkStored } from './check-stored.ts';
 import { largestKeyFile } from './open-backup.ts';
-import { readVerifications, recordFinding, type RecordTools } from './verifications.ts';
+import { readVerifications, recordFinding, type RecordTools, type Verifications } from './verifications.ts';
 
 export interface CopyTools {
   readonly from: Store;
@@ -21,6 +22,11 @@ export interface CopyTools {
   readonly trusted: TrustedSigners;
   /** Writes down in the store that is copied to what is sound there again. */
   readonly recorder: Omit<RecordTools, 'store'>;
+  /**
+   * What is sent anew of what was found broken in the store that is copied to: what was so when its bytes were compared, or whatever was. The latter may be
+   * read to its end each time for nothing, as it may have been broken before it was copied.
+   */
+  readonly mends: 'bytes' | 'any';
   /** Told of how much was sent so far. */
   readonly heard: (bytes: number) => void;
 }
@@ -38,11 +44,11 @@ export interface Copied {
  * and what was found broken there is sent anew.
  */
 export async function copyBackups(place: Place, tools: CopyTools, signal: AbortSignal): Promise<Copied> {
-  const { from, to, lease, trusted } = tools;
+  const { from, to, lease, trusted, mends } = tools;
   const prefix = manifestPrefix(place);
   const there = await idsIn(to, prefix, signal);
-  const { proofs } = await readVerifications(place, to, trusted, signal);
-  const isWanted = (id: string): boolean => !there.has(id) || (proofs.get(id)?.level ?? 0) < 0;
+  const found = brokenOf(await readVerifications(place, to, trusted, signal));
+  const isWanted = (id: string): boolean => !there.has(id) || found.get(id) === 1 || (found.has(id) && mends === 'any');
   // Of a log there are thousands, nearly all of them long copied: their manifests are not even read.
   const { manifests } = await readCatalogue(from, prefix, trusted, signal, (key) => isWanted(idInKey(key, prefix) ?? key));
   const copied: Manifest[] = [];
@@ -58,7 +64,7 @@ export async function copyBackups(place: Place, tools: CopyTools, signal: AbortS
     await lease.confirm(signal);
     try {
       if (there.has(id)) {
-        if (!(await mend(place, manifest, tools, signal))) continue;
+        if (!(await mend(place, manifest, found.get(id) ?? 1, tools, signal))) continue;
       } else await copyOne(place, manifest, tools, signal, 'what is missing');
       copied.push(manifest);
     } catch (error) {
@@ -81,21 +87,28 @@ const contentsFirst = (manifests: readonly Manifest[]): readonly Manifest[] => [
 /** A point in time of a bucket is nothing without its contents. */
 const neededBy = (manifest: Manifest): readonly string[] => (manifest.kind === 'bucket' ? contentsOf(manifest).map(({ id }) => id) : []);
 
+/** At which level each was found broken that was not found sound since. */
+function brokenOf({ records, proofs }: Verifications): ReadonlyMap<string, Level> {
+  const broken = records.filter(({ result }) => result === 'broken').sort((a, b) => (a.id < b.id ? -1 : 1));
+  return new Map(broken.flatMap(({ backups, level }) => backups.filter((id) => (proofs.get(id)?.level ?? 0) < 0).map((id) => [id, level])));
+}
+
 /**
- * Sends anew what was found broken there. One that is what was written is left alone: it was broken before it was copied.
+ * Sends anew what was found broken there. One that is what was written is left alone; it counts again when no more than its bytes was looked at.
  *
  * @returns Whether it was sent.
  * @throws BerthError `damaged` when it lies damaged where it is copied from as well. Nothing is deleted then: what is left there may be all that there is.
  */
-async function mend(place: Place, manifest: Manifest, tools: CopyTools, signal: AbortSignal): Promise<boolean> {
+async function mend(place: Place, manifest: Manifest, found: Level, tools: CopyTools, signal: AbortSignal): Promise<boolean> {
   const { from, to, lease, recorder } = tools;
-  if (await isStored(to, manifest, signal)) return false;
   await checkStored(from, manifest, signal);
+  const whole = await isStored(to, manifest, signal);
+  if (whole && found > 1) return false;
   await lease.confirm(signal);
-  await copyOne(place, manifest, tools, signal, 'all');
-  const finding = { backups: [manifest.id], level: 1, result: 'sound', detail: [`sent anew from ${from.name}`] } as const;
-  await recordFinding(place, finding, { ...recorder, store: to }, signal);
-  return true;
+  if (!whole) await copyOne(place, manifest, tools, signal, 'all');
+  const detail = [whole ? 'it is what was written' : `sent anew from ${from.name}`];
+  await recordFinding(place, { backups: [manifest.id], level: 1, result: 'sound', detail }, { ...recorder, store: to }, signal);
+  return !whole;
 }
 
 async function isStored(store: Store, manifest: Manifest, signal: AbortSignal): Promise<boolean> {

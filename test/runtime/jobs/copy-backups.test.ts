@@ -39,7 +39,11 @@ async function world() {
     made.push(full, log);
   }
   const copy = (changes: Partial<CopyTools> = {}) =>
-    copyBackups(place, { from, to, lease: openLease(), trusted: [signer.publicKey], recorder, heard: () => undefined, ...changes }, never);
+    copyBackups(
+      place,
+      { from, to, lease: openLease(), trusted: [signer.publicKey], recorder, mends: 'bytes' as const, heard: () => undefined, ...changes },
+      never,
+    );
   return { from, to, made, copy };
 }
 const idsOf = (manifests: readonly Manifest[]) => manifests.map(({ id }) => id);
@@ -116,8 +120,8 @@ describe('a second place', () => {
     expect(await restored(to)).toEqual(await restored(from));
   });
 
-  const foundBroken = (to: Store, { id }: Manifest) =>
-    recordFinding(place, { backups: [id], level: 1, result: 'broken', detail: ['a bit'] }, { ...recorder, store: to }, never);
+  const foundBroken = (to: Store, { id }: Manifest, level: 1 | 3 = 1) =>
+    recordFinding(place, { backups: [id], level, result: 'broken', detail: ['a bit'] }, { ...recorder, store: to }, never);
   const levelIn = async (to: Store, { id }: Manifest) =>
     (await readVerifications(place, to, [signer.publicKey], never)).proofs.get(id)?.level;
 
@@ -132,9 +136,9 @@ describe('a second place', () => {
       const dying = dyingStore(to, at, 'after');
       const ended = await copy({ to: dying }).catch(() => undefined);
       if (ended === undefined) {
-        // All may have been sent but the word on it, which whoever looks there next says as well.
         await copy();
         await checkStored(to, victim, never);
+        expect(await levelIn(to, victim)).toBe(1);
         continue;
       }
       expect([idsOf(ended.copied), ended.broken]).toEqual([[victim.id], []]);
@@ -153,11 +157,24 @@ describe('a second place', () => {
     await damage(from, both);
     await damage(to, both);
     const kept = await keysOf(to);
-    for (const each of [both, before]) await foundBroken(to, each);
-    const { copied, broken } = await copy();
+    await foundBroken(to, both);
+    await foundBroken(to, before, 3);
+    const { copied, broken } = await copy({ mends: 'any' });
     expect([copied, broken]).toEqual([[], [{ id: both.id, message: expect.stringContaining('is not what was written') as string }]]);
     expect(await keysOf(to)).toEqual(expect.arrayContaining([...kept]));
     expect([await levelIn(to, both), await levelIn(to, before)]).toEqual([-1, -1]);
+  });
+
+  test('is sent what a restore has found broken when that is asked for, and not by every pass', async () => {
+    const { to, made, copy } = await world();
+    const victim = made[0] as Manifest;
+    await copy();
+    await damage(to, victim);
+    await foundBroken(to, victim, 3);
+    expect(await copy()).toEqual({ copied: [], broken: [] });
+    expect(idsOf((await copy({ mends: 'any' })).copied)).toEqual([victim.id]);
+    await checkStored(to, victim, never);
+    expect(await levelIn(to, victim)).toBe(1);
   });
 
   test('opens for others once keys were rotated in the first one, and for nobody else', async () => {
@@ -212,7 +229,7 @@ describe('a second place', () => {
     const alone = contentsOf(second).find(({ id }) => !shared.includes(id))?.id ?? '';
     const { manifests } = await readCatalogue(from, 'v1/', [signer.publicKey], never);
     await damage(from, manifests.find(({ id }) => id === alone) as Manifest);
-    const tools = { from, to, lease: openLease(), trusted: [signer.publicKey], recorder, heard: () => undefined };
+    const tools = { from, to, lease: openLease(), trusted: [signer.publicKey], recorder, mends: 'bytes' as const, heard: () => undefined };
     const { copied, broken } = await copyBackups(bucketPlace, tools, never);
     expect(broken.map(({ id }) => id)).toEqual([alone, second.id]);
     expect(broken[1]?.message).toBe(`it rests on ${alone}, which cannot be copied`);

@@ -24,7 +24,11 @@ test('a second store has the contents of a bucket before any point in time that 
   const there = new Map([...bucket.objects].map(([key, { body }]) => [key, body.toString('latin1')]));
   const recorder = { signer, clock, random: (bytes: number) => Buffer.alloc(bytes, 7), berth: '0.1.0' };
   const pass = (to: Store) =>
-    copyBackups(bucketPlace, { from, to, lease: openLease(), trusted: [signer.publicKey], recorder, heard: () => undefined }, never);
+    copyBackups(
+      bucketPlace,
+      { from, to, lease: openLease(), trusted: [signer.publicKey], recorder, mends: 'bytes', heard: () => undefined },
+      never,
+    );
   const to = memoryStore(clock.now);
   let points = 0;
   for (let at = 1; at < 400 && points === 0; at += 3) {
