@@ -210,10 +210,10 @@ export class CacheNodes {
   /**
    * Takes away what was filled, and starts everything.
    *
-   * @param error - Why nothing was exchanged.
+   * @param why - Nothing was exchanged.
    * @throws BerthError `unfinished` when an exchange of before has broken off: some nodes have the new data and some the old ones, and none is to start so.
    */
-  async startAsBefore(error: unknown): Promise<void> {
+  async startAsBefore(why: unknown): Promise<void> {
     let half = false;
     for (const { service } of this.#concerned.nodes) {
       const said = await this.#compose(this.#beside(service, cleanScript()), never).catch(() => '');
@@ -222,9 +222,9 @@ export class CacheNodes {
     if (half)
       throw new BerthError(
         'unfinished',
-        `an exchange of before broke off, and nothing was started: ${error instanceof Error ? error.message : String(error)}`,
+        `an exchange of before broke off, and nothing was started: ${why instanceof Error ? why.message : String(why)}`,
         sameAgain,
-        { cause: error },
+        { cause: why },
       );
     await startAll('nothing was exchanged', this.#compose);
   }
