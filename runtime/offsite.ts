@@ -1,10 +1,8 @@
-import { resolve } from 'node:path';
 import type { BackupsConfig, RuntimeConfig } from '../model/runtime-config.ts';
 import { copyBackups, type Copied, type CopyTools } from './jobs/copy-backups.ts';
 import { leaveInstructions } from './jobs/leave-instructions.ts';
 import { acquireLease } from './jobs/take-backup.ts';
-import { readSigner } from './keys/read-keys.ts';
-import { openStore, trustedSigners, type World } from './open-store.ts';
+import { openStore, ownSigner, trustedSigners, type World } from './open-store.ts';
 import type { Store } from './ports/store.ts';
 import { leasesFor, openBackups, type Backups } from './wire.ts';
 
@@ -34,7 +32,7 @@ export async function openOffsite(
   const second = await openBackups({ ...config, backups: there }, folder, world);
   const trusted = trustedSigners(backups, folder);
   const { clock, random, berth } = world;
-  const recorder = { signer: readSigner(resolve(folder, backups.signer)), clock, random, berth };
+  const recorder = { signer: ownSigner(backups, folder), clock, random, berth };
   const copyTo = (to: Store, place: BackupsConfig, mends: CopyTools['mends'], other: () => Promise<Store>) => {
     const leases = leasesFor(place, site, folder, to, world);
     return async (signal: AbortSignal, heard: (source: string, bytes: number) => void): Promise<Copied> => {

@@ -3,8 +3,9 @@ import { basename, resolve, sep } from 'node:path';
 import { BerthError } from '../model/errors.ts';
 import type { BackupsConfig } from '../model/runtime-config.ts';
 import { Secret } from '../model/secret.ts';
-import { readPublicKeys, readSecret } from './keys/read-keys.ts';
+import { readPublicKeys, readSecret, readSigner } from './keys/read-keys.ts';
 import type { Clock } from './ports/clock.ts';
+import type { Signer } from './format/signature.ts';
 import type { Store } from './ports/store.ts';
 import { realFiles } from './stores/folder-files.ts';
 import { openFolderStore, type FolderOptions } from './stores/folder-store.ts';
@@ -78,6 +79,9 @@ function readAuthority(file: string): string {
     );
   return readFileSync(file, 'utf8');
 }
+
+/** The one who signs what this site writes. */
+export const ownSigner = ({ signer }: BackupsConfig, folder: string): Signer => readSigner(resolve(folder, signer));
 
 /** Whose manifests count here. */
 export function trustedSigners({ signers }: BackupsConfig, folder: string): ReturnType<typeof readPublicKeys> {

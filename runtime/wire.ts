@@ -15,7 +15,7 @@ import { levelOf, lookAgain, type Looked } from './look-again.ts';
 import type { Manifest } from '../model/backup/manifest.ts';
 import { keyIdOf, type Recipient } from './format/keys.ts';
 import type { Signer } from './format/signature.ts';
-import { readRecipients, readSigner } from './keys/read-keys.ts';
+import { readRecipients } from './keys/read-keys.ts';
 import { fileLeases } from './leases/file-leases.ts';
 import { storeLeases } from './leases/store-leases.ts';
 import type { Leases } from './ports/lease.ts';
@@ -29,7 +29,7 @@ import { engineOf, isDatabase, type DatabaseJob } from './databases.ts';
 import { bucketStreams, usualBucketLayout } from './jobs/bucket/survey.ts';
 import { ownIdentity, type OwnIdentity } from './keys/own-identity.ts';
 import type { Store } from './ports/store.ts';
-import { openStore, trustedSigners, type World } from './open-store.ts';
+import { openStore, ownSigner, trustedSigners, type World } from './open-store.ts';
 import { producers } from './producers.ts';
 import type { Bytes } from './streams/blocks.ts';
 
@@ -74,7 +74,7 @@ export async function openBackups(
 ): Promise<Backups> {
   const { backups, site } = config;
   const store = await openStore(backups, folder, 'open', world);
-  const signer = readSigner(resolve(folder, backups.signer));
+  const signer = ownSigner(backups, folder);
   const trusted = trustedSigners(backups, folder);
   const leases = leasesFor(backups, site, folder, store, world);
   const tools: TakeTools = {
