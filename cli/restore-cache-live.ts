@@ -5,7 +5,7 @@ import { lockSite } from '../generator/io/lock.ts';
 import { composeServices } from '../generator/render/compose.ts';
 import { slotsOf } from '../runtime/engines/cache/member.ts';
 import { appendOnly, cleanScript, exchangeScript, fillScript, undoScript } from './cache-exchange.ts';
-import { type Compose, composeIn, never, startAll } from './compose.ts';
+import { type Compose, composeIn, never, startAll, startAsBefore } from './compose.ts';
 import type { OpenedCopy, PlannedCopy } from './copy-source.ts';
 import { volumeOf } from './database-volume.ts';
 import { progressOn } from './progress.ts';
@@ -115,8 +115,7 @@ export async function restoreCacheLive(asked: CacheLive, copy: OpenedCopy, conte
     }
   } catch (error) {
     progress.say('nothing was exchanged; taking away what was brought');
-    await nodes.startAsBefore(error);
-    throw error;
+    return await nodes.giveUp(error);
   }
   progress.say('exchanging old and new data');
   await nodes.exchange(kept);
@@ -208,12 +207,11 @@ export class CacheNodes {
   }
 
   /**
-   * Takes away what was filled, and starts everything.
+   * Takes away what was filled, starts everything, and tells why.
    *
-   * @param why - Nothing was exchanged.
    * @throws BerthError `unfinished` when an exchange of before has broken off: some nodes have the new data and some the old ones, and none is to start so.
    */
-  async startAsBefore(why: unknown): Promise<void> {
+  async giveUp(why: unknown): Promise<never> {
     let half = false;
     for (const { service } of this.#concerned.nodes) {
       const said = await this.#compose(this.#beside(service, cleanScript()), never).catch(() => '');
@@ -226,7 +224,7 @@ export class CacheNodes {
         sameAgain,
         { cause: why },
       );
-    await startAll('nothing was exchanged', this.#compose);
+    return startAsBefore(why, this.#compose);
   }
 }
 

@@ -5,7 +5,7 @@ import type { Plan } from '../model/plan.ts';
 import { lockSite } from '../generator/io/lock.ts';
 import { composeServices } from '../generator/render/compose.ts';
 import { keyInput } from './agent-exec.ts';
-import { composeIn, never, startAll } from './compose.ts';
+import { composeIn, never, startAll, startAsBefore } from './compose.ts';
 import type { OpenedCopy, PlannedCopy } from './copy-source.ts';
 import { progressOn } from './progress.ts';
 import { openedKey } from './restore-database.ts';
@@ -147,8 +147,7 @@ export async function restoreVolumeLive(asked: VolumeLive, copy: OpenedCopy, con
   } catch (error) {
     progress.say('nothing was exchanged; starting everything as it was');
     await shell(`[ -e ${workshop}/${restoreMark} ] || rm -rf ${workshop}`, never).catch(() => undefined);
-    await startAll('nothing was exchanged', compose);
-    throw error;
+    return await startAsBefore(error, compose);
   }
   progress.say('exchanging old and new files');
   try {

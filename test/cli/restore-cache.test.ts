@@ -190,10 +190,10 @@ describe('the nodes of a cluster', () => {
   test('are started as they were when nothing was exchanged, and not while one has the mark of an exchange that broke off', async () => {
     const why = new Error('the disk is full');
     const quiet = nodesWith(() => '');
-    await quiet.nodes.startAsBefore(why);
+    await expect(quiet.nodes.giveUp(why)).rejects.toBe(why);
     expect(quiet.calls.at(-1)).toBe('up -d --wait');
     const half = nodesWith((command) => (command.includes('cache-shard-1-0') ? 'exchanging\n' : ''));
-    await expect(half.nodes.startAsBefore(why)).rejects.toMatchObject({
+    await expect(half.nodes.giveUp(why)).rejects.toMatchObject({
       kind: 'unfinished',
       message: 'an exchange of before broke off, and nothing was started: the disk is full',
       hint: expect.stringContaining('run the same command again') as string,

@@ -10,6 +10,7 @@ import {
   chmodSync,
   rmSync,
   symlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -54,6 +55,7 @@ export async function ensureEngine(): Promise<Engine> {
       await step('install Compose and buildx from Debian 13', installClients);
     }
     await ensureOperator();
+    reservePorts();
     return {
       engine: await run(['docker', 'version', '--format', '{{.Server.Version}}']),
       compose: await run(['docker', 'compose', 'version', '--short']),
@@ -139,6 +141,21 @@ async function startDaemon(): Promise<void> {
     await sleep(1000);
   }
   throw new Error(`dockerd does not answer after a minute; the end of ${DAEMON_LOG}:\n${await run(['tail', '-n', '20', DAEMON_LOG])}`);
+}
+
+/** Published by the sites of the lab. They lie among those that the kernel gives to outgoing connections, one of which may have just such a port. */
+const PORTS = '38000-38999';
+const RESERVED_PORTS = '/proc/sys/net/ipv4/ip_local_reserved_ports';
+
+function reservePorts(): void {
+  const reserved = readFileSync(RESERVED_PORTS, 'utf8').trim();
+  if (reserved.split(',').includes(PORTS)) return;
+  try {
+    writeFileSync(RESERVED_PORTS, [reserved, PORTS].filter((range) => range !== '').join(','));
+  } catch (error) {
+    // Of a container they are the host's; a test may then find one taken.
+    process.stderr.write(`lab: the ports ${PORTS} are not reserved: ${error instanceof Error ? error.message : String(error)}\n`);
+  }
 }
 
 async function ensureOperator(): Promise<void> {
