@@ -330,7 +330,7 @@ describe('the databases of a site that runs', () => {
     const planned = await operator.run(['berth', ...words, '--dry-run'], operator.home);
     for (const { database } of names.map(of))
       expect(planned).toMatch(new RegExp(`${database} +[0-9A-Z]{26} +and \\d+ logs? +as it was at`));
-    const stopping = `berth ${words.join(' ')} & until [ -e again/.berth/restoring.json ]; do sleep 0.1; done; kill -INT $!; wait $!`;
+    const stopping = `berth ${words.join(' ')} & until grep -qs '"placed":\\["' again/.berth/restoring.json; do sleep 0.1; done; kill -INT $!; wait $!`;
     const stopped = await operator.attempt(['sh', '-c', stopping], operator.home);
     expect(stopped, stopped.stderr).toMatchObject({ code: 130 });
     expect((await lab.compose('ps', '--status', 'running', '--services')).trim()).toBe('');
