@@ -2,6 +2,7 @@ import { agentPlaces, agentProgram } from '../model/backup/site-files.ts';
 import { BerthError, EXIT, type FailureKind } from '../model/errors.ts';
 import type { BackupJob, RuntimeConfig } from '../model/runtime-config.ts';
 import type { Secret } from '../model/secret.ts';
+import type { RunningProgram } from '../runtime/ports/program.ts';
 import { localPrograms } from '../runtime/programs/local-programs.ts';
 import type { RuntimeContext } from './stoppable.ts';
 
@@ -54,6 +55,26 @@ function wayTo({ site, config: { target, namespace }, cluster = {} }: AgentHome,
   };
 }
 
+/** Berth at work in the container of an agent. Its failure is `unreachable`, as nobody knows here what it printed before. */
+export function runInAgent(
+  home: AgentHome,
+  agent: string,
+  words: readonly string[],
+  context: RuntimeContext,
+  signal: AbortSignal,
+  key?: Secret,
+): RunningProgram {
+  const { argv, cure } = wayTo(home, agent, key !== undefined);
+  return localPrograms({ ...process.env, ...context.env }).start(
+    {
+      argv: [...argv, ...agentProgram, ...words],
+      ...keyInput(key),
+      explain: ({ stderr }) => new BerthError('unreachable', `${agent} did not answer: ${stderr.trim().split('\n').at(-1) ?? ''}`, cure),
+    },
+    signal,
+  );
+}
+
 /**
  * Has the agent of a site do a verb in its container, where the database can be reached, and gives back its JSON.
  *
@@ -68,16 +89,7 @@ export async function inAgent(
   signal: AbortSignal,
   key?: Secret,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const { argv, cure } = wayTo(home, agent, key !== undefined);
-  const running = localPrograms({ ...process.env, ...context.env }).start(
-    {
-      argv: [...argv, ...agentProgram, ...verb, '--site', agentPlaces.config, '--json'],
-      ...keyInput(key),
-      explain: ({ stderr }) => new BerthError('unreachable', `${agent} did not answer: ${stderr.trim().split('\n').at(-1) ?? ''}`, cure),
-    },
-    signal,
-  );
-  await using _ = running;
+  await using running = runInAgent(home, agent, [...verb, '--site', agentPlaces.config, '--json'], context, signal, key);
   let text = '';
   try {
     for await (const chunk of running.output) text += Buffer.from(chunk).toString('utf8');

@@ -3,10 +3,10 @@ import { BerthError } from '../model/errors.ts';
 import { Secret } from '../model/secret.ts';
 import { pointLevel } from '../runtime/bucket-backups.ts';
 import type { BucketDifferences } from '../runtime/jobs/bucket/restore-bucket.ts';
-import { shrinkageOf } from '../runtime/jobs/shrinkage.ts';
 import type { ClusterChoice } from './agent-exec.ts';
-import { momentOf } from './moment.ts';
 import type { PlaceName } from './open-catalogue.ts';
+import { newestUntil, refuseShrunk } from './choose-backup.ts';
+import { theOne } from './choose-named.ts';
 
 export interface BucketRestoreAsked {
   readonly site: string;
@@ -43,20 +43,6 @@ export interface RestoredBucket extends BucketDifferences {
 
 export const width = 3;
 
-/** @throws BerthError `usage` when it is not clear which bucket is meant. */
-export function theOne<T extends { readonly name: string }>(all: readonly T[], name: string | undefined): T {
-  const names = all.map((each) => each.name).join(', ');
-  if (all.length === 0)
-    throw new BerthError('usage', 'no bucket of this site is in its backups', 'see the notes of `berth plan` for what is');
-  const exact = all.find((each) => each.name === name);
-  if (exact !== undefined) return exact;
-  const found = all.filter((each) => name === undefined || each.name.endsWith(`.${name}`));
-  const [one] = found;
-  if (one === undefined) throw new BerthError('usage', `there is no bucket ${name ?? ''}`, `write one of: ${names}`);
-  if (found.length > 1) throw new BerthError('usage', 'which bucket?', `write --name with one of: ${names}`);
-  return one;
-}
-
 /**
  * The newest point that was whole by then.
  *
@@ -64,39 +50,23 @@ export function theOne<T extends { readonly name: string }>(all: readonly T[], n
  * that was begun anew.
  */
 export function choosePoint(manifests: readonly Manifest[], at: string | undefined, level: (id: string) => number): Manifest {
-  const moment = at === undefined ? undefined : momentOf(at);
   const points = manifests.filter(({ kind }) => kind === 'bucket');
-  const [oldest] = points;
-  if (oldest === undefined)
-    throw new BerthError('usage', 'there is no point in time of this bucket yet', 'make one with `berth backup now`');
-  const reached = points.filter(({ finishedAt }) => moment === undefined || new Date(finishedAt) <= moment);
-  const chosen = reached.at(-1);
-  if (chosen === undefined)
-    throw new BerthError(
-      'usage',
-      `no point in time of this bucket is as old as ${moment?.toISOString() ?? ''}`,
-      `the oldest is of ${oldest.finishedAt}: write --at ${oldest.finishedAt} or later`,
-    );
-  const before = at === undefined ? points.at(-2) : undefined;
-  const shrunk = before && shrinkageOf(before, chosen);
-  if (before !== undefined && shrunk !== undefined)
-    throw new BerthError(
-      'conflict',
-      `the newest point of this bucket holds ${shrunk}: it may be of one that was begun anew`,
-      `write --at ${before.finishedAt}; or, if that is what you want, --at ${chosen.finishedAt}`,
-    );
-  if (pointLevel(chosen, level) >= 0) return chosen;
+  const { newest, reached } = newestUntil(points, 'point in time of this bucket', at);
+  refuseShrunk(reached, 'point of this bucket', at);
+  if (pointLevel(newest, level) >= 0) return newest;
   const sound = reached.findLast((point) => pointLevel(point, level) >= 0);
   throw new BerthError(
     'damaged',
-    `the point of ${chosen.finishedAt} was found to be broken`,
+    `the point of ${newest.finishedAt} was found to be broken`,
     sound === undefined
       ? 'bring it back from the second place: `berth backup copy --from offsite`'
       : `the newest sound one before it is of ${sound.finishedAt}: write --at ${sound.finishedAt}`,
   );
 }
 
-export const secondsSince = (begun: number): number => Math.round((performance.now() - begun) / 100) / 10;
+/** By its whole name, or by what stands behind that of its store. */
+export const theBucket = <T extends { readonly name: string }>(all: readonly T[], name: string | undefined): T =>
+  theOne(all, 'bucket', name, (one, asked) => one.name.endsWith(`.${asked}`));
 
 export const pointOf = (bucket: string, { id, finishedAt, facts }: Manifest, { prefix, exact }: BucketRestoreAsked, into: string) => ({
   bucket,

@@ -5,6 +5,7 @@ import { keyInput } from './agent-exec.ts';
 import { type Compose, never } from './compose.ts';
 import { dataPlaceOf, type DataPlace } from './data-place.ts';
 import { restoredData, type Restored } from './restore-database.ts';
+import { fileStamp } from './moment.ts';
 
 /** Where the volume of the database lies in the container that fills it, and what is made there. */
 const mounted = '/restore';
@@ -35,7 +36,7 @@ export class DatabaseVolume {
   }
 
   /** Where the old data are kept when others take their place at that time. */
-  keptAt = (time: Date): string => `${this.#place.folder}.before-${time.toISOString().replaceAll(/[:.]/g, '-')}`;
+  keptAt = (time: Date): string => `${this.#place.folder}.before-${fileStamp(time)}`;
 
   /** New data beside the old ones. @returns what was restored. */
   async fill(signal: AbortSignal): Promise<Restored> {

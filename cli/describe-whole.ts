@@ -5,7 +5,7 @@ import type { RestorePlan } from '../runtime/jobs/plan-restore.ts';
 import { describeAge, shownTime } from './backup-text.ts';
 import { momentOf } from './moment.ts';
 import type { Restored } from './restore-database.ts';
-import { type FolderPlan, report, type RestoreAsked } from './restore-verbs.ts';
+import { type FolderPlan, report, type RestoreAsked } from './restore-site.ts';
 import type { RuntimeContext } from './stoppable.ts';
 import { paint, table, typed } from './text.ts';
 

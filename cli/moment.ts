@@ -7,3 +7,9 @@ export function momentOf(at: string): Date {
     throw new BerthError('usage', `${at} is no moment`, 'write it with its zone, such as 2026-03-29T14:30Z or 2026-03-29T16:30+02:00');
   return time;
 }
+
+/** A time as a part of a file's name. */
+export const fileStamp = (time: Date): string => time.toISOString().replaceAll(/[:.]/g, '-');
+
+/** To a tenth. @param begun - By `performance.now()`. */
+export const secondsSince = (begun: number): number => Math.round((performance.now() - begun) / 100) / 10;

@@ -1,27 +1,18 @@
-import { mkdirSync, readdirSync } from 'node:fs';
 import { describeBytes } from '../model/backup/bytes.ts';
 import type { ObjectRow } from '../model/backup/object-row.ts';
 import { BerthError } from '../model/errors.ts';
 import { readObjects, restoreObjects } from '../runtime/jobs/bucket/restore-objects.ts';
-import { readIdentity } from '../runtime/keys/read-keys.ts';
 import { trustedSigners } from '../runtime/open-store.ts';
 import { ObjectFiles } from '../runtime/restore/object-files.ts';
 import { ageOf, shownTime } from './backup-text.ts';
 import { openCatalogue } from './open-catalogue.ts';
 import { progressOn } from './progress.ts';
-import { keyFileOf } from './restore-verbs.ts';
 import type { RuntimeContext } from './stoppable.ts';
 import { paint } from './text.ts';
-import {
-  choosePoint,
-  counted,
-  pointOf,
-  secondsSince,
-  theOne,
-  width,
-  type BucketRestoreAsked,
-  type RestoredBucket,
-} from './bucket-point.ts';
+import { choosePoint, counted, pointOf, width, type BucketRestoreAsked, type RestoredBucket, theBucket } from './bucket-point.ts';
+import { identityIn, keyFileOf } from './restore-keys.ts';
+import { secondsSince } from './moment.ts';
+import { makeFolder, refuseFull } from './make-folder.ts';
 
 /** The host reads the store itself: nothing of the site has to run for it. What else S3 knows of the objects stays in the listing. */
 export async function restoreAsFiles(asked: BucketRestoreAsked, into: string, context: RuntimeContext, signal: AbortSignal): Promise<void> {
@@ -30,12 +21,12 @@ export async function restoreAsFiles(asked: BucketRestoreAsked, into: string, co
   const { folder, store, catalogue, config, levelOf: level } = await openCatalogue(site, context, signal, asked.from);
   const all = Map.groupBy(catalogue.manifests, ({ source }) => source);
   const sources = [...all].flatMap(([name, ofOne]) => (ofOne.some(({ kind }) => kind === 'bucket') ? [{ name, ofOne }] : []));
-  const { name, ofOne } = theOne(sources, asked.name);
+  const { name, ofOne } = theBucket(sources, asked.name);
   const listing = choosePoint(ofOne, asked.at, level);
   const tools = {
     store,
     trusted: trustedSigners(config.backups, folder),
-    identity: readIdentity(keyFileOf(folder, asked.key), context.env['BERTH_KEY_PASSPHRASE']),
+    identity: identityIn(keyFileOf(folder, asked.key), context),
     width,
   };
   const wanted = async function* (): AsyncGenerator<ObjectRow> {
@@ -50,7 +41,8 @@ export async function restoreAsFiles(asked: BucketRestoreAsked, into: string, co
     }
   const begun = performance.now();
   if (!asked.dryRun) {
-    makeFolder(into, asked.yes);
+    makeFolder(into, 0o700);
+    if (!asked.yes) refuseFull(into, 'name an empty folder, or write files over what lies there with --yes');
     const files = new ObjectFiles(into);
     const take = async (row: ObjectRow, bytes: AsyncIterable<Uint8Array>): Promise<void> => {
       await files.take(row, bytes, signal);
@@ -67,25 +59,5 @@ export async function restoreAsFiles(asked: BucketRestoreAsked, into: string, co
   const age = ageOf(listing, context.now());
   context.out(
     `${paint(context.color)('bold', name)} from ${listing.id} of ${shownTime(listing.finishedAt)}, ${age} ago\n${counted(total.missing)}, ${describeBytes(total.bytes)}${seconds === null ? `, would be files in ${into}` : ` in ${into}, ${seconds} s`}\n`,
-  );
-}
-
-/** @throws BerthError `conflict` for one that holds something, unless it may be written over. */
-function makeFolder(into: string, yes: boolean): void {
-  try {
-    mkdirSync(into, { recursive: true, mode: 0o700 });
-    if (yes || readdirSync(into).length === 0) return;
-  } catch (error) {
-    throw new BerthError(
-      'io',
-      `cannot make ${into}: ${error instanceof Error ? error.message : ''}`,
-      'name a folder that you may write to',
-      { cause: error },
-    );
-  }
-  throw new BerthError(
-    'conflict',
-    `${into} is not empty; nothing was written`,
-    'name an empty folder, or write files over what lies there with --yes',
   );
 }

@@ -1,5 +1,4 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { resolve } from 'node:path';
 import { manifestPrefix } from '../model/backup/layout.ts';
 import { BerthError } from '../model/errors.ts';
 import { Secret } from '../model/secret.ts';
@@ -7,12 +6,13 @@ import { openBucket, type BucketAccount, type BucketJob } from '../runtime/bucke
 import { planBucketRestore, restoreIntoBucket } from '../runtime/jobs/bucket/restore-bucket.ts';
 import { readCatalogue } from '../runtime/jobs/catalogue.ts';
 import { readVerifications } from '../runtime/jobs/verifications.ts';
-import { ownIdentity } from '../runtime/keys/own-identity.ts';
 import { levelOf } from '../runtime/look-again.ts';
 import { openStore, trustedSigners } from '../runtime/open-store.ts';
 import { worldOf, type FoundRuntime } from './runtime-config.ts';
 import type { RuntimeContext } from './stoppable.ts';
-import { choosePoint, pointOf, secondsSince, width, type BucketRestoreAsked, type RestoredBucket } from './bucket-point.ts';
+import { choosePoint, pointOf, width, type BucketRestoreAsked, type RestoredBucket } from './bucket-point.ts';
+import { agentIdentity } from './restore-keys.ts';
+import { secondsSince } from './moment.ts';
 
 /** What goes to the agent for one restore, and stays nowhere: what opens the backups, and who may write to the bucket. */
 export interface Given {
@@ -41,7 +41,7 @@ export async function restoreHere(
   const { proofs } = await readVerifications(place, store, trusted, signal);
   const listing = choosePoint(manifests, asked.at, (id) => levelOf(proofs, id));
   const { key, writer } = givenIn(asked.given);
-  const tools = { store, trusted, identity: await identityFor(key, found), width };
+  const tools = { store, trusted, identity: key ?? (await agentIdentity(found)), width };
   const restore = {
     listing,
     bucket: openBucket(job, world, writer),
@@ -63,10 +63,4 @@ function givenIn(given: Secret | undefined): { readonly key?: KeyObject; readonl
     ...(key === null ? {} : { key: createPrivateKey(key) }),
     ...(writer === null ? {} : { writer: { accessKey: writer.accessKey, secretKey: new Secret(writer.secretKey) } }),
   };
-}
-
-async function identityFor(key: KeyObject | undefined, { config: { backups }, folder }: FoundRuntime): Promise<KeyObject> {
-  if (key !== undefined) return key;
-  if (backups.identity === undefined) throw new BerthError('spec', 'runtime.yaml names no identity for the agent', 'run `berth generate`');
-  return (await ownIdentity(resolve(folder, backups.identity))).privateKey;
 }

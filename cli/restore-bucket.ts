@@ -9,12 +9,12 @@ import { ageOf, shownTime } from './backup-text.ts';
 import { firstPlaceAlone, runtimeOf } from './open-catalogue.ts';
 import { progressOn } from './progress.ts';
 import type { FoundRuntime } from './runtime-config.ts';
-import { openedKey } from './restore-database.ts';
 import { stoppable, type RuntimeContext } from './stoppable.ts';
 import { paint } from './text.ts';
-import { counted, theOne, type BucketRestoreAsked, type RestoredBucket } from './bucket-point.ts';
+import { counted, type BucketRestoreAsked, type RestoredBucket, theBucket } from './bucket-point.ts';
 import { restoreHere, type Given } from './restore-bucket-here.ts';
 import { restoreAsFiles } from './restore-bucket-files.ts';
+import { openedKey } from './restore-keys.ts';
 
 /** Puts a bucket back to a point in time: in its place, by the agent that reaches it, or as files of this host. */
 export const restoreBucket = (asked: BucketRestoreAsked, context: RuntimeContext): Promise<void> =>
@@ -30,7 +30,7 @@ export const restoreBucket = (asked: BucketRestoreAsked, context: RuntimeContext
     await restoreByAgent(found, { ...job, agent: job.agent }, asked, context, signal);
   });
 
-const jobOf = ({ config }: FoundRuntime, name: string | undefined): BucketJob => theOne(config.backups.jobs.filter(isBucket), name);
+const jobOf = ({ config }: FoundRuntime, name: string | undefined): BucketJob => theBucket(config.backups.jobs.filter(isBucket), name);
 
 type AgentJob = BucketJob & { readonly agent: string };
 

@@ -6,12 +6,13 @@ import { composeServices } from '../generator/render/compose.ts';
 import { slotsOf } from '../runtime/engines/cache/member.ts';
 import { appendOnly, cleanScript, exchangeScript, fillScript, undoScript } from './cache-exchange.ts';
 import { type Compose, composeIn, never, startAll, startAsBefore } from './compose.ts';
-import type { OpenedCopy, PlannedCopy } from './copy-source.ts';
+import type { OpenedCopy, PlannedCopy } from './open-copy.ts';
 import { volumeOf } from './database-volume.ts';
 import { progressOn } from './progress.ts';
 import { describeCopy } from './restore-cache.ts';
 import { loadSite } from './site.ts';
 import type { RuntimeContext } from './stoppable.ts';
+import { fileStamp, secondsSince } from './moment.ts';
 
 export interface CacheLive {
   readonly site: string;
@@ -90,7 +91,7 @@ export async function restoreCacheLive(asked: CacheLive, copy: OpenedCopy, conte
   using progress = progressOn(context, json);
   const compose = composeIn(site, context);
   const nodes = new CacheNodes(plan, concerned, compose, context.err);
-  const kept = `${appendOnly}.before-${context.now().toISOString().replaceAll(/[:.]/g, '-')}`;
+  const kept = `${appendOnly}.before-${fileStamp(context.now())}`;
   const begun = performance.now();
   let stopped = begun;
   try {
@@ -121,10 +122,8 @@ export async function restoreCacheLive(asked: CacheLive, copy: OpenedCopy, conte
   await nodes.exchange(kept);
   progress.say('starting everything');
   await startAll(`${cache} has its new data, the old ones are in ${kept}`, compose);
-  const ended = performance.now();
   progress[Symbol.dispose]();
-  const seconds = (from: number): number => Math.round((ended - from) / 100) / 10;
-  const done = { ...copy.planned, into: 'live', kept, seconds: seconds(begun), downSeconds: seconds(stopped) };
+  const done = { ...copy.planned, into: 'live', kept, seconds: secondsSince(begun), downSeconds: secondsSince(stopped) };
   if (json) return context.out(`${JSON.stringify(done, null, 2)}\n`);
   tell(done, concerned, context);
 }

@@ -3,14 +3,14 @@ import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeBytes } from '../model/backup/bytes.ts';
 import { BerthError } from '../model/errors.ts';
-import type { BackupJob } from '../model/runtime-config.ts';
-import { isCache, type CacheJob } from '../runtime/caches.ts';
+import { isCache } from '../runtime/caches.ts';
 import { checkedRdb } from '../runtime/engines/cache/rdb.ts';
-import { openCopy, toOutput, type CopyAsked, type OpenedCopy, type PlannedCopy } from './copy-source.ts';
+import { openCopy, toOutput, type CopyAsked, type OpenedCopy, type PlannedCopy } from './open-copy.ts';
 import { runtimeOf } from './open-catalogue.ts';
 import { progressOn } from './progress.ts';
 import { stoppable, type RuntimeContext } from './stoppable.ts';
 import { paint, table } from './text.ts';
+import { theOne } from './choose-named.ts';
 
 export interface CacheRestoreAsked extends CopyAsked {
   readonly json: boolean;
@@ -30,7 +30,7 @@ export const restoreCache = (asked: CacheRestoreAsked, context: RuntimeContext):
     context,
     async (signal) => {
       const { site, from, into, json, dryRun } = asked;
-      const job = jobOf(runtimeOf(site, from).config.backups.jobs, asked.name);
+      const job = theOne(runtimeOf(site, from).config.backups.jobs.filter(isCache), 'cache', asked.name);
       const opened = await openCopy(job, 'cache', asked, context, signal);
       const copy: OpenedCopy = { ...opened, open: (file) => checkedRdb(opened.open(file), () => undefined) };
       if (into === 'live') {
@@ -67,23 +67,6 @@ export const restoreCache = (asked: CacheRestoreAsked, context: RuntimeContext):
     },
     asked.into === 'live' ? 'stopping, and starting everything as it was; once more to leave it' : undefined,
   );
-
-/** @throws BerthError `usage` when it is not clear which cache is meant. */
-function jobOf(jobs: readonly BackupJob[], name: string | undefined): CacheJob {
-  const caches = jobs.filter(isCache);
-  const names = caches.map((job) => job.name).join(', ');
-  if (caches.length === 0)
-    throw new BerthError(
-      'usage',
-      'no cache of this site is in its backups',
-      'see the notes of `berth plan` for what is; one that may forget is not copied',
-    );
-  const found = caches.filter((job) => name === undefined || job.name === name);
-  const [one] = found;
-  if (one === undefined) throw new BerthError('usage', `there is no cache ${name ?? ''} in the backups`, `write one of: ${names}`);
-  if (found.length > 1) throw new BerthError('usage', 'which cache?', `write --name with one of: ${names}`);
-  return one;
-}
 
 export function describeCopy({ source, id, madeAt, files, facts }: PlannedCopy, context: RuntimeContext): string {
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);

@@ -1,5 +1,4 @@
-import type { KeyObject } from 'node:crypto';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { describeBytes, plainBytesOf } from '../model/backup/bytes.ts';
 import { manifestPrefix } from '../model/backup/layout.ts';
 import type { Manifest } from '../model/backup/manifest.ts';
@@ -12,18 +11,18 @@ import { planRestore, type RestorePlan } from '../runtime/jobs/plan-restore.ts';
 import { readVerifications } from '../runtime/jobs/verifications.ts';
 import { restoreToScratch } from '../runtime/jobs/restore-engine.ts';
 import { Secret } from '../model/secret.ts';
-import { readIdentity } from '../runtime/keys/read-keys.ts';
-import { ownIdentity } from '../runtime/keys/own-identity.ts';
 import { levelOf } from '../runtime/look-again.ts';
 import { openStore, trustedSigners } from '../runtime/open-store.ts';
 import type { RestoreTarget } from '../runtime/ports/scratch-engine.ts';
 import { type ClusterChoice, inAgent } from './agent-exec.ts';
-import { momentOf } from './moment.ts';
+import { momentOf, secondsSince } from './moment.ts';
 import { progressOn } from './progress.ts';
 import { firstPlaceAlone, type PlaceName } from './open-catalogue.ts';
 import { readRuntime, worldOf, type FoundRuntime } from './runtime-config.ts';
 import { stoppable, type RuntimeContext } from './stoppable.ts';
 import { paint, table } from './text.ts';
+import { theOne } from './choose-named.ts';
+import { agentIdentity, identityIn, openedKey } from './restore-keys.ts';
 
 /** A server of its own that is thrown away, the place of the database in its site, or a new folder in the container of an agent. */
 type DatabasePlace = 'scratch' | 'live' | { readonly folder: string };
@@ -120,10 +119,6 @@ export const restoreDatabase = (asked: DatabaseRestoreAsked, context: RuntimeCon
 const keyOf = ({ key }: DatabaseRestoreAsked, context: RuntimeContext): Secret | undefined =>
   key === undefined ? undefined : openedKey(key, context);
 
-/** Read where it lies, and opened there if it is encrypted; in PEM. */
-export const openedKey = (key: string, { env }: RuntimeContext): Secret =>
-  new Secret(readIdentity(key, env['BERTH_KEY_PASSPHRASE']).export({ type: 'pkcs8', format: 'pem' }).toString());
-
 /** What its agent is told to do. */
 export const verbOf = (
   name: string,
@@ -143,18 +138,7 @@ export const verbOf = (
   ...(dryRun ? ['--dry-run'] : key === undefined ? [] : ['--key', '/dev/stdin']),
 ];
 
-/** @throws BerthError `usage` when it is not clear which database is meant. */
-function jobOf(jobs: readonly BackupJob[], name: string | undefined): DatabaseJob {
-  const databases = jobs.filter(isDatabase);
-  const names = databases.map((job) => job.name).join(', ');
-  if (databases.length === 0)
-    throw new BerthError('usage', 'no database of this site is in its backups', 'see the notes of `berth plan` for what is');
-  const found = databases.filter((job) => name === undefined || job.name === name);
-  const [one] = found;
-  if (one === undefined) throw new BerthError('usage', `there is no database ${name ?? ''}`, `write one of: ${names}`);
-  if (found.length > 1) throw new BerthError('usage', 'which database?', `write --name with one of: ${names}`);
-  return one;
-}
+const jobOf = (jobs: readonly BackupJob[], name: string | undefined): DatabaseJob => theOne(jobs.filter(isDatabase), 'database', name);
 
 function targetOf({ at, before }: DatabaseRestoreAsked): RestoreTarget {
   if (at !== undefined) return { kind: 'time', at: momentOf(at) };
@@ -190,24 +174,13 @@ async function restoreHere(
     .map(({ id }) => id);
   const plan = { ...chosen, because: [chosen.because, ...broken.map((id) => `${id} was found to be broken, and is left out`)].join('; ') };
   if (asked.dryRun) return { ...planned(job, plan), position: null, seconds: null, holds: null };
-  const identity = await identityFor(asked.key, found, context);
+  const identity = asked.key === undefined ? await agentIdentity(found) : identityIn(asked.key, context);
   const begun = performance.now();
   await using scratch = await restoreToScratch(plan, { store, engine: engine.scratch, identity, width }, signal);
-  const seconds = Math.round((performance.now() - begun) / 100) / 10;
+  const seconds = secondsSince(begun);
   const done = { ...planned(job, plan), position: scratch.position, seconds };
   if (kept === undefined) return { ...done, holds: await scratch.facts(signal) };
   return { ...done, holds: null, left: await scratch.keep(join(kept, restoredData), signal) };
-}
-
-/** The key that was given, or the agent's own. */
-async function identityFor(
-  key: string | undefined,
-  { config: { backups }, folder }: FoundRuntime,
-  { env }: RuntimeContext,
-): Promise<KeyObject> {
-  if (key !== undefined) return readIdentity(key, env['BERTH_KEY_PASSPHRASE']);
-  if (backups.identity === undefined) throw new BerthError('spec', 'runtime.yaml names no identity for the agent', 'run `berth generate`');
-  return (await ownIdentity(resolve(folder, backups.identity))).privateKey;
 }
 
 const planned = (job: DatabaseJob, { full, logs, because }: RestorePlan) => ({

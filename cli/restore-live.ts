@@ -10,6 +10,7 @@ import type { Restored } from './restore-database.ts';
 import { loadSite } from './site.ts';
 import type { RuntimeContext } from './stoppable.ts';
 import { paint } from './text.ts';
+import { secondsSince } from './moment.ts';
 
 export interface LiveRestore extends Filling {
   readonly site: string;
@@ -105,10 +106,8 @@ export async function restoreLive(asked: LiveRestore, context: RuntimeContext, s
     return await startAsBefore(error, compose);
   }
   await beginAnew(plan, concerned, kept, { compose, context, heard: (what) => progress.say(what) });
-  const ended = performance.now();
   progress[Symbol.dispose]();
-  const seconds = (from: number): number => Math.round((ended - from) / 100) / 10;
-  const done = { ...filled, into: 'live', kept, seconds: seconds(clock.begun), downSeconds: seconds(clock.stopped) };
+  const done = { ...filled, into: 'live', kept, seconds: secondsSince(clock.begun), downSeconds: secondsSince(clock.stopped) };
   if (json) return context.out(`${JSON.stringify(done, null, 2)}\n`);
   tell(done, concerned, volume.undoing(kept), context);
 }

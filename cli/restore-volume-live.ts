@@ -6,12 +6,13 @@ import { lockSite } from '../generator/io/lock.ts';
 import { composeServices } from '../generator/render/compose.ts';
 import { keyInput } from './agent-exec.ts';
 import { composeIn, never, startAll, startAsBefore } from './compose.ts';
-import type { OpenedCopy, PlannedCopy } from './copy-source.ts';
+import type { OpenedCopy, PlannedCopy } from './open-copy.ts';
 import { progressOn } from './progress.ts';
-import { openedKey } from './restore-database.ts';
 import { describeVolume, type RestoredVolume } from './restore-volume.ts';
 import { loadSite } from './site.ts';
 import type { RuntimeContext } from './stoppable.ts';
+import { openedKey } from './restore-keys.ts';
+import { fileStamp, secondsSince } from './moment.ts';
 
 interface VolumeLive {
   readonly site: string;
@@ -124,7 +125,7 @@ export async function restoreVolumeLive(asked: VolumeLive, copy: OpenedCopy, con
     ...args,
   ];
   const shell = (script: string, stop: AbortSignal): Promise<string> => compose(beside('/bin/sh', ['-c', script]), stop);
-  const stamp = context.now().toISOString().replaceAll(/[:.]/g, '-');
+  const stamp = fileStamp(context.now());
   const kept = `.berth-before-${stamp}`;
   const begun = performance.now();
   let stopped = begun;
@@ -162,10 +163,8 @@ export async function restoreVolumeLive(asked: VolumeLive, copy: OpenedCopy, con
   }
   progress.say('starting everything');
   await startAll(`${volume} has its files of then, those of before are in ${kept}`, compose);
-  const ended = performance.now();
   progress[Symbol.dispose]();
-  const seconds = (from: number): number => Math.round((ended - from) / 100) / 10;
-  const done = { ...filled, into: 'live', kept, seconds: seconds(begun), downSeconds: seconds(stopped) };
+  const done = { ...filled, into: 'live', kept, seconds: secondsSince(begun), downSeconds: secondsSince(stopped) };
   if (json) return context.out(`${JSON.stringify(done, null, 2)}\n`);
   const remove = `docker compose ${beside('/bin/sh', ['-c', `'rm -rf ${mounted}/${kept}'`]).join(' ')}`;
   context.out(

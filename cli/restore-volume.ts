@@ -1,15 +1,14 @@
-import { mkdirSync, readdirSync } from 'node:fs';
 import { describeBytes } from '../model/backup/bytes.ts';
-import { BerthError } from '../model/errors.ts';
-import type { BackupJob } from '../model/runtime-config.ts';
 import { unpackVolume, type Unpacked } from '../runtime/volume/unpack-volume.ts';
 import { volumeTar } from '../runtime/volume/volume-producer.ts';
-import { isVolume, type VolumeJob } from '../runtime/volumes.ts';
-import { openCopy, toOutput, type CopyAsked, type OpenedCopy, type PlannedCopy } from './copy-source.ts';
+import { isVolume } from '../runtime/volumes.ts';
+import { openCopy, toOutput, type CopyAsked, type OpenedCopy, type PlannedCopy } from './open-copy.ts';
 import { firstPlaceAlone, runtimeOf } from './open-catalogue.ts';
 import { progressOn } from './progress.ts';
 import { stoppable, type RuntimeContext } from './stoppable.ts';
 import { paint } from './text.ts';
+import { theOne } from './choose-named.ts';
+import { makeFolder, refuseFull } from './make-folder.ts';
 
 export interface VolumeRestoreAsked extends CopyAsked {
   readonly json: boolean;
@@ -35,7 +34,7 @@ export const restoreVolume = (asked: VolumeRestoreAsked, context: RuntimeContext
     async (signal) => {
       const { site, from, into, json, dryRun } = asked;
       if (from === 'offsite' && into === 'live') throw firstPlaceAlone();
-      const job = jobOf(runtimeOf(site, from).config.backups.jobs, asked.name);
+      const job = theOne(runtimeOf(site, from).config.backups.jobs.filter(isVolume), 'volume', asked.name);
       const copy = await openCopy(job, 'volume', asked, context, signal);
       if (into === 'live') {
         const { restoreVolumeLive } = await import('./restore-volume-live.ts');
@@ -66,41 +65,10 @@ async function unpack(
 ): Promise<RestoredVolume> {
   using progress = progressOn(context, json);
   progress.say(`${copy.planned.source}: unpacking`);
-  makeEmpty(folder);
+  makeFolder(folder);
+  refuseFull(folder, 'name a new folder with --into, and take from there what you need');
   const owners = process.getuid?.() === 0;
   return { ...copy.planned, restored: await unpackVolume(folder, copy.open(volumeTar), owners, signal), owners };
-}
-
-function makeEmpty(folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true });
-    if (readdirSync(folder).length === 0) return;
-  } catch (error) {
-    throw new BerthError(
-      'io',
-      `cannot make ${folder}: ${error instanceof Error ? error.message : ''}`,
-      'name a folder that you may write to',
-      { cause: error },
-    );
-  }
-  throw new BerthError(
-    'conflict',
-    `${folder} is not empty; nothing was written`,
-    'name a new folder with --into, and take from there what you need',
-  );
-}
-
-/** @throws BerthError `usage` when it is not clear which volume is meant. */
-function jobOf(jobs: readonly BackupJob[], name: string | undefined): VolumeJob {
-  const volumes = jobs.filter(isVolume);
-  const names = volumes.map((job) => job.name).join(', ');
-  if (volumes.length === 0)
-    throw new BerthError('usage', 'no volume of this site is in its backups', 'see the notes of `berth plan` for what is');
-  const found = volumes.filter((job) => name === undefined || job.name === name);
-  const [one] = found;
-  if (one === undefined) throw new BerthError('usage', `there is no volume ${name ?? ''} in the backups`, `write one of: ${names}`);
-  if (found.length > 1) throw new BerthError('usage', 'which volume?', `write --name with one of: ${names}`);
-  return one;
 }
 
 export function describeVolume({ source, id, madeAt, facts }: PlannedCopy, context: RuntimeContext): string {

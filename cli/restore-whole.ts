@@ -6,18 +6,19 @@ import { type DatabaseJob, isDatabase } from '../runtime/databases.ts';
 import { type Compose, composeIn, startAll } from './compose.ts';
 import { DatabaseVolume } from './database-volume.ts';
 import { type BucketOutcome, leftOf, type Outcome, say, tell, type WantedBucket, type WholeAsked } from './describe-whole.ts';
-import { momentOf } from './moment.ts';
+import { momentOf, secondsSince } from './moment.ts';
 import { firstPlaceAlone, openCatalogue } from './open-catalogue.ts';
 import { type Progress, progressOn } from './progress.ts';
 import { provideAgent } from './provide-agent.ts';
 import { Refilling } from './refilling.ts';
 import { type Chosen, chooseWhole } from './choose-whole.ts';
 import { putBack } from './restore-bucket.ts';
-import { openedKey, verbOf } from './restore-database.ts';
-import { describeFolder, folderAsJson, keyFileOf, type FolderPlan, restoreFolder } from './restore-verbs.ts';
+import { verbOf } from './restore-database.ts';
+import { describeFolder, folderAsJson, type FolderPlan, restoreFolder } from './restore-site.ts';
 import { readRuntime, type FoundRuntime } from './runtime-config.ts';
 import { loadSite, type LoadedSite } from './site.ts';
 import { stoppable, type RuntimeContext } from './stoppable.ts';
+import { keyFileOf, openedKey } from './restore-keys.ts';
 
 /**
  * A site with its data, where there is nothing of it yet: its folder, then each database into its new volume before its server is started for the first time,
@@ -98,8 +99,6 @@ export const restoreWhole = (asked: WholeAsked, context: RuntimeContext): Promis
     },
     'stopping; the same command goes on where this was',
   );
-
-const secondsSince = (begun: number): number => Math.round((performance.now() - begun) / 100) / 10;
 
 /** Containers and volumes, and no server that runs. */
 async function create(compose: Compose, signal: AbortSignal): Promise<void> {

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { Option } from 'commander';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { BerthError } from '../model/errors.ts';
 import { Secret } from '../model/secret.ts';
 import { clusterOf } from './backup.ts';
@@ -115,61 +114,31 @@ Examples:
           throw new BerthError('usage', 'only a bucket has keys with a prefix, or what came later', 'write --only bucket');
         if (withData && only !== undefined)
           throw new BerthError('usage', '--with-data is for all of a site', `leave out one of the two, --with-data and --only ${only}`);
+        const common = {
+          site: resolve(context.cwd, site),
+          from,
+          at,
+          key: key === undefined ? undefined : resolve(context.cwd, key),
+          yes: yes ?? false,
+          dryRun: dryRun ?? false,
+          json: json ?? false,
+        };
+        const folder = { folder: resolve(context.cwd, into) };
         if (only === 'database') {
           const { restoreDatabase } = await import('./restore-database.ts');
-          return restoreDatabase(
-            {
-              site: resolve(context.cwd, site),
-              from,
-              name,
-              at,
-              before,
-              into: into === 'scratch' || into === 'live' ? into : { folder: resolve(context.cwd, into) },
-              key: key === undefined ? undefined : resolve(context.cwd, key),
-              yes: yes ?? false,
-              dryRun: dryRun ?? false,
-              json: json ?? false,
-              cluster: clusterOf(cluster, context.cwd),
-            },
-            context,
-          );
+          const place = into === 'scratch' || into === 'live' ? into : folder;
+          return restoreDatabase({ ...common, name, before, into: place, cluster: clusterOf(cluster, context.cwd) }, context);
         }
         if (only === 'cache') {
           const { restoreCache } = await import('./restore-cache.ts');
-          return restoreCache(
-            {
-              site: resolve(context.cwd, site),
-              from,
-              name,
-              at,
-              into: into === 'scratch' || into === 'live' ? into : into === '-' ? 'output' : { folder: resolve(context.cwd, into) },
-              file,
-              key: key === undefined ? undefined : resolve(context.cwd, key),
-              yes: yes ?? false,
-              dryRun: dryRun ?? false,
-              json: json ?? false,
-            },
-            context,
-          );
+          const place = into === 'scratch' || into === 'live' ? into : into === '-' ? 'output' : folder;
+          return restoreCache({ ...common, name, into: place, file }, context);
         }
         if (only === 'volume') {
           const { restoreVolume } = await import('./restore-volume.ts');
           if (into === 'scratch')
             throw new BerthError('usage', 'a volume is not tried', 'write --into with an empty folder, and look at what is there');
-          return restoreVolume(
-            {
-              site: resolve(context.cwd, site),
-              from,
-              name,
-              at,
-              into: into === 'live' ? into : into === '-' ? 'output' : { folder: resolve(context.cwd, into) },
-              key: key === undefined ? undefined : resolve(context.cwd, key),
-              yes: yes ?? false,
-              dryRun: dryRun ?? false,
-              json: json ?? false,
-            },
-            context,
-          );
+          return restoreVolume({ ...common, name, into: into === 'live' ? into : into === '-' ? 'output' : folder }, context);
         }
         if (only === 'bucket') {
           const { restoreBucket } = await import('./restore-bucket.ts');
@@ -181,38 +150,23 @@ Examples:
             );
           return restoreBucket(
             {
-              site: resolve(context.cwd, site),
-              from,
+              ...common,
               name,
-              at,
               prefix: prefix ?? '',
               exact: exact ?? false,
-              into: into === 'live' ? into : { folder: resolve(context.cwd, into) },
-              key: key === undefined ? undefined : resolve(context.cwd, key),
+              into: into === 'live' ? into : folder,
               cluster: clusterOf(cluster, context.cwd),
               given: given === true ? new Secret(readFileSync('/dev/stdin', 'utf8')) : undefined,
-              yes: yes ?? false,
-              dryRun: dryRun ?? false,
-              json: json ?? false,
             },
             context,
           );
         }
-        const asked = {
-          site: resolve(context.cwd, site),
-          from,
-          into: resolve(context.cwd, into),
-          at,
-          key: key === undefined ? undefined : resolve(context.cwd, key),
-          yes: yes ?? false,
-          dryRun: dryRun ?? false,
-          json: json ?? false,
-        };
+        const asked = { ...common, into: folder.folder };
         if (withData) {
           const { restoreWhole } = await import('./restore-whole.ts');
           return restoreWhole(asked, context);
         }
-        const { restoreSite } = await import('./restore-verbs.ts');
+        const { restoreSite } = await import('./restore-site.ts');
         await restoreSite({ ...asked, only: only === 'config' ? 'configuration' : only }, context);
       }, options.json ?? false),
     );

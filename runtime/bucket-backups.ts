@@ -1,6 +1,7 @@
 import { manifestPrefix, type Place } from '../model/backup/layout.ts';
 import type { Manifest } from '../model/backup/manifest.ts';
 import type { Proof, Verification } from '../model/backup/verification.ts';
+import { noLease } from './leases/no-lease.ts';
 import { copyBucket } from './jobs/bucket/copy-bucket.ts';
 import { contentsOf } from './jobs/bucket/listing.ts';
 import { pruneContents, type PrunedContents } from './jobs/bucket/prune-contents.ts';
@@ -13,7 +14,7 @@ import { acquireLease, type Taken, type Wish } from './jobs/take-backup.ts';
 import { readVerifications, type RecordTools } from './jobs/verifications.ts';
 import type { TrustedSigners } from './format/signature.ts';
 import { levelOf, lookAgain, type Looked } from './look-again.ts';
-import type { Lease, Leases } from './ports/lease.ts';
+import type { Leases } from './ports/lease.ts';
 
 /** What it takes to look after what is there. */
 export interface PointTools extends RecordTools {
@@ -50,7 +51,7 @@ export class BucketPoints {
 
   async planPrune(policy: RetentionPolicy, time: TimeCheck, signal: AbortSignal): Promise<RetentionPlan> {
     const levels = new Map((await this.points(signal)).map(({ listing, level }) => [listing.id, level]));
-    const tools = { ...this.#tools, lease: nobody, levelOf: (id: string) => levels.get(id) ?? 0 };
+    const tools = { ...this.#tools, lease: noLease, levelOf: (id: string) => levels.get(id) ?? 0 };
     return planPrune(this.#tools.place, policy, time, tools, signal);
   }
 
@@ -115,13 +116,3 @@ const levelOfPoint = (listing: Manifest, proofs: ReadonlyMap<string, Proof>): nu
 /** The same by what is known already. */
 export const pointLevel = (listing: Manifest, levelOfId: (id: string) => number): number =>
   contentsOf(listing).reduce((least, { id }) => Math.min(least, levelOfId(id)), levelOfId(listing.id));
-
-/** A plan changes nothing, and so asks for no lease. */
-const nobody: Lease = {
-  epoch: 0,
-  lost: new AbortController().signal,
-  confirm: async () => {
-    throw new Error('a plan changes nothing');
-  },
-  release: async () => undefined,
-};

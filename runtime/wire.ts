@@ -1,9 +1,11 @@
 import { createSecretKey } from 'node:crypto';
-import { manifestPrefix, type Place } from '../model/backup/layout.ts';
 import { join, resolve } from 'node:path';
+import { manifestPrefix, type Place } from '../model/backup/layout.ts';
 import { BerthError } from '../model/errors.ts';
 import type { BackupJob, BackupsConfig, RuntimeConfig } from '../model/runtime-config.ts';
+import type { Manifest } from '../model/backup/manifest.ts';
 import { readCatalogue } from './jobs/catalogue.ts';
+import { metered } from './jobs/metered.ts';
 import { leaveInstructions } from './jobs/leave-instructions.ts';
 import { listRemoved, planPrune, removeBackups, sweep, undoRemoval, type PruneTools, type RemovedBackup } from './jobs/prune.ts';
 import type { RetentionPlan, TimeCheck } from './jobs/retention.ts';
@@ -12,14 +14,13 @@ import { acquireLease, takeBackup, type BackupSource, type Taken, type TakeTools
 import { usualLayout } from './jobs/upload-stream.ts';
 import { readVerifications } from './jobs/verifications.ts';
 import { levelOf, lookAgain, type Looked } from './look-again.ts';
-import type { Manifest } from '../model/backup/manifest.ts';
 import { keyIdOf, type Recipient } from './format/keys.ts';
 import type { Signer } from './format/signature.ts';
 import { readRecipients } from './keys/read-keys.ts';
 import { fileLeases } from './leases/file-leases.ts';
 import { storeLeases } from './leases/store-leases.ts';
+import { noLease } from './leases/no-lease.ts';
 import type { Leases } from './ports/lease.ts';
-import type { Producer } from './ports/producer.ts';
 import { DatabaseBackups } from './database-backups.ts';
 import { BucketBackups, BucketPoints } from './bucket-backups.ts';
 import { isBucket, openBucket, type BucketJob } from './buckets.ts';
@@ -31,7 +32,6 @@ import { ownIdentity, type OwnIdentity } from './keys/own-identity.ts';
 import type { Store } from './ports/store.ts';
 import { openStore, ownSigner, trustedSigners, type World } from './open-store.ts';
 import { producers } from './producers.ts';
-import type { Bytes } from './streams/blocks.ts';
 
 /** How long a removal can be undone, and how long an unfinished attempt may take. */
 const graceMs = 48 * 3_600_000;
@@ -248,16 +248,6 @@ function enough(recipients: readonly Recipient[]): readonly Recipient[] {
 type FolderJob = BackupJob & { readonly kind: keyof typeof producers };
 const isFolder = (job: BackupJob): job is FolderJob => Object.hasOwn(producers, job.kind);
 
-/** Looking needs none. */
-const noLease: PruneTools['lease'] = {
-  epoch: 0,
-  lost: new AbortController().signal,
-  confirm: async () => {
-    throw new Error('a plan changes nothing, and so asks for no lease');
-  },
-  release: async () => undefined,
-};
-
 /** Of the private half of the signer, which nobody has who may only read the store. */
 const fingerprintKey = ({ privateKey }: Signer) => createSecretKey(privateKey.export({ type: 'pkcs8', format: 'der' }));
 
@@ -271,26 +261,4 @@ export function leasesFor(
 ): Leases {
   if (lease === 'file') return fileLeases(join(path ?? resolve(folder, state), '.berth-leases', site), world.holder);
   return storeLeases({ store, site, holder: world.holder, clock: world.clock, ttlMs: leaseTtlMs });
-}
-
-/** Tells how much came by. */
-function metered(producer: Producer, heard: (bytes: number) => void): Producer {
-  let bytes = 0;
-  const counting = async function* (source: Bytes): Bytes {
-    for await (const chunk of source) {
-      bytes += chunk.length;
-      heard(bytes);
-      yield chunk;
-    }
-  };
-  return {
-    engine: producer.engine,
-    open: async (signal) => {
-      const snapshot = await producer.open(signal);
-      const streams = async function* () {
-        for await (const { name, bytes: source } of snapshot.streams) yield { name, bytes: counting(source) };
-      };
-      return { streams: streams(), finish: () => snapshot.finish(), [Symbol.asyncDispose]: () => snapshot[Symbol.asyncDispose]() };
-    },
-  };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { chooseCopy } from '../../cli/copy-source.ts';
+import { chooseCopy } from '../../cli/open-copy.ts';
 import { restorable } from '../../cli/restorable.ts';
 import { manifest } from '../runtime/format/manifests.ts';
 

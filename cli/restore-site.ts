@@ -6,18 +6,19 @@ import { BerthError } from '../model/errors.ts';
 import { isHalfDone } from '../generator/io/disk.ts';
 import { lockSite } from '../generator/io/lock.ts';
 import { openBackup } from '../runtime/jobs/open-backup.ts';
-import { readIdentity } from '../runtime/keys/read-keys.ts';
 import type { Store } from '../runtime/ports/store.ts';
 import { archiveOf } from '../runtime/site/site-producer.ts';
 import { compareWith, placeEntries, stageArchive } from '../runtime/site/unpack.ts';
 import type { SitePart } from '../runtime/site/walk.ts';
 import { ageOf, shownTime } from './backup-text.ts';
 import { openCatalogue, type PlaceName } from './open-catalogue.ts';
-import { escrowKeyFile } from './kit-verbs.ts';
-import { momentOf } from './moment.ts';
+import { momentOf, fileStamp } from './moment.ts';
 import { progressOn } from './progress.ts';
 import { stoppable, type RuntimeContext } from './stoppable.ts';
 import { noteOf, paint, table, typed } from './text.ts';
+import { newestUntil } from './choose-backup.ts';
+import { identityIn, keyFileOf } from './restore-keys.ts';
+import { makeFolder } from './make-folder.ts';
 
 export interface RestoreAsked {
   /** The folder of a site or of a recovery kit. */
@@ -75,7 +76,14 @@ export async function restoreFolder(
   const at = asked.at === undefined ? undefined : momentOf(asked.at);
   const parts: readonly SitePart[] = asked.only === undefined ? ['configuration', 'secrets'] : [asked.only];
   const sound = catalogue.manifests.filter(({ id }) => levelOf(id) >= 0);
-  const chosen = parts.map((part) => ({ part, manifest: choose(sound, part, at) }));
+  const chosen = parts.map((part) => ({
+    part,
+    manifest: newestUntil(
+      sound.filter(({ source }) => source === `site.${part}`),
+      `backup of the ${part}`,
+      asked.at,
+    ).newest,
+  }));
   for (const { part, manifest } of chosen)
     for (const { id, kind, finishedAt } of catalogue.manifests)
       if (kind === part && id > manifest.id && levelOf(id) < 0 && (at === undefined || new Date(finishedAt) <= at))
@@ -86,9 +94,9 @@ export async function restoreFolder(
       `a change of ${into} is half done`,
       'run `berth generate` there, which finishes it, or restore into an empty folder',
     );
-  const identity = readIdentity(keyFileOf(folder, key), context.env['BERTH_KEY_PASSPHRASE']);
+  const identity = identityIn(keyFileOf(folder, key), context);
   const fresh = !existsSync(into);
-  makePrivate(into);
+  makeFolder(into);
   try {
     using _lock = lockSite(into);
     const stage = join(into, stageFolder);
@@ -102,7 +110,7 @@ export async function restoreFolder(
       );
       if (asked.dryRun) return undefined;
       signal.throwIfAborted();
-      const replaced = `${into.endsWith(sep) ? into.slice(0, -1) : into}.replaced-${context.now().toISOString().replaceAll(/[:.]/g, '-')}`;
+      const replaced = `${into.endsWith(sep) ? into.slice(0, -1) : into}.replaced-${fileStamp(context.now())}`;
       await context.uninterrupted(() => placeEntries(into, stage, compared, replaced), goesOn);
       return {
         written: compared.filter(({ verdict }) => verdict !== 'same').length,
@@ -118,43 +126,8 @@ export async function restoreFolder(
   }
 }
 
-/** The key that was named, or that of the kit. @throws BerthError `usage`. */
-export function keyFileOf(folder: string, key: string | undefined): string {
-  const found = key ?? (existsSync(join(folder, escrowKeyFile)) ? join(folder, escrowKeyFile) : undefined);
-  if (found !== undefined) return found;
-  throw new BerthError('usage', 'nothing says which key opens the backups', 'name the private key of a recipient with --key FILE');
-}
-
 export const describeFolder = ({ written, replaced }: FolderRestored): string =>
   `${written === 0 ? 'Nothing was to be done.' : `${written} files and folders are back.`}\n${replaced === undefined ? '' : `What was there before is in ${replaced}; delete it once you are sure.\n`}`;
-
-/** The newest that was whole at that moment. @param manifests - Those that were not found to be broken. */
-function choose(manifests: readonly Manifest[], part: SitePart, at: Date | undefined): Manifest {
-  const all = manifests.filter(({ kind, source }) => kind === part && source === `site.${part}`);
-  const found = all.findLast(({ finishedAt }) => at === undefined || new Date(finishedAt) <= at);
-  if (found !== undefined) return found;
-  const [oldest] = all;
-  throw new BerthError(
-    'usage',
-    oldest === undefined ? `there is no backup of the ${part}` : `no backup of the ${part} is as old as ${at?.toISOString() ?? ''}`,
-    oldest === undefined
-      ? 'see `berth backup list` for what there is'
-      : `the oldest is of ${oldest.finishedAt}: write --at ${oldest.finishedAt} or later`,
-  );
-}
-
-function makePrivate(into: string): void {
-  try {
-    mkdirSync(into, { recursive: true });
-  } catch (error) {
-    throw new BerthError(
-      'io',
-      `cannot make ${into}: ${error instanceof Error ? error.message : ''}`,
-      'name a folder that you may write to',
-      { cause: error },
-    );
-  }
-}
 
 interface Chosen {
   readonly part: SitePart;
