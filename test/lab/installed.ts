@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { attempt, run } from './process.ts';
 import type { RunResult } from './process.ts';
@@ -86,6 +86,23 @@ export class LabSite {
         return [name, id];
       }),
     );
+  }
+  /** From the next `up` on each of these containers has the address that the one before it had: whoever remembers addresses meets somebody else. */
+  async rotateAddresses(of: ReadonlyMap<string, string>): Promise<ReadonlyMap<string, string>> {
+    const [services, addresses] = [[...of.keys()], [...of.values()]];
+    const given = new Map(services.map((service, index) => [service, addresses.at(index - 1) ?? ''] as const));
+    const config = JSON.parse(await this.compose('config', '--format', 'json')) as {
+      services: Record<string, { networks: Record<string, object | null> }>;
+    };
+    const file = join(this.folder, 'compose.override.yaml');
+    const before = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as { services: object }).services : {};
+    const own = [...given].map(([service, address]) => {
+      const [network = '', ...more] = Object.keys(config.services[service]?.networks ?? {});
+      if (network === '' || more.length > 0) throw new Error(`${service} is not in one network`);
+      return [service, { networks: { [network]: { ipv4_address: address } } }] as const;
+    });
+    writeFileSync(file, JSON.stringify({ services: { ...before, ...Object.fromEntries(own) } }));
+    return given;
   }
   async remove(): Promise<void> {
     await this.operator.attempt(['docker', 'compose', '--profile', '*', 'down', '-v', '--timeout', '5'], this.folder);
