@@ -64,4 +64,3 @@ const optionsFor = (endpoint: URL, accessKeyId: string, secretKey: string): S3Op
   idleMs: 10_000,
   patienceMs: 30_000,
 });
-
