@@ -1,9 +1,10 @@
 import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { farAway } from '../program/far-away.ts';
 import { LabSite, Operator } from './installed.ts';
 import { run } from './process.ts';
+import { until as untilSeen } from './until.ts';
 
 const [http, https] = [38_091, 38_491];
 // No other test has it: what is done to a site of that name would be done to this one.
@@ -114,7 +115,7 @@ describe('the databases of a site that runs', () => {
       `edge.https=${https}`,
       `backups.folder=${store}`,
       `backups.user="${own}"`,
-      'backups.databases={ rpo: 6 }',
+      `backups.databases={ rpo: 6, schedule: "${farAway()}", prove: "${farAway()}" }`,
       'databases.orders={ engine: mysql }',
       'databases.books={ engine: mariadb }',
       'services.web.uses={ database: DATABASE_URL, orders: ORDERS_URL, books: BOOKS_URL, cache: REDIS_URL, files: S3 }',
@@ -146,14 +147,9 @@ describe('the databases of a site that runs', () => {
       sql(
         `INSERT INTO ledger WITH RECURSIVE s (g) AS (SELECT ${from} UNION ALL SELECT g + 1 FROM s WHERE g < ${to}) SELECT g, '${note}' FROM s`,
       );
-    const until = async <T>(look: () => Promise<T | undefined | false>, what: string, seconds = 120): Promise<T> => {
-      for (let tick = 0; tick < seconds * 2; tick += 1) {
-        const found = await look().catch(() => undefined);
-        if (found) return found;
-        await sleep(500);
-      }
-      const said = await lab.compose('logs', '--no-log-prefix', agent);
-      throw new Error(`${what}: not within ${seconds} s; the agent says:\n${said.slice(-3000)}`);
+    const until = <T>(look: () => Promise<T | undefined | false>, what: string): Promise<T> => {
+      const tell = async () => `the agent says:\n${(await lab.compose('logs', '--no-log-prefix', agent)).slice(-3000)}`;
+      return untilSeen(look, what, { seconds: 300, everyMs: 500, tell });
     };
     /** All that is committed now can be restored. */
     const covered = async (): Promise<string> => {
@@ -237,7 +233,7 @@ describe('the databases of a site that runs', () => {
     const said = await lab.berth('backup', 'list');
     await each(async ({ database, fulls }) => {
       expect((await fulls()).at(-1)?.level).toBe(3);
-      expect(said).toMatch(new RegExp(`${database} +restorable to \\S+ \\(\\d+ s ago\\), and any time since`));
+      expect(said).toMatch(new RegExp(`${database} +restorable to \\S+ \\(\\d+ (?:s|min) ago\\), and any time since`));
     });
   });
 
@@ -288,7 +284,8 @@ describe('the databases of a site that runs', () => {
   test('are as they were, and served again, when putting them back is stopped by Ctrl-C', async () => {
     const { database, volume, sql, restore } = of('postgres');
     const words = restore('--latest', '--into', 'live', '--yes').join(' ');
-    const script = `berth ${words} & while docker compose ps --status running --services | grep -qx web-blue; do sleep 0.1; done; kill -INT $!; wait $!`;
+    const stands = `docker inspect --format '{{.State.Running}}' ${site}-web-blue-1`;
+    const script = `berth ${words} & until [ "$(${stands})" = false ]; do sleep 0.1; done; kill -INT $!; wait $!`;
     const stopped = await operator.attempt(['sh', '-c', script], lab.folder);
     expect(stopped, stopped.stderr).toMatchObject({
       code: 130,

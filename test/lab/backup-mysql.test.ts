@@ -96,13 +96,13 @@ describe.each(['mysql', 'mariadb'] as const)('backups of %s', (engine) => {
 
   /** The same until they are told to stop. */
   const writing = (): { readonly stop: () => Promise<void> } => {
-    let [goesOn, first] = [true, 100_000];
+    const told = new AbortController();
     const all = (async () => {
-      for (; goesOn; first += 50) await write(50, first);
+      for (let first = 100_000; !told.signal.aborted; first += 50) await write(50, first);
     })();
     return {
       stop: () => {
-        goesOn = false;
+        told.abort();
         return all;
       },
     };

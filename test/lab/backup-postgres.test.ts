@@ -40,13 +40,13 @@ function write(seconds: number, first: number): Promise<unknown> {
 
 /** The same, until they are told to stop. */
 function writing(): { readonly stop: () => Promise<void> } {
-  let [goesOn, first] = [true, 100_000];
+  const told = new AbortController();
   const all = (async () => {
-    for (; goesOn; first += 40) await write(1, first);
+    for (let first = 100_000; !told.signal.aborted; first += 40) await write(1, first);
   })();
   return {
     stop: () => {
-      goesOn = false;
+      told.abort();
       return all;
     },
   };

@@ -21,22 +21,21 @@ export async function until<T>(
   { seconds = 180, everyMs = 200, tell = () => '' }: Patience = {},
 ): Promise<T> {
   const given = performance.now() + seconds * 1000;
-  let trouble: unknown;
+  let trouble = '';
   // A machine that stood still for all that time has looked once more before it gives up.
   for (let isLast = false; ; isLast = performance.now() > given) {
     try {
       const seen = await look();
       if (seen) return seen;
-      trouble = undefined;
+      trouble = '';
     } catch (error) {
-      trouble = error;
+      trouble = `; ${error instanceof Error ? error.message : String(error)}`;
     }
     if (isLast) break;
     await sleep(everyMs);
   }
-  const because = trouble === undefined ? '' : `; ${trouble instanceof Error ? trouble.message : String(trouble)}`;
   const told = await Promise.resolve(tell()).catch((error: unknown) => `nothing more can be told: ${String(error)}`);
-  throw new Error(`${what}: not within ${seconds} s${because}${told === '' ? '' : `\n${told}`}`);
+  throw new Error(`${what}: not within ${seconds} s${trouble}${told === '' ? '' : `\n${told}`}`);
 }
 
 /**
