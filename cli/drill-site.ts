@@ -11,11 +11,10 @@ import { viewOf } from '../runtime/host/view.ts';
 import { forgetFindings, readVerifications, recordFinding } from '../runtime/jobs/verifications.ts';
 import { trustedSigners } from '../runtime/open-store.ts';
 import { outputOf } from '../runtime/programs/local-programs.ts';
-import { askEdge, isServed } from './ask-edge.ts';
 import { describeAge } from './backup-text.ts';
 import { recorderOf } from './backup-verify.ts';
 import { type Chosen, chooseWhole } from './choose-whole.ts';
-import { type Compose, composeIn, programsApart } from './compose.ts';
+import { composeIn, programsApart } from './compose.ts';
 import { type Drilled, type DrillPlan, lossOf, planAsJson, sayDrill, tellDrill } from './describe-drill.ts';
 import { needsOf, refuseNeeds } from './drill-needs.ts';
 import { DrillRoom } from './drill-room.ts';
@@ -30,6 +29,7 @@ import { keyFileOf } from './restore-keys.ts';
 import { type FolderPlan, restoreFolder } from './restore-site.ts';
 import { readRuntime } from './runtime-config.ts';
 import { loadSite, specFile } from './site.ts';
+import { seeServed } from './see-served.ts';
 import { stoppable, type RuntimeContext } from './stoppable.ts';
 
 export interface DrillAsked {
@@ -83,7 +83,7 @@ export const drillSite = (asked: DrillAsked, context: RuntimeContext): Promise<v
         const range = await rangeFor(asked, room.project, context);
         const { compose, filled } = await fillRoom(room, { range, plan, chosen, at: asked.at, key, progress, context }, signal);
         progress.say('starting everything');
-        const answers = await serve({ compose, plan, room }, context, signal);
+        const answers = await seeServed({ compose, plan, site: room.site }, context, signal);
         const done = { ...drill, ...filled, answers, seconds: secondsSince(begun), kept: asked.keep, proven: provenBy(drill) };
         const proven = await writeDown(done, opened, signal);
         if (!stays) {
@@ -189,46 +189,6 @@ async function setApart({ site, project }: DrillRoom, range: string, context: Ru
   for (const file of files) rmSync(join(site, file));
   // It holds the environment of applications.
   writeFileSync(join(site, 'compose.yaml'), text, { mode: 0o600 });
-}
-
-/** @throws BerthError `unfit` when not everything comes up, or a visitor is not served; what its containers said is told. */
-async function serve(
-  { compose, plan, room }: { readonly compose: Compose; readonly plan: Plan; readonly room: DrillRoom },
-  context: RuntimeContext,
-  signal: AbortSignal,
-) {
-  try {
-    await compose(['up', '-d', '--wait'], signal);
-  } catch (error) {
-    signal.throwIfAborted();
-    await tellTrouble(compose, context, signal);
-    throw unfit('not everything comes up', room, error);
-  }
-  const answers = await askEdge(plan, compose, signal);
-  const [silent] = answers.filter((answer) => !isServed(answer));
-  if (silent === undefined) return answers;
-  await tellTrouble(compose, context, signal);
-  throw unfit(`${silent.url} is not served: ${silent.status === undefined ? 'no answer' : `status ${silent.status}`}`, room, undefined);
-}
-
-const unfit = (what: string, { site }: DrillRoom, cause: unknown): BerthError =>
-  new BerthError(
-    'unfit',
-    `the site came back from its backups, and does not serve: ${what}`,
-    `see above what its containers say; --keep leaves it, in ${site}, to look into`,
-    { cause },
-  );
-
-/** The last lines of every container that is not as it should be, as they are about to be gone. */
-async function tellTrouble(compose: Compose, context: RuntimeContext, signal: AbortSignal): Promise<void> {
-  const listed = await compose(['ps', '--all', '--format', '{{.Service}} {{.State}} {{.ExitCode}} {{.Health}}'], signal).catch(() => '');
-  for (const line of listed.trim().split('\n')) {
-    const [service = '', state, code, health = ''] = line.split(' ');
-    const good = (state === 'running' && (health === '' || health === 'healthy')) || (state === 'exited' && code === '0');
-    if (service === '' || good) continue;
-    const said = await compose(['logs', '--no-color', '--no-log-prefix', '--tail', '20', service], signal).catch(() => '');
-    context.err(`${line.trim()}\n${said.trim().replaceAll(/^/gm, '    ')}\n`);
-  }
 }
 
 /** Everything that was restored, and what that rests on. */

@@ -76,7 +76,14 @@ export async function openCatalogue(site: string, context: RuntimeContext, signa
     [drillsOf(config.site), ...places].map(async (place) => (await readVerifications(place, store, trusted, signal)).records),
   );
   const proofs = proofsOf([...(drills ?? []), ...read.flat()]);
-  return { ...found, store, catalogue, world, drill: drills?.toSorted((a, b) => (a.id < b.id ? -1 : 1)).at(-1), levelOf: (id) => levelOf(proofs, id) };
+  return {
+    ...found,
+    store,
+    catalogue,
+    world,
+    drill: drills?.toSorted((a, b) => (a.id < b.id ? -1 : 1)).at(-1),
+    levelOf: (id) => levelOf(proofs, id),
+  };
 }
 
 /** @throws BerthError `usage` for an id that is not there. */
