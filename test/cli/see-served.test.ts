@@ -34,7 +34,7 @@ describe('a site that came back', () => {
     );
     expect(asked[0]).toBe('up -d --wait');
     expect(asked[1]).toMatch(/^exec -T edge sh -c curl .*--connect-to ::127\.0\.0\.1:8443 https:\/\/localhost\/$/);
-    expect(asked.slice(1).map((words) => words.includes(' --head '))).toEqual([false, false, true, false]);
+    expect(asked.slice(1).map((words) => words.includes(' --head '))).toEqual([false, false, true, true]);
   });
 
   test('is asked in the words of a proxy where it hears nothing else', async () => {
