@@ -8,7 +8,12 @@ import { makeFolder } from './make-folder.ts';
 import type { RuntimeContext } from './stoppable.ts';
 
 const markFile = '.berth/drill.json';
-const label = 'com.docker.compose.project';
+/** What a project of Compose may have, and how it goes: what uses something before that. */
+const removals = [
+  ['ps --all --quiet --no-trunc', 'rm --force --volumes'],
+  ['volume ls --quiet', 'volume rm --force'],
+  ['network ls --quiet --no-trunc', 'network rm'],
+].map((pair) => pair.map((words) => words.split(' ')));
 
 /** Where a site is drilled: a folder, and a project of Compose that nobody else has. It is known by its mark, so that the next drill takes away what one that was killed has left. */
 export class DrillRoom implements Disposable {
@@ -18,6 +23,8 @@ export class DrillRoom implements Disposable {
   readonly site: string;
   readonly #lock: Disposable;
   readonly #context: RuntimeContext;
+  /** Whether the engine may have anything of it. */
+  #begun = false;
   private constructor(folder: string, project: string, lock: Disposable, context: RuntimeContext) {
     this.folder = folder;
     this.site = join(folder, 'site');
@@ -35,7 +42,11 @@ export class DrillRoom implements Disposable {
     const lock = lockSite(folder);
     try {
       const left = readProject(mark);
-      if (left !== undefined) await new DrillRoom(folder, left, lock, context).clear();
+      if (left !== undefined) {
+        const before = new DrillRoom(folder, left, lock, context);
+        before.#begun = true;
+        await before.clear();
+      }
       const room = new DrillRoom(folder, `${site}-drill-${Buffer.from(context.random(4)).toString('hex')}`, lock, context);
       writeFileSync(mark, `${JSON.stringify({ project: room.project })}\n`, { flush: true });
       return room;
@@ -45,32 +56,22 @@ export class DrillRoom implements Disposable {
     }
   }
 
-  /** Every command of Compose is about this project, whatever the shell says of another. */
-  contextOf(context: RuntimeContext): RuntimeContext {
+  /** From here on every command of Compose is about this project, whatever the shell says of another. */
+  begin(context: RuntimeContext): RuntimeContext {
+    this.#begun = true;
     const own = { COMPOSE_PROJECT_NAME: this.project, COMPOSE_FILE: join(this.site, 'compose.yaml'), COMPOSE_PROFILES: '' };
     return { ...context, env: { ...context.env, ...own } };
   }
 
   /** Takes away all that has the name of the project, and the folder of the site. Does no harm a second time. */
   async clear(): Promise<void> {
-    const mine = `label=${label}=${this.project}`;
-    for (const [list, remove] of [
-      [
-        ['ps', '--all', '--quiet', '--no-trunc'],
-        ['rm', '--force', '--volumes'],
-      ],
-      [
-        ['volume', 'ls', '--quiet'],
-        ['volume', 'rm', '--force'],
-      ],
-      [
-        ['network', 'ls', '--quiet', '--no-trunc'],
-        ['network', 'rm'],
-      ],
-    ] as const) {
-      const found = (await this.#docker([...list, '--filter', mine])).split('\n').filter((name) => name !== '');
-      if (found.length > 0) await this.#docker([...remove, ...found]);
-    }
+    if (this.#begun)
+      for (const [list = [], remove = []] of removals) {
+        const listed = await this.#docker([...list, '--filter', `label=com.docker.compose.project=${this.project}`]);
+        const found = listed.split('\n').filter((name) => name !== '');
+        if (found.length > 0) await this.#docker([...remove, ...found]);
+      }
+    this.#begun = false;
     rmSync(this.site, { recursive: true, force: true });
     rmSync(join(this.folder, markFile), { force: true });
   }

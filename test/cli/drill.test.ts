@@ -46,7 +46,7 @@ describe('where a site is drilled', () => {
       ...context,
       env: { COMPOSE_PROJECT_NAME: 'shop', COMPOSE_FILE: '/srv/shop/compose.yaml', COMPOSE_PROFILES: 'agents', HOME: '/' },
     };
-    expect(room.contextOf(shell).env).toEqual({
+    expect(room.begin(shell).env).toEqual({
       COMPOSE_PROJECT_NAME: room.project,
       COMPOSE_FILE: join(site.path, 'site/compose.yaml'),
       COMPOSE_PROFILES: '',
