@@ -21,14 +21,18 @@ export class DrillRoom implements Disposable {
   readonly folder: string;
   /** The folder of the site that is drilled. */
   readonly site: string;
+  /** Of drills that were killed: a command of theirs may still be at work when the next one clears up, so they are cleared away at its end as well. */
+  readonly #left: readonly string[];
   readonly #lock: Disposable;
   readonly #context: RuntimeContext;
   /** Whether the engine may have anything of it. */
-  #begun = false;
-  private constructor(folder: string, project: string, lock: Disposable, context: RuntimeContext) {
+  #begun: boolean;
+  private constructor(folder: string, project: string, left: readonly string[], lock: Disposable, context: RuntimeContext) {
     this.folder = folder;
     this.site = join(folder, 'site');
     this.project = project;
+    this.#left = left;
+    this.#begun = left.length > 0;
     this.#lock = lock;
     this.#context = context;
   }
@@ -41,14 +45,15 @@ export class DrillRoom implements Disposable {
       throw new BerthError('conflict', `${folder} is not empty, and no drill has left that there`, 'name a new folder with --into');
     const lock = lockSite(folder);
     try {
-      const left = readProject(mark);
-      if (left !== undefined) {
-        const before = new DrillRoom(folder, left, lock, context);
-        before.#begun = true;
-        await before.clear();
-      }
-      const room = new DrillRoom(folder, `${site}-drill-${Buffer.from(context.random(4)).toString('hex')}`, lock, context);
-      writeFileSync(mark, `${JSON.stringify({ project: room.project })}\n`, { flush: true });
+      const room = new DrillRoom(
+        folder,
+        `${site}-drill-${Buffer.from(context.random(4)).toString('hex')}`,
+        readProjects(mark),
+        lock,
+        context,
+      );
+      await room.#clearAll();
+      writeFileSync(mark, `${JSON.stringify({ projects: [...room.#left, room.project] })}\n`, { flush: true });
       return room;
     } catch (error) {
       lock[Symbol.dispose]();
@@ -65,15 +70,20 @@ export class DrillRoom implements Disposable {
 
   /** Takes away all that has the name of the project, and the folder of the site. Does no harm a second time. */
   async clear(): Promise<void> {
-    if (this.#begun)
-      for (const [list = [], remove = []] of removals) {
-        const listed = await this.#docker([...list, '--filter', `label=com.docker.compose.project=${this.project}`]);
-        const found = listed.split('\n').filter((name) => name !== '');
-        if (found.length > 0) await this.#docker([...remove, ...found]);
-      }
+    await this.#clearAll();
     this.#begun = false;
-    rmSync(this.site, { recursive: true, force: true });
     rmSync(join(this.folder, markFile), { force: true });
+  }
+
+  async #clearAll(): Promise<void> {
+    if (this.#begun)
+      for (const project of [...this.#left, this.project])
+        for (const [list = [], remove = []] of removals) {
+          const listed = await this.#docker([...list, '--filter', `label=com.docker.compose.project=${project}`]);
+          const found = listed.split('\n').filter((name) => name !== '');
+          if (found.length > 0) await this.#docker([...remove, ...found]);
+        }
+    rmSync(this.site, { recursive: true, force: true });
   }
 
   /** Its folder goes where nothing of a drill is left in it. */
@@ -87,11 +97,12 @@ export class DrillRoom implements Disposable {
 }
 
 /** @throws BerthError `damaged` for a mark that says nothing: what has that name is not known then. */
-function readProject(mark: string): string | undefined {
-  if (!existsSync(mark)) return undefined;
+function readProjects(mark: string): readonly string[] {
+  if (!existsSync(mark)) return [];
   try {
-    const { project } = JSON.parse(readFileSync(mark, 'utf8')) as { readonly project?: unknown };
-    if (typeof project === 'string' && /-drill-[0-9a-f]{8}$/.test(project)) return project;
+    const { projects } = JSON.parse(readFileSync(mark, 'utf8')) as { readonly projects?: unknown };
+    const named = Array.isArray(projects) ? projects.filter((name) => typeof name === 'string') : [];
+    if (named.length > 0 && named.every((name) => /-drill-[0-9a-f]{8}$/.test(name))) return named;
   } catch {
     // As where it names none.
   }

@@ -5,6 +5,7 @@ import type { Chosen } from './choose-whole.ts';
 import type { Compose } from './compose.ts';
 import { DatabaseVolume } from './database-volume.ts';
 import type { BucketOutcome, Outcome, WantedBucket } from './describe-whole.ts';
+import { upIdle } from './idle-agent.ts';
 import { momentOf, secondsSince } from './moment.ts';
 import type { Progress } from './progress.ts';
 import type { Refilling } from './refilling.ts';
@@ -97,7 +98,7 @@ async function refill(
   return { database, position, until, ...(left === undefined ? {} : { left }), seconds: secondsSince(begun) };
 }
 
-/** Stores and the agents of buckets are started for it, and nobody who reads or writes what is in them. */
+/** Stores are started for it, the agents of buckets so that they copy nothing yet, and nobody who reads or writes what is in them. */
 async function refillBuckets(
   wanted: readonly WantedBucket[],
   { site, config, key, plan, compose, refilling, progress, context }: Filler,
@@ -113,7 +114,7 @@ async function refillBuckets(
     .filter(({ name }) => agents.includes(name))
     .flatMap(({ connects }) => connects.map(({ service }) => service));
   progress.say(`starting ${[...stores, ...agents].join(', ')}`);
-  await compose(['up', '-d', '--wait', ...new Set([...stores, ...agents])], signal);
+  await upIdle(site, agents, stores, compose, signal);
   const outcomes: BucketOutcome[] = [];
   for (const { job, point } of tasks) {
     progress.say(`filling ${job.name}`);
