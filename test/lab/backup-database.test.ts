@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { farAway } from '../program/far-away.ts';
@@ -125,6 +125,7 @@ describe('the databases of a site that runs', () => {
       `backups.folder=${store}`,
       `backups.user="${own}"`,
       `backups.databases={ rpo: 6, schedule: "${farAway()}", prove: "${farAway()}" }`,
+      `backups.buckets={ schedule: "${farAway()}", prove: "${farAway()}" }`,
       'databases.orders={ engine: mysql }',
       'databases.books={ engine: mariadb }',
       'services.web.uses={ database: DATABASE_URL, orders: ORDERS_URL, books: BOOKS_URL, cache: REDIS_URL, files: S3 }',
@@ -189,6 +190,15 @@ describe('the databases of a site that runs', () => {
         ),
       )
     ).join('');
+
+  const isDrilling = (): boolean =>
+    globSync('/proc/[0-9]*/environ').some((path) => {
+      try {
+        return readFileSync(path, 'latin1').includes(`COMPOSE_PROJECT_NAME=${site}-drill-`);
+      } catch {
+        return false;
+      }
+    });
 
   type One = ReturnType<typeof of>;
   /** The same for each of them, at the same time. */
@@ -338,6 +348,8 @@ describe('the databases of a site that runs', () => {
     const killing = `berth ${words.join(' ')} & until [ -n "$(docker ps -aq --filter name=${site}-drill-)" ]; do sleep 0.1; done; kill -KILL $!; wait $!`;
     expect(await operator.attempt(['sh', '-c', killing], lab.folder)).toMatchObject({ code: 137 });
     expect(await ofDrills()).not.toBe('');
+    // The command that it had begun goes on without it, and may still make something.
+    await untilSeen(() => !isDrilling(), 'its last command has ended');
     const [ids, before] = [await lab.ids(), await list()];
     const done = JSON.parse(await lab.berth(...words)) as Drilled;
     console.info(`the whole site drilled: ${done.seconds} s, ${done.lostSeconds} s lost`);
