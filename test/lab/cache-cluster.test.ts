@@ -22,6 +22,8 @@ interface Seen {
   readonly address: string;
   readonly flags: string;
   readonly primary: string;
+  /** By which it has its slots; a copy that knows an older one than the others is elected by nobody. */
+  readonly epoch: string;
   readonly slots: string;
 }
 
@@ -61,7 +63,7 @@ describe('sessions in six nodes that divide the keys', () => {
       .trim()
       .split('\n')
       .map((line) => {
-        const [id = '', place = '', flags = '', primary = '', , , , , ...slots] = line.trim().split(' ');
+        const [id = '', place = '', flags = '', primary = '', , , epoch = '', , ...slots] = line.trim().split(' ');
         const [address = '', called = ''] = place.split(',');
         return {
           id,
@@ -69,6 +71,7 @@ describe('sessions in six nodes that divide the keys', () => {
           address: address.split(':')[0] ?? '',
           flags: flags.replace('myself,', ''),
           primary,
+          epoch,
           slots: slots.join(' '),
         };
       });
@@ -82,7 +85,7 @@ describe('sessions in six nodes that divide the keys', () => {
     };
     await untilSeen(holds, what, { tell });
   };
-  /** All six say the same of all six, each shard has one that serves and one that copies it, and every node calls itself healthy. */
+  /** All six say the same of all six, down to the epoch by which each has its slots; each shard has one that serves and one that copies it, and every node calls itself healthy. */
   const whole = async (): Promise<boolean> => {
     const views = await Promise.all(nodes.map(seenBy));
     const same = views.every((view) =>
@@ -92,7 +95,14 @@ describe('sessions in six nodes that divide the keys', () => {
         return own.length === 2 && serving.length === 1 && serving[0]?.slots !== '' && copying[0]?.primary === serving[0]?.id;
       }),
     );
-    return same && views.every((view) => view.length === 6) && (await healthy()).every(Boolean);
+    const epochs = views.map((view) =>
+      view
+        .map(({ id, epoch }) => `${id} ${epoch}`)
+        .sort()
+        .join(),
+    );
+    const agreed = new Set(epochs).size === 1 && views.every((view) => view.length === 6);
+    return same && agreed && (await healthy()).every(Boolean);
   };
   /** Of the second shard who serves, and who copies. */
   const shardOne = async (): Promise<readonly [string, string]> => {
