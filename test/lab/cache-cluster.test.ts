@@ -22,6 +22,8 @@ interface Seen {
   readonly address: string;
   readonly flags: string;
   readonly primary: string;
+  /** Of its claim to its slots; those who copy have that of whom they copy. */
+  readonly epoch: string;
   readonly slots: string;
 }
 
@@ -61,7 +63,7 @@ describe('sessions in six nodes that divide the keys', () => {
       .trim()
       .split('\n')
       .map((line) => {
-        const [id = '', place = '', flags = '', primary = '', , , , , ...slots] = line.trim().split(' ');
+        const [id = '', place = '', flags = '', primary = '', , , epoch = '', , ...slots] = line.trim().split(' ');
         const [address = '', called = ''] = place.split(',');
         return {
           id,
@@ -69,6 +71,7 @@ describe('sessions in six nodes that divide the keys', () => {
           address: address.split(':')[0] ?? '',
           flags: flags.replace('myself,', ''),
           primary,
+          epoch,
           slots: slots.join(' '),
         };
       });
@@ -82,9 +85,13 @@ describe('sessions in six nodes that divide the keys', () => {
     };
     await untilSeen(holds, what, { tell });
   };
-  /** All six say the same of all six, each shard has one that serves and one that copies it, and every node calls itself healthy. */
+  /**
+   * All six say the same of all six, each shard has one that serves and one that copies it, and every node calls itself healthy. That is so of epochs too: a copy that
+   * has not heard yet of the newest one of whom it copies is not elected when that dies in this very second.
+   */
   const whole = async (): Promise<boolean> => {
     const views = await Promise.all(nodes.map(seenBy));
+    const epochs = new Set(views.flatMap((view) => view.flatMap((one) => (one.flags === 'master' ? [`${one.id} ${one.epoch}`] : []))));
     const same = views.every((view) =>
       shards.every((shard) => {
         const own = view.filter((one) => shard.includes(one.name));
@@ -92,7 +99,7 @@ describe('sessions in six nodes that divide the keys', () => {
         return own.length === 2 && serving.length === 1 && serving[0]?.slots !== '' && copying[0]?.primary === serving[0]?.id;
       }),
     );
-    return same && views.every((view) => view.length === 6) && (await healthy()).every(Boolean);
+    return same && epochs.size === 3 && views.every((view) => view.length === 6) && (await healthy()).every(Boolean);
   };
   /** Of the second shard who serves, and who copies. */
   const shardOne = async (): Promise<readonly [string, string]> => {
