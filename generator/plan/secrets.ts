@@ -89,7 +89,7 @@ const peerRights =
   ' resetkeys &* -@all +ping +info +role +psync +sync +replconf +multi +exec +slaveof +replicaof +subscribe +publish +config|rewrite +client|setname +client|kill +script|kill\n';
 /** A node of a cluster may have another say and do what keeps the cluster whole: none of it deletes anything, or takes slots from anybody. By which account it copies another, its script says. */
 const shardRights =
-  ' resetkeys &* -@all +ping +info +role +dbsize +acl|load +cluster|info +cluster|nodes +cluster|meet +cluster|forget +cluster|replicate +cluster|addslotsrange +cluster|failover\n';
+  ' resetkeys &* -@all +ping +info +role +dbsize +acl|load +cluster|info +cluster|nodes +cluster|meet +cluster|forget +cluster|replicate +cluster|addslotsrange +cluster|failover +cluster|bumpepoch\n';
 /** What anybody may ask a Sentinel: where the primary is, and whether there is one. Nobody without a password tells it anything. */
 const sentinelQuestions =
   'user default on nopass resetkeys &* -@all +auth +hello +ping +info +role +command +subscribe +psubscribe +unsubscribe +punsubscribe +client|setname +client|setinfo +client|getname +client|id +sentinel|get-master-addr-by-name +sentinel|master +sentinel|masters +sentinel|replicas +sentinel|slaves +sentinel|sentinels +sentinel|myid +sentinel|ckquorum\n';

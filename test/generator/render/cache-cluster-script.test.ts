@@ -17,9 +17,10 @@ interface Line {
   readonly slots?: string;
   readonly id?: string;
   readonly address?: string;
+  readonly epoch?: string;
 }
-const line = ({ name, flags, primary, slots = '', id = idOf(name), address = addressOf(name) }: Line): string =>
-  `${id} ${address}:6379@16379,${name} ${flags} ${primary === undefined ? '-' : idOf(primary)} 0 1 2 connected ${slots}`.trim();
+const line = ({ name, flags, primary, slots = '', id = idOf(name), address = addressOf(name), epoch = '2' }: Line): string =>
+  `${id} ${address}:6379@16379,${name} ${flags} ${primary === undefined ? '-' : idOf(primary)} 0 1 ${epoch} connected ${slots}`.trim();
 const slotsOf = ['0-5461', '5462-10922', '10923-16383'];
 /** All six as they are meant to be, seen by one of them. */
 const asMeant = (self: string): readonly Line[] =>
@@ -96,7 +97,7 @@ describe('the script of a node of a cluster', () => {
   const run = async (self: string, holds: () => boolean, use = 'sessions'): Promise<number | null> => {
     const { child, code, silence } = begin(await scriptOf(self, use));
     try {
-      for (let tick = 0; tick < 500 && !holds(); tick++) await wait(20);
+      for (let tick = 0; tick < 2000 && !holds(); tick++) await wait(20);
       expect(holds(), asked().slice(-20).join('\n')).toBe(true);
       child.kill('SIGTERM');
       return await code;
@@ -258,6 +259,37 @@ describe('the script of a node of a cluster', () => {
     ]);
     await run('cache-shard-2-1', looks(3));
     expect(done().filter((one) => one.includes('forget'))).toEqual([]);
+  });
+
+  test('takes a new epoch where another one believes in a newer one of its, since nobody would elect its copy', async () => {
+    const believed = (by: string, epoch: string) =>
+      views((self) => asMeant(self).map((one) => (one.name === 'cache-shard-1-0' && self === by ? { ...one, epoch } : one)));
+    believed('cache-shard-2-1', '10');
+    await run('cache-shard-1-0', () => asked().includes('127.0.0.1 cluster bumpepoch'));
+    expect(done()).toEqual(['127.0.0.1 cluster bumpepoch']);
+    for (const another of ['cache-shard-0-0', 'cache-shard-1-1']) {
+      rmSync(at('asked'));
+      await run(another, looks(4));
+      expect([another, done()]).toEqual([another, []]);
+    }
+    // A copy of it took over, of which it has not heard itself: with a new epoch it would take its slots back.
+    views((self) =>
+      asMeant(self).map((one) => (one.name === 'cache-shard-1-0' && self === 'cache-shard-2-1' ? { ...one, epoch: '10', slots: '' } : one)),
+    );
+    rmSync(at('asked'));
+    await run('cache-shard-1-0', looks(8));
+    expect(done()).toEqual([]);
+    // Whoever does not answer may know of that.
+    believed('cache-shard-2-1', '10');
+    rmSync(at('answers', 'cache-shard-0-1 cluster nodes'));
+    rmSync(at('asked'));
+    await run('cache-shard-1-0', looks(8));
+    expect(done()).toEqual([]);
+    // Who has not heard of the newest one yet soon will.
+    believed('cache-shard-2-1', '1');
+    rmSync(at('asked'));
+    await run('cache-shard-1-0', looks(8));
+    expect(done()).toEqual([]);
   });
 
   test('has its copy take over before it stops, and stops alone where there is none', async () => {

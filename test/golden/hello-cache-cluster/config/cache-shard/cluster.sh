@@ -142,6 +142,31 @@ END
   ask acl load >/dev/null || true
 }
 
+# What somebody knows of a node: its epoch and its slots.
+claim_of() { tr -d '\r' | while read -r one _ _ _ _ _ epoch _ slots; do if [ "$one" = "$1" ]; then echo "$epoch $slots"; fi; done; }
+
+# A node that answers at an address which was another's a moment ago may leave its epoch with that other: whoever believes that of a primary elects none of
+# its copies, as they know better. A new epoch of its own is above all of that. It is above that of anybody else as well, so it takes one only where everybody
+# says that its slots are its own: whoever lost them to a copy must not have them back.
+renew_epoch() {
+  read -r id _ _ flags _ _ slots <<END
+$(echo "$known" | grep myself,)
+END
+  case "$flags" in *master*) ;; *) return 0 ;; esac
+  if [ -z "$slots" ]; then return 0; fi
+  most=0
+  for name in $nodes; do
+    if [ "$name" = "$self" ]; then continue; fi
+    said=$(ask_at "$name" cluster nodes | claim_of "$id")
+    if [ "${said#* }" != "$slots" ]; then return 0; fi
+    if [ "${said%% *}" -gt "$most" ]; then most=${said%% *}; fi
+  done
+  own=$(ask cluster nodes | claim_of "$id")
+  if [ "${own#* }" != "$slots" ] || [ "$most" -le "${own%% *}" ]; then return 0; fi
+  said=$(ask cluster bumpepoch) || true
+  say "had epoch ${own%% *}, and others believe in $most: $said"
+}
+
 keep() {
   set +e
   pause=1
@@ -152,6 +177,7 @@ keep() {
     forget
     take_place
     let_copy
+    renew_epoch
     if healthy; then pause=5; else pause=1; fi
   done
 }
