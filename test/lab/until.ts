@@ -43,10 +43,11 @@ export async function until<T>(
  * is brought to a stand at the same moment; from outside one may come too late.
  */
 export async function killOnce(container: () => Promise<string>, folder: string): Promise<void> {
-  const watch = `until [ -d ${folder} ]; do sleep 0.03; done; kill -s STOP -- -1`;
+  // Nothing may stand between this shell and the engine: it would be brought to a stand as well.
+  const watch = `tries=0; until [ -d ${folder} ]; do tries=$((tries + 1)); [ $tries -lt 3000 ] || exit 1; sleep 0.03; done; kill -s STOP -- -1`;
   await until(async () => {
     const id = await container();
-    await run(['docker', 'exec', id, 'timeout', '120', 'sh', '-c', watch]);
+    await run(['docker', 'exec', id, 'sh', '-c', watch]);
     await run(['docker', 'kill', id]);
     return true;
   }, `${folder} is there`);
