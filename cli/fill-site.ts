@@ -5,6 +5,9 @@ import type { Chosen } from './choose-whole.ts';
 import type { Compose } from './compose.ts';
 import { DatabaseVolume } from './database-volume.ts';
 import type { BucketOutcome, Outcome, WantedBucket } from './describe-whole.ts';
+import type { Store } from '../runtime/ports/store.ts';
+import { type CopyOutcome, refillCache } from './refill-caches.ts';
+import { refillVolume } from './refill-volumes.ts';
 import { momentOf, secondsSince } from './moment.ts';
 import type { Progress } from './progress.ts';
 import type { Refilling } from './refilling.ts';
@@ -20,6 +23,8 @@ export interface Filler {
   /** Its folder. */
   readonly site: string;
   readonly config: FoundRuntime['config'];
+  /** Where the backups lie. */
+  readonly store: Store;
   /** Under the name that its project has. */
   readonly plan: LoadedSite['plan'];
   readonly compose: Compose;
@@ -35,21 +40,30 @@ export interface Filler {
 export interface SiteFilled {
   readonly outcomes: readonly Outcome[];
   readonly buckets: readonly BucketOutcome[];
+  readonly copies: readonly CopyOutcome[];
 }
 
-/** Makes containers and volumes, and puts the data of databases and buckets into them. What was done by a run that broke off is not done again. */
-export async function fillSite({ wanted, wantedBuckets }: Chosen, filler: Filler, signal: AbortSignal): Promise<SiteFilled> {
+/** Makes containers and volumes, and puts the data of databases, caches, volumes and buckets into them. What was done by a run that broke off is not done again. */
+export async function fillSite(
+  { wanted, wantedBuckets, copies: wantedCopies }: Chosen,
+  filler: Filler,
+  signal: AbortSignal,
+): Promise<SiteFilled> {
   const { config, compose, refilling, progress } = filler;
   progress.say('making containers and volumes');
   await create(compose, signal);
   for (const { bucket, point } of wantedBuckets) refilling.choosePoint(bucket, point.id);
+  for (const { name, copy } of wantedCopies) refilling.choosePoint(name, copy.id);
   const outcomes: Outcome[] = [];
   for (const job of config.backups.jobs.filter(isDatabase)) {
     if (!wanted.some(({ database }) => database === job.name)) continue;
     const outcome = await refill(job, filler, signal);
     outcomes.push(outcome ?? { database: job.name, position: null, until: null, seconds: 0 });
   }
-  return { outcomes, buckets: await refillBuckets(wantedBuckets, filler, signal) };
+  // Buckets last: for them something is started.
+  const copies: CopyOutcome[] = [];
+  for (const one of wantedCopies) copies.push(await (one.kind === 'cache' ? refillCache : refillVolume)(one, filler, signal));
+  return { outcomes, copies, buckets: await refillBuckets(wantedBuckets, filler, signal) };
 }
 
 /** Containers and volumes, and no server that runs. */
@@ -109,9 +123,11 @@ async function refillBuckets(
   });
   if (tasks.length === 0) return [];
   const agents = [...new Set(tasks.map(({ job }) => job.agent))];
-  const stores = plan.services
-    .filter(({ name }) => agents.includes(name))
-    .flatMap(({ connects }) => connects.map(({ service }) => service));
+  const stores = plan.stores
+    .map(({ service }) => service)
+    .filter((store) =>
+      plan.services.some(({ name, connects }) => agents.includes(name) && connects.some(({ service }) => service === store)),
+    );
   progress.say(`starting ${[...stores, ...agents].join(', ')}`);
   await compose(['up', '-d', '--wait', ...new Set([...stores, ...agents])], signal);
   const outcomes: BucketOutcome[] = [];

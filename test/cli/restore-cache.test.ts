@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { cleanScript, exchangeScript, fillScript } from '../../cli/cache-exchange.ts';
 import type { Compose } from '../../cli/compose.ts';
-import { CacheNodes, concernedByCache } from '../../cli/restore-cache-live.ts';
+import { CacheNodes, concernedByCache } from '../../cli/cache-nodes.ts';
 import { bigHost, helloPlan } from '../generator/render/hello.ts';
 
 const planOf = (cache: object) =>

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { concernedByVolume, exchangeVolume, prepareVolume } from '../../cli/restore-volume-live.ts';
+import { concernedByVolume, exchangeVolume, prepareVolume } from '../../cli/volume-files.ts';
 import { bigHost, everyKind, helloPlan } from '../generator/render/hello.ts';
 
 test('a volume that is put back concerns all that have it mounted, in both slots, and not who copies it', () => {
