@@ -104,11 +104,11 @@ export const beginScript = (nodes: readonly { readonly folder: string; readonly 
       `mkdir "$new/${appendOnly}"`,
       `mv "$new/base.rdb" "$new/${appendOnly}/appendonly.aof.1.base.rdb"`,
       `: >"$new/${appendOnly}/appendonly.aof.1.incr.aof"`,
-      `printf 'file appendonly.aof.1.base.rdb seq 1 type b\nfile appendonly.aof.1.incr.aof seq 1 type i\n' >"$new/${appendOnly}/appendonly.aof.manifest"`,
+      `printf 'file appendonly.aof.1.base.rdb seq 1 type b\\nfile appendonly.aof.1.incr.aof seq 1 type i\\n' >"$new/${appendOnly}/appendonly.aof.manifest"`,
       ...(place === undefined
         ? []
         : [
-            `printf '%s :${place.port}@${place.port + 10_000} myself,master - 0 0 ${place.epoch} connected %s\nvars currentEpoch ${place.epoch} lastVoteEpoch 0\n' ${place.id} '${place.slots}' >"$new/${nodesFile}"`,
+            `printf '%s :${place.port}@${place.port + 10_000} myself,master - 0 0 ${place.epoch} connected %s\\nvars currentEpoch ${place.epoch} lastVoteEpoch 0\\n' ${place.id} '${place.slots}' >"$new/${nodesFile}"`,
             'sync',
             `mv -f "$new/${nodesFile}" "$at/${nodesFile}"`,
           ]),

@@ -29,7 +29,7 @@ export async function refillVolume({ kind, name, copy }: WantedCopy, filler: Fil
   const begun = performance.now();
   progress.say(`${name}: unpacking its files`);
   const target = { volume: name, madeAt: copy.finishedAt, unfinished: '.berth-before-unfinished', key: openedKey(key, context) };
-  const { id, restored } = await files.fill(target, signal);
+  const { id, restored } = await files.unpack(target, signal);
   if (id !== copy.id)
     throw new BerthError(
       'conflict',

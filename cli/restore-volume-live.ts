@@ -52,7 +52,7 @@ export async function restoreVolumeLive(asked: VolumeLive, copy: OpenedCopy, con
     progress.say(`${volume}: unpacking beside what is there`);
     const given = key === undefined ? undefined : openedKey(key, context);
     const unfinished = `.berth-before-${stamp}-unfinished`;
-    filled = await files.fill({ volume, madeAt: copy.planned.madeAt, unfinished, key: given }, signal);
+    filled = await files.unpack({ volume, madeAt: copy.planned.madeAt, unfinished, key: given }, signal);
     stopped = performance.now();
     // Told to stop nothing by name, Compose stops everything.
     if (concerned.clients.length > 0) {

@@ -99,7 +99,7 @@ export class VolumeFiles {
   }
 
   /** Beside what is there. @param unfinished - Name of the folder for what an exchange that was cut off has put aside. */
-  async fill(
+  async unpack(
     {
       volume,
       madeAt,
