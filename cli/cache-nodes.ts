@@ -57,12 +57,12 @@ export function concernedByCache(plan: Plan, cache: string, files: readonly stri
 
 const sameAgain = 'run the same command again, which begins anew; what was there before is kept';
 
-/** Which slots each shard served when a copy was made; nothing of a cache that was not divided. */
+/** Which slots each shard served when a copy was made; nothing where it served none, or does not say so. */
 export const slotsOfShards = ({ shards }: PlannedCopy['facts']): readonly string[] =>
   Array.isArray(shards)
-    ? shards.flatMap((shard) => {
+    ? shards.map((shard) => {
         const { slots } = shard as { readonly slots?: unknown };
-        return typeof slots === 'string' && /^\d+(?:-\d+)?(?: \d+(?:-\d+)?)*$/.test(slots) ? [slots] : [];
+        return typeof slots === 'string' && /^\d+(?:-\d+)?(?: \d+(?:-\d+)?)*$/.test(slots) ? slots : '';
       })
     : [];
 

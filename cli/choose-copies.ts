@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Manifest } from '../model/backup/manifest.ts';
 import type { CachePlan } from '../model/plan.ts';
@@ -92,7 +92,7 @@ function whyUnfit(copy: Manifest, cache: CachePlan | undefined, appends: Choice[
   const parts = cache.cluster?.shards.length ?? 1;
   if (copy.streams.length !== parts)
     return { because: `is divided into ${parts}, and its copy is of ${copy.streams.length}: its files come with this`, ...files };
-  if (cache.cluster !== undefined && slotsOfShards(copy.facts).length !== parts)
+  if (cache.cluster !== undefined && slotsOfShards(copy.facts).filter((slots) => slots !== '').length !== parts)
     return { because: 'is divided, and its copy does not say how: its files come with this', ...files };
   if (!appends(cache))
     return {
@@ -106,4 +106,6 @@ function whyUnfit(copy: Manifest, cache: CachePlan | undefined, appends: Choice[
 export const appendsIn =
   (site: string): Choice['appends'] =>
   ({ service, engine }) =>
-    /^appendonly "?yes/m.test(readFileSync(join(site, 'config', service, `${engine}.conf`), 'utf8'));
+    /^appendonly "?yes/m.test(textOf(join(site, 'config', service, `${engine}.conf`)));
+
+const textOf = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '');
