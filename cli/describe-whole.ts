@@ -41,32 +41,49 @@ export type Outcome = Pick<Restored, 'database' | 'position' | 'until' | 'left'>
 export const commandFor = ({ name, madeAt, into }: Apart, key: string): string =>
   `berth restore --only cache --name ${name} --at ${madeAt} --into ${into} --key ${typed(key)}`;
 
-export function say(
-  asked: WholeAsked,
-  plan: FolderPlan,
-  { wanted, wantedBuckets, copies, apart, empty, broken }: Chosen,
-  context: RuntimeContext,
-): void {
-  report({ ...asked, only: undefined }, plan, context);
-  for (const id of broken) context.err(`${noteOf(`${id} was found to be broken, and is left out`, context)}\n`);
-  const asAt = (time: Date): string =>
-    `as it was at ${shownTime(time.toISOString())}, ${describeAge(context.now().getTime() - time.getTime())} ago`;
-  const rows = [
+/** Of each database, bucket, cache and volume what it comes from, in columns. */
+export function wantedRows(
+  { wanted, wantedBuckets, copies }: Pick<Chosen, 'wanted' | 'wantedBuckets' | 'copies'>,
+  now: Date,
+): readonly string[][] {
+  const asItWas = (at: Date): string => `as it was at ${shownTime(at.toISOString())}, ${describeAge(now.getTime() - at.getTime())} ago`;
+  const rowOf = (name: string, { id, finishedAt }: Manifest, holds: string): string[] => [name, id, holds, asItWas(new Date(finishedAt))];
+  return [
     ...wanted.map(({ database, full, logs, until }) => [
       database,
       full.id,
       `and ${logs.length === 1 ? '1 log' : `${logs.length} logs`}`,
-      asAt(until),
+      asItWas(until),
     ]),
-    ...[
-      ...wantedBuckets.map(({ bucket, point }) => ({ name: bucket, copy: point, holds: counted(Number(point.facts['objects'])) })),
-      ...copies.map(({ kind, name, copy }) => ({
-        name,
-        copy,
-        holds: holding(kind, Number(copy.facts[kind === 'cache' ? 'keys' : 'files'])),
-      })),
-    ].map(({ name, copy: { id, finishedAt }, holds }) => [name, id, holds, asAt(new Date(finishedAt))]),
+    ...copies.map(({ kind, name, copy }) => rowOf(name, copy, holding(kind, Number(copy.facts[kind === 'cache' ? 'keys' : 'files'])))),
+    ...wantedBuckets.map(({ bucket, point }) => rowOf(bucket, point, counted(Number(point.facts['objects'])))),
   ];
+}
+
+/** Of each what came of it, in columns. */
+export function filledRows({ outcomes, copies, buckets }: SiteFilled): readonly string[][] {
+  const rowOf = (name: string, madeAt: string, done: string): string[] => [name, `as it was at ${shownTime(madeAt)}`, done];
+  return [
+    ...outcomes.map(({ database, position, until, seconds }) => [
+      database,
+      until === null ? '' : `all that was committed by ${shownTime(until)}`,
+      position === null ? 'was back already' : `up to ${position}, in ${seconds} s`,
+    ]),
+    ...copies.map(({ kind, name, madeAt, holds, already, seconds }) =>
+      rowOf(name, madeAt, already ? 'was back already' : `${holding(kind, holds)}, in ${seconds} s`),
+    ),
+    ...buckets.map(({ bucket, madeAt, objects, seconds }) => rowOf(bucket, madeAt, `${counted(objects)}, in ${seconds} s`)),
+  ];
+}
+
+const holding = (kind: CopyOutcome['kind'], count: number): string =>
+  `${count} ${kind === 'cache' ? 'key' : 'file'}${count === 1 ? '' : 's'}`;
+
+export function say(asked: WholeAsked, plan: FolderPlan, chosen: Chosen, context: RuntimeContext): void {
+  const { apart, empty, broken } = chosen;
+  report({ ...asked, only: undefined }, plan, context);
+  for (const id of broken) context.err(`${noteOf(`${id} was found to be broken, and is left out`, context)}\n`);
+  const rows = wantedRows(chosen, context.now());
   const lines = [
     rows.length === 0 ? '  no data are in the backups' : table(rows),
     ...(empty.length === 0 ? [] : [`  empty, as there is no backup: ${empty.join(', ')}`]),
@@ -78,26 +95,16 @@ export function say(
   context.out(`${lines.join('\n')}\n\n`);
 }
 
-const holding = (kind: CopyOutcome['kind'], count: number): string =>
-  `${count} ${kind === 'cache' ? 'key' : 'file'}${count === 1 ? '' : 's'}`;
-
 interface Done extends SiteFilled, Pick<Chosen, 'empty' | 'apart'> {
   /** A file with the key of a recipient. */
   readonly key: string;
   readonly seconds: number;
 }
 
-export function tell({ into }: WholeAsked, { outcomes, buckets, copies, empty, apart, key, seconds }: Done, context: RuntimeContext): void {
+export function tell({ into }: WholeAsked, done: Done, context: RuntimeContext): void {
+  const { outcomes, empty, apart, key, seconds } = done;
   const style = paint(context.color);
-  const rows = outcomes.map(({ database, position, until, seconds: took }) => [
-    database,
-    until === null ? '' : `all that was committed by ${shownTime(until)}`,
-    position === null ? 'was back already' : `up to ${position}, in ${took} s`,
-  ]);
-  for (const { kind, name, madeAt, holds, already, seconds: took } of copies)
-    rows.push([name, `as it was at ${shownTime(madeAt)}`, already ? 'was back already' : `${holding(kind, holds)}, in ${took} s`]);
-  for (const { bucket, madeAt, objects, seconds: took } of buckets)
-    rows.push([bucket, `as it was at ${shownTime(madeAt)}`, `${counted(objects)}, in ${took} s`]);
+  const rows = filledRows(done);
   context.out(`${style('bold', 'The site is back and runs')}, after ${seconds} s.\n${rows.length === 0 ? '' : `${table(rows)}\n`}\n`);
   for (const { database, left = [] } of outcomes) for (const one of left) context.out(`→ ${database}: ${one}\n`);
   for (const name of empty) context.out(`→ ${name} has begun empty: there is no backup of it by then\n`);
