@@ -8,7 +8,12 @@ import { makeFolder } from './make-folder.ts';
 import type { RuntimeContext } from './stoppable.ts';
 
 const markFile = '.berth/drill.json';
-const label = 'com.docker.compose.project';
+/** What a project of Compose may have, and how it goes: what uses something before that. */
+const removals = [
+  ['ps --all --quiet --no-trunc', 'rm --force --volumes'],
+  ['volume ls --quiet', 'volume rm --force'],
+  ['network ls --quiet --no-trunc', 'network rm'],
+].map((pair) => pair.map((words) => words.split(' ')));
 
 /** Where a site is drilled: a folder, and a project of Compose that nobody else has. It is known by its mark, so that the next drill takes away what one that was killed has left. */
 export class DrillRoom implements Disposable {
@@ -16,12 +21,18 @@ export class DrillRoom implements Disposable {
   readonly folder: string;
   /** The folder of the site that is drilled. */
   readonly site: string;
+  /** Of drills that were killed: a command of theirs may still be at work when the next one clears up, so they are cleared away at its end as well. */
+  readonly #left: readonly string[];
   readonly #lock: Disposable;
   readonly #context: RuntimeContext;
-  private constructor(folder: string, project: string, lock: Disposable, context: RuntimeContext) {
+  /** Whether the engine may have anything of it. */
+  #begun: boolean;
+  private constructor(folder: string, project: string, left: readonly string[], lock: Disposable, context: RuntimeContext) {
     this.folder = folder;
     this.site = join(folder, 'site');
     this.project = project;
+    this.#left = left;
+    this.#begun = left.length > 0;
     this.#lock = lock;
     this.#context = context;
   }
@@ -34,10 +45,15 @@ export class DrillRoom implements Disposable {
       throw new BerthError('conflict', `${folder} is not empty, and no drill has left that there`, 'name a new folder with --into');
     const lock = lockSite(folder);
     try {
-      const left = readProject(mark);
-      if (left !== undefined) await new DrillRoom(folder, left, lock, context).clear();
-      const room = new DrillRoom(folder, `${site}-drill-${Buffer.from(context.random(4)).toString('hex')}`, lock, context);
-      writeFileSync(mark, `${JSON.stringify({ project: room.project })}\n`, { flush: true });
+      const room = new DrillRoom(
+        folder,
+        `${site}-drill-${Buffer.from(context.random(4)).toString('hex')}`,
+        readProjects(mark),
+        lock,
+        context,
+      );
+      await room.#clearAll();
+      writeFileSync(mark, `${JSON.stringify({ projects: [...room.#left, room.project] })}\n`, { flush: true });
       return room;
     } catch (error) {
       lock[Symbol.dispose]();
@@ -45,34 +61,29 @@ export class DrillRoom implements Disposable {
     }
   }
 
-  /** Every command of Compose is about this project, whatever the shell says of another. */
-  contextOf(context: RuntimeContext): RuntimeContext {
+  /** From here on every command of Compose is about this project, whatever the shell says of another. */
+  begin(context: RuntimeContext): RuntimeContext {
+    this.#begun = true;
     const own = { COMPOSE_PROJECT_NAME: this.project, COMPOSE_FILE: join(this.site, 'compose.yaml'), COMPOSE_PROFILES: '' };
     return { ...context, env: { ...context.env, ...own } };
   }
 
   /** Takes away all that has the name of the project, and the folder of the site. Does no harm a second time. */
   async clear(): Promise<void> {
-    const mine = `label=${label}=${this.project}`;
-    for (const [list, remove] of [
-      [
-        ['ps', '--all', '--quiet', '--no-trunc'],
-        ['rm', '--force', '--volumes'],
-      ],
-      [
-        ['volume', 'ls', '--quiet'],
-        ['volume', 'rm', '--force'],
-      ],
-      [
-        ['network', 'ls', '--quiet', '--no-trunc'],
-        ['network', 'rm'],
-      ],
-    ] as const) {
-      const found = (await this.#docker([...list, '--filter', mine])).split('\n').filter((name) => name !== '');
-      if (found.length > 0) await this.#docker([...remove, ...found]);
-    }
-    rmSync(this.site, { recursive: true, force: true });
+    await this.#clearAll();
+    this.#begun = false;
     rmSync(join(this.folder, markFile), { force: true });
+  }
+
+  async #clearAll(): Promise<void> {
+    if (this.#begun)
+      for (const project of [...this.#left, this.project])
+        for (const [list = [], remove = []] of removals) {
+          const listed = await this.#docker([...list, '--filter', `label=com.docker.compose.project=${project}`]);
+          const found = listed.split('\n').filter((name) => name !== '');
+          if (found.length > 0) await this.#docker([...remove, ...found]);
+        }
+    rmSync(this.site, { recursive: true, force: true });
   }
 
   /** Its folder goes where nothing of a drill is left in it. */
@@ -86,11 +97,12 @@ export class DrillRoom implements Disposable {
 }
 
 /** @throws BerthError `damaged` for a mark that says nothing: what has that name is not known then. */
-function readProject(mark: string): string | undefined {
-  if (!existsSync(mark)) return undefined;
+function readProjects(mark: string): readonly string[] {
+  if (!existsSync(mark)) return [];
   try {
-    const { project } = JSON.parse(readFileSync(mark, 'utf8')) as { readonly project?: unknown };
-    if (typeof project === 'string' && /-drill-[0-9a-f]{8}$/.test(project)) return project;
+    const { projects } = JSON.parse(readFileSync(mark, 'utf8')) as { readonly projects?: unknown };
+    const named = Array.isArray(projects) ? projects.filter((name) => typeof name === 'string') : [];
+    if (named.length > 0 && named.every((name) => /-drill-[0-9a-f]{8}$/.test(name))) return named;
   } catch {
     // As where it names none.
   }

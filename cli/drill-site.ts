@@ -172,7 +172,7 @@ interface Fill {
 
 async function fillRoom(room: DrillRoom, { range, plan, chosen, store, at, key, progress, context }: Fill, signal: AbortSignal) {
   progress.say('making it one that reaches nobody');
-  const apart = room.contextOf(context);
+  const apart = room.begin(context);
   await setApart(room, range, context, signal);
   await provideAgent(room.site, plan, context);
   const compose = composeIn(room.site, apart);

@@ -1,15 +1,16 @@
 import { BerthError } from '../model/errors.ts';
 import { isBucket } from '../runtime/buckets.ts';
 import { type DatabaseJob, isDatabase } from '../runtime/databases.ts';
+import type { Store } from '../runtime/ports/store.ts';
 import type { Chosen } from './choose-whole.ts';
 import type { Compose } from './compose.ts';
 import { DatabaseVolume } from './database-volume.ts';
 import type { BucketOutcome, Outcome, WantedBucket } from './describe-whole.ts';
-import type { Store } from '../runtime/ports/store.ts';
-import { type CopyOutcome, refillCache } from './refill-caches.ts';
-import { refillVolume } from './refill-volumes.ts';
+import { upIdle } from './idle-agent.ts';
 import { momentOf, secondsSince } from './moment.ts';
 import type { Progress } from './progress.ts';
+import { type CopyOutcome, refillCache } from './refill-caches.ts';
+import { refillVolume } from './refill-volumes.ts';
 import type { Refilling } from './refilling.ts';
 import { putBack } from './restore-bucket.ts';
 import { verbOf } from './restore-database.ts';
@@ -111,7 +112,7 @@ async function refill(
   return { database, position, until, ...(left === undefined ? {} : { left }), seconds: secondsSince(begun) };
 }
 
-/** Stores and the agents of buckets are started for it, and nobody who reads or writes what is in them. */
+/** Stores are started for it, the agents of buckets so that they copy nothing yet, and nobody who reads or writes what is in them. */
 async function refillBuckets(
   wanted: readonly WantedBucket[],
   { site, config, key, plan, compose, refilling, progress, context }: Filler,
@@ -129,7 +130,7 @@ async function refillBuckets(
       plan.services.some(({ name, connects }) => agents.includes(name) && connects.some(({ service }) => service === store)),
     );
   progress.say(`starting ${[...stores, ...agents].join(', ')}`);
-  await compose(['up', '-d', '--wait', ...new Set([...stores, ...agents])], signal);
+  await upIdle(site, agents, stores, compose, signal);
   const outcomes: BucketOutcome[] = [];
   for (const { job, point } of tasks) {
     progress.say(`filling ${job.name}`);

@@ -1,5 +1,6 @@
 import { formatRange, parseRange } from '../model/addresses.ts';
 import { BerthError } from '../model/errors.ts';
+import { idleAgent } from './idle-agent.ts';
 
 /** What `docker compose config --format json` prints, as far as a drill changes it. */
 export interface ComposeConfig {
@@ -38,8 +39,6 @@ export interface Rehearsal {
 
 /** The network that alone may lead out, and then for agents only: their store may stand elsewhere. */
 const wayOut = 'egress';
-/** Idle, and ended by the signal that containers are stopped with. */
-const idle = "process.on('SIGTERM',()=>process.exit());setInterval(()=>0,1e9)";
 const isAgent = ({ labels }: ComposeService): boolean => labels?.['berth.role'] === 'agent';
 
 /**
@@ -96,7 +95,7 @@ function apart(service: ComposeService, project: string, folder: string): Compos
   const networks = Object.entries(service.networks ?? {}).filter(([name]) => agent || name !== wayOut);
   return {
     ...kept,
-    ...(agent && { entrypoint: ['/opt/berth/node', '-e', idle], command: null, healthcheck: { disable: true }, profiles: ['agents'] }),
+    ...(agent && { ...idleAgent, profiles: ['agents'] }),
     labels: { ...service.labels, 'berth.site': project },
     networks: Object.fromEntries(networks.map(([name, given]) => [name, given?.aliases === undefined ? null : { aliases: given.aliases }])),
     volumes: (service.volumes ?? []).map((mount) =>

@@ -16,7 +16,7 @@ describe('where a site is drilled', () => {
     const folder = join(site.path, 'shop-drill');
     using room = await DrillRoom.open(folder, 'shop', context);
     expect(room.project).toBe('shop-drill-abababab');
-    expect(JSON.parse(readFileSync(join(folder, '.berth/drill.json'), 'utf8'))).toEqual({ project: room.project });
+    expect(JSON.parse(readFileSync(join(folder, '.berth/drill.json'), 'utf8'))).toEqual({ projects: [room.project] });
   });
 
   test('is for one drill at a time', async () => {
@@ -32,12 +32,15 @@ describe('where a site is drilled', () => {
     expect(existsSync(join(site.path, 'mine'))).toBe(true);
   });
 
-  test.each(['{"project":"shop"}', '{"project":', '{}'])('is not cleared by a mark that names no drill: %s', async (mark) => {
-    using site = temporarySite();
-    mkdirSync(join(site.path, '.berth'));
-    writeFileSync(join(site.path, '.berth/drill.json'), mark);
-    await expect(DrillRoom.open(site.path, 'shop', context)).rejects.toMatchObject({ kind: 'damaged' });
-  });
+  test.each(['{"projects":["shop"]}', '{"projects":', '{}', '{"projects":[]}'])(
+    'is not cleared by a mark that names no drill: %s',
+    async (mark) => {
+      using site = temporarySite();
+      mkdirSync(join(site.path, '.berth'));
+      writeFileSync(join(site.path, '.berth/drill.json'), mark);
+      await expect(DrillRoom.open(site.path, 'shop', context)).rejects.toMatchObject({ kind: 'damaged' });
+    },
+  );
 
   test('is what every command of Compose is about, whatever the shell says of another project', async () => {
     using site = temporarySite();
@@ -46,7 +49,7 @@ describe('where a site is drilled', () => {
       ...context,
       env: { COMPOSE_PROJECT_NAME: 'shop', COMPOSE_FILE: '/srv/shop/compose.yaml', COMPOSE_PROFILES: 'agents', HOME: '/' },
     };
-    expect(room.contextOf(shell).env).toEqual({
+    expect(room.begin(shell).env).toEqual({
       COMPOSE_PROJECT_NAME: room.project,
       COMPOSE_FILE: join(site.path, 'site/compose.yaml'),
       COMPOSE_PROFILES: '',

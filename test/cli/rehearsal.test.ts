@@ -15,7 +15,10 @@ const resolved = (text: string): ComposeConfig => {
 };
 const written = resolved(readFileSync(join(import.meta.dirname, '../golden/hello-backups/compose.yaml'), 'utf8'));
 const drilled = rehearse(written, how);
-const withService = (service: Readonly<Record<string, unknown>>): ComposeConfig => ({ ...written, services: { ...written.services, mine: service } });
+const withService = (service: Readonly<Record<string, unknown>>): ComposeConfig => ({
+  ...written,
+  services: { ...written.services, mine: service },
+});
 const agents = ['agent-postgres', 'agent-files'];
 
 describe('a site that is drilled', () => {

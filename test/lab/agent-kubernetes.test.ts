@@ -2,6 +2,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { farAway } from '../program/far-away.ts';
 import { LabSite, Operator } from './installed.ts';
 import { KubeletStandIn } from './kubelet-stand-in.ts';
 import type { KubernetesObject, Pod } from './kubelet-stand-in.ts';
@@ -48,7 +49,7 @@ describe('the agent of PostgreSQL of a site for Kubernetes, in a container as it
     const address = await run(['docker', 'inspect', '--format', '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}', s3.container]);
     const host = ['--host-cpus', '2', '--host-memory', '16Gi', '--host-disk', '80Gi'];
     const bucket = `backups.bucket={ endpoint: "http://${address}:9000", name: backups, accessKey: ${s3.accessKey} }`;
-    const sets = [bucket, 'backups.databases={ rpo: 6 }'].flatMap((set) => ['--set', set]);
+    const sets = [bucket, `backups.databases={ rpo: 6, schedule: "${farAway()}", prove: "${farAway()}" }`].flatMap((set) => ['--set', set]);
     await operator.run(['berth', 'init', name, '--profile', 'minimum', '--target', 'kubernetes', ...host, ...sets], operator.home);
     await operator.run(
       ['sh', '-c', 'umask 077 && mkdir -p secrets/supplied && cat > secrets/supplied/backup-store'],

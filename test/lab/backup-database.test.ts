@@ -1,9 +1,10 @@
-import { mkdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { farAway } from '../program/far-away.ts';
 import { LabSite, Operator } from './installed.ts';
 import { run } from './process.ts';
+import { until as untilSeen } from './until.ts';
 
 const [http, https] = [38_091, 38_491];
 // No other test has it: what is done to a site of that name would be done to this one.
@@ -17,6 +18,7 @@ interface Listed {
     readonly level: number;
     readonly label: string | null;
   }[];
+  readonly drill?: { readonly detail: readonly string[] } | null;
   readonly restorable: readonly {
     readonly source: string;
     readonly spans?: readonly { readonly from: string; readonly until: string }[];
@@ -36,6 +38,14 @@ interface Live {
   readonly left: readonly string[];
 }
 
+interface Drilled {
+  readonly databases: readonly { readonly database: string }[];
+  readonly buckets: readonly { readonly bucket: string; readonly objects: number }[];
+  readonly answers: readonly { readonly status?: number }[];
+  readonly backups: readonly string[];
+  readonly seconds: number;
+  readonly lostSeconds: number | null;
+}
 interface Whole {
   readonly databases: readonly { readonly database: string; readonly position: string | null }[];
   readonly seconds: number;
@@ -114,7 +124,8 @@ describe('the databases of a site that runs', () => {
       `edge.https=${https}`,
       `backups.folder=${store}`,
       `backups.user="${own}"`,
-      'backups.databases={ rpo: 6 }',
+      `backups.databases={ rpo: 6, schedule: "${farAway()}", prove: "${farAway()}" }`,
+      `backups.buckets={ schedule: "${farAway()}", prove: "${farAway()}" }`,
       'databases.orders={ engine: mysql }',
       'databases.books={ engine: mariadb }',
       'services.web.uses={ database: DATABASE_URL, orders: ORDERS_URL, books: BOOKS_URL, cache: REDIS_URL, files: S3 }',
@@ -146,14 +157,9 @@ describe('the databases of a site that runs', () => {
       sql(
         `INSERT INTO ledger WITH RECURSIVE s (g) AS (SELECT ${from} UNION ALL SELECT g + 1 FROM s WHERE g < ${to}) SELECT g, '${note}' FROM s`,
       );
-    const until = async <T>(look: () => Promise<T | undefined | false>, what: string, seconds = 120): Promise<T> => {
-      for (let tick = 0; tick < seconds * 2; tick += 1) {
-        const found = await look().catch(() => undefined);
-        if (found) return found;
-        await sleep(500);
-      }
-      const said = await lab.compose('logs', '--no-log-prefix', agent);
-      throw new Error(`${what}: not within ${seconds} s; the agent says:\n${said.slice(-3000)}`);
+    const until = <T>(look: () => Promise<T | undefined | false>, what: string): Promise<T> => {
+      const tell = async () => `the agent says:\n${(await lab.compose('logs', '--no-log-prefix', agent)).slice(-3000)}`;
+      return untilSeen(look, what, { seconds: 300, everyMs: 500, tell });
     };
     /** All that is committed now can be restored. */
     const covered = async (): Promise<string> => {
@@ -170,6 +176,29 @@ describe('the databases of a site that runs', () => {
     };
     return { ...own, agent, fulls, spans, sql, insert, until, covered, restore, tried };
   };
+
+  const object = async (...words: readonly string[]): Promise<string> => {
+    const access = `MC_HOST_app=http://${site}-app:${lab.read('secrets/files-app').trim()}@127.0.0.1:9000`;
+    return lab.compose('exec', '-T', '-e', access, 'files', 'sh', '-c', words.join(' '));
+  };
+  /** Containers, volumes and networks of drills. */
+  const ofDrills = async (): Promise<string> =>
+    (
+      await Promise.all(
+        ['docker ps -aq', 'docker volume ls -q', 'docker network ls -q'].map((list) =>
+          run([...list.split(' '), '--filter', `name=${site}-drill-`]),
+        ),
+      )
+    ).join('');
+
+  const isDrilling = (): boolean =>
+    globSync('/proc/[0-9]*/environ').some((path) => {
+      try {
+        return readFileSync(path, 'latin1').includes(`COMPOSE_PROJECT_NAME=${site}-drill-`);
+      } catch {
+        return false;
+      }
+    });
 
   type One = ReturnType<typeof of>;
   /** The same for each of them, at the same time. */
@@ -237,7 +266,7 @@ describe('the databases of a site that runs', () => {
     const said = await lab.berth('backup', 'list');
     await each(async ({ database, fulls }) => {
       expect((await fulls()).at(-1)?.level).toBe(3);
-      expect(said).toMatch(new RegExp(`${database} +restorable to \\S+ \\(\\d+ s ago\\), and any time since`));
+      expect(said).toMatch(new RegExp(`${database} +restorable to \\S+ \\(\\d+ (?:s|min) ago\\), and any time since`));
     });
   });
 
@@ -288,7 +317,8 @@ describe('the databases of a site that runs', () => {
   test('are as they were, and served again, when putting them back is stopped by Ctrl-C', async () => {
     const { database, volume, sql, restore } = of('postgres');
     const words = restore('--latest', '--into', 'live', '--yes').join(' ');
-    const script = `berth ${words} & while docker compose ps --status running --services | grep -qx web-blue; do sleep 0.1; done; kill -INT $!; wait $!`;
+    const stands = `docker inspect --format '{{.State.Running}}' ${site}-web-blue-1`;
+    const script = `berth ${words} & until [ "$(${stands})" = false ]; do sleep 0.1; done; kill -INT $!; wait $!`;
     const stopped = await operator.attempt(['sh', '-c', script], lab.folder);
     expect(stopped, stopped.stderr).toMatchObject({
       code: 130,
@@ -309,6 +339,44 @@ describe('the databases of a site that runs', () => {
     expect((await lab.up()).code).toBe(0);
   });
 
+  test('serve with all of their site in a drill beside the one that runs, which is left alone; another one, that was killed, leaves nothing either', async () => {
+    // A bucket beside them, which no application has written to yet.
+    await object('echo räksmörgås | mc pipe app/notes/menu.txt');
+    await lab.berth('backup', 'now', 'notes', 'configuration', 'secrets');
+    await each(({ covered }) => covered());
+    const words = ['drill', '--key', `../usb/${site}-operator.key`, '--yes', '--json'];
+    const killing = `berth ${words.join(' ')} & until [ -n "$(docker ps -aq --filter name=${site}-drill-)" ]; do sleep 0.1; done; kill -KILL $!; wait $!`;
+    expect(await operator.attempt(['sh', '-c', killing], lab.folder)).toMatchObject({ code: 137 });
+    expect(await ofDrills()).not.toBe('');
+    // The command that it had begun goes on without it, and may still make something.
+    await untilSeen(() => !isDrilling(), 'its last command has ended');
+    const [ids, before] = [await lab.ids(), await list()];
+    const done = JSON.parse(await lab.berth(...words)) as Drilled;
+    console.info(`the whole site drilled: ${done.seconds} s, ${done.lostSeconds} s lost`);
+    expect(done.databases.map(({ database }) => database).toSorted()).toEqual(['books', 'database', 'orders']);
+    expect(done.buckets.map(({ bucket, objects }) => [bucket, objects])).toEqual([['files.notes', 1]]);
+    expect(done.answers.map(({ status }) => status)).toEqual(done.answers.map(() => 200));
+    expect(done.lostSeconds).toBeGreaterThanOrEqual(0);
+    expect(await ofDrills()).toBe('');
+    expect(existsSync(`${lab.folder}-drill`)).toBe(false);
+    expect(await lab.ids()).toEqual(ids);
+    const { backups, drill } = await list();
+    const proven = backups.filter(({ level }) => level === 4);
+    expect(proven.map(({ id }) => id).toSorted()).toEqual(done.backups.filter((id) => proven.some((each) => each.id === id)).toSorted());
+    expect([...new Set(proven.map(({ source }) => source))].toSorted()).toEqual([
+      'books',
+      'database',
+      'files.notes',
+      'orders',
+      'site.configuration',
+      'site.secrets',
+    ]);
+    expect(drill?.detail[0]).toBe(`the whole site served after ${done.seconds} s`);
+    // Nothing that the drill had was copied as if it were the site's.
+    const points = (all: Listed['backups']) => all.filter(({ kind }) => kind === 'bucket').length;
+    expect(points(backups)).toBe(points(before.backups));
+  });
+
   test('are there again with all of their site on an empty host, by one command that may be stopped and repeated', async () => {
     const held: string[] = [];
     await each(async ({ database, sql, covered }) => {
@@ -316,13 +384,6 @@ describe('the databases of a site that runs', () => {
       held.push(`${database} ${await sql('SELECT count(*) FROM ledger')}`);
     });
     expect(held.toSorted()).toEqual(['books 114', 'database 14', 'orders 14']);
-    // And a bucket beside them, which no application has written to yet.
-    const object = async (...words: readonly string[]): Promise<string> => {
-      const access = `MC_HOST_app=http://${site}-app:${lab.read('secrets/files-app').trim()}@127.0.0.1:9000`;
-      return lab.compose('exec', '-T', '-e', access, 'files', 'sh', '-c', words.join(' '));
-    };
-    await object('echo räksmörgås | mc pipe app/notes/menu.txt');
-    await lab.berth('backup', 'now', 'notes', 'configuration', 'secrets');
     await lab.remove();
     rmSync(lab.folder, { recursive: true });
     lab = new LabSite(operator, 'again');

@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   readFileSync,
   readdirSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -18,6 +19,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { keyFileOf } from '../../generator/io/secret-files.ts';
 import { openSqliteState } from '../../runtime/schedule/sqlite-state.ts';
 import { berth, expectExit, host, launch, launcher, secretsOf, start } from './berth.ts';
+import { farAway } from './far-away.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'berth-backup-'));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
@@ -42,7 +44,7 @@ beforeAll(async () => {
     '--set',
     'name=shop',
     '--set',
-    `backups={ folder: ${store}, databases: none, buckets: none }`,
+    `backups={ folder: ${store}, databases: none, buckets: none, configuration: { schedule: "${farAway()}" }, secrets: { schedule: "${farAway()}" } }`,
     ...host,
   ]);
 });
@@ -240,6 +242,29 @@ describe('a site with backups', () => {
     expect((await expectExit(2, [...whole, '--from', 'offsite'], opened)).stderr).toContain('restores from the first place alone');
   });
 
+  test('says what a drill would do, leaves nothing of that behind, and refuses what does not go together', async () => {
+    const key = join(usb, 'shop-operator.key');
+    const { stdout } = await expectExit(0, ['drill', '--dry-run', '--key', key, ...here]);
+    expect(stdout).toContain(`from ${store}, drilled in ${site}-drill`);
+    expect(stdout).toMatch(/runs as shop-drill-[0-9a-f]{8}: no ports, no way out/);
+    expect(stdout).toMatch(/takes up to .* of memory/);
+    expect(stdout.endsWith('Nothing was started.\n')).toBe(true);
+    expect(existsSync(`${site}-drill`)).toBe(false);
+    const asJson = JSON.parse(
+      (await expectExit(0, ['drill', '--dry-run', '--json', '--site', kit, '--into', at('drill')], opened)).stdout,
+    ) as object;
+    expect(asJson).toMatchObject({ site: 'shop', drilled: false, from: { databases: [], buckets: [], empty: [] } });
+    expect(existsSync(at('drill'))).toBe(false);
+    expect((await expectExit(2, ['drill', '--dry-run', '--site', kit])).stderr).toContain('a kit is no place for a drill');
+    expect((await expectExit(2, ['drill', '--dry-run', ...here])).stderr).toContain('name the private key of a recipient with --key FILE');
+    expect((await expectExit(2, ['drill', '--latest', '--at', '2026-03-29T14:30Z', '--key', key, ...here])).stderr).toContain(
+      'one of them',
+    );
+    const { stderr } = await expectExit(5, ['drill', '--dry-run', '--key', key, '--into', store, ...here]);
+    expect(stderr).toContain('is not empty, and no drill has left that there');
+    expect((await expectExit(2, ['drill', '--at', '2020-01-01T00:00Z', '--key', key, ...here])).stderr).toContain('no backup');
+  });
+
   test('is not written over by a restore unless that was meant, and then keeps what was there', async () => {
     const wrecked = at('wrecked');
     await expectExit(0, ['restore', '--latest', '--into', wrecked, '--key', join(usb, 'shop-operator.key'), ...here]);
@@ -303,7 +328,10 @@ describe('a site with backups', () => {
   test('keeps as many versions as the spec says, and brings back what was removed', async () => {
     const spec = join(site, 'berth.yaml');
     const text = readFileSync(spec, 'utf8');
-    writeFileSync(spec, text.replace(`folder: ${store}`, `folder: ${store}\n  secrets: { keep: { last: 1 } }`));
+    writeFileSync(
+      spec,
+      text.replace(/^ {2}secrets:(?: .*)?\n(?: {4}.*\n)*/m, `  secrets: { schedule: "${farAway()}", keep: { last: 1 } }\n`),
+    );
     await expectExit(0, ['generate', ...here]);
     await expectExit(0, ['backup', 'now', 'secrets', '--label', 'one', ...here]);
     const unnamed = (await listed()).backups.find(({ source, label }) => source === 'site.secrets' && label === null)?.id ?? '';
@@ -355,7 +383,7 @@ describe('a site with backups', () => {
     mkdirSync(join(site, '.berth/runtime'), { recursive: true });
     {
       using state = openSqliteState(join(site, '.berth/runtime/state.sqlite'), () => undefined);
-      state.settle('site.configuration', new Date('2026-01-01T00:00:00Z'));
+      state.settle('site.configuration', new Date('2020-01-01T00:00:00Z'));
     }
     const before = (await listed()).backups.length;
     using running = start(['runtime', '--config', join(site, 'runtime.yaml')]);
@@ -383,6 +411,11 @@ describe('a site with backups', () => {
   test('has an agent that takes up what runtime.yaml has become, and keeps to the old one where that is broken', async () => {
     const file = join(site, 'runtime.yaml');
     const text = readFileSync(file, 'utf8');
+    /** Whole, as Berth does it: nobody reads half of it. */
+    const replace = (content: string): void => {
+      writeFileSync(`${file}.new`, content);
+      renameSync(`${file}.new`, file);
+    };
     using running = start(['runtime', '--config', file]);
     const said: string[] = [];
     running.child.stdout?.on('data', (chunk: Buffer) => said.push(chunk.toString()));
@@ -390,13 +423,14 @@ describe('a site with backups', () => {
       while (!said.join('').includes(event)) await sleep(50);
     };
     await until('"started"');
-    writeFileSync(file, text.replace('tier: 0', 'tier: 9'));
+    replace(text.replace('tier: 0', 'tier: 9'));
     await until('configuration refused');
+    await until('backups.store.tier: expected a tier');
     expect(said.join('')).toMatch(/\d+:\d+ backups\.store\.tier: expected a tier/);
-    writeFileSync(file, text.replace('schedule: "17 4 * * *"', 'schedule: "18 4 * * *"'));
+    replace(text.replace('schedule: "17 4 * * *"', 'schedule: "18 4 * * *"'));
     await until('configuration changed');
     while (said.join('').split('"started"').length < 3) await sleep(50);
-    writeFileSync(file, text);
+    replace(text);
     running.child.kill('SIGTERM');
     expect((await running.ended).code).toBe(0);
   });
