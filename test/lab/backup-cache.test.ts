@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { farAway } from '../program/far-away.ts';
+import { beginScript } from '../../cli/cache-exchange.ts';
 import { IMAGES } from './images.ts';
 import { LabSite, Operator } from './installed.ts';
 import { run } from './process.ts';
@@ -183,6 +184,40 @@ describe('caches and a volume of a site that runs: Valkey in three nodes with Se
     expect(readdirSync(folder)).toEqual(['dump.rdb']);
     expect(readFileSync(join(folder, 'dump.rdb')).subarray(0, 5).toString()).toBe('REDIS');
   });
+
+  test.each(['sessions', 'jobs'] as const)(
+    '%s are what a node of a cluster begins with, and serves the slots that it was told',
+    async (cache) => {
+      await restore('--name', cache, '--latest', '--into', `../${cache}-file`, '--key', '../usb/labcaches-operator.key');
+      const [image, engine] = cache === 'jobs' ? [IMAGES.redis, 'redis'] : [IMAGES.valkey, 'valkey'];
+      const place = { id: 'ab'.repeat(20), slots: '0-9999 10001 10003-16383', epoch: 3, port: 6379 };
+      const script = [
+        'mkdir -p /tmp/data/.berth-restore && cp /copy/dump.rdb /tmp/data/.berth-restore/base.rdb',
+        beginScript([{ folder: '/tmp/data', place }]),
+        `${engine}-server --dir /tmp/data --appendonly yes --cluster-enabled yes >/tmp/log 2>&1 &`,
+        `tries=0; until [ "$(${engine}-cli ping 2>/dev/null)" = PONG ]; do tries=$((tries + 1)); [ $tries -lt 300 ] || { cat /tmp/log; exit 1; }; sleep 0.1; done`,
+        `${engine}-cli cluster nodes; ${engine}-cli dbsize; grep 'loaded from base file' /tmp/log`,
+      ].join('\n');
+      const copy = `${join(operator.home, `${cache}-file`)}:/copy:ro`;
+      const said = await run([
+        'docker',
+        'run',
+        '--rm',
+        '--network',
+        'none',
+        '--volume',
+        copy,
+        '--entrypoint',
+        '/bin/sh',
+        image.reference,
+        '-c',
+        script,
+      ]);
+      expect(said).toMatch(new RegExp(`^${place.id} .* myself,master - 0 0 3 connected ${place.slots}\\s`));
+      expect(said).toMatch(/^[1-9]\d*$/m);
+      expect(said).toContain('appendonly.aof.1.base.rdb');
+    },
+  );
 
   test('the account of the backups may do nothing but take copies', async () => {
     const password = lab.read('secrets/jobs-backup').trim();
