@@ -287,6 +287,8 @@ describe('sessions in six nodes that divide the keys', () => {
 
   test('hand over before they stop, so that a start on purpose loses nothing', async () => {
     const before = await primaries();
+    // Long before any of them dies, so that its copy has it.
+    await until(async () => (await client.set('kept', 'through the night')) === 'OK', 'it is kept');
     const { lost, windowSeconds } = await underLoad(() => site.compose('restart', ...before));
     process.stderr.write(`all that serve restarted: errors for ${windowSeconds.toFixed(1)} s\n`);
     expect(lost).toEqual([]);
@@ -294,8 +296,7 @@ describe('sessions in six nodes that divide the keys', () => {
     expect(await primaries()).toEqual(nodes.filter((node) => !before.includes(node)));
   });
 
-  test('say that they are unhealthy while most of those that serve are gone', async () => {
-    await until(async () => (await client.set('kept', 'through the night')) === 'OK', 'it is kept');
+  test('say that they are unhealthy while most of those that serve are gone, and serve again once their copies are told to', async () => {
     last = await addresses();
     expect(last.size).toBe(nodes.length);
     ids = (await seenBy('cache-shard-0-0')).map(({ id }) => id).sort();
@@ -306,6 +307,16 @@ describe('sessions in six nodes that divide the keys', () => {
       async () => (await Promise.all(others.map((node) => script(node, 'healthy')))).every(({ code }) => code !== 0),
       'the others call themselves unhealthy',
     );
+    // The command of SITE.md.
+    for (const gone of [first, second]) {
+      const copy = shards.find((shard) => shard.includes(gone))?.find((node) => node !== gone) ?? '';
+      await until(async () => (await script(copy, 'ask', 'cluster', 'failover', 'takeover')).stdout.trim() === 'OK', `${copy} takes over`);
+    }
+    await until(
+      async () => (await Promise.all(others.map((node) => script(node, 'healthy')))).every(({ code }) => code === 0),
+      'the others call themselves healthy',
+    );
+    await until(async () => (await client.get('kept')) === 'through the night', 'what was kept is there');
   });
 
   test('are whole after a full stop, with other addresses and the same data, for a client that was there all the time', async () => {
