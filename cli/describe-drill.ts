@@ -67,6 +67,7 @@ export function sayDrill(plan: DrillPlan, store: string, context: RuntimeContext
     ]),
     ...wantedRows(chosen, now),
   ];
+  for (const id of chosen.broken) context.err(`${noteOf(`${id} was found to be broken, and is left out`, context)}\n`);
   const of = (free: Needs['freeDisk']): string => (free === undefined ? '' : ` of the ${describeSize(free)} that are free`);
   context.out(
     [
