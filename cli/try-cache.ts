@@ -2,7 +2,7 @@ import { redis } from '../model/engines/redis.ts';
 import { valkey } from '../model/engines/valkey.ts';
 import { localPrograms, outputOf } from '../runtime/programs/local-programs.ts';
 import type { OpenedCopy } from './open-copy.ts';
-import { concernedByCache } from './restore-cache-live.ts';
+import { concernedByCache } from './cache-nodes.ts';
 import { loadSite } from './site.ts';
 import type { RuntimeContext } from './stoppable.ts';
 

@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { cleanScript, exchangeScript, fillScript } from '../../cli/cache-exchange.ts';
+import { beginScript, cleanScript, exchangeScript, fillScript, heldScript } from '../../cli/cache-exchange.ts';
 import type { Compose } from '../../cli/compose.ts';
-import { CacheNodes, concernedByCache } from '../../cli/restore-cache-live.ts';
+import { CacheNodes, concernedByCache } from '../../cli/cache-nodes.ts';
 import { bigHost, helloPlan } from '../generator/render/hello.ts';
 
 const planOf = (cache: object) =>
@@ -138,6 +138,72 @@ describe('the files of a node', () => {
     const off = run(fillScript(9, folder(0), settings('appendonly no\n')), 'REDIS new');
     expect(off.stderr).toContain('appendonly is not yes');
     expect(read(1, 'appendonlydir/appendonly.aof.manifest')).toBe('old manifest');
+  });
+});
+
+describe('the volume of a node that was never started', () => {
+  let home: string;
+  const folder = (node: number): string => join(home, `node-${node}`);
+  const run = (script: string, input = '') =>
+    spawnSync('/bin/sh', ['-c', script], { input, encoding: 'utf8', env: { PATH: `${home}/bin:/usr/bin:/bin` } });
+  const fill = (node: number): void => {
+    writeFileSync(join(home, 'valkey.conf'), 'appendonly "yes"\n');
+    expect(run(fillScript(9, folder(node), join(home, 'valkey.conf')), 'REDIS new').status).toBe(0);
+  };
+  const begin = (node: number, place?: { readonly slots: string }) =>
+    run(beginScript([{ folder: folder(node), place: place && { ...place, id: 'ab'.repeat(20), epoch: 2, port: 6379 } }]));
+  const held = (): readonly string[] =>
+    run(heldScript([folder(0), folder(1)]))
+      .stdout.split('\n')
+      .filter(Boolean);
+  const read = (path: string): string => readFileSync(join(folder(0), path), 'utf8');
+
+  beforeEach(() => {
+    home = mkdtempSync(join(tmpdir(), 'berth-cache-'));
+    for (const name of ['bin', 'node-0', 'node-1']) mkdirSync(join(home, name));
+    // Of the whole host, which is no business of this test.
+    writeFileSync(join(home, 'bin/sync'), '#!/bin/sh\n', { mode: 0o755 });
+  });
+  afterEach(() => rmSync(home, { recursive: true }));
+
+  test('holds what a server begins with by one step, and nothing before it', () => {
+    fill(0);
+    expect(held()).toEqual([]);
+    expect(begin(0)).toMatchObject({ status: 0, stderr: '' });
+    expect(held()).toEqual([folder(0)]);
+    expect(readdirSync(folder(0))).toEqual(['appendonlydir']);
+    expect(read('appendonlydir/appendonly.aof.1.base.rdb')).toBe('REDIS new');
+    expect(read('appendonlydir/appendonly.aof.1.incr.aof')).toBe('');
+    expect(read('appendonlydir/appendonly.aof.manifest')).toBe(
+      'file appendonly.aof.1.base.rdb seq 1 type b\nfile appendonly.aof.1.incr.aof seq 1 type i\n',
+    );
+  });
+
+  test('says in a cluster who the node is and which slots it serves, also when the last step did not come the first time', () => {
+    fill(0);
+    writeFileSync(join(home, 'bin/mv'), '#!/bin/sh\ncase $1 in -T) exit 1 ;; esac\n/bin/mv "$@"\n', { mode: 0o755 });
+    expect(begin(0, { slots: '0-5460 5462' }).status).not.toBe(0);
+    expect(held()).toEqual([]);
+    rmSync(join(home, 'bin/mv'));
+    fill(0);
+    expect(begin(0, { slots: '0-5460 5462' }).status).toBe(0);
+    expect(read('nodes.conf')).toBe(
+      `${'ab'.repeat(20)} :6379@16379 myself,master - 0 0 2 connected 0-5460 5462\nvars currentEpoch 2 lastVoteEpoch 0\n`,
+    );
+  });
+
+  test('is not touched where a server or anybody has left anything', () => {
+    for (const name of ['appendonlydir', 'dump.rdb', '.berth-exchanging', 'appendonlydir.before-2026']) {
+      writeFileSync(join(folder(1), name), '');
+      expect(held()).toEqual([folder(1)]);
+      rmSync(join(folder(1), name));
+    }
+    fill(0);
+    mkdirSync(join(folder(0), 'appendonlydir'));
+    writeFileSync(join(folder(0), 'appendonlydir/appendonly.aof.manifest'), 'somebody');
+    expect(begin(0).status).not.toBe(0);
+    expect(read('appendonlydir/appendonly.aof.manifest')).toBe('somebody');
+    expect(begin(1).status).not.toBe(0);
   });
 });
 
