@@ -211,7 +211,7 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
         schedule: plan.runtime.backups.offsite.schedule,
       },
       databases: told(copied),
-      agents: plan.agents.length > 0,
+      agents: plan.agents.map(({ service }) => service),
       buckets: told(buckets),
       whichBucket: which(buckets),
       caches: told(caches),

@@ -11,7 +11,7 @@ import { formatSize, mib, milliCpu } from '../../../model/units.ts';
 import type { MiB } from '../../../model/units.ts';
 import type { Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
-import { agentContainer, backupSecret, type AgentPlace } from './agent.ts';
+import { agentContainer, backupSecret, reachesStore, type AgentPlace } from './agent.ts';
 import { groupsOf, isReplicated } from './cache-members.ts';
 import { backupAccountOf, accountOf } from './minio.ts';
 import { volumeName } from './volumes.ts';
@@ -67,8 +67,8 @@ const secretOf = (store: string): string => `${store}-app`;
 
 /** Buckets that are to be copied, whether or not there is an image for it. */
 function wanted(spec: StackSpec): readonly CopiedBucket[] {
-  const { backups, target, stores, externals } = spec;
-  if (backups?.buckets === undefined || target === 'kubernetes') return [];
+  const { backups, stores, externals } = spec;
+  if (backups?.buckets === undefined || !reachesStore(spec)) return [];
   const { names } = backups.buckets;
   const own = stores.flatMap(({ name, buckets }) =>
     buckets.map((bucket) => ({
@@ -115,6 +115,7 @@ const wantedCaches = (spec: StackSpec): readonly CopiedCache[] =>
         return [{ name, engine, shards: groups.map(({ hosts: all }) => all), services: groups.flatMap(({ services }) => services) }];
       });
 
+/** In a cluster a claim may be on another node than the agent, which then would keep it, or the services, from starting. */
 const wantedVolumes = ({ backups, target, volumes }: StackSpec): readonly CopiedVolume[] =>
   backups?.volumes === undefined || target === 'kubernetes'
     ? []

@@ -12,7 +12,7 @@ const asked = { ...toBucket, target: 'kubernetes', profile: 'minimum' } as const
 // oxlint-disable-next-line typescript/no-explicit-any -- what a manifest holds is looked at where it is asked
 type Manifest = any;
 
-describe('the agent of databases in a cluster', () => {
+describe('an agent in a cluster', () => {
   let site: PreparedSite;
   const fileOf = (path: string, made = site): string => made.decision.merged.get(path) ?? expect.unreachable(`there is no ${path}`);
   const objectsOf = (path: string, made = site): readonly Manifest[] =>
@@ -103,9 +103,9 @@ describe('the agent of databases in a cluster', () => {
     const { 'backup/recipients/escrow.pem': _gone, ...files } = toBucket.files;
     const made = await prepareHello({ ...asked, files });
     expect(podOf(made).metadata.annotations['berth/keys']).not.toBe(podOf().metadata.annotations['berth/keys']);
-    expect(made.notices.join('\n')).toContain('the agents of databases need the public keys of two recipients');
+    expect(made.notices.join('\n')).toContain('agents need the public keys of two recipients');
     const { replaced } = compareClusters(made.plan, site.decision.merged, made.decision.merged, []);
-    expect(replaced).toEqual([{ workload: 'agent-postgres', reasons: ['another set of public keys'] }]);
+    expect(replaced).toEqual(['agent-files', 'agent-postgres'].map((workload) => ({ workload, reasons: ['another set of public keys'] })));
     expect(site.notices).toEqual([]);
   });
 
@@ -126,6 +126,44 @@ describe('the agent of databases in a cluster', () => {
       ['secrets/backup/signer.key', 0o600],
       ['secrets/backup/store.key', 0o600],
     ]);
+  });
+
+  describe('beside one for buckets', () => {
+    const path = 'k8s/generated/agent-files.yaml';
+
+    test('that may reach their store, the DNS and the port of the store of backups, is let in there, and reached by nobody', () => {
+      const { ingress, egress } = kindOf(path, 'NetworkPolicy').spec;
+      expect(ingress).toEqual([]);
+      expect(egress.map(({ ports }: Manifest) => ports.map(({ port }: Manifest) => port))).toEqual([[53, 53], [9000], [9000]]);
+      expect(egress[1].to).toEqual([{ podSelector: { matchLabels: expect.objectContaining({ 'app.kubernetes.io/name': 'files' }) } }]);
+      expect(JSON.stringify(kindOf('k8s/generated/files.yaml', 'NetworkPolicy').spec.ingress)).toContain('"agent-files"');
+      expect(JSON.stringify(kindOf('k8s/generated/database.yaml', 'NetworkPolicy').spec.ingress)).not.toContain('"agent-files"');
+    });
+
+    test('that has the secret of an account which reads, as the Job of the store has that makes it, and none that writes', () => {
+      const { data } = kindOf('k8s/secrets/agent-files-secrets.yaml', 'Secret');
+      expect(Object.keys(data).sort()).toEqual(['files-backup', 'signer.key', 'store.key']);
+      expect(kindOf('k8s/secrets/files-buckets-secrets.yaml', 'Secret').data['files-backup']).toBe(data['files-backup']);
+      expect(fileOf('k8s/generated/config/files-buckets/buckets.sh')).toContain('keep_account reader hello-backup ');
+      expect(fileOf('k8s/generated/config/agent-files/runtime.yaml')).not.toContain('writer');
+    });
+
+    test('that stands in the image of the database, or in one of the operator, with a volume of its own', async () => {
+      const bodyOf = (made: PreparedSite) => kindOf(path, 'StatefulSet', made).spec;
+      const { template, volumeClaimTemplates } = bodyOf(site);
+      expect(template.spec.containers[0].image).toBe('docker.io/library/postgres:17.11-trixie');
+      expect(volumeClaimTemplates.map(({ metadata }: Manifest) => metadata.name)).toEqual(['agent-files-data']);
+      const set = { ...asked.set, 'databases.database.engine': 'mongodb', 'backups.image': 'registry.corp.example/base:1' };
+      const other = bodyOf(await prepareHello({ ...asked, set }));
+      expect(other.template.spec.containers[0]).toMatchObject({ name: 'agent-files', image: 'registry.corp.example/base:1' });
+      expect(other.template.spec.initContainers).toMatchObject([{ name: 'berth', image: 'localhost/berth:0.1.0' }]);
+    });
+
+    test('whose verbs the runbook tells', () => {
+      expect(fileOf('SITE.md')).toContain('berth restore --only bucket --at 2026-03-29T14:30Z --dry-run --into live\n');
+      expect(fileOf('SITE.md')).toContain('`agent-files` copies files.notes: what is new, every hour');
+      expect(fileOf('SITE.md')).toContain('`kubectl -n hello logs agent-files-0`');
+    });
   });
 
   describe('leaves it to the next start of the database to take what was restored', () => {
