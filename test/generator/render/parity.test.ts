@@ -236,8 +236,8 @@ describe.each([
   const site = (made: PreparedSite | undefined): PreparedSite => made ?? expect.unreachable('not made');
   beforeAll(async () => {
     const env = { ODD: `$HOME $$ $(PORT) $$(PORT) " ' # : {{x}} \n é` };
-    // Caches and volumes are copied on one host alone.
-    const copied = { ...toBucket.set, 'backups.caches': 'none', 'backups.volumes': 'none' };
+    // Volumes are copied on one host alone.
+    const copied = { ...toBucket.set, 'backups.volumes': 'none' };
     const hello = { ...toBucket, profile, host, env, set: { ...everyKind, ...databaseOf(engine), ...divided, ...copied } };
     [compose, kubernetes] = [await prepareHello(hello), await prepareHello({ ...hello, target: 'kubernetes' })];
   });
