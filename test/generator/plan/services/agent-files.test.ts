@@ -35,6 +35,18 @@ describe('the agent of buckets', () => {
     expect(notesOf(folder)).toMatch(/files \(objects\)[^]*no pod reaches \/srv\/backups/);
   });
 
+  test('reads a bucket that stands elsewhere from a cluster as well, at its address and with the keys that were supplied for it', () => {
+    const plan = planOf({ bucket }, elsewhere, 'kubernetes');
+    expect(jobsOf(plan).map(({ name }) => name)).toEqual(['files.notes', 'archive.old']);
+    expect(agentOf(plan)).toMatchObject({
+      secretFiles: ['files-backup', 'archive-app'],
+      outside: [
+        { host: 's3.example', port: 443 },
+        { host: 's3.corp.example', port: 443 },
+      ],
+    });
+  });
+
   test('stands in an image of the operator where the site has none, and the plan says what to write', () => {
     const plan = planOf(inFolder, withoutDatabase);
     expect(agentOf(plan)).toBeUndefined();
