@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { describeBytes } from '../model/backup/bytes.ts';
 import type { Manifest } from '../model/backup/manifest.ts';
+import type { Verification } from '../model/backup/verification.ts';
 import { kitFile } from '../model/backup/site-files.ts';
 import { ageOf, asJson, bytesOf, describeAge, levels, shortName, shownTime, tierOf } from './backup-text.ts';
 import { type KitRecord, readKit } from './kit-record.ts';
@@ -34,10 +35,14 @@ function kitNotes(kit: KitRecord | undefined, now: Date): string[] {
   return [`the recovery kit was shown to open backups ${describeAge(since)} ago; \`berth kit confirm --kit FOLDER\` shows it again`];
 }
 
+/** What came of the last drill. */
+const describeDrill = ({ at, detail }: Verification, now: Date): string =>
+  `drilled ${describeAge(now.getTime() - new Date(at).getTime())} ago: ${detail.join('; ')}\n`;
+
 /** What there is, how far it was proven, and up to when each kind can be restored, in both places. */
 export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext): Promise<void> =>
   stoppable(context, async (signal) => {
-    const { config, folder, store, catalogue, levelOf: level } = await openCatalogue(site, context, signal, from);
+    const { config, folder, store, catalogue, levelOf: level, drill } = await openCatalogue(site, context, signal, from);
     const { manifests, refused } = catalogue;
     const good = manifests.filter((manifest) => ownLevel(manifest, level) >= 0);
     const found = restorable(good);
@@ -60,6 +65,7 @@ export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext
               ...(shrunk === undefined ? {} : { shrunk }),
             })),
             ...(offsite === undefined ? {} : { offsite: offsiteJson(offsite, now) }),
+            drill: drill === undefined ? null : { at: drill.at, detail: drill.detail },
             kit: kit ?? null,
           },
           null,
@@ -104,6 +110,7 @@ export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext
       ...(offsite?.found ?? []).map((each) => [...describeRestorable(each, now), `${tierOf(offsite?.tier ?? 0)}, offsite`]),
     ];
     if (lines.length > 0) context.out(`${table(lines, [], '')}\n`);
+    if (drill !== undefined) context.out(describeDrill(drill, now));
   });
 
 /** What is copied as a whole each time. The rest are full backups and what rests on them. */

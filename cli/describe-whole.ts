@@ -58,6 +58,25 @@ interface AllWanted {
   readonly left: readonly Left[];
 }
 
+/** Of each database and bucket what it comes from, in columns. */
+export function wantedRows({ wanted, wantedBuckets }: Pick<AllWanted, 'wanted' | 'wantedBuckets'>, now: Date): readonly string[][] {
+  const asItWas = (at: Date): string => `as it was at ${shownTime(at.toISOString())}, ${describeAge(now.getTime() - at.getTime())} ago`;
+  return [
+    ...wanted.map(({ database, full, logs, until }) => [
+      database,
+      full.id,
+      `and ${logs.length === 1 ? '1 log' : `${logs.length} logs`}`,
+      asItWas(until),
+    ]),
+    ...wantedBuckets.map(({ bucket, point: { id, finishedAt, facts } }) => [
+      bucket,
+      id,
+      `${Number(facts['objects'])} objects`,
+      asItWas(new Date(finishedAt)),
+    ]),
+  ];
+}
+
 export function say(
   asked: WholeAsked,
   plan: FolderPlan,
@@ -65,21 +84,10 @@ export function say(
   context: RuntimeContext,
 ): void {
   report({ ...asked, only: undefined }, plan, context);
-  const rows = wanted.map(({ database, full, logs, until }) => [
-    database,
-    full.id,
-    `and ${logs.length === 1 ? '1 log' : `${logs.length} logs`}`,
-    `as it was at ${shownTime(until.toISOString())}, ${describeAge(context.now().getTime() - until.getTime())} ago`,
-  ]);
-  const ofBuckets = wantedBuckets.map(({ bucket, point: { id, finishedAt, facts } }) => [
-    bucket,
-    id,
-    `${Number(facts['objects'])} objects`,
-    `as it was at ${shownTime(finishedAt)}, ${describeAge(context.now().getTime() - new Date(finishedAt).getTime())} ago`,
-  ]);
+  const rows = wantedRows({ wanted, wantedBuckets }, context.now());
   const without = empty.length === 0 ? '' : `  empty, as there is no backup: ${empty.join(', ')}\n`;
   context.out(
-    `${rows.length + ofBuckets.length === 0 ? '  no database is in the backups' : table([...rows, ...ofBuckets])}\n${without}  then everything is started\n${apart.length === 0 ? '' : `  empty at first: ${apart.map(({ name }) => name).join(', ')}; the last lines say how to put that back\n`}\n`,
+    `${rows.length === 0 ? '  no database is in the backups' : table(rows)}\n${without}  then everything is started\n${apart.length === 0 ? '' : `  empty at first: ${apart.map(({ name }) => name).join(', ')}; the last lines say how to put that back\n`}\n`,
   );
 }
 

@@ -1,5 +1,7 @@
 import { join } from 'node:path';
+import { drillsOf } from '../model/backup/layout.ts';
 import type { Manifest } from '../model/backup/manifest.ts';
+import { proofsOf, type Verification } from '../model/backup/verification.ts';
 import { BerthError } from '../model/errors.ts';
 import { type Catalogue, readCatalogue } from '../runtime/jobs/catalogue.ts';
 import { readVerifications } from '../runtime/jobs/verifications.ts';
@@ -56,6 +58,8 @@ interface Opened extends FoundRuntime {
   readonly world: World;
   /** How far a backup was proven; below zero it was found to be broken. */
   readonly levelOf: (id: string) => number;
+  /** The last one that served. */
+  readonly drill: Verification | undefined;
 }
 
 export async function openCatalogue(site: string, context: RuntimeContext, signal: AbortSignal, from?: PlaceName): Promise<Opened> {
@@ -67,10 +71,19 @@ export async function openCatalogue(site: string, context: RuntimeContext, signa
   using progress = progressOn(context, false);
   const heard = (count: number): void => progress.say(`${count} backups found`);
   const catalogue = await readCatalogue(store, `v1/${config.site}/`, trusted, signal, () => true, heard);
-  const sources = [...new Set(catalogue.manifests.map(({ source }) => source))];
-  const read = await Promise.all(sources.map((source) => readVerifications({ site: config.site, source }, store, trusted, signal)));
-  const proofs = new Map(read.flatMap((each) => [...each.proofs]));
-  return { ...found, store, catalogue, world, levelOf: (id) => levelOf(proofs, id) };
+  const places = [...new Set(catalogue.manifests.map(({ source }) => source))].map((source) => ({ site: config.site, source }));
+  const [drills, ...read] = await Promise.all(
+    [drillsOf(config.site), ...places].map(async (place) => (await readVerifications(place, store, trusted, signal)).records),
+  );
+  const proofs = proofsOf([...(drills ?? []), ...read.flat()]);
+  return {
+    ...found,
+    store,
+    catalogue,
+    world,
+    drill: drills?.toSorted((a, b) => (a.id < b.id ? -1 : 1)).at(-1),
+    levelOf: (id) => levelOf(proofs, id),
+  };
 }
 
 /** @throws BerthError `usage` for an id that is not there. */

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { addBackup } from './backup.ts';
+import { addDrill } from './drill.ts';
 import { addKit } from './kit.ts';
 import { addRestore } from './restore.ts';
 import { addRuntime } from './runtime.ts';
@@ -11,5 +12,5 @@ export function addRuntimeCommands(
   run: (action: () => Promise<void>, json: boolean) => Promise<void>,
   context: RuntimeContext,
 ): void {
-  for (const add of [addBackup, addKit, addRestore, addRuntime]) add(program, run, context);
+  for (const add of [addBackup, addDrill, addKit, addRestore, addRuntime]) add(program, run, context);
 }

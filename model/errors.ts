@@ -37,7 +37,8 @@ export const exitMeaning: Readonly<Record<keyof typeof EXIT, string>> = {
   stale:
     '`generate --check` found that the site differs from its spec, `diff` that the cluster differs from the site, or `images lock --check` that a tag was moved',
   unreachable: 'the cluster, the store or a registry did not answer, or did not let you in',
-  unfit: '`doctor` found something that keeps the site from running, or `images verify` an image that is another one than was locked',
+  unfit:
+    '`doctor` found something that keeps the site from running, `images verify` an image that is another one than was locked, or `drill` a site that came back and does not serve',
   unsound: '`lint` found something that should not be so, or a certificate to import is of no use',
   damaged: 'a backup is damaged, incomplete or forged',
   unfinished: 'something was begun that could be neither ended nor undone; what stands is printed',

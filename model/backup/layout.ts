@@ -10,6 +10,9 @@ export interface Place {
   readonly source: string;
 }
 
+/** What drills have proven lies apart, as each is about several sources. */
+export const drillsOf = (site: string): Place => ({ site, source: 'site.drills' });
+
 const base = ({ site, source }: Place): string => `v1/${site}/${source}`;
 
 export const manifestPrefix = (place: Place): string => `${base(place)}/manifests/`;

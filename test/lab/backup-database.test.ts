@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -17,6 +17,7 @@ interface Listed {
     readonly level: number;
     readonly label: string | null;
   }[];
+  readonly drill?: { readonly detail: readonly string[] } | null;
   readonly restorable: readonly {
     readonly source: string;
     readonly spans?: readonly { readonly from: string; readonly until: string }[];
@@ -36,6 +37,14 @@ interface Live {
   readonly left: readonly string[];
 }
 
+interface Drilled {
+  readonly databases: readonly { readonly database: string }[];
+  readonly buckets: readonly { readonly bucket: string; readonly objects: number }[];
+  readonly answers: readonly { readonly status?: number }[];
+  readonly backups: readonly string[];
+  readonly seconds: number;
+  readonly lostSeconds: number | null;
+}
 interface Whole {
   readonly databases: readonly { readonly database: string; readonly position: string | null }[];
   readonly seconds: number;
@@ -170,6 +179,20 @@ describe('the databases of a site that runs', () => {
     };
     return { ...own, agent, fulls, spans, sql, insert, until, covered, restore, tried };
   };
+
+  const object = async (...words: readonly string[]): Promise<string> => {
+    const access = `MC_HOST_app=http://${site}-app:${lab.read('secrets/files-app').trim()}@127.0.0.1:9000`;
+    return lab.compose('exec', '-T', '-e', access, 'files', 'sh', '-c', words.join(' '));
+  };
+  /** Containers, volumes and networks of drills. */
+  const ofDrills = async (): Promise<string> =>
+    (
+      await Promise.all(
+        ['docker ps -aq', 'docker volume ls -q', 'docker network ls -q'].map((list) =>
+          run([...list.split(' '), '--filter', `name=${site}-drill-`]),
+        ),
+      )
+    ).join('');
 
   type One = ReturnType<typeof of>;
   /** The same for each of them, at the same time. */
@@ -309,6 +332,42 @@ describe('the databases of a site that runs', () => {
     expect((await lab.up()).code).toBe(0);
   });
 
+  test('serve with all of their site in a drill beside the one that runs, which is left alone; another one, that was killed, leaves nothing either', async () => {
+    // A bucket beside them, which no application has written to yet.
+    await object('echo räksmörgås | mc pipe app/notes/menu.txt');
+    await lab.berth('backup', 'now', 'notes', 'configuration', 'secrets');
+    await each(({ covered }) => covered());
+    const words = ['drill', '--key', `../usb/${site}-operator.key`, '--yes', '--json'];
+    const killing = `berth ${words.join(' ')} & until [ -n "$(docker ps -aq --filter name=${site}-drill-)" ]; do sleep 0.1; done; kill -KILL $!; wait $!`;
+    expect(await operator.attempt(['sh', '-c', killing], lab.folder)).toMatchObject({ code: 137 });
+    expect(await ofDrills()).not.toBe('');
+    const [ids, before] = [await lab.ids(), await list()];
+    const done = JSON.parse(await lab.berth(...words)) as Drilled;
+    console.info(`the whole site drilled: ${done.seconds} s, ${done.lostSeconds} s lost`);
+    expect(done.databases.map(({ database }) => database).toSorted()).toEqual(['books', 'database', 'orders']);
+    expect(done.buckets.map(({ bucket, objects }) => [bucket, objects])).toEqual([['files.notes', 1]]);
+    expect(done.answers.map(({ status }) => status)).toEqual(done.answers.map(() => 200));
+    expect(done.lostSeconds).toBeGreaterThanOrEqual(0);
+    expect(await ofDrills()).toBe('');
+    expect(existsSync(`${lab.folder}-drill`)).toBe(false);
+    expect(await lab.ids()).toEqual(ids);
+    const { backups, drill } = await list();
+    const proven = backups.filter(({ level }) => level === 4);
+    expect(proven.map(({ id }) => id).toSorted()).toEqual(done.backups.filter((id) => proven.some((each) => each.id === id)).toSorted());
+    expect([...new Set(proven.map(({ source }) => source))].toSorted()).toEqual([
+      'books',
+      'database',
+      'files.notes',
+      'orders',
+      'site.configuration',
+      'site.secrets',
+    ]);
+    expect(drill?.detail[0]).toBe(`the whole site served after ${done.seconds} s`);
+    // Nothing that the drill had was copied as if it were the site's.
+    const points = (all: Listed['backups']) => all.filter(({ kind }) => kind === 'bucket').length;
+    expect(points(backups)).toBe(points(before.backups));
+  });
+
   test('are there again with all of their site on an empty host, by one command that may be stopped and repeated', async () => {
     const held: string[] = [];
     await each(async ({ database, sql, covered }) => {
@@ -316,13 +375,6 @@ describe('the databases of a site that runs', () => {
       held.push(`${database} ${await sql('SELECT count(*) FROM ledger')}`);
     });
     expect(held.toSorted()).toEqual(['books 114', 'database 14', 'orders 14']);
-    // And a bucket beside them, which no application has written to yet.
-    const object = async (...words: readonly string[]): Promise<string> => {
-      const access = `MC_HOST_app=http://${site}-app:${lab.read('secrets/files-app').trim()}@127.0.0.1:9000`;
-      return lab.compose('exec', '-T', '-e', access, 'files', 'sh', '-c', words.join(' '));
-    };
-    await object('echo räksmörgås | mc pipe app/notes/menu.txt');
-    await lab.berth('backup', 'now', 'notes', 'configuration', 'secrets');
     await lab.remove();
     rmSync(lab.folder, { recursive: true });
     lab = new LabSite(operator, 'again');

@@ -240,6 +240,29 @@ describe('a site with backups', () => {
     expect((await expectExit(2, [...whole, '--from', 'offsite'], opened)).stderr).toContain('restores from the first place alone');
   });
 
+  test('says what a drill would do, leaves nothing of that behind, and refuses what does not go together', async () => {
+    const key = join(usb, 'shop-operator.key');
+    const { stdout } = await expectExit(0, ['drill', '--dry-run', '--key', key, ...here]);
+    expect(stdout).toContain(`from ${store}, drilled in ${site}-drill`);
+    expect(stdout).toMatch(/runs as shop-drill-[0-9a-f]{8}: no ports, no way out/);
+    expect(stdout).toMatch(/takes up to .* of memory/);
+    expect(stdout.endsWith('Nothing was started.\n')).toBe(true);
+    expect(existsSync(`${site}-drill`)).toBe(false);
+    const asJson = JSON.parse(
+      (await expectExit(0, ['drill', '--dry-run', '--json', '--site', kit, '--into', at('drill')], opened)).stdout,
+    ) as object;
+    expect(asJson).toMatchObject({ site: 'shop', drilled: false, from: { databases: [], buckets: [], empty: [] } });
+    expect(existsSync(at('drill'))).toBe(false);
+    expect((await expectExit(2, ['drill', '--dry-run', '--site', kit])).stderr).toContain('a kit is no place for a drill');
+    expect((await expectExit(2, ['drill', '--dry-run', ...here])).stderr).toContain('name the private key of a recipient with --key FILE');
+    expect((await expectExit(2, ['drill', '--latest', '--at', '2026-03-29T14:30Z', '--key', key, ...here])).stderr).toContain(
+      'one of them',
+    );
+    const { stderr } = await expectExit(5, ['drill', '--dry-run', '--key', key, '--into', store, ...here]);
+    expect(stderr).toContain('is not empty, and no drill has left that there');
+    expect((await expectExit(2, ['drill', '--at', '2020-01-01T00:00Z', '--key', key, ...here])).stderr).toContain('no backup');
+  });
+
   test('is not written over by a restore unless that was meant, and then keeps what was there', async () => {
     const wrecked = at('wrecked');
     await expectExit(0, ['restore', '--latest', '--into', wrecked, '--key', join(usb, 'shop-operator.key'), ...here]);

@@ -1,0 +1,131 @@
+import { type Answer, isServed } from './ask-edge.ts';
+import { describeAge, shownTime } from './backup-text.ts';
+import type { Chosen } from './choose-whole.ts';
+import { wantedRows } from './describe-whole.ts';
+import type { Needs } from './drill-needs.ts';
+import type { DrillRoom } from './drill-room.ts';
+import type { SiteFilled } from './fill-site.ts';
+import type { FolderPlan } from './restore-site.ts';
+import type { RuntimeContext } from './stoppable.ts';
+import { noteOf, paint, table, typed } from './text.ts';
+import { describeSize } from '../model/units.ts';
+
+/** What a drill is made of. */
+export interface DrillPlan {
+  readonly site: string;
+  readonly at: string | undefined;
+  readonly startedAt: Date;
+  readonly folder: FolderPlan;
+  readonly chosen: Chosen;
+  readonly needs: Needs;
+  readonly room: Pick<DrillRoom, 'folder' | 'site' | 'project'>;
+}
+
+/** What came of it. */
+export interface Drilled extends DrillPlan, SiteFilled {
+  readonly answers: readonly Answer[];
+  /** From the command to the last answer: what an administrator would have waited, who had everything at hand. */
+  readonly seconds: number;
+  /** The backups that are proven by it; none where nobody could sign that. */
+  readonly proven: readonly string[];
+  readonly kept: boolean;
+}
+
+/** What would have been lost by now: of the database that was copied least lately. Only the newest says so. */
+export function lossOf({ at, startedAt, outcomes }: Pick<Drilled, 'at' | 'startedAt' | 'outcomes'>): number | undefined {
+  const covered = outcomes.flatMap(({ until }) => (until === null ? [] : [new Date(until).getTime()]));
+  if (at !== undefined || covered.length === 0) return undefined;
+  return Math.max(0, Math.round((startedAt.getTime() - Math.min(...covered)) / 1000));
+}
+
+const madeOf = ({ chosen, folder }: DrillPlan) => ({
+  folder: folder.chosen.map(({ part, manifest }) => ({ part, id: manifest.id, madeAt: manifest.finishedAt })),
+  databases: chosen.wanted.map(({ database, full, logs, until }) => ({
+    database,
+    full: full.id,
+    logs: logs.length,
+    until: until.toISOString(),
+  })),
+  buckets: chosen.wantedBuckets.map(({ bucket, point }) => ({ bucket, point: point.id, madeAt: point.finishedAt })),
+  empty: chosen.empty,
+});
+
+export const planAsJson = (plan: DrillPlan) => ({ site: plan.site, from: madeOf(plan), needs: plan.needs, drilled: false });
+
+export function sayDrill(plan: DrillPlan, store: string, context: RuntimeContext): void {
+  const { site, folder, chosen, needs, room } = plan;
+  const now = context.now();
+  const rows = [
+    ...folder.chosen.map(({ part, manifest: { id, finishedAt } }) => [
+      part,
+      id,
+      '',
+      `as it was at ${shownTime(finishedAt)}, ${describeAge(now.getTime() - new Date(finishedAt).getTime())} ago`,
+    ]),
+    ...wantedRows(chosen, now),
+  ];
+  const of = (free: Needs['freeDisk']): string => (free === undefined ? '' : ` of the ${describeSize(free)} that are free`);
+  context.out(
+    [
+      `${paint(context.color)('bold', site)} from ${store}, drilled in ${room.folder}\n${table(rows)}\n`,
+      chosen.empty.length === 0 ? '' : `  empty, as there is no backup: ${chosen.empty.join(', ')}\n`,
+      `\n  runs as ${room.project}: no ports, no way out; what runs here goes on\n`,
+      `  takes up to ${describeSize(needs.memory)} of memory${of(needs.freeMemory)}, and some ${describeSize(needs.disk)} of disk${of(needs.freeDisk)}\n\n`,
+    ].join(''),
+  );
+}
+
+export function tellDrill(done: Drilled, json: boolean, context: RuntimeContext): void {
+  const { site, outcomes, buckets, answers, seconds, proven, kept, chosen, room, startedAt } = done;
+  const lostSeconds = lossOf(done);
+  if (json)
+    return context.out(
+      `${JSON.stringify(
+        {
+          site,
+          from: madeOf(done),
+          drilled: true,
+          startedAt: startedAt.toISOString(),
+          seconds,
+          lostSeconds: lostSeconds ?? null,
+          databases: outcomes,
+          buckets,
+          answers,
+          level: proven.length === 0 ? null : 4,
+          backups: proven,
+          kept: kept ? { project: room.project, folder: room.site } : null,
+        },
+        null,
+        2,
+      )}\n`,
+    );
+  const rows = [
+    ...outcomes.map(({ database, until, position, seconds: took }) => [
+      database,
+      until === null ? '' : `all that was committed by ${shownTime(until)}`,
+      position === null ? '' : `up to ${position}, in ${took} s`,
+    ]),
+    ...buckets.map(({ bucket, madeAt, objects, seconds: took }) => [
+      bucket,
+      `as it was at ${shownTime(madeAt)}`,
+      `${objects} objects, in ${took} s`,
+    ]),
+    ...answers.map((answer) => [answer.url, isServed(answer) ? 'is served' : 'is not', `status ${answer.status ?? ''}`]),
+  ];
+  const lost = lostSeconds === undefined ? '' : `, with at most the last ${describeAge(lostSeconds * 1000)} of its databases lost`;
+  context.out(
+    `${paint(context.color)('bold', `${site} was whole again after ${seconds} s`)}${lost}.\n${rows.length === 0 ? '' : `${table(rows)}\n`}\n`,
+  );
+  for (const { database, left = [] } of outcomes) for (const one of left) context.out(`→ ${database}: ${one}\n`);
+  for (const name of chosen.empty) context.err(`${noteOf(`${name} was empty: there is no backup of it by then`, context)}\n`);
+  context.out(
+    proven.length === 0
+      ? 'It is not written down: the backups hold no key that signs.\n'
+      : `${proven.length} backups are at level 4 now; \`berth backup list\` shows it.\n`,
+  );
+  context.out(
+    kept
+      ? `→ it runs as ${room.project}: docker compose --project-directory ${typed(room.site)} -p ${room.project} ps; the next drill takes it away\n`
+      : 'Nothing of the drill is left here.\n',
+  );
+}

@@ -1,0 +1,114 @@
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { lockSite } from '../generator/io/lock.ts';
+import { BerthError } from '../model/errors.ts';
+import { outputOf } from '../runtime/programs/local-programs.ts';
+import { never, programsApart } from './compose.ts';
+import { makeFolder } from './make-folder.ts';
+import type { RuntimeContext } from './stoppable.ts';
+
+const markFile = '.berth/drill.json';
+/** What a project of Compose may have, and how it goes: what uses something before that. */
+const removals = [
+  ['ps --all --quiet --no-trunc', 'rm --force --volumes'],
+  ['volume ls --quiet', 'volume rm --force'],
+  ['network ls --quiet --no-trunc', 'network rm'],
+].map((pair) => pair.map((words) => words.split(' ')));
+
+/** Where a site is drilled: a folder, and a project of Compose that nobody else has. It is known by its mark, so that the next drill takes away what one that was killed has left. */
+export class DrillRoom implements Disposable {
+  readonly project: string;
+  readonly folder: string;
+  /** The folder of the site that is drilled. */
+  readonly site: string;
+  /** Of drills that were killed: a command of theirs may still be at work when the next one clears up, so they are cleared away at its end as well. */
+  readonly #left: readonly string[];
+  readonly #lock: Disposable;
+  readonly #context: RuntimeContext;
+  /** Whether the engine may have anything of it. */
+  #begun: boolean;
+  private constructor(folder: string, project: string, left: readonly string[], lock: Disposable, context: RuntimeContext) {
+    this.folder = folder;
+    this.site = join(folder, 'site');
+    this.project = project;
+    this.#left = left;
+    this.#begun = left.length > 0;
+    this.#lock = lock;
+    this.#context = context;
+  }
+
+  /** @throws BerthError `conflict` for a folder that is no drill's, `locked` where one goes on. */
+  static async open(folder: string, site: string, context: RuntimeContext): Promise<DrillRoom> {
+    makeFolder(folder, 0o700);
+    const mark = join(folder, markFile);
+    if (!existsSync(mark) && readdirSync(folder).some((name) => name !== '.berth'))
+      throw new BerthError('conflict', `${folder} is not empty, and no drill has left that there`, 'name a new folder with --into');
+    const lock = lockSite(folder);
+    try {
+      const room = new DrillRoom(
+        folder,
+        `${site}-drill-${Buffer.from(context.random(4)).toString('hex')}`,
+        readProjects(mark),
+        lock,
+        context,
+      );
+      await room.#clearAll();
+      writeFileSync(mark, `${JSON.stringify({ projects: [...room.#left, room.project] })}\n`, { flush: true });
+      return room;
+    } catch (error) {
+      lock[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** From here on every command of Compose is about this project, whatever the shell says of another. */
+  begin(context: RuntimeContext): RuntimeContext {
+    this.#begun = true;
+    const own = { COMPOSE_PROJECT_NAME: this.project, COMPOSE_FILE: join(this.site, 'compose.yaml'), COMPOSE_PROFILES: '' };
+    return { ...context, env: { ...context.env, ...own } };
+  }
+
+  /** Takes away all that has the name of the project, and the folder of the site. Does no harm a second time. */
+  async clear(): Promise<void> {
+    await this.#clearAll();
+    this.#begun = false;
+    rmSync(join(this.folder, markFile), { force: true });
+  }
+
+  async #clearAll(): Promise<void> {
+    if (this.#begun)
+      for (const project of [...this.#left, this.project])
+        for (const [list = [], remove = []] of removals) {
+          const listed = await this.#docker([...list, '--filter', `label=com.docker.compose.project=${project}`]);
+          const found = listed.split('\n').filter((name) => name !== '');
+          if (found.length > 0) await this.#docker([...remove, ...found]);
+        }
+    rmSync(this.site, { recursive: true, force: true });
+  }
+
+  /** Its folder goes where nothing of a drill is left in it. */
+  [Symbol.dispose](): void {
+    const empty = !existsSync(join(this.folder, markFile)) && readdirSync(this.folder).every((name) => name === '.berth');
+    if (empty) rmSync(this.folder, { recursive: true, force: true });
+    this.#lock[Symbol.dispose]();
+  }
+
+  #docker = (args: readonly string[]): Promise<string> => outputOf(programsApart(this.#context), { argv: ['docker', ...args] }, never);
+}
+
+/** @throws BerthError `damaged` for a mark that says nothing: what has that name is not known then. */
+function readProjects(mark: string): readonly string[] {
+  if (!existsSync(mark)) return [];
+  try {
+    const { projects } = JSON.parse(readFileSync(mark, 'utf8')) as { readonly projects?: unknown };
+    const named = Array.isArray(projects) ? projects.filter((name) => typeof name === 'string') : [];
+    if (named.length > 0 && named.every((name) => /-drill-[0-9a-f]{8}$/.test(name))) return named;
+  } catch {
+    // As where it names none.
+  }
+  throw new BerthError(
+    'damaged',
+    `${mark} does not say what a drill has left`,
+    'see `docker compose ls --all` for a project with -drill- in its name, take it away with `docker compose -p NAME down --volumes`, then delete that folder',
+  );
+}

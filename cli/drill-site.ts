@@ -1,0 +1,220 @@
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { chooseNetwork } from '../generator/io/host-facts.ts';
+import { parseRange } from '../model/addresses.ts';
+import { drillsOf } from '../model/backup/layout.ts';
+import { BerthError } from '../model/errors.ts';
+import type { Plan } from '../model/plan.ts';
+import { contentsOf } from '../runtime/jobs/bucket/listing.ts';
+import { readRanges } from '../runtime/host/network.ts';
+import { viewOf } from '../runtime/host/view.ts';
+import { forgetFindings, readVerifications, recordFinding } from '../runtime/jobs/verifications.ts';
+import { trustedSigners } from '../runtime/open-store.ts';
+import { outputOf } from '../runtime/programs/local-programs.ts';
+import { describeAge } from './backup-text.ts';
+import { recorderOf } from './backup-verify.ts';
+import { type Chosen, chooseWhole } from './choose-whole.ts';
+import { composeIn, programsApart } from './compose.ts';
+import { type Drilled, type DrillPlan, lossOf, planAsJson, sayDrill, tellDrill } from './describe-drill.ts';
+import { needsOf, refuseNeeds } from './drill-needs.ts';
+import { DrillRoom } from './drill-room.ts';
+import { fillSite } from './fill-site.ts';
+import { secondsSince } from './moment.ts';
+import { openCatalogue } from './open-catalogue.ts';
+import { progressOn, type Progress } from './progress.ts';
+import { provideAgent } from './provide-agent.ts';
+import { Refilling } from './refilling.ts';
+import { type ComposeConfig, rehearse } from './rehearsal.ts';
+import { keyFileOf } from './restore-keys.ts';
+import { type FolderPlan, restoreFolder } from './restore-site.ts';
+import { readRuntime } from './runtime-config.ts';
+import { loadSite, specFile } from './site.ts';
+import { seeServed } from './see-served.ts';
+import { stoppable, type RuntimeContext } from './stoppable.ts';
+
+export interface DrillAsked {
+  /** The folder of a site or of a recovery kit. */
+  readonly site: string;
+  /** As it was then; the newest without it. */
+  readonly at: string | undefined;
+  /** Where its folder lies meanwhile. */
+  readonly into: string | undefined;
+  readonly key: string | undefined;
+  /** Its addresses, such as `10.201.4.0/22`. */
+  readonly network: string | undefined;
+  readonly keep: boolean;
+  /** Also where memory or disk may become short. */
+  readonly yes: boolean;
+  readonly dryRun: boolean;
+  readonly json: boolean;
+}
+
+type Opened = Awaited<ReturnType<typeof openCatalogue>>;
+
+/**
+ * The whole site from its backups, as after the loss of its host, but beside whatever runs here: with another name, no ports and no way out. Whatever comes of it,
+ * all of it is taken away again. What served is written down as proven, with the time that it took and what would have been lost.
+ */
+export const drillSite = (asked: DrillAsked, context: RuntimeContext): Promise<void> =>
+  stoppable(
+    context,
+    async (signal) => {
+      const [begun, startedAt] = [performance.now(), context.now()];
+      const opened = await openCatalogue(asked.site, context, signal);
+      if (opened.config.target === 'kubernetes')
+        throw new BerthError(
+          'unsupported',
+          'a site in a cluster is not drilled by this',
+          '`berth backup verify --restore` restores its newest backups and compares them',
+        );
+      const key = keyFileOf(opened.folder, asked.key);
+      using room = await DrillRoom.open(folderFor(asked), opened.config.site, context);
+      let stays = false;
+      try {
+        const { folder, chosen } = await restoreInto(room, asked, opened, context, signal);
+        const { plan } = loadSite(room.site, context);
+        const needs = await needsOf(plan, chosen, context);
+        const drill: DrillPlan = { site: plan.name, at: asked.at, startedAt, folder, chosen, needs, room };
+        if (!asked.json) sayDrill(drill, opened.store.name, context);
+        if (asked.dryRun) return context.out(asked.json ? `${JSON.stringify(planAsJson(drill), null, 2)}\n` : 'Nothing was started.\n');
+        if (!asked.yes) refuseNeeds(needs);
+        stays = asked.keep;
+        using progress = progressOn(context, asked.json);
+        const range = await rangeFor(asked, room.project, context);
+        const { compose, filled } = await fillRoom(room, { range, plan, chosen, at: asked.at, key, progress, context }, signal);
+        progress.say('starting everything');
+        const answers = await seeServed({ compose, plan, site: room.site }, context, signal);
+        const done = { ...drill, ...filled, answers, seconds: secondsSince(begun), kept: asked.keep, proven: provenBy(drill) };
+        const proven = await writeDown(done, opened, signal);
+        if (!stays) {
+          progress.say('taking it away');
+          await room.clear();
+        }
+        progress[Symbol.dispose]();
+        tellDrill({ ...done, proven }, asked.json, context);
+      } catch (error) {
+        if (signal.aborted) stays = false;
+        throw error;
+      } finally {
+        if (!stays) await room.clear();
+      }
+    },
+    'stopping, and taking away what was made; once more to leave that to the next drill',
+  );
+
+/** Beside the site; a kit lies on a stick, where neither room nor rights are to be counted on. */
+function folderFor({ site, into }: DrillAsked): string {
+  if (into !== undefined) return into;
+  if (existsSync(join(site, specFile))) return join(dirname(site), `${basename(site)}-drill`);
+  throw new BerthError(
+    'usage',
+    'a kit is no place for a drill',
+    'name a folder on a disk of this host with --into, such as --into /srv/drill',
+  );
+}
+
+/** The folder of the site, and what its data come from. */
+async function restoreInto(
+  room: DrillRoom,
+  { at, key, site, json }: DrillAsked,
+  opened: Opened,
+  context: RuntimeContext,
+  signal: AbortSignal,
+): Promise<{ readonly folder: FolderPlan; readonly chosen: Chosen }> {
+  let planned: { readonly folder: FolderPlan; readonly chosen: Chosen } | undefined;
+  const asked = { site, at, key, json, from: 'store', only: undefined, into: room.site, yes: false, dryRun: false } as const;
+  await restoreFolder(asked, opened, context, signal, {
+    planned: (folder) => {
+      // What the site was then says what there is to put back.
+      const { jobs } = readRuntime(join(folder.stage, 'runtime.yaml')).config.backups;
+      const { stores } = loadSite(folder.stage, context).plan;
+      const choice = { manifests: opened.catalogue.manifests, levelOf: opened.levelOf, at, pointOf: () => undefined };
+      planned = { folder, chosen: chooseWhole(jobs, stores, choice) };
+    },
+    goesOn: true,
+  });
+  if (planned === undefined) throw new Error('the folder was restored without a plan');
+  return planned;
+}
+
+/** @throws BerthError `usage` where nobody can tell which addresses are free. */
+async function rangeFor({ network }: DrillAsked, project: string, context: RuntimeContext): Promise<string> {
+  if (network !== undefined) {
+    if (parseRange(network) !== undefined) return network;
+    throw new BerthError('usage', `${network} is no range of addresses`, 'write one such as 10.201.4.0/22');
+  }
+  const taken = await readRanges(viewOf(context.env));
+  if ('notKnown' in taken)
+    throw new BerthError(
+      'unreachable',
+      `nobody can tell which addresses are free here: ${taken.notKnown}`,
+      'name some with --network, such as 10.201.4.0/22',
+    );
+  const ranges = taken.flatMap(({ range }) => parseRange(range) ?? []);
+  return chooseNetwork(project, ranges);
+}
+
+interface Fill {
+  readonly range: string;
+  readonly plan: Plan;
+  readonly chosen: Chosen;
+  readonly at: string | undefined;
+  readonly key: string;
+  readonly progress: Progress;
+  readonly context: RuntimeContext;
+}
+
+async function fillRoom(room: DrillRoom, { range, plan, chosen, at, key, progress, context }: Fill, signal: AbortSignal) {
+  progress.say('making it one that reaches nobody');
+  const apart = room.begin(context);
+  await setApart(room, range, context, signal);
+  await provideAgent(room.site, plan, context);
+  const compose = composeIn(room.site, apart);
+  const { config } = readRuntime(join(room.site, 'runtime.yaml'));
+  const refilling = new Refilling(room.site, at ?? null);
+  const named = { ...plan, name: room.project };
+  return {
+    compose,
+    filled: await fillSite(chosen, { site: room.site, config, plan: named, compose, at, key, refilling, progress, context: apart }, signal),
+  };
+}
+
+/** What Compose makes of the site, with its override, becomes the whole of what it is started from. */
+async function setApart({ site, project }: DrillRoom, range: string, context: RuntimeContext, signal: AbortSignal): Promise<void> {
+  const files = ['compose.yaml', 'compose.override.yaml'].filter((file) => existsSync(join(site, file)));
+  const words = ['--project-directory', site, '--project-name', project, ...files.flatMap((file) => ['--file', join(site, file)])];
+  const argv = ['docker', 'compose', ...words, 'config', '--format', 'json'] as const;
+  const config = JSON.parse(await outputOf(programsApart(context), { argv }, signal)) as ComposeConfig;
+  const text = JSON.stringify(rehearse(config, { project, folder: site, range }));
+  for (const file of files) rmSync(join(site, file));
+  // It holds the environment of applications.
+  writeFileSync(join(site, 'compose.yaml'), text, { mode: 0o600 });
+}
+
+/** Everything that was restored, and what that rests on. */
+const provenBy = ({ folder, chosen: { wanted, wantedBuckets } }: DrillPlan): readonly string[] => [
+  ...folder.chosen.map(({ manifest }) => manifest.id),
+  ...wanted.flatMap(({ full, logs }) => [full, ...logs].map(({ id }) => id)),
+  ...wantedBuckets.flatMap(({ point }) => [point, ...contentsOf(point)].map(({ id }) => id)),
+];
+
+/** @returns what is proven by it; nothing where there is no key that signs. */
+async function writeDown(
+  done: Drilled,
+  { store, config, folder, world, catalogue }: Opened,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const recorder = recorderOf(config.backups.signer, done.room.site, store, world);
+  if (recorder === undefined) return [];
+  const place = drillsOf(config.site);
+  const lost = lossOf(done);
+  const detail = [
+    `the whole site served after ${done.seconds} s`,
+    ...(lost === undefined ? [] : [`at most the last ${describeAge(lost * 1000)} of its databases would have been lost`]),
+  ];
+  await recordFinding(place, { backups: done.proven, level: 4, result: 'sound', detail }, recorder, signal);
+  const known = new Set(catalogue.manifests.map(({ id }) => id));
+  const findings = await readVerifications(place, store, trustedSigners(config.backups, folder), signal);
+  await forgetFindings(place, findings, (id) => known.has(id), done.startedAt, store, signal);
+  return done.proven;
+}

@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { describe, expect, test } from 'vitest';
+import { type ComposeConfig, rehearse } from '../../cli/rehearsal.ts';
+import { overlap, parseRange } from '../../model/addresses.ts';
+
+const how = { project: 'shop-drill-0a1b2c3d', folder: '/srv/drill/site', range: '10.201.4.0/22' };
+/** As `docker compose config` prints it: with networks and environments as maps. */
+const resolved = (text: string): ComposeConfig => {
+  const config = parse(text) as { services: Record<string, Record<string, unknown>>; networks: object; volumes: object; name: string };
+  for (const service of Object.values(config.services))
+    service['networks'] = Object.fromEntries(((service['networks'] as string[] | undefined) ?? []).map((name) => [name, null]));
+  return config as unknown as ComposeConfig;
+};
+const written = resolved(readFileSync(join(import.meta.dirname, '../golden/hello-backups/compose.yaml'), 'utf8'));
+const drilled = rehearse(written, how);
+const withService = (service: Readonly<Record<string, unknown>>): ComposeConfig => ({ ...written, services: { ...written.services, mine: service } });
+const agents = ['agent-postgres', 'agent-files'];
+
+describe('a site that is drilled', () => {
+  test('publishes nothing, has a name of its own, and neither builds nor begins anything by itself', () => {
+    expect(drilled.name).toBe(how.project);
+    for (const [name, service] of Object.entries(drilled.services)) {
+      expect([name, service['ports'], service['build'], service['container_name']]).toEqual([name, undefined, undefined, undefined]);
+      expect([name, service.labels?.['berth.site']]).toEqual([name, how.project]);
+      expect([name, service['profiles']]).toEqual([name, agents.includes(name) ? ['agents'] : undefined]);
+    }
+    expect(written.services['edge']?.['ports']).toHaveLength(2);
+  });
+
+  test('has no way out, but for agents, whose store may stand elsewhere', () => {
+    const open = Object.entries(drilled.networks ?? {}).filter(([, network]) => !(network as { readonly internal: boolean }).internal);
+    expect(open.map(([name]) => name)).toEqual(['egress']);
+    const inIt = Object.entries(drilled.services).filter(([, { networks = {} }]) => 'egress' in networks);
+    expect(inIt.map(([name]) => name).toSorted()).toEqual(agents.toSorted());
+    const sending = rehearse(withService({ networks: { app: null, egress: null } }), how);
+    expect(sending.services['mine']?.networks).toEqual({ app: null });
+  });
+
+  test('has none at all where no agent needs one', () => {
+    const services = Object.fromEntries(Object.entries(written.services).filter(([name]) => !agents.includes(name)));
+    expect(Object.keys(rehearse({ ...written, services }, how).networks ?? {})).toEqual(['edge', 'app', 'data']);
+  });
+
+  test('has addresses of its own, apart from each other and all within what it was given', () => {
+    const ranges = Object.values(drilled.networks ?? {}).map((network) => {
+      const { subnet } = (network as { ipam: { config: { subnet: string }[] } }).ipam.config[0] ?? { subnet: '' };
+      return parseRange(subnet) ?? expect.unreachable(subnet);
+    });
+    expect(ranges.map(({ first, last }) => last - first + 1)).toEqual([256, 256, 256, 256]);
+    const whole = parseRange(how.range) ?? expect.unreachable();
+    ranges.forEach((range, index) => {
+      expect(range.first >= whole.first && range.last <= whole.last).toBe(true);
+      expect(ranges.slice(index + 1).some((other) => overlap(range, other))).toBe(false);
+    });
+    const more = { ...written, networks: Object.fromEntries(Array.from({ length: 70 }, (_, index) => [`n${index}`, {}])) };
+    expect(() => rehearse(more, how)).toThrow(/too small for 70 networks/);
+  });
+
+  test('has agents that copy nothing: an empty database or bucket of a drill never gets into the backups', () => {
+    for (const name of agents) {
+      expect(written.services[name]?.['entrypoint']).toContain('runtime');
+      expect(drilled.services[name]).toMatchObject({ command: null, healthcheck: { disable: true } });
+      expect(drilled.services[name]?.['entrypoint']).not.toContain('runtime');
+    }
+  });
+
+  test('has volumes of its own, also for what names a share or a volume of another site', () => {
+    const shares = { media: { name: 'live-media', external: true }, nfs: { driver_opts: { type: 'nfs', device: ':/export' } } };
+    const { volumes } = rehearse({ ...written, volumes: shares }, how);
+    expect(volumes).toEqual({ media: { name: `${how.project}_media` }, nfs: { name: `${how.project}_nfs` } });
+  });
+
+  test('may write to no folder of the host but its own', () => {
+    const [own, other, beside] = ['/srv/drill/site/uploads', '/srv/uploads', '/srv/drill/site-of-another'];
+    const bind = (source: string) => ({ type: 'bind', source, target: '/x' });
+    const { services } = rehearse(
+      withService({ volumes: [bind(own), bind(other), bind(beside), { type: 'volume', source: 'v', target: '/y' }] }),
+      how,
+    );
+    expect(services['mine']?.volumes?.map((mount) => mount['read_only'])).toEqual([undefined, true, true, undefined]);
+  });
+
+  test('gives way to what runs beside it, and does not come back with the engine', () => {
+    expect(drilled.services['database']).toMatchObject({ restart: 'on-failure', oom_score_adj: 1000, cpu_shares: 24 });
+    expect(drilled.services['database-accounts']?.restart).toBe(written.services['database-accounts']?.restart);
+  });
+
+  test.each([
+    ['network_mode: host', { network_mode: 'host' }],
+    ['network_mode: container:live', { network_mode: 'container:live' }],
+    ['pid: host', { pid: 'host' }],
+    ['privileged: true', { privileged: true }],
+    ['/var/run/docker.sock', { volumes: [{ type: 'bind', source: '/var/run/docker.sock', target: '/s' }] }],
+  ])('is refused with %s, which nothing keeps apart', (said, service) => {
+    expect(() => rehearse(withService(service), how)).toThrow(
+      expect.objectContaining({ kind: 'unsupported', message: expect.stringContaining(`mine has ${said}`) as string }),
+    );
+  });
+});
