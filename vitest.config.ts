@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-const lab = { globalSetup: ['test/program/setup.ts', 'test/lab/setup.ts'], testTimeout: 300_000, hookTimeout: 600_000 };
+const lab = { globalSetup: ['test/program/setup.ts', 'test/lab/setup.ts'], testTimeout: 900_000, hookTimeout: 900_000 };
 /** What measures under load, changes the host, or needs all of its memory. */
 const alone = ['site', 'edge', 'doctor', 'sentinel'].map((name) => `test/lab/${name}.test.ts`);
 

@@ -7,6 +7,7 @@ import { S3Bucket } from '../../runtime/stores/s3/s3-bucket.ts';
 import { parts } from '../contract/store.ts';
 import { never } from '../runtime/jobs/backup-world.ts';
 import { noise } from '../runtime/streams/bytes.ts';
+import { farAway } from '../program/far-away.ts';
 import { LabSite, Operator } from './installed.ts';
 import { KubeletStandIn } from './kubelet-stand-in.ts';
 import type { KubernetesObject, Pod } from './kubelet-stand-in.ts';
@@ -65,7 +66,15 @@ describe('the agents of a site for Kubernetes, in containers as their pods descr
     const address = await run(['docker', 'inspect', '--format', '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}', s3.container]);
     const host = ['--host-cpus', '2', '--host-memory', '16Gi', '--host-disk', '80Gi'];
     const bucket = `backups.bucket={ endpoint: "http://${address}:9000", name: backups, accessKey: ${s3.accessKey} }`;
-    const sets = [bucket, 'backups.databases={ rpo: 6 }', 'caches.cache.use=sessions'].flatMap((set) => ['--set', set]);
+    const away = farAway();
+    const jobs = {
+      databases: `{ rpo: 6, schedule: "${away}", prove: "${away}" }`,
+      buckets: `{ schedule: "${away}", prove: "${away}" }`,
+      caches: `{ schedule: "${away}" }`,
+    };
+    const sets = [bucket, ...Object.entries(jobs).map(([kind, job]) => `backups.${kind}=${job}`), 'caches.cache.use=sessions'].flatMap(
+      (set) => ['--set', set],
+    );
     await operator.run(['berth', 'init', name, '--profile', 'minimum', '--target', 'kubernetes', ...host, ...sets], operator.home);
     await operator.run(
       ['sh', '-c', 'umask 077 && mkdir -p secrets/supplied && cat > secrets/supplied/backup-store'],

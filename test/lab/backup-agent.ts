@@ -10,7 +10,8 @@ import { realFiles } from '../../runtime/stores/folder-files.ts';
 import { openFolderStore } from '../../runtime/stores/folder-store.ts';
 import { expect } from 'vitest';
 import { ensureImages, IMAGES } from './images.ts';
-import { attempt, run } from './process.ts';
+import { attempt, run, succeeds } from './process.ts';
+import { until } from './until.ts';
 
 const root = process.cwd();
 const modules = realpathSync('node_modules');
@@ -86,8 +87,11 @@ export class BackupLab {
     };
   }
 
-  /** @param init - What the server runs at its first start. */
-  async begin(init: string, options: readonly string[], command: readonly string[]): Promise<void> {
+  /**
+   * @param init - What the server runs at its first start.
+   * @param isThere - A command in its container that succeeds once it lets in.
+   */
+  async begin(init: string, options: readonly string[], command: readonly string[], isThere: readonly string[]): Promise<void> {
     await ensureImages([this.#engine, 'node']);
     chmodSync(this.home, 0o755);
     for (const folder of ['keys', 'spool', 'scratch', 'init']) mkdirSync(join(this.home, folder));
@@ -112,6 +116,10 @@ export class BackupLab {
       ...options,
     ];
     await run(['docker', 'run', '-d', ...server, IMAGES[this.#engine].reference, ...command]);
+    await until(() => succeeds(['docker', 'exec', ...isThere]), `${this.database} lets in`, {
+      seconds: 300,
+      tell: async () => (await attempt(['docker', 'logs', '--tail', '30', this.database])).stderr,
+    });
   }
 
   agent(changes: Readonly<Record<string, string>> = {}): Agent {

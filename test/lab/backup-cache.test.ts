@@ -1,9 +1,11 @@
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { farAway } from '../program/far-away.ts';
 import { IMAGES } from './images.ts';
 import { LabSite, Operator } from './installed.ts';
 import { run } from './process.ts';
+import { until } from './until.ts';
 
 // No other test has it: what is done to a site of that name would be done to this one.
 const site = 'labcaches';
@@ -36,6 +38,8 @@ backups:
   folder: ${store}
   user: "${user}"
   image: ${IMAGES.node.reference}
+  caches: { schedule: "${farAway()}" }
+  volumes: { schedule: "${farAway()}" }
 `;
 
 interface Taken {
@@ -91,6 +95,10 @@ describe('caches and a volume of a site that runs: Valkey in three nodes with Se
     await lab.berth('kit', 'export', '--into', '../kit');
     const { code, stderr } = await lab.up();
     if (code !== 0) throw new Error(`${stderr.slice(-2000)}\n${await lab.compose('logs', '--tail', '20')}`);
+    // Whoever copies has to be one by now to be copied from.
+    const role = (node: number) => lab.compose('exec', '-T', `sessions-node-${node}`, 'valkey-cli', 'role');
+    const copies = async () => (await Promise.all([0, 1, 2].map(role))).filter((said) => /^slave\s[^]*\bconnected\b/.test(said));
+    await until(async () => (await copies()).length === 2, 'two nodes copy the third');
   });
   afterAll(async () => {
     await lab?.remove();
@@ -125,7 +133,7 @@ describe('caches and a volume of a site that runs: Valkey in three nodes with Se
     // It is as any other: what is written from then on is there after a start.
     await cli(cache, 'set', 'after', '1');
     await lab.compose('restart', 'jobs');
-    expect(await cli(cache, 'exists', 'after')).toBe('1');
+    await until(async () => (await cli(cache, 'exists', 'after')) === '1', 'it is there after a start');
   });
 
   test('files of services come back with their owners, modes and links, into their place and into a folder', async () => {
@@ -160,18 +168,11 @@ describe('caches and a volume of a site that runs: Valkey in three nodes with Se
       readonly manifest: { readonly facts: { readonly shards: readonly { readonly role: string }[] } };
     };
     expect(manifest.facts.shards).toMatchObject([{ role: 'replica' }]);
-    const replicas = await lab.compose(
-      'exec',
-      '-T',
-      'sessions-sentinel-0',
-      'valkey-cli',
-      '-p',
-      '26379',
-      'sentinel',
-      'replicas',
-      'sessions',
-    );
-    expect(replicas.match(/^name$/gm)).toHaveLength(2);
+    const replicas = ['exec', '-T', 'sessions-sentinel-0', 'valkey-cli', '-p', '26379', 'sentinel', 'replicas', 'sessions'];
+    const known = async () => (await lab.compose(...replicas)).match(/^name$/gm)?.length ?? 0;
+    // It hears of them from who is written to, every ten seconds, and forgets nobody.
+    await until(async () => (await known()) >= 2, 'it knows both');
+    expect(await known()).toBe(2);
     expect(await lab.berth('backup', 'verify', id, '--key', '../usb/labcaches-operator.key')).toContain('opens with this key');
   });
 

@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { farAway } from '../program/far-away.ts';
 import { LabSite, Operator } from './installed.ts';
 import { run } from './process.ts';
+import { until as untilSeen } from './until.ts';
 
 const [http, https] = [38_091, 38_491];
 // No other test has it: what is done to a site of that name would be done to this one.
@@ -123,7 +124,8 @@ describe('the databases of a site that runs', () => {
       `edge.https=${https}`,
       `backups.folder=${store}`,
       `backups.user="${own}"`,
-      'backups.databases={ rpo: 6 }',
+      `backups.databases={ rpo: 6, schedule: "${farAway()}", prove: "${farAway()}" }`,
+      `backups.buckets={ schedule: "${farAway()}", prove: "${farAway()}" }`,
       'databases.orders={ engine: mysql }',
       'databases.books={ engine: mariadb }',
       'services.web.uses={ database: DATABASE_URL, orders: ORDERS_URL, books: BOOKS_URL, cache: REDIS_URL, files: S3 }',
@@ -155,14 +157,9 @@ describe('the databases of a site that runs', () => {
       sql(
         `INSERT INTO ledger WITH RECURSIVE s (g) AS (SELECT ${from} UNION ALL SELECT g + 1 FROM s WHERE g < ${to}) SELECT g, '${note}' FROM s`,
       );
-    const until = async <T>(look: () => Promise<T | undefined | false>, what: string, seconds = 120): Promise<T> => {
-      for (let tick = 0; tick < seconds * 2; tick += 1) {
-        const found = await look().catch(() => undefined);
-        if (found) return found;
-        await sleep(500);
-      }
-      const said = await lab.compose('logs', '--no-log-prefix', agent);
-      throw new Error(`${what}: not within ${seconds} s; the agent says:\n${said.slice(-3000)}`);
+    const until = <T>(look: () => Promise<T | undefined | false>, what: string): Promise<T> => {
+      const tell = async () => `the agent says:\n${(await lab.compose('logs', '--no-log-prefix', agent)).slice(-3000)}`;
+      return untilSeen(look, what, { seconds: 300, everyMs: 500, tell });
     };
     /** All that is committed now can be restored. */
     const covered = async (): Promise<string> => {
@@ -193,6 +190,15 @@ describe('the databases of a site that runs', () => {
         ),
       )
     ).join('');
+
+  const isDrilling = (): boolean =>
+    globSync('/proc/[0-9]*/environ').some((path) => {
+      try {
+        return readFileSync(path, 'latin1').includes(`COMPOSE_PROJECT_NAME=${site}-drill-`);
+      } catch {
+        return false;
+      }
+    });
 
   type One = ReturnType<typeof of>;
   /** The same for each of them, at the same time. */
@@ -260,7 +266,7 @@ describe('the databases of a site that runs', () => {
     const said = await lab.berth('backup', 'list');
     await each(async ({ database, fulls }) => {
       expect((await fulls()).at(-1)?.level).toBe(3);
-      expect(said).toMatch(new RegExp(`${database} +restorable to \\S+ \\(\\d+ s ago\\), and any time since`));
+      expect(said).toMatch(new RegExp(`${database} +restorable to \\S+ \\(\\d+ (?:s|min) ago\\), and any time since`));
     });
   });
 
@@ -311,7 +317,8 @@ describe('the databases of a site that runs', () => {
   test('are as they were, and served again, when putting them back is stopped by Ctrl-C', async () => {
     const { database, volume, sql, restore } = of('postgres');
     const words = restore('--latest', '--into', 'live', '--yes').join(' ');
-    const script = `berth ${words} & while docker compose ps --status running --services | grep -qx web-blue; do sleep 0.1; done; kill -INT $!; wait $!`;
+    const stands = `docker inspect --format '{{.State.Running}}' ${site}-web-blue-1`;
+    const script = `berth ${words} & until [ "$(${stands})" = false ]; do sleep 0.1; done; kill -INT $!; wait $!`;
     const stopped = await operator.attempt(['sh', '-c', script], lab.folder);
     expect(stopped, stopped.stderr).toMatchObject({
       code: 130,
@@ -341,6 +348,8 @@ describe('the databases of a site that runs', () => {
     const killing = `berth ${words.join(' ')} & until [ -n "$(docker ps -aq --filter name=${site}-drill-)" ]; do sleep 0.1; done; kill -KILL $!; wait $!`;
     expect(await operator.attempt(['sh', '-c', killing], lab.folder)).toMatchObject({ code: 137 });
     expect(await ofDrills()).not.toBe('');
+    // The command that it had begun goes on without it, and may still make something.
+    await untilSeen(() => !isDrilling(), 'its last command has ended');
     const [ids, before] = [await lab.ids(), await list()];
     const done = JSON.parse(await lab.berth(...words)) as Drilled;
     console.info(`the whole site drilled: ${done.seconds} s, ${done.lostSeconds} s lost`);

@@ -6,7 +6,8 @@ import { mariadb } from '../../model/engines/mariadb.ts';
 import { mysql } from '../../model/engines/mysql.ts';
 import { backupRights } from '../../runtime/engines/mysql/access.ts';
 import { BackupLab, expectHole, expectProven, expectTooLate, password, type Agent } from './backup-agent.ts';
-import { run, succeeds } from './process.ts';
+import { run } from './process.ts';
+import { until } from './until.ts';
 
 const root = 'adm1nPassw0rd';
 
@@ -93,6 +94,20 @@ describe.each(['mysql', 'mariadb'] as const)('backups of %s', (engine) => {
     return Promise.all([sql(one(1)), sql(one(2))]);
   };
 
+  /** The same until they are told to stop. */
+  const writing = (): { readonly stop: () => Promise<void> } => {
+    const told = new AbortController();
+    const all = (async () => {
+      for (let first = 100_000; !told.signal.aborted; first += 50) await write(50, first);
+    })();
+    return {
+      stop: () => {
+        told.abort();
+        return all;
+      },
+    };
+  };
+
   /** What all tables hold at one place in the log, whoever writes meanwhile. */
   const recorded = async (): Promise<Held> => {
     const rows = (await sql(`${snapshot} CHECKSUM TABLE ${compared.join(', ')};`)).split('\n').map((row) => row.split('\t'));
@@ -117,10 +132,9 @@ SQL
 MYSQL_PWD=${root} ${facts.clients.sql} -uroot </tmp/first.sql
 `;
     const settings = ['--server-id=1', '--event-scheduler=OFF', '--max-allowed-packet=64M', ...serverArguments];
-    await lab.begin(init, ['-e', `${rootEnv}=${root}`], [facts.server, ...settings]);
     // By TCP: the server of the first start listens on its socket alone.
-    const ping = ['docker', 'exec', '-e', `MYSQL_PWD=${root}`, database, facts.clients.admin, '-uroot', '-h127.0.0.1', 'status'];
-    for (let left = 150; !(await succeeds(ping)) && left > 0; left -= 1) await sleep(200);
+    const ping = ['-e', `MYSQL_PWD=${root}`, database, facts.clients.admin, '-uroot', '-h127.0.0.1', 'status'];
+    await lab.begin(init, ['-e', `${rootEnv}=${root}`], [facts.server, ...settings], ping);
     agent = lab.agent();
   });
 
@@ -138,15 +152,17 @@ MYSQL_PWD=${root} ${facts.clients.sql} -uroot </tmp/first.sql
   let quiet: Held & { readonly at: string };
 
   test('under writes, two full backups and the logs leave no time out', async () => {
-    const writers = write(250, 1);
+    const writers = writing();
     const first = await agent.ask('full');
     expect(first.facts).toMatchObject({ version, databases: ['shop'], tables: 7, tablesHashed: 7 });
+    await write(1, 6000);
     expect((await agent.ask('ship')).kind).toBe('shipped');
     during = await recorded();
+    await write(1, 6001);
     await sql('FLUSH BINARY LOGS');
     expect((await agent.ask('ship')).kind).toBe('shipped');
     const second = await agent.ask('full');
-    await writers;
+    await writers.stop();
     await sleep(2100);
     quiet = { ...(await recorded()), at: (await sql("SELECT DATE_FORMAT(UTC_TIMESTAMP(3), '%Y-%m-%dT%H:%i:%s.000Z')")).trim() };
     await sleep(2100);
@@ -226,7 +242,7 @@ MYSQL_PWD=${root} ${facts.clients.sql} -uroot </tmp/first.sql
     writeFileSync(join(path, dump), wait, { mode: 0o755 });
     const slow = lab.agent({ path });
     const answer = slow.try('full');
-    while (!existsSync(join(path, 'done'))) await sleep(50);
+    await until(() => existsSync(join(path, 'done')), 'the dump is done');
     await sql('CREATE PROCEDURE newcomer() SELECT 1');
     writeFileSync(join(path, 'go'), '');
     expect(await answer).toMatchObject({ kind: 'io', failed: expect.stringContaining('was changed while the backup was made') });

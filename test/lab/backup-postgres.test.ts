@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BackupLab, expectHole, expectProven, expectTooLate, password, uid, type Agent } from './backup-agent.ts';
-import { run, succeeds } from './process.ts';
+import { run } from './process.ts';
+import { until } from './until.ts';
 
 const lab = new BackupLab('postgres', { port: 5432, path: '/usr/lib/postgresql/17/bin' });
 const { database, home } = lab;
@@ -37,6 +38,20 @@ function write(seconds: number, first: number): Promise<unknown> {
   return Promise.all([sql(one(1)), sql(one(2))]);
 }
 
+/** The same, until they are told to stop. */
+function writing(): { readonly stop: () => Promise<void> } {
+  const told = new AbortController();
+  const all = (async () => {
+    for (let first = 100_000; !told.signal.aborted; first += 40) await write(1, first);
+  })();
+  return {
+    stop: () => {
+      told.abort();
+      return all;
+    },
+  };
+}
+
 /** What the original held once all had been committed that carries a time of up to `until`: nothing of these is ever changed. */
 async function heldAt(until: string, comparison = '<='): Promise<readonly unknown[]> {
   const at = (table: string): string =>
@@ -54,9 +69,13 @@ const restoredTables = ({
   readonly facts: { readonly databases: readonly { readonly tables: readonly { readonly name: string }[] }[] };
 }) => facts.databases.flatMap(({ tables }) => tables).filter(({ name }) => /ledger|notes/.test(name));
 
+/** From here on the first full backup can be restored to any time, however long it took. */
+let restorableFrom = '';
+
 /** A moment between two commits that are some milliseconds apart, and the transaction that comes after it; about `share` of the way through. */
 async function quietMoment(share: number): Promise<{ readonly at: string; readonly next: string; readonly nextAt: string }> {
-  const row = await sql(`WITH commits AS (SELECT DISTINCT xmin::text AS xid, pg_xact_commit_timestamp(xmin) AS at FROM ledger),
+  const row =
+    await sql(`WITH commits AS (SELECT DISTINCT xmin::text AS xid, pg_xact_commit_timestamp(xmin) AS at FROM ledger WHERE pg_xact_commit_timestamp(xmin) > '${restorableFrom}'),
       gaps AS (SELECT at, lead(at) OVER w AS next_at, lead(xid) OVER w AS next, percent_rank() OVER w AS rank FROM commits WINDOW w AS (ORDER BY at))
     SELECT to_char(at + (next_at - at) / 2, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), next, next_at FROM gaps
     WHERE next_at - at > interval '6 ms' ORDER BY abs(rank - ${share}) LIMIT 1`);
@@ -68,10 +87,8 @@ let agent: Agent;
 
 beforeAll(async () => {
   const options = ['-e', 'POSTGRES_PASSWORD=admin', '-e', 'POSTGRES_INITDB_ARGS=--data-checksums'];
-  await lab.begin(init, options, ['postgres', '-c', 'track_commit_timestamp=on']);
   // By TCP: the server of the first start listens on its socket alone.
-  for (let left = 150; !(await succeeds(['docker', 'exec', database, 'pg_isready', '-h', '127.0.0.1', '-q'])) && left > 0; left -= 1)
-    await sleep(200);
+  await lab.begin(init, options, ['postgres', '-c', 'track_commit_timestamp=on'], [database, 'pg_isready', '-h', '127.0.0.1', '-q']);
   agent = lab.agent();
 });
 
@@ -87,15 +104,18 @@ describe('backups of PostgreSQL', () => {
   });
 
   test('under writes, two full backups and the logs leave no time out', async () => {
-    const writers = write(6, 1);
+    const writers = writing();
     const first = await agent.ask('full');
+    restorableFrom = await sql('SELECT clock_timestamp()');
     expect(first.facts).toMatchObject({ version: '17.11', checksums: true, superuser: 'postgres', databases: ['postgres'], tables: 3 });
     for (let round = 0; round < 3; round += 1) {
+      await write(0.1, 2000 + round * 10);
       expect((await agent.ask('ship')).kind).toBe('shipped');
       await sleep(300);
     }
     const second = await agent.ask('full');
-    await writers;
+    await write(0.1, 2100);
+    await writers.stop();
     await sleep(1200);
     const shipped = await agent.ask('ship');
     expect(shipped.logs[0]).toMatchObject({ chain: second.id, parent: second.id });
@@ -196,7 +216,9 @@ describe('backups of PostgreSQL', () => {
     const fill = (writer: number): string => `INSERT INTO ledger VALUES (${writer}, ${n}, 'lost'); SELECT pg_switch_wal();`;
     return sql(`${[3, 4, 5, 6].map(fill).join(' ')} CHECKPOINT; ${[7, 8].map(fill).join(' ')} CHECKPOINT;`);
   };
-  const dropSlot = async (): Promise<unknown> => sql("SELECT pg_drop_replication_slot('berth_backup')");
+  /** Who sent log to an agent that is gone may not have noticed yet. */
+  const dropSlot = async (): Promise<unknown> =>
+    until(async () => (await sql("SELECT pg_drop_replication_slot('berth_backup')")) === '', 'the slot is nobody’s');
 
   test.each<[string, number, () => Promise<unknown>, RegExp]>([
     [
@@ -214,13 +236,18 @@ describe('backups of PostgreSQL', () => {
     [
       'that the server gave up, as its bound says',
       3,
-      async () => sql("ALTER SYSTEM SET max_slot_wal_keep_size = '16MB'; SELECT pg_reload_conf(); SELECT pg_sleep(0.5);"),
+      async () => sql("ALTER SYSTEM SET max_slot_wal_keep_size = '16MB'; SELECT pg_reload_conf();"),
       /on was not received$/,
     ],
   ])('a log %s is a hole: a full backup is asked for, and nothing is restored into the hole', async (_, n, lose, because) => {
     await agent.end();
     await lose();
     await throwAway(n);
+    // The process that gives up a slot hears of a new bound in its own time.
+    await until(async () => {
+      const kept = await sql("SELECT wal_status FROM pg_replication_slots WHERE slot_name = 'berth_backup'");
+      return kept === '' || kept === 'lost' || (await sql('SELECT pg_switch_wal(); CHECKPOINT;')) === '-';
+    }, 'the server has not got it any more');
     agent = lab.agent();
     await agent.ask('open');
     await expectHole(agent, expect.stringMatching(because), async () => undefined);

@@ -10,16 +10,14 @@ import { attempt, locked, run, step, succeeds } from './process.ts';
 const typing = `
 zmodload zsh/zpty
 zpty shell 'zsh -f -i'
-zpty -w shell "PS1=; fpath=($1 \\$fpath); autoload -Uz compinit; compinit -u -D; berth() { print -r -- \\"GOT<\\$*>\\" }; print REA''DY"
+zpty -w shell "PS1=; fpath=($1 \\$fpath); autoload -Uz compinit; compinit -u -D; berth() { print -r -- \\"GOT<\\$*>\\" }"
+# Its line editor has to be there before Tab means anything to it, and Tab has to have done its work before Enter; both say so.
+zpty -w shell "ready() { print -n REA''DY }; zle -N zle-line-init ready; tab() { zle expand-or-complete; print -n TAB''BED }; zle -N tab; bindkey '^I' tab"
 zpty -r shell seen '*READY*'
-# Its line editor has to be there before Tab means anything to it.
-sleep 1
 zpty -n -w shell "$2"$'\\t'
-sleep 1
+zpty -r shell seen '*TABBED*'
 zpty -n -w shell $'\\n'
-sleep 1
-zpty -r -t shell seen
-while zpty -r -t shell more; do seen+=$more; done
+zpty -r shell seen '*GOT<*>*'
 print -r -- "$seen"
 `;
 
@@ -49,7 +47,7 @@ describe('completion', () => {
     { line: 'berth doctor --target k', becomes: 'doctor --target kubernetes' },
     { line: 'berth completion f', becomes: 'completion fish' },
   ])('of "$line" in a real zsh is "$becomes"', async ({ line, becomes }) => {
-    const { stdout } = await attempt(['timeout', '30', 'zsh', '-f', join(folder, 'typing.zsh'), folder, line], {
+    const { stdout } = await attempt(['timeout', '120', 'zsh', '-f', join(folder, 'typing.zsh'), folder, line], {
       cwd: join(folder, 'empty'),
     });
     expect(stdout).toContain(`GOT<${becomes}>`);

@@ -5,6 +5,7 @@ import { issue } from '../generator/io/issued-certificates.ts';
 import { IMAGES } from './images.ts';
 import { LabSite, Operator } from './installed.ts';
 import { attempt, run, step } from './process.ts';
+import { until } from './until.ts';
 
 const name = 'locked';
 const network = `berth-${name}`;
@@ -60,6 +61,10 @@ describe('the images of a site whose registry is a real one, with TLS and logins
     const variables = Object.entries(env).flatMap(([key, value]) => ['-e', `${key}=${value}`]);
     const place = ['--network', network, '--ip', address, '-v', `${keys}:/keys:ro`];
     await run(['docker', 'run', '-d', '--name', `${name}-registry`, ...place, ...variables, image]);
+    const answer = ['curl', '--silent', '--cacert', join(trusted, 'ca.crt'), '--write-out', '%{http_code}', '--output', '/dev/null'];
+    await until(async () => (await run([...answer, `https://${registry}/v2/`])) === '401', 'the registry asks who is there', {
+      tell: async () => (await attempt(['docker', 'logs', '--tail', '30', `${name}-registry`])).stderr,
+    });
 
     site = new LabSite(operator, name);
     const set = [`registry=${registry}/mirror`, `services.web.image=${registry}/team/app:1.0`].flatMap((edit) => ['--set', edit]);

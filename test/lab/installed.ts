@@ -46,7 +46,8 @@ export class Operator {
   }
 
   [Symbol.dispose](): void {
-    rmSync(this.home, { recursive: true, force: true });
+    // What a container wrote there a moment ago may come while it goes.
+    rmSync(this.home, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
   }
 }
 

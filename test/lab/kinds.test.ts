@@ -13,7 +13,7 @@ const name = 'kinds';
 const https = 9443;
 /** What stands for the commands of an application: each says in the cache which version of it ran. */
 const say = (what: string, then = '') =>
-  `const u = new URL(process.env.REDIS_URL); const s = require('net').connect(u.port, u.hostname); s.end(\`AUTH app \${u.password}\\r\\nRPUSH ${what} \${process.env.APP_VERSION}\\r\\n\`); s.resume(); s.on('error', () => process.exit(1)); ${then}`;
+  `const u = new URL(process.env.REDIS_URL); const s = require('net').connect(u.port, u.hostname); s.end(\`AUTH app \${u.password}\\r\\nRPUSH ${what} \${process.env.APP_VERSION}\\r\\n\`); s.resume(); s.on('error', () => process.exit(1)); s.on('close', () => { ${then} })`;
 const stayAlive = "require('fs').writeFileSync('/tmp/alive', ''); setInterval(() => {}, 1000)";
 const program = (what: string, then?: string) => `entrypoint: [node], command: ${JSON.stringify(['-e', say(what, then)])}`;
 
@@ -218,13 +218,16 @@ describe('a site with migrations, a worker, a job and Redis', () => {
   });
 
   test('reaches a server outside whose authority it trusts, and only from a service that may', async () => {
-    const call = `fetch('https://${hooks.address}:${hooks.port}', { signal: AbortSignal.timeout(5000) }).then((r) => r.text()).then(console.log, (e) => { console.error(String(e.cause ?? e)); process.exit(7); })`;
-    const from = (service: string, ...env: readonly string[]) =>
-      operator.attempt(['docker', 'compose', 'exec', '-T', ...env.flatMap((one) => ['-e', one]), service, 'node', '-e', call], site.folder);
-    expect(await from('web-blue')).toMatchObject({ code: 0, stdout: 'heard\n' });
-    const distrusting = await from('web-blue', 'NODE_EXTRA_CA_CERTS=');
+    const call = `fetch('https://${hooks.address}:${hooks.port}', { signal: AbortSignal.timeout(Number(process.argv[1])) }).then((r) => r.text()).then(console.log, (e) => { console.error(String(e.cause ?? e)); process.exit(7); })`;
+    const from = (service: string, patienceMs: number, ...env: readonly string[]) =>
+      operator.attempt(
+        ['docker', 'compose', 'exec', '-T', ...env.flatMap((one) => ['-e', one]), service, 'node', '-e', call, String(patienceMs)],
+        site.folder,
+      );
+    expect(await from('web-blue', 60_000)).toMatchObject({ code: 0, stdout: 'heard\n' });
+    const distrusting = await from('web-blue', 60_000, 'NODE_EXTRA_CA_CERTS=');
     expect([distrusting.code, distrusting.stderr]).toEqual([7, expect.stringContaining('self-signed') as string]);
-    expect((await from('jobs')).code).toBe(7);
+    expect((await from('jobs', 5000)).code).toBe(7);
   });
 
   test('takes an upload by a signed address through the edge, which holds nothing of it, and shows nothing else of the store', async () => {

@@ -1,9 +1,9 @@
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { attempt, run } from './process.ts';
 import type { RunResult } from './process.ts';
+import { until } from './until.ts';
 
 /*
  * A STAND-IN for a cluster, which the lab cannot have: it reads manifests and does with Docker what a kubelet, its DNS and its volume plug-ins would do,
@@ -97,7 +97,15 @@ export class KubeletStandIn {
 
   static async create(name: string, objects: readonly KubernetesObject[]): Promise<KubeletStandIn> {
     const kubelet = new KubeletStandIn(name, objects);
-    await run(['docker', 'network', 'create', kubelet.#network]);
+    // Docker's own choice of a range, but given by hand: only then an address may be asked for. Somebody else may be given the same in between.
+    const create = async (): Promise<boolean> => {
+      await run(['docker', 'network', 'create', kubelet.#network]);
+      const range = await run(['docker', 'network', 'inspect', '--format', '{{(index .IPAM.Config 0).Subnet}}', kubelet.#network]);
+      await run(['docker', 'network', 'rm', kubelet.#network]);
+      await run(['docker', 'network', 'create', '--subnet', range, kubelet.#network]);
+      return true;
+    };
+    await until(create, `the network ${kubelet.#network}`, { seconds: 15 });
     return kubelet;
   }
 
@@ -252,8 +260,7 @@ export class KubeletStandIn {
           `${one}.${namespace ?? ''}.svc.cluster.local`,
         ]),
       )
-      .flat()
-      .flatMap((name) => ['--network-alias', name]);
+      .flat();
   }
 
   /** Every pod that the workloads of a kind stand for, the first `most` of each. */
@@ -288,7 +295,7 @@ export class KubeletStandIn {
       this.#network,
       '--hostname',
       pod.name,
-      ...this.#aliases(pod),
+      ...this.#aliases(pod).flatMap((alias) => ['--network-alias', alias]),
       ...this.#options(pod, container),
       ...entrypoint,
       ...image,
@@ -322,8 +329,11 @@ export class KubeletStandIn {
     ]);
   }
 
-  logs(pod: string): Promise<RunResult> {
-    return attempt(['docker', 'logs', '--tail', '30', `${this.#network}-${pod}`]);
+  /** What it has said since it was started last. */
+  async logs(pod: string): Promise<RunResult> {
+    const name = `${this.#network}-${pod}`;
+    const stopped = await run(['docker', 'inspect', '--format', '{{.State.FinishedAt}}', name]);
+    return attempt(['docker', 'logs', ...(stopped.startsWith('0001') ? [] : ['--since', stopped]), name]);
   }
 
   /** Stop as the kubelet does, by the signal of the image. @returns how the process ended. */
@@ -343,6 +353,15 @@ export class KubeletStandIn {
     await run(['docker', 'start', `${this.#network}-${pod}`]);
   }
 
+  /** The same for one that is stopped, as if it had come to another node: at an address that nobody has now. */
+  async restartAt(pod: Pod, address: string): Promise<void> {
+    const name = `${this.#network}-${pod.name}`;
+    const aliases = this.#aliases(pod).flatMap((alias) => ['--alias', alias]);
+    await run(['docker', 'network', 'disconnect', this.#network, name]);
+    await run(['docker', 'network', 'connect', '--ip', address, ...aliases, this.#network, name]);
+    await run(['docker', 'start', name]);
+  }
+
   /** Ask once, as the kubelet asks: commands inside, the others from the node. */
   async ask(pod: Pod, probe: Probe): Promise<boolean> {
     const [container] = pod.template.spec.containers;
@@ -351,19 +370,18 @@ export class KubeletStandIn {
     const host = await this.address(pod.name);
     if (probe.tcpSocket) return (await attempt(['bash', '-c', `exec 3<>/dev/tcp/${host}/${port(probe.tcpSocket.port)}`])).code === 0;
     const { path = '/', port: asked = 0 } = probe.httpGet ?? {};
-    return fetch(`http://${host}:${port(asked)}${path}`, { redirect: 'manual' }).then(
+    return fetch(`http://${host}:${port(asked)}${path}`, { redirect: 'manual', signal: AbortSignal.timeout(10_000) }).then(
       (answer) => answer.status >= 200 && answer.status < 400,
       () => false,
     );
   }
 
-  /** Until a probe is content. @throws with the log of the pod after `patience` seconds. */
-  async until(pod: Pod, probe: Probe, patience = 120): Promise<void> {
-    for (let tick = 0; tick < patience * 2; tick++) {
-      if (await this.ask(pod, probe)) return;
-      await sleep(500);
-    }
-    const { stdout, stderr } = await this.logs(pod.name);
-    throw new Error(`${pod.name} does not answer ${JSON.stringify(probe)}:\n${stdout}${stderr}`);
+  /** Until a probe is content. @throws with the log of the pod. */
+  async until(pod: Pod, probe: Probe): Promise<void> {
+    const tell = async (): Promise<string> => {
+      const { stdout, stderr } = await this.logs(pod.name);
+      return `${stdout}${stderr}`.slice(-8000);
+    };
+    await until(() => this.ask(pod, probe), `${pod.name} answers ${JSON.stringify(probe)}`, { seconds: 300, everyMs: 500, tell });
   }
 }

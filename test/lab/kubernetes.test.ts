@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { readOverlay } from '../../generator/lint/overlay.ts';
@@ -9,6 +8,7 @@ import { KubeletStandIn } from './kubelet-stand-in.ts';
 import type { KubernetesObject, Pod } from './kubelet-stand-in.ts';
 import { attempt, run } from './process.ts';
 import type { RunResult } from './process.ts';
+import { until } from './until.ts';
 
 interface EngineSetting {
   readonly name: string;
@@ -30,6 +30,9 @@ const inKilobytes = (value: string): string => {
   const match = /^(\d+)(kB|MB|GB)$/.exec(value);
   return match ? String(Number(match[1]) * ({ kB: 1, MB: 1024, GB: 1024 * 1024 }[match[2] ?? 'kB'] ?? 1)) : value;
 };
+
+/** A name of its own: sites that run beside this would find their application to be another one. */
+const image = 'berth/hello-cluster:0.1.0';
 
 describe('a site for Kubernetes, made by a user who is not root', () => {
   let operator: Operator;
@@ -64,16 +67,19 @@ describe('a site for Kubernetes, made by a user who is not root', () => {
         '--set',
         'services.web.env={ ODD: "$(PORT) $$ $HOME" }',
         '--set',
+        `services.web.image=${image}`,
+        '--set',
         'caches.cache.topology=single',
       ],
       operator.home,
     );
-    await operator.run(['docker', 'build', '--tag', 'berth/hello:0.1.0', 'app'], site.folder);
+    await operator.run(['docker', 'build', '--tag', image, 'app'], site.folder);
     plan = JSON.parse(await site.berth('plan', '--json')) as PlanJson;
   });
   afterAll(async () => {
-    await kubelet.destroy();
-    operator[Symbol.dispose]();
+    await kubelet?.destroy();
+    await attempt(['docker', 'image', 'rm', image]);
+    operator?.[Symbol.dispose]();
   });
 
   describe('as kustomize renders it', () => {
@@ -248,12 +254,10 @@ patches:
             `localhost:8443:${address}`,
             `https://localhost:8443${path}`,
           ]);
-        let last = await ask('/api/health');
-        for (let tick = 0; tick < 60 && !last.stdout.includes('"status":"healthy"'); tick++) {
-          await sleep(500);
-          last = await ask('/api/health');
-        }
-        expect(JSON.parse(last.stdout)).toMatchObject({ status: 'healthy', slot: 'blue', version: '0.1.0' });
+        let last = '';
+        const healthy = async () => (last = (await ask('/api/health')).stdout).includes('"status":"healthy"');
+        await until(healthy, `${edge} answers healthy`, { tell: () => last });
+        expect(JSON.parse(last)).toMatchObject({ status: 'healthy', slot: 'blue', version: '0.1.0' });
       }
     });
 

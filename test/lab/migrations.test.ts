@@ -5,6 +5,7 @@ import { app, database, plan, service, stack, uses } from '../generator/plan/pla
 import { IMAGES } from './images.ts';
 import type { ImageName } from './images.ts';
 import { attempt, run } from './process.ts';
+import { until } from './until.ts';
 
 interface Row {
   readonly engine: DatabaseEngineName & ImageName;
@@ -72,10 +73,12 @@ describe.each(rows)('what a cluster knows of migrations, in $engine', ({ engine,
       ...variables,
       reference,
     ]);
-    for (let tries = 0; (await attempt(['docker', 'exec', network, 'sh', '-c', ready])).code !== 0; tries++) {
-      if (tries > 120) throw new Error(`${engine} did not come up`);
-      await new Promise((resolve) => setTimeout(resolve, 500));
-    }
+    const logs = async () => (await attempt(['docker', 'logs', '--tail', '30', network])).stderr;
+    await until(async () => (await attempt(['docker', 'exec', network, 'sh', '-c', ready])).code === 0, `${engine} lets in`, {
+      seconds: 300,
+      everyMs: 500,
+      tell: logs,
+    });
   });
   afterAll(async () => {
     await attempt(['docker', 'rm', '--force', '--volumes', network, `${network}-waiting`]);
@@ -85,10 +88,7 @@ describe.each(rows)('what a cluster knows of migrations, in $engine', ({ engine,
   test('is waited for until it is written down, and then no longer', async () => {
     const waiting = start(given(gate), '--name', `${network}-waiting`);
     const logs = async () => (await attempt(['docker', 'logs', `${network}-waiting`])).stderr;
-    for (let tries = 0; !(await logs()).includes('waits for the migrations'); tries++) {
-      if (tries > 60) throw new Error('it does not wait');
-      await new Promise((resolve) => setTimeout(resolve, 250));
-    }
+    await until(async () => (await logs()).includes('waits for the migrations'), 'it waits', { tell: logs });
     for (let times = 0; times < 2; times++) expect(await start(given(written))).toMatchObject({ code: 0 });
     expect(await waiting).toMatchObject({ code: 0 });
     expect(await start(given(gate))).toMatchObject({ code: 0, stderr: '' });

@@ -50,7 +50,8 @@ describe.each([{ facts: mysql }, { facts: mariadb }])(
       pod = kubelet.pods('StatefulSet').find((one) => one.name === 'database-0') ?? expect.unreachable('no database');
       const job = kubelet.finish(jobOf());
       await kubelet.start(pod);
-      first = { lives: await kubelet.ask(pod, probeOf('livenessProbe')), ready: await kubelet.ask(pod, probeOf('readinessProbe')) };
+      const [lives, ready] = await Promise.all([kubelet.ask(pod, probeOf('livenessProbe')), kubelet.ask(pod, probeOf('readinessProbe'))]);
+      first = { lives, ready };
       finished = await job;
     });
     afterAll(async () => {

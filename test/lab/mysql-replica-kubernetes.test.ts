@@ -36,8 +36,8 @@ describe('MySQL and its replica of a site for Kubernetes, in containers as their
   const follows = async (schema: string): Promise<void> => {
     await ask('database', `CREATE DATABASE ${schema}; CREATE TABLE ${schema}.words AS SELECT 7 AS x`);
     const known = `SELECT count(*) FROM information_schema.tables WHERE table_schema = '${schema}'`;
-    await expect.poll(() => ask('database-replica', known), { timeout: 30_000 }).toBe('1');
-    await expect.poll(() => ask('database-replica', `SELECT max(x) FROM ${schema}.words`), { timeout: 30_000 }).toBe('7');
+    await expect.poll(() => ask('database-replica', known), { timeout: 180_000 }).toBe('1');
+    await expect.poll(() => ask('database-replica', `SELECT max(x) FROM ${schema}.words`), { timeout: 180_000 }).toBe('7');
   };
 
   beforeAll(async () => {
@@ -109,7 +109,7 @@ describe('MySQL and its replica of a site for Kubernetes, in containers as their
     await kubelet.restart('database-replica-0');
     await kubelet.until(found(replica), probeOf(found(replica), 'livenessProbe'));
     const written = () => ask('database-replica', 'CREATE DATABASE IF NOT EXISTS promoted_still').catch(() => 'refused');
-    await expect.poll(written, { timeout: 30_000 }).toBe('');
+    await expect.poll(written, { timeout: 180_000 }).toBe('');
     expect((await kubelet.logs('database-replica-0')).stderr).toContain('starts as it is, and nothing is copied over it');
   });
 });

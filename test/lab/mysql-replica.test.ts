@@ -1,6 +1,5 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mariadb } from '../../model/engines/mariadb.ts';
 import { mysql } from '../../model/engines/mysql.ts';
@@ -9,6 +8,7 @@ import { IMAGES } from './images.ts';
 import { LabSite, Operator } from './installed.ts';
 import { attempt, run } from './process.ts';
 import type { RunResult } from './process.ts';
+import { killOnce, until as untilSeen } from './until.ts';
 
 type Node = 'database' | 'database-replica';
 interface PlanJson {
@@ -64,12 +64,8 @@ describe.each([
   const inspect = async (node: Node, what: string): Promise<string> =>
     run(['docker', 'inspect', '--format', `{{${what}}}`, await containerOf(node)]);
   const logOf = (node: Node): Promise<string> => site.compose('logs', '--no-log-prefix', node);
-  const until = async (holds: () => Promise<boolean>, what: string, seconds = 90): Promise<void> => {
-    for (let tick = 0; tick < seconds * 5; tick++) {
-      if (await holds().catch(() => false)) return;
-      await sleep(200);
-    }
-    expect.unreachable(`${what}: not within ${seconds} s; ${(await logOf('database-replica')).slice(-2000)}`);
+  const until = async (holds: () => Promise<boolean>, what: string): Promise<void> => {
+    await untilSeen(holds, what, { tell: async () => (await logOf('database-replica')).slice(-2000) });
   };
   /** A row written on the primary comes to be read on the replica. */
   const follows = async (word: string): Promise<void> => {
@@ -208,12 +204,10 @@ describe.each([
     await run(['docker', 'volume', 'rm', `${name}_database-replica-data`]);
     await purge();
     const up = site.up();
-    await until(async () => {
-      const id = await containerOf('database-replica');
-      await run(['docker', 'exec', id, 'test', '-d', `${facts.replication.copyFolder}/${engine === 'mysql' ? 'scratch' : 'data'}/mysql`]);
-      await run(['docker', 'kill', id]);
-      return true;
-    }, 'the copy has begun');
+    await killOnce(
+      () => containerOf('database-replica'),
+      `${facts.replication.copyFolder}/${engine === 'mysql' ? 'scratch' : 'data'}/mysql`,
+    );
     await up;
     expect(await filesOf('database-replica')).toContain('copy');
     expect(await filesOf('database-replica')).not.toContain('data');
@@ -229,12 +223,8 @@ describe.each([
     await site.compose('up', '-d', 'database', 'database-accounts');
     await until(async () => (await inspect('database', '.State.Health.Status')) === 'healthy', 'the new primary is healthy');
     await until(async () => (await logOf('database-replica')).includes('is not the database that was copied here'), 'it says so');
-    const { stdout } = await site.operator.attempt(
-      client('database-replica', '--defaults-extra-file=/run/secrets/database-admin-client'),
-      site.folder,
-      `SELECT count(*) FROM ${name.replaceAll('-', '_')}.lab_words WHERE word = 'joined'`,
-    );
-    expect(stdout.trim()).toBe('1');
+    const words = `SELECT count(*) FROM ${name.replaceAll('-', '_')}.lab_words WHERE word = 'joined'`;
+    await until(async () => (await ask('database-replica', words)) === '1', 'it has what it had');
   });
 
   test('takes the place of a primary that is lost, by the commands of SITE.md', async () => {

@@ -4,8 +4,9 @@ import { mariadb } from '../../model/engines/mariadb.ts';
 import { mysql } from '../../model/engines/mysql.ts';
 import type { EngineSetting } from '../../model/plan.ts';
 import { LabSite, Operator } from './installed.ts';
-import { run } from './process.ts';
+import { attempt, run } from './process.ts';
 import type { RunResult } from './process.ts';
+import { killOnce, until } from './until.ts';
 import { Visitor } from './visitor.ts';
 
 interface PlanJson {
@@ -61,12 +62,7 @@ describe.each([
   const containerOf = (service: string): Promise<string> => run(['docker', 'ps', '-aq', '--filter', `name=^${name}-${service}-1$`]);
   const untilHealthy = async (): Promise<void> => {
     const id = await containerOf('database');
-    let health = '';
-    for (let tick = 0; tick < 300 && health !== 'healthy'; tick++) {
-      health = await run(['docker', 'inspect', '--format', '{{.State.Health.Status}}', id]);
-      await sleep(200);
-    }
-    expect(health).toBe('healthy');
+    await until(async () => (await run(['docker', 'inspect', '--format', '{{.State.Health.Status}}', id])) === 'healthy', 'it is healthy');
   };
 
   beforeAll(async () => {
@@ -251,12 +247,18 @@ describe.each([
 
   test('says unhealthy while its process is gone, and recovers by itself', async () => {
     const id = await containerOf('database');
-    await run(['kill', '-9', await run(['docker', 'inspect', '--format', '{{.State.Pid}}', id])]);
-    const answer = await visitor.until('/api/health', (found) => found.status === 503);
+    // Gone for as long as it takes to be noticed: the engine brings it back at once, and what is said of health is some seconds old.
+    const gone = setInterval(() => {
+      void attempt(['sh', '-c', `pid=$(docker inspect --format '{{.State.Pid}}' ${id}) && [ "$pid" != 0 ] && kill -9 "$pid"`]);
+    }, 250);
+    const answer = await visitor
+      .until('/api/health', (found) => found.status === 503)
+      .finally(() => {
+        clearInterval(gone);
+      });
     expect(JSON.parse(answer.body)).toMatchObject({ status: 'unhealthy', checks: { database: { status: 'unhealthy' } } });
     const restarts = async () => Number(await run(['docker', 'inspect', '--format', '{{.RestartCount}}', id]));
-    for (let tick = 0; tick < 300 && (await restarts()) === 0; tick++) await sleep(100);
-    expect(await restarts()).toBeGreaterThan(0);
+    await until(async () => (await restarts()) > 0, 'it is started anew');
     await untilHealthy();
     await visitor.until('/api/health', isHealthy);
     expect(await ask(`SELECT count(*) FROM ${database}.notes`)).toBe('1');
@@ -308,17 +310,8 @@ describe.each([
     await site.compose('--profile', '*', 'down');
     await run(['docker', 'volume', 'rm', `${name}_database-data`]);
     await site.operator.run(['docker', 'compose', 'up', '-d', '--no-deps', 'database'], site.folder);
-    const id = await containerOf('database');
     // The server's own tables are there, and no password yet.
-    for (let tick = 0; tick < 600; tick++) {
-      const { code } = await site.operator.attempt(
-        ['docker', 'compose', 'exec', '-T', 'database', 'test', '-e', `${facts.dataFolder}/mysql`],
-        site.folder,
-      );
-      if (code === 0) break;
-      await sleep(50);
-    }
-    await run(['docker', 'kill', id]);
+    await killOnce(() => containerOf('database'), `${facts.dataFolder}/mysql`);
     expect(await site.up()).toMatchObject({ code: 0 });
     expect(await site.compose('logs', '--no-log-prefix', 'database')).toContain('the first start did not come to its end');
     await visitor.until('/api/health', isHealthy);

@@ -33,7 +33,7 @@ describe('PostgreSQL and its replica of a site for Kubernetes, in containers as 
   };
   const follows = async (table: string): Promise<void> => {
     await ask('database', `CREATE TABLE ${table} AS SELECT 7 AS x`);
-    await expect.poll(() => ask('database-replica', `SELECT to_regclass('${table}') IS NOT NULL`), { timeout: 30_000 }).toBe('t');
+    await expect.poll(() => ask('database-replica', `SELECT to_regclass('${table}') IS NOT NULL`), { timeout: 180_000 }).toBe('t');
     expect(await ask('database-replica', `SELECT x FROM ${table}`)).toBe('7');
   };
 
@@ -97,7 +97,7 @@ describe('PostgreSQL and its replica of a site for Kubernetes, in containers as 
     await kubelet.stop('database-replica-0');
     await kubelet.restart('database-replica-0');
     await kubelet.until(found(replica), probeOf(found(replica), 'livenessProbe'));
-    await expect.poll(() => ask('database-replica', 'SELECT pg_is_in_recovery()').catch(() => '?'), { timeout: 30_000 }).toBe('f');
+    await expect.poll(() => ask('database-replica', 'SELECT pg_is_in_recovery()').catch(() => '?'), { timeout: 180_000 }).toBe('f');
     expect((await kubelet.logs('database-replica-0')).stderr).toContain('starts as it is, and nothing is copied over it');
   });
 });

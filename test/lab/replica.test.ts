@@ -5,6 +5,7 @@ import type { EngineSetting } from '../../model/plan.ts';
 import { LabSite, Operator } from './installed.ts';
 import { attempt, run } from './process.ts';
 import type { RunResult } from './process.ts';
+import { killOnce, until as untilSeen } from './until.ts';
 import { Visitor } from './visitor.ts';
 
 interface PlanJson {
@@ -62,12 +63,8 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
   const inspect = async (node: Node, what: string): Promise<string> =>
     run(['docker', 'inspect', '--format', `{{${what}}}`, await containerOf(node)]);
   const logOf = (node: Node): Promise<string> => site.compose('logs', '--no-log-prefix', node);
-  const until = async (holds: () => Promise<boolean>, what: string, seconds = 120): Promise<void> => {
-    for (let tick = 0; tick < seconds * 5; tick++) {
-      if (await holds().catch(() => false)) return;
-      await sleep(200);
-    }
-    expect.unreachable(`${what}: not within ${seconds} s; ${(await logOf('database-replica')).slice(-2000)}`);
+  const until = async (holds: () => Promise<boolean>, what: string): Promise<void> => {
+    await untilSeen(holds, what, { tell: async () => (await logOf('database-replica')).slice(-2000) });
   };
   const healthy = (node: Node) => until(async () => (await inspect(node, '.State.Health.Status')) === 'healthy', `${node} is healthy`);
   const streaming = () =>
@@ -97,7 +94,7 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
   };
   /** What a replica does that asks for log once more, if its first word comes before the refusal: the slot has a position again, and is as lost as it was. */
   const giveLostSlotAPosition = async (): Promise<void> => {
-    const receive = `mkdir /tmp/log; PGPASSWORD=$(cat /run/secrets/database-replication) timeout 3 pg_receivewal --host=database --username=${account} --slot=${slot} --directory=/tmp/log --status-interval=1; rm -r /tmp/log`;
+    const receive = `mkdir /tmp/log; PGPASSWORD=$(cat /run/secrets/database-replication) timeout 10 pg_receivewal --host=database --username=${account} --slot=${slot} --directory=/tmp/log --status-interval=1; rm -r /tmp/log`;
     const state = `SELECT wal_status || ' ' || (restart_lsn IS NOT NULL) FROM pg_replication_slots WHERE slot_name = '${slot}'`;
     await until(async () => {
       await run(['docker', 'exec', await containerOf('database-replica'), 'bash', '-c', receive]);
@@ -301,7 +298,8 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
   test('stops within seconds when it is asked to', async () => {
     const begun = Date.now();
     await site.compose('stop', 'database-replica');
-    expect(Date.now() - begun).toBeLessThan(20_000);
+    // Well within the ninety that it has.
+    expect(Date.now() - begun).toBeLessThan(60_000);
     expect(await inspect('database-replica', '.State.ExitCode')).toBe('0');
     expect(await site.up()).toMatchObject({ code: 0 });
     await streaming();
@@ -322,7 +320,9 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
 
   test('lets an empty replica join by itself after the primary has recycled its log', async () => {
     await dropReplica();
-    await ask('database', `SELECT pg_drop_replication_slot('${slot}')`);
+    // Who sent log to the one that is gone may not have noticed yet.
+    const drop = `SELECT pg_drop_replication_slot('${slot}')`;
+    await until(async () => (await ask('database', drop)) === '', 'the slot is nobody’s');
     const oldest = await oldestLog();
     await writeLog(20 * 16);
     expect((await oldestLog()) > oldest).toBe(true);
@@ -370,12 +370,7 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
     await ask('database', 'CREATE TABLE lab_bulk AS SELECT n, repeat(md5(n::text), 30) AS text FROM generate_series(1, 400000) AS n');
     await dropReplica();
     const up = site.up();
-    await until(async () => {
-      const id = await containerOf('database-replica');
-      await run(['docker', 'exec', id, 'test', '-d', '/var/lib/postgresql/data/copy/base']);
-      await run(['docker', 'kill', id]);
-      return true;
-    }, 'the copy has begun');
+    await killOnce(() => containerOf('database-replica'), '/var/lib/postgresql/data/copy/base');
     await up;
     expect(await filesOf('database-replica')).toBe('copy');
     expect(await site.up()).toMatchObject({ code: 0 });

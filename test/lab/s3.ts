@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Secret } from '../../model/secret.ts';
 import { systemClock } from '../../runtime/clocks/system-clock.ts';
 import type { S3Options } from '../../runtime/stores/s3/client.ts';
 import { IMAGES } from './images.ts';
 import { attempt, run } from './process.ts';
+import { until } from './until.ts';
 
 interface RealS3 extends AsyncDisposable {
   readonly container: string;
@@ -41,7 +41,9 @@ export async function startS3(name: string, network?: string): Promise<RealS3> {
   try {
     const address = (await run(['docker', 'port', container, '9000/tcp'])).split('\n')[0] ?? '';
     const endpoint = new URL(`http://${address}`);
-    await ready(endpoint);
+    const answers = async () => (await fetch(endpoint, { signal: AbortSignal.timeout(5000) })).ok;
+    const logs = async () => (await attempt(['docker', 'logs', '--tail', '30', container])).stderr;
+    await until(answers, `${endpoint.href} is ready`, { seconds: 300, everyMs: 1000, tell: logs });
     await run(['docker', 'exec', container, 'mc', 'alias', 'set', 'lab', 'http://127.0.0.1:9000', accessKey, secretKey]);
     await run(['docker', 'exec', container, 'mc', 'mb', 'lab/backups']);
     return { container, accessKey, secretKey, options: optionsFor(endpoint, accessKey, secretKey), [Symbol.asyncDispose]: stop };
@@ -62,12 +64,3 @@ const optionsFor = (endpoint: URL, accessKeyId: string, secretKey: string): S3Op
   idleMs: 10_000,
   patienceMs: 30_000,
 });
-
-async function ready(endpoint: URL): Promise<void> {
-  for (let waited = 0; waited < 90; waited += 1) {
-    const answer = await fetch(endpoint).catch(() => undefined);
-    if (answer?.ok) return;
-    await sleep(1000);
-  }
-  throw new Error(`${endpoint.href} is not ready after 90 s`);
-}

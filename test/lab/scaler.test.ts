@@ -9,6 +9,7 @@ import { service } from '../generator/plan/plans.ts';
 import { byTheClock, helloPlan } from '../generator/render/hello.ts';
 import { IMAGES } from './images.ts';
 import { attempt, run } from './process.ts';
+import { until } from './until.ts';
 
 const network = 'berth-lab-scaler';
 const server = 'berth-lab-scaler-api';
@@ -26,7 +27,7 @@ require('https').createServer({ cert: process.env.CERT, key: process.env.KEY }, 
     console.log(JSON.stringify({ method: request.method, url: request.url, type: request.headers['content-type'], fewest, denied }));
     response.writeHead(denied ? 403 : refused ? 422 : 200).end(denied ? 'forbidden' : '{}');
   });
-}).listen(443);`;
+}).listen(443, () => console.error('listens'));`;
 
 describe('the jobs that change replicas by the clock (API server: stand-in)', () => {
   const folder = mkdtempSync(join(tmpdir(), 'berth-lab-scaler-'));
@@ -42,11 +43,12 @@ describe('the jobs that change replicas by the clock (API server: stand-in)', ()
     const hardened = ['--user', user, '--read-only', '--cap-drop', 'ALL', ...memory];
     return attempt(['docker', 'run', '--rm', ...shared, ...hardened, '--entrypoint', program, IMAGES.nginx.reference, ...args]);
   };
-  const asked = async (): Promise<readonly { url: string; type: string; fewest: Record<string, number>; denied: boolean }[]> =>
-    (await run(['docker', 'logs', server]))
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as Awaited<ReturnType<typeof asked>>[number]);
+  /** What was asked so far, once it is so much: what a container says is in its log a moment later. */
+  const asked = (count: number): Promise<readonly { url: string; type: string; fewest: Record<string, number>; denied: boolean }[]> =>
+    until(async () => {
+      const lines = (await run(['docker', 'logs', server])).split('\n').filter((line) => line !== '');
+      return lines.length >= count && lines.map((line) => JSON.parse(line) as Awaited<ReturnType<typeof asked>>[number]);
+    }, `${count} requests`);
 
   beforeAll(async () => {
     const now = new Date();
@@ -82,6 +84,7 @@ describe('the jobs that change replicas by the clock (API server: stand-in)', ()
       '-e',
       apiServer,
     ]);
+    await until(async () => (await attempt(['docker', 'logs', server])).stderr.includes('listens'), 'the API server listens');
   });
   afterAll(async () => {
     await attempt(['docker', 'rm', '--force', server]);
@@ -91,12 +94,12 @@ describe('the jobs that change replicas by the clock (API server: stand-in)', ()
 
   test('give a new autoscaler its first number, and leave one alone that a schedule has set', async () => {
     expect(await start('web-scale')).toMatchObject({ code: 0, stderr: '' });
-    expect((await asked()).at(-1)?.fewest).toEqual({ 'web-blue': 2, 'web-green': 4 });
+    expect((await asked(2)).at(-1)?.fewest).toEqual({ 'web-blue': 2, 'web-green': 4 });
   });
 
   test('set the number of their time in both slots', async () => {
     expect(await start('web-scale-1')).toMatchObject({ code: 0, stderr: '' });
-    const last = (await asked()).slice(-2);
+    const last = (await asked(4)).slice(-2);
     expect(last.map(({ url }) => url)).toEqual(
       ['web-blue', 'web-green'].map((name) => `/apis/autoscaling/v2/namespaces/hello/horizontalpodautoscalers/${name}`),
     );

@@ -6,9 +6,15 @@ import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { company } from '../generator/io/issued-certificates.ts';
 import { LabSite, Operator } from './installed.ts';
-import { Visitor } from './visitor.ts';
+import { until } from './until.ts';
+import { Visitor, type Answer } from './visitor.ts';
 
 const [http, https] = [38_081, 38_444];
+const isHealthy = ({ status, body }: Answer): boolean => status === 200 && (JSON.parse(body) as { status: string }).status === 'healthy';
+const isFrom =
+  (slot: string) =>
+  ({ status, body }: Answer): boolean =>
+    status === 200 && (JSON.parse(body) as { slot: string }).slot === slot;
 const name = 'rotated';
 
 /** Connects anew, as a client does that has never been there; tells which certificate it was shown. */
@@ -140,8 +146,9 @@ describe('secrets and certificates of a site that runs', () => {
     const failed: string[] = [];
     const stopped = new AbortController();
     let [sent, phase] = [0, 'before'];
-    const writing = async () => {
-      while (!stopped.signal.aborted) {
+    const rounds = [0, 0, 0, 0];
+    const writing = async (_: number, index: number) => {
+      for (; !stopped.signal.aborted; rounds[index] = (rounds[index] ?? 0) + 1) {
         sent += 1;
         const answer = await visitor.ask({ path: '/api/visits' }).catch((error: unknown) => ({ status: 0, body: String(error) }));
         if (answer.status !== 200) failed.push(`${phase}: ${answer.status} ${answer.body.slice(0, 120)}`);
@@ -149,7 +156,13 @@ describe('secrets and certificates of a site that runs', () => {
         await sleep(300);
       }
     };
-    const allWriting = Promise.all([writing(), writing(), writing(), writing()]);
+    const allWriting = Promise.all(rounds.map(writing));
+    /** The slot that has all the weight is the one that answers, and whatever was asked of the other one before has its answer. */
+    const answers = async (slot: string) => {
+      await visitor.until('/api/env', isFrom(slot));
+      const before = [...rounds];
+      await until(() => before.every((round, index) => (rounds[index] ?? 0) > round + 1), 'everybody has an answer');
+    };
     // The steps as they are printed, with `berth generate` after each edit of release.yaml.
     const shell = (command: string | undefined) => {
       phase = command ?? '';
@@ -163,13 +176,13 @@ describe('secrets and certificates of a site that runs', () => {
     phase = 'weight to green';
     release('weight: 0', `    green: { image: "${image}", replicas: 1, weight: 100 }\n`);
     await site.berth('generate');
-    await sleep(5000);
+    await answers('green');
     await shell(said.gentle[3]);
     expect([await isLetIn(old), await isLetIn(drawn)]).toEqual([true, true]);
     phase = 'weight to blue';
     release('weight: 100', `    green: { image: "${image}", replicas: 1, weight: 0 }\n`);
     await site.berth('generate');
-    await sleep(3000);
+    await answers('blue');
     expect(said.gentle.slice(5)).toEqual(['berth secrets retire database-app', 'docker compose up -d --wait']);
     const containers = async () => (await site.compose('ps', '-q', 'web-blue', 'web-green', 'database')).trim().split('\n');
     const running = await containers();
@@ -182,8 +195,7 @@ describe('secrets and certificates of a site that runs', () => {
     await allWriting;
     console.info(`${sent} requests during a rotation, ${failed.length} failed`);
     expect(failed).toEqual([]);
-    const health = await visitor.json<{ status: string }>('/api/health');
-    expect(health.status).toBe('healthy');
+    await visitor.until('/api/health', isHealthy);
   });
 
   test('whoever logs in after a rotation is the same account: what it makes has the same owner, and settings of the account hold', async () => {
@@ -209,10 +221,7 @@ describe('secrets and certificates of a site that runs', () => {
     expect(drawn.user).toBe(name);
     for (const command of said.short) await operator.run(['sh', '-c', command], site.folder);
     expect([await isLetIn(old), await isLetIn(drawn)]).toEqual([false, true]);
-    await visitor.until(
-      '/api/health',
-      ({ status, body }) => status === 200 && (JSON.parse(body) as { status: string }).status === 'healthy',
-    );
+    await visitor.until('/api/health', isHealthy);
     expect((await visitor.ask({ path: '/api/visits' })).status).toBe(200);
   });
 
@@ -221,10 +230,7 @@ describe('secrets and certificates of a site that runs', () => {
     await site.berth('secrets', 'rotate', 'files-app');
     await site.berth('secrets', 'rotate', 'files-root');
     await up();
-    await visitor.until(
-      '/api/health',
-      ({ status, body }) => status === 200 && (JSON.parse(body) as { status: string }).status === 'healthy',
-    );
+    await visitor.until('/api/health', isHealthy);
     const variable = (await site.compose('exec', '-T', 'web-blue', 'printenv', 'REDIS_URL')).trim();
     expect(site.read('secrets/web.env')).toContain(`REDIS_URL=${variable}\n`);
   });

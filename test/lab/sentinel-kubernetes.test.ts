@@ -23,9 +23,9 @@ describe('a cache with Sentinel of a site for Kubernetes, in containers as their
   const found = (pod: string): Pod => pods.find((one) => one.name === pod) ?? expect.unreachable(`there is no pod ${pod}`);
   const probeOf = (pod: Pod, kind: 'startupProbe' | 'livenessProbe' | 'readinessProbe') =>
     pod.template.spec.containers[0][kind] ?? expect.unreachable(`no ${kind}`);
-  const allReady = () => Promise.all(pods.map((pod) => kubelet.until(pod, probeOf(pod, 'readinessProbe'), 60)));
+  const allReady = () => Promise.all(pods.map((pod) => kubelet.until(pod, probeOf(pod, 'readinessProbe'))));
   const cli = async (...command: readonly string[]): Promise<string> =>
-    (await kubelet.exec('cache-sentinel-1', 'timeout', '4', 'valkey-cli', ...command)).stdout.trim();
+    (await kubelet.exec('cache-sentinel-1', 'timeout', '20', 'valkey-cli', ...command)).stdout.trim();
   /** As the application: at the Service of the cache. */
   const ask = (...command: readonly string[]): Promise<string> =>
     cli('-h', 'cache', '--user', 'app', '--pass', password, '--no-auth-warning', ...command);

@@ -28,7 +28,7 @@ afterAll(async () => {
 storeContract('a real S3 server', async () => new S3Store(server.options), leastPart);
 
 describe('over a bad network, a real S3 server', () => {
-  const store = new S3Store({ ...server.options, endpoint: network.endpoint, idleMs: 2000 });
+  const store = new S3Store({ ...server.options, endpoint: network.endpoint, idleMs: 4000 });
   const bodies = [noise(leastPart, 1), noise(leastPart, 2), noise(99, 3)];
   const isPart = ({ method, query }: Seen): boolean => method === 'PUT' && query.has('partNumber');
   const isComplete = ({ method, query }: Seen): boolean => method === 'POST' && query.has('uploadId');
@@ -93,7 +93,7 @@ describe('over a bad network, a real S3 server', () => {
     let turn = 0;
     network.fault = ({ method, query }) =>
       query.has('list-type') ? { stale: true } : method === 'PUT' && (turn += 1) % 3 === 0 ? { lose: 'answer' } : undefined;
-    const leases = (holder: string) => storeLeases({ store, site: 'shop', holder, clock: systemClock, ttlMs: 4000 });
+    const leases = (holder: string) => storeLeases({ store, site: 'shop', holder, clock: systemClock, ttlMs: 60_000 });
     const runtimes = Array.from({ length: 6 }, (_, index) => leases(`runtime ${index}`));
     const results = await Promise.all(runtimes.map((each) => each.acquire('writer', never)));
     const won = results.filter((result): result is Lease => 'epoch' in result);
@@ -159,7 +159,7 @@ describe('over a bad network, a real S3 server', () => {
 describe('a folder on a disk of its own', () => {
   const mountPoint = mkdtempSync(join(tmpdir(), 'berth-small-disk-'));
   afterAll(async () => {
-    await run(['umount', mountPoint]);
+    await run(['umount', '--lazy', mountPoint]);
     rmSync(mountPoint, { recursive: true });
   });
 

@@ -1,5 +1,5 @@
 import https from 'node:https';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from './until.ts';
 
 export interface Answer {
   readonly status: number;
@@ -57,15 +57,16 @@ export class Visitor {
     return JSON.parse((await this.ask({ path })).body) as T;
   }
 
-  /** Ask again until `look` is content with the answer. @throws with the last answer after `patience` seconds. */
-  async until(path: string, look: (answer: Answer) => boolean, patience = 60): Promise<Answer> {
+  /** Ask again until `look` is content with the answer. @throws with the last answer. */
+  async until(asked: string | Request, look: (answer: Answer) => boolean): Promise<Answer> {
+    const request = typeof asked === 'string' ? { path: asked } : asked;
     let last: Answer | undefined;
-    for (let tick = 0; tick < patience * 5; tick++) {
-      last = await this.ask({ path }).catch(() => undefined);
-      if (last && look(last)) return last;
-      await sleep(200);
-    }
-    throw new Error(`${path} did not come to what was expected: ${JSON.stringify(last)}`);
+    const answer = async () => {
+      last = undefined;
+      last = await this.ask(request);
+      return look(last) && last;
+    };
+    return until(answer, `${request.path} answers what is expected`, { tell: () => JSON.stringify(last) ?? 'it answered nothing' });
   }
 
   /** Send requests at a steady rate until told to stop; a fifth of them POST. */

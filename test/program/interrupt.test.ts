@@ -116,7 +116,7 @@ describe('Ctrl-C', () => {
       .poll(
         () =>
           existsSync(join(site.path, '.berth/journal.json')) || existsSync(join(site.path, '.berth/stage')) ? undefined : files(site.path),
-        { timeout: 30_000 },
+        { timeout: 100_000 },
       )
       .toEqual(files(wanted.path));
     running.child.kill('SIGINT');

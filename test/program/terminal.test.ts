@@ -37,7 +37,7 @@ function onTerminal(
     type: (keys) => {
       running.child.stdin?.write(keys);
     },
-    shows: (text) => expect.poll(() => seen, { timeout: 30_000 }).toContain(text),
+    shows: (text) => expect.poll(() => seen, { timeout: 100_000 }).toContain(text),
     [Symbol.dispose]: () => {
       running[Symbol.dispose]();
     },
