@@ -1,4 +1,4 @@
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { chooseNetwork } from '../generator/io/host-facts.ts';
 import { parseRange } from '../model/addresses.ts';
@@ -24,7 +24,7 @@ import { openCatalogue } from './open-catalogue.ts';
 import { progressOn, type Progress } from './progress.ts';
 import { provideAgent } from './provide-agent.ts';
 import { Refilling } from './refilling.ts';
-import { type ComposeConfig, rehearse } from './rehearsal.ts';
+import { type ComposeConfig, moved, rehearse } from './rehearsal.ts';
 import { keyFileOf } from './restore-keys.ts';
 import { type FolderPlan, restoreFolder } from './restore-site.ts';
 import { readRuntime } from './runtime-config.ts';
@@ -185,10 +185,16 @@ async function setApart({ site, project }: DrillRoom, range: string, context: Ru
   const words = ['--project-directory', site, '--project-name', project, ...files.flatMap((file) => ['--file', join(site, file)])];
   const argv = ['docker', 'compose', ...words, 'config', '--format', 'json'] as const;
   const config = JSON.parse(await outputOf(programsApart(context), { argv }, signal)) as ComposeConfig;
-  const text = JSON.stringify(rehearse(config, { project, folder: site, range }));
+  const drilled = rehearse(config, { project, folder: site, range });
   for (const file of files) rmSync(join(site, file));
   // It holds the environment of applications.
-  writeFileSync(join(site, 'compose.yaml'), text, { mode: 0o600 });
+  writeFileSync(join(site, 'compose.yaml'), JSON.stringify(drilled), { mode: 0o600 });
+  for (const file of globSync('config/**', { cwd: site, withFileTypes: true }).filter((entry) => entry.isFile())) {
+    const path = join(file.parentPath, file.name);
+    const text = readFileSync(path, 'utf8');
+    const changed = moved(text, config, drilled);
+    if (changed !== text) writeFileSync(path, changed);
+  }
 }
 
 /** Everything that was restored, and what that rests on. */

@@ -6,8 +6,13 @@ import { idleAgent } from './idle-agent.ts';
 export interface ComposeConfig {
   readonly name: string;
   readonly services: Readonly<Record<string, ComposeService>>;
-  readonly networks?: Readonly<Record<string, unknown>>;
+  readonly networks?: Readonly<Record<string, ComposeNetwork>>;
   readonly volumes?: Readonly<Record<string, unknown>>;
+  readonly [key: string]: unknown;
+}
+interface ComposeNetwork {
+  readonly internal?: boolean;
+  readonly ipam?: { readonly config?: readonly { readonly subnet?: string }[] };
   readonly [key: string]: unknown;
 }
 interface ComposeService {
@@ -62,12 +67,22 @@ export function rehearse(config: ComposeConfig, { project, folder, range }: Rehe
     networks: Object.fromEntries(
       networks.map((name, index) => [
         name,
-        { name: `${project}_${name}`, internal: name !== wayOut, ipam: { config: [{ subnet: subnets[index] }] } },
+        { name: `${project}_${name}`, internal: name !== wayOut, ipam: { config: [{ subnet: subnets[index] ?? '' }] } },
       ]),
     ),
     // Without its driver: one that says where data lie would lead to those of the site that runs.
     volumes: Object.fromEntries(Object.keys(config.volumes ?? {}).map((name) => [name, { name: `${project}_${name}` }])),
   };
+}
+
+/** A text that names networks of a site, such as one of who may log in from where, as it must be for the drill. */
+export function moved(text: string, from: ComposeConfig, to: ComposeConfig): string {
+  const pairs = Object.entries(from.networks ?? {}).flatMap(([name, network]) => {
+    const [before, after] = [network, to.networks?.[name]].map((one) => one?.ipam?.config?.[0]?.subnet);
+    return before === undefined || after === undefined ? [] : [[before, after] as const];
+  });
+  const known = new Map(pairs);
+  return text.replaceAll(/(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}\/\d{1,2}(?!\d)/g, (range) => known.get(range) ?? range);
 }
 
 /** What a container has that no network and no volume keeps in. */

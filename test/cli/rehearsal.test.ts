@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { describe, expect, test } from 'vitest';
-import { type ComposeConfig, rehearse } from '../../cli/rehearsal.ts';
+import { type ComposeConfig, moved, rehearse } from '../../cli/rehearsal.ts';
 import { overlap, parseRange } from '../../model/addresses.ts';
 
 const how = { project: 'shop-drill-0a1b2c3d', folder: '/srv/drill/site', range: '10.201.4.0/22' };
@@ -15,7 +15,10 @@ const resolved = (text: string): ComposeConfig => {
 };
 const written = resolved(readFileSync(join(import.meta.dirname, '../golden/hello-backups/compose.yaml'), 'utf8'));
 const drilled = rehearse(written, how);
-const withService = (service: Readonly<Record<string, unknown>>): ComposeConfig => ({ ...written, services: { ...written.services, mine: service } });
+const withService = (service: Readonly<Record<string, unknown>>): ComposeConfig => ({
+  ...written,
+  services: { ...written.services, mine: service },
+});
 const agents = ['agent-postgres', 'agent-files'];
 
 describe('a site that is drilled', () => {
@@ -30,12 +33,19 @@ describe('a site that is drilled', () => {
   });
 
   test('has no way out, but for agents, whose store may stand elsewhere', () => {
-    const open = Object.entries(drilled.networks ?? {}).filter(([, network]) => !(network as { readonly internal: boolean }).internal);
+    const open = Object.entries(drilled.networks ?? {}).filter(([, network]) => !network.internal);
     expect(open.map(([name]) => name)).toEqual(['egress']);
     const inIt = Object.entries(drilled.services).filter(([, { networks = {} }]) => 'egress' in networks);
     expect(inIt.map(([name]) => name).toSorted()).toEqual(agents.toSorted());
     const sending = rehearse(withService({ networks: { app: null, egress: null } }), how);
     expect(sending.services['mine']?.networks).toEqual({ app: null });
+  });
+
+  test('has what names its networks name them as they are then', () => {
+    const rules = 'host all postgres 10.223.42.0/24 scram\nhost all x 10.223.42.0/2 y\nhost all z 192.168.7.0/24 scram\n';
+    const data = drilled.networks?.['data']?.ipam?.config?.[0]?.subnet ?? '';
+    expect(data).toMatch(/^10\.201\.\d\.0\/24$/);
+    expect(moved(rules, written, drilled)).toBe(rules.replace('10.223.42.0/24', data));
   });
 
   test('has none at all where no agent needs one', () => {
@@ -45,7 +55,7 @@ describe('a site that is drilled', () => {
 
   test('has addresses of its own, apart from each other and all within what it was given', () => {
     const ranges = Object.values(drilled.networks ?? {}).map((network) => {
-      const { subnet } = (network as { ipam: { config: { subnet: string }[] } }).ipam.config[0] ?? { subnet: '' };
+      const subnet = network.ipam?.config?.[0]?.subnet ?? '';
       return parseRange(subnet) ?? expect.unreachable(subnet);
     });
     expect(ranges.map(({ first, last }) => last - first + 1)).toEqual([256, 256, 256, 256]);
@@ -61,7 +71,7 @@ describe('a site that is drilled', () => {
   test('has agents that copy nothing: an empty database or bucket of a drill never gets into the backups', () => {
     for (const name of agents) {
       expect(written.services[name]?.['entrypoint']).toContain('runtime');
-      expect(drilled.services[name]).toMatchObject({ command: null, healthcheck: { disable: true } });
+      expect(drilled.services[name]).toMatchObject({ command: null, healthcheck: { test: ['CMD', '/bin/sh', '-c', 'exit 0'] } });
       expect(drilled.services[name]?.['entrypoint']).not.toContain('runtime');
     }
   });
