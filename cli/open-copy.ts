@@ -7,7 +7,7 @@ import { checkedRdb } from '../runtime/engines/cache/rdb.ts';
 import { openBackup } from '../runtime/jobs/open-backup.ts';
 import type { Store } from '../runtime/ports/store.ts';
 import type { Bytes } from '../runtime/streams/blocks.ts';
-import { inAgent, runInAgent } from './agent-exec.ts';
+import { type AgentHome, type ClusterChoice, inAgent, runInAgent } from './agent-exec.ts';
 import { openCatalogue, runtimeOf, type PlaceName } from './open-catalogue.ts';
 import type { RuntimeContext } from './stoppable.ts';
 import { newestUntil, refuseShrunk } from './choose-backup.ts';
@@ -21,6 +21,7 @@ export interface CopyAsked {
   readonly at: string | undefined;
   /** The private key of a recipient; without it the agent's own. */
   readonly key: string | undefined;
+  readonly cluster?: ClusterChoice;
 }
 
 /** What will be restored. */
@@ -124,7 +125,7 @@ async function byAgent(
   { name }: BackupJob,
   agent: string,
   only: Only,
-  { site, at }: CopyAsked,
+  { site, at, cluster }: CopyAsked,
   context: RuntimeContext,
   signal: AbortSignal,
 ): Promise<OpenedCopy> {
@@ -138,7 +139,7 @@ async function byAgent(
     '-',
     ...(moment === undefined ? ['--latest'] : ['--at', moment]),
   ];
-  const home = { site, config: runtimeOf(site).config };
+  const home: AgentHome = { site, config: runtimeOf(site).config, ...(cluster && { cluster }) };
   const planned = (await inAgent(home, agent, [...verb(at), '--dry-run'], context, signal)) as unknown as PlannedCopy;
   return {
     planned,

@@ -29,7 +29,14 @@ export const restoreCache = (asked: CacheRestoreAsked, context: RuntimeContext):
     context,
     async (signal) => {
       const { site, from, into, json, dryRun } = asked;
-      const job = theOne(runtimeOf(site, from).config.backups.jobs.filter(isCache), 'cache', asked.name);
+      const { target, backups } = runtimeOf(site, from).config;
+      const job = theOne(backups.jobs.filter(isCache), 'cache', asked.name);
+      if (into === 'live' && target === 'kubernetes')
+        throw new BerthError(
+          'unsupported',
+          'in a cluster this version puts no cache back in its place by itself',
+          `see "Put ${job.name} back" in SITE.md for the way by hand; --into scratch tries the copy first`,
+        );
       const copy = asRdb(await openCopy(job, 'cache', asked, context, signal));
       if (into === 'live') {
         const { restoreCacheLive } = await import('./restore-cache-live.ts');

@@ -132,7 +132,7 @@ Examples:
         if (only === 'cache') {
           const { restoreCache } = await import('./restore-cache.ts');
           const place = into === 'scratch' || into === 'live' ? into : into === '-' ? 'output' : folder;
-          return restoreCache({ ...common, name, into: place, file }, context);
+          return restoreCache({ ...common, name, into: place, file, cluster: clusterOf(cluster, context.cwd) }, context);
         }
         if (only === 'volume') {
           const { restoreVolume } = await import('./restore-volume.ts');

@@ -2,11 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { beginScript, cleanScript, exchangeScript, fillScript, heldScript } from '../../cli/cache-exchange.ts';
-import type { Compose } from '../../cli/compose.ts';
 import { CacheNodes, concernedByCache } from '../../cli/cache-nodes.ts';
-import { bigHost, helloPlan } from '../generator/render/hello.ts';
+import type { Compose } from '../../cli/compose.ts';
+import { restoreCache } from '../../cli/restore-cache.ts';
+import type { RuntimeContext } from '../../cli/stoppable.ts';
+import { bigHost, helloPlan, prepareHello, toBucket } from '../generator/render/hello.ts';
+import { copies } from '../runtime/engines/cache/copies.ts';
 
 const planOf = (cache: object) =>
   helloPlan({
@@ -36,6 +39,54 @@ describe('whom a cache that is put back concerns', () => {
       [0, 1, 2].flatMap((shard) => [0, 1].map((node) => [`cache-shard-${shard}-${node}`, `shard-${shard}.rdb`])),
     );
     expect(() => concernedByCache(plan, 'cache', ['dump.rdb'])).toThrow('is of 1 parts, and it is divided into 3 now');
+  });
+});
+
+describe('a cache of a cluster', () => {
+  const home = mkdtempSync(join(tmpdir(), 'berth-cache-'));
+  afterAll(() => rmSync(home, { recursive: true }));
+  const copy = copies['Valkey 8.1.1'];
+  const planned = {
+    source: 'cache',
+    id: '01',
+    madeAt: '2026-03-01T01:00:00Z',
+    files: [{ name: 'dump.rdb', bytes: copy.length }],
+    facts: {},
+  };
+  const context = {
+    env: { PATH: `${home}/bin:/usr/bin:/bin` },
+    abortable: (work: (signal: AbortSignal) => Promise<unknown>) => work(new AbortController().signal),
+    out: () => undefined,
+    err: () => undefined,
+  } as unknown as RuntimeContext;
+  const asked = { site: home, from: 'store', at: undefined, key: undefined, json: true, name: undefined, file: undefined } as const;
+  const how = { yes: true, dryRun: false, cluster: { context: 'branch' } };
+
+  beforeAll(async () => {
+    const set = { ...toBucket.set, 'caches.cache.use': 'sessions' };
+    const made = await prepareHello({ ...toBucket, target: 'kubernetes', set });
+    writeFileSync(join(home, 'runtime.yaml'), made.decision.merged.get('runtime.yaml') ?? '');
+    writeFileSync(join(home, 'planned.json'), JSON.stringify(planned));
+    writeFileSync(join(home, 'dump.rdb'), copy);
+    mkdirSync(join(home, 'bin'));
+    const answer = `case "$*" in *--dry-run*) cat ${home}/planned.json ;; *"--file dump.rdb"*) cat ${home}/dump.rdb ;; *) exit 64 ;; esac`;
+    writeFileSync(join(home, 'bin/kubectl'), `#!/bin/sh\necho "$*" >>${home}/said\n${answer}\n`, { mode: 0o755 });
+  });
+
+  test('comes into a folder by kubectl, out of the agent that copied it', async () => {
+    await restoreCache({ ...asked, ...how, into: { folder: join(home, 'out') } }, context);
+    expect(readFileSync(join(home, 'out/dump.rdb')).equals(copy)).toBe(true);
+    expect(readFileSync(join(home, 'said'), 'utf8')).toContain(
+      '--context branch -n hello exec agent-files-0 -c agent-files -- /opt/berth/node /opt/berth/dist/berth.js restore --only cache --name cache ',
+    );
+  });
+
+  test('is not put back in its place by itself: the runbook has the way', async () => {
+    await expect(restoreCache({ ...asked, ...how, into: 'live' }, context)).rejects.toMatchObject({
+      kind: 'unsupported',
+      message: 'in a cluster this version puts no cache back in its place by itself',
+      hint: expect.stringContaining('"Put cache back" in SITE.md') as string,
+    });
   });
 });
 
