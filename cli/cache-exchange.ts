@@ -6,6 +6,8 @@ const workshop = '.berth-restore';
 /** In the volume of every node while one may serve the new data and another the old ones. Outside of the workshop, which each run begins anew. */
 const exchanging = '.berth-exchanging';
 export const appendOnly = 'appendonlydir';
+/** In which a node of a cluster keeps who it is and which slots it serves. */
+const nodesFile = 'nodes.conf';
 
 /** Shell, in a container like the node's: takes the new data from the standard input, beside the old ones. */
 export const fillScript = (bytes: number, folder: string = dataFolder, settings = '/etc/berth/cache/*.conf'): string =>
@@ -68,6 +70,55 @@ done
 sync
 for at in ${all}; do rm -f "$at/${exchanging}"; done`;
 };
+
+/** Shell: names the folders in which a server would find anything, or anybody has left something. */
+export const heldScript = (folders: readonly string[]): string => `for at in ${folders.join(' ')}; do
+  for entry in "$at"/.[!.]* "$at"/..?* "$at"/*; do
+    [ -e "$entry" ] || [ -L "$entry" ] || continue
+    case \${entry##*/} in ${workshop} | ${nodesFile} | lost+found) continue ;; esac
+    echo "$at"
+    break
+  done
+done`;
+
+/** Of a node of a cluster: who it is from its first start on, and which part of the keys it serves. */
+export interface ClusterPlace {
+  /** 40 hexadecimal digits, of which no other node has the same. */
+  readonly id: string;
+  readonly slots: string;
+  /** Another for each that serves something, from 1 on. */
+  readonly epoch: number;
+  readonly port: number;
+}
+
+/**
+ * Shell: makes what was filled the data of a server that was never started, by one rename for each. A node of a cluster is told its slots before: one that
+ * finds keys and no slots takes those of the keys alone, and its copy would do the same.
+ */
+export const beginScript = (nodes: readonly { readonly folder: string; readonly place: ClusterPlace | undefined }[]): string =>
+  [
+    'set -eu',
+    'umask 077',
+    ...nodes.flatMap(({ folder, place }) => [
+      `at=${folder} new=${folder}/${workshop}`,
+      `mkdir "$new/${appendOnly}"`,
+      `mv "$new/base.rdb" "$new/${appendOnly}/appendonly.aof.1.base.rdb"`,
+      `: >"$new/${appendOnly}/appendonly.aof.1.incr.aof"`,
+      `printf 'file appendonly.aof.1.base.rdb seq 1 type b\\nfile appendonly.aof.1.incr.aof seq 1 type i\\n' >"$new/${appendOnly}/appendonly.aof.manifest"`,
+      ...(place === undefined
+        ? []
+        : [
+            `printf '%s :${place.port}@${place.port + 10_000} myself,master - 0 0 ${place.epoch} connected %s\\nvars currentEpoch ${place.epoch} lastVoteEpoch 0\\n' ${place.id} '${place.slots}' >"$new/${nodesFile}"`,
+            'sync',
+            `mv -f "$new/${nodesFile}" "$at/${nodesFile}"`,
+          ]),
+      'sync',
+      `[ ! -e "$at/${appendOnly}" ]`,
+      `mv -T "$new/${appendOnly}" "$at/${appendOnly}"`,
+      'rm -rf "$new"',
+    ]),
+    'sync',
+  ].join('\n');
 
 /** Shell: takes away what was filled, and says something if an exchange of before broke off. */
 export const cleanScript = (folder: string = dataFolder): string =>

@@ -1,21 +1,22 @@
 import type { Manifest } from '../model/backup/manifest.ts';
 import { reachOf } from '../model/backup/reach.ts';
 import { BerthError } from '../model/errors.ts';
-import type { Plan } from '../model/plan.ts';
+import type { CachePlan, Plan } from '../model/plan.ts';
 import type { BackupJob } from '../model/runtime-config.ts';
 import { isBucket } from '../runtime/buckets.ts';
 import { isDatabase, rulesOf } from '../runtime/databases.ts';
 import { planRestore } from '../runtime/jobs/plan-restore.ts';
 import { shrinkageOf } from '../runtime/jobs/shrinkage.ts';
 import { choosePoint } from './bucket-point.ts';
+import { chooseCopies, type ChosenCopies } from './choose-copies.ts';
 import type { Wanted, WantedBucket } from './describe-whole.ts';
 import { momentOf } from './moment.ts';
 
-/** What databases and buckets of a site come back as. */
-export interface Chosen {
+/** What databases, buckets, caches and volumes of a site come back as. */
+export interface Chosen extends ChosenCopies {
   readonly wanted: readonly Wanted[];
   readonly wantedBuckets: readonly WantedBucket[];
-  /** Databases that were never copied, and buckets of which there was no point yet. */
+  /** What was never copied by then. */
   readonly empty: readonly string[];
 }
 
@@ -25,16 +26,19 @@ interface Choice {
   readonly levelOf: (id: string) => number;
   /** As it was then; the newest without it. */
   readonly at: string | undefined;
-  /** The point of a bucket that an earlier run has begun to put back. */
-  readonly pointOf: (bucket: string) => string | undefined;
+  /** The point of a bucket, or the copy of a cache or a volume, that an earlier run has begun to put back. */
+  readonly pointOf: (name: string) => string | undefined;
+  /** Whether the servers of a cache append to a file what they hold. */
+  readonly appends: (cache: CachePlan) => boolean;
 }
 
 /**
  * @param jobs - Of the site as it was then. What has no job there any more, or none yet, is none of its.
- * @param stores - Those that it runs: what stands elsewhere was not lost with its host.
+ * @param plan - Of the same: the stores that it runs, as what stands elsewhere was not lost with its host, and its caches.
  * @throws BerthError, with the name in its message, where one cannot be had as it was then.
  */
-export function chooseWhole(jobs: readonly BackupJob[], stores: Plan['stores'], { manifests, levelOf, at, pointOf }: Choice): Chosen {
+export function chooseWhole(jobs: readonly BackupJob[], { stores, caches }: Pick<Plan, 'stores' | 'caches'>, choice: Choice): Chosen {
+  const { manifests, levelOf, at, pointOf } = choice;
   const of = (source: string): readonly Manifest[] => manifests.filter((manifest) => manifest.source === source);
   const isOwn = (job: string): boolean => stores.some(({ service, buckets }) => buckets.some(({ name }) => `${service}.${name}` === job));
   const wanted: Wanted[] = [];
@@ -52,7 +56,8 @@ export function chooseWhole(jobs: readonly BackupJob[], stores: Plan['stores'], 
     if (begun === undefined && !wasThere(points, at)) empty.push(job.name);
     else wantedBuckets.push({ bucket: job.name, point: begun ?? named(job.name, () => choosePoint(points, at, levelOf)) });
   }
-  return { wanted, wantedBuckets, empty };
+  const copies = chooseCopies(jobs, caches, choice);
+  return { ...copies, wanted, wantedBuckets, empty: [...empty, ...copies.empty] };
 }
 
 /** An empty bucket has no point; the first one is made when something is in it. */

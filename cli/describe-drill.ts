@@ -1,7 +1,7 @@
 import { type Answer, isServed } from './ask-edge.ts';
 import { describeAge, shownTime } from './backup-text.ts';
 import type { Chosen } from './choose-whole.ts';
-import { wantedRows } from './describe-whole.ts';
+import { filledRows, wantedRows } from './describe-whole.ts';
 import type { Needs } from './drill-needs.ts';
 import type { DrillRoom } from './drill-room.ts';
 import type { SiteFilled } from './fill-site.ts';
@@ -47,7 +47,10 @@ const madeOf = ({ chosen, folder }: DrillPlan) => ({
     until: until.toISOString(),
   })),
   buckets: chosen.wantedBuckets.map(({ bucket, point }) => ({ bucket, point: point.id, madeAt: point.finishedAt })),
+  copies: chosen.copies.map(({ kind, name, copy }) => ({ kind, name, copy: copy.id, madeAt: copy.finishedAt })),
   empty: chosen.empty,
+  broken: chosen.broken,
+  left: chosen.apart.map(({ name, because }) => ({ name, because })),
 });
 
 export const planAsJson = (plan: DrillPlan) => ({ site: plan.site, from: madeOf(plan), needs: plan.needs, drilled: false });
@@ -64,6 +67,7 @@ export function sayDrill(plan: DrillPlan, store: string, context: RuntimeContext
     ]),
     ...wantedRows(chosen, now),
   ];
+  for (const id of chosen.broken) context.err(`${noteOf(`${id} was found to be broken, and is left out`, context)}\n`);
   const of = (free: Needs['freeDisk']): string => (free === undefined ? '' : ` of the ${describeSize(free)} that are free`);
   context.out(
     [
@@ -76,7 +80,7 @@ export function sayDrill(plan: DrillPlan, store: string, context: RuntimeContext
 }
 
 export function tellDrill(done: Drilled, json: boolean, context: RuntimeContext): void {
-  const { site, outcomes, buckets, answers, seconds, proven, kept, chosen, room, startedAt } = done;
+  const { site, outcomes, buckets, copies, answers, seconds, proven, kept, chosen, room, startedAt } = done;
   const lostSeconds = lossOf(done);
   if (json)
     return context.out(
@@ -90,6 +94,7 @@ export function tellDrill(done: Drilled, json: boolean, context: RuntimeContext)
           lostSeconds: lostSeconds ?? null,
           databases: outcomes,
           buckets,
+          copies,
           answers,
           level: proven.length === 0 ? null : 4,
           backups: proven,
@@ -100,16 +105,7 @@ export function tellDrill(done: Drilled, json: boolean, context: RuntimeContext)
       )}\n`,
     );
   const rows = [
-    ...outcomes.map(({ database, until, position, seconds: took }) => [
-      database,
-      until === null ? '' : `all that was committed by ${shownTime(until)}`,
-      position === null ? '' : `up to ${position}, in ${took} s`,
-    ]),
-    ...buckets.map(({ bucket, madeAt, objects, seconds: took }) => [
-      bucket,
-      `as it was at ${shownTime(madeAt)}`,
-      `${objects} objects, in ${took} s`,
-    ]),
+    ...filledRows(done),
     ...answers.map((answer) => [answer.url, isServed(answer) ? 'is served' : 'is not', `status ${answer.status ?? ''}`]),
   ];
   const lost = lostSeconds === undefined ? '' : `, with at most the last ${describeAge(lostSeconds * 1000)} of its databases lost`;
@@ -118,6 +114,7 @@ export function tellDrill(done: Drilled, json: boolean, context: RuntimeContext)
   );
   for (const { database, left = [] } of outcomes) for (const one of left) context.out(`→ ${database}: ${one}\n`);
   for (const name of chosen.empty) context.err(`${noteOf(`${name} was empty: there is no backup of it by then`, context)}\n`);
+  for (const { name, because } of chosen.apart) context.err(`${noteOf(`${name} was empty: it ${because.split(':')[0] ?? ''}`, context)}\n`);
   context.out(
     proven.length === 0
       ? 'It is not written down: the backups hold no key that signs.\n'

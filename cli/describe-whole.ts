@@ -3,11 +3,15 @@ import { join } from 'node:path';
 import type { Manifest } from '../model/backup/manifest.ts';
 import type { RestorePlan } from '../runtime/jobs/plan-restore.ts';
 import { describeAge, shownTime } from './backup-text.ts';
-import { momentOf } from './moment.ts';
+import { counted } from './bucket-point.ts';
+import type { Apart } from './choose-copies.ts';
+import type { Chosen } from './choose-whole.ts';
+import type { SiteFilled } from './fill-site.ts';
+import type { CopyOutcome } from './refill-caches.ts';
 import type { Restored } from './restore-database.ts';
 import { type FolderPlan, report, type RestoreAsked } from './restore-site.ts';
 import type { RuntimeContext } from './stoppable.ts';
-import { paint, table, typed } from './text.ts';
+import { noteOf, paint, table, typed } from './text.ts';
 
 export type WholeAsked = Omit<RestoreAsked, 'only'>;
 
@@ -33,34 +37,17 @@ export interface BucketOutcome {
 
 export type Outcome = Pick<Restored, 'database' | 'position' | 'until' | 'left'> & { readonly seconds: number };
 
-/** A cache or a volume, which begins empty, and the command that puts it back once the site runs. */
-export interface Left {
-  readonly name: string;
-  readonly command: string;
-}
+/** The command that gets what could not be put back, once the site runs. @param key - A file with the key of a recipient. */
+export const commandFor = ({ name, madeAt, into }: Apart, key: string): string =>
+  `berth restore --only cache --name ${name} --at ${madeAt} --into ${into} --key ${typed(key)}`;
 
-/** By the time of its copy: the newest may soon be one of what has begun empty. @param key - A file with the key of a recipient. */
-export function leftOf(manifests: readonly Manifest[], at: string | undefined, key: string): readonly Left[] {
-  const reached = manifests.filter(({ finishedAt }) => at === undefined || new Date(finishedAt) <= momentOf(at));
-  const newest = new Map(
-    reached.flatMap((each) => (each.kind === 'cache' || each.kind === 'volume' ? [[each.source, each] as const] : [])),
-  );
-  return [...newest.values()].map(({ source, kind, finishedAt }) => ({
-    name: source,
-    command: `berth restore --only ${kind} --name ${source} --at ${finishedAt} --into live --key ${typed(key)}`,
-  }));
-}
-
-interface AllWanted {
-  readonly wanted: readonly Wanted[];
-  readonly wantedBuckets: readonly WantedBucket[];
-  readonly empty: readonly string[];
-  readonly left: readonly Left[];
-}
-
-/** Of each database and bucket what it comes from, in columns. */
-export function wantedRows({ wanted, wantedBuckets }: Pick<AllWanted, 'wanted' | 'wantedBuckets'>, now: Date): readonly string[][] {
+/** Of each database, bucket, cache and volume what it comes from, in columns. */
+export function wantedRows(
+  { wanted, wantedBuckets, copies }: Pick<Chosen, 'wanted' | 'wantedBuckets' | 'copies'>,
+  now: Date,
+): readonly string[][] {
   const asItWas = (at: Date): string => `as it was at ${shownTime(at.toISOString())}, ${describeAge(now.getTime() - at.getTime())} ago`;
+  const rowOf = (name: string, { id, finishedAt }: Manifest, holds: string): string[] => [name, id, holds, asItWas(new Date(finishedAt))];
   return [
     ...wanted.map(({ database, full, logs, until }) => [
       database,
@@ -68,50 +55,61 @@ export function wantedRows({ wanted, wantedBuckets }: Pick<AllWanted, 'wanted' |
       `and ${logs.length === 1 ? '1 log' : `${logs.length} logs`}`,
       asItWas(until),
     ]),
-    ...wantedBuckets.map(({ bucket, point: { id, finishedAt, facts } }) => [
-      bucket,
-      id,
-      `${Number(facts['objects'])} objects`,
-      asItWas(new Date(finishedAt)),
-    ]),
+    ...copies.map(({ kind, name, copy }) => rowOf(name, copy, holding(kind, Number(copy.facts[kind === 'cache' ? 'keys' : 'files'])))),
+    ...wantedBuckets.map(({ bucket, point }) => rowOf(bucket, point, counted(Number(point.facts['objects'])))),
   ];
 }
 
-export function say(
-  asked: WholeAsked,
-  plan: FolderPlan,
-  { wanted, wantedBuckets, empty, left: apart }: AllWanted,
-  context: RuntimeContext,
-): void {
-  report({ ...asked, only: undefined }, plan, context);
-  const rows = wantedRows({ wanted, wantedBuckets }, context.now());
-  const without = empty.length === 0 ? '' : `  empty, as there is no backup: ${empty.join(', ')}\n`;
-  context.out(
-    `${rows.length === 0 ? '  no database is in the backups' : table(rows)}\n${without}  then everything is started\n${apart.length === 0 ? '' : `  empty at first: ${apart.map(({ name }) => name).join(', ')}; the last lines say how to put that back\n`}\n`,
-  );
+/** Of each what came of it, in columns. */
+export function filledRows({ outcomes, copies, buckets }: SiteFilled): readonly string[][] {
+  const rowOf = (name: string, madeAt: string, done: string): string[] => [name, `as it was at ${shownTime(madeAt)}`, done];
+  return [
+    ...outcomes.map(({ database, position, until, seconds }) => [
+      database,
+      until === null ? '' : `all that was committed by ${shownTime(until)}`,
+      position === null ? 'was back already' : `up to ${position}, in ${seconds} s`,
+    ]),
+    ...copies.map(({ kind, name, madeAt, holds, already, seconds }) =>
+      rowOf(name, madeAt, already ? 'was back already' : `${holding(kind, holds)}, in ${seconds} s`),
+    ),
+    ...buckets.map(({ bucket, madeAt, objects, seconds }) => rowOf(bucket, madeAt, `${counted(objects)}, in ${seconds} s`)),
+  ];
 }
 
-interface Done {
-  readonly outcomes: readonly Outcome[];
-  readonly buckets: readonly BucketOutcome[];
-  readonly empty: readonly string[];
-  readonly left: readonly Left[];
+const holding = (kind: CopyOutcome['kind'], count: number): string =>
+  `${count} ${kind === 'cache' ? 'key' : 'file'}${count === 1 ? '' : 's'}`;
+
+export function say(asked: WholeAsked, plan: FolderPlan, chosen: Chosen, context: RuntimeContext): void {
+  const { apart, empty, broken } = chosen;
+  report({ ...asked, only: undefined }, plan, context);
+  for (const id of broken) context.err(`${noteOf(`${id} was found to be broken, and is left out`, context)}\n`);
+  const rows = wantedRows(chosen, context.now());
+  const lines = [
+    rows.length === 0 ? '  no data are in the backups' : table(rows),
+    ...(empty.length === 0 ? [] : [`  empty, as there is no backup: ${empty.join(', ')}`]),
+    '  then everything is started',
+    ...(apart.length === 0
+      ? []
+      : [`  empty at first: ${apart.map(({ name }) => name).join(', ')}; the last lines say why, and what to do`]),
+  ];
+  context.out(`${lines.join('\n')}\n\n`);
+}
+
+interface Done extends SiteFilled, Pick<Chosen, 'empty' | 'apart'> {
+  /** A file with the key of a recipient. */
+  readonly key: string;
   readonly seconds: number;
 }
 
-export function tell({ into }: WholeAsked, { outcomes, buckets, empty, left: apart, seconds }: Done, context: RuntimeContext): void {
+export function tell({ into }: WholeAsked, done: Done, context: RuntimeContext): void {
+  const { outcomes, empty, apart, key, seconds } = done;
   const style = paint(context.color);
-  const rows = outcomes.map(({ database, position, until, seconds: took }) => [
-    database,
-    until === null ? '' : `all that was committed by ${shownTime(until)}`,
-    position === null ? 'was back already' : `up to ${position}, in ${took} s`,
-  ]);
-  for (const { bucket, madeAt, objects, seconds: took } of buckets)
-    rows.push([bucket, `as it was at ${shownTime(madeAt)}`, `${objects} objects, in ${took} s`]);
+  const rows = filledRows(done);
   context.out(`${style('bold', 'The site is back and runs')}, after ${seconds} s.\n${rows.length === 0 ? '' : `${table(rows)}\n`}\n`);
   for (const { database, left = [] } of outcomes) for (const one of left) context.out(`→ ${database}: ${one}\n`);
   for (const name of empty) context.out(`→ ${name} has begun empty: there is no backup of it by then\n`);
-  for (const { name, command } of apart) context.out(`→ ${name} has begun empty; this puts it back, in ${typed(into)}:\n    ${command}\n`);
+  for (const one of apart)
+    context.out(`→ ${one.name} has begun empty. It ${one.because}, in ${typed(into)}:\n    ${commandFor(one, key)}\n`);
   const unit = existsSync(join(into, 'systemd')) ? '; then set up the units in systemd/, as SITE.md says' : '';
   context.out(`→ cd ${typed(into)} && berth backup list   shows that backups go on${unit}\n`);
 }

@@ -29,7 +29,7 @@ export async function needsOf(plan: Plan, chosen: Chosen, context: RuntimeContex
   return {
     memory: memoryOf(plan),
     freeMemory: free === undefined ? undefined : mib(Math.floor(Number(free) / 1024)),
-    disk: diskOf(chosen),
+    disk: diskOf(plan, chosen),
     freeDisk: found === undefined || 'notKnown' in found ? undefined : found.free,
   };
 }
@@ -42,10 +42,17 @@ function memoryOf({ services }: Plan): MiB {
   return mib(others.reduce((sum, each) => sum + each, 0) + Math.max(0, ...agents));
 }
 
-function diskOf({ wanted, wantedBuckets }: Chosen): MiB {
+function diskOf({ caches }: Pick<Plan, 'caches'>, { wanted, wantedBuckets, copies }: Chosen): MiB {
   const databases = wanted.flatMap(({ full, logs }) => [full, ...logs]).reduce((sum, manifest) => sum + plainBytesOf(manifest), 0);
   const buckets = wantedBuckets.reduce((sum, { point }) => sum + Number(point.facts['bytes'] ?? 0), 0);
-  return mib(Math.ceil((databases * growth + buckets) / 2 ** 20) + wanted.length * perDatabase);
+  const others = copies.reduce((sum, { name, copy }) => sum + plainBytesOf(copy) * nodesOf(caches, name), 0);
+  return mib(Math.ceil((databases * growth + buckets + others) / 2 ** 20) + wanted.length * perDatabase);
+}
+
+/** How many hold the same: of a volume there is one. */
+function nodesOf(caches: Plan['caches'], name: string): number {
+  const cache = caches.find((each) => each.cache === name);
+  return cache?.cluster?.shards[0]?.length ?? cache?.members.length ?? 1;
 }
 
 /** @throws BerthError `capacity` where what runs on this host might be left short. */

@@ -13,6 +13,7 @@ import { trustedSigners } from '../runtime/open-store.ts';
 import { outputOf } from '../runtime/programs/local-programs.ts';
 import { describeAge } from './backup-text.ts';
 import { recorderOf } from './backup-verify.ts';
+import { appendsIn } from './choose-copies.ts';
 import { type Chosen, chooseWhole } from './choose-whole.ts';
 import { composeIn, programsApart } from './compose.ts';
 import { type Drilled, type DrillPlan, lossOf, planAsJson, sayDrill, tellDrill } from './describe-drill.ts';
@@ -81,7 +82,11 @@ export const drillSite = (asked: DrillAsked, context: RuntimeContext): Promise<v
         stays = asked.keep;
         using progress = progressOn(context, asked.json);
         const range = await rangeFor(asked, room.project, context);
-        const { compose, filled } = await fillRoom(room, { range, plan, chosen, at: asked.at, key, progress, context }, signal);
+        const { compose, filled } = await fillRoom(
+          room,
+          { range, plan, chosen, store: opened.store, at: asked.at, key, progress, context },
+          signal,
+        );
         progress.say('starting everything');
         const answers = await seeServed({ compose, plan, site: room.site }, context, signal);
         const done = { ...drill, ...filled, answers, seconds: secondsSince(begun), kept: asked.keep, proven: provenBy(drill) };
@@ -127,9 +132,9 @@ async function restoreInto(
     planned: (folder) => {
       // What the site was then says what there is to put back.
       const { jobs } = readRuntime(join(folder.stage, 'runtime.yaml')).config.backups;
-      const { stores } = loadSite(folder.stage, context).plan;
       const choice = { manifests: opened.catalogue.manifests, levelOf: opened.levelOf, at, pointOf: () => undefined };
-      planned = { folder, chosen: chooseWhole(jobs, stores, choice) };
+      const chosen = chooseWhole(jobs, loadSite(folder.stage, context).plan, { ...choice, appends: appendsIn(folder.stage) });
+      planned = { folder, chosen };
     },
     goesOn: true,
   });
@@ -158,13 +163,14 @@ interface Fill {
   readonly range: string;
   readonly plan: Plan;
   readonly chosen: Chosen;
+  readonly store: Opened['store'];
   readonly at: string | undefined;
   readonly key: string;
   readonly progress: Progress;
   readonly context: RuntimeContext;
 }
 
-async function fillRoom(room: DrillRoom, { range, plan, chosen, at, key, progress, context }: Fill, signal: AbortSignal) {
+async function fillRoom(room: DrillRoom, { range, plan, chosen, store, at, key, progress, context }: Fill, signal: AbortSignal) {
   progress.say('making it one that reaches nobody');
   const apart = room.begin(context);
   await setApart(room, range, context, signal);
@@ -173,10 +179,8 @@ async function fillRoom(room: DrillRoom, { range, plan, chosen, at, key, progres
   const { config } = readRuntime(join(room.site, 'runtime.yaml'));
   const refilling = new Refilling(room.site, at ?? null);
   const named = { ...plan, name: room.project };
-  return {
-    compose,
-    filled: await fillSite(chosen, { site: room.site, config, plan: named, compose, at, key, refilling, progress, context: apart }, signal),
-  };
+  const filler = { site: room.site, config, store, plan: named, compose, at, key, refilling, progress, context: apart };
+  return { compose, filled: await fillSite(chosen, filler, signal) };
 }
 
 /** What Compose makes of the site, with its override, becomes the whole of what it is started from. */
@@ -198,9 +202,10 @@ async function setApart({ site, project }: DrillRoom, range: string, context: Ru
 }
 
 /** Everything that was restored, and what that rests on. */
-const provenBy = ({ folder, chosen: { wanted, wantedBuckets } }: DrillPlan): readonly string[] => [
+const provenBy = ({ folder, chosen: { wanted, wantedBuckets, copies } }: DrillPlan): readonly string[] => [
   ...folder.chosen.map(({ manifest }) => manifest.id),
   ...wanted.flatMap(({ full, logs }) => [full, ...logs].map(({ id }) => id)),
+  ...copies.map(({ copy }) => copy.id),
   ...wantedBuckets.flatMap(({ point }) => [point, ...contentsOf(point)].map(({ id }) => id)),
 ];
 

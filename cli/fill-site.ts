@@ -1,6 +1,7 @@
 import { BerthError } from '../model/errors.ts';
 import { isBucket } from '../runtime/buckets.ts';
 import { type DatabaseJob, isDatabase } from '../runtime/databases.ts';
+import type { Store } from '../runtime/ports/store.ts';
 import type { Chosen } from './choose-whole.ts';
 import type { Compose } from './compose.ts';
 import { DatabaseVolume } from './database-volume.ts';
@@ -8,6 +9,8 @@ import type { BucketOutcome, Outcome, WantedBucket } from './describe-whole.ts';
 import { upIdle } from './idle-agent.ts';
 import { momentOf, secondsSince } from './moment.ts';
 import type { Progress } from './progress.ts';
+import { type CopyOutcome, refillCache } from './refill-caches.ts';
+import { refillVolume } from './refill-volumes.ts';
 import type { Refilling } from './refilling.ts';
 import { putBack } from './restore-bucket.ts';
 import { verbOf } from './restore-database.ts';
@@ -21,6 +24,8 @@ export interface Filler {
   /** Its folder. */
   readonly site: string;
   readonly config: FoundRuntime['config'];
+  /** Where the backups lie. */
+  readonly store: Store;
   /** Under the name that its project has. */
   readonly plan: LoadedSite['plan'];
   readonly compose: Compose;
@@ -36,21 +41,30 @@ export interface Filler {
 export interface SiteFilled {
   readonly outcomes: readonly Outcome[];
   readonly buckets: readonly BucketOutcome[];
+  readonly copies: readonly CopyOutcome[];
 }
 
-/** Makes containers and volumes, and puts the data of databases and buckets into them. What was done by a run that broke off is not done again. */
-export async function fillSite({ wanted, wantedBuckets }: Chosen, filler: Filler, signal: AbortSignal): Promise<SiteFilled> {
+/** Makes containers and volumes, and puts the data of databases, caches, volumes and buckets into them. What was done by a run that broke off is not done again. */
+export async function fillSite(
+  { wanted, wantedBuckets, copies: wantedCopies }: Chosen,
+  filler: Filler,
+  signal: AbortSignal,
+): Promise<SiteFilled> {
   const { config, compose, refilling, progress } = filler;
   progress.say('making containers and volumes');
   await create(compose, signal);
   for (const { bucket, point } of wantedBuckets) refilling.choosePoint(bucket, point.id);
+  for (const { name, copy } of wantedCopies) refilling.choosePoint(name, copy.id);
   const outcomes: Outcome[] = [];
   for (const job of config.backups.jobs.filter(isDatabase)) {
     if (!wanted.some(({ database }) => database === job.name)) continue;
     const outcome = await refill(job, filler, signal);
     outcomes.push(outcome ?? { database: job.name, position: null, until: null, seconds: 0 });
   }
-  return { outcomes, buckets: await refillBuckets(wantedBuckets, filler, signal) };
+  // Buckets last: for them something is started.
+  const copies: CopyOutcome[] = [];
+  for (const one of wantedCopies) copies.push(await (one.kind === 'cache' ? refillCache : refillVolume)(one, filler, signal));
+  return { outcomes, copies, buckets: await refillBuckets(wantedBuckets, filler, signal) };
 }
 
 /** Containers and volumes, and no server that runs. */
@@ -110,9 +124,11 @@ async function refillBuckets(
   });
   if (tasks.length === 0) return [];
   const agents = [...new Set(tasks.map(({ job }) => job.agent))];
-  const stores = plan.services
-    .filter(({ name }) => agents.includes(name))
-    .flatMap(({ connects }) => connects.map(({ service }) => service));
+  const stores = plan.stores
+    .map(({ service }) => service)
+    .filter((store) =>
+      plan.services.some(({ name, connects }) => agents.includes(name) && connects.some(({ service }) => service === store)),
+    );
   progress.say(`starting ${[...stores, ...agents].join(', ')}`);
   await upIdle(site, agents, stores, compose, signal);
   const outcomes: BucketOutcome[] = [];

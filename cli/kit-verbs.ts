@@ -158,7 +158,7 @@ With Berth installed, in this folder:
 
     berth backup list
     berth restore --latest ${withData ? '--with-data ' : ''}--into /srv/${config.site}
-${withData ? '\nThe second brings the folder and the databases back and starts everything; `--dry-run` only says what it would do, and without `--with-data` it is the folder alone.\n' : ''}
+${withData ? '\nThe second brings the folder and all data back and starts everything; `--dry-run` only says what it would do, and without `--with-data` it is the folder alone.\n' : ''}
 Without Berth, with Node alone: \`node restore.mjs --help\`. Without Node, with a shell: \`RESTORE.md\`.
 `;
 }

@@ -1,10 +1,13 @@
+import type { KeyObject } from 'node:crypto';
 import { agentPlaces } from '../model/backup/site-files.ts';
 import type { Manifest } from '../model/backup/manifest.ts';
 import { BerthError } from '../model/errors.ts';
 import type { BackupJob } from '../model/runtime-config.ts';
+import { checkedRdb } from '../runtime/engines/cache/rdb.ts';
 import { openBackup } from '../runtime/jobs/open-backup.ts';
+import type { Store } from '../runtime/ports/store.ts';
 import type { Bytes } from '../runtime/streams/blocks.ts';
-import { inAgent, runInAgent } from './agent-exec.ts';
+import { type AgentHome, type ClusterChoice, inAgent, runInAgent } from './agent-exec.ts';
 import { openCatalogue, runtimeOf, type PlaceName } from './open-catalogue.ts';
 import type { RuntimeContext } from './stoppable.ts';
 import { newestUntil, refuseShrunk } from './choose-backup.ts';
@@ -18,6 +21,7 @@ export interface CopyAsked {
   readonly at: string | undefined;
   /** The private key of a recipient; without it the agent's own. */
   readonly key: string | undefined;
+  readonly cluster?: ClusterChoice;
 }
 
 /** What will be restored. */
@@ -34,6 +38,9 @@ export interface OpenedCopy {
   /** Each file as often as it is asked for. */
   readonly open: (file: string) => Bytes;
 }
+
+/** Each file is looked at as it passes: it must begin, end and sum up as that of a server does. */
+export const asRdb = ({ planned, open }: OpenedCopy): OpenedCopy => ({ planned, open: (file) => checkedRdb(open(file), () => undefined) });
 
 /** In whose words the agent is asked. */
 type Only = 'cache' | 'volume';
@@ -75,12 +82,17 @@ async function here(
     at,
   );
   const given = file === undefined ? undefined : identityIn(file, context);
-  const opened = (async () => openBackup(store, manifest, given ?? (await agentIdentity({ config, folder })), width, signal))();
+  return copyFrom(store, manifest, async () => given ?? agentIdentity({ config, folder }), signal);
+}
+
+/** A copy that was chosen, to be read here. */
+export function copyFrom(store: Store, manifest: Manifest, identity: () => Promise<KeyObject>, signal: AbortSignal): OpenedCopy {
+  const opened = (async () => openBackup(store, manifest, await identity(), width, signal))();
   // Where it is only planned nobody needs a key.
   opened.catch(() => undefined);
   return {
     planned: {
-      source: name,
+      source: manifest.source,
       id: manifest.id,
       madeAt: manifest.finishedAt,
       files: manifest.streams.map((stream) => ({ name: stream.name, bytes: stream.plainBytes })),
@@ -113,7 +125,7 @@ async function byAgent(
   { name }: BackupJob,
   agent: string,
   only: Only,
-  { site, at }: CopyAsked,
+  { site, at, cluster }: CopyAsked,
   context: RuntimeContext,
   signal: AbortSignal,
 ): Promise<OpenedCopy> {
@@ -127,7 +139,7 @@ async function byAgent(
     '-',
     ...(moment === undefined ? ['--latest'] : ['--at', moment]),
   ];
-  const home = { site, config: runtimeOf(site).config };
+  const home: AgentHome = { site, config: runtimeOf(site).config, ...(cluster && { cluster }) };
   const planned = (await inAgent(home, agent, [...verb(at), '--dry-run'], context, signal)) as unknown as PlannedCopy;
   return {
     planned,

@@ -6,10 +6,10 @@ interface Record {
   readonly version: 1;
   /** Of `--at`; the newest without it. */
   readonly at: string | null;
-  /** Databases and buckets whose data are in their place, or just about to be. */
+  /** Databases, buckets, caches and volumes whose data are in their place, or just about to be. */
   readonly placed: readonly string[];
-  /** The point of each bucket that is put back, by its id: once its agent runs, it makes newer ones. */
-  readonly points: Readonly<{ [bucket: string]: string }>;
+  /** The point of each bucket, and the copy of each cache and volume that is put back, by its id: once its agent runs, it makes newer ones. */
+  readonly points: Readonly<{ [name: string]: string }>;
 }
 
 const file = '.berth/restoring.json';
@@ -32,10 +32,10 @@ export class Refilling {
     this.#write({ placed: [...this.#record.placed.filter((each) => each !== name), name] });
   }
 
-  pointOf = (bucket: string): string | undefined => this.#record.points[bucket];
+  pointOf = (name: string): string | undefined => this.#record.points[name];
 
-  choosePoint(bucket: string, id: string): void {
-    this.#write({ points: { ...this.#record.points, [bucket]: id } });
+  choosePoint(name: string, id: string): void {
+    this.#write({ points: { ...this.#record.points, [name]: id } });
   }
 
   #write(change: Partial<Record>): void {

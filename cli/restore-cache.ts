@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { describeBytes } from '../model/backup/bytes.ts';
 import { BerthError } from '../model/errors.ts';
 import { isCache } from '../runtime/caches.ts';
-import { checkedRdb } from '../runtime/engines/cache/rdb.ts';
-import { openCopy, toOutput, type CopyAsked, type OpenedCopy, type PlannedCopy } from './open-copy.ts';
+import { asRdb, openCopy, toOutput, type CopyAsked, type OpenedCopy, type PlannedCopy } from './open-copy.ts';
 import { runtimeOf } from './open-catalogue.ts';
 import { progressOn } from './progress.ts';
 import { stoppable, type RuntimeContext } from './stoppable.ts';
@@ -30,9 +29,15 @@ export const restoreCache = (asked: CacheRestoreAsked, context: RuntimeContext):
     context,
     async (signal) => {
       const { site, from, into, json, dryRun } = asked;
-      const job = theOne(runtimeOf(site, from).config.backups.jobs.filter(isCache), 'cache', asked.name);
-      const opened = await openCopy(job, 'cache', asked, context, signal);
-      const copy: OpenedCopy = { ...opened, open: (file) => checkedRdb(opened.open(file), () => undefined) };
+      const { target, backups } = runtimeOf(site, from).config;
+      const job = theOne(backups.jobs.filter(isCache), 'cache', asked.name);
+      if (into === 'live' && target === 'kubernetes')
+        throw new BerthError(
+          'unsupported',
+          'in a cluster this version puts no cache back in its place by itself',
+          `see "Put ${job.name} back" in SITE.md for the way by hand; --into scratch tries the copy first`,
+        );
+      const copy = asRdb(await openCopy(job, 'cache', asked, context, signal));
       if (into === 'live') {
         const { restoreCacheLive } = await import('./restore-cache-live.ts');
         return restoreCacheLive({ ...asked, cache: job.name }, copy, context, signal);

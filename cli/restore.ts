@@ -57,7 +57,7 @@ export function addRestore(
       '--into <DIR>',
       'where to; what lies there and is another is replaced with --yes only. A database, a bucket, a cache or a volume: live, in its place; a database or a cache also: scratch, to try it',
     )
-    .option('--with-data', 'on an empty host: the folder, then its databases and buckets, and then everything is started')
+    .option('--with-data', 'on an empty host: the folder, then all data, and then everything is started')
     .addOption(new Option('--file <NAME>', 'in an agent: which file is given out').hideHelp())
     .option('--key <FILE>', 'the private key of a recipient; a kit has one. BERTH_KEY_PASSPHRASE opens it')
     .option('--yes', 'replace files; copies of them are kept beside DIR')
@@ -132,7 +132,7 @@ Examples:
         if (only === 'cache') {
           const { restoreCache } = await import('./restore-cache.ts');
           const place = into === 'scratch' || into === 'live' ? into : into === '-' ? 'output' : folder;
-          return restoreCache({ ...common, name, into: place, file }, context);
+          return restoreCache({ ...common, name, into: place, file, cluster: clusterOf(cluster, context.cwd) }, context);
         }
         if (only === 'volume') {
           const { restoreVolume } = await import('./restore-volume.ts');

@@ -2,7 +2,6 @@ import { redis } from '../model/engines/redis.ts';
 import { valkey } from '../model/engines/valkey.ts';
 import { localPrograms, outputOf } from '../runtime/programs/local-programs.ts';
 import type { OpenedCopy } from './open-copy.ts';
-import { concernedByCache } from './restore-cache-live.ts';
 import { loadSite } from './site.ts';
 import type { RuntimeContext } from './stoppable.ts';
 
@@ -41,16 +40,12 @@ export async function tryCopies(
   signal: AbortSignal,
 ): Promise<readonly Tried[]> {
   const { plan } = loadSite(site, context);
-  const { nodes, plan: found } = concernedByCache(
-    plan,
-    cache,
-    planned.files.map(({ name }) => name),
-  );
-  const [node] = nodes;
-  const image = plan.images.find(({ key }) => key === found.engine)?.reference;
+  const found = plan.caches.find((each) => each.cache === cache);
+  const node = plan.services.find(({ name }) => name === found?.members[0]);
+  const image = plan.images.find(({ key }) => key === found?.engine)?.reference;
   if (node === undefined || image === undefined) throw new Error(`the plan has no image for ${cache}`);
-  const { user, size } = node.service;
-  const engine = engines[found.engine as keyof typeof engines];
+  const { user, size } = node;
+  const engine = engines[found?.engine as keyof typeof engines];
   const confined = ['run', '--rm', '-i', '--network', 'none', '--read-only', '--cap-drop', 'ALL', '--tmpfs', '/tmp', '--user', user];
   const limits = ['--memory', `${size.memory * 2}m`, '--pids-limit', '64', '--volume', dataFolder, '--workdir', dataFolder];
   const tried: Tried[] = [];

@@ -143,7 +143,7 @@ export const backups = z
       .regex(hostPath, { error: 'expected an absolute path such as /srv/backups, outside the site' })
       .optional()
       .describe(
-        'A folder of this host. It is lost with the host (tier 0): for trying things out, or where it is copied elsewhere. In a cluster no pod reaches it, so databases need a bucket there.',
+        'A folder of this host. It is lost with the host (tier 0): for trying things out, or where it is copied elsewhere. In a cluster no pod reaches it, so databases, buckets and caches need a bucket there.',
       ),
     bucket: bucketIn('backup-store').meta({ id: 'BackupBucket' }).optional().describe('A bucket of an S3 server elsewhere (tier 1).'),
     offsite: z
@@ -179,15 +179,13 @@ export const backups = z
         error: 'expected none, or when and how long: { schedule: "7 * * * *", keep: { daily: 14 } }',
       })
       .optional()
-      .describe(
-        'The buckets of every store, on one host: what is new is copied, and each point in time can be restored. none: you copy them yourself.',
-      ),
+      .describe('The buckets of every store: what is new is copied, and each point in time can be restored. none: you copy them yourself.'),
     caches: z
       .union([z.literal('none'), cachesJob], {
         error: 'expected none, or when and how long: { schedule: "23 * * * *", keep: { daily: 14 } }',
       })
       .optional()
-      .describe('The caches that hold sessions or queues, on one host; one that may forget is not copied. none: you copy them yourself.'),
+      .describe('The caches that hold sessions or queues; one that may forget is not copied. none: you copy them yourself.'),
     volumes: z
       .union([z.literal('none'), volumesJob], {
         error: 'expected none, or when and how long: { schedule: "53 1 * * *", keep: { daily: 14 } }',

@@ -12,6 +12,19 @@ import {
 import type { Plan } from '../../model/plan.ts';
 import type { BackupsConfig } from '../../model/runtime-config.ts';
 import type { Ledger } from './ledger.ts';
+import { textOf } from './secret-files.ts';
+
+/**
+ * Keys of who may write to a bucket, which a restore gives to its agent. On one host they are among the files of the secrets anyway; in a cluster nothing else
+ * reads them from this folder.
+ */
+function writerKeys({ runtime, secretFiles, target }: Plan, ledger: Ledger): readonly Artifact[] {
+  if (target === 'compose') return [];
+  const paths = new Set(runtime.backups?.jobs.flatMap(({ bucket }) => (bucket?.writer ? [bucket.writer.secretKey] : [])));
+  return secretFiles
+    .filter(({ name }) => paths.has(`secrets/${name}`))
+    .map((file) => ({ path: `secrets/${file.name}`, content: textOf(file, ledger), mode: 0o600, policy: 'secret' }));
+}
 
 type BackupPlace = Pick<BackupsConfig['store'], 'bucket'>;
 
@@ -19,7 +32,8 @@ type BackupPlace = Pick<BackupsConfig['store'], 'bucket'>;
  * What the runtime signs with and logs in to the store with, and the public halves of all that ever signed here: a backup stays good
  * when its signer was drawn anew.
  */
-export function renderBackupKeys({ runtime, agents, target }: Plan, ledger: Ledger): readonly Artifact[] {
+export function renderBackupKeys(plan: Plan, ledger: Ledger): readonly Artifact[] {
+  const { runtime, agents, target } = plan;
   const signers = ledger.secrets.get(signerSecret) ?? [];
   const signer = signers.at(-1);
   if (runtime.backups === undefined || signer === undefined) return [];
@@ -36,6 +50,7 @@ export function renderBackupKeys({ runtime, agents, target }: Plan, ledger: Ledg
     // There and empty until it is supplied, as with other secrets of somebody else.
     ...accountKey(store, storeKeyFile, storeSecret, mode),
     ...accountKey(offsite, offsiteKeyFile, offsiteSecret, 0o600),
+    ...writerKeys(plan, ledger),
     {
       path: signersFile,
       content: [...signers]

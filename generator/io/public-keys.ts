@@ -42,14 +42,12 @@ export function readPublicKeys(site: string, { agents, services, kubernetes }: P
     missing: [
       ...(recipients.length < least
         ? [
-            'the agents of databases need the public keys of two recipients: `berth backup keys create`, `berth kit export`, then `berth generate`, which puts them into the manifests',
+            'agents need the public keys of two recipients: `berth backup keys create`, `berth kit export`, then `berth generate`, which puts them into the manifests',
           ]
         : []),
       ...[...authorities]
         .filter((path) => !files.has(path))
-        .map(
-          (path) => `${path} is not there, and the agents of databases know their store by it: put it there, then run \`berth generate\``,
-        ),
+        .map((path) => `${path} is not there, and agents know their store by it: put it there, then run \`berth generate\``),
     ],
   };
 }

@@ -16,7 +16,7 @@ import { firstRelease, imageOf, resolveRelease } from './resolve-release.ts';
 import { runtimeOf } from './runtime.ts';
 import { secretFilesOf, secretsOf } from './secrets.ts';
 import { agentConfig, agentsOf, planAgent, takesRestored } from './services/agent.ts';
-import { filesAgentDecisions, planFilesAgent } from './services/agent-files.ts';
+import { filesAgentDecisions, planFilesAgent, takesRestoredCopy } from './services/agent-files.ts';
 import { filesAgentIn } from './services/agents.ts';
 import { planApp } from './services/app.ts';
 import { databaseEngines } from './services/databases.ts';
@@ -114,7 +114,11 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
       database.accounts,
       ...(database.beside ?? []),
     ]),
-    ...caches.flatMap((cache) => cache.services),
+    ...caches.flatMap((cache) =>
+      cache.services.map((service) =>
+        filesAgent ? { ...service, gates: [...service.gates, ...takesRestoredCopy(filesAgent, service, spec)] } : service,
+      ),
+    ),
     ...stores.flatMap((store) => [store.service, store.buckets]),
     ...volumes.flatMap(({ task }) => (task ? [task] : [])),
     ...agents.flatMap((agent) =>

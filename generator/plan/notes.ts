@@ -66,7 +66,7 @@ function foreignFiles(spec: StackSpec): readonly string[] {
 }
 
 function backupNotes(spec: StackSpec, images: NoteInput['images']): readonly string[] {
-  const { backups, target, registry, databases } = spec;
+  const { backups, target, registry, databases, stores, caches } = spec;
   if (backups === undefined)
     return ['nothing is backed up: `backups` in berth.yaml says where copies of the site go; until then they are yours to make'];
   const withoutImage = leftWithoutImage(spec);
@@ -101,8 +101,10 @@ function backupNotes(spec: StackSpec, images: NoteInput['images']): readonly str
               ({ reference, usedBy }) =>
                 `${usedBy.join(', ')} bring${usedBy.length === 1 ? 's' : ''} Berth along in an image of its own: \`docker build -t ${reference} .berth/bin\`, on the architecture of the nodes; ${registry === undefined ? 'push it to a registry that they reach, and name that under images in k8s/site/kustomization.yaml' : 'then push it'}`,
             ),
-          ...('folder' in backups.store && databases.length > 0
-            ? [`no pod reaches ${backups.store.folder}, a folder of this machine: with a bucket, agents in the cluster copy the databases`]
+          ...('folder' in backups.store && databases.length + stores.length + caches.length > 0
+            ? [
+                `no pod reaches ${backups.store.folder}, a folder of this machine: with a bucket, agents in the cluster copy databases, buckets and caches`,
+              ]
             : []),
         ]
       : []),

@@ -1,7 +1,8 @@
 import type { Artifact } from '../../model/artifact.ts';
-import type { CacheClusterPlan, DatabasePlan, KubernetesPlan, Plan } from '../../model/plan.ts';
+import type { CacheClusterPlan, CachePlan, DatabasePlan, KubernetesPlan, Plan } from '../../model/plan.ts';
 import { agentPlaces, agentProgram } from '../../model/backup/site-files.ts';
-import { restoredBeside } from '../../model/backup/restored-beside.ts';
+import { rdbOf } from '../../model/backup/cache-files.ts';
+import { restoredBeside, restoredFile } from '../../model/backup/restored-beside.ts';
 import { mysqlFamily } from '../../model/engines/mysql-family.ts';
 import { postgres } from '../../model/engines/postgres.ts';
 import type { BackupsConfig, RuntimeConfig } from '../../model/runtime-config.ts';
@@ -156,6 +157,7 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
       .flatMap((service) => (plan.release.get(service.name) ?? []).map(({ slot }) => `${service.name}-${slot}`)),
     databases: plan.databases.map((database) => ({ ...database, ...commandsOf(database), pod: podOf(database, plan) })),
     copied: plan.databases.flatMap((database) => putBackOf(database, plan)),
+    copiedCaches: plan.caches.flatMap((cache) => putBackOfCache(cache, plan)),
     operated: plan.databases.filter(({ operator }) => operator !== undefined),
     operatorNamespace: plan.kubernetes?.operatorNamespace ?? '',
     replicated: plan.databases.flatMap((database) =>
@@ -211,7 +213,7 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
         schedule: plan.runtime.backups.offsite.schedule,
       },
       databases: told(copied),
-      agents: plan.agents.length > 0,
+      agents: plan.agents.map(({ service }) => service),
       buckets: told(buckets),
       whichBucket: which(buckets),
       caches: told(caches),
@@ -272,6 +274,33 @@ function putBackOf({ service, engine, replica }: DatabasePlan, { agents, service
       replica: replica?.service,
       program: agentProgram.join(' '),
       config: agentPlaces.config,
+    },
+  ];
+}
+
+/** The same of a cache: each node, by its pod, is given the file of its shard. */
+function putBackOfCache({ cache, members, sentinel, cluster }: CachePlan, { agents }: Plan): readonly object[] {
+  const copied = agents.flatMap(({ config }) => config.backups?.jobs ?? []).find((job) => job.name === cache)?.cache;
+  if (copied === undefined) return [];
+  const nodes = copied.shards.flatMap((hosts, shard) =>
+    hosts.map((host) => {
+      const [pod = ''] = host.includes('.') ? host.split('.') : [`${host}-0`];
+      return { pod, set: pod.replace(/-\d+$/, ''), file: rdbOf(shard, copied.shards.length) };
+    }),
+  );
+  const sentinels = sentinel?.sentinels.map((host) => host.split('.')[0]) ?? [];
+  return [
+    {
+      cache,
+      nodes,
+      several: nodes.length > 1,
+      divided: cluster !== undefined,
+      asked: nodes[0]?.pod,
+      sets: [...members, ...(sentinel ? [sentinel.service] : [])].join(' '),
+      pods: [...nodes.map(({ pod }) => pod), ...sentinels].map((pod) => `pod/${pod}`).join(' '),
+      restored: restoredFile(valkey.dataFolder),
+      part: `${restoredFile(valkey.dataFolder)}.part`,
+      kept: `${valkey.dataFolder}/appendonlydir.before-TIME`,
     },
   ];
 }

@@ -2,11 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { cleanScript, exchangeScript, fillScript } from '../../cli/cache-exchange.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beginScript, cleanScript, exchangeScript, fillScript, heldScript } from '../../cli/cache-exchange.ts';
+import { CacheNodes, concernedByCache } from '../../cli/cache-nodes.ts';
 import type { Compose } from '../../cli/compose.ts';
-import { CacheNodes, concernedByCache } from '../../cli/restore-cache-live.ts';
-import { bigHost, helloPlan } from '../generator/render/hello.ts';
+import { restoreCache } from '../../cli/restore-cache.ts';
+import type { RuntimeContext } from '../../cli/stoppable.ts';
+import { bigHost, helloPlan, prepareHello, toBucket } from '../generator/render/hello.ts';
+import { copies } from '../runtime/engines/cache/copies.ts';
 
 const planOf = (cache: object) =>
   helloPlan({
@@ -36,6 +39,54 @@ describe('whom a cache that is put back concerns', () => {
       [0, 1, 2].flatMap((shard) => [0, 1].map((node) => [`cache-shard-${shard}-${node}`, `shard-${shard}.rdb`])),
     );
     expect(() => concernedByCache(plan, 'cache', ['dump.rdb'])).toThrow('is of 1 parts, and it is divided into 3 now');
+  });
+});
+
+describe('a cache of a cluster', () => {
+  const home = mkdtempSync(join(tmpdir(), 'berth-cache-'));
+  afterAll(() => rmSync(home, { recursive: true }));
+  const copy = copies['Valkey 8.1.1'];
+  const planned = {
+    source: 'cache',
+    id: '01',
+    madeAt: '2026-03-01T01:00:00Z',
+    files: [{ name: 'dump.rdb', bytes: copy.length }],
+    facts: {},
+  };
+  const context = {
+    env: { PATH: `${home}/bin:/usr/bin:/bin` },
+    abortable: (work: (signal: AbortSignal) => Promise<unknown>) => work(new AbortController().signal),
+    out: () => undefined,
+    err: () => undefined,
+  } as unknown as RuntimeContext;
+  const asked = { site: home, from: 'store', at: undefined, key: undefined, json: true, name: undefined, file: undefined } as const;
+  const how = { yes: true, dryRun: false, cluster: { context: 'branch' } };
+
+  beforeAll(async () => {
+    const set = { ...toBucket.set, 'caches.cache.use': 'sessions' };
+    const made = await prepareHello({ ...toBucket, target: 'kubernetes', set });
+    writeFileSync(join(home, 'runtime.yaml'), made.decision.merged.get('runtime.yaml') ?? '');
+    writeFileSync(join(home, 'planned.json'), JSON.stringify(planned));
+    writeFileSync(join(home, 'dump.rdb'), copy);
+    mkdirSync(join(home, 'bin'));
+    const answer = `case "$*" in *--dry-run*) cat ${home}/planned.json ;; *"--file dump.rdb"*) cat ${home}/dump.rdb ;; *) exit 64 ;; esac`;
+    writeFileSync(join(home, 'bin/kubectl'), `#!/bin/sh\necho "$*" >>${home}/said\n${answer}\n`, { mode: 0o755 });
+  });
+
+  test('comes into a folder by kubectl, out of the agent that copied it', async () => {
+    await restoreCache({ ...asked, ...how, into: { folder: join(home, 'out') } }, context);
+    expect(readFileSync(join(home, 'out/dump.rdb')).equals(copy)).toBe(true);
+    expect(readFileSync(join(home, 'said'), 'utf8')).toContain(
+      '--context branch -n hello exec agent-files-0 -c agent-files -- /opt/berth/node /opt/berth/dist/berth.js restore --only cache --name cache ',
+    );
+  });
+
+  test('is not put back in its place by itself: the runbook has the way', async () => {
+    await expect(restoreCache({ ...asked, ...how, into: 'live' }, context)).rejects.toMatchObject({
+      kind: 'unsupported',
+      message: 'in a cluster this version puts no cache back in its place by itself',
+      hint: expect.stringContaining('"Put cache back" in SITE.md') as string,
+    });
   });
 });
 
@@ -138,6 +189,72 @@ describe('the files of a node', () => {
     const off = run(fillScript(9, folder(0), settings('appendonly no\n')), 'REDIS new');
     expect(off.stderr).toContain('appendonly is not yes');
     expect(read(1, 'appendonlydir/appendonly.aof.manifest')).toBe('old manifest');
+  });
+});
+
+describe('the volume of a node that was never started', () => {
+  let home: string;
+  const folder = (node: number): string => join(home, `node-${node}`);
+  const run = (script: string, input = '') =>
+    spawnSync('/bin/sh', ['-c', script], { input, encoding: 'utf8', env: { PATH: `${home}/bin:/usr/bin:/bin` } });
+  const fill = (node: number): void => {
+    writeFileSync(join(home, 'valkey.conf'), 'appendonly "yes"\n');
+    expect(run(fillScript(9, folder(node), join(home, 'valkey.conf')), 'REDIS new').status).toBe(0);
+  };
+  const begin = (node: number, place?: { readonly slots: string }) =>
+    run(beginScript([{ folder: folder(node), place: place && { ...place, id: 'ab'.repeat(20), epoch: 2, port: 6379 } }]));
+  const held = (): readonly string[] =>
+    run(heldScript([folder(0), folder(1)]))
+      .stdout.split('\n')
+      .filter(Boolean);
+  const read = (path: string): string => readFileSync(join(folder(0), path), 'utf8');
+
+  beforeEach(() => {
+    home = mkdtempSync(join(tmpdir(), 'berth-cache-'));
+    for (const name of ['bin', 'node-0', 'node-1']) mkdirSync(join(home, name));
+    // Of the whole host, which is no business of this test.
+    writeFileSync(join(home, 'bin/sync'), '#!/bin/sh\n', { mode: 0o755 });
+  });
+  afterEach(() => rmSync(home, { recursive: true }));
+
+  test('holds what a server begins with by one step, and nothing before it', () => {
+    fill(0);
+    expect(held()).toEqual([]);
+    expect(begin(0)).toMatchObject({ status: 0, stderr: '' });
+    expect(held()).toEqual([folder(0)]);
+    expect(readdirSync(folder(0))).toEqual(['appendonlydir']);
+    expect(read('appendonlydir/appendonly.aof.1.base.rdb')).toBe('REDIS new');
+    expect(read('appendonlydir/appendonly.aof.1.incr.aof')).toBe('');
+    expect(read('appendonlydir/appendonly.aof.manifest')).toBe(
+      'file appendonly.aof.1.base.rdb seq 1 type b\nfile appendonly.aof.1.incr.aof seq 1 type i\n',
+    );
+  });
+
+  test('says in a cluster who the node is and which slots it serves, also when the last step did not come the first time', () => {
+    fill(0);
+    writeFileSync(join(home, 'bin/mv'), '#!/bin/sh\ncase $1 in -T) exit 1 ;; esac\n/bin/mv "$@"\n', { mode: 0o755 });
+    expect(begin(0, { slots: '0-5460 5462' }).status).not.toBe(0);
+    expect(held()).toEqual([]);
+    rmSync(join(home, 'bin/mv'));
+    fill(0);
+    expect(begin(0, { slots: '0-5460 5462' }).status).toBe(0);
+    expect(read('nodes.conf')).toBe(
+      `${'ab'.repeat(20)} :6379@16379 myself,master - 0 0 2 connected 0-5460 5462\nvars currentEpoch 2 lastVoteEpoch 0\n`,
+    );
+  });
+
+  test('is not touched where a server or anybody has left anything', () => {
+    for (const name of ['appendonlydir', 'dump.rdb', '.berth-exchanging', 'appendonlydir.before-2026']) {
+      writeFileSync(join(folder(1), name), '');
+      expect(held()).toEqual([folder(1)]);
+      rmSync(join(folder(1), name));
+    }
+    fill(0);
+    mkdirSync(join(folder(0), 'appendonlydir'));
+    writeFileSync(join(folder(0), 'appendonlydir/appendonly.aof.manifest'), 'somebody');
+    expect(begin(0).status).not.toBe(0);
+    expect(read('appendonlydir/appendonly.aof.manifest')).toBe('somebody');
+    expect(begin(1).status).not.toBe(0);
   });
 });
 

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { concernedByVolume, exchangeVolume, prepareVolume } from '../../cli/restore-volume-live.ts';
+import { concernedByVolume, exchangeVolume, heldInVolume, prepareVolume } from '../../cli/volume-files.ts';
 import { bigHost, everyKind, helloPlan } from '../generator/render/hello.ts';
 
 test('a volume that is put back concerns all that have it mounted, in both slots, and not who copies it', () => {
@@ -104,6 +104,21 @@ describe('old and new files of a volume', () => {
         expect(run(prepareVolume('unused', volume()))).toBe(0);
         restored();
       }
+  });
+
+  test('are told from what Berth keeps there for itself, and from those that are on their way', () => {
+    const held = (): readonly string[] =>
+      spawnSync('/bin/sh', ['-c', heldInVolume(volume())], { encoding: 'utf8' })
+        .stdout.split('\n')
+        .filter(Boolean);
+    expect(held()).toEqual(['files']);
+    put('.berth-restore/exchanging', 'coming\n');
+    expect(held()).toEqual(['exchanging', 'files']);
+    for (const path of ['.berth-restore/exchanging', 'report', 'gone', '-odd name', '.env'])
+      rmSync(join(volume(), path), { recursive: true });
+    expect(held()).toEqual(['files']);
+    rmSync(join(volume(), 'nowhere'));
+    expect(held()).toEqual([]);
   });
 
   test('that all came are no longer waited for, though the folder that they came from is gone', () => {

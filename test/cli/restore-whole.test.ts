@@ -2,12 +2,14 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { chooseWhole } from '../../cli/choose-whole.ts';
-import { leftOf } from '../../cli/describe-whole.ts';
+import { commandFor, say, tell } from '../../cli/describe-whole.ts';
+import type { FolderPlan } from '../../cli/restore-site.ts';
 import type { Manifest } from '../../model/backup/manifest.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { BackupJob } from '../../model/runtime-config.ts';
 import { Refilling } from '../../cli/refilling.ts';
 import { temporarySite } from '../generator/io/site-fixture.ts';
+import { context } from '../generator/render/hello.ts';
 import { fullAt, minute } from '../runtime/jobs/chains.ts';
 
 const holding = (rows: number) => ({ tables: 5, tablesHashed: 5, rows });
@@ -25,12 +27,39 @@ const point = (n: number, objects: number) => ({
   kind: 'bucket' as const,
   finishedAt: minute(n).toISOString(),
 });
-const choose = (jobs: readonly string[], manifests: readonly Manifest[], how: { at?: string; broken?: string; point?: string } = {}) =>
+const cacheJob = (name: string) => ({ name, kind: 'valkey', agent: 'agent-files', cache: {} }) as unknown as BackupJob;
+const volumeJob = (name: string) => ({ name, kind: 'volume', agent: 'agent-files', volume: {} }) as unknown as BackupJob;
+const jobOf = (name: string): BackupJob =>
+  name.includes('.')
+    ? bucketJob(name)
+    : name.startsWith('sessions')
+      ? cacheJob(name)
+      : name === 'uploads'
+        ? volumeJob(name)
+        : databaseJob(name);
+const cluster = { shards: [0, 1, 2].map((shard) => [`sessions-shard-${shard}-0`, `sessions-shard-${shard}-1`]), forgets: false };
+const caches = [
+  { cache: 'sessions', service: 'sessions', engine: 'valkey' },
+  { cache: 'sessions-divided', service: 'sessions-divided-shard', engine: 'valkey', cluster },
+] as unknown as Plan['caches'];
+interface How {
+  readonly at?: string;
+  readonly broken?: string;
+  readonly point?: string;
+  readonly appends?: boolean;
+}
+const choose = (jobs: readonly string[], manifests: readonly Manifest[], how: How = {}) =>
   chooseWhole(
-    jobs.map((name) => (name.includes('.') ? bucketJob(name) : databaseJob(name))),
-    stores,
-    { manifests, levelOf: (id) => (id === how.broken ? -1 : 1), at: how.at, pointOf: () => how.point },
+    jobs.map(jobOf),
+    { stores, caches },
+    { manifests, levelOf: (id) => (id === how.broken ? -1 : 1), at: how.at, pointOf: () => how.point, appends: () => how.appends ?? true },
   );
+const stream = (name: string) => ({ ...full(1, 'database').streams[0], name });
+const copyAt = (n: number, source: string, facts: object = {}, files: readonly string[] = ['dump.rdb']): Manifest => {
+  const kind = source === 'uploads' ? ('volume' as const) : ('cache' as const);
+  const made = full(n, source, { keys: 1000, files: 200, ...facts });
+  return { ...made, kind, finishedAt: minute(n).toISOString(), streams: files.map(stream) as Manifest['streams'] };
+};
 
 describe('what a whole site is restored from', () => {
   const [one, two, three] = [full(1, 'database'), full(2, 'database'), full(3, 'orders')];
@@ -73,24 +102,127 @@ describe('what a whole site is restored from', () => {
   });
 });
 
-describe('what a whole site has begun without', () => {
-  const copy = (n: number, source: string, kind: 'cache' | 'volume') => ({ ...full(n, source), kind, finishedAt: minute(n).toISOString() });
-  const all = [copy(1, 'sessions', 'cache'), copy(2, 'uploads', 'volume'), copy(3, 'sessions', 'cache'), full(4, 'database')];
+describe('what the caches and volumes of a whole site are restored from', () => {
+  const all = [
+    copyAt(1, 'sessions'),
+    copyAt(2, 'uploads', {}, ['volume.tar']),
+    copyAt(3, 'sessions'),
+    copyAt(4, 'sessions'),
+    copyAt(5, 'uploads', {}, ['volume.tar']),
+  ];
+  const idsOf = (how: How = {}) => choose(['uploads', 'sessions'], all, how).copies.map(({ kind, name, copy }) => [kind, name, copy.id]);
 
-  test('is put back by a command each, which names the copy that was the newest', () => {
-    expect(leftOf(all, undefined, '/media/a kit/escrow.key')).toEqual([
-      {
-        name: 'sessions',
-        command: `berth restore --only cache --name sessions --at ${minute(3).toISOString()} --into live --key '/media/a kit/escrow.key'`,
-      },
-      {
-        name: 'uploads',
-        command: `berth restore --only volume --name uploads --at ${minute(2).toISOString()} --into live --key '/media/a kit/escrow.key'`,
-      },
+  test('is the newest copy of each, or that of a time; what was not copied by then begins empty', () => {
+    expect(idsOf()).toEqual([
+      ['volume', 'uploads', all[4]?.id],
+      ['cache', 'sessions', all[3]?.id],
     ]);
-    expect(leftOf(all, minute(1).toISOString(), 'escrow.key').map(({ command }) => command)).toEqual([
-      `berth restore --only cache --name sessions --at ${minute(1).toISOString()} --into live --key escrow.key`,
+    expect(idsOf({ at: minute(3).toISOString() })).toEqual([
+      ['volume', 'uploads', all[1]?.id],
+      ['cache', 'sessions', all[2]?.id],
     ]);
+    expect(choose(['uploads', 'sessions'], all, { at: minute(1).toISOString() })).toMatchObject({ empty: ['uploads'] });
+    expect(choose(['database', 'sessions'], [], {})).toMatchObject({ copies: [], empty: ['database', 'sessions'] });
+  });
+
+  test('is never one that was found to be broken, which is named', () => {
+    const broken = all[3]?.id ?? '';
+    const chosen = choose(['sessions'], all, { broken });
+    expect([chosen.copies.map(({ copy }) => copy.id), chosen.broken]).toEqual([[all[2]?.id], [broken]]);
+    expect(choose(['sessions'], all, { broken, at: minute(3).toISOString() }).broken).toEqual([]);
+    const alone = choose(['sessions'], all.slice(0, 1), { broken: all[0]?.id ?? '' });
+    expect(alone).toMatchObject({ copies: [], empty: ['sessions'], broken: [all[0]?.id] });
+  });
+
+  test('is never one that holds so little that it may be of one that was begun anew; a time says which is meant', () => {
+    const shrunk = [...all, copyAt(6, 'sessions', { keys: 3 })];
+    expect(() => choose(['sessions'], shrunk)).toThrow(
+      expect.objectContaining({ kind: 'conflict', message: expect.stringContaining('sessions holds 3 keys, and had 1000') as string }),
+    );
+    expect(choose(['sessions'], shrunk, { at: minute(6).toISOString() }).copies).toHaveLength(1);
+    const files = [...all, copyAt(7, 'uploads', { files: 1 }, ['volume.tar'])];
+    expect(() => choose(['uploads'], files)).toThrow(/uploads holds 1 files, and had 200/);
+  });
+
+  test('is the very same that a run began with, whatever came since', () => {
+    const since = [...all, copyAt(6, 'sessions', { keys: 0 })];
+    expect(choose(['sessions'], since, { point: all[2]?.id ?? '' }).copies.map(({ copy }) => copy.id)).toEqual([all[2]?.id]);
+  });
+
+  test('is named with a command where servers could not begin with it: of other parts, or of another kind of file', () => {
+    const because = (copy: Manifest, how: How = {}) =>
+      choose([copy.source], [copy], how).apart.map((one) => [one.because, commandFor(one, 'a key')]);
+    expect(because(copyAt(3, 'sessions-divided'))).toEqual([
+      [
+        'is divided into 3, and its copy is of 1: its files come with this',
+        `berth restore --only cache --name sessions-divided --at ${minute(3).toISOString()} --into ../sessions-divided-files --key 'a key'`,
+      ],
+    ]);
+    const parts = [0, 1, 2].map((shard) => `shard-${shard}.rdb`);
+    const slots = ['0-5460', '5461-10922', '10923-16383'].map((each) => ({ slots: each }));
+    expect(because(copyAt(3, 'sessions-divided', { shards: slots }, parts))).toEqual([]);
+    expect(because(copyAt(3, 'sessions-divided', { shards: [{ slots: "0'; reboot" }, ...slots.slice(1)] }, parts))).toMatchObject([
+      [expect.stringContaining('its copy does not say how') as string, expect.any(String) as string],
+    ]);
+    expect(because(copyAt(3, 'sessions', {}, parts))).toHaveLength(1);
+    expect(because(copyAt(3, 'sessions'), { appends: false })).toEqual([
+      [
+        expect.stringContaining('has no appendonly yes in config/sessions,') as string,
+        `berth restore --only cache --name sessions --at ${minute(3).toISOString()} --into live --key 'a key'`,
+      ],
+    ]);
+  });
+});
+
+describe('who restores a whole site is told', () => {
+  const chosen = choose(
+    ['sessions', 'uploads', 'files.notes', 'ledger', 'sessions-divided'],
+    [copyAt(1, 'sessions'), copyAt(2, 'sessions', { keys: 1 }), copyAt(3, 'uploads', { files: 1 }), copyAt(4, 'sessions-divided')],
+    { at: minute(60).toISOString() },
+  );
+  const heard = () => {
+    const said: string[] = [];
+    const world = { ...context, uninterrupted: (step: () => void) => step(), signals: undefined, env: {}, now: () => minute(62) };
+    return { said, world: { ...world, out: (text: string) => void said.push(text), err: (text: string) => void said.push(text) } as never };
+  };
+  const asked = {
+    site: 'kit',
+    from: 'store',
+    json: false,
+    at: undefined,
+    into: '/srv/a shop',
+    key: undefined,
+    yes: false,
+    dryRun: true,
+  } as const;
+
+  test('before it is done what each will hold and how old that is, what begins empty, and what was broken', () => {
+    const { said, world } = heard();
+    const plan: FolderPlan = { config: 'shop', store: '/srv/backups', chosen: [], compared: [], stage: '' };
+    say(asked, plan, { ...chosen, broken: ['01BROKEN'] }, world);
+    const text = said.join('');
+    expect(text).toMatch(/sessions +[0-9A-Z]{26} +1 key +as it was at 2026-03-01 00:02:00 UTC, 60 min ago/);
+    expect(text).toMatch(/uploads +[0-9A-Z]{26} +1 file +as it was at/);
+    expect(text).toContain('empty, as there is no backup: ledger, files.notes\n');
+    expect(text).toContain('empty at first: sessions-divided; the last lines say why');
+    expect(text).toContain('01BROKEN was found to be broken, and is left out');
+  });
+
+  test('after it what came back, with the time of its copy, and the command for what did not', () => {
+    const { said, world } = heard();
+    const madeAt = minute(2).toISOString();
+    const copies = [
+      { kind: 'cache', name: 'sessions', copy: '', madeAt, holds: 12, already: false, seconds: 3 },
+      { kind: 'volume', name: 'uploads', copy: '', madeAt, holds: 1, already: true, seconds: 0 },
+    ] as const;
+    tell(asked, { outcomes: [], buckets: [], copies, empty: ['ledger'], apart: chosen.apart, key: '/media/kit/key', seconds: 9 }, world);
+    const text = said.join('');
+    expect(text).toMatch(/sessions +as it was at 2026-03-01 00:02:00 UTC +12 keys, in 3 s/);
+    expect(text).toMatch(/uploads +as it was at .* was back already/);
+    expect(text).toContain('ledger has begun empty: there is no backup of it by then');
+    expect(text).toContain(
+      "sessions-divided has begun empty. It is divided into 3, and its copy is of 1: its files come with this, in '/srv/a shop':\n    berth restore --only cache",
+    );
   });
 });
 

@@ -2,6 +2,11 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { Secret } from '../../model/secret.ts';
+import { S3Bucket } from '../../runtime/stores/s3/s3-bucket.ts';
+import { parts } from '../contract/store.ts';
+import { never } from '../runtime/jobs/backup-world.ts';
+import { noise } from '../runtime/streams/bytes.ts';
 import { farAway } from '../program/far-away.ts';
 import { LabSite, Operator } from './installed.ts';
 import { KubeletStandIn } from './kubelet-stand-in.ts';
@@ -17,13 +22,14 @@ const objectsIn = (yaml: string): readonly KubernetesObject[] =>
 
 const berthImage = 'localhost/berth:0.1.0';
 
-describe('the agent of PostgreSQL of a site for Kubernetes, in a container as its pod describes it (kubelet: stand-in)', () => {
+describe('the agents of a site for Kubernetes, in containers as their pods describe them (kubelet: stand-in)', () => {
   const [name, database] = ['cluster-agent', 'cluster_agent'];
   let operator: Operator;
   let site: LabSite;
   let kubelet: KubeletStandIn;
   let s3: Awaited<ReturnType<typeof startS3>>;
   let agent: Pod;
+  let secrets: readonly KubernetesObject[] = [];
 
   const podNamed = (kind: string, beginning: string): Pod =>
     kubelet.pods(kind).find((one) => one.name.startsWith(beginning)) ?? expect.unreachable(`no ${kind} ${beginning}`);
@@ -40,6 +46,17 @@ describe('the agent of PostgreSQL of a site for Kubernetes, in a container as it
     expect([code, stderr]).toEqual([0, expect.any(String)]);
   };
   const json = async (...verb: readonly string[]) => JSON.parse(await site.berth(...verb, '--json'));
+  /** What the runbook has to be typed to put something back, block by block. */
+  const putBack = async (what: string, at: string): Promise<void> => {
+    const [, text = ''] = site.read('SITE.md').split(`### Put ${what} back`);
+    const commands = text.split(/^#/m)[0]?.match(/(?<=```sh\n)[^`]+/g) ?? [];
+    expect(commands).toHaveLength(2);
+    await operator.run(['sh', '-c', `set -ex; UNTIL="--at ${at}"\n${commands.join('')}`], site.folder);
+  };
+  const secretOf = (secret: string, key: string): string => {
+    const found = secrets.find(({ kind, metadata }) => kind === 'Secret' && metadata.name === secret)?.data?.[key];
+    return Buffer.from(found ?? '', 'base64').toString();
+  };
 
   beforeAll(async () => {
     operator = await Operator.create();
@@ -49,7 +66,15 @@ describe('the agent of PostgreSQL of a site for Kubernetes, in a container as it
     const address = await run(['docker', 'inspect', '--format', '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}', s3.container]);
     const host = ['--host-cpus', '2', '--host-memory', '16Gi', '--host-disk', '80Gi'];
     const bucket = `backups.bucket={ endpoint: "http://${address}:9000", name: backups, accessKey: ${s3.accessKey} }`;
-    const sets = [bucket, `backups.databases={ rpo: 6, schedule: "${farAway()}", prove: "${farAway()}" }`].flatMap((set) => ['--set', set]);
+    const away = farAway();
+    const jobs = {
+      databases: `{ rpo: 6, schedule: "${away}", prove: "${away}" }`,
+      buckets: `{ schedule: "${away}", prove: "${away}" }`,
+      caches: `{ schedule: "${away}" }`,
+    };
+    const sets = [bucket, ...Object.entries(jobs).map(([kind, job]) => `backups.${kind}=${job}`), 'caches.cache.use=sessions'].flatMap(
+      (set) => ['--set', set],
+    );
     await operator.run(['berth', 'init', name, '--profile', 'minimum', '--target', 'kubernetes', ...host, ...sets], operator.home);
     await operator.run(
       ['sh', '-c', 'umask 077 && mkdir -p secrets/supplied && cat > secrets/supplied/backup-store'],
@@ -64,7 +89,7 @@ describe('the agent of PostgreSQL of a site for Kubernetes, in a container as it
     await site.berth('generate');
     await operator.run(['docker', 'build', '--quiet', '-t', berthImage, '.berth/bin'], site.folder);
     const rendered = objectsIn(await operator.run(['kubectl', 'kustomize', 'k8s/site'], site.folder));
-    const secrets = objectsIn(await run(['sh', '-c', 'cat k8s/secrets/*.yaml | sed "s/^apiVersion/---\\n&/"'], { cwd: site.folder }));
+    secrets = objectsIn(await run(['sh', '-c', 'cat k8s/secrets/*.yaml | sed "s/^apiVersion/---\\n&/"'], { cwd: site.folder }));
     kubelet.give([...rendered, ...secrets]);
     // What `kubectl exec` does, without the API server in between; the rest is done below.
     const kubectl = join(operator.home, 'bin/kubectl');
@@ -74,7 +99,7 @@ describe('the agent of PostgreSQL of a site for Kubernetes, in a container as it
 [ "$1 $2" = "-n ${name}" ] || { [ "$*" = "apply -k k8s/site" ] && exit; exit 64; }
 shift 2
 case "$1 $2" in
-"delete pod" | "delete jobs" | "scale deployment") exit ;;
+"delete pod" | "delete jobs" | "scale deployment" | "scale statefulset" | "wait --for=delete") exit ;;
 exec*) shift ;;
 *) exit 64 ;;
 esac
@@ -89,8 +114,7 @@ exec docker exec $input "${kubelet.network}-$pod" "$@"
     chmodSync(kubectl, 0o755);
     agent = podNamed('StatefulSet', 'agent-postgres');
     // A cluster starts them in any order: the agent finds no database yet, and lives on.
-    await kubelet.start(agent);
-    await kubelet.start(podNamed('StatefulSet', 'database'));
+    for (const pod of ['agent-postgres', 'agent-files', 'files', 'cache', 'database']) await kubelet.start(podNamed('StatefulSet', pod));
     await makeAccounts();
     await ask('CREATE TABLE ledger AS SELECT generate_series(1, 500) AS n');
   });
@@ -134,10 +158,7 @@ exec docker exec $input "${kubelet.network}-$pod" "$@"
   test('brings the database back to an earlier time by the commands of SITE.md, and goes on from there', async () => {
     const before = (await run(['date', '-u', '+%Y-%m-%dT%H:%M:%S.%3NZ'])).trim();
     await ask('DELETE FROM ledger WHERE n > 10');
-    const [, text = ''] = site.read('SITE.md').split('### Put database back');
-    const commands = text.split(/^#/m)[0]?.match(/(?<=```sh\n)[^`]+/g) ?? [];
-    expect(commands).toHaveLength(2);
-    await operator.run(['sh', '-c', `set -ex; UNTIL="--at ${before}"\n${commands.join('')}`], site.folder);
+    await putBack('database', before);
     const server = podNamed('StatefulSet', 'database');
     await kubelet.replace(server);
     await kubelet.until(server, probeOf(server, 'readinessProbe'));
@@ -151,5 +172,77 @@ exec docker exec $input "${kubelet.network}-$pod" "$@"
     expect(sources.map(({ source }: { readonly source: string }) => source)).toContain('database');
     const live = await operator.attempt(['berth', 'restore', '--only', 'database', '--latest', '--into', 'live', '--yes'], site.folder);
     expect(live.stderr).toContain('in a cluster this version puts no database back in its place by itself');
+  });
+
+  test('copies a bucket by an account that reads, proves it, and puts back what was deleted or changed, while all runs', async () => {
+    const { code, stderr } = await kubelet.finish(podNamed('Job', 'files-buckets'));
+    expect([code, stderr]).toEqual([0, expect.any(String)]);
+    const endpoint = new URL(`http://${(await kubelet.address('files-0')).trim()}:9000`);
+    const as = (account: string): S3Bucket =>
+      new S3Bucket({
+        ...s3.options,
+        endpoint,
+        bucket: 'notes',
+        credentials: async () => ({
+          accessKeyId: `${name}-${account}`,
+          secretAccessKey: new Secret(secretOf('files-buckets-secrets', `files-${account}`)),
+        }),
+      });
+    const put = (key: string, seed: number) => as('app').write(key, parts(noise(2000, seed)), { headers: {}, tags: {} }, never);
+    const everything = async (): Promise<ReadonlyMap<string, string>> => {
+      const found = new Map<string, string>();
+      for await (const { key, etag } of as('app').list('', never)) found.set(key, etag);
+      return found;
+    };
+    for (let index = 0; index < 12; index += 1) await put(`räksmörgås/${index}`, index + 1);
+    const then = await everything();
+    expect(then.size).toBe(12);
+    const { backups } = await json('backup', 'now', 'notes');
+    expect(backups).toMatchObject([{ outcome: 'made', source: 'files.notes' }]);
+    const { proven } = await json('backup', 'verify', '--restore');
+    expect(proven).toContainEqual(expect.objectContaining({ level: 3, result: 'sound', backups: expect.arrayContaining([backups[0].id]) }));
+
+    await as('app').delete('räksmörgås/3', never);
+    await put('räksmörgås/4', 99);
+    await expect(as('backup').write('own', parts(noise(10, 1)), { headers: {}, tags: {} }, never)).rejects.toThrow();
+    const at = ['--at', backups[0].madeAt, '--into', 'live'];
+    expect(await json('restore', '--only', 'bucket', ...at, '--dry-run')).toMatchObject({ missing: 1, different: 1, same: 10 });
+    await json('restore', '--only', 'bucket', ...at, '--yes');
+    expect(await everything()).toEqual(then);
+  });
+
+  test('copies a cache as a replica would, tries the copy, and the cache takes it at its next start by the commands of SITE.md', async () => {
+    const cache = podNamed('StatefulSet', 'cache');
+    const { password } = new URL(secretOf('web-secrets', 'REDIS_URL'));
+    const cli = async (...words: readonly string[]): Promise<string> => {
+      const client = ['valkey-cli', '--user', 'app', '--pass', password, '--no-auth-warning'];
+      return (await kubelet.exec('cache-0', ...client, ...words)).stdout.trim();
+    };
+    expect(await cli('set', 'visitor', 'ada')).toBe('OK');
+    expect(await cli('rpush', 'list', 'one', 'two')).toBe('2');
+    const { backups } = await json('backup', 'now', 'cache');
+    expect(backups).toMatchObject([{ outcome: 'made', source: 'cache' }]);
+    await cli('set', 'visitor', 'mallory');
+    await cli('set', 'later', '1');
+
+    const restore = ['restore', '--only', 'cache', '--at', backups[0].madeAt, '--into'];
+    expect(await json(...restore, 'scratch')).toMatchObject({ holds: [{ file: 'dump.rdb', databases: { db0: 2 }, expired: 0 }] });
+    const live = await operator.attempt(['berth', ...restore, 'live', '--yes'], site.folder);
+    expect(live.stderr).toContain('see "Put cache back" in SITE.md');
+    await putBack('cache', backups[0].madeAt);
+    expect(await cli('get', 'visitor')).toBe('mallory');
+    await kubelet.replace(cache);
+    await kubelet.until(cache, probeOf(cache, 'readinessProbe'));
+    expect([await cli('get', 'visitor'), await cli('lrange', 'list', '0', '-1'), await cli('exists', 'later')]).toEqual([
+      'ada',
+      'one\ntwo',
+      '0',
+    ]);
+    expect((await kubelet.exec('cache-0', 'ls', '/data')).stdout).toMatch(/^appendonlydir\nappendonlydir\.before-\S+\n/);
+    // It is as any other: what is written from then on is there after a start.
+    await cli('set', 'after', '1');
+    await kubelet.replace(cache);
+    await kubelet.until(cache, probeOf(cache, 'readinessProbe'));
+    expect(await cli('mget', 'visitor', 'after')).toBe('ada\n1');
   });
 });

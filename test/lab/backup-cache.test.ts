@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { farAway } from '../program/far-away.ts';
+import { beginScript } from '../../cli/cache-exchange.ts';
 import { IMAGES } from './images.ts';
 import { LabSite, Operator } from './installed.ts';
 import { run } from './process.ts';
@@ -136,10 +137,11 @@ describe('caches and a volume of a site that runs: Valkey in three nodes with Se
     await until(async () => (await cli(cache, 'exists', 'after')) === '1', 'it is there after a start');
   });
 
+  const files = (script: string): Promise<string> => lab.compose('exec', '-T', 'web-blue', 'sh', '-c', `cd /srv/uploads && ${script}`);
+  const look = (): Promise<string> =>
+    files("find . -mindepth 1 -name '.berth*' -prune -o -mindepth 1 -printf '%p %m %U %l %n\\n' | sort; cat report '  odd ☂ name'");
+
   test('files of services come back with their owners, modes and links, into their place and into a folder', async () => {
-    const files = (script: string): Promise<string> => lab.compose('exec', '-T', 'web-blue', 'sh', '-c', `cd /srv/uploads && ${script}`);
-    const look = (): Promise<string> =>
-      files("find . -mindepth 1 -name '.berth*' -prune -o -mindepth 1 -printf '%p %m %U %l %n\\n' | sort; cat report '  odd ☂ name'");
     await files(
       "mkdir -m 750 deep && echo one >report && chmod 600 report && ln report deep/again && ln -s ../nowhere deep/link && echo two >'  odd ☂ name' && mkfifo deep/pipe",
     );
@@ -183,6 +185,40 @@ describe('caches and a volume of a site that runs: Valkey in three nodes with Se
     expect(readFileSync(join(folder, 'dump.rdb')).subarray(0, 5).toString()).toBe('REDIS');
   });
 
+  test.each(['sessions', 'jobs'] as const)(
+    '%s are what a node of a cluster begins with, and serves the slots that it was told',
+    async (cache) => {
+      await restore('--name', cache, '--latest', '--into', `../${cache}-file`, '--key', '../usb/labcaches-operator.key');
+      const [image, engine] = cache === 'jobs' ? [IMAGES.redis, 'redis'] : [IMAGES.valkey, 'valkey'];
+      const place = { id: 'ab'.repeat(20), slots: '0-9999 10001 10003-16383', epoch: 3, port: 6379 };
+      const script = [
+        'mkdir -p /tmp/data/.berth-restore && cp /copy/dump.rdb /tmp/data/.berth-restore/base.rdb',
+        beginScript([{ folder: '/tmp/data', place }]),
+        `${engine}-server --dir /tmp/data --appendonly yes --cluster-enabled yes >/tmp/log 2>&1 &`,
+        `tries=0; until [ "$(${engine}-cli ping 2>/dev/null)" = PONG ]; do tries=$((tries + 1)); [ $tries -lt 300 ] || { cat /tmp/log; exit 1; }; sleep 0.1; done`,
+        `${engine}-cli cluster nodes; ${engine}-cli dbsize; grep 'loaded from base file' /tmp/log`,
+      ].join('\n');
+      const copy = `${join(operator.home, `${cache}-file`)}:/copy:ro`;
+      const said = await run([
+        'docker',
+        'run',
+        '--rm',
+        '--network',
+        'none',
+        '--volume',
+        copy,
+        '--entrypoint',
+        '/bin/sh',
+        image.reference,
+        '-c',
+        script,
+      ]);
+      expect(said).toMatch(new RegExp(`^${place.id} .* myself,master - 0 0 3 connected ${place.slots}\\s`));
+      expect(said).toMatch(/^[1-9]\d*$/m);
+      expect(said).toContain('appendonly.aof.1.base.rdb');
+    },
+  );
+
   test('the account of the backups may do nothing but take copies', async () => {
     const password = lab.read('secrets/jobs-backup').trim();
     const as = (...words: readonly string[]): Promise<string> =>
@@ -207,5 +243,49 @@ describe('caches and a volume of a site that runs: Valkey in three nodes with Se
       ['replicaof', 'no', 'one'],
     ])
       expect(await as(...words)).toContain('NOPERM');
+  });
+
+  test('are there again with all of their site on an empty host, before anybody who uses them is', async () => {
+    for (const cache of ['sessions', 'jobs'] as const) {
+      await cli(cache, 'set', 'last', cache);
+      await cli(cache, 'rpush', 'orders', 'one', 'two', 'three');
+    }
+    const heldBy = async (cache: Cache): Promise<string> =>
+      [await cli(cache, 'dbsize'), await cli(cache, 'get', 'last'), await cli(cache, 'lrange', 'orders', '0', '-1')].join(' ');
+    await lab.berth('backup', 'now', 'sessions', 'jobs', 'uploads', 'configuration', 'secrets');
+    const before = [await heldBy('sessions'), await heldBy('jobs'), (await look()).replace(/^.*pipe.*\n/m, '')];
+    await lab.remove();
+    rmSync(lab.folder, { recursive: true });
+    lab = new LabSite(operator, 'again');
+    const words = ['restore', '--latest', '--with-data', '--site', 'kit', '--into', 'again'];
+    const planned = await operator.run(['berth', ...words, '--dry-run'], operator.home);
+    for (const name of ['sessions', 'jobs', 'uploads'])
+      expect(planned).toMatch(new RegExp(`${name} +[0-9A-Z]{26} +\\d+ (?:key|file)s? +as it was at`));
+    const done = JSON.parse(await operator.run(['berth', ...words, '--json'], operator.home)) as {
+      readonly copies: readonly { readonly name: string; readonly already: boolean }[];
+      readonly seconds: number;
+    };
+    console.info(`the whole site: ${done.seconds} s`);
+    expect(done).toMatchObject({ empty: [], left: [], broken: [] });
+    expect(done.copies.map(({ name, already }) => `${name} ${already}`).toSorted()).toEqual([
+      'jobs false',
+      'sessions false',
+      'uploads false',
+    ]);
+    expect([await heldBy('sessions'), await heldBy('jobs'), await look()]).toEqual(before);
+    // Nobody empties the primary that copies from another, and each node has begun with what it holds.
+    for (const node of [0, 1, 2]) {
+      const said = await lab.compose('logs', '--no-log-prefix', `sessions-node-${node}`);
+      expect(said).toContain('DB loaded from base file appendonly.aof.1.base.rdb');
+    }
+    expect(await files('ls -A')).not.toMatch(/berth-(?:restore|before)/);
+    // It is as any other: what is written and made from then on is there after a start, and in the next copy.
+    await cli('jobs', 'set', 'since', '1');
+    await files('echo new >new');
+    await lab.compose('restart', 'jobs');
+    expect(await cli('jobs', 'exists', 'since')).toBe('1');
+    await backup('uploads');
+    const again = await operator.attempt(['berth', ...words], operator.home);
+    expect(again).toMatchObject({ code: 5, stderr: expect.stringContaining('already; nothing of them was changed') as string });
   });
 });

@@ -1,5 +1,11 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { Secret } from '../../model/secret.ts';
+import { cacheProducer } from '../../runtime/engines/cache/cache-producer.ts';
+import { never } from '../runtime/jobs/backup-world.ts';
+import { whole } from '../runtime/streams/bytes.ts';
 import { LabSite, Operator } from './installed.ts';
 import { KubeletStandIn } from './kubelet-stand-in.ts';
 import type { KubernetesObject, Pod } from './kubelet-stand-in.ts';
@@ -18,7 +24,7 @@ describe('a cache with Sentinel of a site for Kubernetes, in containers as their
   let site: LabSite;
   let kubelet: KubeletStandIn;
   let pods: readonly Pod[] = [];
-  let password = '';
+  let [password, backupPassword] = ['', ''];
 
   const found = (pod: string): Pod => pods.find((one) => one.name === pod) ?? expect.unreachable(`there is no pod ${pod}`);
   const probeOf = (pod: Pod, kind: 'startupProbe' | 'livenessProbe' | 'readinessProbe') =>
@@ -38,6 +44,7 @@ describe('a cache with Sentinel of a site for Kubernetes, in containers as their
       'caches.cache={ engine: valkey, use: queue, topology: sentinel, memory: 256Mi }',
       'databases.database.memory=1Gi',
       'services.web.pool=2',
+      'backups.bucket={ endpoint: "http://192.0.2.1:9000", name: backups, accessKey: backups }',
     ];
     const options = ['--profile', 'minimum', '--target', 'kubernetes', '--host-cpus', '4', '--host-memory', '32Gi', '--host-disk', '80Gi'];
     await operator.run(['berth', 'init', name, ...options, ...set.flatMap((one) => ['--set', one])], operator.home);
@@ -45,6 +52,8 @@ describe('a cache with Sentinel of a site for Kubernetes, in containers as their
     const secrets = objectsIn(await run(['sh', '-c', 'cat k8s/secrets/*.yaml | sed "s/^apiVersion/---\\n&/"'], { cwd: site.folder }));
     const url = secrets.find(({ metadata }) => metadata.name === 'web-secrets')?.data?.['REDIS_URL'] ?? '';
     password = new URL(Buffer.from(url, 'base64').toString()).password;
+    const kept = secrets.find(({ metadata }) => metadata.name === 'agent-files-secrets')?.data?.['cache-backup'] ?? '';
+    backupPassword = Buffer.from(kept, 'base64').toString();
     kubelet = await KubeletStandIn.create('sentinel', [...rendered, ...secrets]);
     pods = kubelet.pods('StatefulSet', 3).filter((pod) => pod.name.startsWith('cache'));
     // A cluster starts them in any order: here the proxy stands first, and the node that is to be written to last.
@@ -81,5 +90,27 @@ describe('a cache with Sentinel of a site for Kubernetes, in containers as their
       for (const pod of pods) expect([pod.name, kind, await kubelet.ask(pod, probeOf(pod, kind))]).toEqual([pod.name, kind, true]);
     expect(await primary()).toBe(`cache-node-0.cache-node-nodes.${domain}`);
     expect(await ask('rpush', 'jobs', 'first')).toBe('1');
+  });
+
+  test('is copied by the account of its backups, and takes the copy when all of its nodes and Sentinels were gone at once', async () => {
+    const parts = pods.filter(({ name: pod }) => /^cache-(?:node|sentinel)-/.test(pod));
+    const nodes = parts.filter(({ name: pod }) => pod.startsWith('cache-node-')).map((pod) => pod.name);
+    const hosts = await Promise.all(nodes.map(async (node) => (await kubelet.address(node)).trim()));
+    // What its agent does, from here.
+    const password = new Secret(backupPassword);
+    await using copy = await cacheProducer({ engine: 'valkey', shards: [hosts], port: 6379, user: 'berth_backup', password }).open(never);
+    const file = join(operator.home, 'dump.rdb');
+    for await (const { bytes } of copy.streams) writeFileSync(file, await whole(bytes));
+    expect((await copy.finish()).facts).toMatchObject({ keys: 1, shards: [{ role: 'replica' }] });
+    expect(await ask('rpush', 'jobs', 'second')).toBe('2');
+    for (const node of nodes) {
+      await run(['sh', '-c', `docker exec -i ${kubelet.network}-${node} sh -c 'umask 077 && cat >/data/restored.rdb.part' <${file}`]);
+      expect(await kubelet.exec(node, 'mv', '-T', '/data/restored.rdb.part', '/data/restored.rdb')).toMatchObject({ code: 0 });
+    }
+    await Promise.all(parts.map((pod) => kubelet.stop(pod.name)));
+    for (const pod of parts) await kubelet.replace(pod);
+    await allReady();
+    expect(await ask('lrange', 'jobs', '0', '-1')).toBe('first');
+    expect(await ask('rpush', 'jobs', 'third')).toBe('2');
   });
 });

@@ -3,15 +3,16 @@ import { valkey } from '../../../model/engines/valkey.ts';
 import { minio } from '../../../model/engines/minio.ts';
 import { mysqlFamily } from '../../../model/engines/mysql-family.ts';
 import { postgres } from '../../../model/engines/postgres.ts';
-import type { Decision, PlannedService, Size } from '../../../model/plan.ts';
+import { restoredFile } from '../../../model/backup/restored-beside.ts';
+import type { Decision, Gate, PlannedService, Size } from '../../../model/plan.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { BackupJob } from '../../../model/runtime-config.ts';
 import type { BackupsSpec, StackSpec } from '../../../model/stack-spec.ts';
 import { formatSize, mib, milliCpu } from '../../../model/units.ts';
 import type { MiB } from '../../../model/units.ts';
-import type { Demand } from '../demand.ts';
+import { taskSize, type Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
-import { agentContainer, backupSecret, type AgentPlace } from './agent.ts';
+import { agentContainer, backupSecret, reachesStore, type AgentPlace } from './agent.ts';
 import { groupsOf, isReplicated } from './cache-members.ts';
 import { backupAccountOf, accountOf } from './minio.ts';
 import { volumeName } from './volumes.ts';
@@ -67,8 +68,8 @@ const secretOf = (store: string): string => `${store}-app`;
 
 /** Buckets that are to be copied, whether or not there is an image for it. */
 function wanted(spec: StackSpec): readonly CopiedBucket[] {
-  const { backups, target, stores, externals } = spec;
-  if (backups?.buckets === undefined || target === 'kubernetes') return [];
+  const { backups, stores, externals } = spec;
+  if (backups?.buckets === undefined || !reachesStore(spec)) return [];
   const { names } = backups.buckets;
   const own = stores.flatMap(({ name, buckets }) =>
     buckets.map((bucket) => ({
@@ -105,7 +106,7 @@ function wanted(spec: StackSpec): readonly CopiedBucket[] {
 
 /** Caches that must remember: one that may forget has nothing that would be missed. */
 const wantedCaches = (spec: StackSpec): readonly CopiedCache[] =>
-  spec.backups?.caches === undefined || spec.target === 'kubernetes'
+  spec.backups?.caches === undefined || !reachesStore(spec)
     ? []
     : spec.caches.flatMap((cache) => {
         const { name, engine, use } = cache;
@@ -115,6 +116,7 @@ const wantedCaches = (spec: StackSpec): readonly CopiedCache[] =>
         return [{ name, engine, shards: groups.map(({ hosts: all }) => all), services: groups.flatMap(({ services }) => services) }];
       });
 
+/** In a cluster a claim may be on another node than the agent, which then would keep it, or the services, from starting. */
 const wantedVolumes = ({ backups, target, volumes }: StackSpec): readonly CopiedVolume[] =>
   backups?.volumes === undefined || target === 'kubernetes'
     ? []
@@ -279,6 +281,42 @@ export const cacheJobs = (
       password: `/run/secrets/${backupSecret(name)}`,
     },
   }));
+
+const { dataFolder } = valkey;
+const [restored, appendOnly] = [restoredFile(dataFolder), `${dataFolder}/appendonlydir`];
+/**
+ * A server that appends to a file ignores `dump.rdb`: it reads what its manifest names, so what was restored becomes the base of a new one. Until that has its
+ * place `restored` stays, and whatever is cut off in between the next start begins anew.
+ */
+const takeScript = `[ -e ${restored} ] || exit 0
+umask 077
+rm -rf ${appendOnly}.restored
+mkdir ${appendOnly}.restored
+ln ${restored} ${appendOnly}.restored/appendonly.aof.1.base.rdb
+: >${appendOnly}.restored/appendonly.aof.1.incr.aof
+printf 'file appendonly.aof.1.base.rdb seq 1 type b\\nfile appendonly.aof.1.incr.aof seq 1 type i\\n' >${appendOnly}.restored/appendonly.aof.manifest
+sync
+if [ -e ${appendOnly} ]; then mv -T ${appendOnly} ${appendOnly}.before-$(date -u +%Y-%m-%dT%H-%M-%SZ); fi
+mv -T ${appendOnly}.restored ${appendOnly}
+sync
+rm ${restored}`;
+
+/** Before a node of a cache of a cluster starts: a copy that was laid beside its data, by hand and whole, takes their place. No server of this volume runs then. */
+export const takesRestoredCopy = ({ caches }: FilesAgent, { name, image, user }: PlannedService, { target }: StackSpec): readonly Gate[] =>
+  target === 'kubernetes' && caches.some(({ services }) => services.includes(name))
+    ? [
+        {
+          name: `${name}-restored`,
+          image,
+          user,
+          argv: ['/bin/sh', '-ec', takeScript],
+          env: {},
+          secretEnv: {},
+          size: taskSize,
+          sharesVolumes: true,
+        },
+      ]
+    : [];
 
 /** Millions of files take hours. */
 export const volumeJobs = (

@@ -62,10 +62,13 @@ const leastScratch = 64;
 const canBeCopied = (database: DatabaseSpec): database is CopiedDatabase =>
   Object.hasOwn(copying, database.engine) && database.operator === undefined;
 
+/** Whether a container of the site reaches the store of the backups: a folder of this machine is none of the nodes. */
+export const reachesStore = ({ backups, target }: StackSpec): boolean =>
+  backups !== undefined && (target === 'compose' || 'bucket' in backups.store);
+
 /** Databases that are copied while they run. */
-const copiedDatabases = ({ backups, target, databases }: StackSpec): readonly CopiedDatabase[] =>
-  // A folder of this machine is none of the nodes.
-  backups?.databases === undefined || (target === 'kubernetes' && 'folder' in backups.store) ? [] : databases.filter(canBeCopied);
+const copiedDatabases = (spec: StackSpec): readonly CopiedDatabase[] =>
+  spec.backups?.databases === undefined || !reachesStore(spec) ? [] : spec.databases.filter(canBeCopied);
 
 export const isCopied = (database: DatabaseSpec, spec: StackSpec): boolean =>
   copiedDatabases(spec).some(({ name }) => name === database.name);

@@ -1,3 +1,4 @@
+import { rdbOf } from '../../../model/backup/cache-files.ts';
 import { BerthError } from '../../../model/errors.ts';
 import type { Secret } from '../../../model/secret.ts';
 import type { Json } from '../../../model/backup/shape.ts';
@@ -15,9 +16,6 @@ export interface CacheSource {
   readonly user: string;
   readonly password: Secret;
 }
-
-/** The file of a shard: of a cache that is not divided the one that its server would look for. */
-const rdbOf = (shard: number, shards: number): string => (shards === 1 ? 'dump.rdb' : `shard-${shard}.rdb`);
 
 /** Copies as a replica does, which takes no disk and no pause of the server; from one that copies itself where there is one. */
 export const cacheProducer = (source: CacheSource): Producer => ({

@@ -7,7 +7,7 @@ import type { Json } from '../../../generator/lint/check.ts';
 import { lintCompose, lintKubernetes, listChecks } from '../../../generator/lint/lint.ts';
 import type { Overlay } from '../../../generator/lint/overlay.ts';
 import { keysOf } from '../../../generator/render/kubernetes/secret-keys.ts';
-import { bigHost, byTheClock, everyKind, prepareHello } from '../render/hello.ts';
+import { bigHost, byTheClock, everyKind, prepareHello, toBucket } from '../render/hello.ts';
 
 type Tree = { [key: string]: unknown };
 type Path = readonly (string | number)[];
@@ -393,6 +393,7 @@ test.each(
       { target: 'kubernetes', set: {} },
       { target: 'kubernetes', set: { 'kubernetes.version': '1.25', 'stores.files.nodes': 4, 'caches.cache.use': 'queue' } },
       { target: 'kubernetes', set: { 'kubernetes.expose': 'hostPort' } },
+      { target: 'kubernetes', set: { ...toBucket.set, 'caches.cache.use': 'sessions' } },
       { target: 'kubernetes', set: { 'kubernetes.expose': 'gateway', 'kubernetes.class': 'a', 'kubernetes.certificate': 'cert-manager' } },
       {
         target: 'kubernetes',

@@ -46,6 +46,13 @@ describe('what a plan needs of a cluster', () => {
     ]);
   });
 
+  test('is the same of the agent of buckets and caches', () => {
+    const { workloads, volumes, images } = needsWith({ ...toBucket.set, 'backups.databases': 'none' });
+    expect(workloads.filter(({ name }) => name.startsWith('agent'))).toMatchObject([{ name: 'agent-files', replicas: 1, surge: 0 }]);
+    expect(volumes).toContainEqual(expect.objectContaining({ name: 'agent-files-data-agent-files-0', size: mib(256), uid: 999 }));
+    expect(images.filter(({ service }) => service === 'agent-files').map(({ reference }) => reference)).toContain('localhost/berth:0.1.0');
+  });
+
   test('is what the edge asks for, by how it is exposed', () => {
     expect(needsWith({ 'kubernetes.expose': 'hostPort' })).toMatchObject({
       namespaces: [

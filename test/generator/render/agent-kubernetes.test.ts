@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import type { PreparedSite } from '../../../cli/site.ts';
@@ -12,7 +12,7 @@ const asked = { ...toBucket, target: 'kubernetes', profile: 'minimum' } as const
 // oxlint-disable-next-line typescript/no-explicit-any -- what a manifest holds is looked at where it is asked
 type Manifest = any;
 
-describe('the agent of databases in a cluster', () => {
+describe('an agent in a cluster', () => {
   let site: PreparedSite;
   const fileOf = (path: string, made = site): string => made.decision.merged.get(path) ?? expect.unreachable(`there is no ${path}`);
   const objectsOf = (path: string, made = site): readonly Manifest[] =>
@@ -103,9 +103,9 @@ describe('the agent of databases in a cluster', () => {
     const { 'backup/recipients/escrow.pem': _gone, ...files } = toBucket.files;
     const made = await prepareHello({ ...asked, files });
     expect(podOf(made).metadata.annotations['berth/keys']).not.toBe(podOf().metadata.annotations['berth/keys']);
-    expect(made.notices.join('\n')).toContain('the agents of databases need the public keys of two recipients');
+    expect(made.notices.join('\n')).toContain('agents need the public keys of two recipients');
     const { replaced } = compareClusters(made.plan, site.decision.merged, made.decision.merged, []);
-    expect(replaced).toEqual([{ workload: 'agent-postgres', reasons: ['another set of public keys'] }]);
+    expect(replaced).toEqual(['agent-files', 'agent-postgres'].map((workload) => ({ workload, reasons: ['another set of public keys'] })));
     expect(site.notices).toEqual([]);
   });
 
@@ -126,6 +126,73 @@ describe('the agent of databases in a cluster', () => {
       ['secrets/backup/signer.key', 0o600],
       ['secrets/backup/store.key', 0o600],
     ]);
+  });
+
+  describe('beside one for buckets', () => {
+    const path = 'k8s/generated/agent-files.yaml';
+
+    test('that may reach their store, the DNS and the port of the store of backups, is let in there, and reached by nobody', () => {
+      const { ingress, egress } = kindOf(path, 'NetworkPolicy').spec;
+      expect(ingress).toEqual([]);
+      expect(egress.map(({ ports }: Manifest) => ports.map(({ port }: Manifest) => port))).toEqual([[53, 53], [9000], [9000]]);
+      expect(egress[1].to).toEqual([{ podSelector: { matchLabels: expect.objectContaining({ 'app.kubernetes.io/name': 'files' }) } }]);
+      expect(JSON.stringify(kindOf('k8s/generated/files.yaml', 'NetworkPolicy').spec.ingress)).toContain('"agent-files"');
+      expect(JSON.stringify(kindOf('k8s/generated/database.yaml', 'NetworkPolicy').spec.ingress)).not.toContain('"agent-files"');
+    });
+
+    test('that has the secret of an account which reads, as the Job of the store has that makes it, and none that writes', () => {
+      const { data } = kindOf('k8s/secrets/agent-files-secrets.yaml', 'Secret');
+      expect(Object.keys(data).sort()).toEqual(['files-backup', 'signer.key', 'store.key']);
+      expect(kindOf('k8s/secrets/files-buckets-secrets.yaml', 'Secret').data['files-backup']).toBe(data['files-backup']);
+      expect(fileOf('k8s/generated/config/files-buckets/buckets.sh')).toContain('keep_account reader hello-backup ');
+      expect(fileOf('k8s/generated/config/agent-files/runtime.yaml')).not.toContain('writer');
+      // Where a restore is typed there is the key that it hands over.
+      expect(fileOf('runtime.yaml')).toContain('secretKey: "secrets/files-app"');
+      const app = kindOf('k8s/secrets/files-buckets-secrets.yaml', 'Secret').data['files-app'];
+      expect(fileOf('secrets/files-app')).toBe(Buffer.from(app, 'base64').toString());
+      expect(site.decision.changes.find((one) => one.path === 'secrets/files-app')?.mode).toBe(0o600);
+    });
+
+    test('that stands in the image of the database, or in one of the operator, with a volume of its own', async () => {
+      const bodyOf = (made: PreparedSite) => kindOf(path, 'StatefulSet', made).spec;
+      const { template, volumeClaimTemplates } = bodyOf(site);
+      expect(template.spec.containers[0].image).toBe('docker.io/library/postgres:17.11-trixie');
+      expect(volumeClaimTemplates.map(({ metadata }: Manifest) => metadata.name)).toEqual(['agent-files-data']);
+      const set = { ...asked.set, 'databases.database.engine': 'mongodb', 'backups.image': 'registry.corp.example/base:1' };
+      const other = bodyOf(await prepareHello({ ...asked, set }));
+      expect(other.template.spec.containers[0]).toMatchObject({ name: 'agent-files', image: 'registry.corp.example/base:1' });
+      expect(other.template.spec.initContainers).toMatchObject([{ name: 'berth', image: 'localhost/berth:0.1.0' }]);
+    });
+
+    test('and for caches of every topology: into each of their nodes, and out of none of the rest that stands around them', async () => {
+      const cacheOf = async (cache: object) => {
+        const set = { ...asked.set, 'backups.buckets': 'none', 'caches.cache': { use: 'sessions', ...cache } };
+        const made = await prepareHello({ ...asked, set });
+        const { egress } = kindOf(path, 'NetworkPolicy', made).spec;
+        const reached = egress
+          .filter(({ ports }: Manifest) => ports[0].port === 6379)
+          .map(({ to }: Manifest) => to[0].podSelector.matchLabels['app.kubernetes.io/name']);
+        for (const name of reached)
+          expect(JSON.stringify(kindOf(`k8s/generated/${name}.yaml`, 'NetworkPolicy', made).spec.ingress)).toContain('"agent-files"');
+        expect(Object.keys(kindOf('k8s/secrets/agent-files-secrets.yaml', 'Secret', made).data)).toContain('cache-backup');
+        return { reached, site: made };
+      };
+      expect((await cacheOf({ engine: 'redis', topology: 'single' })).reached).toEqual(['cache']);
+      const three = await cacheOf({ engine: 'valkey', topology: 'sentinel' });
+      expect(three.reached).toEqual(['cache-node']);
+      const around = ['cache', 'cache-sentinel'].map((name) => kindOf(`k8s/generated/${name}.yaml`, 'NetworkPolicy', three.site));
+      expect(JSON.stringify(around)).not.toContain('agent-files');
+      expect(fileOf('SITE.md', three.site)).toContain('scale statefulset cache-node cache-sentinel --replicas=0 &&');
+      const six = await cacheOf({ engine: 'valkey', topology: 'cluster', client: 'cluster' });
+      expect(six.reached).toEqual(['cache-shard-0', 'cache-shard-1', 'cache-shard-2']);
+      expect(fileOf('SITE.md', six.site)).toMatch(/exec -i cache-shard-2-1 -c cache-shard-2 -- .* <\.\.\/cache-back\/shard-2\.rdb\n/);
+    });
+
+    test('whose verbs the runbook tells', () => {
+      expect(fileOf('SITE.md')).toContain('berth restore --only bucket --at 2026-03-29T14:30Z --dry-run --into live\n');
+      expect(fileOf('SITE.md')).toContain('`agent-files` copies files.notes: what is new, every hour');
+      expect(fileOf('SITE.md')).toContain('`kubectl -n hello logs agent-files-0`');
+    });
   });
 
   describe('leaves it to the next start of the database to take what was restored', () => {
@@ -167,6 +234,66 @@ describe('the agent of databases in a cluster', () => {
     test('and to nobody where nothing is copied', async () => {
       const made = await prepareHello({ target: 'kubernetes', profile: 'minimum' });
       expect(kindOf('k8s/generated/database.yaml', 'StatefulSet', made).spec.template.spec.initContainers).toBeUndefined();
+    });
+  });
+
+  describe('leaves it to the next start of a cache to take what was restored', () => {
+    let kept: PreparedSite;
+    beforeAll(async () => {
+      kept = await prepareHello({ ...asked, set: { ...asked.set, 'caches.cache.use': 'sessions' } });
+    });
+    const manifestOfNew = 'file appendonly.aof.1.base.rdb seq 1 type b\nfile appendonly.aof.1.incr.aof seq 1 type i\n';
+    const fresh = {
+      'appendonlydir/appendonly.aof.1.base.rdb': 'REDIS new',
+      'appendonlydir/appendonly.aof.1.incr.aof': '',
+      'appendonlydir/appendonly.aof.manifest': manifestOfNew,
+    };
+    const old = { 'appendonlydir/appendonly.aof.7.base.rdb': 'REDIS old', 'appendonlydir/appendonly.aof.manifest': 'of the old' };
+    const beside = Object.fromEntries(Object.entries(old).map(([name, text]) => [name.replace('dir/', 'dir.before-TIME/'), text]));
+    /** What a start leaves of these files. */
+    const take = (present: Readonly<Record<string, string>>): Readonly<Record<string, string>> => {
+      const [step] = kindOf('k8s/generated/cache.yaml', 'StatefulSet', kept).spec.template.spec.initContainers;
+      const volume = mkdtempSync(join(tmpdir(), 'berth-restored-'));
+      onTestFinished(() => rmSync(volume, { recursive: true }));
+      for (const [name, text] of Object.entries(present)) {
+        mkdirSync(dirname(join(volume, name)), { recursive: true });
+        writeFileSync(join(volume, name), text);
+      }
+      const [shell, option, script]: readonly string[] = step.command;
+      const without = (script ?? '').replaceAll(/^sync$/gm, ':').replaceAll('/data/', `${volume}/`);
+      expect(spawnSync(shell ?? '', [option ?? '', without]).status).toBe(0);
+      return Object.fromEntries(
+        readdirSync(volume, { recursive: true, withFileTypes: true }).flatMap((entry) => {
+          const file = join(entry.parentPath, entry.name);
+          return entry.isFile() ? [[relative(volume, file).replace(/\d{4}-.*Z/, 'TIME'), readFileSync(file, 'utf8')]] : [];
+        }),
+      );
+    };
+
+    test.each([
+      ['nothing where nothing was restored', old, old],
+      ['nothing before the first start', {}, {}],
+      ['not half of a copy that is still on its way', { ...old, 'restored.rdb.part': 'RED' }, { ...old, 'restored.rdb.part': 'RED' }],
+      ['it, and keeps what was there', { ...old, 'restored.rdb': 'REDIS new' }, { ...fresh, ...beside }],
+      ['it where there was nothing', { 'restored.rdb': 'REDIS new' }, fresh],
+      [
+        'it where the step was cut off while it made its files',
+        { ...old, 'restored.rdb': 'REDIS new', 'appendonlydir.restored/appendonly.aof.manifest': 'ha' },
+        { ...fresh, ...beside },
+      ],
+      ['it where the step was cut off between its two names', { ...beside, 'restored.rdb': 'REDIS new' }, { ...fresh, ...beside }],
+    ])('%s', (_, present, after) => {
+      expect(take(present)).toEqual(after);
+    });
+
+    test('by a step with the volume of the data, in the image of the cache, and by none where it is not copied', async () => {
+      const { initContainers, containers } = kindOf('k8s/generated/cache.yaml', 'StatefulSet', kept).spec.template.spec;
+      expect(initContainers).toMatchObject([{ name: 'cache-restored', image: containers[0].image }]);
+      expect(initContainers[0].volumeMounts).toContainEqual({ name: 'cache-data', mountPath: '/data' });
+      const set = { ...asked.set, 'caches.cache.use': 'sessions', 'backups.caches': 'none' };
+      const made = await prepareHello({ ...asked, set });
+      expect(kindOf('k8s/generated/cache.yaml', 'StatefulSet', made).spec.template.spec.initContainers).toBeUndefined();
+      expect(fileOf('SITE.md', made)).not.toContain('### Put cache back');
     });
   });
 

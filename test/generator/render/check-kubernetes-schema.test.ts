@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { checkKubernetesObjects, checkKubernetesSchema } from '../../../generator/render/check-kubernetes-schema.ts';
 import { kubernetesFields } from '../../../scripts/kubernetes-fields.ts';
-import { prepareHello } from './hello.ts';
+import { prepareHello, toBucket } from './hello.ts';
 
 type Tree = { [key: string]: unknown };
 const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -25,13 +25,14 @@ const settings: readonly { readonly title: string; readonly set: Readonly<Record
       'caches.cache.use': 'sessions',
     },
   },
+  { title: 'by a load balancer, and is copied by agents', set: { ...toBucket.set, 'caches.cache.use': 'sessions' } },
   { title: 'by an ingress', set: { 'kubernetes.expose': 'ingress', 'kubernetes.class': 'nginx', 'kubernetes.storageClass': 'fast' } },
 ];
 
 async function manifests(set: Readonly<Record<string, unknown>>): Promise<readonly Tree[]> {
   const { decision } = await prepareHello({ target: 'kubernetes', set });
   return [...decision.merged]
-    .filter(([path]) => path.startsWith('k8s/') && path.endsWith('.yaml'))
+    .filter(([path]) => path.startsWith('k8s/') && path.endsWith('.yaml') && !path.includes('/config/'))
     .flatMap(([, text]) => [parseAllDocuments(text)].flat().map((document) => document.toJS() as Tree));
 }
 

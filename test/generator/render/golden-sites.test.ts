@@ -77,7 +77,7 @@ const rows = [
     row: 'hello-backups-kubernetes',
     profile: 'minimum',
     target: 'kubernetes',
-    set: { ...toBucket.set, 'databases.books': { engine: 'mariadb' } },
+    set: { ...toBucket.set, 'databases.books': { engine: 'mariadb' }, 'caches.cache.use': 'sessions' },
   },
   { row: 'hello-recommended', profile: 'recommended', host: smallHost },
   {

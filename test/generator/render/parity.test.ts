@@ -236,8 +236,8 @@ describe.each([
   const site = (made: PreparedSite | undefined): PreparedSite => made ?? expect.unreachable('not made');
   beforeAll(async () => {
     const env = { ODD: `$HOME $$ $(PORT) $$(PORT) " ' # : {{x}} \n é` };
-    // Buckets are copied on one host alone.
-    const copied = { ...toBucket.set, 'backups.buckets': 'none', 'backups.caches': 'none', 'backups.volumes': 'none' };
+    // Volumes are copied on one host alone.
+    const copied = { ...toBucket.set, 'backups.volumes': 'none' };
     const hello = { ...toBucket, profile, host, env, set: { ...everyKind, ...databaseOf(engine), ...divided, ...copied } };
     [compose, kubernetes] = [await prepareHello(hello), await prepareHello({ ...hello, target: 'kubernetes' })];
   });
@@ -307,8 +307,7 @@ describe.each([
     expect(unescaped).toEqual(here);
   });
 
-  test('gives the agent of its database the same, and the same to read beside its configuration', () => {
-    const name = `agent-${engine}`;
+  test.each([`agent-${engine}`, 'agent-files'])('gives %s the same, and the same to read beside its configuration', (name) => {
     const [here, there] = [fromCompose(site(compose)).get(name), fromKubernetes(site(kubernetes)).get(name)];
     expect(here !== undefined).toBe(engine !== 'mongodb' && engine !== 'sqlserver');
     expect(there).toEqual(here);

@@ -5,6 +5,7 @@ import { runtimeConfig } from '../../../../model/runtime-config.ts';
 import { helloPlan, smallHost } from '../../render/hello.ts';
 
 const inFolder = { folder: '/srv/backups' };
+const bucket = { endpoint: 'https://s3.example', name: 'shop-backups', accessKey: 'shop' };
 const planOf = (backups: object, more: object = {}, target: 'compose' | 'kubernetes' = 'compose'): Plan =>
   helloPlan({ target, profile: 'minimum', host: smallHost, set: { backups, ...more } });
 const agentOf = (plan: Plan) => plan.services.find(({ name }) => name === 'agent-files');
@@ -19,12 +20,31 @@ describe('the agent of buckets', () => {
     expect(agentOf(planOf(inFolder))).toMatchObject({ image: 'postgres', user: '999:999', role: 'agent' });
     expect(agentOf(planOf(inFolder, { 'databases.database.engine': 'mariadb' }))?.image).toBe('mariadb');
     expect(agentOf(planOf({ ...inFolder, buckets: 'none' }))).toBeUndefined();
-    const inCluster = planOf({ bucket: { endpoint: 'https://s3.example', name: 'shop-backups', accessKey: 'shop' } }, {}, 'kubernetes');
-    expect(agentOf(inCluster)).toBeUndefined();
-    expect(notesOf(inCluster)).toContain('files (objects)');
     expect(agentOf(helloPlan({ target: 'compose', profile: 'minimum', host: smallHost }))).toBeUndefined();
     // Databases are another matter.
     expect(agentOf(planOf({ ...inFolder, databases: 'none' }))).toBeDefined();
+  });
+
+  test('stands in a cluster as well, where pods reach the store of the backups, and the plan names what it does not copy there', () => {
+    const inCluster = planOf({ bucket }, {}, 'kubernetes');
+    expect(agentOf(inCluster)).toMatchObject({ image: 'postgres', user: '999:999', gates: [{ name: 'berth' }] });
+    expect(jobsOf(inCluster).map(({ name }) => name)).toEqual(['files.notes']);
+    expect(notesOf(inCluster)).not.toContain('files (objects)');
+    const folder = planOf({ ...inFolder, databases: 'none' }, {}, 'kubernetes');
+    expect(agentOf(folder)).toBeUndefined();
+    expect(notesOf(folder)).toMatch(/files \(objects\)[^]*no pod reaches \/srv\/backups/);
+  });
+
+  test('reads a bucket that stands elsewhere from a cluster as well, at its address and with the keys that were supplied for it', () => {
+    const plan = planOf({ bucket }, elsewhere, 'kubernetes');
+    expect(jobsOf(plan).map(({ name }) => name)).toEqual(['files.notes', 'archive.old']);
+    expect(agentOf(plan)).toMatchObject({
+      secretFiles: ['files-backup', 'archive-app'],
+      outside: [
+        { host: 's3.example', port: 443 },
+        { host: 's3.corp.example', port: 443 },
+      ],
+    });
   });
 
   test('stands in an image of the operator where the site has none, and the plan says what to write', () => {

@@ -54,7 +54,30 @@ describe('a cache that must remember', () => {
     });
   });
 
-  test('is named in a note where it is not copied: by wish, without an image, or in a cluster of machines', () => {
+  test('is copied in a cluster as well, each node by the name that it has there, and takes what was laid beside its data at its next start', () => {
+    const bucket = { endpoint: 'https://s3.example', name: 'shop-backups', accessKey: 'shop' };
+    const inCluster = (cache: object): Plan => {
+      const backups = { bucket, databases: 'none', buckets: 'none' };
+      return helloPlan({ target: 'kubernetes', profile: 'recommended', set: { backups, 'caches.cache': { engine: 'valkey', ...cache } } });
+    };
+    const waysOf = (plan: Plan) => agentOf(plan)?.connects.map(({ service }) => service);
+    const takers = (plan: Plan) => plan.services.flatMap(({ name, gates }) => (gates.some((gate) => gate.sharesVolumes) ? [name] : []));
+    const alone = inCluster({ use: 'sessions', topology: 'single' });
+    expect([jobsOf(alone)[0]?.cache?.shards, waysOf(alone), takers(alone)]).toEqual([[['cache']], ['cache'], ['cache']]);
+    expect(notesOf(alone)).not.toContain('cache (sessions)');
+    const three = inCluster({ use: 'queue', topology: 'sentinel' });
+    const nodes = [0, 1, 2].map((index) => `cache-node-${index}.cache-node-nodes.hello.svc.cluster.local`);
+    expect([jobsOf(three)[0]?.cache?.shards, waysOf(three), takers(three)]).toEqual([[nodes], ['cache-node'], ['cache-node']]);
+    const six = inCluster({ use: 'sessions', topology: 'cluster', client: 'cluster' });
+    const shards = [0, 1, 2].map((shard) => `cache-shard-${shard}`);
+    expect(jobsOf(six)[0]?.cache?.shards).toEqual(
+      shards.map((shard) => [0, 1].map((node) => `${shard}-${node}.${shard}-nodes.hello.svc.cluster.local`)),
+    );
+    expect([waysOf(six), takers(six)]).toEqual([shards, shards]);
+    expect([agentOf(inCluster({ use: 'cache' })), takers(inCluster({ use: 'cache' }))]).toEqual([undefined, []]);
+  });
+
+  test('is named in a note where it is not copied: by wish, without an image, or in a cluster of machines whose backups go to a folder', () => {
     expect(notesOf(planOf({ ...sessions, 'backups.caches': 'none' }))).toContain('cache (sessions)');
     expect(notesOf(planOf(sessions, 'kubernetes'))).toContain('cache (sessions)');
     const without = planOf({ ...sessions, 'databases.database.engine': 'mongodb' });
