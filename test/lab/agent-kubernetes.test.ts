@@ -175,6 +175,8 @@ exec docker exec $input "${kubelet.network}-$pod" "$@"
   });
 
   test('copies a bucket by an account that reads, proves it, and puts back what was deleted or changed, while all runs', async () => {
+    const copier = podNamed('StatefulSet', 'agent-files');
+    await kubelet.until(copier, probeOf(copier, 'readinessProbe'));
     const { code, stderr } = await kubelet.finish(podNamed('Job', 'files-buckets'));
     expect([code, stderr]).toEqual([0, expect.any(String)]);
     const endpoint = new URL(`http://${(await kubelet.address('files-0')).trim()}:9000`);
@@ -213,6 +215,7 @@ exec docker exec $input "${kubelet.network}-$pod" "$@"
 
   test('copies a cache as a replica would, tries the copy, and the cache takes it at its next start by the commands of SITE.md', async () => {
     const cache = podNamed('StatefulSet', 'cache');
+    await kubelet.until(cache, probeOf(cache, 'readinessProbe'));
     const { password } = new URL(secretOf('web-secrets', 'REDIS_URL'));
     const cli = async (...words: readonly string[]): Promise<string> => {
       const client = ['valkey-cli', '--user', 'app', '--pass', password, '--no-auth-warning'];

@@ -195,7 +195,7 @@ describe('caches and a volume of a site that runs: Valkey in three nodes with Se
         'mkdir -p /tmp/data/.berth-restore && cp /copy/dump.rdb /tmp/data/.berth-restore/base.rdb',
         beginScript([{ folder: '/tmp/data', place }]),
         `${engine}-server --dir /tmp/data --appendonly yes --cluster-enabled yes >/tmp/log 2>&1 &`,
-        `tries=0; until [ "$(${engine}-cli ping 2>/dev/null)" = PONG ]; do tries=$((tries + 1)); [ $tries -lt 300 ] || { cat /tmp/log; exit 1; }; sleep 0.1; done`,
+        `tries=0; until [ "$(${engine}-cli ping 2>/dev/null)" = PONG ]; do tries=$((tries + 1)); [ $tries -lt 1800 ] || { cat /tmp/log; exit 1; }; sleep 0.1; done`,
         `${engine}-cli cluster nodes; ${engine}-cli dbsize; grep 'loaded from base file' /tmp/log`,
       ].join('\n');
       const copy = `${join(operator.home, `${cache}-file`)}:/copy:ro`;
@@ -283,7 +283,7 @@ describe('caches and a volume of a site that runs: Valkey in three nodes with Se
     await cli('jobs', 'set', 'since', '1');
     await files('echo new >new');
     await lab.compose('restart', 'jobs');
-    expect(await cli('jobs', 'exists', 'since')).toBe('1');
+    await until(async () => (await cli('jobs', 'exists', 'since')) === '1', 'it is there after a start');
     await backup('uploads');
     const again = await operator.attempt(['berth', ...words], operator.home);
     expect(again).toMatchObject({ code: 5, stderr: expect.stringContaining('already; nothing of them was changed') as string });
