@@ -57,7 +57,7 @@ describe('the script of a node of a cluster', () => {
       'valkey-cli',
       `host=$2; shift 7; echo "$host $*" >>${at('asked')}; [ "$host" != 127.0.0.1 ] || host=$(cat ${at('hostname')}); cat "${at('answers')}/$host $*"`,
     );
-    program('valkey-server', `echo "$*" >${at('started')}; trap 'exit 0' TERM; while :; do /bin/sleep 0.02; done`);
+    program('valkey-server', `trap 'exit 0' TERM; echo "$*" >${at('started')}; while :; do /bin/sleep 0.02; done`);
     program('getent', `sed -n "s/^$2 //p" ${at('names')}`);
     program('sleep', 'exec /bin/sleep 0.02');
     writeFileSync(at('names'), nodes.map((name) => `${name} ${addressOf(name)} STREAM\n`).join(''));
