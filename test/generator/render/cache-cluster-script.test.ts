@@ -95,10 +95,13 @@ describe('the script of a node of a cluster', () => {
   };
   /** Run until `holds`, and until it has looked around some times more; then stop it as an engine does. */
   const run = async (self: string, holds: () => boolean, use = 'sessions'): Promise<number | null> => {
+    rmSync(at('started'), { force: true });
     const { child, code, silence } = begin(await scriptOf(self, use));
+    // A server that does not listen to signals yet is killed by them.
+    const ready = (): boolean => existsSync(at('started')) && holds();
     try {
-      for (let tick = 0; tick < 2000 && !holds(); tick++) await wait(20);
-      expect(holds(), asked().slice(-20).join('\n')).toBe(true);
+      for (let tick = 0; tick < 2000 && !ready(); tick++) await wait(20);
+      expect(ready(), asked().slice(-20).join('\n')).toBe(true);
       child.kill('SIGTERM');
       return await code;
     } finally {
