@@ -8,6 +8,7 @@ import { makeFolder } from './make-folder.ts';
 import type { RuntimeContext } from './stoppable.ts';
 
 const markFile = '.berth/drill.json';
+const mostTries = 30;
 /** What a project of Compose may have, and how it goes: what uses something before that. */
 const removals = [
   ['ps --all --quiet --no-trunc', 'rm --force --volumes'],
@@ -52,7 +53,7 @@ export class DrillRoom implements Disposable {
         lock,
         context,
       );
-      await room.#clearAll();
+      await room.#clearAll(room.#left);
       writeFileSync(mark, `${JSON.stringify({ projects: [...room.#left, room.project] })}\n`, { flush: true });
       return room;
     } catch (error) {
@@ -70,20 +71,30 @@ export class DrillRoom implements Disposable {
 
   /** Takes away all that has the name of the project, and the folder of the site. Does no harm a second time. */
   async clear(): Promise<void> {
-    await this.#clearAll();
+    await this.#clearAll(this.#begun ? [...this.#left, this.project] : []);
     this.#begun = false;
     rmSync(join(this.folder, markFile), { force: true });
   }
 
-  async #clearAll(): Promise<void> {
-    if (this.#begun)
-      for (const project of [...this.#left, this.project])
+  async #clearAll(projects: readonly string[]): Promise<void> {
+    for (const project of projects) await this.#clearProject(project);
+    rmSync(this.site, { recursive: true, force: true });
+  }
+
+  /** What a command of Compose is still at work on cannot be removed yet, or is there again: so this is done until nothing is in its way. */
+  async #clearProject(project: string): Promise<void> {
+    for (let tries = 1; ; tries++)
+      try {
         for (const [list = [], remove = []] of removals) {
           const listed = await this.#docker([...list, '--filter', `label=com.docker.compose.project=${project}`]);
           const found = listed.split('\n').filter((name) => name !== '');
           if (found.length > 0) await this.#docker([...remove, ...found]);
         }
-    rmSync(this.site, { recursive: true, force: true });
+        return;
+      } catch (error) {
+        if (tries === mostTries) throw error;
+        await this.#context.clock.sleep(1000, never);
+      }
   }
 
   /** Its folder goes where nothing of a drill is left in it. */

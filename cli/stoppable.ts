@@ -3,7 +3,7 @@ import type { ClusterContext } from './cluster.ts';
 import type { Context } from './context.ts';
 
 /** What a verb of the runtime may know of the world around it, beside what all may. */
-export type RuntimeContext = Context & Pick<ClusterContext, 'env' | 'abortable' | 'exit'>;
+export type RuntimeContext = Context & Pick<ClusterContext, 'env' | 'abortable' | 'exit' | 'clock'>;
 
 /** Runs until it is done or a signal comes. @throws BerthError `interrupted`, unless what was begun could not be undone. */
 export const stoppable = <T>(context: RuntimeContext, work: (signal: AbortSignal) => Promise<T>, said?: string): Promise<T> =>

@@ -42,6 +42,31 @@ describe('where a site is drilled', () => {
     },
   );
 
+  test('is cleared of what a drill has left that was killed, also while something is still at work on it (docker: stand-in)', async () => {
+    using site = temporarySite();
+    const [bin, said] = [join(site.path, 'bin'), join(site.path, 'said')];
+    mkdirSync(bin);
+    writeFileSync(
+      join(bin, 'docker'),
+      `#!/bin/sh\necho "$*" >>${said}\ncase "$*" in ps*00000000) echo one ;; rm*) [ "$(grep -c ^rm ${said})" -gt 2 ] || exit 1 ;; esac\n`,
+      { mode: 0o755 },
+    );
+    const folder = join(site.path, 'shop-drill');
+    mkdirSync(join(folder, '.berth'), { recursive: true });
+    writeFileSync(join(folder, '.berth/drill.json'), '{"projects":["shop-drill-00000000"]}');
+    let waited = 0;
+    const clock = { sleep: () => Promise.resolve(void (waited += 1)) };
+    const here = { ...context, clock, env: { PATH: `${bin}:/usr/bin:/bin` } } as unknown as RuntimeContext;
+    using _room = await DrillRoom.open(folder, 'shop', here);
+    expect(waited).toBe(2);
+    const lines = readFileSync(said, 'utf8').trim().split('\n');
+    expect(lines.filter((line) => line === 'rm --force --volumes one')).toHaveLength(3);
+    expect(lines.at(-1)).toBe('network ls --quiet --no-trunc --filter label=com.docker.compose.project=shop-drill-00000000');
+    expect(JSON.parse(readFileSync(join(folder, '.berth/drill.json'), 'utf8'))).toEqual({
+      projects: ['shop-drill-00000000', 'shop-drill-abababab'],
+    });
+  });
+
   test('is what every command of Compose is about, whatever the shell says of another project', async () => {
     using site = temporarySite();
     using room = await DrillRoom.open(site.path, 'shop', context);
