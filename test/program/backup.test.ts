@@ -110,7 +110,7 @@ describe('before it is set up', () => {
     expect(readFileSync(dockerfile, 'utf8')).toBe(text);
     const images = JSON.parse((await expectExit(0, ['images', '--site', clustered, '--json'])).stdout);
     expect(images).toContainEqual(
-      expect.objectContaining({ reference: 'localhost/berth:0.1.0', status: 'built here', usedBy: ['agent-postgres'] }),
+      expect.objectContaining({ reference: 'localhost/berth:0.1.0', status: 'built here', usedBy: ['agent-postgres', 'agent-files'] }),
     );
     rmSync(clustered, { recursive: true });
   });
@@ -232,7 +232,7 @@ describe('a site with backups', () => {
   test('says what would be restored with its data, and refuses what does not go together', async () => {
     const whole = ['restore', '--latest', '--with-data', '--into', at('whole'), '--site', kit];
     const { stdout } = await expectExit(0, [...whole, '--dry-run'], opened);
-    expect(stdout).toContain('no database is in the backups\n  then everything is started');
+    expect(stdout).toContain('no data are in the backups\n  then everything is started');
     expect(existsSync(at('whole'))).toBe(false);
     expect(JSON.parse((await expectExit(0, [...whole, '--dry-run', '--json'], opened)).stdout)).toMatchObject({
       databases: [],
