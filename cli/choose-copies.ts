@@ -6,6 +6,7 @@ import type { BackupJob } from '../model/runtime-config.ts';
 import { isCache } from '../runtime/caches.ts';
 import { isVolume } from '../runtime/volumes.ts';
 import { slotsOfShards } from './cache-nodes.ts';
+import { newestUntil } from './choose-backup.ts';
 import { momentOf } from './moment.ts';
 import { chooseCopy } from './open-copy.ts';
 
@@ -72,7 +73,9 @@ export function chooseCopies(
     const reached = all.filter(({ finishedAt }) => moment === undefined || new Date(finishedAt) <= moment);
     const sound = reached.filter(({ id }) => levelOf(id) >= 0);
     const begun = all.find(({ id }) => id === pointOf(name));
-    const copy = begun ?? (sound.length === 0 ? undefined : chooseCopy(sound, name, at));
+    // A cache is emptied by its applications every day, and is nothing to hold up all the rest for.
+    const choose = (): Manifest => (kind === 'cache' ? newestUntil(sound, `backup of ${name}`, at).newest : chooseCopy(sound, name, at));
+    const copy = begun ?? (sound.length === 0 ? undefined : choose());
     if (begun === undefined) broken.push(...reached.filter(({ id }) => levelOf(id) < 0 && id > (copy?.id ?? '')).map(({ id }) => id));
     if (copy === undefined) {
       empty.push(name);
@@ -92,8 +95,8 @@ function whyUnfit(copy: Manifest, cache: CachePlan | undefined, appends: Choice[
   const parts = cache.cluster?.shards.length ?? 1;
   if (copy.streams.length !== parts)
     return { because: `is divided into ${parts}, and its copy is of ${copy.streams.length}: its files come with this`, ...files };
-  if (cache.cluster !== undefined && slotsOfShards(copy.facts).filter((slots) => slots !== '').length !== parts)
-    return { because: 'is divided, and its copy does not say how: its files come with this', ...files };
+  if (cache.cluster !== undefined && !coversAll(slotsOfShards(copy.facts)))
+    return { because: 'is divided, and its copy does not say how, or was made while it changed: its files come with this', ...files };
   if (!appends(cache))
     return {
       because: `has no appendonly yes in config/${cache.service}, so its servers would not read a copy; with it this puts it back`,
@@ -101,6 +104,21 @@ function whyUnfit(copy: Manifest, cache: CachePlan | undefined, appends: Choice[
     };
   return undefined;
 }
+
+/** Whether each slot is in one of the shards, and in no other. */
+function coversAll(shards: readonly string[]): boolean {
+  const slots = shards.flatMap((shard) =>
+    shard
+      .split(' ')
+      .filter((range) => range !== '')
+      .flatMap((range) => {
+        const [first = 0, last = first] = range.split('-').map(Number);
+        return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+      }),
+  );
+  return shards.every((shard) => shard !== '') && slots.length === slotsOfCluster && new Set(slots).size === slotsOfCluster;
+}
+const slotsOfCluster = 16_384;
 
 /** What the settings say in the folder of a site. */
 export const appendsIn =

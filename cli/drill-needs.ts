@@ -42,8 +42,11 @@ function memoryOf({ services }: Plan): MiB {
   return mib(others.reduce((sum, each) => sum + each, 0) + Math.max(0, ...agents));
 }
 
-function diskOf({ caches }: Pick<Plan, 'caches'>, { wanted, wantedBuckets, copies }: Chosen): MiB {
-  const databases = wanted.flatMap(({ full, logs }) => [full, ...logs]).reduce((sum, manifest) => sum + plainBytesOf(manifest), 0);
+function diskOf({ caches, services }: Pick<Plan, 'caches' | 'services'>, { wanted, wantedBuckets, copies }: Chosen): MiB {
+  const databases = wanted.reduce((sum, { database, full, logs }) => {
+    const servers = services.filter(({ name, replicaOf }) => name === database || replicaOf === database).length;
+    return sum + [full, ...logs].reduce((bytes, manifest) => bytes + plainBytesOf(manifest), 0) * servers;
+  }, 0);
   const buckets = wantedBuckets.reduce((sum, { point }) => sum + Number(point.facts['bytes'] ?? 0), 0);
   const others = copies.reduce((sum, { name, copy }) => sum + plainBytesOf(copy) * nodesOf(caches, name), 0);
   return mib(Math.ceil((databases * growth + buckets + others) / 2 ** 20) + wanted.length * perDatabase);

@@ -6,6 +6,7 @@ import { outputOf } from '../runtime/programs/local-programs.ts';
 import { never, programsApart } from './compose.ts';
 import { makeFolder } from './make-folder.ts';
 import type { RuntimeContext } from './stoppable.ts';
+import { typed } from './text.ts';
 
 const markFile = '.berth/drill.json';
 const mostTries = 30;
@@ -24,11 +25,20 @@ export class DrillRoom implements Disposable {
   readonly site: string;
   /** Of drills that were killed: a command of theirs may still be at work when the next one clears up, so they are cleared away at its end as well. */
   readonly #left: readonly string[];
+  /** Whether its folder was not there before. */
+  readonly #made: boolean;
   readonly #lock: Disposable;
   readonly #context: RuntimeContext;
   /** Whether the engine may have anything of it. */
   #begun: boolean;
-  private constructor(folder: string, project: string, left: readonly string[], lock: Disposable, context: RuntimeContext) {
+  private constructor(
+    folder: string,
+    project: string,
+    { left, made }: { readonly left: readonly string[]; readonly made: boolean },
+    lock: Disposable,
+    context: RuntimeContext,
+  ) {
+    this.#made = made;
     this.folder = folder;
     this.site = join(folder, 'site');
     this.project = project;
@@ -40,6 +50,7 @@ export class DrillRoom implements Disposable {
 
   /** @throws BerthError `conflict` for a folder that is no drill's, `locked` where one goes on. */
   static async open(folder: string, site: string, context: RuntimeContext): Promise<DrillRoom> {
+    const made = !existsSync(folder);
     makeFolder(folder, 0o700);
     const mark = join(folder, markFile);
     if (!existsSync(mark) && readdirSync(folder).some((name) => name !== '.berth'))
@@ -49,7 +60,7 @@ export class DrillRoom implements Disposable {
       const room = new DrillRoom(
         folder,
         `${site}-drill-${Buffer.from(context.random(4)).toString('hex')}`,
-        readProjects(mark),
+        { left: readProjects(mark), made },
         lock,
         context,
       );
@@ -78,7 +89,16 @@ export class DrillRoom implements Disposable {
 
   async #clearAll(projects: readonly string[]): Promise<void> {
     for (const project of projects) await this.#clearProject(project);
-    rmSync(this.site, { recursive: true, force: true });
+    try {
+      rmSync(this.site, { recursive: true, force: true });
+    } catch (error) {
+      throw new BerthError(
+        'io',
+        `${this.site} has files of the containers of a drill, which you may not remove; secrets of the site are among them: ${error instanceof Error ? error.message : ''}`,
+        `\`sudo rm -r ${typed(this.site)}\``,
+        { cause: error },
+      );
+    }
   }
 
   /** What a command of Compose is still at work on cannot be removed yet, or is there again: so this is done until nothing is in its way. */
@@ -100,7 +120,7 @@ export class DrillRoom implements Disposable {
   /** Its folder goes where nothing of a drill is left in it. */
   [Symbol.dispose](): void {
     const empty = !existsSync(join(this.folder, markFile)) && readdirSync(this.folder).every((name) => name === '.berth');
-    if (empty) rmSync(this.folder, { recursive: true, force: true });
+    if (empty) rmSync(this.#made ? this.folder : join(this.folder, '.berth'), { recursive: true, force: true });
     this.#lock[Symbol.dispose]();
   }
 

@@ -1,7 +1,7 @@
-import { existsSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type Dirent, existsSync, globSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { chooseNetwork } from '../generator/io/host-facts.ts';
-import { parseRange } from '../model/addresses.ts';
+import { overlap, parseRange } from '../model/addresses.ts';
 import { drillsOf } from '../model/backup/layout.ts';
 import { BerthError } from '../model/errors.ts';
 import type { Plan } from '../model/plan.ts';
@@ -25,7 +25,7 @@ import { openCatalogue } from './open-catalogue.ts';
 import { progressOn, type Progress } from './progress.ts';
 import { provideAgent } from './provide-agent.ts';
 import { Refilling } from './refilling.ts';
-import { type ComposeConfig, moved, rehearse } from './rehearsal.ts';
+import { type ComposeConfig, moved, type Rehearsal, rehearse } from './rehearsal.ts';
 import { keyFileOf } from './restore-keys.ts';
 import { type FolderPlan, restoreFolder } from './restore-site.ts';
 import { readRuntime } from './runtime-config.ts';
@@ -69,7 +69,7 @@ export const drillSite = (asked: DrillAsked, context: RuntimeContext): Promise<v
           '`berth backup verify --restore` restores its newest backups and compares them',
         );
       const key = keyFileOf(opened.folder, asked.key);
-      using room = await DrillRoom.open(folderFor(asked), opened.config.site, context);
+      using room = await DrillRoom.open(folderFor(asked, opened.config.backups.store.folder), opened.config.site, context);
       let stays = false;
       try {
         const { folder, chosen } = await restoreInto(room, asked, opened, context, signal);
@@ -107,8 +107,15 @@ export const drillSite = (asked: DrillAsked, context: RuntimeContext): Promise<v
     'stopping, and taking away what was made; once more to leave that to the next drill',
   );
 
-/** Beside the site; a kit lies on a stick, where neither room nor rights are to be counted on. */
-function folderFor({ site, into }: DrillAsked): string {
+/**
+ * Beside the site; a kit lies on a stick, where neither room nor rights are to be counted on.
+ *
+ * @throws BerthError `usage` for a folder of which copies are made, or in which they lie: what is drilled has secrets in it.
+ */
+function folderFor({ site, into }: DrillAsked, store: string | undefined): string {
+  const around =
+    into === undefined ? undefined : [site, store].find((folder) => folder !== undefined && `${into}/`.startsWith(`${folder}/`));
+  if (around !== undefined) throw new BerthError('usage', `${into ?? ''} lies in ${around}`, 'name a folder elsewhere with --into');
   if (into !== undefined) return into;
   if (existsSync(join(site, specFile))) return join(dirname(site), `${basename(site)}-drill`);
   throw new BerthError(
@@ -144,19 +151,30 @@ async function restoreInto(
 
 /** @throws BerthError `usage` where nobody can tell which addresses are free. */
 async function rangeFor({ network }: DrillAsked, project: string, context: RuntimeContext): Promise<string> {
-  if (network !== undefined) {
-    if (parseRange(network) !== undefined) return network;
+  const wished = network === undefined ? undefined : parseRange(network);
+  if (network !== undefined && wished === undefined)
     throw new BerthError('usage', `${network} is no range of addresses`, 'write one such as 10.201.4.0/22');
-  }
   const taken = await readRanges(viewOf(context.env));
-  if ('notKnown' in taken)
+  if ('notKnown' in taken) {
+    if (network !== undefined) return network;
     throw new BerthError(
       'unreachable',
       `nobody can tell which addresses are free here: ${taken.notKnown}`,
       'name some with --network, such as 10.201.4.0/22',
     );
-  const ranges = taken.flatMap(({ range }) => parseRange(range) ?? []);
-  return chooseNetwork(project, ranges);
+  }
+  const ranges = taken.flatMap(({ range, by }) => {
+    const parsed = parseRange(range);
+    return parsed === undefined ? [] : [{ ...parsed, range, by }];
+  });
+  if (network === undefined || wished === undefined) return chooseNetwork(project, ranges);
+  const holder = ranges.find((range) => overlap(range, wished));
+  if (holder === undefined) return network;
+  throw new BerthError(
+    'conflict',
+    `${network} covers ${holder.range}, which ${holder.by} has`,
+    'leave --network out, or name addresses that nobody here has',
+  );
 }
 
 interface Fill {
@@ -187,9 +205,11 @@ async function fillRoom(room: DrillRoom, { range, plan, chosen, store, at, key, 
 async function setApart({ site, project }: DrillRoom, range: string, context: RuntimeContext, signal: AbortSignal): Promise<void> {
   const files = ['compose.yaml', 'compose.override.yaml'].filter((file) => existsSync(join(site, file)));
   const words = ['--project-directory', site, '--project-name', project, ...files.flatMap((file) => ['--file', join(site, file)])];
-  const argv = ['docker', 'compose', ...words, 'config', '--format', 'json'] as const;
+  // What a shell has set for the real site is not for this one; what .env of the backup says is.
+  const unset = ['COMPOSE_PROFILES', 'COMPOSE_ENV_FILES', 'COMPOSE_DISABLE_ENV_FILE'].flatMap((name) => ['-u', name]);
+  const argv = ['env', ...unset, 'docker', 'compose', ...words, 'config', '--format', 'json'] as const;
   const config = JSON.parse(await outputOf(programsApart(context), { argv }, signal)) as ComposeConfig;
-  const drilled = rehearse(config, { project, folder: site, range });
+  const drilled = rehearse(config, { project, folder: realpathSync(site), range, look: lookAt });
   for (const file of files) rmSync(join(site, file));
   // It holds the environment of applications.
   writeFileSync(join(site, 'compose.yaml'), JSON.stringify(drilled), { mode: 0o600 });
@@ -198,6 +218,24 @@ async function setApart({ site, project }: DrillRoom, range: string, context: Ru
     const text = readFileSync(path, 'utf8');
     const changed = moved(text, config, drilled);
     if (changed !== text) writeFileSync(path, changed);
+  }
+}
+
+/** A path that is not there stays as it is: its container does not start then. */
+function lookAt(source: string): ReturnType<Rehearsal['look']> {
+  if (!existsSync(source)) return { path: source, sockets: false };
+  const path = realpathSync(source);
+  const found = statSync(path);
+  const within = found.isDirectory() ? listed(path) : [];
+  return { path, sockets: found.isSocket() || within.some((entry) => entry.isSocket()) };
+}
+
+/** Of a folder that may not be read nobody knows what is in it; who runs the containers may read more. */
+function listed(folder: string): readonly Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch {
+    return [];
   }
 }
 

@@ -151,6 +151,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
       context.err(`\n${farewell}\n`);
       return;
     }
+    // A shell that ends sends it to what it began, and the kernel sends it once more: that is nobody who asks twice.
+    if (cleaning && signal === 'SIGHUP') return;
     context.err('\nstopped; the site is as it was\n');
     process.exit(EXIT.interrupted);
   });

@@ -18,9 +18,7 @@ interface ComposeNetwork {
 interface ComposeService {
   readonly labels?: Readonly<Record<string, string>>;
   readonly networks?: Readonly<Record<string, { readonly aliases?: readonly string[] } | null>>;
-  readonly network_mode?: string;
-  readonly pid?: string;
-  readonly privileged?: boolean;
+  readonly deploy?: { readonly replicas?: number | undefined; readonly resources?: { readonly limits?: object | undefined } };
   readonly volumes?: readonly ComposeMount[];
   readonly cpu_shares?: number;
   readonly restart?: string;
@@ -36,8 +34,10 @@ interface ComposeMount {
 /** Where and under which name a site is drilled. */
 export interface Rehearsal {
   readonly project: string;
-  /** The folder of the site that is drilled. */
+  /** The folder of the site that is drilled, without a link in its path. */
   readonly folder: string;
+  /** Where a path of the host really leads, and whether that is a socket or a folder with one. */
+  readonly look: (path: string) => { readonly path: string; readonly sockets: boolean };
   /** 1024 addresses that nobody has, such as `10.201.4.0/22`. */
   readonly range: string;
 }
@@ -52,8 +52,9 @@ const isAgent = ({ labels }: ComposeService): boolean => labels?.['berth.role'] 
  *
  * @throws BerthError `unsupported` for what cannot be kept apart.
  */
-export function rehearse(config: ComposeConfig, { project, folder, range }: Rehearsal): ComposeConfig {
-  for (const [name, service] of Object.entries(config.services)) refuseOutlet(name, service);
+export function rehearse(config: ComposeConfig, how: Rehearsal): ComposeConfig {
+  const { project, range, look } = how;
+  for (const [name, service] of Object.entries(config.services)) refuseOutlet(name, service, look);
   const agents = Object.values(config.services).filter(isAgent);
   const out = agents.some(({ networks }) => networks !== undefined && wayOut in networks);
   const networks = Object.keys(config.networks ?? {}).filter((name) => name !== wayOut || out);
@@ -61,9 +62,7 @@ export function rehearse(config: ComposeConfig, { project, folder, range }: Rehe
   return {
     ...config,
     name: project,
-    services: Object.fromEntries(
-      Object.entries(config.services).map(([name, service]) => [name, apart(service, project, folder)] as const),
-    ),
+    services: Object.fromEntries(Object.entries(config.services).map(([name, service]) => [name, apart(service, how)] as const)),
     networks: Object.fromEntries(
       networks.map((name, index) => [
         name,
@@ -85,43 +84,67 @@ export function moved(text: string, from: ComposeConfig, to: ComposeConfig): str
   return text.replaceAll(/(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}\/\d{1,2}(?!\d)/g, (range) => known.get(range) ?? range);
 }
 
-/** What a container has that no network and no volume keeps in. */
-function refuseOutlet(name: string, { network_mode: network, pid, privileged, volumes = [] }: ComposeService): void {
-  const socket = volumes.find(({ type, source = '' }) => type === 'bind' && source.endsWith('docker.sock'));
-  const outlet =
-    network !== undefined && network !== 'none'
-      ? `network_mode: ${network}`
-      : pid === 'host'
-        ? 'pid: host'
-        : privileged === true
-          ? 'privileged: true'
-          : socket?.source;
+/** What a drill leaves as it is. Whatever else a service may have it does not take, as it may lead to what runs beside it. */
+const taken = new Set(
+  'cap_add cap_drop command configs depends_on deploy dns domainname entrypoint env_file environment expose extra_hosts group_add healthcheck hostname image init labels logging mem_limit mem_reservation memswap_limit networks oom_score_adj pids_limit platform pull_policy read_only restart scale secrets security_opt shm_size stdin_open stop_grace_period stop_signal sysctls tmpfs tty ulimits user volumes working_dir cpu_shares cpus'.split(
+    ' ',
+  ),
+);
+/** What it takes away. */
+const dropped = new Set(['build', 'container_name', 'ports', 'profiles']);
+/** In these lie sockets and devices of the host. */
+const outward = ['/dev', '/proc', '/run', '/sys', '/var/run'];
+
+/** @throws BerthError `unsupported` for what neither a network nor a volume of its own keeps in. */
+function refuseOutlet(name: string, service: ComposeService, look: Rehearsal['look']): void {
+  const key = Object.keys(service).find((each) => !taken.has(each) && !dropped.has(each) && isSet(service[each]));
+  const mount = (service.volumes ?? []).find(({ type, source = '' }) => {
+    if (type !== 'bind') return type !== 'volume' && type !== 'tmpfs';
+    const { path, sockets } = look(source);
+    return sockets || path === '/' || outward.some((folder) => isInside(path, folder));
+  });
+  const outlet = key === undefined ? (mount?.source ?? mount?.type) : `${key}: ${JSON.stringify(service[key])}`;
   if (outlet === undefined) return;
   throw new BerthError(
     'unsupported',
     `${name} has ${outlet}, which a drill cannot keep apart from what runs on this host`,
-    'drill on another host, from the recovery kit, with the service left out of the compose.override.yaml that was backed up',
+    'leave the service out of compose.override.yaml before the configuration is copied the next time, or drill what was copied before',
   );
 }
 
-function apart(service: ComposeService, project: string, folder: string): ComposeService {
+const isSet = (value: unknown): boolean =>
+  value !== null && value !== undefined && value !== false && value !== '' && !(Array.isArray(value) && value.length === 0);
+
+function apart(service: ComposeService, { project, folder, look }: Rehearsal): ComposeService {
   const agent = isAgent(service);
-  const { build: _build, container_name: _name, ports: _ports, profiles: _profiles, ...kept } = service;
+  const kept = Object.fromEntries(Object.entries(service).filter(([key]) => taken.has(key)));
   const networks = Object.entries(service.networks ?? {}).filter(([name]) => agent || name !== wayOut);
+  const own = Object.entries(service.labels ?? {}).filter(([name]) => name.startsWith('berth.'));
   return {
     ...kept,
     ...(agent && { ...idleAgent, profiles: ['agents'] }),
-    labels: { ...service.labels, 'berth.site': project },
+    // Others are read by whoever watches the engine: a proxy would lead visitors here.
+    labels: { ...Object.fromEntries(own), 'berth.site': project },
+    // Some drivers send what is said, past every network.
+    logging: { driver: 'json-file', options: { 'max-size': '10m', 'max-file': '1' } },
     networks: Object.fromEntries(networks.map(([name, given]) => [name, given?.aliases === undefined ? null : { aliases: given.aliases }])),
-    volumes: (service.volumes ?? []).map((mount) =>
-      mount.type === 'bind' && !isInside(mount.source ?? '', folder) ? { ...mount, read_only: true } : mount,
-    ),
-    // A restart of the engine brings none of it back.
+    volumes: (service.volumes ?? []).map((mount) => {
+      if (mount.type !== 'bind') return mount;
+      // A link may lead out of the folder.
+      const source = look(mount.source ?? '').path;
+      return { ...mount, source, bind: { create_host_path: false }, ...(!isInside(source, folder) && { read_only: true }) };
+    }),
     ...(service.restart !== undefined && service.restart !== 'no' && { restart: 'on-failure' }),
-    ...(service.cpu_shares !== undefined && { cpu_shares: Math.max(2, Math.floor(service.cpu_shares / 10)) }),
+    ...(service.deploy !== undefined && {
+      deploy: { replicas: service.deploy.replicas, resources: { limits: service.deploy.resources?.limits } },
+    }),
+    cpu_shares: Math.max(2, Math.floor((service.cpu_shares ?? usualShares) / 10)),
     oom_score_adj: 1000,
   };
 }
+
+/** Of a container of which nobody says anything. */
+const usualShares = 1024;
 
 const isInside = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
 

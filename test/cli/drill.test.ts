@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { lossOf } from '../../cli/describe-drill.ts';
@@ -17,6 +17,17 @@ describe('where a site is drilled', () => {
     using room = await DrillRoom.open(folder, 'shop', context);
     expect(room.project).toBe('shop-drill-abababab');
     expect(JSON.parse(readFileSync(join(folder, '.berth/drill.json'), 'utf8'))).toEqual({ projects: [room.project] });
+  });
+
+  test('is left where the operator made it, empty', async () => {
+    using site = temporarySite();
+    const made = join(site.path, 'new');
+    for (const folder of [site.path, made]) {
+      using room = await DrillRoom.open(folder, 'shop', context);
+      await room.clear();
+    }
+    expect(existsSync(made)).toBe(false);
+    expect(readdirSync(site.path)).toEqual([]);
   });
 
   test('is for one drill at a time', async () => {

@@ -5,7 +5,11 @@ import { describe, expect, test } from 'vitest';
 import { type ComposeConfig, moved, rehearse } from '../../cli/rehearsal.ts';
 import { overlap, parseRange } from '../../model/addresses.ts';
 
-const how = { project: 'shop-drill-0a1b2c3d', folder: '/srv/drill/site', range: '10.201.4.0/22' };
+const look = (path: string) => ({
+  path: path === '/srv/drill/site/linked' ? '/mnt/live' : path,
+  sockets: path.endsWith('.sock') || path === '/var/spool/mail',
+});
+const how = { project: 'shop-drill-0a1b2c3d', folder: '/srv/drill/site', range: '10.201.4.0/22', look };
 /** As `docker compose config` prints it: with networks and environments as maps. */
 const resolved = (text: string): ComposeConfig => {
   const config = parse(text) as { services: Record<string, Record<string, unknown>>; networks: object; volumes: object; name: string };
@@ -83,29 +87,56 @@ describe('a site that is drilled', () => {
   });
 
   test('may write to no folder of the host but its own', () => {
-    const [own, other, beside] = ['/srv/drill/site/uploads', '/srv/uploads', '/srv/drill/site-of-another'];
     const bind = (source: string) => ({ type: 'bind', source, target: '/x' });
-    const { services } = rehearse(
-      withService({ volumes: [bind(own), bind(other), bind(beside), { type: 'volume', source: 'v', target: '/y' }] }),
-      how,
-    );
-    expect(services['mine']?.volumes?.map((mount) => mount['read_only'])).toEqual([undefined, true, true, undefined]);
+    const folders = ['/srv/drill/site/uploads', '/srv/uploads', '/srv/drill/site-of-another', '/srv/drill/site/linked'];
+    const { services } = rehearse(withService({ volumes: [...folders.map(bind), { type: 'volume', source: 'v', target: '/y' }] }), how);
+    const mounts = services['mine']?.volumes ?? [];
+    expect(mounts.map((mount) => mount['read_only'])).toEqual([undefined, true, true, true, undefined]);
+    expect(mounts[3]?.source).toBe('/mnt/live');
+    // The engine would make one that is not there, as root.
+    expect(mounts.slice(0, 4).map((mount) => mount['bind'])).toEqual(folders.map(() => ({ create_host_path: false })));
   });
 
-  test('gives way to what runs beside it, and does not come back with the engine', () => {
+  test('is read by nobody who watches the engine, and its words stay on the host', () => {
+    const labels = { 'traefik.enable': 'true', 'berth.role': 'app' };
+    const { services } = rehearse(withService({ labels, logging: { driver: 'gelf', options: { 'gelf-address': 'udp://logs' } } }), how);
+    expect(services['mine']).toMatchObject({
+      labels: { 'berth.role': 'app', 'berth.site': how.project },
+      logging: { driver: 'json-file' },
+    });
+    expect(services['mine']?.labels).not.toHaveProperty('traefik.enable');
+  });
+
+  test('gives way to what runs beside it', () => {
     expect(drilled.services['database']).toMatchObject({ restart: 'on-failure', oom_score_adj: 1000, cpu_shares: 24 });
+    expect(rehearse(withService({}), how).services['mine']).toMatchObject({ cpu_shares: 102 });
+    const deploy = { replicas: 2, restart_policy: { condition: 'any' }, resources: { limits: { memory: '1G' }, reservations: {} } };
+    expect(rehearse(withService({ deploy }), how).services['mine']?.deploy).toEqual({
+      replicas: 2,
+      resources: { limits: { memory: '1G' } },
+    });
     expect(drilled.services['database-accounts']?.restart).toBe(written.services['database-accounts']?.restart);
   });
 
-  test.each([
-    ['network_mode: host', { network_mode: 'host' }],
-    ['network_mode: container:live', { network_mode: 'container:live' }],
-    ['pid: host', { pid: 'host' }],
+  test.each<readonly [string, Readonly<Record<string, unknown>>]>([
+    ['network_mode: "host"', { network_mode: 'host' }],
+    ['network_mode: "container:live"', { network_mode: 'container:live' }],
+    ['pid: "host"', { pid: 'host' }],
+    ['ipc: "host"', { ipc: 'host' }],
     ['privileged: true', { privileged: true }],
-    ['/var/run/docker.sock', { volumes: [{ type: 'bind', source: '/var/run/docker.sock', target: '/s' }] }],
+    ['volumes_from: ["container:live"]', { volumes_from: ['container:live'] }],
+    ['devices: [{"source":"/dev/sda"}]', { devices: [{ source: '/dev/sda' }] }],
+    ['something_new: true', { something_new: true }],
+    ...['/var/run/docker.sock', '/var/run', '/run/postgresql', '/', '/dev/shm', '/var/spool/mail'].map(
+      (source) => [source, { volumes: [{ type: 'bind', source, target: '/s' }] }] as const,
+    ),
   ])('is refused with %s, which nothing keeps apart', (said, service) => {
     expect(() => rehearse(withService(service), how)).toThrow(
       expect.objectContaining({ kind: 'unsupported', message: expect.stringContaining(`mine has ${said}`) as string }),
     );
+  });
+
+  test('is not refused for what says nothing', () => {
+    expect(() => rehearse(withService({ privileged: false, command: null, volumes_from: [] }), how)).not.toThrow();
   });
 });

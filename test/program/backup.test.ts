@@ -255,14 +255,36 @@ describe('a site with backups', () => {
     ) as object;
     expect(asJson).toMatchObject({ site: 'shop', drilled: false, from: { databases: [], buckets: [], empty: [] } });
     expect(existsSync(at('drill'))).toBe(false);
+    for (const around of [site, store])
+      expect((await expectExit(2, ['drill', '--dry-run', '--key', key, '--into', join(around, 'drill'), ...here])).stderr).toContain(
+        `lies in ${around}`,
+      );
     expect((await expectExit(2, ['drill', '--dry-run', '--site', kit])).stderr).toContain('a kit is no place for a drill');
     expect((await expectExit(2, ['drill', '--dry-run', ...here])).stderr).toContain('name the private key of a recipient with --key FILE');
     expect((await expectExit(2, ['drill', '--latest', '--at', '2026-03-29T14:30Z', '--key', key, ...here])).stderr).toContain(
       'one of them',
     );
-    const { stderr } = await expectExit(5, ['drill', '--dry-run', '--key', key, '--into', store, ...here]);
+    const { stderr } = await expectExit(5, ['drill', '--dry-run', '--key', key, '--into', usb, ...here]);
     expect(stderr).toContain('is not empty, and no drill has left that there');
     expect((await expectExit(2, ['drill', '--at', '2020-01-01T00:00Z', '--key', key, ...here])).stderr).toContain('no backup');
+  });
+
+  test('takes away what a drill has made though its terminal is gone, which a shell and the kernel both say (docker: stand-in)', async () => {
+    const [bin, held, clearing, go] = [at('bin'), at('held'), at('clearing'), at('go')];
+    mkdirSync(bin);
+    const script = `case "$*" in *"config --format json") : >${held}; exec sleep 600 ;; ps*) : >${clearing}; until [ -e ${go} ]; do sleep 0.1; done ;; esac`;
+    writeFileSync(join(bin, 'docker'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    using running = start(['drill', '--yes', '--key', join(usb, 'shop-operator.key'), ...here], {
+      env: { PATH: `${bin}:${process.env['PATH'] ?? ''}` },
+    });
+    const waited = { timeout: 100_000 };
+    await expect.poll(() => existsSync(held), waited).toBe(true);
+    running.child.kill('SIGHUP');
+    await expect.poll(() => existsSync(clearing), waited).toBe(true);
+    running.child.kill('SIGHUP');
+    writeFileSync(go, '');
+    expect(await running.ended).toMatchObject({ code: 130 });
+    expect(existsSync(`${site}-drill`)).toBe(false);
   });
 
   test('is not written over by a restore unless that was meant, and then keeps what was there', async () => {

@@ -217,8 +217,10 @@ hand_over() {
 say "is $self at $address"
 redis-server "$settings" &
 server=$!
-trap 'hand_over || true; kill -TERM "$server" 2>/dev/null || true' TERM INT
+# Whoever hands over must not be outbid by what it did just before.
 keep &
+keeper=$!
+trap 'kill "$keeper" 2>/dev/null || true; hand_over || true; kill -TERM "$server" 2>/dev/null || true' TERM INT
 code=0
 while kill -0 "$server" 2>/dev/null; do wait "$server" && code=0 || code=$?; done
 exit "$code"
