@@ -297,8 +297,6 @@ describe('sessions in six nodes that divide the keys', () => {
   });
 
   test('say that they are unhealthy while most of those that serve are gone, and serve again once their copies are told to', async () => {
-    last = await addresses();
-    expect(last.size).toBe(nodes.length);
     ids = (await seenBy('cache-shard-0-0')).map(({ id }) => id).sort();
     const [first = '', second = ''] = await primaries();
     await run(['docker', 'kill', containerOf(first), containerOf(second)]);
@@ -317,6 +315,10 @@ describe('sessions in six nodes that divide the keys', () => {
       'the others call themselves healthy',
     );
     await until(async () => (await client.get('kept')) === 'through the night', 'what was kept is there');
+    await run(['docker', 'start', containerOf(first), containerOf(second)]);
+    await until(whole, 'those that were gone copy them');
+    last = await addresses();
+    expect(last.size).toBe(nodes.length);
   });
 
   test('are whole after a full stop, with other addresses and the same data, for a client that was there all the time', async () => {

@@ -282,6 +282,23 @@ describe('the script of a node of a cluster', () => {
     rmSync(at('asked'));
     await run('cache-shard-1-0', looks(8));
     expect(done()).toEqual([]);
+    // One that was away takes a copy for the owner still, as an epoch of another was left with it; the copy itself knows better.
+    const mistaken = (by: string, ...more: readonly string[]) =>
+      views((self) =>
+        asMeant(self).map((one) => {
+          if (![by, ...more].includes(self)) return one;
+          if (one.name === 'cache-shard-1-0') return { ...one, slots: '' };
+          return one.name === 'cache-shard-1-1' ? { ...one, epoch: '12', slots: slotsOf[1] ?? '' } : one;
+        }),
+      );
+    mistaken('cache-shard-0-1');
+    rmSync(at('asked'));
+    await run('cache-shard-1-0', () => asked().includes('127.0.0.1 cluster bumpepoch'));
+    expect(done()).toEqual(['127.0.0.1 cluster bumpepoch']);
+    mistaken('cache-shard-0-1', 'cache-shard-1-1');
+    rmSync(at('asked'));
+    await run('cache-shard-1-0', looks(8));
+    expect(done()).toEqual([]);
     // Whoever does not answer may know of that.
     believed('cache-shard-2-1', '10');
     rmSync(at('answers', 'cache-shard-0-1 cluster nodes'));

@@ -145,26 +145,44 @@ END
 # What somebody knows of a node: its epoch and its slots.
 claim_of() { tr -d '\r' | while read -r one _ _ _ _ _ epoch _ slots; do if [ "$one" = "$1" ]; then echo "$epoch $slots"; fi; done; }
 
-# A node that answers at an address which was another's a moment ago may leave its epoch with that other: whoever believes that of a primary elects none of
-# its copies, as they know better. A new epoch of its own is above all of that. It is above that of anybody else as well, so it takes one only where everybody
-# says that its slots are its own: whoever lost them to a copy must not have them back.
+# Whether somebody takes a node of this shard that only copies for the owner of these slots.
+copy_has() {
+  tr -d '\r' | while read -r _ place flags _ _ _ _ _ owned; do
+    case "$flags" in *slave*) ;; *) continue ;; esac
+    name=${place#*,} name=${name%%,*}
+    if [ "$owned" = "$1" ]; then case " $mine " in *" $name "*) echo yes && break ;; esac fi
+  done
+}
+
+# A node that answers at an address which was another's a moment ago may leave its epoch with that other. Whoever believes that of a primary elects none of
+# its copies, as they know better; whoever believes it of a copy, which once was the primary, sends clients to that for ever. A new epoch of its own is above all
+# of that. It is above that of anybody else as well, so a node takes one only where every node answers, all of this shard say that the slots are its own, and
+# nobody says that they are another shard's: whoever lost them to a copy must not have them back.
 renew_epoch() {
   read -r id _ _ flags _ _ slots <<END
 $(echo "$known" | grep myself,)
 END
   case "$flags" in *master*) ;; *) return 0 ;; esac
   if [ -z "$slots" ]; then return 0; fi
-  most=0
+  most=0 wrong=''
   for name in $nodes; do
     if [ "$name" = "$self" ]; then continue; fi
-    said=$(ask_at "$name" cluster nodes | claim_of "$id")
-    if [ "${said#* }" != "$slots" ]; then return 0; fi
-    if [ "${said%% *}" -gt "$most" ]; then most=${said%% *}; fi
+    seen=$(ask_at "$name" cluster nodes)
+    said=$(echo "$seen" | claim_of "$id")
+    if [ -z "$said" ]; then return 0; fi
+    if [ "${said#* }" = "$slots" ]; then
+      if [ "${said%% *}" -gt "$most" ]; then most=${said%% *}; fi
+      continue
+    fi
+    case " $mine " in *" $name "*) return 0 ;; esac
+    if [ -n "${said#* }" ] || [ -z "$(echo "$seen" | copy_has "$slots")" ]; then return 0; fi
+    wrong=$name
   done
   own=$(ask cluster nodes | claim_of "$id")
-  if [ "${own#* }" != "$slots" ] || [ "$most" -le "${own%% *}" ]; then return 0; fi
+  if [ "${own#* }" != "$slots" ]; then return 0; fi
+  if [ -z "$wrong" ] && [ "$most" -le "${own%% *}" ]; then return 0; fi
   said=$(ask cluster bumpepoch) || true
-  say "had epoch ${own%% *}, and others believe in $most: $said"
+  say "had epoch ${own%% *}, and others believe in $most, or $wrong in a copy: $said"
 }
 
 keep() {
