@@ -17,6 +17,12 @@ const removals = [
   ['network ls --quiet --no-trunc', 'network rm'],
 ].map((pair) => pair.map((words) => words.split(' ')));
 
+/** What is to be cleared away, and whether the folder goes with it as a drill has made it. */
+interface Mark {
+  readonly projects: readonly string[];
+  readonly made: boolean;
+}
+
 /** Where a site is drilled: a folder, and a project of Compose that nobody else has. It is known by its mark, so that the next drill takes away what one that was killed has left. */
 export class DrillRoom implements Disposable {
   readonly project: string;
@@ -25,32 +31,26 @@ export class DrillRoom implements Disposable {
   readonly site: string;
   /** Of drills that were killed: a command of theirs may still be at work when the next one clears up, so they are cleared away at its end as well. */
   readonly #left: readonly string[];
-  /** Whether its folder was not there before. */
+  /** Whether its folder was not there before a drill. */
   readonly #made: boolean;
   readonly #lock: Disposable;
   readonly #context: RuntimeContext;
   /** Whether the engine may have anything of it. */
   #begun: boolean;
-  private constructor(
-    folder: string,
-    project: string,
-    { left, made }: { readonly left: readonly string[]; readonly made: boolean },
-    lock: Disposable,
-    context: RuntimeContext,
-  ) {
+  private constructor(folder: string, project: string, { projects, made }: Mark, lock: Disposable, context: RuntimeContext) {
     this.#made = made;
     this.folder = folder;
     this.site = join(folder, 'site');
     this.project = project;
-    this.#left = left;
-    this.#begun = left.length > 0;
+    this.#left = projects;
+    this.#begun = projects.length > 0;
     this.#lock = lock;
     this.#context = context;
   }
 
   /** @throws BerthError `conflict` for a folder that is no drill's, `locked` where one goes on. */
   static async open(folder: string, site: string, context: RuntimeContext): Promise<DrillRoom> {
-    const made = !existsSync(folder);
+    const fresh = !existsSync(folder);
     makeFolder(folder, 0o700);
     const mark = join(folder, markFile);
     if (!existsSync(mark) && readdirSync(folder).some((name) => name !== '.berth'))
@@ -60,12 +60,13 @@ export class DrillRoom implements Disposable {
       const room = new DrillRoom(
         folder,
         `${site}-drill-${Buffer.from(context.random(4)).toString('hex')}`,
-        { left: readProjects(mark), made },
+        fresh ? { projects: [], made: true } : readMark(mark),
         lock,
         context,
       );
       await room.#clearAll(room.#left);
-      writeFileSync(mark, `${JSON.stringify({ projects: [...room.#left, room.project] })}\n`, { flush: true });
+      const marked: Mark = { projects: [...room.#left, room.project], made: room.#made };
+      writeFileSync(mark, `${JSON.stringify(marked)}\n`, { flush: true });
       return room;
     } catch (error) {
       lock[Symbol.dispose]();
@@ -128,12 +129,12 @@ export class DrillRoom implements Disposable {
 }
 
 /** @throws BerthError `damaged` for a mark that says nothing: what has that name is not known then. */
-function readProjects(mark: string): readonly string[] {
-  if (!existsSync(mark)) return [];
+function readMark(mark: string): Mark {
+  if (!existsSync(mark)) return { projects: [], made: false };
   try {
-    const { projects } = JSON.parse(readFileSync(mark, 'utf8')) as { readonly projects?: unknown };
+    const { projects, made } = JSON.parse(readFileSync(mark, 'utf8')) as { readonly [key in keyof Mark]?: unknown };
     const named = Array.isArray(projects) ? projects.filter((name) => typeof name === 'string') : [];
-    if (named.length > 0 && named.every((name) => /-drill-[0-9a-f]{8}$/.test(name))) return named;
+    if (named.length > 0 && named.every((name) => /-drill-[0-9a-f]{8}$/.test(name))) return { projects: named, made: made === true };
   } catch {
     // As where it names none.
   }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { agentProgram } from '../model/backup/site-files.ts';
 import type { Compose } from './compose.ts';
 
-/** Ends by the signal that containers are stopped with. */
+/** Ends by the signal that it is stopped with: the first process of a container hears only what it listens to. */
 const idling = "process.on('SIGTERM',()=>process.exit());setInterval(()=>0,1e9)";
 
 /**
@@ -13,6 +13,8 @@ const idling = "process.on('SIGTERM',()=>process.exit());setInterval(()=>0,1e9)"
 export const idleAgent = {
   entrypoint: [agentProgram[0], '-e', idling],
   command: null,
+  // Images of databases name others.
+  stop_signal: 'SIGTERM',
   healthcheck: { test: ['CMD', '/bin/sh', '-c', 'exit 0'] },
 } as const;
 

@@ -16,7 +16,7 @@ describe('where a site is drilled', () => {
     const folder = join(site.path, 'shop-drill');
     using room = await DrillRoom.open(folder, 'shop', context);
     expect(room.project).toBe('shop-drill-abababab');
-    expect(JSON.parse(readFileSync(join(folder, '.berth/drill.json'), 'utf8'))).toEqual({ projects: [room.project] });
+    expect(JSON.parse(readFileSync(join(folder, '.berth/drill.json'), 'utf8'))).toEqual({ projects: [room.project], made: true });
   });
 
   test('is left where the operator made it, empty', async () => {
@@ -64,18 +64,22 @@ describe('where a site is drilled', () => {
     );
     const folder = join(site.path, 'shop-drill');
     mkdirSync(join(folder, '.berth'), { recursive: true });
-    writeFileSync(join(folder, '.berth/drill.json'), '{"projects":["shop-drill-00000000"]}');
+    writeFileSync(join(folder, '.berth/drill.json'), '{"projects":["shop-drill-00000000"],"made":true}');
     let waited = 0;
     const clock = { sleep: () => Promise.resolve(void (waited += 1)) };
     const here = { ...context, clock, env: { PATH: `${bin}:/usr/bin:/bin` } } as unknown as RuntimeContext;
-    using _room = await DrillRoom.open(folder, 'shop', here);
+    const room = await DrillRoom.open(folder, 'shop', here);
     expect(waited).toBe(2);
     const lines = readFileSync(said, 'utf8').trim().split('\n');
     expect(lines.filter((line) => line === 'rm --force --volumes one')).toHaveLength(3);
     expect(lines.at(-1)).toBe('network ls --quiet --no-trunc --filter label=com.docker.compose.project=shop-drill-00000000');
     expect(JSON.parse(readFileSync(join(folder, '.berth/drill.json'), 'utf8'))).toEqual({
       projects: ['shop-drill-00000000', 'shop-drill-abababab'],
+      made: true,
     });
+    await room.clear();
+    room[Symbol.dispose]();
+    expect(existsSync(folder)).toBe(false);
   });
 
   test('is what every command of Compose is about, whatever the shell says of another project', async () => {

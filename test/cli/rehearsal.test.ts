@@ -75,7 +75,11 @@ describe('a site that is drilled', () => {
   test('has agents that copy nothing: an empty database or bucket of a drill never gets into the backups', () => {
     for (const name of agents) {
       expect(written.services[name]?.['entrypoint']).toContain('runtime');
-      expect(drilled.services[name]).toMatchObject({ command: null, healthcheck: { test: ['CMD', '/bin/sh', '-c', 'exit 0'] } });
+      expect(drilled.services[name]).toMatchObject({
+        command: null,
+        stop_signal: 'SIGTERM',
+        healthcheck: { test: ['CMD', '/bin/sh', '-c', 'exit 0'] },
+      });
       expect(drilled.services[name]?.['entrypoint']).not.toContain('runtime');
     }
   });
