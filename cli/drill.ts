@@ -48,7 +48,7 @@ What is brought back has no ports and no way out: it sends nothing to anybody. W
       run(async () => {
         if (latest === true && at !== undefined) throw new BerthError('usage', 'to what time?', 'write --latest or --at TIME, one of them');
         const path = (given: string | undefined): string | undefined => (given === undefined ? undefined : resolve(context.cwd, given));
-        const { drillSite } = await import('./drill-site.ts');
+        const { drillSite } = await import('./drill/drill-site.ts');
         await drillSite(
           {
             site: resolve(context.cwd, site),

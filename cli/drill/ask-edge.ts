@@ -1,5 +1,5 @@
-import type { Plan } from '../model/plan.ts';
-import type { Compose } from './compose.ts';
+import type { Plan } from '../../model/plan.ts';
+import type { Compose } from '../compose.ts';
 
 /** What a visitor got. */
 export interface Answer {

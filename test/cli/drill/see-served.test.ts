@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { Compose } from '../../cli/compose.ts';
-import { seeServed } from '../../cli/see-served.ts';
-import type { RuntimeContext } from '../../cli/stoppable.ts';
-import { helloPlan, smallHost } from '../generator/render/hello.ts';
+import type { Compose } from '../../../cli/compose.ts';
+import { seeServed } from '../../../cli/drill/see-served.ts';
+import type { RuntimeContext } from '../../../cli/stoppable.ts';
+import { helloPlan, smallHost } from '../../generator/render/hello.ts';
 
 const plan = helloPlan({ target: 'compose', profile: 'minimum', host: smallHost });
 const listed =

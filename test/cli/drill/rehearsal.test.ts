@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { describe, expect, test } from 'vitest';
-import { type ComposeConfig, moved, rehearse } from '../../cli/rehearsal.ts';
-import { overlap, parseRange } from '../../model/addresses.ts';
+import { type ComposeConfig, moved, rehearse } from '../../../cli/drill/rehearsal.ts';
+import { overlap, parseRange } from '../../../model/addresses.ts';
 
 const look = (path: string) => ({
   path: path === '/srv/drill/site/linked' ? '/mnt/live' : path,
@@ -17,7 +17,7 @@ const resolved = (text: string): ComposeConfig => {
     service['networks'] = Object.fromEntries(((service['networks'] as string[] | undefined) ?? []).map((name) => [name, null]));
   return config as unknown as ComposeConfig;
 };
-const written = resolved(readFileSync(join(import.meta.dirname, '../golden/hello-backups/compose.yaml'), 'utf8'));
+const written = resolved(readFileSync(join(import.meta.dirname, '../../golden/hello-backups/compose.yaml'), 'utf8'));
 const drilled = rehearse(written, how);
 const withService = (service: Readonly<Record<string, unknown>>): ComposeConfig => ({
   ...written,

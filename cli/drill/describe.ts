@@ -1,14 +1,14 @@
 import { type Answer, isServed } from './ask-edge.ts';
-import { describeAge, shownTime } from './backup-text.ts';
-import type { Chosen } from './choose-whole.ts';
-import { filledRows, wantedRows } from './describe-whole.ts';
-import type { Needs } from './drill-needs.ts';
-import type { DrillRoom } from './drill-room.ts';
-import type { SiteFilled } from './fill-site.ts';
-import type { FolderPlan } from './restore-site.ts';
-import type { RuntimeContext } from './stoppable.ts';
-import { noteOf, paint, table, typed } from './text.ts';
-import { describeSize } from '../model/units.ts';
+import { describeAge, shownTime } from '../backup-text.ts';
+import type { Chosen } from '../choose-whole.ts';
+import { filledRows, wantedRows } from '../describe-whole.ts';
+import type { Needs } from './needs.ts';
+import type { DrillRoom } from './room.ts';
+import type { SiteFilled } from '../fill-site.ts';
+import type { FolderPlan } from '../restore-site.ts';
+import type { RuntimeContext } from '../stoppable.ts';
+import { noteOf, paint, table, typed } from '../text.ts';
+import { describeSize } from '../../model/units.ts';
 
 /** What a drill is made of. */
 export interface DrillPlan {

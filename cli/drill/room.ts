@@ -1,12 +1,12 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { lockSite } from '../generator/io/lock.ts';
-import { BerthError } from '../model/errors.ts';
-import { outputOf } from '../runtime/programs/local-programs.ts';
-import { never, programsApart } from './compose.ts';
-import { makeFolder } from './make-folder.ts';
-import type { RuntimeContext } from './stoppable.ts';
-import { typed } from './text.ts';
+import { lockSite } from '../../generator/io/lock.ts';
+import { BerthError } from '../../model/errors.ts';
+import { outputOf } from '../../runtime/programs/local-programs.ts';
+import { never, programsApart } from '../compose.ts';
+import { makeFolder } from '../make-folder.ts';
+import type { RuntimeContext } from '../stoppable.ts';
+import { typed } from '../text.ts';
 
 const markFile = '.berth/drill.json';
 const mostTries = 30;

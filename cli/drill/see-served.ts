@@ -1,8 +1,8 @@
-import { BerthError } from '../model/errors.ts';
-import type { Plan } from '../model/plan.ts';
+import { BerthError } from '../../model/errors.ts';
+import type { Plan } from '../../model/plan.ts';
 import { type Answer, askEdge, isServed } from './ask-edge.ts';
-import type { Compose } from './compose.ts';
-import type { RuntimeContext } from './stoppable.ts';
+import type { Compose } from '../compose.ts';
+import type { RuntimeContext } from '../stoppable.ts';
 
 /** Starts everything, and asks as a visitor would. @throws BerthError `unfit` when not everything comes up, or a visitor is not served; what its containers said is told. */
 export async function seeServed(

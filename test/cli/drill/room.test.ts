@@ -1,12 +1,9 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { lossOf } from '../../cli/describe-drill.ts';
-import { refuseNeeds } from '../../cli/drill-needs.ts';
-import { DrillRoom } from '../../cli/drill-room.ts';
-import type { RuntimeContext } from '../../cli/stoppable.ts';
-import { mib } from '../../model/units.ts';
-import { temporarySite } from '../generator/io/site-fixture.ts';
+import { DrillRoom } from '../../../cli/drill/room.ts';
+import type { RuntimeContext } from '../../../cli/stoppable.ts';
+import { temporarySite } from '../../generator/io/site-fixture.ts';
 
 const context = { random: (bytes: number) => Buffer.alloc(bytes, 0xab), env: {} } as unknown as RuntimeContext;
 
@@ -95,37 +92,5 @@ describe('where a site is drilled', () => {
       COMPOSE_PROFILES: '',
       HOME: '/',
     });
-  });
-});
-
-describe('what a drill takes', () => {
-  const needs = { memory: mib(4096), freeMemory: mib(8192), disk: mib(1024), freeDisk: mib(2048) };
-
-  test('is refused where what runs on the host would be left short, with both numbers', () => {
-    expect(() => refuseNeeds(needs)).not.toThrow();
-    expect(() => refuseNeeds({ ...needs, freeMemory: undefined, freeDisk: undefined })).not.toThrow();
-    expect(() => refuseNeeds({ ...needs, freeMemory: mib(2048) })).toThrow(
-      expect.objectContaining({
-        kind: 'capacity',
-        message: expect.stringContaining('4 GiB of memory at the most, and 2 GiB are free') as string,
-      }),
-    );
-    expect(() => refuseNeeds({ ...needs, freeDisk: mib(512) })).toThrow(/some 1 GiB of disk, and 512 MiB are free/);
-  });
-});
-
-describe('what would have been lost', () => {
-  const startedAt = new Date('2026-03-29T14:30:00Z');
-  const outcome = (until: string | null) => ({ database: 'database', position: '0/1', until, seconds: 1 });
-
-  test('is told of the database that was copied least lately', () => {
-    const outcomes = [outcome('2026-03-29T14:29:50Z'), outcome('2026-03-29T14:29:10Z'), outcome(null)];
-    expect(lossOf({ at: undefined, startedAt, outcomes })).toBe(50);
-  });
-
-  test('is nothing where the log was shipped since, and nobody knows it for a time of old or without a database', () => {
-    expect(lossOf({ at: undefined, startedAt, outcomes: [outcome('2026-03-29T14:30:05Z')] })).toBe(0);
-    expect(lossOf({ at: '2026-03-29T14:00Z', startedAt, outcomes: [outcome('2026-03-29T14:00:00Z')] })).toBeUndefined();
-    expect(lossOf({ at: undefined, startedAt, outcomes: [] })).toBeUndefined();
   });
 });
