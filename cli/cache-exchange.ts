@@ -1,3 +1,4 @@
+import { appendOnlyFolder, beginAppendOnly } from '../model/backup/append-only.ts';
 import { valkey } from '../model/engines/valkey.ts';
 
 const { dataFolder } = valkey;
@@ -5,7 +6,6 @@ const { dataFolder } = valkey;
 const workshop = '.berth-restore';
 /** In the volume of every node while one may serve the new data and another the old ones. Outside of the workshop, which each run begins anew. */
 const exchanging = '.berth-exchanging';
-export const appendOnly = 'appendonlydir';
 /** In which a node of a cluster keeps who it is and which slots it serves. */
 const nodesFile = 'nodes.conf';
 
@@ -35,7 +35,7 @@ export const exchangeScript = (folders: readonly string[], kept: string): string
   return `set -eu
 umask 077
 for at in ${all}; do
-  dir=$at/${appendOnly} new=$at/${workshop} kept=$at/${kept} base=0 incr=0
+  dir=$at/${appendOnlyFolder} new=$at/${workshop} kept=$at/${kept} base=0 incr=0
   [ -s "$new/base.rdb" ]
   mkdir -p "$dir"
   rm -rf "$kept"
@@ -58,12 +58,12 @@ for at in ${all}; do
 done
 for at in ${all}; do : >"$at/${exchanging}"; done
 sync
-for at in ${all}; do mv -f "$at/${workshop}/manifest" "$at/${appendOnly}/appendonly.aof.manifest"; done
+for at in ${all}; do mv -f "$at/${workshop}/manifest" "$at/${appendOnlyFolder}/appendonly.aof.manifest"; done
 sync
 for at in ${all}; do
   for file in "$at/${kept}"/*; do
     name=\${file##*/}
-    [ "$name" = appendonly.aof.manifest ] || rm -f "$at/${appendOnly}/$name"
+    [ "$name" = appendonly.aof.manifest ] || rm -f "$at/${appendOnlyFolder}/$name"
   done
   rm -rf "$at/${workshop}"
 done
@@ -101,10 +101,7 @@ export const beginScript = (nodes: readonly { readonly folder: string; readonly 
     'umask 077',
     ...nodes.flatMap(({ folder, place }) => [
       `at=${folder} new=${folder}/${workshop}`,
-      `mkdir "$new/${appendOnly}"`,
-      `mv "$new/base.rdb" "$new/${appendOnly}/appendonly.aof.1.base.rdb"`,
-      `: >"$new/${appendOnly}/appendonly.aof.1.incr.aof"`,
-      `printf 'file appendonly.aof.1.base.rdb seq 1 type b\\nfile appendonly.aof.1.incr.aof seq 1 type i\\n' >"$new/${appendOnly}/appendonly.aof.manifest"`,
+      ...beginAppendOnly('$new/base.rdb', `$new/${appendOnlyFolder}`),
       ...(place === undefined
         ? []
         : [
@@ -113,8 +110,8 @@ export const beginScript = (nodes: readonly { readonly folder: string; readonly 
             `mv -f "$new/${nodesFile}" "$at/${nodesFile}"`,
           ]),
       'sync',
-      `[ ! -e "$at/${appendOnly}" ]`,
-      `mv -T "$new/${appendOnly}" "$at/${appendOnly}"`,
+      `[ ! -e "$at/${appendOnlyFolder}" ]`,
+      `mv -T "$new/${appendOnlyFolder}" "$at/${appendOnlyFolder}"`,
       'rm -rf "$new"',
     ]),
     'sync',
@@ -125,4 +122,5 @@ export const cleanScript = (folder: string = dataFolder): string =>
   `rm -rf ${folder}/${workshop}; [ ! -e ${folder}/${exchanging} ] || echo exchanging`;
 
 /** Shell: brings the old data back, and keeps what was there instead. */
-export const undoScript = (kept: string): string => `cd ${dataFolder} && mv ${appendOnly} ${appendOnly}.undone && mv ${kept} ${appendOnly}`;
+export const undoScript = (kept: string): string =>
+  `cd ${dataFolder} && mv ${appendOnlyFolder} ${appendOnlyFolder}.undone && mv ${kept} ${appendOnlyFolder}`;

@@ -36,13 +36,14 @@ export interface ChosenCopies {
   readonly broken: readonly string[];
 }
 
-interface Choice {
+export interface CopyChoice {
   /** The oldest first. */
   readonly manifests: readonly Manifest[];
   /** Below zero it was found to be broken. */
   readonly levelOf: (id: string) => number;
+  /** As it was then; the newest without it. */
   readonly at: string | undefined;
-  /** The copy that an earlier run has begun to put back. */
+  /** The point of a bucket, or the copy of a cache or a volume, that an earlier run has begun to put back. */
   readonly pointOf: (name: string) => string | undefined;
   /** Whether the servers of a cache append to a file what they hold. */
   readonly appends: (cache: CachePlan) => boolean;
@@ -58,7 +59,7 @@ interface Choice {
 export function chooseCopies(
   jobs: readonly BackupJob[],
   caches: readonly CachePlan[],
-  { manifests, levelOf, at, pointOf, appends }: Choice,
+  { manifests, levelOf, at, pointOf, appends }: CopyChoice,
 ): ChosenCopies {
   const copies: WantedCopy[] = [];
   const apart: Apart[] = [];
@@ -89,7 +90,11 @@ export function chooseCopies(
   return { copies, apart, empty, broken };
 }
 
-function whyUnfit(copy: Manifest, cache: CachePlan | undefined, appends: Choice['appends']): Pick<Apart, 'because' | 'into'> | undefined {
+function whyUnfit(
+  copy: Manifest,
+  cache: CachePlan | undefined,
+  appends: CopyChoice['appends'],
+): Pick<Apart, 'because' | 'into'> | undefined {
   if (cache === undefined) throw new Error(`the plan has no cache ${copy.source}`);
   const files = { into: `../${cache.cache}-files` };
   const parts = cache.cluster?.shards.length ?? 1;
@@ -122,7 +127,7 @@ const slotsOfCluster = 16_384;
 
 /** What the settings say in the folder of a site. */
 export const appendsIn =
-  (site: string): Choice['appends'] =>
+  (site: string): CopyChoice['appends'] =>
   ({ service, engine }) =>
     /^appendonly "?yes/m.test(textOf(join(site, 'config', service, `${engine}.conf`)));
 

@@ -1,14 +1,14 @@
 import type { Manifest } from '../model/backup/manifest.ts';
 import { reachOf } from '../model/backup/reach.ts';
 import { BerthError } from '../model/errors.ts';
-import type { CachePlan, Plan } from '../model/plan.ts';
+import type { Plan } from '../model/plan.ts';
 import type { BackupJob } from '../model/runtime-config.ts';
 import { isBucket } from '../runtime/buckets.ts';
 import { isDatabase, rulesOf } from '../runtime/databases.ts';
 import { planRestore } from '../runtime/jobs/plan-restore.ts';
 import { shrinkageOf } from '../runtime/jobs/shrinkage.ts';
 import { choosePoint } from './bucket-point.ts';
-import { chooseCopies, type ChosenCopies } from './choose-copies.ts';
+import { chooseCopies, type ChosenCopies, type CopyChoice } from './choose-copies.ts';
 import type { Wanted, WantedBucket } from './describe-whole.ts';
 import { momentOf } from './moment.ts';
 
@@ -20,24 +20,12 @@ export interface Chosen extends ChosenCopies {
   readonly empty: readonly string[];
 }
 
-interface Choice {
-  readonly manifests: readonly Manifest[];
-  /** Below zero it was found to be broken. */
-  readonly levelOf: (id: string) => number;
-  /** As it was then; the newest without it. */
-  readonly at: string | undefined;
-  /** The point of a bucket, or the copy of a cache or a volume, that an earlier run has begun to put back. */
-  readonly pointOf: (name: string) => string | undefined;
-  /** Whether the servers of a cache append to a file what they hold. */
-  readonly appends: (cache: CachePlan) => boolean;
-}
-
 /**
  * @param jobs - Of the site as it was then. What has no job there any more, or none yet, is none of its.
  * @param plan - Of the same: the stores that it runs, as what stands elsewhere was not lost with its host, and its caches.
  * @throws BerthError, with the name in its message, where one cannot be had as it was then.
  */
-export function chooseWhole(jobs: readonly BackupJob[], { stores, caches }: Pick<Plan, 'stores' | 'caches'>, choice: Choice): Chosen {
+export function chooseWhole(jobs: readonly BackupJob[], { stores, caches }: Pick<Plan, 'stores' | 'caches'>, choice: CopyChoice): Chosen {
   const { manifests, levelOf, at, pointOf } = choice;
   const of = (source: string): readonly Manifest[] => manifests.filter((manifest) => manifest.source === source);
   const isOwn = (job: string): boolean => stores.some(({ service, buckets }) => buckets.some(({ name }) => `${service}.${name}` === job));

@@ -7,7 +7,7 @@ import { counted } from './bucket-point.ts';
 import type { Apart } from './choose-copies.ts';
 import type { Chosen } from './choose-whole.ts';
 import type { SiteFilled } from './fill-site.ts';
-import type { CopyOutcome } from './refill-caches.ts';
+import type { CopyOutcome } from './refill-cache.ts';
 import type { Restored } from './restore-database.ts';
 import { type FolderPlan, report, type RestoreAsked } from './restore-site.ts';
 import type { RuntimeContext } from './stoppable.ts';
@@ -59,6 +59,16 @@ export function wantedRows(
     ...wantedBuckets.map(({ bucket, point }) => rowOf(bucket, point, counted(Number(point.facts['objects'])))),
   ];
 }
+
+/** What would be taken, for programs. */
+export const chosenAsJson = ({ wanted, wantedBuckets, copies, apart, empty, broken }: Chosen) => ({
+  databases: wanted.map(({ database, full, logs, until }) => ({ database, full: full.id, logs: logs.length, until: until.toISOString() })),
+  buckets: wantedBuckets.map(({ bucket, point }) => ({ bucket, point: point.id, madeAt: point.finishedAt })),
+  copies: copies.map(({ kind, name, copy }) => ({ kind, name, copy: copy.id, madeAt: copy.finishedAt })),
+  empty,
+  broken,
+  left: apart.map(({ name, because }) => ({ name, because })),
+});
 
 /** Of each what came of it, in columns. */
 export function filledRows({ outcomes, copies, buckets }: SiteFilled): readonly string[][] {

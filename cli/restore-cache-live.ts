@@ -1,7 +1,8 @@
+import { appendOnlyFolder } from '../model/backup/append-only.ts';
 import { BerthError } from '../model/errors.ts';
 import { valkey } from '../model/engines/valkey.ts';
 import { lockSite } from '../generator/io/lock.ts';
-import { appendOnly, undoScript } from './cache-exchange.ts';
+import { undoScript } from './cache-exchange.ts';
 import { CacheNodes, type Concerned, concernedByCache } from './cache-nodes.ts';
 import { composeIn, never, startAll } from './compose.ts';
 import type { OpenedCopy, PlannedCopy } from './open-copy.ts';
@@ -45,7 +46,7 @@ export async function restoreCacheLive(asked: CacheLive, copy: OpenedCopy, conte
   using progress = progressOn(context, json);
   const compose = composeIn(site, context);
   const nodes = new CacheNodes(plan, concerned, compose, context.err);
-  const kept = `${appendOnly}.before-${fileStamp(context.now())}`;
+  const kept = `${appendOnlyFolder}.before-${fileStamp(context.now())}`;
   const begun = performance.now();
   let stopped = begun;
   try {

@@ -2,15 +2,15 @@ import { join } from 'node:path';
 import { lockSite } from '../generator/io/lock.ts';
 import { BerthError } from '../model/errors.ts';
 import { composeIn, startAll } from './compose.ts';
-import { commandFor, say, tell, type WholeAsked } from './describe-whole.ts';
+import { chosenAsJson, commandFor, say, tell, type WholeAsked } from './describe-whole.ts';
 import { secondsSince } from './moment.ts';
 import { firstPlaceAlone, openCatalogue } from './open-catalogue.ts';
 import { progressOn } from './progress.ts';
 import { fillSite } from './fill-site.ts';
 import { provideAgent } from './provide-agent.ts';
 import { Refilling } from './refilling.ts';
-import { appendsIn } from './choose-copies.ts';
-import { type Chosen, chooseWhole } from './choose-whole.ts';
+import type { Chosen } from './choose-whole.ts';
+import { planWhole } from './plan-whole.ts';
 import { describeFolder, folderAsJson, type FolderPlan, restoreFolder } from './restore-site.ts';
 import { readRuntime } from './runtime-config.ts';
 import { loadSite } from './site.ts';
@@ -40,38 +40,17 @@ export const restoreWhole = (asked: WholeAsked, context: RuntimeContext): Promis
       let chosen: Chosen = { wanted: [], wantedBuckets: [], copies: [], apart: [], empty: [], broken: [] };
       const planned = (plan: FolderPlan): void => {
         folder = plan;
-        // What the site was then says what there is to put back; nothing of it is in its place yet.
-        const { jobs } = readRuntime(join(plan.stage, 'runtime.yaml')).config.backups;
-        chosen = chooseWhole(jobs, loadSite(plan.stage, context).plan, {
-          ...opened,
-          manifests: opened.catalogue.manifests,
-          at: asked.at,
-          pointOf: refilling.pointOf,
-          appends: appendsIn(plan.stage),
-        });
+        chosen = planWhole(plan.stage, opened, { at: asked.at, pointOf: refilling.pointOf }, context);
         if (!asked.json) say(asked, plan, chosen, context);
       };
       const written = await restoreFolder({ ...asked, only: undefined }, opened, context, signal, { planned, goesOn: true });
-      const { wanted, wantedBuckets, copies, apart, empty, broken } = chosen;
-      const without = {
-        empty,
-        broken,
-        left: apart.map((one) => ({ name: one.name, because: one.because, command: commandFor(one, key) })),
+      const { apart, empty } = chosen;
+      const left = apart.map((one) => ({ name: one.name, because: one.because, command: commandFor(one, key) }));
+      const asJson = (more: object): void => {
+        const plan = folder && folderAsJson({ ...asked, only: undefined }, folder);
+        context.out(`${JSON.stringify({ ...plan, ...chosenAsJson(chosen), left, ...more }, null, 2)}\n`);
       };
-      const plan = folder && folderAsJson({ ...asked, only: undefined }, folder);
-      const asJson = (databases: readonly object[], more: object) =>
-        context.out(`${JSON.stringify({ ...plan, databases, ...more }, null, 2)}\n`);
-      if (written === undefined)
-        return asked.json
-          ? asJson(
-              wanted.map(({ database, until, full }) => ({ database, full: full.id, until: until.toISOString() })),
-              {
-                buckets: wantedBuckets.map(({ bucket, point }) => ({ bucket, point: point.id, madeAt: point.finishedAt })),
-                copies: copies.map(({ kind, name, copy }) => ({ kind, name, copy: copy.id, madeAt: copy.finishedAt })),
-                ...without,
-              },
-            )
-          : undefined;
+      if (written === undefined) return asked.json ? asJson({}) : undefined;
       if (!asked.json) context.out(`${describeFolder(written)}\n`);
       const site = asked.into;
       const compose = composeIn(site, context);
@@ -88,7 +67,8 @@ export const restoreWhole = (asked: WholeAsked, context: RuntimeContext): Promis
       await startAll('the folder and the data are back', compose);
       progress[Symbol.dispose]();
       const seconds = secondsSince(begun);
-      if (asked.json) return asJson(filled.outcomes, { buckets: filled.buckets, copies: filled.copies, ...without, seconds });
+      const { outcomes: databases, buckets, copies } = filled;
+      if (asked.json) return asJson({ databases, buckets, copies, seconds });
       tell(asked, { ...filled, empty, apart, key, seconds }, context);
     },
     'stopping; the same command goes on where this was',

@@ -1,7 +1,7 @@
 import { type Answer, isServed } from './ask-edge.ts';
 import { describeAge, shownTime } from '../backup-text.ts';
 import type { Chosen } from '../choose-whole.ts';
-import { filledRows, wantedRows } from '../describe-whole.ts';
+import { chosenAsJson, filledRows, wantedRows } from '../describe-whole.ts';
 import type { Needs } from './needs.ts';
 import type { DrillRoom } from './room.ts';
 import type { SiteFilled } from '../fill-site.ts';
@@ -40,17 +40,7 @@ export function lossOf({ at, startedAt, outcomes }: Pick<Drilled, 'at' | 'starte
 
 const madeOf = ({ chosen, folder }: DrillPlan) => ({
   folder: folder.chosen.map(({ part, manifest }) => ({ part, id: manifest.id, madeAt: manifest.finishedAt })),
-  databases: chosen.wanted.map(({ database, full, logs, until }) => ({
-    database,
-    full: full.id,
-    logs: logs.length,
-    until: until.toISOString(),
-  })),
-  buckets: chosen.wantedBuckets.map(({ bucket, point }) => ({ bucket, point: point.id, madeAt: point.finishedAt })),
-  copies: chosen.copies.map(({ kind, name, copy }) => ({ kind, name, copy: copy.id, madeAt: copy.finishedAt })),
-  empty: chosen.empty,
-  broken: chosen.broken,
-  left: chosen.apart.map(({ name, because }) => ({ name, because })),
+  ...chosenAsJson(chosen),
 });
 
 export const planAsJson = (plan: DrillPlan) => ({ site: plan.site, from: madeOf(plan), needs: plan.needs, drilled: false });

@@ -13,8 +13,7 @@ import { trustedSigners } from '../../runtime/open-store.ts';
 import { outputOf } from '../../runtime/programs/local-programs.ts';
 import { describeAge } from '../backup-text.ts';
 import { recorderOf } from '../backup-verify.ts';
-import { appendsIn } from '../choose-copies.ts';
-import { type Chosen, chooseWhole } from '../choose-whole.ts';
+import type { Chosen } from '../choose-whole.ts';
 import { composeIn, programsApart } from '../compose.ts';
 import { type Drilled, type DrillPlan, lossOf, planAsJson, sayDrill, tellDrill } from './describe.ts';
 import { needsOf, refuseNeeds } from './needs.ts';
@@ -22,6 +21,7 @@ import { DrillRoom } from './room.ts';
 import { fillSite } from '../fill-site.ts';
 import { secondsSince } from '../moment.ts';
 import { openCatalogue } from '../open-catalogue.ts';
+import { planWhole } from '../plan-whole.ts';
 import { progressOn, type Progress } from '../progress.ts';
 import { provideAgent } from '../provide-agent.ts';
 import { Refilling } from '../refilling.ts';
@@ -71,6 +71,8 @@ export const drillSite = (asked: DrillAsked, context: RuntimeContext): Promise<v
       const key = keyFileOf(opened.folder, asked.key);
       using room = await DrillRoom.open(folderFor(asked, opened.config.backups.store.folder), opened.config.site, context);
       let stays = false;
+      let done: Drilled;
+      using progress = progressOn(context, asked.json);
       try {
         const { folder, chosen } = await restoreInto(room, asked, opened, context, signal);
         const { plan } = loadSite(room.site, context);
@@ -80,29 +82,25 @@ export const drillSite = (asked: DrillAsked, context: RuntimeContext): Promise<v
         if (asked.dryRun) return context.out(asked.json ? `${JSON.stringify(planAsJson(drill), null, 2)}\n` : 'Nothing was started.\n');
         if (!asked.yes) refuseNeeds(needs);
         stays = asked.keep;
-        using progress = progressOn(context, asked.json);
         const range = await rangeFor(asked, room.project, context);
-        const { compose, filled } = await fillRoom(
-          room,
-          { range, plan, chosen, store: opened.store, at: asked.at, key, progress, context },
-          signal,
-        );
+        const fill = { range, plan, chosen, store: opened.store, at: asked.at, key, progress, context };
+        const { compose, filled } = await fillRoom(room, fill, signal);
         progress.say('starting everything');
         const answers = await seeServed({ compose, plan, site: room.site }, context, signal);
-        const done = { ...drill, ...filled, answers, seconds: secondsSince(begun), kept: asked.keep, proven: provenBy(drill) };
-        const proven = await writeDown(done, opened, signal);
-        if (!stays) {
-          progress.say('taking it away');
-          await room.clear();
-        }
-        progress[Symbol.dispose]();
-        tellDrill({ ...done, proven }, asked.json, context);
+        const seconds = secondsSince(begun);
+        const proven = await writeDown({ ...drill, ...filled, seconds }, opened, signal);
+        done = { ...drill, ...filled, answers, seconds, kept: asked.keep, proven };
       } catch (error) {
         if (signal.aborted) stays = false;
         throw error;
       } finally {
-        if (!stays) await room.clear();
+        if (!stays) {
+          progress.say('taking it away');
+          await room.clear();
+        }
       }
+      progress[Symbol.dispose]();
+      tellDrill(done, asked.json, context);
     },
     'stopping, and taking away what was made; once more to leave that to the next drill',
   );
@@ -137,11 +135,7 @@ async function restoreInto(
   const asked = { site, at, key, json, from: 'store', only: undefined, into: room.site, yes: false, dryRun: false } as const;
   await restoreFolder(asked, opened, context, signal, {
     planned: (folder) => {
-      // What the site was then says what there is to put back.
-      const { jobs } = readRuntime(join(folder.stage, 'runtime.yaml')).config.backups;
-      const choice = { manifests: opened.catalogue.manifests, levelOf: opened.levelOf, at, pointOf: () => undefined };
-      const chosen = chooseWhole(jobs, loadSite(folder.stage, context).plan, { ...choice, appends: appendsIn(folder.stage) });
-      planned = { folder, chosen };
+      planned = { folder, chosen: planWhole(folder.stage, opened, { at, pointOf: () => undefined }, context) };
     },
     goesOn: true,
   });
@@ -249,7 +243,7 @@ const provenBy = ({ folder, chosen: { wanted, wantedBuckets, copies } }: DrillPl
 
 /** @returns what is proven by it; nothing where there is no key that signs. */
 async function writeDown(
-  done: Drilled,
+  done: DrillPlan & Pick<Drilled, 'outcomes' | 'seconds'>,
   { store, config, folder, world, catalogue }: Opened,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
@@ -257,13 +251,14 @@ async function writeDown(
   if (recorder === undefined) return [];
   const place = drillsOf(config.site);
   const lost = lossOf(done);
+  const proven = provenBy(done);
   const detail = [
     `the whole site served after ${done.seconds} s`,
     ...(lost === undefined ? [] : [`at most the last ${describeAge(lost * 1000)} of its databases would have been lost`]),
   ];
-  await recordFinding(place, { backups: done.proven, level: 4, result: 'sound', detail }, recorder, signal);
+  await recordFinding(place, { backups: proven, level: 4, result: 'sound', detail }, recorder, signal);
   const known = new Set(catalogue.manifests.map(({ id }) => id));
   const findings = await readVerifications(place, store, trustedSigners(config.backups, folder), signal);
   await forgetFindings(place, findings, (id) => known.has(id), done.startedAt, store, signal);
-  return done.proven;
+  return proven;
 }

@@ -70,6 +70,7 @@ export class DrillRoom implements Disposable {
       return room;
     } catch (error) {
       lock[Symbol.dispose]();
+      if (fresh) rmSync(folder, { recursive: true, force: true });
       throw error;
     }
   }

@@ -87,7 +87,7 @@ export const secretsOf = (spec: StackSpec): readonly PlannedSecret[] => [
 /** A node may copy another and be told whom; beyond what it needs for that, a Sentinel turns clients away from a node that is written to no more. */
 const peerRights =
   ' resetkeys &* -@all +ping +info +role +psync +sync +replconf +multi +exec +slaveof +replicaof +subscribe +publish +config|rewrite +client|setname +client|kill +script|kill\n';
-/** A node of a cluster may have another say and do what keeps the cluster whole: none of it deletes anything, or takes slots from anybody. By which account it copies another, its script says. */
+/** A node of a cluster may have another say and do what keeps the cluster whole: none of it deletes anything, or takes slots from anybody else. `bumpepoch` makes others believe what it says of its own. By which account it copies another, its script says. */
 const shardRights =
   ' resetkeys &* -@all +ping +info +role +dbsize +acl|load +cluster|info +cluster|nodes +cluster|meet +cluster|forget +cluster|replicate +cluster|addslotsrange +cluster|failover +cluster|bumpepoch\n';
 /** What anybody may ask a Sentinel: where the primary is, and whether there is one. Nobody without a password tells it anything. */

@@ -1,3 +1,4 @@
+import { appendOnlyFolder, beginAppendOnly } from '../../../model/backup/append-only.ts';
 import { agentPlaces } from '../../../model/backup/site-files.ts';
 import { valkey } from '../../../model/engines/valkey.ts';
 import { minio } from '../../../model/engines/minio.ts';
@@ -283,18 +284,14 @@ export const cacheJobs = (
   }));
 
 const { dataFolder } = valkey;
-const [restored, appendOnly] = [restoredFile(dataFolder), `${dataFolder}/appendonlydir`];
+const [restored, appendOnly] = [restoredFile(dataFolder), `${dataFolder}/${appendOnlyFolder}`];
 /**
- * A server that appends to a file ignores `dump.rdb`: it reads what its manifest names, so what was restored becomes the base of a new one. Until that has its
- * place `restored` stays, and whatever is cut off in between the next start begins anew.
+ * What was restored becomes all that the server has. Until it has its place `restored` stays, and whatever is cut off in between the next start begins anew.
  */
 const takeScript = `[ -e ${restored} ] || exit 0
 umask 077
 rm -rf ${appendOnly}.restored
-mkdir ${appendOnly}.restored
-ln ${restored} ${appendOnly}.restored/appendonly.aof.1.base.rdb
-: >${appendOnly}.restored/appendonly.aof.1.incr.aof
-printf 'file appendonly.aof.1.base.rdb seq 1 type b\\nfile appendonly.aof.1.incr.aof seq 1 type i\\n' >${appendOnly}.restored/appendonly.aof.manifest
+${beginAppendOnly(restored, `${appendOnly}.restored`).join('\n')}
 sync
 if [ -e ${appendOnly} ]; then mv -T ${appendOnly} ${appendOnly}.before-$(date -u +%Y-%m-%dT%H-%M-%SZ); fi
 mv -T ${appendOnly}.restored ${appendOnly}

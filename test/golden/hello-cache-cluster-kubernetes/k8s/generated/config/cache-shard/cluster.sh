@@ -180,9 +180,15 @@ END
   done
   own=$(ask cluster nodes | claim_of "$id")
   if [ "${own#* }" != "$slots" ]; then return 0; fi
-  if [ -z "$wrong" ] && [ "$most" -le "${own%% *}" ]; then return 0; fi
+  if [ -n "$wrong" ]; then
+    because="$wrong takes a copy for the owner of its slots"
+  elif [ "$most" -gt "${own%% *}" ]; then
+    because="others believe in epoch $most of it, and it has ${own%% *}"
+  else
+    return 0
+  fi
   said=$(ask cluster bumpepoch) || true
-  say "had epoch ${own%% *}, and others believe in $most, or $wrong in a copy: $said"
+  say "$because: $said"
 }
 
 keep() {

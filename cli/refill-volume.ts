@@ -3,7 +3,7 @@ import { isVolume } from '../runtime/volumes.ts';
 import type { WantedCopy } from './choose-copies.ts';
 import type { Filler } from './fill-site.ts';
 import { secondsSince } from './moment.ts';
-import type { CopyOutcome } from './refill-caches.ts';
+import type { CopyOutcome } from './refill-cache.ts';
 import { openedKey } from './restore-keys.ts';
 import { concernedByVolume, VolumeFiles } from './volume-files.ts';
 
