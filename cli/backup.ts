@@ -17,7 +17,7 @@ interface SiteOptions {
 }
 
 /** What the verbs do is a part of the program that only they load. */
-const kitVerbs = () => import('./kit-verbs.ts');
+const kitVerbs = () => import('./backup/kit-verbs.ts');
 
 const siteOptions = (command: Command): Command =>
   command.option('--site <DIR>', 'the folder of the site', '.').option('--json', 'print the result as JSON');
@@ -56,7 +56,7 @@ Examples:
   siteOptions(backup.command('store').description('where backups go').command('create'))
     .description('make the folder a store, or see that the bucket will do; once')
     .action((options: SiteOptions) =>
-      run(async () => (await import('./backup-store.ts')).createStore(asked(options), context), options.json ?? false),
+      run(async () => (await import('./backup/store.ts')).createStore(asked(options), context), options.json ?? false),
     );
   siteOptions(backup.command('keys').description('who can open backups').command('create'))
     .description('draw a pair: the private half goes into DIR, off this host, the public half into the site')
@@ -76,8 +76,8 @@ Examples:
     .option('--log', 'of databases, bring only the log to the store, up to now')
     .action((sources: readonly string[], options: SiteOptions & { readonly label?: string; readonly log?: boolean }) =>
       run(async () => {
-        if (options.log === true) return (await import('./backup-now.ts')).shipNow({ ...asked(options), sources }, context);
-        return (await import('./backup-now.ts')).backupNow(
+        if (options.log === true) return (await import('./backup/now.ts')).shipNow({ ...asked(options), sources }, context);
+        return (await import('./backup/now.ts')).backupNow(
           { ...asked(options), sources, ...(options.label === undefined ? {} : { label: options.label }) },
           context,
         );
@@ -86,20 +86,20 @@ Examples:
   placeOption(backup.command('list'))
     .description('what there is, how old, how far it was proven, and up to when each kind can be restored')
     .action((options: SiteOptions) =>
-      run(async () => (await import('./backup-list.ts')).listBackups(asked(options), context), options.json ?? false),
+      run(async () => (await import('./backup/list.ts')).listBackups(asked(options), context), options.json ?? false),
     );
   placeOption(backup.command('copy'))
     .description(
       'bring what is new to the second place; the agent does it every ten minutes. --from offsite brings back what the first one lacks',
     )
     .action((options: SiteOptions) =>
-      run(async () => (await import('./backup-copy.ts')).copyNow(asked(options), context), options.json ?? false),
+      run(async () => (await import('./backup/copy.ts')).copyNow(asked(options), context), options.json ?? false),
     );
   placeOption(backup.command('show'))
     .argument('<ID>', 'as in the list; its beginning will do')
     .description('all there is to know of one backup')
     .action((id: string, options: SiteOptions) =>
-      run(async () => (await import('./backup-show.ts')).showBackup({ ...asked(options), id }, context), options.json ?? false),
+      run(async () => (await import('./backup/show.ts')).showBackup({ ...asked(options), id }, context), options.json ?? false),
     );
   addClusterChoice(placeOption(backup.command('verify')))
     .argument('[ID]', 'one backup; without it all of them')
@@ -108,8 +108,8 @@ Examples:
     .option('--restore', 'restore the newest backup of each database and each bucket where nobody sees it, and compare')
     .action((id: string | undefined, options: SiteOptions & { readonly key?: string; readonly restore?: boolean }) =>
       run(async () => {
-        if (options.restore === true) return (await import('./backup-verify.ts')).proveBackups(asked(options), context);
-        return (await import('./backup-verify.ts')).verifyBackups(
+        if (options.restore === true) return (await import('./backup/verify.ts')).proveBackups(asked(options), context);
+        return (await import('./backup/verify.ts')).verifyBackups(
           {
             ...asked(options),
             ...(id === undefined ? {} : { id }),
@@ -127,8 +127,8 @@ Examples:
       run(
         async () =>
           options.undo === undefined
-            ? (await import('./backup-prune.ts')).pruneBackups({ ...asked(options), dryRun: options.dryRun ?? false }, context)
-            : (await import('./backup-prune.ts')).bringBack({ ...asked(options), id: options.undo }, context),
+            ? (await import('./backup/prune.ts')).pruneBackups({ ...asked(options), dryRun: options.dryRun ?? false }, context)
+            : (await import('./backup/prune.ts')).bringBack({ ...asked(options), id: options.undo }, context),
         options.json ?? false,
       ),
     );

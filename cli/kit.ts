@@ -8,7 +8,7 @@ interface SiteOptions {
 }
 
 /** A part of the program that only these verbs load. */
-const verbs = () => import('./kit-verbs.ts');
+const verbs = () => import('./backup/kit-verbs.ts');
 
 export function addKit(
   program: Command,

@@ -125,23 +125,23 @@ Examples:
         };
         const folder = { folder: resolve(context.cwd, into) };
         if (only === 'database') {
-          const { restoreDatabase } = await import('./restore-database.ts');
+          const { restoreDatabase } = await import('./restore/database.ts');
           const place = into === 'scratch' || into === 'live' ? into : folder;
           return restoreDatabase({ ...common, name, before, into: place, cluster: clusterOf(cluster, context.cwd) }, context);
         }
         if (only === 'cache') {
-          const { restoreCache } = await import('./restore-cache.ts');
+          const { restoreCache } = await import('./restore/cache.ts');
           const place = into === 'scratch' || into === 'live' ? into : into === '-' ? 'output' : folder;
           return restoreCache({ ...common, name, into: place, file, cluster: clusterOf(cluster, context.cwd) }, context);
         }
         if (only === 'volume') {
-          const { restoreVolume } = await import('./restore-volume.ts');
+          const { restoreVolume } = await import('./restore/volume.ts');
           if (into === 'scratch')
             throw new BerthError('usage', 'a volume is not tried', 'write --into with an empty folder, and look at what is there');
           return restoreVolume({ ...common, name, into: into === 'live' ? into : into === '-' ? 'output' : folder }, context);
         }
         if (only === 'bucket') {
-          const { restoreBucket } = await import('./restore-bucket.ts');
+          const { restoreBucket } = await import('./restore/bucket.ts');
           if (into === 'scratch')
             throw new BerthError(
               'usage',
@@ -163,10 +163,10 @@ Examples:
         }
         const asked = { ...common, into: folder.folder };
         if (withData) {
-          const { restoreWhole } = await import('./restore-whole.ts');
+          const { restoreWhole } = await import('./restore/whole.ts');
           return restoreWhole(asked, context);
         }
-        const { restoreSite } = await import('./restore-site.ts');
+        const { restoreSite } = await import('./restore/site.ts');
         await restoreSite({ ...asked, only: only === 'config' ? 'configuration' : only }, context);
       }, options.json ?? false),
     );

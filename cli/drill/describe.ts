@@ -1,11 +1,11 @@
 import { type Answer, isServed } from './ask-edge.ts';
-import { describeAge, shownTime } from '../backup-text.ts';
-import type { Chosen } from '../choose-whole.ts';
-import { chosenAsJson, filledRows, wantedRows } from '../describe-whole.ts';
+import { describeAge, shownTime } from '../backup/text.ts';
+import type { Chosen } from '../restore/choose-whole.ts';
+import { chosenAsJson, filledRows, wantedRows } from '../restore/describe-whole.ts';
 import type { Needs } from './needs.ts';
 import type { DrillRoom } from './room.ts';
-import type { SiteFilled } from '../fill-site.ts';
-import type { FolderPlan } from '../restore-site.ts';
+import type { SiteFilled } from '../restore/fill-site.ts';
+import type { FolderPlan } from '../restore/site.ts';
 import type { RuntimeContext } from '../stoppable.ts';
 import { noteOf, paint, table, typed } from '../text.ts';
 import { describeSize } from '../../model/units.ts';

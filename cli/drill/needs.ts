@@ -4,7 +4,7 @@ import type { Plan } from '../../model/plan.ts';
 import { describeSize, mib, type MiB } from '../../model/units.ts';
 import { readDisk } from '../../runtime/host/disk.ts';
 import { outputOf, viewOf } from '../../runtime/host/view.ts';
-import type { Chosen } from '../choose-whole.ts';
+import type { Chosen } from '../restore/choose-whole.ts';
 import type { RuntimeContext } from '../stoppable.ts';
 
 /** What a drill may take of its host, beside what runs there. `undefined` where nobody can tell. */

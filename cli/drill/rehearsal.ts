@@ -1,6 +1,6 @@
 import { formatRange, parseRange } from '../../model/addresses.ts';
 import { BerthError } from '../../model/errors.ts';
-import { idleAgent } from '../idle-agent.ts';
+import { idleAgent } from '../restore/idle-agent.ts';
 
 /** What `docker compose config --format json` prints, as far as a drill changes it. */
 export interface ComposeConfig {

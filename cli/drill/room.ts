@@ -4,7 +4,7 @@ import { lockSite } from '../../generator/io/lock.ts';
 import { BerthError } from '../../model/errors.ts';
 import { outputOf } from '../../runtime/programs/local-programs.ts';
 import { never, programsApart } from '../compose.ts';
-import { makeFolder } from '../make-folder.ts';
+import { makeFolder } from '../restore/make-folder.ts';
 import type { RuntimeContext } from '../stoppable.ts';
 import { typed } from '../text.ts';
 

@@ -1,0 +1,57 @@
+import { generateKeyPair } from 'node:crypto';
+import { promisify } from 'node:util';
+import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { dirname, sep } from 'node:path';
+import { BerthError } from '../../model/errors.ts';
+import { systemErrors } from '../../model/system-errors.ts';
+
+interface PemPair {
+  readonly publicKey: string;
+  /** Encrypted where there is a passphrase. */
+  readonly privateKey: string;
+}
+
+/** A pair for one who opens backups. The private half is never written into a site. */
+export const drawRecipient = (passphrase: string | undefined): Promise<PemPair> =>
+  promisify(generateKeyPair)('rsa', {
+    modulusLength: 4096,
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem', ...(passphrase === undefined ? {} : { cipher: 'aes-256-cbc', passphrase }) },
+  });
+
+/** @throws BerthError `usage` for a folder of the site itself: what lies there is lost with it, and is copied. */
+export function refuseInside(site: string, folder: string): void {
+  if (`${folder}${sep}`.startsWith(`${site}${sep}`))
+    throw new BerthError(
+      'usage',
+      `${folder} lies in the site: a private key there is lost with it, and found by whoever finds the site`,
+      'name a folder elsewhere, such as that of a USB stick which you then put into a safe',
+    );
+}
+
+/** The public half of a recipient. Agents run as other users than the operator, so everybody may read it, whatever the umask. */
+export function writePublicKey(path: string, pem: string, whenThere: string): void {
+  writeNewFile(path, pem, 0o644, whenThere);
+  chmodSync(path, 0o644);
+  chmodSync(dirname(path), 0o755);
+}
+
+/** A file that was not there, on the disk when this returns. */
+export function writeNewFile(path: string, content: string | Uint8Array, mode: number, whenThere: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const handle = openSync(path, 'wx', mode);
+    try {
+      writeFileSync(handle, content);
+      fsyncSync(handle);
+    } finally {
+      closeSync(handle);
+    }
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    if (code === 'EEXIST') throw new BerthError('conflict', `${path} is already there`, whenThere, { cause: error });
+    const [meaning, cure] = systemErrors[code] ?? [];
+    if (meaning === undefined || cure === undefined) throw error;
+    throw new BerthError('io', `cannot write ${path}: ${meaning}`, cure, { cause: error });
+  }
+}

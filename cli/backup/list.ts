@@ -1,0 +1,117 @@
+import { join } from 'node:path';
+import { describeBytes } from '../../model/backup/bytes.ts';
+import type { Manifest } from '../../model/backup/manifest.ts';
+import type { Verification } from '../../model/backup/verification.ts';
+import { kitFile } from '../../model/backup/site-files.ts';
+import { ageOf, asJson, bytesOf, describeAge, levels, shortName, shownTime, tierOf } from './text.ts';
+import { type KitRecord, readKit } from './kit-record.ts';
+import { describeLag, lookOffsite, offsiteJson } from './offsite-view.ts';
+import { type Asked, openCatalogue } from '../open-catalogue.ts';
+import { describeRestorable, ownLevel, restorable } from './restorable.ts';
+import { type RuntimeContext, stoppable } from '../stoppable.ts';
+import { noteOf, paint, table } from '../text.ts';
+
+/** Of the log of a database there is a backup every half minute: it is counted with what it follows. */
+const logsOf = (manifests: readonly Manifest[]): ReadonlyMap<string, number> =>
+  new Map(
+    [
+      ...Map.groupBy(
+        manifests.filter(({ kind }) => kind === 'log'),
+        ({ chain }) => chain,
+      ),
+    ].map(([chain, logs]) => [chain, logs.length]),
+  );
+
+/** A stick that lies in a drawer is looked at once a month. */
+const confirmedForMs = 31 * 86_400_000;
+
+/** What is to be done about the recovery kit. */
+function kitNotes(kit: KitRecord | undefined, now: Date): string[] {
+  if (kit === undefined)
+    return ['there is no recovery kit: when this host is lost, so is what opens the backups. `berth kit export --into FOLDER` makes one'];
+  if (kit.confirmedAt === null) return ['nobody has shown that the recovery kit opens a backup: `berth kit confirm --kit FOLDER` does'];
+  const since = now.getTime() - new Date(kit.confirmedAt).getTime();
+  if (since <= confirmedForMs) return [];
+  return [`the recovery kit was shown to open backups ${describeAge(since)} ago; \`berth kit confirm --kit FOLDER\` shows it again`];
+}
+
+/** What came of the last drill. */
+const describeDrill = ({ at, detail }: Verification, now: Date): string =>
+  `drilled ${describeAge(now.getTime() - new Date(at).getTime())} ago: ${detail.join('; ')}\n`;
+
+/** What there is, how far it was proven, and up to when each kind can be restored, in both places. */
+export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext): Promise<void> =>
+  stoppable(context, async (signal) => {
+    const { config, folder, store, catalogue, levelOf: level, drill } = await openCatalogue(site, context, signal, from);
+    const { manifests, refused } = catalogue;
+    const good = manifests.filter((manifest) => ownLevel(manifest, level) >= 0);
+    const found = restorable(good);
+    const { tier } = config.backups.store;
+    const now = context.now();
+    const kit = readKit(join(folder, kitFile));
+    const offsite = config.backups.offsite === undefined || from === 'offsite' ? undefined : await lookOffsite(site, good, context, signal);
+    if (json)
+      return context.out(
+        `${JSON.stringify(
+          {
+            site: config.site,
+            store: { name: store.name, tier },
+            backups: manifests.map((manifest) => asJson(manifest, ownLevel(manifest, level), now)),
+            refused,
+            restorable: found.map(({ newest, spans, shrunk }) => ({
+              ...asJson(newest, ownLevel(newest, level), now),
+              tier,
+              ...(spans === undefined ? {} : { spans }),
+              ...(shrunk === undefined ? {} : { shrunk }),
+            })),
+            ...(offsite === undefined ? {} : { offsite: offsiteJson(offsite, now) }),
+            drill: drill === undefined ? null : { at: drill.at, detail: drill.detail },
+            kit: kit ?? null,
+          },
+          null,
+          2,
+        )}\n`,
+      );
+    const style = paint(context.color);
+    const heading = `${style('bold', config.site)} in ${store.name} (${tierOf(tier)})\n`;
+    const logs = logsOf(manifests);
+    const rows = manifests
+      .filter(({ kind }) => kind !== 'log' && kind !== 'contents')
+      .map((manifest) => [
+        shortName(manifest.source),
+        manifest.id,
+        shownTime(manifest.finishedAt),
+        ageOf(manifest, now),
+        describeBytes(bytesOf(manifest)),
+        ownLevel(manifest, level) < 0 ? style('red', 'broken') : String(ownLevel(manifest, level)),
+        [
+          ...(manifest.label === null ? [] : [`"${manifest.label}"`]),
+          ...(manifest.kind === 'bucket'
+            ? [`${Number(manifest.facts['objects'])} objects, ${describeBytes(Number(manifest.facts['copiedBytes']))} new`]
+            : []),
+          ...(manifest.kind === 'full' ? [`and ${logs.get(manifest.id) ?? 0} ${logs.get(manifest.id) === 1 ? 'log' : 'logs'}`] : []),
+        ].join(', '),
+      ]);
+    const columns = ['what', 'id', 'made', 'age', 'size', 'level', ''];
+    context.out(`${heading}\n${rows.length === 0 ? '  nothing yet: run `berth backup now`' : table([columns, ...rows], [3, 4])}\n\n`);
+    for (const { key, message } of refused) context.err(`${style('yellow', 'left out')}: ${key}: ${message}\n`);
+    const used = [...new Set(good.map((manifest) => ownLevel(manifest, level)))].sort((a, b) => a - b);
+    for (const each of used) context.out(`level ${each}: ${levels[each]}\n`);
+    const notes = kitNotes(kit, now);
+    for (const { newest, shrunk } of found)
+      if (shrunk !== undefined)
+        notes.push(
+          `the newest ${nameOf[newest.kind] ?? 'full backup'} of ${shortName(newest.source)} holds ${shrunk}: if nobody meant that, restore an older one before it expires`,
+        );
+    if (offsite !== undefined) notes.push(...describeLag(offsite, now));
+    for (const note of notes) context.out(`${noteOf(note, context)}\n`);
+    const lines = [
+      ...found.map((each) => [...describeRestorable(each, now), tierOf(tier)]),
+      ...(offsite?.found ?? []).map((each) => [...describeRestorable(each, now), `${tierOf(offsite?.tier ?? 0)}, offsite`]),
+    ];
+    if (lines.length > 0) context.out(`${table(lines, [], '')}\n`);
+    if (drill !== undefined) context.out(describeDrill(drill, now));
+  });
+
+/** What is copied as a whole each time. The rest are full backups and what rests on them. */
+const nameOf: Partial<Record<Manifest['kind'], string>> = { bucket: 'point', volume: 'copy', cache: 'copy' };

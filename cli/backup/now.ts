@@ -1,0 +1,127 @@
+import { resolve } from 'node:path';
+import { describeBytes } from '../../model/backup/bytes.ts';
+import { BerthError } from '../../model/errors.ts';
+import type { BackupJob } from '../../model/runtime-config.ts';
+import { systemClock } from '../../runtime/clocks/system-clock.ts';
+import { isBucket } from '../../runtime/buckets.ts';
+import { isDatabase } from '../../runtime/databases.ts';
+import type { Taken } from '../../runtime/jobs/take-backup.ts';
+import { askAgent } from '../../runtime/requests.ts';
+import { type Backups, openBackups } from '../../runtime/wire.ts';
+import { type AgentHome, inAgent } from '../agent-exec.ts';
+import { asJson, describeAge, shortName, tierOf } from './text.ts';
+import { type Asked, runtimeOf } from '../open-catalogue.ts';
+import { progressOn } from '../progress.ts';
+import { type FoundRuntime, worldOf } from '../runtime-config.ts';
+import { type RuntimeContext, stoppable } from '../stoppable.ts';
+import { table } from '../text.ts';
+
+/** Its whole name, `configuration` for `site.configuration`, and of a bucket what stands behind its store, unless something has that name itself. */
+const isCalled = (job: BackupJob, name: string, jobs: readonly BackupJob[]): boolean =>
+  job.name === name ||
+  shortName(job.name) === name ||
+  (isBucket(job) && job.bucket.name === name && !jobs.some((other) => other.name === name || shortName(other.name) === name));
+
+/** The jobs that were named; all of them when none was. */
+function jobsOf(jobs: readonly BackupJob[], names: readonly string[]): readonly BackupJob[] {
+  const unknown = names.find((name) => !jobs.some((job) => isCalled(job, name, jobs)));
+  if (unknown !== undefined)
+    throw new BerthError(
+      'usage',
+      `nothing here is called ${unknown}`,
+      `write one of: ${jobs.map(({ name }) => shortName(name)).join(', ')}`,
+    );
+  return names.length === 0 ? jobs : jobs.filter((job) => names.some((name) => isCalled(job, name, jobs)));
+}
+
+interface NowAsked extends Asked {
+  readonly sources: readonly string[];
+  readonly label?: string;
+}
+
+type Made = ReturnType<typeof asJson> & { readonly outcome: string };
+
+/** By this process, by the agent in its container, or, in that container, by the agent itself. */
+async function takeOne(
+  job: BackupJob,
+  {
+    label,
+    backups,
+    home,
+    found: { config, folder },
+    say,
+  }: {
+    readonly home: AgentHome;
+    readonly label: string | null;
+    readonly backups: Backups;
+    readonly found: FoundRuntime;
+    readonly say: (what: string) => void;
+  },
+  context: RuntimeContext,
+  signal: AbortSignal,
+): Promise<Made> {
+  if (job.agent !== undefined) {
+    say(isBucket(job) ? 'what is new is copied' : 'a full backup is made');
+    const verb = ['backup', 'now', job.name, ...(label === null ? [] : ['--label', label])];
+    const { backups: made } = await inAgent(home, job.agent, verb, context, signal);
+    const [one] = made as readonly Made[];
+    if (one === undefined) throw new Error(`${job.agent} made no backup and said nothing`);
+    return one;
+  }
+  const shown = ({ outcome, manifest }: Taken): Made => ({ outcome, ...asJson(manifest, 1, context.now()) });
+  if (!isDatabase(job) && !isBucket(job))
+    return shown(await backups.take(job, { due: null, label }, signal, (bytes) => say(describeBytes(bytes))));
+  say('waiting for the agent');
+  const name = Buffer.from(context.random(8)).toString('hex');
+  const state = resolve(folder, config.backups.state);
+  const taken = await askAgent(state, { job: job.name, what: { full: label } }, name, systemClock, signal);
+  if (taken === null) throw new Error('a backup was asked for, and none came');
+  return shown(taken);
+}
+
+/** Has every agent bring the log of its databases to the store, up to now. */
+export const shipNow = ({ site, json, cluster, sources }: NowAsked, context: RuntimeContext): Promise<void> =>
+  stoppable(context, async (signal) => {
+    const { config, folder } = runtimeOf(site);
+    const home = { site, config, ...(cluster && { cluster }) };
+    const jobs = jobsOf(config.backups.jobs.filter(isDatabase), sources);
+    using progress = progressOn(context, json);
+    for (const job of jobs) {
+      progress.say(`${job.name}: its log is shipped`);
+      if (job.agent !== undefined) await inAgent(home, job.agent, ['backup', 'now', job.name, '--log'], context, signal);
+      else {
+        const name = Buffer.from(context.random(8)).toString('hex');
+        await askAgent(resolve(folder, config.backups.state), { job: job.name, what: 'log' }, name, systemClock, signal);
+      }
+    }
+    progress[Symbol.dispose]();
+    const names = jobs.map((job) => job.name);
+    if (json) return context.out(`${JSON.stringify({ site: config.site, shipped: names }, null, 2)}\n`);
+    context.out(`All that was committed by now is in the backups: ${names.join(', ')}.\n`);
+  });
+
+/** Copies what has changed, now. */
+export const backupNow = ({ site, json, cluster, sources, label }: NowAsked, context: RuntimeContext): Promise<void> =>
+  stoppable(context, async (signal) => {
+    const { config, folder } = runtimeOf(site);
+    const home = { site, config, ...(cluster && { cluster }) };
+    const backups = await openBackups(config, folder, worldOf(context));
+    const made: Made[] = [];
+    using progress = progressOn(context, json);
+    for (const job of jobsOf(config.backups.jobs, sources)) {
+      const say = (what: string) => progress.say(`${shortName(job.name)}: ${what}`);
+      made.push(await takeOne(job, { home, label: label ?? null, backups, found: { config, folder }, say }, context, signal));
+    }
+    if (json) {
+      return context.out(`${JSON.stringify({ site, store: { name: backups.store.name, tier: backups.tier }, backups: made }, null, 2)}\n`);
+    }
+    const rows = made.map(({ outcome, source, id, bytes, durationMs, ageSeconds }) => [
+      shortName(source),
+      id,
+      describeBytes(bytes),
+      outcome === 'made'
+        ? `made in ${(durationMs / 1000).toFixed(1)} s`
+        : `as it was ${describeAge(ageSeconds * 1000)} ago; nothing to copy`,
+    ]);
+    context.out(`${table(rows, [2])}\n\nin ${backups.store.name} (${tierOf(backups.tier)})\n`);
+  });

@@ -1,0 +1,126 @@
+import { appendOnlyFolder, beginAppendOnly } from '../../model/backup/append-only.ts';
+import { valkey } from '../../model/engines/valkey.ts';
+
+const { dataFolder } = valkey;
+/** What is on its way, in the volume of each node. */
+const workshop = '.berth-restore';
+/** In the volume of every node while one may serve the new data and another the old ones. Outside of the workshop, which each run begins anew. */
+const exchanging = '.berth-exchanging';
+/** In which a node of a cluster keeps who it is and which slots it serves. */
+const nodesFile = 'nodes.conf';
+
+/** Shell, in a container like the node's: takes the new data from the standard input, beside the old ones. */
+export const fillScript = (bytes: number, folder: string = dataFolder, settings = '/etc/berth/cache/*.conf'): string =>
+  [
+    'set -eu',
+    'umask 077',
+    `grep -Eqs '^appendonly "?yes' ${settings} || { echo 'appendonly is not yes in its settings: it would not read what is restored' >&2; exit 1; }`,
+    `rm -rf ${folder}/${workshop}`,
+    `mkdir ${folder}/${workshop}`,
+    `cat >${folder}/${workshop}/base.rdb`,
+    `[ "$(wc -c <${folder}/${workshop}/base.rdb)" -eq ${bytes} ] || { echo 'not all of it came' >&2; exit 1; }`,
+    'sync',
+  ].join('\n');
+
+/**
+ * Shell: makes the new data those that a server starts with. A server that appends to a file ignores `dump.rdb`: it reads what its manifest names, so the
+ * new data become the base of a new manifest. That one takes the place of the old one by one rename for each node; the files of before lie beside, in a
+ * folder that is one as the server knows it.
+ *
+ * @param folders - Of all nodes, as they are mounted.
+ * @param kept - Name of the folder with the old data.
+ */
+export const exchangeScript = (folders: readonly string[], kept: string): string => {
+  const all = folders.join(' ');
+  return `set -eu
+umask 077
+for at in ${all}; do
+  dir=$at/${appendOnlyFolder} new=$at/${workshop} kept=$at/${kept} base=0 incr=0
+  [ -s "$new/base.rdb" ]
+  mkdir -p "$dir"
+  rm -rf "$kept"
+  mkdir "$kept"
+  for file in "$dir"/*; do
+    [ -f "$file" ] || continue
+    ln "$file" "$kept/"
+    name=\${file##*/appendonly.aof.} number=\${file##*/appendonly.aof.}
+    number=\${number%%.*}
+    case $number in '' | *[!0-9]*) continue ;; esac
+    case $name in
+      *.base.*) [ "$number" -le "$base" ] || base=$number ;;
+      *.incr.*) [ "$number" -le "$incr" ] || incr=$number ;;
+    esac
+  done
+  base=$((base + 1)) incr=$((incr + 1))
+  ln -f "$new/base.rdb" "$dir/appendonly.aof.$base.base.rdb"
+  : >"$dir/appendonly.aof.$incr.incr.aof"
+  printf 'file appendonly.aof.%s.base.rdb seq %s type b\\nfile appendonly.aof.%s.incr.aof seq %s type i\\n' "$base" "$base" "$incr" "$incr" >"$new/manifest"
+done
+for at in ${all}; do : >"$at/${exchanging}"; done
+sync
+for at in ${all}; do mv -f "$at/${workshop}/manifest" "$at/${appendOnlyFolder}/appendonly.aof.manifest"; done
+sync
+for at in ${all}; do
+  for file in "$at/${kept}"/*; do
+    name=\${file##*/}
+    [ "$name" = appendonly.aof.manifest ] || rm -f "$at/${appendOnlyFolder}/$name"
+  done
+  rm -rf "$at/${workshop}"
+done
+sync
+for at in ${all}; do rm -f "$at/${exchanging}"; done`;
+};
+
+/** Shell: names the folders in which a server would find anything, or anybody has left something. */
+export const heldScript = (folders: readonly string[]): string => `for at in ${folders.join(' ')}; do
+  for entry in "$at"/.[!.]* "$at"/..?* "$at"/*; do
+    [ -e "$entry" ] || [ -L "$entry" ] || continue
+    case \${entry##*/} in ${workshop} | ${nodesFile} | lost+found) continue ;; esac
+    echo "$at"
+    break
+  done
+done`;
+
+/** Of a node of a cluster: who it is from its first start on, and which part of the keys it serves. */
+export interface ClusterPlace {
+  /** 40 hexadecimal digits, of which no other node has the same. */
+  readonly id: string;
+  readonly slots: string;
+  /** Another for each that serves something, from 1 on. */
+  readonly epoch: number;
+  readonly port: number;
+}
+
+/**
+ * Shell: makes what was filled the data of a server that was never started, by one rename for each. A node of a cluster is told its slots before: one that
+ * finds keys and no slots takes those of the keys alone, and its copy would do the same.
+ */
+export const beginScript = (nodes: readonly { readonly folder: string; readonly place: ClusterPlace | undefined }[]): string =>
+  [
+    'set -eu',
+    'umask 077',
+    ...nodes.flatMap(({ folder, place }) => [
+      `at=${folder} new=${folder}/${workshop}`,
+      ...beginAppendOnly('$new/base.rdb', `$new/${appendOnlyFolder}`),
+      ...(place === undefined
+        ? []
+        : [
+            `printf '%s :${place.port}@${place.port + 10_000} myself,master - 0 0 ${place.epoch} connected %s\\nvars currentEpoch ${place.epoch} lastVoteEpoch 0\\n' ${place.id} '${place.slots}' >"$new/${nodesFile}"`,
+            'sync',
+            `mv -f "$new/${nodesFile}" "$at/${nodesFile}"`,
+          ]),
+      'sync',
+      `[ ! -e "$at/${appendOnlyFolder}" ]`,
+      `mv -T "$new/${appendOnlyFolder}" "$at/${appendOnlyFolder}"`,
+      'rm -rf "$new"',
+    ]),
+    'sync',
+  ].join('\n');
+
+/** Shell: takes away what was filled, and says something if an exchange of before broke off. */
+export const cleanScript = (folder: string = dataFolder): string =>
+  `rm -rf ${folder}/${workshop}; [ ! -e ${folder}/${exchanging} ] || echo exchanging`;
+
+/** Shell: brings the old data back, and keeps what was there instead. */
+export const undoScript = (kept: string): string =>
+  `cd ${dataFolder} && mv ${appendOnlyFolder} ${appendOnlyFolder}.undone && mv ${kept} ${appendOnlyFolder}`;

@@ -1,0 +1,221 @@
+import { join } from 'node:path';
+import { describeBytes, plainBytesOf } from '../../model/backup/bytes.ts';
+import { manifestPrefix } from '../../model/backup/layout.ts';
+import type { Manifest } from '../../model/backup/manifest.ts';
+import { reachOf } from '../../model/backup/reach.ts';
+import { BerthError } from '../../model/errors.ts';
+import type { BackupJob } from '../../model/runtime-config.ts';
+import { engineOf, isDatabase, type DatabaseJob } from '../../runtime/databases.ts';
+import { readCatalogue } from '../../runtime/jobs/catalogue.ts';
+import { planRestore, type RestorePlan } from '../../runtime/jobs/plan-restore.ts';
+import { readVerifications } from '../../runtime/jobs/verifications.ts';
+import { restoreToScratch } from '../../runtime/jobs/restore-engine.ts';
+import { Secret } from '../../model/secret.ts';
+import { levelOf } from '../../runtime/look-again.ts';
+import { openStore, trustedSigners } from '../../runtime/open-store.ts';
+import type { RestoreTarget } from '../../runtime/ports/scratch-engine.ts';
+import { type ClusterChoice, inAgent } from '../agent-exec.ts';
+import { momentOf, secondsSince } from '../moment.ts';
+import { progressOn } from '../progress.ts';
+import { firstPlaceAlone, type PlaceName } from '../open-catalogue.ts';
+import { readRuntime, worldOf, type FoundRuntime } from '../runtime-config.ts';
+import { stoppable, type RuntimeContext } from '../stoppable.ts';
+import { paint, table } from '../text.ts';
+import { theOne } from './choose-named.ts';
+import { agentIdentity, identityIn, openedKey } from './keys.ts';
+
+/** A server of its own that is thrown away, the place of the database in its site, or a new folder in the container of an agent. */
+type DatabasePlace = 'scratch' | 'live' | { readonly folder: string };
+
+export interface DatabaseRestoreAsked {
+  readonly site: string;
+  readonly from: PlaceName;
+  readonly json: boolean;
+  /** Of the database; none where there is but one. */
+  readonly name: string | undefined;
+  /** One of the two, or neither for the latest point. */
+  readonly at: string | undefined;
+  readonly before: string | undefined;
+  readonly into: DatabasePlace;
+  /** The private key of a recipient; without it the agent's own. */
+  readonly key: string | undefined;
+  readonly yes: boolean;
+  readonly dryRun: boolean;
+  readonly cluster?: ClusterChoice;
+}
+
+/** What came of it, and what it took. */
+export interface Restored {
+  readonly database: string;
+  readonly full: { readonly id: string; readonly madeAt: string; readonly bytes: number };
+  readonly logs: number;
+  readonly because: string;
+  /** All that was committed by then is in it. */
+  readonly until: string | null;
+  /** Of what follows, nothing is there when it was only planned. */
+  readonly position: string | null;
+  readonly seconds: number | null;
+  readonly holds: unknown;
+  /** To be done by hand once it runs in its place. */
+  readonly left?: readonly string[];
+}
+
+const width = 3;
+/** What is kept has this name in the folder where it was made. */
+export const restoredData = 'data';
+
+/** Restores a database into a server of its own, of which nothing stays, and says what it held. */
+export const restoreDatabase = (asked: DatabaseRestoreAsked, context: RuntimeContext): Promise<void> =>
+  stoppable(
+    context,
+    async (signal) => {
+      if (asked.from === 'offsite') throw firstPlaceAlone();
+      const found = readRuntime(join(asked.site, 'runtime.yaml'));
+      const job = jobOf(found.config.backups.jobs, asked.name);
+      const { agent } = job;
+      const home = { site: asked.site, config: found.config, ...(asked.cluster && { cluster: asked.cluster }) };
+      if (typeof asked.into === 'object' && agent !== undefined)
+        throw new BerthError(
+          'usage',
+          `a database is not restored into ${asked.into.folder}`,
+          'write --into scratch, which tries it in the agent, or --into live, which puts it in its place',
+        );
+      if (asked.into === 'live') {
+        if (agent === undefined) throw new BerthError('usage', 'an agent cannot stop its site', 'run this in the folder of the site');
+        if (found.config.target === 'kubernetes')
+          throw new BerthError(
+            'unsupported',
+            'in a cluster this version puts no database back in its place by itself',
+            'see "Put a database back" in SITE.md for the way by hand; --into scratch tries the restore first',
+          );
+        const { restoreLive } = await import('./database-live.ts');
+        const key = keyOf(asked, context);
+        const look = async (): Promise<Restored> =>
+          (await inAgent(home, agent, verbOf(job.name, { ...asked, dryRun: true }, 'scratch'), context, signal)) as unknown as Restored;
+        const ship = () => inAgent(home, agent, ['backup', 'now', job.name, '--log'], context, signal);
+        const verb = (folder: string): readonly string[] => verbOf(job.name, asked, folder);
+        return restoreLive({ ...asked, key, database: job.name, agent, look, ship, verb }, context, signal);
+      }
+      using progress = progressOn(context, asked.json);
+      progress.say(`${job.name} is restored into a server of its own`);
+      const restored =
+        agent === undefined
+          ? await restoreHere(found, job, asked, context, signal)
+          : ((await inAgent(
+              home,
+              agent,
+              verbOf(job.name, asked, 'scratch'),
+              context,
+              signal,
+              keyOf(asked, context),
+            )) as unknown as Restored);
+      progress[Symbol.dispose]();
+      if (asked.json) return context.out(`${JSON.stringify(restored, null, 2)}\n`);
+      describe(restored, asked.into, context);
+    },
+    asked.into === 'live' ? 'stopping, and starting everything as it was; once more to leave it' : undefined,
+  );
+
+const keyOf = ({ key }: DatabaseRestoreAsked, context: RuntimeContext): Secret | undefined =>
+  key === undefined ? undefined : openedKey(key, context);
+
+/** What its agent is told to do. */
+export const verbOf = (
+  name: string,
+  { at, before, dryRun, key }: Pick<DatabaseRestoreAsked, 'at' | 'before' | 'dryRun' | 'key'>,
+  into: string,
+): readonly string[] => [
+  'restore',
+  '--only',
+  'database',
+  '--name',
+  name,
+  '--into',
+  into,
+  ...(at === undefined ? [] : ['--at', at]),
+  ...(before === undefined ? [] : ['--before', before]),
+  ...(at === undefined && before === undefined ? ['--latest'] : []),
+  ...(dryRun ? ['--dry-run'] : key === undefined ? [] : ['--key', '/dev/stdin']),
+];
+
+const jobOf = (jobs: readonly BackupJob[], name: string | undefined): DatabaseJob => theOne(jobs.filter(isDatabase), 'database', name);
+
+function targetOf({ at, before }: DatabaseRestoreAsked): RestoreTarget {
+  if (at !== undefined) return { kind: 'time', at: momentOf(at) };
+  return before === undefined ? { kind: 'latest' } : { kind: 'transaction', id: before, inclusive: false };
+}
+
+/** In the container of the agent, whose image is that of the database. */
+async function restoreHere(
+  found: FoundRuntime,
+  job: DatabaseJob,
+  asked: DatabaseRestoreAsked,
+  context: RuntimeContext,
+  signal: AbortSignal,
+): Promise<Restored> {
+  const {
+    folder,
+    config: { backups, site },
+  } = found;
+  const store = await openStore(backups, folder, 'open', worldOf(context));
+  const place = { site, source: job.name };
+  const trusted = trustedSigners(backups, folder);
+  const { manifests: all } = await readCatalogue(store, manifestPrefix(place), trusted, signal);
+  const { proofs } = await readVerifications(place, store, trusted, signal);
+  // What was found to be broken holds nothing.
+  const manifests = all.filter(({ id }) => levelOf(proofs, id) >= 0);
+  // What is kept is made where it will lie.
+  const kept = typeof asked.into === 'object' ? asked.into.folder : undefined;
+  const engine = engineOf(kept === undefined ? job : { ...job, database: { ...job.database, folder: kept } });
+  const chosen = planRestore(manifests, targetOf(asked), engine.rules);
+  const isInReach = ({ finishedAt }: Manifest): boolean => asked.at === undefined || new Date(finishedAt) <= momentOf(asked.at);
+  const broken = all
+    .filter((each) => each.kind === 'full' && each.id > chosen.full.id && levelOf(proofs, each.id) < 0 && isInReach(each))
+    .map(({ id }) => id);
+  const plan = { ...chosen, because: [chosen.because, ...broken.map((id) => `${id} was found to be broken, and is left out`)].join('; ') };
+  if (asked.dryRun) return { ...planned(job, plan), position: null, seconds: null, holds: null };
+  const identity = asked.key === undefined ? await agentIdentity(found) : identityIn(asked.key, context);
+  const begun = performance.now();
+  await using scratch = await restoreToScratch(plan, { store, engine: engine.scratch, identity, width }, signal);
+  const seconds = secondsSince(begun);
+  const done = { ...planned(job, plan), position: scratch.position, seconds };
+  if (kept === undefined) return { ...done, holds: await scratch.facts(signal) };
+  return { ...done, holds: null, left: await scratch.keep(join(kept, restoredData), signal) };
+}
+
+const planned = (job: DatabaseJob, { full, logs, because }: RestorePlan) => ({
+  until: reachOf(logs.at(-1) ?? full).coveredUntil.toISOString(),
+  database: job.name,
+  full: { id: full.id, madeAt: full.finishedAt, bytes: plainBytesOf(full) },
+  logs: logs.length,
+  because,
+});
+
+interface Holding {
+  readonly databases: readonly {
+    readonly name: string;
+    readonly tables: readonly { readonly name: string; readonly rows: string | null }[];
+  }[];
+}
+
+function describe(
+  { database, full, logs, because, position, seconds, holds, left = [] }: Restored,
+  into: DatabasePlace,
+  context: RuntimeContext,
+): void {
+  const style = paint(context.color);
+  context.out(
+    `${style('bold', database)} from ${full.id} (${describeBytes(full.bytes)}) and ${logs === 1 ? '1 log' : `${logs} logs`}\n  ${because}\n`,
+  );
+  if (position === null) return context.out('\nNothing was restored.\n');
+  if (typeof into === 'object')
+    return context.out(
+      `\nrestored up to ${position} in ${seconds ?? 0} s, into ${join(into.folder, restoredData)}\n${left.map((one) => `→ ${one}\n`).join('')}`,
+    );
+  const rows = (holds as Holding).databases.flatMap(({ name, tables }) =>
+    tables.map((one) => [`${name}: ${one.name}`, one.rows === null ? 'not counted' : `${one.rows} rows`]),
+  );
+  context.out(
+    `\n${rows.length === 0 ? '  no tables' : table(rows, [1])}\n\nrestored up to ${position} in ${seconds ?? 0} s, and thrown away again\n`,
+  );
+}
