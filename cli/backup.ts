@@ -53,10 +53,22 @@ Examples:
   berth backup store create && berth backup now
   berth backup list                            how old they are, and up to when you can restore`,
     );
-  siteOptions(backup.command('store').description('where backups go').command('create'))
+  const store = backup.command('store').description('where backups go');
+  siteOptions(store.command('create'))
     .description('make the folder a store, or see that the bucket will do; once')
     .action((options: SiteOptions) =>
       run(async () => (await import('./backup/store.ts')).createStore(asked(options), context), options.json ?? false),
+    );
+  placeOption(store.command('revive'))
+    .requiredOption('--at <TIME>', 'as it was then, such as 2026-03-29T14:30Z')
+    .description('bring back backups that somebody removed or overwrote, in a bucket that is locked')
+    .option('--dry-run', 'only say what would come back')
+    .action((options: SiteOptions & { readonly at: string; readonly dryRun?: boolean }) =>
+      run(
+        async () =>
+          (await import('./backup/revive.ts')).reviveStore({ ...asked(options), at: options.at, dryRun: options.dryRun ?? false }, context),
+        options.json ?? false,
+      ),
     );
   siteOptions(backup.command('keys').description('who can open backups').command('create'))
     .description('draw a pair: the private half goes into DIR, off this host, the public half into the site')

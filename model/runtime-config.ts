@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { hostPath } from './names.ts';
-import { bucketOfBackups, keepRules, recipients } from './written-backups.ts';
+import { bucketOfBackups, keepRules, lockOfBackups, recipients } from './written-backups.ts';
 import { cronTime, port, text, timeZone, wholeNumber } from './written-values.ts';
 
 const name = text('a name').regex(/^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$/, {
@@ -24,7 +24,18 @@ const place = {
   owner: text('a user')
     .regex(/^\d+:\d+$/, { error: 'expected the numbers of a user and a group such as 999:999' })
     .optional(),
-  bucket: z.strictObject({ endpoint, name: bucket, accessKey, region, addressing, secretKey: inside, ca: inside.optional() }).optional(),
+  bucket: z
+    .strictObject({
+      endpoint,
+      name: bucket,
+      accessKey,
+      region,
+      addressing,
+      secretKey: inside,
+      ca: inside.optional(),
+      lock: z.strictObject(lockOfBackups).optional(),
+    })
+    .optional(),
   /** What keeps two agents apart. */
   lease,
 };

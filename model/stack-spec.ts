@@ -321,6 +321,8 @@ interface BackupBucketSpec {
   readonly region: string;
   readonly addressing: 'path' | 'host';
   readonly ca?: string;
+  /** For how many days nobody can remove what is written. */
+  readonly lock?: { readonly days: number; readonly mode: 'governance' | 'compliance' };
 }
 
 export interface BackupPlaceSpec {

@@ -41,6 +41,22 @@ export const bucketOfBackups = {
   lease: z.enum(['store', 'file'], { error: 'expected store or file' }),
 };
 
+export const lockOfBackups = {
+  days: wholeNumber(3, 3650, 'a number of days'),
+  mode: z.enum(['governance', 'compliance'], { error: 'expected governance or compliance' }),
+};
+
+const lock = z
+  .strictObject({
+    days: lockOfBackups.days.describe('For so long nobody can remove what is written. What is kept is locked anew in half the time.'),
+    mode: lockOfBackups.mode
+      .optional()
+      .describe(
+        'governance: nobody but who has a right of its own for that, which the account above must not have. compliance: nobody at all, and not you either. Default: governance.',
+      ),
+  })
+  .meta({ id: 'BackupLock' });
+
 /** @param secret - The file below secrets/supplied with the secret key of its account. */
 const bucketIn = (secret: string) =>
   z.strictObject({
@@ -58,6 +74,9 @@ const bucketIn = (secret: string) =>
       .describe(
         'What keeps two agents apart. file: only on this host, for a store that overwrites where it is told not to. Default: store.',
       ),
+    lock: lock
+      .optional()
+      .describe('Against somebody who has the key of this site, and removes its backups: a bucket that was made with object lock.'),
   });
 
 const filesJob = (id: string, kept: string) =>

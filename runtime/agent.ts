@@ -30,6 +30,10 @@ const pruneJob = 'prune';
 const pruneTimeoutMs = 3_600_000;
 const copyJob = 'offsite';
 const verifyJob = 'verify';
+const lockJob = 'lock';
+/** Once a day: what is locked for three days has its turn after one and a half. */
+const lockTicks = '7 5 * * *';
+const dayMs = 86_400_000;
 /** Of a large store these take their time, and nothing waits for them. */
 const verifyTimeoutMs = 24 * 3_600_000;
 const copyTimeoutMs = 24 * 3_600_000;
@@ -168,6 +172,27 @@ function copyingJobs({ config: { backups: config }, offsite, log }: AgentOptions
   ];
 }
 
+/** Locks anew what is kept, in the places that lock. */
+const lockingJobs = (places: readonly Backups[], { state, log }: AgentOptions): readonly ScheduledJob[] =>
+  places.every(({ store }) => store.locked === undefined)
+    ? []
+    : [
+        {
+          name: lockJob,
+          ticks: parseTicks(lockTicks, 'UTC'),
+          timeoutMs: verifyTimeoutMs,
+          jitterMs: spreadMs,
+          run: async (_due, signal) => {
+            // And the day before: a state that was lost says that all was done until then.
+            const since = new Date((state.settledUntil(lockJob)?.getTime() ?? 0) - dayMs);
+            for (const { renewLocks, store } of places) {
+              const renewed = await renewLocks(since, signal);
+              if (renewed > 0) log('info', 'locked anew', { store: store.name, objects: renewed });
+            }
+          },
+        },
+      ];
+
 function makeScheduler(options: AgentOptions): Scheduler {
   const {
     config: { backups: config },
@@ -196,6 +221,7 @@ function makeScheduler(options: AgentOptions): Scheduler {
     })),
     ...provingJobs(options, jitterMs),
     ...copyingJobs(options),
+    ...lockingJobs(places, options),
     {
       name: verifyJob,
       ticks: parseTicks(config.verify.schedule, config.verify.timeZone),

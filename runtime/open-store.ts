@@ -45,7 +45,7 @@ export async function openStore({ store }: BackupsConfig, folder: string, mode: 
   }
   const { bucket } = store;
   if (bucket === undefined) throw new BerthError('spec', 'runtime.yaml names no store', 'run `berth generate`');
-  return new S3Store({
+  const options = {
     endpoint: new URL(bucket.endpoint),
     bucket: bucket.name,
     region: bucket.region,
@@ -56,7 +56,8 @@ export async function openStore({ store }: BackupsConfig, folder: string, mode: 
     random: Math.random,
     idleMs: 60_000,
     patienceMs: 120_000,
-  });
+  };
+  return new S3Store(options, bucket.lock);
 }
 
 function readSecretKey(file: string): Secret {

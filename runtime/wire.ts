@@ -8,6 +8,7 @@ import { readCatalogue } from './jobs/catalogue.ts';
 import { metered } from './jobs/metered.ts';
 import { leaveInstructions } from './jobs/leave-instructions.ts';
 import { listRemoved, planPrune, removeBackups, sweep, undoRemoval, type PruneTools, type RemovedBackup } from './jobs/prune.ts';
+import { renewLocks } from './jobs/renew-locks.ts';
 import type { RetentionPlan, TimeCheck } from './jobs/retention.ts';
 import type { Swept } from './jobs/sweep.ts';
 import { acquireLease, takeBackup, type BackupSource, type Taken, type TakeTools, type Wish } from './jobs/take-backup.ts';
@@ -61,6 +62,8 @@ export interface Backups {
     time: TimeCheck,
     signal: AbortSignal,
   ) => Promise<{ readonly plan: RetentionPlan; readonly swept: readonly Swept[] }>;
+  /** Locks anew what is kept, where the store locks. @param since - The turns until then were taken. */
+  readonly renewLocks: (since: Date, signal: AbortSignal) => Promise<number>;
   /** What can be brought back. */
   readonly removed: (signal: AbortSignal) => Promise<readonly RemovedBackup[]>;
   readonly bringBack: (backup: RemovedBackup, signal: AbortSignal) => Promise<void>;
@@ -218,6 +221,11 @@ export async function openBackups(
       } finally {
         await lease.release();
       }
+    },
+    renewLocks: async (since, signal) => {
+      const when = { since, now: world.clock.now() };
+      const renewed = await inTurn(jobs, ({ name }) => renewLocks({ site, source: name }, store, when, signal));
+      return renewed.reduce((sum, count) => sum + count, 0);
     },
     removed: async (signal) => (await Promise.all(jobs.map(({ name }) => listRemoved({ site, source: name }, store, signal)))).flat(),
     bringBack: (backup, signal) => undoRemoval(backup.place, backup, store, signal),

@@ -19,8 +19,10 @@ export const createStore = ({ site, json }: Asked, context: RuntimeContext): Pro
       ready.push(await createPlace(offsiteOf(backups, backups.offsite), folder, config.site, context, signal));
     const [first, second] = ready;
     if (json) return context.out(`${JSON.stringify({ site, ...first, ...(second === undefined ? {} : { offsite: second }) }, null, 2)}\n`);
-    for (const { store, tier } of ready)
-      context.out(`${store} is ready (${tierOf(tier)}). RESTORE.md there says how to restore without Berth.\n`);
+    for (const { store, tier, lockedForDays } of ready)
+      context.out(
+        `${store} is ready (${tierOf(tier)}). ${lockedForDays === undefined ? '' : `What is written there cannot be removed for ${lockedForDays} days. `}RESTORE.md there says how to restore without Berth.\n`,
+      );
     context.out(
       '\n→ berth backup keys create --into FOLDER, and berth kit export --into FOLDER, unless that is done\n→ berth backup now\n',
     );
@@ -32,7 +34,7 @@ async function createPlace(
   site: string,
   context: RuntimeContext,
   signal: AbortSignal,
-): Promise<{ readonly store: string; readonly tier: number }> {
+): Promise<{ readonly store: string; readonly tier: number; readonly lockedForDays?: number }> {
   const world = worldOf(context);
   const store = await openStore(backups, folder, 'create', world);
   if (backups.store.lease === 'store' && !(await store.exclusive(signal)))
@@ -41,7 +43,8 @@ async function createPlace(
       `${store.name} overwrites where it is told not to, so it cannot keep two agents apart`,
       'update the store to one that knows If-None-Match; or make sure that one agent alone writes, and set lease: file beside the name of the bucket',
     );
+  await store.locked?.check(signal);
   await leaveInstructions(store, world.instructions, signal);
   if (backups.store.folder !== undefined && backups.store.owner !== undefined) chownFor(backups.store.folder, site, backups.store.owner);
-  return { store: store.name, tier: backups.store.tier };
+  return { store: store.name, tier: backups.store.tier, ...(store.locked === undefined ? {} : { lockedForDays: store.locked.days }) };
 }

@@ -13,6 +13,7 @@ const defaults = {
   timeZone: 'UTC',
   region: 'us-east-1',
   addressing: 'path',
+  lockMode: 'governance',
   configuration: 'forever',
   secrets: { last: 30 },
   full: '30 1 * * *',
@@ -37,7 +38,7 @@ const files = (written: Written['configuration'], kept: KeepSpec, schedule: stri
 /** On one host a lock of the kernel keeps agents apart; a bucket is seen from several. */
 function placeOf({ folder, bucket }: Pick<Written, 'folder' | 'bucket'>): BackupPlaceSpec {
   if (bucket === undefined) return { store: { folder: folder ?? '' }, lease: 'file' };
-  const { endpoint, name, accessKey, ca } = bucket;
+  const { endpoint, name, accessKey, ca, lock } = bucket;
   return {
     store: {
       bucket: {
@@ -47,6 +48,7 @@ function placeOf({ folder, bucket }: Pick<Written, 'folder' | 'bucket'>): Backup
         region: bucket.region ?? defaults.region,
         addressing: bucket.addressing ?? defaults.addressing,
         ...(ca === undefined ? {} : { ca }),
+        ...(lock === undefined ? {} : { lock: { days: lock.days, mode: lock.mode ?? defaults.lockMode } }),
       },
     },
     lease: bucket.lease ?? 'store',

@@ -15,6 +15,9 @@ export const drillsOf = (site: string): Place => ({ site, source: 'site.drills' 
 
 const base = ({ site, source }: Place): string => `v1/${site}/${source}`;
 
+/** All that is of a source, but its leases. */
+export const placePrefix = (place: Place): string => `${base(place)}/`;
+
 export const manifestPrefix = (place: Place): string => `${base(place)}/manifests/`;
 export const manifestKey = (place: Place, id: string, kind: BackupKind): string => `${manifestPrefix(place)}${id}.${kind}.json`;
 
@@ -38,7 +41,11 @@ export const verifiedKey = (place: Place, id: string): string => `${verifiedPref
 /** Written and looked for in a bucket that is to be copied, and deleted again: is it the store itself? */
 export const probeKey = (place: Place): string => `${base(place)}/probe`;
 
-export const leasePrefix = (site: string, name: string): string => `v1/${site}/leases/${name}/`;
+export const leasesPrefix = (site: string): string => `v1/${site}/leases/`;
+export const leasePrefix = (site: string, name: string): string => `${leasesPrefix(site)}${name}/`;
+
+/** Whether an object is what a backup consists of: written once, and never again. Leases, findings and instructions are not. */
+export const isOfBackup = (key: string): boolean => /^v1\/[^/]+\/(?!leases\/)[^/]+\/(?:manifests|data|keys)\//.test(key);
 
 /** The backup that an object of {@link manifestPrefix}, {@link removedPrefix}, {@link dataPrefix} or {@link keysPrefix} belongs to. */
 export const idInKey = (key: string, prefix: string): string | undefined => /^([0-9A-Z]{26})[./]/.exec(key.slice(prefix.length))?.[1];

@@ -2,8 +2,10 @@ import {
   dataPrefix,
   idInKey,
   keysPrefix,
+  leasesPrefix,
   manifestKey,
   manifestPrefix,
+  placePrefix,
   removedKey,
   removedPrefix,
   type Place,
@@ -131,7 +133,8 @@ export async function sweep(place: Place, { store, lease, trusted, graceMs }: Pr
   const before = new Date(now.getTime() - graceMs);
   const known = new Set([...manifests, ...removed].map(({ id }) => id));
   await forgetFindings(place, await readVerifications(place, store, trusted, signal), (id) => known.has(id), before, store, signal);
-  await store.clean(dataPrefix(place), before, signal);
+  await store.clean(placePrefix(place), before, signal);
+  await store.clean(leasesPrefix(place.site), before, signal);
   return swept;
 }
 

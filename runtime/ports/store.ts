@@ -44,10 +44,35 @@ export interface Store {
   list: (prefix: string, signal: AbortSignal) => AsyncIterable<ObjectInfo>;
   /** What is not there counts as deleted. */
   delete: (key: string, signal: AbortSignal) => Promise<void>;
-  /** Removes what uploads that were broken off before that time have left behind. Answers how many. */
+  /** Removes for good what uploads that were broken off before that time have left behind, and what was replaced or deleted before it and is locked no more. Answers how many. */
   clean: (prefix: string, before: Date, signal: AbortSignal) => Promise<number>;
   /** Free bytes, where the store can tell. */
   room: () => Promise<number | undefined>;
   /** Whether {@link Store.create} is safe against others here; found out by trying. Where it is not, one writer alone may use the store. */
   exclusive: (signal: AbortSignal) => Promise<boolean>;
+  /** There where nobody can remove for good what a backup consists of, until its time is over. */
+  readonly locked?: LockedStore;
+}
+
+/** An object that was removed or replaced, and came back. */
+export interface Revived {
+  readonly key: string;
+  /** What had happened to it. */
+  readonly was: 'removed' | 'replaced';
+}
+
+/** What deleting an object there does: it is in no list any more, and its bytes stay. */
+export interface LockedStore {
+  /** Until when nobody can remove what is written now. */
+  readonly days: number;
+  /** @throws BerthError `unsupported` for a store that does not keep what is locked. */
+  readonly check: (signal: AbortSignal) => Promise<void>;
+  /** Its time begins again. */
+  readonly renew: (key: string, signal: AbortSignal) => Promise<void>;
+  /**
+   * Brings back what backups consisted of at that time.
+   *
+   * @param dryRun - Only tells what would come back.
+   */
+  readonly revive: (prefix: string, at: Date, dryRun: boolean, signal: AbortSignal) => AsyncIterable<Revived>;
 }

@@ -8,6 +8,8 @@ import { storeLeases } from '../../runtime/leases/store-leases.ts';
 import type { Lease } from '../../runtime/ports/lease.ts';
 import { realFiles } from '../../runtime/stores/folder-files.ts';
 import { openFolderStore } from '../../runtime/stores/folder-store.ts';
+import type { Revived } from '../../runtime/ports/store.ts';
+import { S3Client } from '../../runtime/stores/s3/client.ts';
 import { S3Store } from '../../runtime/stores/s3/s3-store.ts';
 import { faultyProxy, type Fault, type Seen } from '../contract/faulty-proxy.ts';
 import { parts, storeContract } from '../contract/store.ts';
@@ -15,6 +17,7 @@ import { engineOf, restored, run as makeBackup } from '../runtime/jobs/backup-wo
 import { noise, whole } from '../runtime/streams/bytes.ts';
 import { run } from './process.ts';
 import { startS3 } from './s3.ts';
+import { until } from './until.ts';
 
 const leastPart = 5 * 2 ** 20;
 const never = new AbortController().signal;
@@ -26,6 +29,85 @@ afterAll(async () => {
 });
 
 storeContract('a real S3 server', async () => new S3Store(server.options), leastPart);
+
+describe('a bucket with object lock, of a real S3 server,', async () => {
+  const options = { ...server.options, bucket: 'locked' };
+  const client = new S3Client(options);
+  await client.call({ method: 'PUT', key: '', headers: { 'x-amz-bucket-object-lock-enabled': 'true' }, deed: 'make a bucket' }, never);
+  const store = new S3Store(options, { days: 3, mode: 'governance' });
+  const id = '01KM0000000000000000000000';
+  const manifest = `v1/shop/db/manifests/${id}.full.json`;
+  const data = `v1/shop/db/data/${id}/dump.zst.aes.1`;
+  const bodies = [noise(leastPart, 1), noise(100, 2)];
+  const lockedUntil = async (key: string): Promise<number> => {
+    const { headers } = await client.call({ method: 'HEAD', key, deed: `look at ${key}` }, never);
+    return new Date(String(headers['x-amz-object-lock-retain-until-date']).replace(/(\.\d{3})\d*Z$/, '$1Z')).getTime();
+  };
+  const revive = async (at: Date, dryRun: boolean): Promise<readonly Revived[]> => {
+    const all: Revived[] = [];
+    for await (const one of store.locked!.revive('v1/shop/', at, dryRun, never)) all.push(one);
+    return all;
+  };
+  /** A moment that is over, by the clock of the server, which counts and tells seconds. */
+  const momentOver = async (): Promise<Date> => {
+    const clock = async (): Promise<number> => {
+      const { headers } = await client.call({ method: 'HEAD', key: '', deed: 'look at the clock' }, never);
+      return new Date(headers.date ?? 0).getTime();
+    };
+    const now = await clock();
+    await until(async () => (await clock()) > now, 'that second is over');
+    return new Date(now + 999);
+  };
+  const days = (count: number): number => Date.now() + count * 86_400_000;
+
+  test('is told from one that was made without it, which says nothing of what it ignores', async () => {
+    await store.locked!.check(never);
+    await expect(new S3Store(server.options, { days: 3, mode: 'governance' }).locked!.check(never)).rejects.toThrow(
+      'was made without object lock',
+    );
+  });
+
+  test('locks what a backup consists of, in one part or many, and nothing else', async () => {
+    await store.put(manifest, Buffer.from('manifest'), never);
+    await store.upload(data, parts(...bodies), never);
+    await store.put('v1/shop/leases/db/1', Buffer.from('mine'), never);
+    for (const key of [manifest, data]) {
+      expect(await lockedUntil(key)).toBeGreaterThan(days(2.99));
+      expect(await lockedUntil(key)).toBeLessThan(days(3.01));
+    }
+    expect(await lockedUntil('v1/shop/leases/db/1')).toBeNaN();
+    const other = new S3Store(options, { days: 5, mode: 'governance' });
+    await other.locked!.renew(manifest, never);
+    expect(await lockedUntil(manifest)).toBeGreaterThan(days(4.99));
+  });
+
+  test('gives back what somebody with its key has removed, or written over with something that is locked as well', async () => {
+    const at = await momentOver();
+    await store.delete(manifest, never);
+    await store.put(data, Buffer.from('encrypted by somebody'), never);
+    expect(await store.size(manifest, never)).toBeUndefined();
+    const both = [
+      { key: data, was: 'replaced' },
+      { key: manifest, was: 'removed' },
+    ];
+    expect(await revive(at, true)).toEqual(both);
+    expect(await store.size(manifest, never)).toBeUndefined();
+    expect(await revive(at, false)).toEqual(both);
+    expect((await whole(store.read(manifest, never))).toString()).toBe('manifest');
+    expect((await whole(store.read(data, never))).equals(Buffer.concat(bodies))).toBe(true);
+    expect(await lockedUntil(data)).toBeGreaterThan(days(2.99));
+  });
+
+  test('is cleaned of what was written over and is no part of a backup, and of nothing that is locked', async () => {
+    for (const body of ['mine', 'yours']) await store.put('v1/shop/leases/db/2', Buffer.from(body), never);
+    expect(await store.clean('v1/shop/leases/', new Date(days(1)), never)).toBe(1);
+    const at = await momentOver();
+    await store.delete(data, never);
+    expect(await store.clean('v1/shop/db/', new Date(days(1)), never)).toBe(0);
+    expect(await revive(at, false)).toEqual([{ key: data, was: 'removed' }]);
+    expect((await whole(store.read(data, never))).equals(Buffer.concat(bodies))).toBe(true);
+  });
+});
 
 describe('over a bad network, a real S3 server', () => {
   const store = new S3Store({ ...server.options, endpoint: network.endpoint, idleMs: 4000 });

@@ -27,7 +27,7 @@ const config = {
   },
 } satisfies RuntimeConfig & { readonly backups: BackupsConfig };
 
-function world(take: () => Promise<{ readonly outcome: string }>) {
+function world(take: () => Promise<{ readonly outcome: string }>, changes: object = {}) {
   const clock = new FakeClock('2026-03-29T01:02:00Z');
   const lines: (readonly [string, string, unknown])[] = [];
   const log: Log = (level, event, fields) => void lines.push([level, event, fields]);
@@ -45,6 +45,7 @@ function world(take: () => Promise<{ readonly outcome: string }>) {
       times.push(time);
       return { plan: { keep: [], remove: [{ point: { id: 'OLD' }, because: '' }] }, swept: [] };
     },
+    ...changes,
   } as unknown as Backups;
   const agent = makeAgent({ config, backups, offsite: undefined, state: memoryState(), clock, random: () => 0, log });
   agent.start();
@@ -109,6 +110,26 @@ describe('the agent', () => {
     await agent.stop(0);
   });
 
+  test('locks anew once a day what a store locks, and looks a day further back than the last time', async () => {
+    const asked: Date[] = [];
+    const renewLocks = async (since: Date): Promise<number> => asked.push(since);
+    const { lines, agent, pass } = world(async () => ({ outcome: 'unchanged' }), { store: { name: 'here', locked: {} }, renewLocks });
+    await pass(28 * 3_600_000 + 6 * 60_000);
+    expect(lines.filter(([, event]) => event === 'locked anew')).toEqual([
+      ['info', 'locked anew', { store: 'here', objects: 1 }],
+      ['info', 'locked anew', { store: 'here', objects: 2 }],
+    ]);
+    expect(asked).toEqual([new Date('2026-03-28T01:02:00Z'), new Date('2026-03-28T05:07:00Z')]);
+    await agent.stop(0);
+  });
+
+  test('has nothing to lock where no store does', async () => {
+    const { lines, agent, pass } = world(async () => ({ outcome: 'unchanged' }));
+    await pass(28 * 3_600_000);
+    expect(lines.filter(([, event]) => /lock|job/.test(event))).toEqual([]);
+    await agent.stop(0);
+  });
+
   test('tries restores of several databases one after the other, as it has the memory for one server', async () => {
     const clock = new FakeClock('2026-03-29T01:02:00Z');
     const ends: (() => void)[] = [];
@@ -121,7 +142,7 @@ describe('the agent', () => {
         await new Promise<void>((end) => ends.push(end));
       },
     }));
-    const backups = { tier: 0, jobs: [], databases, buckets: [] } as unknown as Backups;
+    const backups = { store: { name: 'here' }, tier: 0, jobs: [], databases, buckets: [] } as unknown as Backups;
     const agent = makeAgent({ config, backups, offsite: undefined, state: memoryState(), clock, random: () => 0, log: () => undefined });
     agent.start();
     await clock.pass(3 * 3_600_000);
@@ -152,7 +173,14 @@ describe('the agent', () => {
       await new Promise<void>((end) => ends.push(end));
       return made;
     };
-    const backups = { tier: 1, jobs: buckets.map(({ job }) => job), databases: [], buckets, take } as unknown as Backups;
+    const backups = {
+      store: { name: 'here' },
+      tier: 1,
+      jobs: buckets.map(({ job }) => job),
+      databases: [],
+      buckets,
+      take,
+    } as unknown as Backups;
     const log: Log = (level, event) => void lines.push([level, event]);
     const own = { ...config, backups: { ...config.backups, jobs: [] } };
     const agent = makeAgent({ config: own, backups, offsite: undefined, state: memoryState(), clock, random: () => 0, log });
@@ -227,7 +255,7 @@ describe('the agent', () => {
       prove: async () => ({ level: 3, result: 'broken', detail: ['a table differs'], backups: ['BAD'] }),
       full: async () => ({ outcome: 'made', manifest: { id: 'NEW', durationMs: 1, facts: {}, streams: [] } }),
     };
-    const backups = { tier: 1, jobs: [], databases: [database], buckets: [] } as unknown as Backups;
+    const backups = { store: { name: 'here' }, tier: 1, jobs: [], databases: [database], buckets: [] } as unknown as Backups;
     const log: Log = (level, event) => void lines.push([level, event]);
     const agent = makeAgent({ config, backups, offsite: undefined, state: memoryState(), clock, random: () => 0, log });
     agent.start();

@@ -93,6 +93,11 @@ export class S3Client {
     });
   }
 
+  /** Names an object of this bucket to the server, which is to copy it. */
+  copySource(key: string, versionId: string): string {
+    return `/${encode(this.#options.bucket)}/${key.split('/').map(encode).join('/')}?versionId=${encode(versionId)}`;
+  }
+
   get idleMs(): number {
     return this.#options.idleMs;
   }

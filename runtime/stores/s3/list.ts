@@ -1,7 +1,7 @@
 import type { ObjectInfo } from '../../ports/store.ts';
 import type { S3Client } from './client.ts';
 import { misbehaves } from './failures.ts';
-import { elements, isWhole, textOf } from './xml.ts';
+import { elements, isWhole, named, textOf } from './xml.ts';
 
 export async function* listObjects(
   client: S3Client,
@@ -33,6 +33,37 @@ export async function* listUploads(client: S3Client, prefix: string, signal: Abo
       yield { key: keyIn(each), uploadId: textOf(each, 'UploadId') ?? '', begun: new Date(textOf(each, 'Initiated') ?? '') };
 }
 
+/** What lies, or has lain, under a key. */
+export interface ObjectVersion {
+  readonly key: string;
+  readonly versionId: string;
+  readonly modified: Date;
+  /** Says only that the object was deleted. */
+  readonly isMarker: boolean;
+}
+
+/** All that a bucket with versions has under each key, the newest first. */
+export async function* listVersions(client: S3Client, prefix: string, signal: AbortSignal): AsyncGenerator<readonly ObjectVersion[]> {
+  const query = { 'versions': '', 'prefix': prefix, 'encoding-type': 'url' };
+  const markers = ['NextKeyMarker', 'key-marker', 'NextVersionIdMarker', 'version-id-marker'];
+  let of: ObjectVersion[] = [];
+  for await (const page of pages(client, query, 'ListVersionsResult', markers, signal))
+    for (const { name, xml } of named(page, ['Version', 'DeleteMarker'])) {
+      const version = {
+        key: keyIn(xml),
+        versionId: textOf(xml, 'VersionId') ?? '',
+        modified: new Date(textOf(xml, 'LastModified') ?? ''),
+        isMarker: name === 'DeleteMarker',
+      };
+      if (of[0] !== undefined && of[0].key !== version.key) {
+        yield of;
+        of = [];
+      }
+      of.push(version);
+    }
+  if (of.length > 0) yield of;
+}
+
 /** With `encoding-type=url` keys come encoded as in a form. */
 const keyIn = (xml: string): string => decodeURIComponent((textOf(xml, 'Key') ?? '').replaceAll('+', ' '));
 
@@ -58,7 +89,7 @@ async function* pages(
     for (let pair = 0; pair < markers.length; pair += 2) {
       const marker = textOf(body, markers[pair] ?? '');
       if (marker !== undefined)
-        next[markers[pair + 1] ?? ''] = query['uploads'] === undefined ? marker : decodeURIComponent(marker.replaceAll('+', ' '));
+        next[markers[pair + 1] ?? ''] = query['list-type'] === undefined ? decodeURIComponent(marker.replaceAll('+', ' ')) : marker;
     }
     if (JSON.stringify(next) === before) throw misbehaves('it gives the same page of its list over and over');
   }

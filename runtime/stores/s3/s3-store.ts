@@ -5,6 +5,7 @@ import { checkKey } from '../check-key.ts';
 import { S3Client, type S3Options } from './client.ts';
 import { download } from './download.ts';
 import { listObjects, listUploads } from './list.ts';
+import { digestFor, LockedObjects, type ObjectLock } from './locked-objects.ts';
 import { sizeOf, uploadParts } from './upload.ts';
 
 /** https://www.rfc-editor.org/rfc/rfc9110#name-412-precondition-failed */
@@ -15,30 +16,39 @@ export class S3Store implements Store {
   readonly name: string;
   readonly #client: S3Client;
   readonly #random: () => number;
-  constructor(options: S3Options) {
+  readonly locked?: LockedObjects;
+  /** @param lock - Of a bucket that was made for it. */
+  constructor(options: S3Options, lock?: ObjectLock) {
     this.name = `bucket ${options.bucket} at ${options.endpoint.origin}`;
     this.#client = new S3Client(options);
     this.#random = options.random;
+    if (lock !== undefined) this.locked = new LockedObjects(lock, this.#client, () => options.clock.now(), this.name);
   }
 
   async put(key: string, body: Uint8Array, signal: AbortSignal): Promise<void> {
     checkKey(key);
-    await this.#client.call({ method: 'PUT', key, chunks: [body], deed: `write ${key}` }, signal);
+    const headers = this.#headersFor(key, body);
+    await this.#client.call({ method: 'PUT', key, headers, chunks: [body], deed: `write ${key}` }, signal);
+    await this.locked?.confirm(key, signal);
   }
 
   async create(key: string, body: Uint8Array, signal: AbortSignal): Promise<boolean> {
     checkKey(key);
-    const headers = { 'if-none-match': '*' };
+    const headers = { 'if-none-match': '*', ...this.#headersFor(key, body) };
     const request = { method: 'PUT', key, headers, chunks: [body], accept: [taken], deed: `write ${key}` } as const;
     const { status, tries } = await this.#client.call(request, signal);
-    if (status !== taken) return true;
+    if (status !== taken) {
+      await this.locked?.confirm(key, signal);
+      return true;
+    }
     // An earlier try may have been done, and only its answer lost.
     return tries > 1 && (await this.#holds(key, body, signal));
   }
 
   async upload(key: string, parts: AsyncIterable<HashedBlock>, signal: AbortSignal): Promise<void> {
     checkKey(key);
-    await uploadParts(this.#client, key, parts, signal);
+    await uploadParts(this.#client, key, parts, signal, this.locked?.headersFor(key));
+    await this.locked?.confirm(key, signal);
   }
 
   async *read(key: string, signal: AbortSignal, range?: ByteRange): AsyncGenerator<Uint8Array> {
@@ -63,7 +73,7 @@ export class S3Store implements Store {
   }
 
   async clean(prefix: string, before: Date, signal: AbortSignal): Promise<number> {
-    let removed = 0;
+    let removed = (await this.locked?.clean(prefix, before, signal)) ?? 0;
     for await (const { key, uploadId, begun } of listUploads(this.#client, prefix, signal)) {
       if (begun >= before) continue;
       await this.#client.call({ method: 'DELETE', key, query: { uploadId }, accept: [404], deed: `give up the upload of ${key}` }, signal);
@@ -82,6 +92,11 @@ export class S3Store implements Store {
     } finally {
       await this.delete(key, signal);
     }
+  }
+
+  #headersFor(key: string, body: Uint8Array): Readonly<Record<string, string>> {
+    const headers = this.locked?.headersFor(key) ?? {};
+    return { ...headers, ...digestFor(headers, [body]) };
   }
 
   async #holds(key: string, body: Uint8Array, signal: AbortSignal): Promise<boolean> {

@@ -1,6 +1,7 @@
 import type { HashedBlock } from '../../streams/blocks.ts';
 import { inOrder } from '../../streams/in-order.ts';
 import type { S3Client } from './client.ts';
+import { digestFor } from './locked-objects.ts';
 import { misbehaves } from './failures.ts';
 import { isWhole, textOf } from './xml.ts';
 
@@ -13,7 +14,7 @@ type Headers = Readonly<Record<string, string>>;
 /**
  * A part that is larger than all would be sent alone goes as one request, without the ceremony.
  *
- * @param headers - Kept with the object.
+ * @param headers - Kept with the object. Where one of them locks it, every request has the MD5 that S3 asks for then.
  */
 export async function uploadParts(
   client: S3Client,
@@ -46,7 +47,15 @@ async function putWhole(
   headers: Headers,
   signal: AbortSignal,
 ): Promise<void> {
-  await client.call({ method: 'PUT', key, headers, chunks, sha256, deed: `write ${key}` }, signal);
+  const request = {
+    method: 'PUT',
+    key,
+    headers: { ...headers, ...digestFor(headers, chunks) },
+    chunks,
+    sha256,
+    deed: `write ${key}`,
+  } as const;
+  await client.call(request, signal);
   await checkSize(client, key, bytes, signal);
 }
 
@@ -63,7 +72,9 @@ async function putParts(
     let bytes = 0;
     let number = 0;
     const tags: string[] = [];
-    const sent = inOrder(parts, width, async (part) => sendPart(client, key, uploadId, (number += 1), part, signal));
+    const sent = inOrder(parts, width, async (part) =>
+      sendPart(client, { key, uploadId, number: (number += 1), headers: digestFor(headers, part.chunks) }, part, signal),
+    );
     for await (const part of sent) {
       tags.push(part.tag);
       bytes += part.bytes;
@@ -86,14 +97,18 @@ async function begin(client: S3Client, key: string, headers: Headers, signal: Ab
 
 async function sendPart(
   client: S3Client,
-  key: string,
-  uploadId: string,
-  number: number,
+  {
+    key,
+    uploadId,
+    number,
+    headers: sent,
+  }: { readonly key: string; readonly uploadId: string; readonly number: number; readonly headers: Headers },
   { chunks, bytes, sha256 }: HashedBlock,
   signal: AbortSignal,
 ): Promise<{ readonly tag: string; readonly bytes: number }> {
   const query = { uploadId, partNumber: String(number) };
-  const { headers } = await client.call({ method: 'PUT', key, query, chunks, sha256, deed: `write part ${number} of ${key}` }, signal);
+  const request = { method: 'PUT', key, query, headers: sent, chunks, sha256, deed: `write part ${number} of ${key}` } as const;
+  const { headers } = await client.call(request, signal);
   return { tag: headers.etag ?? '', bytes };
 }
 

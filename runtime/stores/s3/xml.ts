@@ -4,6 +4,13 @@
  */
 const entities: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
 
+/** What stands inside each element of one of those names, as they follow each other. */
+export const named = (xml: string, names: readonly string[]): readonly { readonly name: string; readonly xml: string }[] =>
+  [...xml.matchAll(new RegExp(`<(${names.join('|')})(?:\\s[^>]*)?>([^]*?)</\\1>`, 'g'))].map((match) => ({
+    name: match[1] ?? '',
+    xml: match[2] ?? '',
+  }));
+
 /** What stands inside each element of that name; elements of one name do not contain each other. */
 export const elements = (xml: string, name: string): readonly string[] =>
   [...xml.matchAll(new RegExp(`<${name}(?:\\s[^>]*)?>([^]*?)</${name}>`, 'g'))].map((match) => match[1] ?? '');

@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import type { PreparedSite } from '../../../cli/site.ts';
+import { parseDocumentAs } from '../../../generator/spec/parse-spec.ts';
+import { runtimeConfig } from '../../../model/runtime-config.ts';
 import { currentSecret } from '../../../generator/io/ledger.ts';
 import { checkComposeSchema } from '../../../generator/render/check-compose-schema.ts';
-import { bigHost, databaseOf, prepareHello, smallHost, toBucket } from './hello.ts';
+import { bigHost, databaseOf, helloPlan, prepareHello, smallHost, toBucket } from './hello.ts';
 
 const golden = join(import.meta.dirname, '../../golden');
 /** Same for every site, so they are no part of a golden tree. The schema has a golden file of its own. */
@@ -25,7 +27,13 @@ const backups = {
   backups: {
     bucket: { endpoint: 'https://s3.corp.example:9000', name: 'hello-backups', accessKey: 'hello-agent', ca: './certs/store.pem' },
     offsite: {
-      bucket: { endpoint: 'https://s3.branch.example', name: 'hello-offsite', accessKey: 'hello-second', ca: './certs/store.pem' },
+      bucket: {
+        endpoint: 'https://s3.branch.example',
+        name: 'hello-offsite',
+        accessKey: 'hello-second',
+        ca: './certs/store.pem',
+        lock: { days: 30 },
+      },
     },
     timeZone: 'Europe/Berlin',
     configuration: { schedule: '*/15 * * * *', keep: { days: 90, monthly: 24 } },
@@ -122,6 +130,11 @@ describe.each(rows)('the site $row', ({ row, ...hello }) => {
     for (const { path, content } of files)
       for (const { errors, warnings } of [parseAllDocuments(content, { uniqueKeys: true })].flat())
         expect([...errors, ...warnings].map(({ message }) => `${path}: ${message}`)).toEqual([]);
+  });
+
+  test('says in runtime.yaml what was planned, all of it', async () => {
+    const parsed = parseDocumentAs(Buffer.from(fileOf(await prepareHello(hello), 'runtime.yaml')), 'runtime.yaml', runtimeConfig, () => []);
+    expect(parsed.ok ? parsed.value : parsed.problems).toEqual(helloPlan(hello).runtime);
   });
 
   test('shows no secret outside secrets/, in no form', async () => {
