@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, rmdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, rmdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BerthError } from '../model/errors.ts';
 import { isHalfDone } from '../generator/io/disk.ts';
 import { attempt } from '../generator/io/io-failure.ts';
+import { makePath } from '../generator/io/make-path.ts';
 import { specFile } from './site.ts';
 import { typed } from './text.ts';
 
@@ -27,7 +28,7 @@ export function refuseOccupied(site: string, folder: string, yes: boolean): void
 
 /** Make the folder of a site. What a run that fails or is stopped leaves in folders that it made itself is of no use to anybody. */
 export function makeFolder(site: string): void {
-  const first = attempt(`make the folder ${site}`, () => mkdirSync(site, { recursive: true }));
+  const first = attempt(`make the folder ${site}`, () => makePath(site));
   if (first === undefined) return;
   process.once('exit', () => {
     if (!existsSync(site) || !readdirSync(site).every((name) => name === '.berth') || isHalfDone(site)) return;

@@ -1,7 +1,8 @@
 import { generateKeyPair } from 'node:crypto';
 import { promisify } from 'node:util';
-import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, fsyncSync, openSync, writeFileSync } from 'node:fs';
 import { dirname, sep } from 'node:path';
+import { makePath } from '../../generator/io/make-path.ts';
 import { BerthError } from '../../model/errors.ts';
 import { systemErrors } from '../../model/system-errors.ts';
 
@@ -39,7 +40,7 @@ export function writePublicKey(path: string, pem: string, whenThere: string): vo
 /** A file that was not there, on the disk when this returns. */
 export function writeNewFile(path: string, content: string | Uint8Array, mode: number, whenThere: string): void {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makePath(dirname(path), 0o700);
     const handle = openSync(path, 'wx', mode);
     try {
       writeFileSync(handle, content);

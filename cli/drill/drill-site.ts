@@ -19,7 +19,7 @@ import { type Drilled, type DrillPlan, lossOf, planAsJson, sayDrill, tellDrill }
 import { needsOf, refuseNeeds } from './needs.ts';
 import { DrillRoom } from './room.ts';
 import { fillSite } from '../restore/fill-site.ts';
-import { secondsSince } from '../moment.ts';
+import { momentOf, secondsSince } from '../moment.ts';
 import { openCatalogue } from '../open-catalogue.ts';
 import { planWhole } from '../restore/plan-whole.ts';
 import { progressOn, type Progress } from '../progress.ts';
@@ -61,6 +61,8 @@ export const drillSite = (asked: DrillAsked, context: RuntimeContext): Promise<v
     context,
     async (signal) => {
       const [begun, startedAt] = [performance.now(), context.now()];
+      wishedRange(asked.network);
+      if (asked.at !== undefined) momentOf(asked.at);
       const opened = await openCatalogue(asked.site, context, signal);
       if (opened.config.target === 'kubernetes')
         throw new BerthError(
@@ -143,11 +145,16 @@ async function restoreInto(
   return planned;
 }
 
+/** @throws BerthError `usage` for what somebody mistyped. */
+function wishedRange(network: string | undefined): ReturnType<typeof parseRange> {
+  const wished = network === undefined ? undefined : parseRange(network);
+  if (network === undefined || wished !== undefined) return wished;
+  throw new BerthError('usage', `${network} is no range of addresses`, 'write one such as 10.201.4.0/22');
+}
+
 /** @throws BerthError `usage` where nobody can tell which addresses are free. */
 async function rangeFor({ network }: DrillAsked, project: string, context: RuntimeContext): Promise<string> {
-  const wished = network === undefined ? undefined : parseRange(network);
-  if (network !== undefined && wished === undefined)
-    throw new BerthError('usage', `${network} is no range of addresses`, 'write one such as 10.201.4.0/22');
+  const wished = wishedRange(network);
   const taken = await readRanges(viewOf(context.env));
   if ('notKnown' in taken) {
     if (network !== undefined) return network;

@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeBytes } from '../../model/backup/bytes.ts';
+import { makePath } from '../../generator/io/make-path.ts';
 import { BerthError } from '../../model/errors.ts';
 import { isCache } from '../../runtime/caches.ts';
 import { asRdb, openCopy, toOutput, type CopyAsked, type OpenedCopy, type PlannedCopy } from './open-copy.ts';
@@ -81,7 +82,7 @@ export function describeCopy({ source, id, madeAt, files, facts }: PlannedCopy, 
 
 async function intoFolder(folder: string, { planned, open: openFile }: OpenedCopy, signal: AbortSignal): Promise<void> {
   try {
-    mkdirSync(folder, { recursive: true });
+    makePath(folder);
     for (const { name } of planned.files) {
       if (existsSync(join(folder, name)))
         throw new BerthError('conflict', `${join(folder, name)} is there already; nothing was written`, 'name a new folder with --into');

@@ -1,10 +1,11 @@
-import { mkdirSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
+import { makePath } from '../../generator/io/make-path.ts';
 import { BerthError } from '../../model/errors.ts';
 
 /** With all that leads to it. @throws BerthError `io`. */
 export function makeFolder(folder: string, mode = 0o777): void {
   try {
-    mkdirSync(folder, { recursive: true, mode });
+    makePath(folder, mode);
   } catch (error) {
     throw new BerthError(
       'io',
