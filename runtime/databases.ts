@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BackupJob } from '../model/runtime-config.ts';
@@ -31,8 +32,14 @@ const engines: Readonly<Record<DatabaseKind, (options: ReturnType<typeof options
   mariadb: (options) => mysqlEngine('mariadb', options),
 };
 
-const optionsOf = ({ host, port, user, password, folder, memory }: DatabaseJob['database']) => ({
-  access: { host, port, user, password: readPassword(password) },
+const optionsOf = ({ host, port, user, password, ca, folder, memory }: DatabaseJob['database']) => ({
+  access: {
+    host,
+    port,
+    user,
+    password: readPassword(password),
+    ...(ca === undefined ? {} : { ca: { file: ca, text: readFileSync(ca, 'utf8') } }),
+  },
   programs: localPrograms({ PATH: process.env['PATH'] }),
   image: null,
   sleep: (milliseconds: number) => sleep(milliseconds),
