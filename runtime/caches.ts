@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import type { BackupJob } from '../model/runtime-config.ts';
 import { cacheProducer } from './engines/cache/cache-producer.ts';
-import { readPassword } from './keys/read-keys.ts';
+import { readAuthority, readPassword } from './keys/read-keys.ts';
 import type { Producer } from './ports/producer.ts';
 
 /** Copies a cache. */
@@ -20,7 +19,7 @@ export const producerOf = ({ kind, cache }: CacheJob): Producer => ({
       port,
       user,
       password: readPassword(password),
-      ...(ca === undefined ? {} : { ca: readFileSync(ca, 'utf8') }),
+      ...(ca === undefined ? {} : { ca: readAuthority(ca) }),
     }).open(signal);
   },
 });

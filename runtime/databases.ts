@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BackupJob } from '../model/runtime-config.ts';
@@ -7,7 +6,7 @@ import { dialects } from './engines/mysql/dialect.ts';
 import { mysqlEngine } from './engines/mysql/mysql-engine.ts';
 import { postgresChain } from './engines/postgres/chain-rules.ts';
 import { postgresEngine } from './engines/postgres/postgres-engine.ts';
-import { readPassword } from './keys/read-keys.ts';
+import { readAuthority, readPassword } from './keys/read-keys.ts';
 import type { BackedUpEngine } from './ports/engine.ts';
 import type { ChainRules } from './ports/log-source.ts';
 import { localPrograms } from './programs/local-programs.ts';
@@ -38,7 +37,7 @@ const optionsOf = ({ host, port, user, password, ca, folder, memory }: DatabaseJ
     port,
     user,
     password: readPassword(password),
-    ...(ca === undefined ? {} : { ca: { file: ca, text: readFileSync(ca, 'utf8') } }),
+    ...(ca === undefined ? {} : { ca: { file: ca, text: readAuthority(ca) } }),
   },
   programs: localPrograms({ PATH: process.env['PATH'] }),
   image: null,

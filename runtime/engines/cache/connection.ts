@@ -26,7 +26,7 @@ export class CacheConnection implements AsyncDisposable {
     this.#access = access;
     this.#signal = signal;
     const { host, port, ca } = access;
-    this.#socket = ca === undefined ? connectSocket(port, host) : connectByTls({ host, port, ca, servername: host });
+    this.#socket = ca === undefined ? connectSocket(port, host) : connectByTls({ host, port, ca });
     this.#cut = () => void this.#socket.destroy();
     signal.addEventListener('abort', this.#cut, { once: true });
     // While nobody asks for more, it is not the server that is silent.

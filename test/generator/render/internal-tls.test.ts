@@ -164,6 +164,14 @@ describe('a site whose services speak TLS to each other', () => {
     expect(broken).toEqual([]);
   });
 
+  test('says in the runbook which servers have certificates, and how those are drawn anew', () => {
+    for (const site of [compose, cluster])
+      expect(of(site, 'SITE.md')).toMatch(
+        /\n\ndatabase, database-replica, database-pgbouncer, cache, files speak TLS alone.*certs renew --internal.*\n\n## Backup/,
+      );
+    expect(of(cluster, 'SITE.md')).toContain('trusts `secrets/tls/ca.crt` copies its buckets from https://127.0.0.1:9000');
+  });
+
   test('explains each setting', () => {
     const keys = new Set(compose?.plan.decisions.map(({ key }) => key));
     expect(['database.ssl', 'database-replica.ssl', 'cache.tls-port'].filter((key) => !keys.has(key))).toEqual([]);
