@@ -127,6 +127,45 @@ describe('certs renew', () => {
   });
 });
 
+describe('certs of services that speak TLS to each other', () => {
+  const encrypted = freshSite(['--set', `domain=${domain}`, '--set', 'internalTls=true']);
+  const serials = (site: string) =>
+    ['database', 'cache', 'files'].map((name) => new X509Certificate(read(site, `secrets/${name}-certificate`)).serialNumber);
+
+  test('are listed, and drawn anew without that of the edge; each of the servers is recreated, and no application', async () => {
+    using site = encrypted();
+    const { stdout: shown } = await expectExit(0, ['certs', 'show', '--site', site.path]);
+    expect(shown).toMatch(/between services\n *database +until [\d-]+, 3649 days left +database, localhost, 127\.0\.0\.1\n/);
+    const [edge, before] = [served(site.path).fingerprint256, serials(site.path)];
+    const { stdout } = await expectExit(0, ['certs', 'renew', '--internal', '--json', '--site', site.path]);
+    const { internal, next } = JSON.parse(stdout) as {
+      readonly internal: readonly { readonly service: string }[];
+      readonly next: readonly string[];
+    };
+    expect(internal.map(({ service }) => service)).toEqual(['database', 'cache', 'files']);
+    expect(next).toEqual([expect.stringContaining('run `docker compose up -d --wait`: database, cache, files start anew')]);
+    expect(served(site.path).fingerprint256).toBe(edge);
+    expect(serials(site.path).filter((serial) => before.includes(serial))).toEqual([]);
+    for (const secret of secretsOf(site.path)) expect(stdout).not.toContain(secret);
+    await expectExit(0, ['generate', '--check', '--site', site.path]);
+  });
+
+  test('are those of a new authority as soon as there is one', async () => {
+    using site = encrypted();
+    const { stdout } = await expectExit(0, ['certs', 'renew', '--authority', '--site', site.path]);
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain('and every application and task that trusts them');
+    const authority = new X509Certificate(read(site.path, 'secrets/site-ca'));
+    expect(authority.fingerprint256).toBe(new X509Certificate(read(site.path, 'secrets/tls/ca.crt')).fingerprint256);
+    for (const name of ['database', 'cache', 'files'])
+      expect(new X509Certificate(read(site.path, `secrets/${name}-certificate`)).verify(authority.publicKey)).toBe(true);
+  });
+
+  test('cannot be drawn where there are none', async () => {
+    using site = fresh();
+    expect((await expectExit(8, ['certs', 'renew', '--internal', '--site', site.path])).stderr).toContain('internalTls: true');
+  });
+});
+
 describe('certs import', () => {
   test('serves the chain in order, with its own authority, and generate never replaces it', async () => {
     using site = fresh();

@@ -29,8 +29,8 @@ let [compose, cluster]: PreparedSite[] = [];
 const of = (site: PreparedSite | undefined, path: string): string => site?.decision.merged.get(path) ?? expect.unreachable(`no ${path}`);
 
 beforeAll(async () => {
-  compose = await prepareHello({ set, supplied, files, profile: 'recommended', host: { cpus: 16, memory: '64Gi', disk: '1Ti' } });
-  cluster = await prepareHello({ set, supplied, files, profile: 'recommended', target: 'kubernetes' });
+  const hello = { set, supplied, files, profile: 'recommended', host: { cpus: 400, memory: '4Ti', disk: '40Ti' } } as const;
+  [compose, cluster] = [await prepareHello(hello), await prepareHello({ ...hello, target: 'kubernetes' })];
 });
 
 interface Service {
@@ -153,6 +153,26 @@ describe('a site whose services speak TLS to each other', () => {
     expect(web.match(/"mountPath":"\/run\/secrets\/site-ca","subPath":"site-ca","readOnly":true/g)?.length).toBeGreaterThanOrEqual(2);
     expect(web).toContain(`{"name":"PGSSLROOTCERT","value":"${ca}"}`);
     expect(JSON.stringify(objects('files')).match(/"scheme":"HTTPS"/g)?.length).toBeGreaterThanOrEqual(3);
+  });
+
+  test.each([
+    'database/postgresql.conf',
+    'database-replica/postgresql.conf',
+    'database-replica/replica.sh',
+    'database-accounts/accounts.sh',
+    'cache/valkey.conf',
+    'files-buckets/buckets.sh',
+  ])('reads the same in both targets: %s', (path) => {
+    expect(of(cluster, `k8s/generated/config/${path}`)).toBe(of(compose, `config/${path}`));
+  });
+
+  test('is started alike in both targets, with the same files and variables', () => {
+    const facts = (site: PreparedSite | undefined, name: string) => {
+      const found = site?.plan.services.find((service) => service.name === name);
+      return found && [found.entrypoint, found.command, found.secretFiles, found.env];
+    };
+    for (const name of [...servers, 'database-accounts', 'database-vacuum', 'files-buckets', 'agent-postgres', 'agent-files'])
+      expect([name, facts(cluster, name)]).toEqual([name, facts(compose, name) ?? expect.unreachable(name)]);
   });
 
   test('is sound by lint and schema for both targets', () => {
