@@ -3,6 +3,7 @@ import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { keyFileOf } from '../../generator/io/secret-files.ts';
 import { lockSite } from '../../generator/io/lock.ts';
 import { company, issue } from '../generator/io/issued-certificates.ts';
@@ -129,6 +130,12 @@ describe('certs renew', () => {
 
 describe('certs of services that speak TLS to each other', () => {
   const encrypted = freshSite(['--set', `domain=${domain}`, '--set', 'internalTls=true']);
+  const hashesOf = (site: string): Readonly<Record<string, string | undefined>> => {
+    const { services } = parse(read(site, 'compose.yaml')) as {
+      readonly services: Readonly<Record<string, { readonly labels: Readonly<Record<string, string>> }>>;
+    };
+    return Object.fromEntries(Object.entries(services).map(([name, { labels }]) => [name, labels['berth.config']]));
+  };
   const serials = (site: string) =>
     ['database', 'cache', 'files'].map((name) => new X509Certificate(read(site, `secrets/${name}-certificate`)).serialNumber);
 
@@ -136,7 +143,7 @@ describe('certs of services that speak TLS to each other', () => {
     using site = encrypted();
     const { stdout: shown } = await expectExit(0, ['certs', 'show', '--site', site.path]);
     expect(shown).toMatch(/between services\n *database +until [\d-]+, 3649 days left +database, localhost, 127\.0\.0\.1\n/);
-    const [edge, before] = [served(site.path).fingerprint256, serials(site.path)];
+    const [edge, before, hashes] = [served(site.path).fingerprint256, serials(site.path), hashesOf(site.path)];
     const { stdout } = await expectExit(0, ['certs', 'renew', '--internal', '--json', '--site', site.path]);
     const { internal, next } = JSON.parse(stdout) as {
       readonly internal: readonly { readonly service: string }[];
@@ -145,6 +152,8 @@ describe('certs of services that speak TLS to each other', () => {
     expect(internal.map(({ service }) => service)).toEqual(['database', 'cache', 'files']);
     expect(next).toEqual([expect.stringContaining('run `docker compose up -d --wait`: database, cache, files start anew')]);
     expect(served(site.path).fingerprint256).toBe(edge);
+    const recreated = Object.entries(hashesOf(site.path)).flatMap(([name, hash]) => (hash === hashes[name] ? [] : [name]));
+    expect(recreated).toEqual(['database', 'cache', 'files']);
     expect(serials(site.path).filter((serial) => before.includes(serial))).toEqual([]);
     for (const secret of secretsOf(site.path)) expect(stdout).not.toContain(secret);
     await expectExit(0, ['generate', '--check', '--site', site.path]);
