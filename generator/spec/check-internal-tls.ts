@@ -7,6 +7,9 @@ const hint = 'leave internalTls out, or have it elsewhere (external), where tls 
 /** Where the spec asks for TLS between services: what cannot have it yet is refused, as it would be reached without. */
 export function* checkInternalTls(spec: WrittenSpec): Iterable<Finding> {
   if (spec.internalTls !== true) return;
+  const own = [spec.databases, spec.caches, spec.stores].flatMap((named) => Object.values(named ?? {})).filter(({ external }) => !external);
+  if (own.length === 0)
+    yield { path: ['internalTls'], message: 'no database, cache or store of the site is there to speak it', hint: 'remove it' };
   const refused = (path: Finding['path'], key: string, what: string): Finding => ({
     path,
     key,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { hello, onlyProblem, problemsOf, specOf } from './specs.ts';
+import { hello, onlyProblem, problemsOf, specOf, web } from './specs.ts';
 
 const asked = hello.replace('profile: minimum', 'profile: minimum\ninternalTls: true');
 
@@ -20,6 +20,12 @@ test.each([
   const text = asked.replace('engine: valkey', before.includes('redis') ? 'engine: redis' : 'engine: valkey').replace(before, after);
   expect(problemsOf(text.replace('internalTls: true\n', ''))).toEqual([]);
   expect(onlyProblem(text)).toContain(`internal TLS of ${what} is not there yet (internalTls)`);
+});
+
+test('it is refused where nothing would speak it', () => {
+  expect(onlyProblem(web('runtime: other').replace('profile: minimum', 'profile: minimum\ninternalTls: true'))).toBe(
+    '4:14 internalTls: no database, cache or store of the site is there to speak it | remove it',
+  );
 });
 
 test('what stands elsewhere has a word of its own', () => {
