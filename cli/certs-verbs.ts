@@ -15,6 +15,7 @@ import type { Plan } from '../model/plan.ts';
 import { changeSecrets, readLedger } from './change-secrets.ts';
 import type { Context } from './context.ts';
 import { describeWritten, writtenAsJson } from './describe-written.ts';
+import { serversToStart, viewServers, withoutServers } from './internal-certs.ts';
 import { loadSite } from './site.ts';
 import type { PreparedSite } from './site.ts';
 import { noteOf, paint, table, wrap } from './text.ts';
@@ -69,6 +70,7 @@ export function showCertificates({ site, json }: Asked, context: Context): void 
   if (!files || !ledger.leaf) throw new BerthError('io', 'the ledger has no certificate', 'run `berth generate`, which draws one');
   const [leaf, ...above] = viewChain(files.chain, context.now());
   const root = viewCertificate(files.root, context.now());
+  const internal = viewServers(plan, ledger, context.now());
   const others = servedByOthers(plan);
   const path = plan.kubernetes ? 'k8s/secrets/tls.yaml' : 'secrets/tls/site.crt';
   const whole = plan.kubernetes !== undefined || (existsSync(join(site, path)) && readFileSync(join(site, path), 'utf8') === files.chain);
@@ -82,6 +84,7 @@ export function showCertificates({ site, json }: Asked, context: Context): void 
       leaf,
       chain: above,
       authority: root,
+      ...(plan.servers.length === 0 ? {} : { internal }),
     };
     return context.out(`${JSON.stringify(shown, null, 2)}\n`);
   }
@@ -102,6 +105,11 @@ export function showCertificates({ site, json }: Asked, context: Context): void 
       describe(`${plan.name}: certificate${ledger.leaf.imported ? ', imported' : ''}`, path, leaf, context),
       ...between.map((view) => describe('authority between', path, view, context)),
       describe('authority', 'secrets/tls/ca.crt', root, context),
+      ...(internal.length === 0
+        ? []
+        : [
+            `${paint(context.color)('bold', 'between services')}\n${table(internal.map((one) => [one.service, days(one), one.names.join(', ')]))}\n`,
+          ]),
       ...notes.map((note) => `${noteOf(note, context)}\n`),
     ].join('\n'),
   );
@@ -125,12 +133,45 @@ function consequences(plan: Plan, rootChanged: boolean): readonly string[] {
 
 function report(prepared: PreparedSite, before: Ledger, { site, json }: Asked, context: Context, notes: readonly string[] = []): void {
   const files = tlsFiles(prepared.ledger);
-  const next = [...notes, ...consequences(prepared.plan, files?.root !== tlsFiles(before)?.root)];
+  const next = [
+    ...notes,
+    ...consequences(prepared.plan, files?.root !== tlsFiles(before)?.root),
+    ...serversToStart(prepared.plan, before, prepared.ledger),
+  ];
   const [leaf] = viewChain(files?.chain ?? '', context.now());
   if (json) return context.out(`${JSON.stringify({ ...writtenAsJson(site, prepared), leaf, next }, null, 2)}\n`);
   const width = Math.min(context.columns, 110);
   context.out(
     `${describeWritten(prepared, context)}\n\n${leaf ? `the certificate for ${leaf.names.join(', ')} is valid ${days(leaf)}\n` : ''}${next.map((line) => `→ ${wrap(line, width - 2, '  ')}\n`).join('')}`,
+  );
+}
+
+/** The certificates with which services speak to each other, and no other. */
+export async function renewInternal({ site, json }: Asked, context: Context): Promise<void> {
+  let before: Ledger | undefined;
+  const prepared = await changeSecrets(
+    {
+      site,
+      json,
+      change: (ledger, plan) => {
+        before = ledger;
+        if (plan.servers.length === 0)
+          throw new BerthError(
+            'unsupported',
+            'the services of this site speak to each other without TLS, so there is nothing to renew',
+            'write internalTls: true into berth.yaml and run `berth generate`; `berth certs renew` draws the certificate of the edge',
+          );
+        return withoutServers(ledger);
+      },
+    },
+    context,
+  );
+  const internal = viewServers(prepared.plan, prepared.ledger, context.now());
+  const next = serversToStart(prepared.plan, before ?? prepared.ledger, prepared.ledger);
+  if (json) return context.out(`${JSON.stringify({ ...writtenAsJson(site, prepared), internal, next }, null, 2)}\n`);
+  const width = Math.min(context.columns, 110);
+  context.out(
+    `${describeWritten(prepared, context)}\n\n${table(internal.map((one) => [one.service, days(one)]))}\n${next.map((line) => `→ ${wrap(line, width - 2, '  ')}\n`).join('')}`,
   );
 }
 

@@ -11,6 +11,7 @@ interface SiteOptions {
 interface RenewOptions extends SiteOptions {
   readonly authority?: boolean;
   readonly own?: boolean;
+  readonly internal?: boolean;
 }
 interface ImportOptions extends SiteOptions {
   readonly cert: string;
@@ -48,20 +49,23 @@ Examples:
     .description('draw a new certificate from the authority of the site; its clients notice nothing')
     .option('--site <DIR>', 'the folder of the site', '.')
     .option('--authority', 'draw a new authority as well: clients must be given its ca.crt before they trust the site again')
+    .option('--internal', 'those with which databases, caches and stores speak to their clients, and no other (internalTls)')
     .option('--own', 'give up an imported certificate for one of the site’s own authority')
     .option('--json', 'print the result as JSON')
     .action((options: RenewOptions) =>
       run(
         async () =>
-          (await verbs()).renew(
-            {
-              site: resolve(context.cwd, options.site),
-              json: options.json ?? false,
-              authority: options.authority ?? false,
-              own: options.own ?? false,
-            },
-            context,
-          ),
+          options.internal
+            ? (await verbs()).renewInternal({ site: resolve(context.cwd, options.site), json: options.json ?? false }, context)
+            : (await verbs()).renew(
+                {
+                  site: resolve(context.cwd, options.site),
+                  json: options.json ?? false,
+                  authority: options.authority ?? false,
+                  own: options.own ?? false,
+                },
+                context,
+              ),
         options.json ?? false,
       ),
     );

@@ -11,7 +11,7 @@ import { signersFile } from '../model/backup/site-files.ts';
 import { readAssets } from '../generator/io/assets.ts';
 import type { Assets } from '../generator/io/assets.ts';
 import { renderBackupKeys } from '../generator/io/backup-keys.ts';
-import { drawCertificates, importedTrouble } from '../generator/io/certificates.ts';
+import { drawCertificates, drawServers, importedTrouble } from '../generator/io/certificates.ts';
 import { readMore, readState } from '../generator/io/disk.ts';
 import { readPublicKeys } from '../generator/io/public-keys.ts';
 import type { FoundKeys } from '../generator/io/public-keys.ts';
@@ -243,7 +243,7 @@ export async function prepareSite(
     context.now(),
     context.random,
   );
-  const ledger = await change(filled);
+  const ledger = await drawServers(await change(filled), known, plan.servers, context.now(), context.random);
   const keys = plan.kubernetes ? readPublicKeys(site, plan) : { files: new Map(), missing: [] };
   const around = renderAround(loaded, ledger, extra);
   const state = readMore(site, before, [

@@ -78,10 +78,13 @@ interface SecretPiece {
   readonly version?: SecretVersion;
 }
 
+/** Of the certificate that a service serves with, the chain up to the authority or the key; or the certificate of the authority. */
+export type CertificatePiece = { readonly server: string; readonly part: 'chain' | 'key' } | { readonly part: 'authority' };
+
 /** A file in secrets/, made of secrets and mounted at `/run/secrets/<name>`. */
 export interface SecretFile {
   readonly name: string;
-  readonly text: readonly (string | SecretPiece)[];
+  readonly text: readonly (string | SecretPiece | CertificatePiece)[];
   /** Ledger names it is made of: their versions enter the config hash. {@link beforeOf} of a name where it changes when that one is retired. */
   readonly of: readonly string[];
 }
@@ -99,7 +102,7 @@ interface Healthcheck {
 
 /** One question to a container whether it does its work. */
 export type ProbeAction =
-  | { readonly http: { readonly path: string; readonly port: number } }
+  | { readonly http: { readonly path: string; readonly port: number; readonly tls?: true } }
   | { readonly tcp: number }
   | { readonly argv: readonly [string, ...string[]] };
 
@@ -129,6 +132,8 @@ export interface Gate {
   readonly fills?: { readonly here: string; readonly size: MiB };
   /** Whether it has the volumes of its container, where that has them. */
   readonly sharesVolumes?: true;
+  /** Whether it speaks TLS to a server of the site: its container has the authorities to trust, and it gets them as well. */
+  readonly trustsSite?: true;
 }
 
 /** A task that stands in both slots as its application does. The image of one slot at most brings the schema, and that slot does not start before it has ended well. */
@@ -279,6 +284,8 @@ export interface EngineSetting {
 
 export interface DatabasePlan {
   readonly service: string;
+  /** It takes no connection from elsewhere without TLS. */
+  readonly tls?: true;
   readonly engine: DatabaseEngineName;
   readonly database: string;
   readonly account: string;
@@ -305,12 +312,16 @@ export interface DatabasePlan {
 /** A second server that follows the first and answers what only reads. */
 export interface ReplicaPlan {
   readonly service: string;
+  /** Of PostgreSQL: what its way to the primary has beside address and account, as it follows them. */
+  readonly reached?: string;
   readonly settings: readonly EngineSetting[];
 }
 
 /** What hands on the connections of applications. */
 export interface PoolerPlan {
   readonly service: string;
+  /** It speaks TLS to both sides. */
+  readonly tls?: true;
   readonly settings: readonly EngineSetting[];
   readonly usersFile: string;
   /** Under which name clients ask for which server. */
@@ -318,6 +329,8 @@ export interface PoolerPlan {
 }
 
 export interface CachePlan {
+  /** It takes no connection without TLS. */
+  readonly tls?: true;
   /** In the spec, and of its secrets. */
   readonly cache: string;
   /** Folder of its settings; the service that has them, or the name that several have in common. */
@@ -363,6 +376,8 @@ export interface ProxyPlan {
 
 export interface StorePlan {
   readonly service: string;
+  /** It takes no connection without TLS. */
+  readonly tls?: true;
   readonly account: string;
   readonly buckets: readonly BucketSpec[];
   /** Who copies it, and which of its buckets: without any, nobody does. */
@@ -395,6 +410,7 @@ export interface EdgePlan {
     readonly port: number;
     readonly host: string;
     readonly buckets: readonly string[];
+    readonly tls?: true;
   }[];
 }
 
@@ -451,6 +467,11 @@ interface Quota {
   readonly nodePorts: number;
 }
 
+export interface ServerNames {
+  readonly service: string;
+  readonly names: readonly string[];
+}
+
 /** Everything decided. Renderers format it; nothing downstream chooses a number or a name. */
 export interface Plan {
   readonly name: string;
@@ -469,6 +490,8 @@ export interface Plan {
   readonly trust: string;
   /** Where the images of the catalogue come from, when not from their makers. */
   readonly registry?: string;
+  /** Services that speak TLS with a certificate of the site's own authority, and the names that it is for. */
+  readonly servers: readonly ServerNames[];
   readonly secrets: readonly PlannedSecret[];
   readonly secretFiles: readonly SecretFile[];
   readonly release: Release;

@@ -46,6 +46,8 @@ const database = z.strictObject({
   port,
   user: text('an account'),
   password: inside,
+  /** Whom to trust, where it is reached by TLS. */
+  ca: inside.optional(),
   /** For the log on its way, and for the server that a restore is tried in. */
   folder: inside,
   /** MiB that this server may take. */
@@ -79,6 +81,8 @@ const copiedCache = z.strictObject({
   port,
   user: text('an account'),
   password: inside,
+  /** Whom to trust, where it is reached by TLS. */
+  ca: inside.optional(),
 });
 
 /** Files of services, as they are mounted. */

@@ -370,6 +370,8 @@ export interface StackSpec {
   readonly volumes: readonly VolumeSpec[];
   /** Certificates of authorities that every service trusts. */
   readonly trust: readonly { readonly name: string; readonly certificates: readonly string[] }[];
+  /** Whether databases, caches and stores of the site are spoken to by TLS alone. */
+  readonly internalTls: boolean;
   readonly proxy?: Place & { readonly except: readonly string[] };
   readonly registry?: string;
   readonly edge: EdgeSpec;

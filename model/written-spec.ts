@@ -47,6 +47,12 @@ export const writtenSpec = z.strictObject({
     .describe(
       'Certificates of authorities of yours, by name, as PEM text. Every service trusts them: NODE_EXTRA_CA_CERTS, SSL_CERT_FILE and REQUESTS_CA_BUNDLE name the file.',
     ),
+  internalTls: z
+    .boolean({ error: 'expected true or false' })
+    .optional()
+    .describe(
+      'Whether databases, their replicas, pools of connections, caches and stores of the site take connections by TLS alone, with certificates of its own authority that every client checks. Default: false.',
+    ),
   proxy: proxy.optional().describe('The HTTP proxy that leads outside, for services with egress.'),
   registry: registry
     .optional()

@@ -1,6 +1,6 @@
 import type { BackupJob } from '../model/runtime-config.ts';
 import { cacheProducer } from './engines/cache/cache-producer.ts';
-import { readPassword } from './keys/read-keys.ts';
+import { readAuthority, readPassword } from './keys/read-keys.ts';
 import type { Producer } from './ports/producer.ts';
 
 /** Copies a cache. */
@@ -12,7 +12,14 @@ export const isCache = (job: BackupJob): job is CacheJob => job.cache !== undefi
 export const producerOf = ({ kind, cache }: CacheJob): Producer => ({
   engine: kind,
   open: (signal) => {
-    const { shards, port, user, password } = cache;
-    return cacheProducer({ engine: kind, shards, port, user, password: readPassword(password) }).open(signal);
+    const { shards, port, user, password, ca } = cache;
+    return cacheProducer({
+      engine: kind,
+      shards,
+      port,
+      user,
+      password: readPassword(password),
+      ...(ca === undefined ? {} : { ca: readAuthority(ca) }),
+    }).open(signal);
   },
 });

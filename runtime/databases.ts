@@ -6,7 +6,7 @@ import { dialects } from './engines/mysql/dialect.ts';
 import { mysqlEngine } from './engines/mysql/mysql-engine.ts';
 import { postgresChain } from './engines/postgres/chain-rules.ts';
 import { postgresEngine } from './engines/postgres/postgres-engine.ts';
-import { readPassword } from './keys/read-keys.ts';
+import { readAuthority, readPassword } from './keys/read-keys.ts';
 import type { BackedUpEngine } from './ports/engine.ts';
 import type { ChainRules } from './ports/log-source.ts';
 import { localPrograms } from './programs/local-programs.ts';
@@ -31,8 +31,14 @@ const engines: Readonly<Record<DatabaseKind, (options: ReturnType<typeof options
   mariadb: (options) => mysqlEngine('mariadb', options),
 };
 
-const optionsOf = ({ host, port, user, password, folder, memory }: DatabaseJob['database']) => ({
-  access: { host, port, user, password: readPassword(password) },
+const optionsOf = ({ host, port, user, password, ca, folder, memory }: DatabaseJob['database']) => ({
+  access: {
+    host,
+    port,
+    user,
+    password: readPassword(password),
+    ...(ca === undefined ? {} : { ca: { file: ca, text: readAuthority(ca) } }),
+  },
   programs: localPrograms({ PATH: process.env['PATH'] }),
   image: null,
   sleep: (milliseconds: number) => sleep(milliseconds),

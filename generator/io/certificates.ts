@@ -1,3 +1,5 @@
+import { X509Certificate } from 'node:crypto';
+import type { ServerNames } from '../../model/plan.ts';
 import { Secret } from '../../model/secret.ts';
 import type { DrawnPair } from './draw-certificates.ts';
 import type { KeyPair, Ledger } from './ledger.ts';
@@ -64,6 +66,39 @@ export async function drawCertificates(ledger: Ledger, hosts: readonly string[],
   const own = authority && stillGood(ledger.leaf, namesFor(hosts), now) ? ledger.leaf : undefined;
   const leaf = ledger.leaf?.imported ? ledger.leaf : own;
   return authority && leaf ? ledger : draw({ ...ledger, authority, leaf }, ledger, { hosts, site, now, random });
+}
+
+const signedBy = (pair: KeyPair, authority: KeyPair): boolean =>
+  new X509Certificate(pair.certificate).verify(new X509Certificate(authority.certificate).publicKey);
+
+/**
+ * What services speak TLS with to each other: drawn when there is none, when a name was added, when the authority is another one or soon ends. Nobody but
+ * their own clients sees them, and what expires unnoticed would stop the whole site: they are good for as long as the authority.
+ * @param known - Knows how often each was drawn.
+ */
+export async function drawServers(
+  ledger: Ledger,
+  known: Ledger,
+  wanted: readonly ServerNames[],
+  now: Date,
+  random: Random,
+): Promise<Ledger> {
+  const { authority } = ledger;
+  if (wanted.length === 0) return ledger;
+  if (!authority) throw new Error('servers without an authority');
+  const isGood = ({ service, names }: ServerNames): boolean => {
+    const pair = ledger.servers?.get(service);
+    return pair !== undefined && stillGood(pair, names, now) && signedBy(pair, authority);
+  };
+  const missing = wanted.filter((one) => !isGood(one));
+  if (missing.length === 0) return ledger;
+  const { drawLeaf } = await import('./draw-certificates.ts');
+  const servers = new Map(ledger.servers);
+  for (const { service, names } of missing) {
+    const version = (known.servers?.get(service)?.version ?? 0) + 1;
+    servers.set(service, kept(await drawLeaf({ authority, names, now, random, notAfter: new Date(authority.notAfter), version })));
+  }
+  return { ...ledger, servers };
 }
 
 /** A new leaf of the own authority, however long the old one has left; with a new authority when that is asked for. */

@@ -1,5 +1,6 @@
 import { BerthError } from '../../model/errors.ts';
 import { beforeOf } from '../../model/plan.ts';
+import { authorityPair, serverOfPair } from '../../model/internal-tls.ts';
 import type { PlannedSecret, SecretText, SecretVersion } from '../../model/plan.ts';
 import { Secret } from '../../model/secret.ts';
 import { drawEd25519 } from './draw-key.ts';
@@ -35,6 +36,8 @@ export interface Ledger {
   readonly turns?: ReadonlyMap<string, Turn>;
   readonly authority: KeyPair | undefined;
   readonly leaf: KeyPair | undefined;
+  /** What services speak TLS with to each other, by service. */
+  readonly servers?: ReadonlyMap<string, KeyPair>;
 }
 
 /** Where a secret stands that may count in two versions at once. */
@@ -63,6 +66,7 @@ interface WrittenLedger {
   readonly turns?: Readonly<Record<string, Turn>>;
   readonly authority?: WrittenPair;
   readonly leaf?: WrittenPair;
+  readonly servers?: Readonly<Record<string, WrittenPair>>;
 }
 
 const broken = (why: string, cause?: unknown): BerthError =>
@@ -100,9 +104,11 @@ const isWritten = (value: unknown): value is WrittenLedger =>
   Object.values(value['secrets']).every((versions) => areTexts(versions) && (versions as unknown[]).length > 0) &&
   (value['drawn'] === undefined || (isMap(value['drawn']) && Object.values(value['drawn']).every(areDates))) &&
   (value['turns'] === undefined || (isMap(value['turns']) && Object.values(value['turns']).every(isTurn))) &&
+  (value['servers'] === undefined || (isMap(value['servers']) && Object.values(value['servers']).every(isWrittenPair))) &&
   [value['authority'], value['leaf']].every((keys) => keys === undefined || isWrittenPair(keys));
 
-const pair = (written: WrittenPair | undefined): KeyPair | undefined => written && { ...written, key: new Secret(written.key) };
+const read = (written: WrittenPair): KeyPair => ({ ...written, key: new Secret(written.key) });
+const pair = (written: WrittenPair | undefined): KeyPair | undefined => written && read(written);
 
 /** @throws BerthError `io` when the text is not a whole ledger; it is never taken for an empty one. */
 export function parseLedger(text: string | undefined): Ledger {
@@ -121,6 +127,9 @@ export function parseLedger(text: string | undefined): Ledger {
     ...(value.turns === undefined ? {} : { turns: new Map(Object.entries(value.turns)) }),
     authority: pair(value.authority),
     leaf: pair(value.leaf),
+    ...(value.servers === undefined
+      ? {}
+      : { servers: new Map(Object.entries(value.servers).map(([service, written]) => [service, read(written)])) }),
   };
 }
 
@@ -129,23 +138,23 @@ const sorted = <T>(map: ReadonlyMap<string, T>): Readonly<Record<string, T>> =>
 
 /** The ledger as text; one of the two places where secrets become plain. */
 export function formatLedger(ledger: Ledger): string {
-  const plain = (keys: KeyPair | undefined): WrittenPair | undefined =>
-    keys && {
-      key: keys.key.reveal(),
-      certificate: keys.certificate,
-      names: keys.names,
-      notAfter: keys.notAfter,
-      version: keys.version,
-      ...(keys.imported ? { imported: keys.imported } : {}),
-    };
+  const plain = ({ key, certificate, names: hosts, notAfter, version, imported }: KeyPair): WrittenPair => ({
+    key: key.reveal(),
+    certificate,
+    names: hosts,
+    notAfter,
+    version,
+    ...(imported ? { imported } : {}),
+  });
   const names = [...ledger.secrets.keys()].sort();
   const written = {
     version: 1,
     secrets: Object.fromEntries(names.map((name) => [name, (ledger.secrets.get(name) ?? []).map((secret) => secret.reveal())])),
     ...(ledger.drawn ? { drawn: sorted(ledger.drawn) } : {}),
     ...(ledger.turns ? { turns: sorted(ledger.turns) } : {}),
-    authority: plain(ledger.authority),
-    leaf: plain(ledger.leaf),
+    authority: ledger.authority && plain(ledger.authority),
+    leaf: ledger.leaf && plain(ledger.leaf),
+    ...(ledger.servers ? { servers: sorted(new Map([...ledger.servers].map(([service, keys]) => [service, plain(keys)]))) } : {}),
   };
   return `${JSON.stringify(written, null, 2)}\n`;
 }
@@ -235,6 +244,14 @@ export function currentSecret(ledger: Ledger, name: string): Secret {
   return secret;
 }
 
+const pairOf = (ledger: Ledger, name: string): KeyPair | undefined => {
+  if (name === authorityPair) return ledger.authority;
+  const server = serverOfPair(name);
+  return server === undefined ? undefined : ledger.servers?.get(server);
+};
+
 /** How often a secret was drawn: enters config hashes, so that a new one recreates its users and no hash tells anything about it. */
 export const secretVersion = (ledger: Ledger, name: string): number =>
-  ledger.secrets.get(name)?.length ?? Number([...(ledger.turns ?? [])].some(([secret, { both }]) => both && beforeOf(secret) === name));
+  pairOf(ledger, name)?.version ??
+  ledger.secrets.get(name)?.length ??
+  Number([...(ledger.turns ?? [])].some(([secret, { both }]) => both && beforeOf(secret) === name));

@@ -1,6 +1,6 @@
 import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
 import type { Artifact } from '../../model/artifact.ts';
-import type { Plan, SecretFile, SecretForm } from '../../model/plan.ts';
+import type { CertificatePiece, Plan, SecretFile, SecretForm } from '../../model/plan.ts';
 import { tlsFiles } from './certificates.ts';
 import { askedSecret, formatLedger, ledgerPath, revealText } from './ledger.ts';
 import type { Ledger } from './ledger.ts';
@@ -47,11 +47,20 @@ const shape: Readonly<Record<SecretForm, (value: string, account: string) => str
 
 const secretFile = (path: string, content: string, mode: Artifact['mode']): Artifact => ({ path, content, mode, policy: 'secret' });
 
+function certificateText(piece: CertificatePiece, { authority, servers }: Ledger): string {
+  const root = authority?.certificate ?? '';
+  if (piece.part === 'authority') return root;
+  const pair = servers?.get(piece.server);
+  if (pair === undefined) throw new Error(`${piece.server} has no certificate`);
+  return piece.part === 'key' ? pair.key.reveal() : pair.certificate + root;
+}
+
 /** A file whose secret has not been supplied yet, or does not count any more, is there and empty: what mounts it would not start otherwise, and says itself what it misses. */
 export function textOf(file: SecretFile, ledger: Ledger): string {
   return file.text
     .map((piece) => {
       if (typeof piece === 'string') return piece;
+      if ('part' in piece) return certificateText(piece, ledger);
       const value = askedSecret(ledger, piece.secret, piece.version)?.reveal();
       return value === undefined ? '' : shape[piece.form](value, piece.account ?? '');
     })

@@ -21,6 +21,7 @@ import { filesAgentIn } from './services/agents.ts';
 import { planApp } from './services/app.ts';
 import { databaseEngines } from './services/databases.ts';
 import { hasEdge, planEdge } from './services/edge.ts';
+import { refuseWithoutTls, serversOf, tlsFilesOf } from './services/internal-tls.ts';
 import { planScalers } from './services/scaler.ts';
 import { planMinio } from './services/minio.ts';
 import { planVolume } from './services/volumes.ts';
@@ -44,6 +45,7 @@ export interface PlanInput {
 export function makePlan({ spec: asked, profile, images, release: written }: PlanInput): Plan {
   const topologies = chooseTopologies(asked, profile);
   const { spec } = topologies;
+  refuseWithoutTls(spec);
   const demands = demandsOf(spec, profile);
   const fitted = fit(demands, spec.host);
   const sizeOf = (name: string): Size => {
@@ -122,7 +124,7 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     ...stores.flatMap((store) => [store.service, store.buckets]),
     ...volumes.flatMap(({ task }) => (task ? [task] : [])),
     ...agents.flatMap((agent) =>
-      spec.backups ? [planAgent(agent, spec.backups, sizeOf(agent.name), disk.of(agent.name), agentUser, spec.target)] : [],
+      spec.backups ? [planAgent(agent, spec.backups, sizeOf(agent.name), disk.of(agent.name), agentUser, spec)] : [],
     ),
     ...(filesAgent && spec.backups
       ? [planFilesAgent(filesAgent, { ...spec, backups: spec.backups }, sizeOf(filesAgent.name), disk.of(filesAgent.name), agentUser)]
@@ -171,8 +173,9 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     volumes: volumes.map(({ volume }) => volume),
     trust: spec.trust.flatMap(({ name, certificates }) => certificates.map((pem) => `# ${name}\n${pem}`)).join(''),
     ...(spec.registry === undefined ? {} : { registry: spec.registry }),
+    servers: serversOf(spec),
     secrets: [...secretsOf(spec), ...apps.flatMap((app) => app.secrets)],
-    secretFiles: [...secretFilesOf(spec), ...apps.flatMap((app) => app.files)],
+    secretFiles: [...secretFilesOf(spec), ...tlsFilesOf(spec), ...apps.flatMap((app) => app.files)],
     budget: fitted.budget,
     disk: disk.rows,
     runtime,

@@ -39,7 +39,7 @@ const databaseJobs = (spec: StackSpec, { databases, timeZone }: BackupsSpec, mem
           timeZone,
           timeout: databaseTimeout,
           ...kept(databases),
-          database: databaseOf(database, databases, memoryOf(agent.name)),
+          database: databaseOf(database, databases, memoryOf(agent.name), spec.internalTls),
         })),
   );
 
@@ -48,7 +48,7 @@ function filesJobs(spec: StackSpec, { buckets, caches, volumes, timeZone }: Back
   if (agent === undefined) return [];
   return [
     ...(buckets === undefined ? [] : bucketJobs(agent, buckets, { timeZone, ...kept(buckets) })),
-    ...(caches === undefined ? [] : cacheJobs(agent, { timeZone, ...kept(caches) })),
+    ...(caches === undefined ? [] : cacheJobs(agent, { timeZone, ...kept(caches) }, spec.internalTls)),
     ...(volumes === undefined ? [] : volumeJobs(agent, { timeZone, ...kept(volumes) })),
   ];
 }

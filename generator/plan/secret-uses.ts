@@ -25,8 +25,13 @@ export function secretUses(plan: Plan, secret: string): readonly SecretUse[] {
     ...files
       .filter(({ name }) => service.secretFiles.includes(name))
       .map((file) => {
-        const piece = file.text.find((one) => typeof one !== 'string' && one.secret === secret);
-        return { service, place: `/run/secrets/${file.name}`, by: 'file', form: typeof piece === 'object' ? piece.form : 'plain' } as const;
+        const piece = file.text.find((one) => typeof one !== 'string' && 'secret' in one && one.secret === secret);
+        return {
+          service,
+          place: `/run/secrets/${file.name}`,
+          by: 'file',
+          form: typeof piece === 'object' && 'form' in piece ? piece.form : 'plain',
+        } as const;
       }),
   ]);
 }

@@ -1,4 +1,5 @@
 import type { Artifact } from '../../model/artifact.ts';
+import { authorityFile, certificateFile, keyFile } from '../../model/internal-tls.ts';
 import { minio } from '../../model/engines/minio.ts';
 import { pgbouncer } from '../../model/engines/pgbouncer.ts';
 import { postgres } from '../../model/engines/postgres.ts';
@@ -28,6 +29,7 @@ const renderReplica = (primary: DatabasePlan, replica: ReplicaPlan, view: object
       primary: primary.service,
       dataFolder: postgres.dataFolder,
       copyFolder: `${postgres.volumeFolder}/copy`,
+      reached: replica.reached ?? '',
       passwordFile: `/run/secrets/${primary.service}-replication`,
       passFile: postgres.replication.passFile,
       copyingFile: postgres.replication.copyingFile,
@@ -44,6 +46,7 @@ function renderPostgres(database: DatabasePlan, templates: Templates): readonly 
     superuser: postgres.superuser,
     adminFile: `/run/secrets/${service}-admin`,
     verifierFile: `/run/secrets/${service}-verifier`,
+    connection: database.tls ? 'hostssl' : 'host   ',
     secondVerifierFile: `/run/secrets/${service}-verifier-second`,
     replicationAccount: postgres.replication.account,
     slot: postgres.replication.slot,
@@ -66,6 +69,10 @@ function renderPostgres(database: DatabasePlan, templates: Templates): readonly 
             `config/${database.pooler.service}/pgbouncer.ini`,
             fill(templates, 'database/pgbouncer.ini.hbs', 'shell', {
               ...database.pooler,
+              tls: database.pooler.tls ?? false,
+              certificateFile: certificateFile(database.pooler.service),
+              keyFile: keyFile(database.pooler.service),
+              authorityFile,
               database: database.database,
               port: pgbouncer.port,
             }),
@@ -126,7 +133,7 @@ function renderCache(cache: CachePlan, templates: Templates): readonly Artifact[
   if (cache.engine === 'memcached') return [];
   const { title, server, client } = { valkey, redis }[cache.engine];
   const settingsFile = `${cache.engine}.conf`;
-  const view = { ...cache, title, server, client, settingsFile, port: valkey.port, folder: valkey.dataFolder };
+  const view = { ...cache, tls: cache.tls ?? false, title, server, client, settingsFile, port: valkey.port, folder: valkey.dataFolder };
   return [
     generated(
       `config/${cache.service}/${settingsFile}`,
@@ -205,6 +212,7 @@ function renderStore(store: StorePlan, templates: Templates): readonly Artifact[
     account,
     policy: `${account}-buckets`,
     port: minio.port,
+    scheme: store.tls ? 'https' : 'http',
     rootFile: `/run/secrets/${service}-root`,
     appFile: `/run/secrets/${service}-app`,
     reader: backup.account,

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { authorityFile } from '../../model/internal-tls.ts';
 import type { Artifact } from '../../model/artifact.ts';
 import type { EdgePlan, Plan } from '../../model/plan.ts';
 import { slots } from '../../model/release.ts';
@@ -97,12 +98,13 @@ function view(edge: EdgePlan): object {
       slots.map((slot) => ({ id: `${identifier(service)}_${slot}`, address: `${service}-${slot}${edge.hostSuffix}:${port}` })),
     ),
     locations: edge.apps.flatMap((app) => [...locations(app, taken)]).map((location, index) => ({ ...location, again: `again_${index}` })),
-    stores: edge.stores.map(({ service, port, host, buckets }) => ({
+    stores: edge.stores.map(({ service, port, host, buckets, tls }) => ({
       id: `store_${identifier(service)}`,
       service,
       address: `${service}${edge.hostSuffix}:${port}`,
       host,
       buckets: buckets.join('|'),
+      authority: tls ? authorityFile : false,
     })),
     covered: taken.has('/'),
     resolverFile: 'file' in edge.resolver && edge.resolver.file,

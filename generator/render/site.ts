@@ -110,6 +110,7 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
       : 'no particular host',
     memory: `${describeSize(plan.budget.sum)} of ${describeSize(plan.budget.host)}`,
     reserve: describeSize(plan.budget.reserve),
+    servers: plan.servers.map(({ service }) => service).join(', '),
     services: plan.services
       .map((service) => ({
         name: service.name,
@@ -194,7 +195,7 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
         : [],
     ),
     clustered: plan.caches.flatMap(({ cache, cluster }) => (cluster ? [clusterOfCache(cache, cluster)] : [])),
-    stores: plan.stores,
+    stores: plan.stores.map((store) => ({ ...store, tls: store.tls ?? false })),
     volumes: plan.volumes.map(({ name, alone }) => ({
       name,
       access: alone ? 'ReadWriteOnce' : 'ReadWriteMany',

@@ -11,6 +11,7 @@ import { reservedDatabaseNames } from '../../model/names.ts';
 import { clusterVariablesOf, readVariableOf, replicates, sentinelVariablesOf } from '../../model/stack-spec.ts';
 import { checkExternals } from './check-externals.ts';
 import { checkServices } from './check-services.ts';
+import { checkInternalTls } from './check-internal-tls.ts';
 import { checkStores } from './check-stores.ts';
 import { checkSurroundings } from './check-surroundings.ts';
 import { checkVolumes } from './check-volumes.ts';
@@ -351,6 +352,7 @@ export function checkReferences(spec: WrittenSpec): readonly Finding[] {
     ...checkRoutes(spec),
     ...checkVolumes(spec),
     ...checkStores(spec),
+    ...checkInternalTls(spec),
     ...checkSurroundings(spec),
     ...checkDatabases(spec),
     ...checkCaches(spec),

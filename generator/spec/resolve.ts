@@ -335,6 +335,7 @@ export function resolveSpec(spec: WrittenSpec): StackSpec {
       ...(storageClass === undefined ? {} : { storageClass }),
     })),
     trust: Object.entries(spec.trust ?? {}).map(([name, text]) => ({ name, certificates: certificatesIn(text) ?? [] })),
+    internalTls: spec.internalTls ?? false,
     ...(spec.proxy === undefined ? {} : { proxy: proxyOf(spec.proxy) }),
     ...(spec.registry === undefined ? {} : { registry: spec.registry }),
     externals: externalsOf(spec, (database) => databaseName(spec.name, database)),

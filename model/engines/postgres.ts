@@ -8,6 +8,8 @@ export const postgres = {
   dataFolder: '/var/lib/postgresql/data/pgdata',
   socketFolder: '/var/run/postgresql',
   superuser: 'postgres',
+  /** Of a server that speaks TLS, in memory. */
+  keyFile: '/tmp/server.key',
   /** Connections kept from the application: superuser (3 by default), accounts one-shot, backups, monitoring. */
   ownConnections: 10,
   /** The server refuses a sum of connections, workers and senders above 262143. */

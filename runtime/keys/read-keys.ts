@@ -81,13 +81,13 @@ export const readSecret = (file: string): string | undefined =>
     statSync(file, { throwIfNoEntry: false }) === undefined ? undefined : readFileSync(file, 'utf8'),
   );
 
+const inAgent = 'this is done in the container of an agent, which starts with the site';
+
 /** Of the account that an agent has where it copies. */
-export const readPassword = (file: string): Secret =>
-  reading(
-    file,
-    'this is done in the container of an agent, which starts with the site',
-    () => new Secret(readFileSync(file, 'utf8').trim()),
-  );
+export const readPassword = (file: string): Secret => reading(file, inAgent, () => new Secret(readFileSync(file, 'utf8').trim()));
+
+/** Whom an agent trusts there. */
+export const readAuthority = (file: string): string => reading(file, inAgent, () => readFileSync(file, 'utf8'));
 
 const readText = (file: string): string => reading(file, 'correct the path', () => readFileSync(file, 'utf8'));
 

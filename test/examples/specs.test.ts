@@ -100,6 +100,7 @@ const needless: readonly (readonly [keys: RegExp, because: string])[] = [
   [/\.(?:cpu|memory|disk|connections)$/, "sizes are the profile's; where an example fixes one it shows how"],
   [/^(?:databases|caches)\.\*\.topology$/, "the profile's wish is the better teacher"],
   [/^caches\.\*\.client$/, 'what the library of an application can is for its makers to say; the lab has rows for both'],
+  [/^internalTls$/, 'what a profile gives a cache of several nodes cannot have it yet; the lab has rows for it'],
   [/^backups(?:\.|$)/, 'where copies go is for each site to say; docs/backups.md shows both ways, and a test runs it'],
   [/^(?:databases\.\*\.operator|kubernetes\.operatorNamespace)$/, 'an operator is for a cluster alone, and an example is for both targets'],
 ];

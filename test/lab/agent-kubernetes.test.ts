@@ -1,5 +1,10 @@
 import { chmodSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream';
+import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { Secret } from '../../model/secret.ts';
@@ -72,9 +77,12 @@ describe('the agents of a site for Kubernetes, in containers as their pods descr
       buckets: `{ schedule: "${away}", prove: "${away}" }`,
       caches: `{ schedule: "${away}" }`,
     };
-    const sets = [bucket, ...Object.entries(jobs).map(([kind, job]) => `backups.${kind}=${job}`), 'caches.cache.use=sessions'].flatMap(
-      (set) => ['--set', set],
-    );
+    const sets = [
+      bucket,
+      ...Object.entries(jobs).map(([kind, job]) => `backups.${kind}=${job}`),
+      'caches.cache.use=sessions',
+      'internalTls=true',
+    ].flatMap((set) => ['--set', set]);
     await operator.run(['berth', 'init', name, '--profile', 'minimum', '--target', 'kubernetes', ...host, ...sets], operator.home);
     await operator.run(
       ['sh', '-c', 'umask 077 && mkdir -p secrets/supplied && cat > secrets/supplied/backup-store'],
@@ -179,7 +187,12 @@ exec docker exec $input "${kubelet.network}-$pod" "$@"
     await kubelet.until(copier, probeOf(copier, 'readinessProbe'));
     const { code, stderr } = await kubelet.finish(podNamed('Job', 'files-buckets'));
     expect([code, stderr]).toEqual([0, expect.any(String)]);
-    const endpoint = new URL(`http://${(await kubelet.address('files-0')).trim()}:9000`);
+    // The store speaks TLS under its name alone, which this machine does not know: this leads there.
+    const there = { host: (await kubelet.address('files-0')).trim(), port: 9000, servername: 'files', ca: site.read('secrets/tls/ca.crt') };
+    await using door = createServer((client) => pipeline(client, connect(there), client, () => undefined));
+    door.listen(0, '127.0.0.1');
+    await once(door, 'listening');
+    const endpoint = new URL(`http://127.0.0.1:${(door.address() as AddressInfo).port}`);
     const as = (account: string): S3Bucket =>
       new S3Bucket({
         ...s3.options,
@@ -218,7 +231,7 @@ exec docker exec $input "${kubelet.network}-$pod" "$@"
     await kubelet.until(cache, probeOf(cache, 'readinessProbe'));
     const { password } = new URL(secretOf('web-secrets', 'REDIS_URL'));
     const cli = async (...words: readonly string[]): Promise<string> => {
-      const client = ['valkey-cli', '--user', 'app', '--pass', password, '--no-auth-warning'];
+      const client = ['valkey-cli', '--tls', '--cacert', '/run/secrets/site-ca', '--user', 'app', '--pass', password, '--no-auth-warning'];
       return (await kubelet.exec('cache-0', ...client, ...words)).stdout.trim();
     };
     expect(await cli('set', 'visitor', 'ada')).toBe('OK');

@@ -19,7 +19,7 @@ interface EnvVariable {
 }
 export interface Probe {
   readonly exec?: { readonly command: readonly string[] };
-  readonly httpGet?: { readonly path: string; readonly port: string | number };
+  readonly httpGet?: { readonly path: string; readonly port: string | number; readonly scheme?: string };
   readonly tcpSocket?: { readonly port: string | number };
 }
 export interface PodContainer {
@@ -29,7 +29,12 @@ export interface PodContainer {
   readonly args?: readonly string[];
   readonly env?: readonly EnvVariable[];
   readonly ports?: readonly { readonly name: string; readonly containerPort: number }[];
-  readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string; readonly readOnly?: boolean }[];
+  readonly volumeMounts?: readonly {
+    readonly name: string;
+    readonly mountPath: string;
+    readonly subPath?: string;
+    readonly readOnly?: boolean;
+  }[];
   readonly resources: { readonly limits: Readonly<Record<string, string>> };
   readonly securityContext: {
     readonly readOnlyRootFilesystem?: boolean;
@@ -156,7 +161,7 @@ export class KubeletStandIn {
 
   #mounts(pod: Pod, container: PodContainer): readonly string[] {
     const { volumes = [], securityContext } = pod.template.spec;
-    return (container.volumeMounts ?? []).flatMap(({ name, mountPath, readOnly }) => {
+    return (container.volumeMounts ?? []).flatMap(({ name, mountPath, subPath, readOnly }) => {
       const volume = volumes.find((one) => one.name === name);
       if (volume?.emptyDir?.medium === 'Memory')
         return ['--tmpfs', `${mountPath}:size=${volume.emptyDir.sizeLimit.replace('Mi', 'm')},mode=1777`];
@@ -169,7 +174,10 @@ export class KubeletStandIn {
           : volume?.emptyDir
             ? this.#emptyFolder(from)
             : this.#claim(pod.name, name, group);
-      return ['--mount', `type=bind,source=${source},target=${mountPath}${readOnly ? ',readonly' : ''}`];
+      return [
+        '--mount',
+        `type=bind,source=${subPath === undefined ? source : join(source, subPath)},target=${mountPath}${readOnly ? ',readonly' : ''}`,
+      ];
     });
   }
 
@@ -369,11 +377,11 @@ export class KubeletStandIn {
     if (probe.exec) return (await this.exec(pod.name, ...probe.exec.command)).code === 0;
     const host = await this.address(pod.name);
     if (probe.tcpSocket) return (await attempt(['bash', '-c', `exec 3<>/dev/tcp/${host}/${port(probe.tcpSocket.port)}`])).code === 0;
-    const { path = '/', port: asked = 0 } = probe.httpGet ?? {};
-    return fetch(`http://${host}:${port(asked)}${path}`, { redirect: 'manual', signal: AbortSignal.timeout(10_000) }).then(
-      (answer) => answer.status >= 200 && answer.status < 400,
-      () => false,
-    );
+    const { path = '/', port: asked = 0, scheme = 'HTTP' } = probe.httpGet ?? {};
+    // A kubelet asks by an address, and looks at no certificate.
+    const seen = ['--insecure', '--silent', '--output', '/dev/null', '--write-out', '%{http_code}', '--max-time', '10'];
+    const { stdout } = await attempt(['curl', ...seen, `${scheme.toLowerCase()}://${host}:${port(asked)}${path}`]);
+    return /^[23]/.test(stdout);
   }
 
   /** Until a probe is content. @throws with the log of the pod. */

@@ -70,6 +70,8 @@ describe('a site for Kubernetes, made by a user who is not root', () => {
         `services.web.image=${image}`,
         '--set',
         'caches.cache.topology=single',
+        '--set',
+        'internalTls=true',
       ],
       operator.home,
     );
@@ -259,6 +261,32 @@ patches:
         await until(healthy, `${edge} answers healthy`, { tell: () => last });
         expect(JSON.parse(last)).toMatchObject({ status: 'healthy', slot: 'blue', version: '0.1.0' });
       }
+    });
+
+    test('speaks TLS between all of its services, and to nobody without it', async () => {
+      const ask = (how: string, sql: string) =>
+        kubelet.exec(
+          'database-0',
+          'sh',
+          '-c',
+          `PGPASSWORD=$(cat /run/secrets/database-admin) psql --no-psqlrc -qAt "host=database user=postgres dbname=postgres ${how}" -c "${sql}"`,
+        );
+      const verified = 'sslmode=verify-full sslrootcert=/run/secrets/site-ca';
+      const seen = await ask(
+        verified,
+        "SELECT string_agg(DISTINCT usename || ' ' || coalesce(version, 'plain'), ',') FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE client_addr IS NOT NULL AND client_addr <> '127.0.0.1'",
+      );
+      expect(seen.stdout.trim(), seen.stderr).toBe('berth_replica TLSv1.3,cluster TLSv1.3,postgres TLSv1.3');
+      expect((await ask('sslmode=disable', 'SELECT 1')).stderr).toContain('no encryption');
+      expect((await ask('sslmode=verify-full sslrootcert=system', 'SELECT 1')).stderr).toContain('certificate verify failed');
+      const cache = (tls: string) => kubelet.exec('cache-0', 'sh', '-c', `valkey-cli -h cache ${tls} ping`);
+      expect((await cache('--tls --cacert /run/secrets/site-ca')).stdout).toBe('PONG\n');
+      expect((await cache('')).stdout).not.toContain('PONG');
+      // What waits for an engine has the authorities, and nothing else of the secrets.
+      const gates = podNamed('web-blue-0').template.spec.initContainers ?? [];
+      expect(gates.map(({ volumeMounts = [] }) => volumeMounts.map(({ mountPath }) => mountPath))).toEqual(
+        gates.map(() => ['/tmp', '/run/secrets/site-ca']),
+      );
     });
 
     test('lets nobody but itself ask for a slot by name', async () => {

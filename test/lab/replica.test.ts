@@ -94,12 +94,21 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
   };
   /** What a replica does that asks for log once more, if its first word comes before the refusal: the slot has a position again, and is as lost as it was. */
   const giveLostSlotAPosition = async (): Promise<void> => {
-    const receive = `mkdir /tmp/log; PGPASSWORD=$(cat /run/secrets/database-replication) timeout 10 pg_receivewal --host=database --username=${account} --slot=${slot} --directory=/tmp/log --status-interval=1; rm -r /tmp/log`;
+    const receive = `mkdir /tmp/log; PGSSLMODE=disable PGPASSWORD=$(cat /run/secrets/database-replication) timeout 10 pg_receivewal --host=database --username=${account} --slot=${slot} --directory=/tmp/log --status-interval=1; rm -r /tmp/log`;
     const state = `SELECT wal_status || ' ' || (restart_lsn IS NOT NULL) FROM pg_replication_slots WHERE slot_name = '${slot}'`;
+    // By TLS its first word comes too late: for these moments it is let in without.
+    const rules = 'config/database/pg_hba.conf';
+    const before = site.read(rules);
+    const obey = async (change: () => string): Promise<void> => {
+      site.edit(rules, change);
+      await ask('database', 'SELECT pg_reload_conf()');
+    };
+    await obey(() => before.replaceAll('hostssl', 'host   '));
     await until(async () => {
       await run(['docker', 'exec', await containerOf('database-replica'), 'bash', '-c', receive]);
       return (await ask('database', state)) === 'lost true';
     }, 'the lost slot has a position');
+    await obey(() => before);
   };
   const oldestLog = (): Promise<string> => ask('database', "SELECT min(name) FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$'");
   const filesOf = (node: Node): Promise<string> =>
@@ -116,6 +125,7 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
       'network=10.219.0.0/22',
       'edge.http=18082',
       'edge.https=18445',
+      'internalTls=true',
       `services.web.image=${image}`,
       'services.web.replicas=1',
       'services.web.memory=512Mi',
@@ -166,8 +176,8 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
   test('is reached through PgBouncer, by few connections for many clients, and read on the replica through it', async () => {
     const [address, read] = [addressOf('DATABASE_URL'), addressOf('DATABASE_READ_URL')] as const;
     expect([address, read]).toEqual([
-      expect.stringMatching(/@database-pgbouncer:6432\/lab_replica$/),
-      expect.stringMatching(/@database-pgbouncer:6432\/lab_replica_read$/),
+      expect.stringMatching(/@database-pgbouncer:6432\/lab_replica\?sslmode=verify-full&sslrootcert=\/run\/secrets\/site-ca$/),
+      expect.stringMatching(/@database-pgbouncer:6432\/lab_replica_read\?sslmode=verify-full&sslrootcert=\/run\/secrets\/site-ca$/),
     ]);
     expect((await askThrough(read, 'SELECT pg_is_in_recovery()')).stdout.trim()).toBe('t');
     expect((await askThrough(address, 'SELECT pg_is_in_recovery()')).stdout.trim()).toBe('f');
@@ -180,6 +190,68 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
     expect(ended.map(({ code, stderr }) => [code, stderr])).toEqual(ended.map(() => [0, '']));
     expect(Number(open)).toBeLessThanOrEqual(8);
     expect(Date.now() - started).toBeGreaterThanOrEqual(2000);
+  });
+
+  test('speaks TLS between all of its services, and to nobody without it', async () => {
+    const seen = await ask(
+      'database',
+      "SELECT string_agg(DISTINCT usename || ' ' || coalesce(version, 'plain'), ',') FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE client_addr IS NOT NULL AND client_addr <> '127.0.0.1'",
+    );
+    expect(seen.split(',').sort()).toEqual([`${account} TLSv1.3`, 'lab_replica TLSv1.3']);
+    const plain = (address: string) => askThrough(address.replace(/\?.*/, '?sslmode=disable'), 'SELECT 1');
+    expect((await plain(addressOf('DATABASE_URL').replace('-pgbouncer:6432', ':5432'))).stderr).toMatch(
+      /no pg_hba\.conf entry.*no encryption/,
+    );
+    expect((await plain(addressOf('DATABASE_URL'))).stderr).toMatch(/SSL required/);
+    const direct = addressOf('DATABASE_URL').replace('-pgbouncer:6432', ':5432');
+    const stranger = await askThrough(direct.replace('/run/secrets/site-ca', 'system'), 'SELECT 1');
+    expect(stranger.stderr).toMatch(/certificate verify failed/);
+    const cache = (script: string) => site.operator.attempt(['docker', 'compose', 'exec', '-T', 'cache', 'sh', '-c', script], site.folder);
+    const tls = '--tls --cacert /run/secrets/site-ca';
+    expect((await cache(`valkey-cli -h cache ${tls} ping`)).stdout.trim()).toBe('PONG');
+    expect((await cache('valkey-cli -h cache ping')).stdout).not.toContain('PONG');
+    expect((await cache('valkey-cli -h cache --tls ping')).stdout).not.toContain('PONG');
+    const store = (script: string) => site.operator.attempt(['docker', 'compose', 'exec', '-T', 'files', 'sh', '-c', script], site.folder);
+    const health = 'files:9000/minio/health/live -o /dev/null -s -w "%{http_code}"';
+    expect((await store(`curl --cacert /run/secrets/site-ca https://${health}`)).stdout).toBe('200');
+    expect((await store(`curl http://${health}`)).stdout).toBe('400');
+    expect((await store(`env -u SSL_CERT_FILE curl https://${health}`)).stdout).toBe('000');
+    await visitor.until('/api/health', ({ status }) => status === 200);
+  });
+
+  test('serves by new certificates once they are renewed, and its clients go on', async () => {
+    const serial = async (host: string, port: number, more = '') =>
+      (
+        await site.operator.attempt(
+          [
+            'docker',
+            'compose',
+            'exec',
+            '-T',
+            'files',
+            'sh',
+            '-c',
+            `openssl s_client -connect ${host}:${port} ${more} </dev/null 2>/dev/null | openssl x509 -noout -serial`,
+          ],
+          site.folder,
+        )
+      ).stdout.trim();
+    const all = async () => [
+      await serial('database', 5432, '-starttls postgres'),
+      await serial('database-replica', 5432, '-starttls postgres'),
+      await serial('database-pgbouncer', 6432, '-starttls postgres'),
+      await serial('cache', 6379),
+      await serial('files', 9000),
+    ];
+    const before = await all();
+    expect(before).toEqual(before.map(() => expect.stringMatching(/^serial=[0-9A-F]+$/)));
+    expect(await site.berth('certs', 'renew', '--internal')).toContain('docker compose up -d --wait');
+    expect(await site.up()).toMatchObject({ code: 0 });
+    const after = await all();
+    expect(after.filter((one) => before.includes(one))).toEqual([]);
+    await streaming();
+    await follows('renewed');
+    await visitor.until('/api/health', ({ status }) => status === 200);
   });
 
   test('has a pool that lets in nobody without the password, and knows none itself', async () => {

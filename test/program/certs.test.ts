@@ -3,6 +3,7 @@ import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { keyFileOf } from '../../generator/io/secret-files.ts';
 import { lockSite } from '../../generator/io/lock.ts';
 import { company, issue } from '../generator/io/issued-certificates.ts';
@@ -124,6 +125,53 @@ describe('certs renew', () => {
     edit(site.path, 'berth.yaml', (text) => `${text}\nkubernetes: { certificate: cert-manager }\n`);
     await expectExit(0, ['generate', '--site', site.path]);
     expect((await expectExit(8, ['certs', 'renew', '--site', site.path])).stderr).toContain('cert-manager issues and renews');
+  });
+});
+
+describe('certs of services that speak TLS to each other', () => {
+  const encrypted = freshSite(['--set', `domain=${domain}`, '--set', 'internalTls=true']);
+  const hashesOf = (site: string): Readonly<Record<string, string | undefined>> => {
+    const { services } = parse(read(site, 'compose.yaml')) as {
+      readonly services: Readonly<Record<string, { readonly labels: Readonly<Record<string, string>> }>>;
+    };
+    return Object.fromEntries(Object.entries(services).map(([name, { labels }]) => [name, labels['berth.config']]));
+  };
+  const serials = (site: string) =>
+    ['database', 'cache', 'files'].map((name) => new X509Certificate(read(site, `secrets/${name}-certificate`)).serialNumber);
+
+  test('are listed, and drawn anew without that of the edge; each of the servers is recreated, and no application', async () => {
+    using site = encrypted();
+    const { stdout: shown } = await expectExit(0, ['certs', 'show', '--site', site.path]);
+    expect(shown).toMatch(/between services\n *database +until [\d-]+, 3649 days left +database, localhost, 127\.0\.0\.1\n/);
+    const [edge, before, hashes] = [served(site.path).fingerprint256, serials(site.path), hashesOf(site.path)];
+    const { stdout } = await expectExit(0, ['certs', 'renew', '--internal', '--json', '--site', site.path]);
+    const { internal, next } = JSON.parse(stdout) as {
+      readonly internal: readonly { readonly service: string }[];
+      readonly next: readonly string[];
+    };
+    expect(internal.map(({ service }) => service)).toEqual(['database', 'cache', 'files']);
+    expect(next).toEqual([expect.stringContaining('run `docker compose up -d --wait`: database, cache, files start anew')]);
+    expect(served(site.path).fingerprint256).toBe(edge);
+    const recreated = Object.entries(hashesOf(site.path)).flatMap(([name, hash]) => (hash === hashes[name] ? [] : [name]));
+    expect(recreated).toEqual(['database', 'cache', 'files']);
+    expect(serials(site.path).filter((serial) => before.includes(serial))).toEqual([]);
+    for (const secret of secretsOf(site.path)) expect(stdout).not.toContain(secret);
+    await expectExit(0, ['generate', '--check', '--site', site.path]);
+  });
+
+  test('are those of a new authority as soon as there is one', async () => {
+    using site = encrypted();
+    const { stdout } = await expectExit(0, ['certs', 'renew', '--authority', '--site', site.path]);
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain('and every application and task that trusts them');
+    const authority = new X509Certificate(read(site.path, 'secrets/site-ca'));
+    expect(authority.fingerprint256).toBe(new X509Certificate(read(site.path, 'secrets/tls/ca.crt')).fingerprint256);
+    for (const name of ['database', 'cache', 'files'])
+      expect(new X509Certificate(read(site.path, `secrets/${name}-certificate`)).verify(authority.publicKey)).toBe(true);
+  });
+
+  test('cannot be drawn where there are none', async () => {
+    using site = fresh();
+    expect((await expectExit(8, ['certs', 'renew', '--internal', '--site', site.path])).stderr).toContain('internalTls: true');
   });
 });
 

@@ -5,6 +5,7 @@ import { minio } from '../../../model/engines/minio.ts';
 import { mysqlFamily } from '../../../model/engines/mysql-family.ts';
 import { postgres } from '../../../model/engines/postgres.ts';
 import { restoredFile } from '../../../model/backup/restored-beside.ts';
+import { authorityFile } from '../../../model/internal-tls.ts';
 import type { Decision, Gate, PlannedService, Size } from '../../../model/plan.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { BackupJob } from '../../../model/runtime-config.ts';
@@ -15,8 +16,9 @@ import { taskSize, type Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
 import { agentContainer, backupSecret, reachesStore, type AgentPlace } from './agent.ts';
 import { groupsOf, isReplicated } from './cache-members.ts';
-import { backupAccountOf, accountOf } from './minio.ts';
+import { backupAccountOf, accountOf, endpointOf } from './minio.ts';
 import { volumeName } from './volumes.ts';
+import { trustedFiles } from './internal-tls.ts';
 import { trustMounts, trustOfNode } from './surroundings.ts';
 
 /** A bucket, and how it is reached from the container of the agent. */
@@ -76,7 +78,7 @@ function wanted(spec: StackSpec): readonly CopiedBucket[] {
     buckets.map((bucket) => ({
       store: name,
       bucket: bucket.name,
-      endpoint: `http://${name}:${minio.port}`,
+      endpoint: endpointOf(name, spec),
       region: minio.region,
       account: backupAccountOf(spec),
       secret: backupSecret(name),
@@ -208,7 +210,7 @@ export function planFilesAgent(
       holds: 'its key, and what it remembers',
       covered: declared ? [declared] : [],
       elsewhere: outside.map(({ host, port }) => ({ host, port })),
-      secretFiles: [...stores.map(({ secret }) => secret), ...caches.map((cache) => backupSecret(cache.name))],
+      secretFiles: [...stores.map(({ secret }) => secret), ...caches.map((cache) => backupSecret(cache.name)), ...trustedFiles(spec)],
       connects: [
         ...ownStores.map((service) => ({ service, port: minio.port })),
         ...caches.flatMap(({ services }) => services.map((service) => ({ service, port: valkey.port }))),
@@ -230,7 +232,7 @@ export function planFilesAgent(
     ...(volumes.length === 0
       ? {}
       : { shared: volumes.map((volume) => ({ name: volumeName(volume.name), target: volume.folder, readOnly: true })) }),
-    env: { ...container.env, ...thrifty, ...(goesOut ? trustOfNode(spec) : {}) },
+    env: { ...container.env, ...thrifty, ...(goesOut || spec.internalTls ? trustOfNode(spec) : {}) },
     mounts: [...container.mounts, ...(goesOut ? trustMounts(spec) : [])],
   };
 }
@@ -268,6 +270,7 @@ const cacheTimeout = 3600;
 export const cacheJobs = (
   { name: agent, caches }: FilesAgent,
   kept: Pick<BackupJob, 'schedule' | 'keep' | 'recipients' | 'timeZone'>,
+  internalTls: boolean,
 ): readonly BackupJob[] =>
   caches.map(({ name, engine, shards }) => ({
     name,
@@ -280,6 +283,7 @@ export const cacheJobs = (
       port: valkey.port,
       user: valkey.backup.account,
       password: `/run/secrets/${backupSecret(name)}`,
+      ...(internalTls ? { ca: authorityFile } : {}),
     },
   }));
 

@@ -17,8 +17,10 @@ import type { BackupJob, BackupsConfig, RuntimeConfig } from '../../../model/run
 import type { BackupsSpec, DatabaseEngineName, DatabaseSpec, StackSpec, Target } from '../../../model/stack-spec.ts';
 import { mib, seconds } from '../../../model/units.ts';
 import type { MiB } from '../../../model/units.ts';
+import { authorityFile } from '../../../model/internal-tls.ts';
 import { taskSize } from '../demand.ts';
 import { hostsOf } from './database-engine.ts';
+import { trustedFiles } from './internal-tls.ts';
 import { noData } from './database-parts.ts';
 
 /** The service that copies the databases of an engine. One more database of another engine renames none. */
@@ -134,11 +136,13 @@ export const databaseOf = (
   database: CopiedDatabase,
   { prove, rpo }: Pick<NonNullable<BackupsSpec['databases']>, 'prove' | 'rpo'>,
   memory: MiB,
+  internalTls: boolean,
 ) => ({
   host: hostsOf(database).writer,
   port: copying[database.engine].port,
   user: copying[database.engine].account,
   password: `/run/secrets/${backupSecret(database.name)}`,
+  ...(internalTls ? { ca: authorityFile } : {}),
   folder: `${copying[database.engine].own}/${database.name}`,
   memory: scratchMemory(memory),
   prove,
@@ -263,7 +267,7 @@ export function planAgent(
   size: Size,
   disk: MiB,
   user: string,
-  target: Target,
+  spec: StackSpec,
 ): PlannedService {
   const { port, unused }: Copying = copying[engine];
   const names = databases.map((database) => database.name);
@@ -274,9 +278,9 @@ export function planAgent(
     title: `copies ${names.join(', ')} while it runs, ships its log, and restores what it copied into a server of its own to prove it`,
     holds: 'log on its way, and restores that are tried',
     covered: unused ? [unused] : [],
-    secretFiles: names.map(backupSecret),
+    secretFiles: [...names.map(backupSecret), ...trustedFiles(spec)],
     connects: names.map((service) => ({ service, port })),
     after: names.map((database) => ({ service: `${database}-accounts`, condition: 'service_completed_successfully', required: true })),
   };
-  return agentContainer(copier, backups, size, disk, user, target);
+  return agentContainer(copier, backups, size, disk, user, spec.target);
 }

@@ -9,6 +9,7 @@ import { healthOf } from './app-health.ts';
 import { divideNodeMemory, folderMiB, foldersOf, small } from './app-size.ts';
 import { connect } from './connect.ts';
 import type { Connection, ForGates } from './connect.ts';
+import { trustedFiles } from './internal-tls.ts';
 import { placesOf, surroundingVariables, trustMounts } from './surroundings.ts';
 import { sharedOf, volumeName } from './volumes.ts';
 import { planMigration } from './migrate.ts';
@@ -101,7 +102,7 @@ function serviceOf(app: AppSpec, spec: StackSpec, profile: HardwareProfile, { si
     ...(app.command === undefined ? {} : { command: app.command }),
     env: envOf(app, spec, profile, size, connections),
     secretEnv: secretEnvOf(app, connections),
-    secretFiles: filesOf(app).map(({ name }) => ledgerNameOf(app, name)),
+    secretFiles: [...filesOf(app).map(({ name }) => ledgerNameOf(app, name)), ...trustedFiles(spec)],
     mounts: trustMounts(spec),
     volumes: [],
     ...(app.volumes.length === 0 ? {} : { shared: sharedOf(app) }),

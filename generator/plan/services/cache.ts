@@ -1,5 +1,6 @@
 import { redis } from '../../../model/engines/redis.ts';
 import { valkey } from '../../../model/engines/valkey.ts';
+import { authorityFile, certificateFile, keyFile } from '../../../model/internal-tls.ts';
 import type { CachePlan, Decision, EngineSetting, PlannedService, Size } from '../../../model/plan.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { CacheSpec, StackSpec } from '../../../model/stack-spec.ts';
@@ -24,6 +25,7 @@ import {
   waysTo,
 } from './cache-members.ts';
 import { demandSentinels, planSentinels } from './cache-sentinel.ts';
+import { servedFiles } from './internal-tls.ts';
 import { planMemcached } from './memcached.ts';
 
 /** Numbers are the same for Valkey and Redis. */
@@ -36,10 +38,23 @@ const keeps = (cache: CacheSpec): boolean => cache.use !== 'cache';
 const small = 640;
 
 /** The default account may do nothing but PING, so that the check needs no secret. */
-const pingOf = (client: string): readonly [string, ...string[]] => [
+const pingOf = (client: string, { internalTls }: StackSpec): readonly [string, ...string[]] => [
   '/bin/sh',
   '-c',
-  `test "$(${client} -h 127.0.0.1 -p ${facts.port} ping)" = PONG`,
+  `test "$(${client} -h 127.0.0.1 -p ${facts.port}${internalTls ? ` --tls --cacert ${authorityFile}` : ''} ping)" = PONG`,
+];
+
+/** Without a client's own certificate: by its password the server knows who that is. */
+const tlsSettings = (name: string): readonly EngineSetting[] => [
+  { name: 'tls-port', value: String(facts.port), because: 'internalTls: nobody is served without it' },
+  {
+    name: 'tls-cert-file',
+    value: certificateFile(name),
+    because: 'from the authority of the site; `berth certs renew --internal` draws it anew',
+  },
+  { name: 'tls-key-file', value: keyFile(name), because: 'its key' },
+  { name: 'tls-ca-cert-file', value: authorityFile, because: 'whom it would trust itself' },
+  { name: 'tls-auth-clients', value: 'no', because: 'clients show a password, and no certificate' },
 ];
 
 /** One of several: answers, and is the primary or follows it. */
@@ -195,7 +210,8 @@ export function planCache({ cache, spec, profile, sizeOf, diskOf, userOf }: Cach
   const size = sizeOf(replicated ? firstOf(nodes) : name);
   const persistent = keeps(cache);
   const engine = engines[cache.engine];
-  const ping = isWatched(cache) ? roleOf(engine.client) : pingOf(engine.client);
+  const ping = isWatched(cache) ? roleOf(engine.client) : pingOf(engine.client, spec);
+  const tls = spec.internalTls ? tlsSettings(name) : [];
   const memory = divideMemory(size.memory, cache);
   const replication = replicated ? replicationOf(cache, name, size) : { settings: [], decisions: [] };
   const cluster = divided ? clusterSettings(cache, persistent) : { settings: [], decisions: [] };
@@ -238,6 +254,7 @@ export function planCache({ cache, spec, profile, sizeOf, diskOf, userOf }: Cach
     { name: 'timeout', value: '0', because: 'pools keep their connections' },
     ...replication.settings,
     ...cluster.settings,
+    ...tls,
   ];
   const decisions: Decision[] = [
     {
@@ -279,6 +296,14 @@ export function planCache({ cache, spec, profile, sizeOf, diskOf, userOf }: Cach
     },
     ...replication.decisions,
     ...cluster.decisions,
+    ...tls.map((setting) => ({
+      key: `${name}.${setting.name}`,
+      value: setting.value,
+      formula: 'fixed',
+      inputs: {},
+      source: `Valkey documentation, TLS: ${setting.because}`,
+      change: 'internalTls in berth.yaml',
+    })),
   ];
   const service: PlannedService = {
     name,
@@ -293,7 +318,7 @@ export function planCache({ cache, spec, profile, sizeOf, diskOf, userOf }: Cach
     ...startOf(cache, engine),
     env: {},
     secretEnv: {},
-    secretFiles: [`${cache.name}-acl`, ...(replicated ? [`${cache.name}-replication`] : [])],
+    secretFiles: [`${cache.name}-acl`, ...(replicated ? [`${cache.name}-replication`] : []), ...servedFiles(name, spec)],
     mounts: [{ source: `config/${name}`, target: folder, restarts: true }],
     tmpfs: foldersOf(cache).map((path) => ({ path, size: mib(facts.folderMiB), mode: '1777' })),
     volumes: hasVolume(cache)
@@ -320,7 +345,7 @@ export function planCache({ cache, spec, profile, sizeOf, diskOf, userOf }: Cach
     after: [],
     ...(divided ? asNode(cache, spec) : {}),
   };
-  const plan = { cache: cache.name, service: name, engine: cache.engine, settings };
+  const plan = { cache: cache.name, service: name, engine: cache.engine, settings, ...(spec.internalTls ? { tls: true as const } : {}) };
   if (!replicated) return { services: [service], decisions, plan: { ...plan, members: [name] } };
   if (divided) {
     const shards = planShards(cache, spec, service, !persistent);

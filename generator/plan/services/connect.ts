@@ -1,4 +1,5 @@
 import { memcached } from '../../../model/engines/memcached.ts';
+import { authorityFile } from '../../../model/internal-tls.ts';
 import { pgbouncer } from '../../../model/engines/pgbouncer.ts';
 import { minio } from '../../../model/engines/minio.ts';
 import { valkey } from '../../../model/engines/valkey.ts';
@@ -9,7 +10,7 @@ import { hasProxy, isCluster, isWatched, nodesOf, sentinelsOf, shardsOf, waysTo,
 import { hasReplica, hostsOf, poolerName, readerName, replicaName } from './database-engine.ts';
 import type { DatabaseAddress, DatabaseEngine } from './database-engine.ts';
 import { databaseEngines } from './databases.ts';
-import { accountOf, originOf } from './minio.ts';
+import { accountOf, endpointOf, originOf, schemeOf, trustOfGo } from './minio.ts';
 
 /** Runs `try` until it succeeds, three minutes at most. */
 const waiting = (service: string, attempt: string): readonly [string, ...string[]] => [
@@ -43,7 +44,8 @@ function databaseAt(service: string, spec: StackSpec): { readonly at: DatabaseAd
   if (!database) throw new Error(`there is no database ${service}; the spec should have refused it`);
   const engine = databaseEngines[database.engine];
   const { writer } = hostsOf(database);
-  return { engine, at: { name: service, host: writer, port: engine.port, user: database.database, database: database.database } };
+  const at = { name: service, host: writer, port: engine.port, user: database.database, database: database.database };
+  return { engine, at: spec.internalTls ? { ...at, authority: authorityFile } : at };
 }
 
 /** A client of a database that logs in as the application does: its query command, and what else a container of it needs. */
@@ -57,7 +59,14 @@ export function clientOf(
   return {
     engine,
     query,
-    gate: { image: engine.image, user: userOf(engine.image), env, secretEnv, size: { ...task, memory: engine.taskMemory ?? task.memory } },
+    gate: {
+      image: engine.image,
+      user: userOf(engine.image),
+      env,
+      secretEnv,
+      size: { ...task, memory: engine.taskMemory ?? task.memory },
+      ...(at.authority === undefined ? {} : { trustsSite: true }),
+    },
   };
 }
 
@@ -198,19 +207,16 @@ export function connect(use: Use, spec: StackSpec, forGates: ForGates): Connecti
       : {
           ...base,
           env: {},
-          secretEnv: { [use.variable]: ['redis://app:', { secret: `${use.service}-app` }, `@${use.service}:${port}/0`] },
+          secretEnv: {
+            [use.variable]: [`redis${spec.internalTls ? 's' : ''}://app:`, { secret: `${use.service}-app` }, `@${use.service}:${port}/0`],
+          },
         };
   }
   const { buckets = [], publicHost } = spec.stores.find((store) => store.name === use.service) ?? {};
   return {
     env: {
       ...(publicHost === undefined ? {} : { [`${use.variable}_PUBLIC_ENDPOINT`]: originOf(spec, publicHost) }),
-      ...s3Variables(use.variable, {
-        endpoint: `http://${use.service}:${minio.port}`,
-        region: minio.region,
-        account: accountOf(spec),
-        buckets,
-      }),
+      ...s3Variables(use.variable, { endpoint: endpointOf(use.service, spec), region: minio.region, account: accountOf(spec), buckets }),
     },
     secretEnv: { [`${use.variable}_SECRET_KEY`]: [{ secret: `${use.service}-app` }] },
     after: [done(`${use.service}-buckets`)],
@@ -222,9 +228,12 @@ export function connect(use: Use, spec: StackSpec, forGates: ForGates): Connecti
         image: 'minio',
         user: userOf('minio'),
         argv: waiting(use.service, buckets.map((bucket) => `mc --quiet ls app/${bucket.name}`).join(' && ')),
-        env: { MC_CONFIG_DIR: '/tmp/.mc', HOME: '/tmp', GOMAXPROCS: '1' },
-        secretEnv: { MC_HOST_app: [`http://${accountOf(spec)}:`, { secret: `${use.service}-app` }, `@${use.service}:${minio.port}`] },
+        env: { MC_CONFIG_DIR: '/tmp/.mc', HOME: '/tmp', GOMAXPROCS: '1', ...trustOfGo(spec) },
+        secretEnv: {
+          MC_HOST_app: [`${schemeOf(spec)}://${accountOf(spec)}:`, { secret: `${use.service}-app` }, `@${use.service}:${minio.port}`],
+        },
         size: task,
+        ...(spec.internalTls ? { trustsSite: true } : {}),
       },
     ],
   };

@@ -64,6 +64,8 @@ export interface DatabaseAddress {
   readonly database: string;
   /** Of one that stands elsewhere: its password may hold any character. Those of the site are reached over a network of their own. */
   readonly tls?: ExternalSpec['tls'];
+  /** Of one of the site that is reached by TLS alone: the file with those whom to trust. */
+  readonly authority?: string;
 }
 
 /** A client that logs in as the application does. */

@@ -8,6 +8,7 @@ import { formatSize, mib, milliCpu, seconds } from '../../../model/units.ts';
 import { replicasOf } from '../connections.ts';
 import type { Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
+import { trustedFiles } from './internal-tls.ts';
 
 interface EdgeMemory {
   readonly workers: number;
@@ -136,7 +137,17 @@ export function planEdge(
   const inCluster = spec.target === 'kubernetes';
   const { proxyProtocol } = spec.edge;
   const open = spec.stores.flatMap(({ name, publicHost, buckets }) =>
-    publicHost === undefined ? [] : [{ service: name, port: minio.port, host: publicHost, buckets: buckets.map((bucket) => bucket.name) }],
+    publicHost === undefined
+      ? []
+      : [
+          {
+            service: name,
+            port: minio.port,
+            host: publicHost,
+            buckets: buckets.map((bucket) => bucket.name),
+            ...(spec.internalTls ? { tls: true as const } : {}),
+          },
+        ],
   );
   const asks = [...curl, `http://127.0.0.1:${proxyProtocol ? facts.healthPort : facts.httpPort}/-/berth/edge`] as const;
   const service: PlannedService = {
@@ -153,7 +164,7 @@ export function planEdge(
     // Its log is lines of JSON; the image's entrypoint would put plain text before them.
     env: { NGINX_ENTRYPOINT_QUIET_LOGS: '1' },
     secretEnv: {},
-    secretFiles: [],
+    secretFiles: open.length > 0 ? trustedFiles(spec) : [],
     volumes: [],
     tmpfs: [{ path: '/tmp', size: mib(temporary), mode: '1777' }],
     nofile,

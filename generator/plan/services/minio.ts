@@ -1,4 +1,5 @@
 import { minio as facts } from '../../../model/engines/minio.ts';
+import { authorityFile, certificateFile, keyFile } from '../../../model/internal-tls.ts';
 import type { Decision, PlannedService, Size, StorePlan } from '../../../model/plan.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { StackSpec, StoreSpec } from '../../../model/stack-spec.ts';
@@ -7,6 +8,7 @@ import type { MiB } from '../../../model/units.ts';
 import type { Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
 import { backupSecret } from './agent.ts';
+import { servedFiles, trustedFiles } from './internal-tls.ts';
 
 /** `https://files.example.com:8443`, as browsers write it. */
 export const originOf = ({ target, edge }: StackSpec, host: string): string =>
@@ -17,6 +19,24 @@ export const accountOf = (spec: StackSpec): string => `${spec.name}-app`;
 
 /** The account that copies its buckets: it may list and read them, and nothing else. */
 export const backupAccountOf = (spec: StackSpec): string => `${spec.name}-backup`;
+
+type Spoken = Pick<StackSpec, 'internalTls'>;
+export const schemeOf = ({ internalTls }: Spoken): 'http' | 'https' => (internalTls ? 'https' : 'http');
+export const endpointOf = (store: string, spec: Spoken): string => `${schemeOf(spec)}://${store}:${facts.port}`;
+/** Whom the server and `mc` trust: programs in Go read this file beside the folder of the system. */
+export const trustOfGo = ({ internalTls }: Spoken): Readonly<Record<string, string>> =>
+  internalTls ? { SSL_CERT_FILE: authorityFile } : {};
+
+/** It wants its certificate and its key in a folder, under names of its own. */
+const certificates = '/tmp/certs';
+const startByTls = (name: string): Pick<PlannedService, 'entrypoint'> => ({
+  entrypoint: [
+    '/bin/sh',
+    '-ec',
+    `umask 077; mkdir -p ${certificates}; cp ${certificateFile(name)} ${certificates}/public.crt; cp ${keyFile(name)} ${certificates}/private.key; exec /usr/bin/docker-entrypoint.sh "$@"`,
+    'sh',
+  ],
+});
 
 /** Requests at once that a limit of `memory` MiB can serve from so many drives, and what they take at worst. */
 function divideMemory(memory: number, drives: number): { readonly requests: number; readonly worstCase: number } {
@@ -59,11 +79,12 @@ export function planMinio(
   const { requests, worstCase } = divideMemory(size.memory, store.nodes);
   const name = store.name;
   const several = store.nodes > 1;
+  const byTls = spec.internalTls ? ({ tls: true } as const) : {};
   const { namespace, clusterDomain } = spec.kubernetes;
   // The parts of an object lie on all nodes, those that make good a loss among them.
   const each = several ? mib(Math.ceil(disk / (store.nodes - facts.parity) / 1024) * 1024) : disk;
   const drives = several
-    ? `http://${name}-{0...${store.nodes - 1}}.${name}-nodes.${namespace}.svc.${clusterDomain}:${facts.port}${facts.dataFolder}`
+    ? `${schemeOf(spec)}://${name}-{0...${store.nodes - 1}}.${name}-nodes.${namespace}.svc.${clusterDomain}:${facts.port}${facts.dataFolder}`
     : facts.dataFolder;
   const root = { MINIO_ROOT_USER: 'berth-root' };
   const base = `${facts.baseMiB} MiB: the process without requests, ${facts.tmpMiB} MiB of /tmp and ${facts.declaredMiB} MiB of ${facts.declaredFolder}, which lie in memory`;
@@ -118,7 +139,16 @@ export function planMinio(
     ...(several ? { peers: 'apart' } : {}),
     size,
     user: image.user,
-    command: ['server', drives, '--address', `:${facts.port}`, '--console-address', ':9001'],
+    ...(spec.internalTls ? startByTls(name) : {}),
+    command: [
+      'server',
+      drives,
+      '--address',
+      `:${facts.port}`,
+      '--console-address',
+      ':9001',
+      ...(spec.internalTls ? ['--certs-dir', certificates] : []),
+    ],
     env: {
       ...root,
       MINIO_ROOT_PASSWORD_FILE: `/run/secrets/${name}-root`,
@@ -128,12 +158,15 @@ export function planMinio(
       // Scripts of no other page may use an address that was signed.
       ...(store.publicHost === undefined ? {} : { MINIO_API_CORS_ALLOW_ORIGIN: originOf(spec, spec.domain) }),
       ...(several ? { MINIO_STORAGE_CLASS_STANDARD: `EC:${facts.parity}` } : {}),
+      // For the health check, which knows the server by this name; it shows nobody who it is.
+      ...(spec.internalTls ? { MC_HOST_local: `https://local:local@localhost:${facts.port}` } : {}),
+      ...trustOfGo(spec),
       GOMAXPROCS: threads(size),
       MC_CONFIG_DIR: '/tmp/.mc',
       HOME: '/tmp',
     },
     secretEnv: {},
-    secretFiles: [`${name}-root`],
+    secretFiles: [`${name}-root`, ...servedFiles(name, spec)],
     mounts: [],
     tmpfs,
     nofile: 16_384,
@@ -155,8 +188,8 @@ export function planMinio(
       startPeriod: seconds(60),
     },
     probes: {
-      ready: { http: { path: '/minio/health/ready', port: facts.port } },
-      live: { http: { path: '/minio/health/live', port: facts.port } },
+      ready: { http: { path: '/minio/health/ready', port: facts.port, ...byTls } },
+      live: { http: { path: '/minio/health/live', port: facts.port, ...byTls } },
     },
     connects: several ? [{ service: name, port: facts.port }] : [],
     gates: [],
@@ -177,9 +210,9 @@ export function planMinio(
     size: task,
     user: image.user,
     entrypoint: ['/bin/sh', '/etc/berth/buckets/buckets.sh'],
-    env: { ...root, GOMAXPROCS: threads(task), MC_CONFIG_DIR: '/tmp/.mc', HOME: '/tmp' },
+    env: { ...root, ...trustOfGo(spec), GOMAXPROCS: threads(task), MC_CONFIG_DIR: '/tmp/.mc', HOME: '/tmp' },
     secretEnv: {},
-    secretFiles: [`${name}-root`, `${name}-app`, ...(copied.length > 0 ? [backupSecret(name)] : [])],
+    secretFiles: [`${name}-root`, `${name}-app`, ...(copied.length > 0 ? [backupSecret(name)] : []), ...trustedFiles(spec)],
     mounts: [{ source: `config/${name}-buckets`, target: '/etc/berth/buckets', restarts: true }],
     volumes: [],
     tmpfs,
@@ -194,6 +227,12 @@ export function planMinio(
     service,
     buckets,
     decisions,
-    plan: { service: name, account: accountOf(spec), buckets: store.buckets, backup: { account: backupAccountOf(spec), buckets: copied } },
+    plan: {
+      service: name,
+      ...byTls,
+      account: accountOf(spec),
+      buckets: store.buckets,
+      backup: { account: backupAccountOf(spec), buckets: copied },
+    },
   };
 }

@@ -6,6 +6,7 @@ import type { DatabaseSpec, StackSpec } from '../../../model/stack-spec.ts';
 import { mib, milliCpu, seconds } from '../../../model/units.ts';
 import { poolerBudget } from '../connections.ts';
 import type { Demand } from '../demand.ts';
+import { servedFiles } from './internal-tls.ts';
 import { hasReplica, hostsOf, poolerName, readerName, secondLogin } from './database-engine.ts';
 import type { DatabaseInput } from './database-engine.ts';
 
@@ -146,7 +147,7 @@ export function planPooler(
       entrypoint: [facts.server, '/etc/berth/pgbouncer/pgbouncer.ini'],
       env: {},
       secretEnv: {},
-      secretFiles: [usersFile(database.name)],
+      secretFiles: [usersFile(database.name), ...servedFiles(service, spec)],
       mounts: [{ source: `config/${service}`, target: '/etc/berth/pgbouncer', restarts: true }],
       volumes: [],
       tmpfs: [],
@@ -170,6 +171,7 @@ export function planPooler(
     },
     plan: {
       service,
+      ...(spec.internalTls ? { tls: true } : {}),
       settings,
       usersFile: `/run/secrets/${usersFile(database.name)}`,
       targets: [

@@ -3,6 +3,7 @@ import type { Decision, EngineSetting, PlannedService, ReplicaPlan } from '../..
 import { formatDuration, formatSize, seconds } from '../../../model/units.ts';
 import { replicaName } from './database-engine.ts';
 import type { DatabaseInput } from './database-engine.ts';
+import { reachedBy, withTls } from './postgres-tls.ts';
 import { settingsOf } from './postgres-settings.ts';
 
 const { account, slot, passFile, copyingFile } = facts.replication;
@@ -13,6 +14,7 @@ const folder = '/etc/berth/database';
 function ownSettings(
   primary: string,
   name: string,
+  reached: string,
 ): { readonly settings: readonly EngineSetting[]; readonly decisions: readonly Decision[] } {
   const settings: EngineSetting[] = [];
   const decisions: Decision[] = [];
@@ -25,7 +27,7 @@ function ownSettings(
   decide(
     {
       name: 'primary_conninfo',
-      value: `host=${primary} port=${facts.port} user=${account} passfile=${passFile} application_name=${name} connect_timeout=10`,
+      value: `host=${primary} port=${facts.port} user=${account} passfile=${passFile} application_name=${name} connect_timeout=10${reached}`,
       because: 'where the log comes from; the password stands in a file of its own, in memory',
     },
     'host, port and account of the primary',
@@ -71,16 +73,18 @@ export function planReplica(
 ): { readonly service: PlannedService; readonly plan: ReplicaPlan; readonly decisions: readonly Decision[] } {
   const name = replicaName(primary.name);
   const base = settingsOf(input, name);
-  const own = ownSettings(primary.name, name);
+  const tls = withTls(input.spec, name, ['/bin/bash', `${folder}/replica.sh`]);
+  const reached = reachedBy(input.spec);
+  const own = ownSettings(primary.name, name, reached);
   const copying = seconds(Math.max(300, Math.ceil(input.disk / facts.copySpeed)));
   return {
     service: {
       ...primary,
       name,
       title: `replica of ${primary.name}: copies it whole on an empty volume, then follows its log and answers what only reads`,
-      entrypoint: ['/bin/bash', `${folder}/replica.sh`],
+      entrypoint: tls.entrypoint,
       env: { PGDATA: facts.dataFolder },
-      secretFiles: [`${primary.name}-replication`],
+      secretFiles: [`${primary.name}-replication`, ...tls.secretFiles],
       mounts: primary.mounts.map((mount) => ({ ...mount, source: `config/${name}` })),
       volumes: primary.volumes.map(({ target, size }) => ({ name: `${name}-data`, target, size, holds: `copy of ${primary.name}` })),
       healthcheck: { argv: ready, interval: seconds(5), timeout: seconds(5), retries: 6, startPeriod: copying },
@@ -93,9 +97,10 @@ export function planReplica(
       // Of the task alone, which makes its account: were it the primary, Compose would recreate the two together.
       after: [{ service: `${primary.name}-accounts`, condition: 'service_completed_successfully', required: true }],
     },
-    plan: { service: name, settings: [...base.settings, ...own.settings] },
+    plan: { service: name, settings: [...base.settings, ...tls.settings, ...own.settings], reached },
     decisions: [
       ...base.decisions,
+      ...tls.decisions,
       ...own.decisions,
       {
         key: `${name}.start_period`,

@@ -1,3 +1,4 @@
+import { authorityName } from '../../../model/internal-tls.ts';
 import type { PlannedService, Size } from '../../../model/plan.ts';
 import type { DatabaseSpec, Schedule } from '../../../model/stack-spec.ts';
 
@@ -26,6 +27,6 @@ export const vacuumOf = (
     `PGPASSWORD=$(cat "/run/secrets/${name}-admin") exec vacuumdb --analyze --no-password --dbname="$PGDATABASE"`,
   ],
   env: { ...accounts.env, PGDATABASE: database },
-  secretFiles: [`${name}-admin`],
+  secretFiles: [`${name}-admin`, ...accounts.secretFiles.filter((file) => file === authorityName)],
   mounts: [],
 });

@@ -1,5 +1,6 @@
 import { pgbouncer } from '../../../model/engines/pgbouncer.ts';
 import { postgres as facts } from '../../../model/engines/postgres.ts';
+import { authorityFile } from '../../../model/internal-tls.ts';
 import { beforeOf } from '../../../model/plan.ts';
 import type { SecretFile, SecretText, Size } from '../../../model/plan.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
@@ -12,10 +13,12 @@ import { backupSecret, isCopied } from './agent.ts';
 import { accountsTask, databaseDemand, databaseServer, noData } from './database-parts.ts';
 import { hasReplica, hostsOf, migrations, secondLogin } from './database-engine.ts';
 import type { DatabaseAddress, DatabaseClient, DatabaseEngine, DatabaseInput, PlannedDatabase } from './database-engine.ts';
+import { trustedFiles } from './internal-tls.ts';
 import { smallestMemory } from './postgres-memory.ts';
 import { operated, operatorDecisions } from './cloudnative-pg.ts';
 import { planPooler, poolerDemand, poolerFiles } from './pgbouncer.ts';
 import { planReplica } from './postgres-replica.ts';
+import { verified, withTls } from './postgres-tls.ts';
 import { settingsOf } from './postgres-settings.ts';
 import { vacuumName, vacuumOf } from './postgres-vacuum.ts';
 
@@ -45,6 +48,8 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
   const { database, subnet } = input;
   const { settings, decisions, shm } = settingsOf(input);
   const name = database.name;
+  const { internalTls } = input.spec;
+  const tls = withTls(input.spec, name, ['docker-entrypoint.sh']);
   const backedUp = isCopied(database, input.spec);
   const config = { source: `config/${name}`, target: '/etc/berth/database', restarts: true };
   const socket = { path: facts.socketFolder, size: mib(facts.socketMiB), mode: '1777' };
@@ -52,6 +57,7 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
   const service = databaseServer(container, input, image.user, {
     title: facts.title,
     shm,
+    ...(internalTls ? { entrypoint: tls.entrypoint } : {}),
     command: ['postgres', '-c', 'config_file=/etc/berth/database/postgresql.conf'],
     env: {
       POSTGRES_PASSWORD_FILE: `/run/secrets/${name}-admin`,
@@ -59,7 +65,7 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
         '--data-checksums --encoding=UTF8 --locale-provider=icu --icu-locale=und --auth-local=scram-sha-256 --auth-host=scram-sha-256',
       PGDATA: facts.dataFolder,
     },
-    secretFiles: [`${name}-admin`],
+    secretFiles: [`${name}-admin`, ...tls.secretFiles],
     mounts: [config],
     tmpfs: [socket, tmp],
     nofile: 8192,
@@ -82,6 +88,7 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
       PGUSER: facts.superuser,
       PGDATABASE: 'postgres',
       PGCONNECT_TIMEOUT: '10',
+      ...(internalTls ? verified(authorityFile) : {}),
     },
     secretFiles: [
       `${name}-admin`,
@@ -89,6 +96,7 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
       `${name}-verifier-second`,
       ...(copies(database) ? [`${name}-replication-verifier`] : []),
       ...(backedUp ? [`${backupSecret(name)}-verifier`] : []),
+      ...trustedFiles(input.spec),
     ],
     tmpfs: [tmp, noData(container)],
   });
@@ -102,14 +110,21 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
       ...(pooler ? [pooler.service] : []),
       ...(database.vacuum === undefined ? [] : [vacuumOf(accounts, database, database.vacuum, input.sizeOf)]),
     ],
-    decisions: [...decisions, ...(pooler?.decisions ?? []), ...(replica?.decisions ?? []), ...operatorDecisions(database)],
+    decisions: [
+      ...decisions,
+      ...tls.decisions,
+      ...(pooler?.decisions ?? []),
+      ...(replica?.decisions ?? []),
+      ...operatorDecisions(database),
+    ],
     plan: {
       service: name,
       engine: 'postgres',
       database: database.database,
       account: database.database,
       secondLogin: secondLogin(database.database),
-      settings,
+      settings: [...settings, ...tls.settings],
+      ...(internalTls ? { tls: true } : {}),
       clients: subnet ?? 'all',
       ...(database.operator === undefined ? {} : { operator: database.operator }),
       ...(backedUp ? { backedUp } : {}),
@@ -122,14 +137,14 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
 
 const sslmodes = { off: 'disable', require: 'require', verify: 'verify-full' } as const;
 
-const url = ({ name, host, port, user, database, tls }: DatabaseAddress): SecretText =>
+const url = ({ name, host, port, user, database, tls, authority }: DatabaseAddress): SecretText =>
   tls === undefined
     ? [
         'postgres://',
         { secret: `${name}-app`, login: [user, secondLogin(user)] },
         ':',
         { secret: `${name}-app` },
-        `@${host}:${port}/${database}`,
+        `@${host}:${port}/${database}${authority === undefined ? '' : `?sslmode=${sslmodes.verify}&sslrootcert=${authority}`}`,
       ]
     : [
         `postgres://${encodeURIComponent(user)}:`,
@@ -137,7 +152,7 @@ const url = ({ name, host, port, user, database, tls }: DatabaseAddress): Secret
         `@${host}:${port}/${database}?sslmode=${sslmodes[tls]}`,
       ];
 
-const client = ({ name, host, port, user, database, tls }: DatabaseAddress): DatabaseClient => ({
+const client = ({ name, host, port, user, database, tls, authority }: DatabaseAddress): DatabaseClient => ({
   query: 'psql --no-psqlrc --quiet --tuples-only --no-align --set=ON_ERROR_STOP=1 --command="$1"',
   env: {
     PGHOST: host.replaceAll(/[[\]]/g, ''),
@@ -146,6 +161,7 @@ const client = ({ name, host, port, user, database, tls }: DatabaseAddress): Dat
     PGDATABASE: database,
     PGCONNECT_TIMEOUT: '5',
     ...(tls === 'verify' ? { PGSSLROOTCERT: 'system' } : {}),
+    ...(authority === undefined ? {} : verified(authority)),
   },
   secretEnv: {
     ...(tls === undefined ? { PGUSER: [{ secret: `${name}-app`, login: [user, secondLogin(user)] }] } : {}),

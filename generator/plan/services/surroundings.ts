@@ -1,3 +1,4 @@
+import { authorityFile } from '../../../model/internal-tls.ts';
 import type { PlannedService } from '../../../model/plan.ts';
 import { slots } from '../../../model/release.ts';
 import type { AppSpec, StackSpec } from '../../../model/stack-spec.ts';
@@ -47,20 +48,27 @@ function proxyVariables(app: AppSpec, spec: StackSpec): Readonly<Record<string, 
 }
 
 /** Node adds what its variable names to what it knows; the others read the whole of what they trust from one file, and OpenSSL and Go also from their folder. */
-const trustVariables = ({ runtime }: AppSpec): Readonly<Record<string, string>> => ({
-  NODE_EXTRA_CA_CERTS: trustFile,
-  ...(runtime === 'node' ? {} : { SSL_CERT_FILE: trustFile, REQUESTS_CA_BUNDLE: trustFile }),
+const trustVariables = ({ runtime }: AppSpec, file: string): Readonly<Record<string, string>> => ({
+  NODE_EXTRA_CA_CERTS: file,
+  ...(runtime === 'node' ? {} : { SSL_CERT_FILE: file, REQUESTS_CA_BUNDLE: file }),
 });
 
+/** What is trusted beyond what an image knows: a file of the operator's authorities, or of those and the site's own. */
+const trustedFile = ({ trust, internalTls }: StackSpec): string | undefined =>
+  internalTls ? authorityFile : trust.length > 0 ? trustFile : undefined;
+
 /** For a program on Node that Berth brings along. */
-export const trustOfNode = ({ trust }: StackSpec): Readonly<Record<string, string>> =>
-  trust.length > 0 ? { NODE_EXTRA_CA_CERTS: trustFile } : {};
+export const trustOfNode = (spec: StackSpec): Readonly<Record<string, string>> => {
+  const file = trustedFile(spec);
+  return file === undefined ? {} : { NODE_EXTRA_CA_CERTS: file };
+};
 
 /** Variables that lead through what surrounds the site. What the spec sets itself, in whatever case, holds. */
 export function surroundingVariables(app: AppSpec, spec: StackSpec): Readonly<Record<string, string>> {
   const own = new Set([...Object.keys(app.env), ...app.secrets.map(({ name }) => name)].map((name) => name.toLowerCase()));
+  const file = trustedFile(spec);
   return Object.fromEntries(
-    Object.entries({ ...(spec.trust.length > 0 ? trustVariables(app) : {}), ...proxyVariables(app, spec) }).filter(
+    Object.entries({ ...(file === undefined ? {} : trustVariables(app, file)), ...proxyVariables(app, spec) }).filter(
       ([name]) => !own.has(name.toLowerCase()),
     ),
   );

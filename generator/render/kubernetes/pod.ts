@@ -1,4 +1,5 @@
 import type { Gate, PlannedService, PodPlan, ProbeAction, Size } from '../../../model/plan.ts';
+import { authorityFile, authorityName } from '../../../model/internal-tls.ts';
 import type { Slot } from '../../../model/release.ts';
 import { splitImage } from '../../../model/names.ts';
 import type { MiB, MilliCpu } from '../../../model/units.ts';
@@ -30,7 +31,7 @@ const action = (service: PlannedService, ask: ProbeAction): { readonly [key: str
   if ('argv' in ask) return { exec: { command: ask.argv } };
   return 'tcp' in ask
     ? { tcpSocket: { port: portName(service, ask.tcp) } }
-    : { httpGet: { path: ask.http.path, port: portName(service, ask.http.port) } };
+    : { httpGet: { path: ask.http.path, port: portName(service, ask.http.port), scheme: ask.http.tls ? 'HTTPS' : undefined } };
 };
 
 function probe(scene: Scene, service: PlannedService, kind: Probe): Yaml | undefined {
@@ -87,6 +88,8 @@ function gateContainer(scene: Scene, service: PlannedService, gate: Gate): Yaml 
     volumeMounts: [
       { name: folderVolume('/tmp'), mountPath: '/tmp' },
       ...(gate.fills ? [{ name: gate.name, mountPath: gate.fills.here }] : []),
+      // Nothing else of the secrets of its container.
+      ...(gate.trustsSite ? [{ name: 'secrets', mountPath: authorityFile, subPath: authorityName, readOnly: true }] : []),
       ...(gate.sharesVolumes ? service.volumes.map(({ name, target }) => ({ name, mountPath: target })) : []),
     ],
   };

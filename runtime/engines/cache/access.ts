@@ -7,6 +7,8 @@ export interface CacheAccess {
   readonly port: number;
   readonly user: string;
   readonly password: Secret;
+  /** PEM: whom to trust, where it is reached by TLS alone. */
+  readonly ca?: string;
 }
 
 const refusals: readonly Refusal<CacheAccess>[] = [
@@ -21,6 +23,10 @@ const refusals: readonly Refusal<CacheAccess>[] = [
     cure: ({ host, port }) => `see that the server runs and can be reached at ${host}, port ${port}`,
   },
   { pattern: /LOADING|NOMASTERLINK|MASTERDOWN|ECONNRESET|EPIPE|connection ended|nothing came/, cure: again },
+  {
+    pattern: /certificate|ERR_TLS/,
+    cure: ({ host }) => `see that the certificate of ${host} is of the authority of this site: \`berth generate\`, then start both anew`,
+  },
   { pattern: /max number of clients/, cure: () => 'see that maxclients leaves room for the backups' },
 ];
 

@@ -15,6 +15,8 @@ export interface CacheSource {
   readonly port: number;
   readonly user: string;
   readonly password: Secret;
+  /** PEM: whom to trust, where it is reached by TLS alone. */
+  readonly ca?: string;
 }
 
 /** Copies as a replica does, which takes no disk and no pause of the server; from one that copies itself where there is one. */

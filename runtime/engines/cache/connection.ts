@@ -1,4 +1,5 @@
 import { connect as connectSocket, type Socket } from 'node:net';
+import { connect as connectByTls } from 'node:tls';
 import { BerthError } from '../../../model/errors.ts';
 import type { Bytes } from '../../streams/blocks.ts';
 import { refusalOf, type CacheAccess } from './access.ts';
@@ -24,7 +25,8 @@ export class CacheConnection implements AsyncDisposable {
   private constructor(access: CacheAccess, signal: AbortSignal) {
     this.#access = access;
     this.#signal = signal;
-    this.#socket = connectSocket(access.port, access.host);
+    const { host, port, ca } = access;
+    this.#socket = ca === undefined ? connectSocket(port, host) : connectByTls({ host, port, ca });
     this.#cut = () => void this.#socket.destroy();
     signal.addEventListener('abort', this.#cut, { once: true });
     // While nobody asks for more, it is not the server that is silent.

@@ -11,14 +11,17 @@ export interface PostgresAccess {
   readonly user: string;
   /** None for a server of our own that lets in whoever reaches its socket. */
   readonly password: Secret | null;
+  /** Whom to trust, where it is reached by TLS alone. */
+  readonly ca?: { readonly file: string; readonly text: string };
 }
 
 /** For programs of PostgreSQL: nothing of it is an argument, and no file of the user's home plays a part. */
-export const environmentOf = ({ host, port, user, password }: PostgresAccess): NonNullable<Program['env']> => ({
+export const environmentOf = ({ host, port, user, password, ca }: PostgresAccess): NonNullable<Program['env']> => ({
   PGHOST: host,
   PGPORT: String(port),
   PGUSER: user,
   ...(password !== null && { PGPASSWORD: password }),
+  ...(ca !== undefined && { PGSSLMODE: 'verify-full', PGSSLROOTCERT: ca.file }),
   PGPASSFILE: '/dev/null',
   PGAPPNAME: 'berth',
   PGCONNECT_TIMEOUT: '15',
@@ -33,6 +36,10 @@ const refusals: readonly Refusal<PostgresAccess>[] = [
   {
     pattern: /no pg_hba\.conf entry|pg_hba\.conf rejects/,
     cure: ({ user }) => `let ${user} in by pg_hba.conf: one line for database "all" and one for "replication"`,
+  },
+  {
+    pattern: /certificate verify failed|unable to verify|self[- ]signed certificate|does not match host name|does not support SSL/,
+    cure: ({ host }) => `see that the certificate of ${host} is of the authority of this site: \`berth generate\`, then start both anew`,
   },
   { pattern: /must be superuser or replication role|permission denied to (?:start WAL sender|use replication)/, cure: needsReplication },
   { pattern: /role ".*" does not exist/, cure: ({ user }) => `create the account ${user} with LOGIN REPLICATION` },

@@ -1,6 +1,13 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { drawCertificates, importedPair, importedTrouble, renewCertificates, tlsFiles } from '../../../generator/io/certificates.ts';
+import {
+  drawCertificates,
+  drawServers,
+  importedPair,
+  importedTrouble,
+  renewCertificates,
+  tlsFiles,
+} from '../../../generator/io/certificates.ts';
 import { emptyLedger, formatLedger, parseLedger } from '../../../generator/io/ledger.ts';
 import type { KeyPair, Ledger } from '../../../generator/io/ledger.ts';
 import { seeded } from '../render/hello.ts';
@@ -180,5 +187,40 @@ describe('an imported certificate', () => {
     const wild = importedPair(first, { ...supplied, names: ['*.example.com'] });
     const trouble = (domain: string) => importedTrouble(wild, [domain], now) === undefined;
     expect([trouble('shop.example.com'), trouble('a.shop.example.com'), trouble('example.com')]).toEqual([true, false, false]);
+  });
+});
+
+describe('what services speak TLS with', () => {
+  const wanted = [{ service: 'database', names: ['database', '127.0.0.1'] }];
+  const drawn = (ledger: Ledger, servers = wanted, at = now) => drawServers(ledger, ledger, servers, at, seeded('servers'));
+  const versionOf = (ledger: Ledger) => ledger.servers?.get('database')?.version;
+
+  test('is drawn once, kept, and read back from the ledger as it was written', async () => {
+    const once = await drawn(first);
+    expect(read(once.servers?.get('database')).verify(authority.publicKey)).toBe(true);
+    expect((await drawn(once)).servers).toBe(once.servers);
+    const again = parseLedger(formatLedger(once));
+    expect(formatLedger(again)).toBe(formatLedger(once));
+    expect((await drawn(again)).servers).toBe(again.servers);
+  });
+
+  test('is drawn anew for another name, by another authority, and when that one soon ends; each time it is the next version', async () => {
+    const once = await drawn(first);
+    expect(versionOf(await drawn(once, [{ service: 'database', names: ['database', 'database.hello.svc'] }]))).toBe(2);
+    const renewed = await renewCertificates(once, {
+      hosts: ['shop.example.com'],
+      site: 'shop',
+      now,
+      random: seeded('other'),
+      authority: true,
+    });
+    const after = await drawn(renewed);
+    expect(versionOf(after)).toBe(2);
+    expect(read(after.servers?.get('database')).verify(read(after.authority).publicKey)).toBe(true);
+    expect(versionOf(await drawn(await draw(once, 'shop.example.com', later(3630)), wanted, later(3630)))).toBe(2);
+  });
+
+  test('is nothing where nobody asks for it', async () => {
+    expect(await drawn(first, [])).toBe(first);
   });
 });

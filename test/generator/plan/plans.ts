@@ -90,6 +90,7 @@ export const stack = (more: Partial<StackSpec> = {}): StackSpec => ({
   externals: [],
   volumes: [],
   trust: [],
+  internalTls: false,
   edge: { http: 80, https: 443, connections: 100, hsts: false, trustedProxies: [], proxyProtocol: false },
   kubernetes: {
     namespace: more.name ?? 'hello',

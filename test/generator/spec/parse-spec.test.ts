@@ -793,6 +793,7 @@ test('the smallest spec is filled up with every default', () => {
     name: 'hello',
     profile: 'minimum',
     target: 'compose',
+    internalTls: false,
     domain: 'localhost',
     host: undefined,
     network: '10.201.0.0',

@@ -185,7 +185,7 @@ class Server:
         self.daemons = []
         self.identities = None
 
-    def start(self, address, console):
+    def start(self, address, console, certificates):
         os.makedirs(RUN, exist_ok=True)
         if not os.path.exists(f'{self.folder}/complete'):
             self.format()
@@ -200,7 +200,7 @@ class Server:
         serve(self)
         with open(f'{RUN}/nginx.conf', 'w', encoding='utf-8') as file:
             extra = f"server {{ listen {listen(console)}; location / {{ return 200 'no console in the stand-in\\n'; }} }}" if console else ''
-            file.write(NGINX_CONF.format(run=RUN, address=listen(address), admin=ADMIN_ENTRY, console=extra))
+            file.write(NGINX_CONF.format(run=RUN, address=listen(address) + by_tls(certificates), admin=ADMIN_ENTRY, console=extra))
         self.run('front', 'nginx', '-e', 'stderr', '-c', f'{RUN}/nginx.conf')
         say(f'S3 on {address}')
 
@@ -456,7 +456,13 @@ def listen(address):
     return f'{host}:{port}' if host else port
 
 
-def main(folder, address, console):
+def by_tls(folder):
+    """What the original does once it finds the two in its folder: nothing but TLS from then on."""
+    chain, key = f'{folder}/public.crt', f'{folder}/private.key'
+    return f' ssl; ssl_certificate {chain}; ssl_certificate_key {key}' if folder and os.path.exists(chain) else ''
+
+
+def main(folder, address, console, certificates):
     access, secret = secret_file('MINIO_ROOT_USER', 'minioadmin'), secret_file('MINIO_ROOT_PASSWORD', 'minioadmin')
     if len(access) < 3 or len(secret) < 8:
         fatal('Invalid credentials: MINIO_ROOT_USER length should be at least 3, and MINIO_ROOT_PASSWORD length at least 8 characters')
@@ -468,7 +474,7 @@ def main(folder, address, console):
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    server.start(address, console)
+    server.start(address, console, certificates)
     while True:
         server.check()
         time.sleep(0.5)

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { Secret } from '../../../../model/secret.ts';
 import { cacheProducer } from '../../../../runtime/engines/cache/cache-producer.ts';
 import { slotsOf } from '../../../../runtime/engines/cache/member.ts';
+import { issue } from '../../../generator/io/issued-certificates.ts';
 import { never } from '../../jobs/backup-world.ts';
 import { whole } from '../../streams/bytes.ts';
 import { copies } from './copies.ts';
@@ -19,8 +20,15 @@ async function nodes(...each: readonly FakeOptions[]): Promise<readonly FakeCach
 }
 const hosts = (count: number): readonly string[] => Array.from({ length: count }, (_, index) => `127.0.0.${index + 2}`);
 
-async function copy(shards: readonly (readonly string[])[] = [hosts(1)]) {
-  const source = { engine: 'valkey', shards, port: running[0]?.port ?? 1, user: 'berth_backup', password: new Secret('pw') } as const;
+async function copy(shards: readonly (readonly string[])[] = [hosts(1)], more: { readonly ca?: string } = {}) {
+  const source = {
+    engine: 'valkey',
+    shards,
+    port: running[0]?.port ?? 1,
+    user: 'berth_backup',
+    password: new Secret('pw'),
+    ...more,
+  } as const;
   await using snapshot = await cacheProducer(source).open(never);
   const files: Record<string, Buffer> = {};
   for await (const { name, bytes } of snapshot.streams) files[name] = await whole(bytes);
@@ -32,6 +40,22 @@ const replica = (offset: number, link = 'up'): FakeOptions => ({
 });
 
 describe('a cache', () => {
+  test('is copied by TLS where it speaks nothing else, from a server that the authority knows by its name', async () => {
+    const now = new Date();
+    const authority = await issue({ subject: 'CN=site', ca: true, now });
+    const [right, misnamed] = await Promise.all(
+      ['127.0.0.2', '127.0.0.9'].map((name) => issue({ subject: 'CN=cache', by: authority, names: [name], now })),
+    );
+    const served = (leaf: typeof right) => nodes({ tls: { cert: leaf?.pem ?? '', key: leaf?.keyPem ?? '' } });
+    await served(right);
+    expect((await copy(undefined, { ca: authority.pem })).files['dump.rdb']).toEqual(copies['Valkey 8.1.1']);
+    const stranger = await issue({ subject: 'CN=somebody', ca: true, now });
+    await expect(copy(undefined, { ca: stranger.pem })).rejects.toMatchObject({ kind: 'unreachable' });
+    for (const server of running.splice(0)) await server[Symbol.asyncDispose]();
+    await served(misnamed);
+    await expect(copy(undefined, { ca: authority.pem })).rejects.toMatchObject({ kind: 'unreachable' });
+  });
+
   test.each(['marked', 'counted'] as const)('is copied as its server gives it, with an end that is %s', async (form) => {
     for (const piece of [1, 40, 10_000]) {
       await nodes({ form, piece });

@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { copies } from './copies.ts';
 
 export interface FakeCache extends AsyncDisposable {
@@ -21,6 +22,8 @@ export interface FakeOptions {
   readonly piece?: number;
   /** Answers to a command instead of the usual ones. */
   readonly says?: Readonly<Record<string, string>>;
+  /** It speaks TLS. */
+  readonly tls?: { readonly cert: string; readonly key: string };
 }
 
 const mark = 'm'.repeat(20) + 'n'.repeat(20);
@@ -57,7 +60,7 @@ export async function fakeCache(host: string, port: number, options: FakeOptions
       if (cutAt !== undefined) socket.end();
     },
   };
-  const server: Server = createServer((socket) => {
+  const serve = (socket: Socket): void => {
     let text = '';
     socket.on('error', () => undefined);
     socket.on('data', (chunk) => {
@@ -71,7 +74,8 @@ export async function fakeCache(host: string, port: number, options: FakeOptions
         else socket.write(`${said}\r\n`);
       }
     });
-  });
+  };
+  const server: Server = options.tls ? createTlsServer(options.tls, serve).on('tlsClientError', () => undefined) : createServer(serve);
   await new Promise<void>((resolve) => server.listen(port, host, resolve));
   return {
     port: (server.address() as AddressInfo).port,

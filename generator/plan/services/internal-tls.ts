@@ -1,0 +1,62 @@
+import { authorityName, authorityPair, certificateName, keyName, serverPair } from '../../../model/internal-tls.ts';
+import { BerthError } from '../../../model/errors.ts';
+import type { PlannedService, SecretFile, ServerNames } from '../../../model/plan.ts';
+import type { StackSpec } from '../../../model/stack-spec.ts';
+import { isReplicated } from './cache-members.ts';
+import { hasReplica, poolerName, replicaName } from './database-engine.ts';
+
+/** How a server is called by those who reach it, and by whoever asks it in its own container. */
+function namesOf(service: string, { target, kubernetes }: StackSpec, members: readonly string[] = []): ServerNames {
+  const { namespace, clusterDomain } = kubernetes;
+  const inCluster = [`${service}.${namespace}`, `${service}.${namespace}.svc`, `${service}.${namespace}.svc.${clusterDomain}`];
+  return { service, names: [service, ...(target === 'kubernetes' ? inCluster : []), ...members, 'localhost', '127.0.0.1'] };
+}
+
+/** Every service that serves by TLS, where the spec wants that. */
+export function serversOf(spec: StackSpec): readonly ServerNames[] {
+  if (!spec.internalTls) return [];
+  const { namespace, clusterDomain } = spec.kubernetes;
+  return [
+    ...spec.databases.flatMap((database) => [
+      namesOf(database.name, spec),
+      ...(hasReplica(database) ? [namesOf(replicaName(database.name), spec)] : []),
+      ...(database.pgbouncer === undefined ? [] : [namesOf(poolerName(database.name), spec)]),
+    ]),
+    ...spec.caches.map(({ name }) => namesOf(name, spec)),
+    // The nodes of a store know each other by names of their own.
+    ...spec.stores.map(({ name, nodes }) => namesOf(name, spec, nodes > 1 ? [`*.${name}-nodes.${namespace}.svc.${clusterDomain}`] : [])),
+  ];
+}
+
+/** The files that bring all of it to the services. */
+export const tlsFilesOf = (spec: StackSpec): readonly SecretFile[] => {
+  const servers = serversOf(spec);
+  if (servers.length === 0) return [];
+  return [
+    // Programs read one file, so what the spec names stands in it as well.
+    { name: authorityName, of: [authorityPair], text: [{ part: 'authority' }, ...spec.trust.flatMap(({ certificates }) => certificates)] },
+    ...servers.flatMap(({ service }): readonly SecretFile[] => [
+      { name: certificateName(service), of: [serverPair(service)], text: [{ server: service, part: 'chain' }] },
+      { name: keyName(service), of: [serverPair(service)], text: [{ server: service, part: 'key' }] },
+    ]),
+  ];
+};
+
+/** What a client of a server of the site has beside the rest. */
+export const trustedFiles = ({ internalTls }: Pick<StackSpec, 'internalTls'>): PlannedService['secretFiles'] =>
+  internalTls ? [authorityName] : [];
+
+/** What a server has beside the rest; itself it is a client as well: of another, or of itself when it is asked whether it works. */
+export const servedFiles = (service: string, spec: Pick<StackSpec, 'internalTls'>): PlannedService['secretFiles'] =>
+  spec.internalTls ? [certificateName(service), keyName(service), authorityName] : [];
+
+/** What the profile has chosen, and cannot be had with TLS. @throws BerthError `unsupported`. */
+export function refuseWithoutTls({ internalTls, caches }: StackSpec): void {
+  const [several] = internalTls ? caches.filter((cache) => isReplicated(cache)) : [];
+  if (several)
+    throw new BerthError(
+      'unsupported',
+      `internalTls: the profile gives the cache ${several.name} several nodes, and internal TLS between those is not there yet`,
+      `write caches.${several.name}.topology: single, or leave internalTls out`,
+    );
+}
