@@ -182,14 +182,15 @@ export const servedOf = ({ services }: Pick<StackSpec, 'services'>): readonly Se
 
 export type DatabaseEngineName = 'postgres' | 'mysql' | 'mariadb' | 'mongodb' | 'sqlserver';
 
-export type DatabaseTopology = 'single' | 'primary-replica';
-/** Whether this version sets up a replica for an engine. */
-export const replicates: Readonly<Record<DatabaseEngineName, boolean>> = {
-  postgres: true,
-  mysql: true,
-  mariadb: true,
-  mongodb: false,
-  sqlserver: false,
+export type DatabaseTopology = 'single' | 'primary-replica' | 'cluster';
+const followed = ['single', 'primary-replica', 'cluster'] as const;
+/** What this version sets up for an engine, the least first. */
+export const topologiesOf: Readonly<Record<DatabaseEngineName, readonly DatabaseTopology[]>> = {
+  postgres: followed,
+  mysql: followed,
+  mariadb: followed,
+  mongodb: ['single'],
+  sqlserver: ['single'],
 };
 
 export interface DatabaseSpec extends FixedState {

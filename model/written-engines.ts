@@ -68,10 +68,10 @@ export const database = z
       .optional()
       .describe('Name of the database and of the account that owns it. Default: the name of the site.'),
     topology: z
-      .enum(['single', 'primary-replica'], { error: 'expected single or primary-replica (clusters come with a later version)' })
+      .enum(['single', 'primary-replica', 'cluster'], { error: 'expected single, primary-replica or cluster' })
       .optional()
       .describe(
-        "primary-replica: a second server of the same size follows the first and answers what only reads; PostgreSQL, MySQL and MariaDB. Default: the profile's, where engine and host can.",
+        "primary-replica: a second server of the same size follows the first and answers what only reads; cluster: two such servers. PostgreSQL, MySQL and MariaDB. Default: the profile's, where engine and host can.",
       ),
     operator: z
       .enum(['cloudnative-pg'], { error: 'expected cloudnative-pg' })

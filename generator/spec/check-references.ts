@@ -8,7 +8,7 @@ import { checkBackups } from './check-backups.ts';
 import { checkCluster } from './check-cluster.ts';
 import type { Finding } from './finding.ts';
 import { reservedDatabaseNames } from '../../model/names.ts';
-import { clusterVariablesOf, readVariableOf, replicates, sentinelVariablesOf } from '../../model/stack-spec.ts';
+import { clusterVariablesOf, readVariableOf, topologiesOf, sentinelVariablesOf } from '../../model/stack-spec.ts';
 import { checkExternals } from './check-externals.ts';
 import { checkServices } from './check-services.ts';
 import { checkStores } from './check-stores.ts';
@@ -78,7 +78,7 @@ function* checkNames(spec: WrittenSpec): Iterable<Finding> {
                 `${name}-accounts`,
                 `${name}-nodes`,
                 ...(/^(?:postgres|mysql|mariadb)$/.test(spec.databases?.[name]?.engine ?? '')
-                  ? [`${name}-replica`, `${name}-replica-nodes`, `${name}-replication`]
+                  ? ['replica', 'replica-nodes', 'replica-2', 'replica-2-nodes', 'read', 'replication'].map((end) => `${name}-${end}`)
                   : []),
                 ...(spec.databases?.[name]?.engine === 'postgres' ? [`${name}-vacuum`, `${name}-pgbouncer`] : []),
                 // Services that the operator makes.
@@ -206,11 +206,12 @@ function* checkDatabases(spec: WrittenSpec): Iterable<Finding> {
             hint: `add databases.${name}.name`,
           }
         : { path: ['databases', name, 'name'], message: `expected a name of your own: ${reserved.keeper} keeps this one for itself` };
-    if (database.topology === 'primary-replica' && Object.hasOwn(replicates, database.engine) && !replicates[database.engine])
+    const topologies = Object.hasOwn(topologiesOf, database.engine) ? topologiesOf[database.engine] : undefined;
+    if (database.topology !== undefined && topologies && !topologies.includes(database.topology))
       yield {
         path: ['databases', name, 'topology'],
-        message: `this version of Berth sets up no replica of ${database.engine}`,
-        hint: 'write single, or take postgres, mysql or mariadb',
+        message: `this version of Berth sets up no ${database.topology === 'cluster' ? 'cluster' : 'replica'} of ${database.engine}`,
+        hint: `write ${topologies.join(' or ')}, or take postgres, mysql or mariadb`,
       };
   }
 }

@@ -6,7 +6,7 @@ import type { Dependency, Gate, PlannedService, SecretText, Size } from '../../.
 import { clusterVariablesOf, readVariableOf, sentinelVariablesOf } from '../../../model/stack-spec.ts';
 import type { CacheSpec, DatabaseEngineName, ExternalSpec, StackSpec, Use } from '../../../model/stack-spec.ts';
 import { hasProxy, isCluster, isWatched, nodesOf, sentinelsOf, shardsOf, waysTo, waysToAll } from './cache-members.ts';
-import { hasReplica, hostsOf, poolerName, readerName, replicaName } from './database-engine.ts';
+import { copiesOf, hasReplica, hostsOf, poolerName, readerName } from './database-engine.ts';
 import type { DatabaseAddress, DatabaseEngine } from './database-engine.ts';
 import { databaseEngines } from './databases.ts';
 import { accountOf, originOf } from './minio.ts';
@@ -170,7 +170,7 @@ export function connect(use: Use, spec: StackSpec, forGates: ForGates): Connecti
         ? { ...pool, database: readerName(database) }
         : { ...(pool ?? at), host: pool?.host ?? reader };
     // An operator runs all of them as one service.
-    const copy = database && hasReplica(database) && database.operator === undefined ? [replicaName(use.service)] : [];
+    const copies = database && database.operator === undefined ? copiesOf(database).map(({ name }) => name) : [];
     return {
       env: {},
       // Always there, so that an application need not know whether there is a replica.
@@ -178,7 +178,7 @@ export function connect(use: Use, spec: StackSpec, forGates: ForGates): Connecti
       after: [done(`${use.service}-accounts`)],
       connects: [
         // Gates and migrations go past the pool.
-        ...(pool ? [use.service] : [use.service, ...copy]).map((service) => ({ service, port: at.port })),
+        ...(pool ? [use.service] : [use.service, ...copies]).map((service) => ({ service, port: at.port })),
         ...(pool ? [{ service: pool.host, port: pool.port }] : []),
       ],
       direct: pool ? { [use.variable]: engine.url(at), [readVariableOf(use.variable)]: engine.url(at) } : {},

@@ -1,6 +1,6 @@
 import type { DatabasePlan, Decision, Gate, PlannedSecret, PlannedService, SecretFile, SecretText, Size } from '../../../model/plan.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
-import type { DatabaseSpec, ExternalSpec, StackSpec } from '../../../model/stack-spec.ts';
+import type { DatabaseSpec, DatabaseTopology, ExternalSpec, StackSpec } from '../../../model/stack-spec.ts';
 import type { MiB } from '../../../model/units.ts';
 import type { Demand } from '../demand.ts';
 
@@ -23,24 +23,47 @@ export interface PlannedDatabase {
   readonly service: PlannedService;
   /** The task that creates and reconciles its account. */
   readonly accounts: PlannedService;
-  readonly replica?: PlannedService;
+  readonly replicas?: readonly PlannedService[];
   /** What else stands beside it. */
   readonly beside?: readonly PlannedService[];
   readonly plan: DatabasePlan;
   readonly decisions: readonly Decision[];
 }
 
-export const hasReplica = ({ topology }: DatabaseSpec): boolean => topology === 'primary-replica';
-/** Service, volume and folder of the replica of a database. */
-export const replicaName = (database: string): string => `${database}-replica`;
+/** A server that copies another one and follows it. */
+export interface Copy {
+  /** Service, volume and folder of it. */
+  readonly name: string;
+  /** From 1 on, and for ever: slots and numbers of servers are made of it. */
+  readonly ordinal: number;
+}
+
+const readers: Readonly<Record<DatabaseTopology, number>> = { 'single': 0, 'primary-replica': 1, 'cluster': 2 };
+
+/** The replicas of a database; the first is called the same however many there are, as its volume is. */
+export const copiesOf = ({ name, topology = 'single' }: DatabaseSpec): readonly Copy[] =>
+  Array.from({ length: readers[topology] }, (_, index) => ({
+    name: index === 0 ? `${name}-replica` : `${name}-replica-${index + 1}`,
+    ordinal: index + 1,
+  }));
+
+export const hasReplica = (database: DatabaseSpec): boolean => copiesOf(database).length > 0;
+/** The name that leads to any of several replicas. */
+const readName = (database: string): string => `${database}-read`;
+
+/** Several replicas are one whole, of which one at a time may be missing. */
+export const wholeOfCopies = (copies: readonly Copy[], database: string): Pick<PlannedService, 'whole' | 'anyOfWhole'> =>
+  copies.length > 1 ? { whole: readName(database), anyOfWhole: true } : {};
 
 /** The names under which a database answers: where it is written to, and where it is only read. */
 export function hostsOf(database: DatabaseSpec): { readonly writer: string; readonly reader: string } {
   const { name, operator } = database;
   const writer = operator === undefined ? name : `${name}-rw`;
-  if (!hasReplica(database)) return { writer, reader: writer };
+  const [copy, ...more] = copiesOf(database);
+  if (copy === undefined) return { writer, reader: writer };
   // The operator has a name of its own for all that only follow.
-  return { writer, reader: operator === undefined ? replicaName(name) : `${name}-ro` };
+  if (operator !== undefined) return { writer, reader: `${name}-ro` };
+  return { writer, reader: more.length === 0 ? copy.name : readName(name) };
 }
 
 /** The pool of connections before a database. */

@@ -90,6 +90,7 @@ export const mongodbEngine: DatabaseEngine = {
         account: database.database,
         settings,
         clients: 'all',
+        replicas: [],
         // The name of a cluster's Service leads to nobody until the set is there, and the set wants a name that leads to itself.
         member: `${spec.target === 'kubernetes' ? `${database.name}-0.${database.name}-nodes` : database.name}:${facts.port}`,
       },

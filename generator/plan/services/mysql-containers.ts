@@ -126,7 +126,7 @@ export const accessOf = (
       { name: `${name}-app`, length: 32, purpose: `account ${database} of ${name}`, overlaps: true },
       { name: `${name}-health`, length: 32, purpose: `account ${facts.healthAccount} of ${name}, for its health check` },
       ...(hasReplica(spec)
-        ? [{ name: `${name}-replication`, length: 32, purpose: `account ${facts.replication.account} of ${name}, for its replica` }]
+        ? [{ name: `${name}-replication`, length: 32, purpose: `account ${facts.replication.account} of ${name}, for its replicas` }]
         : []),
       ...(backedUp
         ? [{ name: backupSecret(name), length: 32, purpose: `account ${facts.backup.account} of ${name}, for its backups` }]

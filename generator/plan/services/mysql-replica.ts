@@ -3,8 +3,8 @@ import { mysqlFamily } from '../../../model/engines/mysql-family.ts';
 import type { mysql } from '../../../model/engines/mysql.ts';
 import type { Decision, EngineSetting, PlannedService, ReplicaPlan } from '../../../model/plan.ts';
 import { formatDuration, formatSize, mib, seconds } from '../../../model/units.ts';
-import { replicaName } from './database-engine.ts';
-import type { DatabaseInput } from './database-engine.ts';
+import { copiesOf, wholeOfCopies } from './database-engine.ts';
+import type { Copy, DatabaseInput } from './database-engine.ts';
 import { logShare, logShareFormula } from './mysql-settings.ts';
 import type { FamilyMember } from './mysql-settings.ts';
 
@@ -38,15 +38,15 @@ function ownSettings(facts: Facts, member: FamilyMember, name: string, disk: num
   ];
 }
 
-/** A second server of the same size, which copies `primary` and follows it. */
+/** A server of the same size, which copies `primary` and follows it. */
 export function planReplica(
   facts: Facts,
   member: FamilyMember,
-  { disk }: DatabaseInput,
+  { disk, database }: DatabaseInput,
   primary: PlannedService,
   base: { readonly settings: readonly EngineSetting[]; readonly decisions: readonly Decision[] },
+  { name, ordinal }: Copy,
 ): { readonly service: PlannedService; readonly plan: ReplicaPlan; readonly decisions: readonly Decision[] } {
-  const name = replicaName(primary.name);
   const own = ownSettings(facts, member, name, disk);
   const copying = seconds(Math.max(300, Math.ceil(disk / facts.copySpeed)));
   const ready: readonly [string, ...string[]] = ['/bin/bash', `${facts.configFolder}/healthy.sh`];
@@ -69,10 +69,15 @@ export function planReplica(
       },
       connects: [{ service: primary.name, port: mysqlFamily.port }],
       replicaOf: primary.name,
+      ...wholeOfCopies(copiesOf(database), primary.name),
       // Of the task alone, which makes its account: were it the primary, Compose would recreate the two together.
       after: [{ service: `${primary.name}-accounts`, condition: 'service_completed_successfully', required: true }],
     },
-    plan: { service: name, settings: [...base.settings, ...own.map(({ name: key, value, because }) => ({ name: key, value, because }))] },
+    plan: {
+      service: name,
+      serverId: mysqlFamily.replication.firstServerId + ordinal - 1,
+      settings: [...base.settings, ...own.map(({ name: key, value, because }) => ({ name: key, value, because }))],
+    },
     decisions: [
       ...base.decisions,
       ...own.map(({ name: key, value, formula = '', inputs = {}, source = '' }) => ({

@@ -1,11 +1,11 @@
 import { postgres as facts } from '../../../model/engines/postgres.ts';
 import type { Decision, EngineSetting, PlannedService, ReplicaPlan } from '../../../model/plan.ts';
 import { formatDuration, formatSize, seconds } from '../../../model/units.ts';
-import { replicaName } from './database-engine.ts';
-import type { DatabaseInput } from './database-engine.ts';
+import { copiesOf, wholeOfCopies } from './database-engine.ts';
+import type { Copy, DatabaseInput } from './database-engine.ts';
 import { settingsOf } from './postgres-settings.ts';
 
-const { account, slot, passFile, copyingFile } = facts.replication;
+const { account, passFile, copyingFile } = facts.replication;
 const manual = 'PostgreSQL 17 manual, Replication';
 const folder = '/etc/berth/database';
 
@@ -13,6 +13,7 @@ const folder = '/etc/berth/database';
 function ownSettings(
   primary: string,
   name: string,
+  slot: string,
 ): { readonly settings: readonly EngineSetting[]; readonly decisions: readonly Decision[] } {
   const settings: EngineSetting[] = [];
   const decisions: Decision[] = [];
@@ -64,14 +65,16 @@ const ready = shell(
   `test "$(PGPASSFILE=${passFile} PGCONNECT_TIMEOUT=4 psql --no-psqlrc --no-password --quiet --tuples-only --no-align --host=127.0.0.1 --username=${account} --dbname=postgres --command='SELECT pg_is_in_recovery()')" = t`,
 );
 
-/** A second server of the same size, which copies `primary` and follows it. */
+/** A server of the same size, which copies `primary` and follows it. */
 export function planReplica(
   input: DatabaseInput,
   primary: PlannedService,
+  { name, ordinal }: Copy,
 ): { readonly service: PlannedService; readonly plan: ReplicaPlan; readonly decisions: readonly Decision[] } {
-  const name = replicaName(primary.name);
+  const slot = facts.replication.slots[ordinal - 1];
+  if (slot === undefined) throw new Error(`there is no slot for ${name}`);
   const base = settingsOf(input, name);
-  const own = ownSettings(primary.name, name);
+  const own = ownSettings(primary.name, name, slot);
   const copying = seconds(Math.max(300, Math.ceil(input.disk / facts.copySpeed)));
   return {
     service: {
@@ -90,10 +93,11 @@ export function planReplica(
       },
       connects: [{ service: primary.name, port: facts.port }],
       replicaOf: primary.name,
+      ...wholeOfCopies(copiesOf(input.database), primary.name),
       // Of the task alone, which makes its account: were it the primary, Compose would recreate the two together.
       after: [{ service: `${primary.name}-accounts`, condition: 'service_completed_successfully', required: true }],
     },
-    plan: { service: name, settings: [...base.settings, ...own.settings] },
+    plan: { service: name, slot, settings: [...base.settings, ...own.settings] },
     decisions: [
       ...base.decisions,
       ...own.decisions,

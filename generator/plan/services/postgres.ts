@@ -10,7 +10,7 @@ import { taskDemand } from '../demand.ts';
 import type { Demand } from '../demand.ts';
 import { backupSecret, isCopied } from './agent.ts';
 import { accountsTask, databaseDemand, databaseServer, noData } from './database-parts.ts';
-import { hasReplica, hostsOf, migrations, secondLogin } from './database-engine.ts';
+import { copiesOf, hasReplica, hostsOf, migrations, secondLogin } from './database-engine.ts';
 import type { DatabaseAddress, DatabaseClient, DatabaseEngine, DatabaseInput, PlannedDatabase } from './database-engine.ts';
 import { smallestMemory } from './postgres-memory.ts';
 import { operated, operatorDecisions } from './cloudnative-pg.ts';
@@ -93,16 +93,21 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
     tmpfs: [tmp, noData(container)],
   });
   const pooler = database.pgbouncer === undefined ? undefined : planPooler(input, input.imageOf(pgbouncer.image));
-  const replica = copies(database) ? planReplica(input, service) : undefined;
+  const replicas = copies(database) ? copiesOf(database).map((copy) => planReplica(input, service, copy)) : [];
   return {
     service: database.operator === undefined ? service : operated(service, database),
     accounts,
-    ...(replica ? { replica: replica.service } : {}),
+    replicas: replicas.map((replica) => replica.service),
     beside: [
       ...(pooler ? [pooler.service] : []),
       ...(database.vacuum === undefined ? [] : [vacuumOf(accounts, database, database.vacuum, input.sizeOf)]),
     ],
-    decisions: [...decisions, ...(pooler?.decisions ?? []), ...(replica?.decisions ?? []), ...operatorDecisions(database)],
+    decisions: [
+      ...decisions,
+      ...(pooler?.decisions ?? []),
+      ...replicas.flatMap((replica) => replica.decisions),
+      ...operatorDecisions(database),
+    ],
     plan: {
       service: name,
       engine: 'postgres',
@@ -115,7 +120,7 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
       ...(backedUp ? { backedUp } : {}),
       ...(pooler ? { pooler: pooler.plan } : {}),
       ...(database.extensions.length === 0 ? {} : { extensions: database.extensions }),
-      ...(replica ? { replica: replica.plan } : {}),
+      replicas: replicas.map((replica) => replica.plan),
     },
   };
 }
@@ -189,7 +194,7 @@ export const postgresEngine: DatabaseEngine = {
       { name: `${name}-admin`, length: 32, purpose: `superuser ${facts.superuser} of ${name}` },
       { name: `${name}-app`, length: 32, purpose: `account ${database} of ${name}`, overlaps: true },
       ...(copies(spec)
-        ? [{ name: `${name}-replication`, length: 32, purpose: `account ${facts.replication.account} of ${name}, for its replica` }]
+        ? [{ name: `${name}-replication`, length: 32, purpose: `account ${facts.replication.account} of ${name}, for its replicas` }]
         : []),
       ...(backedUp
         ? [{ name: backupSecret(name), length: 32, purpose: `account ${facts.backup.account} of ${name}, for its backups` }]

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { rotationOf } from '../../../generator/plan/rotation.ts';
+import { postgres } from '../../../model/engines/postgres.ts';
 import type { StackSpec } from '../../../model/stack-spec.ts';
-import { app, database, host, namedHost, plan, refusal, service, settingsOf, stack, uses } from './plans.ts';
+import { app, cache, database, host, namedHost, plan, refusal, service, settingsOf, stack, uses } from './plans.ts';
 
 const wished = (more: Partial<StackSpec> = {}) => stack({ profile: 'recommended', ...more });
 const explicit = (more: Partial<StackSpec> = {}) => wished({ databases: [database('database', { topology: 'primary-replica' })], ...more });
@@ -41,6 +42,72 @@ describe('the topology of a database', () => {
     const made = plan(wished({ databases: [database('database', { topology: 'single' })] }));
     expect(made.services.map(({ name }) => name)).not.toContain('database-replica');
     expect(made.notes.join()).not.toContain('database is single');
+  });
+});
+
+describe('a cluster of three', () => {
+  const clustered = (more: Partial<StackSpec> = {}) => stack({ databases: [database('database', { topology: 'cluster' })], ...more });
+  const both = ['database-replica', 'database-replica-2'];
+  const replicasOf = (spec: StackSpec) => plan(spec).databases.flatMap(({ replicas }) => replicas.map((replica) => replica.service));
+
+  test('is what profile high-performance asks for, and less where the host has no room for it, which the plan says', () => {
+    const open = (cpus: number, memory: number) => stack({ profile: 'high-performance', host: host(cpus, memory) });
+    expect(replicasOf(stack({ profile: 'high-performance' }))).toEqual(both);
+    const written = (topology: 'cluster' | 'primary-replica') => {
+      const caches = [cache('cache', { topology: 'single' })];
+      return namedHost(
+        refusal(stack({ profile: 'high-performance', databases: [database('database', { topology })], caches, host: host(1, 2) })),
+      );
+    };
+    const [three, two] = [written('cluster'), written('primary-replica')];
+    expect(three.memory).toBeGreaterThan(two.memory);
+    const small = plan(open(two.cpus, two.memory));
+    expect(small.databases.flatMap(({ replicas }) => replicas)).toHaveLength(1);
+    expect(small.notes.join('\n')).toContain(
+      'database has one replica: the host is too small for the two replicas that profile high-performance asks for; `topology: cluster` in berth.yaml',
+    );
+    const least = plan(open(two.cpus, two.memory - 1));
+    expect(least.databases.flatMap(({ replicas }) => replicas)).toEqual([]);
+    expect(least.notes.join('\n')).toContain('database is single: the host is too small for the two replicas');
+  });
+
+  test('has two replicas that differ by name, slot and number, the first as it is alone', () => {
+    const made = plan(clustered());
+    expect(made.databases[0]?.replicas.map(({ service: name, slot }) => [name, slot])).toEqual([
+      ['database-replica', 'berth_replica'],
+      ['database-replica-2', 'berth_replica_2'],
+    ]);
+    expect(settingsOf(made, 'database-replica')).toEqual(settingsOf(plan(explicit({ profile: 'minimum' })), 'database-replica'));
+    for (const [index, name] of both.entries()) {
+      expect(settingsOf(made, name)).toMatchObject({
+        primary_slot_name: postgres.replication.slots[index],
+        primary_conninfo: expect.stringContaining(`application_name=${name} `) as string,
+      });
+      expect(service(made, name)).toMatchObject({ replicaOf: 'database', size: service(made, 'database').size });
+    }
+    for (const engine of ['mysql', 'mariadb'] as const) {
+      const family = plan(clustered({ databases: [database('database', { engine, topology: 'cluster' })] }));
+      expect(family.databases[0]?.replicas.map(({ serverId }) => serverId)).toEqual([2, 3]);
+    }
+  });
+
+  test('is read under one name, which leads to either, and which applications may go to', () => {
+    for (const target of ['compose', 'kubernetes'] as const) {
+      const web = service(plan(clustered({ target })), 'web');
+      expect(web.secretEnv['DATABASE_READ_URL']?.at(-1)).toBe('@database-read:5432/hello');
+      expect(web.secretEnv['DATABASE_URL']?.at(-1)).toBe('@database:5432/hello');
+      expect(web.connects.filter(({ port }) => port === 5432).map(({ service: name }) => name)).toEqual(['database', ...both]);
+    }
+    const pooled = plan(clustered({ databases: [database('database', { topology: 'cluster', pgbouncer: {} })] }));
+    expect(pooled.databases[0]?.pooler?.targets.map((one) => one.host)).toEqual(['database', 'database-read']);
+    expect(service(pooled, 'database-pgbouncer').connects.map(({ service: name }) => name)).toEqual(['database', ...both]);
+  });
+
+  test('has room for the connections of its second replica, where the engine counts them', () => {
+    const limitOf = (engine: 'postgres' | 'mysql', topology: 'primary-replica' | 'cluster') =>
+      Number(settingsOf(plan(clustered({ databases: [database('database', { engine, topology })] })), 'database')['max_connections']);
+    expect(limitOf('mysql', 'cluster') - limitOf('mysql', 'primary-replica')).toBe(2);
+    expect(limitOf('postgres', 'cluster')).toBe(limitOf('postgres', 'primary-replica'));
   });
 });
 

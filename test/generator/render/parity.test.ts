@@ -230,7 +230,7 @@ describe.each([
   { profile: 'minimum', engine: 'sqlserver' },
   { profile: 'high-performance', engine: 'sqlserver' },
 ] as const)('hello of profile $profile with $engine, for both targets,', ({ profile, engine }) => {
-  const replicated = profile === 'recommended';
+  const replicated = profile !== 'minimum' && (engine === 'postgres' || engine === 'mysql' || engine === 'mariadb');
   const watched = profile !== 'minimum';
   let [compose, kubernetes]: [PreparedSite | undefined, PreparedSite | undefined] = [undefined, undefined];
   const site = (made: PreparedSite | undefined): PreparedSite => made ?? expect.unreachable('not made');
@@ -283,6 +283,7 @@ describe.each([
     'pages-green',
     'database',
     'database-replica',
+    'database-replica-2',
     'database-accounts',
     'cache',
     'files',
@@ -290,6 +291,7 @@ describe.each([
   ])('gives %s the same', (name) => {
     const [here, there] = [fromCompose(site(compose)).get(name), fromKubernetes(site(kubernetes)).get(name)];
     if (name === 'database-replica') expect(here !== undefined).toBe(replicated);
+    else if (name === 'database-replica-2') expect(here !== undefined).toBe(replicated && profile === 'high-performance');
     else expect(here).toBeDefined();
     const unescaped = there && {
       ...there,

@@ -243,13 +243,21 @@ describe('names', () => {
   test('a topology is taken as it was written, and left open where it was not', () => {
     expect(specOf(replicated).databases[0]?.topology).toBe('primary-replica');
     expect(specOf(hello).databases[0]?.topology).toBeUndefined();
-    expect(onlyProblem(replicated.replace('primary-replica', 'cluster'))).toContain('expected single or primary-replica');
+    expect(specOf(replicated.replace('primary-replica', 'cluster')).databases[0]?.topology).toBe('cluster');
+    expect(onlyProblem(replicated.replace('primary-replica', 'triple'))).toContain('expected single, primary-replica or cluster');
   });
 
   test('a replica is refused for an engine that can have none here, and for what stands elsewhere', () => {
     expect(onlyProblem(replicated.replace('engine: postgres', 'engine: mongodb'))).toContain(
       'this version of Berth sets up no replica of mongodb',
     );
+    expect(
+      onlyProblem(
+        replicated
+          .replace('engine: postgres', 'engine: sqlserver, edition: standard, acceptLicence: true')
+          .replace('primary-replica', 'cluster'),
+      ),
+    ).toContain('this version of Berth sets up no cluster of sqlserver');
     expect(onlyProblem(replicated.replace('engine: postgres', 'engine: postgres, external: { host: db.corp.example }'))).toContain(
       'means nothing for a server that stands elsewhere',
     );
@@ -259,6 +267,10 @@ describe('names', () => {
     expect(
       onlyProblem(hello.replace('databases:', '  database-replica: { image: r/a:1, port: 1, routes: [{ path: /x }] }\ndatabases:')),
     ).toContain('the name "database-replica" is already taken by services.database-replica');
+    for (const taken of ['database-replica-2', 'database-read'])
+      expect(
+        onlyProblem(hello.replace('databases:', `  ${taken}: { image: r/a:1, port: 1, routes: [{ path: /x }] }\ndatabases:`)),
+      ).toContain(`the name "${taken}" is already taken by services.${taken}`);
     expect(onlyProblem(hello.replace('    uses:', '    env: { DATABASE_READ_URL: mine }\n    uses:'))).toContain('DATABASE_READ_URL');
   });
 
