@@ -45,8 +45,13 @@ export function demandsOf(spec: StackSpec, profile: HardwareProfile): readonly D
       const demand = databaseEngines[database.engine].demand(database, spec, profile);
       return [
         demand,
-        // It may have to take the place of the other, so it is as large.
-        ...copiesOf(database).map(({ name }) => ({ ...demand, name })),
+        // One that is read may have to take the place of the other, so it is as large.
+        ...copiesOf(database).map(({ name, analytics }) => ({
+          ...(analytics && (analytics.memory ?? analytics.cpu) !== undefined
+            ? databaseEngines[database.engine].demand({ ...database, ...analytics }, spec, profile, `databases.${database.name}.analytics`)
+            : demand),
+          name,
+        })),
         taskDemand(`${database.name}-accounts`, databaseEngines[database.engine].taskMemory),
         ...(databaseEngines[database.engine].beside?.(database, spec, profile) ?? []),
       ];

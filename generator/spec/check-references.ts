@@ -80,6 +80,7 @@ function* checkNames(spec: WrittenSpec): Iterable<Finding> {
                 ...(/^(?:postgres|mysql|mariadb)$/.test(spec.databases?.[name]?.engine ?? '')
                   ? ['replica', 'replica-nodes', 'replica-2', 'replica-2-nodes', 'read', 'replication'].map((end) => `${name}-${end}`)
                   : []),
+                ...(spec.databases?.[name]?.analytics === undefined ? [] : [`${name}-analytics`, `${name}-analytics-nodes`]),
                 ...(spec.databases?.[name]?.engine === 'postgres' ? [`${name}-vacuum`, `${name}-pgbouncer`] : []),
                 // Services that the operator makes.
                 ...(spec.databases?.[name]?.operator === undefined ? [] : ['rw', 'ro', 'r'].map((end) => `${name}-${end}`)),
@@ -107,7 +108,10 @@ function* checkNames(spec: WrittenSpec): Iterable<Finding> {
 }
 
 function* checkUses(spec: WrittenSpec): Iterable<Finding> {
-  const known = (['databases', 'caches', 'stores'] as const).flatMap((kind) => Object.keys(spec[kind] ?? {}));
+  const known = [
+    ...(['databases', 'caches', 'stores'] as const).flatMap((kind) => Object.keys(spec[kind] ?? {})),
+    ...Object.entries(spec.databases ?? {}).flatMap(([name, { analytics }]) => (analytics === undefined ? [] : [`${name}-analytics`])),
+  ];
   for (const [name, service] of Object.entries(spec.services)) {
     const variables = new Map<string, string>();
     const uses = usesOf(spec, service);
@@ -212,6 +216,26 @@ function* checkDatabases(spec: WrittenSpec): Iterable<Finding> {
         path: ['databases', name, 'topology'],
         message: `this version of Berth sets up no ${database.topology === 'cluster' ? 'cluster' : 'replica'} of ${database.engine}`,
         hint: `write ${topologies.join(' or ')}, or take postgres, mysql or mariadb`,
+      };
+  }
+}
+
+/** A replica for analytics follows as the others do. */
+function* checkAnalytics(spec: WrittenSpec): Iterable<Finding> {
+  for (const [name, { engine, external, analytics, operator }] of Object.entries(spec.databases ?? {})) {
+    if (analytics === undefined || external !== undefined) continue;
+    const about = { path: ['databases', name], key: 'analytics' };
+    if (Object.hasOwn(topologiesOf, engine) && !topologiesOf[engine].includes('primary-replica'))
+      yield {
+        ...about,
+        message: `this version of Berth sets up no replica of ${engine}`,
+        hint: 'remove it, or take postgres, mysql or mariadb',
+      };
+    if (operator !== undefined)
+      yield {
+        ...about,
+        message: 'CloudNativePG runs all servers of a database alike, and this one has a size and settings of its own',
+        hint: 'remove it, or remove the operator',
       };
   }
 }
@@ -356,6 +380,7 @@ export function checkReferences(spec: WrittenSpec): readonly Finding[] {
     ...checkDatabases(spec),
     ...checkCaches(spec),
     ...checkLicences(spec),
+    ...checkAnalytics(spec),
     ...checkPostgres(spec),
     ...checkPorts(spec),
     ...checkCluster(spec),

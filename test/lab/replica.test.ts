@@ -14,7 +14,9 @@ interface PlanJson {
   }[];
 }
 const replicas = ['database-replica', 'database-replica-2'] as const;
-type Node = 'database' | (typeof replicas)[number];
+/** All that copy the primary, as the plan lists them. */
+const copies = [...replicas, 'database-analytics'] as const;
+type Node = 'database' | (typeof copies)[number];
 
 const { account, slots } = postgres.replication;
 const [slot] = slots;
@@ -25,7 +27,7 @@ const inKilobytes = (value: string): string => {
   return match ? String(Number(match[1]) * ({ kB: 1, MB: 1024, GB: 1024 * 1024 }[match[2] ?? 'kB'] ?? 1)) : value;
 };
 
-describe('a site of profile recommended with PostgreSQL, a primary and two replicas', () => {
+describe('a site of profile recommended with PostgreSQL, a primary, two replicas and one for analytics', () => {
   const name = 'lab-replica';
   // A name of its own: another checkout may be trying its sample at the same time.
   const image = `berth/hello-${name}:0.1.0`;
@@ -78,8 +80,12 @@ describe('a site of profile recommended with PostgreSQL, a primary and two repli
         (await ask(
           'database',
           "SELECT string_agg(application_name || ' ' || state, ',' ORDER BY application_name) FROM pg_stat_replication",
-        )) === replicas.map((one) => `${one} streaming`).join(),
-      'both replicas stream',
+        )) ===
+        [...copies]
+          .sort()
+          .map((one) => `${one} streaming`)
+          .join(),
+      'all that copy it stream',
     );
   /** A row written on the primary comes to be read on each replica. */
   const follows = async (word: string): Promise<void> => {
@@ -88,7 +94,7 @@ describe('a site of profile recommended with PostgreSQL, a primary and two repli
       `SET client_min_messages = error; CREATE TABLE IF NOT EXISTS lab_words (word text); INSERT INTO lab_words VALUES ('${word}')`,
     );
     expect(written, written.stderr).toMatchObject({ code: 0 });
-    for (const replica of replicas)
+    for (const replica of copies)
       await until(
         async () => (await askThrough(addressAt(replica), `SELECT count(*) FROM lab_words WHERE word = '${word}'`)).stdout.trim() === '1',
         `${replica} knows ${word}`,
@@ -129,6 +135,7 @@ describe('a site of profile recommended with PostgreSQL, a primary and two repli
       'services.web.memory=512Mi',
       'services.web.pool=5',
       'databases.database.topology=cluster',
+      'databases.database.analytics={ memory: 1Gi, queryTimeout: 5s }',
       'databases.database.memory=1Gi',
       'databases.database.disk=2Gi',
       `databases.database.extensions=[${postgres.extensions.join(', ')}]`,
@@ -147,7 +154,7 @@ describe('a site of profile recommended with PostgreSQL, a primary and two repli
     visitor?.close();
     await site?.remove();
     // It belongs to no service any more, so `down` leaves it.
-    await attempt(['docker', 'volume', 'rm', '--force', ...replicas.map((replica) => `${name}_${replica}-data`)]);
+    await attempt(['docker', 'volume', 'rm', '--force', ...copies.map((replica) => `${name}_${replica}-data`)]);
     await operator?.attempt(['docker', 'image', 'rm', image], operator.home);
     operator?.[Symbol.dispose]();
   });
@@ -155,12 +162,12 @@ describe('a site of profile recommended with PostgreSQL, a primary and two repli
   test('comes up whole from an empty folder, both replicas streaming', async () => {
     expect(firstUp, firstUp.stderr.slice(-2000)).toMatchObject({ code: 0 });
     await streaming();
-    for (const replica of replicas) {
+    for (const replica of copies) {
       expect(await inspect(replica, '.State.Health.Status')).toBe('healthy');
       expect(await ask(replica, 'SELECT pg_is_in_recovery()')).toBe('t');
     }
     expect(await ask('database', "SELECT string_agg(slot_name, ',' ORDER BY slot_name) FROM pg_replication_slots")).toBe(
-      postgres.replication.slots.join(),
+      [...postgres.replication.slots].sort().join(),
     );
     await visitor.until('/api/health', ({ status }) => status === 200);
   });
@@ -171,7 +178,7 @@ describe('a site of profile recommended with PostgreSQL, a primary and two repli
     expect(
       await ask('database', "SELECT name FROM pg_available_extensions WHERE name <> 'plpgsql'").then((all) => all.split('\n').sort()),
     ).toEqual([...postgres.extensions].sort());
-    for (const node of ['database', ...replicas] as const)
+    for (const node of ['database', ...copies] as const)
       expect(Number(await ask(node, 'SELECT count(*) FROM pg_stat_statements'))).toBeGreaterThan(0);
     // The application sees its own.
     expect((await askAt('DATABASE_URL', 'SELECT count(*) > 0 FROM pg_stat_statements')).stdout.trim()).toBe('t');
@@ -253,7 +260,15 @@ describe('a site of profile recommended with PostgreSQL, a primary and two repli
     await streaming();
   });
 
-  test.each(replicas.map((replica, index) => ({ replica, index })))(
+  test('ends what takes too long on the replica for analytics, where nobody reads who does not ask for it', async () => {
+    const { code, stderr } = await askThrough(addressAt('database-analytics'), 'SELECT pg_sleep(60)');
+    expect([code, stderr]).toEqual([1, expect.stringContaining('canceling statement due to statement timeout')]);
+    const analytics = (await askThrough(addressAt('database-analytics'), 'SELECT inet_server_addr()')).stdout.trim();
+    for (const _ of [1, 2, 3, 4, 5])
+      expect((await askAt('DATABASE_READ_URL', 'SELECT inet_server_addr()')).stdout.trim()).not.toBe(analytics);
+  });
+
+  test.each(copies.map((replica, index) => ({ replica, index })))(
     'runs $replica with exactly the settings of the plan',
     async ({ replica, index }) => {
       const { service, settings = [] } = plan.databases[0]?.replicas[index] ?? {};
@@ -373,9 +388,9 @@ describe('a site of profile recommended with PostgreSQL, a primary and two repli
     const kept = Number(await ask('database', 'SELECT sum(size) / 1048576 FROM pg_ls_waldir()'));
     expect(kept).toBeLessThan(bound + 20 * 16);
     // The other one goes on meanwhile.
-    expect(await ask('database', "SELECT string_agg(application_name || ' ' || state, ',') FROM pg_stat_replication")).toBe(
-      'database-replica-2 streaming',
-    );
+    expect(
+      await ask('database', "SELECT string_agg(application_name || ' ' || state, ',' ORDER BY application_name) FROM pg_stat_replication"),
+    ).toBe('database-analytics streaming,database-replica-2 streaming');
     expect(await site.up()).toMatchObject({ code: 0 });
     await streaming();
     await follows('again');
@@ -436,7 +451,7 @@ describe('a site of profile recommended with PostgreSQL, a primary and two repli
     for (const command of asking) expect(await site.operator.run(['sh', '-c', command], site.folder)).toMatch(/^[0-9A-F]+\/[0-9A-F]+\s*$/);
     expect(commands.join()).toContain('pg_ctl promote');
     for (const command of commands) await site.operator.run(['sh', '-c', command], site.folder);
-    for (const replica of replicas) await healthy(replica);
+    for (const replica of copies) await healthy(replica);
     await streaming();
     expect((await askAt('DATABASE_URL', "SELECT count(*) FROM lab_words WHERE word = 'kept'")).stdout.trim()).toBe('1');
     await follows('promoted');
@@ -444,11 +459,11 @@ describe('a site of profile recommended with PostgreSQL, a primary and two repli
   });
 
   test('leaves no slot and no login behind once it is not wanted any more', async () => {
-    site.edit('berth.yaml', (text) => text.replace('topology: cluster', 'topology: single'));
+    site.edit('berth.yaml', (text) => text.replace('topology: cluster', 'topology: single').replace(/,?\s*analytics: \{[^}]*\}/, ''));
     await site.berth('generate');
     for (const _ of ['the container goes', 'what it left goes'])
       await site.operator.run(['docker', 'compose', 'up', '-d', '--wait', '--remove-orphans'], site.folder);
-    for (const replica of replicas) expect(Object.keys(await site.ids())).not.toContain(`${name}-${replica}-1`);
+    for (const replica of copies) expect(Object.keys(await site.ids())).not.toContain(`${name}-${replica}-1`);
     expect(await ask('database', 'SELECT count(*) FROM pg_replication_slots')).toBe('0');
     expect(await ask('database', `SELECT rolcanlogin FROM pg_roles WHERE rolname = '${account}'`)).toBe('f');
     expect((await askAt('DATABASE_READ_URL', 'SELECT 1')).stdout.trim()).toBe('1');

@@ -36,30 +36,51 @@ export interface Copy {
   readonly name: string;
   /** From 1 on, and for ever: slots and numbers of servers are made of it. */
   readonly ordinal: number;
+  /** It is for long queries, and has settings of its own for them. */
+  readonly analytics?: NonNullable<DatabaseSpec['analytics']>;
 }
 
 const readers: Readonly<Record<DatabaseTopology, number>> = { 'single': 0, 'primary-replica': 1, 'cluster': 2 };
 
-/** The replicas of a database; the first is called the same however many there are, as its volume is. */
-export const copiesOf = ({ name, topology = 'single' }: DatabaseSpec): readonly Copy[] =>
+/** The replicas that applications read; the first is called the same however many there are, as its volume is. */
+export const readersOf = ({ name, topology = 'single' }: DatabaseSpec): readonly Copy[] =>
   Array.from({ length: readers[topology] }, (_, index) => ({
     name: index === 0 ? `${name}-replica` : `${name}-replica-${index + 1}`,
     ordinal: index + 1,
   }));
 
-export const hasReplica = (database: DatabaseSpec): boolean => copiesOf(database).length > 0;
+/** The replica for analytics. */
+export const analyticsName = (database: string): string => `${database}-analytics`;
+
+/** All that copy a database and follow it. */
+export const copiesOf = (database: DatabaseSpec): readonly Copy[] => [
+  ...readersOf(database),
+  ...(database.analytics ? [{ name: analyticsName(database.name), ordinal: readers.cluster + 1, analytics: database.analytics }] : []),
+];
+
+/** Whether something reads in its place. */
+export const hasReplica = (database: DatabaseSpec): boolean => readersOf(database).length > 0;
 /** The name that leads to any of several replicas. */
 const readName = (database: string): string => `${database}-read`;
 
-/** Several replicas are one whole, of which one at a time may be missing. */
-export const wholeOfCopies = (copies: readonly Copy[], database: string): Pick<PlannedService, 'whole' | 'anyOfWhole'> =>
-  copies.length > 1 ? { whole: readName(database), anyOfWhole: true } : {};
+/** Several that are read are one whole, of which one at a time may be missing. */
+export const wholeOf = ({ analytics }: Copy, database: DatabaseSpec): Pick<PlannedService, 'whole' | 'anyOfWhole'> =>
+  analytics === undefined && readersOf(database).length > 1 ? { whole: readName(database.name), anyOfWhole: true } : {};
+
+/** What a copy is planned from: it may have a size of its own. */
+export const inputOfCopy = (input: DatabaseInput, { name }: Copy): DatabaseInput => ({ ...input, size: input.sizeOf(name) });
+
+/** What a copy is for, after its name. */
+export const purposeOf = ({ analytics }: Copy, primary: string): string =>
+  analytics === undefined
+    ? `replica of ${primary}: copies it whole on an empty volume, then follows its log and answers what only reads`
+    : `replica of ${primary} for analytics: copies it whole on an empty volume, then follows its log and answers long queries`;
 
 /** The names under which a database answers: where it is written to, and where it is only read. */
 export function hostsOf(database: DatabaseSpec): { readonly writer: string; readonly reader: string } {
   const { name, operator } = database;
   const writer = operator === undefined ? name : `${name}-rw`;
-  const [copy, ...more] = copiesOf(database);
+  const [copy, ...more] = readersOf(database);
   if (copy === undefined) return { writer, reader: writer };
   // The operator has a name of its own for all that only follow.
   if (operator !== undefined) return { writer, reader: `${name}-ro` };
@@ -104,7 +125,8 @@ export interface DatabaseEngine {
   readonly holds: string;
   /** What its accounts one-shot and its gates need, where a task's memory is too little. */
   readonly taskMemory?: MiB;
-  readonly demand: (database: DatabaseSpec, spec: StackSpec, profile: HardwareProfile) => Demand;
+  /** `path` names who fixed its size, where that is not the database itself. */
+  readonly demand: (database: DatabaseSpec, spec: StackSpec, profile: HardwareProfile, path?: string) => Demand;
   /** What is sized for the services beside it, each under its name. */
   readonly beside?: (database: DatabaseSpec, spec: StackSpec, profile: HardwareProfile) => readonly Demand[];
   readonly plan: (input: DatabaseInput, task: Size, image: { readonly user: string }) => PlannedDatabase;

@@ -6,7 +6,7 @@ import type { DatabaseSpec, StackSpec } from '../../../model/stack-spec.ts';
 import { mib, milliCpu, seconds } from '../../../model/units.ts';
 import { poolerBudget } from '../connections.ts';
 import type { Demand } from '../demand.ts';
-import { copiesOf as replicasOf, hasReplica, hostsOf, poolerName, readerName, secondLogin } from './database-engine.ts';
+import { hasReplica, hostsOf, poolerName, readerName, readersOf, secondLogin } from './database-engine.ts';
 import type { DatabaseInput } from './database-engine.ts';
 
 const manual = 'PgBouncer documentation, config';
@@ -157,7 +157,7 @@ export function planPooler(
       probes: { ready: { argv: ask }, live: { tcp: facts.port } },
       connects: [
         { service: database.name, port: postgres.port },
-        ...replicasOf(database).map(({ name }) => ({ service: name, port: postgres.port })),
+        ...readersOf(database).map(({ name }) => ({ service: name, port: postgres.port })),
       ],
       gates: [],
       poolOf: database.name,

@@ -10,7 +10,7 @@ import { taskDemand } from '../demand.ts';
 import type { Demand } from '../demand.ts';
 import { backupSecret, isCopied } from './agent.ts';
 import { accountsTask, databaseDemand, databaseServer, noData } from './database-parts.ts';
-import { copiesOf, hasReplica, hostsOf, migrations, secondLogin } from './database-engine.ts';
+import { copiesOf, hostsOf, inputOfCopy, migrations, secondLogin } from './database-engine.ts';
 import type { DatabaseAddress, DatabaseClient, DatabaseEngine, DatabaseInput, PlannedDatabase } from './database-engine.ts';
 import { smallestMemory } from './postgres-memory.ts';
 import { operated, operatorDecisions } from './cloudnative-pg.ts';
@@ -20,14 +20,15 @@ import { settingsOf } from './postgres-settings.ts';
 import { vacuumName, vacuumOf } from './postgres-vacuum.ts';
 
 /** Whether Berth itself has a replica copy it; an operator does so in its own way. */
-const copies = (database: DatabaseSpec): boolean => hasReplica(database) && database.operator === undefined;
+const copies = (database: DatabaseSpec): boolean => copiesOf(database).length > 0 && database.operator === undefined;
 
-function demand(database: DatabaseSpec, spec: StackSpec, profile: HardwareProfile): Demand {
+function demand(database: DatabaseSpec, spec: StackSpec, profile: HardwareProfile, path?: string): Demand {
   const { limit } = connectionBudget(spec, database.name, profile, facts);
   const floor = { value: smallestMemory(limit), because: `1 GiB, or what leaves each of ${limit} connections 1 MiB for a sort` };
   return databaseDemand(database, profile, {
     pids: limit + facts.backgroundWorkers + facts.autovacuumWorkers + facts.otherProcesses,
     floor,
+    path,
   });
 }
 
@@ -93,7 +94,7 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
     tmpfs: [tmp, noData(container)],
   });
   const pooler = database.pgbouncer === undefined ? undefined : planPooler(input, input.imageOf(pgbouncer.image));
-  const replicas = copies(database) ? copiesOf(database).map((copy) => planReplica(input, service, copy)) : [];
+  const replicas = copies(database) ? copiesOf(database).map((copy) => planReplica(inputOfCopy(input, copy), service, copy)) : [];
   return {
     service: database.operator === undefined ? service : operated(service, database),
     accounts,

@@ -51,6 +51,7 @@ export const app = (name: string, more: Partial<AppSpec> = {}): AppSpec => ({
 export const uses: Readonly<Record<Use['kind'], (service: string) => Use>> = {
   database: (service) => ({ service, kind: 'database', variable: `${service.toUpperCase().replaceAll('-', '_')}_URL` }),
   cache: (service) => ({ service, kind: 'cache', variable: `${service.toUpperCase().replaceAll('-', '_')}_URL` }),
+  analytics: (service) => ({ service, kind: 'analytics', variable: `${service.toUpperCase().replaceAll('-', '_')}_ANALYTICS_URL` }),
   store: (service) => ({ service, kind: 'store', variable: service.toUpperCase().replaceAll('-', '_') }),
 };
 export const database = (name: string, more: Partial<DatabaseSpec> = {}): DatabaseSpec => ({

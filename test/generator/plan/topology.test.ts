@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { rotationOf } from '../../../generator/plan/rotation.ts';
 import { postgres } from '../../../model/engines/postgres.ts';
-import type { StackSpec } from '../../../model/stack-spec.ts';
-import { app, cache, database, host, namedHost, plan, refusal, service, settingsOf, stack, uses } from './plans.ts';
+import type { DatabaseSpec, StackSpec } from '../../../model/stack-spec.ts';
+import { mib, milliCpu, seconds } from '../../../model/units.ts';
+import { app, cache, database, decision, host, namedHost, plan, refusal, service, settingsOf, stack, uses } from './plans.ts';
 
 const wished = (more: Partial<StackSpec> = {}) => stack({ profile: 'recommended', ...more });
 const explicit = (more: Partial<StackSpec> = {}) => wished({ databases: [database('database', { topology: 'primary-replica' })], ...more });
@@ -108,6 +109,68 @@ describe('a cluster of three', () => {
       Number(settingsOf(plan(clustered({ databases: [database('database', { engine, topology })] })), 'database')['max_connections']);
     expect(limitOf('mysql', 'cluster') - limitOf('mysql', 'primary-replica')).toBe(2);
     expect(limitOf('postgres', 'cluster')).toBe(limitOf('postgres', 'primary-replica'));
+  });
+});
+
+describe('a replica for analytics', () => {
+  const analytics = { memory: mib(2048), cpu: milliCpu(1500), queryTimeout: seconds(1800) };
+  const services = [
+    app('web', { uses: [uses.database('database')] }),
+    app('reports', { uses: [{ service: 'database', kind: 'analytics', variable: 'DATABASE_ANALYTICS_URL' }] }),
+  ];
+  const analysed = (more: Partial<DatabaseSpec> = {}) => stack({ services, databases: [database('database', { analytics, ...more })] });
+  const made = plan(analysed());
+
+  test('has its own size and settings for long queries, and follows as the others do', () => {
+    expect(service(made, 'database-analytics')).toMatchObject({
+      replicaOf: 'database',
+      size: { memory: 2048, cpu: 1500 },
+      secretFiles: ['database-replication'],
+      connects: [{ service: 'database', port: 5432 }],
+    });
+    expect(service(made, 'database-analytics').whole).toBeUndefined();
+    expect(settingsOf(made, 'database-analytics')).toMatchObject({
+      max_connections: settingsOf(made, 'database')['max_connections'],
+      primary_slot_name: 'berth_analytics',
+      shared_buffers: '512MB',
+      statement_timeout: '30min',
+      max_standby_streaming_delay: '30min',
+      hot_standby_feedback: 'off',
+      log_min_duration_statement: '30min',
+      max_parallel_workers_per_gather: settingsOf(made, 'database-analytics')['max_parallel_workers'],
+    });
+    const names = made.databases[0]?.replicas.flatMap(({ settings }) => settings.map(({ name }) => name)) ?? [];
+    expect(new Set(names).size).toBe(names.length);
+    expect(decision(made, 'database-analytics.log_min_duration_statement')).toBe('30min');
+    for (const [engine, name, value] of [
+      ['mysql', 'max_execution_time', '1800000'],
+      ['mariadb', 'max_statement_time', '1800'],
+    ] as const) {
+      const family = plan(analysed({ engine }));
+      expect(settingsOf(family, 'database-analytics')[name]).toBe(value);
+      expect(settingsOf(family, 'database')).not.toHaveProperty(name);
+      expect(family.databases[0]?.replicas.map(({ serverId }) => serverId)).toEqual([4]);
+    }
+  });
+
+  test('is as large as its primary where no size was given', () => {
+    const size = service(plan(analysed({ analytics: { queryTimeout: seconds(60) } })), 'database-analytics').size;
+    expect(size).toEqual(service(made, 'database').size);
+    expect(refusal(analysed({ analytics: { ...analytics, memory: mib(512) } })).message).toContain(
+      'databases.database.analytics.memory is 512 MiB',
+    );
+  });
+
+  test('is no place where applications read, and its address is given to who asks for it alone, past a pool of connections', () => {
+    for (const one of [made, plan(analysed({ topology: 'cluster' })), plan(analysed({ topology: 'primary-replica', pgbouncer: {} }))]) {
+      const [web, reports] = [service(one, 'web'), service(one, 'reports')];
+      expect(JSON.stringify([web.secretEnv, web.connects])).not.toContain('analytics');
+      expect(Object.keys(reports.secretEnv)).toEqual(['DATABASE_ANALYTICS_URL']);
+      expect(reports.secretEnv['DATABASE_ANALYTICS_URL']?.at(-1)).toBe('@database-analytics:5432/hello');
+      expect(reports.connects).toEqual([{ service: 'database-analytics', port: 5432 }]);
+      expect(reports.gates.map(({ name, env }) => [name, env['PGHOST']])).toEqual([['wait-for-database-analytics', 'database-analytics']]);
+    }
+    expect(service(made, 'web').secretEnv['DATABASE_READ_URL']).toEqual(service(made, 'web').secretEnv['DATABASE_URL']);
   });
 });
 

@@ -263,6 +263,46 @@ describe('names', () => {
     );
   });
 
+  describe('a replica for analytics', () => {
+    const analysed = hello.replace('engine: postgres }', 'engine: postgres, analytics: { memory: 2Gi } }');
+    const asked = analysed.replace('    uses:', '    env: {}\n    uses:').replace(/uses: \[(.*?)\]/, 'uses: [$1, database-analytics]');
+
+    test('has a name that services may use, and an address of its own there', () => {
+      expect(specOf(analysed).databases[0]?.analytics).toEqual({ memory: 2048, queryTimeout: 1800 });
+      expect(specOf(asked).services[0]?.uses).toContainEqual({
+        service: 'database',
+        kind: 'analytics',
+        variable: 'DATABASE_ANALYTICS_URL',
+      });
+      expect(onlyProblem(hello.replace(/uses: \[(.*?)\]/, 'uses: [$1, database-analytics]'))).toContain(
+        'there is no database, cache or store "database-analytics"',
+      );
+      expect(onlyProblem(asked.replace('env: {}', 'env: { DATABASE_ANALYTICS_URL: mine }'))).toContain('DATABASE_ANALYTICS_URL');
+    });
+
+    test('is refused where nothing could follow, where an operator runs all alike, and where the server is somebody else’s', () => {
+      expect(onlyProblem(analysed.replace('engine: postgres', 'engine: mongodb'))).toContain(
+        'this version of Berth sets up no replica of mongodb',
+      );
+      expect(onlyProblem(analysed.replace('engine: postgres', 'engine: postgres, external: { host: db.corp.example }'))).toContain(
+        'means nothing for a server that stands elsewhere',
+      );
+      expect(
+        onlyProblem(
+          analysed
+            .replace('engine: postgres', 'engine: postgres, operator: cloudnative-pg')
+            .replace('profile:', 'target: kubernetes\nprofile:'),
+        ),
+      ).toContain('CloudNativePG runs all servers of a database alike');
+    });
+
+    test('keeps its name free', () => {
+      expect(
+        onlyProblem(analysed.replace('databases:', '  database-analytics: { image: r/a:1, port: 1, routes: [{ path: /x }] }\ndatabases:')),
+      ).toContain('the name "database-analytics" is already taken by services.database-analytics');
+    });
+  });
+
   test('the names of a replica and of its address are kept free', () => {
     expect(
       onlyProblem(hello.replace('databases:', '  database-replica: { image: r/a:1, port: 1, routes: [{ path: /x }] }\ndatabases:')),
