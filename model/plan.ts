@@ -300,8 +300,8 @@ export interface DatabasePlan {
   readonly extensions?: readonly string[];
   /** Most that its binary logs may take of its disk, where no setting of the server says so. */
   readonly logBound?: MiB;
-  /** Of MongoDB: host and port under which its replica set tells clients of it. */
-  readonly member?: string;
+  /** Of MongoDB: host and port of each member, under which its replica set tells clients of it; the first begins the set. */
+  readonly members?: readonly string[];
 }
 
 /** A server that follows the primary and answers what only reads. */

@@ -190,7 +190,7 @@ export const topologiesOf: Readonly<Record<DatabaseEngineName, readonly Database
   postgres: followed,
   mysql: followed,
   mariadb: followed,
-  mongodb: ['single'],
+  mongodb: ['single', 'cluster'],
   sqlserver: ['single'],
 };
 

@@ -81,7 +81,7 @@ export const database = z
       .enum(['single', 'primary-replica', 'cluster'], { error: 'expected single, primary-replica or cluster' })
       .optional()
       .describe(
-        "primary-replica: a second server of the same size follows the first and answers what only reads; cluster: two such servers. PostgreSQL, MySQL and MariaDB. Default: the profile's, where engine and host can.",
+        "primary-replica: a second server of the same size follows the first and answers what only reads; cluster: two such servers. PostgreSQL, MySQL and MariaDB. For MongoDB, cluster is a replica set of three. Default: the profile's, where engine and host can.",
       ),
     analytics: analytics
       .optional()

@@ -6,7 +6,7 @@ import { agentsOf, isCopied } from './services/agent.ts';
 import { leftWithoutImage } from './services/agent-files.ts';
 import { filesAgentIn } from './services/agents.ts';
 import { isCluster, isReplicated } from './services/cache-members.ts';
-import { copiesOf } from './services/database-engine.ts';
+import { copiesOf, isSet } from './services/database-engine.ts';
 import type { Topologies } from './topology.ts';
 import { describeSize } from '../../model/units.ts';
 import type { MiB } from '../../model/units.ts';
@@ -197,11 +197,12 @@ export function notesOf({ profile, topologies, images, scaled, describe, cpus, u
         `${name} ${topology === 'single' ? 'is single' : 'has one replica'}: the host is too small for ${wished === 'cluster' ? 'the two replicas' : 'the replica'} that profile ${profile.name} asks for; \`topology: ${wished}\` in berth.yaml says how large it must be`,
     ),
     ...(spec.target === 'compose' ? spec.databases : [])
-      .map((database) => ({ name: database.name, copies: copiesOf(database).length }))
+      .map((database) => ({ name: database.name, copies: copiesOf(database).length, set: isSet(database) }))
       .filter(({ copies }) => copies > 0)
-      .map(
-        ({ name, copies }) =>
-          `${name} and its ${copies === 1 ? 'replica' : 'replicas'} stand on one host: that protects from a dead process and takes reads off the primary, and helps nothing when the host dies`,
+      .map(({ name, copies, set }) =>
+        set
+          ? `the three members of ${name} stand on one host: that protects from a dead process, and helps nothing when the host dies`
+          : `${name} and its ${copies === 1 ? 'replica' : 'replicas'} stand on one host: that protects from a dead process and takes reads off the primary, and helps nothing when the host dies`,
       ),
     ...spec.databases
       .filter(({ pgbouncer }) => pgbouncer !== undefined)

@@ -27,9 +27,9 @@ interface Wishes {
 }
 
 const ranks: readonly DatabaseTopology[] = ['single', 'primary-replica', 'cluster'];
-/** Of what its engine can, the most that is no more than the wish. */
+/** What comes nearest to the wish of what its engine can: two members of a replica set of MongoDB would be worth less than one. */
 const able = (engine: DatabaseEngineName, wish: DatabaseTopology): DatabaseTopology =>
-  topologiesOf[engine].findLast((topology) => ranks.indexOf(topology) <= ranks.indexOf(wish)) ?? 'single';
+  wish === 'single' || topologiesOf[engine].includes(wish) ? wish : (topologiesOf[engine].at(-1) ?? 'single');
 
 const withWishes = (spec: StackSpec, { databases, caches }: Wishes): StackSpec => ({
   ...spec,

@@ -59,8 +59,9 @@ const commands: Readonly<Record<DatabaseEngineName, (database: DatabasePlan) => 
     restore: `exec /bin/bash ${sqlserver.configFolder}/restore.sh`,
     extension: 'bak',
   }),
-  mongodb: ({ service, database }) => {
-    const login = `--config=/run/secrets/${service}-admin-tools --host=127.0.0.1 --port=${mongodb.port} --username=${mongodb.administrator} --authenticationDatabase=admin --quiet --archive`;
+  mongodb: ({ service, database, members = [] }) => {
+    const place = members.length > 1 ? `--host=${mongodb.replicaSet}/${members.join(',')}` : `--host=127.0.0.1 --port=${mongodb.port}`;
+    const login = `--config=/run/secrets/${service}-admin-tools ${place} --username=${mongodb.administrator} --authenticationDatabase=admin --quiet --archive`;
     return {
       dump: `exec mongodump ${login} --db=${database}`,
       restore: `exec mongorestore ${login} --drop --nsInclude="${database}.*"`,

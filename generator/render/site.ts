@@ -3,6 +3,7 @@ import type { CacheClusterPlan, CachePlan, DatabasePlan, KubernetesPlan, Plan } 
 import { agentPlaces, agentProgram } from '../../model/backup/site-files.ts';
 import { rdbOf } from '../../model/backup/cache-files.ts';
 import { restoredBeside, restoredFile } from '../../model/backup/restored-beside.ts';
+import { mongodb } from '../../model/engines/mongodb.ts';
 import { mysqlFamily } from '../../model/engines/mysql-family.ts';
 import { postgres } from '../../model/engines/postgres.ts';
 import type { BackupsConfig, RuntimeConfig } from '../../model/runtime-config.ts';
@@ -161,7 +162,7 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
     operated: plan.databases.filter(({ operator }) => operator !== undefined),
     operatorNamespace: plan.kubernetes?.operatorNamespace ?? '',
     replicated: plan.databases.flatMap((database) =>
-      database.replicas[0]
+      database.replicas[0] && commandsOf(database).promote !== undefined
         ? [
             {
               ...commandsOf(database),
@@ -175,6 +176,17 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
               // PostgreSQL has no file with the login of its administrator, and its replica no password of it at all.
               superuser: database.engine === 'postgres' ? postgres.superuser : undefined,
               secret: plan.kubernetes?.existingSecrets[database.service] ?? `${database.service}-secrets`,
+            },
+          ]
+        : [],
+    ),
+    sets: plan.databases.flatMap(({ service, members = [], replicas }) =>
+      members.length > 1
+        ? [
+            {
+              service,
+              members: [service, ...replicas.map((member) => member.service)],
+              asks: `mongosh --nodb --quiet --norc --file ${mongodb.configFolder}/set.js`,
             },
           ]
         : [],

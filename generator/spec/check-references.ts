@@ -80,6 +80,9 @@ function* checkNames(spec: WrittenSpec): Iterable<Finding> {
                 ...(/^(?:postgres|mysql|mariadb)$/.test(spec.databases?.[name]?.engine ?? '')
                   ? ['replica', 'replica-nodes', 'replica-2', 'replica-2-nodes', 'read', 'replication'].map((end) => `${name}-${end}`)
                   : []),
+                ...(spec.databases?.[name]?.engine === 'mongodb'
+                  ? ['members', 'member-2', 'member-2-nodes', 'member-3', 'member-3-nodes'].map((end) => `${name}-${end}`)
+                  : []),
                 ...(spec.databases?.[name]?.analytics === undefined ? [] : [`${name}-analytics`, `${name}-analytics-nodes`]),
                 ...(spec.databases?.[name]?.engine === 'postgres' ? [`${name}-vacuum`, `${name}-pgbouncer`] : []),
                 // Services that the operator makes.

@@ -6,9 +6,10 @@ import type { Dependency, Gate, PlannedService, SecretText, Size } from '../../.
 import { clusterVariablesOf, readVariableOf, sentinelVariablesOf } from '../../../model/stack-spec.ts';
 import type { CacheSpec, DatabaseEngineName, ExternalSpec, StackSpec, Use } from '../../../model/stack-spec.ts';
 import { hasProxy, isCluster, isWatched, nodesOf, sentinelsOf, shardsOf, waysTo, waysToAll } from './cache-members.ts';
-import { analyticsName, hasReplica, hostsOf, poolerName, readerName, readersOf } from './database-engine.ts';
+import { analyticsName, hasReplica, isSet, hostsOf, poolerName, readerName, readersOf } from './database-engine.ts';
 import type { DatabaseAddress, DatabaseEngine } from './database-engine.ts';
 import { databaseEngines } from './databases.ts';
+import { membersOf } from './mongodb-members.ts';
 import { accountOf, originOf } from './minio.ts';
 
 /** Runs `try` until it succeeds, three minutes at most. */
@@ -47,7 +48,8 @@ function databaseAt(
   if (!database) throw new Error(`there is no database ${service}; the spec should have refused it`);
   const engine = databaseEngines[database.engine];
   const host = analytics ? analyticsName(service) : hostsOf(database).writer;
-  return { engine, at: { name: service, host, port: engine.port, user: database.database, database: database.database } };
+  const members = isSet(database) ? { members: membersOf(database, spec) } : {};
+  return { engine, at: { name: service, host, port: engine.port, user: database.database, database: database.database, ...members } };
 }
 
 /** A client of a database that logs in as the application does: its query command, and what else a container of it needs. */
@@ -186,7 +188,7 @@ export function connect(use: Use, spec: StackSpec, forGates: ForGates): Connecti
     const read =
       pool && database && hasReplica(database)
         ? { ...pool, database: readerName(database) }
-        : { ...(pool ?? at), host: pool?.host ?? reader };
+        : { ...(pool ?? at), host: pool?.host ?? reader, reading: true as const };
     // An operator runs all of them as one service.
     const copies = database && database.operator === undefined ? readersOf(database).map(({ name }) => name) : [];
     return {

@@ -40,14 +40,18 @@ export interface Copy {
   readonly analytics?: NonNullable<DatabaseSpec['analytics']>;
 }
 
+/** Whether any of its servers may be the one that is written to: the members of a replica set choose it. */
+export const isSet = ({ engine, topology }: DatabaseSpec): boolean => engine === 'mongodb' && topology === 'cluster';
+
 const readers: Readonly<Record<DatabaseTopology, number>> = { 'single': 0, 'primary-replica': 1, 'cluster': 2 };
 
-/** The replicas that applications read; the first is called the same however many there are, as its volume is. */
-export const readersOf = ({ name, topology = 'single' }: DatabaseSpec): readonly Copy[] =>
-  Array.from({ length: readers[topology] }, (_, index) => ({
-    name: index === 0 ? `${name}-replica` : `${name}-replica-${index + 1}`,
-    ordinal: index + 1,
-  }));
+/** The replicas that applications read, and of a replica set all members but the first; the first is called the same however many there are, as its volume is. */
+export const readersOf = (database: DatabaseSpec): readonly Copy[] => {
+  const { name, topology = 'single' } = database;
+  const nameOf = (index: number): string =>
+    isSet(database) ? `${name}-member-${index + 2}` : index === 0 ? `${name}-replica` : `${name}-replica-${index + 1}`;
+  return Array.from({ length: readers[topology] }, (_, index) => ({ name: nameOf(index), ordinal: index + 1 }));
+};
 
 /** The replica for analytics. */
 export const analyticsName = (database: string): string => `${database}-analytics`;
@@ -81,7 +85,8 @@ export function hostsOf(database: DatabaseSpec): { readonly writer: string; read
   const { name, operator } = database;
   const writer = operator === undefined ? name : `${name}-rw`;
   const [copy, ...more] = readersOf(database);
-  if (copy === undefined) return { writer, reader: writer };
+  // Clients of a set are given all of its members.
+  if (copy === undefined || isSet(database)) return { writer, reader: writer };
   // The operator has a name of its own for all that only follow.
   if (operator !== undefined) return { writer, reader: `${name}-ro` };
   return { writer, reader: more.length === 0 ? copy.name : readName(name) };
@@ -106,6 +111,10 @@ export interface DatabaseAddress {
   readonly port: number;
   readonly user: string;
   readonly database: string;
+  /** Of a replica set: host and port of each member. */
+  readonly members?: readonly string[];
+  /** For what only reads. */
+  readonly reading?: true;
   /** Of one that stands elsewhere: its password may hold any character. Those of the site are reached over a network of their own. */
   readonly tls?: ExternalSpec['tls'];
 }

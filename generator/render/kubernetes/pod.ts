@@ -169,9 +169,9 @@ interface PodOptions {
 }
 
 /** A replica had rather not share a node with what it copies; its volume may be bound to that node, or the cluster have no other. */
-const awayFrom = ({ plan }: Scene, primary: string, service: PlannedService): Yaml => ({
+const awayFrom = ({ plan }: Scene, service: PlannedService): Yaml => ({
   preferredDuringSchedulingIgnoredDuringExecution: [
-    selectorOf(plan, primary),
+    ...(service.replicaOf === undefined ? [] : [selectorOf(plan, service.replicaOf)]),
     ...(service.whole === undefined ? [] : [wholeOf(plan, service)]),
   ].map((matchLabels) => ({ weight: 100, podAffinityTerm: { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels } } })),
 });
@@ -258,9 +258,9 @@ export function podTemplate(
       },
       affinity: several
         ? { podAntiAffinity: apart(scene, service, slot?.name) }
-        : service.replicaOf === undefined
+        : (service.replicaOf ?? service.whole) === undefined
           ? undefined
-          : { podAntiAffinity: awayFrom(scene, service.replicaOf, service) },
+          : { podAntiAffinity: awayFrom(scene, service) },
       topologySpreadConstraints: several
         ? ['kubernetes.io/hostname', 'topology.kubernetes.io/zone'].map((topologyKey) => ({
             maxSkew: 1,

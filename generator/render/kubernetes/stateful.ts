@@ -42,13 +42,15 @@ function services(scene: Scene, service: PlannedService): readonly YamlDocument[
       'Service',
       metaOf(scene, service),
       { spec: { type: 'ClusterIP', selector, ports } },
-      service.whole !== undefined && !service.anyOfWhole
+      service.role === 'cache' && service.whole !== undefined
         ? 'Any of them that is ready; it sends a client on to whoever has its key.'
         : service.peers === 'rather-apart'
           ? 'Any of them that is ready; which one is written to, the Sentinels say.'
-          : service.replicaOf === undefined
-            ? 'Where it is written to: only what is ready answers here.'
-            : 'Where it is only read: what is ready here follows its primary.',
+          : service.whole !== undefined && !service.anyOfWhole
+            ? 'This member, once it is ready; which one is written to, the members choose.'
+            : service.replicaOf === undefined
+              ? 'Where it is written to: only what is ready answers here.'
+              : 'Where it is only read: what is ready here follows its primary.',
     ),
     object(
       'v1',

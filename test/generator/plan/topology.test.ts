@@ -15,8 +15,13 @@ describe('the topology of a database', () => {
     expect(names(wished({ profile: 'minimum' }))).not.toContain('database-replica');
     for (const engine of ['mysql', 'mariadb'] as const)
       expect(names(wished({ databases: [database('database', { engine })] }))).toContain('database-replica');
-    expect(names(wished({ databases: [database('database', { engine: 'mongodb' })] }))).not.toContain('database-replica');
-    expect(plan(wished({ databases: [database('database', { engine: 'mongodb' })] })).notes.join()).toContain(
+    // Two members of a replica set would be worth less than one.
+    expect(names(wished({ databases: [database('database', { engine: 'mongodb' })] }))).toEqual(
+      expect.arrayContaining(['database', 'database-member-2', 'database-member-3']),
+    );
+    const licensed = { engine: 'sqlserver', edition: 'standard' } as const;
+    expect(names(wished({ databases: [database('database', licensed)] }))).not.toContain('database-replica');
+    expect(plan(wished({ databases: [database('database', licensed)] })).notes.join()).toContain(
       'database is single until this version of Berth can set up a primary with a replica',
     );
   });

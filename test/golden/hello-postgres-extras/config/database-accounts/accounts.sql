@@ -74,11 +74,6 @@ SELECT format('SELECT pg_drop_replication_slot(%L)', slot_name)
   FROM pg_replication_slots
  WHERE slot_name = 'berth_replica_2' AND NOT active \gexec
 
--- Of a replica that is not planned any more: it would keep the log that that one misses.
-SELECT format('SELECT pg_drop_replication_slot(%L)', slot_name)
-  FROM pg_replication_slots
- WHERE slot_name = 'berth_analytics' AND NOT active \gexec
-
 -- Nobody copies it: what a backup had left would keep the log for ever, and could log in.
 SELECT format('SELECT pg_drop_replication_slot(%L)', slot_name)
   FROM pg_replication_slots
