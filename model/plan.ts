@@ -246,6 +246,8 @@ export interface PlannedService {
   readonly whole?: string;
   /** Where its members speak to each other, and only whoever connects to it by this port. */
   readonly peerPort?: number;
+  /** The name of the whole leads to any of them. */
+  readonly anyOfWhole?: true;
   /** It is known to others by the name of its container, on Compose too. */
   readonly hostname?: true;
   /** The service whose data it copies and only reads: the two had rather not share a node. */
@@ -294,7 +296,7 @@ export interface DatabasePlan {
   readonly settings: readonly EngineSetting[];
   /** Addresses that may log in, as the engine writes them: a subnet, or all of them where only the network knows them. */
   readonly clients: string;
-  readonly replica?: ReplicaPlan;
+  readonly replicas: readonly ReplicaPlan[];
   /** Whether an agent logs in to copy it. */
   readonly backedUp?: true;
   /** Who runs it in place of Berth's own workload. */
@@ -305,15 +307,19 @@ export interface DatabasePlan {
   readonly extensions?: readonly string[];
   /** Most that its binary logs may take of its disk, where no setting of the server says so. */
   readonly logBound?: MiB;
-  /** Of MongoDB: host and port under which its replica set tells clients of it. */
-  readonly member?: string;
+  /** Of MongoDB: host and port of each member, under which its replica set tells clients of it; the first begins the set. */
+  readonly members?: readonly string[];
 }
 
-/** A second server that follows the first and answers what only reads. */
+/** A server that follows the primary and answers what only reads. */
 export interface ReplicaPlan {
   readonly service: string;
   /** Of PostgreSQL: what its way to the primary has beside address and account, as it follows them. */
   readonly reached?: string;
+  /** Of PostgreSQL: by it the primary knows which log is still needed. */
+  readonly slot?: string;
+  /** Of MySQL and MariaDB, by which they tell each other apart. */
+  readonly serverId?: number;
   readonly settings: readonly EngineSetting[];
 }
 

@@ -75,7 +75,8 @@ export interface Scaling {
 /** One connection of an application to a database, cache or store of the stack. */
 export interface Use {
   readonly service: string;
-  readonly kind: 'database' | 'cache' | 'store';
+  /** Of `analytics` the service is the database that the replica for analytics copies. */
+  readonly kind: 'database' | 'cache' | 'store' | 'analytics';
   /** The variable that carries the address; for a store the prefix. */
   readonly variable: string;
 }
@@ -182,14 +183,15 @@ export const servedOf = ({ services }: Pick<StackSpec, 'services'>): readonly Se
 
 export type DatabaseEngineName = 'postgres' | 'mysql' | 'mariadb' | 'mongodb' | 'sqlserver';
 
-export type DatabaseTopology = 'single' | 'primary-replica';
-/** Whether this version sets up a replica for an engine. */
-export const replicates: Readonly<Record<DatabaseEngineName, boolean>> = {
-  postgres: true,
-  mysql: true,
-  mariadb: true,
-  mongodb: false,
-  sqlserver: false,
+export type DatabaseTopology = 'single' | 'primary-replica' | 'cluster';
+const followed = ['single', 'primary-replica', 'cluster'] as const;
+/** What this version sets up for an engine, the least first. */
+export const topologiesOf: Readonly<Record<DatabaseEngineName, readonly DatabaseTopology[]>> = {
+  postgres: followed,
+  mysql: followed,
+  mariadb: followed,
+  mongodb: ['single', 'cluster'],
+  sqlserver: ['single'],
 };
 
 export interface DatabaseSpec extends FixedState {
@@ -199,6 +201,8 @@ export interface DatabaseSpec extends FixedState {
   readonly database: string;
   /** As the operator wrote it; without it the profile's, where engine and host can. Once a plan begins it is decided. */
   readonly topology?: DatabaseTopology;
+  /** One more replica, for long queries alone: its size where it is not that of the primary, and how long a query may take. */
+  readonly analytics?: FixedSize & { readonly queryTimeout: Seconds };
   /** Of SQL Server. */
   readonly edition?: SqlserverEdition;
   /** In a cluster: who runs it in place of Berth's own StatefulSet. */
@@ -254,7 +258,7 @@ export interface StoreSpec extends FixedState {
 /** A database, cache or store that stands elsewhere and is somebody else's. */
 export interface ExternalSpec {
   readonly name: string;
-  readonly kind: Use['kind'];
+  readonly kind: Exclude<Use['kind'], 'analytics'>;
   readonly engine: string;
   readonly host: string;
   readonly port: number;

@@ -47,6 +47,16 @@ const maintenance = z
   })
   .meta({ id: 'Maintenance' });
 
+const analytics = z
+  .strictObject({
+    cpu: cpu.optional().describe('Most CPU. Default: that of the primary.'),
+    memory: size.optional().describe('Memory limit. Default: that of the primary.'),
+    queryTimeout: duration
+      .optional()
+      .describe('A query that takes longer is ended; what is read there may be as old as that at worst. Default: 30m.'),
+  })
+  .meta({ id: 'Analytics' });
+
 export const database = z
   .strictObject({
     engine: z
@@ -68,10 +78,15 @@ export const database = z
       .optional()
       .describe('Name of the database and of the account that owns it. Default: the name of the site.'),
     topology: z
-      .enum(['single', 'primary-replica'], { error: 'expected single or primary-replica (clusters come with a later version)' })
+      .enum(['single', 'primary-replica', 'cluster'], { error: 'expected single, primary-replica or cluster' })
       .optional()
       .describe(
-        "primary-replica: a second server of the same size follows the first and answers what only reads; PostgreSQL, MySQL and MariaDB. Default: the profile's, where engine and host can.",
+        "primary-replica: a second server of the same size follows the first and answers what only reads; cluster: two such servers. PostgreSQL, MySQL and MariaDB. For MongoDB, cluster is a replica set of three. Default: the profile's, where engine and host can.",
+      ),
+    analytics: analytics
+      .optional()
+      .describe(
+        'Of PostgreSQL, MySQL and MariaDB: one more replica, NAME-analytics, for long queries alone. A service that has NAME-analytics under uses is given its address, as DATABASE_ANALYTICS_URL; nobody else reads there. Default: none.',
       ),
     operator: z
       .enum(['cloudnative-pg'], { error: 'expected cloudnative-pg' })

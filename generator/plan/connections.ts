@@ -2,6 +2,7 @@ import { BerthError } from '../../model/errors.ts';
 import type { Decision } from '../../model/plan.ts';
 import type { HardwareProfile } from '../../model/profile.ts';
 import type { AppSpec, DatabaseSpec, StackSpec } from '../../model/stack-spec.ts';
+import { copiesOf } from './services/database-engine.ts';
 
 export const replicasOf = (app: AppSpec, profile: HardwareProfile): number => app.replicas ?? profile.app.replicas.value;
 /** Containers of it that may have their pools open at once: one more while a replica is replaced; what runs at set times runs alone. */
@@ -12,6 +13,10 @@ export const poolOf = (app: AppSpec, profile: HardwareProfile): number => app.po
 /** Applications that use a database, cache or store. */
 export const usersOf = (spec: StackSpec, service: string): readonly AppSpec[] =>
   spec.services.filter((app) => app.uses.some((use) => use.service === service));
+
+/** Kept from the application; of several replicas each takes some. */
+const keptBy = (engine: ConnectionFacts, database: DatabaseSpec | undefined): number =>
+  engine.ownConnections + (engine.replicaConnections ?? 0) * Math.max(0, (database ? copiesOf(database).length : 0) - 1);
 
 /** Connections that applications may open to a database, all of them together. */
 const poolsTo = (users: readonly AppSpec[], profile: HardwareProfile): number =>
@@ -35,6 +40,8 @@ export interface ConnectionFacts {
   readonly title: string;
   /** Kept from the application. */
   readonly ownConnections: number;
+  /** What each replica takes of them; one replica is among those above. */
+  readonly replicaConnections?: number;
   readonly mostConnections: number;
   readonly defaultConnections: number;
 }
@@ -50,10 +57,11 @@ export interface Connections {
  */
 export function connectionBudget(spec: StackSpec, database: string, profile: HardwareProfile, engine: ConnectionFacts): Connections {
   const users = usersOf(spec, database);
-  const pooled = spec.databases.find(({ name, pgbouncer }) => name === database && pgbouncer !== undefined);
-  if (pooled) return pooledBudget(spec, pooled, profile, engine);
+  const own = spec.databases.find(({ name }) => name === database);
+  if (own?.pgbouncer !== undefined) return pooledBudget(spec, own, profile, engine);
+  const kept = keptBy(engine, own);
   const pools = poolsTo(users, profile);
-  const limit = pools + engine.ownConnections;
+  const limit = pools + kept;
   if (limit > engine.mostConnections)
     throw new BerthError(
       'capacity',
@@ -68,7 +76,7 @@ export function connectionBudget(spec: StackSpec, database: string, profile: Har
       formula: 'Σ (replicas + 1 surge) × pool + kept by Berth',
       inputs: {
         ...Object.fromEntries(users.map((app) => [app.name, `${poolsOf(app, profile).text} × ${poolOf(app, profile)}`])),
-        'kept by Berth': `${engine.ownConnections} for the superuser, accounts, backups and monitoring`,
+        'kept by Berth': `${kept} for the superuser, accounts, backups${kept === engine.ownConnections ? '' : ', replicas'} and monitoring`,
       },
       source: `design: the budget holds while one replica is replaced; the default would be ${engine.defaultConnections}`,
       change: 'services.*.pool or services.*.replicas in berth.yaml',

@@ -6,7 +6,7 @@ import { agentDemands } from './services/agents.ts';
 import { demandApp } from './services/app-size.ts';
 import { demandEdge, hasEdge } from './services/edge.ts';
 import { demandMinio } from './services/minio.ts';
-import { hasReplica, replicaName } from './services/database-engine.ts';
+import { copiesOf } from './services/database-engine.ts';
 import { databaseEngines } from './services/databases.ts';
 import { demandCache } from './services/cache.ts';
 import { volumeName } from './services/volumes.ts';
@@ -45,8 +45,13 @@ export function demandsOf(spec: StackSpec, profile: HardwareProfile): readonly D
       const demand = databaseEngines[database.engine].demand(database, spec, profile);
       return [
         demand,
-        // It may have to take the place of the other, so it is as large.
-        ...(hasReplica(database) ? [{ ...demand, name: replicaName(database.name) }] : []),
+        // One that is read may have to take the place of the other, so it is as large.
+        ...copiesOf(database).map(({ name, analytics }) => ({
+          ...(analytics && (analytics.memory ?? analytics.cpu) !== undefined
+            ? databaseEngines[database.engine].demand({ ...database, ...analytics }, spec, profile, `databases.${database.name}.analytics`)
+            : demand),
+          name,
+        })),
         taskDemand(`${database.name}-accounts`, databaseEngines[database.engine].taskMemory),
         ...(databaseEngines[database.engine].beside?.(database, spec, profile) ?? []),
       ];

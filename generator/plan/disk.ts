@@ -7,7 +7,7 @@ import { describeSize, formatSize, mib } from '../../model/units.ts';
 import type { MiB } from '../../model/units.ts';
 import { agentNames, filesAgentIn } from './services/agents.ts';
 import { isReplicated, isWatched, groupsOf, sentinelsOf } from './services/cache-members.ts';
-import { hasReplica, replicaName } from './services/database-engine.ts';
+import { copiesOf } from './services/database-engine.ts';
 import { databaseEngines } from './services/databases.ts';
 
 /** Images, their build layers and the rotated logs of a site; measured sites take 2 to 4 GiB. */
@@ -44,7 +44,7 @@ const partsOf = (spec: StackSpec): readonly Part[] => [
   ...spec.databases.flatMap((database) => {
     const { name, engine, disk } = database;
     const own = { name, weight: 30, floor: 2048, fixed: disk, path: `databases.${name}.disk`, holds: databaseEngines[engine].holds };
-    return hasReplica(database) ? [own, { ...own, name: replicaName(name), holds: `copy of ${name}` }] : [own];
+    return [own, ...copiesOf(database).map((copy) => ({ ...own, name: copy.name, holds: `copy of ${name}` }))];
   }),
   ...spec.stores.map(({ name, disk }) => ({
     name,

@@ -112,7 +112,7 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
         ...database.service,
         gates: [...database.service.gates, ...takesRestored(spec.databases[index] as DatabaseSpec, spec, database.service.user)],
       },
-      ...(database.replica ? [database.replica] : []),
+      ...(database.replicas ?? []),
       database.accounts,
       ...(database.beside ?? []),
     ]),

@@ -6,7 +6,7 @@ import { agentsOf, isCopied } from './services/agent.ts';
 import { leftWithoutImage } from './services/agent-files.ts';
 import { filesAgentIn } from './services/agents.ts';
 import { isCluster, isReplicated } from './services/cache-members.ts';
-import { hasReplica } from './services/database-engine.ts';
+import { copiesOf, isSet } from './services/database-engine.ts';
 import type { Topologies } from './topology.ts';
 import { describeSize } from '../../model/units.ts';
 import type { MiB } from '../../model/units.ts';
@@ -193,18 +193,22 @@ export function notesOf({ profile, topologies, images, scaled, describe, cpus, u
       : []),
     ...beyond(topologies.unable, profile.database.topology.value),
     ...topologies.declined.databases.map(
-      (name) =>
-        `${name} is single: the host is too small for the replica that profile ${profile.name} asks for; \`topology: primary-replica\` in berth.yaml says how large it must be`,
+      ({ name, wished, topology }) =>
+        `${name} ${topology === 'single' ? 'is single' : 'has one replica'}: the host is too small for ${wished === 'cluster' ? 'the two replicas' : 'the replica'} that profile ${profile.name} asks for; \`topology: ${wished}\` in berth.yaml says how large it must be`,
     ),
-    ...(spec.target === 'compose' ? spec.databases.filter(hasReplica) : []).map(
-      ({ name }) =>
-        `${name} and its replica stand on one host: that protects from a dead process and takes reads off the primary, and helps nothing when the host dies`,
-    ),
+    ...(spec.target === 'compose' ? spec.databases : [])
+      .map((database) => ({ name: database.name, copies: copiesOf(database).length, set: isSet(database) }))
+      .filter(({ copies }) => copies > 0)
+      .map(({ name, copies, set }) =>
+        set
+          ? `the three members of ${name} stand on one host: that protects from a dead process, and helps nothing when the host dies`
+          : `${name} and its ${copies === 1 ? 'replica' : 'replicas'} stand on one host: that protects from a dead process and takes reads off the primary, and helps nothing when the host dies`,
+      ),
     ...spec.databases
       .filter(({ pgbouncer }) => pgbouncer !== undefined)
       .map(
         ({ name }) =>
-          `${name} is reached through PgBouncer, one transaction at a time: what an application keeps in a session, such as LISTEN, SET, temporary tables and advisory locks beyond a transaction, is lost in between${spec.target === 'compose' ? `; after its replica was made anew, \`docker compose restart ${name}-pgbouncer\`` : ''}`,
+          `${name} is reached through PgBouncer, one transaction at a time: what an application keeps in a session, such as LISTEN, SET, temporary tables and advisory locks beyond a transaction, is lost in between${spec.target === 'compose' ? `; after a replica was made anew, \`docker compose restart ${name}-pgbouncer\`` : ''}`,
       ),
     ...topologies.declined.caches.map(
       (name) =>

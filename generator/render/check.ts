@@ -13,7 +13,7 @@ interface ComposeFile {
       string,
       {
         readonly depends_on?: Readonly<Record<string, unknown>>;
-        readonly networks?: readonly string[];
+        readonly networks?: readonly string[] | Readonly<Record<string, unknown>>;
         readonly secrets?: readonly string[];
         readonly profiles?: readonly string[];
         readonly volumes?: readonly { readonly type: string; readonly source: string }[];
@@ -52,7 +52,8 @@ export function checkComposeReferences(compose: string, paths: ReadonlySet<strin
       const slot = file.services[dependency]?.profiles;
       if (slot && slot.join() !== service.profiles?.join()) defect('compose.yaml', `${name} depends on the slot ${dependency}`);
     }
-    for (const network of service.networks ?? [])
+    const networks = service.networks ?? [];
+    for (const network of Array.isArray(networks) ? (networks as readonly string[]) : Object.keys(networks))
       if (!(network in (file.networks ?? {}))) defect('compose.yaml', `${name} joins network ${network}, which is not there`);
     for (const secret of service.secrets ?? [])
       if (!paths.has((file.secrets?.[secret]?.file ?? '').replace(/^\.\//, '')))

@@ -116,6 +116,8 @@ function view(
       published: `"\${${target === nginx.httpPort ? 'EDGE_HTTP_PORT' : 'EDGE_HTTPS_PORT'}}"`,
     })),
     networks: service.networks.join(', '),
+    aliased: service.anyOfWhole ? service.networks : undefined,
+    alias: service.whole,
     after: after.map((dependency) => ({ ...dependency, service: keyOf(dependency.service) })),
     healthcheck: service.healthcheck && {
       ...service.healthcheck,

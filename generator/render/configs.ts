@@ -26,6 +26,7 @@ const renderReplica = (primary: DatabasePlan, replica: ReplicaPlan, view: object
     fill(templates, 'database/replica.sh.hbs', 'shell', {
       ...view,
       service: replica.service,
+      slot: replica.slot,
       primary: primary.service,
       dataFolder: postgres.dataFolder,
       copyFolder: `${postgres.volumeFolder}/copy`,
@@ -49,14 +50,15 @@ function renderPostgres(database: DatabasePlan, templates: Templates): readonly 
     connection: database.tls ? 'hostssl' : 'host   ',
     secondVerifierFile: `/run/secrets/${service}-verifier-second`,
     replicationAccount: postgres.replication.account,
-    slot: postgres.replication.slot,
+    // What one that is not planned any more may have left.
+    unusedSlots: postgres.replication.slots.filter((slot) => !database.replicas.some((replica) => replica.slot === slot)),
     replicationVerifierFile: `/run/secrets/${service}-replication-verifier`,
     backupAccount: postgres.backup.account,
     backupSlot: postgres.backup.slot,
     backupVerifierFile: `/run/secrets/${service}-backup-verifier`,
   };
   return [
-    ...(database.replica ? renderReplica(database, database.replica, view, templates) : []),
+    ...database.replicas.flatMap((replica) => renderReplica(database, replica, view, templates)),
     ...(database.operator === undefined
       ? [
           generated(`config/${service}/postgresql.conf`, fill(templates, 'database/postgresql.conf.hbs', 'postgres', view)),

@@ -14,10 +14,12 @@ interface Commands {
   readonly extension: string;
   /** What is typed in the container of its replica to make that one a primary; typed twice, it changes nothing. */
   readonly promote?: string;
+  /** What is typed there to see how far it has come in the log of its primary. */
+  readonly received?: string;
 }
 
 const family =
-  ({ clients, configFolder }: typeof mysql | typeof mariadb, own: string) =>
+  ({ clients, configFolder, image }: typeof mysql | typeof mariadb, own: string) =>
   ({ service, database }: DatabasePlan): Commands => {
     const login = `--defaults-extra-file=/run/secrets/${service}-admin-client`;
     return {
@@ -26,6 +28,8 @@ const family =
       restore: `exec ${clients.sql} ${login}`,
       extension: 'sql',
       promote: `/bin/bash ${configFolder}/promote.sh`,
+      // MariaDB's client refuses a certificate that nobody signed, unless the login proves the server.
+      received: `sh -c 'echo "SHOW REPLICA STATUS" | ${clients.sql} ${login} --host=127.0.0.1 --protocol=tcp ${image === 'mariadb' ? '--skip-ssl ' : ''}--vertical | grep -E " ((Source|Master)_Log_File|Read_(Source|Master)_Log_Pos):"'`,
     };
   };
 
@@ -44,6 +48,7 @@ const commands: Readonly<Record<DatabaseEngineName, (database: DatabasePlan) => 
       restore: `${login} pg_restore -h 127.0.0.1 -U ${postgres.superuser} --clean --if-exists --exit-on-error -d ${database}`,
       extension: 'dump',
       promote: `sh -c 'if test -e ${postgres.dataFolder}/standby.signal; then pg_ctl promote -D ${postgres.dataFolder}; fi'`,
+      received: `sh -c 'PGPASSFILE=${postgres.replication.passFile} psql --no-psqlrc -At -h 127.0.0.1 -U ${postgres.replication.account} -d postgres -c "SELECT greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())"'`,
     };
   },
   // The copy goes back to the server it came from, which knows its transactions already.
@@ -54,8 +59,9 @@ const commands: Readonly<Record<DatabaseEngineName, (database: DatabasePlan) => 
     restore: `exec /bin/bash ${sqlserver.configFolder}/restore.sh`,
     extension: 'bak',
   }),
-  mongodb: ({ service, database }) => {
-    const login = `--config=/run/secrets/${service}-admin-tools --host=127.0.0.1 --port=${mongodb.port} --username=${mongodb.administrator} --authenticationDatabase=admin --quiet --archive`;
+  mongodb: ({ service, database, members = [] }) => {
+    const place = members.length > 1 ? `--host=${mongodb.replicaSet}/${members.join(',')}` : `--host=127.0.0.1 --port=${mongodb.port}`;
+    const login = `--config=/run/secrets/${service}-admin-tools ${place} --username=${mongodb.administrator} --authenticationDatabase=admin --quiet --archive`;
     return {
       dump: `exec mongodump ${login} --db=${database}`,
       restore: `exec mongorestore ${login} --drop --nsInclude="${database}.*"`,

@@ -33,6 +33,9 @@ export function renderMongodb(plan: DatabasePlan, templates: Templates): readonl
   const view = {
     ...facts,
     ...plan,
+    members: plan.members ?? [],
+    member: plan.members?.[0],
+    others: plan.members?.slice(1) ?? [],
     sections: sectionsOf(plan.settings),
     adminFile: secret('admin'),
     appFile: secret('app'),
@@ -49,6 +52,7 @@ export function renderMongodb(plan: DatabasePlan, templates: Templates): readonl
     file('/start.sh', 'mongodb-start.sh', 'shell'),
     file('/ready.sh', 'mongodb-ready.sh', 'shell'),
     file('/first-start.js', 'mongodb-first-start.js', 'js'),
+    ...(view.others.length > 0 ? [file('/set.js', 'mongodb-set.js', 'js')] : []),
     file('-accounts/accounts.js', 'mongodb-accounts.js', 'js'),
   ];
 }

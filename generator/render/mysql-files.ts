@@ -94,15 +94,16 @@ const renderReplica = (
 /** config/ of one MySQL or MariaDB. */
 export function renderMysql(plan: DatabasePlan, engine: 'mysql' | 'mariadb', templates: Templates): readonly Artifact[] {
   const facts = engine === 'mysql' ? mysql : mariadb;
-  const { service, database, account, replica, backedUp } = plan;
+  const { service, database, account, replicas, backedUp } = plan;
+  const replicated = replicas.length > 0;
   const { follow, start, ...dialect } = dialects[engine];
   const { replication, backup } = facts;
   const secret = (name: string): string => `/run/secrets/${service}-${name}`;
   const replicator = { kind: 'replication', name: replication.account, database, verifierFile: secret('replication-verifier') } as const;
   const accounts: readonly AccountInput[] = [
     { kind: 'application', name: account, database, verifierFile: secret('verifier'), beforeFile: secret('verifier-before') },
-    { kind: replica ? 'healthOfReplica' : 'health', name: facts.healthAccount, database, verifierFile: secret('health-verifier') },
-    ...(replica ? [replicator] : []),
+    { kind: replicated ? 'healthOfReplica' : 'health', name: facts.healthAccount, database, verifierFile: secret('health-verifier') },
+    ...(replicated ? [replicator] : []),
     ...(backedUp ? [{ kind: 'backup', name: backup.account, database, verifierFile: secret('backup-verifier') } as const] : []),
   ];
   const view = {
@@ -119,10 +120,10 @@ export function renderMysql(plan: DatabasePlan, engine: 'mysql' | 'mariadb', tem
     clientFile: secret('admin-client'),
     plugin: facts.authentication,
     databaseText: text(database),
-    cloned: replica !== undefined && engine === 'mysql',
+    cloned: replicated && engine === 'mysql',
     accounts: accounts.map((one) => accountView(facts, one)),
     unwanted: [
-      ...(replica ? [] : [{ name: replication.account, because: 'Nothing follows this server, so nobody may copy it.' }]),
+      ...(replicated ? [] : [{ name: replication.account, because: 'Nothing follows this server, so nobody may copy it.' }]),
       ...(backedUp ? [] : [{ name: backup.account, because: 'Nobody makes backups of it.' }]),
     ].map(({ name, because }) => ({ because, name: text(name), host: text(anywhere) })),
   };
@@ -140,7 +141,7 @@ export function renderMysql(plan: DatabasePlan, engine: 'mysql' | 'mariadb', tem
     replicationFile: secret('replication-client'),
   };
   return [
-    ...(replica ? renderReplica(plan, replica, forReplica, templates) : []),
+    ...replicas.flatMap((replica) => renderReplica(plan, replica, forReplica, templates)),
     generated(`config/${service}/berth.cnf`, fill(templates, 'database/my.cnf.hbs', 'mycnf', view)),
     ...(plan.logBound === undefined
       ? []

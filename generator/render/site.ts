@@ -3,6 +3,7 @@ import type { CacheClusterPlan, CachePlan, DatabasePlan, KubernetesPlan, Plan } 
 import { agentPlaces, agentProgram } from '../../model/backup/site-files.ts';
 import { rdbOf } from '../../model/backup/cache-files.ts';
 import { restoredBeside, restoredFile } from '../../model/backup/restored-beside.ts';
+import { mongodb } from '../../model/engines/mongodb.ts';
 import { mysqlFamily } from '../../model/engines/mysql-family.ts';
 import { postgres } from '../../model/engines/postgres.ts';
 import type { BackupsConfig, RuntimeConfig } from '../../model/runtime-config.ts';
@@ -162,18 +163,31 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
     operated: plan.databases.filter(({ operator }) => operator !== undefined),
     operatorNamespace: plan.kubernetes?.operatorNamespace ?? '',
     replicated: plan.databases.flatMap((database) =>
-      database.replica
+      database.replicas[0] && commandsOf(database).promote !== undefined
         ? [
             {
               ...commandsOf(database),
               service: database.service,
               database: database.database,
-              replica: database.replica.service,
+              replica: database.replicas[0].service,
+              replicas: database.replicas.map((replica) => replica.service),
+              others: database.replicas.slice(1).map((replica) => replica.service),
               // It would go on asking at the address that the old one had.
               pooler: database.pooler ? ` ${database.pooler.service}` : '',
               // PostgreSQL has no file with the login of its administrator, and its replica no password of it at all.
               superuser: database.engine === 'postgres' ? postgres.superuser : undefined,
               secret: plan.kubernetes?.existingSecrets[database.service] ?? `${database.service}-secrets`,
+            },
+          ]
+        : [],
+    ),
+    sets: plan.databases.flatMap(({ service, members = [], replicas }) =>
+      members.length > 1
+        ? [
+            {
+              service,
+              members: [service, ...replicas.map((member) => member.service)],
+              asks: `mongosh --nodb --quiet --norc --file ${mongodb.configFolder}/set.js`,
             },
           ]
         : [],
@@ -257,7 +271,7 @@ const podOf = ({ service, operator }: DatabasePlan, { kubernetes }: Plan): strin
     : `$(kubectl -n ${kubernetes?.namespace ?? ''} get pod -l cnpg.io/cluster=${service},cnpg.io/instanceRole=primary -o name) -c postgres`;
 
 /** What the runbook of a cluster tells of putting a database back by hand. */
-function putBackOf({ service, engine, replica }: DatabasePlan, { agents, services }: Plan): readonly object[] {
+function putBackOf({ service, engine, replicas }: DatabasePlan, { agents, services }: Plan): readonly object[] {
   const agent = agents.find(({ config }) => config.backups?.jobs.some(({ name }) => name === service))?.service;
   if (agent === undefined) return [];
   const volumeOf = (name: string): string => services.find((one) => one.name === name)?.volumes[0]?.target ?? '';
@@ -272,7 +286,7 @@ function putBackOf({ service, engine, replica }: DatabasePlan, { agents, service
       dataFolder,
       restored: restoredBeside(dataFolder),
       ...carried(engine, `${own}/back`, `${volume}/back`),
-      replica: replica?.service,
+      replicas: replicas.map((replica) => replica.service),
       program: agentProgram.join(' '),
       config: agentPlaces.config,
     },

@@ -2,7 +2,7 @@ import type { WrittenSpec } from '../../model/written-spec.ts';
 import type { Finding } from './finding.ts';
 
 /** Sizes and ways of what runs here. */
-const ofOwn = ['cpu', 'memory', 'disk', 'nodes', 'publicHost', 'use', 'topology', 'client', 'edition', 'acceptLicence'];
+const ofOwn = ['cpu', 'memory', 'disk', 'nodes', 'publicHost', 'use', 'topology', 'analytics', 'client', 'edition', 'acceptLicence'];
 
 /** What means nothing for a server that stands elsewhere. */
 export function* checkExternals(spec: WrittenSpec): Iterable<Finding> {

@@ -8,7 +8,7 @@ import { checkBackups } from './check-backups.ts';
 import { checkCluster } from './check-cluster.ts';
 import type { Finding } from './finding.ts';
 import { reservedDatabaseNames } from '../../model/names.ts';
-import { clusterVariablesOf, readVariableOf, replicates, sentinelVariablesOf } from '../../model/stack-spec.ts';
+import { clusterVariablesOf, readVariableOf, topologiesOf, sentinelVariablesOf } from '../../model/stack-spec.ts';
 import { checkExternals } from './check-externals.ts';
 import { checkServices } from './check-services.ts';
 import { checkInternalTls } from './check-internal-tls.ts';
@@ -79,8 +79,12 @@ function* checkNames(spec: WrittenSpec): Iterable<Finding> {
                 `${name}-accounts`,
                 `${name}-nodes`,
                 ...(/^(?:postgres|mysql|mariadb)$/.test(spec.databases?.[name]?.engine ?? '')
-                  ? [`${name}-replica`, `${name}-replica-nodes`, `${name}-replication`]
+                  ? ['replica', 'replica-nodes', 'replica-2', 'replica-2-nodes', 'read', 'replication'].map((end) => `${name}-${end}`)
                   : []),
+                ...(spec.databases?.[name]?.engine === 'mongodb'
+                  ? ['members', 'member-2', 'member-2-nodes', 'member-3', 'member-3-nodes'].map((end) => `${name}-${end}`)
+                  : []),
+                ...(spec.databases?.[name]?.analytics === undefined ? [] : [`${name}-analytics`, `${name}-analytics-nodes`]),
                 ...(spec.databases?.[name]?.engine === 'postgres' ? [`${name}-vacuum`, `${name}-pgbouncer`] : []),
                 // Services that the operator makes.
                 ...(spec.databases?.[name]?.operator === undefined ? [] : ['rw', 'ro', 'r'].map((end) => `${name}-${end}`)),
@@ -108,7 +112,10 @@ function* checkNames(spec: WrittenSpec): Iterable<Finding> {
 }
 
 function* checkUses(spec: WrittenSpec): Iterable<Finding> {
-  const known = (['databases', 'caches', 'stores'] as const).flatMap((kind) => Object.keys(spec[kind] ?? {}));
+  const known = [
+    ...(['databases', 'caches', 'stores'] as const).flatMap((kind) => Object.keys(spec[kind] ?? {})),
+    ...Object.entries(spec.databases ?? {}).flatMap(([name, { analytics }]) => (analytics === undefined ? [] : [`${name}-analytics`])),
+  ];
   for (const [name, service] of Object.entries(spec.services)) {
     const variables = new Map<string, string>();
     const uses = usesOf(spec, service);
@@ -207,11 +214,32 @@ function* checkDatabases(spec: WrittenSpec): Iterable<Finding> {
             hint: `add databases.${name}.name`,
           }
         : { path: ['databases', name, 'name'], message: `expected a name of your own: ${reserved.keeper} keeps this one for itself` };
-    if (database.topology === 'primary-replica' && Object.hasOwn(replicates, database.engine) && !replicates[database.engine])
+    const topologies = Object.hasOwn(topologiesOf, database.engine) ? topologiesOf[database.engine] : undefined;
+    if (database.topology !== undefined && topologies && !topologies.includes(database.topology))
       yield {
         path: ['databases', name, 'topology'],
-        message: `this version of Berth sets up no replica of ${database.engine}`,
-        hint: 'write single, or take postgres, mysql or mariadb',
+        message: `this version of Berth sets up no ${database.topology === 'cluster' ? 'cluster' : 'replica'} of ${database.engine}`,
+        hint: `write ${topologies.join(' or ')}, or take postgres, mysql or mariadb`,
+      };
+  }
+}
+
+/** A replica for analytics follows as the others do. */
+function* checkAnalytics(spec: WrittenSpec): Iterable<Finding> {
+  for (const [name, { engine, external, analytics, operator }] of Object.entries(spec.databases ?? {})) {
+    if (analytics === undefined || external !== undefined) continue;
+    const about = { path: ['databases', name], key: 'analytics' };
+    if (Object.hasOwn(topologiesOf, engine) && !topologiesOf[engine].includes('primary-replica'))
+      yield {
+        ...about,
+        message: `this version of Berth sets up no replica of ${engine}`,
+        hint: 'remove it, or take postgres, mysql or mariadb',
+      };
+    if (operator !== undefined)
+      yield {
+        ...about,
+        message: 'CloudNativePG runs all servers of a database alike, and this one has a size and settings of its own',
+        hint: 'remove it, or remove the operator',
       };
   }
 }
@@ -357,6 +385,7 @@ export function checkReferences(spec: WrittenSpec): readonly Finding[] {
     ...checkDatabases(spec),
     ...checkCaches(spec),
     ...checkLicences(spec),
+    ...checkAnalytics(spec),
     ...checkPostgres(spec),
     ...checkPorts(spec),
     ...checkCluster(spec),

@@ -39,6 +39,7 @@ export const defaults = {
   ready: '/readyz',
   timeZone: 'UTC',
   vacuumDeadline: seconds(4 * 3600),
+  queryTimeout: seconds(30 * 60),
   deadline: seconds(3600),
   stopGrace: seconds(30),
   secretLength: 48,
@@ -52,7 +53,7 @@ export const defaults = {
 function defaultVariable(spec: WrittenSpec, name: string): string | undefined {
   const kind = kindOf(spec, name);
   if (kind === 'cache') return spec.caches?.[name]?.engine === 'memcached' ? 'MEMCACHED_URL' : 'REDIS_URL';
-  return kind && { database: 'DATABASE_URL', store: 'S3' }[kind];
+  return kind && { database: 'DATABASE_URL', store: 'S3', analytics: 'DATABASE_ANALYTICS_URL' }[kind];
 }
 
 const size = (text: string): MiB => parseSize(text) ?? mib(0);
@@ -113,11 +114,18 @@ function routes(service: WrittenService, spec: WrittenSpec): readonly Route[] {
 export const databaseName = (site: string, written: { readonly name?: string | undefined }): string =>
   written.name ?? site.replaceAll('-', '_').replace(/^(?=\d)/, '_');
 
+/** The database whose replica for analytics has that name. */
+function analysedBy(spec: WrittenSpec, name: string): string | undefined {
+  const of = name.replace(/-analytics$/, '');
+  return of !== name && Object.hasOwn(spec.databases ?? {}, of) && spec.databases?.[of]?.analytics !== undefined ? of : undefined;
+}
+
 /** What kind of thing a name of the spec stands for; `undefined` when it stands for none that can be used. */
 export function kindOf(spec: WrittenSpec, name: string): Use['kind'] | undefined {
   if (Object.hasOwn(spec.databases ?? {}, name)) return 'database';
   if (Object.hasOwn(spec.caches ?? {}, name)) return 'cache';
-  return Object.hasOwn(spec.stores ?? {}, name) ? 'store' : undefined;
+  if (Object.hasOwn(spec.stores ?? {}, name)) return 'store';
+  return analysedBy(spec, name) === undefined ? undefined : 'analytics';
 }
 
 /** The connections of a service as pairs of name and variable, in the order written. */
@@ -183,7 +191,7 @@ function http(service: WrittenService, spec: WrittenSpec): HttpSpec {
 function connections(service: WrittenService, spec: WrittenSpec): readonly Use[] {
   return usesOf(spec, service).flatMap(([used, variable]) => {
     const kind = kindOf(spec, used);
-    return kind && variable ? [{ service: used, kind, variable }] : [];
+    return kind && variable ? [{ service: analysedBy(spec, used) ?? used, kind, variable }] : [];
   });
 }
 
@@ -292,6 +300,15 @@ export function resolveSpec(spec: WrittenSpec): StackSpec {
       engine: database.engine,
       database: databaseName(spec.name, database),
       ...(database.topology === undefined ? {} : { topology: database.topology }),
+      ...(database.analytics === undefined
+        ? {}
+        : {
+            analytics: {
+              ...fixed(database.analytics),
+              queryTimeout:
+                database.analytics.queryTimeout === undefined ? defaults.queryTimeout : duration(database.analytics.queryTimeout),
+            },
+          }),
       ...(database.edition === undefined ? {} : { edition: database.edition }),
       ...(database.operator === undefined ? {} : { operator: database.operator }),
       extensions: database.extensions ?? [],

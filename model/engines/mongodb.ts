@@ -23,6 +23,10 @@ export const mongodb = {
   replicaSet: 'rs0',
   /** Connections kept from the application: operators, the accounts one-shot, backups, monitoring. */
   ownConnections: 10,
+  /** Of a set of three: each of two others asks how it is, and fetches what is new. */
+  replicaConnections: 20,
+  /** MiB a second at which a copy of the data is expected at least: half of what one spinning disk gives. */
+  copySpeed: 50,
   /** Every driver watches each member with two connections beside its pool. */
   monitorsPerClient: 2,
   /** Open files; the server takes connections for four fifths of them. */

@@ -43,7 +43,8 @@ export const mysqlFamily = {
   /** What makes a server a replica. */
   replication: {
     account: 'berth_replica',
-    serverId: 2,
+    /** The primary is 1. */
+    firstServerId: 2,
     /** Below the data, so that it comes and goes with it: only a folder with this mark is ever followed with, or removed. */
     markFile: '/var/lib/mysql/data/berth-replica',
     /** Where a copy grows: the data takes its place in one step once it is whole. */
@@ -62,8 +63,10 @@ export const mysqlFamily = {
   /** Folders in memory, whose pages count towards the limit: the socket's and /tmp, where the entrypoint keeps what it hands from one command to the next. */
   socketMiB: 8,
   tmpMiB: 16,
-  /** Connections kept from the application: operators, the accounts one-shot, health, backups, monitoring. */
+  /** Connections kept from the application: operators, the accounts one-shot, health, backups, monitoring, a replica. */
   ownConnections: 10,
+  /** One sends it the log, one answers what it asks. */
+  replicaConnections: 2,
   /** Most that max_connections takes is 100000. */
   mostConnections: 99_000,
   defaultConnections: 151,

@@ -34,7 +34,8 @@ export const postgres = {
   /** What a replica logs in with and follows the log by. No database and no account of the operator has that name. */
   replication: {
     account: 'berth_replica',
-    slot: 'berth_replica',
+    /** By one each replica has its log kept, in the order of their names. */
+    slots: ['berth_replica', 'berth_replica_2', 'berth_analytics'],
     /** Made at every start, in memory: libpq takes no file that others may read, and the mode of a secret is not Berth's to choose everywhere. */
     passFile: '/tmp/replication.pgpass',
     /** Is there while the data is copied: nothing answers then, and nothing is wrong. */

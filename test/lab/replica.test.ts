@@ -9,11 +9,17 @@ import { killOnce, until as untilSeen } from './until.ts';
 import { Visitor } from './visitor.ts';
 
 interface PlanJson {
-  readonly databases: readonly { readonly replica?: { readonly service: string; readonly settings: readonly EngineSetting[] } }[];
+  readonly databases: readonly {
+    readonly replicas: readonly { readonly service: string; readonly settings: readonly EngineSetting[] }[];
+  }[];
 }
-type Node = 'database' | 'database-replica';
+const replicas = ['database-replica', 'database-replica-2'] as const;
+/** All that copy the primary, as the plan lists them. */
+const copies = [...replicas, 'database-analytics'] as const;
+type Node = 'database' | (typeof copies)[number];
 
-const { account, slot } = postgres.replication;
+const { account, slots } = postgres.replication;
+const [slot] = slots;
 const inMegabytes = (value: string): number => Number(/^(\d+)MB$/.exec(value)?.[1]);
 /** `4GB` and `4096MB` are the same. */
 const inKilobytes = (value: string): string => {
@@ -21,7 +27,7 @@ const inKilobytes = (value: string): string => {
   return match ? String(Number(match[1]) * ({ kB: 1, MB: 1024, GB: 1024 * 1024 }[match[2] ?? 'kB'] ?? 1)) : value;
 };
 
-describe('a site of profile recommended with PostgreSQL, a primary and its replica', () => {
+describe('a site of profile recommended with PostgreSQL, a primary, two replicas and one for analytics', () => {
   const name = 'lab-replica';
   // A name of its own: another checkout may be trying its sample at the same time.
   const image = `berth/hello-${name}:0.1.0`;
@@ -48,10 +54,11 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
   const askAt = (variable: string, sql: string): Promise<RunResult> => {
     // Past PgBouncer, which has rows of its own: it keeps the address of a server for as long as the DNS of Docker says, ten minutes.
     const address = addressOf(variable)
-      .replace('database-pgbouncer:6432/lab_replica_read', 'database-replica:5432/lab_replica')
+      .replace('database-pgbouncer:6432/lab_replica_read', 'database-read:5432/lab_replica')
       .replace('database-pgbouncer:6432', 'database:5432');
     return askThrough(address, sql);
   };
+  const addressAt = (node: Node): string => addressOf('DATABASE_URL').replace('database-pgbouncer:6432', `${node}:5432`);
   const addressOf = (variable: string): string => new RegExp(`^${variable}='?([^'\n]+)`, 'm').exec(site.read('secrets/web.env'))?.[1] ?? '';
   const askThrough = (address: string, sql: string): Promise<RunResult> => {
     return site.operator.attempt(
@@ -70,21 +77,28 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
   const streaming = () =>
     until(
       async () =>
-        (await ask('database', "SELECT string_agg(application_name || ' ' || state, ',') FROM pg_stat_replication")) ===
-        'database-replica streaming',
-      'one replica streams',
+        (await ask(
+          'database',
+          "SELECT string_agg(application_name || ' ' || state, ',' ORDER BY application_name) FROM pg_stat_replication",
+        )) ===
+        [...copies]
+          .sort()
+          .map((one) => `${one} streaming`)
+          .join(),
+      'all that copy it stream',
     );
-  /** A row written on the primary comes to be read on the replica. */
+  /** A row written on the primary comes to be read on each replica. */
   const follows = async (word: string): Promise<void> => {
     const written = await askAt(
       'DATABASE_URL',
       `SET client_min_messages = error; CREATE TABLE IF NOT EXISTS lab_words (word text); INSERT INTO lab_words VALUES ('${word}')`,
     );
     expect(written, written.stderr).toMatchObject({ code: 0 });
-    await until(
-      async () => (await askAt('DATABASE_READ_URL', `SELECT count(*) FROM lab_words WHERE word = '${word}'`)).stdout.trim() === '1',
-      `the replica knows ${word}`,
-    );
+    for (const replica of copies)
+      await until(
+        async () => (await askThrough(addressAt(replica), `SELECT count(*) FROM lab_words WHERE word = '${word}'`)).stdout.trim() === '1',
+        `${replica} knows ${word}`,
+      );
   };
   /** Segments of the log of which the primary keeps none: written, and recycled by a checkpoint. */
   const writeLog = async (megabytes: number): Promise<void> => {
@@ -130,6 +144,8 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
       'services.web.replicas=1',
       'services.web.memory=512Mi',
       'services.web.pool=5',
+      'databases.database.topology=cluster',
+      'databases.database.analytics={ memory: 1Gi, queryTimeout: 5s }',
       'databases.database.memory=1Gi',
       'databases.database.disk=2Gi',
       `databases.database.extensions=[${postgres.extensions.join(', ')}]`,
@@ -148,26 +164,31 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
     visitor?.close();
     await site?.remove();
     // It belongs to no service any more, so `down` leaves it.
-    await attempt(['docker', 'volume', 'rm', '--force', `${name}_database-replica-data`]);
+    await attempt(['docker', 'volume', 'rm', '--force', ...copies.map((replica) => `${name}_${replica}-data`)]);
     await operator?.attempt(['docker', 'image', 'rm', image], operator.home);
     operator?.[Symbol.dispose]();
   });
 
-  test('comes up whole from an empty folder, the replica streaming', async () => {
+  test('comes up whole from an empty folder, both replicas streaming', async () => {
     expect(firstUp, firstUp.stderr.slice(-2000)).toMatchObject({ code: 0 });
-    expect(await inspect('database-replica', '.State.Health.Status')).toBe('healthy');
     await streaming();
-    expect(await ask('database-replica', 'SELECT pg_is_in_recovery()')).toBe('t');
+    for (const replica of copies) {
+      expect(await inspect(replica, '.State.Health.Status')).toBe('healthy');
+      expect(await ask(replica, 'SELECT pg_is_in_recovery()')).toBe('t');
+    }
+    expect(await ask('database', "SELECT string_agg(slot_name, ',' ORDER BY slot_name) FROM pg_replication_slots")).toBe(
+      [...postgres.replication.slots].sort().join(),
+    );
     await visitor.until('/api/health', ({ status }) => status === 200);
   });
 
-  test('has every extension that may be asked for, and counts statements on both servers', async () => {
+  test('has every extension that may be asked for, and counts statements on every server', async () => {
     const names = (await ask('database', "SELECT extname FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY extname")).split('\n');
     expect(names.sort()).toEqual([...postgres.extensions].sort());
     expect(
       await ask('database', "SELECT name FROM pg_available_extensions WHERE name <> 'plpgsql'").then((all) => all.split('\n').sort()),
     ).toEqual([...postgres.extensions].sort());
-    for (const node of ['database', 'database-replica'] as const)
+    for (const node of ['database', ...copies] as const)
       expect(Number(await ask(node, 'SELECT count(*) FROM pg_stat_statements'))).toBeGreaterThan(0);
     // The application sees its own.
     expect((await askAt('DATABASE_URL', 'SELECT count(*) > 0 FROM pg_stat_statements')).stdout.trim()).toBe('t');
@@ -295,12 +316,40 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
     expect((await askAt('DATABASE_URL', 'CREATE TABLE lab_yes (a int); DROP TABLE lab_yes')).code).toBe(0);
   });
 
-  test('runs the replica with exactly the settings of the plan', async () => {
-    const settings = plan.databases[0]?.replica?.settings ?? [];
-    expect(settings.length).toBeGreaterThan(30);
-    const served = await ask('database-replica', settings.map(({ name: key }) => `SELECT current_setting('${key}');`).join('\n'));
-    expect(served.split('\n').map(inKilobytes)).toEqual(settings.map(({ value }) => inKilobytes(value)));
+  test('is read under one name on either replica, and on the other one while one is away', async () => {
+    const where = async (): Promise<string> => {
+      const { stdout, stderr } = await askAt('DATABASE_READ_URL', 'SELECT inet_server_addr()');
+      expect(stderr).toBe('');
+      return stdout.trim();
+    };
+    const seen = new Set<string>();
+    await until(async () => seen.add(await where()).size === 2, 'both were asked');
+    await site.compose('stop', 'database-replica');
+    const left = await where();
+    expect(seen).toContain(left);
+    expect(await where()).toBe(left);
+    expect(await site.up()).toMatchObject({ code: 0 });
+    await streaming();
   });
+
+  test('ends what takes too long on the replica for analytics, where nobody reads who does not ask for it', async () => {
+    const { code, stderr } = await askThrough(addressAt('database-analytics'), 'SELECT pg_sleep(60)');
+    expect([code, stderr]).toEqual([1, expect.stringContaining('canceling statement due to statement timeout')]);
+    const analytics = (await askThrough(addressAt('database-analytics'), 'SELECT inet_server_addr()')).stdout.trim();
+    for (const _ of [1, 2, 3, 4, 5])
+      expect((await askAt('DATABASE_READ_URL', 'SELECT inet_server_addr()')).stdout.trim()).not.toBe(analytics);
+  });
+
+  test.each(copies.map((replica, index) => ({ replica, index })))(
+    'runs $replica with exactly the settings of the plan',
+    async ({ replica, index }) => {
+      const { service, settings = [] } = plan.databases[0]?.replicas[index] ?? {};
+      expect(service).toBe(replica);
+      expect(settings.length).toBeGreaterThan(30);
+      const served = await ask(replica, settings.map(({ name: key }) => `SELECT current_setting('${key}');`).join('\n'));
+      expect(served.split('\n').map(inKilobytes)).toEqual(settings.map(({ value }) => inKilobytes(value)));
+    },
+  );
 
   test('gives the account of the replica the log and no data, and shows its password nowhere', async () => {
     expect(
@@ -410,6 +459,10 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
     expect(await ask('database', `SELECT wal_status FROM pg_replication_slots WHERE slot_name = '${slot}'`)).toBe('lost');
     const kept = Number(await ask('database', 'SELECT sum(size) / 1048576 FROM pg_ls_waldir()'));
     expect(kept).toBeLessThan(bound + 20 * 16);
+    // The other one goes on meanwhile.
+    expect(
+      await ask('database', "SELECT string_agg(application_name || ' ' || state, ',' ORDER BY application_name) FROM pg_stat_replication"),
+    ).toBe('database-analytics streaming,database-replica-2 streaming');
     expect(await site.up()).toMatchObject({ code: 0 });
     await streaming();
     await follows('again');
@@ -465,10 +518,12 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
   });
 
   test('takes the place of a primary that is lost, by the commands of SITE.md', async () => {
-    const section = /## When a primary is lost[\s\S]*?```sh\n([\s\S]*?)```/.exec(site.read('SITE.md'))?.[1] ?? '';
-    expect(section).toContain('pg_ctl promote');
-    for (const command of section.trim().split('\n')) await site.operator.run(['sh', '-c', command], site.folder);
-    await healthy('database-replica');
+    const section = /## When a primary is lost[\s\S]*?(?=\n## )/.exec(site.read('SITE.md'))?.[0] ?? '';
+    const [asking = [], commands = []] = [...section.matchAll(/```sh\n([\s\S]*?)\n```/g)].map(([, text = '']) => text.split('\n'));
+    for (const command of asking) expect(await site.operator.run(['sh', '-c', command], site.folder)).toMatch(/^[0-9A-F]+\/[0-9A-F]+\s*$/);
+    expect(commands.join()).toContain('pg_ctl promote');
+    for (const command of commands) await site.operator.run(['sh', '-c', command], site.folder);
+    for (const replica of copies) await healthy(replica);
     await streaming();
     expect((await askAt('DATABASE_URL', "SELECT count(*) FROM lab_words WHERE word = 'kept'")).stdout.trim()).toBe('1');
     await follows('promoted');
@@ -476,11 +531,11 @@ describe('a site of profile recommended with PostgreSQL, a primary and its repli
   });
 
   test('leaves no slot and no login behind once it is not wanted any more', async () => {
-    site.edit('berth.yaml', (text) => text.replace('engine: postgres', 'engine: postgres, topology: single'));
+    site.edit('berth.yaml', (text) => text.replace('topology: cluster', 'topology: single').replace(/,?\s*analytics: \{[^}]*\}/, ''));
     await site.berth('generate');
     for (const _ of ['the container goes', 'what it left goes'])
       await site.operator.run(['docker', 'compose', 'up', '-d', '--wait', '--remove-orphans'], site.folder);
-    expect(Object.keys(await site.ids())).not.toContain(`${name}-database-replica-1`);
+    for (const replica of copies) expect(Object.keys(await site.ids())).not.toContain(`${name}-${replica}-1`);
     expect(await ask('database', 'SELECT count(*) FROM pg_replication_slots')).toBe('0');
     expect(await ask('database', `SELECT rolcanlogin FROM pg_roles WHERE rolname = '${account}'`)).toBe('f');
     expect((await askAt('DATABASE_READ_URL', 'SELECT 1')).stdout.trim()).toBe('1');

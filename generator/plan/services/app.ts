@@ -26,7 +26,7 @@ export interface PlannedApp {
 
 const ledgerNameOf = (app: AppSpec, secret: string): string => `${app.name}-${secret}`;
 const filesOf = (app: AppSpec): AppSpec['secrets'] => app.secrets.filter((secret) => secret.deliver === 'file');
-const usesDatabase = (app: AppSpec): boolean => app.uses.some((use) => use.kind === 'database');
+const usesDatabase = (app: AppSpec): boolean => app.uses.some((use) => use.kind === 'database' || use.kind === 'analytics');
 /** Node's memory follows the limit, unless the operator says otherwise. */
 const isNode = (app: AppSpec): boolean => app.runtime === 'node' && app.env['NODE_OPTIONS'] === undefined;
 const inMemoryOf = (app: AppSpec): number => foldersOf(app).length * folderMiB;

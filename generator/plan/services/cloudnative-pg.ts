@@ -1,7 +1,7 @@
 import { postgres as facts } from '../../../model/engines/postgres.ts';
 import type { Decision, PlannedService } from '../../../model/plan.ts';
 import type { DatabaseSpec } from '../../../model/stack-spec.ts';
-import { hasReplica } from './database-engine.ts';
+import { readersOf } from './database-engine.ts';
 
 /** A server of PostgreSQL as CloudNativePG runs it: files, command and probes are the operator's own; size, disk, settings and passwords stay Berth's. */
 export function operated(service: PlannedService, database: DatabaseSpec): PlannedService {
@@ -13,7 +13,7 @@ export function operated(service: PlannedService, database: DatabaseSpec): Plann
       'PostgreSQL, run by CloudNativePG: it makes the servers, lets the others follow the first, and promotes one of them when that is gone',
     image: 'cloudnative-pg',
     user: '26:26',
-    replicas: hasReplica(database) ? 2 : 1,
+    replicas: 1 + readersOf(database).length,
     env: {},
     secretFiles: [],
     mounts: [],
@@ -36,8 +36,8 @@ export const operatorDecisions = (database: DatabaseSpec): readonly Decision[] =
     : [
         {
           key: `${database.name}.instances`,
-          value: hasReplica(database) ? '2' : '1',
-          formula: 'single: 1, primary-replica: 2',
+          value: String(1 + readersOf(database).length),
+          formula: 'single: 1, primary-replica: 2, cluster: 3',
           inputs: { topology: database.topology ?? 'single' },
           source: 'design: as many servers as without the operator',
           change: `databases.${database.name}.topology in berth.yaml`,

@@ -7,9 +7,10 @@ import type { Dependency, Gate, PlannedService, SecretText, Size } from '../../.
 import { clusterVariablesOf, readVariableOf, sentinelVariablesOf } from '../../../model/stack-spec.ts';
 import type { CacheSpec, DatabaseEngineName, ExternalSpec, StackSpec, Use } from '../../../model/stack-spec.ts';
 import { hasProxy, isCluster, isWatched, nodesOf, sentinelsOf, shardsOf, waysTo, waysToAll } from './cache-members.ts';
-import { hasReplica, hostsOf, poolerName, readerName, replicaName } from './database-engine.ts';
+import { analyticsName, hasReplica, isSet, hostsOf, poolerName, readerName, readersOf } from './database-engine.ts';
 import type { DatabaseAddress, DatabaseEngine } from './database-engine.ts';
 import { databaseEngines } from './databases.ts';
+import { membersOf } from './mongodb-members.ts';
 import { accountOf, endpointOf, originOf, schemeOf, trustOfGo } from './minio.ts';
 
 /** Runs `try` until it succeeds, three minutes at most. */
@@ -37,15 +38,27 @@ export interface Connection {
 }
 
 /** Where a database answers, as whom, and the engine that it is. */
-function databaseAt(service: string, spec: StackSpec): { readonly at: DatabaseAddress; readonly engine: DatabaseEngine } {
+function databaseAt(
+  service: string,
+  spec: StackSpec,
+  analytics = false,
+): { readonly at: DatabaseAddress; readonly engine: DatabaseEngine } {
   const elsewhere = spec.externals.find(({ name, kind }) => kind === 'database' && name === service);
   if (elsewhere) return { at: elsewhere, engine: databaseEngines[elsewhere.engine as DatabaseEngineName] };
   const database = spec.databases.find(({ name }) => name === service);
   if (!database) throw new Error(`there is no database ${service}; the spec should have refused it`);
   const engine = databaseEngines[database.engine];
-  const { writer } = hostsOf(database);
-  const at = { name: service, host: writer, port: engine.port, user: database.database, database: database.database };
-  return { engine, at: spec.internalTls ? { ...at, authority: authorityFile } : at };
+  const host = analytics ? analyticsName(service) : hostsOf(database).writer;
+  const at = {
+    name: service,
+    host,
+    port: engine.port,
+    user: database.database,
+    database: database.database,
+    ...(isSet(database) ? { members: membersOf(database, spec) } : {}),
+    ...(spec.internalTls ? { authority: authorityFile } : {}),
+  };
+  return { engine, at };
 }
 
 /** A client of a database that logs in as the application does: its query command, and what else a container of it needs. */
@@ -53,8 +66,9 @@ export function clientOf(
   service: string,
   spec: StackSpec,
   { task, userOf }: ForGates,
+  analytics = false,
 ): { readonly engine: DatabaseEngine; readonly query: string; readonly gate: Omit<Gate, 'name' | 'argv'> } {
-  const { at, engine } = databaseAt(service, spec);
+  const { at, engine } = databaseAt(service, spec, analytics);
   const { query, env, secretEnv } = engine.client(at);
   return {
     engine,
@@ -70,9 +84,10 @@ export function clientOf(
   };
 }
 
-const waitFor = (service: string, spec: StackSpec, forGates: ForGates): Gate => {
-  const { engine, query, gate } = clientOf(service, spec, forGates);
-  return { name: `wait-for-${service}`, ...gate, argv: [...waiting(service, query), 'sh', engine.ping] };
+const waitFor = (service: string, spec: StackSpec, forGates: ForGates, analytics = false): Gate => {
+  const { engine, query, gate } = clientOf(service, spec, forGates, analytics);
+  const host = analytics ? analyticsName(service) : service;
+  return { name: `wait-for-${host}`, ...gate, argv: [...waiting(host, query), 'sh', engine.ping] };
 };
 
 interface S3Access {
@@ -168,6 +183,18 @@ export function connect(use: Use, spec: StackSpec, forGates: ForGates): Connecti
   const done = (service: string): Dependency => ({ service, condition: 'service_completed_successfully', required: true });
   const elsewhere = spec.externals.find(({ name }) => name === use.service);
   if (elsewhere) return connectElsewhere(use, elsewhere, spec, forGates);
+  if (use.kind === 'analytics') {
+    // Past a pool of connections: few sessions, and long ones.
+    const { at, engine } = databaseAt(use.service, spec, true);
+    return {
+      env: {},
+      secretEnv: { [use.variable]: engine.url(at) },
+      after: [done(`${use.service}-accounts`)],
+      connects: [{ service: at.host, port: at.port }],
+      outside: [],
+      gates: [waitFor(use.service, spec, forGates, true)],
+    };
+  }
   if (use.kind === 'database') {
     const { at, engine } = databaseAt(use.service, spec);
     const database = spec.databases.find(({ name }) => name === use.service);
@@ -177,9 +204,9 @@ export function connect(use: Use, spec: StackSpec, forGates: ForGates): Connecti
     const read =
       pool && database && hasReplica(database)
         ? { ...pool, database: readerName(database) }
-        : { ...(pool ?? at), host: pool?.host ?? reader };
+        : { ...(pool ?? at), host: pool?.host ?? reader, reading: true as const };
     // An operator runs all of them as one service.
-    const copy = database && hasReplica(database) && database.operator === undefined ? [replicaName(use.service)] : [];
+    const copies = database && database.operator === undefined ? readersOf(database).map(({ name }) => name) : [];
     return {
       env: {},
       // Always there, so that an application need not know whether there is a replica.
@@ -187,7 +214,7 @@ export function connect(use: Use, spec: StackSpec, forGates: ForGates): Connecti
       after: [done(`${use.service}-accounts`)],
       connects: [
         // Gates and migrations go past the pool.
-        ...(pool ? [use.service] : [use.service, ...copy]).map((service) => ({ service, port: at.port })),
+        ...(pool ? [use.service] : [use.service, ...copies]).map((service) => ({ service, port: at.port })),
         ...(pool ? [{ service: pool.host, port: pool.port }] : []),
       ],
       direct: pool ? { [use.variable]: engine.url(at), [readVariableOf(use.variable)]: engine.url(at) } : {},

@@ -17,9 +17,18 @@ interface EngineFacts {
 export const databaseDemand = (
   database: DatabaseSpec,
   profile: HardwareProfile,
-  { pids, floor, cpuFloor = 100 }: { readonly pids: number; readonly floor: Parameters<typeof memoryWish>[3]; readonly cpuFloor?: number },
+  {
+    pids,
+    floor,
+    cpuFloor = 100,
+    path = `databases.${database.name}`,
+  }: {
+    readonly pids: number;
+    readonly floor: Parameters<typeof memoryWish>[3];
+    readonly cpuFloor?: number;
+    readonly path?: string | undefined;
+  },
 ): Demand => {
-  const path = `databases.${database.name}`;
   return {
     name: database.name,
     role: 'database',

@@ -1,15 +1,25 @@
 import { authorityName, authorityPair, certificateName, keyName, serverPair } from '../../../model/internal-tls.ts';
 import { BerthError } from '../../../model/errors.ts';
 import type { PlannedService, SecretFile, ServerNames } from '../../../model/plan.ts';
-import type { StackSpec } from '../../../model/stack-spec.ts';
+import type { DatabaseSpec, StackSpec } from '../../../model/stack-spec.ts';
 import { isReplicated } from './cache-members.ts';
-import { hasReplica, poolerName, replicaName } from './database-engine.ts';
+import { copiesOf, hostsOf, poolerName, readersOf } from './database-engine.ts';
 
 /** How a server is called by those who reach it, and by whoever asks it in its own container. */
-function namesOf(service: string, { target, kubernetes }: StackSpec, members: readonly string[] = []): ServerNames {
-  const { namespace, clusterDomain } = kubernetes;
-  const inCluster = [`${service}.${namespace}`, `${service}.${namespace}.svc`, `${service}.${namespace}.svc.${clusterDomain}`];
-  return { service, names: [service, ...(target === 'kubernetes' ? inCluster : []), ...members, 'localhost', '127.0.0.1'] };
+function namesOf(service: string, spec: StackSpec, others: readonly string[] = []): ServerNames {
+  return { service, names: [...reachedAs(service, spec), ...others, 'localhost', '127.0.0.1'] };
+}
+
+function reachedAs(name: string, { target, kubernetes: { namespace, clusterDomain } }: StackSpec): readonly string[] {
+  const inCluster = [`${name}.${namespace}`, `${name}.${namespace}.svc`, `${name}.${namespace}.svc.${clusterDomain}`];
+  return [name, ...(target === 'kubernetes' ? inCluster : [])];
+}
+
+/** What copies a database: any of several replicas may be what answers to the name that they have together. */
+function namesOfCopies(database: DatabaseSpec, spec: StackSpec): readonly ServerNames[] {
+  const { reader } = hostsOf(database);
+  const read = readersOf(database).map(({ name }) => name);
+  return copiesOf(database).map(({ name }) => namesOf(name, spec, read.includes(name) && name !== reader ? reachedAs(reader, spec) : []));
 }
 
 /** Every service that serves by TLS, where the spec wants that. */
@@ -19,7 +29,7 @@ export function serversOf(spec: StackSpec): readonly ServerNames[] {
   return [
     ...spec.databases.flatMap((database) => [
       namesOf(database.name, spec),
-      ...(hasReplica(database) ? [namesOf(replicaName(database.name), spec)] : []),
+      ...namesOfCopies(database, spec),
       ...(database.pgbouncer === undefined ? [] : [namesOf(poolerName(database.name), spec)]),
     ]),
     ...spec.caches.map(({ name }) => namesOf(name, spec)),

@@ -30,10 +30,10 @@ export function connectionsOf(
 export const pidsOf = (connections: number): number => connections + facts.otherThreads;
 
 /** Settings of one MongoDB, by the dotted name of the configuration file, with the reason for each. */
-export function settingsOf({ database, spec, profile, size, disk }: DatabaseInput): {
-  readonly settings: readonly EngineSetting[];
-  readonly decisions: readonly Decision[];
-} {
+export function settingsOf(
+  { database, spec, profile, size, disk }: DatabaseInput,
+  service = database.name,
+): { readonly settings: readonly EngineSetting[]; readonly decisions: readonly Decision[] } {
   const connections = connectionsOf(spec, database.name, profile);
   const memory = divideMemory(size.memory, connections.limit);
   const cache = (memory.cacheHundredths / 100).toFixed(2);
@@ -67,9 +67,9 @@ export function settingsOf({ database, spec, profile, size, disk }: DatabaseInpu
     },
   ];
   const decisions: readonly Decision[] = [
-    connections.decision,
+    { ...connections.decision, key: `${service}.net.maxIncomingConnections` },
     {
-      key: `${database.name}.storage.wiredTiger.engineConfig.cacheSizeGB`,
+      key: `${service}.storage.wiredTiger.engineConfig.cacheSizeGB`,
       value: cache,
       formula: `min(max(${facts.smallestCacheMiB} MiB, (L − 1 GiB) / 2); (${usable} L − fixed − connections) / ${1 + facts.cacheOverhead}), rounded down to hundredths`,
       inputs: {
@@ -82,7 +82,7 @@ export function settingsOf({ database, spec, profile, size, disk }: DatabaseInpu
       change,
     },
     {
-      key: `${database.name}.replication.oplogSizeMB`,
+      key: `${service}.replication.oplogSizeMB`,
       value: String(oplog),
       formula: `a twentieth of the data disk, from ${facts.smallestOplog} to ${facts.largestOplog} MiB`,
       inputs: { disk: formatSize(mib(disk)) },
@@ -90,7 +90,7 @@ export function settingsOf({ database, spec, profile, size, disk }: DatabaseInpu
       change: `databases.${database.name}.disk in berth.yaml`,
     },
     {
-      key: `${database.name}.worst_case`,
+      key: `${service}.worst_case`,
       value: `${Math.ceil(memory.worstCase)} MiB of ${size.memory} MiB`,
       formula: `fixed + connections + ${1 + facts.cacheOverhead} × cacheSizeGB`,
       inputs: { fixed: beside, connections: `${C} × ${facts.connectionMiB} MiB` },
@@ -98,7 +98,7 @@ export function settingsOf({ database, spec, profile, size, disk }: DatabaseInpu
       change,
     },
     {
-      key: `${database.name}.pids`,
+      key: `${service}.pids`,
       value: String(size.pids),
       formula: `net.maxIncomingConnections + ${facts.otherThreads}`,
       inputs: { 'net.maxIncomingConnections': C },

@@ -2,8 +2,9 @@ import { mongodb as facts } from '../../../model/engines/mongodb.ts';
 import type { PlannedService, SecretText, Size } from '../../../model/plan.ts';
 import { mib, seconds } from '../../../model/units.ts';
 import { accountsTask, databaseDemand, databaseServer, noData } from './database-parts.ts';
-import { migrations } from './database-engine.ts';
-import type { DatabaseAddress, DatabaseClient, DatabaseEngine, DatabaseInput } from './database-engine.ts';
+import { migrations, readersOf } from './database-engine.ts';
+import type { Copy, DatabaseAddress, DatabaseClient, DatabaseEngine, DatabaseInput } from './database-engine.ts';
+import { memberDecisions, membersOf, wholeName } from './mongodb-members.ts';
 import { smallestMemory } from './mongodb-memory.ts';
 import { connectionsOf, pidsOf, settingsOf } from './mongodb-settings.ts';
 
@@ -16,9 +17,13 @@ const home = { HOME: '/tmp' };
 const ready = ['/bin/bash', `${facts.configFolder}/ready.sh`] as const;
 
 function server(input: DatabaseInput, user: string): PlannedService {
-  const { name } = input.database;
+  const { database } = input;
+  const { name } = database;
+  const others = readersOf(database);
   return databaseServer(facts, input, user, {
-    title: `${facts.title}, a replica set of one`,
+    title:
+      others.length === 0 ? `${facts.title}, a replica set of one` : `${facts.title}, a member of a replica set of ${others.length + 1}`,
+    ...(others.length === 0 ? {} : { whole: wholeName(name) }),
     entrypoint: ['/bin/bash', `${facts.configFolder}/start.sh`],
     env: home,
     secretFiles: [`${name}-admin`, `${name}-admin-tools`, `${name}-keyfile`],
@@ -33,6 +38,26 @@ function server(input: DatabaseInput, user: string): PlannedService {
   });
 }
 
+/** One more member: it begins nothing, and waits until the others take it in. */
+function member(first: PlannedService, { name }: Copy, { disk }: DatabaseInput): PlannedService {
+  const copying = seconds(Math.max(300, Math.ceil(disk / facts.copySpeed)));
+  return {
+    ...first,
+    name,
+    entrypoint: [...(first.entrypoint ?? []), 'joins'],
+    volumes: first.volumes.map((volume) => ({ ...volume, name: `${name}-data`, holds: `copy of ${first.name}` })),
+    ...(first.healthcheck ? { healthcheck: { ...first.healthcheck, startPeriod: copying } } : {}),
+    replicaOf: first.name,
+  };
+}
+
+/** Each speaks to all others. */
+const meshed = (members: readonly PlannedService[]): readonly PlannedService[] =>
+  members.map((one) => ({
+    ...one,
+    connects: members.filter(({ name }) => name !== one.name).map(({ name }) => ({ service: name, port: facts.port })),
+  }));
+
 const accounts = ({ database: { name } }: DatabaseInput, size: Size, user: string): PlannedService =>
   accountsTask(facts, name, size, user, {
     purpose: 'account',
@@ -45,12 +70,15 @@ const accounts = ({ database: { name } }: DatabaseInput, size: Size, user: strin
 
 const tlsOptions = { off: '', require: '&tls=true&tlsAllowInvalidCertificates=true', verify: '&tls=true' } as const;
 
+/** What is written is on most members before it is answered for; what only reads may ask any. */
+const ofSet = (reading: true | undefined): string => (reading ? '&readPreference=secondaryPreferred' : '&w=majority');
+
 /** An account of the site lives in its own database; one elsewhere where administrators make them. */
-const url = ({ name, host, port, user, database, tls }: DatabaseAddress): SecretText => [
+const url = ({ name, host, port, user, database, tls, members, reading }: DatabaseAddress): SecretText => [
   `mongodb://${encodeURIComponent(user)}:`,
   tls === undefined ? { secret: `${name}-app` } : { secret: `${name}-app`, encoded: 'url' },
   tls === undefined
-    ? `@${host}:${port}/${database}?replicaSet=${facts.replicaSet}&authSource=${database}`
+    ? `@${members?.join(',') ?? `${host}:${port}`}/${database}?replicaSet=${facts.replicaSet}&authSource=${database}${members ? ofSet(reading) : ''}`
     : `@${host}:${port}/${database}?authSource=admin${tlsOptions[tls]}`,
 ];
 
@@ -79,10 +107,14 @@ export const mongodbEngine: DatabaseEngine = {
   plan: (input, task, { user }) => {
     const { database, spec } = input;
     const { settings, decisions } = settingsOf(input);
+    const first = server(input, user);
+    const [service = first, ...others] = meshed([first, ...readersOf(database).map((copy) => member(first, copy, input))]);
+    const ways = [service, ...others].map(({ name }) => ({ service: name, port: facts.port }));
     return {
-      decisions,
-      service: server(input, user),
-      accounts: accounts(input, task, user),
+      decisions: [...decisions, ...readersOf(database).flatMap(({ name }) => settingsOf(input, name).decisions), ...memberDecisions(input)],
+      service,
+      replicas: others,
+      accounts: { ...accounts(input, task, user), connects: ways },
       plan: {
         service: database.name,
         engine: 'mongodb',
@@ -90,8 +122,8 @@ export const mongodbEngine: DatabaseEngine = {
         account: database.database,
         settings,
         clients: 'all',
-        // The name of a cluster's Service leads to nobody until the set is there, and the set wants a name that leads to itself.
-        member: `${spec.target === 'kubernetes' ? `${database.name}-0.${database.name}-nodes` : database.name}:${facts.port}`,
+        replicas: others.map(({ name }) => ({ service: name, settings })),
+        members: membersOf(database, spec),
       },
     };
   },

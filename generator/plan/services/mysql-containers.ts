@@ -7,7 +7,7 @@ import type { DatabaseSpec } from '../../../model/stack-spec.ts';
 import { mib, seconds } from '../../../model/units.ts';
 import { backupSecret } from './agent.ts';
 import { accountsTask, databaseServer, noData } from './database-parts.ts';
-import { hasReplica, migrations } from './database-engine.ts';
+import { copiesOf, migrations } from './database-engine.ts';
 import type { DatabaseEngine, DatabaseInput } from './database-engine.ts';
 
 type Facts = typeof mysql | typeof mariadb;
@@ -73,7 +73,7 @@ export const accountsOf = (facts: Facts, database: DatabaseSpec, backedUp: boole
       'verifier',
       'verifier-before',
       'health-verifier',
-      ...(hasReplica(database) ? ['replication-verifier'] : []),
+      ...(copiesOf(database).length > 0 ? ['replication-verifier'] : []),
       ...(backedUp ? ['backup-verifier'] : []),
     ].map((file) => `${database.name}-${file}`),
     tmpfs: [tmp, noData(facts)],
@@ -125,8 +125,8 @@ export const accessOf = (
       { name: `${name}-admin`, length: 32, purpose: `administrator ${facts.administrator} of ${name}` },
       { name: `${name}-app`, length: 32, purpose: `account ${database} of ${name}`, overlaps: true },
       { name: `${name}-health`, length: 32, purpose: `account ${facts.healthAccount} of ${name}, for its health check` },
-      ...(hasReplica(spec)
-        ? [{ name: `${name}-replication`, length: 32, purpose: `account ${facts.replication.account} of ${name}, for its replica` }]
+      ...(copiesOf(spec).length > 0
+        ? [{ name: `${name}-replication`, length: 32, purpose: `account ${facts.replication.account} of ${name}, for its replicas` }]
         : []),
       ...(backedUp
         ? [{ name: backupSecret(name), length: 32, purpose: `account ${facts.backup.account} of ${name}, for its backups` }]
@@ -146,7 +146,7 @@ export const accessOf = (
         of: [`${name}-app`, beforeOf(`${name}-app`)],
       },
       { name: `${name}-health-verifier`, text: [{ secret: `${name}-health`, form: facts.verifier }], of: [`${name}-health`] },
-      ...(hasReplica(spec)
+      ...(copiesOf(spec).length > 0
         ? [
             clientFile(`${name}-replication`, facts.replication.account, `${name}-replication`),
             {

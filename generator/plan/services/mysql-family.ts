@@ -6,7 +6,7 @@ import { connectionBudget } from '../connections.ts';
 import { isCopied } from './agent.ts';
 import { databaseDemand } from './database-parts.ts';
 import type { DatabaseEngine } from './database-engine.ts';
-import { hasReplica, replicaName } from './database-engine.ts';
+import { copiesOf, inputOfCopy } from './database-engine.ts';
 import { accessOf, accountsOf, serverOf } from './mysql-containers.ts';
 import { smallestBecause, smallestMemory } from './mysql-memory.ts';
 import { planReplica } from './mysql-replica.ts';
@@ -21,10 +21,10 @@ export const familyEngine = (
   own: (sized: Sized) => readonly EngineSetting[],
 ): DatabaseEngine => ({
   ...accessOf(facts),
-  demand: (database, spec, profile) => {
+  demand: (database, spec, profile, path) => {
     const { limit } = connectionBudget(spec, database.name, profile, facts);
     const floor = { value: smallestMemory(limit, member.shape), because: smallestBecause(limit) };
-    return databaseDemand(database, profile, { pids: pidsOf(limit), floor });
+    return databaseDemand(database, profile, { pids: pidsOf(limit), floor, path });
   },
   plan: (input, task, { user }) => {
     const { database, spec, profile } = input;
@@ -32,14 +32,14 @@ export const familyEngine = (
     const { settings, decisions } = settingsOf(input, member, own);
     const backedUp = isCopied(database, spec);
     const service = serverOf(facts, input, openFiles(limit), user);
-    const replica = hasReplica(database)
-      ? planReplica(facts, member, input, service, settingsOf(input, member, own, replicaName(database.name)))
-      : undefined;
+    const replicas = copiesOf(database).map((copy) =>
+      planReplica(facts, member, inputOfCopy(input, copy), service, settingsOf(inputOfCopy(input, copy), member, own, copy.name), copy),
+    );
     return {
-      decisions: [...decisions, ...(replica?.decisions ?? [])],
+      decisions: [...decisions, ...replicas.flatMap((replica) => replica.decisions)],
       service,
       accounts: accountsOf(facts, database, backedUp, task, user),
-      ...(replica ? { replica: replica.service } : {}),
+      replicas: replicas.map((replica) => replica.service),
       plan: {
         service: database.name,
         engine,
@@ -49,7 +49,7 @@ export const familyEngine = (
         clients: facts.accounts.application.host,
         ...(member.boundsLog ? {} : { logBound: mib(logShare(input.disk)) }),
         ...(backedUp ? { backedUp } : {}),
-        ...(replica ? { replica: replica.plan } : {}),
+        replicas: replicas.map((replica) => replica.plan),
       },
     };
   },

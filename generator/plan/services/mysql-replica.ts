@@ -3,8 +3,8 @@ import { mysqlFamily } from '../../../model/engines/mysql-family.ts';
 import type { mysql } from '../../../model/engines/mysql.ts';
 import type { Decision, EngineSetting, PlannedService, ReplicaPlan } from '../../../model/plan.ts';
 import { formatDuration, formatSize, mib, seconds } from '../../../model/units.ts';
-import { replicaName } from './database-engine.ts';
-import type { DatabaseInput } from './database-engine.ts';
+import { purposeOf, wholeOf } from './database-engine.ts';
+import type { Copy, DatabaseInput } from './database-engine.ts';
 import { logShare, logShareFormula } from './mysql-settings.ts';
 import type { FamilyMember } from './mysql-settings.ts';
 
@@ -38,16 +38,29 @@ function ownSettings(facts: Facts, member: FamilyMember, name: string, disk: num
   ];
 }
 
-/** A second server of the same size, which copies `primary` and follows it. */
+/** MySQL ends what only reads, MariaDB any statement; neither touches what follows the log. */
+const longestQuery = (facts: Facts, member: FamilyMember, time: number): EngineSetting & Partial<Decision> => ({
+  ...(facts.image === 'mysql'
+    ? { name: 'max_execution_time', value: String(time * 1000), because: 'in ms: a query that takes longer is ended' }
+    : { name: 'max_statement_time', value: String(time), because: 'in s: a statement that takes longer is ended' }),
+  formula: 'analytics.queryTimeout, default 30 minutes',
+  source: `${member.manual}, system variables`,
+});
+
+/** A server of the same size, which copies `primary` and follows it. */
 export function planReplica(
   facts: Facts,
   member: FamilyMember,
-  { disk }: DatabaseInput,
+  { disk, database, size }: DatabaseInput,
   primary: PlannedService,
   base: { readonly settings: readonly EngineSetting[]; readonly decisions: readonly Decision[] },
+  copy: Copy,
 ): { readonly service: PlannedService; readonly plan: ReplicaPlan; readonly decisions: readonly Decision[] } {
-  const name = replicaName(primary.name);
-  const own = ownSettings(facts, member, name, disk);
+  const { name, ordinal, analytics } = copy;
+  const own: readonly (EngineSetting & Partial<Decision>)[] = [
+    ...ownSettings(facts, member, name, disk),
+    ...(analytics ? [longestQuery(facts, member, analytics.queryTimeout)] : []),
+  ];
   const copying = seconds(Math.max(300, Math.ceil(disk / facts.copySpeed)));
   const ready: readonly [string, ...string[]] = ['/bin/bash', `${facts.configFolder}/healthy.sh`];
   const change = `config/${name}/berth.cnf, which keeps what you edit`;
@@ -55,7 +68,8 @@ export function planReplica(
     service: {
       ...primary,
       name,
-      title: `replica of ${primary.name}: copies it whole on an empty volume, then follows its log and answers what only reads`,
+      size,
+      title: purposeOf(copy, primary.name),
       entrypoint: ['/bin/bash', `${facts.configFolder}/replica.sh`],
       env: facts.image === 'mariadb' ? { MARIADB_AUTO_UPGRADE: '1' } : {},
       secretFiles: [`${primary.name}-admin-client`, `${primary.name}-health-client`, `${primary.name}-replication-client`],
@@ -69,10 +83,15 @@ export function planReplica(
       },
       connects: [{ service: primary.name, port: mysqlFamily.port }],
       replicaOf: primary.name,
+      ...wholeOf(copy, database),
       // Of the task alone, which makes its account: were it the primary, Compose would recreate the two together.
       after: [{ service: `${primary.name}-accounts`, condition: 'service_completed_successfully', required: true }],
     },
-    plan: { service: name, settings: [...base.settings, ...own.map(({ name: key, value, because }) => ({ name: key, value, because }))] },
+    plan: {
+      service: name,
+      serverId: mysqlFamily.replication.firstServerId + ordinal - 1,
+      settings: [...base.settings, ...own.map(({ name: key, value, because }) => ({ name: key, value, because }))],
+    },
     decisions: [
       ...base.decisions,
       ...own.map(({ name: key, value, formula = '', inputs = {}, source = '' }) => ({

@@ -11,6 +11,7 @@ export interface FamilyMember {
   readonly title: string;
   readonly manual: string;
   readonly ownConnections: number;
+  readonly replicaConnections: number;
   readonly mostConnections: number;
   readonly defaultConnections: number;
   readonly shape: MemoryShape;

@@ -7,7 +7,7 @@ import { mib, milliCpu, seconds } from '../../../model/units.ts';
 import { poolerBudget } from '../connections.ts';
 import type { Demand } from '../demand.ts';
 import { servedFiles } from './internal-tls.ts';
-import { hasReplica, hostsOf, poolerName, readerName, secondLogin } from './database-engine.ts';
+import { hasReplica, hostsOf, poolerName, readerName, readersOf, secondLogin } from './database-engine.ts';
 import type { DatabaseInput } from './database-engine.ts';
 
 const manual = 'PgBouncer documentation, config';
@@ -158,7 +158,7 @@ export function planPooler(
       probes: { ready: { argv: ask }, live: { tcp: facts.port } },
       connects: [
         { service: database.name, port: postgres.port },
-        ...(hasReplica(database) ? [{ service: reader, port: postgres.port }] : []),
+        ...readersOf(database).map(({ name }) => ({ service: name, port: postgres.port })),
       ],
       gates: [],
       poolOf: database.name,

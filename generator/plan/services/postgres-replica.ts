@@ -1,20 +1,26 @@
 import { postgres as facts } from '../../../model/engines/postgres.ts';
 import type { Decision, EngineSetting, PlannedService, ReplicaPlan } from '../../../model/plan.ts';
 import { formatDuration, formatSize, seconds } from '../../../model/units.ts';
-import { replicaName } from './database-engine.ts';
-import type { DatabaseInput } from './database-engine.ts';
+import { purposeOf, wholeOf } from './database-engine.ts';
+import type { Copy, DatabaseInput } from './database-engine.ts';
 import { reachedBy, withTls } from './postgres-tls.ts';
 import { settingsOf } from './postgres-settings.ts';
 
-const { account, slot, passFile, copyingFile } = facts.replication;
+const { account, passFile, copyingFile } = facts.replication;
 const manual = 'PostgreSQL 17 manual, Replication';
 const folder = '/etc/berth/database';
 
-/** What a standby has beside the settings of its primary. */
+/** As the server itself shows it. */
+const inUnits = (time: number): string => (time % 60 === 0 ? `${time / 60}min` : `${time}s`);
+
+/** What a standby has beside the settings of its primary, or in their place. */
 function ownSettings(
   primary: string,
   name: string,
   reached: string,
+  slot: string,
+  { analytics }: Copy,
+  workers: string,
 ): { readonly settings: readonly EngineSetting[]; readonly decisions: readonly Decision[] } {
   const settings: EngineSetting[] = [];
   const decisions: Decision[] = [];
@@ -38,6 +44,40 @@ function ownSettings(
     'fixed',
     'design: a slot keeps exactly what is missing, wal_keep_size always the same; max_slot_wal_keep_size bounds it',
   );
+  if (analytics) {
+    const longest = inUnits(analytics.queryTimeout);
+    const source = `design: long queries there cost the primary nothing; ${manual}, Hot Standby`;
+    decide(
+      { name: 'statement_timeout', value: longest, because: 'a query that takes longer is ended' },
+      'analytics.queryTimeout, default 30 minutes',
+      source,
+    );
+    decide(
+      {
+        name: 'max_standby_streaming_delay',
+        value: longest,
+        because: 'the log waits for a query in its way until that is ended: what is read is as old as that at worst',
+      },
+      'as statement_timeout',
+      source,
+    );
+    decide(
+      { name: 'hot_standby_feedback', value: 'off', because: 'a query of half an hour must not keep vacuum on the primary from its work' },
+      'fixed',
+      source,
+    );
+    decide(
+      { name: 'max_parallel_workers_per_gather', value: workers, because: 'few queries, each with all that there is' },
+      'as max_parallel_workers',
+      source,
+    );
+    decide(
+      { name: 'log_min_duration_statement', value: longest, because: 'none is worth an alert for taking its time' },
+      'as statement_timeout',
+      source,
+    );
+    return { settings, decisions };
+  }
   decide(
     {
       name: 'max_standby_streaming_delay',
@@ -66,22 +106,29 @@ const ready = shell(
   `test "$(PGPASSFILE=${passFile} PGCONNECT_TIMEOUT=4 psql --no-psqlrc --no-password --quiet --tuples-only --no-align --host=127.0.0.1 --username=${account} --dbname=postgres --command='SELECT pg_is_in_recovery()')" = t`,
 );
 
-/** A second server of the same size, which copies `primary` and follows it. */
+/** A server of the same size, which copies `primary` and follows it. */
 export function planReplica(
   input: DatabaseInput,
   primary: PlannedService,
+  copy: Copy,
 ): { readonly service: PlannedService; readonly plan: ReplicaPlan; readonly decisions: readonly Decision[] } {
-  const name = replicaName(primary.name);
+  const { name, ordinal } = copy;
+  const slot = facts.replication.slots[ordinal - 1];
+  if (slot === undefined) throw new Error(`there is no slot for ${name}`);
   const base = settingsOf(input, name);
   const tls = withTls(input.spec, name, ['/bin/bash', `${folder}/replica.sh`]);
   const reached = reachedBy(input.spec);
-  const own = ownSettings(primary.name, name, reached);
+  const workers = base.settings.find((setting) => setting.name === 'max_parallel_workers')?.value ?? '0';
+  const own = ownSettings(primary.name, name, reached, slot, copy, workers);
+  const changed = new Set(own.settings.map((setting) => setting.name));
   const copying = seconds(Math.max(300, Math.ceil(input.disk / facts.copySpeed)));
   return {
     service: {
       ...primary,
       name,
-      title: `replica of ${primary.name}: copies it whole on an empty volume, then follows its log and answers what only reads`,
+      size: input.size,
+      shm: base.shm,
+      title: purposeOf(copy, primary.name),
       entrypoint: tls.entrypoint,
       env: { PGDATA: facts.dataFolder },
       secretFiles: [`${primary.name}-replication`, ...tls.secretFiles],
@@ -94,12 +141,18 @@ export function planReplica(
       },
       connects: [{ service: primary.name, port: facts.port }],
       replicaOf: primary.name,
+      ...wholeOf(copy, input.database),
       // Of the task alone, which makes its account: were it the primary, Compose would recreate the two together.
       after: [{ service: `${primary.name}-accounts`, condition: 'service_completed_successfully', required: true }],
     },
-    plan: { service: name, settings: [...base.settings, ...tls.settings, ...own.settings], reached },
+    plan: {
+      service: name,
+      slot,
+      reached,
+      settings: [...base.settings.filter((setting) => !changed.has(setting.name)), ...tls.settings, ...own.settings],
+    },
     decisions: [
-      ...base.decisions,
+      ...base.decisions.filter(({ key }) => !changed.has(key.slice(name.length + 1))),
       ...tls.decisions,
       ...own.decisions,
       {

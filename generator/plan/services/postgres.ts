@@ -11,7 +11,7 @@ import { taskDemand } from '../demand.ts';
 import type { Demand } from '../demand.ts';
 import { backupSecret, isCopied } from './agent.ts';
 import { accountsTask, databaseDemand, databaseServer, noData } from './database-parts.ts';
-import { hasReplica, hostsOf, migrations, secondLogin } from './database-engine.ts';
+import { copiesOf, hostsOf, inputOfCopy, migrations, secondLogin } from './database-engine.ts';
 import type { DatabaseAddress, DatabaseClient, DatabaseEngine, DatabaseInput, PlannedDatabase } from './database-engine.ts';
 import { trustedFiles } from './internal-tls.ts';
 import { smallestMemory } from './postgres-memory.ts';
@@ -23,14 +23,15 @@ import { settingsOf } from './postgres-settings.ts';
 import { vacuumName, vacuumOf } from './postgres-vacuum.ts';
 
 /** Whether Berth itself has a replica copy it; an operator does so in its own way. */
-const copies = (database: DatabaseSpec): boolean => hasReplica(database) && database.operator === undefined;
+const copies = (database: DatabaseSpec): boolean => copiesOf(database).length > 0 && database.operator === undefined;
 
-function demand(database: DatabaseSpec, spec: StackSpec, profile: HardwareProfile): Demand {
+function demand(database: DatabaseSpec, spec: StackSpec, profile: HardwareProfile, path?: string): Demand {
   const { limit } = connectionBudget(spec, database.name, profile, facts);
   const floor = { value: smallestMemory(limit), because: `1 GiB, or what leaves each of ${limit} connections 1 MiB for a sort` };
   return databaseDemand(database, profile, {
     pids: limit + facts.backgroundWorkers + facts.autovacuumWorkers + facts.otherProcesses,
     floor,
+    path,
   });
 }
 
@@ -101,11 +102,11 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
     tmpfs: [tmp, noData(container)],
   });
   const pooler = database.pgbouncer === undefined ? undefined : planPooler(input, input.imageOf(pgbouncer.image));
-  const replica = copies(database) ? planReplica(input, service) : undefined;
+  const replicas = copies(database) ? copiesOf(database).map((copy) => planReplica(inputOfCopy(input, copy), service, copy)) : [];
   return {
     service: database.operator === undefined ? service : operated(service, database),
     accounts,
-    ...(replica ? { replica: replica.service } : {}),
+    replicas: replicas.map((replica) => replica.service),
     beside: [
       ...(pooler ? [pooler.service] : []),
       ...(database.vacuum === undefined ? [] : [vacuumOf(accounts, database, database.vacuum, input.sizeOf)]),
@@ -114,7 +115,7 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
       ...decisions,
       ...tls.decisions,
       ...(pooler?.decisions ?? []),
-      ...(replica?.decisions ?? []),
+      ...replicas.flatMap((replica) => replica.decisions),
       ...operatorDecisions(database),
     ],
     plan: {
@@ -130,7 +131,7 @@ function plan(input: DatabaseInput, task: Size, image: { readonly user: string }
       ...(backedUp ? { backedUp } : {}),
       ...(pooler ? { pooler: pooler.plan } : {}),
       ...(database.extensions.length === 0 ? {} : { extensions: database.extensions }),
-      ...(replica ? { replica: replica.plan } : {}),
+      replicas: replicas.map((replica) => replica.plan),
     },
   };
 }
@@ -205,7 +206,7 @@ export const postgresEngine: DatabaseEngine = {
       { name: `${name}-admin`, length: 32, purpose: `superuser ${facts.superuser} of ${name}` },
       { name: `${name}-app`, length: 32, purpose: `account ${database} of ${name}`, overlaps: true },
       ...(copies(spec)
-        ? [{ name: `${name}-replication`, length: 32, purpose: `account ${facts.replication.account} of ${name}, for its replica` }]
+        ? [{ name: `${name}-replication`, length: 32, purpose: `account ${facts.replication.account} of ${name}, for its replicas` }]
         : []),
       ...(backedUp
         ? [{ name: backupSecret(name), length: 32, purpose: `account ${facts.backup.account} of ${name}, for its backups` }]

@@ -98,6 +98,7 @@ export const sqlserverEngine: DatabaseEngine = {
         account: database.database,
         settings,
         clients: 'all',
+        replicas: [],
       },
     };
   },

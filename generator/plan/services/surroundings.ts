@@ -2,7 +2,7 @@ import { authorityFile } from '../../../model/internal-tls.ts';
 import type { PlannedService } from '../../../model/plan.ts';
 import { slots } from '../../../model/release.ts';
 import type { AppSpec, StackSpec } from '../../../model/stack-spec.ts';
-import { hasReplica, replicaName } from './database-engine.ts';
+import { copiesOf, hostsOf } from './database-engine.ts';
 
 /** One file of all the authorities; the folder is the same in every container. */
 const trustFolder = '/etc/berth/trust';
@@ -18,7 +18,11 @@ function directNames(spec: StackSpec): readonly string[] {
       '127.0.0.1',
       domain,
       ...spec.services.flatMap(({ name, http }) => (http ? slots.map((slot) => `${name}-${slot}`) : [])),
-      ...spec.databases.flatMap((database) => (hasReplica(database) ? [database.name, replicaName(database.name)] : [database.name])),
+      ...spec.databases.flatMap((database) => [
+        database.name,
+        ...copiesOf(database).map(({ name }) => name),
+        ...Object.values(hostsOf(database)),
+      ]),
       ...spec.caches.map(({ name }) => name),
       ...spec.stores.map(({ name }) => name),
       ...spec.externals.map(({ host }) => host.replaceAll(/[[\]]/g, '')),

@@ -172,10 +172,11 @@ interface PodOptions {
 }
 
 /** A replica had rather not share a node with what it copies; its volume may be bound to that node, or the cluster have no other. */
-const awayFrom = ({ plan }: Scene, primary: string): Yaml => ({
+const awayFrom = ({ plan }: Scene, service: PlannedService): Yaml => ({
   preferredDuringSchedulingIgnoredDuringExecution: [
-    { weight: 100, podAffinityTerm: { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: selectorOf(plan, primary) } } },
-  ],
+    ...(service.replicaOf === undefined ? [] : [selectorOf(plan, service.replicaOf)]),
+    ...(service.whole === undefined ? [] : [wholeOf(plan, service)]),
+  ].map((matchLabels) => ({ weight: 100, podAffinityTerm: { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels } } })),
 });
 
 /** Members of one whole never share a node, so that a node that is lost takes one of them; replicas of the rest had rather not. */
@@ -260,9 +261,9 @@ export function podTemplate(
       },
       affinity: several
         ? { podAntiAffinity: apart(scene, service, slot?.name) }
-        : service.replicaOf === undefined
+        : (service.replicaOf ?? service.whole) === undefined
           ? undefined
-          : { podAntiAffinity: awayFrom(scene, service.replicaOf) },
+          : { podAntiAffinity: awayFrom(scene, service) },
       topologySpreadConstraints: several
         ? ['kubernetes.io/hostname', 'topology.kubernetes.io/zone'].map((topologyKey) => ({
             maxSkew: 1,

@@ -3,10 +3,14 @@ import type { YamlDocument } from '../write-yaml.ts';
 import { networkPolicy } from './network.ts';
 import { disruptionBudget, metaOf, object, serviceAccount } from './objects.ts';
 import { memory, podTemplate, portsOf } from './pod.ts';
-import { labelsOf, selectorOf } from './scene.ts';
+import { labelsOf, selectorOf, wholeOf } from './scene.ts';
 import type { Scene } from './scene.ts';
 
 const nodesOf = (service: PlannedService): string => `${service.name}-nodes`;
+
+/** Two budgets that name the same pod would let it go nowhere. */
+const firstOfWhole = ({ plan }: Scene, { name, whole }: PlannedService): boolean =>
+  whole === undefined || plan.services.find((service) => service.whole === whole)?.name === name;
 
 function services(scene: Scene, service: PlannedService): readonly YamlDocument[] {
   const ports = portsOf(service).map(({ name, port }) => ({ name, port, targetPort: name, protocol: 'TCP' }));
@@ -22,18 +26,31 @@ function services(scene: Scene, service: PlannedService): readonly YamlDocument[
       ),
     ];
   return [
+    ...(service.anyOfWhole && service.whole !== undefined && firstOfWhole(scene, service)
+      ? [
+          object(
+            'v1',
+            'Service',
+            metaOf(scene, service, { name: service.whole }),
+            { spec: { type: 'ClusterIP', selector: wholeOf(scene.plan, service), ports } },
+            'Where it is only read: any of those that are ready, which follow their primary.',
+          ),
+        ]
+      : []),
     object(
       'v1',
       'Service',
       metaOf(scene, service),
       { spec: { type: 'ClusterIP', selector, ports } },
-      service.whole !== undefined
+      service.role === 'cache' && service.whole !== undefined
         ? 'Any of them that is ready; it sends a client on to whoever has its key.'
         : service.peers === 'rather-apart'
           ? 'Any of them that is ready; which one is written to, the Sentinels say.'
-          : service.replicaOf === undefined
-            ? 'Where it is written to: only what is ready answers here.'
-            : 'Where it is only read: what is ready here follows its primary.',
+          : service.whole !== undefined && !service.anyOfWhole
+            ? 'This member, once it is ready; which one is written to, the members choose.'
+            : service.replicaOf === undefined
+              ? 'Where it is written to: only what is ready answers here.'
+              : 'Where it is only read: what is ready here follows its primary.',
     ),
     object(
       'v1',
@@ -82,10 +99,6 @@ function statefulSet(scene: Scene, service: PlannedService): YamlDocument {
     service.title,
   );
 }
-
-/** Two budgets that name the same pod would let it go nowhere. */
-const firstOfWhole = ({ plan }: Scene, { name, whole }: PlannedService): boolean =>
-  whole === undefined || plan.services.find((service) => service.whole === whole)?.name === name;
 
 /** Everything of one database, cache, store or agent: of none of them are there two at a time on one volume, whatever happens to a node. */
 export const renderStateful = (scene: Scene, service: PlannedService): readonly YamlDocument[] => [

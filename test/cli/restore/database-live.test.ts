@@ -10,6 +10,13 @@ describe('whom a database that is put back concerns', () => {
     expect(replicas.map(({ name }) => name)).toEqual(['database-replica']);
   });
 
+  test('are both replicas of a cluster, which copy it anew', () => {
+    const set = { 'backups.folder': '/srv/backups', 'databases.database.topology': 'cluster' };
+    const { clients, replicas } = concernedBy(helloPlan({ target: 'compose', profile: 'recommended', host: bigHost, set }), 'database');
+    expect(clients.toSorted()).toEqual(['database-replica', 'database-replica-2', 'web-blue', 'web-green']);
+    expect(replicas.map(({ name }) => name)).toEqual(['database-replica', 'database-replica-2']);
+  });
+
   test('are those who write to it, in both slots, and caches that forget', () => {
     const { server, clients, replicas, caches } = concernedBy(
       helloPlan({ target: 'compose', profile: 'minimum', host: smallHost, set: { 'backups.folder': '/srv/backups' } }),

@@ -252,15 +252,15 @@ test(
       fc.property(anySite, grown, (spec, more) => {
         const { cpus, memory, disk } = spec.host;
         const larger = { cpus: milliCpu(cpus + more.cpus), memory: mib(memory + more.memory), disk: mib(disk + more.disk), fit: true };
-        const replicasOf = (made: Plan) => made.databases.flatMap(({ replica }) => (replica ? [replica.service] : []));
+        const replicasOf = (made: Plan) => made.databases.flatMap(({ replicas }) => replicas.map((replica) => replica.service));
         const [before, after] = [plan(spec), plan({ ...spec, host: larger })];
         expect(replicasOf(after)).toEqual(expect.arrayContaining(replicasOf(before)));
-        for (const { service: name, replica } of after.databases) {
-          if (!replica) continue;
-          expect(service(after, replica.service).size).toEqual(service(after, name).size);
-          expect(service(after, replica.service).volumes[0]?.size).toBe(service(after, name).volumes[0]?.size);
-          expect(settingsOf(after, replica.service)).toMatchObject(settingsOf(after, name));
-        }
+        for (const { service: name, replicas } of after.databases)
+          for (const replica of replicas) {
+            expect(service(after, replica.service).size).toEqual(service(after, name).size);
+            expect(service(after, replica.service).volumes[0]?.size).toBe(service(after, name).volumes[0]?.size);
+            expect(settingsOf(after, replica.service)).toMatchObject(settingsOf(after, name));
+          }
       }),
       runs,
     );

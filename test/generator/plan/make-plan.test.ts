@@ -60,7 +60,8 @@ describe('the plan of a small application', () => {
       'web': web.memory.value * web.replicas.value,
       'surge': web.memory.value,
       'database': data.memory.value,
-      ...(data.topology.value === 'primary-replica' ? { 'database-replica': data.memory.value } : {}),
+      ...(data.topology.value === 'single' ? {} : { 'database-replica': data.memory.value }),
+      ...(data.topology.value === 'cluster' ? { 'database-replica-2': data.memory.value } : {}),
       'database-accounts': 128,
       ...(memory.topology.value === 'single'
         ? { cache: memory.memory.value }

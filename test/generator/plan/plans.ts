@@ -8,7 +8,7 @@ import type { Plan, PlannedService, Size } from '../../../model/plan.ts';
 import { hardwareProfile, profileNames } from '../../../model/profile.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { WrittenRelease } from '../../../model/release.ts';
-import { replicates } from '../../../model/stack-spec.ts';
+import { topologiesOf } from '../../../model/stack-spec.ts';
 import type {
   CacheTopology,
   AppSpec,
@@ -51,6 +51,7 @@ export const app = (name: string, more: Partial<AppSpec> = {}): AppSpec => ({
 export const uses: Readonly<Record<Use['kind'], (service: string) => Use>> = {
   database: (service) => ({ service, kind: 'database', variable: `${service.toUpperCase().replaceAll('-', '_')}_URL` }),
   cache: (service) => ({ service, kind: 'cache', variable: `${service.toUpperCase().replaceAll('-', '_')}_URL` }),
+  analytics: (service) => ({ service, kind: 'analytics', variable: `${service.toUpperCase().replaceAll('-', '_')}_ANALYTICS_URL` }),
   store: (service) => ({ service, kind: 'store', variable: service.toUpperCase().replaceAll('-', '_') }),
 };
 export const database = (name: string, more: Partial<DatabaseSpec> = {}): DatabaseSpec => ({
@@ -151,9 +152,9 @@ export function inMib(text: string | undefined): number {
 
 /** Every server of every database: primaries and replicas. */
 export const databaseServers = ({ databases }: Plan): readonly Pick<Plan['databases'][number], 'service' | 'engine' | 'settings'>[] =>
-  databases.flatMap(({ engine, service: name, settings, replica }) => [
+  databases.flatMap(({ engine, service: name, settings, replicas }) => [
     { engine, service: name, settings },
-    ...(replica ? [{ engine, ...replica }] : []),
+    ...replicas.map((replica) => ({ engine, ...replica })),
   ]);
 
 const topologyOf = (made: Plan, name: string): CacheTopology => {
@@ -166,7 +167,10 @@ export const pinned = <T extends StackSpec>(spec: T, made: Plan): T => ({
   ...spec,
   databases: spec.databases.map((one) => ({
     ...one,
-    topology: made.databases.some(({ service: name, replica }) => name === one.name && replica) ? 'primary-replica' : 'single',
+    topology:
+      (['single', 'primary-replica', 'cluster'] as const)[
+        made.databases.find(({ service: name }) => name === one.name)?.replicas.length ?? 0
+      ] ?? 'single',
   })),
   caches: spec.caches.map((one) => ({ ...one, topology: topologyOf(made, one.name) })),
 });
@@ -302,7 +306,7 @@ export const anySpec: fc.Arbitrary<StackSpec> = fc
         fc.record({
           size: fixed(4096, 16_384),
           engine: fc.constantFrom(...databaseEngineNames),
-          topology: fc.constantFrom(undefined, 'single' as const, 'primary-replica' as const),
+          topology: fc.constantFrom(undefined, 'single' as const, 'primary-replica' as const, 'cluster' as const),
         }),
         { maxLength: 3 },
       )
@@ -312,7 +316,7 @@ export const anySpec: fc.Arbitrary<StackSpec> = fc
             database: `db_${index}`,
             engine,
             ...size,
-            ...(topology === undefined ? {} : { topology: replicates[engine] ? topology : 'single' }),
+            ...(topology === undefined ? {} : { topology: topologiesOf[engine].includes(topology) ? topology : 'single' }),
           }),
         ),
       ),

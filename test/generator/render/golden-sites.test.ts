@@ -65,6 +65,8 @@ const rows = [
   },
   { row: 'hello-mongodb', profile: 'minimum', host: smallHost, set: { 'databases.database.engine': 'mongodb' } },
   { row: 'hello-mongodb-kubernetes', profile: 'minimum', target: 'kubernetes', set: { 'databases.database.engine': 'mongodb' } },
+  { row: 'hello-mongodb-set', profile: 'recommended', host: bigHost, set: { 'databases.database.engine': 'mongodb' } },
+  { row: 'hello-mongodb-set-kubernetes', profile: 'recommended', target: 'kubernetes', set: { 'databases.database.engine': 'mongodb' } },
   { row: 'hello-sqlserver', profile: 'minimum', host: smallHost, set: databaseOf('sqlserver') },
   { row: 'hello-sqlserver-kubernetes', profile: 'minimum', target: 'kubernetes', set: databaseOf('sqlserver') },
   {
@@ -93,6 +95,7 @@ const rows = [
     profile: 'recommended',
     host: smallHost,
     set: {
+      'databases.database.analytics': { memory: '2Gi', queryTimeout: '1h' },
       'databases.database.pgbouncer': {},
       'databases.database.extensions': ['pg_stat_statements', 'pg_trgm'],
       'databases.database.maintenance': { vacuum: '30 3 * * 0' },

@@ -297,3 +297,31 @@ test('two hundred applications are rendered', () => {
   const made = plan(stack({ target: 'kubernetes', services: Array.from({ length: 200 }, (_, index) => app(`web${index}`)) }));
   expect(rendered(made).filter(({ kind }) => kind === 'Deployment')).toHaveLength(401);
 });
+
+describe('two replicas of a database', () => {
+  const all = rendered(plan(stack({ target: 'kubernetes', databases: [database('database', { topology: 'cluster' })] })));
+  const both = ['database-replica', 'database-replica-2'];
+  const whole = { 'berth/whole': 'database-read', 'app.kubernetes.io/instance': 'hello' };
+  const labelsOf = (name: string) =>
+    (find(all, 'StatefulSet', name).spec as unknown as { template: { metadata: { labels: Record<string, string> } } }).template.metadata
+      .labels;
+
+  test('are read through one Service, which leads to those that are ready and never to the primary', () => {
+    expect(find(all, 'Service', 'database-read').spec).toMatchObject({ type: 'ClusterIP', selector: whole, ports: [{ port: 5432 }] });
+    expect(find(all, 'Service', 'database-read').spec).not.toHaveProperty('publishNotReadyAddresses');
+    for (const name of both) expect(labelsOf(name)).toMatchObject(whole);
+    expect(labelsOf('database')).not.toHaveProperty('berth/whole');
+  });
+
+  test('leave one at a time while nodes are drained, and had rather not share a node with each other or the primary', () => {
+    const budgets = all.filter(({ kind, metadata }) => kind === 'PodDisruptionBudget' && metadata.name.startsWith('database'));
+    expect(budgets.map(({ metadata, spec }) => [metadata.name, text(spec)])).toEqual([
+      ['database', expect.stringContaining('"maxUnavailable":1') as string],
+      ['database-read', expect.stringMatching(/"maxUnavailable":1.*"berth\/whole":"database-read"/) as string],
+    ]);
+    for (const name of both) {
+      const { affinity } = podOf(find(all, 'StatefulSet', name)) as unknown as { affinity: object };
+      for (const other of ['"app.kubernetes.io/name":"database"', '"berth/whole":"database-read"']) expect(text(affinity)).toContain(other);
+    }
+  });
+});

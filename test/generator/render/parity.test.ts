@@ -214,6 +214,8 @@ const divided = {
 };
 /** What follows the name of each of several nodes in a cluster. */
 const divider = /\.(?:cache-(?:node|sentinel)|sessions-shard-[012])-nodes\.hello\.svc\.cluster\.local/g;
+/** A member of a set of MongoDB by the name of its pod. */
+const member = /\b(database(?:-member-[23])?)-0\.\1-nodes(?=:)/g;
 const host = { cpus: 400, memory: '4Ti', disk: '40Ti' };
 
 describe.each([
@@ -230,7 +232,7 @@ describe.each([
   { profile: 'minimum', engine: 'sqlserver' },
   { profile: 'high-performance', engine: 'sqlserver' },
 ] as const)('hello of profile $profile with $engine, for both targets,', ({ profile, engine }) => {
-  const replicated = profile === 'recommended';
+  const replicated = profile !== 'minimum' && (engine === 'postgres' || engine === 'mysql' || engine === 'mariadb');
   const watched = profile !== 'minimum';
   let [compose, kubernetes]: [PreparedSite | undefined, PreparedSite | undefined] = [undefined, undefined];
   const site = (made: PreparedSite | undefined): PreparedSite => made ?? expect.unreachable('not made');
@@ -283,6 +285,8 @@ describe.each([
     'pages-green',
     'database',
     'database-replica',
+    'database-replica-2',
+    'database-member-2',
     'database-accounts',
     'cache',
     'files',
@@ -290,6 +294,8 @@ describe.each([
   ])('gives %s the same', (name) => {
     const [here, there] = [fromCompose(site(compose)).get(name), fromKubernetes(site(kubernetes)).get(name)];
     if (name === 'database-replica') expect(here !== undefined).toBe(replicated);
+    else if (name === 'database-member-2') expect(here !== undefined).toBe(watched && engine === 'mongodb');
+    else if (name === 'database-replica-2') expect(here !== undefined).toBe(replicated && profile === 'high-performance');
     else expect(here).toBeDefined();
     const unescaped = there && {
       ...there,
@@ -351,8 +357,8 @@ describe.each([
                   : // A second proxy of the cache has logs of its own.
                     path.endsWith('accounts.sh') && engine === 'sqlserver'
                     ? text.replaceAll(/(?<=MAXSIZE = |max_size <> )\d+/g, 'N')
-                    : path.endsWith('first-start.js')
-                      ? text.replace('"database-0.database-nodes:', '"database:')
+                    : path.endsWith('.js')
+                      ? text.replaceAll(member, '$1')
                       : text,
         ]),
       );
@@ -371,7 +377,7 @@ describe.each([
       const service = name.replace(/-(blue|green)$/, '').replace(/-(node|sentinel|shard-[012])-[012]$/, '-$1');
       for (const file of secretFiles) expect(value(`${service}-secrets`, file)).toBe(written.get(`secrets/${file}`));
       for (const variable of secretEnv)
-        expect(`${variable}=${value(`${service}-secrets`, variable)}`).toBe(
+        expect(`${variable}=${value(`${service}-secrets`, variable).replaceAll(member, '$1')}`).toBe(
           (written.get(`secrets/${service}.env`) ?? '').split('\n').find((line) => line.startsWith(`${variable}=`)),
         );
     }

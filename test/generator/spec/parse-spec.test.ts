@@ -243,22 +243,74 @@ describe('names', () => {
   test('a topology is taken as it was written, and left open where it was not', () => {
     expect(specOf(replicated).databases[0]?.topology).toBe('primary-replica');
     expect(specOf(hello).databases[0]?.topology).toBeUndefined();
-    expect(onlyProblem(replicated.replace('primary-replica', 'cluster'))).toContain('expected single or primary-replica');
+    expect(specOf(replicated.replace('primary-replica', 'cluster')).databases[0]?.topology).toBe('cluster');
+    expect(onlyProblem(replicated.replace('primary-replica', 'triple'))).toContain('expected single, primary-replica or cluster');
   });
 
   test('a replica is refused for an engine that can have none here, and for what stands elsewhere', () => {
     expect(onlyProblem(replicated.replace('engine: postgres', 'engine: mongodb'))).toContain(
       'this version of Berth sets up no replica of mongodb',
     );
+    expect(
+      onlyProblem(
+        replicated
+          .replace('engine: postgres', 'engine: sqlserver, edition: standard, acceptLicence: true')
+          .replace('primary-replica', 'cluster'),
+      ),
+    ).toContain('this version of Berth sets up no cluster of sqlserver');
     expect(onlyProblem(replicated.replace('engine: postgres', 'engine: postgres, external: { host: db.corp.example }'))).toContain(
       'means nothing for a server that stands elsewhere',
     );
+  });
+
+  describe('a replica for analytics', () => {
+    const analysed = hello.replace('engine: postgres }', 'engine: postgres, analytics: { memory: 2Gi } }');
+    const asked = analysed.replace('    uses:', '    env: {}\n    uses:').replace(/uses: \[(.*?)\]/, 'uses: [$1, database-analytics]');
+
+    test('has a name that services may use, and an address of its own there', () => {
+      expect(specOf(analysed).databases[0]?.analytics).toEqual({ memory: 2048, queryTimeout: 1800 });
+      expect(specOf(asked).services[0]?.uses).toContainEqual({
+        service: 'database',
+        kind: 'analytics',
+        variable: 'DATABASE_ANALYTICS_URL',
+      });
+      expect(onlyProblem(hello.replace(/uses: \[(.*?)\]/, 'uses: [$1, database-analytics]'))).toContain(
+        'there is no database, cache or store "database-analytics"',
+      );
+      expect(onlyProblem(asked.replace('env: {}', 'env: { DATABASE_ANALYTICS_URL: mine }'))).toContain('DATABASE_ANALYTICS_URL');
+    });
+
+    test('is refused where nothing could follow, where an operator runs all alike, and where the server is somebody else’s', () => {
+      expect(onlyProblem(analysed.replace('engine: postgres', 'engine: mongodb'))).toContain(
+        'this version of Berth sets up no replica of mongodb',
+      );
+      expect(onlyProblem(analysed.replace('engine: postgres', 'engine: postgres, external: { host: db.corp.example }'))).toContain(
+        'means nothing for a server that stands elsewhere',
+      );
+      expect(
+        onlyProblem(
+          analysed
+            .replace('engine: postgres', 'engine: postgres, operator: cloudnative-pg')
+            .replace('profile:', 'target: kubernetes\nprofile:'),
+        ),
+      ).toContain('CloudNativePG runs all servers of a database alike');
+    });
+
+    test('keeps its name free', () => {
+      expect(
+        onlyProblem(analysed.replace('databases:', '  database-analytics: { image: r/a:1, port: 1, routes: [{ path: /x }] }\ndatabases:')),
+      ).toContain('the name "database-analytics" is already taken by services.database-analytics');
+    });
   });
 
   test('the names of a replica and of its address are kept free', () => {
     expect(
       onlyProblem(hello.replace('databases:', '  database-replica: { image: r/a:1, port: 1, routes: [{ path: /x }] }\ndatabases:')),
     ).toContain('the name "database-replica" is already taken by services.database-replica');
+    for (const taken of ['database-replica-2', 'database-read'])
+      expect(
+        onlyProblem(hello.replace('databases:', `  ${taken}: { image: r/a:1, port: 1, routes: [{ path: /x }] }\ndatabases:`)),
+      ).toContain(`the name "${taken}" is already taken by services.${taken}`);
     expect(onlyProblem(hello.replace('    uses:', '    env: { DATABASE_READ_URL: mine }\n    uses:'))).toContain('DATABASE_READ_URL');
   });
 

@@ -64,8 +64,46 @@ describe('MongoDB', () => {
   });
 
   test('is known to clients by the name of its container, in a cluster by that of its node, which answers before it is ready', () => {
-    expect(plan(site()).databases[0]?.member).toBe('database:27017');
-    expect(plan({ ...site(), target: 'kubernetes' }).databases[0]?.member).toBe('database-0.database-nodes:27017');
+    expect(plan(site()).databases[0]?.members).toEqual(['database:27017']);
+    expect(plan({ ...site(), target: 'kubernetes' }).databases[0]?.members).toEqual(['database-0.database-nodes:27017']);
+  });
+
+  test('is a replica set of three in a cluster: one more for each of two, of the same size, and all speak to all', () => {
+    const hosts = (end: (name: string) => string) =>
+      ['database', 'database-member-2', 'database-member-3'].map((name) => `${end(name)}:27017`);
+    for (const [target, at] of [
+      ['compose', hosts((name) => name)],
+      ['kubernetes', hosts((name) => `${name}-0.${name}-nodes`)],
+    ] as const) {
+      const made = plan({ ...site({ topology: 'cluster' }), target });
+      expect(made.databases[0]?.members).toEqual(at);
+      const members = ['database', 'database-member-2', 'database-member-3'].map((name) => service(made, name));
+      for (const member of members) {
+        expect(member).toMatchObject({ whole: 'database-members', size: members[0]?.size, mounts: members[0]?.mounts });
+        expect(member.connects.map((one) => one.service).sort()).toEqual(
+          members.map(({ name }) => name).filter((name) => name !== member.name),
+        );
+      }
+      expect(members.map(({ entrypoint }) => entrypoint?.includes('joins'))).toEqual([false, true, true]);
+      expect(service(made, 'database-accounts').connects).toHaveLength(3);
+      const web = service(made, 'web');
+      expect(web.connects.map((one) => one.service)).toEqual(members.map(({ name }) => name));
+      const address = (more: string) => [
+        'mongodb://hello:',
+        { secret: 'database-app' },
+        `@${at.join(',')}/hello?replicaSet=rs0&authSource=hello${more}`,
+      ];
+      expect(web.secretEnv).toEqual({
+        DATABASE_URL: address('&w=majority'),
+        DATABASE_READ_URL: address('&readPreference=secondaryPreferred'),
+      });
+      expect(web.gates[0]?.secretEnv).toEqual({ DATABASE_URL: address('&w=majority') });
+    }
+  });
+
+  test('has room for the connections of its other members', () => {
+    const limit = (topology: 'single' | 'cluster') => Number(decision(plan(site({ topology })), 'database.net.maxIncomingConnections'));
+    expect(limit('cluster') - limit('single')).toBe(20);
   });
 
   test('says which licence it has, and that it was never tried', () => {

@@ -57,14 +57,22 @@ SELECT format('REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM PUBLIC', datname)
  WHERE datname = :'database'
    AND (datacl IS NULL OR EXISTS (SELECT FROM aclexplode(datacl) WHERE grantee = 0)) \gexec
 
--- There is no replica: what one had left would keep the log that it missed, and could log in.
+-- For replicas: they may copy the server and follow its log, and own nothing.
+\set replicator 'berth_replica'
+\set replicatorverifier `cat /run/secrets/database-replication-verifier`
+
+SELECT format('CREATE ROLE %I LOGIN REPLICATION PASSWORD %L', :'replicator', :'replicatorverifier')
+ WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'replicator') \gexec
+
+SELECT format('ALTER ROLE %I LOGIN REPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS PASSWORD %L', rolname, :'replicatorverifier')
+  FROM pg_authid
+ WHERE rolname = :'replicator'
+   AND (rolpassword IS DISTINCT FROM :'replicatorverifier' OR NOT rolcanlogin OR NOT rolreplication OR rolsuper OR rolcreatedb OR rolcreaterole OR rolbypassrls) \gexec
+
+-- Of a replica that is not planned any more: it would keep the log that that one misses.
 SELECT format('SELECT pg_drop_replication_slot(%L)', slot_name)
   FROM pg_replication_slots
- WHERE slot_name = 'berth_replica' AND NOT active \gexec
-
-SELECT format('ALTER ROLE %I NOLOGIN', rolname)
-  FROM pg_roles
- WHERE rolname = 'berth_replica' AND rolcanlogin \gexec
+ WHERE slot_name = 'berth_analytics' AND NOT active \gexec
 
 -- Nobody copies it: what a backup had left would keep the log for ever, and could log in.
 SELECT format('SELECT pg_drop_replication_slot(%L)', slot_name)

@@ -6,7 +6,7 @@ rm -rf "$copy"
 mkdir "$copy"
 # A copy that is not whole is thrown away, so nothing has to last before its end. Any row goes through, however large its text.
 server=(mariadbd --datadir="$copy/data" --socket="$socket" --pid-file=/tmp/copy.pid --skip-networking --skip-log-bin --skip-slave-start
-  --read-only=OFF --innodb-flush-log-at-trx-commit=0 --max-allowed-packet=1G --slow-query-log=OFF)
+  --read-only=OFF --innodb-flush-log-at-trx-commit=0 --max-allowed-packet=1G --slow-query-log=OFF --max-statement-time=0)
 ask() { mariadb "$@" --socket="$socket" --batch; }
 
 mariadb-install-db --datadir="$copy/data" --auth-root-authentication-method=normal --cross-bootstrap --skip-test-db --skip-log-bin
