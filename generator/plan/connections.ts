@@ -8,8 +8,8 @@ export const replicasOf = (app: AppSpec, profile: HardwareProfile): number => ap
 const poolsOf = (app: AppSpec, profile: HardwareProfile): { readonly count: number; readonly text: string } =>
   app.kind === 'cron' ? { count: 1, text: '1' } : { count: replicasOf(app, profile) + 1, text: `(${replicasOf(app, profile)} + 1)` };
 /** Workers that the spec itself asks for: each opens a pool, of one connection at least. */
-export function ownWorkers({ runtime, http, env }: AppSpec): number | undefined {
-  const text = runtime === 'python' && http ? env['WEB_CONCURRENCY'] : undefined;
+export function ownWorkers({ runtime, env }: AppSpec): number | undefined {
+  const text = runtime === 'python' ? env['WEB_CONCURRENCY'] : undefined;
   if (text === undefined) return undefined;
   return /^[1-9]\d{0,3}$/.test(text) ? Number(text) : 1;
 }

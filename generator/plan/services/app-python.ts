@@ -11,11 +11,11 @@ function workersOf({ app, size, pool }: Tuned): number {
   return Math.max(1, Math.min(byCpus, fitting, pool ?? Infinity));
 }
 
-/** Workers of a server, threads of libraries and pools of memory. What answers no requests is one process, as far as Berth knows. */
+/** Workers of a server, threads of libraries and pools of memory. What answers no requests is one process, unless the spec says of how many it is. */
 export function tunePython(tuned: Tuned): Tuning {
   const { app, size, pool } = tuned;
   const own = ownWorkers(app);
-  const workers = app.http === undefined ? 1 : (own ?? workersOf(tuned));
+  const workers = own ?? (app.http === undefined ? 1 : workersOf(tuned));
   const threads = Math.max(1, Math.floor(wholeCpus(size) / workers));
   const most = python.masterMiB + workers * python.workerMiB + inMemoryOf(app);
   const all: Readonly<Record<string, Omit<Decision, 'key'> | undefined>> = {

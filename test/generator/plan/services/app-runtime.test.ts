@@ -87,12 +87,14 @@ describe('Python', () => {
     expect(of({ runtime: 'python' }).healthcheck?.argv[2]).toContain("('127.0.0.1', 3000, timeout=2.5); c.request('GET', '/readyz')");
   });
 
-  test('that answers no requests is one process with all of its connections', () => {
+  test('that answers no requests is one process with all of its connections, unless the spec says of how many', () => {
     const { http: _, ...worker } = app('jobs', { kind: 'worker', runtime: 'python', pool: 12, uses: [uses.database('database')] });
     const made = plan(stack({ services: [worker], databases: [database('database')] }));
     expect(service(made, 'jobs').env).toMatchObject({ DATABASE_POOL_SIZE: '12', PYTHONUNBUFFERED: '1', MALLOC_ARENA_MAX: '2' });
     expect(service(made, 'jobs').env).not.toHaveProperty('WEB_CONCURRENCY');
     expect(decision(made, 'jobs.worst_case')).toBeUndefined();
+    const forking = plan(stack({ services: [{ ...worker, env: { WEB_CONCURRENCY: '3' } }], databases: [database('database')] }));
+    expect(service(forking, 'jobs').env['DATABASE_POOL_SIZE']).toBe('4');
   });
 });
 
