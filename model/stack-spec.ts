@@ -1,3 +1,4 @@
+import type { Runtime } from './engines/runtimes.ts';
 import type { MiB, MilliCpu, Seconds } from './units.ts';
 
 export type Target = 'compose' | 'kubernetes';
@@ -158,7 +159,7 @@ export interface AppSpec extends FixedSize {
   readonly healthcheck?: readonly string[];
   /** A command that brings the schema of a database to what the image needs. */
   readonly migrate?: { readonly entrypoint?: readonly string[]; readonly command: readonly string[]; readonly database: string };
-  readonly runtime: 'node' | 'other';
+  readonly runtime: Runtime;
   readonly user: string;
   readonly replicas?: number;
   readonly pool?: number;

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { runtimes } from './engines/runtimes.ts';
 import { envName, sitePath } from './names.ts';
 import { cpu, cronTime, duration, image, label, port, size, text, timeZone, urlPathText, wholeNumber } from './written-values.ts';
 import { reach } from './written-surroundings.ts';
@@ -170,9 +171,9 @@ export const service = z
       .describe('A folder with a Dockerfile, when the image is built at the site.'),
     port: port.optional().describe('The port that the application listens on. Required but for worker and cron, which have none.'),
     runtime: z
-      .enum(['node', 'other'], { error: 'expected node or other' })
+      .enum(runtimes, { error: 'expected node, python, java, go or other' })
       .optional()
-      .describe('What runs inside, so that its memory is set from the limit. Default: other.'),
+      .describe('What runs inside, so that its memory, workers and threads are set from the limits. Default: other.'),
     user: text('uid:gid')
       .regex(/^[1-9]\d{0,9}:[1-9]\d{0,9}$/, { error: userNotation })
       .refine((ids) => ids.split(':').every((id) => Number(id) < 2 ** 31), { error: userNotation })

@@ -326,8 +326,20 @@ Variables that Berth sets, and the spec may not:
 | \`APP_VERSION\` | the tag of the image in its slot |
 | \`BERTH_SLOT\` | \`blue\` or \`green\` |
 | \`BERTH_SITE\`, \`BERTH_DOMAIN\` | \`name\` and \`domain\` |
-| \`DATABASE_POOL_SIZE\` | its pool, when it uses a database: for writing and for reading together |
-| \`NODE_OPTIONS\` | the heap, for \`runtime: node\`; the spec may set its own under \`env\` |
+| \`DATABASE_POOL_SIZE\` | its pool, when it uses a database: for writing and for reading together. With \`runtime: python\`, that of one worker |
+
+What \`runtime\` adds. Of these the spec may set its own under \`env\`, and what it sets holds; \`berth explain\` has the reason for each number.
+
+| runtime | variable | value |
+|---|---|---|
+| \`node\` | \`NODE_OPTIONS\` | the heap |
+| \`python\` | \`WEB_CONCURRENCY\` | with a port: workers of gunicorn or uvicorn, by CPU, memory and \`pool\`. An option such as \`--workers\` in the command goes before it; say the same number here then. Without a port it counts as 1: a worker that forks says its number |
+| | \`PYTHON_CPU_COUNT\`, \`OMP_NUM_THREADS\`, \`MALLOC_ARENA_MAX\` | CPUs that Python 3.13 and newer count, threads of each worker's libraries, pools of memory of the C library |
+| | \`PYTHONUNBUFFERED\` | 1: each line of the log at once |
+| \`java\` | \`JAVA_TOOL_OPTIONS\` | the heap as part of the limit, bounds for classes, compiled code and direct memory, processors, and an end at the first error of memory. Options in the command go before it. The JVM names it in its first line |
+| \`go\` | \`GOMEMLIMIT\`, \`GOMAXPROCS\` | memory to keep to, and threads at work; Go 1.25 and newer find the second by themselves, no version finds the first |
+
+A JVM reads neither authorities nor proxy from variables: what \`trust\` and \`proxy\` of the spec say is for its command to name.
 
 Under \`uses\`, a list takes the usual names and a map names them. Two of one kind need a map, so that each has a variable of its own.
 

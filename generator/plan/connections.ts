@@ -8,7 +8,27 @@ export const replicasOf = (app: AppSpec, profile: HardwareProfile): number => ap
 /** Containers of it that may have their pools open at once: one more while a replica is replaced; what runs at set times runs alone. */
 const poolsOf = (app: AppSpec, profile: HardwareProfile): { readonly count: number; readonly text: string } =>
   app.kind === 'cron' ? { count: 1, text: '1' } : { count: replicasOf(app, profile) + 1, text: `(${replicasOf(app, profile)} + 1)` };
-export const poolOf = (app: AppSpec, profile: HardwareProfile): number => app.pool ?? profile.app.pool.value;
+/** Workers that the spec itself asks for: each opens a pool, of one connection at least. */
+export function ownWorkers({ runtime, env }: AppSpec): number | undefined {
+  const text = runtime === 'python' ? env['WEB_CONCURRENCY'] : undefined;
+  if (text === undefined) return undefined;
+  return /^[1-9]\d{0,3}$/.test(text) ? Number(text) : 1;
+}
+const wantedPool = (app: AppSpec, profile: HardwareProfile): number => app.pool ?? profile.app.pool.value;
+export const poolOf = (app: AppSpec, profile: HardwareProfile): number => Math.max(wantedPool(app, profile), ownWorkers(app) ?? 1);
+
+export const poolDecision = (app: AppSpec, profile: HardwareProfile): Decision => {
+  const [formula, source] = app.pool === undefined ? ['of the profile', profile.app.pool.because] : ['fixed', `services.${app.name}.pool`];
+  const raised = poolOf(app, profile) > wantedPool(app, profile);
+  return {
+    key: `${app.name}.pool`,
+    value: String(poolOf(app, profile)),
+    formula: raised ? `${formula}, at least one for each worker` : formula,
+    inputs: raised ? { pool: String(wantedPool(app, profile)), WEB_CONCURRENCY: String(ownWorkers(app)) } : {},
+    source,
+    change: `services.${app.name}.pool in berth.yaml`,
+  };
+};
 
 /** Applications that use a database, cache or store. */
 export const usersOf = (spec: StackSpec, service: string): readonly AppSpec[] =>

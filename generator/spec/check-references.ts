@@ -1,4 +1,5 @@
 import { pgbouncer } from '../../model/engines/pgbouncer.ts';
+import { runtimeVariables } from '../../model/engines/runtimes.ts';
 import { valkey } from '../../model/engines/valkey.ts';
 import { writtenSpec } from '../../model/written-spec.ts';
 import { service as writtenService } from '../../model/written-service.ts';
@@ -158,7 +159,11 @@ function* checkUses(spec: WrittenSpec): Iterable<Finding> {
           hint: 'remove it here, or name another one under uses',
         };
     for (const variable of Object.keys(service.secrets ?? {}))
-      if (taken.has(variable) || Object.hasOwn(service.env ?? {}, variable) || (variable === 'NODE_OPTIONS' && service.runtime === 'node'))
+      if (
+        taken.has(variable) ||
+        Object.hasOwn(service.env ?? {}, variable) ||
+        runtimeVariables[service.runtime ?? 'other'].includes(variable)
+      )
         yield {
           path: ['services', name, 'secrets'],
           key: variable,

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
@@ -18,8 +20,26 @@ const stayAlive = "require('fs').writeFileSync('/tmp/alive', ''); setInterval(()
 const program = (what: string, then?: string) => `entrypoint: [node], command: ${JSON.stringify(['-e', say(what, then)])}`;
 
 const filesHost = 'files.kinds.example';
-/** One request to the public name of the store, whatever its address says of the host; a body of `mebibytes` zeros is made as it goes. */
-function send(method: string, address: URL, ca: string, mebibytes = 0): Promise<{ readonly status: number; readonly bytes: number }> {
+interface Passed {
+  readonly status: number;
+  readonly bytes: number;
+  /** Of the body, or of the answer where there is none. */
+  readonly md5: string;
+  readonly etag: string;
+  readonly range: string;
+}
+const mebibyte = (number: number): Buffer => Buffer.alloc(2 ** 20, `block ${number} `);
+/** So many MiB, each another, made as they go: nothing here holds more than a few. */
+function* mebibytesOf(count: number, sum: Hash): Iterable<Buffer> {
+  for (let number = 0; number < count; number++) {
+    const block = mebibyte(number);
+    sum.update(block);
+    yield block;
+  }
+}
+/** One request to the public name of the store, whatever its address says of the host. */
+function send(method: string, address: URL, ca: string, mebibytes = 0, headers: Readonly<Record<string, string>> = {}): Promise<Passed> {
+  const sum = createHash('md5');
   return new Promise((resolve, reject) => {
     const request = httpsRequest(
       {
@@ -30,18 +50,22 @@ function send(method: string, address: URL, ca: string, mebibytes = 0): Promise<
         agent: false,
         method,
         path: address.pathname + address.search,
-        headers: { 'host': address.host, 'content-length': mebibytes * 2 ** 20 },
+        headers: { 'host': address.host, 'content-length': mebibytes * 2 ** 20, ...headers },
       },
       (response) => {
         let bytes = 0;
-        response.on('data', (chunk: Buffer) => (bytes += chunk.length));
+        response.on('error', reject).on('data', (chunk: Buffer) => {
+          bytes += chunk.length;
+          if (mebibytes === 0) sum.update(chunk);
+        });
         response.on('end', () => {
-          resolve({ status: response.statusCode ?? 0, bytes });
+          const { etag = '', 'content-range': range = '' } = response.headers;
+          resolve({ status: response.statusCode ?? 0, bytes, md5: sum.digest('hex'), etag: etag.replaceAll('"', ''), range });
         });
       },
     );
     request.on('error', reject);
-    Readable.from(Array.from({ length: mebibytes }, () => Buffer.alloc(2 ** 20))).pipe(request);
+    Readable.from(mebibytesOf(mebibytes, sum)).pipe(request);
   });
 }
 
@@ -230,7 +254,7 @@ describe('a site with migrations, a worker, a job and Redis', () => {
     expect((await from('jobs', 5000)).code).toBe(7);
   });
 
-  test('takes an upload by a signed address through the edge, which holds nothing of it, and shows nothing else of the store', async () => {
+  test('takes 1 GiB by a signed address through the edge, which holds nothing of it, and shows nothing else of the store', async () => {
     const env = (variable: string): string =>
       new RegExp(`^${variable}=(.*)$`, 'm').exec(site.read('secrets/web.env'))?.[1]?.replaceAll("'", '') ?? '';
     const ca = site.read('secrets/tls/ca.crt');
@@ -249,9 +273,17 @@ describe('a site with migrations, a worker, a job and Redis', () => {
     const peak = async () => Number(await site.compose('exec', '-T', 'edge', 'cat', '/sys/fs/cgroup/memory/memory.max_usage_in_bytes'));
     const before = await peak();
     const put = new URL(await client.presignedPutObject('notes', 'large.bin', 600));
-    expect(await send('PUT', put, ca, 192)).toMatchObject({ status: 200 });
+    const sent = await send('PUT', put, ca, 1024);
+    expect(sent).toMatchObject({ status: 200, etag: sent.md5 });
     const get = new URL(await client.presignedGetObject('notes', 'large.bin', 600));
-    expect(await send('GET', get, ca)).toEqual({ status: 200, bytes: 192 * 2 ** 20 });
+    // All of it is there, as the store's own sum and the size say, and its end comes back as it was sent.
+    expect(await send('GET', get, ca, 0, { range: `bytes=-${2 ** 20}` })).toEqual({
+      status: 206,
+      bytes: 2 ** 20,
+      md5: createHash('md5').update(mebibyte(1023)).digest('hex'),
+      etag: sent.md5,
+      range: `bytes ${1023 * 2 ** 20}-${2 ** 30 - 1}/${2 ** 30}`,
+    });
     expect((await peak()) - before).toBeLessThan(32 * 2 ** 20);
     const of = (path: string) => send('GET', new URL(path, put), ca).then(({ status }) => status);
     expect(await of(`/notes/large.bin${get.search.slice(0, -1)}`)).toBe(403);

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { readOverlay } from '../../generator/lint/overlay.ts';
 import type { Json } from '../../generator/lint/check.ts';
+import { inKilobytes } from './engine-settings.ts';
 import { LabSite, Operator } from './installed.ts';
 import { KubeletStandIn } from './kubelet-stand-in.ts';
 import type { KubernetesObject, Pod } from './kubelet-stand-in.ts';
@@ -25,12 +26,6 @@ const objectsIn = (yaml: string): readonly KubernetesObject[] =>
   [parseAllDocuments(yaml)].flat().map((document) => document.toJS() as KubernetesObject);
 const namesOf = (objects: readonly KubernetesObject[]): readonly string[] =>
   objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`).sort();
-/** `4GB` and `4096MB` are the same. */
-const inKilobytes = (value: string): string => {
-  const match = /^(\d+)(kB|MB|GB)$/.exec(value);
-  return match ? String(Number(match[1]) * ({ kB: 1, MB: 1024, GB: 1024 * 1024 }[match[2] ?? 'kB'] ?? 1)) : value;
-};
-
 /** A name of its own: sites that run beside this would find their application to be another one. */
 const image = 'berth/hello-cluster:0.1.0';
 

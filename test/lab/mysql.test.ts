@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mariadb } from '../../model/engines/mariadb.ts';
 import { mysql } from '../../model/engines/mysql.ts';
 import type { EngineSetting } from '../../model/plan.ts';
+import { askMysql, expectMysqlSettings } from './engine-settings.ts';
+import { isHealthy } from './house.ts';
 import { LabSite, Operator } from './installed.ts';
 import { attempt, run } from './process.ts';
 import type { RunResult } from './process.ts';
@@ -14,13 +16,6 @@ interface PlanJson {
   readonly decisions: readonly { readonly key: string; readonly value: string }[];
   readonly services: readonly { readonly name: string; readonly size: { readonly memory: number; readonly pids: number } }[];
 }
-
-/** As the server says it: sizes in bytes, switches as words. */
-const asServed = (value: string): string => {
-  const match = /^(\d+)([KM])$/.exec(value);
-  return match ? String(Number(match[1]) * (match[2] === 'K' ? 1024 : 1024 * 1024)) : value === '' ? 'NULL' : value;
-};
-const asAnswered = (value: string): string => (/^\d+\.\d+$/.test(value) ? String(Number(value)) : value === '' ? 'NULL' : value);
 
 describe.each([
   { engine: 'mysql', facts: mysql, http: 18_080, https: 18_443, dump: 'mysqldump' },
@@ -36,19 +31,7 @@ describe.each([
   let plan: PlanJson;
   let firstUp: RunResult;
 
-  const isHealthy = (answer: { status: number; body: string }) =>
-    answer.status === 200 && (JSON.parse(answer.body) as { status: string }).status === 'healthy';
-  /** A statement by the administrator, in the server's own container; columns are parted by tabs. */
-  const ask = async (sql: string): Promise<string> =>
-    (
-      await site.operator.run(
-        `docker compose exec -T database ${facts.clients.sql} --defaults-extra-file=/run/secrets/database-admin-client --batch --raw --skip-column-names`.split(
-          ' ',
-        ),
-        site.folder,
-        sql,
-      )
-    ).trim();
+  const ask = (sql: string): Promise<string> => askMysql(site, facts.clients.sql, sql);
   const passwordOfApp = (): string => /mysql:\/\/[^:]+:([^@]+)@/.exec(site.read('secrets/web.env'))?.[1] ?? '';
   /** The same as the application, over the network as it comes. */
   const askAsApp = (sql: string, password = passwordOfApp()): Promise<RunResult> =>
@@ -109,30 +92,7 @@ describe.each([
   });
 
   test('runs with exactly the settings of the plan', async () => {
-    const settings = (plan.databases[0]?.settings ?? []).map((setting) => ({ ...setting, name: setting.name.replace(/^loose_/, '') }));
-    expect(settings.length).toBeGreaterThan(30);
-    const rows = (await ask('SHOW GLOBAL VARIABLES')).split('\n').map((line) => line.split('\t') as [string, string?]);
-    const running = new Map(rows.map(([key, value = '']) => [key, asAnswered(value)]));
-    const planned = Object.fromEntries(settings.map((setting) => [setting.name, asServed(setting.value)]));
-    // Written as a name, answered as a switch and as a path.
-    expect(running.get('log_bin_basename')).toBe(`${facts.dataFolder}/${planned['log_bin'] ?? ''}`);
-    // A plugin that is off takes its settings along.
-    if (engine === 'mysql') {
-      expect(await ask("SELECT plugin_status FROM information_schema.plugins WHERE plugin_name = 'mysqlx'")).toBe('DISABLED');
-      running.set('mysqlx', 'OFF');
-    }
-    const answered = Object.fromEntries(settings.map((setting) => [setting.name, running.get(setting.name) ?? 'not known']));
-    expect({ ...answered, log_bin: 'ON' }).toEqual({ ...planned, log_bin: 'ON' });
-    for (const [key, value] of Object.entries({
-      port: '3306',
-      datadir: `${facts.dataFolder}/`,
-      tmpdir: facts.temporaryFolder,
-      binlog_format: 'ROW',
-      character_set_server: 'utf8mb4',
-      time_zone: '+00:00',
-      skip_name_resolve: 'ON',
-    }))
-      expect([key, running.get(key)]).toEqual([key, value]);
+    await expectMysqlSettings(ask, engine, facts, plan.databases[0]?.settings ?? []);
   });
 
   test('gives each account what the facts of the engine say, and no more', async () => {

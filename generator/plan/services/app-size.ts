@@ -1,4 +1,3 @@
-import { node } from '../../../model/engines/node.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { AppSpec } from '../../../model/stack-spec.ts';
 import { mib, milliCpu } from '../../../model/units.ts';
@@ -10,24 +9,21 @@ import { cpuWish, memoryWish } from '../wish.ts';
 /** MiB of each folder that an application may write to. They lie in memory, and their pages count towards the limit. */
 export const folderMiB = 64;
 export const foldersOf = (app: AppSpec): readonly string[] => ['/tmp', ...app.writable.filter((path) => path !== '/tmp')];
-/** Up to this limit fixed costs weigh more. */
-export const small = 768;
-
-/** Heap in MiB for a limit of `memory` MiB beside `folders` MiB in memory, and what all of it takes at worst. */
-export function divideNodeMemory(memory: number, folders: number): { readonly heap: number; readonly worstCase: number } {
-  const share = (memory - folders) * (memory <= small ? 0.6 : 0.75);
-  const heap = Math.floor(Math.min(share, memory * 0.9 - node.overheadMiB - folders));
-  return { heap, worstCase: heap + node.overheadMiB + folders };
+/** What a runtime starts with, and does some work. A limit that somebody wrote may be lower than one that a small host leads to. */
+function leastOf({ kind, runtime, memory }: AppSpec): readonly [number, string] {
+  if (kind === 'static' && runtime === 'other') return [128, 'a server of files, and its /tmp'];
+  if (runtime === 'java')
+    return [544, 'below it classes, compiled code and stacks leave less than the 125 MiB that a JVM takes for its heap at least'];
+  if (runtime === 'go')
+    return memory === undefined ? [256, 'a server in Go, with room for requests'] : [128, 'a small server in Go, and its /tmp'];
+  return memory === undefined
+    ? [512, 'below it the runtimes of most languages spend their time collecting garbage']
+    : [256, 'no web runtime starts reliably in less'];
 }
 
 /** The smallest limit: each folder beside /tmp raises it by what keeps that folder within 0.9 of it. */
 function smallestMemory(app: AppSpec): { readonly value: MiB; readonly because: string } {
-  const [least, why] =
-    app.kind === 'static' && app.runtime === 'other'
-      ? ([128, 'a server of files, and its /tmp'] as const)
-      : app.memory === undefined
-        ? ([512, 'below it the runtimes of most languages spend their time collecting garbage'] as const)
-        : ([256, 'no web runtime starts reliably in less'] as const);
+  const [least, why] = leastOf(app);
   const [further, each] = [foldersOf(app).length - 1, Math.ceil(folderMiB / 0.9)];
   return {
     value: mib(least + further * each),

@@ -1,12 +1,13 @@
-import { node } from '../../../model/engines/node.ts';
 import type { Decision, NetworkName, PlannedSecret, PlannedService, SecretFile, SecretText, Size } from '../../../model/plan.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { SlotRelease } from '../../../model/release.ts';
 import type { AppSpec, StackSpec } from '../../../model/stack-spec.ts';
-import { formatDuration, formatSize, mib, seconds } from '../../../model/units.ts';
-import { poolOf, replicasOf } from '../connections.ts';
+import { formatDuration, mib, seconds } from '../../../model/units.ts';
+import { poolDecision, poolOf, replicasOf } from '../connections.ts';
 import { healthOf } from './app-health.ts';
-import { divideNodeMemory, folderMiB, foldersOf, small } from './app-size.ts';
+import { tune } from './app-runtime.ts';
+import { folderMiB, foldersOf } from './app-size.ts';
+import type { Tuning } from './app-tuning.ts';
 import { connect } from './connect.ts';
 import type { Connection, ForGates } from './connect.ts';
 import { trustedFiles } from './internal-tls.ts';
@@ -27,9 +28,9 @@ export interface PlannedApp {
 const ledgerNameOf = (app: AppSpec, secret: string): string => `${app.name}-${secret}`;
 const filesOf = (app: AppSpec): AppSpec['secrets'] => app.secrets.filter((secret) => secret.deliver === 'file');
 const usesDatabase = (app: AppSpec): boolean => app.uses.some((use) => use.kind === 'database' || use.kind === 'analytics');
-/** Node's memory follows the limit, unless the operator says otherwise. */
-const isNode = (app: AppSpec): boolean => app.runtime === 'node' && app.env['NODE_OPTIONS'] === undefined;
-const inMemoryOf = (app: AppSpec): number => foldersOf(app).length * folderMiB;
+/** Of a replica that works in several processes, each opens a pool of its own: together no more than the replica has. */
+const poolOfProcess = (app: AppSpec, profile: HardwareProfile, { processes }: Tuning): number =>
+  Math.max(1, Math.floor(poolOf(app, profile) / processes));
 
 const titles: Readonly<Record<AppSpec['kind'], (app: AppSpec) => string>> = {
   web: ({ http }) => `web application on port ${http?.port ?? 0}`,
@@ -45,7 +46,7 @@ function envOf(
   app: AppSpec,
   spec: StackSpec,
   profile: HardwareProfile,
-  size: Size,
+  tuning: Tuning,
   connections: readonly Connection[],
 ): PlannedService['env'] {
   return {
@@ -53,8 +54,8 @@ function envOf(
     ...(app.http ? { PORT: String(app.http.port) } : {}),
     BERTH_SITE: spec.name,
     BERTH_DOMAIN: spec.domain,
-    ...(usesDatabase(app) ? { DATABASE_POOL_SIZE: String(poolOf(app, profile)) } : {}),
-    ...(isNode(app) ? { NODE_OPTIONS: `--max-old-space-size=${divideNodeMemory(size.memory, inMemoryOf(app)).heap}` } : {}),
+    ...(usesDatabase(app) ? { DATABASE_POOL_SIZE: String(poolOfProcess(app, profile, tuning)) } : {}),
+    ...tuning.env,
     ...(Object.assign({}, ...connections.map((connection) => connection.env)) as Record<string, string>),
     ...Object.fromEntries(filesOf(app).map(({ name }) => [`${name}_FILE`, `/run/secrets/${ledgerNameOf(app, name)}`])),
     ...app.env,
@@ -84,7 +85,13 @@ function networksOf(app: AppSpec, connections: readonly Connection[]): PlannedSe
   return needed.length > 0 ? needed : ['app'];
 }
 
-function serviceOf(app: AppSpec, spec: StackSpec, profile: HardwareProfile, { size, image }: Placed, forGates: ForGates): PlannedService {
+function serviceOf(
+  app: AppSpec,
+  spec: StackSpec,
+  profile: HardwareProfile,
+  { size, image, tuning }: Placed & { readonly tuning: Tuning },
+  forGates: ForGates,
+): PlannedService {
   const connections = app.uses.map((use) => connect(use, spec, forGates));
   return {
     name: app.name,
@@ -100,7 +107,7 @@ function serviceOf(app: AppSpec, spec: StackSpec, profile: HardwareProfile, { si
     user: app.user,
     ...(app.entrypoint === undefined ? {} : { entrypoint: app.entrypoint }),
     ...(app.command === undefined ? {} : { command: app.command }),
-    env: envOf(app, spec, profile, size, connections),
+    env: envOf(app, spec, profile, tuning, connections),
     secretEnv: secretEnvOf(app, connections),
     secretFiles: [...filesOf(app).map(({ name }) => ledgerNameOf(app, name)), ...trustedFiles(spec)],
     mounts: trustMounts(spec),
@@ -142,12 +149,13 @@ export function planApp(
   placed: Placed & { readonly release: readonly SlotRelease[] },
   forGates: ForGates,
 ): PlannedApp {
-  const planned = serviceOf(app, spec, profile, placed, forGates);
+  const tuning = tune({ app, size: placed.size, ...(usesDatabase(app) ? { pool: poolOf(app, profile) } : {}) });
+  const planned = serviceOf(app, spec, profile, { ...placed, tuning }, forGates);
   const migrated = planMigration(app, spec, planned, placed.release, forGates);
   return {
     service: migrated ? { ...planned, migration: migrated.migration } : planned,
     ...(migrated ? { migrate: migrated } : {}),
-    decisions: decisionsOf(app, profile, placed.size),
+    decisions: decisionsOf(app, profile, tuning),
     secrets: app.secrets.map(({ name, length, supplied, deliver }) => ({
       name: ledgerNameOf(app, name),
       length,
@@ -162,10 +170,7 @@ export function planApp(
   };
 }
 
-function decisionsOf(app: AppSpec, profile: HardwareProfile, size: Size): readonly Decision[] {
-  const inMemory = inMemoryOf(app);
-  const { heap, worstCase } = divideNodeMemory(size.memory, inMemory);
-  const T = `${inMemory} MiB: ${folderMiB} MiB each for ${foldersOf(app).join(', ')}, which lie in memory`;
+function decisionsOf(app: AppSpec, profile: HardwareProfile, tuning: Tuning): readonly Decision[] {
   return [
     {
       key: `${app.name}.replicas`,
@@ -175,37 +180,19 @@ function decisionsOf(app: AppSpec, profile: HardwareProfile, size: Size): readon
       source: app.replicas === undefined ? profile.app.replicas.because : `services.${app.name}.replicas`,
       change: `services.${app.name}.replicas in berth.yaml`,
     },
-    ...(usesDatabase(app)
+    ...(usesDatabase(app) ? [poolDecision(app, profile)] : []),
+    ...(usesDatabase(app) && tuning.processes > 1
       ? [
           {
-            key: `${app.name}.pool`,
-            value: String(poolOf(app, profile)),
-            formula: app.pool === undefined ? 'of the profile' : 'fixed',
-            inputs: {},
-            source: app.pool === undefined ? profile.app.pool.because : `services.${app.name}.pool`,
+            key: `${app.name}.DATABASE_POOL_SIZE`,
+            value: String(poolOfProcess(app, profile, tuning)),
+            formula: '⌊pool / workers⌋, at least 1',
+            inputs: { pool: String(poolOf(app, profile)), workers: String(tuning.processes) },
+            source: 'design: each worker opens a pool of its own, and the database counts on those of a replica together',
             change: `services.${app.name}.pool in berth.yaml`,
           },
         ]
       : []),
-    ...(isNode(app)
-      ? [
-          {
-            key: `${app.name}.max-old-space-size`,
-            value: String(heap),
-            formula: `L ≤ ${small} MiB: 0.6 (L − T), else 0.75 (L − T); never more than keeps the worst case within 0.9 L`,
-            inputs: { L: formatSize(size.memory), T },
-            source: 'measured: without it Node takes 259 MiB under any limit up to 512 MiB and 2096 MiB under 8 GiB',
-            change: `services.${app.name}.memory in berth.yaml`,
-          },
-          {
-            key: `${app.name}.worst_case`,
-            value: `${worstCase} MiB of ${size.memory} MiB`,
-            formula: `heap + ${node.overheadMiB} MiB + T`,
-            inputs: { heap: `${heap} MiB`, T },
-            source: 'design: at most 0.9 of the limit',
-            change: `services.${app.name}.memory in berth.yaml`,
-          },
-        ]
-      : []),
+    ...tuning.decisions,
   ];
 }

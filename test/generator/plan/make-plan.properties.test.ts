@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { BerthError } from '../../../model/errors.ts';
-import type { Plan } from '../../../model/plan.ts';
+import { runtimeVariables } from '../../../model/engines/runtimes.ts';
+import type { Runtime } from '../../../model/engines/runtimes.ts';
+import type { Plan, PlannedService } from '../../../model/plan.ts';
 import type { StackSpec } from '../../../model/stack-spec.ts';
 import { mib, milliCpu } from '../../../model/units.ts';
 import {
@@ -32,6 +34,19 @@ const on = (spec: StackSpec, facts: StackSpec['host']): Plan | BerthError => try
 
 /** Folders in memory: their pages count towards the limit. MiB. */
 const inMemory = (made: Plan, name: string): number => service(made, name).tmpfs.reduce((sum, { size }) => sum + size, 0);
+
+/** What each runtime takes at worst beside its folders, from the text of its variables alone. MiB. */
+const ofRuntime: Readonly<Record<Runtime, (service: PlannedService) => number | undefined>> = {
+  node: ({ env }) => Number(env['NODE_OPTIONS']?.replace('--max-old-space-size=', '')) + 64,
+  python: ({ env }) => 32 + Number(env['WEB_CONCURRENCY']) * 128,
+  java: ({ env, size }) => {
+    const of = (option: string) => Number(new RegExp(`${option}=([\\d.]+)`).exec(env['JAVA_TOOL_OPTIONS'] ?? '')?.[1]);
+    const bounded = of('MaxMetaspaceSize') + of('ReservedCodeCacheSize') + of('MaxDirectMemorySize');
+    return 1.05 * (of('MaxRAMPercentage') / 100) * size.memory + bounded + 48 + 200 / 4;
+  },
+  go: ({ env }) => Number(env['GOMEMLIMIT']?.replace('MiB', '')) + 16,
+  other: () => undefined,
+};
 
 /** What each engine takes at worst, from the text of its settings alone. MiB. */
 function worstCases(made: Plan, spec: StackSpec): readonly { readonly name: string; readonly worst: number; readonly limit: number }[] {
@@ -93,9 +108,10 @@ function worstCases(made: Plan, spec: StackSpec): readonly { readonly name: stri
       return row(name, inMib(settings['maxmemory']) * (settings['appendonly'] === 'yes' || copied ? 1.25 : 1.1) + 16 + stream, member);
     }),
     ...made.stores.map(({ service: name }) => row(name, 175 + Number(service(made, name).env['MINIO_API_REQUESTS_MAX']) * (3 + 32 / 1024))),
-    ...spec.services
-      .filter(({ runtime }) => runtime === 'node')
-      .map(({ name }) => row(name, Number(service(made, name).env['NODE_OPTIONS']?.replace('--max-old-space-size=', '')) + 64)),
+    ...spec.services.flatMap(({ name, runtime }) => {
+      const worst = ofRuntime[runtime](service(made, name));
+      return worst === undefined ? [] : [row(name, worst)];
+    }),
     row('edge', made.edge.workers * 32 + (((made.edge.workers * made.edge.connections) / 2) * 224) / 1024),
   ];
 }
@@ -385,6 +401,12 @@ test(
         for (const { name, env } of first.services) {
           if (env['NODE_OPTIONS'])
             expect(`--max-old-space-size=${decision(first, `${name}.max-old-space-size`) ?? ''}`).toBe(env['NODE_OPTIONS']);
+          // Of a runtime, each number in each of its variables.
+          const values = new Set(first.decisions.filter(({ key }) => key.startsWith(`${name}.`)).map(({ value }) => value));
+          const runtime = spec.services.find((app) => app.name === name)?.runtime ?? 'other';
+          for (const variable of runtimeVariables[runtime])
+            for (const number of variable === 'PYTHONUNBUFFERED' ? [] : (env[variable]?.match(/\d[\w.]*/g) ?? []))
+              expect([name, variable, number, values.has(number)]).toEqual([name, variable, number, true]);
           if (env['MINIO_API_REQUESTS_MAX'])
             expect([decision(first, `${name}.requests_max`), decision(first, `${name}.GOMAXPROCS`)]).toEqual([
               env['MINIO_API_REQUESTS_MAX'],

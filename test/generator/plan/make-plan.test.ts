@@ -375,26 +375,6 @@ describe('the edge', () => {
   });
 });
 
-describe('Node.js', () => {
-  test.each([
-    [256, '102'],
-    [512, '268'],
-    [768, '422'],
-    [769, '528'],
-    [1024, '720'],
-    [8192, '6096'],
-  ])('of %i MiB has a heap of %s MiB', (memory, heap) => {
-    expect(service(plan(stack({ services: [app('web', { memory: mib(memory) })] })), 'web').env['NODE_OPTIONS']).toBe(
-      `--max-old-space-size=${heap}`,
-    );
-  });
-
-  test('is left alone where the operator set its options, and where something else runs', () => {
-    const of = (more: Parameters<typeof app>[1]) => service(plan(stack({ services: [app('web', more)] })), 'web').env['NODE_OPTIONS'];
-    expect([of({ env: { NODE_OPTIONS: '--inspect' } }), of({ runtime: 'other' })]).toEqual(['--inspect', undefined]);
-  });
-});
-
 describe('folders in memory', () => {
   const folders = ['/data/a', '/data/b'];
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { makePlan } from '../../../generator/plan/make-plan.ts';
 import { BerthError } from '../../../model/errors.ts';
+import { runtimes } from '../../../model/engines/runtimes.ts';
 import { imageCatalogue } from '../../../model/image-catalogue.ts';
 import type { Plan, PlannedService, Size } from '../../../model/plan.ts';
 import { hardwareProfile, profileNames } from '../../../model/profile.ts';
@@ -244,9 +245,16 @@ export function given(made: Plan): ReadonlyMap<string, number> {
       `${name}.requests`,
       Number(service(made, name).env['MINIO_API_REQUESTS_MAX']),
     ]),
-    ...made.services.flatMap(({ name, env }): [string, number][] =>
-      env['NODE_OPTIONS'] ? [[`${name}.heap`, Number(env['NODE_OPTIONS'].split('=')[1])]] : [],
-    ),
+    ...made.services.flatMap(({ name, env, size }): [string, number][] => [
+      ...(env['NODE_OPTIONS'] ? ([[`${name}.heap`, Number(env['NODE_OPTIONS'].split('=')[1])]] as [string, number][]) : []),
+      ...(env['JAVA_TOOL_OPTIONS']
+        ? ([
+            [`${name}.heap`, Math.round((Number(/MaxRAMPercentage=([\d.]+)/.exec(env['JAVA_TOOL_OPTIONS'])?.[1]) * size.memory) / 100)],
+          ] as [string, number][])
+        : []),
+      ...(env['GOMEMLIMIT'] ? ([[`${name}.GOMEMLIMIT`, inMib(env['GOMEMLIMIT'].replace('iB', 'B'))]] as [string, number][]) : []),
+      ...(env['WEB_CONCURRENCY'] ? ([[`${name}.workers`, Number(env['WEB_CONCURRENCY'])]] as [string, number][]) : []),
+    ]),
     ['edge.connections', made.edge.workers * made.edge.connections],
     ['edge.workers', made.edge.workers],
   ]);
@@ -278,7 +286,7 @@ const apps = (kinds: readonly (readonly [Use['kind'], readonly string[]])[]) =>
         size: fixed(256, 8192),
         replicas: maybe(1, 6),
         pool: maybe(1, 30),
-        runtime: fc.constantFrom('node' as const, 'other' as const),
+        runtime: fc.constantFrom(...runtimes),
         writable: fc.subarray(['/tmp', '/data/cache', '/var/spool', '/srv/uploads']),
         uses: fc.subarray(kinds.flatMap(([kind, names]) => names.map((name) => uses[kind](name)))),
       }),

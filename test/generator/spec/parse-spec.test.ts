@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { runtimeVariables } from '../../../model/engines/runtimes.ts';
 import { hello, onlyProblem, oneLine, problemsOf, specOf, web } from './specs.ts';
 
 const lines = (text: string) => problemsOf(text).map(oneLine);
@@ -520,6 +521,16 @@ describe('variables', () => {
       expect(onlyProblem(hello.replace('[database, cache, files]', `{ database: ${name} }`))).toContain(
         `Berth sets the variable ${name} itself`,
       );
+    },
+  );
+
+  test.each(Object.entries(runtimeVariables).flatMap(([runtime, names]) => names.map((name) => [runtime, name] as const)))(
+    'of runtime %s, %s may be said by env, and by no secret',
+    (runtime, name) => {
+      const web = (line: string) => hello.replace('    runtime: node', `    runtime: ${runtime}\n    ${line}`);
+      expect(problemsOf(web(`env: { ${name}: "1" }`))).toEqual([]);
+      expect(problemsOf(web(`secrets: { ${name}: {} }`)).map(({ message }) => message)).toEqual(['this variable is set twice']);
+      expect(problemsOf(hello.replace('    runtime: node', `    secrets: { ${name}: {} }`))).toEqual([]);
     },
   );
 
