@@ -54,5 +54,10 @@ export function markOf(document: Buffer): { readonly [name: string]: Json } {
   };
 }
 
-export const isSameMark = (one: Json | undefined, other: Json | undefined): boolean =>
-  one !== undefined && one !== null && JSON.stringify(one) === JSON.stringify(other);
+const fieldsOfMark = (mark: Json | undefined): Readonly<Record<string, Json>> =>
+  typeof mark === 'object' && mark !== null && !Array.isArray(mark) ? (mark as Readonly<Record<string, Json>>) : {};
+
+export function isSameMark(one: Json | undefined, other: Json | undefined): boolean {
+  const [a, b] = [fieldsOfMark(one), fieldsOfMark(other)];
+  return typeof a['hash'] === 'string' && (['ts', 'term', 'hash'] as const).every((name) => a[name] === b[name]);
+}

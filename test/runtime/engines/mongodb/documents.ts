@@ -76,13 +76,22 @@ export function archive(oplog: readonly Buffer[], { ends = true } = {}): Buffer 
   });
   const metadata = bson({ db: text('shop'), collection: text('orders'), metadata: text('{"indexes":[]}'), size: number(20) });
   const row = (id: number): Buffer => bson({ _id: number(id), note: text('not of the oplog') });
+  const piece = (db: string, collection: string, documents: readonly Buffer[]): readonly Buffer[] => [
+    heading(db, collection, false),
+    ...documents,
+    terminator,
+  ];
+  const end = (db: string, collection: string): readonly Buffer[] => [heading(db, collection, true), terminator];
   return Buffer.concat([
-    ...[magic, head, metadata, terminator],
-    ...[heading('shop', 'orders', false), row(1), row(2), terminator],
-    ...(oplog.length === 0 ? [] : [heading('', 'oplog', false), ...oplog, terminator]),
-    ...[heading('shop', 'orders', false), row(3), terminator],
-    ...[heading('shop', 'orders', true), terminator],
-    ...(ends ? [heading('', 'oplog', true), terminator] : []),
+    magic,
+    head,
+    metadata,
+    terminator,
+    ...piece('shop', 'orders', [row(1), row(2)]),
+    ...(oplog.length === 0 ? [] : piece('', 'oplog', oplog)),
+    ...piece('shop', 'orders', [row(3)]),
+    ...end('shop', 'orders'),
+    ...(ends ? end('', 'oplog') : []),
   ]);
 }
 
