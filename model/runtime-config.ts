@@ -93,6 +93,7 @@ const copiedBy: Readonly<Record<string, 'database' | 'bucket' | 'cache' | 'volum
   postgres: 'database',
   mysql: 'database',
   mariadb: 'database',
+  mongodb: 'database',
   bucket: 'bucket',
   valkey: 'cache',
   redis: 'cache',
@@ -112,8 +113,8 @@ const isWhole = ({
 const job = z
   .strictObject({
     name: source,
-    kind: z.enum(['configuration', 'secrets', 'postgres', 'mysql', 'mariadb', 'bucket', 'valkey', 'redis', 'volume'], {
-      error: 'expected configuration, secrets, postgres, mysql, mariadb, bucket, valkey, redis or volume',
+    kind: z.enum(['configuration', 'secrets', 'postgres', 'mysql', 'mariadb', 'mongodb', 'bucket', 'valkey', 'redis', 'volume'], {
+      error: 'expected configuration, secrets, postgres, mysql, mariadb, mongodb, bucket, valkey, redis or volume',
     }),
     /** The service in whose container it is done; without it by the runtime that reads this file. */
     agent: name.optional(),

@@ -191,7 +191,7 @@ export const backups = z
       })
       .optional()
       .describe(
-        'Every database of PostgreSQL, MySQL and MariaDB that this site runs; others are not copied yet, and the plan names them. none: you copy them yourself.',
+        'Every database of PostgreSQL, MySQL, MariaDB and MongoDB that this site runs; others are not copied yet, and the plan names them. none: you copy them yourself.',
       ),
     buckets: z
       .union([z.literal('none'), bucketsJob], {

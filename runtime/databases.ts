@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BackupJob } from '../model/runtime-config.ts';
+import { mongodbChain } from './engines/mongodb/chain-rules.ts';
+import { mongodbEngine } from './engines/mongodb/mongodb-engine.ts';
 import { mysqlChain } from './engines/mysql/chain-rules.ts';
 import { dialects } from './engines/mysql/dialect.ts';
 import { mysqlEngine } from './engines/mysql/mysql-engine.ts';
@@ -22,6 +24,7 @@ export const rulesOf: Readonly<Record<DatabaseKind, ChainRules>> = {
   postgres: postgresChain,
   mysql: mysqlChain(dialects.mysql),
   mariadb: mysqlChain(dialects.mariadb),
+  mongodb: mongodbChain,
 };
 
 /** What copies a database of each kind. Another engine is one more line here and above. */
@@ -29,6 +32,7 @@ const engines: Readonly<Record<DatabaseKind, (options: ReturnType<typeof options
   postgres: postgresEngine,
   mysql: (options) => mysqlEngine('mysql', options),
   mariadb: (options) => mysqlEngine('mariadb', options),
+  mongodb: mongodbEngine,
 };
 
 const optionsOf = ({ host, port, user, password, ca, folder, memory }: DatabaseJob['database']) => ({

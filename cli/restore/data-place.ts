@@ -1,3 +1,4 @@
+import { mongodb } from '../../model/engines/mongodb.ts';
 import { mysqlFamily } from '../../model/engines/mysql-family.ts';
 import { postgres } from '../../model/engines/postgres.ts';
 
@@ -17,21 +18,28 @@ export interface DataPlace {
 
 const nameIn = (volume: string, path: string): string => path.slice(volume.length + 1);
 
-const data = nameIn(mysqlFamily.volumeFolder, mysqlFamily.dataFolder);
-const waiting = nameIn(mysqlFamily.volumeFolder, mysqlFamily.restoredFolder);
-/** The images have no program for the one call. So what is to be the data waits under a name that `start.sh` takes for them where there are none. */
-const family: DataPlace = {
-  folder: data,
-  waiting,
-  exchange: (volume, beside) => {
-    const [there, here, between] = [`${volume}/${beside}`, `${volume}/${data}`, `${volume}/${waiting}`];
-    return [
-      `{ mv -T ${there} ${between}`,
-      `{ mv -T ${here} ${there} || { mv -T ${between} ${there}; false; }; }`,
-      `{ mv -T ${between} ${here} || { mv -T ${there} ${here} && mv -T ${between} ${there}; false; }; }; }`,
-    ].join(' && ');
-  },
-};
+interface Folders {
+  readonly volumeFolder: string;
+  readonly dataFolder: string;
+  readonly restoredFolder: string;
+}
+
+/** Images without a program for the one call. So what is to be the data waits under a name that `start.sh` takes for them where there are none. */
+function byThreeRenames({ volumeFolder, dataFolder, restoredFolder }: Folders): DataPlace {
+  const [data, waiting] = [nameIn(volumeFolder, dataFolder), nameIn(volumeFolder, restoredFolder)];
+  return {
+    folder: data,
+    waiting,
+    exchange: (volume, beside) => {
+      const [there, here, between] = [`${volume}/${beside}`, `${volume}/${data}`, `${volume}/${waiting}`];
+      return [
+        `{ mv -T ${there} ${between}`,
+        `{ mv -T ${here} ${there} || { mv -T ${between} ${there}; false; }; }`,
+        `{ mv -T ${between} ${here} || { mv -T ${there} ${here} && mv -T ${between} ${there}; false; }; }; }`,
+      ].join(' && ');
+    },
+  };
+}
 
 const places: Readonly<Record<string, DataPlace>> = {
   postgres: {
@@ -39,8 +47,9 @@ const places: Readonly<Record<string, DataPlace>> = {
     exchange: (volume, beside) =>
       `mv --exchange --no-copy -T ${volume}/${beside} ${volume}/${nameIn(postgres.volumeFolder, postgres.dataFolder)}`,
   },
-  mysql: family,
-  mariadb: family,
+  mysql: byThreeRenames(mysqlFamily),
+  mariadb: byThreeRenames(mysqlFamily),
+  mongodb: byThreeRenames(mongodb),
 };
 
 /** @param image - Key of images.yaml. */

@@ -11,7 +11,7 @@ const given: readonly Omit<EngineSetting, 'because'>[] = [
   { name: 'net.bindIpAll', value: 'true' },
   { name: 'net.unixDomainSocket.enabled', value: 'false' },
   { name: 'replication.replSetName', value: facts.replicaSet },
-  { name: 'storage.dbPath', value: facts.volumeFolder },
+  { name: 'storage.dbPath', value: facts.dataFolder },
 ];
 
 /** Settings by the first part of their dotted names, the rest as the nested map that the file asks for. */
@@ -40,10 +40,12 @@ export function renderMongodb(plan: DatabasePlan, templates: Templates): readonl
     adminFile: secret('admin'),
     appFile: secret('app'),
     keySecret: secret('keyfile'),
-    doneFile: `${facts.volumeFolder}/first-start-done`,
+    doneFile: `${facts.dataFolder}/first-start-done`,
     firstStart: `${folder}/first-start.js`,
     configFile: `${folder}/mongod.conf`,
     ...facts.accounts.application,
+    backup: { ...facts.backup, file: secret('backup') },
+    backedUp: plan.backedUp === true,
   };
   const file = (path: string, template: string, format: 'yaml' | 'shell' | 'js'): Artifact =>
     generated(`config/${service}${path}`, fill(templates, `database/${template}.hbs`, format, view));

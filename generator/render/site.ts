@@ -2,9 +2,10 @@ import type { Artifact } from '../../model/artifact.ts';
 import type { CacheClusterPlan, CachePlan, DatabasePlan, KubernetesPlan, Plan } from '../../model/plan.ts';
 import { agentPlaces, agentProgram } from '../../model/backup/site-files.ts';
 import { rdbOf } from '../../model/backup/cache-files.ts';
+import { copiedEngines } from '../../model/backup/copied-engines.ts';
 import { restoredBeside, restoredFile } from '../../model/backup/restored-beside.ts';
+import { dataFolderOf } from '../../model/engines/data-folder.ts';
 import { mongodb } from '../../model/engines/mongodb.ts';
-import { mysqlFamily } from '../../model/engines/mysql-family.ts';
 import { postgres } from '../../model/engines/postgres.ts';
 import type { BackupsConfig, RuntimeConfig } from '../../model/runtime-config.ts';
 import { redis } from '../../model/engines/redis.ts';
@@ -273,10 +274,11 @@ const podOf = ({ service, operator }: DatabasePlan, { kubernetes }: Plan): strin
 /** What the runbook of a cluster tells of putting a database back by hand. */
 function putBackOf({ service, engine, replicas }: DatabasePlan, { agents, services }: Plan): readonly object[] {
   const agent = agents.find(({ config }) => config.backups?.jobs.some(({ name }) => name === service))?.service;
-  if (agent === undefined) return [];
+  const copied = copiedEngines.find((name) => name === engine);
+  if (agent === undefined || copied === undefined) return [];
+  const dataFolder = dataFolderOf(copied);
   const volumeOf = (name: string): string => services.find((one) => one.name === name)?.volumes[0]?.target ?? '';
   const [own, volume] = [volumeOf(agent), volumeOf(service)];
-  const { dataFolder } = engine === 'postgres' ? postgres : mysqlFamily;
   return [
     {
       service,

@@ -11,6 +11,14 @@ export const mongodb = {
   port: 27017,
   /** Mount point of the data, which the image declares as a volume. */
   volumeFolder: '/data/db',
+  /** Below it, so that others can take their place in one step. */
+  dataFolder: '/data/db/data',
+  /** Data that were put back, and are to take the place of those that are there: `start.sh` does so where none are. */
+  restoredFolder: '/data/db/data.restored',
+  /** On their way into a folder of their own, from the volume itself, where an earlier version had them. */
+  movingFolder: '/data/db/data.moving',
+  /** Where an agent in the image has its own files: open to every user there, which the folder of the data is not. */
+  agentFolder: '/var/tmp',
   /** The image declares it as well, and nothing uses it: a folder in memory covers it. */
   declaredFolder: '/data/configdb',
   declaredMiB: 1,
@@ -19,6 +27,8 @@ export const mongodb = {
   keyFile: '/tmp/keyfile',
   configFolder: '/etc/berth/database',
   administrator: 'root',
+  /** What backups log in as: it reads everything, the oplog too, and changes nothing but a setting of its own that the role brings along. */
+  backup: { account: 'berth_backup', roles: ['backup', 'readAnyDatabase'] },
   /** A member of a set of one: transactions and change streams need a set. */
   replicaSet: 'rs0',
   /** Connections kept from the application: operators, the accounts one-shot, backups, monitoring. */

@@ -10,6 +10,8 @@ import {
   storeSecret,
 } from '../../../model/backup/site-files.ts';
 import { restoredBeside } from '../../../model/backup/restored-beside.ts';
+import { dataFolderOf } from '../../../model/engines/data-folder.ts';
+import { mongodb } from '../../../model/engines/mongodb.ts';
 import { mysqlFamily } from '../../../model/engines/mysql-family.ts';
 import { postgres } from '../../../model/engines/postgres.ts';
 import type { Gate, PlannedService, Size } from '../../../model/plan.ts';
@@ -32,15 +34,21 @@ interface Copying {
   readonly own: string;
   readonly port: number;
   readonly account: string;
-  /** The folder of the data, which the image declares as a volume: where the agent needs it for nothing, it would get one on disk. */
-  readonly unused?: { readonly volumeFolder: string };
+  /** Folders that the image declares as volumes: where the agent needs one for nothing, it would get it on disk. */
+  readonly unused: readonly { readonly volumeFolder: string }[];
 }
 
-const family = { own: mysqlFamily.agentFolder, port: mysqlFamily.port, account: mysqlFamily.backup.account, unused: mysqlFamily };
+const family = { own: mysqlFamily.agentFolder, port: mysqlFamily.port, account: mysqlFamily.backup.account, unused: [mysqlFamily] };
 const copying = {
-  postgres: { own: postgres.volumeFolder, port: postgres.port, account: postgres.backup.account },
+  postgres: { own: postgres.volumeFolder, port: postgres.port, account: postgres.backup.account, unused: [] },
   mysql: family,
   mariadb: family,
+  mongodb: {
+    own: mongodb.agentFolder,
+    port: mongodb.port,
+    account: mongodb.backup.account,
+    unused: [mongodb, { volumeFolder: mongodb.declaredFolder }],
+  },
 } as const satisfies Record<CopiedEngine, Copying>;
 type CopiedDatabase = DatabaseSpec & { readonly engine: CopiedEngine };
 
@@ -174,10 +182,11 @@ const bringsProgram = (user: string): Gate => ({
  * Before a database of a cluster starts: data that were laid beside its own, by hand and whole, take their place. No server runs then that could write to
  * either, and whatever is cut off in between the next start goes on with.
  */
-export function takesRestored({ name, engine }: DatabaseSpec, spec: StackSpec, user: string): readonly Gate[] {
-  if (spec.target !== 'kubernetes' || !agentsOf(spec).some(({ databases }) => databases.some((database) => database.name === name)))
-    return [];
-  const { dataFolder: data } = engine === 'postgres' ? postgres : mysqlFamily;
+export function takesRestored({ name }: DatabaseSpec, spec: StackSpec, user: string): readonly Gate[] {
+  const copied = copiedDatabases(spec).find((database) => database.name === name);
+  if (spec.target !== 'kubernetes' || copied === undefined) return [];
+  const { engine } = copied;
+  const data = dataFolderOf(engine);
   const fresh = restoredBeside(data);
   return [
     {
@@ -277,7 +286,7 @@ export function planAgent(
     image: engine,
     title: `copies ${names.join(', ')} while it runs, ships its log, and restores what it copied into a server of its own to prove it`,
     holds: 'log on its way, and restores that are tried',
-    covered: unused ? [unused] : [],
+    covered: unused,
     secretFiles: [...names.map(backupSecret), ...trustedFiles(spec)],
     connects: names.map((service) => ({ service, port })),
     after: names.map((database) => ({ service: `${database}-accounts`, condition: 'service_completed_successfully', required: true })),

@@ -1,6 +1,7 @@
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { StackSpec } from '../../../model/stack-spec.ts';
 import { mib, milliCpu } from '../../../model/units.ts';
+import type { MiB } from '../../../model/units.ts';
 import type { Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
 import { agentsOf } from './agent.ts';
@@ -24,7 +25,18 @@ export const agentNames = (spec: StackSpec): readonly string[] => {
   return [...databaseAgents(spec), ...(files ? [files.name] : [])];
 };
 
-const agentFloor = { value: mib(512), because: '512 MiB: the program and a scratch engine of the smallest size' };
+interface Floor {
+  readonly value: MiB;
+  readonly because: string;
+}
+const agentFloor: Floor = { value: mib(512), because: '512 MiB: the program and a scratch engine of the smallest size' };
+/** Of agents whose engine asks for more. */
+const floors: Readonly<Record<string, Floor>> = {
+  'agent-mongodb': {
+    value: mib(1024),
+    because: '1 GiB: the program, a MongoDB with its smallest cache, and mongosh or mongorestore beside it',
+  },
+};
 
 export function agentDemands(spec: StackSpec, profile: HardwareProfile): readonly Demand[] {
   const files = filesAgentIn(spec);
@@ -34,7 +46,7 @@ export function agentDemands(spec: StackSpec, profile: HardwareProfile): readonl
       role: 'agent',
       count: 1,
       pids: 256,
-      memory: memoryWish(name, {}, profile.agent.memory, agentFloor),
+      memory: memoryWish(name, {}, profile.agent.memory, floors[name] ?? agentFloor),
       cpu: cpuWish(name, {}, profile.agent.cpu, milliCpu(50)),
     })),
     ...(files ? [demandFilesAgent(files, profile)] : []),

@@ -1,6 +1,7 @@
 import { mongodb as facts } from '../../../model/engines/mongodb.ts';
-import type { PlannedService, SecretText, Size } from '../../../model/plan.ts';
+import type { PlannedService, SecretFile, SecretText, Size } from '../../../model/plan.ts';
 import { mib, seconds } from '../../../model/units.ts';
+import { backupSecret, isCopied } from './agent.ts';
 import { accountsTask, databaseDemand, databaseServer, noData } from './database-parts.ts';
 import { migrations, readersOf } from './database-engine.ts';
 import type { Copy, DatabaseAddress, DatabaseClient, DatabaseEngine, DatabaseInput } from './database-engine.ts';
@@ -58,13 +59,13 @@ const meshed = (members: readonly PlannedService[]): readonly PlannedService[] =
     connects: members.filter(({ name }) => name !== one.name).map(({ name }) => ({ service: name, port: facts.port })),
   }));
 
-const accounts = ({ database: { name } }: DatabaseInput, size: Size, user: string): PlannedService =>
+const accounts = ({ database: { name } }: DatabaseInput, backedUp: boolean, size: Size, user: string): PlannedService =>
   accountsTask(facts, name, size, user, {
     purpose: 'account',
     entrypoint: [facts.shell, '--nodb', '--quiet', '--norc', '--file', '/etc/berth/accounts/accounts.js'],
     env: home,
     // The server takes a password and no verifier.
-    secretFiles: [`${name}-admin`, `${name}-app`],
+    secretFiles: [`${name}-admin`, `${name}-app`, ...(backedUp ? [backupSecret(name)] : [])],
     tmpfs: [tmp, noData(facts), declared],
   });
 
@@ -107,6 +108,7 @@ export const mongodbEngine: DatabaseEngine = {
   plan: (input, task, { user }) => {
     const { database, spec } = input;
     const { settings, decisions } = settingsOf(input);
+    const backedUp = isCopied(database, spec);
     const first = server(input, user);
     const [service = first, ...others] = meshed([first, ...readersOf(database).map((copy) => member(first, copy, input))]);
     const ways = [service, ...others].map(({ name }) => ({ service: name, port: facts.port }));
@@ -114,7 +116,7 @@ export const mongodbEngine: DatabaseEngine = {
       decisions: [...decisions, ...readersOf(database).flatMap(({ name }) => settingsOf(input, name).decisions), ...memberDecisions(input)],
       service,
       replicas: others,
-      accounts: { ...accounts(input, task, user), connects: ways },
+      accounts: { ...accounts(input, backedUp, task, user), connects: ways },
       plan: {
         service: database.name,
         engine: 'mongodb',
@@ -124,6 +126,7 @@ export const mongodbEngine: DatabaseEngine = {
         clients: 'all',
         replicas: others.map(({ name }) => ({ service: name, settings })),
         members: membersOf(database, spec),
+        ...(backedUp ? { backedUp } : {}),
       },
     };
   },
@@ -133,15 +136,19 @@ export const mongodbEngine: DatabaseEngine = {
   record: (version) =>
     `db.${migrations}.updateOne({ _id: ${literal(version)} }, { $setOnInsert: { ended: new Date() } }, { upsert: true, writeConcern: { w: "majority" } })`,
   recorded: (version) => `print(db.${migrations}.countDocuments({ _id: ${literal(version)} }))`,
-  secrets: ({ name, database }) => [
+  secrets: ({ name, database }, backedUp) => [
     { name: `${name}-admin`, length: 32, purpose: `administrator ${facts.administrator} of ${name}` },
     { name: `${name}-app`, length: 32, purpose: `account ${database} of ${name}` },
     { name: `${name}-keyfile`, length: 256, purpose: `key by which members of ${name} know each other` },
+    ...(backedUp ? [{ name: backupSecret(name), length: 32, purpose: `account ${facts.backup.account} of ${name}, for its backups` }] : []),
   ],
-  secretFiles: ({ name }) => [
+  secretFiles: ({ name }, backedUp): readonly SecretFile[] => [
     { name: `${name}-admin`, text: [{ secret: `${name}-admin`, form: 'plain' }], of: [`${name}-admin`] },
     { name: `${name}-admin-tools`, text: ['password: ', { secret: `${name}-admin`, form: 'plain' }, '\n'], of: [`${name}-admin`] },
     { name: `${name}-app`, text: [{ secret: `${name}-app`, form: 'plain' }], of: [`${name}-app`] },
     { name: `${name}-keyfile`, text: [{ secret: `${name}-keyfile`, form: 'plain' }, '\n'], of: [`${name}-keyfile`] },
+    ...(backedUp
+      ? [{ name: backupSecret(name), text: [{ secret: backupSecret(name), form: 'plain' }], of: [backupSecret(name)] } satisfies SecretFile]
+      : []),
   ],
 };

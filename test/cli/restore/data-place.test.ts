@@ -16,7 +16,11 @@ n=$(($(cat ${folder}/calls) + 1)); echo $n >${folder}/calls
 exit 0
 `;
 
-describe.each(['mysql', 'mariadb'] as const)('old and new data of %s', (engine) => {
+describe.each([
+  ['mysql', '/var/lib/mysql'],
+  ['mariadb', '/var/lib/mysql'],
+  ['mongodb', '/data/db'],
+] as const)('old and new data of %s', (engine, mounted) => {
   const { folder: data, waiting = '', exchange } = dataPlaceOf(engine);
   let folder: string;
   const volume = (): string => join(folder, 'volume');
@@ -35,7 +39,7 @@ describe.each(['mysql', 'mariadb'] as const)('old and new data of %s', (engine) 
     const { decision } = await prepareHello({ profile: 'minimum', set: databaseOf(engine) });
     const script = decision.merged.get('config/database/start.sh') ?? '';
     const [rule] = /^if \[ ! -e "\$data" \] && .*$/m.exec(script) ?? expect.unreachable('no rule');
-    run(`data=${volume()}/${data}\n${rule.replaceAll('/var/lib/mysql', volume())}`);
+    run(`data=${volume()}/${data}\n${rule.replaceAll(mounted, volume())}`);
   };
 
   beforeEach(() => {

@@ -83,6 +83,12 @@ const rows = [
     set: { 'backups.folder': '/srv/backups', 'databases.database': { engine: 'mysql' }, 'databases.books': { engine: 'mariadb' } },
   },
   {
+    row: 'hello-backups-mongodb',
+    profile: 'minimum',
+    host: bigHost,
+    set: { 'backups.folder': '/srv/backups', 'backups.buckets': 'none', 'databases.database.engine': 'mongodb' },
+  },
+  {
     ...toBucket,
     row: 'hello-backups-kubernetes',
     profile: 'minimum',

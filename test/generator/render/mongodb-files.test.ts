@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { Script, createContext } from 'node:vm';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { mongodbEngine } from '../../../generator/plan/services/mongodb.ts';
 import { prepareHello } from './hello.ts';
@@ -40,7 +40,7 @@ class Server {
   run(script: string): void {
     const globals = {
       disableTelemetry: () => undefined,
-      require: () => ({ readFileSync: (path: string) => (path.endsWith('-admin') ? 'of-admin' : 'of-app') }),
+      require: () => ({ readFileSync: (path: string) => `of-${path.slice(path.lastIndexOf('-') + 1)}` }),
       sleep: () => undefined,
       connect: (uri: string) => this.connect(new URL(uri)),
       encodeURIComponent,
@@ -55,13 +55,15 @@ class Server {
     }
     const home = uri.searchParams.get('authSource') ?? '';
     if (uri.username !== '' && this.users.get(`${home}.${uri.username}`)?.pwd !== uri.password) throw refused;
-    return this.database(uri.pathname.slice(1));
+    return this.database(uri.pathname.slice(1), uri.username);
   }
 
-  private database(name: string): object {
+  private database(name: string, as: string): object {
     return {
-      getSiblingDB: (other: string) => this.database(other),
+      getSiblingDB: (other: string) => this.database(other, as),
       runCommand: (command: { hello?: 1; replSetInitiate?: { members: { host: string }[] } }) => {
+        if (command.replSetInitiate && as === '' && this.users.size > 0)
+          throw Object.assign(new Error('Command replSetInitiate requires authentication'), { codeName: 'Unauthorized' });
         if (command.replSetInitiate) {
           this.member = command.replSetInitiate.members[0]?.host;
           this.changes.push('initiate');
@@ -72,6 +74,10 @@ class Server {
       createUser: ({ user, roles, ...rest }: User & { user: string }) => {
         this.changes.push(`create ${name}.${user}`);
         this.users.set(`${name}.${user}`, { ...rest, roles: roles.map((role) => (typeof role === 'string' ? { role, db: name } : role)) });
+      },
+      dropUser: (user: string) => {
+        this.changes.push(`drop ${name}.${user}`);
+        this.users.delete(`${name}.${user}`);
       },
       updateUser: (user: string, change: Partial<User>) => {
         this.changes.push(`update ${name}.${user}: ${Object.keys(change).sort().join(' ')}`);
@@ -98,7 +104,7 @@ describe('the files of a MongoDB', () => {
       security: { keyFile: '/tmp/keyfile' },
       net: { port: 27_017, bindIpAll: true, unixDomainSocket: { enabled: false }, maxIncomingConnections: expect.any(Number) },
       replication: { replSetName: 'rs0', oplogSizeMB: expect.any(Number) },
-      storage: { dbPath: '/data/db', wiredTiger: { engineConfig: { cacheSizeGB: expect.any(Number) } } },
+      storage: { dbPath: '/data/db/data', wiredTiger: { engineConfig: { cacheSizeGB: expect.any(Number) } } },
       setParameter: { maxIndexBuildMemoryUsageMegabytes: 200, internalQueryMaxBlockingSortMemoryUsageBytes: 104_857_600 },
       operationProfiling: { slowOpThresholdMs: 200 },
     });
@@ -124,6 +130,81 @@ describe('the files of a MongoDB', () => {
     expect(made.users.get('hello.hello')).toEqual({ ...right, roles: [...right.roles].reverse() });
     made.run(script);
     expect(made.changes).toHaveLength(1);
+  });
+
+  test('begin a set anew with data that were put back, as the administrator whom those bring along', () => {
+    const restored = server({ 'admin.root': root, 'hello.hello': right }, { member: undefined });
+    restored.run(file('config/database/first-start.js'));
+    expect([restored.changes, restored.member]).toEqual([['initiate'], 'database:27017']);
+  });
+
+  test('make an account for backups where there are some, which reads everything, and drop it where there are none', async () => {
+    const set = { 'databases.database.engine': 'mongodb', 'backups.folder': '/srv/backups' };
+    const script = (await prepareHello({ profile: 'minimum', set })).decision.merged.get('config/database-accounts/accounts.js') ?? '';
+    const made = server({ 'admin.root': root, 'hello.hello': right });
+    made.run(script);
+    expect(made.changes).toEqual(['create admin.berth_backup']);
+    expect(made.users.get('admin.berth_backup')).toEqual({
+      pwd: 'of-backup',
+      roles: [
+        { role: 'backup', db: 'admin' },
+        { role: 'readAnyDatabase', db: 'admin' },
+      ],
+      mechanisms: ['SCRAM-SHA-256'],
+      authenticationRestrictions: [],
+    });
+    made.run(script);
+    expect(made.changes).toHaveLength(1);
+    made.run(file('config/database-accounts/accounts.js'));
+    expect(made.changes.slice(1)).toEqual(['drop admin.berth_backup']);
+  });
+
+  describe('start the server where its data are', () => {
+    let volume: string;
+    beforeEach(() => (volume = mkdtempSync(join(tmpdir(), 'berth-mongodb-'))));
+    afterEach(() => rmSync(volume, { recursive: true }));
+    const put = (...names: readonly string[]): void => {
+      for (const name of names) {
+        mkdirSync(dirname(join(volume, name)), { recursive: true });
+        writeFileSync(join(volume, name), name);
+      }
+    };
+    /** What stands before the server itself. */
+    const place = () => {
+      const [, steps = ''] = /^(volume=[^]*?)^mark=/m.exec(file('config/database/start.sh')) ?? [];
+      return promisify(execFile)('bash', ['-euc', steps.replaceAll('/data/db', volume)]);
+    };
+    const found = (): readonly string[] =>
+      readdirSync(volume, { recursive: true, withFileTypes: true })
+        .flatMap((one) => (one.isFile() ? [relative(volume, join(one.parentPath, one.name))] : []))
+        .sort();
+
+    test('which is a folder of their own in a new volume', async () => {
+      put('lost+found/x');
+      await place();
+      expect([readdirSync(volume).sort(), found()]).toEqual([['data', 'lost+found'], ['lost+found/x']]);
+      await place();
+      expect(readdirSync(volume).sort()).toEqual(['data', 'lost+found']);
+    });
+
+    test.each([
+      ['all of them', ['WiredTiger', 'collection-0.wt', 'journal/log.1', 'first-start-done', 'lost+found/x']],
+      [
+        'what a start that was cut off has left of them',
+        ['data.moving/WiredTiger', 'data.moving/journal/log.1', 'collection-0.wt', 'first-start-done', 'lost+found/x'],
+      ],
+    ])('and into which those of an earlier version are moved: %s', async (_, files) => {
+      put(...files);
+      await place();
+      expect(found()).toEqual(['data/WiredTiger', 'data/collection-0.wt', 'data/first-start-done', 'data/journal/log.1', 'lost+found/x']);
+      expect(readdirSync(volume).sort()).toEqual(['data', 'lost+found']);
+    });
+
+    test('or where a restore has left them half-way', async () => {
+      put('data.restored/WiredTiger', 'data.before-2026/WiredTiger');
+      await place();
+      expect(found()).toEqual(['data.before-2026/WiredTiger', 'data/WiredTiger']);
+    });
   });
 
   const all = 'update hello.hello: authenticationRestrictions mechanisms pwd roles';

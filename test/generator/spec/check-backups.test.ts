@@ -10,12 +10,12 @@ describe('backups', () => {
     const inCluster = (engine: string, text: string) =>
       problemsOf(`target: kubernetes\n${withBackups(text)}databases:\n  data: ${engine}\n`).map(oneLine);
     const says = /backups\.folder: no pod reaches a folder of this machine, so nothing would copy data \| name a bucket/;
-    for (const engine of ['postgres', 'mysql', 'mariadb'])
+    for (const engine of ['postgres', 'mysql', 'mariadb', 'mongodb'])
       expect(inCluster(`{ engine: ${engine} }`, 'folder: /srv/b').filter((line) => says.test(line))).toHaveLength(1);
     for (const [engine, text] of [
       ['{ engine: postgres }', bucket],
       ['{ engine: postgres }', 'folder: /srv/b\ndatabases: none'],
-      ['{ engine: mongodb }', 'folder: /srv/b'],
+      ['{ engine: sqlserver, edition: express, acceptLicence: true }', 'folder: /srv/b'],
       ['{ engine: postgres, operator: cloudnative-pg }', 'folder: /srv/b'],
     ] as const)
       expect(inCluster(engine, text).filter((line) => line.includes('no pod reaches'))).toEqual([]);

@@ -1,12 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { rotationOf } from '../../../../generator/plan/rotation.ts';
 import { restoredBeside } from '../../../../model/backup/restored-beside.ts';
+import { mongodb } from '../../../../model/engines/mongodb.ts';
 import { mysqlFamily } from '../../../../model/engines/mysql-family.ts';
 import { offsiteKeyFile } from '../../../../model/backup/site-files.ts';
 import type { Plan } from '../../../../model/plan.ts';
 import { runtimeConfig } from '../../../../model/runtime-config.ts';
 import { planSite } from '../../../../cli/site.ts';
-import { context, helloPlan, helloSpec, smallHost } from '../../render/hello.ts';
+import { agentDemands } from '../../../../generator/plan/services/agents.ts';
+import { context, databaseOf, helloPlan, helloSpec, smallHost } from '../../render/hello.ts';
+import { profiles } from '../plans.ts';
 
 const inFolder = { folder: '/srv/backups' };
 const inBucket = { bucket: { endpoint: 'https://s3.example', name: 'shop-backups', accessKey: 'shop', ca: './certs/ca.pem' } };
@@ -21,10 +24,10 @@ describe('the agent of databases', () => {
     expect(agentOf(planOf(inFolder))).toMatchObject({ name: 'agent-postgres', image: 'postgres', user: '999:999' });
     expect(agentOf(helloPlan({ target: 'compose', profile: 'minimum', host: smallHost }))).toBeUndefined();
     expect(agentOf(planOf({ ...inFolder, databases: 'none' }))).toBeUndefined();
-    const mongodb = planOf(inFolder, { 'databases.database.engine': 'mongodb' });
-    expect(agentOf(mongodb)).toBeUndefined();
-    expect(mongodb.notes.join('\n')).toContain(
-      'not in the backups, and yours to copy until a later version does it: database (mongodb), files (objects)',
+    const sqlserver = planOf(inFolder, databaseOf('sqlserver'));
+    expect(agentOf(sqlserver)).toBeUndefined();
+    expect(sqlserver.notes.join('\n')).toContain(
+      'not in the backups, and yours to copy until a later version does it: database (sqlserver), files (objects)',
     );
   });
 
@@ -75,6 +78,31 @@ describe('the agent of databases', () => {
       });
     },
   );
+
+  test('has its own files in the image of MongoDB in the one folder that is open to anybody, logs in by a password that the task has as well, and is never below 1 GiB', () => {
+    const plan = planOf(inFolder, { 'databases.database.engine': 'mongodb' });
+    const agent = agentOf(plan);
+    expect(agent).toMatchObject({ name: 'agent-mongodb', image: 'mongodb', user: '999:999', secretFiles: ['database-backup'] });
+    expect(agent?.volumes.map(({ target }) => target)).toEqual(['/var/tmp']);
+    expect(agent?.tmpfs.map(({ path }) => path)).toEqual(['/tmp', '/data/db', '/data/configdb']);
+    expect(configOf(plan)?.backups).toMatchObject({
+      identity: '/var/tmp/identity.key',
+      jobs: [{ kind: 'mongodb', database: { port: 27_017, user: 'berth_backup', folder: '/var/tmp/database' } }],
+    });
+    expect(runtimeConfig.safeParse(configOf(plan)).success).toBe(true);
+    // The server takes a password and no verifier.
+    expect(plan.services.find(({ name }) => name === 'database-accounts')?.secretFiles).toEqual([
+      'database-admin',
+      'database-app',
+      'database-backup',
+    ]);
+    expect(plan.databases[0]?.backedUp).toBe(true);
+    const floorOf = (engine: string) => {
+      const spec = helloSpec({ set: { 'backups': { buckets: 'none', ...inFolder }, 'databases.database.engine': engine } });
+      return agentDemands(spec, profiles['minimum']).map(({ memory }) => memory.floor);
+    };
+    expect([floorOf('mongodb'), floorOf('postgres')]).toEqual([[1024], [512]]);
+  });
 
   test.each(['postgres', 'mysql', 'mariadb'])('logs in to %s by a password of its own, and the task knows its verifier', (engine) => {
     const plan = planOf(inFolder, { 'databases.database.engine': engine });
@@ -165,7 +193,7 @@ describe('the agent of databases', () => {
   });
 
   test('has data wait for the next start of a database under the name that its own script knows', () => {
-    expect(restoredBeside(mysqlFamily.dataFolder)).toBe(mysqlFamily.restoredFolder);
+    for (const { dataFolder, restoredFolder } of [mysqlFamily, mongodb]) expect(restoredBeside(dataFolder)).toBe(restoredFolder);
   });
 
   test('stands in no cluster where an operator runs the database, nor where the store is a folder of this machine; both are told', () => {
@@ -194,7 +222,7 @@ describe('the agent of databases', () => {
     expect(plan.runtime.backups?.store.owner).toBe('1000:1000');
   });
 
-  test.each(['postgres', 'mysql', 'mariadb'])('can be given another password for %s', (engine) => {
+  test.each(['postgres', 'mysql', 'mariadb', 'mongodb'])('can be given another password for %s', (engine) => {
     expect(rotationOf(planOf(inFolder, { 'databases.database.engine': engine }), 'database-backup')).toMatchObject({
       possible: true,
       short: ['docker compose up -d --wait'],
