@@ -149,13 +149,18 @@ export class BackupLab {
   async damageLog(agent: Agent): Promise<{ readonly id: string; readonly chain: string; readonly repair: () => void }> {
     const { manifests } = await agent.ask('list');
     const { id, chain } = manifests.findLast(({ kind }: { readonly kind: string }) => kind === 'log');
-    const [path = ''] = globSync(join(this.home, `store/v1/shop/database/data/${id}/*`));
+    return { id, chain, ...this.damage(id) };
+  }
+
+  /** Flips a bit of a file of a backup. @returns What undoes it. */
+  damage(id: string, stream = ''): { readonly repair: () => void } {
+    const [path = ''] = globSync(join(this.home, `store/v1/shop/database/data/${id}/${stream}*`));
     const sound = readFileSync(path);
     const damaged = Buffer.from(sound);
     damaged[damaged.length >> 1]! ^= 1;
     chmodSync(path, 0o600);
     writeFileSync(path, damaged);
-    return { id, chain, repair: () => writeFileSync(path, sound) };
+    return { repair: () => writeFileSync(path, sound) };
   }
 
   async end(): Promise<void> {

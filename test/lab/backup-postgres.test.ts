@@ -63,6 +63,14 @@ async function heldAt(until: string, comparison = '<='): Promise<readonly unknow
   });
 }
 
+interface Made {
+  readonly id: string;
+  readonly bytes: number;
+  readonly durationMs: number;
+  readonly facts: Readonly<Record<string, unknown>>;
+  readonly position: { readonly from: string };
+}
+
 const restoredTables = ({
   facts,
 }: {
@@ -88,7 +96,12 @@ let agent: Agent;
 beforeAll(async () => {
   const options = ['-e', 'POSTGRES_PASSWORD=admin', '-e', 'POSTGRES_INITDB_ARGS=--data-checksums'];
   // By TCP: the server of the first start listens on its socket alone.
-  await lab.begin(init, options, ['postgres', '-c', 'track_commit_timestamp=on'], [database, 'pg_isready', '-h', '127.0.0.1', '-q']);
+  await lab.begin(
+    init,
+    options,
+    ['postgres', '-c', 'track_commit_timestamp=on', '-c', 'summarize_wal=on'],
+    [database, 'pg_isready', '-h', '127.0.0.1', '-q'],
+  );
   agent = lab.agent();
 });
 
@@ -196,6 +209,95 @@ describe('backups of PostgreSQL', () => {
       hint: 'see that the password of berth_backup is the one that the server knows',
     });
     expect(JSON.stringify(answer)).not.toContain('wr0ng');
+  });
+
+  describe('increments', () => {
+    let full: Made;
+    let first: Made;
+    let second: Made;
+
+    /** Something that fills pages, so that it matters how many are copied. */
+    const fill = async (): Promise<unknown> =>
+      sql(
+        'CREATE TABLE archive AS SELECT g, md5(g::text) AS a, md5((g * 7)::text) AS b FROM generate_series(1, 400000) g; VACUUM (FREEZE) archive; CHECKPOINT;',
+      );
+
+    test('hold what has changed since the backup that they rest on, and the log goes on behind them', async () => {
+      await fill();
+      full = await agent.ask('full');
+      const writers = writing();
+      await write(0.1, 3000);
+      await agent.ask('ship');
+      first = await agent.ask('increment');
+      await write(0.1, 3100);
+      await agent.ask('ship');
+      second = await agent.ask('increment');
+      await write(0.5, 3200);
+      await writers.stop();
+      await sleep(1200);
+      const shipped = await agent.ask('ship');
+      expect([first, second]).toMatchObject([
+        { kind: 'increment', chain: full.id, parent: full.id, facts: { changedSince: full.position.from } },
+        { kind: 'increment', chain: full.id, parent: first.id, facts: { changedSince: first.position.from } },
+      ]);
+      expect(shipped.logs[0]).toMatchObject({ chain: full.id, parent: second.id });
+      expect((await agent.ask('list')).spans.length).toBe(1);
+      expect(first.bytes).toBeLessThan(full.bytes / 3);
+      process.stdout.write(
+        `full ${full.bytes} bytes, ${full.durationMs} ms; increments ${first.bytes} bytes, ${first.durationMs} ms; ${second.bytes} bytes, ${second.durationMs} ms\n`,
+      );
+    });
+
+    test('are restored with all that they rest on, to any time behind them', async () => {
+      restorableFrom = String(second.facts['restorableFrom']);
+      const { at } = await quietMoment(0.5);
+      const restored = await agent.ask('restore', { at });
+      expect(restored.increments).toEqual([first.id, second.id]);
+      expect(restoredTables(restored)).toEqual(await heldAt(at));
+      expect(restoredTables(await agent.ask('restore'))).toEqual(await heldAt('infinity'));
+    });
+
+    test('leave out no time: before the second one it is the first that is restored', async () => {
+      const at = String(first.facts['restorableFrom']);
+      const restored = await agent.ask('restore', { at });
+      expect(restored.increments).toEqual([first.id]);
+      expect(restoredTables(restored)).toEqual(await heldAt(at));
+    });
+
+    test('are proven by a restore', async () => {
+      expect(await agent.ask('verify', { level: 2 })).toMatchObject({
+        result: 'sound',
+        detail: [expect.stringContaining('the full backup and 2 increments')],
+      });
+      await expectProven(agent);
+    });
+
+    test('are not restored, and not followed, when the full backup below them was damaged; it alone is blamed', async () => {
+      const damage = lab.damage(full.id, 'base.tar');
+      expect(await agent.try('restore')).toMatchObject({ kind: 'damaged', failed: expect.stringContaining(full.id) });
+      const { result, backups, proofs } = await agent.ask('verify', { level: 2 });
+      expect([result, backups]).toEqual(['broken', [full.id]]);
+      expect(Object.fromEntries(proofs)[full.id]).toBe(-1);
+      expect(await agent.ask('increment')).toEqual({
+        outcome: 'full needed',
+        because: `${second.id}, or what it rests on, is missing or was found to be broken`,
+      });
+      damage.repair();
+      expect(await agent.ask('verify', { level: 2 })).toMatchObject({ result: 'sound' });
+    });
+
+    test('are none when the server has not got the summaries of its log any more: it is said, and nothing is left behind', async () => {
+      await sql('CHECKPOINT');
+      await run(['docker', 'exec', database, 'sh', '-c', 'rm -f "$PGDATA"/pg_wal/summaries/*.summary']);
+      const before = (await agent.ask('list')).manifests.length;
+      expect(await agent.ask('increment')).toEqual({
+        outcome: 'full needed',
+        because: expect.stringMatching(/^WAL summaries are required on timeline 1 from .*/),
+      });
+      expect((await agent.ask('list')).manifests.length).toBe(before);
+      full = await agent.ask('full');
+      expect(await agent.ask('increment')).toMatchObject({ kind: 'increment', parent: full.id });
+    });
   });
 
   test('a log that was damaged is found, blamed alone, and not restored', async () => {
