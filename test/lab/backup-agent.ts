@@ -71,11 +71,13 @@ export class BackupLab {
   readonly database: string;
   readonly home = mkdtempSync(join(tmpdir(), 'berth-bk-'));
   readonly #engine: 'postgres' | 'mysql' | 'mariadb';
+  readonly #path: string;
   readonly #settings: object;
   constructor(engine: 'postgres' | 'mysql' | 'mariadb', settings: { readonly port: number; readonly path: string }) {
     this.net = `lab-backup-${engine}`;
     this.database = `${this.net}-server`;
     this.#engine = engine;
+    this.#path = settings.path;
     this.#settings = {
       engine,
       host: this.database,
@@ -128,6 +130,27 @@ export class BackupLab {
     const node = realpathSync(join(modules, 'node/bin/node'));
     const options = ['--rm', '-i', '--name', name, '--network', this.net, '--user', `${uid}:${uid}`, ...mounts, '--entrypoint', node];
     return new Agent(name, [...options, IMAGES[this.#engine].reference], { ...this.#settings, ...changes });
+  }
+
+  /** Runs lines of a shell in the engine's image, beside the store and the keys, with Node and the folder of the sources. */
+  async inImage(script: string): Promise<string> {
+    const mounts = [`${root}:${root}:ro`, `${modules}:${modules}:ro`, `${this.home}:${this.home}`].flatMap((each) => ['-v', each]);
+    const path = `${realpathSync(join(modules, 'node/bin'))}:${this.#path}:/usr/bin:/bin`;
+    const options = [
+      '--rm',
+      '--network',
+      'none',
+      '--user',
+      `${uid}:${uid}`,
+      '-w',
+      root,
+      '-e',
+      `PATH=${path}`,
+      ...mounts,
+      '--entrypoint',
+      'sh',
+    ];
+    return run(['docker', 'run', ...options, IMAGES[this.#engine].reference, '-ec', script]);
   }
 
   /** One agent dies in the middle of a full backup, and the next in the middle of shipping. @returns The one after these. */

@@ -1,4 +1,5 @@
-import { chownSync, globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createPublicKey } from 'node:crypto';
+import { chownSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -39,10 +40,10 @@ function write(seconds: number, first: number): Promise<unknown> {
 }
 
 /** The same, until they are told to stop. */
-function writing(): { readonly stop: () => Promise<void> } {
+function writing(from = 100_000): { readonly stop: () => Promise<void> } {
   const told = new AbortController();
   const all = (async () => {
-    for (let first = 100_000; !told.signal.aborted; first += 40) await write(1, first);
+    for (let first = from; !told.signal.aborted; first += 40) await write(1, first);
   })();
   return {
     stop: () => {
@@ -225,7 +226,7 @@ describe('backups of PostgreSQL', () => {
     test('hold what has changed since the backup that they rest on, and the log goes on behind them', async () => {
       await fill();
       full = await agent.ask('full');
-      const writers = writing();
+      const writers = writing(200_000);
       await write(0.1, 3000);
       await agent.ask('ship');
       first = await agent.ask('increment');
@@ -270,6 +271,30 @@ describe('backups of PostgreSQL', () => {
         detail: [expect.stringContaining('the full backup and 2 increments')],
       });
       await expectProven(agent);
+    });
+
+    test('come back without Berth: by Node alone, and by what PostgreSQL brings', async () => {
+      const out = join(home, 'out');
+      const get = `node runtime/restore/main.ts get ${second.id} --from ${join(home, 'store')} --signer ${join(home, 'keys/signer.pem')} --key ${join(home, 'keys/operator.key')} --out ${out}`;
+      const script = [
+        get,
+        `cd ${out}`,
+        'for part in *; do mkdir -m 700 "$part/files"; tar -xf "$part/base.tar" -C "$part/files"; pg_verifybackup --quiet "$part/files"; done',
+        'pg_combinebackup -o data */files',
+        'pg_verifybackup --quiet data',
+        `pg_ctl -D data -w -s -o "-c listen_addresses= -c unix_socket_directories=${out}" -l log start`,
+        `PGPASSWORD=admin psql -h ${out} -U postgres -qAtX -c "SELECT count(*) FROM archive" -c "SELECT count(*) FROM ledger WHERE n BETWEEN 3100 AND 3199"`,
+        'pg_ctl -D data -w -s -m immediate stop',
+      ].join('\n');
+      writeFileSync(
+        join(home, 'keys/signer.pem'),
+        createPublicKey(readFileSync(join(home, 'keys/signer.key'))).export({ type: 'spki', format: 'pem' }),
+      );
+      mkdirSync(out);
+      chownSync(out, uid, uid);
+      const said = await lab.inImage(script);
+      expect(said.split('\n').slice(-2)).toEqual(['400000', '8']);
+      rmSync(out, { recursive: true });
     });
 
     test('are not restored, and not followed, when the full backup below them was damaged; it alone is blamed', async () => {

@@ -169,7 +169,7 @@ const baseBackupCommand = (access: PostgresAccess, since: Since | undefined): Pr
 
 /** Where the server has not got the summaries of its log any more, does not make them, or is not the one that the manifest is of. */
 const refusedIncrement = (stderr: string): NoIncrement | undefined => {
-  const [, because] = /ERROR: +(.*(?:WAL summar|incremental backup|manifest).*)/i.exec(stderr) ?? [];
+  const [, because] = /^.*(?:ERROR|error): +(.*(?:WAL summar|incremental backup|manifest).*)/m.exec(stderr) ?? [];
   return because === undefined ? undefined : new NoIncrement(because);
 };
 
