@@ -240,7 +240,9 @@ describe('the backups of a database', () => {
         }
         return world.told.some((line) => line.startsWith('shipped') && line.endsWith('180'));
       });
-      expect((await world.manifests()).filter(({ parent }) => parent === made?.id)).toMatchObject([{ kind: 'log', position: { to: '180' } }]);
+      expect((await world.manifests()).filter(({ parent }) => parent === made?.id)).toMatchObject([
+        { kind: 'log', position: { to: '180' } },
+      ]);
     });
 
     test('are refused by an engine that has none', async () => {
