@@ -212,6 +212,19 @@ describe('backups of PostgreSQL', () => {
     expect(JSON.stringify(answer)).not.toContain('wr0ng');
   });
 
+  test('a log that was damaged is found, blamed alone, and not restored', async () => {
+    const log = await lab.damageLog(agent);
+    expect(await agent.try('restore')).toMatchObject({ kind: 'damaged' });
+    const { result, backups, proofs } = await agent.ask('verify', { level: 2 });
+    expect([result, backups]).toEqual(['broken', [log.id]]);
+    const levels = Object.fromEntries(proofs) as Readonly<Record<string, number>>;
+    expect(levels[log.id]).toBe(-1);
+    // The full backup below it is as good as before, whether it was proven yet or not.
+    expect(levels[log.chain] ?? 0).toBeGreaterThanOrEqual(0);
+    expect(Object.values(levels).filter((level) => level < 0)).toHaveLength(1);
+    log.repair();
+  });
+
   describe('increments', () => {
     let full: Made;
     let first: Made;
@@ -325,19 +338,6 @@ describe('backups of PostgreSQL', () => {
       full = await agent.ask('full');
       expect(await agent.ask('increment')).toMatchObject({ kind: 'increment', parent: full.id });
     });
-  });
-
-  test('a log that was damaged is found, blamed alone, and not restored', async () => {
-    const log = await lab.damageLog(agent);
-    expect(await agent.try('restore')).toMatchObject({ kind: 'damaged' });
-    const { result, backups, proofs } = await agent.ask('verify', { level: 2 });
-    expect([result, backups]).toEqual(['broken', [log.id]]);
-    const levels = Object.fromEntries(proofs) as Readonly<Record<string, number>>;
-    expect(levels[log.id]).toBe(-1);
-    // The full backup below it is as good as before, whether it was proven yet or not.
-    expect(levels[log.chain] ?? 0).toBeGreaterThanOrEqual(0);
-    expect(Object.values(levels).filter((level) => level < 0)).toHaveLength(1);
-    log.repair();
   });
 
   /** The server has not got any more what was not received: files that nobody keeps are gone after a checkpoint, and kept ones after another. */
