@@ -85,15 +85,27 @@ Examples:
     .argument('[WHAT...]', 'configuration, secrets, or the name of a database or a bucket; without it everything')
     .description('copy what has changed since the newest backup')
     .option('--label <TEXT>', 'a name for it; with one it is made though nothing has changed')
+    .addOption(
+      new Option('--increment', 'of PostgreSQL, copy only what has changed since the newest backup of the database').conflicts('log'),
+    )
     .option('--log', 'of databases, bring only the log to the store, up to now')
-    .action((sources: readonly string[], options: SiteOptions & { readonly label?: string; readonly log?: boolean }) =>
-      run(async () => {
-        if (options.log === true) return (await import('./backup/now.ts')).shipNow({ ...asked(options), sources }, context);
-        return (await import('./backup/now.ts')).backupNow(
-          { ...asked(options), sources, ...(options.label === undefined ? {} : { label: options.label }) },
-          context,
-        );
-      }, options.json ?? false),
+    .action(
+      (
+        sources: readonly string[],
+        options: SiteOptions & { readonly label?: string; readonly log?: boolean; readonly increment?: boolean },
+      ) =>
+        run(async () => {
+          if (options.log === true) return (await import('./backup/now.ts')).shipNow({ ...asked(options), sources }, context);
+          return (await import('./backup/now.ts')).backupNow(
+            {
+              ...asked(options),
+              sources,
+              increment: options.increment ?? false,
+              ...(options.label === undefined ? {} : { label: options.label }),
+            },
+            context,
+          );
+        }, options.json ?? false),
     );
   placeOption(backup.command('list'))
     .description('what there is, how old, how far it was proven, and up to when each kind can be restored')

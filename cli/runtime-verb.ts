@@ -78,8 +78,10 @@ async function takeAsked(backups: Backups, { job: name, what }: BackupRequest, s
   const job = backups.jobs.find((each) => each.name === name);
   if (job === undefined)
     throw new BerthError('usage', `the agent copies no ${name}`, 'run `berth generate`, then bring it into force as SITE.md says');
-  if (what !== 'log') return backups.take(job, { due: null, label: what.full }, signal);
-  await backups.databases.find((database) => database.job.name === name)?.cover(signal);
+  const database = backups.databases.find((each) => each.job.name === name);
+  if (what === 'log') await database?.cover(signal);
+  else if ('full' in what) return backups.take(job, { due: null, label: what.full }, signal);
+  else if (database !== undefined) return database.increment({ due: null, label: what.increment }, signal);
   return null;
 }
 

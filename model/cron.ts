@@ -76,6 +76,23 @@ export function parseCron(text: string): CronSchedule | undefined {
   return { minute, hour, dayOfMonth, month, dayOfWeek, eitherDay: !fields[2]?.startsWith('*') && !fields[4]?.startsWith('*') };
 }
 
+const dayMs = 86_400_000;
+/** Weekdays and months come round together after so long, leap days included. */
+const roundDays = 28 * 365 + 7;
+
+/** The most days that can lie between one run of any of these schedules and the next. */
+export function longestPause(schedules: readonly CronSchedule[]): number {
+  const runsOn = (day: Date): boolean => schedules.some((schedule) => isDayOf(schedule, day));
+  const first = Date.UTC(2000, 0, 1);
+  const days = Array.from({ length: 2 * roundDays }, (_, index) => index).filter((index) => runsOn(new Date(first + index * dayMs)));
+  return days.reduce((longest, day, index) => Math.max(longest, day - (days[index - 1] ?? day)), 1);
+}
+
+function isDayOf({ month, dayOfMonth, dayOfWeek, eitherDay }: CronSchedule, day: Date): boolean {
+  const [inMonth, inWeek] = [dayOfMonth.includes(day.getUTCDate()), dayOfWeek.includes(day.getUTCDay())];
+  return month.includes(day.getUTCMonth() + 1) && (eitherDay ? inMonth || inWeek : inMonth && inWeek);
+}
+
 /** Whether the zone is one that this machine's database of time zones knows. */
 export function isTimeZone(name: string): boolean {
   try {

@@ -52,7 +52,9 @@ const database = z.strictObject({
   folder: inside,
   /** MiB that this server may take. */
   memory: wholeNumber(64, 1_048_576, 'a number of MiB'),
-  /** When the newest full backup is restored and compared. */
+  /** When what changed since the newest backup is copied; without it each is a full one. */
+  increments: cronTime.optional(),
+  /** When the newest full backup, or increment with what it rests on, is restored and compared. */
   prove: cronTime,
   /** Seconds that the log may be behind. */
   rpo: wholeNumber(6, 3600, 'a number of seconds'),

@@ -342,7 +342,12 @@ export interface BackupsSpec extends BackupPlaceSpec {
   readonly configuration: FilesBackupSpec;
   readonly secrets: FilesBackupSpec;
   /** Of each database that Berth can copy; none of them without it. */
-  readonly databases?: FilesBackupSpec & { readonly prove: string; readonly rpo: Seconds };
+  readonly databases?: FilesBackupSpec & {
+    readonly prove: string;
+    readonly rpo: Seconds;
+    /** When what changed since the newest backup is copied; without it each is a full one. */
+    readonly increments?: string;
+  };
   /** Of each bucket, or of those that are named as `STORE.BUCKET`; of none without it. */
   readonly buckets?: FilesBackupSpec & { readonly prove: string; readonly names?: readonly string[] };
   /** Of each cache whose data are on disk; of none without it. */

@@ -97,18 +97,27 @@ const databasesJob = z
     schedule: cronTime
       .optional()
       .describe('When a full backup is made. In between, what is written is copied all the time. Default: "30 1 * * *".'),
+    increments: cronTime
+      .optional()
+      .describe(
+        'When only what changed since the newest full backup or increment is copied, such as "30 1 * * *" beside schedule: "30 1 * * 0"; a time that both name is one of a full backup. For PostgreSQL alone. Default: never, each backup is a full one.',
+      ),
     rpo: wholeNumber(6, 3600, 'a number of seconds')
       .optional()
       .describe('How far, in seconds, the copy may be behind: so much is lost with the host at most. Default: 60.'),
     keep: keep
       .optional()
-      .describe('How many full backups are kept, each with the log that follows it. Default: { days: 14, weekly: 8, monthly: 12 }.'),
+      .describe(
+        'How many full backups and increments are kept, each with what it rests on and the log that follows it. Default: { days: 14, weekly: 8, monthly: 12 }.',
+      ),
     recipients: recipients
       .optional()
       .describe('Who may open them, by the names of the files in backup/recipients. Default: all that are there.'),
     prove: cronTime
       .optional()
-      .describe('When the newest full backup is restored into a server of its own and compared. Default: "30 3 * * *".'),
+      .describe(
+        'When the newest full backup, or increment with what it rests on, is restored into a server of its own and compared. Default: "30 3 * * *".',
+      ),
   })
   .meta({ id: 'DatabasesBackup' });
 

@@ -95,9 +95,17 @@ function shippingEvents({ job }: DatabaseBackups, tier: number, log: Log): Shipp
 }
 
 /** What did not change is said by silence: it is looked at every few minutes. */
-function tell(job: string, { outcome, manifest }: Taken, tier: number, log: Log): void {
+function tell(job: string, { outcome, manifest, fullBecause }: Taken, tier: number, log: Log): void {
+  if (fullBecause !== undefined) log('warn', 'full backup in place of an increment', { job, because: fullBecause });
   if (outcome === 'made')
-    log('info', 'backup made', { job, id: manifest.id, milliseconds: manifest.durationMs, tier, ...sizeOf(manifest) });
+    log('info', 'backup made', {
+      job,
+      ...(manifest.kind === 'increment' ? { kind: manifest.kind } : {}),
+      id: manifest.id,
+      milliseconds: manifest.durationMs,
+      tier,
+      ...sizeOf(manifest),
+    });
 }
 
 const proveJob = (name: string): string => `${name}.prove`;
@@ -149,6 +157,34 @@ const provingJobs = ({ backups, log }: AgentOptions, jitterMs: number): readonly
       if (result === 'broken') tell(job.name, await again(signal), backups.tier, log);
     },
   }));
+
+const incrementJob = (name: string): string => `${name}.increment`;
+
+/** What changed since the night before, on the nights that have no full backup. */
+const incrementJobs = ({ backups: { databases, tier }, log }: AgentOptions, jitterMs: number): readonly ScheduledJob[] =>
+  databases.flatMap((database) => {
+    const {
+      name,
+      schedule,
+      timeZone,
+      timeout,
+      database: { increments },
+    } = database.job;
+    if (increments === undefined) return [];
+    const fulls = parseTicks(schedule, timeZone);
+    return [
+      {
+        name: incrementJob(name),
+        ticks: parseTicks(increments, timeZone),
+        timeoutMs: timeout * 1000,
+        jitterMs,
+        run: async (due: Date, signal: AbortSignal) => {
+          if (fulls.last(due)?.getTime() === due.getTime()) return;
+          tell(name, await database.increment({ due, label: null }, signal), tier, log);
+        },
+      },
+    ];
+  });
 
 /** Brings what is new to the second place. What cannot be copied is told of once, and not every ten minutes. */
 function copyingJobs({ config: { backups: config }, offsite, log }: AgentOptions): readonly ScheduledJob[] {
@@ -219,6 +255,7 @@ function makeScheduler(options: AgentOptions): Scheduler {
         tell(job.name, await backups.take(job, { due, label: null }, signal), backups.tier, log);
       },
     })),
+    ...incrementJobs(options, jitterMs),
     ...provingJobs(options, jitterMs),
     ...copyingJobs(options),
     ...lockingJobs(places, options),
@@ -258,7 +295,7 @@ function makeScheduler(options: AgentOptions): Scheduler {
     clock,
     random,
     // Removing asks for the lease of every source.
-    mayRunTogether: (one, other) => one !== pruneJob && !(isLarge(one) && isLarge(other)),
+    mayRunTogether: (one, other) => one !== pruneJob && !(isLarge(one) && isLarge(other)) && other !== incrementJob(one),
     onRun: ({ job, due, outcome, message }) => {
       if (outcome !== 'done') log(outcome === 'stopped' ? 'warn' : 'error', `job ${outcome}`, { job, due: due.toISOString(), message });
     },

@@ -1,12 +1,13 @@
 import type { KeyObject } from 'node:crypto';
 import { manifestPrefix, type Place } from '../model/backup/layout.ts';
-import type { Manifest } from '../model/backup/manifest.ts';
+import { hasLogBehind, type Manifest } from '../model/backup/manifest.ts';
 import type { Verification } from '../model/backup/verification.ts';
 import { reachOf } from '../model/backup/reach.ts';
 import { BerthError } from '../model/errors.ts';
 import type { DatabaseJob } from './databases.ts';
 import { keyIdOf, type Recipient } from './format/keys.ts';
 import { readCatalogue } from './jobs/catalogue.ts';
+import { takeIncrement, type Incremented } from './jobs/take-increment.ts';
 import { LogShipper, type Shipped } from './jobs/ship-logs.ts';
 import { acquireLease, takeBackup, type Taken, type TakeTools, type Wish } from './jobs/take-backup.ts';
 import { inspect, prove } from './jobs/verify.ts';
@@ -37,7 +38,7 @@ export interface ShippingEvents {
   readonly failed: (what: 'log' | 'full', error: unknown) => void;
 }
 
-/** The backups of one database: full ones when they are due, and the log all the time. */
+/** The backups of one database: full ones and increments when they are due, and the log all the time. */
 export class DatabaseBackups {
   readonly job: DatabaseJob;
   readonly #place: Place;
@@ -60,11 +61,24 @@ export class DatabaseBackups {
     } = this.#tools;
     const take = (): Promise<Taken> =>
       takeBackup({ place: this.#place, kind: 'full', producer, recipients }, wish, this.#tools, undefined, signal);
-    const shipper = this.#shipper;
-    if (shipper === undefined) return take();
-    let taken: Taken | undefined;
-    await shipper.duringFull(async () => (taken = await take()).manifest);
-    if (taken === undefined) throw new Error('a full backup ended without an outcome');
+    return this.#beside(take);
+  }
+
+  /** What has changed since the newest full backup or increment; a full one where that cannot be had. */
+  async increment(wish: Wish, signal: AbortSignal): Promise<Taken> {
+    const taken = await this.#beside(() => takeIncrement(this.#place, wish, this.#tools, signal));
+    return 'manifest' in taken ? taken : { ...(await this.full(wish, signal)), fullBecause: taken.because };
+  }
+
+  /** While a backup is made by the process that ships, the log goes on, and follows it then. */
+  async #beside<T extends Taken | Incremented>(take: () => Promise<T>): Promise<T> {
+    let taken: T | undefined;
+    const make = async (): Promise<Manifest | undefined> => {
+      taken = await take();
+      return 'manifest' in taken ? taken.manifest : undefined;
+    };
+    await (this.#shipper === undefined ? make() : this.#shipper.during(make));
+    if (taken === undefined) throw new Error('a backup ended without an outcome');
     return taken;
   }
 
@@ -151,11 +165,11 @@ export class DatabaseBackups {
     }
   }
 
-  /** Restores the newest full backup and compares it with what the original held; where there was no quiet moment to compare with, sees that the engine accepts it. */
+  /** Restores the newest full backup, or increment with what it rests on, and compares it with what the original held; where there was no quiet moment to compare with, sees that the engine accepts it. */
   async prove(signal: AbortSignal): Promise<Verification | undefined> {
     const { store, trusted, engine, identity, width } = this.#tools;
     const { manifests } = await readCatalogue(store, manifestPrefix(this.#place), trusted, signal);
-    const newest = manifests.findLast(({ kind }) => kind === 'full');
+    const newest = manifests.findLast(({ kind }) => hasLogBehind(kind));
     if (newest === undefined) return undefined;
     const tools = { ...this.#tools, engine: engine.scratch, rules: engine.rules, identity, width };
     try {

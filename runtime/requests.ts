@@ -6,12 +6,12 @@ import type { Taken } from './jobs/take-backup.ts';
 
 /**
  * What a command asks of the agent that runs beside it in the same container: files in a folder of both. Only the one that ships the log can
- * make a full backup without leaving some of it out.
+ * make a full backup or an increment without leaving some of it out.
  */
 export interface BackupRequest {
   readonly job: string;
-  /** A full backup with this label, or the log up to now alone. */
-  readonly what: { readonly full: string | null } | 'log';
+  /** A full backup or an increment with this label, or the log up to now alone. */
+  readonly what: { readonly full: string | null } | { readonly increment: string | null } | 'log';
 }
 
 /** The backup, or nothing where only the log was asked for. */

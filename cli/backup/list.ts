@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { describeBytes } from '../../model/backup/bytes.ts';
-import type { Manifest } from '../../model/backup/manifest.ts';
+import { hasLogBehind, type Manifest } from '../../model/backup/manifest.ts';
 import type { Verification } from '../../model/backup/verification.ts';
 import { kitFile } from '../../model/backup/site-files.ts';
-import { ageOf, asJson, bytesOf, describeAge, levels, shortName, shownTime, tierOf } from './text.ts';
+import { ageOf, asJson, bytesOf, countedBehind, describeAge, levels, shortName, shownTime, tierOf } from './text.ts';
 import { type KitRecord, readKit } from './kit-record.ts';
 import { describeLag, lookOffsite, offsiteJson } from './offsite-view.ts';
 import { type Asked, openCatalogue } from '../open-catalogue.ts';
@@ -12,15 +12,16 @@ import { type RuntimeContext, stoppable } from '../stoppable.ts';
 import { noteOf, paint, table } from '../text.ts';
 
 /** Of the log of a database there is a backup every half minute: it is counted with what it follows. */
-const logsOf = (manifests: readonly Manifest[]): ReadonlyMap<string, number> =>
-  new Map(
-    [
-      ...Map.groupBy(
-        manifests.filter(({ kind }) => kind === 'log'),
-        ({ chain }) => chain,
-      ),
-    ].map(([chain, logs]) => [chain, logs.length]),
-  );
+function logsOf(manifests: readonly Manifest[]): ReadonlyMap<string, number> {
+  const bases = new Map<string, string>();
+  const counts = new Map<string, number>();
+  for (const { id, kind, chain, parent } of manifests) {
+    const base = kind === 'log' ? (bases.get(parent ?? '') ?? chain) : id;
+    bases.set(id, base);
+    if (kind === 'log') counts.set(base, (counts.get(base) ?? 0) + 1);
+  }
+  return counts;
+}
 
 /** A stick that lies in a drawer is looked at once a month. */
 const confirmedForMs = 31 * 86_400_000;
@@ -89,7 +90,8 @@ export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext
           ...(manifest.kind === 'bucket'
             ? [`${Number(manifest.facts['objects'])} objects, ${describeBytes(Number(manifest.facts['copiedBytes']))} new`]
             : []),
-          ...(manifest.kind === 'full' ? [`and ${logs.get(manifest.id) ?? 0} ${logs.get(manifest.id) === 1 ? 'log' : 'logs'}`] : []),
+          ...(manifest.kind === 'increment' ? [`what changed since ${manifest.parent}`] : []),
+          ...(hasLogBehind(manifest.kind) ? [`and ${countedBehind(0, logs.get(manifest.id) ?? 0)}`] : []),
         ].join(', '),
       ]);
     const columns = ['what', 'id', 'made', 'age', 'size', 'level', ''];
@@ -101,7 +103,7 @@ export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext
     for (const { newest, shrunk } of found)
       if (shrunk !== undefined)
         notes.push(
-          `the newest ${nameOf[newest.kind] ?? 'full backup'} of ${shortName(newest.source)} holds ${shrunk}: if nobody meant that, restore an older one before it expires`,
+          `the newest ${nameOf[newest.kind] ?? 'backup'} of ${shortName(newest.source)} holds ${shrunk}: if nobody meant that, restore an older one before it expires`,
         );
     if (offsite !== undefined) notes.push(...describeLag(offsite, now));
     for (const note of notes) context.out(`${noteOf(note, context)}\n`);

@@ -14,7 +14,7 @@ import { type Asked, runtimeOf } from '../open-catalogue.ts';
 import { progressOn } from '../progress.ts';
 import { type FoundRuntime, worldOf } from '../runtime-config.ts';
 import { type RuntimeContext, stoppable } from '../stoppable.ts';
-import { table } from '../text.ts';
+import { noteOf, table } from '../text.ts';
 
 /** Its whole name, `configuration` for `site.configuration`, and of a bucket what stands behind its store, unless something has that name itself. */
 const isCalled = (job: BackupJob, name: string, jobs: readonly BackupJob[]): boolean =>
@@ -37,15 +37,18 @@ function jobsOf(jobs: readonly BackupJob[], names: readonly string[]): readonly 
 interface NowAsked extends Asked {
   readonly sources: readonly string[];
   readonly label?: string;
+  /** Of databases that can do it, only what has changed. */
+  readonly increment?: boolean;
 }
 
-type Made = ReturnType<typeof asJson> & { readonly outcome: string };
+type Made = ReturnType<typeof asJson> & { readonly outcome: string; readonly fullBecause?: string };
 
 /** By this process, by the agent in its container, or, in that container, by the agent itself. */
 async function takeOne(
   job: BackupJob,
   {
     label,
+    increment,
     backups,
     home,
     found: { config, folder },
@@ -53,6 +56,7 @@ async function takeOne(
   }: {
     readonly home: AgentHome;
     readonly label: string | null;
+    readonly increment: boolean;
     readonly backups: Backups;
     readonly found: FoundRuntime;
     readonly say: (what: string) => void;
@@ -61,20 +65,30 @@ async function takeOne(
   signal: AbortSignal,
 ): Promise<Made> {
   if (job.agent !== undefined) {
-    say(isBucket(job) ? 'what is new is copied' : 'a full backup is made');
-    const verb = ['backup', 'now', job.name, ...(label === null ? [] : ['--label', label])];
+    say(isBucket(job) || increment ? 'what is new is copied' : 'a full backup is made');
+    const verb = ['backup', 'now', job.name, ...(label === null ? [] : ['--label', label]), ...(increment ? ['--increment'] : [])];
     const { backups: made } = await inAgent(home, job.agent, verb, context, signal);
     const [one] = made as readonly Made[];
     if (one === undefined) throw new Error(`${job.agent} made no backup and said nothing`);
     return one;
   }
-  const shown = ({ outcome, manifest }: Taken): Made => ({ outcome, ...asJson(manifest, 1, context.now()) });
+  const shown = ({ outcome, manifest, fullBecause }: Taken): Made => ({
+    outcome,
+    ...asJson(manifest, 1, context.now()),
+    ...(fullBecause === undefined ? {} : { fullBecause }),
+  });
   if (!isDatabase(job) && !isBucket(job))
     return shown(await backups.take(job, { due: null, label }, signal, (bytes) => say(describeBytes(bytes))));
   say('waiting for the agent');
   const name = Buffer.from(context.random(8)).toString('hex');
   const state = resolve(folder, config.backups.state);
-  const taken = await askAgent(state, { job: job.name, what: { full: label } }, name, systemClock, signal);
+  const taken = await askAgent(
+    state,
+    { job: job.name, what: increment ? { increment: label } : { full: label } },
+    name,
+    systemClock,
+    signal,
+  );
   if (taken === null) throw new Error('a backup was asked for, and none came');
   return shown(taken);
 }
@@ -100,21 +114,31 @@ export const shipNow = ({ site, json, cluster, sources }: NowAsked, context: Run
     context.out(`All that was committed by now is in the backups: ${names.join(', ')}.\n`);
   });
 
+/** @throws BerthError `unsupported` where none can. */
+function withIncrements(jobs: readonly BackupJob[]): readonly BackupJob[] {
+  const found = jobs.filter(({ kind }) => kind === 'postgres');
+  if (found.length > 0) return found;
+  throw new BerthError('unsupported', 'only PostgreSQL has increments, and none is copied here', 'leave --increment out');
+}
+
 /** Copies what has changed, now. */
-export const backupNow = ({ site, json, cluster, sources, label }: NowAsked, context: RuntimeContext): Promise<void> =>
+export const backupNow = ({ site, json, cluster, sources, label, increment = false }: NowAsked, context: RuntimeContext): Promise<void> =>
   stoppable(context, async (signal) => {
     const { config, folder } = runtimeOf(site);
     const home = { site, config, ...(cluster && { cluster }) };
     const backups = await openBackups(config, folder, worldOf(context));
     const made: Made[] = [];
     using progress = progressOn(context, json);
-    for (const job of jobsOf(config.backups.jobs, sources)) {
+    const jobs = increment ? jobsOf(withIncrements(config.backups.jobs), sources) : jobsOf(config.backups.jobs, sources);
+    for (const job of jobs) {
       const say = (what: string) => progress.say(`${shortName(job.name)}: ${what}`);
-      made.push(await takeOne(job, { home, label: label ?? null, backups, found: { config, folder }, say }, context, signal));
+      made.push(await takeOne(job, { home, label: label ?? null, increment, backups, found: { config, folder }, say }, context, signal));
     }
     if (json) {
       return context.out(`${JSON.stringify({ site, store: { name: backups.store.name, tier: backups.tier }, backups: made }, null, 2)}\n`);
     }
+    for (const { source, fullBecause } of made)
+      if (fullBecause !== undefined) context.err(`${noteOf(`${shortName(source)}: a full backup was made: ${fullBecause}`, context)}\n`);
     const rows = made.map(({ outcome, source, id, bytes, durationMs, ageSeconds }) => [
       shortName(source),
       id,

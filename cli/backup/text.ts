@@ -12,6 +12,13 @@ export function describeAge(milliseconds: number): string {
 export const ageOf = ({ finishedAt }: Pick<Manifest, 'finishedAt'>, now: Date): string =>
   describeAge(now.getTime() - new Date(finishedAt).getTime());
 
+/** What is restored behind a full backup. */
+export function countedBehind(increments: number, logs: number): string {
+  const counted = logs === 1 ? '1 log' : `${logs} logs`;
+  if (increments === 0) return counted;
+  return `${increments === 1 ? '1 increment' : `${increments} increments`} and ${counted}`;
+}
+
 /** What it holds: the list of a bucket is not what anybody asks for. */
 export const bytesOf = (manifest: Manifest): number =>
   manifest.kind === 'bucket' ? Number(manifest.facts['bytes'] ?? 0) : plainBytesOf(manifest);

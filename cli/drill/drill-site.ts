@@ -6,6 +6,7 @@ import { drillsOf } from '../../model/backup/layout.ts';
 import { BerthError } from '../../model/errors.ts';
 import type { Plan } from '../../model/plan.ts';
 import { contentsOf } from '../../runtime/jobs/bucket/listing.ts';
+import { backupsIn } from '../../runtime/jobs/coverage.ts';
 import { readRanges } from '../../runtime/host/network.ts';
 import { viewOf } from '../../runtime/host/view.ts';
 import { forgetFindings, readVerifications, recordFinding } from '../../runtime/jobs/verifications.ts';
@@ -243,7 +244,7 @@ function listed(folder: string): readonly Dirent[] {
 /** Everything that was restored, and what that rests on. */
 const provenBy = ({ folder, chosen: { wanted, wantedBuckets, copies } }: DrillPlan): readonly string[] => [
   ...folder.chosen.map(({ manifest }) => manifest.id),
-  ...wanted.flatMap(({ full, logs }) => [full, ...logs].map(({ id }) => id)),
+  ...wanted.flatMap((plan) => backupsIn(plan).map(({ id }) => id)),
   ...copies.map(({ copy }) => copy.id),
   ...wantedBuckets.flatMap(({ point }) => [point, ...contentsOf(point)].map(({ id }) => id)),
 ];

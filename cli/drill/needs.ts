@@ -4,6 +4,7 @@ import type { Plan } from '../../model/plan.ts';
 import { describeSize, mib, type MiB } from '../../model/units.ts';
 import { readDisk } from '../../runtime/host/disk.ts';
 import { outputOf, viewOf } from '../../runtime/host/view.ts';
+import { backupsIn } from '../../runtime/jobs/coverage.ts';
 import type { Chosen } from '../restore/choose-whole.ts';
 import type { RuntimeContext } from '../stoppable.ts';
 
@@ -43,9 +44,12 @@ function memoryOf({ services }: Plan): MiB {
 }
 
 function diskOf({ caches, services }: Pick<Plan, 'caches' | 'services'>, { wanted, wantedBuckets, copies }: Chosen): MiB {
-  const databases = wanted.reduce((sum, { database, full, logs }) => {
+  const databases = wanted.reduce((sum, plan) => {
+    const { database, full, increments } = plan;
     const servers = services.filter(({ name, replicaOf }) => name === database || replicaOf === database).length;
-    return sum + [full, ...logs].reduce((bytes, manifest) => bytes + plainBytesOf(manifest), 0) * servers;
+    // What a full backup and its increments make lies beside them for a while.
+    const made = increments.length === 0 ? [] : [full];
+    return sum + [...backupsIn(plan), ...made].reduce((bytes, manifest) => bytes + plainBytesOf(manifest), 0) * servers;
   }, 0);
   const buckets = wantedBuckets.reduce((sum, { point }) => sum + Number(point.facts['bytes'] ?? 0), 0);
   const others = copies.reduce((sum, { name, copy }) => sum + plainBytesOf(copy) * nodesOf(caches, name), 0);

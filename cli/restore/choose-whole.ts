@@ -1,10 +1,11 @@
-import type { Manifest } from '../../model/backup/manifest.ts';
+import { hasLogBehind, type Manifest } from '../../model/backup/manifest.ts';
 import { reachOf } from '../../model/backup/reach.ts';
 import { BerthError } from '../../model/errors.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { BackupJob } from '../../model/runtime-config.ts';
 import { isBucket } from '../../runtime/buckets.ts';
 import { isDatabase, rulesOf } from '../../runtime/databases.ts';
+import { baseOf } from '../../runtime/jobs/coverage.ts';
 import { planRestore } from '../../runtime/jobs/plan-restore.ts';
 import { shrinkageOf } from '../../runtime/jobs/shrinkage.ts';
 import { choosePoint } from './bucket-point.ts';
@@ -58,16 +59,16 @@ function chooseDatabase(
   at: string | undefined,
   rules: Parameters<typeof planRestore>[2],
 ): Wanted {
-  const [before, last] = all.filter(({ kind }) => kind === 'full').slice(-2);
+  const [before, last] = all.filter(({ kind }) => hasLogBehind(kind)).slice(-2);
   const shrunk = at === undefined && before !== undefined && last !== undefined ? shrinkageOf(before, last) : undefined;
   if (shrunk !== undefined && last !== undefined)
     throw new BerthError(
       'conflict',
-      `the newest full backup holds ${shrunk}: it may be of an empty server that was begun anew`,
+      `the newest ${last.kind === 'full' ? 'full backup' : 'increment'} holds ${shrunk}: it may be of an empty server that was begun anew`,
       `write --at with a time before ${last.startedAt}; or, if that is what you want, --at with one after it, which \`berth backup list\` names`,
     );
   const plan = planRestore(all, at === undefined ? { kind: 'latest' } : { kind: 'time', at: momentOf(at) }, rules);
-  return { ...plan, database, until: at === undefined ? reachOf(plan.logs.at(-1) ?? plan.full).coveredUntil : momentOf(at) };
+  return { ...plan, database, until: at === undefined ? reachOf(plan.logs.at(-1) ?? baseOf(plan)).coveredUntil : momentOf(at) };
 }
 
 /** Of several it must be clear which one is meant. */

@@ -11,6 +11,7 @@ import { loadSite } from '../site.ts';
 import type { RuntimeContext } from '../stoppable.ts';
 import { paint } from '../text.ts';
 import { secondsSince } from '../moment.ts';
+import { countedBehind } from '../backup/text.ts';
 
 export interface LiveRestore extends Filling {
   readonly site: string;
@@ -163,7 +164,7 @@ function say(
   asked: LiveRestore,
   plan: Plan,
   { clients, replicas, caches }: Concerned,
-  { full, logs, because, until }: Restored,
+  { full, increments, logs, because, until }: Restored,
   context: RuntimeContext,
 ): void {
   if (asked.json) return;
@@ -174,7 +175,7 @@ function say(
     : `everything until ${at ?? `transaction ${before ?? ''}`}; what was written after it is gone`;
   context.out(
     [
-      `${style('bold', `${database} of ${plan.name}`)} from ${full.id} and ${logs === 1 ? '1 log' : `${logs} logs`}\n  ${because}\n\n`,
+      `${style('bold', `${database} of ${plan.name}`)} from ${full.id} and ${countedBehind(increments.length, logs)}\n  ${because}\n\n`,
       `  holds      ${holds}\n`,
       `  stops      ${[...(clients.length === 0 ? [] : [clients.join(', ')]), database].join(', then ')}; the edge shows its maintenance page\n`,
       ...replicas.map(({ name }) => `  empties    ${name}, which copies ${database} anew\n`),

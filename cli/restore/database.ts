@@ -7,6 +7,7 @@ import { BerthError } from '../../model/errors.ts';
 import type { BackupJob } from '../../model/runtime-config.ts';
 import { engineOf, isDatabase, type DatabaseJob } from '../../runtime/databases.ts';
 import { readCatalogue } from '../../runtime/jobs/catalogue.ts';
+import { baseOf } from '../../runtime/jobs/coverage.ts';
 import { planRestore, type RestorePlan } from '../../runtime/jobs/plan-restore.ts';
 import { readVerifications } from '../../runtime/jobs/verifications.ts';
 import { restoreToScratch } from '../../runtime/jobs/restore-engine.ts';
@@ -21,8 +22,10 @@ import { firstPlaceAlone, type PlaceName } from '../open-catalogue.ts';
 import { readRuntime, worldOf, type FoundRuntime } from '../runtime-config.ts';
 import { stoppable, type RuntimeContext } from '../stoppable.ts';
 import { paint, table } from '../text.ts';
+import { countedBehind } from '../backup/text.ts';
 import { theOne } from './choose-named.ts';
 import { agentIdentity, identityIn, openedKey } from './keys.ts';
+import { leftOut } from './left-out.ts';
 
 /** A server of its own that is thrown away, the place of the database in its site, or a new folder in the container of an agent. */
 type DatabasePlace = 'scratch' | 'live' | { readonly folder: string };
@@ -48,6 +51,8 @@ export interface DatabaseRestoreAsked {
 export interface Restored {
   readonly database: string;
   readonly full: { readonly id: string; readonly madeAt: string; readonly bytes: number };
+  /** Ids of what rests on it, in order. */
+  readonly increments: readonly string[];
   readonly logs: number;
   readonly because: string;
   /** All that was committed by then is in it. */
@@ -169,10 +174,8 @@ async function restoreHere(
   const engine = engineOf(kept === undefined ? job : { ...job, database: { ...job.database, folder: kept } });
   const chosen = planRestore(manifests, targetOf(asked), engine.rules);
   const isInReach = ({ finishedAt }: Manifest): boolean => asked.at === undefined || new Date(finishedAt) <= momentOf(asked.at);
-  const broken = all
-    .filter((each) => each.kind === 'full' && each.id > chosen.full.id && levelOf(proofs, each.id) < 0 && isInReach(each))
-    .map(({ id }) => id);
-  const plan = { ...chosen, because: [chosen.because, ...broken.map((id) => `${id} was found to be broken, and is left out`)].join('; ') };
+  const left = leftOut(all.filter(isInReach), baseOf(chosen), (id) => levelOf(proofs, id) < 0);
+  const plan = { ...chosen, because: [chosen.because, ...left].join('; ') };
   if (asked.dryRun) return { ...planned(job, plan), position: null, seconds: null, holds: null };
   const identity = asked.key === undefined ? await agentIdentity(found) : identityIn(asked.key, context);
   const begun = performance.now();
@@ -183,10 +186,11 @@ async function restoreHere(
   return { ...done, holds: null, left: await scratch.keep(join(kept, restoredData), signal) };
 }
 
-const planned = (job: DatabaseJob, { full, logs, because }: RestorePlan) => ({
-  until: reachOf(logs.at(-1) ?? full).coveredUntil.toISOString(),
+const planned = (job: DatabaseJob, { full, increments, logs, because }: RestorePlan) => ({
+  until: reachOf(logs.at(-1) ?? baseOf({ full, increments })).coveredUntil.toISOString(),
   database: job.name,
   full: { id: full.id, madeAt: full.finishedAt, bytes: plainBytesOf(full) },
+  increments: increments.map(({ id }) => id),
   logs: logs.length,
   because,
 });
@@ -199,13 +203,13 @@ interface Holding {
 }
 
 function describe(
-  { database, full, logs, because, position, seconds, holds, left = [] }: Restored,
+  { database, full, increments, logs, because, position, seconds, holds, left = [] }: Restored,
   into: DatabasePlace,
   context: RuntimeContext,
 ): void {
   const style = paint(context.color);
   context.out(
-    `${style('bold', database)} from ${full.id} (${describeBytes(full.bytes)}) and ${logs === 1 ? '1 log' : `${logs} logs`}\n  ${because}\n`,
+    `${style('bold', database)} from ${full.id} (${describeBytes(full.bytes)}) and ${countedBehind(increments.length, logs)}\n  ${because}\n`,
   );
   if (position === null) return context.out('\nNothing was restored.\n');
   if (typeof into === 'object')

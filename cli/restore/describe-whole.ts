@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Manifest } from '../../model/backup/manifest.ts';
 import type { RestorePlan } from '../../runtime/jobs/plan-restore.ts';
-import { describeAge, shownTime } from '../backup/text.ts';
+import { countedBehind, describeAge, shownTime } from '../backup/text.ts';
 import { counted } from './bucket-point.ts';
 import type { Apart } from './choose-copies.ts';
 import type { Chosen } from './choose-whole.ts';
@@ -49,10 +49,10 @@ export function wantedRows(
   const asItWas = (at: Date): string => `as it was at ${shownTime(at.toISOString())}, ${describeAge(now.getTime() - at.getTime())} ago`;
   const rowOf = (name: string, { id, finishedAt }: Manifest, holds: string): string[] => [name, id, holds, asItWas(new Date(finishedAt))];
   return [
-    ...wanted.map(({ database, full, logs, until }) => [
+    ...wanted.map(({ database, full, increments, logs, until }) => [
       database,
       full.id,
-      `and ${logs.length === 1 ? '1 log' : `${logs.length} logs`}`,
+      `and ${countedBehind(increments.length, logs.length)}`,
       asItWas(until),
     ]),
     ...copies.map(({ kind, name, copy }) => rowOf(name, copy, holding(kind, Number(copy.facts[kind === 'cache' ? 'keys' : 'files'])))),
@@ -62,7 +62,13 @@ export function wantedRows(
 
 /** What would be taken, for programs. */
 export const chosenAsJson = ({ wanted, wantedBuckets, copies, apart, empty, broken }: Chosen) => ({
-  databases: wanted.map(({ database, full, logs, until }) => ({ database, full: full.id, logs: logs.length, until: until.toISOString() })),
+  databases: wanted.map(({ database, full, increments, logs, until }) => ({
+    database,
+    full: full.id,
+    increments: increments.map(({ id }) => id),
+    logs: logs.length,
+    until: until.toISOString(),
+  })),
   buckets: wantedBuckets.map(({ bucket, point }) => ({ bucket, point: point.id, madeAt: point.finishedAt })),
   copies: copies.map(({ kind, name, copy }) => ({ kind, name, copy: copy.id, madeAt: copy.finishedAt })),
   empty,

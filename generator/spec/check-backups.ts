@@ -18,6 +18,7 @@ export function* checkBackups(spec: WrittenSpec): Iterable<Finding> {
       };
   }
   if (typeof backups.buckets === 'object') yield* checkBuckets(backups.buckets.names ?? [], stores);
+  if (typeof backups.databases === 'object' && backups.databases.increments !== undefined) yield* checkIncrements(spec);
   yield* checkReach(spec, backups);
   if (backups.user !== undefined && bucket !== undefined && Object.keys(volumes).length === 0)
     yield {
@@ -49,6 +50,20 @@ function* checkBuckets(names: readonly string[], stores: NonNullable<WrittenSpec
       };
     else if (names.indexOf(name) < index) yield { path, message: `"${name}" stands twice`, hint: 'remove one of the two' };
   }
+}
+
+/** With a full backup a week alone, the way from it to now would be all the log of a week. */
+function* checkIncrements({ databases }: WrittenSpec): Iterable<Finding> {
+  const whole = Object.entries(databases ?? {}).filter(
+    ([, { engine, operator }]) => operator === undefined && engine !== 'postgres' && copiedEngines.some((name) => name === engine),
+  );
+  if (whole.length > 0)
+    yield {
+      path: ['backups', 'databases'],
+      key: 'increments',
+      message: `only PostgreSQL can copy what has changed, and this site has ${whole.map(([name, { engine }]) => `${name} (${engine})`).join(', ')}`,
+      hint: 'remove increments, and let schedule make a full backup every night',
+    };
 }
 
 /** An agent in a cluster sees no folder of the machine that the site lies on. */

@@ -70,6 +70,7 @@ export const backupsOf = (written: Written): BackupsSpec => ({
           ...files(written.databases, defaults.fulls, defaults.full),
           prove: written.databases?.prove ?? defaults.prove,
           rpo: seconds(written.databases?.rpo ?? defaults.rpo),
+          ...(written.databases?.increments === undefined ? {} : { increments: written.databases.increments }),
         },
       }),
   ...(written.buckets === 'none'

@@ -79,5 +79,8 @@ export type Manifest = Shaped<typeof manifestShape>;
 export type StoredStream = Manifest['streams'][number];
 export type StoredObject = StoredStream['objects'][number];
 
+/** What the log of a database is shipped behind. */
+export const hasLogBehind = (kind: BackupKind): boolean => kind === 'full' || kind === 'increment';
+
 /** Increments and logs are of no use alone. */
 export const isDependent = (kind: BackupKind): boolean => kind === 'increment' || kind === 'log';

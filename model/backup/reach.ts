@@ -1,8 +1,8 @@
-import type { Manifest } from './manifest.ts';
+import { hasLogBehind, type Manifest } from './manifest.ts';
 
 /** The times that a backup stands for, by the clock of the engine. Every engine writes them into its facts. */
 export interface Reach {
-  /** The earliest time that can be restored to with this full backup and what follows it; nothing for what is no full backup. */
+  /** The earliest time that can be restored to with this full backup or increment and what follows it; nothing for any other backup. */
   readonly restorableFrom: Date | undefined;
   /** All that was committed by then is in it, or in what it rests on. */
   readonly coveredUntil: Date;
@@ -11,7 +11,7 @@ export interface Reach {
 /** Of a backup whose engine does not say, it is the time at which it began or ended: too late a beginning and too early an end do no harm. */
 export function reachOf({ kind, facts, startedAt, finishedAt }: Pick<Manifest, 'kind' | 'facts' | 'startedAt' | 'finishedAt'>): Reach {
   return {
-    restorableFrom: kind === 'full' ? (timeIn(facts['restorableFrom']) ?? new Date(finishedAt)) : undefined,
+    restorableFrom: hasLogBehind(kind) ? (timeIn(facts['restorableFrom']) ?? new Date(finishedAt)) : undefined,
     coveredUntil: timeIn(facts['coveredUntil']) ?? new Date(startedAt),
   };
 }

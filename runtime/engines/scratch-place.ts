@@ -114,14 +114,13 @@ async function checkVersion({ title, server, takes }: EngineNames, programs: Pro
 }
 
 /** What fills the disk here keeps the log from being received as well. So what cannot fit is not begun; what may not fit is tried. */
-async function checkRoom(
-  { least }: EngineNames,
-  { folder, room = freeIn }: ScratchTools,
-  [full, ...logs]: readonly Restorable[],
-): Promise<void> {
-  const bytes = (backups: readonly (Restorable | undefined)[]): number =>
-    backups.reduce((sum, backup) => sum + (backup === undefined ? 0 : plainBytesOf(backup.manifest)), 0);
-  const takes = least * bytes([full]) + bytes(logs);
+async function checkRoom({ least }: EngineNames, { folder, room = freeIn }: ScratchTools, chain: readonly Restorable[]): Promise<void> {
+  const bytes = (backups: readonly Restorable[]): number => backups.reduce((sum, { manifest }) => sum + plainBytesOf(manifest), 0);
+  const [full, ...increments] = chain.filter(({ manifest }) => manifest.kind !== 'log');
+  const whole = full === undefined ? 0 : least * bytes([full]);
+  const parts = increments.length === 0 ? 0 : whole + bytes(increments);
+  // The parts lie there until a whole was made of them, and the log comes when they are gone.
+  const takes = whole + Math.max(parts, bytes(chain.filter(({ manifest }) => manifest.kind === 'log')));
   const free = await room(folder);
   if (takes > free) throw ofThePlace(`it takes ${describeBytes(takes)} at least, and ${folder} has ${describeBytes(free)} left`);
 }

@@ -1,14 +1,29 @@
-import type { Manifest } from '../../model/backup/manifest.ts';
+import { hasLogBehind, type Manifest } from '../../model/backup/manifest.ts';
 import { reachOf } from '../../model/backup/reach.ts';
 import type { ChainRules } from '../ports/log-source.ts';
 
-/** A full backup and the logs that follow it without a hole, in order. Every one of them is a place up to which it can be restored. */
+/**
+ * A full backup, or an increment with all that it rests on, and the logs that follow it without a hole, in order. Every one of the logs is a place up to which it
+ * can be restored.
+ */
 export interface Chain {
   readonly full: Manifest;
+  /** In order, each resting on the one before; the logs follow the last of them. */
+  readonly increments: readonly Manifest[];
   readonly logs: readonly Manifest[];
   /** Why it does not go on, where logs of it lie there that nothing leads to. */
   readonly hole: string | undefined;
 }
+
+/** What is restored, in that order. */
+export const backupsIn = ({ full, increments, logs }: Pick<Chain, 'full' | 'increments' | 'logs'>): readonly Manifest[] => [
+  full,
+  ...increments,
+  ...logs,
+];
+
+/** What the logs follow. */
+export const baseOf = ({ full, increments }: Pick<Chain, 'full' | 'increments'>): Manifest => increments.at(-1) ?? full;
 
 /** The times that can be restored to: from one to the other, both included. */
 export interface Span {
@@ -16,19 +31,45 @@ export interface Span {
   readonly until: Date;
 }
 
-/** What there is to restore from, the oldest full first. @param manifests - Of one source. */
+/** What there is to restore from, the oldest first. @param manifests - Of one source. */
 export function chainsOf(manifests: readonly Manifest[], rules: ChainRules): readonly Chain[] {
   const sorted = [...manifests].sort((a, b) => (a.id < b.id ? -1 : 1));
-  const byChain = Map.groupBy(
+  const lines = linesOf(sorted, rules);
+  const logs = logsByBase(sorted);
+  return [...lines].map(([base, [full, ...increments]]) => chainFrom({ full, increments }, logs.get(base) ?? [], rules));
+}
+
+/** For each full backup, and each increment of which nothing is missing, what is restored up to itself. */
+function linesOf(sorted: readonly Manifest[], rules: ChainRules): ReadonlyMap<string, readonly [Manifest, ...Manifest[]]> {
+  const lines = new Map<string, readonly [Manifest, ...Manifest[]]>();
+  for (const each of sorted) {
+    if (each.kind === 'full') lines.set(each.id, [each]);
+    const line = each.kind === 'increment' ? lines.get(each.parent ?? '') : undefined;
+    const parent = line?.at(-1);
+    if (line !== undefined && parent !== undefined && rules.follows(parent, each)) lines.set(each.id, [...line, each]);
+  }
+  return lines;
+}
+
+/** A log whose parent is missing counts to the newest that it can have followed: there it shows that something is missing. */
+function logsByBase(sorted: readonly Manifest[]): ReadonlyMap<string, readonly Manifest[]> {
+  const bases = new Map<string, string>();
+  const newest = new Map<string, string>();
+  for (const { id, kind, chain, parent } of sorted) {
+    const base = hasLogBehind(kind) ? id : kind === 'log' ? (bases.get(parent ?? '') ?? newest.get(chain)) : undefined;
+    if (base !== undefined) bases.set(id, base);
+    if (hasLogBehind(kind)) newest.set(chain, id);
+  }
+  return Map.groupBy(
     sorted.filter(({ kind }) => kind === 'log'),
-    ({ chain }) => chain,
+    ({ id }) => bases.get(id) ?? '',
   );
-  return sorted.filter(({ kind }) => kind === 'full').map((full) => chainFrom(full, byChain.get(full.id) ?? [], rules));
 }
 
 /** Of two logs with the same parent the one counts that others follow, and else the one that reaches further. */
-function chainFrom(full: Manifest, logs: readonly Manifest[], rules: ChainRules): Chain {
-  const sound = new Map([[full.id, full]]);
+function chainFrom(whole: Pick<Chain, 'full' | 'increments'>, logs: readonly Manifest[], rules: ChainRules): Chain {
+  const base = baseOf(whole);
+  const sound = new Map([[base.id, base]]);
   for (const log of logs) {
     const parent = sound.get(log.parent ?? '');
     if (parent !== undefined && rules.follows(parent, log)) sound.set(log.id, log);
@@ -38,18 +79,18 @@ function chainFrom(full: Manifest, logs: readonly Manifest[], rules: ChainRules)
   for (let next: Manifest | undefined = end; next !== undefined && next.kind === 'log'; next = sound.get(next.parent ?? ''))
     line.unshift(next);
   const stray = logs.find(({ id }) => !sound.has(id));
-  return { full, logs: line, hole: stray && `${stray.id} does not follow ${end.id}, or what it follows is missing` };
+  return { ...whole, logs: line, hole: stray && `${stray.id} does not follow ${end.id}, or what it follows is missing` };
 }
 
-/** Nothing, as long as no log says what was committed after the full backup had become complete. */
+/** Nothing, as long as no log says what was committed after what it follows had become complete. */
 export function spanOf(chain: Chain): Span | undefined {
-  const from = reachOf(chain.full).restorableFrom;
+  const from = reachOf(baseOf(chain)).restorableFrom;
   const until = coveredBy(chain);
   return from === undefined || until < from ? undefined : { from, until };
 }
 
-const coveredBy = ({ full, logs }: Chain): Date =>
-  new Date([full, ...logs].reduce((latest, each) => Math.max(latest, reachOf(each).coveredUntil.getTime()), -Infinity));
+const coveredBy = (chain: Chain): Date =>
+  new Date([baseOf(chain), ...chain.logs].reduce((latest, each) => Math.max(latest, reachOf(each).coveredUntil.getTime()), -Infinity));
 
 /** Times that can be restored to, where one goes into the next made one; the oldest first. */
 export function restorableSpans(chains: readonly Chain[]): readonly Span[] {

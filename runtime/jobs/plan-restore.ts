@@ -3,11 +3,13 @@ import { reachOf } from '../../model/backup/reach.ts';
 import { BerthError } from '../../model/errors.ts';
 import type { ChainRules } from '../ports/log-source.ts';
 import type { RestoreTarget } from '../ports/scratch-engine.ts';
-import { chainsOf, restorableSpans, spanOf, type Chain } from './coverage.ts';
+import { backupsIn, baseOf, chainsOf, restorableSpans, spanOf, type Chain } from './coverage.ts';
 
 /** What will be restored, before anything is done. */
 export interface RestorePlan {
   readonly full: Manifest;
+  /** In order; none where the log follows the full backup itself. */
+  readonly increments: readonly Manifest[];
   /** In order; no more than it takes. */
   readonly logs: readonly Manifest[];
   readonly target: RestoreTarget;
@@ -15,7 +17,7 @@ export interface RestorePlan {
 }
 
 /**
- * The newest full backup from which the target can be reached, and the logs up to it.
+ * The newest full backup, or increment with what it rests on, from which the target can be reached, and the logs up to it.
  *
  * @param manifests - Of one source.
  * @throws BerthError `damaged` when the target lies in a hole, and `usage` when it lies outside of all that there is; both name the nearest points.
@@ -33,14 +35,15 @@ export function planRestore(manifests: readonly Manifest[], target: RestoreTarge
     );
   for (const chain of newestFirst) {
     const logs = logsUpTo(chain, target, rules);
-    if (logs !== undefined) return { full: chain.full, logs, target, because: reasonFor(chain, logs) };
+    if (logs !== undefined) return { full: chain.full, increments: chain.increments, logs, target, because: reasonFor(chain, logs) };
   }
   throw outOfReach(chains, target);
 }
 
-/** `undefined` when the target cannot be reached from that full backup. */
+/** `undefined` when the target cannot be reached from there. */
 function logsUpTo(chain: Chain, target: RestoreTarget, rules: ChainRules): readonly Manifest[] | undefined {
-  const { full, logs } = chain;
+  const { logs } = chain;
+  const base = baseOf(chain);
   const upTo = (index: number): readonly Manifest[] | undefined => (index < 0 ? undefined : logs.slice(0, index + 1));
   switch (target.kind) {
     case 'latest':
@@ -51,16 +54,25 @@ function logsUpTo(chain: Chain, target: RestoreTarget, rules: ChainRules): reado
       return upTo(logs.findIndex((log) => reachOf(log).coveredUntil >= target.at));
     }
     case 'position':
-      if (rules.endsAt(full, target.position)) return [];
-      if (rules.reaches(full, target.position)) return undefined;
+      if (rules.endsAt(base, target.position)) return [];
+      if (rules.reaches(base, target.position)) return undefined;
       return upTo(logs.findIndex((log) => rules.reaches(log, target.position)));
     case 'transaction':
-      return rules.isAfter(full, target.id) ? logs : undefined;
+      return rules.isAfter(base, target.id) ? logs : undefined;
   }
 }
 
-const reasonFor = ({ full }: Chain, logs: readonly Manifest[]): string =>
-  `${full.id} of ${full.finishedAt} is the newest full backup before it; ${followed(logs)}`;
+function reasonFor(chain: Chain, logs: readonly Manifest[]): string {
+  const { id, kind, finishedAt } = baseOf(chain);
+  const rests =
+    chain.increments.length === 0
+      ? ''
+      : ` and rests on ${backupsIn({ ...chain, logs: [] })
+          .slice(0, -1)
+          .map((each) => each.id)
+          .join(', ')}`;
+  return `${id} of ${finishedAt} is the newest ${kind === 'full' ? 'full backup' : 'increment'} before it${rests}; ${followed(logs)}`;
+}
 function followed(logs: readonly Manifest[]): string {
   const last = logs.at(-1);
   if (last === undefined) return 'no logs are needed';

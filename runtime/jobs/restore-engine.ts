@@ -3,6 +3,7 @@ import type { Manifest } from '../../model/backup/manifest.ts';
 import { BerthError } from '../../model/errors.ts';
 import type { LaidOut, Restorable, Scratch, ScratchEngine } from '../ports/scratch-engine.ts';
 import type { Store } from '../ports/store.ts';
+import { backupsIn } from './coverage.ts';
 import { openBackup } from './open-backup.ts';
 import type { RestorePlan } from './plan-restore.ts';
 
@@ -38,7 +39,7 @@ const otherEngine = ({ id, engine }: Manifest, scratch: ScratchEngine): BerthErr
 
 /** Carries a plan out in a scratch engine: fetched, laid out, found to be sound, and read up to the target. What is given back is to be disposed of. */
 export async function restoreToScratch(plan: RestorePlan, tools: RestoreTools, signal: AbortSignal): Promise<Scratch> {
-  const chain = await openChain([plan.full, ...plan.logs], tools, signal);
+  const chain = await openChain(backupsIn(plan), tools, signal);
   const laidOut: LaidOut = await tools.engine.layOut(chain, signal);
   try {
     return await laidOut.recover(plan.target, signal);

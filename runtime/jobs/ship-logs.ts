@@ -1,11 +1,14 @@
 import { idInKey, manifestPrefix, type Place } from '../../model/backup/layout.ts';
-import type { Manifest } from '../../model/backup/manifest.ts';
+import { hasLogBehind, type Manifest } from '../../model/backup/manifest.ts';
 import { reachOf } from '../../model/backup/reach.ts';
 import type { TrustedSigners } from '../format/signature.ts';
 import type { ChainRules, LogFeed } from '../ports/log-source.ts';
 import { backup, type BackupTools } from './backup.ts';
 import { readCatalogue } from './catalogue.ts';
-import { chainsOf } from './coverage.ts';
+import { baseOf, chainsOf } from './coverage.ts';
+
+/** By the name of its manifest. */
+const isNoLog = (key: string): boolean => !key.endsWith('.log.json');
 
 export interface ShipTools extends Omit<BackupTools, 'producer'> {
   readonly feed: LogFeed;
@@ -23,8 +26,8 @@ export type Shipped =
   | { readonly kind: 'full needed'; readonly because: string };
 
 /**
- * Ships the log of an engine, behind the newest full backup. One for a source; its passes are made one after the other.
- * While a full backup is made, and until the moment from which on it can be restored to any time, the log goes on behind the one before,
+ * Ships the log of an engine, behind the newest full backup or increment. One for a source; its passes are made one after the other.
+ * While such a one is made, and until the moment from which on it can be restored to any time, the log goes on behind the one before,
  * so that no time is left out. Then the new one takes over with its own end, from which on the log is shipped once more.
  */
 export class LogShipper {
@@ -32,7 +35,9 @@ export class LogShipper {
   readonly #tools: ShipTools;
   /** The last of the chain that is being shipped. */
   #tip: Manifest | undefined;
-  /** A full backup that is to take over. */
+  /** The full backup or increment that the log is shipped behind. */
+  #base = '';
+  /** One that is to take over. */
   #next: Manifest | undefined;
   #newestId = '';
   #lookedAt = -Infinity;
@@ -43,13 +48,13 @@ export class LogShipper {
     this.#tools = tools;
   }
 
-  /** Makes a full backup while nothing of the log is forgotten, and begins a new chain with it. */
-  async duringFull(work: () => Promise<Manifest>): Promise<Manifest> {
+  /** Makes a full backup, or an increment, while nothing of the log is forgotten, which goes on behind it then. */
+  async during<T extends Manifest | undefined>(work: () => Promise<T>): Promise<T> {
     this.#holding += 1;
     try {
-      const full = await work();
-      this.#take(full);
-      return full;
+      const made = await work();
+      if (made !== undefined) this.#take(made);
+      return made;
     } finally {
       this.#holding -= 1;
     }
@@ -63,7 +68,7 @@ export class LogShipper {
   async pass(signal: AbortSignal, until?: Date): Promise<Shipped> {
     await this.#look(signal);
     // It was taken over already, and what came then broke off.
-    if (this.#next?.id === this.#tip?.chain) this.#next = undefined;
+    if (this.#tip !== undefined && this.#next?.id === this.#base) this.#next = undefined;
     const next = this.#next;
     const from = next && reachOf(next).restorableFrom;
     let shipped: Shipped = { kind: 'full needed', because: this.#missing };
@@ -74,9 +79,10 @@ export class LogShipper {
     }
     if (next === undefined) return shipped;
     const behindNext = await this.#ship(next, signal, until);
-    this.#next = undefined;
+    // Another one may have been made meanwhile.
+    if (this.#next === next) this.#next = undefined;
     // Nobody has written since: what comes is to follow it all the same.
-    if (behindNext.kind === 'quiet') this.#tip = next;
+    if (behindNext.kind === 'quiet') this.#goOnBehind(next);
     if (behindNext.kind !== 'full needed') return behindNext;
     // It stands alone; what it was to follow goes on, if there is any.
     if (this.#tip !== undefined) return shipped;
@@ -89,40 +95,47 @@ export class LogShipper {
     this.#missing = because;
   }
 
-  #take(full: Manifest): void {
-    const present = this.#next ?? this.#tip;
-    if (present === undefined || full.id > present.chain) this.#next = full;
+  #goOnBehind(made: Manifest): void {
+    this.#tip = made;
+    this.#base = made.id;
   }
 
-  /** The truth lies in the store: at the start, and now and then, since a full backup may have been made by another process. */
+  #take(made: Manifest): void {
+    const present = this.#next?.id ?? (this.#tip === undefined ? '' : this.#base);
+    if (made.id > present) this.#next = made;
+  }
+
+  /** The truth lies in the store: at the start, and now and then, since one may have been made by another process. */
   async #look(signal: AbortSignal): Promise<void> {
     const { store, trusted, clock, refreshMs } = this.#tools;
     const isAtWork = this.#tip !== undefined || this.#next !== undefined;
     if (isAtWork && clock.elapsed() - this.#lookedAt < refreshMs) return;
     const prefix = manifestPrefix(this.#place);
-    const known = this.#tip?.chain ?? '';
-    const isNewFull = (key: string): boolean => key.endsWith('.full.json') && (idInKey(key, prefix) ?? '') > known;
-    const fulls = (await readCatalogue(store, prefix, trusted, signal, isNewFull)).manifests;
+    const known = this.#tip === undefined ? '' : this.#base;
+    const isNew = (key: string): boolean => isNoLog(key) && (idInKey(key, prefix) ?? '') > known;
+    const made = (await readCatalogue(store, prefix, trusted, signal, isNew)).manifests;
     this.#lookedAt = clock.elapsed();
-    const newest = fulls.at(-1);
+    const newest = made.at(-1);
     if (newest === undefined) return;
-    if (this.#tip === undefined) await this.#begin(fulls.slice(-2), signal);
+    if (this.#tip === undefined) await this.#begin(made.slice(-2), signal);
     else this.#take(newest);
   }
 
-  /** Behind the newest full backup; when nothing follows it yet, the one before has to be brought to its end first. */
-  async #begin(fulls: readonly Manifest[], signal: AbortSignal): Promise<void> {
+  /** Behind the newest; when nothing follows it yet, the one before has to be brought to its end first. */
+  async #begin(made: readonly Manifest[], signal: AbortSignal): Promise<void> {
     const { store, trusted, rules } = this.#tools;
     const prefix = manifestPrefix(this.#place);
-    const since = (key: string): boolean => (idInKey(key, prefix) ?? '') >= (fulls[0]?.id ?? '');
+    // An increment counts with all that it rests on.
+    const since = (key: string): boolean => isNoLog(key) || (idInKey(key, prefix) ?? '') >= (made[0]?.id ?? '');
     const { manifests } = await readCatalogue(store, prefix, trusted, signal, since);
     this.#newestId = manifests.at(-1)?.id ?? '';
     const [newest, before] = [...chainsOf(manifests, rules)].reverse();
     if (newest === undefined) return;
     const isAlone = newest.logs.length === 0 && before !== undefined;
     const chain = isAlone ? before : newest;
-    this.#tip = chain.logs.at(-1) ?? chain.full;
-    this.#next = isAlone ? newest.full : undefined;
+    this.#goOnBehind(baseOf(chain));
+    this.#tip = chain.logs.at(-1) ?? baseOf(chain);
+    this.#next = isAlone ? baseOf(newest) : undefined;
   }
 
   async #ship(after: Manifest, signal: AbortSignal, until?: Date): Promise<Shipped> {
@@ -141,6 +154,7 @@ export class LogShipper {
         newestId: tip.id > this.#newestId ? tip.id : this.#newestId,
       } as const;
       tip = await backup(request, { ...this.#tools, producer: cut.producer }, signal);
+      if (hasLogBehind(after.kind)) this.#base = after.id;
       this.#tip = tip;
       this.#newestId = tip.id;
       logs.push(tip);

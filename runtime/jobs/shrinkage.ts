@@ -6,13 +6,13 @@ type Counted = keyof typeof fewest;
 
 /** Other engines count files too, but their own, which say nothing of what they hold. */
 const kindOf: Partial<Record<Counted, Manifest['kind']>> = { files: 'volume', keys: 'cache' };
-const copiedWhole: ReadonlySet<Manifest['kind']> = new Set(['full', 'bucket', 'volume', 'cache']);
+const copiedWhole: ReadonlySet<Manifest['kind']> = new Set(['full', 'increment', 'bucket', 'volume', 'cache']);
 
 /** Holds all that there was, so that one can be held against another. */
 export const isWhole = ({ kind }: Manifest): boolean => copiedWhole.has(kind);
 
 /**
- * What a full backup, a point in time of a bucket, or a copy of a volume or a cache holds less than half of, against the one before it. It may be meant; it may
+ * What a full backup, an increment with what it rests on, a point in time of a bucket, or a copy of a volume or a cache holds less than half of, against the one before it. It may be meant; it may
  * be a wrong database, a right that is missing, or an accident whose last good copies are about to expire.
  */
 export function shrinkageOf(before: Manifest, now: Manifest): string | undefined {

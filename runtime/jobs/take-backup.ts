@@ -37,7 +37,12 @@ export interface Wish {
 }
 
 /** What came of it; `unchanged` when the newest backup is still what there is, or another agent has made that of this tick. */
-export type Taken = { readonly outcome: 'made' | 'unchanged'; readonly manifest: Manifest };
+export type Taken = {
+  readonly outcome: 'made' | 'unchanged';
+  readonly manifest: Manifest;
+  /** Why it is a full backup, where an increment was asked for. */
+  readonly fullBecause?: string;
+};
 
 /**
  * Makes a backup of a source where it is due.
@@ -60,7 +65,8 @@ export async function takeBackup(
   const lease = await acquireLease(source.place.source, tools, signal);
   try {
     const manifests = await backupsOf(source, tools, signal);
-    const made = due === null ? undefined : manifests.find(({ scheduledFor }) => scheduledFor === due.toISOString());
+    const made =
+      due === null ? undefined : manifests.find(({ kind, scheduledFor }) => kind === source.kind && scheduledFor === due.toISOString());
     if (made !== undefined && source.holds === undefined) return { outcome: 'unchanged', manifest: made };
     const newest = manifests.at(-1);
     const same = await unchanged(newest);

@@ -5,7 +5,8 @@ import { BerthError } from '../../model/errors.ts';
 import { checkedParts } from '../format/parts.ts';
 import type { ChainRules } from '../ports/log-source.ts';
 import type { Store } from '../ports/store.ts';
-import { chainsOf } from './coverage.ts';
+import { chainOf } from './catalogue.ts';
+import { backupsIn, baseOf, chainsOf } from './coverage.ts';
 import { openBackup } from './open-backup.ts';
 import { planRestore } from './plan-restore.ts';
 import { openChain, type RestoreTools } from './restore-engine.ts';
@@ -45,47 +46,46 @@ export interface ProveTools extends RecordTools, RestoreTools {
   readonly rules: ChainRules;
 }
 
-/** Lays a full backup and its logs out as the engine has them, which judges them by its own means, and starts nothing. */
+/** Lays a full backup or an increment out with its logs, as the engine has them, which judges them by its own means, and starts nothing. */
 export async function inspect(
   place: Place,
-  full: Manifest,
+  base: Manifest,
   manifests: readonly Manifest[],
   tools: ProveTools,
   signal: AbortSignal,
 ): Promise<Verification> {
-  const [chain] = chainsOf([full, ...manifests.filter((each) => each.chain === full.id && each.id !== full.id)], tools.rules);
-  const all = [full, ...(chain?.logs ?? [])];
+  const all = upTo(base, manifests, tools.rules);
+  const logs = all.filter(({ kind }) => kind === 'log').length;
   return found(place, all, 2, tools, signal, async () => {
     await using _ = await tools.engine.layOut(await openChain(all, tools, signal), signal);
-    return [`${tools.engine.engine} accepts the full backup; ${all.length - 1} logs follow it without a gap`];
+    return [`${tools.engine.engine} accepts ${describeBases(all.length - logs)}; ${logs} logs follow it without a gap`];
   });
 }
 
 /**
- * Restores a full backup, and the logs that it takes, to the place for which the original said what it held, and compares.
+ * Restores a full backup or an increment, with all that it rests on and the logs that it takes, to the place for which the original said what it held, and compares.
  *
  * @param manifests - Of one source.
  * @throws BerthError `usage` when it cannot be compared yet: the logs do not reach that place, or the original was never quiet.
  */
 export async function prove(
   place: Place,
-  full: Manifest,
+  base: Manifest,
   manifests: readonly Manifest[],
   tools: ProveTools,
   signal: AbortSignal,
 ): Promise<Verification> {
-  const [opened] = await openChain([full], tools, signal);
+  const [opened] = await openChain([base], tools, signal);
   const expected = opened && (await tools.engine.expectation(opened));
   if (expected === undefined)
     throw new BerthError(
       'usage',
-      `${full.id} cannot be compared after a restore: while it was made, no moment was without a transaction that wrote`,
+      `${base.id} cannot be compared after a restore: while it was made, no moment was without a transaction that wrote`,
       'make a full backup at a quieter time of the day; until then its level is 2',
     );
   const { target, facts } = expected;
-  const ours = manifests.filter((each) => each.chain === full.id);
-  const plan = planRestore(ours, target, tools.rules);
-  const all = [plan.full, ...plan.logs];
+  const plan = planRestore(upTo(base, manifests, tools.rules), target, tools.rules);
+  const all = backupsIn(plan);
   return found(place, all, 3, tools, signal, async () => {
     await using laidOut = await tools.engine.layOut(await openChain(all, tools, signal), signal);
     await using scratch = await laidOut.recover(target, signal);
@@ -94,6 +94,14 @@ export async function prove(
     return [`restored up to ${scratch.position}; all that was known of it then is the same`];
   });
 }
+
+/** Itself, what it rests on, and its logs: what the same chain holds beside that is not what is to be proven. */
+function upTo(base: Manifest, manifests: readonly Manifest[], rules: ChainRules): readonly Manifest[] {
+  const chain = chainsOf(manifests, rules).find((each) => baseOf(each).id === base.id);
+  return chain === undefined ? chainOf(base.id, manifests) : backupsIn(chain);
+}
+
+const describeBases = (count: number): string => (count === 1 ? 'the full backup' : `the full backup and ${count - 1} increments`);
 
 /** A restore that worked, and gave something else. */
 class Different extends Error {

@@ -15,7 +15,7 @@ export interface LogFeed extends AsyncDisposable {
   /**
    * What comes after a backup, with not a byte missing and none too many. Waits a moment for what the engine has just written.
    *
-   * @param after - A full backup, or a log that this source has cut.
+   * @param after - A full backup, an increment, or a log that this source has cut.
    * @param until - A time for which the backups are to say that they hold all that was committed by then, even if that was nothing.
    */
   readonly cut: (after: Manifest, signal: AbortSignal, until?: Date) => Promise<Cut>;
@@ -31,14 +31,14 @@ export interface LogSource {
 
 /** How the backups of an engine rest on each other. Pure: manifests are all it looks at. */
 export interface ChainRules {
-  /** Whether a log begins where its parent ends, on the same server, with nothing between. */
-  readonly follows: (parent: Manifest, log: Manifest) => boolean;
+  /** Whether a log begins where its parent ends, on the same server, with nothing between; or whether an increment is what changed since its parent. */
+  readonly follows: (parent: Manifest, child: Manifest) => boolean;
   /** Whether a backup holds the log up to that place, in the engine's own words. */
   readonly reaches: (manifest: Manifest, position: string) => boolean;
-  /** Whether a full backup by itself, without any log, is restored to that very place. */
-  readonly endsAt: (full: Manifest, position: string) => boolean;
-  /** Whether a transaction can only have ended after a full backup; those are what a restore can stop at. */
-  readonly isAfter: (full: Manifest, transaction: string) => boolean;
+  /** Whether a full backup or an increment, without any log, is restored to that very place. */
+  readonly endsAt: (base: Manifest, position: string) => boolean;
+  /** Whether a transaction can only have ended after a full backup or an increment; those are what a restore can stop at. */
+  readonly isAfter: (base: Manifest, transaction: string) => boolean;
   /** How one transaction is written, and an example of it that says where it is told. */
   readonly transaction: { readonly form: RegExp; readonly example: string };
 }

@@ -1,3 +1,4 @@
+import { BerthError } from '../../model/errors.ts';
 import type { Json } from '../../model/backup/shape.ts';
 import type { Bytes } from '../streams/blocks.ts';
 
@@ -26,6 +27,18 @@ interface Snapshot extends AsyncDisposable {
    * that is another one than at the start.
    */
   readonly finish: () => Promise<SnapshotFacts>;
+}
+
+/** Only what changed since a backup cannot be had any more, and never will be: a full backup is made in place of an increment. */
+export class NoIncrement extends BerthError {
+  /** As of its parent, of which every failure that helps would be one. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return value instanceof BerthError && 'onlyFull' in value;
+  }
+  readonly onlyFull = true;
+  constructor(because: string) {
+    super('unsupported', because, 'make a full backup: `berth backup now` with the name of the database');
+  }
 }
 
 /** All that an engine has to bring for its backups. */

@@ -43,12 +43,12 @@ export interface LaidOut extends AsyncDisposable {
 export interface ScratchEngine {
   readonly engine: string;
   /**
-   * @param chain - A full backup and the logs that follow it, in order.
+   * @param chain - A full backup, increments that rest on it, and the logs that follow, in order.
    * @throws BerthError `damaged` when it is not what the engine calls sound.
    */
   readonly layOut: (chain: readonly Restorable[], signal: AbortSignal) => Promise<LaidOut>;
-  /** What a full backup says that it holds, and the place where that is true; nothing where it could not say. */
-  readonly expectation: (full: Restorable) => Promise<{ readonly target: RestoreTarget; readonly facts: Json } | undefined>;
+  /** What a full backup or an increment says that it holds, and the place where that is true; nothing where it could not say. */
+  readonly expectation: (base: Restorable) => Promise<{ readonly target: RestoreTarget; readonly facts: Json } | undefined>;
   /** The differences, each in one line. */
   readonly compare: (expected: Json, found: Json) => readonly string[];
 }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { manifestPrefix } from '../../model/backup/layout.ts';
+import { hasLogBehind, type Manifest } from '../../model/backup/manifest.ts';
 import { BerthError } from '../../model/errors.ts';
 import { Secret } from '../../model/secret.ts';
 import { systemClock } from '../../runtime/clocks/system-clock.ts';
@@ -14,13 +15,13 @@ import { chainsOf, restorableSpans } from '../../runtime/jobs/coverage.ts';
 import { planRestore } from '../../runtime/jobs/plan-restore.ts';
 import { restoreToScratch } from '../../runtime/jobs/restore-engine.ts';
 import { LogShipper } from '../../runtime/jobs/ship-logs.ts';
+import { takeIncrement } from '../../runtime/jobs/take-increment.ts';
 import { usualLayout } from '../../runtime/jobs/upload-stream.ts';
 import { readVerifications } from '../../runtime/jobs/verifications.ts';
 import { inspect, prove, rehash } from '../../runtime/jobs/verify.ts';
 import { localPrograms } from '../../runtime/programs/local-programs.ts';
 import { realFiles } from '../../runtime/stores/folder-files.ts';
 import { openFolderStore } from '../../runtime/stores/folder-store.ts';
-import type { Manifest } from '../../model/backup/manifest.ts';
 import type { LogFeed } from '../../runtime/ports/log-source.ts';
 import type { RestoreTarget } from '../../runtime/ports/scratch-engine.ts';
 
@@ -57,7 +58,8 @@ const options = {
   tag: () => randomUUID().slice(0, 8),
   uid: process.getuid?.() ?? 0,
 };
-const { producer, logs, scratch, rules } = settings.engine === 'postgres' ? postgresEngine(options) : mysqlEngine(settings.engine, options);
+const engine = settings.engine === 'postgres' ? postgresEngine(options) : mysqlEngine(settings.engine, options);
+const { producer, logs, scratch, rules } = engine;
 const store = await openFolderStore(settings.store, { mode: 'open', files: realFiles, random: randomUUID });
 const making = {
   store,
@@ -88,7 +90,16 @@ const full = async (): Promise<Manifest> =>
     { ...making, producer },
     stop.signal,
   );
-const brief = ({ id, kind, chain, parent, position, facts }: Manifest) => ({ id, kind, chain, parent, position, facts });
+const increment = async () => {
+  const tools = { ...making, engine, trusted, identity: operator, leasePatienceMs: 0, leases: { acquire: async () => making.lease } };
+  return takeIncrement(place, { due: null, label: null }, { ...tools, recipients: () => making.recipients }, stop.signal);
+};
+/** What a backup takes in the store. */
+const storedBytes = ({ streams }: Manifest): number => streams.flatMap(({ objects }) => objects).reduce((sum, { bytes }) => sum + bytes, 0);
+const brief = (manifest: Manifest) => {
+  const { id, kind, chain, parent, position, facts, durationMs } = manifest;
+  return { id, kind, chain, parent, position, facts, durationMs, bytes: storedBytes(manifest) };
+};
 const targetOf = (order: Order): RestoreTarget =>
   order.at === undefined
     ? ((order.target as RestoreTarget | undefined) ?? { kind: 'latest' })
@@ -100,7 +111,16 @@ const orders: Readonly<Record<string, (order: Order) => Promise<unknown>>> = {
     feed = await logs.open(stop.signal);
     shipper = new LogShipper(place, { ...making, feed, rules, trusted, refreshMs: 0 });
   },
-  full: async () => brief(await (shipper === undefined ? full() : shipper.duringFull(full))),
+  full: async () => brief(await (shipper === undefined ? full() : shipper.during(full))),
+  increment: async () => {
+    let answer: unknown;
+    await shipper!.during(async () => {
+      const made = await increment();
+      answer = 'manifest' in made ? brief(made.manifest) : made;
+      return 'manifest' in made ? made.manifest : undefined;
+    });
+    return answer;
+  },
   ship: async () => {
     const shipped = await shipper!.pass(stop.signal);
     return shipped.kind === 'shipped' ? { kind: shipped.kind, logs: shipped.logs.map(brief) } : shipped;
@@ -111,7 +131,7 @@ const orders: Readonly<Record<string, (order: Order) => Promise<unknown>>> = {
   },
   verify: async (order) => {
     const all = await manifests();
-    const target = all.find(({ id }) => id === order.id) ?? all.findLast(({ kind }) => kind === 'full')!;
+    const target = all.find(({ id }) => id === order.id) ?? all.findLast(({ kind }) => hasLogBehind(kind))!;
     const proving = { ...making, ...restoring, rules };
     const { level, result, detail, backups } = await (order.level === 1
       ? rehash(place, target, proving, stop.signal)
@@ -124,7 +144,14 @@ const orders: Readonly<Record<string, (order: Order) => Promise<unknown>>> = {
   restore: async (order) => {
     const plan = planRestore(await manifests(), targetOf(order), rules);
     await using restored = await restoreToScratch(plan, restoring, stop.signal);
-    return { position: restored.position, because: plan.because, logs: plan.logs.length, facts: await restored.facts(stop.signal) };
+    const increments = plan.increments.map(({ id }) => id);
+    return {
+      position: restored.position,
+      because: plan.because,
+      increments,
+      logs: plan.logs.length,
+      facts: await restored.facts(stop.signal),
+    };
   },
 };
 

@@ -71,11 +71,13 @@ export class BackupLab {
   readonly database: string;
   readonly home = mkdtempSync(join(tmpdir(), 'berth-bk-'));
   readonly #engine: 'postgres' | 'mysql' | 'mariadb';
+  readonly #path: string;
   readonly #settings: object;
   constructor(engine: 'postgres' | 'mysql' | 'mariadb', settings: { readonly port: number; readonly path: string }) {
     this.net = `lab-backup-${engine}`;
     this.database = `${this.net}-server`;
     this.#engine = engine;
+    this.#path = settings.path;
     this.#settings = {
       engine,
       host: this.database,
@@ -130,6 +132,27 @@ export class BackupLab {
     return new Agent(name, [...options, IMAGES[this.#engine].reference], { ...this.#settings, ...changes });
   }
 
+  /** Runs lines of a shell in the engine's image, beside the store and the keys, with Node and the folder of the sources. */
+  async inImage(script: string): Promise<string> {
+    const mounts = [`${root}:${root}:ro`, `${modules}:${modules}:ro`, `${this.home}:${this.home}`].flatMap((each) => ['-v', each]);
+    const path = `${realpathSync(join(modules, 'node/bin'))}:${this.#path}:/usr/bin:/bin`;
+    const options = [
+      '--rm',
+      '--network',
+      'none',
+      '--user',
+      `${uid}:${uid}`,
+      '-w',
+      root,
+      '-e',
+      `PATH=${path}`,
+      ...mounts,
+      '--entrypoint',
+      'sh',
+    ];
+    return run(['docker', 'run', ...options, IMAGES[this.#engine].reference, '-ec', script]);
+  }
+
   /** One agent dies in the middle of a full backup, and the next in the middle of shipping. @returns The one after these. */
   async dieAtWork(agent: Agent): Promise<Agent> {
     void agent.try('full');
@@ -149,13 +172,18 @@ export class BackupLab {
   async damageLog(agent: Agent): Promise<{ readonly id: string; readonly chain: string; readonly repair: () => void }> {
     const { manifests } = await agent.ask('list');
     const { id, chain } = manifests.findLast(({ kind }: { readonly kind: string }) => kind === 'log');
-    const [path = ''] = globSync(join(this.home, `store/v1/shop/database/data/${id}/*`));
+    return { id, chain, ...this.damage(id) };
+  }
+
+  /** Flips a bit of a file of a backup. @returns What undoes it. */
+  damage(id: string, stream = ''): { readonly repair: () => void } {
+    const [path = ''] = globSync(join(this.home, `store/v1/shop/database/data/${id}/${stream}*`));
     const sound = readFileSync(path);
     const damaged = Buffer.from(sound);
     damaged[damaged.length >> 1]! ^= 1;
     chmodSync(path, 0o600);
     writeFileSync(path, damaged);
-    return { id, chain, repair: () => writeFileSync(path, sound) };
+    return { repair: () => writeFileSync(path, sound) };
   }
 
   async end(): Promise<void> {

@@ -1,4 +1,5 @@
-import { chownSync, globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createPublicKey } from 'node:crypto';
+import { chownSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -39,10 +40,10 @@ function write(seconds: number, first: number): Promise<unknown> {
 }
 
 /** The same, until they are told to stop. */
-function writing(): { readonly stop: () => Promise<void> } {
+function writing(from = 100_000): { readonly stop: () => Promise<void> } {
   const told = new AbortController();
   const all = (async () => {
-    for (let first = 100_000; !told.signal.aborted; first += 40) await write(1, first);
+    for (let first = from; !told.signal.aborted; first += 40) await write(1, first);
   })();
   return {
     stop: () => {
@@ -61,6 +62,14 @@ async function heldAt(until: string, comparison = '<='): Promise<readonly unknow
     const [name, count, hash] = row.split('|');
     return { name, rows: count, hash };
   });
+}
+
+interface Made {
+  readonly id: string;
+  readonly bytes: number;
+  readonly durationMs: number;
+  readonly facts: Readonly<Record<string, unknown>>;
+  readonly position: { readonly from: string };
 }
 
 const restoredTables = ({
@@ -88,7 +97,12 @@ let agent: Agent;
 beforeAll(async () => {
   const options = ['-e', 'POSTGRES_PASSWORD=admin', '-e', 'POSTGRES_INITDB_ARGS=--data-checksums'];
   // By TCP: the server of the first start listens on its socket alone.
-  await lab.begin(init, options, ['postgres', '-c', 'track_commit_timestamp=on'], [database, 'pg_isready', '-h', '127.0.0.1', '-q']);
+  await lab.begin(
+    init,
+    options,
+    ['postgres', '-c', 'track_commit_timestamp=on', '-c', 'summarize_wal=on'],
+    [database, 'pg_isready', '-h', '127.0.0.1', '-q'],
+  );
   agent = lab.agent();
 });
 
@@ -209,6 +223,121 @@ describe('backups of PostgreSQL', () => {
     expect(levels[log.chain] ?? 0).toBeGreaterThanOrEqual(0);
     expect(Object.values(levels).filter((level) => level < 0)).toHaveLength(1);
     log.repair();
+  });
+
+  describe('increments', () => {
+    let full: Made;
+    let first: Made;
+    let second: Made;
+
+    /** Something that fills pages, so that it matters how many are copied. */
+    const fill = async (): Promise<unknown> =>
+      sql(
+        'CREATE TABLE archive AS SELECT g, md5(g::text) AS a, md5((g * 7)::text) AS b FROM generate_series(1, 400000) g; VACUUM (FREEZE) archive; CHECKPOINT;',
+      );
+
+    test('hold what has changed since the backup that they rest on, and the log goes on behind them', async () => {
+      await fill();
+      full = await agent.ask('full');
+      const writers = writing(200_000);
+      await write(0.1, 3000);
+      await agent.ask('ship');
+      first = await agent.ask('increment');
+      await write(0.1, 3100);
+      // The log is certain up to a second ago: only then it goes on behind the increment.
+      await sleep(1200);
+      await agent.ask('ship');
+      second = await agent.ask('increment');
+      await write(0.5, 3200);
+      await writers.stop();
+      await sleep(1200);
+      const shipped = await agent.ask('ship');
+      expect([first, second]).toMatchObject([
+        { kind: 'increment', chain: full.id, parent: full.id, facts: { changedSince: full.position.from } },
+        { kind: 'increment', chain: full.id, parent: first.id, facts: { changedSince: first.position.from } },
+      ]);
+      expect(shipped.logs[0]).toMatchObject({ chain: full.id, parent: second.id });
+      expect((await agent.ask('list')).spans.length).toBe(1);
+      expect(first.bytes).toBeLessThan(full.bytes / 3);
+      process.stdout.write(
+        `full ${full.bytes} bytes, ${full.durationMs} ms; increments ${first.bytes} bytes, ${first.durationMs} ms; ${second.bytes} bytes, ${second.durationMs} ms\n`,
+      );
+    });
+
+    test('are restored with all that they rest on, to any time behind them', async () => {
+      restorableFrom = String(second.facts['restorableFrom']);
+      const { at } = await quietMoment(0.5);
+      const restored = await agent.ask('restore', { at });
+      expect(restored.increments).toEqual([first.id, second.id]);
+      expect(restoredTables(restored)).toEqual(await heldAt(at));
+      expect(restoredTables(await agent.ask('restore'))).toEqual(await heldAt('infinity'));
+    });
+
+    test('leave out no time: before the second one it is the first that is restored', async () => {
+      const at = String(first.facts['restorableFrom']);
+      const restored = await agent.ask('restore', { at });
+      expect(restored.increments).toEqual([first.id]);
+      expect(restoredTables(restored)).toEqual(await heldAt(at));
+    });
+
+    test('are proven by a restore', async () => {
+      expect(await agent.ask('verify', { level: 2 })).toMatchObject({
+        result: 'sound',
+        detail: [expect.stringContaining('the full backup and 2 increments')],
+      });
+      await expectProven(agent);
+    });
+
+    test('come back without Berth: by Node alone, and by what PostgreSQL brings', async () => {
+      const out = join(home, 'out');
+      const get = `node runtime/restore/main.ts get ${second.id} --from ${join(home, 'store')} --signer ${join(home, 'keys/signer.pem')} --key ${join(home, 'keys/operator.key')} --out ${out}`;
+      const script = [
+        get,
+        `cd ${out}`,
+        'for part in *; do mkdir -m 700 "$part/files"; tar -xf "$part/base.tar" -C "$part/files"; pg_verifybackup --quiet "$part/files"; done',
+        'pg_combinebackup -o data */files',
+        'pg_verifybackup --quiet data',
+        `pg_ctl -D data -w -s -o "-c listen_addresses= -c unix_socket_directories=${out}" -l log start`,
+        `PGPASSWORD=admin psql -h ${out} -U postgres -qAtX -c "SELECT count(*) FROM archive" -c "SELECT count(*) FROM ledger WHERE n BETWEEN 3100 AND 3199"`,
+        'pg_ctl -D data -w -s -m immediate stop',
+      ].join('\n');
+      writeFileSync(
+        join(home, 'keys/signer.pem'),
+        createPublicKey(readFileSync(join(home, 'keys/signer.key'))).export({ type: 'spki', format: 'pem' }),
+      );
+      mkdirSync(out);
+      chownSync(out, uid, uid);
+      const said = await lab.inImage(script);
+      expect(said.split('\n').slice(-2)).toEqual(['400000', '8']);
+      rmSync(out, { recursive: true });
+    });
+
+    test('are not restored, and not followed, when the full backup below them was damaged; it alone is blamed', async () => {
+      const damage = lab.damage(full.id, 'base.tar');
+      expect(await agent.try('restore')).toMatchObject({ kind: 'damaged', failed: expect.stringContaining(full.id) });
+      const { result, backups, proofs } = await agent.ask('verify', { level: 2 });
+      expect([result, backups]).toEqual(['broken', [full.id]]);
+      expect(Object.fromEntries(proofs)[full.id]).toBe(-1);
+      expect(await agent.ask('increment')).toEqual({
+        outcome: 'full needed',
+        because: `${second.id}, or what it rests on, is missing or was found to be broken`,
+      });
+      damage.repair();
+      expect(await agent.ask('verify', { level: 2 })).toMatchObject({ result: 'sound' });
+    });
+
+    test('are none when the server has not got the summaries of its log any more: it is said, and nothing is left behind', async () => {
+      await sql('CHECKPOINT');
+      await run(['docker', 'exec', database, 'sh', '-c', 'rm -f "$PGDATA"/pg_wal/summaries/*.summary']);
+      const before = (await agent.ask('list')).manifests.length;
+      expect(await agent.ask('increment')).toEqual({
+        outcome: 'full needed',
+        because: expect.stringMatching(/^WAL summaries are required on timeline 1 from .*/),
+      });
+      expect((await agent.ask('list')).manifests.length).toBe(before);
+      full = await agent.ask('full');
+      expect(await agent.ask('increment')).toMatchObject({ kind: 'increment', parent: full.id });
+    });
   });
 
   /** The server has not got any more what was not received: files that nobody keeps are gone after a checkpoint, and kept ones after another. */

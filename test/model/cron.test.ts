@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isTimeZone, parseCron } from '../../model/cron.ts';
+import { isTimeZone, longestPause, parseCron } from '../../model/cron.ts';
 
 describe('a schedule of cron', () => {
   test.each([
@@ -36,6 +36,17 @@ describe('a schedule of cron', () => {
       expect(parseCron(text)).toBeUndefined();
     },
   );
+});
+
+test.each([
+  [1, ['30 1 * * *']],
+  [7, ['30 1 * * 0']],
+  [1, ['30 1 * * 0', '30 1 * * 1-6']],
+  [3, ['0 2 * * 1-5']],
+  [31, ['0 0 1 * *']],
+  [4, ['0 0 1 * *', '0 3 * * 2,5']],
+] as const)('at most %d days lie between two runs of %j', (days, texts) => {
+  expect(longestPause(texts.flatMap((text) => parseCron(text) ?? []))).toBe(days);
 });
 
 test('a time zone is one that is known by name', () => {

@@ -246,6 +246,66 @@ describe('the agent', () => {
     await agent.stop(0);
   });
 
+  test('copies what has changed at its own times, but where a full backup is due, and says when it had to be a full one', async () => {
+    const clock = new FakeClock('2026-03-28T12:00:00Z');
+    const lines: (readonly [string, string, unknown])[] = [];
+    const taken: string[] = [];
+    // 2026-03-29 is a Sunday.
+    const job = {
+      name: 'db',
+      schedule: '30 1 * * 0',
+      timeZone: 'UTC',
+      timeout: 600,
+      database: { prove: '0 12 1 1 *', increments: '30 1 * * *' },
+    };
+    const manifest = { id: 'NEW', kind: 'increment', durationMs: 1, facts: {}, streams: [] };
+    const database = {
+      job,
+      ship: async () => undefined,
+      increment: async ({ due }: { readonly due: Date }) => {
+        taken.push(`increment of ${due.toISOString()}`);
+        return taken.length === 2
+          ? { outcome: 'made', manifest }
+          : { outcome: 'made', manifest: { ...manifest, kind: 'full' }, fullBecause: 'no summaries' };
+      },
+    };
+    const take = async (_job: unknown, { due }: { readonly due: Date }) => {
+      taken.push(`full of ${due.toISOString()}`);
+      return { outcome: 'made', manifest: { ...manifest, kind: 'full' } };
+    };
+    const backups = {
+      tier: 0,
+      jobs: [job],
+      databases: [database],
+      buckets: [],
+      take,
+      store: { name: 'here' },
+      prune: async () => ({ plan: { keep: [], remove: [] }, swept: [] }),
+      verify: async () => ({ sound: [], broken: [] }),
+    } as unknown as Backups;
+    const log: Log = (level, event, fields) => void lines.push([level, event, fields]);
+    const agent = makeAgent({ config, backups, offsite: undefined, state: memoryState(), clock, random: () => 0, log });
+    agent.start();
+    for (let hour = 0; hour < 72; hour += 1) {
+      await clock.pass(3_600_000);
+      await turn();
+    }
+    await agent.stop(0);
+    expect(taken).toEqual([
+      'full of 2026-03-29T01:30:00.000Z',
+      'increment of 2026-03-30T01:30:00.000Z',
+      'increment of 2026-03-31T01:30:00.000Z',
+    ]);
+    const told = lines.filter(([, event]) => /^(backup made|full backup in)/.test(event));
+    expect(told).toMatchObject([
+      ['info', 'backup made', { job: 'db' }],
+      ['info', 'backup made', { job: 'db', kind: 'increment' }],
+      ['warn', 'full backup in place of an increment', { job: 'db', because: 'no summaries' }],
+      ['info', 'backup made', { job: 'db' }],
+    ]);
+    expect(told[0]?.[2]).not.toHaveProperty('kind');
+  });
+
   test('makes a new full backup of a database at once when the newest one turns out not to be restorable', async () => {
     const clock = new FakeClock('2026-03-29T01:02:00Z');
     const lines: (readonly [string, string])[] = [];

@@ -9,7 +9,9 @@ import { readCatalogue } from '../../runtime/jobs/catalogue.ts';
 import { readKeyFiles } from '../../runtime/jobs/open-backup.ts';
 import type { Clock } from '../../runtime/ports/clock.ts';
 import type { LogFeed } from '../../runtime/ports/log-source.ts';
-import type { Producer } from '../../runtime/ports/producer.ts';
+import { recordFinding } from '../../runtime/jobs/verifications.ts';
+import type { BackedUpEngine } from '../../runtime/ports/engine.ts';
+import { NoIncrement, type Producer } from '../../runtime/ports/producer.ts';
 import { memoryStore } from '../../runtime/stores/memory-store.ts';
 import { operator, recipients, signer } from './format/keys.ts';
 import { numbered } from './jobs/chains.ts';
@@ -37,6 +39,8 @@ class World {
   readonly stop = new AbortController();
   recipients: readonly Recipient[] = recipients;
   position = 100;
+  /** Why only a full backup can be had. */
+  noIncrement: string | undefined;
   away = 0;
 
   readonly feed: LogFeed = {
@@ -52,6 +56,33 @@ class World {
     [Symbol.asyncDispose]: async () => undefined,
   };
 
+  readonly engine: BackedUpEngine = {
+    producer: { engine: 'postgres', open: async (signal) => this.#producer({ from: null, to: String(this.position) }, {}).open(signal) },
+    increment: ({ manifest }) => ({
+      engine: 'postgres',
+      open: async (signal) => {
+        if (this.noIncrement !== undefined) throw new NoIncrement(this.noIncrement);
+        const since = manifest.position.to;
+        return this.#producer({ from: null, to: String(this.position) }, { since }).open(signal);
+      },
+    }),
+    logs: {
+      engine: 'postgres',
+      open: async () => {
+        this.away -= 1;
+        if (this.away >= 0) throw new Error('the server is away');
+        return this.feed;
+      },
+    },
+    scratch: {
+      engine: 'postgres',
+      layOut: async () => Promise.reject(new Error('not here')),
+      expectation: async () => undefined,
+      compare: () => [],
+    },
+    rules: numbered,
+  };
+
   readonly backups = new DatabaseBackups(job, 'shop', {
     ...toolsFor(this.store, { clock: this.clock }),
     leases: { acquire: async () => openLease() },
@@ -59,24 +90,7 @@ class World {
     leasePatienceMs: 1000,
     recipients: () => this.recipients,
     identity: operator.privateKey,
-    engine: {
-      producer: { engine: 'postgres', open: async (signal) => this.#producer({ from: null, to: String(this.position) }, {}).open(signal) },
-      logs: {
-        engine: 'postgres',
-        open: async () => {
-          this.away -= 1;
-          if (this.away >= 0) throw new Error('the server is away');
-          return this.feed;
-        },
-      },
-      scratch: {
-        engine: 'postgres',
-        layOut: async () => Promise.reject(new Error('not here')),
-        expectation: async () => undefined,
-        compare: () => [],
-      },
-      rules: numbered,
-    },
+    engine: this.engine,
   });
 
   readonly events: ShippingEvents = {
@@ -162,6 +176,84 @@ describe('the backups of a database', () => {
     world.away = 3;
     await world.shipUntil(() => world.told.includes('full 100'));
     expect(world.told.slice(0, 4)).toEqual([...Array.from({ length: 3 }, () => 'log: the server is away'), 'there is no full backup yet']);
+  });
+
+  describe('as increments', () => {
+    const now = { due: null, label: null };
+    const kindsOf = async (world: World): Promise<readonly string[]> => (await world.manifests()).map(({ kind }) => kind);
+
+    test('hold what has changed since the newest full one or increment, and rest on it', async () => {
+      const world = new World();
+      const { manifest: full } = await world.backups.full(now, never);
+      const [first, second] = [await world.backups.increment(now, never), await world.backups.increment({ ...now, label: 'late' }, never)];
+      expect(first.manifest).toMatchObject({ kind: 'increment', chain: full.id, parent: full.id });
+      expect(second.manifest).toMatchObject({ kind: 'increment', chain: full.id, parent: first.manifest.id, label: 'late' });
+      expect([first.fullBecause, second.fullBecause]).toEqual([undefined, undefined]);
+    });
+
+    test('are full ones where there is nothing to rest on, and it is said why', async () => {
+      const world = new World();
+      const first = await world.backups.increment(now, never);
+      expect([first.manifest.kind, first.fullBecause]).toEqual(['full', 'there is no full backup yet']);
+      world.noIncrement = 'WAL summaries are required, and are not there';
+      const second = await world.backups.increment(now, never);
+      expect([second.manifest.kind, second.fullBecause]).toEqual(['full', world.noIncrement]);
+      world.noIncrement = undefined;
+      expect((await world.backups.increment(now, never)).manifest).toMatchObject({ kind: 'increment', parent: second.manifest.id });
+    });
+
+    test('rest on nothing that was found to be broken, whatever lies between', async () => {
+      const world = new World();
+      const { manifest: full } = await world.backups.full(now, never);
+      const { manifest: increment } = await world.backups.increment(now, never);
+      const finding = { backups: [full.id], level: 1, result: 'broken', detail: ['a bit is another'] } as const;
+      await recordFinding({ site: 'shop', source: 'db' }, finding, toolsFor(world.store, { clock: world.clock }), never);
+      const next = await world.backups.increment(now, never);
+      expect([next.manifest.kind, next.fullBecause]).toEqual([
+        'full',
+        `${increment.id}, or what it rests on, is missing or was found to be broken`,
+      ]);
+      expect((await world.backups.increment(now, never)).manifest.parent).toBe(next.manifest.id);
+    });
+
+    test('are made once for a tick, and not beside a full one of the same', async () => {
+      const world = new World();
+      const due = new Date('2026-03-01T01:30:00Z');
+      const { manifest } = await world.backups.full({ due, label: null }, never);
+      expect(await world.backups.increment({ due, label: null }, never)).toEqual({ outcome: 'unchanged', manifest });
+      const later = new Date('2026-03-02T01:30:00Z');
+      const made = await world.backups.increment({ due: later, label: null }, never);
+      expect(await world.backups.increment({ due: later, label: null }, never)).toEqual({ ...made, outcome: 'unchanged' });
+      // An increment does not stand for a full one.
+      expect((await world.backups.full({ due: later, label: null }, never)).outcome).toBe('made');
+      expect(await kindsOf(world)).toEqual(['full', 'increment', 'full']);
+    });
+
+    test('are what the log goes on behind', async () => {
+      const world = new World();
+      let made: Manifest | undefined;
+      await world.shipUntil(async () => {
+        if (world.told.includes('full 100') && made === undefined) {
+          world.position = 140;
+          ({ manifest: made } = await world.backups.increment(now, never));
+          world.position = 180;
+        }
+        return world.told.some((line) => line.startsWith('shipped') && line.endsWith('180'));
+      });
+      expect((await world.manifests()).filter(({ parent }) => parent === made?.id)).toMatchObject([
+        { kind: 'log', position: { to: '180' } },
+      ]);
+    });
+
+    test('are refused by an engine that has none', async () => {
+      const world = new World();
+      await world.backups.full(now, never);
+      delete (world.engine as { increment?: unknown }).increment;
+      await expect(world.backups.increment(now, never)).rejects.toMatchObject({
+        kind: 'unsupported',
+        message: 'postgres has no increments',
+      });
+    });
   });
 
   test('keep nobody waiting who asks for the log of a server that is away', async () => {

@@ -142,7 +142,7 @@ const scratchMemory = (memory: MiB): number => Math.max(leastScratch, Math.floor
 /** How a database is reached from the container of the agent. */
 export const databaseOf = (
   database: CopiedDatabase,
-  { prove, rpo }: Pick<NonNullable<BackupsSpec['databases']>, 'prove' | 'rpo'>,
+  { prove, rpo, increments }: Pick<NonNullable<BackupsSpec['databases']>, 'prove' | 'rpo' | 'increments'>,
   memory: MiB,
   internalTls: boolean,
 ) => ({
@@ -153,6 +153,7 @@ export const databaseOf = (
   ...(internalTls ? { ca: authorityFile } : {}),
   folder: `${copying[database.engine].own}/${database.name}`,
   memory: scratchMemory(memory),
+  ...(increments === undefined ? {} : { increments }),
   prove,
   rpo,
 });

@@ -1,8 +1,11 @@
 import { postgres as facts } from '../../../model/engines/postgres.ts';
 import type { Decision, EngineSetting } from '../../../model/plan.ts';
+import { longestPause, parseCron } from '../../../model/cron.ts';
+import type { StackSpec } from '../../../model/stack-spec.ts';
 import { formatSize, mib } from '../../../model/units.ts';
 import type { MiB } from '../../../model/units.ts';
 import { connectionBudget } from '../connections.ts';
+import { isCopied } from './agent.ts';
 import type { DatabaseInput } from './database-engine.ts';
 import { divideMemory, overhead, usable } from './postgres-memory.ts';
 
@@ -15,8 +18,41 @@ export interface PostgresSettings {
 }
 
 const preloaded: readonly string[] = facts.preloaded;
+type Decide = (
+  name: string,
+  value: string,
+  formula: string,
+  inputs: Record<string, string>,
+  source: string,
+  because: string,
+  change?: string,
+) => EngineSetting;
+
 /** What the server must load for the extensions of a database. */
 const preloadedOf = ({ extensions }: DatabaseInput['database']): readonly string[] => extensions.filter((name) => preloaded.includes(name));
+
+/** The server's own default. */
+const leastSummaryDays = 10;
+/** So many backups in a row may fail, or be missed by a host that is off. */
+const missable = 3;
+
+/** The server finds what has changed in the summaries of its log, which must reach back to the backup before. */
+function summaries(database: DatabaseInput['database'], spec: StackSpec, decide: Decide): readonly EngineSetting[] {
+  const { schedule, increments } = spec.backups?.databases ?? {};
+  if (schedule === undefined || increments === undefined || !isCopied(database, spec)) return [];
+  const pause = longestPause([schedule, increments].flatMap((text) => parseCron(text) ?? []));
+  return [
+    decide(
+      'wal_summary_keep_time',
+      `${Math.max(leastSummaryDays, missable * pause)}d`,
+      `max(${leastSummaryDays} days, ${missable} × the longest pause between two backups)`,
+      { schedule, increments, pause: pause === 1 ? 'a day' : `${pause} days` },
+      'PostgreSQL 17 manual, WAL Summarization: without them an increment is a full backup',
+      'an increment needs the summaries of the log since the backup before it, also when some were missed',
+      'backups.databases.increments in berth.yaml',
+    ),
+  ];
+}
 
 /** Settings of one PostgreSQL with the reason for each; `service` is the database itself, or its replica. */
 export function settingsOf({ database, spec, profile, size, disk }: DatabaseInput, service = database.name): PostgresSettings {
@@ -29,22 +65,16 @@ export function settingsOf({ database, spec, profile, size, disk }: DatabaseInpu
   const limit = formatSize(size.memory);
   const key = (name: string) => `${service}.${name}`;
   const decisions: Decision[] = [{ ...connections.decision, key: key('max_connections') }];
-  const decide = (
-    name: string,
-    value: string,
-    formula: string,
-    inputs: Record<string, string>,
-    source: string,
-    because: string,
-  ): EngineSetting => {
-    decisions.push({
-      key: key(name),
-      value,
-      formula,
-      inputs,
-      source,
-      change: `databases.${database.name}.memory in berth.yaml, or the profile`,
-    });
+  const decide: Decide = (
+    name,
+    value,
+    formula,
+    inputs,
+    source,
+    because,
+    change = `databases.${database.name}.memory in berth.yaml, or the profile`,
+  ) => {
+    decisions.push({ key: key(name), value, formula, inputs, source, change });
     return { name, value, because };
   };
   const backends = `${connections.limit} connections + ${facts.backgroundWorkers} workers`;
@@ -155,6 +185,7 @@ export function settingsOf({ database, spec, profile, size, disk }: DatabaseInpu
     { name: 'random_page_cost', value: '1.1', because: 'SSD: reading at random costs hardly more than in a row' },
     { name: 'effective_io_concurrency', value: '200', because: 'SSD: many reads at once' },
     ...Object.entries(facts.backupSettings).map(([name, value]) => ({ name, value, because: 'backups and replicas rely on it' })),
+    ...summaries(database, spec, decide),
     ...(preloadedOf(database).length === 0
       ? []
       : [

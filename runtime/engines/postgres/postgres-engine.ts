@@ -4,6 +4,7 @@ import { usualLimits } from '../table-facts.ts';
 import type { EngineOptions } from '../tools.ts';
 import type { PostgresAccess } from './access.ts';
 import { postgresChain } from './chain-rules.ts';
+import { postgresIncrement } from './increment.ts';
 import { postgresLogSource, usualLogLimits } from './log-source.ts';
 import { postgresProducer } from './producer.ts';
 import { postgresScratch } from './scratch.ts';
@@ -11,6 +12,7 @@ import { postgresScratch } from './scratch.ts';
 /** One server of PostgreSQL, with the usual limits. */
 export const postgresEngine = ({ folder, memoryMiB, tag, uid, ...tools }: EngineOptions<PostgresAccess>): BackedUpEngine => ({
   producer: postgresProducer({ ...tools, limits: usualLimits, tag }),
+  increment: (parent) => postgresIncrement({ ...tools, limits: usualLimits, tag, folder: join(folder, 'scratch') }, parent),
   logs: postgresLogSource({ ...tools, ...usualLogLimits, spool: join(folder, 'spool') }),
   scratch: postgresScratch({ ...tools, folder: join(folder, 'scratch'), memoryMiB, limits: usualLimits, tag, uid }),
   rules: postgresChain,

@@ -1,6 +1,6 @@
 import { BerthError } from '../../../model/errors.ts';
 import type { Json } from '../../../model/backup/shape.ts';
-import type { ProducedStream, Producer, SnapshotFacts } from '../../ports/producer.ts';
+import { NoIncrement, type ProducedStream, type Producer, type SnapshotFacts } from '../../ports/producer.ts';
 import type { Program } from '../../ports/program.ts';
 import { once } from '../../streams/blocks.ts';
 import { factsFile } from '../scratch-place.ts';
@@ -22,18 +22,34 @@ export interface ProducerTools extends PostgresTools {
   readonly tag: () => string;
 }
 
-/** Streams of a full backup. */
+/** Streams of a full backup and of an increment. */
 export const baseTar = 'base.tar';
-const baseManifest = 'backup_manifest';
+export const baseManifest = 'backup_manifest';
+const label = 'backup_label';
+
+/** What only what has changed since is copied of. */
+export interface Since {
+  /** File of the server's manifest of that backup. */
+  readonly manifest: string;
+  /** Where that had begun, in the log. */
+  readonly start: string;
+}
 
 /** A base backup over the network, whole by itself: it carries the log from its start to its end. */
-export const postgresProducer = (tools: ProducerTools): Producer => ({
+export const postgresProducer = (tools: ProducerTools): Producer => baseBackup(tools, async () => undefined);
+
+/** @param prepare - Asked with the server that answers. What it leaves in the stack goes when all is done. */
+export const baseBackup = (
+  tools: ProducerTools,
+  prepare: (identity: Identity, stack: AsyncDisposableStack) => Promise<Since | undefined>,
+): Producer => ({
   engine: 'postgres',
   open: async (signal) => {
     const stack = new AsyncDisposableStack();
     try {
       const session = stack.use(await connect(tools.access, 'postgres', signal));
-      const run = new BaseBackup(tools, session, await begin(session, tools.tag()), signal);
+      const begun = await begin(session, tools.tag());
+      const run = new BaseBackup(tools, session, begun, await prepare(begun.identity, stack), signal);
       const opened = stack.move();
       return { streams: run.streams(), finish: () => run.finish(), [Symbol.asyncDispose]: () => opened.disposeAsync() };
     } finally {
@@ -72,31 +88,36 @@ class BaseBackup {
   readonly #tools: ProducerTools;
   readonly #session: Session;
   readonly #begun: Begun;
+  readonly #since: Since | undefined;
   readonly #signal: AbortSignal;
   #manifest: BaseManifest | undefined;
   #facts: Record<string, Json> = {};
-  constructor(tools: ProducerTools, session: Session, begun: Begun, signal: AbortSignal) {
+  constructor(tools: ProducerTools, session: Session, begun: Begun, since: Since | undefined, signal: AbortSignal) {
     this.#tools = tools;
     this.#session = session;
     this.#begun = begun;
+    this.#since = since;
     this.#signal = signal;
   }
 
   async *streams(): AsyncGenerator<ProducedStream> {
     const { access, programs, limits, sleep } = this.#tools;
-    await using running = programs.start(baseBackupCommand(access), this.#signal);
-    const { bytes, seen } = watchTar(running.output, new Set([baseManifest]));
+    await using running = programs.start(baseBackupCommand(access, this.#since), this.#signal);
+    const { bytes, seen } = watchTar(running.output, new Set([baseManifest, label]));
     yield { name: baseTar, bytes };
     const { members, last, ended } = seen();
     const manifest = members.get(baseManifest);
     if (manifest === undefined || last !== baseManifest || !ended) throw cutShort(last);
     this.#manifest = readBaseManifest(manifest);
+    const changedSince = sinceIn(members.get(label));
+    if (changedSince !== this.#since?.start) throw anotherStart(this.#since?.start, changedSince);
     yield { name: baseManifest, bytes: once(manifest) };
 
     const restorableFrom = await serverTime(this.#session);
     const facts = await takeFacts(access, limits, sleep, this.#signal);
     const { next } = await this.#session.row('SELECT pg_current_xact_id()::text AS next');
-    this.#facts = { restorableFrom, nextTransaction: String(next), ...summaryOf(facts) };
+    const since = changedSince === undefined ? {} : { changedSince };
+    this.#facts = { restorableFrom, nextTransaction: String(next), ...since, ...summaryOf(facts) };
     yield { name: factsFile, bytes: once(Buffer.from(`${JSON.stringify(facts, undefined, 1)}\n`)) };
   }
 
@@ -119,7 +140,18 @@ class BaseBackup {
   }
 }
 
-const baseBackupCommand = (access: PostgresAccess): Program => ({
+/** In the label of an increment the server says itself what it is an increment of. */
+const sinceIn = (text: Buffer | undefined): string | undefined =>
+  /^INCREMENTAL FROM LSN: (\S+)$/m.exec(text?.toString('latin1') ?? '')?.[1];
+
+const anotherStart = (wanted = 'nothing', found = 'nothing'): BerthError =>
+  new BerthError(
+    'io',
+    `what has changed since ${wanted} was asked for, and the server gave what has changed since ${found}`,
+    'it is tried again; if that goes on, see the log of the server',
+  );
+
+const baseBackupCommand = (access: PostgresAccess, since: Since | undefined): Program => ({
   argv: [
     'pg_basebackup',
     '--pgdata=-',
@@ -129,10 +161,17 @@ const baseBackupCommand = (access: PostgresAccess): Program => ({
     '--manifest-checksums=SHA256',
     '--label=berth',
     '--no-password',
+    ...(since === undefined ? [] : [`--incremental=${since.manifest}`]),
   ],
   env: environmentOf(access),
-  explain: explainEnd(access),
+  explain: (end) => (since === undefined ? undefined : refusedIncrement(end.stderr)) ?? explainEnd(access)(end),
 });
+
+/** Where the server has not got the summaries of its log any more, does not make them, or is not the one that the manifest is of. */
+const refusedIncrement = (stderr: string): NoIncrement | undefined => {
+  const [, because] = /^.*(?:ERROR|error): +(.*(?:WAL summar|incremental backup|manifest).*)/m.exec(stderr) ?? [];
+  return because === undefined ? undefined : new NoIncrement(because);
+};
 
 const cutShort = (last: string | undefined): BerthError =>
   new BerthError(

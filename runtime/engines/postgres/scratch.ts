@@ -1,6 +1,6 @@
 import { mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Manifest } from '../../../model/backup/manifest.ts';
+import { hasLogBehind, type Manifest } from '../../../model/backup/manifest.ts';
 import type { Json } from '../../../model/backup/shape.ts';
 import { BerthError } from '../../../model/errors.ts';
 import type { ProgramEnd } from '../../ports/program.ts';
@@ -63,23 +63,38 @@ class PostgresLaidOut implements LaidOut {
   }
 
   async write(signal: AbortSignal): Promise<void> {
-    const full = fullOf(this.#chain);
-    const logs = this.#chain.slice(1);
-    await mkdir(this.#data, { recursive: true, mode: 0o700 });
-    await mkdir(join(this.#folder, 'socket'), { mode: 0o700 });
-    const { programs } = this.#tools;
-    await runQuietly(programs, ['tar', '--extract', '--file=-', `--directory=${this.#data}`], signal, full.open(baseTar));
-    await runQuietly(programs, ['pg_verifybackup', '--quiet', this.#data], signal);
-    await this.#writeLogs(full.manifest, logs, signal);
+    const bases = this.#chain.filter(({ manifest }) => hasLogBehind(manifest.kind));
+    const last = bases.at(-1) ?? fullOf(this.#chain);
+    await mkdir(join(this.#folder, 'socket'), { recursive: true, mode: 0o700 });
+    await (bases.length > 1 ? this.#combine(bases, signal) : this.#extract(last, this.#data, signal));
+    await this.#writeLogs(last.manifest, this.#chain.slice(bases.length), signal);
     await writeFile(join(this.#data, 'postgresql.auto.conf'), '');
     await rm(join(this.#data, 'standby.signal'), { force: true });
     await writeFile(join(this.#data, 'recovery.signal'), '');
   }
 
+  /** As the server sent it, which its own manifest tells. */
+  async #extract(base: Restorable, folder: string, signal: AbortSignal): Promise<void> {
+    const { programs } = this.#tools;
+    await mkdir(folder, { mode: 0o700 });
+    await runQuietly(programs, ['tar', '--extract', '--file=-', `--directory=${folder}`], signal, base.open(baseTar));
+    await runQuietly(programs, ['pg_verifybackup', '--quiet', folder], signal);
+  }
+
+  /** What a full backup and its increments make together. Each is looked at by itself, as what puts them together believes them. */
+  async #combine(bases: readonly Restorable[], signal: AbortSignal): Promise<void> {
+    const { programs } = this.#tools;
+    const parts = bases.map((_, index) => join(this.#folder, `part-${index}`));
+    for (const [index, base] of bases.entries()) await this.#extract(base, parts[index] ?? '', signal);
+    await runQuietly(programs, ['pg_combinebackup', '--no-sync', `--output=${this.#data}`, ...parts], signal);
+    for (const part of parts) await rm(part, { recursive: true });
+    await runQuietly(programs, ['pg_verifybackup', '--quiet', this.#data], signal);
+  }
+
   recover = async (target: RestoreTarget, signal: AbortSignal): Promise<Scratch> => {
     const ended = await this.#start(target, signal);
     if (ended === undefined) return this.#running(target.kind === 'latest', signal);
-    if (tooEarly.test(ended.stderr)) throw unreachable(target, 'the full backup was not yet complete then');
+    if (tooEarly.test(ended.stderr)) throw unreachable(target, 'the backup that it begins with was not yet complete then');
     if (!notReached.test(ended.stderr)) throw serverFailed(ended);
     if (target.kind === 'transaction') throw unreachable(target, 'it did not end in what was backed up');
     // The log was read to its end, and nothing in it lies beyond the target: its end is what was asked for.
@@ -141,25 +156,25 @@ class PostgresLaidOut implements LaidOut {
     return { host: join(this.#folder, 'socket'), port: 5432, user: typeof user === 'string' ? user : 'postgres', password: null };
   }
 
-  /** Into the folder where the server looks for its log. What the full backup brought along of it is the same, and less. */
-  async #writeLogs(full: Manifest, logs: readonly Restorable[], signal: AbortSignal): Promise<void> {
-    let at = nextPosition(full);
+  /** Into the folder where the server looks for its log. What the backup before brought along of it is the same, and less. */
+  async #writeLogs(base: Manifest, logs: readonly Restorable[], signal: AbortSignal): Promise<void> {
+    let at = nextPosition(base);
     for (const { manifest, open: openFile } of logs) {
       if (manifest.position.from !== formatLsn(at)) throw gap(manifest, formatLsn(at));
-      for await (const chunk of openFile(logFile)) at = await this.#append(at, chunk, full);
+      for await (const chunk of openFile(logFile)) at = await this.#append(at, chunk, base);
       signal.throwIfAborted();
       if (manifest.position.to !== formatLsn(at)) throw gap(manifest, formatLsn(at));
     }
   }
 
-  async #append(from: Lsn, bytes: Uint8Array, full: Manifest): Promise<Lsn> {
-    const segmentBytes = segmentBytesOf(full);
+  async #append(from: Lsn, bytes: Uint8Array, base: Manifest): Promise<Lsn> {
+    const segmentBytes = segmentBytesOf(base);
     let at = from;
     for (let done = 0; done < bytes.length;) {
       const start = startOfSegment(at, segmentBytes);
       const offset = Number(at - start);
       const piece = bytes.subarray(done, done + segmentBytes - offset);
-      const path = join(this.#data, 'pg_wal', segmentName(timelineOf(full), at, segmentBytes));
+      const path = join(this.#data, 'pg_wal', segmentName(timelineOf(base), at, segmentBytes));
       await writeAt(path, piece, offset, segmentBytes);
       done += piece.length;
       at += BigInt(piece.length);

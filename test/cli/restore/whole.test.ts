@@ -10,7 +10,7 @@ import type { BackupJob } from '../../../model/runtime-config.ts';
 import { Refilling } from '../../../cli/restore/refilling.ts';
 import { temporarySite } from '../../generator/io/site-fixture.ts';
 import { context } from '../../generator/render/hello.ts';
-import { fullAt, minute } from '../../runtime/jobs/chains.ts';
+import { fullAt, incrementAfter, minute } from '../../runtime/jobs/chains.ts';
 
 const holding = (rows: number) => ({ tables: 5, tablesHashed: 5, rows });
 const full = (n: number, source: string, facts: object = holding(1000)) => {
@@ -71,6 +71,29 @@ describe('what a whole site is restored from', () => {
       ['orders', three.id, minute(30)],
     ]);
     expect(empty).toEqual(['ledger']);
+  });
+
+  test('is an increment with what it rests on, where that is the newest; never one that rests on what is broken', () => {
+    // As the rules of PostgreSQL want it: of one server, and since the place at which the one before had begun.
+    const placed = (made: Manifest): Manifest => ({
+      ...made,
+      source: 'database',
+      position: { from: '0/2000028', to: '0/2000120' },
+      facts: { ...made.facts, ...holding(1000), timeline: 1, changedSince: '0/2000028' },
+    });
+    const [older, newer] = [placed(one), placed(two)];
+    const four = placed(incrementAfter(newer, 4, 104, [40, 41]));
+    const five = placed(incrementAfter(four, 5, 105, [50, 51]));
+    const all = [older, newer, four, five];
+    expect(choose(['database'], all).wanted).toMatchObject([
+      { full: { id: two.id }, increments: [{ id: four.id }, { id: five.id }], until: minute(50) },
+    ]);
+    expect(choose(['database'], all, { broken: four.id }).wanted).toMatchObject([
+      { full: { id: two.id }, increments: [], until: minute(20) },
+    ]);
+    expect(choose(['database'], all, { broken: two.id }).wanted).toMatchObject([{ full: { id: one.id }, increments: [] }]);
+    const shrunk = { ...five, facts: { ...five.facts, ...holding(10) } };
+    expect(() => choose(['database'], [older, newer, four, shrunk])).toThrow('the newest increment holds 10 rows, and had 1000');
   });
 
   test('is never one that was found to be broken', () => {

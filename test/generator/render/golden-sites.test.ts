@@ -38,6 +38,7 @@ const backups = {
     timeZone: 'Europe/Berlin',
     configuration: { schedule: '*/15 * * * *', keep: { days: 90, monthly: 24 } },
     secrets: { recipients: ['security', 'escrow'] },
+    databases: { schedule: '30 1 * * 0', increments: '30 1 * * *' },
   },
 };
 

@@ -21,6 +21,23 @@ describe('backups', () => {
       expect(inCluster(engine, text).filter((line) => line.includes('no pod reaches'))).toEqual([]);
   });
 
+  test('of what has changed are refused where a database has none, and it is named', () => {
+    const within = (databases: string, line = 'databases: { schedule: "30 1 * * 0", increments: "30 1 * * *" }') =>
+      problemsOf(`${withBackups(`folder: /srv/b\n${line}`)}databases:\n${databases}`)
+        .map(oneLine)
+        .filter((each) => each.includes('increments'));
+    expect(within('  data: { engine: postgres }\n  books: { engine: mariadb }\n  shop: { engine: mysql }\n')).toEqual([
+      expect.stringMatching(
+        /backups\.databases\.increments: only PostgreSQL can copy what has changed, and this site has books \(mariadb\), shop \(mysql\) \| remove increments/,
+      ),
+    ]);
+    expect(within('  data: { engine: postgres }\n')).toEqual([]);
+    expect(within('  data: { engine: postgres }\n  books: { engine: mariadb }\n', 'databases: { schedule: "30 1 * * 0" }')).toEqual([]);
+    expect(within('  data: { engine: postgres }\n', 'databases: { increments: nightly }')).toEqual([
+      expect.stringContaining('expected a schedule of five fields'),
+    ]);
+  });
+
   test.each([
     ['that go nowhere', 'timeZone: UTC', /backups: nothing says where backups go \| add folder/],
     ['that go to two places', `folder: /srv/backups\n${bucket}`, /10:3 backups\.folder: backups go to one place/],

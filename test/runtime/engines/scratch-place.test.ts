@@ -9,6 +9,7 @@ import type { ScratchTools } from '../../../runtime/engines/scratch-place.ts';
 import { usualLimits } from '../../../runtime/engines/table-facts.ts';
 import type { Programs } from '../../../runtime/ports/program.ts';
 import { manifest } from '../format/manifests.ts';
+import type { Manifest } from '../../../model/backup/manifest.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'berth-scratch-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -45,13 +46,16 @@ const engines = {
     says: (version: string) => `mariadbd  Ver ${version}-MariaDB-ubu2404 for debian-linux-gnu`,
   },
 } as const;
-const tried = (engine: keyof typeof engines, made: string, here: string, room?: number) => {
+const tried = (engine: keyof typeof engines, made: string, here: string, room?: number, behind: readonly Manifest['kind'][] = []) => {
   const full = manifest({ engine, tool: { name: 'dump', version: made, image: 'postgres:17.11-trixie' } });
   const open = (): never => {
     throw new Error('it was read');
   };
   const { scratch, says } = engines[engine];
-  return scratch(tools(says(here), room)).layOut([{ manifest: full, open }], new AbortController().signal);
+  return scratch(tools(says(here), room)).layOut(
+    [full, ...behind.map((kind) => ({ ...full, kind }))].map((each) => ({ manifest: each, open })),
+    new AbortController().signal,
+  );
 };
 
 describe('a restore that is tried', () => {
@@ -77,6 +81,20 @@ describe('a restore that is tried', () => {
   ] as const)('of a version that it takes goes on: %s %s in %s', async (engine, made, here) => {
     await expect(tried(engine, made, here)).rejects.not.toMatchObject({ kind: 'unsupported' });
   });
+
+  test.each([
+    [3, ['increment']],
+    [3, ['increment', 'log']],
+    [4, ['increment', 'log', 'log', 'log']],
+    [6, ['increment', 'log', 'log', 'log', 'log', 'log']],
+  ] as const)(
+    'has room for %d times the bytes of each of %j, as parts and what is made of them lie beside each other',
+    async (times, behind) => {
+      const bytes = times * manifest().streams.reduce((sum, { plainBytes }) => sum + plainBytes, 0);
+      await expect(tried('postgres', '17.11', '17.11', bytes - 1, behind as readonly Manifest['kind'][])).rejects.toThrow(`${folder} has`);
+      await expect(tried('postgres', '17.11', '17.11', bytes, behind as readonly Manifest['kind'][])).rejects.not.toThrow(`${folder} has`);
+    },
+  );
 
   test('is not begun where it cannot fit', async () => {
     const bytes = manifest().streams.reduce((sum, { plainBytes }) => sum + plainBytes, 0);

@@ -2,9 +2,11 @@ import type { Manifest } from '../../../model/backup/manifest.ts';
 import type { ChainRules } from '../../../runtime/ports/log-source.ts';
 import { manifest } from '../format/manifests.ts';
 
-/** An engine whose log is a number that grows. */
+/** An engine whose log is a number that grows; an increment names what has changed since. */
 export const numbered: ChainRules = {
-  follows: (parent, log) => log.position.from === parent.position.to && parent.facts['server'] === log.facts['server'],
+  follows: (parent, child) =>
+    parent.facts['server'] === child.facts['server'] &&
+    (child.kind === 'increment' ? child.facts['since'] === parent.position.to : child.position.from === parent.position.to),
   reaches: ({ position }, wanted) => Number(position.to) >= Number(wanted),
   endsAt: () => false,
   isAfter: (full, transaction) => Number(transaction) >= Number(full.facts['next']),
@@ -22,6 +24,23 @@ export const fullAt = (n: number, position: number, began: number, ended: number
     chain: idOf(n),
     position: { from: null, to: String(position) },
     facts: { server: 'a', next: String(position), restorableFrom: minute(ended).toISOString(), coveredUntil: minute(began).toISOString() },
+  });
+
+/** What has changed since `parent`, up to `position`, made from minute `began` to minute `ended`. */
+export const incrementAfter = (
+  parent: Manifest,
+  n: number,
+  position: number,
+  [began, ended]: readonly [number, number],
+  changes: Partial<Manifest> = {},
+): Manifest =>
+  manifest({
+    ...fullAt(n, position, began, ended),
+    kind: 'increment',
+    chain: parent.chain,
+    parent: parent.id,
+    facts: { ...fullAt(n, position, began, ended).facts, since: parent.position.to },
+    ...changes,
   });
 
 /** The log from the end of `parent` to `position`, with all that was committed by minute `until`. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { chainsOf, restorableSpans, restorableUntil } from '../../../runtime/jobs/coverage.ts';
-import { fullAt, logAfter, minute, numbered } from './chains.ts';
+import { fullAt, incrementAfter, logAfter, minute, numbered } from './chains.ts';
 import { cpuTime } from '../../cpu-time.ts';
 
 const first = fullAt(1, 100, 0, 5);
@@ -14,8 +14,8 @@ const all = [four, three, second, one, two, first];
 describe('what can be restored', () => {
   test('is a full backup and the logs that follow it, in order', () => {
     expect(chainsOf(all, numbered)).toEqual([
-      { full: first, logs: [one, two, three], hole: undefined },
-      { full: second, logs: [four], hole: undefined },
+      { full: first, increments: [], logs: [one, two, three], hole: undefined },
+      { full: second, increments: [], logs: [four], hole: undefined },
     ]);
   });
 
@@ -26,7 +26,12 @@ describe('what can be restored', () => {
 
   test('ends where a log is missing, and says which does not follow', () => {
     const chains = chainsOf([first, one, three, second, four], numbered);
-    expect(chains[0]).toEqual({ full: first, logs: [one], hole: `${three.id} does not follow ${one.id}, or what it follows is missing` });
+    expect(chains[0]).toEqual({
+      full: first,
+      increments: [],
+      logs: [one],
+      hole: `${three.id} does not follow ${one.id}, or what it follows is missing`,
+    });
     // Minute 4 is before the full backup was complete: no time of that chain is certain.
     expect(restorableSpans(chains)).toEqual([{ from: minute(12), until: minute(20) }]);
   });
@@ -40,6 +45,45 @@ describe('what can be restored', () => {
   test('of two logs after the same one goes the way that leads further', () => {
     const deadEnd = logAfter(one, 7, 115, 6);
     expect(chainsOf([...all, deadEnd], numbered)[0]?.logs).toEqual([one, two, three]);
+  });
+
+  describe('with increments', () => {
+    const changed = incrementAfter(first, 5, 125, [10, 12]);
+    const five = logAfter(changed, 6, 150, 20);
+    const again = incrementAfter(changed, 7, 160, [22, 24]);
+    const six = logAfter(again, 9, 180, 30);
+    // Made later than the increment, as the log goes on behind what was before until that is complete.
+    const late = logAfter(three, 8, 135, 16);
+    const incremental = [first, one, two, three, changed, five, again, late, six];
+
+    test('is each of them with all that it rests on, and the logs that follow itself', () => {
+      expect(chainsOf(incremental, numbered)).toEqual([
+        { full: first, increments: [], logs: [one, two, three, late], hole: undefined },
+        { full: first, increments: [changed], logs: [five], hole: undefined },
+        { full: first, increments: [changed, again], logs: [six], hole: undefined },
+      ]);
+      expect(restorableSpans(chainsOf(incremental, numbered))).toEqual([
+        { from: minute(5), until: minute(20) },
+        { from: minute(24), until: minute(30) },
+      ]);
+    });
+
+    test('is none that rests on what is missing, is of another server, or is of another backup', () => {
+      const basesOf = (there: readonly (typeof first)[]) =>
+        chainsOf(there, numbered).map(({ full, increments }) => increments.at(-1) ?? full);
+      expect(basesOf(incremental.filter((each) => each !== changed))).toEqual([first]);
+      expect(basesOf(incremental.filter((each) => each !== first))).toEqual([]);
+      for (const facts of [
+        { ...changed.facts, server: 'b' },
+        { ...changed.facts, since: '99' },
+      ])
+        expect(basesOf([first, incrementAfter(first, 5, 125, [10, 12], { facts }), again])).toEqual([first]);
+    });
+
+    test('has a hole where the log behind an increment is missing, and nowhere else', () => {
+      const chains = chainsOf([...incremental.filter((each) => each !== five), logAfter(five, 10, 170, 25)], numbered);
+      expect(chains.map(({ hole }) => hole?.slice(0, 26))).toEqual([undefined, undefined, `01JD5Z5M2R0000000000000010`]);
+    });
   });
 
   test('with a full backup alone is no time of choice, but its end', () => {

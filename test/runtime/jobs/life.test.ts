@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Manifest } from '../../../model/backup/manifest.ts';
+import { hasLogBehind, type Manifest } from '../../../model/backup/manifest.ts';
 import { makeUlid } from '../../../model/backup/ulid.ts';
 import { chainOf, readCatalogue } from '../../../runtime/jobs/catalogue.ts';
 import { openBackup } from '../../../runtime/jobs/open-backup.ts';
@@ -20,7 +20,7 @@ const successors = [{ name: 'operator-2', key: stranger.publicKey }, recipients[
 const policy = { last: 2, days: 2, zone: 'UTC', provenLevel: 0 } as const;
 
 const anyStep = fc.record({
-  what: fc.constantFrom('full', 'log', 'log', 'log', 'prune', 'sweep', 'rotate'),
+  what: fc.constantFrom('full', 'increment', 'increment', 'log', 'log', 'log', 'prune', 'sweep', 'rotate'),
   /** Hours until it is done. */
   wait: fc.integer({ min: 1, max: 40 }),
   /** The dealing with the store at which its process is killed; mostly it is not. */
@@ -45,7 +45,7 @@ class Life {
   async step(what: string, store: Store, size: number): Promise<void> {
     const tools: PruneTools = { store, lease: openLease(), trusted, levelOf: () => 0, graceMs: 48 * hour };
     const time = { now: this.clock.now(), expected: this.clock.now() };
-    if (what === 'full' || what === 'log') return this.#backup(what, store, size);
+    if (what === 'full' || what === 'increment' || what === 'log') return this.#backup(what, store, size);
     if (what === 'prune') return removeBackups(place, await planPrune(place, policy, time, tools, never), tools, never);
     if (what === 'sweep') return void (await sweep(place, tools, never));
     for (const manifest of await this.catalogue())
@@ -53,13 +53,16 @@ class Life {
   }
 
   /** What a backup holds names its attempt, so that it is known by its content whether or not its maker lived to tell. */
-  async #backup(kind: 'full' | 'log', store: Store, size: number): Promise<void> {
-    const newest = (await this.catalogue()).at(-1);
-    if (kind === 'log' && newest === undefined) return;
+  async #backup(kind: 'full' | 'increment' | 'log', store: Store, size: number): Promise<void> {
+    const all = await this.catalogue();
+    const newest = all.at(-1);
+    // An increment follows no log.
+    const parent = kind === 'increment' ? all.findLast((each) => hasLogBehind(each.kind)) : newest;
+    if (kind !== 'full' && parent === undefined) return;
     const attempt = String((this.#attempts += 1));
     const content = Buffer.concat([noise(size, this.#attempts), Buffer.from(attempt)]);
     this.content.set(attempt, content);
-    const after = kind === 'full' || newest === undefined ? null : { chain: newest.chain, parent: newest.id };
+    const after = kind === 'full' || parent === undefined ? null : { chain: parent.chain, parent: parent.id };
     await run(store, engineOf({ dump: content }), { clock: this.clock }, { kind, after, newestId: newest?.id, label: attempt });
   }
 
@@ -96,7 +99,7 @@ describe('a life of backups', () => {
         }
         const before = await life.restored();
         // What was killed does not stand in the way of a life without kills.
-        for (const what of ['full', 'prune', 'sweep', 'rotate', 'log']) await life.step(what, life.store, 10);
+        for (const what of ['full', 'increment', 'prune', 'sweep', 'rotate', 'increment', 'log']) await life.step(what, life.store, 10);
         for (const { found, made } of [...before, ...(await life.restored())]) expect(made?.equals(found)).toBe(true);
         expect((await life.offered()).length).toBeGreaterThan(0);
       }),

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { reachOf } from '../../../model/backup/reach.ts';
-import { chainsOf, restorableSpans } from '../../../runtime/jobs/coverage.ts';
+import { backupsIn, baseOf, chainsOf, restorableSpans } from '../../../runtime/jobs/coverage.ts';
 import { planRestore } from '../../../runtime/jobs/plan-restore.ts';
-import { fullAt, logAfter, minute, numbered } from './chains.ts';
+import { fullAt, incrementAfter, logAfter, minute, numbered } from './chains.ts';
 
 const first = fullAt(1, 100, 0, 5);
 const one = logAfter(first, 2, 110, 9);
@@ -12,6 +12,9 @@ const second = fullAt(4, 200, 30, 32);
 const three = logAfter(second, 5, 210, 40);
 const four = logAfter(three, 6, 220, 50);
 const all = [first, one, two, second, three, four];
+const increment = incrementAfter(second, 7, 225, [52, 54]);
+const next = incrementAfter(increment, 10, 240, [62, 64]);
+const withIncrements = [...all, increment, logAfter(four, 8, 228, 55), logAfter(increment, 9, 240, 66), next, logAfter(next, 11, 260, 72)];
 const at = (n: number) => planRestore(all, { kind: 'time', at: minute(n) }, numbered);
 
 describe('a restore', () => {
@@ -70,6 +73,23 @@ describe('a restore', () => {
     );
   });
 
+  describe('from increments', () => {
+    const to = (target: Parameters<typeof planRestore>[1]) => planRestore(withIncrements.slice(0, 9), target, numbered);
+
+    test('takes the newest that is old enough, with the full backup that it rests on and no log between the two', () => {
+      const [behindFull, behind] = withIncrements.slice(7, 9);
+      expect(to({ kind: 'latest' })).toMatchObject({ full: second, increments: [increment], logs: [behind] });
+      expect(to({ kind: 'time', at: minute(58) })).toMatchObject({ full: second, increments: [increment], logs: [behind] });
+      expect(to({ kind: 'time', at: minute(53) })).toMatchObject({ full: second, increments: [], logs: [three, four, behindFull] });
+      expect(to({ kind: 'position', position: '228' })).toMatchObject({ increments: [increment], logs: [behind] });
+      expect(to({ kind: 'position', position: '215' })).toMatchObject({ increments: [], logs: [three, four] });
+      expect(to({ kind: 'transaction', id: '225', inclusive: true })).toMatchObject({ increments: [increment] });
+      expect(to({ kind: 'latest' }).because).toBe(
+        `${increment.id} of ${increment.finishedAt} is the newest increment before it and rests on ${second.id}; log ${behind?.id} follows`,
+      );
+    });
+  });
+
   test('of nothing is refused', () => {
     expect(() => planRestore([], { kind: 'latest' }, numbered)).toThrow('there is no full backup');
     expect(() => planRestore([first], { kind: 'time', at: minute(6) }, numbered)).toThrow(
@@ -79,7 +99,7 @@ describe('a restore', () => {
 
   test('is planned for exactly the times that are offered', () => {
     fc.assert(
-      fc.property(fc.subarray(all), fc.integer({ min: -5, max: 60 }), (there, n) => {
+      fc.property(fc.subarray(withIncrements), fc.integer({ min: -5, max: 80 }), (there, n) => {
         const spans = restorableSpans(chainsOf(there, numbered));
         const offered = spans.some(({ from, until }) => minute(n) >= from && minute(n) <= until);
         const plan = () => planRestore(there, { kind: 'time', at: minute(n) }, numbered);
@@ -87,9 +107,12 @@ describe('a restore', () => {
           expect(plan).toThrow();
           return;
         }
-        const { full, logs } = plan();
-        expect(reachOf(full).restorableFrom! <= minute(n)).toBe(true);
-        expect(reachOf(logs.at(-1)!).coveredUntil >= minute(n)).toBe(true);
+        const chosen = plan();
+        expect(reachOf(baseOf(chosen)).restorableFrom! <= minute(n)).toBe(true);
+        expect(reachOf(chosen.logs.at(-1)!).coveredUntil >= minute(n)).toBe(true);
+        // Each follows the one before, and nothing of it is left out.
+        for (const [index, each] of backupsIn(chosen).entries())
+          expect(each.parent).toBe(index === 0 ? null : backupsIn(chosen)[index - 1]?.id);
       }),
     );
   });

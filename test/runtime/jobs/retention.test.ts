@@ -46,6 +46,8 @@ describe('retention', () => {
     ['ffff3f', { last: 2 }, '...ff'],
     ['f3llfllfll', { last: 1 }, 'f.....fll'],
     ['f3illfill', { last: 1 }, 'f...fill'],
+    ['f3iiiiiif3iiiiiif3ii', { last: 1 }, '..............fii'],
+    ['f3iiiiiif3iiiiiif3ii', { days: 4 }, '.......fiiiiiifii'],
     ['f3ffffff', { days: 3 }, 'f..ffff'],
     ['f3llllll', { days: 2 }, 'fllllll'],
     ['f3llfll', { days: 3 }, 'fllfll'],

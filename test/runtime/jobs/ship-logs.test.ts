@@ -60,8 +60,10 @@ class World {
     this.clock.set(this.clock.now().getTime() + 60_000);
   }
 
-  full = async (during: () => Promise<unknown> = async () => undefined): Promise<Manifest> => {
-    const facts = { server: this.server, coveredUntil: this.clock.now().toISOString() };
+  /** @param since - What it is an increment of; nothing for a full backup. */
+  full = async (during: () => Promise<unknown> = async () => undefined, since?: Manifest): Promise<Manifest> => {
+    const changed = since === undefined ? {} : { since: since.position.to };
+    const facts = { server: this.server, coveredUntil: this.clock.now().toISOString(), ...changed };
     const { manifests } = await this.catalogue();
     return run(
       this.store,
@@ -72,10 +74,14 @@ class World {
         return { position, facts: { ...facts, restorableFrom } };
       }),
       { clock: this.clock },
-      { newestId: manifests.at(-1)?.id },
+      {
+        newestId: manifests.at(-1)?.id,
+        ...(since === undefined ? {} : { kind: 'increment', after: { chain: since.chain, parent: since.id } }),
+      },
     );
   };
 
+  increment = (since: Manifest): Promise<Manifest> => this.full(undefined, since);
   catalogue = async () => readCatalogue(this.store, 'v1/', [signer.publicKey], never);
   chains = async () => chainsOf((await this.catalogue()).manifests, numbered);
 
@@ -117,7 +123,7 @@ describe('shipping the log', () => {
     const world = new World();
     const shipper = world.shipper();
     expect(await shipper.pass(never)).toEqual({ kind: 'full needed', because: 'there is no full backup yet' });
-    const full = await shipper.duringFull(() => world.full());
+    const full = await shipper.during(() => world.full());
     world.write(30);
     const shipped = await shipper.pass(never);
     expect(shipped).toMatchObject({ kind: 'shipped', logs: [{ parent: full.id, chain: full.id, position: { from: '100', to: '130' } }] });
@@ -131,10 +137,10 @@ describe('shipping the log', () => {
   test('goes on behind the newest full backup, also when it was looked at before anybody wrote', async () => {
     const world = new World();
     const shipper = world.shipper();
-    await shipper.duringFull(() => world.full());
+    await shipper.during(() => world.full());
     world.write(10);
     await shipper.pass(never);
-    const second = await shipper.duringFull(() => world.full());
+    const second = await shipper.during(() => world.full());
     expect(await shipper.pass(never)).toMatchObject({ kind: 'quiet' });
     world.write(5);
     expect(await shipper.pass(never)).toMatchObject({
@@ -146,7 +152,7 @@ describe('shipping the log', () => {
   test('goes one way, also when the full backup that it follows was just made', async () => {
     const world = new World();
     const shipper = world.shipper();
-    await shipper.duringFull(() => world.full());
+    await shipper.during(() => world.full());
     for (const bytes of [10, 10, 10]) {
       world.write(bytes);
       await shipper.pass(never);
@@ -158,7 +164,7 @@ describe('shipping the log', () => {
   test('that broke off in the middle goes on where it was, in the same process', async () => {
     const world = new World();
     const shipper = world.shipper(world.failingStore());
-    await shipper.duringFull(() => world.full());
+    await shipper.during(() => world.full());
     world.write(2500);
     world.failing = 4;
     await expect(shipper.pass(never)).rejects.toThrow('the store is away');
@@ -170,10 +176,10 @@ describe('shipping the log', () => {
   test('that broke off while a new full backup took over does not begin with it again', async () => {
     const world = new World();
     const shipper = world.shipper(world.failingStore());
-    await shipper.duringFull(() => world.full());
+    await shipper.during(() => world.full());
     world.write(10);
     await shipper.pass(never);
-    const second = await shipper.duringFull(() => world.full());
+    const second = await shipper.during(() => world.full());
     world.write(2500);
     // The key and the manifest of three logs behind the first, of one behind the second, and then nothing.
     world.failing = 9;
@@ -188,12 +194,12 @@ describe('shipping the log', () => {
     const world = new World();
     world.lagMs = 90_000;
     const shipper = world.shipper();
-    const first = await shipper.duringFull(() => world.full());
+    const first = await shipper.during(() => world.full());
     for (const bytes of [10, 10, 10]) {
       world.write(bytes);
       await shipper.pass(never);
     }
-    const second = await shipper.duringFull(() => world.full());
+    const second = await shipper.during(() => world.full());
     world.write(10);
     expect(await shipper.pass(never)).toMatchObject({ logs: [{ chain: first.id }] });
     world.write(10);
@@ -201,10 +207,82 @@ describe('shipping the log', () => {
     expect(restorableSpans(await world.chains()).length).toBe(1);
   });
 
+  describe('behind increments', () => {
+    test('goes on as behind full backups, leaving out no time', async () => {
+      const world = new World();
+      const shipper = world.shipper();
+      const full = await shipper.during(() => world.full());
+      world.write(10);
+      await shipper.pass(never);
+      const first = await shipper.during(() => world.increment(full));
+      world.write(10);
+      expect(await shipper.pass(never)).toMatchObject({
+        logs: [{ chain: full.id, parent: first.id, position: { from: '110', to: '120' } }],
+      });
+      const second = await shipper.during(() => world.increment(first));
+      world.write(10);
+      expect(await shipper.pass(never)).toMatchObject({ logs: [{ chain: full.id, parent: second.id }] });
+      world.write(10);
+      expect(await shipper.pass(never)).toMatchObject({ logs: [{ chain: full.id, position: { from: '130', to: '140' } }] });
+      const chains = await world.chains();
+      expect(chains.map(({ increments, logs }) => [increments.length, logs.length])).toEqual([
+        [0, 2],
+        [1, 2],
+        [2, 2],
+      ]);
+      expect(restorableSpans(chains)).toHaveLength(1);
+    });
+
+    test('goes on where the store says it ended, and sees one that somebody else has made', async () => {
+      const world = new World();
+      const full = await world.full();
+      world.write(10);
+      await world.shipper().pass(never);
+      const first = await world.increment(full);
+      const shipper = world.shipper();
+      world.write(10);
+      await shipper.pass(never);
+      expect((await world.chains()).at(-1)).toMatchObject({ increments: [{ id: first.id }], logs: [{ parent: first.id }] });
+      const second = await world.increment(first);
+      world.write(10);
+      await world.clock.pass(600_000);
+      await shipper.pass(never);
+      world.write(10);
+      await shipper.pass(never);
+      const chains = await world.chains();
+      expect(chains.at(-1)).toMatchObject({ increments: [{ id: first.id }, { id: second.id }], hole: undefined });
+      expect(chains.at(-1)?.logs.at(-1)?.position.to).toBe('140');
+      expect(restorableSpans(chains)).toHaveLength(1);
+    });
+
+    test('begins again behind a full backup that comes after them', async () => {
+      const world = new World();
+      const shipper = world.shipper();
+      const first = await shipper.during(() => world.full());
+      world.write(10);
+      await shipper.pass(never);
+      await shipper.during(() => world.increment(first));
+      world.write(10);
+      await shipper.pass(never);
+      const second = await shipper.during(() => world.full());
+      world.write(10);
+      expect(await shipper.pass(never)).toMatchObject({ logs: [{ chain: second.id, parent: second.id }] });
+    });
+
+    test('is not led astray by an increment that could not be made', async () => {
+      const world = new World();
+      const shipper = world.shipper();
+      const full = await shipper.during(() => world.full());
+      expect(await shipper.during(async () => undefined)).toBeUndefined();
+      world.write(10);
+      expect(await shipper.pass(never)).toMatchObject({ logs: [{ parent: full.id }] });
+    });
+  });
+
   test('catches up in steps', async () => {
     const world = new World();
     const shipper = world.shipper();
-    await shipper.duringFull(() => world.full());
+    await shipper.during(() => world.full());
     world.write(2500);
     expect(await shipper.pass(never)).toMatchObject({
       logs: [{ position: { to: '1100' } }, { position: { to: '2100' } }, { position: { to: '2600' } }],
@@ -214,7 +292,7 @@ describe('shipping the log', () => {
   test('goes on where the store says it ended, after the agent was started again', async () => {
     const world = new World();
     const first = world.shipper();
-    await first.duringFull(() => world.full());
+    await first.during(() => world.full());
     world.write(10);
     await first.pass(never);
     world.write(10);
@@ -224,10 +302,10 @@ describe('shipping the log', () => {
   test('while a full backup is made goes on behind the one before, and no time is left out', async () => {
     const world = new World();
     const shipper = world.shipper();
-    await shipper.duringFull(() => world.full());
+    await shipper.during(() => world.full());
     world.write(10);
     await shipper.pass(never);
-    const second = await shipper.duringFull(() =>
+    const second = await shipper.during(() =>
       world.full(async () => {
         world.write(10);
         await shipper.pass(never);
@@ -247,11 +325,11 @@ describe('shipping the log', () => {
   test('of a quiet server still says that the old chain holds all until the new one takes over', async () => {
     const world = new World();
     const shipper = world.shipper();
-    await shipper.duringFull(() => world.full());
+    await shipper.during(() => world.full());
     world.write(10);
     await shipper.pass(never);
     world.write(0);
-    await shipper.duringFull(() => world.full());
+    await shipper.during(() => world.full());
     world.write(0);
     await shipper.pass(never);
     world.write(7);
@@ -262,7 +340,7 @@ describe('shipping the log', () => {
   test('takes a full backup over that another process has made, and closes the chain before it also after a restart', async () => {
     const world = new World();
     const shipper = world.shipper();
-    await shipper.duringFull(() => world.full());
+    await shipper.during(() => world.full());
     world.write(10);
     await shipper.pass(never);
     const second = await world.full();
@@ -274,7 +352,7 @@ describe('shipping the log', () => {
   test('stays with a chain that is sound when a new full backup cannot be followed', async () => {
     const world = new World();
     const shipper = world.shipper();
-    await shipper.duringFull(() => world.full());
+    await shipper.during(() => world.full());
     world.write(10);
     await shipper.pass(never);
     const second = await world.full();
@@ -292,14 +370,14 @@ describe('shipping the log', () => {
   test('finds a hole, asks for a full backup until there is one, and goes on behind that', async () => {
     const world = new World();
     const shipper = world.shipper();
-    await shipper.duringFull(() => world.full());
+    await shipper.during(() => world.full());
     world.write(10);
     world.oldest = 105;
     const needed = { kind: 'full needed', because: 'nothing from 100 on' };
     expect(await shipper.pass(never)).toEqual(needed);
     expect(await shipper.pass(never)).toEqual(needed);
     expect(await world.shipper().pass(never)).toEqual(needed);
-    const full = await shipper.duringFull(() => world.full());
+    const full = await shipper.during(() => world.full());
     world.write(10);
     expect(await shipper.pass(never)).toMatchObject({ logs: [{ parent: full.id }] });
   });
@@ -307,7 +385,7 @@ describe('shipping the log', () => {
   test('of another server asks for a full backup of its own', async () => {
     const world = new World();
     const shipper = world.shipper();
-    await shipper.duringFull(() => world.full());
+    await shipper.during(() => world.full());
     world.server = 'b';
     world.write(10);
     expect(await shipper.pass(never)).toEqual({ kind: 'full needed', because: 'another server' });

@@ -31,6 +31,24 @@ describe('the agent of databases', () => {
     );
   });
 
+  test('copies what has changed where the spec says when, and the server keeps what it finds that by for so long', () => {
+    const keptFor = (databases: object): string | undefined => {
+      const plan = planOf({ ...inFolder, databases });
+      const [job] = configOf(plan)?.backups?.jobs ?? [];
+      const { increments } = databases as { readonly increments?: string };
+      expect(job?.database?.increments).toBe(increments);
+      return plan.databases[0]?.settings.find(({ name }) => name === 'wal_summary_keep_time')?.value;
+    };
+    expect(keptFor({ schedule: '30 1 * * 0', increments: '30 1 * * *' })).toBe('10d');
+    expect(keptFor({ schedule: '30 1 1 * *', increments: '30 1 * * 0' })).toBe('21d');
+    expect(keptFor({ schedule: '30 1 * * *' })).toBeUndefined();
+    const decisions = planOf({ ...inFolder, databases: { schedule: '30 1 1 * *', increments: '30 1 * * 0' } }).decisions;
+    expect(decisions.find(({ key }) => key === 'database.wal_summary_keep_time')).toMatchObject({
+      inputs: { schedule: '30 1 1 * *', increments: '30 1 * * 0', pause: '7 days' },
+      change: 'backups.databases.increments in berth.yaml',
+    });
+  });
+
   test('stands once for each engine, under a name that no other database changes', () => {
     const more = {
       'databases.orders': { engine: 'mysql' },

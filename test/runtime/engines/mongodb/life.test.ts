@@ -118,13 +118,13 @@ test('whatever becomes of the oplog of a MongoDB (a stand-in for its programs), 
       });
       const ship = async (): Promise<void> => {
         if ((await shipper.pass(never)).kind !== 'full needed') return;
-        await shipper.duringFull(world.full);
+        await shipper.during(world.full);
         expect((await shipper.pass(never)).kind).not.toBe('full needed');
       };
       for (const next of [...actions, 'ship']) {
         if (next === 'write' || next === 'live') world.add(next === 'write');
         if (next === 'ship') await ship();
-        if (next === 'full') await shipper.duringFull(world.full);
+        if (next === 'full') await shipper.during(world.full);
         if (next === 'roll over') world.rollOver();
         if (next === 'put back') world.putBack();
       }
@@ -136,7 +136,11 @@ test('whatever becomes of the oplog of a MongoDB (a stand-in for its programs), 
       for (const { full, logs } of chains)
         for (const last of [full, ...logs]) {
           const upTo = logs.slice(0, logs.indexOf(last) + 1);
-          await using scratch = await restoreToScratch({ full, logs: upTo, target: { kind: 'latest' }, because: '' }, tools, never);
+          await using scratch = await restoreToScratch(
+            { full, increments: [], logs: upTo, target: { kind: 'latest' }, because: '' },
+            tools,
+            never,
+          );
           expect(scratch.position).toBe(last.position.to);
           const replayed = world.replayed ?? Buffer.alloc(0);
           const found = world.histories.some((history) => {

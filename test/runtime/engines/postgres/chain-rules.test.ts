@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Manifest } from '../../../../model/backup/manifest.ts';
 import { postgresChain } from '../../../../runtime/engines/postgres/chain-rules.ts';
 
@@ -7,6 +7,28 @@ const full = { facts: { nextTransaction: '750' } } as unknown as Manifest;
 test('a transaction can only have ended after a full backup from the first one on that had not begun', () => {
   expect(postgresChain.isAfter(full, '750')).toBe(true);
   expect(postgresChain.isAfter(full, '749')).toBe(false);
+});
+
+describe('an increment', () => {
+  const server = { systemIdentifier: '7', timeline: 1, segmentBytes: 16_777_216 };
+  const of = (kind: string, from: string, to: string, facts = {}): Manifest =>
+    ({ kind, position: { from, to }, facts: { ...server, ...facts } }) as unknown as Manifest;
+  const begun = of('full', '0/2000028', '0/2000120');
+  const increment = of('increment', '0/7000028', '0/7000120', { changedSince: '0/2000028' });
+
+  test('follows the copy that had begun where it says that nothing had changed yet', () => {
+    expect(postgresChain.follows(begun, increment)).toBe(true);
+    expect(postgresChain.follows(of('increment', '0/2000028', '0/2000120'), increment)).toBe(true);
+    expect(postgresChain.follows(of('full', '0/3000028', '0/3000120'), increment)).toBe(false);
+    expect(postgresChain.follows(of('log', '0/2000028', '0/2000120'), increment)).toBe(false);
+    expect(postgresChain.follows(of('full', '0/2000028', '0/2000120', { timeline: 2 }), increment)).toBe(false);
+    expect(postgresChain.follows(of('full', '0/2000028', '0/2000120', { systemIdentifier: '8' }), increment)).toBe(false);
+  });
+
+  test('is followed by the log from the file on in which it ends', () => {
+    expect(postgresChain.follows(increment, of('log', '0/7000000', '0/8000000'))).toBe(true);
+    expect(postgresChain.follows(increment, of('log', '0/2000000', '0/8000000'))).toBe(false);
+  });
 });
 
 test.each(['yesterday', '', '-1', '0x10'])('%j is no transaction', (typed) => {
