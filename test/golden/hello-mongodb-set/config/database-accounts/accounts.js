@@ -1,4 +1,4 @@
-// Brings the account of the application to what berth.yaml says. Changes nothing when nothing is to do.
+// Brings the accounts to what berth.yaml says. Changes nothing when nothing is to do.
 disableTelemetry();
 const { readFileSync } = require('fs');
 const [adminPassword, password] = [readFileSync("/run/secrets/database-admin", 'utf8'), readFileSync("/run/secrets/database-app", 'utf8')];
@@ -31,27 +31,27 @@ for (let tries = 0; admin === undefined; tries += 1) {
   }
 }
 
-// an application reads, writes and indexes its own database, and may do nothing in another or to accounts
-const wanted = {
-  roles: [{ role: "dbAdmin", db: database }, { role: "readWrite", db: database }],
-  mechanisms: ['SCRAM-SHA-256'],
-  authenticationRestrictions: [],
-};
-const owned = admin.getSiblingDB(database);
 const named = ({ role, db }) => db + '.' + role;
 const stateOf = ({ roles, mechanisms, authenticationRestrictions }) =>
   JSON.stringify([roles.map(named).sort(), mechanisms, authenticationRestrictions || []]);
-const found = owned.getUser(account, { showAuthenticationRestrictions: true });
-if (found === null) owned.createUser({ user: account, pwd: password, ...wanted });
-else {
-  if (stateOf(found) !== stateOf(wanted)) owned.updateUser(account, { pwd: password, ...wanted });
+function reconcile(home, user, secret, roles) {
+  const wanted = { roles, mechanisms: ['SCRAM-SHA-256'], authenticationRestrictions: [] };
+  const owned = admin.getSiblingDB(home);
+  const found = owned.getUser(user, { showAuthenticationRestrictions: true });
+  if (found === null) return owned.createUser({ user, pwd: secret, ...wanted });
+  if (stateOf(found) !== stateOf(wanted)) owned.updateUser(user, { pwd: secret, ...wanted });
   try {
-    enter(account, password, database);
+    enter(user, secret, home);
   } catch (error) {
     if (error.codeName !== 'AuthenticationFailed') throw error;
-    owned.updateUser(account, { pwd: password });
+    owned.updateUser(user, { pwd: secret });
   }
 }
+
+// an application reads, writes and indexes its own database, and may do nothing in another or to accounts
+reconcile(database, account, password, [{ role: "dbAdmin", db: database }, { role: "readWrite", db: database }]);
+// Nobody makes backups of it.
+if (admin.getUser("berth_backup") !== null) admin.dropUser("berth_backup");
 
 // Members come without a vote, and are given it once they have copied all: until then they must decide nothing. One change at a time, as the server wants it.
 const configured = () => admin.runCommand({ replSetGetConfig: 1 }).config;
