@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { BerthError } from '../model/errors.ts';
 import type { Context } from './context.ts';
 
 type Run = (action: () => Promise<void>, json: boolean) => Promise<void>;
@@ -53,21 +54,25 @@ Examples:
     .option('--own', 'give up an imported certificate for one of the site’s own authority')
     .option('--json', 'print the result as JSON')
     .action((options: RenewOptions) =>
-      run(
-        async () =>
-          options.internal
-            ? (await verbs()).renewInternal({ site: resolve(context.cwd, options.site), json: options.json ?? false }, context)
-            : (await verbs()).renew(
-                {
-                  site: resolve(context.cwd, options.site),
-                  json: options.json ?? false,
-                  authority: options.authority ?? false,
-                  own: options.own ?? false,
-                },
-                context,
-              ),
-        options.json ?? false,
-      ),
+      run(async () => {
+        if (options.internal && (options.authority === true || options.own === true))
+          throw new BerthError(
+            'usage',
+            '--internal draws certificates of services alone',
+            'leave it out: --authority draws those along with the authority',
+          );
+        return options.internal
+          ? (await verbs()).renewInternal({ site: resolve(context.cwd, options.site), json: options.json ?? false }, context)
+          : (await verbs()).renew(
+              {
+                site: resolve(context.cwd, options.site),
+                json: options.json ?? false,
+                authority: options.authority ?? false,
+                own: options.own ?? false,
+              },
+              context,
+            );
+      }, options.json ?? false),
     );
   certs
     .command('import')

@@ -316,6 +316,8 @@ export interface ReplicaPlan {
   readonly service: string;
   /** Of PostgreSQL: what its way to the primary has beside address and account, as it follows them. */
   readonly reached?: string;
+  /** For long queries of a few services alone. */
+  readonly analytics?: true;
   /** Of PostgreSQL: by it the primary knows which log is still needed. */
   readonly slot?: string;
   /** Of MySQL and MariaDB, by which they tell each other apart. */

@@ -33,7 +33,6 @@ const verifyJob = 'verify';
 const lockJob = 'lock';
 /** Once a day: what is locked for three days has its turn after one and a half. */
 const lockTicks = '7 5 * * *';
-const dayMs = 86_400_000;
 /** Of a large store these take their time, and nothing waits for them. */
 const verifyTimeoutMs = 24 * 3_600_000;
 const copyTimeoutMs = 24 * 3_600_000;
@@ -209,7 +208,7 @@ function copyingJobs({ config: { backups: config }, offsite, log }: AgentOptions
 }
 
 /** Locks anew what is kept, in the places that lock. */
-const lockingJobs = (places: readonly Backups[], { state, log }: AgentOptions): readonly ScheduledJob[] =>
+const lockingJobs = (places: readonly Backups[], { state, clock, log }: AgentOptions): readonly ScheduledJob[] =>
   places.every(({ store }) => store.locked === undefined)
     ? []
     : [
@@ -219,12 +218,22 @@ const lockingJobs = (places: readonly Backups[], { state, log }: AgentOptions): 
           timeoutMs: verifyTimeoutMs,
           jitterMs: spreadMs,
           run: async (_due, signal) => {
-            // And the day before: a state that was lost says that all was done until then.
-            const since = new Date((state.settledUntil(lockJob)?.getTime() ?? 0) - dayMs);
+            const failures: unknown[] = [];
             for (const { renewLocks, store } of places) {
-              const renewed = await renewLocks(since, signal);
-              if (renewed > 0) log('info', 'locked anew', { store: store.name, objects: renewed });
+              if (store.locked === undefined) continue;
+              // Kept beside the runs of the job: what was locked under other terms, or nobody knows when, is locked anew.
+              const done = `${lockJob} of ${store.name}: ${store.locked.terms}`;
+              const begun = clock.now();
+              try {
+                const renewed = await renewLocks(state.settledUntil(done), signal);
+                state.settle(done, begun);
+                if (renewed > 0) log('info', 'locked anew', { store: store.name, objects: renewed });
+              } catch (error) {
+                signal.throwIfAborted();
+                failures.push(error);
+              }
             }
+            if (failures.length > 0) throw failures[0];
           },
         },
       ];

@@ -62,8 +62,8 @@ export interface Backups {
     time: TimeCheck,
     signal: AbortSignal,
   ) => Promise<{ readonly plan: RetentionPlan; readonly swept: readonly Swept[] }>;
-  /** Locks anew what is kept, where the store locks. @param since - The turns until then were taken. */
-  readonly renewLocks: (since: Date, signal: AbortSignal) => Promise<number>;
+  /** Locks anew what is kept, where the store locks. @param since - The turns until then were taken; without it all is locked anew. */
+  readonly renewLocks: (since: Date | undefined, signal: AbortSignal) => Promise<number>;
   /** What can be brought back. */
   readonly removed: (signal: AbortSignal) => Promise<readonly RemovedBackup[]>;
   readonly bringBack: (backup: RemovedBackup, signal: AbortSignal) => Promise<void>;
@@ -159,6 +159,11 @@ export async function openBackups(
     ...source,
     ...(holds === undefined ? {} : { holds: async (newest, signal) => !broken.has(newest.id) && holds(newest, signal) }),
   });
+  /** Agents see to what they make. Whoever sees to the folder of the site sees to all the rest as well: a database may be gone from the spec, and its backups are kept. */
+  const isLockedHere = (source: string): boolean =>
+    jobs.some(isFolder)
+      ? backups.jobs.every(({ name, agent }) => name !== source || agent === undefined)
+      : jobs.some(({ name }) => name === source);
   // Each is read back before it counts.
   const policyOf = ({ keep, timeZone }: BackupJob) => ({ ...(keep ?? { forever: true }), zone: timeZone, provenLevel: 1 });
   return {
@@ -222,11 +227,7 @@ export async function openBackups(
         await lease.release();
       }
     },
-    renewLocks: async (since, signal) => {
-      const when = { since, now: world.clock.now() };
-      const renewed = await inTurn(jobs, ({ name }) => renewLocks({ site, source: name }, store, when, signal));
-      return renewed.reduce((sum, count) => sum + count, 0);
-    },
+    renewLocks: (since, signal) => renewLocks(site, isLockedHere, store, { since, now: world.clock.now() }, signal),
     removed: async (signal) => (await Promise.all(jobs.map(({ name }) => listRemoved({ site, source: name }, store, signal)))).flat(),
     bringBack: (backup, signal) => undoRemoval(backup.place, backup, store, signal),
   };

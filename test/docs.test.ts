@@ -333,7 +333,7 @@ What \`runtime\` adds. Of these the spec may set its own under \`env\`, and what
 | runtime | variable | value |
 |---|---|---|
 | \`node\` | \`NODE_OPTIONS\` | the heap |
-| \`python\` | \`WEB_CONCURRENCY\` | with a port: workers of gunicorn or uvicorn, by CPU, memory and \`pool\`. An option such as \`--workers\` in the command goes before it; say the same number here then. Without a port it counts as 1: a worker that forks says its number |
+| \`python\` | \`WEB_CONCURRENCY\` | with a port: workers of gunicorn or uvicorn, by CPU, memory and \`pool\`. An option such as \`--workers\` in the command goes before it; say the same number here then. A program that hands uvicorn an object, or is served by something else, is one process: \`"1"\`. Without a port it counts as 1: a worker that forks says its number |
 | | \`PYTHON_CPU_COUNT\`, \`OMP_NUM_THREADS\`, \`MALLOC_ARENA_MAX\` | CPUs that Python 3.13 and newer count, threads of each worker's libraries, pools of memory of the C library |
 | | \`PYTHONUNBUFFERED\` | 1: each line of the log at once |
 | \`java\` | \`JAVA_TOOL_OPTIONS\` | the heap as part of the limit, bounds for classes, compiled code and direct memory, processors, and an end at the first error of memory. Options in the command go before it. The JVM names it in its first line |
@@ -345,12 +345,15 @@ Under \`uses\`, a list takes the usual names and a map names them. Two of one ki
 
 | it uses | variables |
 |---|---|
-| a database | \`DATABASE_URL\`: \`postgres://ACCOUNT:PASSWORD@NAME:5432/DATABASE\`, or \`mysql://ACCOUNT:PASSWORD@NAME:3306/DATABASE\` for MySQL and MariaDB, or \`mongodb://ACCOUNT:PASSWORD@NAME:27017/DATABASE?replicaSet=rs0&authSource=DATABASE\` for MongoDB, or \`sqlserver://ACCOUNT:PASSWORD@NAME:1433?database=DATABASE&encrypt=true&TrustServerCertificate=true\` for SQL Server |
-| the same, for reading | \`DATABASE_READ_URL\`: the address of the replica; without one it equals \`DATABASE_URL\`. The name follows that of the other: \`X_URL\` gives \`X_READ_URL\` |
+| a database | \`DATABASE_URL\`: \`postgres://ACCOUNT:PASSWORD@NAME:5432/DATABASE\`, or \`mysql://ACCOUNT:PASSWORD@NAME:3306/DATABASE\` for MySQL and MariaDB, or \`mongodb://ACCOUNT:PASSWORD@NAME:27017/DATABASE?replicaSet=rs0&authSource=DATABASE\` for MongoDB (of a set with all three members, and \`w=majority\`), or \`sqlserver://ACCOUNT:PASSWORD@NAME:1433?database=DATABASE&encrypt=true&TrustServerCertificate=true\` for SQL Server |
+| the same, for reading | \`DATABASE_READ_URL\`: the address of the replica, of several \`NAME-read\`, of a set of MongoDB the members with \`readPreference=secondaryPreferred\`; without one it equals \`DATABASE_URL\`. The name follows that of the other: \`X_URL\` gives \`X_READ_URL\` |
+| \`NAME-analytics\` | \`DATABASE_ANALYTICS_URL\`: the address of the replica for analytics |
 | a cache | \`REDIS_URL\`: \`redis://app:PASSWORD@NAME:6379/0\`, or for Memcached \`MEMCACHED_URL\`: \`memcached://NAME:11211\` |
 | a cache with \`client: sentinel\` | \`REDIS_SENTINELS\`: \`NAME-sentinel-0:26379,NAME-sentinel-1:26379,NAME-sentinel-2:26379\`, \`REDIS_SENTINEL_MASTER\`: \`NAME\`, \`REDIS_USERNAME\`, \`REDIS_PASSWORD\`; \`X_URL\` gives \`X_SENTINELS\` and so on |
 | a cache with \`client: cluster\` | \`REDIS_CLUSTER_NODES\`: \`NAME-shard-0-0:6379,NAME-shard-0-1:6379,…\`, all six, \`REDIS_USERNAME\`, \`REDIS_PASSWORD\`; \`X_URL\` gives \`X_CLUSTER_NODES\` and so on |
-| a store | \`S3_ENDPOINT\`, \`S3_REGION\`, \`S3_ACCESS_KEY\`, \`S3_SECRET_KEY\`, and \`S3_BUCKET\`; with several buckets \`S3_BUCKET_NAME\` for each |
+| a store | \`S3_ENDPOINT\`, \`S3_REGION\`, \`S3_ACCESS_KEY\`, \`S3_SECRET_KEY\`, and \`S3_BUCKET\`; with several buckets \`S3_BUCKET_NAME\` for each; \`S3_PUBLIC_ENDPOINT\` where a store has a public host, for addresses that are signed |
+
+With \`internalTls\` the addresses say so: \`sslmode=verify-full\` with the file of the authority, \`rediss://\`, \`https://\`.
 `;
     await expect(text).toMatchFileSnapshot('../docs/reference/spec.md');
   });

@@ -33,6 +33,8 @@ interface Concerned {
   readonly server: PlannedService;
   readonly clients: readonly string[];
   readonly replicas: readonly PlannedService[];
+  /** Those of them that choose together with it who is written to: they stop with it, as alone it writes nothing any more, not even the last of its log. */
+  readonly members: readonly string[];
   /** Caches that hold what may be newer than the database will be, and lose it with a restart. */
   readonly caches: readonly string[];
 }
@@ -41,6 +43,8 @@ export function concernedBy(plan: Plan, database: string): Concerned {
   const server = plan.services.find(({ name }) => name === database);
   if (server === undefined) throw new Error(`the plan has no ${database}`);
   const replicas = plan.services.filter(({ replicaOf }) => replicaOf === database);
+  const isSet = plan.databases.some(({ service, engine }) => service === database && engine === 'mongodb');
+  const members = isSet ? replicas.map(({ name }) => name) : [];
   const near = new Set([
     database,
     ...replicas.map(({ name }) => name),
@@ -50,10 +54,11 @@ export function concernedBy(plan: Plan, database: string): Concerned {
     ({ service }) =>
       service.kind === 'server' &&
       service.role !== 'agent' &&
+      !members.includes(service.name) &&
       (near.has(service.name) ? service.name !== database : service.connects.some((each) => near.has(each.service))),
   );
   const caches = plan.services.filter(({ role, kind, volumes }) => role === 'cache' && kind === 'server' && volumes.length === 0);
-  return { server, clients: clients.map(({ name }) => name), replicas, caches: caches.map(({ name }) => name) };
+  return { server, clients: clients.map(({ name }) => name), replicas, members, caches: caches.map(({ name }) => name) };
 }
 
 /**
@@ -98,8 +103,9 @@ export async function restoreLive(asked: LiveRestore, context: RuntimeContext, s
     progress.say(`making ${database} as it was`);
     filled = await volume.fill(signal);
     if (!isLatest(asked)) await stopClients();
-    progress.say(`stopping ${database}`);
-    await stop([database], compose, signal);
+    const servers = [...concerned.members, database];
+    progress.say(`stopping ${servers.join(', ')}`);
+    await stop(servers, compose, signal);
     await volume.exchange(kept);
   } catch (error) {
     progress.say('nothing was exchanged; starting everything as it was');
@@ -110,7 +116,7 @@ export async function restoreLive(asked: LiveRestore, context: RuntimeContext, s
   progress[Symbol.dispose]();
   const done = { ...filled, into: 'live', kept, seconds: secondsSince(clock.begun), downSeconds: secondsSince(clock.stopped) };
   if (json) return context.out(`${JSON.stringify(done, null, 2)}\n`);
-  tell(done, concerned, volume.undoing(kept), context);
+  tell(done, concerned, { undo: volume.undoing(kept), volumes: concerned.replicas.map((replica) => volumeOf(plan, replica)) }, context);
 }
 
 /** @throws BerthError that names the time up to which there is something, when the server is in no state to give the rest. */
@@ -150,11 +156,14 @@ async function beginAnew(plan: Plan, concerned: Concerned, kept: string, { compo
     for (const replica of replicas) {
       heard(`emptying ${replica.name}, which copies ${server.name} anew`);
       await compose(['rm', '--stop', '--force', replica.name], never);
-      await outputOf(programsApart(context), { argv: ['docker', 'volume', 'rm', volumeOf(plan, replica)] }, never);
+      await outputOf(programsApart(context), { argv: ['docker', 'volume', 'rm', '--force', volumeOf(plan, replica)] }, never);
     }
     if (caches.length > 0) await compose(['restart', ...caches], never);
   } catch (error) {
-    throw notAll(state, error, `see to that, then run \`docker compose up -d --wait\``);
+    const volumes = replicas.map((replica) => volumeOf(plan, replica));
+    // With what they had before they would copy that, or have it copied.
+    const first = volumes.length === 0 ? '' : `, then \`docker volume rm --force ${volumes.join(' ')}\``;
+    throw notAll(state, error, `see to that${first}, then run \`docker compose up -d --wait\``);
   }
   heard('starting everything');
   await startAll(state, compose);
@@ -163,7 +172,7 @@ async function beginAnew(plan: Plan, concerned: Concerned, kept: string, { compo
 function say(
   asked: LiveRestore,
   plan: Plan,
-  { clients, replicas, caches }: Concerned,
+  { clients, replicas, members, caches }: Concerned,
   { full, increments, logs, because, until }: Restored,
   context: RuntimeContext,
 ): void {
@@ -177,7 +186,7 @@ function say(
     [
       `${style('bold', `${database} of ${plan.name}`)} from ${full.id} and ${countedBehind(increments.length, logs)}\n  ${because}\n\n`,
       `  holds      ${holds}\n`,
-      `  stops      ${[...(clients.length === 0 ? [] : [clients.join(', ')]), database].join(', then ')}; the edge shows its maintenance page\n`,
+      `  stops      ${[...(clients.length === 0 ? [] : [clients.join(', ')]), [...members, database].join(', ')].join(', then ')}; the edge shows its maintenance page\n`,
       ...replicas.map(({ name }) => `  empties    ${name}, which copies ${database} anew\n`),
       ...(caches.length > 0 ? [`  empties    ${caches.join(', ')}\n`] : []),
       '  keeps      the present data beside the new ones, in the same volume\n\n',
@@ -187,18 +196,21 @@ function say(
 
 function tell(
   { kept, seconds, downSeconds, position, left = [] }: Restored & { readonly kept: string; readonly downSeconds: number },
-  { server, clients }: Concerned,
-  undo: string,
+  { server, clients, replicas }: Concerned,
+  { undo, volumes }: { readonly undo: string; readonly volumes: readonly string[] },
   context: RuntimeContext,
 ): void {
   const folder = server.volumes[0]?.target ?? '';
+  // They copied the data that are undone, and copy the old ones anew.
+  const names = replicas.map(({ name }) => name).join(' ');
+  const emptied = names === '' ? '' : `    docker compose rm --stop --force ${names}\n    docker volume rm ${volumes.join(' ')}\n`;
   context.out(
     [
       `${server.name} is back, up to ${position ?? ''}: ${seconds ?? 0} s, of which ${downSeconds} s without the application.\n`,
       `A new full backup is being made; until it is there, only the chain before this restore can be restored from.\n\n`,
       ...left.map((one) => `→ ${one}\n`),
       `→ once you are sure:\n    docker compose exec ${server.name} rm -rf ${folder}/${kept}\n`,
-      `→ to undo it:\n    docker compose stop ${[...clients, server.name].join(' ')}\n    ${undo}\n    docker compose up -d --wait\n`,
+      `→ to undo it:\n    docker compose stop ${[...clients, server.name].join(' ')}\n    ${undo}\n${emptied}    docker compose up -d --wait\n`,
     ].join(''),
   );
 }

@@ -104,21 +104,25 @@ export function connectionBudget(spec: StackSpec, database: string, profile: Har
   };
 }
 
-/** Behind a pool of connections: what that opens, and migrations, which go past it as they may need a session. */
+/** Behind a pool of connections: what that opens, and what goes past it: migrations, as they may need a session, and whoever asks the replica for analytics, which can take no fewer than its primary. */
 function pooledBudget(spec: StackSpec, database: DatabaseSpec, profile: HardwareProfile, engine: ConnectionFacts): Connections {
   const { connections, because } = poolerBudget(spec, database, profile);
   const migrating = spec.services.filter(({ migrate }) => migrate?.database === database.name);
   const direct = migrating.reduce((sum, app) => sum + poolOf(app, profile), 0);
-  const limit = connections + direct + engine.ownConnections;
+  const analysing = spec.services.filter(({ uses }) => uses.some((use) => use.kind === 'analytics' && use.service === database.name));
+  const limit = connections + direct + poolsTo(analysing, profile) + engine.ownConnections;
   return {
     limit,
     decision: {
       key: `${database.name}.max_connections`,
       value: String(limit),
-      formula: 'what PgBouncer opens + pools of migrations + kept by Berth',
+      formula: `what PgBouncer opens + pools of migrations${analysing.length === 0 ? '' : ' + (replicas + 1 surge) × pool for analytics'} + kept by Berth`,
       inputs: {
         'PgBouncer': `${connections}: ${because}`,
         ...Object.fromEntries(migrating.map((app) => [`${app.name}-migrate`, String(poolOf(app, profile))])),
+        ...Object.fromEntries(
+          analysing.map((app) => [`${app.name} for analytics`, `${poolsOf(app, profile).text} × ${poolOf(app, profile)}`]),
+        ),
         'kept by Berth': `${engine.ownConnections} for the superuser, accounts, backups and monitoring`,
       },
       source: 'design: behind a pool the server needs a connection for each CPU that works, not for each client that waits',

@@ -163,16 +163,22 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
     copiedCaches: plan.caches.flatMap((cache) => putBackOfCache(cache, plan)),
     operated: plan.databases.filter(({ operator }) => operator !== undefined),
     operatorNamespace: plan.kubernetes?.operatorNamespace ?? '',
-    replicated: plan.databases.flatMap((database) =>
-      database.replicas[0] && commandsOf(database).promote !== undefined
+    replicated: plan.databases.flatMap((database) => {
+      const [first, ...others] = promotable(database, plan);
+      return first !== undefined && commandsOf(database).promote !== undefined
         ? [
             {
               ...commandsOf(database),
               service: database.service,
               database: database.database,
-              replica: database.replicas[0].service,
-              replicas: database.replicas.map((replica) => replica.service),
-              others: database.replicas.slice(1).map((replica) => replica.service),
+              replica: first,
+              replicas: [first, ...others],
+              others,
+              copies: database.replicas.map((replica) => replica.service),
+              // In commands, and within the single quotes of one.
+              copy: others.length === 0 ? first : '$NEW',
+              quotedCopy: others.length === 0 ? first : `'"$NEW"'`,
+              isRead: database.replicas.some(({ analytics }) => analytics === undefined),
               // It would go on asking at the address that the old one had.
               pooler: database.pooler ? ` ${database.pooler.service}` : '',
               // PostgreSQL has no file with the login of its administrator, and its replica no password of it at all.
@@ -180,8 +186,8 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
               secret: plan.kubernetes?.existingSecrets[database.service] ?? `${database.service}-secrets`,
             },
           ]
-        : [],
-    ),
+        : [];
+    }),
     sets: plan.databases.flatMap(({ service, members = [], replicas }) =>
       members.length > 1
         ? [
@@ -271,6 +277,12 @@ const podOf = ({ service, operator }: DatabasePlan, { kubernetes }: Plan): strin
     ? `${service}-0`
     : `$(kubectl -n ${kubernetes?.namespace ?? ''} get pod -l cnpg.io/cluster=${service},cnpg.io/instanceRole=primary -o name) -c postgres`;
 
+/** Which copies may take the place of a primary. In a cluster nobody but its few services reaches the one for analytics; on one host its data alone are taken. */
+function promotable({ replicas }: DatabasePlan, { target }: Plan): readonly string[] {
+  const read = replicas.filter(({ analytics }) => analytics === undefined);
+  return (read.length === 0 && target === 'compose' ? replicas : read).map(({ service }) => service);
+}
+
 /** What the runbook of a cluster tells of putting a database back by hand. */
 function putBackOf({ service, engine, replicas }: DatabasePlan, { agents, services }: Plan): readonly object[] {
   const agent = agents.find(({ config }) => config.backups?.jobs.some(({ name }) => name === service))?.service;
@@ -288,7 +300,9 @@ function putBackOf({ service, engine, replicas }: DatabasePlan, { agents, servic
       dataFolder,
       restored: restoredBeside(dataFolder),
       ...carried(engine, `${own}/back`, `${volume}/back`),
-      replicas: replicas.map((replica) => replica.service),
+      // Members of a set choose who has the right data: with the old ones they would be more than the one that is put back.
+      members: engine === 'mongodb' ? replicas.map((replica) => replica.service) : [],
+      replicas: engine === 'mongodb' ? [] : replicas.map((replica) => replica.service),
       program: agentProgram.join(' '),
       config: agentPlaces.config,
     },

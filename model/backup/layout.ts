@@ -15,6 +15,10 @@ export const drillsOf = (site: string): Place => ({ site, source: 'site.drills' 
 
 const base = ({ site, source }: Place): string => `v1/${site}/${source}`;
 
+export const sitePrefix = (site: string): string => `v1/${site}/`;
+/** What was copied, of an object of a backup. */
+export const sourceInKey = (key: string): string => key.split('/')[2] ?? '';
+
 /** All that is of a source, but its leases. */
 export const placePrefix = (place: Place): string => `${base(place)}/`;
 

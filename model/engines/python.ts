@@ -7,6 +7,8 @@ export const python = {
   masterMiB: 32,
   /** An idle one, and as much again for requests. Python has no limit of its own. */
   workerMiB: 128,
+  /** Connections that a worker has at least: a request may hold one and ask by another, and a driver may keep one pool to read and one to write. */
+  connections: 2,
   /** Pools of memory of the C library, which takes 8 for each CPU of the host. */
   arenas: 2,
 } as const;

@@ -65,12 +65,14 @@ export interface Revived {
 export interface LockedStore {
   /** Until when nobody can remove what is written now. */
   readonly days: number;
+  /** Days and kind of the lock: under others everything is locked anew. */
+  readonly terms: string;
   /** @throws BerthError `unsupported` for a store that does not keep what is locked. */
   readonly check: (signal: AbortSignal) => Promise<void>;
   /** Its time begins again. */
   readonly renew: (key: string, signal: AbortSignal) => Promise<void>;
   /**
-   * Brings back what backups consisted of at that time.
+   * Brings back what backups consisted of at that time. Throws the first failure once all others are back.
    *
    * @param dryRun - Only tells what would come back.
    */

@@ -188,7 +188,8 @@ describe.each(rows)(`the example $example at $profile (${store})`, (row) => {
 
   test('switches slots under load without a failed request', async () => {
     const [image = '', tag = ''] = hello.split(':');
-    await expectSwitch(house, image, [tag, `${tag}-next`], true);
+    // Another file is at work on this machine: few enough that each request tells of the site alone.
+    await expectSwitch(house, image, [tag, `${tag}-next`], { migrates: true, perSecond: 15 });
   });
 
   test("keeps the data through `--profile '*' down` and `up`", async () => {

@@ -275,7 +275,7 @@ export async function expectSwitch(
   house: House,
   image: string,
   [first, second]: readonly [string, string],
-  migrates = false,
+  { migrates = false, perSecond = 60 }: { readonly migrates?: boolean; readonly perSecond?: number } = {},
 ): Promise<void> {
   await healthy(house);
   await run(['docker', 'tag', `${image}:${first}`, `${image}:${second}`]);
@@ -304,7 +304,7 @@ export async function expectSwitch(
     }
     return found;
   };
-  const load = house.visitor.load(60);
+  const load = house.visitor.load(perSecond);
   try {
     release({ blue: slot(first, 100, replicas), green: slot(second, 0, 1) });
     await apply();
@@ -407,5 +407,6 @@ export async function expectHidden(
   for (const [place, text] of Object.entries(places))
     for (const [name, value] of secrets) expect(text.includes(value), `${name} in ${place}`).toBe(false);
   const found = inspected.filter(({ Name }) => serviceOf(house, Name).startsWith(`${house.app}-`));
+  expect(found.length).toBeGreaterThan(0);
   expect(found.every(({ Config }) => Config.Env.some((variable) => variable.startsWith('DATABASE_URL=')))).toBe(true);
 }

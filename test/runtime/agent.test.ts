@@ -110,16 +110,21 @@ describe('the agent', () => {
     await agent.stop(0);
   });
 
-  test('locks anew once a day what a store locks, and looks a day further back than the last time', async () => {
-    const asked: Date[] = [];
-    const renewLocks = async (since: Date): Promise<number> => asked.push(since);
-    const { lines, agent, pass } = world(async () => ({ outcome: 'unchanged' }), { store: { name: 'here', locked: {} }, renewLocks });
+  test('locks anew once a day what a store locks, all of it at first and under other terms, also where another place fails', async () => {
+    const asked: unknown[] = [];
+    const renewLocks = async (since: Date | undefined): Promise<number> => asked.push(since);
+    const locked = { terms: '30 days, governance' };
+    const changes = { store: { name: 'here', locked }, renewLocks };
+    const { lines, agent, pass } = world(async () => ({ outcome: 'unchanged' }), changes);
     await pass(28 * 3_600_000 + 6 * 60_000);
     expect(lines.filter(([, event]) => event === 'locked anew')).toEqual([
       ['info', 'locked anew', { store: 'here', objects: 1 }],
       ['info', 'locked anew', { store: 'here', objects: 2 }],
     ]);
-    expect(asked).toEqual([new Date('2026-03-28T01:02:00Z'), new Date('2026-03-28T05:07:00Z')]);
+    expect(asked).toEqual([undefined, new Date('2026-03-29T05:07:00Z')]);
+    locked.terms = '60 days, governance';
+    await pass(24 * 3_600_000);
+    expect(asked.at(-1)).toBeUndefined();
     await agent.stop(0);
   });
 

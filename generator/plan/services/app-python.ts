@@ -4,11 +4,11 @@ import { ownWorkers } from '../connections.ts';
 import { L, T, byCpu, byMemory, cpus, inMemoryOf, orItself, wholeCpus, worstCase } from './app-tuning.ts';
 import type { Tuned, Tuning } from './app-tuning.ts';
 
-/** Workers of a server, by CPU, memory and connections: each opens a pool of its own. */
+/** Workers of a server, by CPU, memory and connections: each opens a pool of its own, of two connections at least. */
 function workersOf({ app, size, pool }: Tuned): number {
   const byCpus = Math.floor((2 * size.cpu) / 1000) + 1;
   const fitting = Math.floor((0.9 * size.memory - inMemoryOf(app) - python.masterMiB) / python.workerMiB);
-  return Math.max(1, Math.min(byCpus, fitting, pool ?? Infinity));
+  return Math.max(1, Math.min(byCpus, fitting, Math.floor((pool ?? Infinity) / python.connections)));
 }
 
 /** Workers of a server, threads of libraries and pools of memory. What answers no requests is one process, unless the spec says of how many it is. */
@@ -24,7 +24,7 @@ export function tunePython(tuned: Tuned): Tuning {
         ? undefined
         : {
             value: String(workers),
-            formula: `the least of ⌊2 CPU⌋ + 1, (0.9 L − T − ${python.masterMiB} MiB) / ${python.workerMiB} MiB${pool === undefined ? '' : ' and the pool'}; at least 1`,
+            formula: `the least of ⌊2 CPU⌋ + 1, (0.9 L − T − ${python.masterMiB} MiB) / ${python.workerMiB} MiB${pool === undefined ? '' : ` and ⌊pool / ${python.connections}⌋`}; at least 1`,
             inputs: { ...cpus(size), ...L(size), ...T(app), ...(pool === undefined ? {} : { pool: String(pool) }) },
             source: `gunicorn, Design, How Many Workers; measured: ${python.workerMiB} MiB are twice an idle worker`,
             change: orItself(app, 'WEB_CONCURRENCY', byMemory(app)),

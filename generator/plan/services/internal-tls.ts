@@ -15,11 +15,20 @@ function reachedAs(name: string, { target, kubernetes: { namespace, clusterDomai
   return [name, ...(target === 'kubernetes' ? inCluster : [])];
 }
 
-/** What copies a database: any of several replicas may be what answers to the name that they have together. */
+/** What copies a database: any of several replicas may be what answers to the name that they have together, and one that was promoted in a cluster to that of the primary. */
 function namesOfCopies(database: DatabaseSpec, spec: StackSpec): readonly ServerNames[] {
   const { reader } = hostsOf(database);
   const read = readersOf(database).map(({ name }) => name);
-  return copiesOf(database).map(({ name }) => namesOf(name, spec, read.includes(name) && name !== reader ? reachedAs(reader, spec) : []));
+  return copiesOf(database).map(({ name }) => {
+    const others = read.includes(name)
+      ? [...(name === reader ? [] : [reader]), ...(spec.target === 'kubernetes' ? [database.name] : [])]
+      : [];
+    return namesOf(
+      name,
+      spec,
+      others.flatMap((other) => reachedAs(other, spec)),
+    );
+  });
 }
 
 /** Every service that serves by TLS, where the spec wants that. */

@@ -89,6 +89,7 @@ export function planReplica(
     },
     plan: {
       service: name,
+      ...(analytics ? { analytics: true } : {}),
       serverId: mysqlFamily.replication.firstServerId + ordinal - 1,
       settings: [...base.settings, ...own.map(({ name: key, value, because }) => ({ name: key, value, because }))],
     },

@@ -147,6 +147,7 @@ export function planReplica(
     },
     plan: {
       service: name,
+      ...(copy.analytics ? { analytics: true } : {}),
       slot,
       reached,
       settings: [...base.settings.filter((setting) => !changed.has(setting.name)), ...tls.settings, ...own.settings],

@@ -17,6 +17,8 @@ export interface ObjectLock {
 type Headers = Readonly<Record<string, string>>;
 
 const dayMs = 86_400_000;
+/** What was locked by a write that took longer is locked once more. */
+const slackMs = 3_600_000;
 const modeHeader = 'x-amz-object-lock-mode';
 const untilHeader = 'x-amz-object-lock-retain-until-date';
 /** Refused, as it is locked; a server may also say that it is asked for too much. */
@@ -36,12 +38,14 @@ function digestOf(chunks: readonly Uint8Array[]): Headers {
 /** The objects of a bucket that keeps every version of them, and each version of a backup for a time that nobody can cut short. */
 export class LockedObjects implements LockedStore {
   readonly days: number;
+  readonly terms: string;
   readonly #mode: string;
   readonly #client: S3Client;
   readonly #now: () => Date;
   readonly #name: string;
   constructor({ days, mode }: ObjectLock, client: S3Client, now: () => Date, name: string) {
     this.days = days;
+    this.terms = `${days} days, ${mode}`;
     this.#mode = mode.toUpperCase();
     this.#client = client;
     this.#now = now;
@@ -56,8 +60,7 @@ export class LockedObjects implements LockedStore {
   /** Some servers forget it where an object is uploaded in parts. */
   async confirm(key: string, signal: AbortSignal): Promise<void> {
     if (!isOfBackup(key)) return;
-    const { headers } = await this.#client.call({ method: 'HEAD', key, deed: `look for ${key}` }, signal);
-    if (headers[untilHeader] === undefined) await this.renew(key, signal);
+    if (!((await this.#lockedUntil(key, signal)) >= new Date(this.#end().getTime() - slackMs))) await this.renew(key, signal);
   }
 
   async renew(key: string, signal: AbortSignal): Promise<void> {
@@ -72,9 +75,11 @@ export class LockedObjects implements LockedStore {
       query: { retention: '' },
       headers: digestOf([body]),
       chunks: [body],
-      accept: [404, 405],
+      accept: [404, 405, ...refused],
     } as const;
-    await this.#client.call({ ...request, deed: `lock ${key}` }, signal);
+    const { status } = await this.#client.call({ ...request, deed: `lock ${key}` }, signal);
+    // It is refused as well where somebody has locked it for longer.
+    if (refused.includes(status) && !((await this.#lockedUntil(key, signal)) >= new Date(until))) throw this.#unlockable(key);
   }
 
   async check(signal: AbortSignal): Promise<void> {
@@ -116,23 +121,47 @@ export class LockedObjects implements LockedStore {
   }
 
   async *revive(prefix: string, at: Date, dryRun: boolean, signal: AbortSignal): AsyncGenerator<Revived> {
+    const failures: unknown[] = [];
     for await (const versions of listVersions(this.#client, prefix, signal)) {
       const plan = planRevival(versions, at);
       if (plan === undefined) continue;
-      const { key } = plan.back;
-      if (!dryRun) await this.#bringBack(plan, signal);
-      yield { key, was: plan.was };
+      try {
+        if (!dryRun) await this.#bringBack(plan, signal);
+      } catch (error) {
+        // One that cannot come back must not keep the others away.
+        signal.throwIfAborted();
+        failures.push(error);
+        continue;
+      }
+      yield { key: plan.back.key, was: plan.was };
     }
+    if (failures.length > 0) throw failures[0];
   }
 
   /** What came since is removed; where somebody has locked that, the older version is copied over it. */
   async #bringBack({ back: { key, versionId }, since }: Revival, signal: AbortSignal): Promise<void> {
     let left = 0;
     for (const version of since) if (!(await this.#remove(version, signal))) left += 1;
-    if (left === 0) return;
+    // It had no turn while it was in no list.
+    if (left === 0) return this.renew(key, signal);
     const source = { 'x-amz-copy-source': this.#client.copySource(key, versionId) };
     await this.#client.call({ method: 'PUT', key, headers: { ...source, ...this.headersFor(key) }, deed: `bring back ${key}` }, signal);
     await this.confirm(key, signal);
+  }
+
+  /** @returns no date where it is not locked. */
+  async #lockedUntil(key: string, signal: AbortSignal): Promise<Date> {
+    const { headers } = await this.#client.call({ method: 'HEAD', key, accept: [404], deed: `look for ${key}` }, signal);
+    // Some servers tell nanoseconds.
+    return new Date(String(headers[untilHeader] ?? '').replace(/(\.\d{3})\d*Z$/, '$1Z'));
+  }
+
+  #unlockable(key: string): BerthError {
+    return new BerthError(
+      'unreachable',
+      `${this.#name} does not let ${key} be locked`,
+      'the account needs s3:PutObjectRetention; and what is locked with `compliance` cannot be locked with `governance`',
+    );
   }
 
   /** Answers whether it is gone. */

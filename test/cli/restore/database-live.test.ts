@@ -17,6 +17,17 @@ describe('whom a database that is put back concerns', () => {
     expect(replicas.map(({ name }) => name)).toEqual(['database-replica', 'database-replica-2']);
   });
 
+  test('are the members of its set, which stop with it and not before', () => {
+    const set = { 'backups.folder': '/srv/backups', 'databases.database': { engine: 'mongodb', topology: 'cluster' } };
+    const { clients, replicas, members } = concernedBy(
+      helloPlan({ target: 'compose', profile: 'recommended', host: bigHost, set }),
+      'database',
+    );
+    expect(clients.toSorted()).toEqual(['web-blue', 'web-green']);
+    expect(members).toEqual(['database-member-2', 'database-member-3']);
+    expect(replicas.map(({ name }) => name)).toEqual(members);
+  });
+
   test('are those who write to it, in both slots, and caches that forget', () => {
     const { server, clients, replicas, caches } = concernedBy(
       helloPlan({ target: 'compose', profile: 'minimum', host: smallHost, set: { 'backups.folder': '/srv/backups' } }),

@@ -78,6 +78,17 @@ const rows = [
     supplied: { 'backup-store': 'key-of-the-store', 'backup-offsite': 'key-of-the-copy' },
   },
   {
+    row: 'hello-internal-tls',
+    profile: 'minimum',
+    host: smallHost,
+    set: {
+      'internalTls': true,
+      'backups.folder': '/srv/backups',
+      'caches.cache.use': 'sessions',
+      'databases.database.analytics': { memory: '1Gi' },
+    },
+  },
+  {
     row: 'hello-backups-mysql',
     profile: 'minimum',
     host: bigHost,
@@ -143,8 +154,16 @@ describe.each(rows)('the site $row', ({ row, ...hello }) => {
   });
 
   test('says in runtime.yaml what was planned, all of it', async () => {
-    const parsed = parseDocumentAs(Buffer.from(fileOf(await prepareHello(hello), 'runtime.yaml')), 'runtime.yaml', runtimeConfig, () => []);
-    expect(parsed.ok ? parsed.value : parsed.problems).toEqual(helloPlan(hello).runtime);
+    const site = await prepareHello(hello);
+    const read = (path: string): unknown => {
+      const parsed = parseDocumentAs(Buffer.from(fileOf(site, path)), path, runtimeConfig, () => []);
+      return parsed.ok ? parsed.value : parsed.problems;
+    };
+    expect(read('runtime.yaml')).toEqual(helloPlan(hello).runtime);
+    for (const { service, config } of helloPlan(hello).agents) {
+      const [path = ''] = [...site.decision.merged.keys()].filter((each) => each.endsWith(`config/${service}/runtime.yaml`));
+      expect([path, read(path)]).toEqual([path, config]);
+    }
   });
 
   test('shows no secret outside secrets/, in no form', async () => {

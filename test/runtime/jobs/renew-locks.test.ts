@@ -2,8 +2,9 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { renewLocks } from '../../../runtime/jobs/renew-locks.ts';
 import { memoryStore } from '../../../runtime/stores/memory-store.ts';
-import { never, place } from './backup-world.ts';
+import { never } from './backup-world.ts';
 
+const isOwn = (source: string): boolean => source === 'db';
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 const start = Date.UTC(2026, 2, 1);
@@ -17,6 +18,7 @@ function lockingStore(days: number) {
   let renewals = 0;
   const locked = {
     days,
+    terms: `${days} days, governance`,
     check: async () => undefined,
     renew: async (key: string) => {
       renewals += 1;
@@ -62,7 +64,7 @@ test('what is kept stays locked, however old it is, while a runtime looks at it 
             }
           world.goTo(now);
           for (const end of world.ends.values()) expect(end).toBeGreaterThan(now);
-          await renewLocks(place, world.store, { since: new Date(since), now: new Date(now) }, never);
+          await renewLocks('shop', isOwn, world.store, { since: new Date(since), now: new Date(now) }, never);
           since = now;
         }
       },
@@ -78,7 +80,7 @@ test('each has its turn in half of its time, and not every day', async () => {
   for (let day = 1; day <= 30; day += 1) {
     const now = start + day * dayMs;
     world.goTo(now);
-    const renewed = await renewLocks(place, world.store, { since: new Date(since), now: new Date(now) }, never);
+    const renewed = await renewLocks('shop', isOwn, world.store, { since: new Date(since), now: new Date(now) }, never);
     expect(renewed).toBe(day % 5 === 0 ? keys.length : 0);
     since = now;
   }
@@ -89,6 +91,30 @@ test('what is no part of a backup is not locked, and a store that locks nothing 
   const world = lockingStore(4);
   await world.write('v1/shop/db/verified/01KM0000000000000000000000.json');
   const when = { since: new Date(start), now: new Date(start + 9 * dayMs) };
-  expect(await renewLocks(place, world.store, when, never)).toBe(0);
-  expect(await renewLocks(place, memoryStore(), when, never)).toBe(0);
+  expect(await renewLocks('shop', isOwn, world.store, when, never)).toBe(0);
+  expect(await renewLocks('shop', isOwn, memoryStore(), when, never)).toBe(0);
+});
+
+test('what others see to is theirs, and without a time of before everything is locked', async () => {
+  const world = lockingStore(4);
+  for (const key of keys) await world.write(key);
+  await world.write(keys[0]!.replace('/db/', '/files.notes/'));
+  const now = new Date(start + hourMs);
+  expect(await renewLocks('shop', isOwn, world.store, { since: undefined, now }, never)).toBe(keys.length);
+  expect(await renewLocks('shop', () => true, world.store, { since: undefined, now }, never)).toBe(keys.length + 1);
+  expect(await renewLocks('other', () => true, world.store, { since: undefined, now }, never)).toBe(0);
+});
+
+test('one that cannot be locked keeps no other from it, and is told in the end', async () => {
+  const world = lockingStore(4);
+  for (const key of keys) await world.write(key);
+  const renewed: string[] = [];
+  const renew = async (key: string): Promise<void> => {
+    if (key === keys[0]) throw new Error('not this one');
+    renewed.push(key);
+  };
+  const store = { ...world.store, locked: { ...world.store.locked, renew } };
+  const all = renewLocks('shop', isOwn, store, { since: undefined, now: new Date(start) }, never);
+  await expect(all).rejects.toThrow('not this one');
+  expect(renewed.sort()).toEqual(keys.slice(1).sort());
 });

@@ -58,12 +58,13 @@ describe('Python', () => {
     expect(sized('python', 4096, 8, { env: { WEB_CONCURRENCY: '2' } }).env['OMP_NUM_THREADS']).toBe('4');
   });
 
-  test('divides the connections of a replica between its workers, each with one at least', () => {
+  test('divides the connections of a replica between its workers, each with two at least', () => {
     const pool = (size: number, more: Partial<AppSpec> = {}) =>
       sized('python', 1024, 2, { pool: size, replicas: 2, uses: [uses.database('database')], ...more });
     expect(pool(20).reasons).toMatchObject({ pool: '20', WEB_CONCURRENCY: '5', DATABASE_POOL_SIZE: '4' });
     expect(pool(20).env['DATABASE_POOL_SIZE']).toBe('4');
-    expect(pool(3).env).toMatchObject({ WEB_CONCURRENCY: '3', DATABASE_POOL_SIZE: '1' });
+    expect(pool(3).env).toMatchObject({ WEB_CONCURRENCY: '1', DATABASE_POOL_SIZE: '3' });
+    expect(pool(9).env).toMatchObject({ WEB_CONCURRENCY: '4', DATABASE_POOL_SIZE: '2' });
     const limit = (made: ReturnType<typeof pool>['made']) => settingsOf(made, 'database')['max_connections'];
     expect(limit(pool(20).made)).toBe(limit(pool(20, { runtime: 'node' }).made));
   });
