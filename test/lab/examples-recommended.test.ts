@@ -1,0 +1,3 @@
+import { proveExamples } from './examples.ts';
+
+proveExamples('recommended');
