@@ -70,6 +70,11 @@ describe('a site whose services speak TLS to each other', () => {
       'database-replica.hello',
       'database-replica.hello.svc',
       'database-replica.hello.svc.cluster.local',
+      // Once it was promoted, the service of the primary leads to it.
+      'database',
+      'database.hello',
+      'database.hello.svc',
+      'database.hello.svc.cluster.local',
       'localhost',
       '127.0.0.1',
     ]);
