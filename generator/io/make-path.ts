@@ -8,7 +8,9 @@ import { dirname, resolve } from 'node:path';
  */
 export function makePath(folder: string, mode = 0o777): string | undefined {
   const missing: string[] = [];
-  for (let at = resolve(folder); !isFolder(at); at = dirname(at)) missing.unshift(at);
+  for (let at = resolve(folder); !existsSync(at); at = dirname(at)) missing.unshift(at);
+  // A file of that name is refused by the system as it is by Node's own way.
+  if (missing.length === 0 && !isFolder(folder)) missing.push(folder);
   for (const each of missing)
     try {
       mkdirSync(each, { mode });
