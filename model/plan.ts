@@ -332,6 +332,8 @@ export interface PoolerPlan {
   readonly tls?: true;
   readonly settings: readonly EngineSetting[];
   readonly usersFile: string;
+  /** Whose address it must not miss: without it nothing is written. */
+  readonly primary: string;
   /** Under which name clients ask for which server. */
   readonly targets: readonly { readonly name: string; readonly host: string; readonly port: number; readonly database: string }[];
 }

@@ -79,6 +79,14 @@ function renderPostgres(database: DatabasePlan, templates: Templates): readonly 
               port: pgbouncer.port,
             }),
           ),
+          generated(
+            `config/${database.pooler.service}/pgbouncer.sh`,
+            fill(templates, 'database/pgbouncer.sh.hbs', 'shell', {
+              primary: database.pooler.primary,
+              server: pgbouncer.server,
+              config: pgbouncer.configFile,
+            }),
+          ),
         ]
       : []),
     generated(`config/${service}-accounts/accounts.sh`, fill(templates, 'database/accounts.sh.hbs', 'shell', view)),

@@ -4,6 +4,7 @@ export const pgbouncer = {
   /** Key of images.yaml. */
   image: 'pgbouncer',
   server: '/usr/bin/pgbouncer',
+  configFile: '/etc/berth/pgbouncer/pgbouncer.ini',
   port: 6432,
   /** A database of this name is its own console. */
   console: 'pgbouncer',

@@ -292,6 +292,30 @@ describe('a site of profile recommended with PostgreSQL, a primary, two replicas
     expect(await ask('database', 'SHOW max_connections')).toBe('18');
   });
 
+  test('has a pool that finds the primary at another address, and not in ten minutes', async () => {
+    const container = await containerOf('database');
+    const network = `${name}_data`;
+    const address = (): Promise<string> =>
+      run(['docker', 'inspect', '--format', `{{(index .NetworkSettings.Networks "${network}").IPAddress}}`, container]);
+    const before = await address();
+    await run(['docker', 'kill', container]);
+    // Somebody else has its address by then.
+    const other = await run(['docker', 'run', '-d', '--rm', '--network', network, '--ip', before, 'debian:trixie-slim', 'sleep', '600']);
+    try {
+      await run(['docker', 'start', container]);
+      expect(await address()).not.toBe(before);
+      await until(
+        async () => (await askThrough(addressOf('DATABASE_URL'), 'SELECT 1')).stdout.trim() === '1',
+        'the pool leads to the primary',
+      );
+      expect(await site.compose('logs', '--no-color', 'database-pgbouncer')).toContain(`and was at ${before}: starts anew`);
+      await visitor.until('/api/health', ({ status }) => status === 200);
+    } finally {
+      await attempt(['docker', 'rm', '-f', other]);
+    }
+    await streaming();
+  });
+
   test('is swept and measured by a job, whose work is written down in the statistics', async () => {
     await askAt('DATABASE_URL', 'CREATE TABLE lab_swept AS SELECT 1 AS one');
     const { code, stderr } = await site.operator.attempt(

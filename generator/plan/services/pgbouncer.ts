@@ -144,7 +144,7 @@ export function planPooler(
       replicas: copies,
       size,
       user: image.user,
-      entrypoint: [facts.server, '/etc/berth/pgbouncer/pgbouncer.ini'],
+      entrypoint: ['/bin/sh', '/etc/berth/pgbouncer/pgbouncer.sh'],
       env: {},
       secretEnv: {},
       secretFiles: [usersFile(database.name), ...servedFiles(service, spec)],
@@ -166,7 +166,6 @@ export function planPooler(
       stopSignal: 'SIGINT',
       stopGrace: seconds(30),
       networks: ['data'],
-      // Compose makes it anew together with the server: it would look for that at its old address for as long as the DNS of Docker lets it, ten minutes.
       after: [{ service: database.name, condition: 'service_healthy', required: true }],
     },
     plan: {
@@ -174,6 +173,7 @@ export function planPooler(
       ...(spec.internalTls ? { tls: true } : {}),
       settings,
       usersFile: `/run/secrets/${usersFile(database.name)}`,
+      primary: writer,
       targets: [
         { name: database.database, host: writer, port: postgres.port, database: database.database },
         ...(hasReplica(database) ? [{ name: readerName(database), host: reader, port: postgres.port, database: database.database }] : []),

@@ -1,6 +1,6 @@
 import { BerthError } from '../../../model/errors.ts';
 import type { Json } from '../../../model/backup/shape.ts';
-import { NoIncrement, type ProducedStream, type Producer, type SnapshotFacts } from '../../ports/producer.ts';
+import type { ProducedStream, Producer, SnapshotFacts } from '../../ports/producer.ts';
 import type { Program } from '../../ports/program.ts';
 import { once } from '../../streams/blocks.ts';
 import { factsFile } from '../scratch-place.ts';
@@ -8,6 +8,7 @@ import { summaryOf, type FactLimits } from '../table-facts.ts';
 import type { EngineTools } from '../tools.ts';
 import { environmentOf, explainEnd, type PostgresAccess } from './access.ts';
 import { readBaseManifest, type BaseManifest } from './base-manifest.ts';
+import { refusedIncrement } from './refused-increment.ts';
 import { takeFacts } from './facts.ts';
 import { identify, type Identity } from './identity.ts';
 import { formatLsn } from './lsn.ts';
@@ -166,12 +167,6 @@ const baseBackupCommand = (access: PostgresAccess, since: Since | undefined): Pr
   env: environmentOf(access),
   explain: (end) => (since === undefined ? undefined : refusedIncrement(end.stderr)) ?? explainEnd(access)(end),
 });
-
-/** Where the server has not got the summaries of its log any more, does not make them, or is not the one that the manifest is of. */
-const refusedIncrement = (stderr: string): NoIncrement | undefined => {
-  const [, because] = /^.*(?:ERROR|error): +(.*(?:WAL summar|incremental backup|manifest).*)/m.exec(stderr) ?? [];
-  return because === undefined ? undefined : new NoIncrement(because);
-};
 
 const cutShort = (last: string | undefined): BerthError =>
   new BerthError(

@@ -206,7 +206,7 @@ describe('a site whose services speak TLS to each other', () => {
 test('a site that does not ask for it has none of it', async () => {
   const { plan, decision, ledger } = await prepareHello();
   expect([plan.servers, ledger.servers]).toEqual([[], undefined]);
-  expect([...decision.merged].filter(([path, text]) => /site-ca|hostssl|rediss:/.test(path + text)).map(([path]) => path)).toEqual([]);
+  expect([...decision.merged].filter(([path, text]) => /site-ca\b|hostssl|rediss:/.test(path + text)).map(([path]) => path)).toEqual([]);
 });
 
 test('several nodes that the profile gives a cache are refused, as they would speak without', () => {
