@@ -20,7 +20,7 @@ interface Commands {
 
 const family =
   ({ clients, configFolder, image }: typeof mysql | typeof mariadb, own: string) =>
-  ({ service, database }: DatabasePlan): Commands => {
+  ({ service, database, tls }: DatabasePlan): Commands => {
     const login = `--defaults-extra-file=/run/secrets/${service}-admin-client`;
     return {
       // Dropped before it is made anew, so that what was added after the copy is gone as well.
@@ -29,7 +29,7 @@ const family =
       extension: 'sql',
       promote: `/bin/bash ${configFolder}/promote.sh`,
       // MariaDB's client refuses a certificate that nobody signed, unless the login proves the server.
-      received: `sh -c 'echo "SHOW REPLICA STATUS" | ${clients.sql} ${login} --host=127.0.0.1 --protocol=tcp ${image === 'mariadb' ? '--skip-ssl ' : ''}--vertical | grep -E " ((Source|Master)_Log_File|Read_(Source|Master)_Log_Pos):"'`,
+      received: `sh -c 'echo "SHOW REPLICA STATUS" | ${clients.sql} ${login} --host=127.0.0.1 --protocol=tcp ${image === 'mariadb' && !tls ? '--skip-ssl ' : ''}--vertical | grep -E " ((Source|Master)_Log_File|Read_(Source|Master)_Log_Pos):"'`,
     };
   };
 
