@@ -1,3 +1,4 @@
+import { authorityFile } from '../../model/internal-tls.ts';
 import { mariadb } from '../../model/engines/mariadb.ts';
 import { mongodb } from '../../model/engines/mongodb.ts';
 import { mysql } from '../../model/engines/mysql.ts';
@@ -59,9 +60,9 @@ const commands: Readonly<Record<DatabaseEngineName, (database: DatabasePlan) => 
     restore: `exec /bin/bash ${sqlserver.configFolder}/restore.sh`,
     extension: 'bak',
   }),
-  mongodb: ({ service, database, members = [] }) => {
+  mongodb: ({ service, database, members = [], tls }) => {
     const place = members.length > 1 ? `--host=${mongodb.replicaSet}/${members.join(',')}` : `--host=127.0.0.1 --port=${mongodb.port}`;
-    const login = `--config=/run/secrets/${service}-admin-tools ${place} --username=${mongodb.administrator} --authenticationDatabase=admin --quiet --archive`;
+    const login = `--config=/run/secrets/${service}-admin-tools ${place} --username=${mongodb.administrator} --authenticationDatabase=admin --quiet${tls ? ` --ssl --sslCAFile=${authorityFile}` : ''} --archive`;
     return {
       dump: `exec mongodump ${login} --db=${database}`,
       restore: `exec mongorestore ${login} --drop --nsInclude="${database}.*"`,

@@ -1,7 +1,7 @@
 import type { WrittenSpec } from '../../model/written-spec.ts';
 import type { Finding } from './finding.ts';
 
-const engines: readonly string[] = ['postgres', 'mysql', 'mariadb'];
+const engines: readonly string[] = ['postgres', 'mysql', 'mariadb', 'mongodb'];
 const hint = 'leave internalTls out, or have it elsewhere (external), where tls says how it is reached';
 
 /** Where the spec asks for TLS between services: what cannot have it yet is refused, as it would be reached without. */

@@ -3,7 +3,7 @@ import type { PlannedService, SecretFile, ServerNames } from '../../../model/pla
 import type { CacheSpec, DatabaseSpec, StackSpec } from '../../../model/stack-spec.ts';
 import { hasProxy, isCluster, isWatched, nodesOf, sentinelsOf, shardFolder, shardsOf } from './cache-members.ts';
 import type { Members } from './cache-members.ts';
-import { copiesOf, hostsOf, poolerName, readersOf } from './database-engine.ts';
+import { copiesOf, hostsOf, isSet, poolerName, readersOf } from './database-engine.ts';
 
 /** How a server is called by those who reach it, and by whoever asks it in its own container. */
 function namesOf(service: string, spec: StackSpec, others: readonly string[] = []): ServerNames {
@@ -31,6 +31,13 @@ function namesOfCopies(database: DatabaseSpec, spec: StackSpec): readonly Server
   });
 }
 
+/** Members of a replica set have their settings in common, and their certificate, which they show each other; in a cluster they know each other as pods. */
+function namesOfSet(database: DatabaseSpec, spec: StackSpec): ServerNames {
+  const members = [database.name, ...readersOf(database).map(({ name }) => name)];
+  const pods = spec.target === 'kubernetes' ? members.flatMap((name) => reachedAs(`${name}-0.${name}-nodes`, spec)) : [];
+  return { ...namesOf(database.name, spec, [...members.slice(1).flatMap((name) => reachedAs(name, spec)), ...pods]), mutual: true };
+}
+
 /** Nodes that are alike have their settings in common, and their certificate as well; what a proxy leads to them asks for the name of the proxy. */
 function namesOfCache(cache: CacheSpec, spec: StackSpec): readonly ServerNames[] {
   const local = ['localhost', '127.0.0.1'];
@@ -50,8 +57,8 @@ export function serversOf(spec: StackSpec): readonly ServerNames[] {
   const { namespace, clusterDomain } = spec.kubernetes;
   return [
     ...spec.databases.flatMap((database) => [
-      namesOf(database.name, spec),
-      ...namesOfCopies(database, spec),
+      ...(database.engine === 'mongodb' ? [namesOfSet(database, spec)] : [namesOf(database.name, spec)]),
+      ...(isSet(database) ? [] : namesOfCopies(database, spec)),
       ...(database.pgbouncer === undefined ? [] : [namesOf(poolerName(database.name), spec)]),
     ]),
     ...spec.caches.flatMap((cache) => namesOfCache(cache, spec)),

@@ -9,7 +9,6 @@ test('TLS between services is had where all of them can', () => {
 });
 
 test.each([
-  ['mongodb', 'database: { engine: postgres }', 'database: { engine: mongodb }', 'mongodb'],
   ['sqlserver', 'database: { engine: postgres }', 'database: { engine: sqlserver, edition: express, acceptLicence: true }', 'sqlserver'],
   ['memcached', 'cache: { engine: valkey }', 'cache: { engine: memcached }', 'memcached'],
 ])('what cannot have it is refused: %s', (_, before, after, what) => {
@@ -21,6 +20,7 @@ test.each([
 test.each([
   ['database: { engine: postgres }', 'database: { engine: mysql, topology: cluster }'],
   ['database: { engine: postgres }', 'database: { engine: mariadb, topology: primary-replica }'],
+  ['database: { engine: postgres }', 'database: { engine: mongodb, topology: cluster }'],
   ['cache: { engine: valkey }', 'cache: { engine: valkey, topology: sentinel }'],
   ['cache: { engine: valkey }', 'cache: { engine: redis, client: cluster }'],
 ])('several nodes have it as one has: %s → %s', (before, after) => {
