@@ -2,6 +2,7 @@ import { authorityFile, certificateFile, keyFile } from '../../../model/internal
 import type { Decision, EngineSetting } from '../../../model/plan.ts';
 import type { CacheSpec, StackSpec } from '../../../model/stack-spec.ts';
 import { isCluster, isReplicated } from './cache-members.ts';
+import { tlsDecisions } from './internal-tls.ts';
 
 type Asked = Pick<StackSpec, 'internalTls'>;
 
@@ -39,14 +40,7 @@ const bus: EngineSetting = {
 };
 
 const decided = (name: string, settings: readonly EngineSetting[]): readonly Decision[] =>
-  settings.map((setting) => ({
-    key: `${name}.${setting.name}`,
-    value: setting.value,
-    formula: 'fixed',
-    inputs: {},
-    source: `Valkey documentation, TLS: ${setting.because}`,
-    change: 'internalTls in berth.yaml',
-  }));
+  tlsDecisions(name, settings, 'Valkey documentation, TLS');
 
 interface ServerTls {
   readonly settings: readonly EngineSetting[];

@@ -1,5 +1,5 @@
 import { authorityName, authorityPair, certificateName, keyName, serverPair } from '../../../model/internal-tls.ts';
-import type { PlannedService, SecretFile, ServerNames } from '../../../model/plan.ts';
+import type { Decision, EngineSetting, PlannedService, SecretFile, ServerNames } from '../../../model/plan.ts';
 import type { CacheSpec, DatabaseSpec, StackSpec } from '../../../model/stack-spec.ts';
 import { hasProxy, isCluster, isWatched, nodesOf, sentinelsOf, shardFolder, shardsOf } from './cache-members.ts';
 import type { Members } from './cache-members.ts';
@@ -66,6 +66,17 @@ export function serversOf(spec: StackSpec): readonly ServerNames[] {
     ...spec.stores.map(({ name, nodes }) => namesOf(name, spec, nodes > 1 ? [`*.${name}-nodes.${namespace}.svc.${clusterDomain}`] : [])),
   ];
 }
+
+/** Why each setting of a server is what it is: all of them follow from one word of the spec. */
+export const tlsDecisions = (service: string, settings: readonly EngineSetting[], manual: string): readonly Decision[] =>
+  settings.map(({ name, value, because }) => ({
+    key: `${service}.${name}`,
+    value,
+    formula: 'fixed',
+    inputs: {},
+    source: `${manual}: ${because}`,
+    change: 'internalTls in berth.yaml',
+  }));
 
 /** The files that bring all of it to the services. */
 export const tlsFilesOf = (spec: StackSpec): readonly SecretFile[] => {

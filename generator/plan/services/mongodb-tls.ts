@@ -2,7 +2,7 @@ import { mongodb as facts } from '../../../model/engines/mongodb.ts';
 import { authorityFile } from '../../../model/internal-tls.ts';
 import type { Decision, EngineSetting } from '../../../model/plan.ts';
 import type { StackSpec } from '../../../model/stack-spec.ts';
-import { servedFiles } from './internal-tls.ts';
+import { servedFiles, tlsDecisions } from './internal-tls.ts';
 
 interface ServerTls {
   readonly settings: readonly EngineSetting[];
@@ -25,14 +25,7 @@ export function withTls(spec: StackSpec, service: string): ServerTls {
   ];
   return {
     settings,
-    decisions: settings.map(({ name, value, because }) => ({
-      key: `${service}.${name}`,
-      value,
-      formula: 'fixed',
-      inputs: {},
-      source: `MongoDB 8.0 manual, TLS options: ${because}`,
-      change: 'internalTls in berth.yaml',
-    })),
+    decisions: tlsDecisions(service, settings, 'MongoDB 8.0 manual, TLS options'),
     secretFiles: servedFiles(service, spec),
   };
 }

@@ -2,7 +2,7 @@ import { authorityFile, certificateFile, keyFile } from '../../../model/internal
 import type { Decision, EngineSetting } from '../../../model/plan.ts';
 import type { Runtime } from '../../../model/engines/runtimes.ts';
 import type { StackSpec } from '../../../model/stack-spec.ts';
-import { servedFiles } from './internal-tls.ts';
+import { servedFiles, tlsDecisions } from './internal-tls.ts';
 
 interface ServerTls {
   readonly settings: readonly EngineSetting[];
@@ -24,14 +24,7 @@ export function withTls(spec: StackSpec, service: string, manual: string): Serve
   ];
   return {
     settings,
-    decisions: settings.map(({ name, value, because }) => ({
-      key: `${service}.${name}`,
-      value,
-      formula: 'fixed',
-      inputs: {},
-      source: `${manual}, encrypted connections: ${because}`,
-      change: 'internalTls in berth.yaml',
-    })),
+    decisions: tlsDecisions(service, settings, `${manual}, encrypted connections`),
     secretFiles: servedFiles(service, spec),
   };
 }
