@@ -477,9 +477,12 @@ interface Quota {
   readonly nodePorts: number;
 }
 
+/** A certificate of the site: of one server, or of several that are alike and share their settings. */
 export interface ServerNames {
   readonly service: string;
   readonly names: readonly string[];
+  /** It shows its certificate as a client as well: servers of its kind ask each other for one. */
+  readonly mutual?: true;
 }
 
 /** Everything decided. Renderers format it; nothing downstream chooses a number or a name. */

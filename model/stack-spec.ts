@@ -103,6 +103,18 @@ export const clusterVariablesOf = (variable: string): Readonly<Record<'nodes' | 
   return { nodes: `${variable.replace(/_URL$/, '')}_CLUSTER_NODES`, username, password };
 };
 
+/** Beside those, where they are reached by TLS alone: no URL could say it. */
+export const cacheTlsVariablesOf = (variable: string): Readonly<Record<'tls' | 'ca', string>> => {
+  const prefix = variable.replace(/_URL$/, '');
+  return { tls: `${prefix}_TLS`, ca: `${prefix}_CA` };
+};
+
+/** Of a database whose drivers have no common word for it in a URL. */
+export const databaseTlsVariablesOf = (variable: string): Readonly<Record<'tls' | 'ca', string>> => ({
+  tls: `${variable}_TLS`,
+  ca: `${variable}_CA`,
+});
+
 /** How a service is reached over HTTP. */
 export interface HttpSpec {
   readonly port: number;

@@ -74,7 +74,8 @@ const seldomPlanned: Readonly<Record<string, readonly string[]>> = {
   'plan-files.cjs': ['generator/plan/services/agent-files.ts'],
   'plan-kubernetes.cjs': ['generator/io/public-keys.ts', 'generator/render/kubernetes/compare.ts', 'generator/render/kubernetes/index.ts'],
   'plan-memcached.cjs': ['generator/plan/services/memcached.ts'],
-  'plan-mongodb.cjs': ['generator/plan/services/mongodb-settings.ts'],
+  'plan-mongodb.cjs': ['generator/plan/services/mongodb-settings.ts', 'generator/plan/services/mongodb-tls.ts'],
+  'plan-mysql.cjs': ['generator/plan/services/mysql-replica.ts', 'generator/plan/services/mysql-tls.ts'],
   'plan-sqlserver.cjs': ['generator/plan/services/sqlserver-settings.ts'],
 };
 const exportAll = (modules: readonly string[]): string => modules.map((path) => `export * from './${path}';`).join('\n');

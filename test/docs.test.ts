@@ -353,7 +353,7 @@ Under \`uses\`, a list takes the usual names and a map names them. Two of one ki
 | a cache with \`client: cluster\` | \`REDIS_CLUSTER_NODES\`: \`NAME-shard-0-0:6379,NAME-shard-0-1:6379,…\`, all six, \`REDIS_USERNAME\`, \`REDIS_PASSWORD\`; \`X_URL\` gives \`X_CLUSTER_NODES\` and so on |
 | a store | \`S3_ENDPOINT\`, \`S3_REGION\`, \`S3_ACCESS_KEY\`, \`S3_SECRET_KEY\`, and \`S3_BUCKET\`; with several buckets \`S3_BUCKET_NAME\` for each; \`S3_PUBLIC_ENDPOINT\` where a store has a public host, for addresses that are signed |
 
-With \`internalTls\` the addresses say so: \`sslmode=verify-full\` with the file of the authority, \`rediss://\`, \`https://\`.
+With \`internalTls\` the addresses say so: \`sslmode=verify-full\` with the file of the authority, \`tls=true&tlsCAFile=…\`, \`rediss://\`, \`https://\`. Those of MySQL and MariaDB end as [drivers of the runtime](../guide.md#between-services) read them, and \`DATABASE_URL_TLS\` and \`DATABASE_URL_CA\` say it as well; where there is no URL, \`REDIS_TLS\` and \`REDIS_CA\` do.
 `;
     await expect(text).toMatchFileSnapshot('../docs/reference/spec.md');
   });

@@ -94,9 +94,9 @@ export async function drawServers(
   if (missing.length === 0) return ledger;
   const { drawLeaf } = await import('./draw-certificates.ts');
   const servers = new Map(ledger.servers);
-  for (const { service, names } of missing) {
+  for (const { service, names, mutual = false } of missing) {
     const version = (known.servers?.get(service)?.version ?? 0) + 1;
-    servers.set(service, kept(await drawLeaf({ authority, names, now, random, notAfter: new Date(authority.notAfter), version })));
+    servers.set(service, kept(await drawLeaf({ authority, names, mutual, now, random, notAfter: new Date(authority.notAfter), version })));
   }
   return { ...ledger, servers };
 }

@@ -52,15 +52,16 @@ export async function drawAuthority({ site, now, notAfter, random, version }: Dr
 
 const isAddress = (name: string): boolean => /^\d+(\.\d+){3}$/.test(name);
 
-/** A server certificate for `names`, signed by `authority`. */
+/** A server certificate for `names`, signed by `authority`; a `mutual` one is good for a client as well. */
 export async function drawLeaf({
   authority,
   names,
+  mutual = false,
   now,
   notAfter,
   random,
   version,
-}: Draw & { readonly authority: KeyPair; readonly names: readonly string[] }): Promise<DrawnPair> {
+}: Draw & { readonly authority: KeyPair; readonly names: readonly string[]; readonly mutual?: boolean }): Promise<DrawnPair> {
   const keys = await drawKeys();
   const issuer = new x509.X509Certificate(authority.certificate);
   const certificate = await x509.X509CertificateGenerator.create({
@@ -75,7 +76,7 @@ export async function drawLeaf({
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth, ...(mutual ? [x509.ExtendedKeyUsage.clientAuth] : [])]),
       new x509.SubjectAlternativeNameExtension(names.map((name) => ({ type: isAddress(name) ? 'ip' : 'dns', value: name }))),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
       await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),

@@ -21,7 +21,7 @@ import { filesAgentIn } from './services/agents.ts';
 import { planApp } from './services/app.ts';
 import { databaseEngines } from './services/databases.ts';
 import { hasEdge, planEdge } from './services/edge.ts';
-import { refuseWithoutTls, serversOf, tlsFilesOf } from './services/internal-tls.ts';
+import { serversOf, tlsFilesOf } from './services/internal-tls.ts';
 import { planScalers } from './services/scaler.ts';
 import { planMinio } from './services/minio.ts';
 import { planVolume } from './services/volumes.ts';
@@ -45,7 +45,6 @@ export interface PlanInput {
 export function makePlan({ spec: asked, profile, images, release: written }: PlanInput): Plan {
   const topologies = chooseTopologies(asked, profile);
   const { spec } = topologies;
-  refuseWithoutTls(spec);
   const demands = demandsOf(spec, profile);
   const fitted = fit(demands, spec.host);
   const sizeOf = (name: string): Size => {

@@ -133,7 +133,9 @@ function cacheFiles(cache: CacheSpec, copied: boolean): readonly SecretFile[] {
 
 /** The files that bring them to the engines, each in the form that its engine asks for. */
 export const secretFilesOf = (spec: StackSpec): readonly SecretFile[] => [
-  ...spec.databases.flatMap((database) => databaseEngines[database.engine].secretFiles(database, isCopied(database, spec))),
+  ...spec.databases.flatMap((database) =>
+    databaseEngines[database.engine].secretFiles(database, isCopied(database, spec), spec.internalTls),
+  ),
   // Valkey knows passwords by their hash: the file that lists its accounts holds none.
   ...authenticated(spec.caches).flatMap((cache) => cacheFiles(cache, isCopiedCache(cache, spec))),
   ...spec.stores.flatMap(({ name }) => [

@@ -1,5 +1,6 @@
 import type { Artifact } from '../../model/artifact.ts';
 import { authorityFile, certificateFile, keyFile } from '../../model/internal-tls.ts';
+import { haproxy } from '../../model/engines/haproxy.ts';
 import { minio } from '../../model/engines/minio.ts';
 import { pgbouncer } from '../../model/engines/pgbouncer.ts';
 import { postgres } from '../../model/engines/postgres.ts';
@@ -131,7 +132,12 @@ function renderSentinels(cache: CachePlan, sentinel: SentinelPlan, view: object,
       ? [
           generated(
             `config/${sentinel.proxy.service}/haproxy.cfg`,
-            fill(templates, 'cache/haproxy.cfg.hbs', 'haproxy', { ...watching, ...sentinel.proxy }),
+            fill(templates, 'cache/haproxy.cfg.hbs', 'haproxy', {
+              ...watching,
+              ...sentinel.proxy,
+              authority: authorityFile,
+              healthPort: haproxy.healthPort,
+            }),
           ),
         ]
       : []),
@@ -143,7 +149,9 @@ function renderCache(cache: CachePlan, templates: Templates): readonly Artifact[
   if (cache.engine === 'memcached') return [];
   const { title, server, client } = { valkey, redis }[cache.engine];
   const settingsFile = `${cache.engine}.conf`;
-  const view = { ...cache, tls: cache.tls ?? false, title, server, client, settingsFile, port: valkey.port, folder: valkey.dataFolder };
+  const tls = cache.tls ?? false;
+  const clientOptions = tls ? ` --tls --cacert ${authorityFile}` : '';
+  const view = { ...cache, tls, title, server, client, clientOptions, settingsFile, port: valkey.port, folder: valkey.dataFolder };
   return [
     generated(
       `config/${cache.service}/${settingsFile}`,

@@ -1,3 +1,4 @@
+import { authorityFile } from '../../model/internal-tls.ts';
 import { mariadb } from '../../model/engines/mariadb.ts';
 import { mongodb } from '../../model/engines/mongodb.ts';
 import { mysql } from '../../model/engines/mysql.ts';
@@ -20,7 +21,7 @@ interface Commands {
 
 const family =
   ({ clients, configFolder, image }: typeof mysql | typeof mariadb, own: string) =>
-  ({ service, database }: DatabasePlan): Commands => {
+  ({ service, database, tls }: DatabasePlan): Commands => {
     const login = `--defaults-extra-file=/run/secrets/${service}-admin-client`;
     return {
       // Dropped before it is made anew, so that what was added after the copy is gone as well.
@@ -29,7 +30,7 @@ const family =
       extension: 'sql',
       promote: `/bin/bash ${configFolder}/promote.sh`,
       // MariaDB's client refuses a certificate that nobody signed, unless the login proves the server.
-      received: `sh -c 'echo "SHOW REPLICA STATUS" | ${clients.sql} ${login} --host=127.0.0.1 --protocol=tcp ${image === 'mariadb' ? '--skip-ssl ' : ''}--vertical | grep -E " ((Source|Master)_Log_File|Read_(Source|Master)_Log_Pos):"'`,
+      received: `sh -c 'echo "SHOW REPLICA STATUS" | ${clients.sql} ${login} --host=127.0.0.1 --protocol=tcp ${image === 'mariadb' && !tls ? '--skip-ssl ' : ''}--vertical | grep -E " ((Source|Master)_Log_File|Read_(Source|Master)_Log_Pos):"'`,
     };
   };
 
@@ -59,9 +60,9 @@ const commands: Readonly<Record<DatabaseEngineName, (database: DatabasePlan) => 
     restore: `exec /bin/bash ${sqlserver.configFolder}/restore.sh`,
     extension: 'bak',
   }),
-  mongodb: ({ service, database, members = [] }) => {
+  mongodb: ({ service, database, members = [], tls }) => {
     const place = members.length > 1 ? `--host=${mongodb.replicaSet}/${members.join(',')}` : `--host=127.0.0.1 --port=${mongodb.port}`;
-    const login = `--config=/run/secrets/${service}-admin-tools ${place} --username=${mongodb.administrator} --authenticationDatabase=admin --quiet --archive`;
+    const login = `--config=/run/secrets/${service}-admin-tools ${place} --username=${mongodb.administrator} --authenticationDatabase=admin --quiet${tls ? ` --ssl --sslCAFile=${authorityFile}` : ''} --archive`;
     return {
       dump: `exec mongodump ${login} --db=${database}`,
       restore: `exec mongorestore ${login} --drop --nsInclude="${database}.*"`,

@@ -1,5 +1,6 @@
 import type { Artifact } from '../../model/artifact.ts';
 import { mongodb as facts } from '../../model/engines/mongodb.ts';
+import { authorityFile, certificateFile, keyFile } from '../../model/internal-tls.ts';
 import type { DatabasePlan, EngineSetting } from '../../model/plan.ts';
 import { fill } from './fill.ts';
 import type { Templates } from './fill.ts';
@@ -14,20 +15,34 @@ const given: readonly Omit<EngineSetting, 'because'>[] = [
   { name: 'storage.dbPath', value: facts.dataFolder },
 ];
 
-/** Settings by the first part of their dotted names, the rest as the nested map that the file asks for. */
+/** What follows the first parts of a dotted name, as the map that the file asks for. */
+const nested = (parts: readonly string[], value: string): string => {
+  const [key = '', ...rest] = parts;
+  return `${key}: ${rest.reduceRight((inner, part) => `{ ${part}: ${inner} }`, value)}`;
+};
+
+/** Settings by the first part of their dotted names, and by the second where several begin with the same two: no key stands twice in a map. */
 function sectionsOf(settings: readonly EngineSetting[]): readonly object[] {
-  const sections = new Map<string, object[]>();
-  for (const { name, value, because } of [...given.map((one) => ({ ...one, because: '' })), ...settings]) {
-    const [section = '', key = '', ...rest] = name.split('.');
-    const nested = rest.reduceRight((inner, part) => `{ ${part}: ${inner} }`, value);
-    sections.set(section, [...(sections.get(section) ?? []), { because, text: `${key}: ${nested}` }]);
-  }
-  return [...sections].map(([name, lines]) => ({ name, lines }));
+  const all = [...given.map((one) => ({ ...one, because: '' })), ...settings].map(({ name, ...rest }) => ({
+    parts: name.split('.'),
+    ...rest,
+  }));
+  return [...Map.groupBy(all, ({ parts }) => parts[0] ?? '')].map(([name, own]) => ({
+    name,
+    lines: [...Map.groupBy(own, ({ parts }) => parts[1] ?? '')].flatMap(([key, alike]) =>
+      alike.length === 1
+        ? alike.map(({ parts, value, because }) => ({ because, text: nested(parts.slice(1), value) }))
+        : [
+            { because: '', text: `${key}:` },
+            ...alike.map(({ parts, value, because }) => ({ because, text: `  ${nested(parts.slice(2), value)}` })),
+          ],
+    ),
+  }));
 }
 
 /** config/ of one MongoDB. */
 export function renderMongodb(plan: DatabasePlan, templates: Templates): readonly Artifact[] {
-  const { service } = plan;
+  const { service, tls } = plan;
   const secret = (name: string): string => `/run/secrets/${service}-${name}`;
   const folder = facts.configFolder;
   const view = {
@@ -46,6 +61,11 @@ export function renderMongodb(plan: DatabasePlan, templates: Templates): readonl
     ...facts.accounts.application,
     backup: { ...facts.backup, file: secret('backup') },
     backedUp: plan.backedUp === true,
+    // At the end of every address.
+    verified: tls ? `&${facts.verified}${authorityFile}` : '',
+    authority: tls ? authorityFile : undefined,
+    certificate: certificateFile(service),
+    certificateKey: keyFile(service),
   };
   const file = (path: string, template: string, format: 'yaml' | 'shell' | 'js'): Artifact =>
     generated(`config/${service}${path}`, fill(templates, `database/${template}.hbs`, format, view));

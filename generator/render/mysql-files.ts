@@ -1,6 +1,7 @@
 import type { Artifact } from '../../model/artifact.ts';
 import { mariadb } from '../../model/engines/mariadb.ts';
 import { mysql } from '../../model/engines/mysql.ts';
+import { authorityFile } from '../../model/internal-tls.ts';
 import type { DatabasePlan, ReplicaPlan } from '../../model/plan.ts';
 import { fill } from './fill.ts';
 import type { Templates } from './fill.ts';
@@ -21,8 +22,11 @@ const dialects = {
     writable: '--super-read-only=OFF --read-only=OFF',
     promoted: '--event-scheduler=ON',
     takesWrites: 'SET GLOBAL super_read_only = OFF; SET GLOBAL read_only = OFF; SET GLOBAL event_scheduler = ON;',
-    follow: (host: string) =>
-      `CHANGE REPLICATION SOURCE TO SOURCE_HOST = ${text(host)}, SOURCE_PORT = ${mysql.port}, SOURCE_AUTO_POSITION = 1, SOURCE_SSL = 1, SOURCE_CONNECT_RETRY = 5, SOURCE_RETRY_COUNT = 0;`,
+    follow: (host: string, _account: string, tls: string) =>
+      `CHANGE REPLICATION SOURCE TO SOURCE_HOST = ${text(host)}, SOURCE_PORT = ${mysql.port}, SOURCE_AUTO_POSITION = 1, SOURCE_SSL = 1, ${tls}, SOURCE_CONNECT_RETRY = 5, SOURCE_RETRY_COUNT = 0;`,
+    verified: `SOURCE_SSL_CA = ${text(authorityFile)}, SOURCE_SSL_VERIFY_SERVER_CERT = 1`,
+    // Said, as what was said before would hold.
+    unverified: `SOURCE_SSL_CA = '', SOURCE_SSL_VERIFY_SERVER_CERT = 0`,
     // Not above: it would be written into the data.
     start: (account: string) => `USER = ${text(account)} PASSWORD = '$password'`,
     clientOptions: '',
@@ -36,8 +40,10 @@ const dialects = {
     writable: '--read-only=OFF',
     promoted: '',
     takesWrites: 'SET GLOBAL read_only = OFF;',
-    follow: (host: string, account: string) =>
-      `CHANGE MASTER TO MASTER_HOST = ${text(host)}, MASTER_PORT = ${mariadb.port}, MASTER_USER = ${text(account)}, MASTER_PASSWORD = '$password', MASTER_USE_GTID = slave_pos, MASTER_CONNECT_RETRY = 5;`,
+    follow: (host: string, account: string, tls: string) =>
+      `CHANGE MASTER TO MASTER_HOST = ${text(host)}, MASTER_PORT = ${mariadb.port}, MASTER_USER = ${text(account)}, MASTER_PASSWORD = '$password', MASTER_USE_GTID = slave_pos, ${tls}, MASTER_CONNECT_RETRY = 5;`,
+    verified: `MASTER_SSL = 1, MASTER_SSL_CA = ${text(authorityFile)}, MASTER_SSL_VERIFY_SERVER_CERT = 1`,
+    unverified: `MASTER_SSL_CA = ''`,
     start: () => '',
     // As its health check: its client refuses a certificate that nobody signed, unless the login proves the server.
     clientOptions: '--skip-ssl ',
@@ -94,9 +100,9 @@ const renderReplica = (
 /** config/ of one MySQL or MariaDB. */
 export function renderMysql(plan: DatabasePlan, engine: 'mysql' | 'mariadb', templates: Templates): readonly Artifact[] {
   const facts = engine === 'mysql' ? mysql : mariadb;
-  const { service, database, account, replicas, backedUp } = plan;
+  const { service, database, account, replicas, backedUp, tls } = plan;
   const replicated = replicas.length > 0;
-  const { follow, start, ...dialect } = dialects[engine];
+  const { follow, start, verified, unverified, ...dialect } = dialects[engine];
   const { replication, backup } = facts;
   const secret = (name: string): string => `/run/secrets/${service}-${name}`;
   const replicator = { kind: 'replication', name: replication.account, database, verifierFile: secret('replication-verifier') } as const;
@@ -111,6 +117,8 @@ export function renderMysql(plan: DatabasePlan, engine: 'mysql' | 'mariadb', tem
     logBound: undefined,
     ...plan,
     ...dialect,
+    // By TLS the option file with its login says whom to trust.
+    ...(tls ? { clientOptions: '', authority: authorityFile } : { authority: undefined }),
     pidFile: `${facts.socketFolder}/mysqld.pid`,
     timeZone: '+00:00',
     serverId: 1,
@@ -135,7 +143,7 @@ export function renderMysql(plan: DatabasePlan, engine: 'mysql' | 'mariadb', tem
     dump: facts.clients.dump,
     admin: facts.clients.admin,
     gtids: engine === 'mysql',
-    follow: follow(service, replication.account),
+    follow: follow(service, replication.account, tls ? verified : unverified),
     start: start(replication.account),
     healthFile: secret('health-client'),
     replicationFile: secret('replication-client'),

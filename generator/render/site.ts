@@ -1,5 +1,6 @@
 import type { Artifact } from '../../model/artifact.ts';
 import type { CacheClusterPlan, CachePlan, DatabasePlan, KubernetesPlan, Plan } from '../../model/plan.ts';
+import { authorityFile } from '../../model/internal-tls.ts';
 import { agentPlaces, agentProgram } from '../../model/backup/site-files.ts';
 import { rdbOf } from '../../model/backup/cache-files.ts';
 import { copiedEngines } from '../../model/backup/copied-engines.ts';
@@ -199,7 +200,7 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
           ]
         : [],
     ),
-    watched: plan.caches.flatMap(({ cache, engine, sentinel }) =>
+    watched: plan.caches.flatMap(({ cache, engine, sentinel, tls }) =>
       sentinel && engine !== 'memcached'
         ? [
             {
@@ -208,6 +209,7 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
               asked: `${sentinel.service}-0`,
               client: { valkey, redis }[engine].client,
               port: valkey.sentinel.port,
+              clientOptions: tls ? ` --tls --cacert ${authorityFile}` : '',
               lesson: sentinel.forgets
                 ? 'Nothing of it outlives a start of all three at once: it is a cache.'
                 : 'While two nodes are gone the third refuses writes: it may be the one that was cut off.',

@@ -1,7 +1,7 @@
 import type { WrittenSpec } from '../../model/written-spec.ts';
 import type { Finding } from './finding.ts';
 
-const engines: readonly string[] = ['postgres'];
+const engines: readonly string[] = ['postgres', 'mysql', 'mariadb', 'mongodb'];
 const hint = 'leave internalTls out, or have it elsewhere (external), where tls says how it is reached';
 
 /** Where the spec asks for TLS between services: what cannot have it yet is refused, as it would be reached without. */
@@ -22,11 +22,9 @@ export function* checkInternalTls(spec: WrittenSpec): Iterable<Finding> {
     if (!engines.includes(engine)) yield refused(path, 'engine', engine);
     if (operator !== undefined) yield refused(path, 'operator', `a database that ${operator} runs`);
   }
-  for (const [name, { engine, topology, client = 'single', external }] of Object.entries(spec.caches ?? {})) {
+  for (const [name, { engine, external }] of Object.entries(spec.caches ?? {})) {
     const path = ['caches', name];
     if (external !== undefined) continue;
     if (engine === 'memcached') yield refused(path, 'engine', 'memcached');
-    if ((topology ?? 'single') !== 'single') yield refused(path, 'topology', `a cache of several nodes`);
-    else if (client !== 'single') yield refused(path, 'client', `a cache of several nodes`);
   }
 }

@@ -9,7 +9,14 @@ import { checkBackups } from './check-backups.ts';
 import { checkCluster } from './check-cluster.ts';
 import type { Finding } from './finding.ts';
 import { reservedDatabaseNames } from '../../model/names.ts';
-import { clusterVariablesOf, readVariableOf, topologiesOf, sentinelVariablesOf } from '../../model/stack-spec.ts';
+import {
+  cacheTlsVariablesOf,
+  clusterVariablesOf,
+  databaseTlsVariablesOf,
+  readVariableOf,
+  topologiesOf,
+  sentinelVariablesOf,
+} from '../../model/stack-spec.ts';
 import { checkExternals } from './check-externals.ts';
 import { checkServices } from './check-services.ts';
 import { checkInternalTls } from './check-internal-tls.ts';
@@ -26,9 +33,12 @@ const ownRoutes = '/-/berth/';
 /** Every variable by which an application is told of one thing it uses: a store has several behind its prefix, and a name for its one bucket or for each of them. */
 function variablesOf(spec: WrittenSpec, used: string, variable: string): readonly string[] {
   const kind = kindOf(spec, used);
-  if (kind === 'cache' && spec.caches?.[used]?.client === 'sentinel') return Object.values(sentinelVariablesOf(variable));
-  if (kind === 'cache' && spec.caches?.[used]?.client === 'cluster') return Object.values(clusterVariablesOf(variable));
-  if (kind !== 'store') return kind === 'database' ? [variable, readVariableOf(variable)] : [variable];
+  const byTls = (names: Readonly<Record<string, string>>): readonly string[] => (spec.internalTls === true ? Object.values(names) : []);
+  const client = kind === 'cache' ? spec.caches?.[used]?.client : undefined;
+  if (client === 'sentinel') return [...Object.values(sentinelVariablesOf(variable)), ...byTls(cacheTlsVariablesOf(variable))];
+  if (client === 'cluster') return [...Object.values(clusterVariablesOf(variable)), ...byTls(cacheTlsVariablesOf(variable))];
+  if (kind === 'database') return [variable, readVariableOf(variable), ...byTls(databaseTlsVariablesOf(variable))];
+  if (kind !== 'store') return [variable];
   const buckets = Object.keys(spec.stores?.[used]?.buckets ?? {});
   const named = buckets.length === 1 ? ['BUCKET'] : buckets.map((bucket) => `BUCKET_${bucket.toUpperCase().replaceAll('-', '_')}`);
   const open = spec.stores?.[used]?.publicHost === undefined ? [] : ['PUBLIC_ENDPOINT'];

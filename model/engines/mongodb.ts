@@ -25,6 +25,10 @@ export const mongodb = {
   /** Where the key file is copied to at every start, as the server takes only one that is its own and that nobody else may read; and where its shell writes. */
   tmpMiB: 16,
   keyFile: '/tmp/keyfile',
+  /** And where its certificate stands with the key behind it, as it takes the two in one file. */
+  certificateFile: '/tmp/server.pem',
+  /** What drivers and programs read at the end of an address, before the file with those whom to trust; all of them check the name as well. */
+  verified: 'tls=true&tlsCAFile=',
   configFolder: '/etc/berth/database',
   administrator: 'root',
   /** What backups log in as: it reads everything, the oplog too, and changes nothing but a setting of its own that the role brings along. */

@@ -1,6 +1,8 @@
 import { existsSync, globSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { mariadb } from '../../model/engines/mariadb.ts';
+import { mysql } from '../../model/engines/mysql.ts';
 import { farAway } from '../program/far-away.ts';
 import { LabSite, Operator } from './installed.ts';
 import { run } from './process.ts';
@@ -76,8 +78,8 @@ const family = {
     said: ['turn these events on if they are to run, as they were made or changed since the full backup: labcopied.hourly'],
   },
 } as const;
-const mysqlClient = (program: string): string =>
-  `url=\${URL#*//} user=\${url%%:*} url=\${url#*:} && MYSQL_PWD=\${url%%@*} ${program} --host=127.0.0.1 --user="$user" --batch --skip-column-names "\${url##*/}" --execute="$0"`;
+const mysqlClient = ({ clients }: typeof mysql | typeof mariadb): string =>
+  `url=\${URL#*//} url=\${url%%\\?*} user=\${url%%:*} url=\${url#*:} && MYSQL_PWD=\${url%%@*} ${clients.sql} ${clients.tls.verify.join(' ')} --ssl-ca=/run/secrets/site-ca --host=127.0.0.1 --user="$user" --batch --skip-column-names "\${url##*/}" --execute="$0"`;
 
 const engines = {
   postgres: {
@@ -94,14 +96,14 @@ const engines = {
     ...family,
     database: 'orders',
     url: 'ORDERS_URL',
-    client: mysqlClient('mysql'),
+    client: mysqlClient(mysql),
     remove: 'SET @had = @@GLOBAL.gtid_executed; DELETE FROM ledger WHERE n > 10; SELECT GTID_SUBTRACT(@@GLOBAL.gtid_executed, @had)',
   },
   mariadb: {
     ...family,
     database: 'books',
     url: 'BOOKS_URL',
-    client: mysqlClient('mariadb --skip-ssl'),
+    client: mysqlClient(mariadb),
     remove: 'DELETE FROM ledger WHERE n > 10; SELECT @@last_gtid',
   },
 } as const satisfies Readonly<Record<string, Engine>>;
@@ -122,6 +124,7 @@ describe('the databases of a site that runs', () => {
     const sets = [
       `edge.http=${http}`,
       `edge.https=${https}`,
+      'internalTls=true',
       `backups.folder=${store}`,
       `backups.user="${own}"`,
       `backups.databases={ rpo: 6, schedule: "${farAway()}", prove: "${farAway()}" }`,
@@ -178,7 +181,7 @@ describe('the databases of a site that runs', () => {
   };
 
   const object = async (...words: readonly string[]): Promise<string> => {
-    const access = `MC_HOST_app=http://${site}-app:${lab.read('secrets/files-app').trim()}@127.0.0.1:9000`;
+    const access = `MC_HOST_app=https://${site}-app:${lab.read('secrets/files-app').trim()}@127.0.0.1:9000`;
     return lab.compose('exec', '-T', '-e', access, 'files', 'sh', '-c', words.join(' '));
   };
   /** Containers, volumes and networks of drills. */

@@ -1,6 +1,7 @@
 import { Cluster } from 'ioredis';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { connect as connectByTls } from 'node:tls';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CachePlan } from '../../model/plan.ts';
@@ -46,8 +47,9 @@ describe('sessions in six nodes that divide the keys', () => {
   /** The command of SITE.md. */
   const script = (node: string, ...words: readonly string[]): Promise<RunResult> =>
     inside(node, 'sh', '/etc/berth/cache/cluster.sh', ...words);
+  const tls = ['--tls', '--cacert', '/run/secrets/site-ca'];
   const cli = async (node: string, ...command: readonly string[]): Promise<string> =>
-    (await inside(node, 'timeout', '20', 'valkey-cli', ...command)).stdout.trim();
+    (await inside(node, 'timeout', '20', 'valkey-cli', ...tls, ...command)).stdout.trim();
   const passwordOf = (): string => /^REDIS_PASSWORD=(.*)$/m.exec(site.read('secrets/web.env'))?.[1] ?? '';
   /** Where each node is; one that does not run is nowhere. */
   const addresses = async (): Promise<ReadonlyMap<string, string>> => {
@@ -123,7 +125,14 @@ describe('sessions in six nodes that divide the keys', () => {
         slotsRefreshTimeout: 2000,
         maxRedirections: 2,
         enableOfflineQueue: false,
-        redisOptions: { username: 'app', password: passwordOf(), commandTimeout: 1000, connectTimeout: 1000 },
+        // By addresses, which no certificate has: the name of any node is in that of all.
+        redisOptions: {
+          tls: { ca: site.read('secrets/site-ca'), servername: 'cache-shard-0-0' },
+          username: 'app',
+          password: passwordOf(),
+          commandTimeout: 1000,
+          connectTimeout: 1000,
+        },
       },
     );
     one.on('error', () => undefined);
@@ -183,6 +192,7 @@ describe('sessions in six nodes that divide the keys', () => {
     site = new LabSite(operator, name);
     const set = [
       'network=10.226.0.0/22',
+      'internalTls=true',
       'services.web.replicas=1',
       'services.web.memory=512Mi',
       'databases.database.memory=1Gi',
@@ -226,6 +236,18 @@ describe('sessions in six nodes that divide the keys', () => {
     await until(answers, 'the client is served');
   });
 
+  test('speak TLS alone, on their bus as well', async () => {
+    for (const options of [[], ['--tls']])
+      expect((await inside('cache-shard-0-1', 'timeout', '20', 'valkey-cli', '-h', 'cache-shard-1-0', ...options, 'ping')).stdout).toBe('');
+    // Whoever shows no certificate of the site is not listened to there.
+    const heard = await new Promise<string>((resolve) => {
+      const [ca, host] = [site.read('secrets/site-ca'), here.get('cache-shard-1-0') ?? ''];
+      const socket = connectByTls({ host, port: 16_379, ca, servername: 'cache-shard-1-0' });
+      socket.on('error', ({ message }) => resolve(message)).on('close', () => resolve('closed without a word'));
+    });
+    expect(heard).toMatch(/certificate required/);
+  });
+
   test('serve the sample application, which is told of all of them', async () => {
     expect(site.read('compose.yaml')).toContain(`REDIS_CLUSTER_NODES: "${nodes.map((node) => `${node}:6379`).join(',')}"`);
     await site.compose('up', '-d', '--no-deps', 'web-blue');
@@ -255,6 +277,7 @@ describe('sessions in six nodes that divide the keys', () => {
         'env',
         'REDISCLI_AUTH=any',
         'valkey-cli',
+        ...tls,
         '--user',
         'lab',
         'config',

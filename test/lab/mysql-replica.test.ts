@@ -22,6 +22,7 @@ interface PlanJson {
 const specOf = (engine: string, network: string, https: number): string => `apiVersion: berth/v1
 name: lab-${engine}-replica
 profile: recommended
+internalTls: true
 network: ${network}
 edge: { http: ${https - 1000}, https: ${https} }
 services:
@@ -50,16 +51,20 @@ describe.each([
   let site: LabSite;
   let firstUp: RunResult;
 
+  const verified = [...facts.clients.tls.verify, '--ssl-ca=/run/secrets/site-ca'];
   const client = (node: Node, ...args: readonly string[]): readonly string[] =>
     ['docker', 'compose', 'exec', '-T', node, facts.clients.sql].concat(args, '--batch', '--raw', '--skip-column-names');
   /** A statement by the administrator, in the server's own container. */
   const ask = async (node: Node, sql: string): Promise<string> =>
     (await site.operator.run(client(node, '--defaults-extra-file=/run/secrets/database-admin-client'), site.folder, sql)).trim();
   /** The same as the application, at the address that a variable gives it, from beside it in the network. */
-  const askAt = (variable: string, sql: string, at?: Node): Promise<RunResult> => {
+  const askAt = (
+    variable: string,
+    sql: string,
+    { at, tls = verified }: { at?: Node; tls?: readonly string[] } = {},
+  ): Promise<RunResult> => {
     const found = new RegExp(`^${variable}='?mysql://([^:]+):([^@]+)@([^:]+):3306/(\\w+)`, 'm').exec(site.read('secrets/web.env'));
     const [user, password, host, database] = (found ?? []).slice(1);
-    const tls = engine === 'mariadb' ? ['--skip-ssl'] : [];
     const login = [`--user=${user}`, `--password=${password}`, `--host=${at ?? host}`, `--database=${database}`, '--protocol=tcp', ...tls];
     return site.operator.attempt(client('database', ...login), site.folder, sql);
   };
@@ -80,7 +85,8 @@ describe.each([
     for (const replica of replicas)
       await until(
         async () =>
-          (await askAt('DATABASE_READ_URL', `SELECT count(*) FROM lab_words WHERE word = '${word}'`, replica)).stdout.trim() === '1',
+          (await askAt('DATABASE_READ_URL', `SELECT count(*) FROM lab_words WHERE word = '${word}'`, { at: replica })).stdout.trim() ===
+          '1',
         `${replica} knows ${word}`,
       );
   };
@@ -134,6 +140,28 @@ describe.each([
     await nothingOfItsOwn();
   });
 
+  test('speaks TLS alone on every way, and checks whom it speaks to', async () => {
+    expect((await askAt('DATABASE_URL', 'SELECT 1', { tls: facts.clients.tls.off })).stderr).toMatch(
+      /require_secure_transport|insecure transport/,
+    );
+    for (const at of ['database', ...replicas] as const)
+      expect((await askAt('DATABASE_READ_URL', "SHOW STATUS LIKE 'Ssl_version'", { at })).stdout).toContain('TLSv1.3');
+    // An address is no name in its certificate.
+    const byAddress = `address=$(getent hosts database | cut -d ' ' -f 1) && ${facts.clients.sql} --defaults-extra-file=/run/secrets/database-replication-client --host=$address --execute='SELECT 1'`;
+    const refused = await site.operator.attempt(
+      ['docker', 'compose', 'exec', '-T', 'database-replica', 'sh', '-c', byAddress],
+      site.folder,
+    );
+    expect(refused.stderr).toMatch(/certificate|verification/i);
+    const status = `echo 'SHOW REPLICA STATUS' | ${facts.clients.sql} --defaults-extra-file=/run/secrets/database-admin-client --vertical`;
+    for (const replica of replicas) {
+      const state = await site.compose('exec', '-T', replica, 'sh', '-c', status);
+      expect(state).toMatch(/_SSL_Allowed: Yes/);
+      expect(state).toMatch(/_SSL_CA_File: \/run\/secrets\/site-ca/);
+      expect(state).toMatch(/_SSL_Verify_Server_Cert: Yes/);
+    }
+  });
+
   test('takes no write where it is read', async () => {
     for (const statement of ["INSERT INTO lab_words VALUES ('second')", 'CREATE TABLE lab_no (a int)'])
       expect((await askAt('DATABASE_READ_URL', statement)).stderr).toMatch(/--(super-)?read-only/);
@@ -185,14 +213,18 @@ describe.each([
     expect(Number(await inspect('database-replica', '.RestartCount'))).toBe(1);
   });
 
-  test('takes a new password, and the old one is refused', async () => {
+  test('takes a new password and new certificates, and the old password is refused', async () => {
     const old = site.read('secrets/database-replication-client');
+    const drawn = async () => (await askAt('DATABASE_URL', "SHOW STATUS LIKE 'Ssl_server_not_before'")).stdout;
+    const before = await drawn();
     await site.berth('secrets', 'rotate', 'database-replication');
+    await site.berth('certs', 'renew', '--internal');
     expect(await site.up()).toMatchObject({ code: 0 });
     await follows('rotated');
+    expect(await drawn()).not.toBe(before);
     const password = /password=(\S+)/.exec(old)?.[1] ?? '';
     const refused = await site.operator.attempt(
-      client('database-replica', '--host=database', `--user=${account}`, `--password=${password}`),
+      client('database-replica', '--host=database', `--user=${account}`, `--password=${password}`, ...verified),
       site.folder,
       'SELECT 1',
     );

@@ -26,12 +26,13 @@ describe('sessions in three nodes with Sentinel, behind a proxy for clients that
   const clients: Redis[] = [];
 
   const up = (): Promise<RunResult> => operator.attempt(['docker', 'compose', 'up', '-d', '--wait', ...all], site.folder);
+  const tls = ['--tls', '--cacert', '/run/secrets/site-ca'];
   const cli = async (service: string, ...command: readonly string[]): Promise<string> =>
-    (await site.compose('exec', '-T', service, 'timeout', '20', 'valkey-cli', ...command)).trim();
+    (await site.compose('exec', '-T', service, 'timeout', '20', 'valkey-cli', ...tls, ...command)).trim();
   const secret = (key: string): string =>
     key === 'replication'
       ? site.read('secrets/cache-replication')
-      : (/REDIS_URL=redis:\/\/app:([^@]+)@/.exec(site.read('secrets/web.env'))?.[1] ?? '');
+      : (/REDIS_URL=rediss:\/\/app:([^@]+)@/.exec(site.read('secrets/web.env'))?.[1] ?? '');
   const addressOf = (service: string): Promise<string> =>
     run(['docker', 'inspect', '--format', '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}', `${name}-${service}-1`]);
   const addresses = async (): Promise<ReadonlyMap<string, string>> =>
@@ -40,6 +41,8 @@ describe('sessions in three nodes with Sentinel, behind a proxy for clients that
   const connect = async (): Promise<Redis> => {
     const client = new Redis({
       host: await addressOf('cache'),
+      // By the name of the proxy, which the certificate of each node has as well.
+      tls: { ca: site.read('secrets/site-ca'), servername: 'cache' },
       username: 'app',
       password: secret('app'),
       retryStrategy: () => 100,
@@ -121,6 +124,7 @@ describe('sessions in three nodes with Sentinel, behind a proxy for clients that
     site = new LabSite(operator, name);
     const set = [
       'network=10.223.0.0/22',
+      'internalTls=true',
       'services.web.replicas=1',
       'services.web.memory=512Mi',
       'databases.database.topology=single',
@@ -150,6 +154,20 @@ describe('sessions in three nodes with Sentinel, behind a proxy for clients that
     expect(await primary()).toBe('cache-node-0');
   });
 
+  test('speak TLS alone, to each other as well, and check who has signed', async () => {
+    for (const [host, port] of [
+      ['cache', '6379'],
+      ['cache-node-0', '6379'],
+      ['cache-sentinel-0', '26379'],
+    ] as const)
+      for (const options of [[], ['--tls']]) {
+        const asked = ['exec', '-T', 'cache-node-1', 'timeout', '20', 'valkey-cli', '-h', host, '-p', port, ...options, 'ping'];
+        expect([host, options, (await operator.attempt(['docker', 'compose', ...asked], site.folder)).stdout]).toEqual([host, options, '']);
+      }
+    for (const node of ['cache-node-1', 'cache-node-2'])
+      expect((await cli(node, 'role')).split('\n').slice(0, 4)).toEqual(['slave', 'cache-node-0', '6379', 'connected']);
+  });
+
   test('run with exactly the settings of the plan', async () => {
     const [cache] = plan.caches;
     const settings = cache?.settings ?? [];
@@ -162,6 +180,7 @@ describe('sessions in three nodes with Sentinel, behind a proxy for clients that
       'REDISCLI_AUTH=any',
       'cache-node-2',
       'valkey-cli',
+      ...tls,
       '--user',
       'lab',
       'config',
@@ -179,7 +198,7 @@ describe('sessions in three nodes with Sentinel, behind a proxy for clients that
     site.edit('secrets/cache-acl', () => kept);
     await site.compose('restart', '--no-deps', '--timeout', '10', 'cache-node-2');
     const told = (await cli('cache-sentinel-2', '-p', '26379', 'sentinel', 'master', 'cache')).split(/\r?\n/);
-    for (const { name: setting, value } of cache?.sentinel?.settings ?? []) {
+    for (const { name: setting, value } of (cache?.sentinel?.settings ?? []).filter((one) => one.name.startsWith('sentinel '))) {
       const key = setting.split(' ')[1] ?? '';
       expect([key, told[told.indexOf(key) + 1]]).toEqual([key, value]);
     }
@@ -214,10 +233,11 @@ describe('sessions in three nodes with Sentinel, behind a proxy for clients that
     await until(async () => (await (await connect()).get('kept')) === 'through the night', 'what was kept is there');
   });
 
-  test('take new passwords everywhere at once', async () => {
+  test('take new passwords and certificates everywhere at once', async () => {
     const [app, replication] = [secret('app'), secret('replication')];
     await site.berth('secrets', 'rotate', 'cache-app');
     await site.berth('secrets', 'rotate', 'cache-replication');
+    await site.berth('certs', 'renew', '--internal');
     expect(await up()).toMatchObject({ code: 0 });
     expect(secret('app')).not.toBe(app);
     await until(whole, 'all of it');

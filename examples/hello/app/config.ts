@@ -3,7 +3,12 @@ import { databaseSchemes } from './database-dialect.ts';
 /** One address, or the nodes of a cluster, any of which tells of the others. */
 export type CacheAddress =
   | { readonly url: string }
-  | { readonly nodes: readonly { readonly host: string; readonly port: number }[]; readonly username: string; readonly password: string };
+  | {
+      readonly nodes: readonly { readonly host: string; readonly port: number }[];
+      readonly username: string;
+      readonly password: string;
+      readonly tls: boolean;
+    };
 
 /** What the site tells the application, read once at start. Values of variables marked secret never appear in a message. */
 export interface Config {
@@ -69,6 +74,7 @@ export function readConfig(environment: Environment): Config {
       nodes: nodes.map((node) => ({ host: node?.[1] ?? '', port: Number(node?.[2]) })),
       username: text('REDIS_USERNAME'),
       password: text('REDIS_PASSWORD'),
+      tls: environment['REDIS_TLS'] === 'verify',
     };
   };
 

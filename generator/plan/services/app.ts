@@ -92,7 +92,7 @@ function serviceOf(
   { size, image, tuning }: Placed & { readonly tuning: Tuning },
   forGates: ForGates,
 ): PlannedService {
-  const connections = app.uses.map((use) => connect(use, spec, forGates));
+  const connections = app.uses.map((use) => connect(use, spec, forGates, app.runtime));
   return {
     name: app.name,
     role: 'app',

@@ -8,6 +8,8 @@ import type { MiB } from '../../../model/units.ts';
 import type { Demand } from '../demand.ts';
 import { cpuWish } from '../wish.ts';
 import { cacheClients } from './cache-clients.ts';
+import { clientOptions, sentinelTls } from './cache-tls.ts';
+import { servedFiles, trustedFiles } from './internal-tls.ts';
 import { demandEach, hasProxy, nodesOf, proxiesOf, sentinelsOf, spread, waysTo } from './cache-members.ts';
 
 const { sentinel } = facts;
@@ -105,7 +107,13 @@ function settingsOf(cache: CacheSpec): { readonly settings: readonly EngineSetti
 }
 
 /** The default account may ask and do nothing else: an application finds the primary without a password, and so does this. */
-const asks = (client: string, question: string): string => `timeout 4 ${client} -h 127.0.0.1 -p ${sentinel.port} ${question}`;
+const asks = (client: string, spec: StackSpec, question: string): string =>
+  `timeout 4 ${client} -h 127.0.0.1 -p ${sentinel.port}${clientOptions(spec)} ${question}`;
+
+/** To the end of the way: what answers is the primary. */
+const reachesPrimary = `exec 3<>/dev/tcp/127.0.0.1/${facts.port} && printf 'PING\\r\\n' >&3 && read -r -t 3 answer <&3 && test "$answer" = $'+PONG\\r'`;
+/** It hands TLS on as it comes, and its image has no client for it: it says itself whether a node that it asks by TLS is the primary. */
+const knowsPrimary = `exec 3<>/dev/tcp/127.0.0.1/${haproxy.healthPort} && printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3 && read -r -t 3 answer <&3 && test "\${answer#* 200}" != "$answer"`;
 
 function planProxy(
   cache: CacheSpec,
@@ -116,12 +124,7 @@ function planProxy(
 ): { readonly service: PlannedService; readonly plan: ProxyPlan; readonly decisions: readonly Decision[] } {
   const { clients: connections, decision } = proxyClients(cache, spec, profile);
   const threads = Math.min(4, Math.ceil(size.cpu / 1000));
-  // To the end of the way: what answers is the primary.
-  const ready = [
-    '/bin/bash',
-    '-c',
-    `exec 3<>/dev/tcp/127.0.0.1/${facts.port} && printf 'PING\\r\\n' >&3 && read -r -t 3 answer <&3 && test "$answer" = $'+PONG\\r'`,
-  ] as const;
+  const ready = ['/bin/bash', '-c', spec.internalTls ? knowsPrimary : reachesPrimary] as const;
   return {
     plan: { service: cache.name, connections, threads },
     decisions: [
@@ -158,7 +161,7 @@ function planProxy(
       command: ['-db', '-f', `${folder}/haproxy.cfg`],
       env: {},
       secretEnv: {},
-      secretFiles: [],
+      secretFiles: trustedFiles(spec),
       mounts: [{ source: `config/${cache.name}`, target: folder, restarts: true }],
       volumes: [],
       tmpfs: [{ path: '/tmp', size: mib(haproxy.folderMiB), mode: '1777' }],
@@ -197,12 +200,13 @@ export function planSentinels(
 ): { readonly services: readonly PlannedService[]; readonly plan: SentinelPlan; readonly decisions: readonly Decision[] } {
   const [nodes, sentinels] = [nodesOf(cache, spec), sentinelsOf(cache, spec)];
   const { settings, decisions } = settingsOf(cache);
+  const tls = sentinelTls(spec, sentinels.name, sentinel.port);
   const proxy = proxySize === undefined ? undefined : planProxy(cache, spec, profile, proxySize, proxyUser);
   // Healthy is one that could act: it knows the primary, and enough others to decide with.
   const ready: readonly [string, ...string[]] = [
     '/bin/sh',
     '-c',
-    `case "$(${asks(engine.client, `sentinel ckquorum ${cache.name}`)})" in OK*) ;; *) exit 1 ;; esac`,
+    `case "$(${asks(engine.client, spec, `sentinel ckquorum ${cache.name}`)})" in OK*) ;; *) exit 1 ;; esac`,
   ];
   const watching: PlannedService = {
     name: sentinels.name,
@@ -217,7 +221,7 @@ export function planSentinels(
     entrypoint: ['/bin/sh', `${folder}/sentinel.sh`],
     env: {},
     secretEnv: {},
-    secretFiles: [`${cache.name}-sentinel-acl`, `${cache.name}-replication`],
+    secretFiles: [`${cache.name}-sentinel-acl`, `${cache.name}-replication`, ...servedFiles(sentinels.name, spec)],
     mounts: [{ source: `config/${sentinels.name}`, target: folder, restarts: true }],
     volumes: [{ name: `${sentinels.name}-data`, target: facts.dataFolder, size: disk, holds: `who is written to in ${cache.name}` }],
     tmpfs: [{ path: '/tmp', size: mib(facts.folderMiB), mode: '1777' }],
@@ -237,7 +241,7 @@ export function planSentinels(
     services: [...(proxy ? [proxy.service] : []), ...spread(watching, sentinels)],
     plan: {
       service: sentinels.name,
-      settings,
+      settings: [...settings, ...tls.settings],
       quorum: sentinel.quorum,
       nodes: nodes.hosts,
       sentinels: sentinels.hosts,
@@ -249,6 +253,7 @@ export function planSentinels(
     decisions: [
       ...(proxy?.decisions ?? []),
       ...decisions,
+      ...tls.decisions,
       {
         key: `${sentinels.name}.quorum`,
         value: String(sentinel.quorum),

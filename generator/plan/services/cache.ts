@@ -1,6 +1,5 @@
 import { redis } from '../../../model/engines/redis.ts';
 import { valkey } from '../../../model/engines/valkey.ts';
-import { authorityFile, certificateFile, keyFile } from '../../../model/internal-tls.ts';
 import type { CachePlan, Decision, EngineSetting, PlannedService, Size } from '../../../model/plan.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { CacheSpec, StackSpec } from '../../../model/stack-spec.ts';
@@ -25,6 +24,7 @@ import {
   waysTo,
 } from './cache-members.ts';
 import { demandSentinels, planSentinels } from './cache-sentinel.ts';
+import { clientOptions, nodeTls } from './cache-tls.ts';
 import { servedFiles } from './internal-tls.ts';
 import { planMemcached } from './memcached.ts';
 
@@ -38,28 +38,15 @@ const keeps = (cache: CacheSpec): boolean => cache.use !== 'cache';
 const small = 640;
 
 /** The default account may do nothing but PING, so that the check needs no secret. */
-const pingOf = (client: string, { internalTls }: StackSpec): readonly [string, ...string[]] => [
+const pingOf = (client: string, spec: StackSpec): readonly [string, ...string[]] => [
   '/bin/sh',
   '-c',
-  `test "$(${client} -h 127.0.0.1 -p ${facts.port}${internalTls ? ` --tls --cacert ${authorityFile}` : ''} ping)" = PONG`,
-];
-
-/** Without a client's own certificate: by its password the server knows who that is. */
-const tlsSettings = (name: string): readonly EngineSetting[] => [
-  { name: 'tls-port', value: String(facts.port), because: 'internalTls: nobody is served without it' },
-  {
-    name: 'tls-cert-file',
-    value: certificateFile(name),
-    because: 'from the authority of the site; `berth certs renew --internal` draws it anew',
-  },
-  { name: 'tls-key-file', value: keyFile(name), because: 'its key' },
-  { name: 'tls-ca-cert-file', value: authorityFile, because: 'whom it would trust itself' },
-  { name: 'tls-auth-clients', value: 'no', because: 'clients show a password, and no certificate' },
+  `test "$(${client} -h 127.0.0.1 -p ${facts.port}${clientOptions(spec)} ping)" = PONG`,
 ];
 
 /** One of several: answers, and is the primary or follows it. */
-const roleOf = (client: string): readonly [string, ...string[]] => {
-  const ask = `${client} -h 127.0.0.1 -p ${facts.port}`;
+const roleOf = (client: string, spec: StackSpec): readonly [string, ...string[]] => {
+  const ask = `${client} -h 127.0.0.1 -p ${facts.port}${clientOptions(spec)}`;
   return ['/bin/sh', '-c', `test "$(${ask} ping)" = PONG && case "$(${ask} role)" in master*|slave*connected*) ;; *) exit 1 ;; esac`];
 };
 
@@ -210,8 +197,8 @@ export function planCache({ cache, spec, profile, sizeOf, diskOf, userOf }: Cach
   const size = sizeOf(replicated ? firstOf(nodes) : name);
   const persistent = keeps(cache);
   const engine = engines[cache.engine];
-  const ping = isWatched(cache) ? roleOf(engine.client) : pingOf(engine.client, spec);
-  const tls = spec.internalTls ? tlsSettings(name) : [];
+  const ping = isWatched(cache) ? roleOf(engine.client, spec) : pingOf(engine.client, spec);
+  const tls = nodeTls(cache, spec, name, facts.port);
   const memory = divideMemory(size.memory, cache);
   const replication = replicated ? replicationOf(cache, name, size) : { settings: [], decisions: [] };
   const cluster = divided ? clusterSettings(cache, persistent) : { settings: [], decisions: [] };
@@ -254,7 +241,7 @@ export function planCache({ cache, spec, profile, sizeOf, diskOf, userOf }: Cach
     { name: 'timeout', value: '0', because: 'pools keep their connections' },
     ...replication.settings,
     ...cluster.settings,
-    ...tls,
+    ...tls.settings,
   ];
   const decisions: Decision[] = [
     {
@@ -296,14 +283,7 @@ export function planCache({ cache, spec, profile, sizeOf, diskOf, userOf }: Cach
     },
     ...replication.decisions,
     ...cluster.decisions,
-    ...tls.map((setting) => ({
-      key: `${name}.${setting.name}`,
-      value: setting.value,
-      formula: 'fixed',
-      inputs: {},
-      source: `Valkey documentation, TLS: ${setting.because}`,
-      change: 'internalTls in berth.yaml',
-    })),
+    ...tls.decisions,
   ];
   const service: PlannedService = {
     name,

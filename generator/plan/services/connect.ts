@@ -2,9 +2,16 @@ import { memcached } from '../../../model/engines/memcached.ts';
 import { authorityFile } from '../../../model/internal-tls.ts';
 import { pgbouncer } from '../../../model/engines/pgbouncer.ts';
 import { minio } from '../../../model/engines/minio.ts';
+import type { Runtime } from '../../../model/engines/runtimes.ts';
 import { valkey } from '../../../model/engines/valkey.ts';
 import type { Dependency, Gate, PlannedService, SecretText, Size } from '../../../model/plan.ts';
-import { clusterVariablesOf, readVariableOf, sentinelVariablesOf } from '../../../model/stack-spec.ts';
+import {
+  cacheTlsVariablesOf,
+  clusterVariablesOf,
+  databaseTlsVariablesOf,
+  readVariableOf,
+  sentinelVariablesOf,
+} from '../../../model/stack-spec.ts';
 import type { CacheSpec, DatabaseEngineName, ExternalSpec, StackSpec, Use } from '../../../model/stack-spec.ts';
 import { hasProxy, isCluster, isWatched, nodesOf, sentinelsOf, shardsOf, waysTo, waysToAll } from './cache-members.ts';
 import { analyticsName, hasReplica, isSet, hostsOf, poolerName, readerName, readersOf } from './database-engine.ts';
@@ -41,7 +48,7 @@ export interface Connection {
 function databaseAt(
   service: string,
   spec: StackSpec,
-  analytics = false,
+  { analytics = false, runtime }: { readonly analytics?: boolean; readonly runtime?: Runtime } = {},
 ): { readonly at: DatabaseAddress; readonly engine: DatabaseEngine } {
   const elsewhere = spec.externals.find(({ name, kind }) => kind === 'database' && name === service);
   if (elsewhere) return { at: elsewhere, engine: databaseEngines[elsewhere.engine as DatabaseEngineName] };
@@ -57,6 +64,7 @@ function databaseAt(
     database: database.database,
     ...(isSet(database) ? { members: membersOf(database, spec) } : {}),
     ...(spec.internalTls ? { authority: authorityFile } : {}),
+    ...(runtime === undefined ? {} : { runtime }),
   };
   return { engine, at };
 }
@@ -68,7 +76,7 @@ export function clientOf(
   { task, userOf }: ForGates,
   analytics = false,
 ): { readonly engine: DatabaseEngine; readonly query: string; readonly gate: Omit<Gate, 'name' | 'argv'> } {
-  const { at, engine } = databaseAt(service, spec, analytics);
+  const { at, engine } = databaseAt(service, spec, { analytics });
   const { query, env, secretEnv } = engine.client(at);
   return {
     engine,
@@ -124,7 +132,7 @@ function connectElsewhere(
     return {
       ...base,
       // Drivers of MySQL have no common word for it in a URL.
-      env: { [`${use.variable}_TLS`]: tls },
+      env: { [databaseTlsVariablesOf(use.variable).tls]: tls },
       secretEnv: { [use.variable]: engine.url(at), [readVariableOf(use.variable)]: engine.url(at) },
       gates: [waitFor(use.service, spec, forGates)],
     };
@@ -145,6 +153,11 @@ function connectElsewhere(
   };
 }
 
+const verifiedBy = ({ tls, ca }: Readonly<Record<'tls' | 'ca', string>>): Connection['env'] => ({ [tls]: 'verify', [ca]: authorityFile });
+/** Where there is no URL that could say it. */
+const cacheTls = ({ variable }: Use, { internalTls }: StackSpec): Connection['env'] =>
+  internalTls ? verifiedBy(cacheTlsVariablesOf(variable)) : {};
+
 /** Its clients ask the Sentinels who is the primary, and go there. */
 function connectToSentinels(use: Use, cache: CacheSpec, spec: StackSpec): Connection {
   const [nodes, sentinels] = [nodesOf(cache, spec), sentinelsOf(cache, spec)];
@@ -158,6 +171,7 @@ function connectToSentinels(use: Use, cache: CacheSpec, spec: StackSpec): Connec
       [names.sentinels]: sentinels.hosts.map((host) => `${host}:${valkey.sentinel.port}`).join(','),
       [names.master]: cache.name,
       [names.username]: 'app',
+      ...cacheTls(use, spec),
     },
     secretEnv: { [names.password]: [{ secret: `${cache.name}-app` }] },
   };
@@ -172,22 +186,29 @@ function connectToCluster(use: Use, cache: CacheSpec, spec: StackSpec): Connecti
     outside: [],
     gates: [],
     connects: waysToAll(shards, valkey.port),
-    env: { [names.nodes]: shards.flatMap(({ hosts }) => hosts.map((host) => `${host}:${valkey.port}`)).join(','), [names.username]: 'app' },
+    env: {
+      [names.nodes]: shards.flatMap(({ hosts }) => hosts.map((host) => `${host}:${valkey.port}`)).join(','),
+      [names.username]: 'app',
+      ...cacheTls(use, spec),
+    },
     secretEnv: { [names.password]: [{ secret: `${cache.name}-app` }] },
   };
 }
 
+const tlsOf = ({ variable }: Use, { internalTls }: StackSpec, { saysTls = true }: DatabaseEngine): Connection['env'] =>
+  internalTls && !saysTls ? verifiedBy(databaseTlsVariablesOf(variable)) : {};
+
 /** What an application needs to know of one thing it uses: whole URLs, and for S3 its parts. */
-export function connect(use: Use, spec: StackSpec, forGates: ForGates): Connection {
+export function connect(use: Use, spec: StackSpec, forGates: ForGates, runtime: Runtime): Connection {
   const { task, userOf } = forGates;
   const done = (service: string): Dependency => ({ service, condition: 'service_completed_successfully', required: true });
   const elsewhere = spec.externals.find(({ name }) => name === use.service);
   if (elsewhere) return connectElsewhere(use, elsewhere, spec, forGates);
   if (use.kind === 'analytics') {
     // Past a pool of connections: few sessions, and long ones.
-    const { at, engine } = databaseAt(use.service, spec, true);
+    const { at, engine } = databaseAt(use.service, spec, { analytics: true, runtime });
     return {
-      env: {},
+      env: tlsOf(use, spec, engine),
       secretEnv: { [use.variable]: engine.url(at) },
       after: [done(`${use.service}-accounts`)],
       connects: [{ service: at.host, port: at.port }],
@@ -196,7 +217,7 @@ export function connect(use: Use, spec: StackSpec, forGates: ForGates): Connecti
     };
   }
   if (use.kind === 'database') {
-    const { at, engine } = databaseAt(use.service, spec);
+    const { at, engine } = databaseAt(use.service, spec, { runtime });
     const database = spec.databases.find(({ name }) => name === use.service);
     const reader = database ? hostsOf(database).reader : at.host;
     // Through a pool of connections the replica has a name of its own in place of a host.
@@ -208,7 +229,7 @@ export function connect(use: Use, spec: StackSpec, forGates: ForGates): Connecti
     // An operator runs all of them as one service.
     const copies = database && database.operator === undefined ? readersOf(database).map(({ name }) => name) : [];
     return {
-      env: {},
+      env: tlsOf(use, spec, engine),
       // Always there, so that an application need not know whether there is a replica.
       secretEnv: { [use.variable]: engine.url(pool ?? at), [readVariableOf(use.variable)]: engine.url(read) },
       after: [done(`${use.service}-accounts`)],

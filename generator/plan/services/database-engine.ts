@@ -1,3 +1,4 @@
+import type { Runtime } from '../../../model/engines/runtimes.ts';
 import type { DatabasePlan, Decision, Gate, PlannedSecret, PlannedService, SecretFile, SecretText, Size } from '../../../model/plan.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { DatabaseSpec, DatabaseTopology, ExternalSpec, StackSpec } from '../../../model/stack-spec.ts';
@@ -119,6 +120,8 @@ export interface DatabaseAddress {
   readonly tls?: ExternalSpec['tls'];
   /** Of one of the site that is reached by TLS alone: the file with those whom to trust. */
   readonly authority?: string;
+  /** What the program runs on that is given the address, where words in it depend on that. */
+  readonly runtime?: Runtime;
 }
 
 /** A client that logs in as the application does. */
@@ -143,6 +146,8 @@ export interface DatabaseEngine {
   readonly plan: (input: DatabaseInput, task: Size, image: { readonly user: string }) => PlannedDatabase;
   /** The address an application is given, its password included. */
   readonly url: (at: DatabaseAddress) => SecretText;
+  /** Not where drivers have no common word in an address for how it is reached by TLS: then variables say it as well. */
+  readonly saysTls?: boolean;
   readonly client: (at: DatabaseAddress) => DatabaseClient;
   /** A statement that whoever is let in may make. */
   readonly ping: string;
@@ -151,5 +156,5 @@ export interface DatabaseEngine {
   readonly recorded: (version: string) => string;
   readonly secrets: (database: DatabaseSpec, backedUp: boolean) => readonly PlannedSecret[];
   /** The same in the forms that the engine and its clients ask for. */
-  readonly secretFiles: (database: DatabaseSpec, backedUp: boolean) => readonly SecretFile[];
+  readonly secretFiles: (database: DatabaseSpec, backedUp: boolean, internalTls: boolean) => readonly SecretFile[];
 }

@@ -1,9 +1,9 @@
 import { authorityName, authorityPair, certificateName, keyName, serverPair } from '../../../model/internal-tls.ts';
-import { BerthError } from '../../../model/errors.ts';
-import type { PlannedService, SecretFile, ServerNames } from '../../../model/plan.ts';
-import type { DatabaseSpec, StackSpec } from '../../../model/stack-spec.ts';
-import { isReplicated } from './cache-members.ts';
-import { copiesOf, hostsOf, poolerName, readersOf } from './database-engine.ts';
+import type { Decision, EngineSetting, PlannedService, SecretFile, ServerNames } from '../../../model/plan.ts';
+import type { CacheSpec, DatabaseSpec, StackSpec } from '../../../model/stack-spec.ts';
+import { hasProxy, isCluster, isWatched, nodesOf, sentinelsOf, shardFolder, shardsOf } from './cache-members.ts';
+import type { Members } from './cache-members.ts';
+import { copiesOf, hostsOf, isSet, poolerName, readersOf } from './database-engine.ts';
 
 /** How a server is called by those who reach it, and by whoever asks it in its own container. */
 function namesOf(service: string, spec: StackSpec, others: readonly string[] = []): ServerNames {
@@ -31,21 +31,52 @@ function namesOfCopies(database: DatabaseSpec, spec: StackSpec): readonly Server
   });
 }
 
+/** Members of a replica set have their settings in common, and their certificate, which they show each other; in a cluster they know each other as pods. */
+function namesOfSet(database: DatabaseSpec, spec: StackSpec): ServerNames {
+  const members = [database.name, ...readersOf(database).map(({ name }) => name)];
+  const pods = spec.target === 'kubernetes' ? members.flatMap((name) => reachedAs(`${name}-0.${name}-nodes`, spec)) : [];
+  return { ...namesOf(database.name, spec, [...members.slice(1).flatMap((name) => reachedAs(name, spec)), ...pods]), mutual: true };
+}
+
+/** Nodes that are alike have their settings in common, and their certificate as well; what a proxy leads to them asks for the name of the proxy. */
+function namesOfCache(cache: CacheSpec, spec: StackSpec): readonly ServerNames[] {
+  const local = ['localhost', '127.0.0.1'];
+  const hosts = (groups: readonly Members[]): readonly string[] => groups.flatMap((group) => group.hosts);
+  if (isCluster(cache)) return [{ service: shardFolder(cache.name), names: [...hosts(shardsOf(cache, spec)), ...local], mutual: true }];
+  if (!isWatched(cache)) return [namesOf(cache.name, spec)];
+  const [nodes, sentinels] = [nodesOf(cache, spec), sentinelsOf(cache, spec)];
+  return [
+    { service: nodes.name, names: [...nodes.hosts, ...(hasProxy(cache) ? reachedAs(cache.name, spec) : []), ...local] },
+    { service: sentinels.name, names: [...sentinels.hosts, ...local] },
+  ];
+}
+
 /** Every service that serves by TLS, where the spec wants that. */
 export function serversOf(spec: StackSpec): readonly ServerNames[] {
   if (!spec.internalTls) return [];
   const { namespace, clusterDomain } = spec.kubernetes;
   return [
     ...spec.databases.flatMap((database) => [
-      namesOf(database.name, spec),
-      ...namesOfCopies(database, spec),
+      ...(database.engine === 'mongodb' ? [namesOfSet(database, spec)] : [namesOf(database.name, spec)]),
+      ...(isSet(database) ? [] : namesOfCopies(database, spec)),
       ...(database.pgbouncer === undefined ? [] : [namesOf(poolerName(database.name), spec)]),
     ]),
-    ...spec.caches.map(({ name }) => namesOf(name, spec)),
+    ...spec.caches.flatMap((cache) => namesOfCache(cache, spec)),
     // The nodes of a store know each other by names of their own.
     ...spec.stores.map(({ name, nodes }) => namesOf(name, spec, nodes > 1 ? [`*.${name}-nodes.${namespace}.svc.${clusterDomain}`] : [])),
   ];
 }
+
+/** Why each setting of a server is what it is: all of them follow from one word of the spec. */
+export const tlsDecisions = (service: string, settings: readonly EngineSetting[], manual: string): readonly Decision[] =>
+  settings.map(({ name, value, because }) => ({
+    key: `${service}.${name}`,
+    value,
+    formula: 'fixed',
+    inputs: {},
+    source: `${manual}: ${because}`,
+    change: 'internalTls in berth.yaml',
+  }));
 
 /** The files that bring all of it to the services. */
 export const tlsFilesOf = (spec: StackSpec): readonly SecretFile[] => {
@@ -68,14 +99,3 @@ export const trustedFiles = ({ internalTls }: Pick<StackSpec, 'internalTls'>): P
 /** What a server has beside the rest; itself it is a client as well: of another, or of itself when it is asked whether it works. */
 export const servedFiles = (service: string, spec: Pick<StackSpec, 'internalTls'>): PlannedService['secretFiles'] =>
   spec.internalTls ? [certificateName(service), keyName(service), authorityName] : [];
-
-/** What the profile has chosen, and cannot be had with TLS. @throws BerthError `unsupported`. */
-export function refuseWithoutTls({ internalTls, caches }: StackSpec): void {
-  const [several] = internalTls ? caches.filter((cache) => isReplicated(cache)) : [];
-  if (several)
-    throw new BerthError(
-      'unsupported',
-      `internalTls: the profile gives the cache ${several.name} several nodes, and internal TLS between those is not there yet`,
-      `write caches.${several.name}.topology: single, or leave internalTls out`,
-    );
-}

@@ -19,7 +19,7 @@ const waiting = (query: string): string =>
   `until test "$(${query} 2>/tmp/why)" = 1; do echo "waits for the migrations: $(cat /tmp/why)" >&2; sleep 5; done`;
 
 const directOf = (app: AppSpec, spec: StackSpec, forGates: ForGates): PlannedService['secretEnv'] =>
-  Object.assign({}, ...app.uses.map((use) => connect(use, spec, forGates).direct ?? {})) as PlannedService['secretEnv'];
+  Object.assign({}, ...app.uses.map((use) => connect(use, spec, forGates, app.runtime).direct ?? {})) as PlannedService['secretEnv'];
 
 export interface PlannedMigration {
   readonly task: PlannedService;

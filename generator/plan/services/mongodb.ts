@@ -5,9 +5,11 @@ import { backupSecret, isCopied } from './agent.ts';
 import { accountsTask, databaseDemand, databaseServer, noData } from './database-parts.ts';
 import { migrations, readersOf } from './database-engine.ts';
 import type { Copy, DatabaseAddress, DatabaseClient, DatabaseEngine, DatabaseInput } from './database-engine.ts';
+import { trustedFiles } from './internal-tls.ts';
 import { memberDecisions, membersOf, wholeName } from './mongodb-members.ts';
 import { smallestMemory } from './mongodb-memory.ts';
 import { connectionsOf, pidsOf, settingsOf } from './mongodb-settings.ts';
+import { withTls } from './mongodb-tls.ts';
 
 const tmp = { path: '/tmp', size: mib(facts.tmpMiB), mode: '1777' };
 const declared = { path: facts.declaredFolder, size: mib(facts.declaredMiB), mode: '1777' };
@@ -27,7 +29,7 @@ function server(input: DatabaseInput, user: string): PlannedService {
     ...(others.length === 0 ? {} : { whole: wholeName(name) }),
     entrypoint: ['/bin/bash', `${facts.configFolder}/start.sh`],
     env: home,
-    secretFiles: [`${name}-admin`, `${name}-admin-tools`, `${name}-keyfile`],
+    secretFiles: [`${name}-admin`, `${name}-admin-tools`, `${name}-keyfile`, ...withTls(input.spec, name).secretFiles],
     mounts: [{ source: `config/${name}`, target: facts.configFolder, restarts: true }],
     tmpfs: [tmp, declared],
     nofile: facts.openFiles,
@@ -59,13 +61,13 @@ const meshed = (members: readonly PlannedService[]): readonly PlannedService[] =
     connects: members.filter(({ name }) => name !== one.name).map(({ name }) => ({ service: name, port: facts.port })),
   }));
 
-const accounts = ({ database: { name } }: DatabaseInput, backedUp: boolean, size: Size, user: string): PlannedService =>
+const accounts = ({ database: { name }, spec }: DatabaseInput, backedUp: boolean, size: Size, user: string): PlannedService =>
   accountsTask(facts, name, size, user, {
     purpose: 'account',
     entrypoint: [facts.shell, '--nodb', '--quiet', '--norc', '--file', '/etc/berth/accounts/accounts.js'],
     env: home,
     // The server takes a password and no verifier.
-    secretFiles: [`${name}-admin`, `${name}-app`, ...(backedUp ? [backupSecret(name)] : [])],
+    secretFiles: [`${name}-admin`, `${name}-app`, ...(backedUp ? [backupSecret(name)] : []), ...trustedFiles(spec)],
     tmpfs: [tmp, noData(facts), declared],
   });
 
@@ -75,11 +77,11 @@ const tlsOptions = { off: '', require: '&tls=true&tlsAllowInvalidCertificates=tr
 const ofSet = (reading: true | undefined): string => (reading ? '&readPreference=secondaryPreferred' : '&w=majority');
 
 /** An account of the site lives in its own database; one elsewhere where administrators make them. */
-const url = ({ name, host, port, user, database, tls, members, reading }: DatabaseAddress): SecretText => [
+const url = ({ name, host, port, user, database, tls, members, reading, authority }: DatabaseAddress): SecretText => [
   `mongodb://${encodeURIComponent(user)}:`,
   tls === undefined ? { secret: `${name}-app` } : { secret: `${name}-app`, encoded: 'url' },
   tls === undefined
-    ? `@${members?.join(',') ?? `${host}:${port}`}/${database}?replicaSet=${facts.replicaSet}&authSource=${database}${members ? ofSet(reading) : ''}`
+    ? `@${members?.join(',') ?? `${host}:${port}`}/${database}?replicaSet=${facts.replicaSet}&authSource=${database}${members ? ofSet(reading) : ''}${authority === undefined ? '' : `&${facts.verified}${authority}`}`
     : `@${host}:${port}/${database}?authSource=admin${tlsOptions[tls]}`,
 ];
 
@@ -107,13 +109,20 @@ export const mongodbEngine: DatabaseEngine = {
   },
   plan: (input, task, { user }) => {
     const { database, spec } = input;
-    const { settings, decisions } = settingsOf(input);
+    const { settings: sized, decisions } = settingsOf(input);
+    const tls = withTls(spec, database.name);
+    const settings = [...sized, ...tls.settings];
     const backedUp = isCopied(database, spec);
     const first = server(input, user);
     const [service = first, ...others] = meshed([first, ...readersOf(database).map((copy) => member(first, copy, input))]);
     const ways = [service, ...others].map(({ name }) => ({ service: name, port: facts.port }));
     return {
-      decisions: [...decisions, ...readersOf(database).flatMap(({ name }) => settingsOf(input, name).decisions), ...memberDecisions(input)],
+      decisions: [
+        ...decisions,
+        ...tls.decisions,
+        ...readersOf(database).flatMap(({ name }) => settingsOf(input, name).decisions),
+        ...memberDecisions(input),
+      ],
       service,
       replicas: others,
       accounts: { ...accounts(input, backedUp, task, user), connects: ways },
@@ -124,6 +133,7 @@ export const mongodbEngine: DatabaseEngine = {
         account: database.database,
         settings,
         clients: 'all',
+        ...(spec.internalTls ? { tls: true } : {}),
         replicas: others.map(({ name }) => ({ service: name, settings })),
         members: membersOf(database, spec),
         ...(backedUp ? { backedUp } : {}),

@@ -3,17 +3,18 @@ import type { mariadb } from '../../../model/engines/mariadb.ts';
 import type { mysql } from '../../../model/engines/mysql.ts';
 import { beforeOf } from '../../../model/plan.ts';
 import type { PlannedSecret, PlannedService, SecretFile, Size } from '../../../model/plan.ts';
-import type { DatabaseSpec } from '../../../model/stack-spec.ts';
 import { mib, seconds } from '../../../model/units.ts';
 import { backupSecret } from './agent.ts';
 import { accountsTask, databaseServer, noData } from './database-parts.ts';
 import { copiesOf, migrations } from './database-engine.ts';
 import type { DatabaseEngine, DatabaseInput } from './database-engine.ts';
+import { trustedFiles } from './internal-tls.ts';
+import { clientOptions, reachedBy } from './mysql-tls.ts';
 
 type Facts = typeof mysql | typeof mariadb;
 
 /** An answer to a command line is enough: while the server starts, or prepares an empty volume, nothing listens on its port. */
-const ping = (facts: Facts, name: string): readonly [string, ...string[]] => [
+const ping = (facts: Facts, name: string, internalTls: boolean): readonly [string, ...string[]] => [
   facts.clients.admin,
   `--defaults-extra-file=/run/secrets/${name}-health-client`,
   '--host=127.0.0.1',
@@ -21,7 +22,7 @@ const ping = (facts: Facts, name: string): readonly [string, ...string[]] => [
   '--protocol=tcp',
   '--connect-timeout=4',
   // MariaDB's clients refuse a certificate that nobody signed, unless the login itself proves the server; before the account is there, it cannot.
-  ...(facts.image === 'mariadb' ? ['--skip-ssl'] : []),
+  ...(facts.image === 'mariadb' && !internalTls ? ['--skip-ssl'] : []),
   '--silent',
   'ping',
 ];
@@ -29,10 +30,16 @@ const ping = (facts: Facts, name: string): readonly [string, ...string[]] => [
 const socket = { path: mysqlFamily.socketFolder, size: mib(mysqlFamily.socketMiB), mode: '1777' };
 const tmp = { path: '/tmp', size: mib(mysqlFamily.tmpMiB), mode: '1777' };
 
-/** The container of the server. */
-export function serverOf(facts: Facts, input: DatabaseInput, nofile: number, user: string): PlannedService {
+/** The container of the server; `served` is what it has to speak TLS with. */
+export function serverOf(
+  facts: Facts,
+  input: DatabaseInput,
+  nofile: number,
+  user: string,
+  served: PlannedService['secretFiles'],
+): PlannedService {
   const { name } = input.database;
-  const ready = ping(facts, name);
+  const ready = ping(facts, name, input.spec.internalTls);
   return databaseServer(facts, input, user, {
     title: facts.title,
     entrypoint: ['/bin/bash', `${facts.configFolder}/start.sh`],
@@ -43,7 +50,7 @@ export function serverOf(facts: Facts, input: DatabaseInput, nofile: number, use
       [facts.hostVariable]: '%',
       ...(facts.image === 'mariadb' ? { MARIADB_AUTO_UPGRADE: '1' } : {}),
     },
-    secretFiles: [`${name}-admin`, `${name}-admin-client`, `${name}-health-client`],
+    secretFiles: [`${name}-admin`, `${name}-admin-client`, `${name}-health-client`, ...served],
     mounts: [
       { source: `config/${name}`, target: facts.configFolder, restarts: true },
       // Read once, on an empty volume: a change of it is no reason to restart a database.
@@ -63,25 +70,28 @@ export function serverOf(facts: Facts, input: DatabaseInput, nofile: number, use
 }
 
 /** The task that creates and reconciles its accounts. */
-export const accountsOf = (facts: Facts, database: DatabaseSpec, backedUp: boolean, size: Size, user: string): PlannedService =>
+export const accountsOf = (facts: Facts, { database, spec }: DatabaseInput, backedUp: boolean, size: Size, user: string): PlannedService =>
   accountsTask(facts, database.name, size, user, {
     purpose: 'accounts',
     entrypoint: ['/bin/sh', '/etc/berth/accounts/accounts.sh'],
     env: {},
     secretFiles: [
-      'admin-client',
-      'verifier',
-      'verifier-before',
-      'health-verifier',
-      ...(copiesOf(database).length > 0 ? ['replication-verifier'] : []),
-      ...(backedUp ? ['backup-verifier'] : []),
-    ].map((file) => `${database.name}-${file}`),
+      ...[
+        'admin-client',
+        'verifier',
+        'verifier-before',
+        'health-verifier',
+        ...(copiesOf(database).length > 0 ? ['replication-verifier'] : []),
+        ...(backedUp ? ['backup-verifier'] : []),
+      ].map((file) => `${database.name}-${file}`),
+      ...trustedFiles(spec),
+    ],
     tmpfs: [tmp, noData(facts)],
   });
 
-const clientFile = (name: string, account: string, secret: string): SecretFile => ({
+const clientFile = (name: string, account: string, secret: string, options: string): SecretFile => ({
   name: `${name}-client`,
-  text: [`[client]\nuser=${account}\npassword=`, { secret, form: 'plain' }, '\n'],
+  text: [`[client]\nuser=${account}\npassword=`, { secret, form: 'plain' }, `\n${options}`],
   of: [secret],
 });
 
@@ -90,16 +100,20 @@ const literal = (text: string): string => `'${text.replaceAll(/['\\]/g, (charact
 /** What does not depend on how an engine spends its memory. */
 export const accessOf = (
   facts: Facts,
-): Pick<DatabaseEngine, 'image' | 'port' | 'holds' | 'url' | 'client' | 'ping' | 'record' | 'recorded' | 'secrets' | 'secretFiles'> => ({
+): Pick<
+  DatabaseEngine,
+  'image' | 'port' | 'holds' | 'url' | 'saysTls' | 'client' | 'ping' | 'record' | 'recorded' | 'secrets' | 'secretFiles'
+> => ({
   image: facts.image,
   port: facts.port,
   holds: 'data, redo log, and three days of binary log',
-  url: ({ name, host, port, user, database, tls }) => [
+  url: ({ name, host, port, user, database, tls, authority, runtime }) => [
     `mysql://${encodeURIComponent(user)}:`,
     tls === undefined ? { secret: `${name}-app` } : { secret: `${name}-app`, encoded: 'url' },
-    `@${host}:${port}/${database}`,
+    `@${host}:${port}/${database}${authority === undefined ? '' : reachedBy(runtime ?? 'other')}`,
   ],
-  client: ({ name, host, port, user, database, tls }) => ({
+  saysTls: false,
+  client: ({ name, host, port, user, database, tls, authority }) => ({
     // By standard input, as neither a command line nor an option file of the image may hold it.
     query: `printf '[client]\\npassword="%s"\\n' "$DATABASE_PASSWORD" | ${[
       facts.clients.sql,
@@ -109,6 +123,7 @@ export const accessOf = (
       `--user=${user}`,
       `--database=${database}`,
       ...(tls === undefined ? [] : facts.clients.tls[tls]),
+      ...(authority === undefined ? [] : [...facts.clients.tls.verify, `--ssl-ca=${authority}`]),
       '--connect-timeout=5 --batch --skip-column-names --execute="$1"',
     ].join(' ')}`,
     env: {},
@@ -133,12 +148,13 @@ export const accessOf = (
         : []),
     ];
   },
-  secretFiles: (spec, backedUp) => {
+  secretFiles: (spec, backedUp, internalTls) => {
     const { name } = spec;
+    const options = internalTls ? clientOptions(facts.image) : '';
     return [
       { name: `${name}-admin`, text: [{ secret: `${name}-admin`, form: 'plain' }], of: [`${name}-admin`] },
-      clientFile(`${name}-admin`, facts.administrator, `${name}-admin`),
-      clientFile(`${name}-health`, facts.healthAccount, `${name}-health`),
+      clientFile(`${name}-admin`, facts.administrator, `${name}-admin`, options),
+      clientFile(`${name}-health`, facts.healthAccount, `${name}-health`, options),
       { name: `${name}-verifier`, text: [{ secret: `${name}-app`, form: facts.verifier }], of: [`${name}-app`] },
       {
         name: `${name}-verifier-before`,
@@ -148,7 +164,7 @@ export const accessOf = (
       { name: `${name}-health-verifier`, text: [{ secret: `${name}-health`, form: facts.verifier }], of: [`${name}-health`] },
       ...(copiesOf(spec).length > 0
         ? [
-            clientFile(`${name}-replication`, facts.replication.account, `${name}-replication`),
+            clientFile(`${name}-replication`, facts.replication.account, `${name}-replication`, options),
             {
               name: `${name}-replication-verifier`,
               text: [{ secret: `${name}-replication`, form: facts.verifier }],

@@ -10,6 +10,7 @@ import { copiesOf, inputOfCopy } from './database-engine.ts';
 import { accessOf, accountsOf, serverOf } from './mysql-containers.ts';
 import { smallestBecause, smallestMemory } from './mysql-memory.ts';
 import { planReplica } from './mysql-replica.ts';
+import { withTls } from './mysql-tls.ts';
 import { logShare, openFiles, pidsOf, settingsOf } from './mysql-settings.ts';
 import type { FamilyMember, Sized } from './mysql-settings.ts';
 
@@ -30,22 +31,24 @@ export const familyEngine = (
     const { database, spec, profile } = input;
     const { limit } = connectionBudget(spec, database.name, profile, facts);
     const { settings, decisions } = settingsOf(input, member, own);
+    const tls = withTls(spec, database.name, member.manual);
     const backedUp = isCopied(database, spec);
-    const service = serverOf(facts, input, openFiles(limit), user);
+    const service = serverOf(facts, input, openFiles(limit), user, tls.secretFiles);
     const replicas = copiesOf(database).map((copy) =>
       planReplica(facts, member, inputOfCopy(input, copy), service, settingsOf(inputOfCopy(input, copy), member, own, copy.name), copy),
     );
     return {
-      decisions: [...decisions, ...replicas.flatMap((replica) => replica.decisions)],
+      decisions: [...decisions, ...tls.decisions, ...replicas.flatMap((replica) => replica.decisions)],
       service,
-      accounts: accountsOf(facts, database, backedUp, task, user),
+      accounts: accountsOf(facts, input, backedUp, task, user),
       replicas: replicas.map((replica) => replica.service),
       plan: {
         service: database.name,
         engine,
         database: database.database,
         account: database.database,
-        settings,
+        settings: [...settings, ...tls.settings],
+        ...(spec.internalTls ? { tls: true } : {}),
         clients: facts.accounts.application.host,
         ...(member.boundsLog ? {} : { logBound: mib(logShare(input.disk)) }),
         ...(backedUp ? { backedUp } : {}),

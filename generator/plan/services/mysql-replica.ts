@@ -5,6 +5,7 @@ import type { Decision, EngineSetting, PlannedService, ReplicaPlan } from '../..
 import { formatDuration, formatSize, mib, seconds } from '../../../model/units.ts';
 import { purposeOf, wholeOf } from './database-engine.ts';
 import type { Copy, DatabaseInput } from './database-engine.ts';
+import { withTls } from './mysql-tls.ts';
 import { logShare, logShareFormula } from './mysql-settings.ts';
 import type { FamilyMember } from './mysql-settings.ts';
 
@@ -51,12 +52,13 @@ const longestQuery = (facts: Facts, member: FamilyMember, time: number): EngineS
 export function planReplica(
   facts: Facts,
   member: FamilyMember,
-  { disk, database, size }: DatabaseInput,
+  { disk, database, spec, size }: DatabaseInput,
   primary: PlannedService,
   base: { readonly settings: readonly EngineSetting[]; readonly decisions: readonly Decision[] },
   copy: Copy,
 ): { readonly service: PlannedService; readonly plan: ReplicaPlan; readonly decisions: readonly Decision[] } {
   const { name, ordinal, analytics } = copy;
+  const tls = withTls(spec, name, member.manual);
   const own: readonly (EngineSetting & Partial<Decision>)[] = [
     ...ownSettings(facts, member, name, disk),
     ...(analytics ? [longestQuery(facts, member, analytics.queryTimeout)] : []),
@@ -72,7 +74,12 @@ export function planReplica(
       title: purposeOf(copy, primary.name),
       entrypoint: ['/bin/bash', `${facts.configFolder}/replica.sh`],
       env: facts.image === 'mariadb' ? { MARIADB_AUTO_UPGRADE: '1' } : {},
-      secretFiles: [`${primary.name}-admin-client`, `${primary.name}-health-client`, `${primary.name}-replication-client`],
+      secretFiles: [
+        `${primary.name}-admin-client`,
+        `${primary.name}-health-client`,
+        `${primary.name}-replication-client`,
+        ...tls.secretFiles,
+      ],
       mounts: [{ source: `config/${name}`, target: facts.configFolder, restarts: true }],
       volumes: primary.volumes.map(({ target, size }) => ({ name: `${name}-data`, target, size, holds: `copy of ${primary.name}` })),
       healthcheck: { argv: ready, interval: seconds(5), timeout: seconds(5), retries: 6, startPeriod: copying },
@@ -91,10 +98,11 @@ export function planReplica(
       service: name,
       ...(analytics ? { analytics: true } : {}),
       serverId: mysqlFamily.replication.firstServerId + ordinal - 1,
-      settings: [...base.settings, ...own.map(({ name: key, value, because }) => ({ name: key, value, because }))],
+      settings: [...base.settings, ...tls.settings, ...own.map(({ name: key, value, because }) => ({ name: key, value, because }))],
     },
     decisions: [
       ...base.decisions,
+      ...tls.decisions,
       ...own.map(({ name: key, value, formula = '', inputs = {}, source = '' }) => ({
         key: `${name}.${key}`,
         value,

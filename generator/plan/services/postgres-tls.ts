@@ -2,7 +2,7 @@ import { authorityFile, certificateFile, keyFile } from '../../../model/internal
 import { postgres as facts } from '../../../model/engines/postgres.ts';
 import type { Decision, EngineSetting, PlannedService } from '../../../model/plan.ts';
 import type { StackSpec } from '../../../model/stack-spec.ts';
-import { servedFiles } from './internal-tls.ts';
+import { servedFiles, tlsDecisions } from './internal-tls.ts';
 
 const manual = 'PostgreSQL 17 manual, Secure TCP/IP Connections with SSL';
 
@@ -38,14 +38,7 @@ export function withTls(spec: StackSpec, service: string, entrypoint: ServerTls[
   return {
     entrypoint: ['/bin/sh', '-ec', `(umask 077; cp ${keyFile(service)} ${facts.keyFile}); exec ${entrypoint.join(' ')} "$@"`, 'sh'],
     settings,
-    decisions: settings.map(({ name, value, because }) => ({
-      key: `${service}.${name}`,
-      value,
-      formula: 'fixed',
-      inputs: {},
-      source: `${manual}: ${because}`,
-      change: 'internalTls in berth.yaml',
-    })),
+    decisions: tlsDecisions(service, settings, manual),
     secretFiles: servedFiles(service, spec),
   };
 }

@@ -14,14 +14,16 @@ export interface MongoAccess {
   readonly user: string;
   /** None for a server of our own that only we can reach. */
   readonly password: Secret | null;
+  /** Whom to trust, where it is reached by TLS alone. */
+  readonly ca?: { readonly file: string };
 }
 
 /** The address with the password in it, as all programs of the engine take it. This member alone is asked, whatever its set says of others. */
-export function addressOf({ host, port, user, password }: MongoAccess): Secret {
+export function addressOf({ host, port, user, password, ca }: MongoAccess): Secret {
   const options = 'directConnection=true&appName=berth&serverSelectionTimeoutMS=15000';
   if (password === null) return new Secret(`mongodb://${encodeURIComponent(host)}/?${options}`);
   return new Secret(
-    `mongodb://${encodeURIComponent(user)}:${encodeURIComponent(password.reveal())}@${host}:${port}/?${options}&authSource=admin`,
+    `mongodb://${encodeURIComponent(user)}:${encodeURIComponent(password.reveal())}@${host}:${port}/?${options}&authSource=admin${ca === undefined ? '' : `&${mongodb.verified}${ca.file}`}`,
   );
 }
 
@@ -48,6 +50,10 @@ const refusals: readonly Refusal<MongoAccess>[] = [
     pattern: /not authorized|Unauthorized|requires authentication/,
     cure: ({ user }) =>
       `give ${user} these roles on the database admin, as administrator of the server: ${mongodb.backup.roles.join(', ')}`,
+  },
+  {
+    pattern: /certificate|x509|ERR_TLS|IP does not match/i,
+    cure: ({ host }) => `see that the certificate of ${host} is of the authority of this site: \`berth generate\`, then start both anew`,
   },
   {
     pattern: /oplog overflow|CappedPositionLost/,

@@ -12,6 +12,8 @@ export interface MysqlAccess {
   readonly user: string;
   /** None for a server of our own that only we can reach. */
   readonly password: Secret | null;
+  /** Whom to trust, where it is reached by TLS alone. */
+  readonly ca?: { readonly file: string; readonly text: string };
 }
 
 const isSocket = ({ host }: MysqlAccess): boolean => host.startsWith('/');
@@ -42,6 +44,11 @@ const refusals: readonly Refusal<MysqlAccess>[] = [
   {
     pattern: /Access denied|command denied|need \(at least one of\)/,
     cure: ({ user }) => `run GRANT ${backupRights} ON *.* TO ${user} as administrator of the server`,
+  },
+  {
+    pattern:
+      /certificate|verif|Hostname\/IP does not match|require_secure_transport|insecure transport|TLS\/SSL error|SSL connection error/i,
+    cure: ({ host }) => `see that the certificate of ${host} is of the authority of this site: \`berth generate\`, then start both anew`,
   },
   {
     pattern: /Lock wait timeout exceeded/,

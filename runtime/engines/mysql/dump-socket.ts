@@ -34,10 +34,12 @@ export async function* dumpLog(
     const connection = await createConnection({ ...connectionOptions(access), stream: () => socket });
     connection.on('error', () => undefined);
     for (const statement of dump.prepare) await connection.query(statement);
-    socket.removeAllListeners('data');
-    socket.setTimeout(silenceMs, () => socket.destroy(new Error('timed out: nothing came for a minute')));
-    socket.write(request(file, position, dump.flags));
-    yield* eventsIn(socket);
+    // By TLS it is not the socket above that is read, but what mysql2 has put around it; its types do not tell of it.
+    const { stream } = (connection as unknown as { readonly connection: { readonly stream: Socket } }).connection;
+    stream.removeAllListeners('data');
+    stream.setTimeout(silenceMs, () => stream.destroy(new Error('timed out: nothing came for a minute')));
+    stream.write(request(file, position, dump.flags));
+    yield* eventsIn(stream);
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof LogNotThere) throw error;

@@ -112,8 +112,13 @@ class Dump {
   }
 }
 
-const dumpCommand = ({ programs, dumpArguments, title, withoutTls }: Dialect, access: MysqlAccess): Program => ({
-  argv: [programs.dump, ...clientArguments(access), ...withoutTls, ...dumpArguments],
+const dumpCommand = ({ programs, dumpArguments, title, tls }: Dialect, access: MysqlAccess): Program => ({
+  argv: [
+    programs.dump,
+    ...clientArguments(access),
+    ...(access.ca === undefined ? tls.off : [...tls.verified, `--ssl-ca=${access.ca.file}`]),
+    ...dumpArguments,
+  ],
   env: environmentOf(access),
   explain: explainEnd(title, access),
 });

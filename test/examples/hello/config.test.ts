@@ -81,7 +81,9 @@ describe('a cache of several nodes', () => {
       ],
       username: 'app',
       password: 's3cr3t',
+      tls: false,
     });
+    expect(readConfig({ ...others, ...nodes, REDIS_TLS: 'verify' }).redis).toMatchObject({ tls: true });
   });
 
   test('needs an account, and a list that can be read', () => {

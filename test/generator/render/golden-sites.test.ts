@@ -89,6 +89,24 @@ const rows = [
     },
   },
   {
+    // What the profile gives several nodes: MySQL with a replica, sessions with Sentinel and a proxy.
+    row: 'hello-internal-tls-mysql',
+    profile: 'recommended',
+    host: smallHost,
+    set: { 'internalTls': true, 'backups.folder': '/srv/backups', 'caches.cache.use': 'sessions', 'databases.database.engine': 'mysql' },
+  },
+  {
+    row: 'hello-internal-tls-kubernetes',
+    profile: 'minimum',
+    target: 'kubernetes',
+    set: {
+      ...divided,
+      'internalTls': true,
+      'caches.cache.engine': 'redis',
+      'databases.database': { engine: 'mariadb', topology: 'primary-replica' },
+    },
+  },
+  {
     row: 'hello-backups-mysql',
     profile: 'minimum',
     host: bigHost,

@@ -5,7 +5,7 @@ import { lintSite } from '../../../cli/lint-site.ts';
 import type { PreparedSite } from '../../../cli/site.ts';
 import { checkComposeSchema } from '../../../generator/render/check-compose-schema.ts';
 import { checkKubernetesSchema } from '../../../generator/render/check-kubernetes-schema.ts';
-import { corpAuthority, helloPlan, prepareHello, toBucket } from './hello.ts';
+import { corpAuthority, prepareHello, toBucket } from './hello.ts';
 
 /** All that can have it, in one site; agents copy of each what they can. */
 const set = {
@@ -207,10 +207,4 @@ test('a site that does not ask for it has none of it', async () => {
   const { plan, decision, ledger } = await prepareHello();
   expect([plan.servers, ledger.servers]).toEqual([[], undefined]);
   expect([...decision.merged].filter(([path, text]) => /site-ca\b|hostssl|rediss:/.test(path + text)).map(([path]) => path)).toEqual([]);
-});
-
-test('several nodes that the profile gives a cache are refused, as they would speak without', () => {
-  expect(() => helloPlan({ profile: 'recommended', host: { cpus: 16, memory: '64Gi', disk: '1Ti' }, set: { internalTls: true } })).toThrow(
-    /internal TLS between those is not there yet/,
-  );
 });

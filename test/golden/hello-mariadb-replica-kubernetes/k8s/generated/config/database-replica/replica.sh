@@ -100,7 +100,7 @@ news() {
   last=$1
 }
 password=$(sed -n 's/^password=//p' '/run/secrets/database-replication-client')
-follow() { ask "CHANGE MASTER TO MASTER_HOST = 'database', MASTER_PORT = 3306, MASTER_USER = 'berth_replica', MASTER_PASSWORD = '$password', MASTER_USE_GTID = slave_pos, MASTER_CONNECT_RETRY = 5; START REPLICA ;"; }
+follow() { ask "CHANGE MASTER TO MASTER_HOST = 'database', MASTER_PORT = 3306, MASTER_USER = 'berth_replica', MASTER_PASSWORD = '$password', MASTER_USE_GTID = slave_pos, MASTER_SSL_CA = '', MASTER_CONNECT_RETRY = 5; START REPLICA ;"; }
 
 while running && ! ask 'SELECT 1' >/dev/null 2>/tmp/why; do
   if grep -q 'Access denied' /tmp/why; then

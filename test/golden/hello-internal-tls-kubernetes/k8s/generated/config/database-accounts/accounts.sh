@@ -1,0 +1,140 @@
+#!/bin/sh
+# Brings accounts, passwords, grants and the database of the application to what berth.yaml says. Changes nothing when nothing is to do.
+# No password comes here: files hold the verifiers that the server would make of them, and the administrator's stands in an option file for its client.
+set -eu
+# Statements come by standard input: a command line can be seen by others.
+ask() {
+  mariadb --defaults-extra-file='/run/secrets/database-admin-client' --host=database --port=3306 --protocol=tcp --connect-timeout=10 --batch --raw --skip-column-names
+}
+# Compose would recreate whatever depends on a recreated database, so this waits by itself. By TCP: the temporary server of the first start has none.
+tries=0
+until echo 'SELECT 1;' | ask >/dev/null 2>/tmp/why; do
+  tries=$((tries + 1))
+  if [ "$tries" -ge 180 ]; then
+    echo "the database database does not let its administrator in after three minutes: $(cat /tmp/why)" >&2
+    exit 1
+  fi
+  sleep 1
+done
+
+found=$(ask <<'SQL'
+SELECT schema_name FROM information_schema.schemata WHERE schema_name = 'hello';
+SQL
+)
+if [ -z "$found" ]; then
+  ask <<'SQL'
+CREATE DATABASE `hello`;
+SQL
+fi
+
+# an application migrates its own schema, so it owns its database and nothing else
+verifier=$(cat '/run/secrets/database-verifier')
+# After a rotation the version before counts as well, until it is retired: then this file is empty.
+before=$(cat '/run/secrets/database-verifier-before')
+found=$(ask <<'SQL'
+SELECT CONCAT_WS(' ', JSON_VALUE(Priv, '$.plugin'), JSON_VALUE(Priv, '$.authentication_string'), COALESCE(JSON_VALUE(Priv, '$.auth_or[1].authentication_string'), '-'), IF(JSON_VALUE(Priv, '$.account_locked') IN ('1', 'true'), 'locked', 'open')) FROM mysql.global_priv WHERE user = 'hello' AND host = '%';
+SQL
+)
+if [ "$found" != "mysql_native_password $verifier ${before:--} open" ]; then
+  ask <<SQL
+CREATE USER IF NOT EXISTS 'hello'@'%' IDENTIFIED VIA mysql_native_password USING '$verifier';
+SQL
+  if [ -n "$before" ]; then
+    ask <<SQL
+ALTER USER 'hello'@'%' IDENTIFIED VIA mysql_native_password USING '$verifier' OR mysql_native_password USING '$before' REQUIRE NONE ACCOUNT UNLOCK;
+SQL
+  else
+    ask <<SQL
+ALTER USER 'hello'@'%' IDENTIFIED VIA mysql_native_password USING '$verifier' REQUIRE NONE ACCOUNT UNLOCK;
+SQL
+  fi
+fi
+# MariaDB shows the verifier as well.
+found=$(ask <<'SQL' | sed 's/ IDENTIFIED .*//'
+SHOW GRANTS FOR 'hello'@'%';
+SQL
+)
+if [ "$found" != 'GRANT USAGE ON *.* TO `hello`@`%`
+GRANT ALL PRIVILEGES ON `hello`.* TO `hello`@`%`' ]; then
+  ask <<'SQL'
+REVOKE ALL PRIVILEGES, GRANT OPTION FROM 'hello'@'%';
+GRANT ALL PRIVILEGES ON `hello`.* TO `hello`@`%`;
+SQL
+fi
+
+# a health check logs in from its own container and asks for nothing; without an account, every check would leave a refused login behind
+verifier=$(cat '/run/secrets/database-health-verifier')
+before=
+found=$(ask <<'SQL'
+SELECT CONCAT_WS(' ', JSON_VALUE(Priv, '$.plugin'), JSON_VALUE(Priv, '$.authentication_string'), COALESCE(JSON_VALUE(Priv, '$.auth_or[1].authentication_string'), '-'), IF(JSON_VALUE(Priv, '$.account_locked') IN ('1', 'true'), 'locked', 'open')) FROM mysql.global_priv WHERE user = 'berth_health' AND host = '127.0.0.1';
+SQL
+)
+if [ "$found" != "mysql_native_password $verifier ${before:--} open" ]; then
+  ask <<SQL
+CREATE USER IF NOT EXISTS 'berth_health'@'127.0.0.1' IDENTIFIED VIA mysql_native_password USING '$verifier';
+SQL
+  if [ -n "$before" ]; then
+    ask <<SQL
+ALTER USER 'berth_health'@'127.0.0.1' IDENTIFIED VIA mysql_native_password USING '$verifier' OR mysql_native_password USING '$before' REQUIRE NONE ACCOUNT UNLOCK;
+SQL
+  else
+    ask <<SQL
+ALTER USER 'berth_health'@'127.0.0.1' IDENTIFIED VIA mysql_native_password USING '$verifier' REQUIRE NONE ACCOUNT UNLOCK;
+SQL
+  fi
+fi
+# MariaDB shows the verifier as well.
+found=$(ask <<'SQL' | sed 's/ IDENTIFIED .*//'
+SHOW GRANTS FOR 'berth_health'@'127.0.0.1';
+SQL
+)
+if [ "$found" != 'GRANT SLAVE MONITOR ON *.* TO `berth_health`@`127.0.0.1`' ]; then
+  ask <<'SQL'
+REVOKE ALL PRIVILEGES, GRANT OPTION FROM 'berth_health'@'127.0.0.1';
+GRANT SLAVE MONITOR ON *.* TO `berth_health`@`127.0.0.1`;
+SQL
+fi
+
+# a replica reads all that is there, once, and follows the log; it changes nothing
+verifier=$(cat '/run/secrets/database-replication-verifier')
+before=
+found=$(ask <<'SQL'
+SELECT CONCAT_WS(' ', JSON_VALUE(Priv, '$.plugin'), JSON_VALUE(Priv, '$.authentication_string'), COALESCE(JSON_VALUE(Priv, '$.auth_or[1].authentication_string'), '-'), IF(JSON_VALUE(Priv, '$.account_locked') IN ('1', 'true'), 'locked', 'open')) FROM mysql.global_priv WHERE user = 'berth_replica' AND host = '%';
+SQL
+)
+if [ "$found" != "mysql_native_password $verifier ${before:--} open" ]; then
+  ask <<SQL
+CREATE USER IF NOT EXISTS 'berth_replica'@'%' IDENTIFIED VIA mysql_native_password USING '$verifier';
+SQL
+  if [ -n "$before" ]; then
+    ask <<SQL
+ALTER USER 'berth_replica'@'%' IDENTIFIED VIA mysql_native_password USING '$verifier' OR mysql_native_password USING '$before' REQUIRE NONE ACCOUNT UNLOCK;
+SQL
+  else
+    ask <<SQL
+ALTER USER 'berth_replica'@'%' IDENTIFIED VIA mysql_native_password USING '$verifier' REQUIRE NONE ACCOUNT UNLOCK;
+SQL
+  fi
+fi
+# MariaDB shows the verifier as well.
+found=$(ask <<'SQL' | sed 's/ IDENTIFIED .*//'
+SHOW GRANTS FOR 'berth_replica'@'%';
+SQL
+)
+if [ "$found" != 'GRANT SELECT, REPLICATION SLAVE, BINLOG MONITOR, SHOW VIEW, EVENT, TRIGGER ON *.* TO `berth_replica`@`%`' ]; then
+  ask <<'SQL'
+REVOKE ALL PRIVILEGES, GRANT OPTION FROM 'berth_replica'@'%';
+GRANT SELECT, REPLICATION SLAVE, BINLOG MONITOR, SHOW VIEW, EVENT, TRIGGER ON *.* TO `berth_replica`@`%`;
+SQL
+fi
+
+# Nobody makes backups of it.
+found=$(ask <<'SQL'
+SELECT count(*) FROM mysql.user WHERE user = 'berth_backup' AND host = '%';
+SQL
+)
+if [ "$found" != 0 ]; then
+  ask <<'SQL'
+DROP USER 'berth_backup'@'%';
+SQL
+fi
