@@ -7,7 +7,7 @@ import { attempt } from './io-failure.ts';
 import { readText } from './read-text.ts';
 
 /** What a key of a ConfigMap may be made of. */
-const fileName = /^[A-Za-z0-9._-]+\.pem$/;
+const fileName = /^[A-Za-z0-9._-]+\.(?:pem|pub)$/;
 const least = 2;
 
 export interface FoundKeys {
