@@ -5,7 +5,7 @@ import { describeBytes } from '../../model/backup/bytes.ts';
 import { kitFile } from '../../model/backup/site-files.ts';
 import type { Manifest } from '../../model/backup/manifest.ts';
 import { BerthError } from '../../model/errors.ts';
-import { usualSuite, type SuiteName } from '../../model/backup/suites.ts';
+import { suiteNames, usualSuite, type SuiteName } from '../../model/backup/suites.ts';
 import { agentName, isOfAge, keyIdOf } from '../../runtime/format/keys.ts';
 import { readKeyFiles } from '../../runtime/jobs/open-backup.ts';
 import { readIdentity, readPublicKeys, readRecipients } from '../../runtime/keys/read-keys.ts';
@@ -141,7 +141,8 @@ export async function exportKit({ site, json, into, anew }: ExportAsked, context
   );
 }
 
-function describeKit({ config }: FoundRuntime, withKey: boolean, given: string | undefined, context: RuntimeContext): string {
+function describeKit(found: FoundRuntime, withKey: boolean, given: string | undefined, context: RuntimeContext): string {
+  const { config } = found;
   const { store, offsite } = config.backups;
   const placeOf = ({ bucket, folder }: typeof store): string =>
     bucket ? `bucket ${bucket.name} at ${bucket.endpoint}, as ${bucket.accessKey}` : `folder ${folder ?? ''}`;
@@ -158,7 +159,7 @@ function describeKit({ config }: FoundRuntime, withKey: boolean, given: string |
 Made on ${context.now().toISOString().slice(0, 10)} by Berth ${worldOf(context).berth}, for Node ${process.versions.node.split('.')[0] ?? ''} or newer. Whoever has it can read every backup of the site.
 
 - Backups lie in ${placeOf(store)}.${offsite ? ` Copies of them lie in ${placeOf(offsite)}: add \`--from offsite\` to what stands below.` : ''}
-- ${withKey ? `\`${escrowKeyFile}\` opens them.` : `The key that opens them is not in here: \`${escrowKeyFile}\` was given out${given ? ` on ${given.slice(0, 10)}` : ' before'}. Put it beside this page.`}
+- ${withKey ? `\`${escrowKeyFile}\` opens them.` : `The key that opens them is not in here: \`${escrowKeyFile}\` was given out${given ? ` on ${given.slice(0, 10)}` : ' before'}. Put it beside this page.`}${otherKit(found)}
 - \`${config.backups.signers}\` tells real ones from made-up ones.
 ${accounts.join('')}
 ## The site on an empty host
@@ -170,6 +171,14 @@ With Berth installed, in this folder:
 ${withData ? '\nThe second brings the folder and all data back and starts everything; `--dry-run` only says what it would do, and without `--with-data` it is the folder alone.\n' : ''}
 Without Berth, with Node alone: \`node restore.mjs --help\`. Without Node, with a shell: \`RESTORE.md\`.
 `;
+}
+
+/** After a change of the suite there is another kit, whose key opens what was made until then. */
+function otherKit(found: FoundRuntime): string {
+  const other = suiteNames.find((suite) => suite !== suiteIn(found) && existsSync(fileIn(found, escrowName, suite)));
+  return other === undefined
+    ? ''
+    : ` What was made when the suite was ${other} opens with the key of the kit of then, until \`berth backup keys rotate\` has it open with this one.`;
 }
 
 interface ConfirmAsked extends Asked {

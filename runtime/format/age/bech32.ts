@@ -16,7 +16,7 @@ export function fromBech32(prefix: string, text: string): Uint8Array | undefined
   const lower = text.toLowerCase();
   if (text !== lower && text !== text.toUpperCase()) return undefined;
   if (!lower.startsWith(`${prefix}1`)) return undefined;
-  const values = [...lower.slice(prefix.length + 1)].map((letter) => alphabet.indexOf(letter));
+  const values = Array.from(lower.slice(prefix.length + 1), (letter) => alphabet.indexOf(letter));
   if (values.length < checksumLength || values.includes(-1) || remainder([...expanded(prefix), ...values]) !== 1) return undefined;
   const bytes = regroup(values.slice(0, -checksumLength), 5, 8, false);
   return bytes && Uint8Array.from(bytes);

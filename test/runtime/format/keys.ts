@@ -2,7 +2,7 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 
 /** Drawn once for a run: RSA keys take a while. */
 export const operator = generateKeyPairSync('rsa', { modulusLength: 3072 });
-export const escrow = generateKeyPairSync('rsa', { modulusLength: 3072 });
+const escrow = generateKeyPairSync('rsa', { modulusLength: 3072 });
 export const stranger = generateKeyPairSync('rsa', { modulusLength: 3072 });
 export const signer = generateKeyPairSync('ed25519');
 export const formerSigner = generateKeyPairSync('ed25519');

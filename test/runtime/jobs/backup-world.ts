@@ -70,8 +70,8 @@ export const run = (
 
 /** The same for people with keys of this suite. */
 export const runOf =
-  (suite: SuiteName): typeof run =>
-  async (store, producer, changes = {}, asked = {}) =>
+  (suite: SuiteName) =>
+  (store: Store, producer: Producer, changes: Partial<BackupTools> = {}, asked: Partial<BackupRequest> = {}): Promise<Manifest> =>
     run(store, producer, { suite, recipients: peopleOf[suite].recipients, ...changes }, asked);
 
 /** What a store gives back to somebody who has nothing but the store and a key. */
