@@ -196,7 +196,7 @@ export const backups = z
       .enum(suiteNames, { error: 'expected aes256 or age' })
       .optional()
       .describe(
-        'How what is made from now on is encrypted, and which keys open it. aes256: AES-256 and RSA, which openssl opens. age: what the program age opens; draw its keys with `berth backup keys create` and `berth kit export` first. Default: aes256.',
+        'How what is made from now on is encrypted, and which keys open it. aes256: AES-256 and RSA, which openssl opens. age: what the program age opens, by keys that `berth backup keys create --into DIR` and `berth kit export --into DIR` draw then. Default: aes256.',
       ),
     timeZone: timeZone.optional().describe('Where the schedules hold, and whose days and months are kept. Default: UTC.'),
     configuration: filesJob('ConfigurationBackup', 'forever').optional().describe('The folder of the site without its secrets.'),
