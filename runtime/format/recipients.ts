@@ -5,7 +5,6 @@ import { suites } from './suites.ts';
 
 /** Of two recipients one may be lost; of one not. */
 const fewest = 2;
-const tooFew = 'backups need at least two recipients with different keys: one key that is lost must not lose them all';
 
 const differing = (recipients: readonly Recipient[]): number => new Set(recipients.map(({ key }) => keyIdOf(key))).size;
 
@@ -13,7 +12,11 @@ const differing = (recipients: readonly Recipient[]): number => new Set(recipien
 export function checkRecipients(recipients: readonly Recipient[]): void {
   for (const recipient of recipients) checkRecipient(recipient);
   if (differing(recipients) >= fewest) return;
-  throw new BerthError('usage', tooFew, 'name a second public key, and keep its private half away from this site (`berth kit export`)');
+  throw new BerthError(
+    'usage',
+    'backups need at least two recipients with different keys: one key that is lost must not lose them all',
+    'name a second public key, and keep its private half away from this site (`berth kit export`)',
+  );
 }
 
 const described = { rsa: 'RSA, which openssl opens', x25519: 'age' } as const;
@@ -25,14 +28,13 @@ const described = { rsa: 'RSA, which openssl opens', x25519: 'age' } as const;
  * @throws BerthError `usage`.
  */
 export function checkForSuite(name: SuiteName, recipients: readonly Recipient[]): void {
+  checkRecipients(recipients);
   const kind = suites[name].recipients;
   const own = recipients.filter(({ key }) => key.asymmetricKeyType === kind);
   if (differing(own) >= fewest) return;
   throw new BerthError(
     'usage',
-    recipients.length < fewest
-      ? tooFew
-      : `backups need at least two recipients with different keys of ${described[kind]}, as their suite is ${name}: one key that is lost must not lose them all`,
+    `backups need at least two recipients with different keys of ${described[kind]}, as their suite is ${name}: one key that is lost must not lose them all`,
     'draw them with `berth backup keys create --into FOLDER` and `berth kit export --into FOLDER`',
   );
 }

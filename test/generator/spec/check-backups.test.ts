@@ -139,6 +139,7 @@ describe('backups', () => {
     expect(specOf(withBackups('folder: /srv/backups')).backups).toEqual({
       store: { folder: '/srv/backups' },
       lease: 'file',
+      suite: 'aes256',
       timeZone: 'UTC',
       configuration: { schedule: '*/5 * * * *', keep: 'forever' },
       secrets: { schedule: '*/5 * * * *', keep: { last: 30 } },
