@@ -39,8 +39,12 @@ interface Proxy extends AsyncDisposable {
   fault: (request: Seen) => Fault | undefined;
 }
 
-/** A network between a client and a store at `target` that does what it is told. */
-export async function faultyProxy(target: URL): Promise<Proxy> {
+/**
+ * A network between a client and a store at `target` that does what it is told.
+ *
+ * @param address - Where it is reached, of this machine.
+ */
+export async function faultyProxy(target: URL, address = '127.0.0.1'): Promise<Proxy> {
   const seen: Seen[] = [];
   const proxy = { fault: (() => undefined) as Proxy['fault'] };
   const agent = new http.Agent({ keepAlive: false });
@@ -56,9 +60,9 @@ export async function faultyProxy(target: URL): Promise<Proxy> {
     seen.push(entry);
     void pass(request, response, { target, agent, firstAnswers }, proxy.fault(entry)).catch(() => response.destroy());
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, address, resolve));
   return Object.assign(proxy, {
-    endpoint: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`),
+    endpoint: new URL(`http://${address}:${(server.address() as AddressInfo).port}`),
     seen,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();

@@ -13,6 +13,7 @@ import { backup } from '../../runtime/jobs/backup.ts';
 import { readCatalogue } from '../../runtime/jobs/catalogue.ts';
 import { chainsOf, restorableSpans } from '../../runtime/jobs/coverage.ts';
 import { planRestore } from '../../runtime/jobs/plan-restore.ts';
+import { planPrune, removeBackups, sweep } from '../../runtime/jobs/prune.ts';
 import { restoreToScratch } from '../../runtime/jobs/restore-engine.ts';
 import { LogShipper } from '../../runtime/jobs/ship-logs.ts';
 import { takeIncrement } from '../../runtime/jobs/take-increment.ts';
@@ -20,8 +21,11 @@ import { usualLayout } from '../../runtime/jobs/upload-stream.ts';
 import { readVerifications } from '../../runtime/jobs/verifications.ts';
 import { inspect, prove, rehash } from '../../runtime/jobs/verify.ts';
 import { localPrograms } from '../../runtime/programs/local-programs.ts';
+import type { Store } from '../../runtime/ports/store.ts';
 import { realFiles } from '../../runtime/stores/folder-files.ts';
 import { openFolderStore } from '../../runtime/stores/folder-store.ts';
+import { S3Store } from '../../runtime/stores/s3/s3-store.ts';
+import { optionsFor } from './s3.ts';
 import type { LogFeed } from '../../runtime/ports/log-source.ts';
 import type { RestoreTarget } from '../../runtime/ports/scratch-engine.ts';
 
@@ -31,7 +35,8 @@ interface Settings {
   readonly port: number;
   readonly host: string;
   readonly password: string;
-  readonly store: string;
+  /** A folder, or a bucket. */
+  readonly store: string | { readonly endpoint: string; readonly accessKey: string; readonly secretKey: string };
   readonly folder: string;
   readonly keys: string;
   readonly path: string;
@@ -60,7 +65,10 @@ const options = {
 };
 const engine = settings.engine === 'postgres' ? postgresEngine(options) : mysqlEngine(settings.engine, options);
 const { producer, logs, scratch, rules } = engine;
-const store = await openFolderStore(settings.store, { mode: 'open', files: realFiles, random: randomUUID });
+const store: Store =
+  typeof settings.store === 'string'
+    ? await openFolderStore(settings.store, { mode: 'open', files: realFiles, random: randomUUID })
+    : new S3Store(optionsFor(new URL(settings.store.endpoint), settings.store.accessKey, settings.store.secretKey));
 const making = {
   store,
   lease: { epoch: 1, lost: stop.signal, confirm: async () => undefined, release: async () => undefined },
@@ -109,6 +117,7 @@ const targetOf = (order: Order): RestoreTarget =>
 type Order = Readonly<Record<string, unknown>> & { readonly do: string };
 const orders: Readonly<Record<string, (order: Order) => Promise<unknown>>> = {
   open: async () => {
+    await feed?.[Symbol.asyncDispose]();
     feed = await logs.open(stop.signal);
     shipper = new LogShipper(place, { ...making, feed, rules, trusted, refreshMs: 0 });
   },
@@ -129,6 +138,16 @@ const orders: Readonly<Record<string, (order: Order) => Promise<unknown>>> = {
   list: async () => {
     const found = await manifests();
     return { manifests: found.map(brief), spans: restorableSpans(chainsOf(found, rules)) };
+  },
+  /** Keeps the newest ones that have a log behind them, as many as `last` says, and sweeps up the rest. */
+  prune: async ({ last }) => {
+    const tools = { ...making, trusted, levelOf: () => 0, graceMs: 0 };
+    const now = systemClock.now();
+    const plan = await planPrune(place, { last: Number(last), zone: 'UTC', provenLevel: 0 }, { now, expected: now }, tools, stop.signal);
+    if (plan.refused !== undefined) throw new Error(plan.refused);
+    await removeBackups(place, plan, tools, stop.signal);
+    await sweep(place, tools, stop.signal);
+    return { kept: plan.keep.length, removed: plan.remove.length };
   },
   verify: async (order) => {
     const all = await manifests();

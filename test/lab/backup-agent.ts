@@ -73,8 +73,9 @@ export class BackupLab {
   readonly #engine: 'postgres' | 'mysql' | 'mariadb';
   readonly #path: string;
   readonly #settings: object;
-  constructor(engine: 'postgres' | 'mysql' | 'mariadb', settings: { readonly port: number; readonly path: string }) {
-    this.net = `lab-backup-${engine}`;
+  /** @param name - Of what is tried, so that two may be at work beside each other. */
+  constructor(engine: 'postgres' | 'mysql' | 'mariadb', settings: { readonly port: number; readonly path: string }, name = 'backup') {
+    this.net = `lab-${name}-${engine}`;
     this.database = `${this.net}-server`;
     this.#engine = engine;
     this.#path = settings.path;
@@ -124,7 +125,7 @@ export class BackupLab {
     });
   }
 
-  agent(changes: Readonly<Record<string, string>> = {}): Agent {
+  agent(changes: Readonly<Record<string, unknown>> = {}): Agent {
     const name = `${this.net}-agent-${randomUUID().slice(0, 8)}`;
     const mounts = [`${root}:${root}:ro`, `${modules}:${modules}:ro`, `${this.home}:${this.home}`].flatMap((each) => ['-v', each]);
     const node = realpathSync(join(modules, 'node/bin/node'));
@@ -184,6 +185,11 @@ export class BackupLab {
     chmodSync(path, 0o600);
     writeFileSync(path, damaged);
     return { repair: () => writeFileSync(path, sound) };
+  }
+
+  /** Where this machine is reached from the network of the server. */
+  gateway(): Promise<string> {
+    return run(['docker', 'network', 'inspect', '--format', '{{(index .IPAM.Config 0).Gateway}}', this.net]);
   }
 
   async end(): Promise<void> {

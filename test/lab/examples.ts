@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mysql } from '../../model/engines/mysql.ts';
-import { askMysql, expectMysqlSettings } from './engine-settings.ts';
+import { askMysql, expectMysqlSettings, expectPostgresSettings } from './engine-settings.ts';
 import {
   expectAccepted,
   expectDown,
@@ -36,10 +36,7 @@ interface Row {
   readonly supplied: readonly string[];
   /** The sample application in place of the real one, which is not to be had; everything else as the example says. */
   readonly set: readonly string[];
-  /**
-   * The same at profile recommended, where all that holds for a site of the sample has to hold: one visitor stands for many there, so limits are not in the way. Not
-   * that of ai-marketing yet: behind PgBouncer a database that comes back at another address is out of reach for ten minutes (ADR 26).
-   */
+  /** The same at profile recommended, where all that holds for a site of the sample has to hold: one visitor stands for many there, so limits are not in the way. */
   readonly recommended?: readonly string[];
 }
 const examples: readonly Row[] = [
@@ -87,6 +84,12 @@ const examples: readonly Row[] = [
       'services.api.env={ S3_BUCKET: documents }',
       `services.studio={ kind: static, image: "${hello}", runtime: node, port: 8080, routes: [{ path: / }], ${files} }`,
       `services.generator={ kind: worker, follows: api, healthcheck: [node, --version], uses: { database: DATABASE_URL, jobs: QUEUE_URL }, secrets: { ANTHROPIC_API_KEY: { supplied: true }, GOOGLE_AI_API_KEY: { supplied: true } }, ${worker} }`,
+    ],
+    recommended: [
+      'caches.sessions.topology=single',
+      'caches.jobs.topology=single',
+      'services.api.routes=[{ path: / }]',
+      'services.studio.routes=[{ path: /studio/ }]',
     ],
   },
 ];
@@ -163,7 +166,8 @@ export const proveExamples = (at: 'minimum' | 'recommended'): void =>
 
     test('runs its database with exactly the settings of the plan, as nginx and Node run', async () => {
       const settings = house.plan.databases[0]?.settings ?? [];
-      await expectMysqlSettings((sql) => askMysql(site, mysql.clients.sql, sql), 'mysql', mysql, settings);
+      if (example === 'ai-marketing') await expectPostgresSettings(site, settings);
+      else await expectMysqlSettings((sql) => askMysql(site, mysql.clients.sql, sql), 'mysql', mysql, settings);
       await expectEdge(house);
       await expectRuntime(house);
     });

@@ -8,14 +8,20 @@ import { until } from './until.ts';
 
 interface RealS3 extends AsyncDisposable {
   readonly container: string;
+  /** Has it die without a warning and begin again, with what it had. */
+  readonly kill: () => Promise<void>;
   /** With an empty bucket. */
   readonly options: S3Options;
   readonly accessKey: string;
   readonly secretKey: string;
 }
 
-/** A real S3 server in a container of its own, reachable from this host, and in a network under its own name where one is named. */
-export async function startS3(name: string, network?: string): Promise<RealS3> {
+/**
+ * A real S3 server in a container of its own, reachable from this host, and in a network under its own name where one is named.
+ *
+ * @param port - Of this host, for one that is to be killed: one that Docker chooses is another one afterwards.
+ */
+export async function startS3(name: string, network?: string, port = ''): Promise<RealS3> {
   const container = `berth-${name}-${process.pid}`;
   const accessKey = 'backups';
   const secretKey = randomBytes(16).toString('hex');
@@ -32,7 +38,7 @@ export async function startS3(name: string, network?: string): Promise<RealS3> {
     '256m',
     ...env,
     '-p',
-    '127.0.0.1::9000',
+    `127.0.0.1:${port}:9000`,
     IMAGES.minio.reference,
     'server',
     '/data',
@@ -43,17 +49,22 @@ export async function startS3(name: string, network?: string): Promise<RealS3> {
     const endpoint = new URL(`http://${address}`);
     const answers = async () => (await fetch(endpoint, { signal: AbortSignal.timeout(5000) })).ok;
     const logs = async () => (await attempt(['docker', 'logs', '--tail', '30', container])).stderr;
-    await until(answers, `${endpoint.href} is ready`, { seconds: 300, everyMs: 1000, tell: logs });
+    const ready = () => until(answers, `${endpoint.href} is ready`, { seconds: 300, everyMs: 1000, tell: logs });
+    await ready();
     await run(['docker', 'exec', container, 'mc', 'alias', 'set', 'lab', 'http://127.0.0.1:9000', accessKey, secretKey]);
     await run(['docker', 'exec', container, 'mc', 'mb', 'lab/backups']);
-    return { container, accessKey, secretKey, options: optionsFor(endpoint, accessKey, secretKey), [Symbol.asyncDispose]: stop };
+    const kill = async (): Promise<void> => {
+      await run(['docker', 'restart', '--time', '0', container]);
+      await ready();
+    };
+    return { container, kill, accessKey, secretKey, options: optionsFor(endpoint, accessKey, secretKey), [Symbol.asyncDispose]: stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-const optionsFor = (endpoint: URL, accessKeyId: string, secretKey: string): S3Options => ({
+export const optionsFor = (endpoint: URL, accessKeyId: string, secretKey: string): S3Options => ({
   endpoint,
   bucket: 'backups',
   region: 'us-east-1',

@@ -8,7 +8,7 @@ import { summaryOf, type FactLimits } from '../table-facts.ts';
 import type { EngineTools } from '../tools.ts';
 import { clientArguments, environmentOf, explainEnd, type MysqlAccess } from './access.ts';
 import type { Dialect, LogPlace } from './dialect.ts';
-import { placeInDump, watchDump, type DumpSeen } from './dump-watch.ts';
+import { placeInDump, refuseTooLarge, watchDump, type DumpSeen } from './dump-watch.ts';
 import { freezeServer, takeFacts } from './facts.ts';
 import { identify, outsideSnapshot, refuseOtherTables, serverTime, type Identity } from './identity.ts';
 import { connect, type Session } from './session.ts';
@@ -75,13 +75,14 @@ class Dump {
     yield { name: factsFile, bytes: once(Buffer.from(`${JSON.stringify(facts, undefined, 1)}\n`)) };
   }
 
-  async #judge({ beginning, ended, bytes }: DumpSeen): Promise<void> {
+  async #judge({ beginning, ended, bytes, longest }: DumpSeen): Promise<void> {
     const { tools, session, outside } = this.#run;
     const { dialect } = tools;
     this.#place = placeInDump(beginning);
     if (!ended || this.#place === undefined) throw cutShort(dialect, bytes);
     const gtids = await dialect.inDump(beginning, this.#place, session);
     if (gtids === undefined) throw cutShort(dialect, bytes);
+    refuseTooLarge(longest);
     this.#gtids = dialect.parse(gtids).toString();
     if ((await outsideSnapshot(session, dialect)) !== outside)
       throw new BerthError(

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { dialects } from '../../../../runtime/engines/mysql/dialect.ts';
-import { placeInDump, watchDump } from '../../../../runtime/engines/mysql/dump-watch.ts';
+import { placeInDump, refuseTooLarge, watchDump } from '../../../../runtime/engines/mysql/dump-watch.ts';
 import type { Session } from '../../../../runtime/engines/mysql/session.ts';
 import { cut, from, whole } from '../../streams/bytes.ts';
 
@@ -26,6 +26,27 @@ describe('a dump on its way', () => {
     const { bytes, seen } = watchDump(from(dump, Buffer.from('INSERT INTO t VALUES (1);\n')));
     await whole(bytes);
     expect(seen().ended).toBe(false);
+  });
+
+  test.each([
+    ['MySQL', 'VALUES (1,'],
+    ['MariaDB', 'VALUES\n(1,'],
+  ])('of %s tells its longest line and the statement that it is of, wherever it is cut', async (_, values) => {
+    const text = `INSERT INTO \`odd \`\` name\` ${values}1);\nINSERT INTO \`photos\` ${values}0x${'ff'.repeat(5000)});\nlong, but not as long ${'-'.repeat(99)}\nlast`;
+    const bytes = Math.max(...text.split('\n').map(({ length }) => length));
+    for (const lengths of [[], [1, 1, 1], [30, 1, 2, 4000], [9000], [50, 5000]]) {
+      const watched = watchDump(from(...cut(Buffer.from(text), lengths)));
+      await whole(watched.bytes);
+      expect(watched.seen().longest).toEqual({ bytes, statement: expect.stringMatching(/^INSERT INTO `photos` VALUES/) });
+    }
+  });
+
+  test('with a statement that no server takes is refused, by the name of its table', () => {
+    const statement = 'INSERT INTO `odd `` name` VALUES (1,0xff';
+    expect(() => refuseTooLarge({ bytes: 2 ** 30 - 1, statement })).not.toThrow();
+    expect(() => refuseTooLarge({ bytes: 2 ** 30, statement })).toThrow(
+      'no backup holds a row of `odd `` name`: it is a statement of 1073741824 bytes, and no server takes one of 1 GiB',
+    );
   });
 
   test('of MySQL names its transactions, that of MariaDB the place in the log', async () => {
