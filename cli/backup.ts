@@ -70,7 +70,18 @@ Examples:
         options.json ?? false,
       ),
     );
-  siteOptions(backup.command('keys').description('who can open backups').command('create'))
+  const keys = backup.command('keys').description('who can open backups');
+  siteOptions(keys.command('rotate'))
+    .description('let those open every backup whose public keys are in the site now, and nobody else; no data are written again')
+    .requiredOption('--key <FILE>', 'the private key of a recipient who can open them now')
+    .action((options: SiteOptions & { readonly key: string }) =>
+      run(
+        async () =>
+          (await import('./backup/rotate-keys-verb.ts')).rotateAll({ ...asked(options), key: resolve(context.cwd, options.key) }, context),
+        options.json ?? false,
+      ),
+    );
+  siteOptions(keys.command('create'))
     .description('draw a pair: the private half goes into DIR, off this host, the public half into the site')
     .requiredOption('--into <DIR>', 'for the private key: outside of the site. BERTH_KEY_PASSPHRASE encrypts it')
     .option('--name <NAME>', 'whose it is', 'operator')

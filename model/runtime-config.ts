@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { suiteNames } from './backup/suites.ts';
 import { hostPath } from './names.ts';
 import { bucketOfBackups, keepRules, lockOfBackups, recipients } from './written-backups.ts';
 import { cronTime, port, text, timeZone, wholeNumber } from './written-values.ts';
@@ -138,6 +139,8 @@ const backups = z.strictObject({
   store: z.strictObject(place),
   /** Where all of it is copied to. */
   offsite: z.strictObject({ ...place, schedule: cronTime, timeZone }).optional(),
+  /** How what is made is encrypted; without it as it always was. */
+  suite: z.enum(suiteNames, { error: 'expected aes256 or age' }).optional(),
   /** A folder: each file is the public key of one who can open what is made. */
   recipients: inside,
   /** The private key with which an agent tries restores; it draws one when there is none, and its own backups alone can be opened with it. */

@@ -1,3 +1,4 @@
+import type { SuiteName } from './backup/suites.ts';
 import type { Runtime } from './engines/runtimes.ts';
 import type { MiB, MilliCpu, Seconds } from './units.ts';
 
@@ -350,6 +351,8 @@ export interface BackupPlaceSpec {
 export interface BackupsSpec extends BackupPlaceSpec {
   /** A second place, to which all that is made is copied. */
   readonly offsite?: BackupPlaceSpec & { readonly schedule: string };
+  /** How the data are encrypted. */
+  readonly suite: SuiteName;
   readonly timeZone: string;
   readonly configuration: FilesBackupSpec;
   readonly secrets: FilesBackupSpec;

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { suiteNames } from './backup/suites.ts';
 import { accountName, bucketName, hostPath, imageReference, recipientName, sitePath } from './names.ts';
 import { cronTime, text, timeZone, wholeNumber } from './written-values.ts';
 
@@ -190,6 +191,12 @@ export const backups = z
       .optional()
       .describe(
         'A second place, to which every backup is copied as it is. What is removed from the first stays there until its own rules say so.',
+      ),
+    suite: z
+      .enum(suiteNames, { error: 'expected aes256 or age' })
+      .optional()
+      .describe(
+        'How what is made from now on is encrypted, and which keys open it. aes256: AES-256 and RSA, which openssl opens. age: what the program age opens, by keys that `berth backup keys create --into DIR` and `berth kit export --into DIR` draw then. Default: aes256.',
       ),
     timeZone: timeZone.optional().describe('Where the schedules hold, and whose days and months are kept. Default: UTC.'),
     configuration: filesJob('ConfigurationBackup', 'forever').optional().describe('The folder of the site without its secrets.'),

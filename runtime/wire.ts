@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { manifestPrefix, type Place } from '../model/backup/layout.ts';
 import { BerthError } from '../model/errors.ts';
 import type { BackupJob, BackupsConfig, RuntimeConfig } from '../model/runtime-config.ts';
+import { usualSuite } from '../model/backup/suites.ts';
 import type { Manifest } from '../model/backup/manifest.ts';
 import { readCatalogue } from './jobs/catalogue.ts';
 import { metered } from './jobs/metered.ts';
@@ -15,7 +16,8 @@ import { acquireLease, takeBackup, type BackupSource, type Taken, type TakeTools
 import { usualLayout } from './jobs/upload-stream.ts';
 import { readVerifications } from './jobs/verifications.ts';
 import { levelOf, lookAgain, type Looked } from './look-again.ts';
-import { keyIdOf, type Recipient } from './format/keys.ts';
+import type { Recipient } from './format/keys.ts';
+import { checkForSuite } from './format/recipients.ts';
 import type { Signer } from './format/signature.ts';
 import { readRecipients } from './keys/read-keys.ts';
 import { fileLeases } from './leases/file-leases.ts';
@@ -80,11 +82,13 @@ export async function openBackups(
   const signer = ownSigner(backups, folder);
   const trusted = trustedSigners(backups, folder);
   const leases = leasesFor(backups, site, folder, store, world);
+  const suite = backups.suite ?? usualSuite;
   const tools: TakeTools = {
     store,
     leases,
     trusted,
     signer,
+    suite,
     clock: world.clock,
     random: world.random,
     layout: usualLayout,
@@ -111,6 +115,12 @@ export async function openBackups(
     recipients: () => recipientsOf(job),
   });
   const jobs = backups.jobs.filter(({ agent }) => agent === undefined);
+  /** The agent's own key goes with its volume, so it counts for nobody. @throws BerthError `usage`. */
+  const besideAgent = (job: BackupJob): readonly Recipient[] => {
+    const recipients = recipientsOf(job);
+    checkForSuite(suite, recipients);
+    return recipients;
+  };
   const identityFor = (job: BackupJob): Promise<OwnIdentity> => {
     if (backups.identity !== undefined) return ownIdentity(resolve(folder, backups.identity));
     throw new BerthError('spec', `${job.name} is copied by an agent, and runtime.yaml names no identity for it`, 'run `berth generate`');
@@ -121,7 +131,7 @@ export async function openBackups(
       ...tools,
       engine: engineOf(job),
       identity: privateKey,
-      recipients: () => [...enough(recipientsOf(job)), recipient],
+      recipients: () => [...besideAgent(job), recipient],
     });
   };
   const databases: readonly DatabaseBackups[] = await Promise.all(jobs.filter(isDatabase).map(openDatabase));
@@ -135,7 +145,7 @@ export async function openBackups(
         bucket: openBucket(job, world),
         bucketLayout: usualBucketLayout,
         identity: privateKey,
-        recipients: () => [...enough(recipientsOf(job)), recipient],
+        recipients: () => [...besideAgent(job), recipient],
         heard: () => undefined,
       });
       return { job, backups: copied };
@@ -152,7 +162,7 @@ export async function openBackups(
     ...(isCache(job)
       ? { kind: 'cache', producer: producerOf(job) }
       : { kind: 'volume', ...copyOf(job, fingerprintKey(signer), world.berth) }),
-    recipients: () => [...enough(recipientsOf(job)), ...(own === undefined ? [] : [own.recipient])],
+    recipients: () => [...besideAgent(job), ...(own === undefined ? [] : [own.recipient])],
   });
   /** What was found to be broken holds nothing, whatever it says. */
   const trusting = ({ holds, ...source }: BackupSource): BackupSource => ({
@@ -241,16 +251,6 @@ async function inTurn<T, R>(all: readonly T[], work: (one: T) => Promise<R> | un
     if (result !== undefined) done.push(result);
   }
   return done;
-}
-
-/** The agent's own key goes with its volume, so it counts for nobody. @throws BerthError `usage`. */
-function enough(recipients: readonly Recipient[]): readonly Recipient[] {
-  if (new Set(recipients.map(({ key }) => keyIdOf(key))).size >= 2) return recipients;
-  throw new BerthError(
-    'usage',
-    'backups need at least two recipients beside the agent: one key that is lost must not lose them all',
-    'draw them with `berth backup keys create --into FOLDER` and `berth kit export --into FOLDER`',
-  );
 }
 
 /** Copies files of the site. */

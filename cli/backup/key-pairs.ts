@@ -1,24 +1,60 @@
-import { generateKeyPair } from 'node:crypto';
+import { createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
 import { chmodSync, closeSync, fsyncSync, openSync, writeFileSync } from 'node:fs';
 import { dirname, sep } from 'node:path';
 import { makePath } from '../../generator/io/make-path.ts';
+import { recipientEndings } from '../../model/backup/site-files.ts';
+import type { SuiteName } from '../../model/backup/suites.ts';
 import { BerthError } from '../../model/errors.ts';
 import { systemErrors } from '../../model/system-errors.ts';
+import { formatIdentity, lockedIdentity } from '../../runtime/format/age/identity-file.ts';
+import { keyBytes, privateKeyFrom, recipientText } from '../../runtime/format/age/key-text.ts';
+import { isOfAge, type Recipient } from '../../runtime/format/keys.ts';
 
-interface PemPair {
+interface DrawnPair {
+  readonly key: KeyObject;
+  /** As text, for the site. */
   readonly publicKey: string;
   /** Encrypted where there is a passphrase. */
   readonly privateKey: string;
 }
 
-/** A pair for one who opens backups. The private half is never written into a site. */
-export const drawRecipient = (passphrase: string | undefined): Promise<PemPair> =>
-  promisify(generateKeyPair)('rsa', {
+/** A pair for one who opens backups of a suite, with its tools. The private half is never written into a site. */
+export const drawRecipient = async (
+  suite: SuiteName,
+  passphrase: string | undefined,
+  random: (bytes: number) => Uint8Array,
+): Promise<DrawnPair> => (suite === 'age' ? drawForAge(passphrase, random) : drawForOpenssl(passphrase));
+
+async function drawForOpenssl(passphrase: string | undefined): Promise<DrawnPair> {
+  const pair = await promisify(generateKeyPair)('rsa', {
     modulusLength: 4096,
     publicKeyEncoding: { type: 'spki', format: 'pem' },
     privateKeyEncoding: { type: 'pkcs8', format: 'pem', ...(passphrase === undefined ? {} : { cipher: 'aes-256-cbc', passphrase }) },
   });
+  return { ...pair, key: createPublicKey(pair.publicKey) };
+}
+
+function drawForAge(passphrase: string | undefined, random: (bytes: number) => Uint8Array): DrawnPair {
+  const identity = privateKeyFrom(random(keyBytes));
+  const key = createPublicKey(identity);
+  return {
+    key,
+    publicKey: publicKeyText(key),
+    privateKey: passphrase === undefined ? formatIdentity(identity) : lockedIdentity(identity, passphrase, random),
+  };
+}
+
+const publicKeyText = (key: KeyObject): string =>
+  isOfAge(key) ? `${recipientText(key)}\n` : key.export({ type: 'spki', format: 'pem' }).toString();
+
+/** The file of a recipient, as it is in a site: its name, and what is in it. */
+export const recipientFile = ({ name, key }: Recipient): readonly [name: string, content: string] => [
+  recipientFileName(name, isOfAge(key) ? 'age' : 'aes256'),
+  publicKeyText(key),
+];
+
+export const recipientFileName = (name: string, suite: SuiteName): string => `${name}${recipientEndings[suite]}`;
 
 /** @throws BerthError `usage` for a folder of the site itself: what lies there is lost with it, and is copied. */
 export function refuseInside(site: string, folder: string): void {

@@ -5,14 +5,15 @@ import { describeBytes } from '../../model/backup/bytes.ts';
 import { kitFile } from '../../model/backup/site-files.ts';
 import type { Manifest } from '../../model/backup/manifest.ts';
 import { BerthError } from '../../model/errors.ts';
-import { keyIdOf } from '../../runtime/format/keys.ts';
+import { suiteNames, usualSuite, type SuiteName } from '../../model/backup/suites.ts';
+import { agentName, isOfAge, keyIdOf } from '../../runtime/format/keys.ts';
 import { readKeyFiles } from '../../runtime/jobs/open-backup.ts';
 import { readIdentity, readPublicKeys, readRecipients } from '../../runtime/keys/read-keys.ts';
 import { lookAgain } from '../../runtime/look-again.ts';
 import { recorderOf } from './verify.ts';
 import { openCatalogue } from '../open-catalogue.ts';
 import { shortName } from './text.ts';
-import { drawRecipient, refuseInside, writeNewFile, writePublicKey } from './key-pairs.ts';
+import { drawRecipient, recipientFile, recipientFileName, refuseInside, writeNewFile, writePublicKey } from './key-pairs.ts';
 import { readKit, writeKit } from './kit-record.ts';
 import { progressOn } from '../progress.ts';
 import { readRuntime, worldOf, type FoundRuntime } from '../runtime-config.ts';
@@ -28,7 +29,11 @@ const passphraseVariable = 'BERTH_KEY_PASSPHRASE';
 const escrowName = 'escrow';
 export const escrowKeyFile = 'escrow.key';
 
-const recipientFile = ({ config, folder }: FoundRuntime, name: string): string => join(folder, config.backups.recipients, `${name}.pem`);
+const suiteIn = ({ config }: FoundRuntime): SuiteName => config.backups.suite ?? usualSuite;
+
+/** Where the public half of a recipient is in the site. */
+const fileIn = ({ config, folder }: FoundRuntime, name: string, suite: SuiteName): string =>
+  join(folder, config.backups.recipients, recipientFileName(name, suite));
 
 interface KeysAsked extends Asked {
   readonly name: string;
@@ -42,8 +47,15 @@ export async function createKeys({ site, json, name, into }: KeysAsked, context:
     throw new BerthError('usage', `${name} is no name of a recipient`, 'write small letters, digits and -, such as operator');
   if (name === escrowName)
     throw new BerthError('usage', 'the key escrow belongs into the recovery kit', 'run `berth kit export --into FOLDER`, which draws it');
+  if (name === agentName)
+    throw new BerthError(
+      'usage',
+      `${agentName} is the name of the keys that agents draw for themselves`,
+      'take another --name, such as operator',
+    );
   refuseInside(found.folder, into);
-  const publicFile = recipientFile(found, name);
+  const suite = suiteIn(found);
+  const publicFile = fileIn(found, name, suite);
   if (existsSync(publicFile))
     throw new BerthError(
       'conflict',
@@ -51,12 +63,12 @@ export async function createKeys({ site, json, name, into }: KeysAsked, context:
       'take another --name; or, to replace a key, delete that file first: what was made for the old one stays open to the old one alone',
     );
   const passphrase = context.env[passphraseVariable];
-  const pair = await drawRecipient(passphrase);
-  const privateFile = join(into, `${found.config.site}-${name}.key`);
+  const pair = await drawRecipient(suite, passphrase, context.random);
+  const privateFile = join(into, `${found.config.site}-${name}${suite === usualSuite ? '' : `-${suite}`}.key`);
   writeNewFile(privateFile, pair.privateKey, 0o600, 'name another folder, or move that file away if it is of no use');
   writePublicKey(publicFile, pair.publicKey, 'run the command again with another --name');
   const recipients = readRecipients(join(found.folder, found.config.backups.recipients));
-  const key = keyIdOf(createPublicKey(pair.publicKey));
+  const key = keyIdOf(pair.key);
   if (json)
     return context.out(
       `${JSON.stringify({ site, name, key, privateKey: privateFile, publicKey: publicFile, encrypted: passphrase !== undefined }, null, 2)}\n`,
@@ -71,7 +83,9 @@ export async function createKeys({ site, json, name, into }: KeysAsked, context:
   ];
   context.out(
     `${table(rows)}\n\n→ keep ${typed(privateFile)} away from this host: with it, and only with it, ${name} opens what is made from now on\n${
-      recipients.length < 2 ? '→ backups need a second recipient: berth kit export --into FOLDER\n' : ''
+      recipients.filter((each) => isOfAge(each.key) === isOfAge(pair.key)).length < 2
+        ? '→ backups need a second recipient: berth kit export --into FOLDER\n'
+        : ''
     }`,
   );
 }
@@ -91,9 +105,10 @@ export async function exportKit({ site, json, into, anew }: ExportAsked, context
   const { instructions } = worldOf(context);
   const record = join(folder, kitFile);
   const before = readKit(record);
-  const publicFile = recipientFile(found, escrowName);
+  const suite = suiteIn(found);
+  const publicFile = fileIn(found, escrowName, suite);
   const draws = anew || !existsSync(publicFile);
-  const pair = draws ? await drawRecipient(context.env[passphraseVariable]) : undefined;
+  const pair = draws ? await drawRecipient(suite, context.env[passphraseVariable], context.random) : undefined;
   const publicKey = pair?.publicKey ?? readFileSync(publicFile, 'utf8');
   const put = (path: string, content: string | Uint8Array, mode = 0o600): void =>
     writeNewFile(join(into, path), content, mode, 'name a folder that is not there yet');
@@ -104,22 +119,16 @@ export async function exportKit({ site, json, into, anew }: ExportAsked, context
   const buckets = [store.bucket, offsite?.bucket].filter((bucket) => bucket !== undefined);
   const copied = [...new Set(buckets.flatMap(({ ca, secretKey }) => [...(ca === undefined ? [] : [ca]), secretKey]))];
   for (const path of copied) if (existsSync(join(folder, path))) put(path, readFileSync(join(folder, path)));
-  for (const { name, key } of readRecipients(join(folder, recipients)))
-    if (name !== escrowName) put(`${recipients}/${name}.pem`, key.export({ type: 'spki', format: 'pem' }));
-  put(`${recipients}/${escrowName}.pem`, publicKey);
+  for (const [name, content] of readRecipients(join(folder, recipients)).map(recipientFile))
+    if (name !== recipientFileName(escrowName, suite)) put(`${recipients}/${name}`, content);
+  put(`${recipients}/${recipientFileName(escrowName, suite)}`, publicKey);
   for (const [name, content] of instructions) put(name, content);
   put('KIT.md', describeKit(found, pair !== undefined, before?.exportedAt, context));
   // The site learns of the key last: until then nothing is made for a key that nobody has.
   if (pair) {
     rmSync(publicFile, { force: true });
     writePublicKey(publicFile, publicKey, 'run the command again');
-    writeKit(record, {
-      version: 1,
-      exportedAt: context.now().toISOString(),
-      escrow: keyIdOf(createPublicKey(publicKey)),
-      confirmedAt: null,
-      opened: [],
-    });
+    writeKit(record, { version: 1, exportedAt: context.now().toISOString(), escrow: keyIdOf(pair.key), confirmedAt: null, opened: [] });
   }
   const files = ['KIT.md', ...(pair ? [escrowKeyFile] : []), 'runtime.yaml', signers, ...copied, 'RESTORE.md', 'restore.mjs'];
   if (json) return context.out(`${JSON.stringify({ site, kit: into, files, escrowKey: pair !== undefined }, null, 2)}\n`);
@@ -132,7 +141,8 @@ export async function exportKit({ site, json, into, anew }: ExportAsked, context
   );
 }
 
-function describeKit({ config }: FoundRuntime, withKey: boolean, given: string | undefined, context: RuntimeContext): string {
+function describeKit(found: FoundRuntime, withKey: boolean, given: string | undefined, context: RuntimeContext): string {
+  const { config } = found;
   const { store, offsite } = config.backups;
   const placeOf = ({ bucket, folder }: typeof store): string =>
     bucket ? `bucket ${bucket.name} at ${bucket.endpoint}, as ${bucket.accessKey}` : `folder ${folder ?? ''}`;
@@ -149,7 +159,7 @@ function describeKit({ config }: FoundRuntime, withKey: boolean, given: string |
 Made on ${context.now().toISOString().slice(0, 10)} by Berth ${worldOf(context).berth}, for Node ${process.versions.node.split('.')[0] ?? ''} or newer. Whoever has it can read every backup of the site.
 
 - Backups lie in ${placeOf(store)}.${offsite ? ` Copies of them lie in ${placeOf(offsite)}: add \`--from offsite\` to what stands below.` : ''}
-- ${withKey ? `\`${escrowKeyFile}\` opens them.` : `The key that opens them is not in here: \`${escrowKeyFile}\` was given out${given ? ` on ${given.slice(0, 10)}` : ' before'}. Put it beside this page.`}
+- ${withKey ? `\`${escrowKeyFile}\` opens them.` : `The key that opens them is not in here: \`${escrowKeyFile}\` was given out${given ? ` on ${given.slice(0, 10)}` : ' before'}. Put it beside this page.`}${otherKit(found)}
 - \`${config.backups.signers}\` tells real ones from made-up ones.
 ${accounts.join('')}
 ## The site on an empty host
@@ -161,6 +171,14 @@ With Berth installed, in this folder:
 ${withData ? '\nThe second brings the folder and all data back and starts everything; `--dry-run` only says what it would do, and without `--with-data` it is the folder alone.\n' : ''}
 Without Berth, with Node alone: \`node restore.mjs --help\`. Without Node, with a shell: \`RESTORE.md\`.
 `;
+}
+
+/** After a change of the suite there is another kit, whose key opens what was made until then. */
+function otherKit(found: FoundRuntime): string {
+  const other = suiteNames.find((suite) => suite !== suiteIn(found) && existsSync(fileIn(found, escrowName, suite)));
+  return other === undefined
+    ? ''
+    : ` What was made when the suite was ${other} opens with the key of the kit of then, until \`berth backup keys rotate\` has it open with this one.`;
 }
 
 interface ConfirmAsked extends Asked {

@@ -1,13 +1,14 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { recipientsFolder } from '../../model/backup/site-files.ts';
+import { recipientEndings, recipientsFolder } from '../../model/backup/site-files.ts';
+import { usualSuite } from '../../model/backup/suites.ts';
 import type { Plan } from '../../model/plan.ts';
 import { realFileSystem } from './file-system.ts';
 import { attempt } from './io-failure.ts';
 import { readText } from './read-text.ts';
 
 /** What a key of a ConfigMap may be made of. */
-const fileName = /^[A-Za-z0-9._-]+\.pem$/;
+const fileName = /^[A-Za-z0-9._-]+\.(?:pem|pub)$/;
 const least = 2;
 
 export interface FoundKeys {
@@ -18,7 +19,7 @@ export interface FoundKeys {
 }
 
 /** What agents in a cluster are given of the operator: the public keys of recipients, and the authority of the store. Where none stands, nothing is read. */
-export function readPublicKeys(site: string, { agents, services, kubernetes }: Plan): FoundKeys {
+export function readPublicKeys(site: string, { agents, services, kubernetes, runtime }: Plan): FoundKeys {
   if (agents.length === 0 || !kubernetes) return { files: new Map(), missing: [] };
   const names = attempt(`read ${recipientsFolder}`, () => {
     try {
@@ -29,6 +30,7 @@ export function readPublicKeys(site: string, { agents, services, kubernetes }: P
     }
   });
   const recipients = names.filter((name) => fileName.test(name)).map((name) => `${recipientsFolder}/${name}`);
+  const ofSuite = recipients.filter((path) => path.endsWith(recipientEndings[runtime.backups?.suite ?? usualSuite]));
   const authorities = new Set(
     services.flatMap(({ mounts }) => mounts.flatMap(({ source, from }) => (from === 'operator' ? [source] : []))),
   );
@@ -40,7 +42,7 @@ export function readPublicKeys(site: string, { agents, services, kubernetes }: P
   return {
     files,
     missing: [
-      ...(recipients.length < least
+      ...(ofSuite.length < least
         ? [
             'agents need the public keys of two recipients: `berth backup keys create`, `berth kit export`, then `berth generate`, which puts them into the manifests',
           ]

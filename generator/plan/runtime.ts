@@ -1,4 +1,5 @@
 import { offsiteKeyFile, recipientsFolder, signerFile, signersFile, stateFolder, storeKeyFile } from '../../model/backup/site-files.ts';
+import { usualSuite } from '../../model/backup/suites.ts';
 import type { PlannedService } from '../../model/plan.ts';
 import type { MiB } from '../../model/units.ts';
 import { agentsOf, databaseOf } from './services/agent.ts';
@@ -70,6 +71,7 @@ function backupsOf(spec: StackSpec, backups: BackupsSpec, memoryOf: (agent: stri
   return {
     store: { ...placeOf(backups, 0, storeKeyFile), ...('folder' in backups.store && inContainers ? { owner: user } : {}) },
     ...(offsite === undefined ? {} : { offsite: { ...placeOf(offsite, 1, offsiteKeyFile), schedule: offsite.schedule, timeZone } }),
+    ...(backups.suite === usualSuite ? {} : { suite: backups.suite }),
     recipients: recipientsFolder,
     signer: signerFile,
     signers: signersFile,

@@ -1,3 +1,4 @@
+import { usualSuite } from '../../model/backup/suites.ts';
 import type { BackupPlaceSpec, BackupsSpec, KeepSpec } from '../../model/stack-spec.ts';
 import { seconds } from '../../model/units.ts';
 import type { WrittenSpec } from '../../model/written-spec.ts';
@@ -60,6 +61,7 @@ export const backupsOf = (written: Written): BackupsSpec => ({
   ...(written.offsite === undefined
     ? {}
     : { offsite: { ...placeOf(written.offsite), schedule: written.offsite.schedule ?? defaults.copy } }),
+  suite: written.suite ?? usualSuite,
   timeZone: written.timeZone ?? defaults.timeZone,
   configuration: files(written.configuration, defaults.configuration),
   secrets: files(written.secrets, defaults.secrets),

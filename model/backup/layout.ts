@@ -1,4 +1,5 @@
 import type { BackupKind } from './manifest.ts';
+import type { SuiteName } from './suites.ts';
 
 /**
  * Where everything lies in a store. What counts, the manifests, lies apart from the data, so that a list of all backups is a list of
@@ -30,9 +31,10 @@ export const removedPrefix = (place: Place): string => `${base(place)}/removed/`
 export const removedKey = (place: Place, id: string, kind: BackupKind): string => `${removedPrefix(place)}${id}.${kind}.json`;
 
 export const dataPrefix = (place: Place): string => `${base(place)}/data/`;
+const endings = { aes256: 'aes', age: 'age' } as const;
 /** @param index - From 1: a long stream goes on in the next object. */
-export const dataKey = (place: Place, id: string, stream: string, index: number): string =>
-  `${dataPrefix(place)}${id}/${stream}.zst.aes.${index}`;
+export const dataKey = (place: Place, id: string, stream: string, suite: SuiteName, index: number): string =>
+  `${dataPrefix(place)}${id}/${stream}.zst.${endings[suite]}.${index}`;
 
 export const keysPrefix = (place: Place): string => `${base(place)}/keys/`;
 /** @param version - The id of the backup itself at first, a newer one for each rotation. */

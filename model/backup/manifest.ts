@@ -1,3 +1,4 @@
+import { suiteNames } from './suites.ts';
 import { ulidPattern } from './ulid.ts';
 import { anyFields, count, fields, list, nullable, oneOf, text, type Shaped } from './shape.ts';
 
@@ -30,8 +31,8 @@ const storedStream = fields({
   /** `dump.sql`, `base.tar`: the name of the file that it is once restored. */
   name,
   compression: oneOf('zstd'),
-  /** First counter block of AES-CTR, 16 bytes. */
-  iv: text(/^[0-9a-f]{16}0{16}$/, '16 hexadecimal digits and 16 zeros'),
+  /** Of AES-CTR the first counter block, 16 bytes; age has its own inside. */
+  iv: nullable(text(/^[0-9a-f]{16}0{16}$/, '16 hexadecimal digits and 16 zeros')),
   plainBytes: count(),
   /** Every part has this length but the last of each object. */
   partBytes: count(1),
@@ -42,7 +43,8 @@ const storedStream = fields({
 /** In the order in which it is written. `version` rises when a reader of the old form would misread the new one. */
 export const manifestShape = fields({
   format: oneOf('berth-backup'),
-  version: oneOf(1),
+  /** 2 for what is encrypted with age, as a reader of 1 would take it for damaged. */
+  version: oneOf(1, 2),
   id,
   site: name,
   /** The service that was copied, by its name in the site. */
@@ -65,7 +67,11 @@ export const manifestShape = fields({
   position: fields({ from: nullable(anyText), to: nullable(anyText) }),
   /** What the engine said of itself inside of the snapshot: identity, version, counts, checksums. */
   facts: anyFields,
-  cipher: fields({ suite: oneOf('aes256'), keyCheck: text(/^[0-9a-f]{32}$/, '32 hexadecimal digits') }),
+  /** How the data are encrypted, and what tells their key from another one; with age it is the public half of that. */
+  cipher: fields({
+    suite: oneOf(...suiteNames),
+    keyCheck: text(/^(?:[0-9a-f]{32}|age1[02-9ac-hj-np-z]{58})$/, '32 hexadecimal digits, or age1 and 58 characters'),
+  }),
   streams: list(storedStream, 1),
   tool: fields({ name: anyText, version: anyText, image: nullable(anyText) }),
   berth: anyText,

@@ -12,10 +12,10 @@ export function parseManifest(source: string, key: string): Manifest {
   const value = parseJson(source, key);
   const { format, version } = Object(value) as Readonly<Record<string, unknown>>;
   if (format !== manifestFormat) throw damaged(key, 'it is not a manifest of Berth', 'move it out of the store of backups');
-  if (typeof version === 'number' && version > 1)
+  if (typeof version === 'number' && version > newest)
     throw new BerthError(
       'unsupported',
-      `${key} has format ${version}, and this Berth reads 1`,
+      `${key} has format ${version}, and this Berth reads up to ${newest}`,
       'use the Berth that wrote it, or a newer one',
     );
   try {
@@ -30,6 +30,7 @@ export function parseManifest(source: string, key: string): Manifest {
 }
 
 const manifestFormat: Manifest['format'] = 'berth-backup';
+const newest: Manifest['version'] = 2;
 
 const damaged = (
   key: string,
@@ -48,12 +49,14 @@ function parseJson(source: string, key: string): unknown {
 
 /** What no single field can say. */
 function findContradiction(manifest: Manifest): string | undefined {
-  const { id, kind, chain, parent, streams } = manifest;
+  const { version, id, kind, chain, parent, cipher, streams } = manifest;
   if (isDependent(kind) ? parent === null || parent === id || chain === id : parent !== null || chain !== id)
     return `its chain and parent are not those of a backup of kind ${kind}`;
   if (new Set(streams.map((stream) => stream.name)).size < streams.length) return 'two of its streams have the same name';
-  const ivs = new Set(streams.map((stream) => stream.iv));
-  if (ivs.size < streams.length) return 'two of its streams have the same iv';
+  const isOfAge = cipher.suite === 'age';
+  if (isOfAge !== (version === 2) || isOfAge !== cipher.keyCheck.startsWith('age1')) return `its key is not one of ${cipher.suite}`;
+  if (streams.some(({ iv }) => isOfAge !== (iv === null))) return `its streams are not those of ${cipher.suite}`;
+  if (!isOfAge && new Set(streams.map(({ iv }) => iv)).size < streams.length) return 'two of its streams have the same iv';
   const keys = streams.flatMap((stream) => stream.objects.map((object) => object.key));
   if (new Set(keys).size < keys.length) return 'it names an object twice';
   return streams.map(findWrongParts).find((each) => each !== undefined);

@@ -1,5 +1,7 @@
 /** Where the keys of backups lie in a site, and in a recovery kit, which is laid out like one. */
 export const recipientsFolder = 'backup/recipients';
+/** Of the files there: PEM, or a line for `age -R`. Whoever has a key of each kind has two files of one name. */
+export const recipientEndings = { aes256: '.pem', age: '.pub' } as const;
 export const signersFile = 'backup/signers.pem';
 export const kitFile = 'backup/kit.json';
 export const signerFile = 'secrets/backup/signer.key';

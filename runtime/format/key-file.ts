@@ -1,9 +1,13 @@
 import { constants, privateDecrypt, publicEncrypt, type KeyObject, createPublicKey } from 'node:crypto';
 import { BerthError } from '../../model/errors.ts';
+import type { Manifest } from '../../model/backup/manifest.ts';
 import { fields, list, oneOf, ShapeError, text, type Shaped } from '../../model/backup/shape.ts';
 import { ulidPattern } from '../../model/backup/ulid.ts';
+import { unwrapFor, wrapFor } from './age/file.ts';
 import { damaged } from './damage.ts';
-import { checkOf, checkRecipient, dataKeyBytes, keyIdOf, makeDataKey, type DataKey, type Recipient } from './keys.ts';
+import { isOfAge, keyIdOf, type DataKey, type Recipient } from './keys.ts';
+import { checkRecipients } from './recipients.ts';
+import { fits, suiteOf, type Suite } from './suites.ts';
 
 const keyFileShape = fields({
   format: oneOf('berth-keys'),
@@ -14,7 +18,8 @@ const keyFileShape = fields({
     fields({
       recipient: text(/^[0-9a-f]{16}$/, '16 hexadecimal digits'),
       name: text(/^[^\p{Cc}]{1,100}$/u, 'a name'),
-      algorithm: oneOf('rsa-oaep-sha256'),
+      /** By the key of the recipient, whatever the suite of the data: a file of age is in `wrapped` for one of age. */
+      algorithm: oneOf('rsa-oaep-sha256', 'age'),
       wrapped: text(/^[A-Za-z0-9+/]+={0,2}$/, 'base64'),
     }),
     1,
@@ -27,23 +32,28 @@ export type KeyFile = Shaped<typeof keyFileShape>;
 /** Plain OAEP, since `openssl pkeyutl` on any rescue system undoes it in one line. */
 const padding = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' };
 
-/** Of two recipients one may be lost; of one not. */
-const fewestRecipients = 2;
-
-/** @throws BerthError when there are fewer than two different recipients, or one whose key will not do. */
-export function wrapKey(backup: string, key: DataKey, recipients: readonly Recipient[]): KeyFile {
-  for (const recipient of recipients) checkRecipient(recipient);
-  if (new Set(recipients.map((each) => keyIdOf(each.key))).size < fewestRecipients)
-    throw new BerthError(
-      'usage',
-      'backups need at least two recipients with different keys: one key that is lost must not lose them all',
-      'name a second public key, and keep its private half away from this site (`berth kit export`)',
-    );
+/**
+ * @param suite - Of the data.
+ * @param random - Random bytes, fit for keys.
+ * @throws BerthError when there are fewer than two different recipients, or one whose key will not do.
+ */
+export function wrapKey(
+  backup: string,
+  { format }: Suite,
+  key: DataKey,
+  recipients: readonly Recipient[],
+  random: (bytes: number) => Uint8Array,
+): KeyFile {
+  checkRecipients(recipients);
   const wraps = recipients.map((recipient) => ({
     recipient: keyIdOf(recipient.key),
     name: recipient.name,
-    algorithm: 'rsa-oaep-sha256' as const,
-    wrapped: publicEncrypt({ key: recipient.key, ...padding }, key.export()).toString('base64'),
+    ...(isOfAge(recipient.key)
+      ? { algorithm: 'age' as const, wrapped: wrapFor(recipient.key, format(key), random).toString('base64') }
+      : {
+          algorithm: 'rsa-oaep-sha256' as const,
+          wrapped: publicEncrypt({ key: recipient.key, ...padding }, format(key)).toString('base64'),
+        }),
   }));
   return { format: 'berth-keys', version: 1, backup, wraps };
 }
@@ -68,26 +78,26 @@ export function parseKeyFile(source: string, path: string): KeyFile {
  * The data key, from the first file that has it for this identity.
  *
  * @param files - All key files of the backup: after a rotation there may be an old and a new one.
- * @param identity - A private RSA key.
- * @param keyCheck - From the manifest: a wrapped key that does not fit it is somebody else's.
+ * @param identity - A private key of RSA or of age.
+ * @param cipher - From the manifest: a wrapped key that does not fit it is somebody else's.
  * @throws BerthError `damaged` for a key that is not that of the manifest, `usage` where nothing is wrapped for this identity.
  */
-export function unwrapKey(files: readonly KeyFile[], identity: KeyObject, keyCheck: string): DataKey {
+export function unwrapKey(files: readonly KeyFile[], identity: KeyObject, cipher: Manifest['cipher']): DataKey {
   const recipient = keyIdOf(createPublicKey(identity));
   const wraps = files.flatMap((file) => file.wraps);
   const mine = wraps.filter((wrap) => wrap.recipient === recipient);
   if (mine.length === 0) throw notForUs(recipient, wraps);
   for (const { wrapped } of mine) {
-    const key = tryUnwrap(wrapped, identity);
-    if (key !== undefined && checkOf(key) === keyCheck) return key;
+    const key = tryUnwrap(Buffer.from(wrapped, 'base64'), identity, suiteOf(cipher));
+    if (key !== undefined && fits(key, cipher)) return key;
   }
   throw damaged('the wrapped data key', 'it does not open, or is not the key that the manifest was signed with');
 }
 
-function tryUnwrap(wrapped: string, identity: KeyObject): DataKey | undefined {
+function tryUnwrap(wrapped: Buffer, identity: KeyObject, { parse }: Suite): DataKey | undefined {
   try {
-    const bytes = privateDecrypt({ key: identity, ...padding }, Buffer.from(wrapped, 'base64'));
-    return bytes.length === dataKeyBytes ? makeDataKey(bytes) : undefined;
+    const bytes = isOfAge(identity) ? unwrapFor(identity, wrapped) : privateDecrypt({ key: identity, ...padding }, wrapped);
+    return bytes && parse(bytes);
   } catch {
     return undefined;
   }

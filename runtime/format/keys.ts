@@ -1,36 +1,47 @@
 import { createHash, createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { BerthError } from '../../model/errors.ts';
+import { recipientText } from './age/key-text.ts';
 
 /** Whole-site strength: 128 bits against the best known attack on RSA. */
 const leastModulus = 3072;
 
-/** Short name of a public key: the first 16 hexadecimal digits of `openssl pkey -pubin -outform DER | sha256sum`. */
+/**
+ * Short name of a public key: the first 16 hexadecimal digits of `openssl pkey -pubin -outform DER | sha256sum`, and of one of age of
+ * `age-keygen -y | tr -d '\n' | sha256sum`, as each has tools for its own form alone.
+ */
 export function keyIdOf(key: KeyObject): string {
   return createHash('sha256')
-    .update(key.export({ type: 'spki', format: 'der' }))
+    .update(isOfAge(key) ? recipientText(key) : key.export({ type: 'spki', format: 'der' }))
     .digest('hex')
     .slice(0, 16);
 }
 
-/** Somebody who can open backups: the holder of the private half of an RSA key. */
+/** Of X25519: what stands behind `age1…` and `AGE-SECRET-KEY-1…`. */
+export const isOfAge = (key: KeyObject): boolean => key.asymmetricKeyType === 'x25519';
+
+/** Somebody who can open backups: the holder of the private half of a key of RSA or of age. Whoever has one of each is there twice, by one name. */
 export interface Recipient {
   /** For people: `operator`, `escrow`. */
   readonly name: string;
   readonly key: KeyObject;
 }
 
+/** By which an agent has its own key beside those of people. */
+export const agentName = 'agent';
+
 /** @throws BerthError for a key that cannot be wrapped for: not RSA, or too short. */
 export function checkRecipient({ name, key }: Recipient): void {
+  if (key.type === 'public' && isOfAge(key)) return;
   const bits = key.asymmetricKeyDetails?.modulusLength ?? 0;
   if (key.type !== 'public' || key.asymmetricKeyType !== 'rsa' || bits < leastModulus)
     throw new BerthError(
       'usage',
-      `the key of recipient ${name} is not a public RSA key of at least ${leastModulus} bits`,
-      `make one with: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:4096 -aes256 -out ${name}.key`,
+      `the key of recipient ${name} is not a public RSA key of at least ${leastModulus} bits, nor one of age`,
+      `make one with \`berth backup keys create --name ${name} --into FOLDER\``,
     );
 }
 
-/** The key of one backup: 256 bits, drawn for it alone. Cannot print itself. */
+/** The key of one backup, drawn for it alone: 256 bits, or with age the private half of a pair. Cannot print itself. */
 export type DataKey = KeyObject;
 
 export const dataKeyBytes = 32;

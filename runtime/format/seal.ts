@@ -1,15 +1,18 @@
 import type { StoredObject, StoredStream } from '../../model/backup/manifest.ts';
 import type { Bytes, HashedBlock } from '../streams/blocks.ts';
-import { decrypt, encrypt } from './aes256.ts';
 import { damaged } from './damage.ts';
 import { compress, decompress } from './frames.ts';
 import type { DataKey } from './keys.ts';
 import { checkedParts, inParts } from './parts.ts';
+import type { Suite } from './suites.ts';
 
 export interface SealOptions {
+  readonly suite: Suite;
   readonly key: DataKey;
-  /** See `makeIv`. Used once. */
-  readonly iv: string;
+  /** As the suite drew it. Used once. */
+  readonly iv: string | null;
+  /** Random bytes, fit for keys. */
+  readonly random: (bytes: number) => Uint8Array;
   readonly partBytes: number;
   /** Frames at work at the same time. */
   readonly width: number;
@@ -23,9 +26,10 @@ export interface Sealed {
 }
 
 /** Source → frames → cipher → parts. Memory is flat at any length; an error of the source comes out of the parts. */
-export function seal(source: Bytes, { key, iv, partBytes, width }: SealOptions): Sealed {
+export function seal(source: Bytes, { suite, key, iv, random, partBytes, width }: SealOptions): Sealed {
   const meter = { bytes: 0 };
-  return { parts: inParts(encrypt(compress(metered(source, meter), width), key, iv), partBytes), plainBytes: () => meter.bytes };
+  const sealed = suite.encrypt(compress(metered(source, meter), width), key, iv, random);
+  return { parts: inParts(sealed, partBytes), plainBytes: () => meter.bytes };
 }
 
 /**
@@ -36,12 +40,13 @@ export function seal(source: Bytes, { key, iv, partBytes, width }: SealOptions):
  */
 export async function* unseal(
   stream: StoredStream,
+  suite: Suite,
   key: DataKey,
   read: (object: StoredObject) => Bytes,
   width: number,
 ): AsyncGenerator<Uint8Array> {
   const meter = { bytes: 0 };
-  yield* metered(decompress(decrypt(checked(stream, read), key, stream.iv), width), meter);
+  yield* metered(decompress(suite.decrypt(checked(stream, read), key, stream.iv), width), meter);
   if (meter.bytes !== stream.plainBytes)
     throw damaged(`stream ${stream.name}`, `it gives ${meter.bytes} bytes, and ${stream.plainBytes} were put in`);
 }

@@ -1,13 +1,15 @@
 import { dataKey, keyFileKey, manifestKey, type Place } from '../../model/backup/layout.ts';
 import type { BackupKind, Manifest, StoredStream } from '../../model/backup/manifest.ts';
+import type { SuiteName } from '../../model/backup/suites.ts';
 import { makeUlid } from '../../model/backup/ulid.ts';
 import { BerthError } from '../../model/errors.ts';
-import { makeIv, nonceBytes } from '../format/aes256.ts';
 import { formatKeyFile, wrapKey } from '../format/key-file.ts';
-import { checkOf, dataKeyBytes, makeDataKey, type DataKey, type Recipient } from '../format/keys.ts';
+import type { DataKey, Recipient } from '../format/keys.ts';
 import { formatManifest, openManifest } from '../format/manifest-file.ts';
+import { checkForSuite } from '../format/recipients.ts';
 import { seal } from '../format/seal.ts';
 import type { Signer } from '../format/signature.ts';
+import { suites } from '../format/suites.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Lease } from '../ports/lease.ts';
 import type { ProducedStream, Producer } from '../ports/producer.ts';
@@ -34,6 +36,7 @@ export interface BackupTools {
   readonly producer: Producer;
   readonly lease: Lease;
   readonly recipients: readonly Recipient[];
+  readonly suite: SuiteName;
   readonly signer: Signer;
   readonly clock: Clock;
   /** Random bytes, fit for keys. */
@@ -50,11 +53,12 @@ export interface BackupTools {
  */
 export async function backup(request: BackupRequest, tools: BackupTools, signal: AbortSignal): Promise<Manifest> {
   const { store, producer, lease, clock, random } = tools;
+  const suite = suites[tools.suite];
   const stop = AbortSignal.any([signal, lease.lost]);
   const startedAt = clock.now();
   const begun = clock.elapsed();
   const id = makeUlid(startedAt, random(10), request.newestId);
-  const key = makeDataKey(random(dataKeyBytes));
+  const key = suite.drawKey(random);
   await writeKeyFile(request.place, id, key, tools, stop);
 
   await using snapshot = await producer.open(stop);
@@ -65,7 +69,7 @@ export async function backup(request: BackupRequest, tools: BackupTools, signal:
 
   const manifest: Manifest = {
     format: 'berth-backup',
-    version: 1,
+    version: suite.name === 'age' ? 2 : 1,
     id,
     site: request.place.site,
     source: request.place.source,
@@ -80,7 +84,7 @@ export async function backup(request: BackupRequest, tools: BackupTools, signal:
     durationMs: Math.round(clock.elapsed() - begun),
     position,
     facts,
-    cipher: { suite: 'aes256', keyCheck: checkOf(key) },
+    cipher: { suite: suite.name, keyCheck: suite.checkOf(key) },
     streams,
     tool,
     berth: tools.berth,
@@ -94,10 +98,11 @@ async function writeKeyFile(
   place: Place,
   id: string,
   key: DataKey,
-  { store, recipients }: BackupTools,
+  { store, recipients, suite, random }: BackupTools,
   signal: AbortSignal,
 ): Promise<void> {
-  const body = Buffer.from(formatKeyFile(wrapKey(id, key, recipients)));
+  checkForSuite(suite, recipients);
+  const body = Buffer.from(formatKeyFile(wrapKey(id, suites[suite], key, recipients, random)));
   await createNew(store, keyFileKey(place, id, id), body, signal);
 }
 
@@ -106,12 +111,13 @@ async function writeStream(
   place: Place,
   id: string,
   key: DataKey,
-  { store, random, layout, width }: BackupTools,
+  { store, suite: suiteName, random, layout, width }: BackupTools,
   signal: AbortSignal,
 ): Promise<StoredStream> {
-  const iv = makeIv(random(nonceBytes));
-  const { parts, plainBytes } = seal(bytes, { key, iv, partBytes: layout.partBytes, width });
-  const objects = await uploadStream(store, parts, (index) => dataKey(place, id, name, index), layout, signal);
+  const suite = suites[suiteName];
+  const iv = suite.drawIv(random);
+  const { parts, plainBytes } = seal(bytes, { suite, key, iv, random, partBytes: layout.partBytes, width });
+  const objects = await uploadStream(store, parts, (index) => dataKey(place, id, name, suiteName, index), layout, signal);
   return { name, compression: 'zstd', iv, plainBytes: plainBytes(), partBytes: layout.partBytes, objects };
 }
 

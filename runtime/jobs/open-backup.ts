@@ -5,6 +5,7 @@ import { BerthError } from '../../model/errors.ts';
 import { parseKeyFile, unwrapKey, type KeyFile } from '../format/key-file.ts';
 import type { DataKey } from '../format/keys.ts';
 import { unseal } from '../format/seal.ts';
+import { suiteOf } from '../format/suites.ts';
 import type { Store } from '../ports/store.ts';
 import { collect, type Bytes } from '../streams/blocks.ts';
 
@@ -32,6 +33,7 @@ export async function openBackup(
   width: number,
   signal: AbortSignal,
 ): Promise<(stream: StoredStream) => Bytes> {
-  const key: DataKey = unwrapKey(await readKeyFiles(store, manifest, signal), identity, manifest.cipher.keyCheck);
-  return (stream) => unseal(stream, key, (object) => store.read(object.key, signal), width);
+  const key: DataKey = unwrapKey(await readKeyFiles(store, manifest, signal), identity, manifest.cipher);
+  const suite = suiteOf(manifest.cipher);
+  return (stream) => unseal(stream, suite, key, (object) => store.read(object.key, signal), width);
 }

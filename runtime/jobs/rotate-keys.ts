@@ -2,32 +2,43 @@ import type { KeyObject } from 'node:crypto';
 import { keyFileKey, keysPrefix } from '../../model/backup/layout.ts';
 import type { Manifest } from '../../model/backup/manifest.ts';
 import { formatKeyFile, unwrapKey, wrapKey, type KeyFile } from '../format/key-file.ts';
-import { keyIdOf, type Recipient } from '../format/keys.ts';
+import { agentName, keyIdOf, type Recipient } from '../format/keys.ts';
+import { suiteOf } from '../format/suites.ts';
 import type { Store } from '../ports/store.ts';
 import { collect } from '../streams/blocks.ts';
 import { largestKeyFile, readKeyFiles } from './open-backup.ts';
 
+export interface RotateTools {
+  readonly store: Store;
+  /** The private key of somebody who can open the backups now. */
+  readonly identity: KeyObject;
+  readonly recipients: readonly Recipient[];
+  /** Random bytes, fit for keys. */
+  readonly random: (bytes: number) => Uint8Array;
+}
+
 /**
- * Lets these recipients, and no others, open a backup. Only the small file with the wrapped key is replaced: neither the data nor the signed
- * manifest change. Doing it again changes nothing, so a rotation that broke off is finished by repeating it.
+ * Lets these recipients, and no others but agents, open a backup. Only the small file with the wrapped key is replaced: neither the data nor the signed
+ * manifest change. Doing it again changes nothing, so a rotation that broke off is finished by repeating it. For one at a time: two would remove the file of
+ * the other.
  *
- * @param identity - The private key of somebody who can open it now.
  * @param version - A new id: names the new key file.
  * @returns Whether anything was to be done.
  */
 export async function rotateKeys(
-  store: Store,
   manifest: Manifest,
-  identity: KeyObject,
-  recipients: readonly Recipient[],
+  { store, identity, recipients, random }: RotateTools,
   version: string,
   signal: AbortSignal,
 ): Promise<boolean> {
   const place = { site: manifest.site, source: manifest.source };
   const files = await readKeyFiles(store, manifest, signal);
-  const wanted = recipients.map(({ key }) => keyIdOf(key));
+  const ofAgents = agentsIn(files);
+  const wanted = [...recipients.map(({ key }) => keyIdOf(key)), ...ofAgents.map(({ recipient }) => recipient)];
   if (files.every((file) => sameRecipients(file, wanted))) return false;
-  const file = wrapKey(manifest.id, unwrapKey(files, identity, manifest.cipher.keyCheck), recipients);
+  const suite = suiteOf(manifest.cipher);
+  const wrapped = wrapKey(manifest.id, suite, unwrapKey(files, identity, manifest.cipher), recipients, random);
+  const file = { ...wrapped, wraps: [...wrapped.wraps, ...ofAgents] };
   const key = keyFileKey(place, manifest.id, version);
   const body = Buffer.from(formatKeyFile(file));
   await store.put(key, body, signal);
@@ -37,6 +48,11 @@ export async function rotateKeys(
     if (old.key !== key) await store.delete(old.key, signal);
   return true;
 }
+
+/** Without theirs, agents could not try what they have made, nor go on with it. What is wrapped for them is so still. */
+const agentsIn = (files: readonly KeyFile[]): KeyFile['wraps'] => [
+  ...new Map(files.flatMap(({ wraps }) => wraps.filter(({ name }) => name === agentName)).map((wrap) => [wrap.recipient, wrap])).values(),
+];
 
 const sameRecipients = (file: KeyFile, wanted: readonly string[]): boolean =>
   new Set([...wanted, ...file.wraps.map(({ recipient }) => recipient)]).size === new Set(wanted).size &&

@@ -57,7 +57,8 @@ export async function takeBackup(
   signal: AbortSignal,
 ): Promise<Taken> {
   const unchanged = async (newest: Manifest | undefined): Promise<Taken | undefined> =>
-    label === null && newest !== undefined && (await source.holds?.(newest, signal)) === true
+    // One of another suite is of what was asked for before.
+    label === null && newest !== undefined && newest.cipher.suite === tools.suite && (await source.holds?.(newest, signal)) === true
       ? { outcome: 'unchanged', manifest: newest }
       : undefined;
   const before = await unchanged(await stillThere(known, source, tools, signal));

@@ -3,9 +3,9 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from '
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import type { KeyObject } from 'node:crypto';
-import type { Recipient } from '../format/keys.ts';
+import { agentName, type Recipient } from '../format/keys.ts';
 
-/** The agent's own pair, with which it opens its backups to try them. Lost with its volume, which loses nothing but that. */
+/** The agent's own pair, with which it opens its backups to try them: one of RSA, whatever the suite, so that it opens those of before as well. Lost with its volume, which loses nothing but that. */
 export interface OwnIdentity {
   readonly privateKey: KeyObject;
   readonly recipient: Recipient;
@@ -15,7 +15,7 @@ export interface OwnIdentity {
 export async function ownIdentity(file: string): Promise<OwnIdentity> {
   if (!existsSync(file)) await drawIdentity(file);
   const privateKey = createPrivateKey(readFileSync(file));
-  return { privateKey, recipient: { name: 'agent', key: createPublicKey(privateKey) } };
+  return { privateKey, recipient: { name: agentName, key: createPublicKey(privateKey) } };
 }
 
 async function drawIdentity(file: string): Promise<void> {

@@ -1,14 +1,19 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { recipientEndings } from '../../model/backup/site-files.ts';
 import { BerthError } from '../../model/errors.ts';
 import { Secret } from '../../model/secret.ts';
+import { isLocked, looksLikeIdentity, parseIdentity, recipientLines, unlocked } from '../format/age/identity-file.ts';
+import { recipientFrom } from '../format/age/key-text.ts';
 import type { Recipient } from '../format/keys.ts';
 import type { Signer } from '../format/signature.ts';
 
-/** @param passphrase - Of an encrypted PEM. */
+/** A private key in PEM, or as `age-keygen` writes it. @param passphrase - Of one that is encrypted. */
 export function readIdentity(file: string, passphrase: string | undefined): KeyObject {
-  const pem = readText(file);
+  const bytes = readBytes(file);
+  const pem = bytes.toString('utf8');
+  if (isLocked(bytes) || looksLikeIdentity(pem)) return readIdentityOfAge(file, bytes, passphrase);
   try {
     return createPrivateKey({ key: pem, ...(passphrase !== undefined && { passphrase }) });
   } catch (error) {
@@ -16,10 +21,26 @@ export function readIdentity(file: string, passphrase: string | undefined): KeyO
     throw new BerthError(
       'usage',
       `${file} cannot be used as a private key: ${error instanceof Error ? error.message : String(error)}`,
-      encrypted ? 'put its passphrase into the variable BERTH_KEY_PASSPHRASE' : 'name the private key of a recipient, in PEM',
+      encrypted ? withPassphrase : 'name the private key of a recipient, in PEM or as age-keygen writes it',
       { cause: error },
     );
   }
+}
+
+const withPassphrase = 'put its passphrase into the variable BERTH_KEY_PASSPHRASE';
+
+function readIdentityOfAge(file: string, bytes: Buffer, passphrase: string | undefined): KeyObject {
+  const refused = (why: string, cure: string): BerthError =>
+    new BerthError('usage', `${file} cannot be used as a private key: ${why}`, cure);
+  const plain = !isLocked(bytes) ? bytes : passphrase === undefined ? undefined : unlocked(bytes, passphrase);
+  if (plain === undefined) throw refused(passphrase === undefined ? 'it is encrypted' : 'its passphrase is another one', withPassphrase);
+  const identity = parseIdentity(plain.toString('utf8'));
+  if (identity === undefined)
+    throw refused(
+      'it is not one key AGE-SECRET-KEY-1…',
+      'name a file with that line alone; keys of plugins, of SSH and of the hybrid kind are for `age` itself, see RESTORE.md',
+    );
+  return identity;
 }
 
 /** All public keys of a file, one after the other. */
@@ -43,18 +64,17 @@ export function readSigner(file: string): Signer {
   return { privateKey, publicKey: createPublicKey(privateKey) };
 }
 
-const ending = '.pem';
-
 /**
  * Whoever may open what is made from now on: the public keys of a folder, by their file names.
  *
  * @param names - Only these, all of which must be there.
  */
 export function readRecipients(folder: string, names?: readonly string[]): readonly Recipient[] {
-  const found = namesIn(folder)
-    .filter((name) => name.endsWith(ending))
-    .sort()
-    .map((name) => name.slice(0, -ending.length));
+  const files = namesIn(folder);
+  const endings = Object.values(recipientEndings);
+  const found = [
+    ...new Set(files.flatMap((file) => endings.filter((ending) => file.endsWith(ending)).map((ending) => file.slice(0, -ending.length)))),
+  ].sort();
   const missing = names?.find((name) => !found.includes(name));
   if (missing !== undefined)
     throw new BerthError(
@@ -62,12 +82,23 @@ export function readRecipients(folder: string, names?: readonly string[]): reado
       `recipient ${missing} has no key in ${folder}`,
       `draw one with \`berth backup keys create --name ${missing} --into FOLDER\`; there are: ${found.join(', ') || 'none'}`,
     );
-  return (names ?? found).map((name) => {
-    const [key] = readPublicKeys(join(folder, `${name}${ending}`));
-    if (key === undefined)
-      throw new BerthError('usage', `${join(folder, name)}${ending} is empty`, 'put the public key back, or delete the file');
-    return { name, key };
-  });
+  return (names ?? found).flatMap((name) =>
+    endings
+      .filter((ending) => files.includes(`${name}${ending}`))
+      .map((ending) => ({ name, key: readRecipient(join(folder, `${name}${ending}`), ending === recipientEndings.age) })),
+  );
+}
+
+function readRecipient(file: string, isOfAge: boolean): KeyObject {
+  const [key] = isOfAge ? recipientLines(readText(file)).map(recipientFrom) : readPublicKeys(file);
+  if (key !== undefined) return key;
+  throw isOfAge
+    ? new BerthError(
+        'usage',
+        `${file} is not a public key of age`,
+        'put the line age1… there that `age-keygen -y KEY` prints; those of plugins, of SSH and of the hybrid kind cannot be used here',
+      )
+    : new BerthError('usage', `${file} is empty`, 'put the public key back, or delete the file');
 }
 
 const namesIn = (folder: string): readonly string[] =>
@@ -89,7 +120,8 @@ export const readPassword = (file: string): Secret => reading(file, inAgent, () 
 /** Whom an agent trusts there. */
 export const readAuthority = (file: string): string => reading(file, inAgent, () => readFileSync(file, 'utf8'));
 
-const readText = (file: string): string => reading(file, 'correct the path', () => readFileSync(file, 'utf8'));
+const readBytes = (file: string): Buffer => reading(file, 'correct the path', () => readFileSync(file));
+const readText = (file: string): string => readBytes(file).toString('utf8');
 
 /** @throws BerthError `io` with this cure when the system refuses. */
 function reading<T>(path: string, cure: string, read: () => T): T {

@@ -5,8 +5,8 @@ export const usage = `Restores backups that Berth made, without Berth: from a fo
 
   node restore.mjs list  --from PLACE [--prefix v1/SITE/SOURCE/]
   node restore.mjs check ID --from PLACE
-  node restore.mjs get   ID --from PLACE --key PRIVATE.pem --out FOLDER [--only] [--objects PREFIX]
-  node restore.mjs cat   ID STREAM --from PLACE --key PRIVATE.pem
+  node restore.mjs get   ID --from PLACE --key PRIVATE.key --out FOLDER [--only] [--objects PREFIX]
+  node restore.mjs cat   ID STREAM --from PLACE --key PRIVATE.key
 
 list   shows what there is, and what each backup rests on
 check  compares every byte of a backup, and of those it rests on, with its signed manifest; needs no key
@@ -19,7 +19,7 @@ cat    writes one file of one backup to standard output
   --region NAME      us-east-1 without it
   --ca FILE          the certificate authority of the endpoint, PEM
   --virtual-host     the bucket is part of the host name, as with AWS
-  --key FILE         the private key of one recipient, PEM; its passphrase, where it has one, in the variable BERTH_KEY_PASSPHRASE
+  --key FILE         the private key of one recipient, PEM or AGE-SECRET-KEY-1…; its passphrase, where it has one, in the variable BERTH_KEY_PASSPHRASE
   --signer FILE      the public key of who signed the manifests, PEM; more than one may be given
   --any-signer       believe manifests without that key: whoever could write to the store could have made them
   --prefix TEXT      look only at keys that begin so

@@ -76,6 +76,7 @@ const making = {
     { name: 'operator', key: createPublicKey(operator) },
     { name: 'escrow', key: createPublicKey(escrow) },
   ],
+  suite: 'aes256' as const,
   signer,
   clock: systemClock,
   random: (bytes: number) => randomBytes(bytes),

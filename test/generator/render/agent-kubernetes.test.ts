@@ -120,6 +120,23 @@ describe('an agent in a cluster', () => {
     expect(Object.keys(data).sort()).toEqual(['certs.store.pem', 'recipients.escrow.pem', 'recipients.operator.pem', 'signers.pem']);
   });
 
+  test('whose backups are of age needs two keys of age, and is given those of both kinds', async () => {
+    const ofAge = { ...asked, set: { ...asked.set, 'backups.suite': 'age' } };
+    expect((await prepareHello(ofAge)).notices.join('\n')).toContain('agents need the public keys of two recipients');
+    const files = { ...toBucket.files, 'backup/recipients/escrow.pub': 'age1e\n', 'backup/recipients/operator.pub': 'age1o\n' };
+    const made = await prepareHello({ ...ofAge, files });
+    expect(made.notices).toEqual([]);
+    const { data } = kindOf('k8s/generated/00-backups.yaml', 'ConfigMap', made);
+    expect(Object.keys(data).filter((name) => name.startsWith('recipients.'))).toEqual([
+      'recipients.escrow.pem',
+      'recipients.escrow.pub',
+      'recipients.operator.pem',
+      'recipients.operator.pub',
+    ]);
+    expect(fileOf('runtime.yaml', made)).toContain('  suite: "age"\n');
+    expect(fileOf('runtime.yaml')).not.toContain('suite:');
+  });
+
   test('leaves keys of the site to its owner alone, as no container mounts them from there', () => {
     const modes = site.decision.changes.filter(({ path }) => path.startsWith('secrets/backup/')).map(({ path, mode }) => [path, mode]);
     expect(modes).toEqual([

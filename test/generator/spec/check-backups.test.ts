@@ -50,6 +50,7 @@ describe('backups', () => {
     ['in no zone', 'folder: /srv/b\ntimeZone: Mars', /expected a time zone/],
     ['that keep nothing', 'folder: /srv/b\nsecrets: { keep: {} }', /backups\.secrets\.keep: expected/],
     ['that keep none', 'folder: /srv/b\nsecrets: { keep: { last: 0 } }', /backups\.secrets\.keep/],
+    ['by a cipher that is none', 'folder: /srv/b\nsuite: rot13', /backups\.suite: expected aes256 or age/],
     ['for one recipient alone', 'folder: /srv/b\nsecrets: { recipients: [operator] }', /expected at least two recipients/],
     [
       'for one recipient twice',
@@ -138,6 +139,7 @@ describe('backups', () => {
     expect(specOf(withBackups('folder: /srv/backups')).backups).toEqual({
       store: { folder: '/srv/backups' },
       lease: 'file',
+      suite: 'aes256',
       timeZone: 'UTC',
       configuration: { schedule: '*/5 * * * *', keep: 'forever' },
       secrets: { schedule: '*/5 * * * *', keep: { last: 30 } },

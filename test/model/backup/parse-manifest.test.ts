@@ -1,16 +1,30 @@
 import { describe, expect, test } from 'vitest';
-import type { Manifest, StoredStream } from '../../../model/backup/manifest.ts';
+import type { Manifest, StoredObject, StoredStream } from '../../../model/backup/manifest.ts';
 import { parseManifest } from '../../../model/backup/parse-manifest.ts';
 import { manifest } from '../../runtime/format/manifests.ts';
 
 const parse = (value: unknown): Manifest => parseManifest(JSON.stringify(value), 'v1/x.json');
 const [stream] = manifest().streams as readonly [StoredStream];
-const [object] = stream.objects;
+const [object] = stream.objects as readonly [StoredObject];
+const ofAge: Partial<Manifest> = {
+  version: 2,
+  cipher: { suite: 'age', keyCheck: `age1${'q'.repeat(58)}` },
+  streams: [{ ...stream, iv: null }],
+};
 const other = '01JD5Z5M2R0000000000000001';
 
 describe('a manifest', () => {
   test('is read as it was written', () => {
     expect(parse(manifest())).toEqual(manifest());
+  });
+
+  test('of age is read as it was written, any number of streams without an iv', () => {
+    const streams = [...ofAge.streams!, { ...ofAge.streams![0]!, name: 'other', objects: [{ ...object, key: 'v1/other' }] }];
+    expect(parse(manifest({ ...ofAge, streams }))).toMatchObject({
+      version: 2,
+      cipher: { suite: 'age' },
+      streams: [{ iv: null }, { iv: null }],
+    });
   });
 
   test('may have fields that this version does not know', () => {
@@ -27,7 +41,7 @@ describe('a manifest', () => {
   });
 
   test('of a newer Berth is told from a damaged one', () => {
-    expect(() => parse({ ...manifest(), version: 2 })).toThrow(expect.objectContaining({ kind: 'unsupported' }));
+    expect(() => parse({ ...manifest(), version: 3 })).toThrow(expect.objectContaining({ kind: 'unsupported' }));
   });
 
   test.each([
@@ -59,8 +73,12 @@ describe('a manifest', () => {
     ['a stream twice', { streams: [stream, stream] }, 'two of its streams have the same name'],
     ['one iv for two streams', { streams: [stream, { ...stream, name: 'other' }] }, 'two of its streams have the same iv'],
     ['a counter that has run', { streams: [{ ...stream, iv: 'f'.repeat(32) }] }, 'streams[0].iv should be'],
-    ['an unknown cipher', { cipher: { suite: 'rot13', keyCheck: '00'.repeat(16) } }, 'cipher.suite should be "aes256"'],
+    ['an unknown cipher', { cipher: { suite: 'rot13', keyCheck: '00'.repeat(16) } }, 'cipher.suite should be "aes256" or "age"'],
     ['bytes below zero', { durationMs: -1 }, 'durationMs should be a whole number of at least 0'],
+    ['age under the old number', { cipher: ofAge.cipher, streams: ofAge.streams }, 'its key is not one of age'],
+    ['age and the key of another', { ...ofAge, cipher: { ...ofAge.cipher, keyCheck: '00'.repeat(16) } }, 'its key is not one of age'],
+    ['age with an iv', { ...ofAge, streams: [stream] }, 'its streams are not those of age'],
+    ['no iv', { streams: ofAge.streams }, 'its streams are not those of aes256'],
     ['a line break in a text', { label: 'a\nb' }, 'label should be text on one line'],
   ])('with %s is refused', (_, change, message) => {
     expect(() => parse({ ...manifest(), ...change })).toThrow(message);

@@ -2,37 +2,39 @@ import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { StoredStream } from '../../../model/backup/manifest.ts';
-import { makeIv } from '../../../runtime/format/aes256.ts';
-import { makeDataKey } from '../../../runtime/format/keys.ts';
+import { suiteNames } from '../../../model/backup/suites.ts';
 import { seal, unseal } from '../../../runtime/format/seal.ts';
+import { suites } from '../../../runtime/format/suites.ts';
 import { joined } from '../../../runtime/streams/blocks.ts';
 import { cut, from, noise, whole } from '../streams/bytes.ts';
 
-const key = makeDataKey(Buffer.alloc(32, 7));
-const iv = makeIv(Buffer.from('01234567'));
+describe.each(suiteNames)('a stream that is sealed by %s', (name) => {
+  const suite = suites[name];
+  const key = suite.drawKey(randomBytes);
+  const iv = suite.drawIv(randomBytes);
+  const how = { suite, key, iv, random: randomBytes };
 
-/** A stream as it would lie in a store, several parts to an object. */
-async function sealed(bytes: Uint8Array, lengths: readonly number[], partBytes = 64, partsInObject = 3) {
-  const { parts, plainBytes } = seal(from(...cut(bytes, lengths)), { key, iv, partBytes, width: 2 });
-  const bodies: Uint8Array[] = [];
-  const objects: { key: string; bytes: number; parts: string[] }[] = [];
-  for await (const part of parts) {
-    const last = objects.at(-1);
-    const full = last === undefined || last.parts.length === partsInObject;
-    const object = full ? { key: `data/${objects.length}`, bytes: 0, parts: [] as string[] } : last;
-    if (full) objects.push(object);
-    object.bytes += part.bytes;
-    object.parts.push(part.sha256);
-    bodies[objects.length - 1] = Buffer.concat([bodies[objects.length - 1] ?? Buffer.alloc(0), joined(part)]);
+  /** A stream as it would lie in a store, several parts to an object. */
+  async function sealed(bytes: Uint8Array, lengths: readonly number[], partBytes = 64, partsInObject = 3) {
+    const { parts, plainBytes } = seal(from(...cut(bytes, lengths)), { ...how, partBytes, width: 2 });
+    const bodies: Uint8Array[] = [];
+    const objects: { key: string; bytes: number; parts: string[] }[] = [];
+    for await (const part of parts) {
+      const last = objects.at(-1);
+      const full = last === undefined || last.parts.length === partsInObject;
+      const object = full ? { key: `data/${objects.length}`, bytes: 0, parts: [] as string[] } : last;
+      if (full) objects.push(object);
+      object.bytes += part.bytes;
+      object.parts.push(part.sha256);
+      bodies[objects.length - 1] = Buffer.concat([bodies[objects.length - 1] ?? Buffer.alloc(0), joined(part)]);
+    }
+    const stream: StoredStream = { name: 'dump.sql', compression: 'zstd', iv, plainBytes: plainBytes(), partBytes, objects };
+    return { stream, bodies };
   }
-  const stream: StoredStream = { name: 'dump.sql', compression: 'zstd', iv, plainBytes: plainBytes(), partBytes, objects };
-  return { stream, bodies };
-}
 
-const open = (stream: StoredStream, bodies: readonly Uint8Array[], lengths: readonly number[] = []) =>
-  unseal(stream, key, (object) => from(...cut(bodies[stream.objects.indexOf(object)] ?? Buffer.alloc(0), lengths)), 2);
+  const open = (stream: StoredStream, bodies: readonly Uint8Array[], lengths: readonly number[] = []) =>
+    unseal(stream, suite, key, (object) => from(...cut(bodies[stream.objects.indexOf(object)] ?? Buffer.alloc(0), lengths)), 2);
 
-describe('a sealed stream', () => {
   test('gives back any bytes in any pieces, over any number of objects', async () => {
     await fc.assert(
       fc.asyncProperty(
@@ -101,7 +103,7 @@ describe('a sealed stream', () => {
 
   test('cannot be opened with another key', async () => {
     const { stream, bodies } = await sealed(noise(500), []);
-    const read = unseal(stream, makeDataKey(randomBytes(32)), (object) => from(bodies[stream.objects.indexOf(object)] ?? ''), 1);
+    const read = unseal(stream, suite, suite.drawKey(randomBytes), (object) => from(bodies[stream.objects.indexOf(object)] ?? ''), 1);
     await expect(whole(read)).rejects.toMatchObject({ kind: 'damaged' });
   });
 
@@ -110,7 +112,7 @@ describe('a sealed stream', () => {
       yield noise(100);
       throw new Error('connection lost');
     }
-    const { parts } = seal(dump(), { key, iv, partBytes: 16, width: 1 });
+    const { parts } = seal(dump(), { ...how, partBytes: 16, width: 1 });
     await expect(
       whole(
         (async function* () {

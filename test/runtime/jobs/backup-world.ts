@@ -6,7 +6,8 @@ import type { Manifest } from '../../../model/backup/manifest.ts';
 import type { Lease } from '../../../runtime/ports/lease.ts';
 import type { Producer, SnapshotFacts } from '../../../runtime/ports/producer.ts';
 import type { Store } from '../../../runtime/ports/store.ts';
-import { operator, recipients, signer } from '../format/keys.ts';
+import type { SuiteName } from '../../../model/backup/suites.ts';
+import { peopleOf, recipients, signer } from '../format/keys.ts';
 import { FakeClock } from '../schedule/fake-clock.ts';
 import { cut, from, whole } from '../streams/bytes.ts';
 
@@ -48,6 +49,7 @@ export const toolsFor = (store: Store, changes: Partial<Omit<BackupTools, 'produ
 
   lease: openLease(),
   recipients,
+  suite: 'aes256',
   signer,
   clock: new FakeClock('2026-03-29T01:00:00Z'),
   random: randomBytes,
@@ -66,6 +68,12 @@ export const run = (
   asked: Partial<BackupRequest> = {},
 ): Promise<Manifest> => backup({ ...request, ...asked }, { ...toolsFor(store, changes), producer }, never);
 
+/** The same for people with keys of this suite. */
+export const runOf =
+  (suite: SuiteName) =>
+  (store: Store, producer: Producer, changes: Partial<BackupTools> = {}, asked: Partial<BackupRequest> = {}): Promise<Manifest> =>
+    run(store, producer, { suite, recipients: peopleOf[suite].recipients, ...changes }, asked);
+
 /** What a store gives back to somebody who has nothing but the store and a key. */
 export async function restored(
   store: Store,
@@ -74,7 +82,7 @@ export async function restored(
   if (refused.length > 0) throw new Error(refused[0]?.message);
   return Promise.all(
     manifests.map(async (manifest) => {
-      const open = await openBackup(store, manifest, operator.privateKey, 2, never);
+      const open = await openBackup(store, manifest, peopleOf[manifest.cipher.suite].operator.privateKey, 2, never);
       const files = await Promise.all(manifest.streams.map(async (stream) => [stream.name, await whole(open(stream))] as const));
       return { manifest, files: Object.fromEntries(files) };
     }),

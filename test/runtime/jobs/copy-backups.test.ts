@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { manifestKey, manifestPrefix, removedKey } from '../../../model/backup/layout.ts';
 import type { Manifest } from '../../../model/backup/manifest.ts';
+import { suiteNames, type SuiteName } from '../../../model/backup/suites.ts';
 import { makeUlid } from '../../../model/backup/ulid.ts';
 import { contentsOf } from '../../../runtime/jobs/bucket/listing.ts';
 import { readCatalogue } from '../../../runtime/jobs/catalogue.ts';
@@ -10,12 +12,12 @@ import { rotateKeys } from '../../../runtime/jobs/rotate-keys.ts';
 import { readVerifications, recordFinding } from '../../../runtime/jobs/verifications.ts';
 import type { Store } from '../../../runtime/ports/store.ts';
 import { memoryStore } from '../../../runtime/stores/memory-store.ts';
-import { escrow, operator, signer, stranger } from '../format/keys.ts';
+import { peopleOf, signer } from '../format/keys.ts';
 import { FakeClock } from '../schedule/fake-clock.ts';
 import { noise, whole } from '../streams/bytes.ts';
 import { bucketPlace, contentOf, copy as copyOfBucket } from './bucket/bucket-world.ts';
 import { memoryBucket } from './bucket/memory-bucket.ts';
-import { engineOf, never, openLease, place, restored, run } from './backup-world.ts';
+import { engineOf, never, openLease, place, restored, runOf } from './backup-world.ts';
 import { dyingStore } from './dying-store.ts';
 
 const clock = new FakeClock('2026-03-01T01:00:00Z');
@@ -23,7 +25,8 @@ const clock = new FakeClock('2026-03-01T01:00:00Z');
 const recorder = { signer, clock, random: (bytes: number) => Buffer.alloc(bytes, 7), berth: '0.1.0' };
 
 /** Two full backups, each with a log behind it, and an empty store. */
-async function world() {
+async function world(suite: SuiteName) {
+  const run = runOf(suite);
   const from = memoryStore(clock.now);
   const to = memoryStore(clock.now);
   const made: Manifest[] = [];
@@ -60,9 +63,11 @@ async function damage(store: Store, { streams }: Manifest): Promise<void> {
   await store.put(key, body, never);
 }
 
-describe('a second place', () => {
+describe.each(suiteNames)('a second place, by %s,', (suite) => {
+  const { operator, escrow, stranger } = peopleOf[suite];
+
   test('holds all that the first one holds, opens with the same keys, and is sent nothing twice', async () => {
-    const { from, to, made, copy } = await world();
+    const { from, to, made, copy } = await world(suite);
     let sent = 0;
     const { copied, broken } = await copy({ heard: (bytes) => (sent += bytes) });
     expect([idsOf(copied), broken]).toEqual([idsOf(made), []]);
@@ -74,7 +79,7 @@ describe('a second place', () => {
   });
 
   test('is whole at any moment at which the copy is killed, and the next pass goes on', async () => {
-    const quiet = await world();
+    const quiet = await world(suite);
     const counting = dyingStore(quiet.to, Infinity, 'after');
     await quiet.copy({ to: counting });
     for (let at = 1; at <= counting.dealings(); at += 1)
@@ -90,7 +95,7 @@ describe('a second place', () => {
   });
 
   test('is not given what lies damaged in the first one, nor what rests on that; all else is copied', async () => {
-    const { from, to, made, copy } = await world();
+    const { from, to, made, copy } = await world(suite);
     const [bad, log, ...good] = made;
     if (bad === undefined || log === undefined) throw new Error('nothing was made');
     await damage(from, bad);
@@ -104,7 +109,7 @@ describe('a second place', () => {
   });
 
   test('that keeps other bytes than it was sent has no backup of them, and is sent them anew', async () => {
-    const { from, to, made, copy } = await world();
+    const { from, to, made, copy } = await world(suite);
     const [victim] = made;
     if (victim === undefined) throw new Error('nothing was made');
     const lying: Store = {
@@ -127,7 +132,7 @@ describe('a second place', () => {
 
   test('is sent anew what was found broken there, killed at any moment, and counts it again then', async () => {
     for (let at = 1; ; at += 1) {
-      const { from, to, made, copy } = await world();
+      const { from, to, made, copy } = await world(suite);
       const victim = made[2] as Manifest;
       await copy();
       await damage(to, victim);
@@ -151,7 +156,7 @@ describe('a second place', () => {
   });
 
   test('keeps what was found broken there when it is no better in the first one, or was broken before it was copied', async () => {
-    const { from, to, made, copy } = await world();
+    const { from, to, made, copy } = await world(suite);
     const [both, , before] = made as [Manifest, Manifest, Manifest];
     await copy();
     await damage(from, both);
@@ -166,7 +171,7 @@ describe('a second place', () => {
   });
 
   test('is sent what a restore has found broken when that is asked for, and not by every pass', async () => {
-    const { to, made, copy } = await world();
+    const { to, made, copy } = await world(suite);
     const victim = made[0] as Manifest;
     await copy();
     await damage(to, victim);
@@ -178,20 +183,25 @@ describe('a second place', () => {
   });
 
   test('opens for others once keys were rotated in the first one, and for nobody else', async () => {
-    const { from, to, made, copy } = await world();
+    const { from, to, made, copy } = await world(suite);
     await copy();
     const anew = [
       { name: 'stranger', key: stranger.publicKey },
       { name: 'escrow', key: escrow.publicKey },
     ];
     for (const manifest of made)
-      await rotateKeys(from, manifest, operator.privateKey, anew, makeUlid(clock.now(), Buffer.alloc(16, 9)), never);
+      await rotateKeys(
+        manifest,
+        { store: from, identity: operator.privateKey, recipients: anew, random: randomBytes },
+        makeUlid(clock.now(), Buffer.alloc(16, 9)),
+        never,
+      );
     expect(await copy()).toEqual({ copied: [], broken: [] });
     expect(await keysOf(to)).toEqual(await keysOf(from));
   });
 
   test('has rules of its own: what was removed there is not sent again, and what was removed in the first one stays', async () => {
-    const { from, to, made, copy } = await world();
+    const { from, to, made, copy } = await world(suite);
     await copy();
     const [gone, , also] = made;
     if (gone === undefined || also === undefined) throw new Error('nothing was made');
@@ -205,12 +215,12 @@ describe('a second place', () => {
   });
 
   test('takes nothing that somebody else has signed, and nothing without its lease', async () => {
-    const { from, to, copy } = await world();
+    const { from, to, copy } = await world(suite);
     const foreign = makeUlid(clock.now(), Buffer.alloc(16, 1));
     await from.put(`${manifestPrefix(place)}${foreign}.full.json`, Buffer.from('{}'), never);
     await copy();
     expect(await to.size(`${manifestPrefix(place)}${foreign}.full.json`, never)).toBeUndefined();
-    const other = await world();
+    const other = await world(suite);
     await expect(other.copy({ lease: openLease(async () => Promise.reject(new Error('taken over'))) })).rejects.toThrow('taken over');
     expect(await restored(other.to)).toEqual([]);
   });

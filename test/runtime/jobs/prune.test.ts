@@ -1,5 +1,7 @@
+import { generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { manifestKey } from '../../../model/backup/layout.ts';
+import { suiteNames, type SuiteName } from '../../../model/backup/suites.ts';
 import { makeUlid } from '../../../model/backup/ulid.ts';
 import { readCatalogue } from '../../../runtime/jobs/catalogue.ts';
 import { openBackup } from '../../../runtime/jobs/open-backup.ts';
@@ -8,17 +10,18 @@ import type { RetentionPolicy } from '../../../runtime/jobs/retention.ts';
 import { rotateKeys } from '../../../runtime/jobs/rotate-keys.ts';
 import type { ObjectInfo, Store } from '../../../runtime/ports/store.ts';
 import { memoryStore } from '../../../runtime/stores/memory-store.ts';
-import { escrow, operator, recipients, signer, stranger } from '../format/keys.ts';
+import { peopleOf, signer } from '../format/keys.ts';
 import { FakeClock } from '../schedule/fake-clock.ts';
 import { noise, whole } from '../streams/bytes.ts';
-import { engineOf, never, openLease, place, restored, run } from './backup-world.ts';
+import { engineOf, never, openLease, place, restored, runOf } from './backup-world.ts';
 import { dyingStore } from './dying-store.ts';
 
 const hour = 3_600_000;
 const policy: RetentionPolicy = { last: 2, zone: 'UTC', provenLevel: 3 };
 
 /** A store with so many fulls, a day apart, each followed by a log. */
-async function filled(fulls: number) {
+async function filled(fulls: number, suite: SuiteName = 'aes256') {
+  const run = runOf(suite);
   const clock = new FakeClock('2026-03-01T01:00:00Z');
   const store = memoryStore(clock.now);
   let newestId: string | undefined;
@@ -130,12 +133,19 @@ describe('pruning', () => {
   });
 });
 
-describe('the rotation of keys', () => {
+describe.each(suiteNames)('the rotation of keys of %s', (suite) => {
+  const { operator, escrow, stranger, recipients } = peopleOf[suite];
   const next = [{ name: 'operator-2', key: stranger.publicKey }, recipients[1]!];
+  const tools = (store: Store, { privateKey }: { readonly privateKey: KeyObject }) => ({
+    store,
+    identity: privateKey,
+    recipients: next,
+    random: randomBytes,
+  });
   const version = makeUlid(new Date('2026-04-01'), Buffer.alloc(10, 7));
 
   test('lets the new open every backup and the old none, and touches neither data nor manifest', async () => {
-    const { store } = await filled(2);
+    const { store } = await filled(2, suite);
     const untouched = async (): Promise<string> => {
       const parts = await Promise.all(
         (await keysOf(store))
@@ -147,8 +157,8 @@ describe('the rotation of keys', () => {
     const before = await untouched();
     const { manifests } = await readCatalogue(store, 'v1/', [signer.publicKey], never);
     for (const manifest of manifests) {
-      expect(await rotateKeys(store, manifest, operator.privateKey, next, version, never)).toBe(true);
-      expect(await rotateKeys(store, manifest, escrow.privateKey, next, version, never)).toBe(false);
+      expect(await rotateKeys(manifest, tools(store, operator), version, never)).toBe(true);
+      expect(await rotateKeys(manifest, tools(store, escrow), version, never)).toBe(false);
     }
     expect(await untouched()).toBe(before);
     for (const manifest of manifests) {
@@ -164,21 +174,41 @@ describe('the rotation of keys', () => {
     const manifestOf = async (store: Store) => (await readCatalogue(store, 'v1/', [signer.publicKey], never)).manifests[0]!;
     for (const when of ['before', 'after'] as const)
       for (let at = 1; at <= 12; at += 1) {
-        const { store } = await filled(1);
+        const { store } = await filled(1, suite);
         const manifest = await manifestOf(store);
-        await rotateKeys(dyingStore(store, at, when), manifest, escrow.privateKey, next, version, never).catch(() => undefined);
+        await rotateKeys(manifest, tools(dyingStore(store, at, when), escrow), version, never).catch(() => undefined);
         await openBackup(store, manifest, escrow.privateKey, 1, never);
-        await rotateKeys(store, manifest, escrow.privateKey, next, makeUlid(new Date('2026-04-02'), Buffer.alloc(10, 8)), never);
+        await rotateKeys(manifest, tools(store, escrow), makeUlid(new Date('2026-04-02'), Buffer.alloc(10, 8)), never);
         await openBackup(store, manifest, stranger.privateKey, 1, never);
         await expect(openBackup(store, manifest, operator.privateKey, 1, never)).rejects.toThrow('was not made for');
       }
   });
 
   test('of a backup whose key is gone says so', async () => {
-    const { store } = await filled(1);
+    const { store } = await filled(1, suite);
     const [manifest] = (await readCatalogue(store, 'v1/', [signer.publicKey], never)).manifests;
     for (const key of await keysOf(store)) if (key.includes('/keys/')) await store.delete(key, never);
-    await expect(rotateKeys(store, manifest!, escrow.privateKey, next, version, never)).rejects.toThrow('has no key in');
+    await expect(rotateKeys(manifest!, tools(store, escrow), version, never)).rejects.toThrow('has no key in');
     expect(await store.size(manifestKey(place, manifest!.id, manifest!.kind), never)).toBeGreaterThan(0);
+  });
+
+  test('leaves agents their own way in', async () => {
+    const store = memoryStore();
+    const own = generateKeyPairSync('rsa', { modulusLength: 3072 });
+    const agent = { name: 'agent', key: own.publicKey };
+    const manifest = await runOf(suite)(store, engineOf({ dump: noise(90) }), { recipients: [...recipients, agent] });
+    expect(await rotateKeys(manifest, tools(store, operator), version, never)).toBe(true);
+    expect(await rotateKeys(manifest, tools(store, escrow), version, never)).toBe(false);
+    await openBackup(store, manifest, own.privateKey, 1, never);
+    await expect(openBackup(store, manifest, operator.privateKey, 1, never)).rejects.toThrow('was not made for key');
+  });
+
+  test('lets keys of the other kind open what was made before the suite was changed', async () => {
+    const { store } = await filled(1, suite);
+    const [manifest] = (await readCatalogue(store, 'v1/', [signer.publicKey], never)).manifests;
+    const others = peopleOf[suiteNames.find((each) => each !== suite)!];
+    await rotateKeys(manifest!, { ...tools(store, operator), recipients: others.recipients }, version, never);
+    const open = await openBackup(store, manifest!, others.escrow.privateKey, 1, never);
+    expect(await whole(open(manifest!.streams[0]!))).toEqual(noise(900, 1));
   });
 });

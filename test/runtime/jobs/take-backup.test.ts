@@ -17,6 +17,7 @@ function world() {
     store,
     leases: storeLeases({ store, site: 'shop', holder, clock, ttlMs: 60_000 }),
     trusted: [signer.publicKey],
+    suite: 'aes256',
     signer,
     clock,
     random: randomBytes,

@@ -70,7 +70,7 @@ class World {
   }
 
   async damage({ id }: Manifest, stream: string): Promise<void> {
-    const key = dataKey(place, id, stream, 1);
+    const key = dataKey(place, id, stream, 'aes256', 1);
     const bytes = Buffer.from(await collect(this.store.read(key, never), 10_000));
     bytes[3]! ^= 1;
     await this.store.put(key, bytes, never);

@@ -1,8 +1,11 @@
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { readSecret, readSigner } from '../../../runtime/keys/read-keys.ts';
+import { formatIdentity, lockedIdentity } from '../../../runtime/format/age/identity-file.ts';
+import { recipientText } from '../../../runtime/format/age/key-text.ts';
+import { readIdentity, readRecipients, readSecret, readSigner } from '../../../runtime/keys/read-keys.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'berth-keys-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -27,4 +30,54 @@ test('a key that is not there is told from one that the system does not give out
         hint: 'run this as the owner of the site',
       }),
     );
+});
+
+const ofAge = generateKeyPairSync('x25519');
+const put = (name: string, content: string): string => {
+  mkdirSync(join(folder, 'recipients'), { recursive: true });
+  const file = join(folder, name);
+  writeFileSync(file, content);
+  return file;
+};
+
+test('whoever has a key of each kind is a recipient twice, by one name', () => {
+  const rsa = generateKeyPairSync('rsa', { modulusLength: 3072 }).publicKey;
+  put('recipients/operator.pem', rsa.export({ type: 'spki', format: 'pem' }).toString());
+  put('recipients/operator.pub', `# of the operator\n${recipientText(ofAge.publicKey)}\n`);
+  put('recipients/escrow.pub', `${recipientText(generateKeyPairSync('x25519').publicKey)}\n`);
+  put('recipients/notes.txt', 'of nobody\n');
+  const found = (names?: readonly string[]) =>
+    readRecipients(join(folder, 'recipients'), names).map(({ name, key }) => [name, key.asymmetricKeyType]);
+  expect(found()).toEqual([
+    ['escrow', 'x25519'],
+    ['operator', 'rsa'],
+    ['operator', 'x25519'],
+  ]);
+  expect(found(['operator'])).toHaveLength(2);
+  expect(() => found(['operator', 'nobody'])).toThrow('recipient nobody has no key in');
+  put('recipients/token.pub', 'age1yubikey1q2w3e\n');
+  expect(() => found()).toThrow(
+    expect.objectContaining({ kind: 'usage', message: expect.stringContaining('token.pub is not a public key of age') }),
+  );
+});
+
+test('a private key is read in PEM and in the form of age, with and without a passphrase', () => {
+  const pem = put('x.pem', ofAge.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
+  const text = put('x.txt', `# created: 2026-11-22\n${formatIdentity(ofAge.privateKey)}`);
+  const locked = put('x.age', lockedIdentity(ofAge.privateKey, 'open', randomBytes));
+  for (const [file, passphrase] of [
+    [pem, undefined],
+    [text, undefined],
+    [text, 'of another key'],
+    [locked, 'open'],
+  ] as const)
+    expect(readIdentity(file, passphrase).equals(ofAge.privateKey)).toBe(true);
+  expect(() => readIdentity(locked, undefined)).toThrow(
+    expect.objectContaining({ kind: 'usage', hint: expect.stringContaining('BERTH_KEY_PASSPHRASE') }),
+  );
+  expect(() => readIdentity(locked, 'shut')).toThrow('its passphrase is another one');
+  const two = put('two.txt', formatIdentity(ofAge.privateKey) + formatIdentity(ofAge.privateKey));
+  expect(() => readIdentity(two, undefined)).toThrow('it is not one key AGE-SECRET-KEY-1…');
+  expect(() => readIdentity(put('plugin.txt', 'AGE-PLUGIN-TOKEN-1QQQ\n'), undefined)).toThrow('it is not one key');
+  expect(() => readIdentity(put('junk.txt', 'junk\n'), undefined)).toThrow('cannot be used as a private key');
 });

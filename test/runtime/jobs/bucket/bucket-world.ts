@@ -24,6 +24,7 @@ export const copyTools = (store: Store, bucket: Bucket, changes: Partial<CopyToo
   trusted,
   recipients: () => recipients,
   identity: operator.privateKey,
+  suite: 'aes256',
   signer,
   clock: new FakeClock('2026-03-29T01:00:00Z'),
   random: randomBytes,

@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Manifest } from '../../../../model/backup/manifest.ts';
+import { suiteNames, type SuiteName } from '../../../../model/backup/suites.ts';
 import { pruneContents } from '../../../../runtime/jobs/bucket/prune-contents.ts';
 import { copyBucket } from '../../../../runtime/jobs/bucket/copy-bucket.ts';
 import { listRemoved, planPrune, removeBackups, undoRemoval, type PruneTools } from '../../../../runtime/jobs/prune.ts';
 import type { Store } from '../../../../runtime/ports/store.ts';
 import { memoryStore } from '../../../../runtime/stores/memory-store.ts';
-import { signer } from '../../format/keys.ts';
+import { peopleOf, signer } from '../../format/keys.ts';
 import { FakeClock } from '../../schedule/fake-clock.ts';
 import { noise } from '../../streams/bytes.ts';
 import { never, openLease } from '../backup-world.ts';
@@ -19,6 +20,8 @@ const policy = { last: 2, days: 1, zone: 'UTC', provenLevel: 0 } as const;
 
 const anyStep = fc.record({
   what: fc.constantFrom('copy', 'copy', 'copy', 'prune', 'undo'),
+  /** What is made by it: listings of one suite refer to contents of the other. */
+  suite: fc.constantFrom(...suiteNames),
   /** Written or deleted before: which, and of which size. */
   changes: fc.array(fc.tuple(fc.nat(9), fc.constantFrom(-1, 0, 40, 900, 1500, 5000), fc.nat(5)), { maxLength: 5 }),
   wait: fc.integer({ min: 1, max: 60 }),
@@ -26,6 +29,9 @@ const anyStep = fc.record({
   killedAt: fc.option(fc.integer({ min: 1, max: 90 }), { nil: Infinity, freq: 3 }),
   when: fc.constantFrom('before' as const, 'after' as const),
 });
+
+/** Everybody has a key of each kind. */
+const recipients = () => suiteNames.flatMap((suite) => peopleOf[suite].recipients);
 
 /** A bucket and its backups, and beside them, as nobody in the field has it, what the bucket held at each of them. */
 class Life {
@@ -35,11 +41,11 @@ class Life {
   readonly held = new Map<string, ReadonlyMap<string, string>>();
   #attempts = 0;
 
-  async step(what: string, store: Store): Promise<void> {
+  async step(what: string, store: Store, suite: SuiteName): Promise<void> {
     if (what === 'copy') {
       const label = String((this.#attempts += 1));
       this.held.set(label, new Map([...this.bucket.objects].map(([key, { body }]) => [key, body.toString('latin1')])));
-      return void (await copyBucket({ due: null, label }, copyTools(store, this.bucket, { clock: this.clock }), never));
+      return void (await copyBucket({ due: null, label }, copyTools(store, this.bucket, { clock: this.clock, suite, recipients }), never));
     }
     if (what === 'undo') {
       const gone = (await listRemoved(bucketPlace, store, never)).find(({ kind }) => kind === 'bucket');
@@ -64,8 +70,8 @@ test('a life of a bucket, with kills at any moment, offers no point in time that
   await fc.assert(
     fc.asyncProperty(fc.array(anyStep, { minLength: 5, maxLength: 16 }), async (steps) => {
       const life = new Life();
-      const run = async (what: string, killedAt: number, when: 'before' | 'after'): Promise<void> => {
-        await life.step(what, dyingStore(life.store, killedAt, when)).catch((error: unknown) => {
+      const run = async (what: string, suite: SuiteName, killedAt: number, when: 'before' | 'after'): Promise<void> => {
+        await life.step(what, dyingStore(life.store, killedAt, when), suite).catch((error: unknown) => {
           if (killedAt === Infinity) throw error;
         });
         for (const manifest of await life.offered()) {
@@ -73,19 +79,19 @@ test('a life of a bucket, with kills at any moment, offers no point in time that
           offered += 1;
         }
       };
-      for (const { what, changes, wait, killedAt, when } of steps) {
+      for (const { what, suite, changes, wait, killedAt, when } of steps) {
         life.clock.set(life.clock.now().getTime() + wait * hour);
         for (const [key, size, seed] of changes)
           if (size < 0) life.bucket.objects.delete(`k/${key}`);
           else life.bucket.put(`k/${key}`, noise(size, seed + 1));
-        await run(what, killedAt, when);
+        await run(what, suite, killedAt, when);
       }
       const before = (await backupsIn(life.store)).length;
       // What was killed does not stand in the way of a life without kills; what nobody needs goes in the end.
       for (const what of ['copy', 'prune', 'prune', 'prune']) {
         life.clock.set(life.clock.now().getTime() + 60 * hour);
-        await life.step('copy', life.store);
-        await run(what, Infinity, 'before');
+        await life.step('copy', life.store, 'aes256');
+        await run(what, 'age', Infinity, 'before');
       }
       const after = await backupsIn(life.store);
       removed += Math.max(0, before - after.length);
