@@ -35,6 +35,7 @@ import { readRuntime } from '../runtime-config.ts';
 import { loadSite, specFile } from '../site.ts';
 import { seeServed } from './see-served.ts';
 import { stoppable, type RuntimeContext } from '../stoppable.ts';
+import { noteOf, typed } from '../text.ts';
 
 export interface DrillAsked {
   /** The folder of a site or of a recovery kit. */
@@ -75,6 +76,8 @@ export const drillSite = (asked: DrillAsked, context: RuntimeContext): Promise<v
           '`berth backup verify --restore` restores its newest backups and compares them',
         );
       const key = keyFileOf(opened.folder, asked.key);
+      if (isOpen(key))
+        context.err(`${noteOf(`${key} opens every backup, and others may read it: \`chmod 400 ${typed(key)}\``, context)}\n`);
       using room = await DrillRoom.open(folderFor(asked, opened.config.backups.store.folder), opened.config.site, context);
       let stays = false;
       let done: Drilled;
@@ -111,6 +114,9 @@ export const drillSite = (asked: DrillAsked, context: RuntimeContext): Promise<v
     },
     'stopping, and taking away what was made; once more to leave that to the next drill',
   );
+
+/** Whether somebody else than its owner may read it; of a file that is not there others say that. */
+const isOpen = (file: string): boolean => ((statSync(file, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) !== 0;
 
 /**
  * Beside the site; a kit lies on a stick, where neither room nor rights are to be counted on.

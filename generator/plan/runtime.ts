@@ -64,7 +64,7 @@ const placeOf = ({ store, lease }: BackupPlaceSpec, tier: number, secretKey: str
       };
 
 function backupsOf(spec: StackSpec, backups: BackupsSpec, memoryOf: (agent: string) => MiB, user: string): BackupsConfig {
-  const { timeZone, configuration, secrets, verify, prune } = backups;
+  const { timeZone, configuration, secrets, drill, verify, prune } = backups;
   const { offsite } = backups;
   const inContainers = agentsOf(spec).length > 0 || filesAgentIn(spec) !== undefined;
   return {
@@ -80,6 +80,7 @@ function backupsOf(spec: StackSpec, backups: BackupsSpec, memoryOf: (agent: stri
       ...databaseJobs(spec, backups, memoryOf),
       ...filesJobs(spec, backups),
     ],
+    ...(drill === undefined ? {} : { drill: { every: drill.every } }),
     verify: { schedule: verify, timeZone },
     prune: { schedule: prune, timeZone },
   };
