@@ -346,8 +346,9 @@ describe('the databases of a site that runs', () => {
   test('are restored by nobody any more once whoever had asked for it was killed', async () => {
     const { agent, restore, until } = of('postgres');
     const inAgent = (script: string): Promise<string> => lab.compose('exec', '-T', agent, 'sh', '-c', script);
-    const servers = 'for pid in /proc/[0-9]*; do if grep -qs config_file=.*/scratch/ $pid/cmdline; then echo ${pid#/proc/}; fi; done';
-    const verbs = 'for pid in /proc/[0-9]*; do if grep -qs attended $pid/cmdline; then echo ${pid#/proc/}; fi; done';
+    // In brackets, so that what looks for them does not find itself.
+    const servers = 'for pid in /proc/[0-9]*; do if grep -qs config_file[=].*/scratch/ $pid/cmdline; then echo ${pid#/proc/}; fi; done';
+    const verbs = 'for pid in /proc/[0-9]*; do if grep -qs attende[d] $pid/cmdline; then echo ${pid#/proc/}; fi; done';
     // It would never be done: the server in which it is tried stands still.
     const stopping = `docker compose exec -T ${agent} sh -c 'pids=$(${servers}); [ -n "$pids" ] && kill -STOP $pids'`;
     const words = restore('--latest', '--into', 'scratch').join(' ');
