@@ -14,7 +14,13 @@ const pauseMs = 20;
 export function attend(gone: () => void): Secret | undefined {
   const line = firstLine();
   const { stdin } = process;
-  for (const event of ['end', 'close', 'error']) stdin.once(event, gone);
+  let isTold = false;
+  for (const event of ['end', 'close', 'error'])
+    stdin.once(event, () => {
+      // A signal that comes a second time means that nothing is to be cleaned up.
+      if (!isTold) gone();
+      isTold = true;
+    });
   stdin.resume();
   if ('unref' in stdin && typeof stdin.unref === 'function') stdin.unref();
   return line === '' ? undefined : new Secret(Buffer.from(line, 'base64').toString('utf8'));

@@ -63,6 +63,9 @@ test('a verb in the container of an agent goes on while its input is open, and e
   expect(child.exitCode, said).toBeNull();
   child.stdin.end();
   expect(await ended, said).toEqual([130, null]);
+  // It was told once, and took its time to clean up: who is told twice leaves it.
+  expect(said).toContain('stopping, and taking away what was made');
+  expect(said).not.toContain('the site is as it was\n');
 });
 
 test('a verb whose work is done ends, although its input is still open', async () => {
