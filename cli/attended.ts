@@ -1,5 +1,4 @@
 import { readSync } from 'node:fs';
-import { Secret } from '../model/secret.ts';
 
 const mostBytes = 2 ** 20;
 const pauseMs = 20;
@@ -9,9 +8,9 @@ const pauseMs = 20;
  * is what it would have been given; it is waited for.
  *
  * @param gone - Told when nobody waits for the verb any more. What is at work is not kept from ending by this.
- * @returns what came: a private key, or nothing.
+ * @returns what came, a private key for one, or nothing. To be made a secret at once: what this shares with the start would be one file more there.
  */
-export function attend(gone: () => void): Secret | undefined {
+export function attend(gone: () => void): string | undefined {
   const line = firstLine();
   const { stdin } = process;
   let isTold = false;
@@ -23,7 +22,7 @@ export function attend(gone: () => void): Secret | undefined {
     });
   stdin.resume();
   if ('unref' in stdin && typeof stdin.unref === 'function') stdin.unref();
-  return line === '' ? undefined : new Secret(Buffer.from(line, 'base64').toString('utf8'));
+  return line === '' ? undefined : Buffer.from(line, 'base64').toString('utf8');
 }
 
 /** Byte for byte, as what comes behind it is for nobody. */

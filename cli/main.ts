@@ -4,7 +4,7 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import { Command, CommanderError } from 'commander';
 import { attended } from '../model/backup/site-files.ts';
 import { BerthError, EXIT, exitMeaning } from '../model/errors.ts';
-import type { Secret } from '../model/secret.ts';
+import { Secret } from '../model/secret.ts';
 import type { ClusterContext } from './cluster.ts';
 import { addCerts } from './certs.ts';
 import { addCompletion } from './completion.ts';
@@ -186,7 +186,8 @@ process.stderr.on('error', () => {
 // In the container of an agent: who has asked for this may go away.
 if (process.argv[2] === attended) {
   process.argv.splice(2, 1);
-  context.given = (await import('./attended.ts')).attend(() => process.kill(process.pid, 'SIGTERM'));
+  const text = (await import('./attended.ts')).attend(() => process.kill(process.pid, 'SIGTERM'));
+  context.given = text === undefined ? undefined : new Secret(text);
 }
 try {
   await (await build(process.argv[2])).parseAsync(process.argv);
