@@ -1,4 +1,4 @@
-import { agentPlaces, agentProgram } from '../model/backup/site-files.ts';
+import { agentPlaces, agentProgram, attended } from '../model/backup/site-files.ts';
 import { BerthError, EXIT, type FailureKind } from '../model/errors.ts';
 import type { BackupJob, RuntimeConfig } from '../model/runtime-config.ts';
 import type { Secret } from '../model/secret.ts';
@@ -31,7 +31,7 @@ interface Way {
 }
 
 /** @throws BerthError `usage` for a cluster where there is none, `spec` for one without a namespace. */
-function wayTo({ site, config: { target, namespace }, cluster = {} }: AgentHome, agent: string, input: boolean): Way {
+function wayTo({ site, config: { target, namespace }, cluster = {} }: AgentHome, agent: string): Way {
   if (target === 'compose') {
     const option = cluster.kubeconfig !== undefined ? '--kubeconfig' : cluster.context !== undefined ? '--context' : undefined;
     if (option !== undefined) throw new BerthError('usage', `${option} is for a cluster, and this site is for Compose`, 'leave it out');
@@ -50,7 +50,7 @@ function wayTo({ site, config: { target, namespace }, cluster = {} }: AgentHome,
     namespace,
   ] as const;
   return {
-    argv: [...kubectl, 'exec', ...(input ? ['-i'] : []), `${agent}-0`, '-c', agent, '--'],
+    argv: [...kubectl, 'exec', '-i', `${agent}-0`, '-c', agent, '--'],
     cure: `see \`kubectl -n ${namespace} describe pod ${agent}-0\`, and that kubectl speaks to the right cluster: \`kubectl config current-context\`, or --context`,
   };
 }
@@ -64,11 +64,11 @@ export function runInAgent(
   signal: AbortSignal,
   key?: Secret,
 ): RunningProgram {
-  const { argv, cure } = wayTo(home, agent, key !== undefined);
+  const { argv, cure } = wayTo(home, agent);
   return localPrograms({ ...process.env, ...context.env }).start(
     {
-      argv: [...argv, ...agentProgram, ...words],
-      ...keyInput(key),
+      argv: [...argv, ...agentProgram, attended, ...words],
+      input: attending(key),
       explain: ({ stderr }) => new BerthError('unreachable', `${agent} did not answer: ${stderr.trim().split('\n').at(-1) ?? ''}`, cure),
     },
     signal,
@@ -99,12 +99,10 @@ export async function inAgent(
   return JSON.parse(text) as Readonly<Record<string, unknown>>;
 }
 
-/** A private key goes by a pipe: nowhere does it become a file or an argument. */
-export const keyInput = (key: Secret | undefined): { readonly input?: AsyncIterable<Uint8Array> } =>
-  key === undefined ? {} : { input: bytesOf(key) };
-async function* bytesOf(key: Secret): AsyncGenerator<Uint8Array> {
-  await Promise.resolve();
-  yield Buffer.from(key.reveal());
+/** A private key goes by a pipe: nowhere does it become a file or an argument. The pipe stays open until the verb has ended, and ends the verb when whoever asked for it is gone. */
+export async function* attending(key: Secret | undefined): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(`${key === undefined ? '' : Buffer.from(key.reveal()).toString('base64')}\n`);
+  await new Promise(() => undefined);
 }
 
 /** What the verb itself said of its failure. */

@@ -1,3 +1,4 @@
+import type { Secret } from '../model/secret.ts';
 import type { Random } from '../generator/io/random-text.ts';
 
 /** What a verb may know of the world around it; made once, in main. */
@@ -19,4 +20,6 @@ export interface Context {
   readonly columns: number;
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
+  /** What came by the standard input together with the verb, in the container of an agent. */
+  readonly given?: Secret | undefined;
 }

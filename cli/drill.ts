@@ -1,10 +1,11 @@
 import { resolve } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { BerthError } from '../model/errors.ts';
 import type { RuntimeContext } from './stoppable.ts';
 
 interface DrillOptions {
   readonly site: string;
+  readonly from: 'store' | 'offsite';
   readonly latest?: boolean;
   readonly at?: string;
   readonly into?: string;
@@ -29,6 +30,7 @@ export function addDrill(
     .option('--key <FILE>', 'the private key of a recipient; a kit has one. BERTH_KEY_PASSPHRASE opens it')
     .option('--into <DIR>', 'where its folder lies meanwhile; without it SITE-drill beside the site')
     .option('--network <RANGE>', 'the addresses that it has meanwhile, such as 10.201.4.0/22; without it some that nobody here has')
+    .addOption(new Option('--from <PLACE>', 'where from, where there is a second place').choices(['store', 'offsite']).default('store'))
     .option('--keep', 'leave it running, to look at; the next drill takes it away')
     .option('--yes', 'also where memory or disk may become short')
     .option('--dry-run', 'only say what would be done')
@@ -44,7 +46,7 @@ Examples:
 
 What is brought back has no ports and no way out: it sends nothing to anybody. What was proven is level 4 in \`berth backup list\`.`,
     )
-    .action(({ site, at, latest, into, key, network, keep, yes, dryRun, json }: DrillOptions) =>
+    .action(({ site, from, at, latest, into, key, network, keep, yes, dryRun, json }: DrillOptions) =>
       run(async () => {
         if (latest === true && at !== undefined) throw new BerthError('usage', 'to what time?', 'write --latest or --at TIME, one of them');
         const path = (given: string | undefined): string | undefined => (given === undefined ? undefined : resolve(context.cwd, given));
@@ -52,6 +54,7 @@ What is brought back has no ports and no way out: it sends nothing to anybody. W
         await drillSite(
           {
             site: resolve(context.cwd, site),
+            from,
             at,
             into: path(into),
             key: path(key),

@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { Command, CommanderError } from 'commander';
+import { attended } from '../model/backup/site-files.ts';
 import { BerthError, EXIT, exitMeaning } from '../model/errors.ts';
+import { Secret } from '../model/secret.ts';
 import type { ClusterContext } from './cluster.ts';
 import { addCerts } from './certs.ts';
 import { addCompletion } from './completion.ts';
@@ -36,7 +38,7 @@ let farewell = '';
 /** Nobody reads any more what is printed. */
 let readerGone = false;
 
-const context: ClusterContext = {
+const context: ClusterContext & { given?: Secret | undefined } = {
   get cwd() {
     return workingFolder();
   },
@@ -181,6 +183,12 @@ process.stderr.on('error', () => {
   if (!cleaning) process.exit(process.exitCode ?? EXIT.io);
 });
 
+// In the container of an agent: who has asked for this may go away.
+if (process.argv[2] === attended) {
+  process.argv.splice(2, 1);
+  const text = (await import('./attended.ts')).attend(() => process.kill(process.pid, 'SIGTERM'));
+  context.given = text === undefined ? undefined : new Secret(text);
+}
 try {
   await (await build(process.argv[2])).parseAsync(process.argv);
 } catch (error) {

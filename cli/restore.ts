@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { BerthError } from '../model/errors.ts';
-import { Secret } from '../model/secret.ts';
 import { clusterOf } from './backup.ts';
 import { addClusterChoice } from './cluster.ts';
 import type { PlaceName } from './open-catalogue.ts';
@@ -156,7 +154,7 @@ Examples:
               exact: exact ?? false,
               into: into === 'live' ? into : folder,
               cluster: clusterOf(cluster, context.cwd),
-              given: given === true ? new Secret(readFileSync('/dev/stdin', 'utf8')) : undefined,
+              given: given === true ? context.given : undefined,
             },
             context,
           );

@@ -58,6 +58,7 @@ export const reservedNames: readonly string[] = [
   'agent-mysql',
   'agent-postgres',
   'agent-sqlserver',
+  'drill',
   'watch',
   'heal',
   'berth',

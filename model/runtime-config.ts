@@ -152,6 +152,8 @@ const backups = z.strictObject({
   /** What the runtime remembers between two starts; may be lost. */
   state: inside,
   jobs: z.array(job, { error: 'expected a list of jobs' }),
+  /** After how many days without a drill that passed it is said. */
+  drill: z.strictObject({ every: wholeNumber(1, 3660, 'a number of days') }).optional(),
   verify: z.strictObject({ schedule: cronTime, timeZone }),
   prune: z.strictObject({ schedule: cronTime, timeZone }),
 });

@@ -241,6 +241,24 @@ export const backups = z
       .describe(
         'As whom agents run: who owns `folder`, and may read the files in volumes. Default: the user of the image of the database, 999:999.',
       ),
+    drill: z
+      .strictObject(
+        {
+          key: text('an absolute path')
+            .regex(hostPath, {
+              error: 'expected the absolute path of a private key on this host, such as /home/shop/keys/shop-operator.key',
+            })
+            .describe(
+              'The private key of a recipient, which has to lie on this host for that: a file for its owner alone (mode 0400), outside of the site and of the store.',
+            ),
+          schedule: cronTime.optional().describe('When. Default: "15 4 1 * *".'),
+          every: many('days', 3660).describe('`berth backup list` warns when the last one that passed is older. Default: 35.'),
+        },
+        { error: 'expected the key that opens the backups: { key: /home/shop/keys/shop-operator.key }' },
+      )
+      .meta({ id: 'Drill' })
+      .optional()
+      .describe('Drills of the whole site at set times, by a timer of systemd on one host. Without it they are made by hand.'),
     verify: cronTime.optional().describe('When every byte that lies there is compared with what was signed. Default: "47 3 * * 0".'),
     prune: cronTime.optional().describe('When what no rule keeps is removed, and what attempts left behind. Default: "17 4 * * *".'),
   })

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { describeBytes } from '../../model/backup/bytes.ts';
 import { hasLogBehind, type Manifest } from '../../model/backup/manifest.ts';
-import type { Verification } from '../../model/backup/verification.ts';
 import { kitFile } from '../../model/backup/site-files.ts';
 import { ageOf, asJson, bytesOf, countedBehind, describeAge, levels, shortName, shownTime, tierOf } from './text.ts';
+import { describeDrill, drillAsJson, drillNotes } from './drill-view.ts';
 import { type KitRecord, readKit } from './kit-record.ts';
 import { describeLag, lookOffsite, offsiteJson } from './offsite-view.ts';
 import { type Asked, openCatalogue } from '../open-catalogue.ts';
@@ -36,10 +36,6 @@ function kitNotes(kit: KitRecord | undefined, now: Date): string[] {
   return [`the recovery kit was shown to open backups ${describeAge(since)} ago; \`berth kit confirm --kit FOLDER\` shows it again`];
 }
 
-/** What came of the last drill. */
-const describeDrill = ({ at, detail }: Verification, now: Date): string =>
-  `drilled ${describeAge(now.getTime() - new Date(at).getTime())} ago: ${detail.join('; ')}\n`;
-
 /** What there is, how far it was proven, and up to when each kind can be restored, in both places. */
 export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext): Promise<void> =>
   stoppable(context, async (signal) => {
@@ -66,7 +62,7 @@ export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext
               ...(shrunk === undefined ? {} : { shrunk }),
             })),
             ...(offsite === undefined ? {} : { offsite: offsiteJson(offsite, now) }),
-            drill: drill === undefined ? null : { at: drill.at, detail: drill.detail },
+            ...drillAsJson(config.backups.drill?.every, drill, now),
             kit: kit ?? null,
           },
           null,
@@ -105,6 +101,7 @@ export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext
         notes.push(
           `the newest ${nameOf[newest.kind] ?? 'backup'} of ${shortName(newest.source)} holds ${shrunk}: if nobody meant that, restore an older one before it expires`,
         );
+    notes.push(...drillNotes(config.backups.drill?.every, drill, now));
     if (offsite !== undefined) notes.push(...describeLag(offsite, now));
     for (const note of notes) context.out(`${noteOf(note, context)}\n`);
     const lines = [

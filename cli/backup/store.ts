@@ -28,7 +28,8 @@ export const createStore = ({ site, json }: Asked, context: RuntimeContext): Pro
     );
   });
 
-async function createPlace(
+/** One of the two. */
+export async function createPlace(
   backups: BackupsConfig,
   folder: string,
   site: string,

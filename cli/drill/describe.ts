@@ -38,6 +38,13 @@ export function lossOf({ at, startedAt, outcomes }: Pick<Drilled, 'at' | 'starte
   return Math.max(0, Math.round((startedAt.getTime() - Math.min(...covered)) / 1000));
 }
 
+/** What a restore would have lost by now, as the databases themselves show by the time that was written into them: of the one that came back oldest. */
+export function measuredLossOf({ at, startedAt, outcomes }: Pick<Drilled, 'at' | 'startedAt' | 'outcomes'>): number | undefined {
+  const seen = outcomes.flatMap(({ canary }) => (canary === null ? [] : [new Date(canary.moment).getTime()]));
+  if (at !== undefined || seen.length === 0) return undefined;
+  return Math.max(0, Math.round((startedAt.getTime() - Math.min(...seen)) / 1000));
+}
+
 const madeOf = ({ chosen, folder }: DrillPlan) => ({
   folder: folder.chosen.map(({ part, manifest }) => ({ part, id: manifest.id, madeAt: manifest.finishedAt })),
   ...chosenAsJson(chosen),
@@ -71,7 +78,7 @@ export function sayDrill(plan: DrillPlan, store: string, context: RuntimeContext
 
 export function tellDrill(done: Drilled, json: boolean, context: RuntimeContext): void {
   const { site, outcomes, buckets, copies, answers, seconds, proven, kept, chosen, room, startedAt } = done;
-  const lostSeconds = lossOf(done);
+  const [lostSeconds, measured] = [lossOf(done), measuredLossOf(done)];
   if (json)
     return context.out(
       `${JSON.stringify(
@@ -82,6 +89,7 @@ export function tellDrill(done: Drilled, json: boolean, context: RuntimeContext)
           startedAt: startedAt.toISOString(),
           seconds,
           lostSeconds: lostSeconds ?? null,
+          canarySeconds: measured ?? null,
           databases: outcomes,
           buckets,
           copies,
@@ -102,6 +110,8 @@ export function tellDrill(done: Drilled, json: boolean, context: RuntimeContext)
   context.out(
     `${paint(context.color)('bold', `${site} was whole again after ${seconds} s`)}${lost}.\n${rows.length === 0 ? '' : `${table(rows)}\n`}\n`,
   );
+  if (measured !== undefined)
+    context.out(`The newest canary that came back was ${describeAge(measured * 1000)} old when the drill began.\n`);
   for (const { database, left = [] } of outcomes) for (const one of left) context.out(`→ ${database}: ${one}\n`);
   for (const name of chosen.empty) context.err(`${noteOf(`${name} was empty: there is no backup of it by then`, context)}\n`);
   for (const { name, because } of chosen.apart) context.err(`${noteOf(`${name} was empty: it ${because.split(':')[0] ?? ''}`, context)}\n`);

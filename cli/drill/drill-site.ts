@@ -16,12 +16,14 @@ import { describeAge } from '../backup/text.ts';
 import { recorderOf } from '../backup/verify.ts';
 import type { Chosen } from '../restore/choose-whole.ts';
 import { composeIn, programsApart } from '../compose.ts';
-import { type Drilled, type DrillPlan, lossOf, planAsJson, sayDrill, tellDrill } from './describe.ts';
+import { type Drilled, type DrillPlan, lossOf, measuredLossOf, planAsJson, sayDrill, tellDrill } from './describe.ts';
 import { needsOf, refuseNeeds } from './needs.ts';
 import { DrillRoom } from './room.ts';
-import { fillSite } from '../restore/fill-site.ts';
+import { canaryCure, lateCanary } from '../restore/canary.ts';
+import { composeFiles, readSecondPlace } from '../restore/second-place.ts';
+import { fillSite, type SiteFilled } from '../restore/fill-site.ts';
 import { momentOf, secondsSince } from '../moment.ts';
-import { openCatalogue } from '../open-catalogue.ts';
+import { openCatalogue, type PlaceName } from '../open-catalogue.ts';
 import { planWhole } from '../restore/plan-whole.ts';
 import { progressOn, type Progress } from '../progress.ts';
 import { provideAgent } from '../provide-agent.ts';
@@ -33,10 +35,12 @@ import { readRuntime } from '../runtime-config.ts';
 import { loadSite, specFile } from '../site.ts';
 import { seeServed } from './see-served.ts';
 import { stoppable, type RuntimeContext } from '../stoppable.ts';
+import { noteOf, typed } from '../text.ts';
 
 export interface DrillAsked {
   /** The folder of a site or of a recovery kit. */
   readonly site: string;
+  readonly from: PlaceName;
   /** As it was then; the newest without it. */
   readonly at: string | undefined;
   /** Where its folder lies meanwhile. */
@@ -64,7 +68,7 @@ export const drillSite = (asked: DrillAsked, context: RuntimeContext): Promise<v
       const [begun, startedAt] = [performance.now(), context.now()];
       wishedRange(asked.network);
       if (asked.at !== undefined) momentOf(asked.at);
-      const opened = await openCatalogue(asked.site, context, signal);
+      const opened = await openCatalogue(asked.site, context, signal, asked.from);
       if (opened.config.target === 'kubernetes')
         throw new BerthError(
           'unsupported',
@@ -72,6 +76,8 @@ export const drillSite = (asked: DrillAsked, context: RuntimeContext): Promise<v
           '`berth backup verify --restore` restores its newest backups and compares them',
         );
       const key = keyFileOf(opened.folder, asked.key);
+      if (isOpen(key))
+        context.err(`${noteOf(`${key} opens every backup, and others may read it: \`chmod 400 ${typed(key)}\``, context)}\n`);
       using room = await DrillRoom.open(folderFor(asked, opened.config.backups.store.folder), opened.config.site, context);
       let stays = false;
       let done: Drilled;
@@ -86,11 +92,12 @@ export const drillSite = (asked: DrillAsked, context: RuntimeContext): Promise<v
         if (!asked.yes) refuseNeeds(needs);
         stays = asked.keep;
         const range = await rangeFor(asked, room.project, context);
-        const fill = { range, plan, chosen, store: opened.store, at: asked.at, key, progress, context };
+        const fill = { range, plan, chosen, from: asked.from, opened, at: asked.at, key, progress, context };
         const { compose, filled } = await fillRoom(room, fill, signal);
         progress.say('starting everything');
         const answers = await seeServed({ compose, plan, site: room.site }, context, signal);
         const seconds = secondsSince(begun);
+        refuseLate(filled);
         const proven = await writeDown({ ...drill, ...filled, seconds }, opened, signal);
         done = { ...drill, ...filled, answers, seconds, kept: asked.keep, proven };
       } catch (error) {
@@ -107,6 +114,9 @@ export const drillSite = (asked: DrillAsked, context: RuntimeContext): Promise<v
     },
     'stopping, and taking away what was made; once more to leave that to the next drill',
   );
+
+/** Whether somebody else than its owner may read it; of a file that is not there others say that. */
+const isOpen = (file: string): boolean => ((statSync(file, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) !== 0;
 
 /**
  * Beside the site; a kit lies on a stick, where neither room nor rights are to be counted on.
@@ -129,13 +139,13 @@ function folderFor({ site, into }: DrillAsked, store: string | undefined): strin
 /** The folder of the site, and what its data come from. */
 async function restoreInto(
   room: DrillRoom,
-  { at, key, site, json }: DrillAsked,
+  { at, key, site, json, from }: DrillAsked,
   opened: Opened,
   context: RuntimeContext,
   signal: AbortSignal,
 ): Promise<{ readonly folder: FolderPlan; readonly chosen: Chosen }> {
   let planned: { readonly folder: FolderPlan; readonly chosen: Chosen } | undefined;
-  const asked = { site, at, key, json, from: 'store', only: undefined, into: room.site, yes: false, dryRun: false } as const;
+  const asked = { site, at, key, json, from, only: undefined, into: room.site, yes: false, dryRun: false } as const;
   await restoreFolder(asked, opened, context, signal, {
     planned: (folder) => {
       planned = { folder, chosen: planWhole(folder.stage, opened, { at, pointOf: () => undefined }, context) };
@@ -183,36 +193,39 @@ interface Fill {
   readonly range: string;
   readonly plan: Plan;
   readonly chosen: Chosen;
-  readonly store: Opened['store'];
+  readonly from: PlaceName;
+  readonly opened: Opened;
   readonly at: string | undefined;
   readonly key: string;
   readonly progress: Progress;
   readonly context: RuntimeContext;
 }
 
-async function fillRoom(room: DrillRoom, { range, plan, chosen, store, at, key, progress, context }: Fill, signal: AbortSignal) {
+async function fillRoom(room: DrillRoom, { range, plan, chosen, from, opened, at, key, progress, context }: Fill, signal: AbortSignal) {
   progress.say('making it one that reaches nobody');
   const apart = room.begin(context);
+  // It goes with the folder of the drill.
+  if (from === 'offsite') readSecondPlace(room.site, plan, opened);
   await setApart(room, range, context, signal);
   await provideAgent(room.site, plan, context);
   const compose = composeIn(room.site, apart);
   const { config } = readRuntime(join(room.site, 'runtime.yaml'));
   const refilling = new Refilling(room.site, at ?? null);
   const named = { ...plan, name: room.project };
-  const filler = { site: room.site, config, store, plan: named, compose, at, key, refilling, progress, context: apart };
+  const filler = { site: room.site, config, store: opened.store, plan: named, compose, at, key, refilling, progress, context: apart };
   return { compose, filled: await fillSite(chosen, filler, signal) };
 }
 
 /** What Compose makes of the site, with its override, becomes the whole of what it is started from. */
 async function setApart({ site, project }: DrillRoom, range: string, context: RuntimeContext, signal: AbortSignal): Promise<void> {
-  const files = ['compose.yaml', 'compose.override.yaml'].filter((file) => existsSync(join(site, file)));
-  const words = ['--project-directory', site, '--project-name', project, ...files.flatMap((file) => ['--file', join(site, file)])];
+  const files = composeFiles(site);
+  const words = ['--project-directory', site, '--project-name', project, ...files.flatMap((file) => ['--file', file])];
   // What a shell has set for the real site is not for this one; what .env of the backup says is.
   const unset = ['COMPOSE_PROFILES', 'COMPOSE_ENV_FILES', 'COMPOSE_DISABLE_ENV_FILE'].flatMap((name) => ['-u', name]);
   const argv = ['env', ...unset, 'docker', 'compose', ...words, 'config', '--format', 'json'] as const;
   const config = JSON.parse(await outputOf(programsApart(context), { argv }, signal)) as ComposeConfig;
   const drilled = rehearse(config, { project, folder: realpathSync(site), range, look: lookAt });
-  for (const file of files) rmSync(join(site, file));
+  for (const file of files) rmSync(file);
   // It holds the environment of applications.
   writeFileSync(join(site, 'compose.yaml'), JSON.stringify(drilled), { mode: 0o600 });
   for (const file of globSync('config/**', { cwd: site, withFileTypes: true }).filter((entry) => entry.isFile())) {
@@ -249,6 +262,12 @@ const provenBy = ({ folder, chosen: { wanted, wantedBuckets, copies } }: DrillPl
   ...wantedBuckets.flatMap(({ point }) => [point, ...contentsOf(point)].map(({ id }) => id)),
 ];
 
+/** @throws BerthError `unfit` for a database that does not hold what its backups say: then nothing is proven. */
+function refuseLate({ outcomes }: SiteFilled): void {
+  for (const { database, canary } of outcomes)
+    if (canary?.late === true) throw new BerthError('unfit', `${database}: ${lateCanary(canary)}`, canaryCure);
+}
+
 /** @returns what is proven by it; nothing where there is no key that signs. */
 async function writeDown(
   done: DrillPlan & Pick<Drilled, 'outcomes' | 'seconds'>,
@@ -258,11 +277,12 @@ async function writeDown(
   const recorder = recorderOf(config.backups.signer, done.room.site, store, world);
   if (recorder === undefined) return [];
   const place = drillsOf(config.site);
-  const lost = lossOf(done);
+  const [lost, measured] = [lossOf(done), measuredLossOf(done)];
   const proven = provenBy(done);
   const detail = [
     `the whole site served after ${done.seconds} s`,
     ...(lost === undefined ? [] : [`at most the last ${describeAge(lost * 1000)} of its databases would have been lost`]),
+    ...(measured === undefined ? [] : [`the newest canary that came back was ${describeAge(measured * 1000)} old when it began`]),
   ];
   await recordFinding(place, { backups: proven, level: 4, result: 'sound', detail }, recorder, signal);
   const known = new Set(catalogue.manifests.map(({ id }) => id));

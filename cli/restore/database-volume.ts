@@ -1,7 +1,7 @@
-import { agentPlaces, agentProgram } from '../../model/backup/site-files.ts';
+import { agentPlaces, agentProgram, attended } from '../../model/backup/site-files.ts';
 import type { Plan, PlannedService } from '../../model/plan.ts';
 import type { Secret } from '../../model/secret.ts';
-import { keyInput } from '../agent-exec.ts';
+import { attending } from '../agent-exec.ts';
 import { type Compose, never } from '../compose.ts';
 import { dataPlaceOf, type DataPlace } from './data-place.ts';
 import { restoredData, type Restored } from './database.ts';
@@ -47,8 +47,8 @@ export class DatabaseVolume {
     // Who is not the owner of the volume may make nothing in it.
     if (isAnother) await this.#asRoot(`mkdir -m 700 ${workshop} && chown ${runsAs} ${workshop}`, signal);
     const [node, ...program] = agentProgram;
-    const words = [...program, ...verb(workshop), '--site', agentPlaces.config, '--json'];
-    const restored = JSON.parse(await this.#compose(this.#beside([], node, words), signal, keyInput(key))) as Restored;
+    const words = [...program, attended, ...verb(workshop), '--site', agentPlaces.config, '--json'];
+    const restored = JSON.parse(await this.#compose(this.#beside([], node, words), signal, { input: attending(key) })) as Restored;
     if (isAnother) await this.#asRoot(`chown -R ${this.#server.user} ${workshop}`, signal);
     return restored;
   }

@@ -1,13 +1,15 @@
 import { join } from 'node:path';
 import { describeBytes, plainBytesOf } from '../../model/backup/bytes.ts';
 import { manifestPrefix } from '../../model/backup/layout.ts';
+import { givenKey } from '../../model/backup/site-files.ts';
 import type { Manifest } from '../../model/backup/manifest.ts';
 import { reachOf } from '../../model/backup/reach.ts';
-import { BerthError } from '../../model/errors.ts';
+import { BerthError, EXIT } from '../../model/errors.ts';
 import type { BackupJob } from '../../model/runtime-config.ts';
 import { engineOf, isDatabase, type DatabaseJob } from '../../runtime/databases.ts';
 import { readCatalogue } from '../../runtime/jobs/catalogue.ts';
 import { baseOf } from '../../runtime/jobs/coverage.ts';
+import { type Canary, measureCanary } from '../../runtime/jobs/measure-canary.ts';
 import { planRestore, type RestorePlan } from '../../runtime/jobs/plan-restore.ts';
 import { readVerifications } from '../../runtime/jobs/verifications.ts';
 import { restoreToScratch } from '../../runtime/jobs/restore-engine.ts';
@@ -25,6 +27,7 @@ import { paint, table } from '../text.ts';
 import { countedBehind } from '../backup/text.ts';
 import { theOne } from './choose-named.ts';
 import { agentIdentity, identityIn, openedKey } from './keys.ts';
+import { describeCanary, tooOld } from './canary.ts';
 import { leftOut } from './left-out.ts';
 
 /** A server of its own that is thrown away, the place of the database in its site, or a new folder in the container of an agent. */
@@ -61,6 +64,8 @@ export interface Restored {
   readonly position: string | null;
   readonly seconds: number | null;
   readonly holds: unknown;
+  /** Nothing where backups have written no time into it, or where nothing was restored. */
+  readonly canary: Canary | null;
   /** To be done by hand once it runs in its place. */
   readonly left?: readonly string[];
 }
@@ -115,8 +120,14 @@ export const restoreDatabase = (asked: DatabaseRestoreAsked, context: RuntimeCon
               keyOf(asked, context),
             )) as unknown as Restored);
       progress[Symbol.dispose]();
-      if (asked.json) return context.out(`${JSON.stringify(restored, null, 2)}\n`);
-      describe(restored, asked.into, context);
+      if (asked.json) context.out(`${JSON.stringify(restored, null, 2)}\n`);
+      else describe(restored, asked.into, context);
+      // Whoever has asked an agent tells it; the agent itself only says what it found.
+      const isTold = agent !== undefined || !asked.json;
+      if (restored.canary?.late === true && isTold) {
+        if (asked.json) return context.exit(EXIT.damaged);
+        throw tooOld(restored.database, restored.canary);
+      }
     },
     asked.into === 'live' ? 'stopping, and starting everything as it was; once more to leave it' : undefined,
   );
@@ -140,7 +151,7 @@ export const verbOf = (
   ...(at === undefined ? [] : ['--at', at]),
   ...(before === undefined ? [] : ['--before', before]),
   ...(at === undefined && before === undefined ? ['--latest'] : []),
-  ...(dryRun ? ['--dry-run'] : key === undefined ? [] : ['--key', '/dev/stdin']),
+  ...(dryRun ? ['--dry-run'] : key === undefined ? [] : ['--key', givenKey]),
 ];
 
 const jobOf = (jobs: readonly BackupJob[], name: string | undefined): DatabaseJob => theOne(jobs.filter(isDatabase), 'database', name);
@@ -176,12 +187,13 @@ async function restoreHere(
   const isInReach = ({ finishedAt }: Manifest): boolean => asked.at === undefined || new Date(finishedAt) <= momentOf(asked.at);
   const left = leftOut(all.filter(isInReach), baseOf(chosen), (id) => levelOf(proofs, id) < 0);
   const plan = { ...chosen, because: [chosen.because, ...left].join('; ') };
-  if (asked.dryRun) return { ...planned(job, plan), position: null, seconds: null, holds: null };
+  if (asked.dryRun) return { ...planned(job, plan), position: null, seconds: null, holds: null, canary: null };
   const identity = asked.key === undefined ? await agentIdentity(found) : identityIn(asked.key, context);
-  const begun = performance.now();
+  const [begun, now] = [performance.now(), context.now()];
   await using scratch = await restoreToScratch(plan, { store, engine: engine.scratch, identity, width }, signal);
   const seconds = secondsSince(begun);
-  const done = { ...planned(job, plan), position: scratch.position, seconds };
+  const canary = measureCanary(await scratch.canary(signal), plan, job.database.rpo, now);
+  const done = { ...planned(job, plan), position: scratch.position, seconds, canary };
   if (kept === undefined) return { ...done, holds: await scratch.facts(signal) };
   return { ...done, holds: null, left: await scratch.keep(join(kept, restoredData), signal) };
 }
@@ -203,7 +215,7 @@ interface Holding {
 }
 
 function describe(
-  { database, full, increments, logs, because, position, seconds, holds, left = [] }: Restored,
+  { database, full, increments, logs, because, position, seconds, holds, canary, left = [] }: Restored,
   into: DatabasePlace,
   context: RuntimeContext,
 ): void {
@@ -220,6 +232,6 @@ function describe(
     tables.map((one) => [`${name}: ${one.name}`, one.rows === null ? 'not counted' : `${one.rows} rows`]),
   );
   context.out(
-    `\n${rows.length === 0 ? '  no tables' : table(rows, [1])}\n\nrestored up to ${position} in ${seconds ?? 0} s, and thrown away again\n`,
+    `\n${rows.length === 0 ? '  no tables' : table(rows, [1])}\n\nrestored up to ${position} in ${seconds ?? 0} s, and thrown away again\n${describeCanary(canary)}\n`,
   );
 }

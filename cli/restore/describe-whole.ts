@@ -4,6 +4,7 @@ import type { Manifest } from '../../model/backup/manifest.ts';
 import type { RestorePlan } from '../../runtime/jobs/plan-restore.ts';
 import { countedBehind, describeAge, shownTime } from '../backup/text.ts';
 import { counted } from './bucket-point.ts';
+import { lateCanary } from './canary.ts';
 import type { Apart } from './choose-copies.ts';
 import type { Chosen } from './choose-whole.ts';
 import type { SiteFilled } from './fill-site.ts';
@@ -35,7 +36,7 @@ export interface BucketOutcome {
   readonly seconds: number;
 }
 
-export type Outcome = Pick<Restored, 'database' | 'position' | 'until' | 'left'> & { readonly seconds: number };
+export type Outcome = Pick<Restored, 'database' | 'position' | 'until' | 'left' | 'canary'> & { readonly seconds: number };
 
 /** The command that gets what could not be put back, once the site runs. @param key - A file with the key of a recipient. */
 export const commandFor = ({ name, madeAt, into }: Apart, key: string): string =>
@@ -80,9 +81,11 @@ export const chosenAsJson = ({ wanted, wantedBuckets, copies, apart, empty, brok
 export function filledRows({ outcomes, copies, buckets }: SiteFilled): readonly string[][] {
   const rowOf = (name: string, madeAt: string, done: string): string[] => [name, `as it was at ${shownTime(madeAt)}`, done];
   return [
-    ...outcomes.map(({ database, position, until, seconds }) => [
+    ...outcomes.map(({ database, position, until, canary, seconds }) => [
       database,
-      until === null ? '' : `all that was committed by ${shownTime(until)}`,
+      until === null
+        ? ''
+        : `all that was committed by ${shownTime(until)}${canary === null ? '' : `, with a canary of ${shownTime(canary.moment)}`}`,
       position === null ? 'was back already' : `up to ${position}, in ${seconds} s`,
     ]),
     ...copies.map(({ kind, name, madeAt, holds, already, seconds }) =>
@@ -123,6 +126,8 @@ export function tell({ into }: WholeAsked, done: Done, context: RuntimeContext):
   const rows = filledRows(done);
   context.out(`${style('bold', 'The site is back and runs')}, after ${seconds} s.\n${rows.length === 0 ? '' : `${table(rows)}\n`}\n`);
   for (const { database, left = [] } of outcomes) for (const one of left) context.out(`→ ${database}: ${one}\n`);
+  for (const { database, canary } of outcomes)
+    if (canary?.late === true) context.err(`${noteOf(`${database}: ${lateCanary(canary)}`, context)}\n`);
   for (const name of empty) context.out(`→ ${name} has begun empty: there is no backup of it by then\n`);
   for (const one of apart)
     context.out(`→ ${one.name} has begun empty. It ${one.because}, in ${typed(into)}:\n    ${commandFor(one, key)}\n`);

@@ -1,7 +1,8 @@
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { agentProgram } from '../../model/backup/site-files.ts';
 import type { Compose } from '../compose.ts';
+import { composeFiles } from './second-place.ts';
 
 /** Ends by the signal that it is stopped with: the first process of a container hears only what it listens to. */
 const idling = "process.on('SIGTERM',()=>process.exit());setInterval(()=>0,1e9)";
@@ -27,11 +28,10 @@ export async function upIdle(
   signal: AbortSignal,
 ): Promise<void> {
   const idle = join(site, '.berth/idle.json');
-  const files = ['compose.yaml', 'compose.override.yaml'].map((name) => join(site, name)).filter((path) => existsSync(path));
   writeFileSync(idle, JSON.stringify({ services: Object.fromEntries(agents.map((agent) => [agent, idleAgent])) }));
   try {
     await compose(
-      [...[...files, idle].flatMap((path) => ['--file', path]), 'up', '-d', '--wait', ...new Set([...services, ...agents])],
+      [...[...composeFiles(site), idle].flatMap((path) => ['--file', path]), 'up', '-d', '--wait', ...new Set([...services, ...agents])],
       signal,
     );
   } finally {

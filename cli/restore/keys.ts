@@ -1,6 +1,7 @@
-import type { KeyObject } from 'node:crypto';
+import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { givenKey } from '../../model/backup/site-files.ts';
 import { BerthError } from '../../model/errors.ts';
 import { Secret } from '../../model/secret.ts';
 import { ownIdentity } from '../../runtime/keys/own-identity.ts';
@@ -22,7 +23,8 @@ export function keyFileOf(folder: string, key: string | undefined): string {
 }
 
 /** Opened here if it is encrypted. */
-export const identityIn = (file: string, { env }: RuntimeContext): KeyObject => readIdentity(file, env['BERTH_KEY_PASSPHRASE']);
+export const identityIn = (file: string, { env, given }: RuntimeContext): KeyObject =>
+  file === givenKey && given !== undefined ? createPrivateKey(given.reveal()) : readIdentity(file, env['BERTH_KEY_PASSPHRASE']);
 
 /** For the pipe to an agent: in PEM. */
 export const openedKey = (file: string, context: RuntimeContext): Secret =>

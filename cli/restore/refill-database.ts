@@ -21,7 +21,7 @@ export async function refillDatabase(
   const volume = new DatabaseVolume(plan, server, filling, compose);
   if (await volume.hasData(signal)) {
     // By an earlier run.
-    if (refilling.isPlaced(database)) return { database, position: null, until: null, seconds: 0 };
+    if (refilling.isPlaced(database)) return { database, position: null, until: null, canary: null, seconds: 0 };
     throw new BerthError(
       'conflict',
       `${database} has data on this host already; the folder is back, and nothing of them was changed`,
@@ -30,10 +30,10 @@ export async function refillDatabase(
   }
   const begun = performance.now();
   progress.say(`making ${database} as it was`);
-  const { position, until: covered, left } = await volume.fill(signal);
+  const { position, until: covered, canary, left } = await volume.fill(signal);
   const until = at === undefined ? covered : momentOf(at).toISOString();
   signal.throwIfAborted();
   refilling.place(database);
   await volume.begin();
-  return { database, position, until, ...(left === undefined ? {} : { left }), seconds: secondsSince(begun) };
+  return { database, position, until, canary, ...(left === undefined ? {} : { left }), seconds: secondsSince(begun) };
 }

@@ -1,9 +1,9 @@
 import { restoreFolder, restoreMark } from '../../model/backup/exchange-mark.ts';
-import { agentPlaces, agentProgram } from '../../model/backup/site-files.ts';
+import { agentPlaces, agentProgram, attended, givenKey } from '../../model/backup/site-files.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { Secret } from '../../model/secret.ts';
 import { composeServices } from '../../generator/render/compose.ts';
-import { keyInput } from '../agent-exec.ts';
+import { attending } from '../agent-exec.ts';
 import { type Compose, never } from '../compose.ts';
 import type { RestoredVolume } from './volume.ts';
 
@@ -110,9 +110,9 @@ export class VolumeFiles {
   ): Promise<RestoredVolume> {
     await this.#shell(prepareVolume(unfinished), signal);
     const [node, ...program] = agentProgram;
-    const words = [...program, 'restore', '--only', 'volume', '--name', volume, '--at', madeAt, '--into', `${workshop}/new`];
-    const more = [...(key === undefined ? [] : ['--key', '/dev/stdin']), '--site', agentPlaces.config, '--json'];
-    return JSON.parse(await this.#compose(this.#beside(node, [...words, ...more]), signal, keyInput(key))) as RestoredVolume;
+    const words = [...program, attended, 'restore', '--only', 'volume', '--name', volume, '--at', madeAt, '--into', `${workshop}/new`];
+    const more = [...(key === undefined ? [] : ['--key', givenKey]), '--site', agentPlaces.config, '--json'];
+    return JSON.parse(await this.#compose(this.#beside(node, [...words, ...more]), signal, { input: attending(key) })) as RestoredVolume;
   }
 
   /** What was filled comes to its place, also where that was cut off. @param kept - Name of the folder for what was there. */

@@ -4,13 +4,14 @@ import { BerthError } from '../../model/errors.ts';
 import { composeIn, startAll } from '../compose.ts';
 import { chosenAsJson, commandFor, say, tell, type WholeAsked } from './describe-whole.ts';
 import { secondsSince } from '../moment.ts';
-import { firstPlaceAlone, openCatalogue } from '../open-catalogue.ts';
+import { openCatalogue } from '../open-catalogue.ts';
 import { progressOn } from '../progress.ts';
-import { fillSite } from './fill-site.ts';
+import { fillSite, type SiteFilled } from './fill-site.ts';
 import { provideAgent } from '../provide-agent.ts';
 import { Refilling } from './refilling.ts';
 import type { Chosen } from './choose-whole.ts';
 import { planWhole } from './plan-whole.ts';
+import { beginFirst, forgetSecondPlace, readingSecond } from './second-place.ts';
 import { describeFolder, folderAsJson, type FolderPlan, restoreFolder } from './site.ts';
 import { readRuntime } from '../runtime-config.ts';
 import { loadSite } from '../site.ts';
@@ -25,9 +26,8 @@ export const restoreWhole = (asked: WholeAsked, context: RuntimeContext): Promis
   stoppable(
     context,
     async (signal) => {
-      if (asked.from === 'offsite') throw firstPlaceAlone();
       const begun = performance.now();
-      const opened = await openCatalogue(asked.site, context, signal);
+      const opened = await openCatalogue(asked.site, context, signal, asked.from);
       if (opened.config.target === 'kubernetes')
         throw new BerthError(
           'unsupported',
@@ -53,18 +53,35 @@ export const restoreWhole = (asked: WholeAsked, context: RuntimeContext): Promis
       if (written === undefined) return asked.json ? asJson({}) : undefined;
       if (!asked.json) context.out(`${describeFolder(written)}\n`);
       const site = asked.into;
-      const compose = composeIn(site, context);
       const { plan: sitePlan } = loadSite(site, context);
       using _lock = lockSite(site);
       using progress = progressOn(context, asked.json);
       await provideAgent(site, sitePlan, context);
       const { config } = readRuntime(join(site, 'runtime.yaml'));
-      const tools = { site, store: opened.store, at: asked.at, key, plan: sitePlan, config, compose, refilling, progress, context };
-      const filled = await fillSite(chosen, tools, signal);
+      const fill = async (within: RuntimeContext): Promise<SiteFilled> => {
+        const compose = composeIn(site, within);
+        const tools = {
+          site,
+          store: opened.store,
+          at: asked.at,
+          key,
+          plan: sitePlan,
+          config,
+          compose,
+          refilling,
+          progress,
+          context: within,
+        };
+        return fillSite(chosen, tools, signal);
+      };
+      forgetSecondPlace(site);
+      const filled = asked.from === 'offsite' ? await readingSecond(site, sitePlan, opened, context, fill) : await fill(context);
       progress.say('starting everything');
       // From here on what is there belongs to the site that runs.
       refilling.end();
-      await startAll('the folder and the data are back', compose);
+      const state = 'the folder and the data are back';
+      if (asked.from === 'offsite') await beginFirst(site, state, context, signal);
+      await startAll(state, composeIn(site, context));
       progress[Symbol.dispose]();
       const seconds = secondsSince(begun);
       const { outcomes: databases, buckets, copies } = filled;

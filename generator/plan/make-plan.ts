@@ -182,6 +182,16 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
       const { backups } = runtime;
       return backups ? [{ service: agent.name, config: agentConfig({ ...runtime, backups }, agent) }] : [];
     }),
+    ...(spec.backups?.drill === undefined
+      ? {}
+      : {
+          drill: {
+            cron: spec.backups.drill.schedule,
+            timeZone: spec.backups.timeZone,
+            key: spec.backups.drill.key,
+            every: spec.backups.drill.every,
+          },
+        }),
     ...(kubernetes ? { kubernetes: kubernetes.plan } : {}),
     notes: notesOf({
       topologies,

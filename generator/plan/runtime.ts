@@ -65,7 +65,7 @@ const placeOf = ({ store, lease }: BackupPlaceSpec, tier: number, secretKey: str
       };
 
 function backupsOf(spec: StackSpec, backups: BackupsSpec, memoryOf: (agent: string) => MiB, user: string): BackupsConfig {
-  const { timeZone, configuration, secrets, verify, prune } = backups;
+  const { timeZone, configuration, secrets, drill, verify, prune } = backups;
   const { offsite } = backups;
   const inContainers = agentsOf(spec).length > 0 || filesAgentIn(spec) !== undefined;
   return {
@@ -82,6 +82,7 @@ function backupsOf(spec: StackSpec, backups: BackupsSpec, memoryOf: (agent: stri
       ...databaseJobs(spec, backups, memoryOf),
       ...filesJobs(spec, backups),
     ],
+    ...(drill === undefined ? {} : { drill: { every: drill.every } }),
     verify: { schedule: verify, timeZone },
     prune: { schedule: prune, timeZone },
   };

@@ -56,6 +56,7 @@ function renderPostgres(database: DatabasePlan, templates: Templates): readonly 
     replicationVerifierFile: `/run/secrets/${service}-replication-verifier`,
     backupAccount: postgres.backup.account,
     backupSlot: postgres.backup.slot,
+    canary: postgres.canary,
     backupVerifierFile: `/run/secrets/${service}-backup-verifier`,
   };
   return [

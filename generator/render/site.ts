@@ -44,6 +44,7 @@ export const renderRuntime = ({ runtime, agents }: Plan, templates: Templates): 
 /** With every field that the template asks for. */
 const backupsView = ({ store, offsite, jobs, ...backups }: BackupsConfig): object => ({
   identity: undefined,
+  drill: undefined,
   ...backups,
   places: Object.fromEntries(
     Object.entries({ store, ...(offsite && { offsite }) }).map(([name, place]) => [
@@ -245,6 +246,7 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
       volumes: told(volumes),
       whichVolume: which(volumes),
       name: which(copied),
+      drill: plan.drill,
     },
     image: plan.images.find((image) => image.key === 'nginx')?.reference ?? '',
     bOpen: '{{',

@@ -4,6 +4,9 @@ import type { Plan } from '../../model/plan.ts';
 import { fill } from './fill.ts';
 import type { Templates } from './fill.ts';
 
+/** Reserved, so no job has it. */
+const drillUnit = 'drill';
+
 const days = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 
 /** Numbers as systemd writes them; all of them are a star. */
@@ -23,23 +26,29 @@ export function calendarOf(cron: string, timeZone: string): readonly string[] {
     : [`${weekday}${date(dayOfMonth)} ${time}`];
 }
 
-/** systemd/: on one host, what starts each job at its times. Template units, as the folder of the site is their instance. */
-export const renderTimers = (plan: Plan, templates: Templates): readonly Artifact[] =>
-  plan.services.flatMap(({ name, title, schedule, deadline, stopGrace }) => {
-    if (!schedule) return [];
-    const view = {
-      site: plan.name,
-      name,
-      title,
-      ...schedule,
-      times: calendarOf(schedule.cron, schedule.timeZone),
-      deadline,
-      grace: stopGrace + 10,
-    };
-    return ['service', 'timer'].map((kind) => ({
-      path: `systemd/${plan.name}-${name}@.${kind}`,
-      content: fill(templates, `systemd/job.${kind}.hbs`, 'markdown', view),
-      mode: 0o644,
-      policy: 'owned' as const,
-    }));
+/** What takes away all of a drill, in seconds. */
+const clearingSeconds = 600;
+
+/** systemd/: on one host, what starts each job at its times, and a drill. Template units, as the folder of the site is their instance. */
+export function renderTimers(plan: Plan, templates: Templates): readonly Artifact[] {
+  const unit = (name: string, kind: string, template: string, view: object): Artifact => ({
+    path: `systemd/${plan.name}-${name}@.${kind}`,
+    content: fill(templates, `systemd/${template}.hbs`, 'markdown', { site: plan.name, name, ...view }),
+    mode: 0o644,
+    policy: 'owned',
   });
+  const { drill } = plan;
+  return [
+    ...plan.services.flatMap(({ name, title, schedule, deadline, stopGrace }) => {
+      if (!schedule) return [];
+      const view = { title, ...schedule, times: calendarOf(schedule.cron, schedule.timeZone), deadline, grace: stopGrace + 10 };
+      return ['service', 'timer'].map((kind) => unit(name, kind, `job.${kind}`, view));
+    }),
+    ...(drill === undefined
+      ? []
+      : [
+          unit(drillUnit, 'service', 'drill.service', { key: drill.key, grace: clearingSeconds }),
+          unit(drillUnit, 'timer', 'job.timer', { ...drill, times: calendarOf(drill.cron, drill.timeZone) }),
+        ]),
+  ];
+}

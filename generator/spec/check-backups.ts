@@ -20,6 +20,7 @@ export function* checkBackups(spec: WrittenSpec): Iterable<Finding> {
   if (typeof backups.buckets === 'object') yield* checkBuckets(backups.buckets.names ?? [], stores);
   if (typeof backups.databases === 'object' && backups.databases.increments !== undefined) yield* checkIncrements(spec);
   yield* checkReach(spec, backups);
+  yield* checkDrill(spec, backups);
   if (backups.user !== undefined && bucket !== undefined && Object.keys(volumes).length === 0)
     yield {
       path: ['backups'],
@@ -81,6 +82,29 @@ function* checkReach(
       key: 'folder',
       message: `no pod reaches a folder of this machine, so nothing would copy ${out.join(', ')}`,
       hint: 'name a bucket that the cluster reaches, or write databases: none and copy them yourself',
+    };
+}
+
+/** @param file - Missing ones are told of elsewhere. */
+const liesIn = (file: string | undefined, folder: string): boolean => file?.startsWith(`${folder}/`) ?? false;
+
+/** What opens the backups must not lie with them. */
+function* checkDrill({ target }: WrittenSpec, { drill, folder, offsite }: NonNullable<WrittenSpec['backups']>): Iterable<Finding> {
+  if (drill === undefined) return;
+  if (target === 'kubernetes')
+    yield {
+      path: ['backups'],
+      key: 'drill',
+      message: 'a site in a cluster is not drilled',
+      hint: 'remove drill: agents restore the newest backups by themselves, when `prove` says',
+    };
+  const store = [folder, offsite?.folder].find((each) => each !== undefined && liesIn(drill.key, each));
+  if (store !== undefined)
+    yield {
+      path: ['backups', 'drill'],
+      key: 'key',
+      message: `the key would lie in ${store}, with what it opens`,
+      hint: 'put it elsewhere on this host, where its owner alone may read it',
     };
 }
 

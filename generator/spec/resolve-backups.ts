@@ -28,6 +28,8 @@ const defaults = {
   points: '7 * * * *',
   kept: { days: 2, daily: 14, weekly: 8, monthly: 12 },
   provePoints: '37 4 * * 6',
+  drill: '15 4 1 * *',
+  drilledWithin: 35,
 } as const;
 
 const files = (written: Written['configuration'], kept: KeepSpec, schedule: string = defaults.look): BackupsSpec['configuration'] => ({
@@ -86,6 +88,15 @@ export const backupsOf = (written: Written): BackupsSpec => ({
       }),
   ...(written.caches === 'none' ? {} : { caches: files(written.caches, defaults.keptCopies, defaults.copies) }),
   ...(written.volumes === 'none' ? {} : { volumes: files(written.volumes, defaults.keptArchives, defaults.archives) }),
+  ...(written.drill === undefined
+    ? {}
+    : {
+        drill: {
+          key: written.drill.key,
+          schedule: written.drill.schedule ?? defaults.drill,
+          every: written.drill.every ?? defaults.drilledWithin,
+        },
+      }),
   ...(written.image === undefined ? {} : { image: written.image }),
   ...(written.user === undefined ? {} : { user: written.user }),
   verify: written.verify ?? defaults.verify,

@@ -30,4 +30,8 @@ export const agentPlaces = {
   /** Files of services, to be read. */
   volumes: '/srv/berth',
 } as const;
+/** Before a verb for it: the verb ends when its standard input does, whose first line is what it is given, in base64. */
+export const attended = 'attended';
+/** For `--key`, where it is given so. */
+export const givenKey = '/dev/stdin';
 export const agentProgram = [`${agentPlaces.program}/node`, `${agentPlaces.program}/dist/berth.js`] as const;

@@ -19,6 +19,12 @@ export const monitoring = (right: string, account: string): readonly string[] =>
 export const copying = (seeingTheLog: string): string =>
   `SELECT, RELOAD, PROCESS, LOCK TABLES, REPLICATION SLAVE, ${seeingTheLog}, SHOW VIEW, EVENT, TRIGGER`;
 
+const canary = { database: 'berth_canary', table: 'canary', column: 'moment' } as const;
+
+/** Beside what a copy takes, the one thing that the account of backups may change. */
+export const markingTime = (account: string): string =>
+  `GRANT UPDATE ON \`${canary.database}\`.\`${canary.table}\` TO \`${account}\`@\`%\``;
+
 export const mysqlFamily = {
   port: 3306,
   /** Mount point of the data, which the image declares as a volume. */
@@ -40,6 +46,8 @@ export const mysqlFamily = {
   healthAccount: 'berth_health',
   /** What backups log in as. */
   backup: { account: 'berth_backup' },
+  /** A row in a database of its own into which backups write the time, so that a restore can be asked how far it has got. */
+  canary,
   /** What makes a server a replica. */
   replication: {
     account: 'berth_replica',
@@ -94,8 +102,8 @@ export const mysqlFamily = {
     },
     backup: {
       host: '%',
-      because: 'a backup copies the whole server and follows its log; it changes nothing',
-      grants: (account) => [`GRANT ${copying('REPLICATION CLIENT')} ON *.* TO \`${account}\`@\`%\``],
+      because: 'a backup copies the whole server and follows its log; it changes nothing but the time in its canary',
+      grants: (account) => [`GRANT ${copying('REPLICATION CLIENT')} ON *.* TO \`${account}\`@\`%\``, markingTime(account)],
     },
   },
 } as const satisfies { readonly accounts: Readonly<Record<string, SqlAccount>>; readonly [key: string]: unknown };

@@ -43,6 +43,8 @@ export const postgres = {
   },
   /** What backups log in as, and by what the log is kept for them. */
   backup: { account: 'berth_backup', slot: 'berth_backup' },
+  /** A row in the database `postgres` into which backups write the time, so that a restore can be asked how far it has got. */
+  canary: { schema: 'berth', table: 'canary', column: 'moment' },
   /** MiB a second at which a copy of the data is expected at least: half of what one spinning disk gives. */
   copySpeed: 50,
   /** Extensions that the official image of version 17 has, and the operator's as well: those of contrib. */
@@ -102,9 +104,10 @@ export const postgres = {
       because: 'a replica copies the whole server and follows its log; it needs no right in any database for that',
     },
     backup: {
-      attributes: 'LOGIN REPLICATION, member of pg_read_all_data',
+      attributes: 'LOGIN REPLICATION, member of pg_read_all_data, UPDATE of the time in its canary',
       owns: 'nothing',
-      because: 'a backup copies the whole server and follows its log, and counts what is in its tables to compare a restore with',
+      because:
+        'a backup copies the whole server and follows its log, and counts what is in its tables to compare a restore with; the time that it writes is what a restore is measured by',
     },
     application: {
       attributes: 'LOGIN',

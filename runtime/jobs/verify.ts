@@ -91,8 +91,18 @@ export async function prove(
     await using scratch = await laidOut.recover(target, signal);
     const differences = tools.engine.compare(facts, await scratch.facts(signal));
     if (differences.length > 0) throw new Different(differences);
-    return [`restored up to ${scratch.position}; all that was known of it then is the same`];
+    const canary = await scratch.canary(signal);
+    return [
+      `restored up to ${scratch.position}; all that was known of it then is the same`,
+      ...(canary === undefined ? [] : [describeCanary(canary, base)]),
+    ];
   });
+}
+
+/** What was compared is a place within the time in which the backup was made. */
+function describeCanary(canary: Date, { finishedAt }: Manifest): string {
+  const seconds = Math.max(0, Math.round((new Date(finishedAt).getTime() - canary.getTime()) / 1000));
+  return `the newest canary that came back is of ${canary.toISOString()}, ${seconds} s before that backup was complete`;
 }
 
 /** Itself, what it rests on, and its logs: what the same chain holds beside that is not what is to be proven. */

@@ -23,6 +23,8 @@ export interface Restorable {
 export interface Scratch extends AsyncDisposable {
   /** How far it has got, in the engine's own words. */
   readonly position: string;
+  /** The time that backups had last written into it, by the clock of the server that was copied; nothing where they never did. */
+  readonly canary: (signal: AbortSignal) => Promise<Date | undefined>;
   /** What it now holds, in a form that {@link ScratchEngine.compare} knows. */
   readonly facts: (signal: AbortSignal) => Promise<Json>;
   /**

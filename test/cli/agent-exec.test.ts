@@ -21,27 +21,32 @@ describe('a verb for an agent', () => {
     const context = { env: { PATH: `${folder}:/usr/bin:/bin` } } as unknown as RuntimeContext;
     return { context, said: () => readFileSync(log, 'utf8').trim() };
   }
-  const program = '/opt/berth/node /opt/berth/dist/berth.js';
+  const program = '/opt/berth/node /opt/berth/dist/berth.js attended';
 
   test('goes by kubectl into the container of its pod, in the namespace of the site', async () => {
     const { context, said } = programs(`echo '{"backups":[]}'`);
     expect(await inAgent(inCluster, 'agent-postgres', ['backup', 'now', 'database'], context, signal)).toEqual({ backups: [] });
     expect(said()).toBe(
-      `kubectl -n shop exec agent-postgres-0 -c agent-postgres -- ${program} backup now database --site /etc/berth/agent --json`,
+      `kubectl -n shop exec -i agent-postgres-0 -c agent-postgres -- ${program} backup now database --site /etc/berth/agent --json`,
     );
   });
 
   test('goes to the cluster that was named', async () => {
     const { context, said } = programs(`echo '{}'`);
     await inAgent({ ...inCluster, cluster: { kubeconfig: '/k', context: 'branch' } }, 'agent-mysql', ['backup', 'prune'], context, signal);
-    expect(said()).toContain('kubectl --kubeconfig /k --context branch -n shop exec agent-mysql-0 ');
+    expect(said()).toContain('kubectl --kubeconfig /k --context branch -n shop exec -i agent-mysql-0 ');
   });
 
   test('takes a private key along by its input alone', async () => {
-    const { context, said } = programs(`printf '{"key":"%s"}' "$(cat)"`);
+    const { context, said } = programs(`read -r key; printf '{"key":"%s"}' "$(printf %s "$key" | base64 -d)"`);
     expect(await inAgent(inCluster, 'agent-postgres', ['restore'], context, signal, new Secret('PEM'))).toEqual({ key: 'PEM' });
     expect(said()).toContain('exec -i agent-postgres-0');
     expect(said()).not.toContain('PEM');
+  });
+
+  test('has its input open for as long as it is at work', async () => {
+    const { context } = programs(`read -r key; timeout 0.3 cat > /dev/null; echo "{\\"key\\":\\"$key\\",\\"until\\":$?}"`);
+    expect(await inAgent(inCluster, 'agent-postgres', ['restore'], context, signal)).toEqual({ key: '', until: 124 });
   });
 
   test('gives back the failure of the agent as its own', async () => {

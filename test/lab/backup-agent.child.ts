@@ -170,6 +170,7 @@ const orders: Readonly<Record<string, (order: Order) => Promise<unknown>>> = {
       because: plan.because,
       increments,
       logs: plan.logs.length,
+      canary: (await restored.canary(stop.signal))?.toISOString(),
       facts: await restored.facts(stop.signal),
     };
   },

@@ -224,7 +224,13 @@ export async function expectHole(agent: Agent, because: unknown, write: () => Pr
 /** The newest full backup is restored to the place of its facts, and is the same. */
 export async function expectProven(agent: Agent): Promise<void> {
   const { result, detail, proofs, backups } = await agent.ask('verify', { level: 3 });
-  expect([result, detail]).toEqual(['sound', [expect.stringContaining('all that was known of it then is the same')]]);
+  expect([result, detail]).toEqual([
+    'sound',
+    [
+      expect.stringContaining('all that was known of it then is the same'),
+      expect.stringMatching(/^the newest canary that came back is of \S+, \d+ s before that backup was complete$/),
+    ],
+  ]);
   expect(Object.fromEntries(proofs)[backups[0]]).toBe(3);
 }
 
@@ -234,4 +240,16 @@ export async function expectTooLate(agent: Agent): Promise<void> {
   const { spans } = await agent.ask('list');
   expect(failed).toBe('2100-01-01T00:00:00.000Z lies after all that has been backed up');
   expect(hint).toBe(`the nearest point is ${spans[0].until}`);
+}
+
+/** What somebody has written is shipped with a time behind it; that and what a server notes for itself ask for no log. */
+export async function expectCanary(agent: Agent, write: () => Promise<unknown>, note: () => Promise<unknown>): Promise<void> {
+  await write();
+  const before = new Date();
+  expect((await agent.ask('ship')).kind).toBe('shipped');
+  await note();
+  expect(await agent.ask('ship')).toMatchObject({ kind: 'quiet' });
+  const { canary, facts } = await agent.ask('restore');
+  expect(canary).toSatisfy((moment: string) => new Date(moment) >= before && new Date(moment) <= new Date());
+  expect(JSON.stringify(facts)).not.toContain('canary');
 }

@@ -26,9 +26,15 @@ interface Listed {
     readonly spans?: readonly { readonly from: string; readonly until: string }[];
   }[];
 }
+interface Canary {
+  readonly moment: string;
+  readonly ageSeconds: number;
+  readonly late: boolean;
+}
 interface Restored {
   readonly logs: number;
   readonly seconds: number;
+  readonly canary: Canary | null;
   readonly holds: {
     readonly databases: readonly { readonly name: string; readonly tables: readonly { readonly name: string; readonly rows: string }[] }[];
   };
@@ -41,7 +47,8 @@ interface Live {
 }
 
 interface Drilled {
-  readonly databases: readonly { readonly database: string }[];
+  readonly databases: readonly { readonly database: string; readonly canary: Canary | null }[];
+  readonly canarySeconds: number | null;
   readonly buckets: readonly { readonly bucket: string; readonly objects: number }[];
   readonly answers: readonly { readonly status?: number }[];
   readonly backups: readonly string[];
@@ -117,15 +124,19 @@ describe('the databases of a site that runs', () => {
   beforeAll(async () => {
     operator = await Operator.create();
     lab = new LabSite(operator, site);
-    const store = join(operator.home, 'backups');
+    const [store, second] = ['backups', 'offsite'].map((name) => join(operator.home, name));
+    if (store === undefined || second === undefined) throw new Error('two places');
     const own = (await operator.run(['sh', '-c', 'echo $(id -u):$(id -g)'], operator.home)).trim();
-    mkdirSync(store);
-    await run(['chown', own, store]);
+    for (const place of [store, second]) {
+      mkdirSync(place);
+      await run(['chown', own, place]);
+    }
     const sets = [
       `edge.http=${http}`,
       `edge.https=${https}`,
       'internalTls=true',
       `backups.folder=${store}`,
+      `backups.offsite={ folder: ${second}, schedule: "${farAway()}" }`,
       `backups.user="${own}"`,
       `backups.databases={ rpo: 6, schedule: "${farAway()}", prove: "${farAway()}" }`,
       `backups.buckets={ schedule: "${farAway()}", prove: "${farAway()}" }`,
@@ -174,7 +185,9 @@ describe('the databases of a site that runs', () => {
     const restore = (...how: readonly string[]) => ['restore', '--only', 'database', '--name', database, ...how];
     /** Rows that a restore into a server of its own finds. */
     const tried = async (...target: readonly string[]): Promise<string | undefined> => {
-      const { holds } = JSON.parse(await lab.berth(...restore(...target, '--into', 'scratch', '--json'))) as Restored;
+      const { holds, canary } = JSON.parse(await lab.berth(...restore(...target, '--into', 'scratch', '--json'))) as Restored;
+      // By its own agent, with the rights that the site has given it.
+      expect(canary).toMatchObject({ late: false });
       return holds.databases.find(({ name }) => name === site)?.tables.find(({ name }) => name === own.table)?.rows;
     };
     return { ...own, agent, fulls, spans, sql, insert, until, covered, restore, tried };
@@ -333,6 +346,20 @@ describe('the databases of a site that runs', () => {
     expect(await lab.compose('exec', '-T', database, 'ls', volume.path)).not.toMatch(/berth-restore/);
   });
 
+  test('are restored by nobody any more once whoever had asked for it was killed', async () => {
+    const { agent, restore, until } = of('postgres');
+    const inAgent = (script: string): Promise<string> => lab.compose('exec', '-T', agent, 'sh', '-c', script);
+    // In brackets, so that what looks for them does not find itself.
+    const servers = 'for pid in /proc/[0-9]*; do if grep -qs config_file[=].*/scratch/ $pid/cmdline; then echo ${pid#/proc/}; fi; done';
+    const verbs = 'for pid in /proc/[0-9]*; do if grep -qs attende[d] $pid/cmdline; then echo ${pid#/proc/}; fi; done';
+    // It would never be done: the server in which it is tried stands still.
+    const stopping = `docker compose exec -T ${agent} sh -c 'pids=$(${servers}); [ -n "$pids" ] && kill -STOP $pids'`;
+    const words = restore('--latest', '--into', 'scratch').join(' ');
+    const script = `berth ${words} & until ${stopping}; do sleep 0.1; done; kill -KILL $!; wait $!`;
+    expect(await operator.attempt(['sh', '-c', script], lab.folder)).toMatchObject({ code: 137 });
+    await until(async () => (await inAgent(`${verbs}; ${servers}`)).trim() === '', 'nothing of it is at work');
+  });
+
   test('are put back to the very latest, with nothing lost that was committed before: mariadb', async () => {
     const one = of('mariadb');
     await one.insert(5001, 5100, 'last');
@@ -355,11 +382,17 @@ describe('the databases of a site that runs', () => {
     await untilSeen(() => !isDrilling(), 'its last command has ended');
     const [ids, before] = [await lab.ids(), await list()];
     const done = JSON.parse(await lab.berth(...words)) as Drilled;
-    console.info(`the whole site drilled: ${done.seconds} s, ${done.lostSeconds} s lost`);
+    console.info(
+      `the whole site drilled: ${done.seconds} s, ${done.lostSeconds} s lost, its oldest canary of ${done.canarySeconds} s before`,
+    );
     expect(done.databases.map(({ database }) => database).toSorted()).toEqual(['books', 'database', 'orders']);
     expect(done.buckets.map(({ bucket, objects }) => [bucket, objects])).toEqual([['files.notes', 1]]);
     expect(done.answers.map(({ status }) => status)).toEqual([200, 404, 200, 405]);
     expect(done.lostSeconds).toBeGreaterThanOrEqual(0);
+    for (const { canary } of done.databases) expect(canary).toMatchObject({ late: false });
+    // Each was written to just before the drill that was killed.
+    expect(done.canarySeconds).toBeGreaterThanOrEqual(0);
+    expect(done.canarySeconds).toBeLessThanOrEqual((done.lostSeconds ?? 0) + 6);
     expect(await ofDrills()).toBe('');
     expect(existsSync(`${lab.folder}-drill`)).toBe(false);
     expect(await lab.ids()).toEqual(ids);
@@ -380,17 +413,19 @@ describe('the databases of a site that runs', () => {
     expect(points(backups)).toBe(points(before.backups));
   });
 
-  test('are there again with all of their site on an empty host, by one command that may be stopped and repeated', async () => {
+  test('are there again with all of their site on an empty host, from the second place as the first one is gone, by one command that may be stopped and repeated', async () => {
     const held: string[] = [];
     await each(async ({ database, sql, covered }) => {
       await covered();
       held.push(`${database} ${await sql('SELECT count(*) FROM ledger')}`);
     });
     expect(held.toSorted()).toEqual(['books 114', 'database 14', 'orders 14']);
+    await lab.berth('backup', 'copy');
     await lab.remove();
     rmSync(lab.folder, { recursive: true });
+    rmSync(join(operator.home, 'backups'), { recursive: true });
     lab = new LabSite(operator, 'again');
-    const words = ['restore', '--latest', '--with-data', '--site', 'kit', '--into', 'again'];
+    const words = ['restore', '--latest', '--with-data', '--from', 'offsite', '--site', 'kit', '--into', 'again'];
     const planned = await operator.run(['berth', ...words, '--dry-run'], operator.home);
     for (const { database } of names.map(of))
       expect(planned).toMatch(new RegExp(`${database} +[0-9A-Z]{26} +and \\d+ logs? +as it was at`));
@@ -404,9 +439,11 @@ describe('the databases of a site that runs', () => {
     expect(done.databases.filter(({ position }) => position === null)).toHaveLength(1);
     await each(async ({ database, sql, until, fulls }) => {
       expect(held).toContain(`${database} ${await sql('SELECT count(*) FROM ledger')}`);
-      await until(async () => (await fulls()).length === 4, 'a full backup by the new agent');
+      // The first place was begun anew.
+      await until(async () => (await fulls()).length === 1, 'a full backup by the new agent');
     });
     expect(await object('mc cat app/notes/menu.txt')).toBe('räksmörgås\n');
+    expect(existsSync(join(lab.folder, '.berth/offsite'))).toBe(false);
     const again = await operator.attempt(['berth', ...words], operator.home);
     expect(again).toMatchObject({ code: 5, stderr: expect.stringContaining('has data on this host already') as string });
   });

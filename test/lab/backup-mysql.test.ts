@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mariadb } from '../../model/engines/mariadb.ts';
+import { markingTime } from '../../model/engines/mysql-family.ts';
 import { mysql } from '../../model/engines/mysql.ts';
 import { backupRights } from '../../runtime/engines/mysql/access.ts';
-import { BackupLab, expectHole, expectProven, expectTooLate, password, type Agent } from './backup-agent.ts';
+import { BackupLab, expectCanary, expectHole, expectProven, expectTooLate, password, type Agent } from './backup-agent.ts';
 import { run } from './process.ts';
 import { until } from './until.ts';
 
@@ -127,6 +128,10 @@ describe.each(['mysql', 'mariadb'] as const)('backups of %s', (engine) => {
 cat >/tmp/first.sql <<'SQL'
 CREATE USER berth_backup@'%' IDENTIFIED BY '${password}';
 GRANT ${backupRights} ON *.* TO berth_backup@'%';
+CREATE DATABASE berth_canary;
+CREATE TABLE berth_canary.canary (id TINYINT PRIMARY KEY, moment DATETIME(6) NOT NULL) ENGINE = InnoDB;
+INSERT INTO berth_canary.canary VALUES (1, '2020-01-01');
+${markingTime('berth_backup')};
 ${tables}
 SQL
 MYSQL_PWD=${root} ${facts.clients.sql} -uroot </tmp/first.sql
@@ -205,6 +210,13 @@ MYSQL_PWD=${root} ${facts.clients.sql} -uroot </tmp/first.sql
     expect(await agent.ask('verify', { level: 1 })).toMatchObject({ level: 1, result: 'sound' });
     await expectProven(agent);
   });
+
+  test('a time is written behind what others have, comes back with it, and makes a quiet server ship nothing', () =>
+    expectCanary(
+      agent,
+      () => write(1, 9000),
+      () => sql('FLUSH BINARY LOGS'),
+    ));
 
   test('an agent that was killed in the middle of a full backup and of shipping leaves no hole', async () => {
     const writers = write(100, 10_000);

@@ -3,7 +3,7 @@ import { chownSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } f
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { BackupLab, expectHole, expectProven, expectTooLate, password, uid, type Agent } from './backup-agent.ts';
+import { BackupLab, expectCanary, expectHole, expectProven, expectTooLate, password, uid, type Agent } from './backup-agent.ts';
 import { run } from './process.ts';
 import { until } from './until.ts';
 
@@ -16,6 +16,10 @@ echo 'host replication berth_backup all scram-sha-256' >>"$PGDATA/pg_hba.conf"
 psql -v ON_ERROR_STOP=1 -U postgres <<'SQL'
 CREATE ROLE berth_backup LOGIN REPLICATION PASSWORD '${password}';
 GRANT pg_read_all_data TO berth_backup;
+CREATE SCHEMA berth;
+CREATE TABLE berth.canary (one boolean PRIMARY KEY DEFAULT true CHECK (one), moment timestamptz NOT NULL);
+INSERT INTO berth.canary (moment) VALUES ('2020-01-01');
+GRANT UPDATE (moment) ON berth.canary TO berth_backup;
 CREATE TABLE ledger (writer int, n int, note text, PRIMARY KEY (writer, n));
 CREATE TABLE notes (id bigserial PRIMARY KEY, body text, raw bytea, amount numeric);
 INSERT INTO notes (body, raw, amount) SELECT md5(g::text) || ' räksmörgås 🎉', decode(md5(g::text), 'hex'), g / 7.0 FROM generate_series(1, 50000) g;
@@ -171,6 +175,13 @@ describe('backups of PostgreSQL', () => {
     expect(await agent.ask('verify', { level: 2 })).toMatchObject({ level: 2, result: 'sound' });
     await expectProven(agent);
   });
+
+  test('a time is written behind what others have, comes back with it, and makes a quiet server ship nothing', () =>
+    expectCanary(
+      agent,
+      () => write(0.1, 9000),
+      () => sql('CHECKPOINT; SELECT pg_log_standby_snapshot()'),
+    ));
 
   test('an agent that was killed in the middle of a full backup and of shipping leaves no hole', async () => {
     const writers = write(4, 1000);

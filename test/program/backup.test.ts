@@ -239,7 +239,7 @@ describe('a site with backups', () => {
       dryRun: true,
     });
     expect((await expectExit(2, [...whole, '--only', 'secrets'], opened)).stderr).toContain('--with-data is for all of a site');
-    expect((await expectExit(2, [...whole, '--from', 'offsite'], opened)).stderr).toContain('restores from the first place alone');
+    expect((await expectExit(2, [...whole, '--from', 'offsite'], opened)).stderr).toContain('has no second place for backups');
   });
 
   test('says what a drill would do, leaves nothing of that behind, and refuses what does not go together', async () => {

@@ -100,7 +100,7 @@ const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 /** As the agent reads it: the jobs that are its own, and everything under the path that it has in the container. */
 export function agentConfig(site: RuntimeConfig & { readonly backups: BackupsConfig }, { name, own }: AgentPlace): RuntimeConfig {
   // The second copy is the business of the runtime on the host.
-  const { offsite: _offsite, ...backups } = site.backups;
+  const { offsite: _offsite, drill: _drill, ...backups } = site.backups;
   const { bucket } = backups.store;
   return {
     ...site,

@@ -77,6 +77,7 @@ class MongoLaidOut implements LaidOut {
     await this.#restore(['--oplogReplay', `--oplogFile=${this.#oplog}`, join(this.#server.folder, 'empty')], signal);
     return {
       position,
+      canary: async () => undefined,
       facts: async (stop) => (await takeFacts(programs, this.#access, limits, false, stop)) as unknown as Json,
       keep: (folder, stop) => this.#keep(folder, stop),
       [Symbol.asyncDispose]: () => this[Symbol.asyncDispose](),

@@ -26,6 +26,8 @@ export interface Dialect {
     readonly server: string;
     /** Settings without which its log cannot be relied on, and their values. */
     readonly settings: Readonly<Record<string, string>>;
+    /** Every transaction that stands in its log. */
+    readonly logged: string;
     /** What tells that accounts were changed, where they do not stand in the snapshot of a dump. */
     readonly accounts: readonly string[];
   };
@@ -92,6 +94,7 @@ const mysqlDialect: Dialect = {
   },
   questions: {
     server: '@@server_uuid',
+    logged: '@@GLOBAL.gtid_executed',
     settings: { log_bin: '1', gtid_mode: 'ON', enforce_gtid_consistency: 'ON', binlog_format: 'ROW', binlog_checksum: 'CRC32' },
     accounts: [],
   },
@@ -165,6 +168,7 @@ const mariadbDialect: Dialect = {
     // It draws nothing: but whoever loads a dump makes this table anew, and neither an upgrade nor a repair does.
     server:
       "(SELECT UNIX_TIMESTAMP(create_time) FROM information_schema.tables WHERE table_schema = 'mysql' AND table_name = 'global_priv')",
+    logged: '@@GLOBAL.gtid_binlog_pos',
     settings: { log_bin: '1', binlog_format: 'ROW', binlog_checksum: 'CRC32' },
     accounts: ['global_priv', 'db', 'tables_priv', 'columns_priv', 'procs_priv', 'proxies_priv', 'roles_mapping', 'proc'],
   },

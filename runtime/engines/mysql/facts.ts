@@ -3,26 +3,26 @@ import { BerthError } from '../../../model/errors.ts';
 import { unknownTable, type FactLimits, type ServerFacts, type TableFacts } from '../table-facts.ts';
 import type { MysqlAccess } from './access.ts';
 import type { Dialect } from './dialect.ts';
-import { outsideSnapshot, ownSchemas } from './identity.ts';
+import { notCompared, outsideSnapshot } from './identity.ts';
 import { connect, identifier, type Session } from './session.ts';
 
-const schemasQuery = `SELECT schema_name AS name FROM information_schema.schemata WHERE schema_name NOT IN (${ownSchemas}) ORDER BY 1`;
+const schemasQuery = `SELECT schema_name AS name FROM information_schema.schemata WHERE schema_name NOT IN (${notCompared}) ORDER BY 1`;
 const tablesQuery = `SELECT table_schema AS db, table_name AS name, COALESCE(data_length, 0) AS bytes FROM information_schema.tables
-  WHERE table_type = 'BASE TABLE' AND table_schema NOT IN (${ownSchemas}) ORDER BY data_length, 1, 2`;
+  WHERE table_type = 'BASE TABLE' AND table_schema NOT IN (${notCompared}) ORDER BY data_length, 1, 2`;
 
 /** What is no table, with whatever makes it what it is. */
 const objectsQueries = [
   `SELECT table_schema AS db, CONCAT('view ', table_name) AS name, CONCAT(definer, ' ', view_definition) AS text
-    FROM information_schema.views WHERE table_schema NOT IN (${ownSchemas})`,
+    FROM information_schema.views WHERE table_schema NOT IN (${notCompared})`,
   `SELECT routine_schema AS db, CONCAT(LOWER(routine_type), ' ', routine_name) AS name,
     CONCAT(definer, ' ', COALESCE(dtd_identifier, ''), ' ', routine_definition) AS text
-    FROM information_schema.routines WHERE routine_schema NOT IN (${ownSchemas})`,
+    FROM information_schema.routines WHERE routine_schema NOT IN (${notCompared})`,
   `SELECT trigger_schema AS db, CONCAT('trigger ', trigger_name) AS name,
     CONCAT(definer, ' ', action_timing, ' ', event_manipulation, ' ', event_object_table, ' ', action_statement) AS text
-    FROM information_schema.triggers WHERE trigger_schema NOT IN (${ownSchemas})`,
+    FROM information_schema.triggers WHERE trigger_schema NOT IN (${notCompared})`,
   `SELECT event_schema AS db, CONCAT('event ', event_name) AS name,
     CONCAT(definer, ' ', COALESCE(interval_value, ''), ' ', COALESCE(interval_field, ''), ' ', event_definition) AS text
-    FROM information_schema.events WHERE event_schema NOT IN (${ownSchemas})`,
+    FROM information_schema.events WHERE event_schema NOT IN (${notCompared})`,
 ];
 
 /** How a moment is had of which the place is known. */

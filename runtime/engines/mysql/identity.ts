@@ -1,3 +1,4 @@
+import { mysqlFamily } from '../../../model/engines/mysql-family.ts';
 import { BerthError } from '../../../model/errors.ts';
 import type { Dialect } from './dialect.ts';
 import { quoted, type Session } from './session.ts';
@@ -48,7 +49,10 @@ export async function serverTime(session: Session): Promise<Date> {
 }
 
 /** Schemas that the server makes for itself. */
-export const ownSchemas = ['mysql', 'sys', 'information_schema', 'performance_schema'].map(quoted).join(', ');
+const ownSchemas = ['mysql', 'sys', 'information_schema', 'performance_schema'].map(quoted).join(', ');
+
+/** And that of the backups, which is written to all the time. */
+export const notCompared = `${ownSchemas}, ${quoted(mysqlFamily.canary.database)}`;
 
 /** A snapshot holds tables of InnoDB and no others. */
 export async function refuseOtherTables(session: Session): Promise<void> {

@@ -6,11 +6,13 @@ import { reachOf } from '../../../model/backup/reach.ts';
 import type { Cut, LogFeed, LogSource } from '../../ports/log-source.ts';
 import type { Producer } from '../../ports/producer.ts';
 import { BrokenLog, eventType, magic, readRotate, type EventHead } from './binlog-events.ts';
+import { writeCanary } from './canary.ts';
 import { nextPlace } from './chain-rules.ts';
 import type { LogPlace } from './dialect.ts';
 import { dumpLog, LogNotThere } from './dump-socket.ts';
 import type { GtidSet } from './gtids.ts';
 import { identify, serverTime, type Identity } from './identity.ts';
+import { isToBeSaid } from '../to-be-said.ts';
 import type { MysqlTools } from './producer.ts';
 import { connect, type Session } from './session.ts';
 import { NotContinuous, SliceReader } from './slice-reader.ts';
@@ -55,9 +57,13 @@ interface Slice {
 /** A commit notes its time first, and is written to the log a moment later. */
 const marginMs = 1000;
 
+const coveredNow = async (session: Session): Promise<Date> => new Date((await serverTime(session)).getTime() - marginMs);
+
 class MysqlFeed implements LogFeed {
   readonly #tools: LogTools;
   readonly #path: string;
+  /** The transactions with which a slice ended, behind our own canary. */
+  #settled: string | undefined;
   constructor(tools: LogTools) {
     this.#tools = tools;
     this.#path = join(tools.spool, 'slice');
@@ -69,9 +75,19 @@ class MysqlFeed implements LogFeed {
     const identity = await identify(session, dialect);
     const because = await this.#otherServer(session, after, identity);
     if (because !== undefined) return { kind: 'hole', because };
-    const now = new Date((await serverTime(session)).getTime() - marginMs);
+    const before = await coveredNow(session);
+    const isSettled = this.#settled === after.position.to && this.#settled === (await this.#logged(session));
+    const { quietMs } = this.#tools;
+    if (isSettled && !isToBeSaid(after, { coveredUntil: before, now: before, quietMs, until }))
+      return { kind: 'nothing', coveredUntil: before };
+    // Only where there is something to ship: written at each look, it would make a quiet server ship log all day.
+    const isWritten = await writeCanary(session);
+    const now = isWritten ? await coveredNow(session) : before;
     try {
-      return this.#answer(after, await this.#receive(after, signal), now, identity, until);
+      const slice = await this.#receive(after, signal);
+      const cut = this.#answer(after, slice, now, identity, until);
+      this.#settled = isWritten && cut.kind === 'log' && !cut.more ? slice.gtids.toString() : undefined;
+      return cut;
     } catch (error) {
       if (error instanceof LogNotThere) return { kind: 'hole', because: `the server has not got its log any more: ${error.message}` };
       if (error instanceof NotContinuous || error instanceof BrokenLog) return { kind: 'hole', because: error.message };
@@ -141,10 +157,16 @@ class MysqlFeed implements LogFeed {
     const covered = reachOf(after).coveredUntil;
     const isAll = slice.next.file === slice.from.file;
     const coveredUntil = isAll && now > covered ? now : covered;
-    const toBeSaid = until !== undefined && covered < until && coveredUntil >= until;
     const isQuiet = isAll && slice.transactions === 0;
-    if (isQuiet && !toBeSaid && now.getTime() - covered.getTime() < this.#tools.quietMs) return { kind: 'nothing', coveredUntil };
+    const { quietMs } = this.#tools;
+    if (isQuiet && !isToBeSaid(after, { coveredUntil, now, quietMs, until })) return { kind: 'nothing', coveredUntil };
     return { kind: 'log', more: !isAll, producer: this.#producer(after, slice, coveredUntil, identity) };
+  }
+
+  async #logged(session: Session): Promise<string> {
+    const { dialect } = this.#tools;
+    const { logged } = await session.row(`SELECT ${dialect.questions.logged} AS logged`);
+    return dialect.parse(logged ?? '').toString();
   }
 
   #producer(after: Manifest, slice: Slice, coveredUntil: Date, { server, serverId, version }: Identity): Producer {

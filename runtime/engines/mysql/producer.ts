@@ -7,6 +7,7 @@ import { factsFile } from '../scratch-place.ts';
 import { summaryOf, type FactLimits } from '../table-facts.ts';
 import type { EngineTools } from '../tools.ts';
 import { clientArguments, environmentOf, explainEnd, type MysqlAccess } from './access.ts';
+import { writeCanary } from './canary.ts';
 import type { Dialect, LogPlace } from './dialect.ts';
 import { placeInDump, refuseTooLarge, watchDump, type DumpSeen } from './dump-watch.ts';
 import { freezeServer, takeFacts } from './facts.ts';
@@ -32,6 +33,8 @@ export const mysqlProducer = (tools: ProducerTools): Producer => ({
     try {
       const identity = await identify(session, tools.dialect);
       await refuseOtherTables(session);
+      // What the backup says that it holds it can show as well.
+      await writeCanary(session);
       const at = await serverTime(session);
       const run = new Dump({ tools, session, signal, identity, at, outside: await outsideSnapshot(session, tools.dialect) });
       return { streams: run.streams(), finish: () => run.finish(), [Symbol.asyncDispose]: () => session[Symbol.asyncDispose]() };

@@ -20,6 +20,7 @@ import {
 } from '../scratch-place.ts';
 import { clientArguments, type MysqlAccess } from './access.ts';
 import { BrokenLog } from './binlog-events.ts';
+import { readCanary } from './canary.ts';
 import { nextPlace } from './chain-rules.ts';
 import type { Dialect } from './dialect.ts';
 import { standsStill, takeFacts } from './facts.ts';
@@ -107,6 +108,10 @@ class MysqlLaidOut implements LaidOut {
     if (end.transactions > 0) await this.#replay(session, end, signal);
     return {
       position: await this.#reached(session, end.goal),
+      canary: async (stop) => {
+        await using asking = await connect(dialect.title, this.#access, stop);
+        return await readCanary(asking);
+      },
       facts: async (stop) => (await takeFacts(dialect, this.#access, limits, standsStill, stop)) as unknown as Json,
       keep: (folder, stop) => this.#keep(folder, stop),
       [Symbol.asyncDispose]: () => this[Symbol.asyncDispose](),

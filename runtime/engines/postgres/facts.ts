@@ -1,12 +1,15 @@
+import { postgres } from '../../../model/engines/postgres.ts';
 import { BerthError } from '../../../model/errors.ts';
 import { unknownTable, type FactLimits, type ServerFacts, type TableFacts } from '../table-facts.ts';
 import type { PostgresAccess } from './access.ts';
+import { canaryDatabase } from './canary.ts';
 import { connect, type Session } from './session.ts';
 
-/** No table of the server's own, none that a crash empties, none that lies elsewhere. */
+/** No table of the server's own, none that a crash empties, none that lies elsewhere, and not the canary, which is written to all the time. */
 const tablesQuery = `SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name, pg_table_size(c.oid)::text AS bytes
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND n.nspname !~ '^(pg_|information_schema$)'
+    AND NOT (current_database() = '${canaryDatabase}' AND n.nspname = '${postgres.canary.schema}')
   ORDER BY pg_table_size(c.oid), 1`;
 
 async function listDatabases(session: Session): Promise<readonly string[]> {

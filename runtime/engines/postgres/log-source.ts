@@ -2,9 +2,11 @@ import type { Manifest } from '../../../model/backup/manifest.ts';
 import { reachOf } from '../../../model/backup/reach.ts';
 import type { Cut, LogFeed, LogSource } from '../../ports/log-source.ts';
 import type { Producer } from '../../ports/producer.ts';
+import { writeCanary } from './canary.ts';
 import { nextPosition, segmentBytesOf, timelineOf } from './chain-rules.ts';
 import { identify, type Identity } from './identity.ts';
 import { endOfRecord, formatLsn, parseLsn, type Lsn } from './lsn.ts';
+import { isToBeSaid } from '../to-be-said.ts';
 import type { PostgresTools } from './producer.ts';
 import { Receiver, smallCommit } from './receiver.ts';
 import { connect, type Session } from './session.ts';
@@ -64,10 +66,15 @@ const marginMs = 1000;
 /** The server brings its log to the disk by itself within so long, but for what nobody waits for. */
 const flushMs = 1000;
 
+/** What stands in the log besides commits: the server's own notes, or a transaction at work, of which not all is to come at its end. */
+const mostUnshippedBytes = 2n ** 20n;
+
 class PostgresFeed implements LogFeed {
   readonly #tools: LogTools;
   readonly #spool: WalSpool;
   readonly #receiver: Receiver;
+  /** Where a slice ended behind our own canary, and which transactions had ended by then. */
+  #settled: { readonly to: string; readonly snapshot: string } | undefined;
   constructor(tools: LogTools, spool: WalSpool, receiver: Receiver) {
     this.#tools = tools;
     this.#spool = spool;
@@ -86,13 +93,25 @@ class PostgresFeed implements LogFeed {
     if (begun.kind === 'lost') return { kind: 'hole', because: begun.because };
     const other = otherServer(after, identity);
     if (other !== undefined) return { kind: 'hole', because: other };
-    const now = await readNow(session, identity);
     const from = nextPosition(after);
-    if (now.goal < parseLsn(after.position.to ?? ''))
+    const snapshot = await readSnapshot(session);
+    const before = await readNow(session, identity);
+    if (before.goal < parseLsn(after.position.to ?? ''))
       return { kind: 'hole', because: 'the log of the server ends before the last backup: its data folder is an older copy' };
+    const isSettled = this.#settled?.to === after.position.to && this.#settled.snapshot === snapshot;
+    const { quietMs } = this.#tools;
+    const silence = { coveredUntil: before.covered, now: before.covered, quietMs, until };
+    if (isSettled && before.goal - from < mostUnshippedBytes && !isToBeSaid(after, silence))
+      return { kind: 'nothing', coveredUntil: before.covered };
+    // Only where there is something to ship: written at each look, it would make a quiet server ship log all day.
+    const isWritten = await writeCanary(session);
+    const ended = isWritten ? await readSnapshot(session) : undefined;
+    const now = isWritten ? await readNow(session, identity) : before;
     const received = await this.#waitFor(now.goal, session);
     if (received.kind === 'lost') return { kind: 'hole', because: received.because };
-    return this.#slice(after, from, received.upTo ?? from, now, identity, until);
+    const cut = await this.#slice(after, from, received.upTo ?? from, now, identity, until);
+    this.#settled = ended !== undefined && cut.kind === 'log' && !cut.more ? { to: formatLsn(now.goal), snapshot: ended } : undefined;
+    return cut;
   };
 
   forget = async (upTo: Manifest): Promise<void> => {
@@ -119,9 +138,8 @@ class PostgresFeed implements LogFeed {
     const to = end <= from ? from : end < most ? end : most;
     const all = to === now.goal;
     const coveredUntil = all && now.covered > covered ? now.covered : covered;
-    const toBeSaid = until !== undefined && covered < until && coveredUntil >= until;
-    if (to === from && !toBeSaid && now.covered.getTime() - covered.getTime() < this.#tools.quietMs)
-      return { kind: 'nothing', coveredUntil };
+    const { quietMs } = this.#tools;
+    if (to === from && !isToBeSaid(after, { coveredUntil, now: now.covered, quietMs, until })) return { kind: 'nothing', coveredUntil };
     if (to > from && !(await this.#spool.holds(from, identity)))
       return { kind: 'hole', because: `the log from ${formatLsn(from)} on was not received` };
     return { kind: 'log', more: to > from && !all, producer: this.#producer(from, to, { coveredUntil, endsWithRecord: all }, identity) };
@@ -165,6 +183,10 @@ function otherServer(after: Manifest, { systemIdentifier, timeline }: Identity):
   if (timelineOf(after) !== timeline) return 'the server was promoted or restored, and goes on with a log of its own';
   return undefined;
 }
+
+/** Changes with every transaction that has written and ended. What had ended lies in the log before what is inserted after this was asked. */
+const readSnapshot = async (session: Session): Promise<string> =>
+  String((await session.row('SELECT pg_current_snapshot()::text AS snapshot'))['snapshot']);
 
 async function readNow(session: Session, { segmentBytes }: Identity): Promise<Now> {
   const { now } = await session.row('SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint::text AS now');

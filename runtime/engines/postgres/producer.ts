@@ -8,6 +8,7 @@ import { summaryOf, type FactLimits } from '../table-facts.ts';
 import type { EngineTools } from '../tools.ts';
 import { environmentOf, explainEnd, type PostgresAccess } from './access.ts';
 import { readBaseManifest, type BaseManifest } from './base-manifest.ts';
+import { writeCanary } from './canary.ts';
 import { refusedIncrement } from './refused-increment.ts';
 import { takeFacts } from './facts.ts';
 import { identify, type Identity } from './identity.ts';
@@ -78,6 +79,8 @@ async function begin(session: Session, tag: string): Promise<Begun> {
       'move its tables with ALTER TABLE … SET TABLESPACE pg_default, and drop it',
     );
   await session.rows('SELECT pg_create_physical_replication_slot($1, true, true)', [`berth_full_${tag}`]);
+  // What the backup says that it holds it can show as well.
+  await writeCanary(session);
   return { identity, at: await serverTime(session) };
 }
 

@@ -19,6 +19,7 @@ import {
   type ScratchTools,
 } from '../scratch-place.ts';
 import type { PostgresAccess } from './access.ts';
+import { canaryDatabase, readCanary } from './canary.ts';
 import { nextPosition, segmentBytesOf, timelineOf } from './chain-rules.ts';
 import { takeFacts } from './facts.ts';
 import { logFile } from './log-source.ts';
@@ -136,6 +137,10 @@ class PostgresLaidOut implements LaidOut {
     const { limits, sleep } = this.#tools;
     return {
       position: String(position),
+      canary: async (stop) => {
+        await using asking = await connect(this.#access(), canaryDatabase, stop);
+        return await readCanary(asking);
+      },
       facts: async (stop) => (await takeFacts(this.#access(), limits, sleep, stop)) as unknown as Json,
       keep: (folder, stop) => this.#keep(folder, stop),
       [Symbol.asyncDispose]: () => this[Symbol.asyncDispose](),

@@ -77,7 +77,7 @@ describe('a cache of a cluster', () => {
     await restoreCache({ ...asked, ...how, into: { folder: join(home, 'out') } }, context);
     expect(readFileSync(join(home, 'out/dump.rdb')).equals(copy)).toBe(true);
     expect(readFileSync(join(home, 'said'), 'utf8')).toContain(
-      '--context branch -n hello exec agent-files-0 -c agent-files -- /opt/berth/node /opt/berth/dist/berth.js restore --only cache --name cache ',
+      '--context branch -n hello exec -i agent-files-0 -c agent-files -- /opt/berth/node /opt/berth/dist/berth.js attended restore --only cache --name cache ',
     );
   });
 

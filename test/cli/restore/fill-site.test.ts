@@ -64,7 +64,11 @@ describe('the caches and volumes of a site that is filled', () => {
     const compose: Compose = async (args, _, more) => {
       const command = args.join(' ');
       calls.push(command);
-      if (command.includes('--key /dev/stdin')) for await (const chunk of more?.input ?? []) given.push(Buffer.from(chunk).toString());
+      if (command.includes('--key /dev/stdin')) {
+        // It is held open behind that.
+        const first = await more?.input?.[Symbol.asyncIterator]().next();
+        given.push(Buffer.from(Buffer.from(first?.value as Uint8Array).toString(), 'base64').toString());
+      }
       if (command.includes('restore --only volume')) return JSON.stringify({ id: made.id, restored: { files: 3 } });
       return answer(command);
     };

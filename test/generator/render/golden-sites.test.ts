@@ -110,7 +110,12 @@ const rows = [
     row: 'hello-backups-mysql',
     profile: 'minimum',
     host: bigHost,
-    set: { 'backups.folder': '/srv/backups', 'databases.database': { engine: 'mysql' }, 'databases.books': { engine: 'mariadb' } },
+    set: {
+      'backups.folder': '/srv/backups',
+      'backups.drill': { key: '/home/shop/keys/hello-operator.key' },
+      'databases.database': { engine: 'mysql' },
+      'databases.books': { engine: 'mariadb' },
+    },
   },
   {
     row: 'hello-backups-mongodb',

@@ -39,3 +39,16 @@ test('a job of a Compose site is started by a timer and by nothing else', async 
   expect(compose).toMatch(/ {2}report:\n {4}image: "\$\{REPORT_IMAGE\}"\n(?:.*\n)*? {4}profiles: \[jobs\]/);
   expect(decision.merged.get('.env')).toMatch(/^COMPOSE_PROFILES=blue,green$/m);
 });
+
+test('a drill of a Compose site is started by a timer, with a key that lies on its host', async () => {
+  const drill = { key: '/home/shop/my keys/hello-operator.key', schedule: '0 5 * * 0', every: 10 };
+  const { decision } = await prepareHello({ set: { backups: { folder: '/srv/backups', timeZone: 'Europe/Berlin', drill } } });
+  expect(decision.merged.get('systemd/hello-drill@.timer')).toContain('OnCalendar=Sun *-*-* 05:00:00 Europe/Berlin\n');
+  const unit = decision.merged.get('systemd/hello-drill@.service') ?? '';
+  expect(unit).toContain('ExecStart=/usr/bin/env berth drill --key "/home/shop/my keys/hello-operator.key"\n');
+  expect(unit).toContain('WorkingDirectory=%f\n');
+  expect(decision.merged.get('runtime.yaml')).toMatch(/ {2}drill:\n {4}every: 10 # days\n/);
+  const runbook = decision.merged.get('SITE.md') ?? '';
+  expect(runbook).toContain("install -D -m 400 /media/usb/hello-operator.key '/home/shop/my keys/hello-operator.key'\n");
+  expect(runbook).toContain('systemctl --user enable --now "hello-drill@$(systemd-escape --path "$PWD").timer"\n');
+});

@@ -46,6 +46,18 @@ describe('backups', () => {
     ['to an address without a scheme', bucket.replace('https://', ''), /expected an address such as https/],
     ['to a bucket without an account', bucket.replace(', accessKey: shop', ''), /backups\.bucket\.accessKey: missing/],
     ['with an authority outside of the site', bucket.replace(' }', ', ca: /etc/ca.pem }'), /expected a file of the site/],
+    ['that are drilled by no key', 'folder: /srv/b\ndrill: { schedule: "0 4 1 * *" }', /backups\.drill\.key: missing/],
+    [
+      'that are drilled by a key beside them',
+      'folder: /srv/b\ndrill: { key: /srv/b/operator.key }',
+      /backups\.drill\.key: the key would lie in \/srv\/b, with what it opens/,
+    ],
+    ['that are drilled at no time', 'folder: /srv/b\ndrill: { key: /k/o.key, schedule: monthly }', /expected a schedule of five fields/],
+    [
+      'that are drilled every never',
+      'folder: /srv/b\ndrill: { key: /k/o.key, every: 0 }',
+      /backups\.drill\.every: expected a number of days/,
+    ],
     ['at no time', 'folder: /srv/b\nprune: "every day"', /expected a schedule of five fields/],
     ['in no zone', 'folder: /srv/b\ntimeZone: Mars', /expected a time zone/],
     ['that keep nothing', 'folder: /srv/b\nsecrets: { keep: {} }', /backups\.secrets\.keep: expected/],
@@ -133,6 +145,18 @@ describe('backups', () => {
       '    port: 3000\n    volumes: { uploads: /srv/uploads }',
     );
     expect(problemsOf(withVolume).map(oneLine)).toEqual([]);
+  });
+
+  test('are drilled once a month where a key is named, and not in a cluster', () => {
+    const drill = 'drill: { key: /home/shop/keys/shop-operator.key }';
+    expect(specOf(withBackups(`folder: /srv/backups\n${drill}`)).backups?.drill).toEqual({
+      key: '/home/shop/keys/shop-operator.key',
+      schedule: '15 4 1 * *',
+      every: 35,
+    });
+    expect(problemsOf(`target: kubernetes\n${withBackups(`${bucket}\n${drill}`)}`).map(oneLine)).toEqual([
+      expect.stringMatching(/backups\.drill: a site in a cluster is not drilled \| remove drill/),
+    ]);
   });
 
   test('are made on change, and keep configuration for ever and thirty versions of secrets, unless the spec says otherwise', () => {

@@ -20,6 +20,7 @@ class World {
   readonly store = memoryStore(this.clock.now);
   holds = '7 rows';
   quiet = true;
+  canary: Date | undefined;
   disposed = 0;
   started = 0;
   readonly manifests: Manifest[] = [];
@@ -33,6 +34,7 @@ class World {
           this.started += 1;
           return {
             position: '110',
+            canary: async () => this.canary,
             facts: async () => this.holds,
             keep: async () => [],
             [Symbol.asyncDispose]: async () => void (this.disposed += 1),
@@ -97,6 +99,10 @@ describe('verification', () => {
     expect(detail).toEqual(['restored up to 110; all that was known of it then is the same']);
     expect(await world.levels()).toEqual({ [full.id]: 3, [log.id]: 3 });
     expect(world.disposed).toBe(3);
+    world.canary = new Date(new Date(full.finishedAt).getTime() - 3000);
+    expect((await prove(place, full, world.manifests, world.tools, never)).detail[1]).toBe(
+      `the newest canary that came back is of ${world.canary.toISOString()}, 3 s before that backup was complete`,
+    );
   });
 
   test('finds what is damaged, and blames nothing else', async () => {

@@ -98,6 +98,23 @@ SELECT format('GRANT CONNECT ON DATABASE %I TO %I', datname, :'copier')
   FROM pg_database
  WHERE datallowconn AND NOT has_database_privilege(:'copier', datname, 'CONNECT') \gexec
 
+-- The one thing that it writes: the time, into one row, by which a restore is measured.
+\set canaryschema 'berth'
+\set canarytable 'canary'
+\set canarycolumn 'moment'
+
+SELECT format('CREATE SCHEMA %I', :'canaryschema')
+ WHERE NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = :'canaryschema') \gexec
+
+SELECT format('CREATE TABLE %I.%I (one boolean PRIMARY KEY DEFAULT true CHECK (one), %I timestamptz NOT NULL)', :'canaryschema', :'canarytable', :'canarycolumn')
+ WHERE to_regclass(format('%I.%I', :'canaryschema', :'canarytable')) IS NULL \gexec
+
+INSERT INTO :"canaryschema".:"canarytable" (:"canarycolumn")
+SELECT clock_timestamp() WHERE NOT EXISTS (SELECT FROM :"canaryschema".:"canarytable");
+
+SELECT format('GRANT UPDATE (%I) ON %I.%I TO %I', :'canarycolumn', :'canaryschema', :'canarytable', :'copier')
+ WHERE NOT has_column_privilege(:'copier', format('%I.%I', :'canaryschema', :'canarytable'), :'canarycolumn', 'UPDATE') \gexec
+
 -- Whoever waits for this task logs in at a replica next: ten seconds for those that follow to know the accounts as well.
 DO $$
 DECLARE

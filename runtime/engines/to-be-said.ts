@@ -1,0 +1,20 @@
+import type { Manifest } from '../../model/backup/manifest.ts';
+import { reachOf } from '../../model/backup/reach.ts';
+
+interface Silence {
+  /** All that was committed by then lies in the backups. */
+  readonly coveredUntil: Date;
+  /** By the clock of the server. */
+  readonly now: Date;
+  /** How often it is said that nothing was written. */
+  readonly quietMs: number;
+  /** A time for which somebody wants to know that. */
+  readonly until: Date | undefined;
+}
+
+/** Whether it is time for a log that says up to when nothing was written, or somebody has asked for one. */
+export function isToBeSaid(after: Manifest, { coveredUntil, now, quietMs, until }: Silence): boolean {
+  const said = reachOf(after).coveredUntil;
+  const isAsked = until !== undefined && said < until && coveredUntil >= until;
+  return isAsked || now.getTime() - said.getTime() >= quietMs;
+}

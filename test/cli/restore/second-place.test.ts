@@ -1,0 +1,96 @@
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { composeFiles, readingSecond } from '../../../cli/restore/second-place.ts';
+import type { FoundRuntime } from '../../../cli/runtime-config.ts';
+import type { BackupsConfig } from '../../../model/runtime-config.ts';
+import { type TemporarySite, temporarySite } from '../../generator/io/site-fixture.ts';
+import { bigHost, context, helloPlan } from '../../generator/render/hello.ts';
+
+const bucket = { endpoint: 'https://s3.branch.example', name: 'hello-offsite', accessKey: 'second' };
+const planWith = (backups: object) =>
+  helloPlan({ target: 'compose', profile: 'recommended', host: bigHost, set: { backups: { ...backups, image: 'postgres' } } });
+const inFolder = planWith({ folder: '/srv/backups' });
+const inBucket = planWith({ bucket });
+
+interface Override {
+  readonly services: Readonly<
+    Record<
+      string,
+      {
+        readonly volumes: readonly { readonly source?: string; readonly target: string; readonly type: string }[];
+        readonly networks?: readonly string[];
+      }
+    >
+  >;
+  readonly networks?: object;
+}
+
+describe('the agents of a site that is restored from the second place', () => {
+  let site: TemporarySite;
+
+  beforeEach(() => {
+    site = temporarySite();
+    for (const path of ['.berth', 'secrets/offsite']) mkdirSync(join(site.path, path), { recursive: true });
+    writeFileSync(join(site.path, 'secrets/offsite/offsite.key'), 'hidden');
+    writeFileSync(join(site.path, 'ca.pem'), 'authority');
+    writeFileSync(join(site.path, 'compose.yaml'), '{}');
+  });
+  afterEach(() => site[Symbol.dispose]());
+
+  /** What Compose and the agent of PostgreSQL are given meanwhile. */
+  const reading = async (plan: typeof inFolder, store: BackupsConfig['store']) => {
+    for (const { service, config } of plan.agents) {
+      mkdirSync(join(site.path, 'config', service), { recursive: true });
+      writeFileSync(join(site.path, 'config', service, 'runtime.yaml'), JSON.stringify(config));
+    }
+    const config = { ...plan.runtime, backups: { ...plan.runtime.backups, store } } as FoundRuntime['config'];
+    return readingSecond(site.path, plan, { config, folder: site.path }, { ...context, env: {} } as never, async ({ env }) => {
+      expect(env['COMPOSE_FILE']?.split(env['COMPOSE_PATH_SEPARATOR'] ?? '')).toEqual(composeFiles(site.path));
+      const override = JSON.parse(readFileSync(join(site.path, '.berth/offsite.json'), 'utf8')) as Override;
+      const service = override.services['agent-postgres'];
+      const own = service?.volumes.find(({ target }) => target === '/etc/berth/agent')?.source ?? '';
+      const read = (file: string): string => readFileSync(join(own, file), 'utf8');
+      const { backups } = JSON.parse(read('runtime.yaml')) as { readonly backups: BackupsConfig };
+      const files = ['store.key', 'store.pem'].filter((file) => existsSync(join(own, file))).map(read);
+      return { override, service, backups, files, mode: statSync(join(site.path, '.berth/offsite')).mode & 0o777 };
+    });
+  };
+
+  test('find its folder where the first one was, so that nothing of that has to be there', async () => {
+    const { service, backups } = await reading(inFolder, { tier: 1, folder: '/mnt/offsite', lease: 'file' });
+    expect(backups.store).toMatchObject({ folder: '/srv/backups' });
+    expect(service?.volumes).toContainEqual(expect.objectContaining({ source: '/mnt/offsite', target: '/srv/backups', read_only: true }));
+    expect(service?.networks).toBeUndefined();
+  });
+
+  test('reach a bucket by a network that leads out, with its key where nobody else on the host gets to, and no folder of the first one', async () => {
+    const second = { ...bucket, secretKey: 'secrets/offsite/offsite.key', ca: 'ca.pem', region: 'us-east-1', addressing: 'path' } as const;
+    const { override, service, backups, files, mode } = await reading(inFolder, { tier: 2, bucket: second, lease: 'store' });
+    expect(backups.store.bucket).toMatchObject({
+      name: 'hello-offsite',
+      secretKey: '/etc/berth/agent/store.key',
+      ca: '/etc/berth/agent/store.pem',
+    });
+    expect([files, mode]).toEqual([['hidden', 'authority'], 0o700]);
+    expect(service?.networks).toEqual(['egress']);
+    expect(override.networks).toEqual({ egress: {} });
+    expect(service?.volumes).toContainEqual({ type: 'tmpfs', target: '/srv/backups' });
+    expect(JSON.stringify(override)).not.toContain('hidden');
+  });
+
+  test('that copied to a bucket find a folder under its own name', async () => {
+    const { override, backups, service } = await reading(inBucket, { tier: 1, folder: '/mnt/offsite', lease: 'file' });
+    expect(backups.store).toEqual({ tier: 1, folder: '/mnt/offsite', lease: 'file' });
+    expect(service?.volumes).toContainEqual(expect.objectContaining({ source: '/mnt/offsite', target: '/mnt/offsite' }));
+    expect(override.networks).toBeUndefined();
+  });
+
+  test('have nothing of it left when that is done, or fails', async () => {
+    await reading(inFolder, { tier: 1, folder: '/mnt/offsite', lease: 'file' });
+    const from = { config: { ...inFolder.runtime } as FoundRuntime['config'], folder: site.path };
+    const failing = readingSecond(site.path, inFolder, from, { ...context, env: {} } as never, () => Promise.reject(new Error('no')));
+    await expect(failing).rejects.toThrow('no');
+    expect(['.berth/offsite', '.berth/offsite.json'].filter((path) => existsSync(join(site.path, path)))).toEqual([]);
+  });
+});
