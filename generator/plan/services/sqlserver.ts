@@ -1,10 +1,12 @@
 import { sqlserver as facts, sqlserverEditions } from '../../../model/engines/sqlserver.ts';
-import type { EngineSetting, PlannedService, SecretText, Size } from '../../../model/plan.ts';
+import type { EngineSetting, PlannedService, SecretFile, SecretText, Size } from '../../../model/plan.ts';
 import { mib, seconds } from '../../../model/units.ts';
 import { connectionBudget } from '../connections.ts';
+import { backupSecret, isCopied } from './agent.ts';
 import { accountsTask, databaseDemand, databaseServer } from './database-parts.ts';
 import { migrations } from './database-engine.ts';
 import type { DatabaseAddress, DatabaseClient, DatabaseEngine, DatabaseInput } from './database-engine.ts';
+import { exchangeMount } from './exchange.ts';
 import { pidsOf, settingsOf, smallestMemory } from './sqlserver-settings.ts';
 
 const tmp = { path: '/tmp', size: mib(facts.tmpMiB), mode: '1777' };
@@ -12,9 +14,10 @@ const taskTmp = { path: '/tmp', size: mib(16), mode: '1777' };
 const home = { HOME: '/tmp' };
 const ready = ['/bin/bash', `${facts.configFolder}/ready.sh`] as const;
 
-function server(input: DatabaseInput, user: string, settings: readonly EngineSetting[]): PlannedService {
+function server(input: DatabaseInput, user: string, settings: readonly EngineSetting[], backedUp: boolean): PlannedService {
   const { name, edition } = input.database;
   if (edition === undefined) throw new Error(`${name} has no edition; the spec should have been refused`);
+  const exchange = exchangeMount('sqlserver');
   return databaseServer(facts, input, user, {
     title: facts.title,
     loosened: facts.loosened,
@@ -29,6 +32,7 @@ function server(input: DatabaseInput, user: string, settings: readonly EngineSet
     },
     secretFiles: [`${name}-admin`],
     mounts: [{ source: `config/${name}`, target: facts.configFolder, restarts: true }],
+    ...(backedUp && exchange !== undefined ? { shared: [exchange] } : {}),
     tmpfs: [tmp],
     nofile: 65_536,
     healthcheck: { argv: ready, interval: seconds(10), timeout: seconds(8), retries: 6, startPeriod: seconds(180) },
@@ -39,12 +43,12 @@ function server(input: DatabaseInput, user: string, settings: readonly EngineSet
   });
 }
 
-const accounts = ({ database: { name } }: DatabaseInput, size: Size, user: string): PlannedService =>
+const accounts = ({ database: { name } }: DatabaseInput, backedUp: boolean, size: Size, user: string): PlannedService =>
   accountsTask(facts, name, size, user, {
-    purpose: 'account and the settings',
+    purpose: backedUp ? 'accounts and the settings' : 'account and the settings',
     entrypoint: ['/bin/bash', '/etc/berth/accounts/accounts.sh'],
     env: home,
-    secretFiles: [`${name}-admin`, `${name}-verifier`],
+    secretFiles: [`${name}-admin`, `${name}-verifier`, ...(backedUp ? [`${backupSecret(name)}-verifier`] : [])],
     tmpfs: [taskTmp],
   });
 
@@ -85,12 +89,13 @@ export const sqlserverEngine: DatabaseEngine = {
     return databaseDemand(database, profile, { pids: pidsOf(limit), floor, cpuFloor: 200 });
   },
   plan: (input, task, { user }) => {
-    const { database } = input;
+    const { database, spec } = input;
+    const backedUp = isCopied(database, spec);
     const { settings, decisions } = settingsOf(input);
     return {
       decisions,
-      service: server(input, user, settings),
-      accounts: accounts(input, task, user),
+      service: server(input, user, settings, backedUp),
+      accounts: accounts(input, backedUp, task, user),
       plan: {
         service: database.name,
         engine: 'sqlserver',
@@ -99,6 +104,7 @@ export const sqlserverEngine: DatabaseEngine = {
         settings,
         clients: 'all',
         replicas: [],
+        ...(backedUp ? { backedUp } : {}),
       },
     };
   },
@@ -108,12 +114,27 @@ export const sqlserverEngine: DatabaseEngine = {
   record: (version) =>
     `IF OBJECT_ID(N'dbo.${migrations}', N'U') IS NULL CREATE TABLE dbo.${migrations} (version char(64) PRIMARY KEY, ended datetime2 NOT NULL DEFAULT SYSUTCDATETIME()); INSERT INTO dbo.${migrations} (version) SELECT ${hashed(version)} WHERE NOT EXISTS (SELECT 1 FROM dbo.${migrations} WHERE version = ${hashed(version)})`,
   recorded: (version) => `SELECT 1 FROM dbo.${migrations} WHERE version = ${hashed(version)}`,
-  secrets: ({ name, database }) => [
+  secrets: ({ name, database }, backedUp) => [
     { name: `${name}-admin`, length: 32, purpose: `administrator ${facts.administrator} of ${name}` },
     { name: `${name}-app`, length: 32, purpose: `account ${database} of ${name}` },
+    ...(backedUp ? [{ name: backupSecret(name), length: 32, purpose: `account ${facts.backup.account} of ${name}, for its backups` }] : []),
   ],
-  secretFiles: ({ name }) => [
+  secretFiles: ({ name }, backedUp): readonly SecretFile[] => [
     { name: `${name}-admin`, text: [facts.passwordPrefix, { secret: `${name}-admin`, form: 'plain' }], of: [`${name}-admin`] },
     { name: `${name}-verifier`, text: [{ secret: `${name}-app`, form: 'mssql' }], of: [`${name}-app`] },
+    ...(backedUp
+      ? [
+          {
+            name: backupSecret(name),
+            text: [{ secret: backupSecret(name), form: 'plain' }],
+            of: [backupSecret(name)],
+          } satisfies SecretFile,
+          {
+            name: `${backupSecret(name)}-verifier`,
+            text: [{ secret: backupSecret(name), form: 'mssql' }],
+            of: [backupSecret(name)],
+          } satisfies SecretFile,
+        ]
+      : []),
   ],
 };

@@ -53,7 +53,7 @@ const refusals: readonly Refusal<SqlServerAccess>[] = [
   },
 ];
 
-export const refusalOf = refusalFrom(refusals, sqlserver.title, /^(?:Sqlcmd: Error: )?(?:Microsoft ODBC Driver \d+ for SQL Server : )?/);
+const refusalOf = refusalFrom(refusals, sqlserver.title, /^(?:Sqlcmd: Error: )?(?:Microsoft ODBC Driver \d+ for SQL Server : )?/);
 
 /** The client says each error in two lines, the number first; the last one is mostly that something ended because of the others. */
 export function saidBy(stderr: string): string {
@@ -68,7 +68,5 @@ export function saidBy(stderr: string): string {
 /** For the end of its client. */
 export const explainEnd =
   (access: SqlServerAccess) =>
-  ({ stderr }: ProgramEnd): BerthError | undefined => {
-    const found = refusalOf(`${stderr.trim()}\n${saidBy(stderr)}`, access);
-    return found;
-  };
+  ({ stderr }: ProgramEnd): BerthError | undefined =>
+    refusalOf(`${stderr.trim()}\n${saidBy(stderr)}`, access);

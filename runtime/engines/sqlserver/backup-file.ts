@@ -19,7 +19,7 @@ export interface SqlServerTools extends EngineTools<SqlServerAccess> {
 export type FileKind = 'full' | 'differential' | 'log';
 
 /** What the server has written down about one backup. */
-export interface BackupRow {
+interface BackupRow {
   readonly firstLsn: string;
   /** Of the first record that is not in it. */
   readonly lastLsn: string;

@@ -19,7 +19,7 @@ export interface LogTools extends SqlServerTools {
 
 export const usualQuietMs = 900_000;
 /** A commit notes its time first, and is written a moment later; and the server rounds the time that a restore is to end at. */
-export const marginMs = 1000;
+const marginMs = 1000;
 /** After so many the server is told to forget what it remembers of old ones. */
 const forgetEvery = 1000;
 

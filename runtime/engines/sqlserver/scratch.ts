@@ -226,5 +226,5 @@ const portOf = (tag: string): number => firstPort + (Number.parseInt(tag, 36) % 
 
 const filesOf = ({ facts }: Manifest): readonly DatabaseFile[] => {
   const { files } = facts;
-  return Array.isArray(files) ? (files as unknown as readonly DatabaseFile[]) : [];
+  return Array.isArray(files) ? files : [];
 };

@@ -13,7 +13,18 @@ import { FakeClock } from '../../schedule/fake-clock.ts';
 import { begin, World } from './world.ts';
 
 const action = fc.constantFrom(
-  ...['write', 'write', 'write', 'ship', 'ship', 'ship', 'full', 'differential', 'steal log', 'steal base', 'break', 'put back'],
+  'write',
+  'write',
+  'write',
+  'ship',
+  'ship',
+  'ship',
+  'full',
+  'differential',
+  'steal log',
+  'steal base',
+  'break',
+  'put back',
 );
 
 test('whatever becomes of the log of a SQL Server (a stand-in), every backup in the store leads to exactly what its server had written by then, and a hole to a new full one', async () => {

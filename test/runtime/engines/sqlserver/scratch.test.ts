@@ -120,11 +120,11 @@ describe('a restore of SQL Server, by a stand-in for it', () => {
     const expected = await world.scratch.expectation(full);
     if (expected === undefined) expect.unreachable('no facts');
     await using laid = await world.scratch.layOut([full, first, second], never);
-    await using scratch = await laid.recover(expected!.target, never);
-    expect(world.scratch.compare(expected!.facts, await scratch.facts(never))).toEqual([]);
+    await using scratch = await laid.recover(expected.target, never);
+    expect(world.scratch.compare(expected.facts, await scratch.facts(never))).toEqual([]);
     expect(world.server.statements.at(-1)).toMatch(/^DBCC CHECKDB \(N'shop'\) WITH NO_INFOMSGS, ALL_ERRORMSGS, TABLOCK;/);
     world.server.restored?.commits.pop();
-    expect(world.scratch.compare(expected!.facts, await scratch.facts(never))).toEqual(['shop: dbo.orders has 0 rows, and had 1']);
+    expect(world.scratch.compare(expected.facts, await scratch.facts(never))).toEqual(['shop: dbo.orders has 0 rows, and had 1']);
   });
 
   test('can be kept as the files of that database alone', async () => {

@@ -116,8 +116,8 @@ export class ServerStandIn {
   }
 
   /** By hand, or by another program. */
-  stealLog = (): void => void this.#backUp('L', 'elsewhere', '/backups/hand.trn', 'shop\\admin');
-  stealBase = (): void => void this.#backUp('D', 'elsewhere', '/backups/hand.bak', 'shop\\admin');
+  stealLog = (): void => this.#backUp('L', 'elsewhere', '/backups/hand.trn', 'shop\\admin');
+  stealBase = (): void => this.#backUp('D', 'elsewhere', '/backups/hand.bak', 'shop\\admin');
 
   putBack(): void {
     this.#fork += 1;

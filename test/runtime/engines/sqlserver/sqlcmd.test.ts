@@ -69,9 +69,9 @@ describe('the client of SQL Server, by a stand-in', () => {
     const { answer } = await asking(recorded);
     if (!(answer instanceof BerthError)) expect.unreachable('no error');
     expect(answer.kind).toBe('unreachable');
-    expect((answer as BerthError).hint).toContain(cure);
+    expect(answer.hint).toContain(cure);
     const cause = /^Msg \d+,[^\n]*\n(.*)/.exec(recorded.stderr ?? '')?.[1] ?? 'TCP Provider';
-    expect((answer as BerthError).message).toContain(cause);
+    expect(answer.message).toContain(cause);
   });
 
   test('quotes names and texts', () => {
