@@ -75,7 +75,7 @@ const seldomPlanned: Readonly<Record<string, readonly string[]>> = {
   'plan-kubernetes.cjs': ['generator/io/public-keys.ts', 'generator/render/kubernetes/compare.ts', 'generator/render/kubernetes/index.ts'],
   'plan-memcached.cjs': ['generator/plan/services/memcached.ts'],
   'plan-mongodb.cjs': ['generator/plan/services/mongodb-settings.ts'],
-  'plan-sqlserver.cjs': ['generator/plan/services/sqlserver-settings.ts'],
+  'plan-sqlserver.cjs': ['containers', 'exchange', 'settings'].map((part) => `generator/plan/services/sqlserver-${part}.ts`),
 };
 const exportAll = (modules: readonly string[]): string => modules.map((path) => `export * from './${path}';`).join('\n');
 

@@ -7,6 +7,7 @@ import { leftWithoutImage } from './services/agent-files.ts';
 import { filesAgentIn } from './services/agents.ts';
 import { isCluster, isReplicated } from './services/cache-members.ts';
 import { copiesOf, isSet } from './services/database-engine.ts';
+import { exchangeNotes } from './services/sqlserver-exchange.ts';
 import type { Topologies } from './topology.ts';
 import { describeSize } from '../../model/units.ts';
 import type { MiB } from '../../model/units.ts';
@@ -65,22 +66,6 @@ function foreignFiles(spec: StackSpec): readonly string[] {
   });
 }
 
-/** What is copied of them, and what a trial of it is. */
-const ofSqlServers = (spec: StackSpec): readonly string[] => [
-  ...spec.databases
-    .filter((database) => database.engine === 'sqlserver' && isCopied(database, spec))
-    .map(
-      ({ name, database }) =>
-        `of ${name} the database ${database} is copied: its accounts come from this site at each start; jobs, and whatever else somebody made in the server, are yours to copy`,
-    ),
-  ...agentsOf(spec)
-    .filter(({ engine }) => engine === 'sqlserver')
-    .map(
-      ({ name }) =>
-        `${name} starts a SQL Server of its own, of the same edition, while a restore is tried: see that your licence allows for it`,
-    ),
-];
-
 function backupNotes(spec: StackSpec, images: NoteInput['images']): readonly string[] {
   const { backups, target, registry, databases, stores, caches } = spec;
   if (backups === undefined)
@@ -88,7 +73,7 @@ function backupNotes(spec: StackSpec, images: NoteInput['images']): readonly str
   const withoutImage = leftWithoutImage(spec);
   return [
     ...notCopied(spec),
-    ...ofSqlServers(spec),
+    ...agentsOf(spec).flatMap((agent) => (agent.engine === 'sqlserver' ? exchangeNotes(agent) : [])),
     ...foreignFiles(spec),
     ...(withoutImage.length === 0
       ? []
