@@ -85,6 +85,23 @@ describe('a restore of SQL Server, by a stand-in for it', () => {
     expect(world.server.statements).toHaveLength(3);
   });
 
+  test('leaves out a log that ends where the full backup does, and one that holds nothing: the server would refuse both', async () => {
+    using world = new World();
+    const { full, first, second } = await shop(world);
+    const fork = 'AAAAAAAA-0000-0000-0000-000000000001';
+    const logFrom = (from: string | null, to: string | null, id: string): Restorable => ({
+      manifest: { ...first.manifest, id: id.padStart(26, '0'), position: { from, to } },
+      open: async function* () {
+        await Promise.resolve();
+        yield Buffer.from(JSON.stringify({ type: 'L', first: 0, last: 0, commits: [], fork }));
+      },
+    });
+    const ended = logFrom(first.manifest.position.from, full.manifest.position.to, '5');
+    const empty = logFrom(first.manifest.position.to, first.manifest.position.to, '6');
+    const behind = { ...first, manifest: { ...first.manifest, position: { ...first.manifest.position, from: full.manifest.position.to } } };
+    expect(await restored(world, [full, ended, behind, empty, second], latest)).toBe('abcd');
+  });
+
   test('refuses a chain with a gap before anything is started, and a place that no log reaches', async () => {
     using world = new World();
     const { full, differential, first, second, places } = await shop(world);
