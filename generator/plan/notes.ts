@@ -73,7 +73,7 @@ function backupNotes(spec: StackSpec, images: NoteInput['images']): readonly str
   const withoutImage = leftWithoutImage(spec);
   return [
     ...notCopied(spec),
-    ...agentsOf(spec).flatMap((agent) => (agent.engine === 'sqlserver' ? exchangeNotes(agent) : [])),
+    ...agentsOf(spec).flatMap((agent) => (agent.engine === 'sqlserver' ? exchangeNotes(agent, spec) : [])),
     ...foreignFiles(spec),
     ...(withoutImage.length === 0
       ? []

@@ -37,10 +37,15 @@ export function planExchange(servers: readonly string[], { target, kubernetes, b
 }
 
 /** What is copied of its servers, and what a trial of it is. */
-export const exchangeNotes = ({ name: agent, databases }: Agent): readonly string[] => [
+export const exchangeNotes = ({ name: agent, databases }: Agent, { target, backups }: StackSpec): readonly string[] => [
   ...databases.map(
     ({ name, database }) =>
       `of ${name} the database ${database} is copied: its accounts come from this site at each start; jobs, and whatever else somebody made in the server, are yours to copy`,
   ),
   `${agent} starts a SQL Server of its own, of the same edition, while a restore is tried: see that your licence allows for it`,
+  ...(target === 'kubernetes' && backups?.databases?.storageClass === undefined
+    ? [
+        `${exchangeName} is written to from two nodes: where the storage class of the site cannot do that, name one that can under backups.databases.storageClass, or neither ${databases.map(({ name }) => name).join(', ')} nor ${agent} starts`,
+      ]
+    : []),
 ];

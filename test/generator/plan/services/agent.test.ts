@@ -160,6 +160,9 @@ describe('the agent of databases', () => {
     const plan = planOf({ ...inBucket, databases }, databaseOf('sqlserver'), 'kubernetes');
     expect(plan.volumes).toMatchObject([{ name: 'agent-sqlserver-exchange', alone: false, storageClass: 'nfs' }]);
     expect(plan.decisions.find(({ key }) => key === 'agent-sqlserver-exchange.accessMode')?.value).toBe('ReadWriteMany');
+    const says = 'agent-sqlserver-exchange is written to from two nodes';
+    expect(plan.notes.join('\n')).not.toContain(says);
+    expect(planOf(inBucket, databaseOf('sqlserver'), 'kubernetes').notes.join('\n')).toContain(says);
     expect(planOf({ ...inBucket, databases: 'none' }, databaseOf('sqlserver'), 'kubernetes').volumes).toEqual([]);
   });
 
