@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { suiteNames } from './backup/suites.ts';
 import { hostPath } from './names.ts';
+import { sqlserverEditions } from './engines/sqlserver.ts';
 import { bucketOfBackups, keepRules, lockOfBackups, recipients } from './written-backups.ts';
 import { cronTime, port, text, timeZone, wholeNumber } from './written-values.ts';
 
@@ -59,6 +60,17 @@ const database = z.strictObject({
   prove: cronTime,
   /** Seconds that the log may be behind. */
   rpo: wholeNumber(6, 3600, 'a number of seconds'),
+  /** Of SQL Server, which writes its backups to its own disk. */
+  sqlserver: z
+    .strictObject({
+      /** The one database that is copied. */
+      name,
+      /** A folder that the server and its agent have under the same path. */
+      exchange: inside,
+      /** Of the server, and of the one that a restore is tried in. */
+      edition: z.enum(Object.keys(sqlserverEditions) as [keyof typeof sqlserverEditions], { error: 'expected an edition' }),
+    })
+    .optional(),
 });
 
 /** A bucket that is copied over the network. */
@@ -97,6 +109,7 @@ const copiedBy: Readonly<Record<string, 'database' | 'bucket' | 'cache' | 'volum
   mysql: 'database',
   mariadb: 'database',
   mongodb: 'database',
+  sqlserver: 'database',
   bucket: 'bucket',
   valkey: 'cache',
   redis: 'cache',
@@ -116,9 +129,10 @@ const isWhole = ({
 const job = z
   .strictObject({
     name: source,
-    kind: z.enum(['configuration', 'secrets', 'postgres', 'mysql', 'mariadb', 'mongodb', 'bucket', 'valkey', 'redis', 'volume'], {
-      error: 'expected configuration, secrets, postgres, mysql, mariadb, mongodb, bucket, valkey, redis or volume',
-    }),
+    kind: z.enum(
+      ['configuration', 'secrets', 'postgres', 'mysql', 'mariadb', 'mongodb', 'sqlserver', 'bucket', 'valkey', 'redis', 'volume'],
+      { error: 'expected configuration, secrets, postgres, mysql, mariadb, mongodb, sqlserver, bucket, valkey, redis or volume' },
+    ),
     /** The service in whose container it is done; without it by the runtime that reads this file. */
     agent: name.optional(),
     database: database.optional(),
@@ -132,6 +146,9 @@ const job = z
     /** What is kept; without it everything. */
     keep: keepRules.optional(),
     recipients: recipients.optional(),
+  })
+  .refine(({ kind, database: copied }) => (kind === 'sqlserver') === (copied?.sqlserver !== undefined), {
+    error: 'expected database.sqlserver beside the kind sqlserver, and beside no other',
   })
   .refine(isWhole, { error: 'expected database, bucket, cache or volume beside a kind that copies one, and beside no other' });
 

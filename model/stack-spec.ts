@@ -362,6 +362,8 @@ export interface BackupsSpec extends BackupPlaceSpec {
     readonly rpo: Seconds;
     /** When what changed since the newest backup is copied; without it each is a full one. */
     readonly increments?: string;
+    /** Of the volume by which a SQL Server hands its backups on. */
+    readonly storageClass?: string;
   };
   /** Of each bucket, or of those that are named as `STORE.BUCKET`; of none without it. */
   readonly buckets?: FilesBackupSpec & { readonly prove: string; readonly names?: readonly string[] };

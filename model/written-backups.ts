@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { suiteNames } from './backup/suites.ts';
-import { accountName, bucketName, hostPath, imageReference, recipientName, sitePath } from './names.ts';
+import { accountName, bucketName, hostName, hostPath, imageReference, recipientName, sitePath } from './names.ts';
 import { cronTime, text, timeZone, wholeNumber } from './written-values.ts';
 
 const many = (what: string, most: number) => wholeNumber(1, most, `a number of ${what}`).optional();
@@ -101,7 +101,7 @@ const databasesJob = z
     increments: cronTime
       .optional()
       .describe(
-        'When only what changed since the newest full backup or increment is copied, such as "30 1 * * *" beside schedule: "30 1 * * 0"; a time that both name is one of a full backup. For PostgreSQL alone. Default: never, each backup is a full one.',
+        'When only what changed since the newest full backup or increment is copied, such as "30 1 * * *" beside schedule: "30 1 * * 0"; a time that both name is one of a full backup. For PostgreSQL and SQL Server alone. Default: never, each backup is a full one.',
       ),
     rpo: wholeNumber(6, 3600, 'a number of seconds')
       .optional()
@@ -118,6 +118,12 @@ const databasesJob = z
       .optional()
       .describe(
         'When the newest full backup, or increment with what it rests on, is restored into a server of its own and compared. Default: "30 3 * * *".',
+      ),
+    storageClass: text('the name of a storage class')
+      .regex(hostName, { error: 'expected the name of a storage class' })
+      .optional()
+      .describe(
+        'Kubernetes, with SQL Server: a class whose volumes many nodes write to at once (ReadWriteMany), for what the server hands to its agent. Default: kubernetes.storageClass.',
       ),
   })
   .meta({ id: 'DatabasesBackup' });
@@ -207,7 +213,7 @@ export const backups = z
       })
       .optional()
       .describe(
-        'Every database of PostgreSQL, MySQL, MariaDB and MongoDB that this site runs; others are not copied yet, and the plan names them. none: you copy them yourself.',
+        'Every database of PostgreSQL, MySQL, MariaDB, MongoDB and SQL Server that this site runs; others are not copied yet, and the plan names them. none: you copy them yourself.',
       ),
     buckets: z
       .union([z.literal('none'), bucketsJob], {
@@ -239,7 +245,7 @@ export const backups = z
       .regex(/^[1-9]\d{0,8}:[1-9]\d{0,8}$/, { error: 'expected the numbers of a user and a group such as 1000:1000, and not root' })
       .optional()
       .describe(
-        'As whom agents run: who owns `folder`, and may read the files in volumes. Default: the user of the image of the database, 999:999.',
+        'As whom agents run: who owns `folder`, and may read the files in volumes. Default: the user of the image of the database, 999:999; in a site with a SQL Server 10001:10001, and no other.',
       ),
     drill: z
       .strictObject(

@@ -8,6 +8,8 @@ import { dialects } from './engines/mysql/dialect.ts';
 import { mysqlEngine } from './engines/mysql/mysql-engine.ts';
 import { postgresChain } from './engines/postgres/chain-rules.ts';
 import { postgresEngine } from './engines/postgres/postgres-engine.ts';
+import { sqlserverChain } from './engines/sqlserver/chain-rules.ts';
+import { sqlserverEngine } from './engines/sqlserver/sqlserver-engine.ts';
 import { readAuthority, readPassword } from './keys/read-keys.ts';
 import type { BackedUpEngine } from './ports/engine.ts';
 import type { ChainRules } from './ports/log-source.ts';
@@ -25,6 +27,7 @@ export const rulesOf: Readonly<Record<DatabaseKind, ChainRules>> = {
   mysql: mysqlChain(dialects.mysql),
   mariadb: mysqlChain(dialects.mariadb),
   mongodb: mongodbChain,
+  sqlserver: sqlserverChain,
 };
 
 /** What copies a database of each kind. Another engine is one more line here and above. */
@@ -33,9 +36,14 @@ const engines: Readonly<Record<DatabaseKind, (options: ReturnType<typeof options
   mysql: (options) => mysqlEngine('mysql', options),
   mariadb: (options) => mysqlEngine('mariadb', options),
   mongodb: mongodbEngine,
+  sqlserver: ({ sqlserver, access, ...options }) => {
+    if (sqlserver === undefined) throw new Error('a SQL Server without its database; runtime.yaml should have been refused');
+    const { name: database, exchange, edition } = sqlserver;
+    return sqlserverEngine({ ...options, access: { ...access, database }, exchange, edition });
+  },
 };
 
-const optionsOf = ({ host, port, user, password, ca, folder, memory }: DatabaseJob['database']) => ({
+const optionsOf = ({ host, port, user, password, ca, folder, memory, sqlserver }: DatabaseJob['database']) => ({
   access: {
     host,
     port,
@@ -50,6 +58,7 @@ const optionsOf = ({ host, port, user, password, ca, folder, memory }: DatabaseJ
   memoryMiB: memory,
   tag: () => randomUUID().slice(0, 8),
   uid: process.getuid?.() ?? 0,
+  sqlserver,
 });
 
 export const engineOf = ({ kind, database }: DatabaseJob): BackedUpEngine => engines[kind](optionsOf(database));

@@ -1,6 +1,7 @@
 import { mongodb } from '../../model/engines/mongodb.ts';
 import { mysqlFamily } from '../../model/engines/mysql-family.ts';
 import { postgres } from '../../model/engines/postgres.ts';
+import { sqlserver } from '../../model/engines/sqlserver.ts';
 
 /** How the data of an engine lie in its volume. */
 export interface DataPlace {
@@ -50,6 +51,7 @@ const places: Readonly<Record<string, DataPlace>> = {
   mysql: byThreeRenames(mysqlFamily),
   mariadb: byThreeRenames(mysqlFamily),
   mongodb: byThreeRenames(mongodb),
+  sqlserver: byThreeRenames(sqlserver),
 };
 
 /** @param image - Key of images.yaml. */

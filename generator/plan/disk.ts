@@ -5,10 +5,12 @@ import type { HardwareProfile } from '../../model/profile.ts';
 import type { CacheSpec, StackSpec } from '../../model/stack-spec.ts';
 import { describeSize, formatSize, mib } from '../../model/units.ts';
 import type { MiB } from '../../model/units.ts';
+import { agentsOf } from './services/agent.ts';
 import { agentNames, filesAgentIn } from './services/agents.ts';
 import { isReplicated, isWatched, groupsOf, sentinelsOf } from './services/cache-members.ts';
 import { copiesOf } from './services/database-engine.ts';
 import { databaseEngines } from './services/databases.ts';
+import { exchangeName } from './services/exchange.ts';
 
 /** Images, their build layers and the rotated logs of a site; measured sites take 2 to 4 GiB. */
 const images = mib(6 * 1024);
@@ -68,6 +70,10 @@ const partsOf = (spec: StackSpec): readonly Part[] => [
       ? { name, weight: 0, floor: 256, holds: 'a key, and what was done when: it keeps nothing of what it copies' }
       : { name, weight: 20, floor: 2048, holds: 'spool of backups and the scratch engine, once backups are set up' },
   ),
+  // A whole backup lies there, compressed where the edition does so, and the log that is on its way.
+  ...(agentsOf(spec).some(({ engine }) => engine === 'sqlserver')
+    ? [{ name: exchangeName, weight: 20, floor: 2048, holds: 'a backup of SQL Server on its way to its agent' }]
+    : []),
 ];
 
 export interface DiskBudget {

@@ -24,6 +24,8 @@ import { hasEdge, planEdge } from './services/edge.ts';
 import { serversOf, tlsFilesOf } from './services/internal-tls.ts';
 import { planScalers } from './services/scaler.ts';
 import { planMinio } from './services/minio.ts';
+import { exchangeName } from './services/exchange.ts';
+import { planExchange } from './services/sqlserver-exchange.ts';
 import { planVolume } from './services/volumes.ts';
 import { planCache } from './services/cache.ts';
 import { chooseTopologies } from './topology.ts';
@@ -98,8 +100,19 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     ...volumes.flatMap(({ task }) => (task ? [task.name] : [])),
   ].map((service) => ({ service, condition: 'service_completed_successfully', required: false }));
   const agents = agentsOf(spec);
-  // Of all, as they share the folder that they write to.
-  const agentUser = spec.backups?.user ?? userOf(agents[0]?.engine ?? 'postgres');
+  const exchanges = agents
+    .filter(({ engine }) => engine === 'sqlserver')
+    .map(({ databases: served }) =>
+      planExchange(
+        served.map(({ name }) => name),
+        spec,
+        disk.of(exchangeName),
+      ),
+    );
+  const sharedVolumes = [...volumes, ...exchanges].map(({ volume }) => volume);
+  // Of all, as they share the folder that they write to. A SQL Server writes files that its own user alone may read.
+  const readsFiles = agents.find(({ engine }) => engine === 'sqlserver');
+  const agentUser = spec.backups?.user ?? userOf((readsFiles ?? agents[0])?.engine ?? 'postgres');
   const ownEdge = hasEdge(spec);
   const edge = planEdge(spec, profile, ownEdge ? sizeOf('edge') : taskSize, lookUp(images, 'nginx'), afterTasks, network.edge);
   const services = [
@@ -131,16 +144,7 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
   ];
   const runtime = runtimeOf(spec, services, (agent) => sizeOf(agent).memory, agentUser);
   const imagesInUse = usedImages(services, images);
-  const kubernetes =
-    spec.target === 'kubernetes'
-      ? planKubernetes(
-          spec,
-          services,
-          volumes.map(({ volume }) => volume),
-          fitted.budget,
-          fitted.sizes,
-        )
-      : undefined;
+  const kubernetes = spec.target === 'kubernetes' ? planKubernetes(spec, services, sharedVolumes, fitted.budget, fitted.sizes) : undefined;
   const decisions = [
     fitted,
     disk,
@@ -151,6 +155,7 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     ...caches,
     ...stores,
     ...volumes,
+    ...exchanges,
   ]
     .flatMap((part) => part.decisions)
     .concat(filesAgent ? filesAgentDecisions(filesAgent, sizeOf(filesAgent.name)) : []);
@@ -169,7 +174,7 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     databases: databases.map((database) => database.plan),
     caches: caches.map((cache) => cache.plan),
     stores: stores.map((store) => store.plan),
-    volumes: volumes.map(({ volume }) => volume),
+    volumes: sharedVolumes,
     trust: spec.trust.flatMap(({ name, certificates }) => certificates.map((pem) => `# ${name}\n${pem}`)).join(''),
     ...(spec.registry === undefined ? {} : { registry: spec.registry }),
     servers: serversOf(spec),

@@ -7,6 +7,7 @@ import { leftWithoutImage } from './services/agent-files.ts';
 import { filesAgentIn } from './services/agents.ts';
 import { isCluster, isReplicated } from './services/cache-members.ts';
 import { copiesOf, isSet } from './services/database-engine.ts';
+import { exchangeNotes } from './services/sqlserver-exchange.ts';
 import type { Topologies } from './topology.ts';
 import { describeSize } from '../../model/units.ts';
 import type { MiB } from '../../model/units.ts';
@@ -72,6 +73,7 @@ function backupNotes(spec: StackSpec, images: NoteInput['images']): readonly str
   const withoutImage = leftWithoutImage(spec);
   return [
     ...notCopied(spec),
+    ...agentsOf(spec).flatMap((agent) => (agent.engine === 'sqlserver' ? exchangeNotes(agent, spec) : [])),
     ...foreignFiles(spec),
     ...(withoutImage.length === 0
       ? []

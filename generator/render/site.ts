@@ -10,6 +10,7 @@ import { mongodb } from '../../model/engines/mongodb.ts';
 import { postgres } from '../../model/engines/postgres.ts';
 import type { BackupsConfig, RuntimeConfig } from '../../model/runtime-config.ts';
 import { redis } from '../../model/engines/redis.ts';
+import { sqlserver } from '../../model/engines/sqlserver.ts';
 import { valkey } from '../../model/engines/valkey.ts';
 import { servedOf } from '../../model/stack-spec.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
@@ -220,13 +221,15 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
     ),
     clustered: plan.caches.flatMap(({ cache, cluster }) => (cluster ? [clusterOfCache(cache, cluster)] : [])),
     stores: plan.stores.map((store) => ({ ...store, tls: store.tls ?? false })),
-    volumes: plan.volumes.map(({ name, alone }) => ({
-      name,
-      access: alone ? 'ReadWriteOnce' : 'ReadWriteMany',
-      mounts: plan.services.flatMap(({ name: service, role, shared = [] }) =>
-        role === 'app' ? shared.filter((mount) => mount.name === name).map((mount) => ({ service, ...mount })) : [],
-      ),
-    })),
+    volumes: plan.volumes
+      .filter(({ name }) => name !== sqlserver.exchangeVolume)
+      .map(({ name, alone }) => ({
+        name,
+        access: alone ? 'ReadWriteOnce' : 'ReadWriteMany',
+        mounts: plan.services.flatMap(({ name: service, role, shared = [] }) =>
+          role === 'app' ? shared.filter((mount) => mount.name === name).map((mount) => ({ service, ...mount })) : [],
+        ),
+      })),
     secrets: plan.secrets,
     backups: plan.runtime.backups && {
       place: describeStore(plan.runtime.backups.store),

@@ -10,13 +10,21 @@ const text = (value: string): string => quote('tsql', value);
 
 /** config/ of one SQL Server. Most of its settings are statements, which the accounts one-shot makes. */
 export function renderSqlserver(plan: DatabasePlan, templates: Templates): readonly Artifact[] {
-  const { service, database, account, settings } = plan;
+  const { service, database, account, settings, backedUp } = plan;
   const valueOf = (name: string): string => settings.find((setting) => setting.name === name)?.value ?? '';
   const copyFile = `${facts.volumeFolder}/berth-copy.bak`;
   const view = {
     ...facts,
     ...plan,
     adminFile: `/run/secrets/${service}-admin`,
+    backupVerifierFile: backedUp && `/run/secrets/${service}-backup-verifier`,
+    backupAccount: facts.backup.account,
+    backupAccountText: text(facts.backup.account),
+    backupRoles: facts.backup.roles.map((name) => ({ name, text: text(name) })),
+    dataFile: text(`${facts.dataFolder}/${database}.mdf`),
+    logFile: text(`${facts.dataFolder}/${database}_log.ldf`),
+    dataName: text(database),
+    logName: text(`${database}_log`),
     verifierFile: `/run/secrets/${service}-verifier`,
     copyFile,
     copyText: text(copyFile),

@@ -1,4 +1,5 @@
 import { copiedEngines } from '../../model/backup/copied-engines.ts';
+import { sqlserver } from '../../model/engines/sqlserver.ts';
 import type { WrittenSpec } from '../../model/written-spec.ts';
 import type { Finding } from './finding.ts';
 
@@ -21,6 +22,7 @@ export function* checkBackups(spec: WrittenSpec): Iterable<Finding> {
   if (typeof backups.databases === 'object' && backups.databases.increments !== undefined) yield* checkIncrements(spec);
   yield* checkReach(spec, backups);
   yield* checkDrill(spec, backups);
+  yield* checkUser(spec, backups);
   if (backups.user !== undefined && bucket !== undefined && Object.keys(volumes).length === 0)
     yield {
       path: ['backups'],
@@ -53,16 +55,19 @@ function* checkBuckets(names: readonly string[], stores: NonNullable<WrittenSpec
   }
 }
 
+const withIncrements: readonly string[] = ['postgres', 'sqlserver'];
+
 /** With a full backup a week alone, the way from it to now would be all the log of a week. */
 function* checkIncrements({ databases }: WrittenSpec): Iterable<Finding> {
   const whole = Object.entries(databases ?? {}).filter(
-    ([, { engine, operator }]) => operator === undefined && engine !== 'postgres' && copiedEngines.some((name) => name === engine),
+    ([, { engine, operator }]) =>
+      operator === undefined && !withIncrements.includes(engine) && copiedEngines.some((name) => name === engine),
   );
   if (whole.length > 0)
     yield {
       path: ['backups', 'databases'],
       key: 'increments',
-      message: `only PostgreSQL can copy what has changed, and this site has ${whole.map(([name, { engine }]) => `${name} (${engine})`).join(', ')}`,
+      message: `only PostgreSQL and SQL Server can copy what has changed, and this site has ${whole.map(([name, { engine }]) => `${name} (${engine})`).join(', ')}`,
       hint: 'remove increments, and let schedule make a full backup every night',
     };
 }
@@ -105,6 +110,19 @@ function* checkDrill({ target }: WrittenSpec, { drill, folder, offsite }: NonNul
       key: 'key',
       message: `the key would lie in ${store}, with what it opens`,
       hint: 'put it elsewhere on this host, where its owner alone may read it',
+    };
+}
+
+/** The server makes files that nobody else may read. */
+function* checkUser({ databases }: WrittenSpec, { user, databases: copied }: NonNullable<WrittenSpec['backups']>): Iterable<Finding> {
+  if (user === undefined || user === sqlserver.user || copied === 'none') return;
+  const ofServer = Object.entries(databases ?? {}).find(([, { engine }]) => engine === 'sqlserver');
+  if (ofServer !== undefined)
+    yield {
+      path: ['backups'],
+      key: 'user',
+      message: `${ofServer[0]} is a SQL Server, whose backups ${sqlserver.user} alone may read, and agents would run as ${user}`,
+      hint: `write user: ${sqlserver.user}, and give it the folder of the backups, or remove user`,
     };
 }
 

@@ -75,6 +75,7 @@ export const backupsOf = (written: Written): BackupsSpec => ({
           prove: written.databases?.prove ?? defaults.prove,
           rpo: seconds(written.databases?.rpo ?? defaults.rpo),
           ...(written.databases?.increments === undefined ? {} : { increments: written.databases.increments }),
+          ...(written.databases?.storageClass === undefined ? {} : { storageClass: written.databases.storageClass }),
         },
       }),
   ...(written.buckets === 'none'

@@ -1,3 +1,3 @@
 /** Engines of databases that an agent copies while they run. */
-export const copiedEngines = ['postgres', 'mysql', 'mariadb', 'mongodb'] as const;
+export const copiedEngines = ['postgres', 'mysql', 'mariadb', 'mongodb', 'sqlserver'] as const;
 export type CopiedEngine = (typeof copiedEngines)[number];

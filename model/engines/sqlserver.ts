@@ -21,8 +21,19 @@ export const sqlserver = {
   client: '/opt/mssql-tools18/bin/sqlcmd',
   /** Data, log and the copy of its registry; it writes nowhere else but to /tmp. */
   volumeFolder: '/var/opt/mssql',
+  /** Below it, the files of the application's database alone, so that others can take their place in one step. */
+  dataFolder: '/var/opt/mssql/database',
+  /** Files that were put back, and are to take the place of those that are there: `start.sh` does so where none are. */
+  restoredFolder: '/var/opt/mssql/database.restored',
+  /** Where a server and its agent have the same volume. Every user may write to it in the image, so that a new volume there is open to both. */
+  exchangeFolder: '/var/tmp',
+  exchangeVolume: 'agent-sqlserver-exchange',
   configFolder: '/etc/berth/database',
   administrator: 'sa',
+  /** As whom the image runs it. */
+  user: '10001:10001',
+  /** What backups log in as: it copies the database and reads it, and changes nothing in it. */
+  backup: { account: 'berth_backup', roles: ['db_backupoperator', 'db_datareader'] },
   /** Its password must have letters of both kinds and a digit. A drawn one nearly always does, with this before it always. */
   passwordPrefix: 'Aa1-',
   /** Connections kept from the application: operators, the accounts one-shot, health, backups, monitoring. */

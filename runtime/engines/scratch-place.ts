@@ -65,6 +65,8 @@ interface EngineNames {
   readonly user: string;
   readonly stop: 'SIGTERM' | 'SIGQUIT';
   readonly server: string;
+  /** Says which version it is; the server itself with `--version`, unless it has another way. */
+  readonly versionOf?: Program;
   /** Whether a server of this version takes what one of that version has made. Versions are lists of numbers. */
   readonly takes: (made: readonly number[], here: readonly number[]) => boolean;
   /** The least that a byte of a full backup becomes on the disk. */
@@ -101,9 +103,14 @@ export const scratchEngine = (
 const versionIn = (text: string): readonly number[] => (/\d+(?:\.\d+)+/.exec(text)?.[0] ?? '').split('.').map(Number);
 
 /** Before hours are spent on what the server would not read in the end. */
-async function checkVersion({ title, server, takes }: EngineNames, programs: Programs, full: Manifest, signal: AbortSignal): Promise<void> {
+async function checkVersion(
+  { title, server, versionOf, takes }: EngineNames,
+  programs: Programs,
+  full: Manifest,
+  signal: AbortSignal,
+): Promise<void> {
   const made = versionIn(full.tool.version);
-  await using asked = programs.start({ argv: [server, '--version'] }, signal);
+  await using asked = programs.start(versionOf ?? { argv: [server, '--version'] }, signal);
   const here = versionIn(Buffer.from(await collect(asked.output, longestVersion)).toString('utf8'));
   if (takes(made, here)) return;
   throw new BerthError(
@@ -145,8 +152,13 @@ export class ScratchServer implements AsyncDisposable {
   }
 
   /** @returns Nothing once it answers, and how it ended if it did. */
-  async start(argv: Program['argv'], answers: () => Promise<boolean>, signal: AbortSignal): Promise<ProgramEnd | undefined> {
-    const server = this.#tools.programs.start({ argv, env: { LC_ALL: 'C' } }, signal);
+  async start(
+    argv: Program['argv'],
+    answers: () => Promise<boolean>,
+    signal: AbortSignal,
+    env: Program['env'] = {},
+  ): Promise<ProgramEnd | undefined> {
+    const server = this.#tools.programs.start({ argv, env: { LC_ALL: 'C', ...env } }, signal);
     this.#running = server;
     return untilItAnswers(server, answers, this.#tools.sleep, signal);
   }

@@ -55,7 +55,7 @@ function producerOf(parent: Restorable, { engine }: IncrementTools) {
   return engine.increment(parent);
 }
 
-/** The newest alone: an increment behind an older one would leave out what the chain of the newer one is for. @throws NoIncrement */
+/** The newest alone, or the full backup of its chain: an increment behind an older one would leave out what the chain of the newer one is for. @throws NoIncrement */
 async function parentIn(manifests: readonly Manifest[], place: Place, tools: IncrementTools, signal: AbortSignal): Promise<Restorable> {
   const newest = manifests.findLast(({ kind }) => hasLogBehind(kind));
   if (newest === undefined) throw new NoIncrement('there is no full backup yet');
@@ -63,13 +63,15 @@ async function parentIn(manifests: readonly Manifest[], place: Place, tools: Inc
   const sound = manifests.filter(({ id }) => (proofs.get(id)?.level ?? 0) >= 0);
   if (!chainsOf(sound, tools.engine.rules).some((chain) => baseOf(chain).id === newest.id))
     throw new NoIncrement(`${newest.id}, or what it rests on, is missing or was found to be broken`);
+  const onto = tools.engine.incrementsRestOn === 'full' ? manifests.find(({ id }) => id === newest.chain) : newest;
+  if (onto === undefined) throw new NoIncrement(`${newest.chain} is missing`);
   try {
-    const [parent] = await openChain([newest], { ...tools, engine: tools.engine.scratch }, signal);
+    const [parent] = await openChain([onto], { ...tools, engine: tools.engine.scratch }, signal);
     if (parent !== undefined) return parent;
   } catch (error) {
     // One of another agent, or one whose key was damaged.
     if (!(error instanceof BerthError) || (error.kind !== 'damaged' && error.kind !== 'usage')) throw error;
-    throw new NoIncrement(`${newest.id} cannot be opened: ${error.message}`);
+    throw new NoIncrement(`${onto.id} cannot be opened: ${error.message}`);
   }
   throw new Error('a chain of one gave nothing');
 }

@@ -11,6 +11,8 @@ export interface BackedUpEngine {
    * @param parent - A full backup or an increment; nothing but it and what it rests on is needed beside what this makes.
    */
   readonly increment?: (parent: Restorable) => Producer;
+  /** What each increment rests on, where that is not the newest backup: then it holds all that changed since the full one. */
+  readonly incrementsRestOn?: 'full';
   readonly logs: LogSource;
   readonly scratch: ScratchEngine;
   readonly rules: ChainRules;

@@ -191,6 +191,21 @@ describe('the backups of a database', () => {
       expect([first.fullBecause, second.fullBecause]).toEqual([undefined, undefined]);
     });
 
+    test('rest on the full one where an engine holds all since then in each, and not where that is missing', async () => {
+      const world = new World();
+      Object.assign(world.engine, { incrementsRestOn: 'full' });
+      const { manifest: full } = await world.backups.full(now, never);
+      const [first, second] = [await world.backups.increment(now, never), await world.backups.increment(now, never)];
+      expect([first, second].map(({ manifest: { kind, parent } }) => [kind, parent])).toEqual([
+        ['increment', full.id],
+        ['increment', full.id],
+      ]);
+      expect(second.manifest.facts['since']).toBe(full.position.to);
+      const finding = { backups: [full.id], level: 1, result: 'broken', detail: ['a bit is another'] } as const;
+      await recordFinding({ site: 'shop', source: 'db' }, finding, toolsFor(world.store, { clock: world.clock }), never);
+      expect((await world.backups.increment(now, never)).manifest.kind).toBe('full');
+    });
+
     test('are full ones where there is nothing to rest on, and it is said why', async () => {
       const world = new World();
       const first = await world.backups.increment(now, never);

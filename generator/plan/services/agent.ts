@@ -14,6 +14,7 @@ import { dataFolderOf } from '../../../model/engines/data-folder.ts';
 import { mongodb } from '../../../model/engines/mongodb.ts';
 import { mysqlFamily } from '../../../model/engines/mysql-family.ts';
 import { postgres } from '../../../model/engines/postgres.ts';
+import { sqlserver } from '../../../model/engines/sqlserver.ts';
 import type { Gate, PlannedService, Size } from '../../../model/plan.ts';
 import type { BackupJob, BackupsConfig, RuntimeConfig } from '../../../model/runtime-config.ts';
 import type { BackupsSpec, DatabaseEngineName, DatabaseSpec, StackSpec, Target } from '../../../model/stack-spec.ts';
@@ -24,6 +25,7 @@ import { taskSize } from '../demand.ts';
 import { hostsOf } from './database-engine.ts';
 import { trustedFiles } from './internal-tls.ts';
 import { noData } from './database-parts.ts';
+import { exchangeMount } from './exchange.ts';
 
 /** The service that copies the databases of an engine. One more database of another engine renames none. */
 const nameOfAgent = (engine: DatabaseEngineName): string => `agent-${engine}`;
@@ -36,6 +38,8 @@ interface Copying {
   readonly account: string;
   /** Folders that the image declares as volumes: where the agent needs one for nothing, it would get it on disk. */
   readonly unused: readonly { readonly volumeFolder: string }[];
+  /** What its server asks for, wherever it runs. */
+  readonly loosened?: NonNullable<PlannedService['loosened']>;
 }
 
 const family = { own: mysqlFamily.agentFolder, port: mysqlFamily.port, account: mysqlFamily.backup.account, unused: [mysqlFamily] };
@@ -48,6 +52,14 @@ const copying = {
     port: mongodb.port,
     account: mongodb.backup.account,
     unused: [mongodb, { volumeFolder: mongodb.declaredFolder }],
+  },
+  // Its server keeps a folder of the system there, wherever its data lie; the image gives it to the user that it runs as.
+  sqlserver: {
+    own: sqlserver.volumeFolder,
+    port: sqlserver.port,
+    account: sqlserver.backup.account,
+    unused: [],
+    loosened: sqlserver.loosened,
   },
 } as const satisfies Record<CopiedEngine, Copying>;
 type CopiedDatabase = DatabaseSpec & { readonly engine: CopiedEngine };
@@ -139,6 +151,9 @@ const ownJob = ({ agent: _agent, bucket, ...job }: BackupJob): BackupJob => {
 /** MiB of the container that the server of a restore may take. */
 const scratchMemory = (memory: MiB): number => Math.max(leastScratch, Math.floor((memory - besideScratch) * 0.9));
 
+/** Its server has folders of its own in the same place, some of which a database may be called like. */
+const placesOf = (engine: CopiedEngine): string => (engine === 'sqlserver' ? `${sqlserver.volumeFolder}/berth` : copying[engine].own);
+
 /** How a database is reached from the container of the agent. */
 export const databaseOf = (
   database: CopiedDatabase,
@@ -151,11 +166,14 @@ export const databaseOf = (
   user: copying[database.engine].account,
   password: `/run/secrets/${backupSecret(database.name)}`,
   ...(internalTls ? { ca: authorityFile } : {}),
-  folder: `${copying[database.engine].own}/${database.name}`,
+  folder: `${placesOf(database.engine)}/${database.name}`,
   memory: scratchMemory(memory),
   ...(increments === undefined ? {} : { increments }),
   prove,
   rpo,
+  ...(database.engine === 'sqlserver' && database.edition !== undefined
+    ? { sqlserver: { name: database.database, exchange: `${sqlserver.exchangeFolder}/${database.name}`, edition: database.edition } }
+    : {}),
 });
 
 /** Where the bucket answers. */
@@ -212,7 +230,8 @@ const minutes = 2;
 const alive = (own: string) => ['/bin/sh', '-c', `test -n "$(find ${own}/state/alive -mmin -${minutes})"`] as const;
 
 /** What one agent has that another has not. */
-interface Copier extends AgentPlace, Pick<PlannedService, 'title' | 'image' | 'secretFiles' | 'connects' | 'after'> {
+interface Copier
+  extends AgentPlace, Pick<PlannedService, 'title' | 'image' | 'secretFiles' | 'connects' | 'after' | 'loosened' | 'shared'> {
   /** What lies in its own volume. */
   readonly holds: string;
   /** Folders that its image declares as volumes and it needs for nothing. */
@@ -279,7 +298,8 @@ export function planAgent(
   user: string,
   spec: StackSpec,
 ): PlannedService {
-  const { port, unused }: Copying = copying[engine];
+  const { port, unused, loosened }: Copying = copying[engine];
+  const shared = exchangeMount(engine);
   const names = databases.map((database) => database.name);
   const copier: Copier = {
     name,
@@ -288,6 +308,8 @@ export function planAgent(
     title: `copies ${names.join(', ')} while it runs, ships its log, and restores what it copied into a server of its own to prove it`,
     holds: 'log on its way, and restores that are tried',
     covered: unused,
+    ...(loosened === undefined ? {} : { loosened }),
+    ...(shared === undefined ? {} : { shared: [shared] }),
     secretFiles: [...names.map(backupSecret), ...trustedFiles(spec)],
     connects: names.map((service) => ({ service, port })),
     after: names.map((database) => ({ service: `${database}-accounts`, condition: 'service_completed_successfully', required: true })),

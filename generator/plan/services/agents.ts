@@ -1,3 +1,4 @@
+import { sqlserver } from '../../../model/engines/sqlserver.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { StackSpec } from '../../../model/stack-spec.ts';
 import { mib, milliCpu } from '../../../model/units.ts';
@@ -36,7 +37,15 @@ const floors: Readonly<Record<string, Floor>> = {
     value: mib(1024),
     because: '1 GiB: the program, a MongoDB with its smallest cache, and mongosh or mongorestore beside it',
   },
+  'agent-sqlserver': {
+    value: mib(3072),
+    because: '3 GiB: the program, and a SQL Server, which refuses to start when it sees less than 2000 MiB',
+  },
 };
+
+const agentPids = 256;
+/** Of a server that starts with so many, whatever it has to do. */
+const ownThreads: Readonly<Record<string, number>> = { 'agent-sqlserver': sqlserver.fewestWorkers + sqlserver.otherThreads };
 
 export function agentDemands(spec: StackSpec, profile: HardwareProfile): readonly Demand[] {
   const files = filesAgentIn(spec);
@@ -45,7 +54,7 @@ export function agentDemands(spec: StackSpec, profile: HardwareProfile): readonl
       name,
       role: 'agent',
       count: 1,
-      pids: 256,
+      pids: agentPids + (ownThreads[name] ?? 0),
       memory: memoryWish(name, {}, profile.agent.memory, floors[name] ?? agentFloor),
       cpu: cpuWish(name, {}, profile.agent.cpu, milliCpu(50)),
     })),

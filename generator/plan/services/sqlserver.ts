@@ -1,52 +1,14 @@
-import { sqlserver as facts, sqlserverEditions } from '../../../model/engines/sqlserver.ts';
-import type { EngineSetting, PlannedService, SecretText, Size } from '../../../model/plan.ts';
-import { mib, seconds } from '../../../model/units.ts';
+import { sqlserver as facts } from '../../../model/engines/sqlserver.ts';
+import type { SecretText } from '../../../model/plan.ts';
 import { connectionBudget } from '../connections.ts';
-import { accountsTask, databaseDemand, databaseServer } from './database-parts.ts';
+import { isCopied } from './agent.ts';
+import { databaseDemand } from './database-parts.ts';
 import { migrations } from './database-engine.ts';
-import type { DatabaseAddress, DatabaseClient, DatabaseEngine, DatabaseInput } from './database-engine.ts';
+import type { DatabaseAddress, DatabaseClient, DatabaseEngine } from './database-engine.ts';
+import { accounts, secretFiles, secrets, server } from './sqlserver-containers.ts';
 import { pidsOf, settingsOf, smallestMemory } from './sqlserver-settings.ts';
 
-const tmp = { path: '/tmp', size: mib(facts.tmpMiB), mode: '1777' };
-const taskTmp = { path: '/tmp', size: mib(16), mode: '1777' };
 const home = { HOME: '/tmp' };
-const ready = ['/bin/bash', `${facts.configFolder}/ready.sh`] as const;
-
-function server(input: DatabaseInput, user: string, settings: readonly EngineSetting[]): PlannedService {
-  const { name, edition } = input.database;
-  if (edition === undefined) throw new Error(`${name} has no edition; the spec should have been refused`);
-  return databaseServer(facts, input, user, {
-    title: facts.title,
-    loosened: facts.loosened,
-    entrypoint: ['/bin/bash', `${facts.configFolder}/start.sh`],
-    env: {
-      ...home,
-      // The spec says that the operator has accepted it.
-      ACCEPT_EULA: 'Y',
-      MSSQL_PID: sqlserverEditions[edition].pid,
-      MSSQL_TCP_PORT: String(facts.port),
-      ...Object.fromEntries(settings.filter((one) => one.name.startsWith('MSSQL_')).map((one) => [one.name, one.value])),
-    },
-    secretFiles: [`${name}-admin`],
-    mounts: [{ source: `config/${name}`, target: facts.configFolder, restarts: true }],
-    tmpfs: [tmp],
-    nofile: 65_536,
-    healthcheck: { argv: ready, interval: seconds(10), timeout: seconds(8), retries: 6, startPeriod: seconds(180) },
-    // While it upgrades its system databases it listens and lets nobody in: a restart would make it begin again.
-    probes: { ready: { argv: ready }, live: { tcp: facts.port } },
-    stopSignal: 'SIGTERM',
-    stopGrace: seconds(120),
-  });
-}
-
-const accounts = ({ database: { name } }: DatabaseInput, size: Size, user: string): PlannedService =>
-  accountsTask(facts, name, size, user, {
-    purpose: 'account and the settings',
-    entrypoint: ['/bin/bash', '/etc/berth/accounts/accounts.sh'],
-    env: home,
-    secretFiles: [`${name}-admin`, `${name}-verifier`],
-    tmpfs: [taskTmp],
-  });
 
 const urlOptions = {
   off: 'encrypt=disable',
@@ -85,12 +47,13 @@ export const sqlserverEngine: DatabaseEngine = {
     return databaseDemand(database, profile, { pids: pidsOf(limit), floor, cpuFloor: 200 });
   },
   plan: (input, task, { user }) => {
-    const { database } = input;
+    const { database, spec } = input;
+    const backedUp = isCopied(database, spec);
     const { settings, decisions } = settingsOf(input);
     return {
       decisions,
-      service: server(input, user, settings),
-      accounts: accounts(input, task, user),
+      service: server(input, user, settings, backedUp),
+      accounts: accounts(input, backedUp, task, user),
       plan: {
         service: database.name,
         engine: 'sqlserver',
@@ -99,6 +62,7 @@ export const sqlserverEngine: DatabaseEngine = {
         settings,
         clients: 'all',
         replicas: [],
+        ...(backedUp ? { backedUp } : {}),
       },
     };
   },
@@ -108,12 +72,6 @@ export const sqlserverEngine: DatabaseEngine = {
   record: (version) =>
     `IF OBJECT_ID(N'dbo.${migrations}', N'U') IS NULL CREATE TABLE dbo.${migrations} (version char(64) PRIMARY KEY, ended datetime2 NOT NULL DEFAULT SYSUTCDATETIME()); INSERT INTO dbo.${migrations} (version) SELECT ${hashed(version)} WHERE NOT EXISTS (SELECT 1 FROM dbo.${migrations} WHERE version = ${hashed(version)})`,
   recorded: (version) => `SELECT 1 FROM dbo.${migrations} WHERE version = ${hashed(version)}`,
-  secrets: ({ name, database }) => [
-    { name: `${name}-admin`, length: 32, purpose: `administrator ${facts.administrator} of ${name}` },
-    { name: `${name}-app`, length: 32, purpose: `account ${database} of ${name}` },
-  ],
-  secretFiles: ({ name }) => [
-    { name: `${name}-admin`, text: [facts.passwordPrefix, { secret: `${name}-admin`, form: 'plain' }], of: [`${name}-admin`] },
-    { name: `${name}-verifier`, text: [{ secret: `${name}-app`, form: 'mssql' }], of: [`${name}-app`] },
-  ],
+  secrets,
+  secretFiles,
 };

@@ -20,6 +20,7 @@ describe.each([
   ['mysql', '/var/lib/mysql'],
   ['mariadb', '/var/lib/mysql'],
   ['mongodb', '/data/db'],
+  ['sqlserver', '/var/opt/mssql'],
 ] as const)('old and new data of %s', (engine, mounted) => {
   const { folder: data, waiting = '', exchange } = dataPlaceOf(engine);
   let folder: string;

@@ -124,6 +124,17 @@ const rows = [
     set: { 'backups.folder': '/srv/backups', 'backups.buckets': 'none', 'databases.database.engine': 'mongodb' },
   },
   {
+    row: 'hello-backups-sqlserver',
+    profile: 'minimum',
+    host: bigHost,
+    set: {
+      'backups.folder': '/srv/backups',
+      'backups.buckets': 'none',
+      'backups.databases': { schedule: '30 1 * * 0', increments: '30 1 * * *' },
+      ...databaseOf('sqlserver'),
+    },
+  },
+  {
     ...toBucket,
     row: 'hello-backups-kubernetes',
     profile: 'minimum',

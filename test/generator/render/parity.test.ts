@@ -315,8 +315,8 @@ describe.each([
 
   test.each([`agent-${engine}`, 'agent-files'])('gives %s the same, and the same to read beside its configuration', (name) => {
     const [here, there] = [fromCompose(site(compose)).get(name), fromKubernetes(site(kubernetes)).get(name)];
-    // The image of MongoDB is none for buckets and caches.
-    expect(here !== undefined).toBe(engine !== 'sqlserver' && (engine !== 'mongodb' || name === 'agent-mongodb'));
+    // The images of MongoDB and SQL Server are none for buckets and caches.
+    expect(here !== undefined).toBe((engine !== 'sqlserver' && engine !== 'mongodb') || name === `agent-${engine}`);
     expect(there).toEqual(here);
     if (here === undefined) return;
     const { services } = parse(site(compose).decision.merged.get('compose.yaml') ?? '') as {

@@ -57,6 +57,73 @@ describe('the scripts of a SQL Server, with a client that writes down what it is
     for (const [, call = ''] of calls) expect(call).toBe('-S database,1433 -U sa -No -C -l 10 -b -r1 -I -x -h -1 -W');
   });
 
+  test('save no log where nobody ships it, and let nobody in for backups', () => {
+    run('-accounts/accounts.sh');
+    expect(asked()).toContain('ALTER DATABASE [hello] SET RECOVERY SIMPLE;');
+    expect(asked()).toMatch(/ALTER LOGIN \[berth_backup\] DISABLE;[^]*DROP LOGIN \[berth_backup\];/);
+    expect(asked()).not.toMatch(/CREATE LOGIN \[berth_backup\]|SET RECOVERY FULL/);
+  });
+
+  test('make an account for backups that copies and reads, has no role of the server, and a log that leads everywhere', async () => {
+    const set = { ...databaseOf('sqlserver'), 'backups.folder': '/srv/backups', 'backups.buckets': 'none' };
+    const plain = files;
+    try {
+      files = (await prepareHello({ set })).decision.merged;
+      for (const name of ['database-verifier', 'database-backup-verifier'])
+        writeFileSync(join(folder, name), files.get(`secrets/${name}`) ?? '');
+      run('-accounts/accounts.sh');
+      const verifier = files.get('secrets/database-backup-verifier') ?? '?';
+      expect(verifier).toMatch(/^0x0200[0-9a-f]{136}$/);
+      expect(asked()).toContain(
+        `CREATE LOGIN [berth_backup] WITH PASSWORD = ${verifier} HASHED, CHECK_POLICY = OFF, DEFAULT_DATABASE = [master];`,
+      );
+      expect([...asked().matchAll(/ALTER ROLE (\w+) ADD MEMBER \[berth_backup\]/g)].map(([, role]) => role)).toEqual([
+        'db_backupoperator',
+        'db_datareader',
+      ]);
+      expect([...asked().matchAll(/^GRANT (.*) TO \[berth_backup\];$/gm)].map(([, right]) => right)).toEqual([
+        'VIEW SERVER PERFORMANCE STATE',
+        'VIEW DEFINITION',
+        'SELECT ON dbo.backupset',
+        'SELECT ON dbo.backupmediafamily',
+        'EXECUTE ON dbo.sp_delete_backuphistory',
+      ]);
+      expect(asked()).not.toMatch(/ALTER SERVER ROLE \w+ ADD|SET RECOVERY SIMPLE/);
+      expect(asked()).toContain('ALTER DATABASE [hello] SET RECOVERY FULL;');
+      expect(asked()).toContain('ALTER DATABASE [hello] SET ALLOW_SNAPSHOT_ISOLATION ON;');
+      // The one who copies has the password, and nobody else.
+      expect(asked()).not.toContain(files.get('secrets/database-backup') ?? '?');
+    } finally {
+      files = plain;
+      writeFileSync(join(folder, 'database-verifier'), files.get('secrets/database-verifier') ?? '');
+    }
+  });
+
+  test('have a new database in a folder of its own, which is made before the server starts, and leave one of an earlier version where it is', () => {
+    writeFileSync(join(folder, 'sqlservr'), '#!/bin/bash\n');
+    chmodSync(join(folder, 'sqlservr'), 0o755);
+    const start = files.get('config/database/start.sh') ?? '';
+    const begin = (): void => {
+      const script = start
+        .replaceAll('/opt/mssql/bin/', `${folder}/`)
+        .replaceAll('/run/secrets/', `${folder}/`)
+        .replaceAll('/var/opt/mssql', `${folder}/volume`);
+      execFileSync('bash', ['-c', script]);
+    };
+    mkdirSync(join(folder, 'volume/data'), { recursive: true });
+    writeFileSync(join(folder, 'volume/data/hello.mdf'), 'of an earlier version');
+    begin();
+    expect(existsSync(join(folder, 'volume/database'))).toBe(false);
+    rmSync(join(folder, 'volume/data/hello.mdf'));
+    begin();
+    expect(existsSync(join(folder, 'volume/database'))).toBe(true);
+    run('-accounts/accounts.sh');
+    expect(asked()).toContain(
+      "ON PRIMARY (NAME = N'hello', FILENAME = N'/var/opt/mssql/database/hello.mdf')".replace('/var/opt/mssql/', `${folder}/data/`),
+    );
+    expect(asked()).toContain('FOR ATTACH');
+  });
+
   test('give a copy and nothing else, and leave none behind', () => {
     expect(run('/dump.sh')).toBe('the copy');
     expect(existsSync(join(folder, 'data/berth-copy.bak'))).toBe(false);

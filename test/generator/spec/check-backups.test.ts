@@ -10,12 +10,11 @@ describe('backups', () => {
     const inCluster = (engine: string, text: string) =>
       problemsOf(`target: kubernetes\n${withBackups(text)}databases:\n  data: ${engine}\n`).map(oneLine);
     const says = /backups\.folder: no pod reaches a folder of this machine, so nothing would copy data \| name a bucket/;
-    for (const engine of ['postgres', 'mysql', 'mariadb', 'mongodb'])
+    for (const engine of ['postgres', 'mysql', 'mariadb', 'mongodb', 'sqlserver, edition: express, acceptLicence: true'])
       expect(inCluster(`{ engine: ${engine} }`, 'folder: /srv/b').filter((line) => says.test(line))).toHaveLength(1);
     for (const [engine, text] of [
       ['{ engine: postgres }', bucket],
       ['{ engine: postgres }', 'folder: /srv/b\ndatabases: none'],
-      ['{ engine: sqlserver, edition: express, acceptLicence: true }', 'folder: /srv/b'],
       ['{ engine: postgres, operator: cloudnative-pg }', 'folder: /srv/b'],
     ] as const)
       expect(inCluster(engine, text).filter((line) => line.includes('no pod reaches'))).toEqual([]);
@@ -28,7 +27,7 @@ describe('backups', () => {
         .filter((each) => each.includes('increments'));
     expect(within('  data: { engine: postgres }\n  books: { engine: mariadb }\n  shop: { engine: mysql }\n')).toEqual([
       expect.stringMatching(
-        /backups\.databases\.increments: only PostgreSQL can copy what has changed, and this site has books \(mariadb\), shop \(mysql\) \| remove increments/,
+        /backups\.databases\.increments: only PostgreSQL and SQL Server can copy what has changed, and this site has books \(mariadb\), shop \(mysql\) \| remove increments/,
       ),
     ]);
     expect(within('  data: { engine: postgres }\n')).toEqual([]);
@@ -36,6 +35,17 @@ describe('backups', () => {
     expect(within('  data: { engine: postgres }\n', 'databases: { increments: nightly }')).toEqual([
       expect.stringContaining('expected a schedule of five fields'),
     ]);
+  });
+
+  test('of a SQL Server by somebody else than its own user are refused: nobody else may read what it writes', () => {
+    const by = (text: string) =>
+      problemsOf(
+        `${withBackups(`folder: /srv/b\n${text}`)}databases:\n  data: { engine: sqlserver, edition: express, acceptLicence: true }\n`,
+      )
+        .map(oneLine)
+        .filter((line) => line.includes('backups.user'));
+    expect(by('user: 1000:1000')).toEqual([expect.stringMatching(/data is a SQL Server, whose backups 10001:10001 alone may read/)]);
+    expect([by('user: 10001:10001'), by('user: 1000:1000\ndatabases: none'), by('prune: "0 1 * * *"')]).toEqual([[], [], []]);
   });
 
   test.each([

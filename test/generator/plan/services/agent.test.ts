@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { rotationOf } from '../../../../generator/plan/rotation.ts';
 import { restoredBeside } from '../../../../model/backup/restored-beside.ts';
 import { mongodb } from '../../../../model/engines/mongodb.ts';
+import { sqlserver } from '../../../../model/engines/sqlserver.ts';
 import { mysqlFamily } from '../../../../model/engines/mysql-family.ts';
 import { offsiteKeyFile } from '../../../../model/backup/site-files.ts';
 import type { Plan } from '../../../../model/plan.ts';
@@ -24,11 +25,6 @@ describe('the agent of databases', () => {
     expect(agentOf(planOf(inFolder))).toMatchObject({ name: 'agent-postgres', image: 'postgres', user: '999:999' });
     expect(agentOf(helloPlan({ target: 'compose', profile: 'minimum', host: smallHost }))).toBeUndefined();
     expect(agentOf(planOf({ ...inFolder, databases: 'none' }))).toBeUndefined();
-    const sqlserver = planOf(inFolder, databaseOf('sqlserver'));
-    expect(agentOf(sqlserver)).toBeUndefined();
-    expect(sqlserver.notes.join('\n')).toContain(
-      'not in the backups, and yours to copy until a later version does it: database (sqlserver), files (objects)',
-    );
   });
 
   test('copies what has changed where the spec says when, and the server keeps what it finds that by for so long', () => {
@@ -122,6 +118,54 @@ describe('the agent of databases', () => {
     expect([floorOf('mongodb'), floorOf('postgres')]).toEqual([[1024], [512]]);
   });
 
+  test('shares a volume with a SQL Server, which writes there what the agent reads, and is its user; its own server gets what that asks for', () => {
+    const plan = planOf(inFolder, { ...databaseOf('sqlserver'), 'databases.books': { engine: 'mysql' } });
+    const serviceOf = (name: string) => plan.services.find((service) => service.name === name);
+    const agent = serviceOf('agent-sqlserver');
+    const shared = [{ name: 'agent-sqlserver-exchange', target: '/var/tmp', readOnly: false }];
+    expect(agent).toMatchObject({
+      image: 'sqlserver',
+      user: sqlserver.user,
+      loosened: { capability: 'NET_BIND_SERVICE', imageGroup: 0 },
+      shared,
+    });
+    expect(agent?.volumes.map(({ target }) => target)).toEqual(['/var/opt/mssql']);
+    expect(serviceOf('database')).toMatchObject({ user: sqlserver.user, shared });
+    expect(serviceOf('database-accounts')?.secretFiles).toEqual(['database-admin', 'database-verifier', 'database-backup-verifier']);
+    // All agents write to one folder.
+    expect(serviceOf('agent-mysql')?.user).toBe(sqlserver.user);
+    expect(serviceOf('books')?.shared).toBeUndefined();
+    expect(plan.volumes.map(({ name, alone }) => [name, alone])).toEqual([['agent-sqlserver-exchange', false]]);
+    const config = plan.agents.find(({ service }) => service === 'agent-sqlserver')?.config;
+    expect(config?.backups?.jobs).toMatchObject([
+      {
+        kind: 'sqlserver',
+        database: {
+          port: 1433,
+          user: 'berth_backup',
+          folder: '/var/opt/mssql/berth/database',
+          sqlserver: { name: 'hello', exchange: '/var/tmp/database', edition: 'standard' },
+        },
+      },
+    ]);
+    expect(runtimeConfig.safeParse(config).success).toBe(true);
+    // Of what it may take its own server sees as much as that asks for.
+    expect(config?.backups?.jobs[0]?.database?.memory).toBeGreaterThan(sqlserver.leastVisible);
+    const spec = helloSpec({ set: { backups: { buckets: 'none', ...inFolder }, ...databaseOf('sqlserver') } });
+    expect(agentDemands(spec, profiles['minimum']).map(({ memory }) => memory.floor)).toEqual([3072]);
+  });
+
+  test('asks a cluster for a volume of many writers to share with a SQL Server, of the class that the spec names', () => {
+    const databases = { storageClass: 'nfs' };
+    const plan = planOf({ ...inBucket, databases }, databaseOf('sqlserver'), 'kubernetes');
+    expect(plan.volumes).toMatchObject([{ name: 'agent-sqlserver-exchange', alone: false, storageClass: 'nfs' }]);
+    expect(plan.decisions.find(({ key }) => key === 'agent-sqlserver-exchange.accessMode')?.value).toBe('ReadWriteMany');
+    const says = 'agent-sqlserver-exchange is written to from two nodes';
+    expect(plan.notes.join('\n')).not.toContain(says);
+    expect(planOf(inBucket, databaseOf('sqlserver'), 'kubernetes').notes.join('\n')).toContain(says);
+    expect(planOf({ ...inBucket, databases: 'none' }, databaseOf('sqlserver'), 'kubernetes').volumes).toEqual([]);
+  });
+
   test.each(['postgres', 'mysql', 'mariadb'])('logs in to %s by a password of its own, and the task knows its verifier', (engine) => {
     const plan = planOf(inFolder, { 'databases.database.engine': engine });
     const task = plan.services.find(({ name }) => name === 'database-accounts');
@@ -211,7 +255,7 @@ describe('the agent of databases', () => {
   });
 
   test('has data wait for the next start of a database under the name that its own script knows', () => {
-    for (const { dataFolder, restoredFolder } of [mysqlFamily, mongodb]) expect(restoredBeside(dataFolder)).toBe(restoredFolder);
+    for (const { dataFolder, restoredFolder } of [mysqlFamily, mongodb, sqlserver]) expect(restoredBeside(dataFolder)).toBe(restoredFolder);
   });
 
   test('stands in no cluster where an operator runs the database, nor where the store is a folder of this machine; both are told', () => {
@@ -240,8 +284,8 @@ describe('the agent of databases', () => {
     expect(plan.runtime.backups?.store.owner).toBe('1000:1000');
   });
 
-  test.each(['postgres', 'mysql', 'mariadb', 'mongodb'])('can be given another password for %s', (engine) => {
-    expect(rotationOf(planOf(inFolder, { 'databases.database.engine': engine }), 'database-backup')).toMatchObject({
+  test.each(['postgres', 'mysql', 'mariadb', 'mongodb', 'sqlserver'] as const)('can be given another password for %s', (engine) => {
+    expect(rotationOf(planOf(inFolder, databaseOf(engine)), 'database-backup')).toMatchObject({
       possible: true,
       short: ['docker compose up -d --wait'],
     });

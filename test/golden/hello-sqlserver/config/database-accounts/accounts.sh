@@ -81,9 +81,15 @@ SELECT @statement += CONCAT(N'ALTER DATABASE tempdb MODIFY FILE (NAME = ', QUOTE
  WHERE type = 0 AND max_size <> 2106 * 128;
 EXEC (@statement);
 GO
-IF DB_ID(N'hello') IS NULL CREATE DATABASE [hello];
+-- Where its files lie there already, they were put back on a new volume.
+DECLARE @found int = 0;
+EXEC master.dbo.xp_fileexist N'/var/opt/mssql/database/hello.mdf', @found OUTPUT;
+IF DB_ID(N'hello') IS NULL AND @found = 1
+  CREATE DATABASE [hello] ON (FILENAME = N'/var/opt/mssql/database/hello.mdf'), (FILENAME = N'/var/opt/mssql/database/hello_log.ldf') FOR ATTACH;
+ELSE IF DB_ID(N'hello') IS NULL
+  CREATE DATABASE [hello] ON PRIMARY (NAME = N'hello', FILENAME = N'/var/opt/mssql/database/hello.mdf') LOG ON (NAME = N'hello_log', FILENAME = N'/var/opt/mssql/database/hello_log.ldf');
 GO
--- Nothing saves its log yet, and what nobody saves is never removed from it otherwise.
+-- Nothing saves its log, and what nobody saves is never removed from it otherwise.
 IF EXISTS (SELECT 1 FROM sys.databases WHERE name = N'hello' AND recovery_model_desc <> N'SIMPLE') ALTER DATABASE [hello] SET RECOVERY SIMPLE;
 GO
 SQL
@@ -117,5 +123,21 @@ IF DATABASE_PRINCIPAL_ID(N'hello') IS NULL CREATE USER [hello] FOR LOGIN [hello]
 ELSE IF NOT EXISTS (SELECT 1 FROM sys.database_principals WHERE name = N'hello' AND sid = SUSER_SID(N'hello'))
   ALTER USER [hello] WITH LOGIN = [hello];
 IF IS_ROLEMEMBER(N'db_owner', N'hello') = 0 ALTER ROLE db_owner ADD MEMBER [hello];
+GO
+SQL
+
+# What was copied is not any more: its account goes. One without a login may stay behind in the database, and lets nobody in.
+ask <<'SQL'
+IF SUSER_ID(N'berth_backup') IS NOT NULL
+BEGIN
+  ALTER LOGIN [berth_backup] DISABLE;
+  -- While an agent that is being stopped is still logged in it cannot go; the next start tries again.
+  BEGIN TRY
+    DROP LOGIN [berth_backup];
+  END TRY
+  BEGIN CATCH
+    PRINT ERROR_MESSAGE();
+  END CATCH
+END
 GO
 SQL

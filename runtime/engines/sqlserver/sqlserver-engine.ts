@@ -1,0 +1,34 @@
+import { join } from 'node:path';
+import type { sqlserverEditions } from '../../../model/engines/sqlserver.ts';
+import type { BackedUpEngine } from '../../ports/engine.ts';
+import { usualLimits } from '../table-facts.ts';
+import type { EngineOptions } from '../tools.ts';
+import type { SqlServerAccess } from './access.ts';
+import { sqlserverChain } from './chain-rules.ts';
+import { sqlserverLogSource, usualQuietMs } from './log-source.ts';
+import { sqlserverDifferential, sqlserverProducer } from './producer.ts';
+import { sqlserverScratch } from './scratch.ts';
+
+export interface SqlServerOptions extends EngineOptions<SqlServerAccess> {
+  /** A folder that the server has under the same path. */
+  readonly exchange: string;
+  readonly edition: keyof typeof sqlserverEditions;
+}
+
+/** One database of a SQL Server, with the usual limits. */
+export const sqlserverEngine = ({ folder, memoryMiB, edition, uid, ...tools }: SqlServerOptions): BackedUpEngine => ({
+  producer: sqlserverProducer({ ...tools, limits: usualLimits }),
+  increment: (parent) => sqlserverDifferential({ ...tools, limits: usualLimits }, parent),
+  incrementsRestOn: 'full',
+  logs: sqlserverLogSource({ ...tools, quietMs: usualQuietMs }),
+  scratch: sqlserverScratch({
+    ...tools,
+    folder: join(folder, 'scratch'),
+    memoryMiB,
+    limits: usualLimits,
+    uid,
+    edition,
+    database: tools.access.database,
+  }),
+  rules: sqlserverChain,
+});
