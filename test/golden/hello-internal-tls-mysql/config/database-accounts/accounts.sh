@@ -27,6 +27,27 @@ CREATE DATABASE `hello`;
 SQL
 fi
 
+# Into this row backups write the time, by which a restore is measured.
+found=$(ask <<'SQL'
+SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'berth_canary' AND table_name = 'canary';
+SQL
+)
+if [ "$found" = 0 ]; then
+  ask <<'SQL'
+CREATE DATABASE IF NOT EXISTS `berth_canary`;
+CREATE TABLE `berth_canary`.`canary` (id TINYINT PRIMARY KEY, moment DATETIME(6) NOT NULL) ENGINE = InnoDB;
+SQL
+fi
+found=$(ask <<'SQL'
+SELECT COUNT(*) FROM `berth_canary`.`canary`;
+SQL
+)
+if [ "$found" = 0 ]; then
+  ask <<'SQL'
+INSERT INTO `berth_canary`.`canary` VALUES (1, UTC_TIMESTAMP(6));
+SQL
+fi
+
 # an application migrates its own schema, so it owns its database and nothing else
 verifier=$(cat '/run/secrets/database-verifier')
 # After a rotation the version before counts as well, until it is retired: then this file is empty.
@@ -136,7 +157,7 @@ GRANT BACKUP_ADMIN ON *.* TO `berth_replica`@`%`;
 SQL
 fi
 
-# a backup copies the whole server and follows its log; it changes nothing
+# a backup copies the whole server and follows its log; it changes nothing but the time in its canary
 verifier=$(cat '/run/secrets/database-backup-verifier')
 before=
 found=$(ask <<'SQL'
@@ -164,10 +185,12 @@ found=$(ask <<'SQL' | sed 's/ IDENTIFIED .*//'
 SHOW GRANTS FOR 'berth_backup'@'%';
 SQL
 )
-if [ "$found" != 'GRANT SELECT, RELOAD, PROCESS, LOCK TABLES, REPLICATION SLAVE, REPLICATION CLIENT, SHOW VIEW, EVENT, TRIGGER ON *.* TO `berth_backup`@`%`' ]; then
+if [ "$found" != 'GRANT SELECT, RELOAD, PROCESS, LOCK TABLES, REPLICATION SLAVE, REPLICATION CLIENT, SHOW VIEW, EVENT, TRIGGER ON *.* TO `berth_backup`@`%`
+GRANT UPDATE ON `berth_canary`.`canary` TO `berth_backup`@`%`' ]; then
   ask <<'SQL'
 REVOKE ALL PRIVILEGES, GRANT OPTION FROM 'berth_backup'@'%';
 GRANT SELECT, RELOAD, PROCESS, LOCK TABLES, REPLICATION SLAVE, REPLICATION CLIENT, SHOW VIEW, EVENT, TRIGGER ON *.* TO `berth_backup`@`%`;
+GRANT UPDATE ON `berth_canary`.`canary` TO `berth_backup`@`%`;
 SQL
 fi
 
