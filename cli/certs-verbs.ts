@@ -116,18 +116,25 @@ export function showCertificates({ site, json }: Asked, context: Context): void 
 }
 
 /** What the new files mean for who is connected now, and what is still to be done. */
-function consequences(plan: Plan, rootChanged: boolean): readonly string[] {
+function consequences(plan: Plan, rootChanged: boolean, servers: readonly string[]): readonly string[] {
   const trust = rootChanged
     ? ['give secrets/tls/ca.crt to everybody who trusted the old one: they refuse the site until they have it']
     : [];
   if (plan.kubernetes)
     return [
-      'run `kubectl apply -f k8s/secrets`: within about a minute the edge serves it to new connections, without a restart; open ones stay as they are',
+      // Who got the new authority alone would not trust the servers that run: both come by one command.
+      ...(servers.length > 0
+        ? []
+        : [
+            'run `kubectl apply -f k8s/secrets`: within about a minute the edge serves it to new connections, without a restart; open ones stay as they are',
+          ]),
       ...trust,
+      ...servers,
     ];
   return [
     'the edge serves it from the next connection on, without a restart; open ones stay as they are. There is nothing to run',
     ...trust,
+    ...servers,
   ];
 }
 
@@ -135,8 +142,7 @@ function report(prepared: PreparedSite, before: Ledger, { site, json }: Asked, c
   const files = tlsFiles(prepared.ledger);
   const next = [
     ...notes,
-    ...consequences(prepared.plan, files?.root !== tlsFiles(before)?.root),
-    ...serversToStart(prepared.plan, before, prepared.ledger),
+    ...consequences(prepared.plan, files?.root !== tlsFiles(before)?.root, serversToStart(prepared.plan, before, prepared.ledger)),
   ];
   const [leaf] = viewChain(files?.chain ?? '', context.now());
   if (json) return context.out(`${JSON.stringify({ ...writtenAsJson(site, prepared), leaf, next }, null, 2)}\n`);

@@ -1,8 +1,12 @@
 /** TLS between the services of a site: what stands where. Names are those of files at /run/secrets. */
 
-/** Whom all services trust: the authority of the site, and those that the spec names. */
+/** Whom services of the site trust when they speak to each other: its authority and nobody else, as some of them ask for no name and no password besides. */
 export const authorityName = 'site-ca';
 export const authorityFile = `/run/secrets/${authorityName}`;
+
+/** For programs that read one file for all that they speak to: the same, and behind it whom the spec names. */
+export const bundleName = 'site-trust';
+export const bundleFile = `/run/secrets/${bundleName}`;
 
 /** The certificate of a server with the one above it, and its key. */
 export const certificateName = (service: string): string => `${service}-certificate`;

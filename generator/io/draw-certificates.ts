@@ -52,6 +52,11 @@ export async function drawAuthority({ site, now, notAfter, random, version }: Dr
 
 const isAddress = (name: string): boolean => /^\d+(\.\d+){3}$/.test(name);
 
+/** Nobody looks at it who knows the names of today; whoever reads one that is longer than the standard lets it be may refuse the certificate. */
+const commonName = (names: readonly string[]): string => names.find(({ length }) => length <= longestCommonName) ?? 'berth';
+/** RFC 5280, ub-common-name. */
+const longestCommonName = 64;
+
 /** A server certificate for `names`, signed by `authority`; a `mutual` one is good for a client as well. */
 export async function drawLeaf({
   authority,
@@ -66,7 +71,7 @@ export async function drawLeaf({
   const issuer = new x509.X509Certificate(authority.certificate);
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serial(random),
-    subject: `CN=${names[0] ?? ''}`,
+    subject: `CN=${commonName(names)}`,
     issuer: issuer.subject,
     notBefore: earlier(now),
     notAfter,

@@ -30,6 +30,9 @@ const ownVariables = ['PORT', 'APP_VERSION', 'BERTH_SLOT', 'BERTH_SITE', 'BERTH_
 /** Ways of the edge itself. */
 const ownRoutes = '/-/berth/';
 
+/** By an address, or not at all: drivers of these two alone are told beside it. */
+const saysTls = (engine: string | undefined): boolean => engine !== 'mysql' && engine !== 'mariadb';
+
 /** Every variable by which an application is told of one thing it uses: a store has several behind its prefix, and a name for its one bucket or for each of them. */
 function variablesOf(spec: WrittenSpec, used: string, variable: string): readonly string[] {
   const kind = kindOf(spec, used);
@@ -37,7 +40,12 @@ function variablesOf(spec: WrittenSpec, used: string, variable: string): readonl
   const client = kind === 'cache' ? spec.caches?.[used]?.client : undefined;
   if (client === 'sentinel') return [...Object.values(sentinelVariablesOf(variable)), ...byTls(cacheTlsVariablesOf(variable))];
   if (client === 'cluster') return [...Object.values(clusterVariablesOf(variable)), ...byTls(cacheTlsVariablesOf(variable))];
-  if (kind === 'database') return [variable, readVariableOf(variable), ...byTls(databaseTlsVariablesOf(variable))];
+  if (kind === 'database')
+    return [
+      variable,
+      readVariableOf(variable),
+      ...(saysTls(spec.databases?.[used]?.engine) ? [] : byTls(databaseTlsVariablesOf(variable))),
+    ];
   if (kind !== 'store') return [variable];
   const buckets = Object.keys(spec.stores?.[used]?.buckets ?? {});
   const named = buckets.length === 1 ? ['BUCKET'] : buckets.map((bucket) => `BUCKET_${bucket.toUpperCase().replaceAll('-', '_')}`);

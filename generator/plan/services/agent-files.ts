@@ -18,7 +18,7 @@ import { agentContainer, backupSecret, reachesStore, type AgentPlace } from './a
 import { groupsOf, isReplicated } from './cache-members.ts';
 import { backupAccountOf, accountOf, endpointOf } from './minio.ts';
 import { volumeName } from './volumes.ts';
-import { trustedFiles } from './internal-tls.ts';
+import { bundledFiles, trustedFiles } from './internal-tls.ts';
 import { trustMounts, trustOfNode } from './surroundings.ts';
 
 /** A bucket, and how it is reached from the container of the agent. */
@@ -210,7 +210,12 @@ export function planFilesAgent(
       holds: 'its key, and what it remembers',
       covered: declared ? [declared] : [],
       elsewhere: outside.map(({ host, port }) => ({ host, port })),
-      secretFiles: [...stores.map(({ secret }) => secret), ...caches.map((cache) => backupSecret(cache.name)), ...trustedFiles(spec)],
+      secretFiles: [
+        ...stores.map(({ secret }) => secret),
+        ...caches.map((cache) => backupSecret(cache.name)),
+        ...trustedFiles(spec),
+        ...bundledFiles(spec),
+      ],
       connects: [
         ...ownStores.map((service) => ({ service, port: minio.port })),
         ...caches.flatMap(({ services }) => services.map((service) => ({ service, port: valkey.port }))),

@@ -10,7 +10,7 @@ import { folderMiB, foldersOf } from './app-size.ts';
 import type { Tuning } from './app-tuning.ts';
 import { connect } from './connect.ts';
 import type { Connection, ForGates } from './connect.ts';
-import { trustedFiles } from './internal-tls.ts';
+import { bundledFiles, trustedFiles } from './internal-tls.ts';
 import { placesOf, surroundingVariables, trustMounts } from './surroundings.ts';
 import { sharedOf, volumeName } from './volumes.ts';
 import { planMigration } from './migrate.ts';
@@ -109,7 +109,7 @@ function serviceOf(
     ...(app.command === undefined ? {} : { command: app.command }),
     env: envOf(app, spec, profile, tuning, connections),
     secretEnv: secretEnvOf(app, connections),
-    secretFiles: [...filesOf(app).map(({ name }) => ledgerNameOf(app, name)), ...trustedFiles(spec)],
+    secretFiles: [...filesOf(app).map(({ name }) => ledgerNameOf(app, name)), ...trustedFiles(spec), ...bundledFiles(spec)],
     mounts: trustMounts(spec),
     volumes: [],
     ...(app.volumes.length === 0 ? {} : { shared: sharedOf(app) }),

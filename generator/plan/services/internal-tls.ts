@@ -1,4 +1,4 @@
-import { authorityName, authorityPair, certificateName, keyName, serverPair } from '../../../model/internal-tls.ts';
+import { authorityName, authorityPair, bundleName, certificateName, keyName, serverPair } from '../../../model/internal-tls.ts';
 import type { Decision, EngineSetting, PlannedService, SecretFile, ServerNames } from '../../../model/plan.ts';
 import type { CacheSpec, DatabaseSpec, StackSpec } from '../../../model/stack-spec.ts';
 import { hasProxy, isCluster, isWatched, nodesOf, sentinelsOf, shardFolder, shardsOf } from './cache-members.ts';
@@ -78,13 +78,27 @@ export const tlsDecisions = (service: string, settings: readonly EngineSetting[]
     change: 'internalTls in berth.yaml',
   }));
 
+const isBundled = ({ internalTls, trust }: Pick<StackSpec, 'internalTls' | 'trust'>): boolean => internalTls && trust.length > 0;
+
+/** What a program has beside the rest that speaks to servers of the site and to others. */
+export const bundledFiles = (spec: Pick<StackSpec, 'internalTls' | 'trust'>): PlannedService['secretFiles'] =>
+  isBundled(spec) ? [bundleName] : [];
+
 /** The files that bring all of it to the services. */
 export const tlsFilesOf = (spec: StackSpec): readonly SecretFile[] => {
   const servers = serversOf(spec);
   if (servers.length === 0) return [];
   return [
-    // Programs read one file, so what the spec names stands in it as well.
-    { name: authorityName, of: [authorityPair], text: [{ part: 'authority' }, ...spec.trust.flatMap(({ certificates }) => certificates)] },
+    { name: authorityName, of: [authorityPair], text: [{ part: 'authority' }] },
+    ...(isBundled(spec)
+      ? [
+          {
+            name: bundleName,
+            of: [authorityPair],
+            text: [{ part: 'authority' } as const, ...spec.trust.flatMap(({ certificates }) => certificates)],
+          },
+        ]
+      : []),
     ...servers.flatMap(({ service }): readonly SecretFile[] => [
       { name: certificateName(service), of: [serverPair(service)], text: [{ server: service, part: 'chain' }] },
       { name: keyName(service), of: [serverPair(service)], text: [{ server: service, part: 'key' }] },

@@ -1,4 +1,4 @@
-import { authorityFile } from '../../../model/internal-tls.ts';
+import { authorityFile, bundleFile } from '../../../model/internal-tls.ts';
 import type { PlannedService } from '../../../model/plan.ts';
 import { slots } from '../../../model/release.ts';
 import type { AppSpec, StackSpec } from '../../../model/stack-spec.ts';
@@ -57,9 +57,9 @@ const trustVariables = ({ runtime }: AppSpec, file: string): Readonly<Record<str
   ...(runtime === 'node' ? {} : { SSL_CERT_FILE: file, REQUESTS_CA_BUNDLE: file }),
 });
 
-/** What is trusted beyond what an image knows: a file of the operator's authorities, or of those and the site's own. */
+/** What is trusted beyond what an image knows: a file of the operator's authorities, of the site's own, or of both. */
 const trustedFile = ({ trust, internalTls }: StackSpec): string | undefined =>
-  internalTls ? authorityFile : trust.length > 0 ? trustFile : undefined;
+  internalTls ? (trust.length > 0 ? bundleFile : authorityFile) : trust.length > 0 ? trustFile : undefined;
 
 /** For a program on Node that Berth brings along. */
 export const trustOfNode = (spec: StackSpec): Readonly<Record<string, string>> => {

@@ -52,7 +52,8 @@ const refusals: readonly Refusal<MongoAccess>[] = [
       `give ${user} these roles on the database admin, as administrator of the server: ${mongodb.backup.roles.join(', ')}`,
   },
   {
-    pattern: /certificate|x509|ERR_TLS|IP does not match/i,
+    pattern:
+      /certificate verify failed|self[- ]signed certificate|unable to (?:verify|get local issuer)|tls: |x509: |ERR_TLS|IP does not match/,
     cure: ({ host }) => `see that the certificate of ${host} is of the authority of this site: \`berth generate\`, then start both anew`,
   },
   {

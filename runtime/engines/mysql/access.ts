@@ -47,7 +47,7 @@ const refusals: readonly Refusal<MysqlAccess>[] = [
   },
   {
     pattern:
-      /certificate|verif|Hostname\/IP does not match|require_secure_transport|insecure transport|TLS\/SSL error|SSL connection error/i,
+      /self[- ]signed certificate|certificate (?:verify failed|verification failure|validation failure)|unable to (?:verify|get local issuer)|Hostname\/IP does not match|require_secure_transport|insecure transport|TLS\/SSL error|SSL connection error/i,
     cure: ({ host }) => `see that the certificate of ${host} is of the authority of this site: \`berth generate\`, then start both anew`,
   },
   {

@@ -51,6 +51,16 @@ beforeAll(async () => {
   inCluster = await prepare(setOf('python', behindProxy), 'kubernetes');
 });
 
+test('certificates carry no name that is longer than the standard lets it be, however long that of the site is', async () => {
+  const namespace = { 'kubernetes.namespace': 'restaurant-reservation-of-a-chain-in-production' };
+  const long = await prepare(Object.assign(setOf('node', cluster), namespace), 'kubernetes');
+  const names = [...(long.ledger.servers ?? [])].map(
+    ([, pair]) => /CN=(.*)/.exec(new X509Certificate(pair.certificate).subject)?.[1] ?? '',
+  );
+  expect(names.length).toBeGreaterThan(5);
+  expect(names.filter((name) => name === '' || name.length > 64)).toEqual([]);
+});
+
 describe('MySQL and MariaDB that speak TLS', () => {
   test.each(['database', 'database-replica', 'books', 'books-replica'])('take nobody in without it: %s', (name) => {
     const settings = of(watched, `config/${name}/berth.cnf`);

@@ -23,6 +23,7 @@ const set = {
 };
 const { supplied, files } = toBucket;
 const ca = '/run/secrets/site-ca';
+const bundle = '/run/secrets/site-trust';
 const verified = `sslmode=verify-full&sslrootcert=${ca}`;
 const servers = ['cache', 'database', 'database-pgbouncer', 'database-replica', 'files'];
 let [compose, cluster]: PreparedSite[] = [];
@@ -59,8 +60,10 @@ describe('a site whose services speak TLS to each other', () => {
       expect([leaf.publicKey.asymmetricKeyDetails?.namedCurve, leaf.validTo]).toEqual(['prime256v1', root.validTo]);
       expect(secretsOf(servicesOf(compose)[name])).toEqual(expect.arrayContaining([`${name}-certificate`, `${name}-key`, 'site-ca']));
     }
-    // What the spec trusts stands behind it: programs read one file.
-    expect(of(compose, 'secrets/site-ca').match(/BEGIN CERTIFICATE/g)).toHaveLength(2);
+    // Whom the spec trusts may pose as none of them, nor join a bus; he stands behind it for programs that read one file.
+    expect(of(compose, 'secrets/site-ca').match(/BEGIN CERTIFICATE/g)).toHaveLength(1);
+    expect(of(compose, 'secrets/site-trust')).toBe(`${of(compose, 'secrets/site-ca')}${corpAuthority}`);
+    expect(servers.filter((name) => secretsOf(servicesOf(compose)[name]).includes('site-trust'))).toEqual([]);
   });
 
   test('names them in a cluster by every name that leads there', () => {
@@ -113,8 +116,9 @@ describe('a site whose services speak TLS to each other', () => {
       'database-vacuum': vacuum,
       'files-buckets': buckets,
     } = servicesOf(compose);
-    expect(web?.environment).toMatchObject({ S3_ENDPOINT: 'https://files:9000', NODE_EXTRA_CA_CERTS: ca });
-    expect(jobs?.environment).toMatchObject({ SSL_CERT_FILE: ca, REQUESTS_CA_BUNDLE: ca });
+    expect(web?.environment).toMatchObject({ S3_ENDPOINT: 'https://files:9000', NODE_EXTRA_CA_CERTS: bundle });
+    expect(jobs?.environment).toMatchObject({ SSL_CERT_FILE: bundle, REQUESTS_CA_BUNDLE: bundle });
+    for (const service of [web, jobs]) expect(secretsOf(service)).toContain('site-trust');
     for (const task of [accounts, vacuum]) expect(task?.environment).toMatchObject({ PGSSLMODE: 'verify-full', PGSSLROOTCERT: ca });
     expect(buckets?.environment).toMatchObject({ SSL_CERT_FILE: ca });
     expect(of(compose, 'config/files-buckets/buckets.sh')).not.toContain('http://');
@@ -146,7 +150,8 @@ describe('a site whose services speak TLS to each other', () => {
     const { 'agent-postgres': databases, 'agent-files': rest } = servicesOf(compose);
     expect(secretsOf(databases)).toContain('site-ca');
     expect(secretsOf(rest)).toContain('site-ca');
-    expect(rest?.environment).toMatchObject({ NODE_EXTRA_CA_CERTS: ca });
+    expect(rest?.environment).toMatchObject({ NODE_EXTRA_CA_CERTS: bundle });
+    expect(secretsOf(rest)).toContain('site-trust');
   });
 
   test('is the same in a cluster: what waits gets the authorities and no other secret, and the kubelet asks the store by TLS', () => {

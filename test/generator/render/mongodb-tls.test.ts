@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -89,12 +89,17 @@ describe('a replica set that speaks TLS', () => {
         .replace('127.0.0.1:27017', `127.0.0.1:${(listener.address() as AddressInfo).port}`)
         .replace(ca, join(folder, 'ca.pem'));
       writeFileSync(join(folder, 'ready.sh'), script);
+      // Takes its time to end, and is to have ended before the script: in a container nobody buries what it leaves behind.
+      const slow = `#!/bin/bash\necho $$ >${join(folder, 'pid')}\ntrap 'kill $!; sleep 0.4; exit' TERM\n/usr/bin/openssl "$@" <&0 &\nwait\n`;
+      writeFileSync(join(folder, 'openssl'), slow, { mode: 0o755 });
       const began = performance.now();
-      const ended = await promisify(execFile)('bash', [join(folder, 'ready.sh')]).then(
+      const env = { ...process.env, PATH: `${folder}:${process.env['PATH']}` };
+      const ended = await promisify(execFile)('bash', [join(folder, 'ready.sh')], { env }).then(
         () => 0,
         (error: { code: number }) => error.code,
       );
       expect(ended).toBe(code);
+      expect(() => process.kill(Number(readFileSync(join(folder, 'pid'), 'utf8')), 0)).toThrow('ESRCH');
       // It has five seconds, and whoever answers is not waited for.
       expect(performance.now() - began).toBeLessThan(3500);
     } finally {
