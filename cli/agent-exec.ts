@@ -69,7 +69,10 @@ export function runInAgent(
     {
       argv: [...argv, ...agentProgram, attended, ...words],
       input: attending(key),
-      explain: ({ stderr }) => new BerthError('unreachable', `${agent} did not answer: ${stderr.trim().split('\n').at(-1) ?? ''}`, cure),
+      explain: ({ stderr }) =>
+        stderr.includes(`unknown command '${attended}'`)
+          ? olderThere(home, agent)
+          : new BerthError('unreachable', `${agent} did not answer: ${stderr.trim().split('\n').at(-1) ?? ''}`, cure),
     },
     signal,
   );
@@ -104,6 +107,16 @@ export async function* attending(key: Secret | undefined): AsyncGenerator<Uint8A
   yield Buffer.from(`${key === undefined ? '' : Buffer.from(key.reveal()).toString('base64')}\n`);
   await new Promise(() => undefined);
 }
+
+/** The program of an agent is that of the last `berth generate`. */
+const olderThere = ({ config: { target } }: AgentHome, agent: string): BerthError =>
+  new BerthError(
+    'unreachable',
+    `${agent} runs an older Berth than this one, which it does not understand`,
+    target === 'compose'
+      ? 'run `berth generate` in the folder of the site, which brings its agents this one, then the same again'
+      : 'build the image of the agents anew as SITE.md says, run `berth generate`, apply, then the same again',
+  );
 
 /** What the verb itself said of its failure. */
 function failureIn(text: string, agent: string): Error | undefined {

@@ -515,8 +515,14 @@ export interface Plan {
   readonly runtime: RuntimeConfig;
   /** What each agent in a container does. */
   readonly agents: readonly { readonly service: string; readonly config: RuntimeConfig }[];
-  /** A drill at set times: by which key of this host, and within how many days one has to pass. */
-  readonly drill?: { readonly cron: string; readonly timeZone: string; readonly key: string; readonly every: number };
+  /** A drill at set times: by which key of this host, and within how many days one has to pass; `tight` where it may take what is not free. */
+  readonly drill?: {
+    readonly cron: string;
+    readonly timeZone: string;
+    readonly key: string;
+    readonly every: number;
+    readonly tight: boolean;
+  };
   /** For the target kubernetes. */
   readonly kubernetes?: KubernetesPlan;
   /** What a careful reader must know: what was scaled, what the profile asks for and is not there yet, frozen images. */

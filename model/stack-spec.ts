@@ -372,7 +372,7 @@ export interface BackupsSpec extends BackupPlaceSpec {
   /** Of each volume that services share; of none without it. */
   readonly volumes?: FilesBackupSpec;
   /** Drills at set times: with which key of this host, and after how many days without one that passed it is said. */
-  readonly drill?: { readonly key: string; readonly schedule: string; readonly every: number };
+  readonly drill?: { readonly key: string; readonly schedule: string; readonly every: number; readonly tight: boolean };
   /** For the agent of buckets, caches and volumes, in place of that of a database. */
   readonly image?: string;
   /** As whom agents run, who then own the folder of backups, where it is not whom the image of the database runs as: `1000:1000`. */

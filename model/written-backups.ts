@@ -258,6 +258,12 @@ export const backups = z
               'The private key of a recipient, which has to lie on this host for that: a file for its owner alone (mode 0400), outside of the site and of the store.',
             ),
           schedule: cronTime.optional().describe('When. Default: "15 4 1 * *".'),
+          tight: z
+            .boolean({ error: 'expected true or false' })
+            .optional()
+            .describe(
+              'Also where less memory or disk is free than it may take: what runs here may become slow meanwhile. A site that fills its host needs it. Default: false, and the unit fails.',
+            ),
           every: many('days', 3660).describe('`berth backup list` warns when the last one that passed is older. Default: 35.'),
         },
         { error: 'expected the key that opens the backups: { key: /home/shop/keys/shop-operator.key }' },

@@ -46,6 +46,8 @@ export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext
     const { tier } = config.backups.store;
     const now = context.now();
     const kit = readKit(join(folder, kitFile));
+    // Drills are written down in the place that they were made from, which is the first one by the timer.
+    const every = from === 'offsite' ? undefined : config.backups.drill?.every;
     const offsite = config.backups.offsite === undefined || from === 'offsite' ? undefined : await lookOffsite(site, good, context, signal);
     if (json)
       return context.out(
@@ -62,7 +64,7 @@ export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext
               ...(shrunk === undefined ? {} : { shrunk }),
             })),
             ...(offsite === undefined ? {} : { offsite: offsiteJson(offsite, now) }),
-            ...drillAsJson(config.backups.drill?.every, drill, now),
+            ...drillAsJson(every, drill, now),
             kit: kit ?? null,
           },
           null,
@@ -101,7 +103,7 @@ export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext
         notes.push(
           `the newest ${nameOf[newest.kind] ?? 'backup'} of ${shortName(newest.source)} holds ${shrunk}: if nobody meant that, restore an older one before it expires`,
         );
-    notes.push(...drillNotes(config.backups.drill?.every, drill, now));
+    notes.push(...drillNotes(every, drill, now));
     if (offsite !== undefined) notes.push(...describeLag(offsite, now));
     for (const note of notes) context.out(`${noteOf(note, context)}\n`);
     const lines = [

@@ -28,6 +28,8 @@ interface Rotated {
   readonly unchanged: string[];
   /** Those that this key does not open. */
   readonly closed: string[];
+  /** Those whose key file is damaged or gone. */
+  readonly broken: string[];
 }
 
 /** Lets those open all backups whose public keys are in the site now, and nobody else. Data and manifests stay as they are. */
@@ -44,7 +46,7 @@ export const rotateAll = ({ site, json, key }: RotateAsked, context: RuntimeCont
     using progress = progressOn(context, json);
     const all: Rotated[] = [];
     for (const [source, manifests] of sources) {
-      const outcome: Rotated = { source, rotated: [], unchanged: [], closed: [] };
+      const outcome: Rotated = { source, rotated: [], unchanged: [], closed: [], broken: [] };
       all.push(outcome);
       const tools = { store, identity, recipients: recipientsOf(source), random: world.random };
       const lease = await acquireLease(source, { leases, clock: world.clock, leasePatienceMs: world.leasePatienceMs }, signal);
@@ -69,11 +71,13 @@ async function rotateOne(
   tools: Parameters<typeof rotateKeys>[1],
   version: string,
   signal: AbortSignal,
-): Promise<'rotated' | 'unchanged' | 'closed'> {
+): Promise<'rotated' | 'unchanged' | 'closed' | 'broken'> {
   try {
     return (await rotateKeys(manifest, tools, version, signal)) ? 'rotated' : 'unchanged';
   } catch (error) {
     if (error instanceof BerthError && error.kind === 'usage') return 'closed';
+    // The others are not left open to whom they are to be closed to for its sake.
+    if (error instanceof BerthError && error.kind === 'damaged') return 'broken';
     throw error;
   }
 }
@@ -81,11 +85,14 @@ async function rotateOne(
 function tell(all: readonly Rotated[], { site, json, key }: RotateAsked, context: RuntimeContext): void {
   if (json) context.out(`${JSON.stringify({ site, sources: all }, null, 2)}\n`);
   else {
-    const rows = all.map(({ source, rotated, unchanged, closed }) => [
+    const rows = all.map(({ source, rotated, unchanged, closed, broken }) => [
       shortName(source),
       `${rotated.length} rotated`,
       `${unchanged.length} as they were`,
-      closed.length === 0 ? '' : `${closed.length} not made for this key`,
+      [
+        ...(closed.length === 0 ? [] : [`${closed.length} not made for this key`]),
+        ...(broken.length === 0 ? [] : [`broken: ${broken.join(', ')}`]),
+      ].join(', '),
     ]);
     context.out(rows.length === 0 ? 'There are no backups.\n' : `${table(rows)}\n`);
   }
@@ -95,5 +102,12 @@ function tell(all: readonly Rotated[], { site, json, key }: RotateAsked, context
       'stale',
       `${closed} backups were not made for ${key}, and open for whom they did before`,
       'run this again with the private key of somebody who can open them',
+    );
+  const broken = all.flatMap((each) => each.broken);
+  if (broken.length > 0)
+    throw new BerthError(
+      'damaged',
+      `the key files of ${broken.join(', ')} are damaged or gone; all others were seen to`,
+      '`berth backup copy --from offsite` brings them back where there is a second place; without them nobody can open these',
     );
 }

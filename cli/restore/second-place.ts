@@ -35,6 +35,7 @@ export function readSecondPlace(site: string, { agents, services }: Pick<Plan, '
     const { volumes, place } = placeFor(store, from.folder, ownPlace(site, name));
     const own = join(site, folder, name);
     mkdirSync(own, { recursive: true });
+    chmodSync(own, 0o755);
     for (const [file, text] of Object.entries(place.files)) put(join(own, file), text);
     put(join(own, 'runtime.yaml'), JSON.stringify(configOf(site, name, place.store)));
     const config = { type: 'bind', source: own, target: agentPlaces.config, read_only: true, bind: { create_host_path: false } };

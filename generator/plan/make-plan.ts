@@ -195,6 +195,7 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
             timeZone: spec.backups.timeZone,
             key: spec.backups.drill.key,
             every: spec.backups.drill.every,
+            tight: spec.backups.drill.tight,
           },
         }),
     ...(kubernetes ? { kubernetes: kubernetes.plan } : {}),

@@ -47,7 +47,7 @@ export function renderTimers(plan: Plan, templates: Templates): readonly Artifac
     ...(drill === undefined
       ? []
       : [
-          unit(drillUnit, 'service', 'drill.service', { key: drill.key, grace: clearingSeconds }),
+          unit(drillUnit, 'service', 'drill.service', { key: drill.key, tight: drill.tight, grace: clearingSeconds }),
           unit(drillUnit, 'timer', 'job.timer', { ...drill, times: calendarOf(drill.cron, drill.timeZone) }),
         ]),
   ];

@@ -96,6 +96,7 @@ export const backupsOf = (written: Written): BackupsSpec => ({
           key: written.drill.key,
           schedule: written.drill.schedule ?? defaults.drill,
           every: written.drill.every ?? defaults.drilledWithin,
+          tight: written.drill.tight ?? false,
         },
       }),
   ...(written.image === undefined ? {} : { image: written.image }),

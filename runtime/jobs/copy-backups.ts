@@ -150,7 +150,8 @@ async function copyOne(
     throw error instanceof BerthError && error.kind === 'damaged' ? changedOnItsWay(manifest, to, error) : error;
   }
   const prefix = `${keysPrefix(place)}${manifest.id}/`;
-  for await (const { key } of from.list(prefix, signal)) await to.put(key, await collect(from.read(key, signal), largestKeyFile), signal);
+  const [own, theirs] = [await listed(from, prefix, signal), await listed(to, prefix, signal)];
+  if (!isOlder(own, theirs)) for (const key of own) await to.put(key, await collect(from.read(key, signal), largestKeyFile), signal);
   const key = manifestKey(place, manifest.id, manifest.kind);
   const body = await collect(from.read(key, signal), largestManifest);
   openManifest(body, key, trusted);
@@ -166,6 +167,10 @@ const changedOnItsWay = ({ id }: Manifest, to: Store, cause: BerthError): BerthE
     { cause },
   );
 
+/** Key files are named by when they were written: what comes back from a copy that has not followed a rotation yet must not undo that. */
+const isOlder = (own: readonly string[], theirs: readonly string[]): boolean =>
+  (own.toSorted().at(-1) ?? '') < (theirs.toSorted().at(-1) ?? '');
+
 /** After a rotation of keys the copies open for the same people as the originals, and for nobody else. */
 async function followKeys(place: Place, ids: ReadonlySet<string>, { from, to, lease }: CopyTools, signal: AbortSignal): Promise<void> {
   const prefix = keysPrefix(place);
@@ -175,6 +180,7 @@ async function followKeys(place: Place, ids: ReadonlySet<string>, { from, to, le
     const own = wanted.get(id);
     if (own === undefined) continue;
     const theirs = present.get(id) ?? [];
+    if (isOlder(own, theirs)) continue;
     const missing = own.filter((key) => !theirs.includes(key));
     const tooMany = theirs.filter((key) => !own.includes(key));
     if (missing.length + tooMany.length > 0) await lease.confirm(signal);
@@ -189,8 +195,11 @@ async function idsIn(store: Store, prefix: string, signal: AbortSignal): Promise
   return ids;
 }
 
-async function keysIn(store: Store, prefix: string, signal: AbortSignal): Promise<ReadonlyMap<string, readonly string[]>> {
+async function listed(store: Store, prefix: string, signal: AbortSignal): Promise<readonly string[]> {
   const keys: string[] = [];
   for await (const { key } of store.list(prefix, signal)) keys.push(key);
-  return Map.groupBy(keys, (key) => idInKey(key, prefix) ?? key);
+  return keys;
 }
+
+const keysIn = async (store: Store, prefix: string, signal: AbortSignal): Promise<ReadonlyMap<string, readonly string[]>> =>
+  Map.groupBy(await listed(store, prefix, signal), (key) => idInKey(key, prefix) ?? key);

@@ -16,12 +16,15 @@ export interface Canary {
   readonly late: boolean;
 }
 
+/** The canary of a log is written after the moment up to which that claims to hold everything, which engines set a second back. */
+const behindClaimMs = 2000;
+
 /** What the backups say of themselves, as far as they are restored; nothing for a target that is no time. */
 function claimOf(plan: RestorePlan): Date | undefined {
   const { target } = plan;
   if (target.kind !== 'latest' && target.kind !== 'time') return undefined;
   const said = backupsIn(plan).map((manifest) => reachOf(manifest).coveredUntil);
-  const within = target.kind === 'time' ? said.filter((each) => each <= target.at) : said;
+  const within = target.kind === 'time' ? said.filter((each) => each.getTime() + behindClaimMs <= target.at.getTime()) : said;
   return within.length === 0 ? undefined : new Date(Math.max(...within.map((each) => each.getTime())));
 }
 

@@ -90,7 +90,9 @@ export function readRecipients(folder: string, names?: readonly string[]): reado
 }
 
 function readRecipient(file: string, isOfAge: boolean): KeyObject {
-  const [key] = isOfAge ? recipientLines(readText(file)).map(recipientFrom) : readPublicKeys(file);
+  const [key, another] = isOfAge ? recipientLines(readText(file)).map(recipientFrom) : readPublicKeys(file);
+  if (another !== undefined && isOfAge)
+    throw new BerthError('usage', `${file} holds several public keys, and a recipient has one`, 'put each into a file of its own name');
   if (key !== undefined) return key;
   throw isOfAge
     ? new BerthError(

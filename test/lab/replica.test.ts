@@ -71,7 +71,14 @@ describe('a site of profile recommended with PostgreSQL, a primary, two replicas
     run(['docker', 'inspect', '--format', `{{${what}}}`, await containerOf(node)]);
   const logOf = (node: Node): Promise<string> => site.compose('logs', '--no-log-prefix', node);
   const until = async (holds: () => Promise<boolean>, what: string): Promise<void> => {
-    await untilSeen(holds, what, { tell: async () => (await logOf('database-replica')).slice(-2000) });
+    // With what its script asks, asked in its place.
+    const tell = async () =>
+      [
+        (await logOf('database-replica')).slice(-2000),
+        await ask('database', 'SELECT slot_name, active, restart_lsn, wal_status, invalidation_reason FROM pg_replication_slots'),
+        JSON.stringify(await attempt(['docker', 'exec', `${name}-database-replica-1`, 'getent', 'hosts', 'database'])),
+      ].join('\n');
+    await untilSeen(holds, what, { tell });
   };
   const healthy = (node: Node) => until(async () => (await inspect(node, '.State.Health.Status')) === 'healthy', `${node} is healthy`);
   const streaming = () =>

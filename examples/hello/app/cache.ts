@@ -29,7 +29,8 @@ function connect(at: CacheAddress): Redis | Cluster {
     maxRedirections: 3, // to where a key has moved; not until a shard is back
     clusterRetryStrategy: patience,
     slotsRefreshTimeout: 2000,
-    // Whom to trust Node knows from NODE_EXTRA_CA_CERTS; it checks the name as well.
+    // Whom to trust Node knows from NODE_EXTRA_CA_CERTS; it checks the name as well, which nodes are to be called by then and not by an address.
+    ...(at.tls ? { dnsLookup: (name: string, answer: (error: null, name: string) => void) => answer(null, name) } : {}),
     redisOptions: { ...common, username: at.username, password: at.password, ...(at.tls ? { tls: {} } : {}) },
   });
 }

@@ -20,6 +20,9 @@ export async function writeCanary(session: Session): Promise<boolean> {
   } catch (error) {
     if (error instanceof BerthError) return false;
     throw error;
+  } finally {
+    // What comes behind it, such as the end of a dump, waits as long as it did.
+    await session.rows('SET SESSION lock_wait_timeout = DEFAULT, innodb_lock_wait_timeout = DEFAULT');
   }
 }
 

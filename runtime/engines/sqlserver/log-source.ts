@@ -1,7 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { hasLogBehind, type Manifest } from '../../../model/backup/manifest.ts';
 import { reachOf } from '../../../model/backup/reach.ts';
-import { BerthError } from '../../../model/errors.ts';
 import type { Cut, LogFeed, LogSource } from '../../ports/log-source.ts';
 import type { Producer } from '../../ports/producer.ts';
 import { textOf } from './access.ts';
@@ -132,11 +131,10 @@ SELECT @answer = ISNULL((
 
   #answer(after: Manifest, log: WaitingLog, more: boolean): Cut {
     if (log.bulkLogged)
-      throw new BerthError(
-        'unsupported',
-        `the log from ${log.firstLsn} to ${log.lastLsn} holds what was logged in bulk, and leads to no point within it`,
-        'leave the recovery model FULL, and make a full backup now',
-      );
+      return {
+        kind: 'hole',
+        because: `the log from ${log.firstLsn} to ${log.lastLsn} holds what was logged in bulk, and leads to no point within it`,
+      };
     return { kind: 'log', more, producer: this.#producer(after, log) };
   }
 

@@ -163,6 +163,7 @@ describe('backups', () => {
       key: '/home/shop/keys/shop-operator.key',
       schedule: '15 4 1 * *',
       every: 35,
+      tight: false,
     });
     expect(problemsOf(`target: kubernetes\n${withBackups(`${bucket}\n${drill}`)}`).map(oneLine)).toEqual([
       expect.stringMatching(/backups\.drill: a site in a cluster is not drilled \| remove drill/),

@@ -40,6 +40,13 @@ describe('the canary of a restored database', () => {
     expect(measureCanary(seconds(minute(9), -61), plan, 60, minute(900))).toMatchObject({ late: true });
   });
 
+  test('is not missed at the very moment up to which a log claims to hold everything, which a restore names as the nearest: its canary comes after that', () => {
+    const plan = planRestore(all, { kind: 'time', at: minute(14) }, numbered);
+    expect(measureCanary(seconds(minute(9), 1), plan, 60, minute(900))).toMatchObject({ claimed: minute(9).toISOString(), late: false });
+    const behind = planRestore(all, { kind: 'time', at: seconds(minute(14), -1) }, numbered);
+    expect(measureCanary(seconds(minute(9), 1), behind, 60, minute(900))).toMatchObject({ late: false });
+  });
+
   test('is held against nothing where the target is no time, and is none where backups have written none', () => {
     const plan = planRestore(all, { kind: 'position', position: '105' }, numbered);
     expect(measureCanary(minute(1), plan, 60, minute(15))).toMatchObject({ claimed: null, late: false });
