@@ -64,7 +64,7 @@ class BackupLogFeed implements LogFeed {
     const now = new Date(new Date(identity.now).getTime() - marginMs);
     const toBeSaid = until !== undefined && covered < until && now >= until;
     const isFresh = now.getTime() - covered.getTime() < this.#tools.quietMs;
-    if (identity.logEnd === this.#still && !toBeSaid && isFresh) return { kind: 'nothing', coveredUntil: now };
+    if (identity.logEnd === this.#still && !toBeSaid && isFresh) return { kind: 'nothing', coveredUntil: covered };
     const taken = await this.#take(identity, signal);
     return typeof taken === 'string' ? { kind: 'hole', because: taken } : this.#answer(after, taken, false);
   };
@@ -124,7 +124,7 @@ SELECT @answer = ISNULL((
     if (written.firstLsn !== identity.logFrom)
       return `somebody else has taken the log from ${identity.logFrom ?? ''} to ${written.firstLsn}`;
     this.#taken += 1;
-    // The copy itself leaves a trace in the log, which is no reason for another.
+    // The copy itself leaves a trace in the log, which is no reason for another. What is committed in this instant looks the same, and comes with the next one.
     this.#still = (await identify(programs, access, signal)).logEnd;
     return { ...written, tag };
   }
