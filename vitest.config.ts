@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 const lab = { globalSetup: ['test/program/setup.ts', 'test/lab/setup.ts'], testTimeout: 900_000, hookTimeout: 900_000 };
 /** What measures under load, changes the host, or needs all of its memory. */
-const alone = ['site', 'edge', 'doctor', 'sentinel'].map((name) => `test/lab/${name}.test.ts`);
+const alone = ['site', 'edge', 'doctor'].map((name) => `test/lab/${name}.test.ts`);
 
 /** unit: pure, in seconds. program: the built program as a process. lab: real engines in containers, and the README's commands in a clone; needs root on Debian. */
 export default defineConfig({
