@@ -13,6 +13,7 @@ import type {
   Route,
   Scaling,
   Schedule,
+  StoreEngineName,
   Target,
 } from './stack-spec.ts';
 import type { MiB, MilliCpu, Seconds } from './units.ts';
@@ -386,6 +387,9 @@ export interface ProxyPlan {
 
 export interface StorePlan {
   readonly service: string;
+  readonly engine: StoreEngineName;
+  /** Who may do everything there. */
+  readonly administrator: string;
   /** It takes no connection without TLS. */
   readonly tls?: true;
   readonly account: string;

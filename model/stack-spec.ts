@@ -259,9 +259,11 @@ export interface BucketSpec {
   }[];
 }
 
+export type StoreEngineName = 'minio' | 'seaweedfs';
+
 export interface StoreSpec extends FixedState {
   readonly name: string;
-  readonly engine: 'minio';
+  readonly engine: StoreEngineName;
   /** One, or four that hold each object in parts: two of them may be lost. */
   readonly nodes: 1 | 4;
   readonly buckets: readonly BucketSpec[];

@@ -178,7 +178,9 @@ const bucket = z
   .meta({ id: 'Bucket' });
 export const store = z
   .strictObject({
-    engine: z.enum(['minio'], { error: 'expected minio (other stores come with a later version)' }).describe('What runs it.'),
+    engine: z
+      .enum(['minio', 'seaweedfs'], { error: 'expected minio or seaweedfs' })
+      .describe('What runs it. With `external`, what its owner calls it makes no difference.'),
     external: externalStore.optional().describe(supplied('STORE')),
     buckets: z
       .record(

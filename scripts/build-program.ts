@@ -46,7 +46,8 @@ const seldom: Readonly<Record<string, RegExp>> = {
   'templates-postgres.cjs': /^database\/(?:accounts|pg_hba|postgresql|replica|start)\./,
   'templates-sentinel.cjs': /^cache\/(?:cluster|node|sentinel|haproxy)/,
   'templates-sqlserver.cjs': /^database\/sqlserver/,
-  'templates-storage.cjs': /^storage\//,
+  'templates-seaweedfs.cjs': /^storage\/seaweedfs/,
+  'templates-storage.cjs': /^storage\/buckets/,
 };
 const fileOfTemplate = (name: string): string | undefined => Object.keys(seldom).find((file) => seldom[file]?.test(name));
 const compiledTemplates = (file: string | undefined): string =>
@@ -77,6 +78,7 @@ const seldomPlanned: Readonly<Record<string, readonly string[]>> = {
   'plan-mongodb.cjs': ['generator/plan/services/mongodb-settings.ts', 'generator/plan/services/mongodb-tls.ts'],
   'plan-mysql.cjs': ['generator/plan/services/mysql-replica.ts', 'generator/plan/services/mysql-tls.ts'],
   'plan-runtimes.cjs': ['go', 'java', 'python'].map((runtime) => `generator/plan/services/app-${runtime}.ts`),
+  'plan-seaweedfs.cjs': ['generator/plan/services/seaweedfs-containers.ts', 'generator/render/seaweedfs-files.ts'],
   'plan-sqlserver.cjs': ['containers', 'exchange', 'settings'].map((part) => `generator/plan/services/sqlserver-${part}.ts`),
 };
 const exportAll = (modules: readonly string[]): string => modules.map((path) => `export * from './${path}';`).join('\n');

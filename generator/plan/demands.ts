@@ -5,7 +5,7 @@ import type { Demand } from './demand.ts';
 import { agentDemands } from './services/agents.ts';
 import { demandApp } from './services/app-size.ts';
 import { demandEdge, hasEdge } from './services/edge.ts';
-import { demandMinio } from './services/minio.ts';
+import { storeEngines } from './services/stores.ts';
 import { copiesOf } from './services/database-engine.ts';
 import { databaseEngines } from './services/databases.ts';
 import { demandCache } from './services/cache.ts';
@@ -57,7 +57,7 @@ export function demandsOf(spec: StackSpec, profile: HardwareProfile): readonly D
       ];
     }),
     ...spec.caches.flatMap((cache) => demandCache(cache, spec, profile)),
-    ...spec.stores.flatMap((store) => [demandMinio(store, profile), taskDemand(`${store.name}-buckets`)]),
+    ...spec.stores.flatMap((store) => [storeEngines[store.engine].demand(store, profile), taskDemand(`${store.name}-buckets`)]),
     ...(spec.target === 'compose' ? spec.volumes.map(({ name }) => taskDemand(volumeName(name))) : []),
     ...agentDemands(spec, profile),
   ];

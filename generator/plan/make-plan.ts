@@ -23,7 +23,7 @@ import { databaseEngines } from './services/databases.ts';
 import { hasEdge, planEdge } from './services/edge.ts';
 import { serversOf, tlsFilesOf } from './services/internal-tls.ts';
 import { planScalers } from './services/scaler.ts';
-import { planMinio } from './services/minio.ts';
+import { storeEngines } from './services/stores.ts';
 import { exchangeName } from './services/exchange.ts';
 import { planExchange } from './services/sqlserver-exchange.ts';
 import { planVolume } from './services/volumes.ts';
@@ -74,17 +74,18 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
   const userOf = (image: string): string => lookUp(images, image).user;
   const caches = spec.caches.map((cache) => planCache({ cache, spec, profile, sizeOf, diskOf: disk.of, userOf }));
   const filesAgent = filesAgentIn(spec);
-  const stores = spec.stores.map((store) =>
-    planMinio(
+  const stores = spec.stores.map((store) => {
+    const engine = storeEngines[store.engine];
+    return engine.plan({
       store,
       spec,
-      sizeOf(store.name),
-      disk.of(store.name),
-      sizeOf(`${store.name}-buckets`),
-      lookUp(images, 'minio'),
-      filesAgent?.buckets.flatMap((one) => (one.store === store.name ? [one.bucket] : [])) ?? [],
-    ),
-  );
+      size: sizeOf(store.name),
+      disk: disk.of(store.name),
+      task: sizeOf(`${store.name}-buckets`),
+      image: lookUp(images, engine.image),
+      copied: filesAgent?.buckets.flatMap((one) => (one.store === store.name ? [one.bucket] : [])) ?? [],
+    });
+  });
   const volumes = spec.volumes.map((volume) =>
     planVolume(volume, spec, profile, disk.of(volume.name), () => sizeOf(`${volume.name}-volume`)),
   );

@@ -2,13 +2,13 @@ import { offsiteSecret, signerSecret, storeSecret } from '../../model/backup/sit
 import { valkey } from '../../model/engines/valkey.ts';
 import type { PlannedSecret, SecretFile } from '../../model/plan.ts';
 import type { BackupPlaceSpec, CacheSpec, StackSpec } from '../../model/stack-spec.ts';
+import { plainFile } from './secret-file.ts';
 import { backupSecret, isCopied } from './services/agent.ts';
 import { filesAgentIn } from './services/agents.ts';
 import { isCluster, isReplicated, isWatched } from './services/cache-members.ts';
 import { databaseEngines } from './services/databases.ts';
-import { accountOf, backupAccountOf } from './services/minio.ts';
-
-const plain = (name: string): SecretFile => ({ name, text: [{ secret: name, form: 'plain' }], of: [name] });
+import { accountOf, administrator, backupAccountOf } from './services/store-engine.ts';
+import { storeEngines } from './services/stores.ts';
 
 /** Memcached knows no accounts. */
 const authenticated = <T extends { readonly engine: string }>(engines: readonly T[]): readonly T[] =>
@@ -75,7 +75,7 @@ export const secretsOf = (spec: StackSpec): readonly PlannedSecret[] => [
     supplied: 'env' as const,
   })),
   ...spec.stores.flatMap(({ name }) => [
-    { name: `${name}-root`, length: 32, purpose: `administrator berth-root of ${name}` },
+    { name: `${name}-root`, length: 32, purpose: `administrator ${administrator} of ${name}` },
     { name: `${name}-app`, length: 32, purpose: `account ${accountOf(spec)} of ${name}` },
     ...(copiesOf(name, spec).length > 0
       ? [{ name: backupSecret(name), length: 32, purpose: `account ${backupAccountOf(spec)} of ${name}, for its backups` }]
@@ -117,8 +117,8 @@ function cacheFiles(cache: CacheSpec, copied: boolean): readonly SecretFile[] {
         ...(replicated ? [`user ${valkey.peer} on #`, peer, isCluster(cache) ? shardRights : peerRights] : []),
       ],
     },
-    ...(copied ? [plain(backup)] : []),
-    ...(replicated ? [plain(`${name}-replication`)] : []),
+    ...(copied ? [plainFile(backup)] : []),
+    ...(replicated ? [plainFile(`${name}-replication`)] : []),
     ...(watched
       ? [
           {
@@ -138,11 +138,13 @@ export const secretFilesOf = (spec: StackSpec): readonly SecretFile[] => [
   ),
   // Valkey knows passwords by their hash: the file that lists its accounts holds none.
   ...authenticated(spec.caches).flatMap((cache) => cacheFiles(cache, isCopiedCache(cache, spec))),
-  ...spec.stores.flatMap(({ name }) => [
-    plain(`${name}-root`),
-    plain(`${name}-app`),
-    ...(copiesOf(name, spec).length > 0 ? [plain(backupSecret(name))] : []),
-  ]),
+  ...spec.stores.flatMap((store) =>
+    storeEngines[store.engine].secretFiles(
+      store,
+      spec,
+      copiesOf(store.name, spec).map(({ bucket }) => bucket),
+    ),
+  ),
   // Supplied for the application, and read by the agent as a file.
-  ...spec.externals.flatMap(({ name }) => (copiesOf(name, spec).length > 0 ? [plain(`${name}-app`)] : [])),
+  ...spec.externals.flatMap(({ name }) => (copiesOf(name, spec).length > 0 ? [plainFile(`${name}-app`)] : [])),
 ];

@@ -39,6 +39,12 @@ export function* checkStores(spec: WrittenSpec): Iterable<Finding> {
   const foreign = spec.target === 'kubernetes' && ['gateway', 'ingress'].includes(spec.kubernetes?.expose ?? '');
   for (const [name, store] of Object.entries(spec.stores ?? {})) {
     yield* checkBuckets(name, store);
+    if (store.engine === 'seaweedfs' && store.nodes === 4)
+      yield {
+        path: ['stores', name, 'nodes'],
+        message: 'Berth runs SeaweedFS as one node',
+        hint: 'remove it, or engine: minio, whose four nodes hold each object in parts',
+      };
     const { publicHost } = store;
     if (publicHost === undefined) continue;
     const path = ['stores', name, 'publicHost'];

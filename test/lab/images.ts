@@ -30,6 +30,11 @@ export const IMAGES = {
   node: { reference: 'docker.io/library/node:24.21.0-trixie-slim', contexts: () => ({ node: dirname(nodeBinary()) }) },
   registry: { reference: 'docker.io/library/registry:2.8.3' }, // Debian's own version is 2.8.2
   rescue: { reference: 'localhost/berth-lab/rescue:trixie' }, // of no site: who restores by hand
+  seaweedfs: {
+    reference: 'docker.io/chrislusf/seaweedfs:4.48',
+    folder: 'seaweedfs-stand-in',
+    contexts: () => ({ s3: join(HERE, 'images', 'minio-stand-in') }),
+  },
   minio: { reference: 'quay.io/minio/minio:RELEASE.2025-09-07T16-13-09Z', folder: 'minio-stand-in' },
 } satisfies Record<string, LabImage>;
 

@@ -1,7 +1,6 @@
 import { appendOnlyFolder, beginAppendOnly } from '../../../model/backup/append-only.ts';
 import { agentPlaces } from '../../../model/backup/site-files.ts';
 import { valkey } from '../../../model/engines/valkey.ts';
-import { minio } from '../../../model/engines/minio.ts';
 import { mysqlFamily } from '../../../model/engines/mysql-family.ts';
 import { postgres } from '../../../model/engines/postgres.ts';
 import { restoredFile } from '../../../model/backup/restored-beside.ts';
@@ -16,7 +15,8 @@ import { taskSize, type Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
 import { agentContainer, backupSecret, reachesStore, type AgentPlace } from './agent.ts';
 import { groupsOf, isReplicated } from './cache-members.ts';
-import { backupAccountOf, accountOf, endpointOf } from './minio.ts';
+import { accountOf, backupAccountOf } from './store-engine.ts';
+import { endpointOf, storeEngines, storeNamed } from './stores.ts';
 import { volumeName } from './volumes.ts';
 import { bundledFiles, trustedFiles } from './internal-tls.ts';
 import { trustMounts, trustOfNode } from './surroundings.ts';
@@ -74,18 +74,18 @@ function wanted(spec: StackSpec): readonly CopiedBucket[] {
   const { backups, stores, externals } = spec;
   if (backups?.buckets === undefined || !reachesStore(spec)) return [];
   const { names } = backups.buckets;
-  const own = stores.flatMap(({ name, buckets }) =>
-    buckets.map((bucket) => ({
-      store: name,
+  const own = stores.flatMap((store) =>
+    store.buckets.map((bucket) => ({
+      store: store.name,
       bucket: bucket.name,
-      endpoint: endpointOf(name, spec),
-      region: minio.region,
+      endpoint: endpointOf(store, spec),
+      region: storeEngines[store.engine].region,
       account: backupAccountOf(spec),
-      secret: backupSecret(name),
+      secret: backupSecret(store.name),
       writer: accountOf(spec),
       elsewhere: false,
-      host: name,
-      port: minio.port,
+      host: store.name,
+      port: storeEngines[store.engine].port,
     })),
   );
   const others = externals
@@ -217,7 +217,7 @@ export function planFilesAgent(
         ...bundledFiles(spec),
       ],
       connects: [
-        ...ownStores.map((service) => ({ service, port: minio.port })),
+        ...ownStores.map((service) => ({ service, port: storeEngines[storeNamed(service, spec).engine].port })),
         ...caches.flatMap(({ services }) => services.map((service) => ({ service, port: valkey.port }))),
       ],
       after: [...ownStores.map((store) => `${store}-buckets`), ...volumes.map((volume) => volumeName(volume.name))].map((service) => ({

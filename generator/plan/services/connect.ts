@@ -1,7 +1,6 @@
 import { memcached } from '../../../model/engines/memcached.ts';
 import { authorityFile } from '../../../model/internal-tls.ts';
 import { pgbouncer } from '../../../model/engines/pgbouncer.ts';
-import { minio } from '../../../model/engines/minio.ts';
 import type { Runtime } from '../../../model/engines/runtimes.ts';
 import { valkey } from '../../../model/engines/valkey.ts';
 import type { Dependency, Gate, PlannedService, SecretText, Size } from '../../../model/plan.ts';
@@ -18,13 +17,14 @@ import { analyticsName, hasReplica, isSet, hostsOf, poolerName, readerName, read
 import type { DatabaseAddress, DatabaseEngine } from './database-engine.ts';
 import { databaseEngines } from './databases.ts';
 import { membersOf } from './mongodb-members.ts';
-import { accountOf, endpointOf, originOf, schemeOf, trustOfGo } from './minio.ts';
+import { accountOf, originOf } from './store-engine.ts';
+import { endpointOf, storeEngines, storeNamed } from './stores.ts';
 
 /** Runs `try` until it succeeds, three minutes at most. */
 const waiting = (service: string, attempt: string): readonly [string, ...string[]] => [
   '/bin/sh',
   '-c',
-  `tries=0; until ${attempt} >/dev/null 2>/tmp/why; do tries=$((tries+1)); if [ $tries -ge 90 ]; then echo "${service} is not ready after three minutes; the application starts without: $(cat /tmp/why)" >&2; exit 0; fi; sleep 2; done`,
+  `tries=0; until { ${attempt}; } >/dev/null 2>/tmp/why; do tries=$((tries+1)); if [ $tries -ge 90 ]; then echo "${service} is not ready after three minutes; the application starts without: $(cat /tmp/why)" >&2; exit 0; fi; sleep 2; done`,
 ];
 
 /** What a gate is made of: the size of a task, and the accounts that the images of the engines are made for. */
@@ -260,26 +260,26 @@ export function connect(use: Use, spec: StackSpec, forGates: ForGates, runtime: 
           },
         };
   }
-  const { buckets = [], publicHost } = spec.stores.find((store) => store.name === use.service) ?? {};
+  const store = storeNamed(use.service, spec);
+  const { buckets, publicHost } = store;
+  const { asks, image, port, region } = storeEngines[store.engine];
+  const { attempt, ...asked } = asks(store, spec);
   return {
     env: {
       ...(publicHost === undefined ? {} : { [`${use.variable}_PUBLIC_ENDPOINT`]: originOf(spec, publicHost) }),
-      ...s3Variables(use.variable, { endpoint: endpointOf(use.service, spec), region: minio.region, account: accountOf(spec), buckets }),
+      ...s3Variables(use.variable, { endpoint: endpointOf(store, spec), region, account: accountOf(spec), buckets }),
     },
     secretEnv: { [`${use.variable}_SECRET_KEY`]: [{ secret: `${use.service}-app` }] },
     after: [done(`${use.service}-buckets`)],
-    connects: [{ service: use.service, port: minio.port }],
+    connects: [{ service: use.service, port }],
     outside: [],
     gates: [
       {
         name: `wait-for-${use.service}`,
-        image: 'minio',
-        user: userOf('minio'),
-        argv: waiting(use.service, buckets.map((bucket) => `mc --quiet ls app/${bucket.name}`).join(' && ')),
-        env: { MC_CONFIG_DIR: '/tmp/.mc', HOME: '/tmp', GOMAXPROCS: '1', ...trustOfGo(spec) },
-        secretEnv: {
-          MC_HOST_app: [`${schemeOf(spec)}://${accountOf(spec)}:`, { secret: `${use.service}-app` }, `@${use.service}:${minio.port}`],
-        },
+        image,
+        user: userOf(image),
+        argv: waiting(use.service, attempt),
+        ...asked,
         size: task,
         ...(spec.internalTls ? { trustsSite: true } : {}),
       },

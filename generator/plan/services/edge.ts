@@ -1,4 +1,3 @@
-import { minio } from '../../../model/engines/minio.ts';
 import { nginx as facts } from '../../../model/engines/nginx.ts';
 import type { Decision, Dependency, EdgePlan, PlannedService, Size } from '../../../model/plan.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
@@ -9,6 +8,7 @@ import { replicasOf } from '../connections.ts';
 import type { Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
 import { trustedFiles } from './internal-tls.ts';
+import { storeEngines } from './stores.ts';
 
 interface EdgeMemory {
   readonly workers: number;
@@ -136,13 +136,13 @@ export function planEdge(
   ];
   const inCluster = spec.target === 'kubernetes';
   const { proxyProtocol } = spec.edge;
-  const open = spec.stores.flatMap(({ name, publicHost, buckets }) =>
+  const open = spec.stores.flatMap(({ name, engine, publicHost, buckets }) =>
     publicHost === undefined
       ? []
       : [
           {
             service: name,
-            port: minio.port,
+            port: storeEngines[engine].port,
             host: publicHost,
             buckets: buckets.map((bucket) => bucket.name),
             ...(spec.internalTls ? { tls: true as const } : {}),

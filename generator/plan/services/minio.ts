@@ -1,31 +1,27 @@
 import { minio as facts } from '../../../model/engines/minio.ts';
-import { authorityFile, certificateFile, keyFile } from '../../../model/internal-tls.ts';
-import type { Decision, PlannedService, Size, StorePlan } from '../../../model/plan.ts';
+import { certificateFile, keyFile } from '../../../model/internal-tls.ts';
+import type { Decision, PlannedService } from '../../../model/plan.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
-import type { StackSpec, StoreSpec } from '../../../model/stack-spec.ts';
+import type { StoreSpec } from '../../../model/stack-spec.ts';
 import { formatSize, mib, milliCpu, seconds } from '../../../model/units.ts';
-import type { MiB } from '../../../model/units.ts';
 import type { Demand } from '../demand.ts';
+import { plainFile } from '../secret-file.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
 import { backupSecret } from './agent.ts';
 import { servedFiles, trustedFiles } from './internal-tls.ts';
-
-/** `https://files.example.com:8443`, as browsers write it. */
-export const originOf = ({ target, edge }: StackSpec, host: string): string =>
-  `https://${host}${target === 'kubernetes' || edge.https === 443 ? '' : `:${edge.https}`}`;
-
-/** The application's account. MinIO wants three characters at least, and another name than its administrator's, which the name of a site alone does not promise. */
-export const accountOf = (spec: StackSpec): string => `${spec.name}-app`;
-
-/** The account that copies its buckets: it may list and read them, and nothing else. */
-export const backupAccountOf = (spec: StackSpec): string => `${spec.name}-backup`;
-
-type Spoken = Pick<StackSpec, 'internalTls'>;
-export const schemeOf = ({ internalTls }: Spoken): 'http' | 'https' => (internalTls ? 'https' : 'http');
-export const endpointOf = (store: string, spec: Spoken): string => `${schemeOf(spec)}://${store}:${facts.port}`;
-/** Whom the server and `mc` trust: programs in Go read this file beside the folder of the system. */
-export const trustOfGo = ({ internalTls }: Spoken): Readonly<Record<string, string>> =>
-  internalTls ? { SSL_CERT_FILE: authorityFile } : {};
+import {
+  accountOf,
+  administrator,
+  backupAccountOf,
+  bucketsOf,
+  originOf,
+  schemeOf,
+  serverOf,
+  threadsDecision,
+  threadsOf,
+  trustOfGo,
+} from './store-engine.ts';
+import type { PlannedStore, StoreEngine, StoreInput } from './store-engine.ts';
 
 /** It wants its certificate and its key in a folder, under names of its own. */
 const certificates = '/tmp/certs';
@@ -44,7 +40,7 @@ function divideMemory(memory: number, drives: number): { readonly requests: numb
   return { requests, worstCase: facts.baseMiB + requests * facts.requestMiB(drives) };
 }
 
-export function demandMinio(store: StoreSpec, profile: HardwareProfile): Demand {
+function demandMinio(store: StoreSpec, profile: HardwareProfile): Demand {
   const path = `stores.${store.name}`;
   return {
     name: store.name,
@@ -56,26 +52,7 @@ export function demandMinio(store: StoreSpec, profile: HardwareProfile): Demand 
   };
 }
 
-/** Go programs start as many working threads as the host has CPUs, whatever their limit. */
-const threads = (size: Size): string => String(Math.ceil(size.cpu / 1000));
-
-export interface MinioPlan {
-  readonly service: PlannedService;
-  readonly buckets: PlannedService;
-  readonly plan: StorePlan;
-  readonly decisions: readonly Decision[];
-}
-
-/** @param copied - Buckets that an agent reads. */
-export function planMinio(
-  store: StoreSpec,
-  spec: StackSpec,
-  size: Size,
-  disk: MiB,
-  task: Size,
-  image: { readonly user: string },
-  copied: readonly string[],
-): MinioPlan {
+function planMinio({ store, spec, size, disk, task, image, copied }: StoreInput): PlannedStore {
   const { requests, worstCase } = divideMemory(size.memory, store.nodes);
   const name = store.name;
   const several = store.nodes > 1;
@@ -86,7 +63,7 @@ export function planMinio(
   const drives = several
     ? `${schemeOf(spec)}://${name}-{0...${store.nodes - 1}}.${name}-nodes.${namespace}.svc.${clusterDomain}:${facts.port}${facts.dataFolder}`
     : facts.dataFolder;
-  const root = { MINIO_ROOT_USER: 'berth-root' };
+  const root = { MINIO_ROOT_USER: administrator };
   const base = `${facts.baseMiB} MiB: the process without requests, ${facts.tmpMiB} MiB of /tmp and ${facts.declaredMiB} MiB of ${facts.declaredFolder}, which lie in memory`;
   const change = `stores.${name}.memory in berth.yaml, or the profile`;
   const decisions: Decision[] = [
@@ -106,14 +83,7 @@ export function planMinio(
       source: 'design: at most 0.9 of the limit',
       change,
     },
-    {
-      key: `${name}.GOMAXPROCS`,
-      value: threads(size),
-      formula: '⌈CPU limit⌉',
-      inputs: { 'CPU limit': String(size.cpu / 1000) },
-      source: 'Go runtime: without it as many threads work as the host has CPUs, and the limit stops them all',
-      change: `stores.${name}.cpu in berth.yaml, or the profile`,
-    },
+    threadsDecision(name, size),
   ];
   if (several)
     decisions.push({
@@ -129,16 +99,10 @@ export function planMinio(
     { path: facts.declaredFolder, size: mib(facts.declaredMiB), mode: '1777' },
   ];
   const service: PlannedService = {
-    name,
-    role: 'storage',
+    ...serverOf(store, size, image),
     title: several ? `MinIO on ${store.nodes} nodes, of which ${facts.parity} may be lost` : 'MinIO on one drive',
-    kind: 'server',
     image: 'minio',
-    slotted: false,
-    replicas: store.nodes,
     ...(several ? { peers: 'apart' } : {}),
-    size,
-    user: image.user,
     ...(spec.internalTls ? startByTls(name) : {}),
     command: [
       'server',
@@ -161,15 +125,13 @@ export function planMinio(
       // For the health check, which knows the server by this name; it shows nobody who it is.
       ...(spec.internalTls ? { MC_HOST_local: `https://local:local@localhost:${facts.port}` } : {}),
       ...trustOfGo(spec),
-      GOMAXPROCS: threads(size),
+      GOMAXPROCS: threadsOf(size),
       MC_CONFIG_DIR: '/tmp/.mc',
       HOME: '/tmp',
     },
-    secretEnv: {},
     secretFiles: [`${name}-root`, ...servedFiles(name, spec)],
     mounts: [],
     tmpfs,
-    nofile: 16_384,
     volumes: [
       {
         name: `${name}-data`,
@@ -179,7 +141,6 @@ export function planMinio(
       },
     ],
     port: facts.port,
-    ports: [],
     healthcheck: {
       argv: ['mc', '--quiet', 'ready', 'local'],
       interval: seconds(10),
@@ -192,36 +153,14 @@ export function planMinio(
       live: { http: { path: '/minio/health/live', port: facts.port, ...byTls } },
     },
     connects: several ? [{ service: name, port: facts.port }] : [],
-    gates: [],
-    stopSignal: 'SIGTERM',
-    stopGrace: seconds(60),
-    // The edge is not let into the network of the databases.
-    networks: store.publicHost === undefined ? ['data'] : ['data', 'app'],
-    after: [],
   };
   const buckets: PlannedService = {
-    name: `${name}-buckets`,
-    role: 'task',
-    title: `creates and reconciles the buckets and the accounts of ${name}; changes nothing when nothing is to do`,
-    kind: 'task',
+    ...bucketsOf(store, task, image),
     image: 'minio',
-    slotted: false,
-    replicas: 1,
-    size: task,
-    user: image.user,
-    entrypoint: ['/bin/sh', '/etc/berth/buckets/buckets.sh'],
-    env: { ...root, ...trustOfGo(spec), GOMAXPROCS: threads(task), MC_CONFIG_DIR: '/tmp/.mc', HOME: '/tmp' },
-    secretEnv: {},
+    env: { ...root, ...trustOfGo(spec), GOMAXPROCS: threadsOf(task), MC_CONFIG_DIR: '/tmp/.mc', HOME: '/tmp' },
     secretFiles: [`${name}-root`, `${name}-app`, ...(copied.length > 0 ? [backupSecret(name)] : []), ...trustedFiles(spec)],
-    mounts: [{ source: `config/${name}-buckets`, target: '/etc/berth/buckets', restarts: true }],
-    volumes: [],
     tmpfs,
-    ports: [],
     connects: [{ service: name, port: facts.port }],
-    gates: [],
-    stopGrace: seconds(10),
-    networks: ['data'],
-    after: [],
   };
   return {
     service,
@@ -229,6 +168,8 @@ export function planMinio(
     decisions,
     plan: {
       service: name,
+      engine: 'minio',
+      administrator,
       ...byTls,
       account: accountOf(spec),
       buckets: store.buckets,
@@ -236,3 +177,21 @@ export function planMinio(
     },
   };
 }
+
+export const minioEngine: StoreEngine = {
+  image: 'minio',
+  port: facts.port,
+  region: facts.region,
+  demand: demandMinio,
+  plan: planMinio,
+  secretFiles: ({ name }, _spec, copied) => [
+    plainFile(`${name}-root`),
+    plainFile(`${name}-app`),
+    ...(copied.length > 0 ? [plainFile(backupSecret(name))] : []),
+  ],
+  asks: ({ name, buckets }, spec) => ({
+    attempt: buckets.map((bucket) => `mc --quiet ls app/${bucket.name}`).join(' && '),
+    env: { MC_CONFIG_DIR: '/tmp/.mc', HOME: '/tmp', GOMAXPROCS: '1', ...trustOfGo(spec) },
+    secretEnv: { MC_HOST_app: [`${schemeOf(spec)}://${accountOf(spec)}:`, { secret: `${name}-app` }, `@${name}:${facts.port}`] },
+  }),
+};

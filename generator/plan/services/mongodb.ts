@@ -10,6 +10,7 @@ import { memberDecisions, membersOf, wholeName } from './mongodb-members.ts';
 import { smallestMemory } from './mongodb-memory.ts';
 import { connectionsOf, pidsOf, settingsOf } from './mongodb-settings.ts';
 import { withTls } from './mongodb-tls.ts';
+import { plainFile } from '../secret-file.ts';
 
 const tmp = { path: '/tmp', size: mib(facts.tmpMiB), mode: '1777' };
 const declared = { path: facts.declaredFolder, size: mib(facts.declaredMiB), mode: '1777' };
@@ -153,12 +154,10 @@ export const mongodbEngine: DatabaseEngine = {
     ...(backedUp ? [{ name: backupSecret(name), length: 32, purpose: `account ${facts.backup.account} of ${name}, for its backups` }] : []),
   ],
   secretFiles: ({ name }, backedUp): readonly SecretFile[] => [
-    { name: `${name}-admin`, text: [{ secret: `${name}-admin`, form: 'plain' }], of: [`${name}-admin`] },
+    plainFile(`${name}-admin`),
     { name: `${name}-admin-tools`, text: ['password: ', { secret: `${name}-admin`, form: 'plain' }, '\n'], of: [`${name}-admin`] },
-    { name: `${name}-app`, text: [{ secret: `${name}-app`, form: 'plain' }], of: [`${name}-app`] },
+    plainFile(`${name}-app`),
     { name: `${name}-keyfile`, text: [{ secret: `${name}-keyfile`, form: 'plain' }, '\n'], of: [`${name}-keyfile`] },
-    ...(backedUp
-      ? [{ name: backupSecret(name), text: [{ secret: backupSecret(name), form: 'plain' }], of: [backupSecret(name)] } satisfies SecretFile]
-      : []),
+    ...(backedUp ? [plainFile(backupSecret(name))] : []),
   ],
 };

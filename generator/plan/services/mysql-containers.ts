@@ -10,6 +10,7 @@ import { copiesOf, migrations } from './database-engine.ts';
 import type { DatabaseEngine, DatabaseInput } from './database-engine.ts';
 import { trustedFiles } from './internal-tls.ts';
 import { clientOptions, reachedBy } from './mysql-tls.ts';
+import { plainFile } from '../secret-file.ts';
 
 type Facts = typeof mysql | typeof mariadb;
 
@@ -152,7 +153,7 @@ export const accessOf = (
     const { name } = spec;
     const options = internalTls ? clientOptions(facts.image) : '';
     return [
-      { name: `${name}-admin`, text: [{ secret: `${name}-admin`, form: 'plain' }], of: [`${name}-admin`] },
+      plainFile(`${name}-admin`),
       clientFile(`${name}-admin`, facts.administrator, `${name}-admin`, options),
       clientFile(`${name}-health`, facts.healthAccount, `${name}-health`, options),
       { name: `${name}-verifier`, text: [{ secret: `${name}-app`, form: facts.verifier }], of: [`${name}-app`] },
@@ -174,11 +175,7 @@ export const accessOf = (
         : []),
       ...(backedUp
         ? [
-            {
-              name: backupSecret(name),
-              text: [{ secret: backupSecret(name), form: 'plain' }],
-              of: [backupSecret(name)],
-            } satisfies SecretFile,
+            plainFile(backupSecret(name)),
             {
               name: `${backupSecret(name)}-verifier`,
               text: [{ secret: backupSecret(name), form: facts.verifier }],

@@ -9,6 +9,7 @@ import { mib, seconds } from '../../../model/units.ts';
 import { connectionBudget } from '../connections.ts';
 import { taskDemand } from '../demand.ts';
 import type { Demand } from '../demand.ts';
+import { plainFile } from '../secret-file.ts';
 import { backupSecret, isCopied } from './agent.ts';
 import { accountsTask, databaseDemand, databaseServer, noData } from './database-parts.ts';
 import { copiesOf, hostsOf, inputOfCopy, migrations, secondLogin } from './database-engine.ts';
@@ -180,7 +181,7 @@ const verifierFile = (name: string, secret: string, account: string, version: 'f
 
 /** For who logs in, and for the accounts one-shot. */
 const loginFiles = (secret: string, account: string): readonly SecretFile[] => [
-  { name: secret, text: [{ secret, form: 'plain' }], of: [secret] },
+  plainFile(secret),
   { name: `${secret}-verifier`, text: [{ secret, form: 'scram-sha-256', account }], of: [secret] },
 ];
 
@@ -216,7 +217,7 @@ export const postgresEngine: DatabaseEngine = {
   secretFiles: (spec, backedUp) => {
     const { name, database } = spec;
     return [
-      { name: `${name}-admin`, text: [{ secret: `${name}-admin`, form: 'plain' }], of: [`${name}-admin`] },
+      plainFile(`${name}-admin`),
       verifierFile(`${name}-verifier`, `${name}-app`, database, 'first'),
       verifierFile(`${name}-verifier-second`, `${name}-app`, secondLogin(database), 'second'),
       ...(copies(spec) ? loginFiles(`${name}-replication`, facts.replication.account) : []),

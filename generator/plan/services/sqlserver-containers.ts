@@ -6,6 +6,7 @@ import { backupSecret } from './agent.ts';
 import { accountsTask, databaseServer } from './database-parts.ts';
 import type { DatabaseInput } from './database-engine.ts';
 import { exchangeMount } from './exchange.ts';
+import { plainFile } from '../secret-file.ts';
 
 const tmp = { path: '/tmp', size: mib(facts.tmpMiB), mode: '1777' };
 const taskTmp = { path: '/tmp', size: mib(16), mode: '1777' };
@@ -61,7 +62,7 @@ export const secretFiles = ({ name }: DatabaseSpec, backedUp: boolean): readonly
   { name: `${name}-verifier`, text: [{ secret: `${name}-app`, form: 'mssql' }], of: [`${name}-app`] },
   ...(backedUp
     ? [
-        { name: backupSecret(name), text: [{ secret: backupSecret(name), form: 'plain' }], of: [backupSecret(name)] } satisfies SecretFile,
+        plainFile(backupSecret(name)),
         {
           name: `${backupSecret(name)}-verifier`,
           text: [{ secret: backupSecret(name), form: 'mssql' }],

@@ -107,7 +107,14 @@ function worstCases(made: Plan, spec: StackSpec): readonly { readonly name: stri
       const stream = copied ? inMib(settings['repl-backlog-size']) : 0;
       return row(name, inMib(settings['maxmemory']) * (settings['appendonly'] === 'yes' || copied ? 1.25 : 1.1) + 16 + stream, member);
     }),
-    ...made.stores.map(({ service: name }) => row(name, 175 + Number(service(made, name).env['MINIO_API_REQUESTS_MAX']) * (3 + 32 / 1024))),
+    ...made.stores.map(({ service: name, engine }) => {
+      const { command = [], env } = service(made, name);
+      if (engine === 'minio') return row(name, 175 + Number(env['MINIO_API_REQUESTS_MAX']) * (3 + 32 / 1024));
+      const flag = (key: string) => Number(command.find((word) => word.startsWith(`-${key}=`))?.split('=')[1]);
+      const moved = flag('volume.concurrentUploadLimitMB') + flag('volume.concurrentDownloadLimitMB');
+      // Four pieces of 4 MiB each; what lies in memory is counted by its folders.
+      return row(name, 304 + moved + flag('s3.concurrentFileUploadLimit') * 16);
+    }),
     ...spec.services.flatMap(({ name, runtime }) => {
       const worst = ofRuntime[runtime](service(made, name));
       return worst === undefined ? [] : [row(name, worst)];

@@ -241,10 +241,11 @@ export function given(made: Plan): ReadonlyMap<string, number> {
       if (engine !== 'memcached') return [[`${name}.maxmemory`, inMib(settings['maxmemory'])]];
       return ['memory-limit', 'conn-limit', 'threads'].map((key) => [`${name}.${key}`, Number(settings[key])]);
     }),
-    ...made.stores.map(({ service: name }): [string, number] => [
-      `${name}.requests`,
-      Number(service(made, name).env['MINIO_API_REQUESTS_MAX']),
-    ]),
+    ...made.stores.map(({ service: name, engine }): [string, number] => {
+      const { command = [], env } = service(made, name);
+      const uploads = command.find((word) => word.startsWith('-s3.concurrentFileUploadLimit='))?.split('=')[1];
+      return [`${name}.requests`, Number(engine === 'minio' ? env['MINIO_API_REQUESTS_MAX'] : uploads)];
+    }),
     ...made.services.flatMap(({ name, env, size }): [string, number][] => [
       ...(env['NODE_OPTIONS'] ? ([[`${name}.heap`, Number(env['NODE_OPTIONS'].split('=')[1])]] as [string, number][]) : []),
       ...(env['JAVA_TOOL_OPTIONS']
@@ -350,7 +351,9 @@ export const anySpec: fc.Arbitrary<StackSpec> = fc
     volumes: fc
       .array(fc.option(fc.integer({ min: 1024, max: 65_536 }).map(mib), { nil: undefined }), { maxLength: 2 })
       .map((disks) => disks.map((disk, index) => ({ name: `vol-${index}`, ...(disk === undefined ? {} : { disk }) }))),
-    stores: fc.array(fixed(1024, 8192), { maxLength: 3 }).map((sizes) => sizes.map((size, index) => store(`store-${index}`, size))),
+    stores: fc
+      .array(fc.record({ size: fixed(1024, 8192), engine: fc.constantFrom('minio', 'seaweedfs') }), { maxLength: 3 })
+      .map((parts) => parts.map(({ size, engine }, index) => store(`store-${index}`, { engine, ...size }))),
   })
   .chain((base) =>
     apps([

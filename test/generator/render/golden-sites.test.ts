@@ -42,6 +42,15 @@ const backups = {
   },
 };
 
+const seaweedfs = {
+  engine: 'seaweedfs',
+  publicHost: 'files.example.com',
+  buckets: {
+    notes: { lifecycle: [{ prefix: 'tmp/', expireAfter: '1d' }, { expireVersionsAfter: '30d' }] },
+    exports: { versioning: false },
+  },
+};
+
 /** Six nodes of a cache. */
 const divided = { 'caches.cache.client': 'cluster' };
 
@@ -70,6 +79,13 @@ const rows = [
   { row: 'hello-mongodb-set-kubernetes', profile: 'recommended', target: 'kubernetes', set: { 'databases.database.engine': 'mongodb' } },
   { row: 'hello-sqlserver', profile: 'minimum', host: smallHost, set: databaseOf('sqlserver') },
   { row: 'hello-sqlserver-kubernetes', profile: 'minimum', target: 'kubernetes', set: databaseOf('sqlserver') },
+  { row: 'hello-seaweedfs', profile: 'minimum', host: smallHost, set: { 'stores.files': seaweedfs, 'backups.folder': '/srv/backups' } },
+  {
+    row: 'hello-seaweedfs-kubernetes',
+    profile: 'recommended',
+    target: 'kubernetes',
+    set: { 'internalTls': true, 'stores.files': { engine: 'seaweedfs', buckets: { notes: {} } } },
+  },
   {
     row: 'hello-backups',
     profile: 'minimum',

@@ -30,6 +30,13 @@ describe('what expires in a bucket', () => {
   });
 });
 
+test('SeaweedFS is one node', () => {
+  const cluster = 'target: kubernetes\n';
+  expect(onlyProblem(files('nodes: 4, buckets: { uploads: {} }', cluster).replace('minio', 'seaweedfs'))).toContain(
+    'stores.files.nodes: Berth runs SeaweedFS as one node',
+  );
+});
+
 describe('the public name of a store', () => {
   test('is handed to applications as an address of its own', () => {
     expect(specOf(files('publicHost: files.example.com, buckets: { uploads: {} }')).stores[0]?.publicHost).toBe('files.example.com');

@@ -126,6 +126,7 @@ http {{
   server {{
     listen {address};
     location = /minio/health/live {{ return 200; }}
+    location = /healthz {{ proxy_pass http://lab; }}
     location ^~ /minio/ {{ proxy_pass http://lab; }}
     location ^~ /{admin} {{ return 403; }}
     location / {{ proxy_pass http://gateway; }}
@@ -145,7 +146,7 @@ MINIO_ONLY = re.compile(r'^(admin|kms|sts):|^s3:(ForceDeleteObject|ListenNotific
 
 
 def say(text):
-    print(f'minio (stand-in): {text}', file=sys.stderr, flush=True)
+    print(f'S3 (stand-in): {text}', file=sys.stderr, flush=True)
 
 
 def fatal(text):
@@ -185,7 +186,8 @@ class Server:
         self.daemons = []
         self.identities = None
 
-    def start(self, address, console, certificates):
+    def start(self, address, console, certificate, prepare=lambda: None):
+        """@param certificate: the files of its chain and its key, or None. @param prepare: what is to be done before anybody is let in."""
         os.makedirs(RUN, exist_ok=True)
         if not os.path.exists(f'{self.folder}/complete'):
             self.format()
@@ -197,10 +199,11 @@ class Server:
         self.until('the gateway', lambda: urllib.request.urlopen(GATEWAY, timeout=2).status == 200)
         self.root_account()
         self.identities = Identities(f'{self.folder}/identities.json', lab_s3.Client(GATEWAY, self.access, self.secret))
+        prepare()
         serve(self)
         with open(f'{RUN}/nginx.conf', 'w', encoding='utf-8') as file:
             extra = f"server {{ listen {listen(console)}; location / {{ return 200 'no console in the stand-in\\n'; }} }}" if console else ''
-            file.write(NGINX_CONF.format(run=RUN, address=listen(address) + by_tls(certificates), admin=ADMIN_ENTRY, console=extra))
+            file.write(NGINX_CONF.format(run=RUN, address=listen(address) + by_tls(certificate), admin=ADMIN_ENTRY, console=extra))
         self.run('front', 'nginx', '-e', 'stderr', '-c', f'{RUN}/nginx.conf')
         say(f'S3 on {address}')
 
@@ -273,6 +276,11 @@ class Server:
             return urllib.request.urlopen(GATEWAY, timeout=5).status == 200
         except OSError:
             return False
+
+    def watch(self):
+        while True:
+            self.check()
+            time.sleep(0.5)
 
     def stop(self):
         for daemon in reversed(self.daemons):
@@ -395,6 +403,8 @@ def serve(server):
 
         def handle_request(self):
             path = [urllib.parse.unquote(part) for part in self.path.partition('?')[0].strip('/').split('/')]
+            if path == ['healthz']:
+                return self.answer(200 if server.healthy() else 503)
             if path[:2] == ['minio', 'health'] and path[2:] in (['ready'], ['cluster'], ['cluster', 'read']):
                 return self.answer(200 if server.healthy() else 503)
             if path[:2] != ['minio', 'lab']:
@@ -456,10 +466,9 @@ def listen(address):
     return f'{host}:{port}' if host else port
 
 
-def by_tls(folder):
-    """What the original does once it finds the two in its folder: nothing but TLS from then on."""
-    chain, key = f'{folder}/public.crt', f'{folder}/private.key'
-    return f' ssl; ssl_certificate {chain}; ssl_certificate_key {key}' if folder and os.path.exists(chain) else ''
+def by_tls(certificate):
+    """Nothing but TLS, once there is a certificate."""
+    return f' ssl; ssl_certificate {certificate[0]}; ssl_certificate_key {certificate[1]}' if certificate else ''
 
 
 def main(folder, address, console, certificates):
@@ -474,7 +483,7 @@ def main(folder, address, console, certificates):
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    server.start(address, console, certificates)
-    while True:
-        server.check()
-        time.sleep(0.5)
+    # What the original does once it finds the two in its folder.
+    chain, key = f'{certificates}/public.crt', f'{certificates}/private.key'
+    server.start(address, console, (chain, key) if certificates and os.path.exists(chain) else None)
+    server.watch()

@@ -1,0 +1,23 @@
+#!/bin/sh
+# Starts SeaweedFS as one process: master, volume server, filer and S3 gateway. Written by Berth; you may edit it.
+set -eu
+
+# Without identities the gateway would serve everybody.
+identities='/run/secrets/files-identities'
+if ! [ -s "$identities" ]; then
+  echo "$identities is empty: without it everybody would be let in" >&2
+  exit 1
+fi
+
+# The gateway also takes orders of its own kind, on a port beside the one for clients. It obeys who signs with this key, which is drawn at every
+# start and known to this process and its children.
+WEED_JWT_FILER_SIGNING_KEY=$(head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n')
+[ "${#WEED_JWT_FILER_SIGNING_KEY}" -eq 64 ]
+export WEED_JWT_FILER_SIGNING_KEY
+
+# Master, volume server and filer ask nobody who he is, so nobody but this container reaches them.
+exec weed -logtostderr=true server \
+  -dir=/data -ip=127.0.0.1 -ip.bind=127.0.0.1 \
+  -master.port=9333 -master.telemetry=false -filer.port=8888 -volume.index=leveldb -volume.preStopSeconds=1 \
+  -s3 -s3.port=8333 -s3.ip.bind=0.0.0.0 -s3.config="$identities" -s3.iam=false -s3.port.iceberg=0 -s3.port.lance=0 \
+  "$@"
