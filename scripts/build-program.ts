@@ -78,7 +78,7 @@ const seldomPlanned: Readonly<Record<string, readonly string[]>> = {
   'plan-mongodb.cjs': ['generator/plan/services/mongodb-settings.ts', 'generator/plan/services/mongodb-tls.ts'],
   'plan-mysql.cjs': ['generator/plan/services/mysql-replica.ts', 'generator/plan/services/mysql-tls.ts'],
   'plan-runtimes.cjs': ['go', 'java', 'python'].map((runtime) => `generator/plan/services/app-${runtime}.ts`),
-  'plan-seaweedfs.cjs': ['generator/plan/services/seaweedfs-containers.ts', 'generator/render/seaweedfs-files.ts'],
+  'plan-seaweedfs.cjs': ['generator/plan/services/seaweedfs-containers.ts', 'generator/render/seaweedfs-view.ts'],
   'plan-sqlserver.cjs': ['containers', 'exchange', 'settings'].map((part) => `generator/plan/services/sqlserver-${part}.ts`),
 };
 const exportAll = (modules: readonly string[]): string => modules.map((path) => `export * from './${path}';`).join('\n');
@@ -163,6 +163,16 @@ const smaller: Plugin = {
   },
 };
 
+/** What compiles templates finds none in a built program: a module that is loaded late would write files with nothing in them. */
+const withoutTemplates: Plugin = {
+  name: 'without-templates',
+  setup: (program) => {
+    program.onLoad({ filter: /\/generator\/render\/compile-template\.ts$/ }, () => ({
+      errors: [{ text: 'what is loaded late cannot fill templates: have it give what they are filled with' }],
+    }));
+  },
+};
+
 const common: BuildOptions = {
   absWorkingDir: root,
   bundle: true,
@@ -212,7 +222,14 @@ export async function buildProgram(outdir: string, write = true): Promise<Metafi
       ...Object.entries(seldomPlanned).map(([file, modules]) => ({ file, contents: exportAll(modules) })),
       ...Object.keys(seldom).map((file) => ({ file, contents: `module.exports = ${compiledTemplates(file)}` })),
     ].map(({ file, contents }) =>
-      build({ ...common, write, stdin: { contents, resolveDir: root }, format: 'cjs', outfile: join(outdir, file) }),
+      build({
+        ...common,
+        write,
+        stdin: { contents, resolveDir: root },
+        format: 'cjs',
+        outfile: join(outdir, file),
+        plugins: [withoutTemplates],
+      }),
     ),
   ]);
   const metafiles = built.map(({ metafile }) => metafile as Metafile);

@@ -142,7 +142,7 @@ describe(`a site with ${server}`, () => {
 
   test('is noticed when it dies, and is whole when it is back', async () => {
     await site.compose('kill', 'files');
-    await visitor.until({ path: '/api/health' }, (answer) => !isHealthy(answer) && answer.body.includes('unavailable'));
+    await visitor.until({ path: '/api/health' }, (answer) => !isHealthy(answer) && answer.body.includes('"storage":{"status":"unhealthy"'));
     expect(await site.up()).toMatchObject({ code: 0 });
     await isWell();
     expect(await ask('app', 'notes/a.txt')).toEqual({ status: 200, body: 'first' });
