@@ -26,7 +26,7 @@ interface Listed {
 
 let ready: string;
 beforeAll(async () => {
-  const places = `backups={ folder: ${store}, databases: none, buckets: none, offsite: { folder: ${offsite} } }`;
+  const places = `backups={ folder: ${store}, databases: none, buckets: none, offsite: { folder: ${offsite} }, drill: { key: /home/shop/operator.key } }`;
   await expectExit(0, ['init', site, '--profile', 'minimum', '--set', 'name=shop', '--set', places, ...host]);
   ready = await backup('store', 'create');
   await backup('keys', 'create', '--into', at('usb'));
@@ -60,6 +60,10 @@ describe('a site with a second place for its backups', () => {
     expect((await json<Listed>('list', '--from', 'offsite')).backups).toEqual(
       (await json<Listed>('list')).backups.map((each) => ({ ...each, ageSeconds: expect.any(Number) })),
     );
+    // Drills are made from the first place, and written down there.
+    expect(await backup('list')).toContain('no drill has passed yet');
+    expect(await backup('list', '--from', 'offsite')).not.toContain('drill');
+    expect(await json('list', '--from', 'offsite')).not.toHaveProperty('drillDue');
     expect(await backup('show', (await json<Listed>('list')).backups[0]?.id ?? '', '--from', 'offsite')).toContain('opens with');
   });
 

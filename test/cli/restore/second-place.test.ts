@@ -53,7 +53,9 @@ describe('the agents of a site that is restored from the second place', () => {
       const read = (file: string): string => readFileSync(join(own, file), 'utf8');
       const { backups } = JSON.parse(read('runtime.yaml')) as { readonly backups: BackupsConfig };
       const files = ['store.key', 'store.pem'].filter((file) => existsSync(join(own, file))).map(read);
-      return { override, service, backups, files, mode: statSync(join(site.path, '.berth/offsite')).mode & 0o777 };
+      const modeOf = (path: string): number => statSync(path).mode & 0o777;
+      const modes = [join(site.path, '.berth/offsite'), own, join(own, 'runtime.yaml')].map(modeOf);
+      return { override, service, backups, files, modes };
     });
   };
 
@@ -66,17 +68,27 @@ describe('the agents of a site that is restored from the second place', () => {
 
   test('reach a bucket by a network that leads out, with its key where nobody else on the host gets to, and no folder of the first one', async () => {
     const second = { ...bucket, secretKey: 'secrets/offsite/offsite.key', ca: 'ca.pem', region: 'us-east-1', addressing: 'path' } as const;
-    const { override, service, backups, files, mode } = await reading(inFolder, { tier: 2, bucket: second, lease: 'store' });
+    const { override, service, backups, files, modes } = await reading(inFolder, { tier: 2, bucket: second, lease: 'store' });
     expect(backups.store.bucket).toMatchObject({
       name: 'hello-offsite',
       secretKey: '/etc/berth/agent/store.key',
       ca: '/etc/berth/agent/store.pem',
     });
-    expect([files, mode]).toEqual([['hidden', 'authority'], 0o700]);
+    expect([files, modes[0]]).toEqual([['hidden', 'authority'], 0o700]);
     expect(service?.networks).toEqual(['egress']);
     expect(override.networks).toEqual({ egress: {} });
     expect(service?.volumes).toContainEqual({ type: 'tmpfs', target: '/srv/backups' });
     expect(JSON.stringify(override)).not.toContain('hidden');
+  });
+
+  test('read what is theirs whoever they run as, whatever the umask, and nobody else on the host does', async () => {
+    const umask = process.umask(0o077);
+    try {
+      const { modes } = await reading(inFolder, { tier: 1, folder: '/mnt/offsite', lease: 'file' });
+      expect(modes).toEqual([0o700, 0o755, 0o644]);
+    } finally {
+      process.umask(umask);
+    }
   });
 
   test('that copied to a bucket find a folder under its own name', async () => {
