@@ -61,6 +61,19 @@ test('whoever has a key of each kind is a recipient twice, by one name', () => {
   );
 });
 
+test.each(['agent.pub', 'agent.pem'])('nobody else is a recipient by the name of agents: %s', (name) => {
+  put(`${name}/${name}`, `${recipientText(ofAge.publicKey)}\n`);
+  put(`${name}/operator.pub`, `${recipientText(ofAge.publicKey)}\n`);
+  for (const names of [undefined, ['operator']])
+    expect(() => readRecipients(join(folder, name), names)).toThrow(
+      expect.objectContaining({
+        kind: 'usage',
+        message: `${join(folder, name)} has a key by the name agent, which is that of the keys that agents draw for themselves`,
+        hint: expect.stringContaining('give its file another name'),
+      }),
+    );
+});
+
 test('several public keys in one file of age are refused, as a recipient has one', () => {
   const drawn = () => recipientText(generateKeyPairSync('x25519').publicKey);
   const file = put('several/team.pub', `${drawn()}\n# and\n${drawn()}\n`);
