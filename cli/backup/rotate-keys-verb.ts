@@ -41,13 +41,14 @@ export const rotateAllKeys = (asked: RotateAsked, context: RuntimeContext): Prom
         checkForSuite(backups.suite ?? usualSuite, recipients);
         return recipients;
       },
+      found: (count: number) => progress.say(`${count} backups found`),
       heard: ({ source, id }: { readonly source: string; readonly id: string }) => progress.say(`${shortName(source)} ${id}`),
     };
     const jobs = backups.jobs.map(({ name }) => name);
     const all = await rotateAll(config.site, jobs, tools, signal).finally(() => {
-      // What root has written is of no use to an agent, who is another user.
+      // What root has written is of no use to an agent, who is another user; also where this broke off.
       const { folder: root, owner } = backups.store;
-      if (root !== undefined && owner !== undefined) chownFor(root, config.site, owner);
+      if (root !== undefined && owner !== undefined && process.getuid?.() === 0) chownFor(root, config.site, owner);
     });
     progress[Symbol.dispose]();
     tell(all, asked, context);

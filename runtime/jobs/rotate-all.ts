@@ -17,6 +17,8 @@ export interface RotateAllTools extends Omit<RotateTools, 'recipients'> {
   readonly trusted: TrustedSigners;
   /** Who is to open the backups of a source. @throws BerthError `usage` for those who will not do. */
   readonly recipientsOf: (source: string) => readonly Recipient[];
+  /** Told how many were found so far, of those that were not looked at yet. */
+  readonly found: (count: number) => void;
   /** Told of each backup that was looked at. */
   readonly heard: (manifest: Manifest) => void;
 }
@@ -50,7 +52,7 @@ export async function rotateAll(
   const seen = new Set<string>();
   /** Looks at what was not seen yet. Answers how many were made for those of before. */
   const look = async (named: readonly string[]): Promise<number> => {
-    const { manifests } = await readCatalogue(store, sitePrefix(site), trusted, signal, (key) => !seen.has(key));
+    const { manifests } = await readCatalogue(store, sitePrefix(site), trusted, signal, (key) => !seen.has(key), tools.found);
     for (const manifest of manifests) seen.add(keyOf(manifest));
     const bySource = Map.groupBy(manifests, ({ source }) => source);
     // Whoever will not do is refused before anything changes.

@@ -48,6 +48,7 @@ const rotate = (store: Store, changes: Partial<RotateAllTools> = {}, sources: re
       leasePatienceMs: 0,
       trusted: [signer.publicKey],
       recipientsOf: () => next,
+      found: () => undefined,
       heard: () => undefined,
       ...changes,
     },
