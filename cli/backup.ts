@@ -71,13 +71,16 @@ Examples:
       ),
     );
   const keys = backup.command('keys').description('who can open backups');
-  siteOptions(keys.command('rotate'))
+  placeOption(keys.command('rotate'))
     .description('let those open every backup whose public keys are in the site now, and nobody else; no data are written again')
     .requiredOption('--key <FILE>', 'the private key of a recipient who can open them now')
     .action((options: SiteOptions & { readonly key: string }) =>
       run(
         async () =>
-          (await import('./backup/rotate-keys-verb.ts')).rotateAll({ ...asked(options), key: resolve(context.cwd, options.key) }, context),
+          (await import('./backup/rotate-keys-verb.ts')).rotateAllKeys(
+            { ...asked(options), key: resolve(context.cwd, options.key) },
+            context,
+          ),
         options.json ?? false,
       ),
     );

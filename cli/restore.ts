@@ -110,6 +110,12 @@ Examples:
           throw new BerthError('usage', 'only a database knows transactions', 'write --only database, or --at TIME');
         if (only !== 'bucket' && (prefix !== undefined || exact !== undefined))
           throw new BerthError('usage', 'only a bucket has keys with a prefix, or what came later', 'write --only bucket');
+        if (given === true && context.given === undefined)
+          throw new BerthError(
+            'usage',
+            'nothing was given: --given is for an agent, and the Berth that wrote it is older than the one of this agent',
+            'run `berth generate` and the same again with the Berth that the site was generated with last',
+          );
         if (withData && only !== undefined)
           throw new BerthError('usage', '--with-data is for all of a site', `leave out one of the two, --with-data and --only ${only}`);
         const common = {

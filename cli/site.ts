@@ -147,6 +147,17 @@ function refuseOtherName(plan: Plan, { current }: SiteState): void {
   );
 }
 
+/** All of a site is copied: each backup would hold the key to itself. */
+function refuseKeyInside(site: string, { backups }: StackSpec): void {
+  const key = backups?.drill?.key;
+  if (key?.startsWith(`${site}/`))
+    throw new BerthError(
+      'spec',
+      `${key}, the key of the drills, lies in the site, all of which is copied: each backup would hold the key to itself`,
+      `put it elsewhere on this host, where its owner alone may read it, and correct backups.drill.key in ${specFile}`,
+    );
+}
+
 /** The other target has other volumes: what runs there would be left alone, with all its data. */
 function refuseOtherTarget(plan: Plan, { hashes }: SiteState): void {
   const before = hashes.has('compose.yaml') ? 'compose' : hashes.has('k8s/generated/kustomization.yaml') ? 'kubernetes' : plan.target;
@@ -250,6 +261,7 @@ export async function prepareSite(
     ...around.map(({ path }) => path),
     ...(plan.kubernetes ? kubernetesPaths(plan) : ['compose.yaml']),
   ]);
+  refuseKeyInside(site, spec);
   refuseOtherName(plan, state);
   refuseOtherTarget(plan, state);
   const artifacts = [...around, ...renderTarget(loaded, decideChanges(around, state).merged, ledger, keys)];

@@ -19,12 +19,26 @@ interface DrawnPair {
   readonly privateKey: string;
 }
 
-/** A pair for one who opens backups of a suite, with its tools. The private half is never written into a site. */
-export const drawRecipient = async (
+export const passphraseVariable = 'BERTH_KEY_PASSPHRASE';
+
+/**
+ * A pair for one who opens backups of a suite, with its tools. The private half is never written into a site.
+ *
+ * @throws BerthError `usage` for a passphrase that is empty: the key would look encrypted, and open for everybody.
+ */
+export async function drawRecipient(
   suite: SuiteName,
   passphrase: string | undefined,
   random: (bytes: number) => Uint8Array,
-): Promise<DrawnPair> => (suite === 'age' ? drawForAge(passphrase, random) : drawForOpenssl(passphrase));
+): Promise<DrawnPair> {
+  if (passphrase === '')
+    throw new BerthError(
+      'usage',
+      `${passphraseVariable} is empty, and a key that is encrypted with nothing opens for everybody`,
+      `put a passphrase into it, or \`unset ${passphraseVariable}\` for a key that is not encrypted`,
+    );
+  return suite === 'age' ? drawForAge(passphrase, random) : drawForOpenssl(passphrase);
+}
 
 async function drawForOpenssl(passphrase: string | undefined): Promise<DrawnPair> {
   const pair = await promisify(generateKeyPair)('rsa', {

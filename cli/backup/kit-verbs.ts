@@ -13,7 +13,15 @@ import { lookAgain } from '../../runtime/look-again.ts';
 import { recorderOf } from './verify.ts';
 import { openCatalogue } from '../open-catalogue.ts';
 import { shortName } from './text.ts';
-import { drawRecipient, recipientFile, recipientFileName, refuseInside, writeNewFile, writePublicKey } from './key-pairs.ts';
+import {
+  drawRecipient,
+  passphraseVariable,
+  recipientFile,
+  recipientFileName,
+  refuseInside,
+  writeNewFile,
+  writePublicKey,
+} from './key-pairs.ts';
 import { readKit, writeKit } from './kit-record.ts';
 import { progressOn } from '../progress.ts';
 import { readRuntime, worldOf, type FoundRuntime } from '../runtime-config.ts';
@@ -25,7 +33,6 @@ interface Asked {
   readonly json: boolean;
 }
 
-const passphraseVariable = 'BERTH_KEY_PASSPHRASE';
 const escrowName = 'escrow';
 export const escrowKeyFile = 'escrow.key';
 

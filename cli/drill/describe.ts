@@ -2,6 +2,7 @@ import { type Answer, isServed } from './ask-edge.ts';
 import { describeAge, shownTime } from '../backup/text.ts';
 import type { Chosen } from '../restore/choose-whole.ts';
 import { chosenAsJson, filledRows, wantedRows } from '../restore/describe-whole.ts';
+import { describeLate, type Late } from './late.ts';
 import type { Needs } from './needs.ts';
 import type { DrillRoom } from './room.ts';
 import type { SiteFilled } from '../restore/fill-site.ts';
@@ -17,6 +18,8 @@ export interface DrillPlan {
   readonly startedAt: Date;
   readonly folder: FolderPlan;
   readonly chosen: Chosen;
+  /** What should have been copied since. */
+  readonly late: readonly Late[];
   readonly needs: Needs;
   readonly room: Pick<DrillRoom, 'folder' | 'site' | 'project'>;
 }
@@ -50,10 +53,18 @@ const madeOf = ({ chosen, folder }: DrillPlan) => ({
   ...chosenAsJson(chosen),
 });
 
-export const planAsJson = (plan: DrillPlan) => ({ site: plan.site, from: madeOf(plan), needs: plan.needs, drilled: false });
+const lateAsJson = ({ late }: DrillPlan) => late.map(({ name, ageSeconds, terms }) => ({ name, ageSeconds, terms }));
+
+export const planAsJson = (plan: DrillPlan) => ({
+  site: plan.site,
+  from: madeOf(plan),
+  late: lateAsJson(plan),
+  needs: plan.needs,
+  drilled: false,
+});
 
 export function sayDrill(plan: DrillPlan, store: string, context: RuntimeContext): void {
-  const { site, folder, chosen, needs, room } = plan;
+  const { site, folder, chosen, late, needs, room } = plan;
   const now = context.now();
   const rows = [
     ...folder.chosen.map(({ part, manifest: { id, finishedAt } }) => [
@@ -65,6 +76,7 @@ export function sayDrill(plan: DrillPlan, store: string, context: RuntimeContext
     ...wantedRows(chosen, now),
   ];
   for (const id of chosen.broken) context.err(`${noteOf(`${id} was found to be broken, and is left out`, context)}\n`);
+  for (const one of late) context.err(`${noteOf(`${describeLate(one)}: see what ${one.agent} says`, context)}\n`);
   const of = (free: Needs['freeDisk']): string => (free === undefined ? '' : ` of the ${describeSize(free)} that are free`);
   context.out(
     [
@@ -85,6 +97,7 @@ export function tellDrill(done: Drilled, json: boolean, context: RuntimeContext)
         {
           site,
           from: madeOf(done),
+          late: lateAsJson(done),
           drilled: true,
           startedAt: startedAt.toISOString(),
           seconds,

@@ -17,6 +17,7 @@ import { recorderOf } from '../backup/verify.ts';
 import type { Chosen } from '../restore/choose-whole.ts';
 import { composeIn, programsApart } from '../compose.ts';
 import { type Drilled, type DrillPlan, lossOf, measuredLossOf, planAsJson, sayDrill, tellDrill } from './describe.ts';
+import { describeLate, filledUntil, lateOf } from './late.ts';
 import { needsOf, refuseNeeds } from './needs.ts';
 import { DrillRoom } from './room.ts';
 import { canaryCure, lateCanary } from '../restore/canary.ts';
@@ -78,6 +79,8 @@ export const drillSite = (asked: DrillAsked, context: RuntimeContext): Promise<v
       const key = keyFileOf(opened.folder, asked.key);
       if (isOpen(key))
         context.err(`${noteOf(`${key} opens every backup, and others may read it: \`chmod 400 ${typed(key)}\``, context)}\n`);
+      if (isCopied(key, opened.folder))
+        context.err(`${noteOf(`${key} lies in the site: each backup holds the key to itself. Put it elsewhere on this host`, context)}\n`);
       using room = await DrillRoom.open(folderFor(asked, opened.config.backups.store.folder), opened.config.site, context);
       let stays = false;
       let done: Drilled;
@@ -86,7 +89,9 @@ export const drillSite = (asked: DrillAsked, context: RuntimeContext): Promise<v
         const { folder, chosen } = await restoreInto(room, asked, opened, context, signal);
         const { plan } = loadSite(room.site, context);
         const needs = await needsOf(plan, chosen, context);
-        const drill: DrillPlan = { site: plan.name, at: asked.at, startedAt, folder, chosen, needs, room };
+        const { backups } = readRuntime(join(room.site, 'runtime.yaml')).config;
+        const late = asked.at === undefined ? lateOf(chosen, backups.jobs, filledUntil(asked.from, backups, startedAt), startedAt) : [];
+        const drill: DrillPlan = { site: plan.name, at: asked.at, startedAt, folder, chosen, late, needs, room };
         if (!asked.json) sayDrill(drill, opened.store.name, context);
         if (asked.dryRun) return context.out(asked.json ? `${JSON.stringify(planAsJson(drill), null, 2)}\n` : 'Nothing was started.\n');
         if (!asked.yes) refuseNeeds(needs);
@@ -114,6 +119,9 @@ export const drillSite = (asked: DrillAsked, context: RuntimeContext): Promise<v
     },
     'stopping, and taking away what was made; once more to leave that to the next drill',
   );
+
+/** Whether it lies in a site, all of which is copied; a kit has its key in it. */
+const isCopied = (file: string, folder: string): boolean => existsSync(join(folder, specFile)) && file.startsWith(`${folder}/`);
 
 /** Whether somebody else than its owner may read it; of a file that is not there others say that. */
 const isOpen = (file: string): boolean => ((statSync(file, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) !== 0;
@@ -283,6 +291,7 @@ async function writeDown(
     `the whole site served after ${done.seconds} s`,
     ...(lost === undefined ? [] : [`at most the last ${describeAge(lost * 1000)} of its databases would have been lost`]),
     ...(measured === undefined ? [] : [`the newest canary that came back was ${describeAge(measured * 1000)} old when it began`]),
+    ...done.late.map(describeLate),
   ];
   await recordFinding(place, { backups: proven, level: 4, result: 'sound', detail }, recorder, signal);
   const known = new Set(catalogue.manifests.map(({ id }) => id));

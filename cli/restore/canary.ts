@@ -1,9 +1,15 @@
 import { BerthError } from '../../model/errors.ts';
+import type { DatabaseKind } from '../../runtime/databases.ts';
 import type { Canary } from '../../runtime/jobs/measure-canary.ts';
 import { describeAge, shownTime } from '../backup/text.ts';
 
+/** Those into which backups write no time. */
+const without: Partial<Record<DatabaseKind, string>> = { mongodb: 'MongoDB', sqlserver: 'SQL Server' };
+
 /** What was measured, in one line. */
-export function describeCanary(canary: Canary | null): string {
+export function describeCanary(canary: Canary | null, kind: DatabaseKind): string {
+  const engine = without[kind];
+  if (engine !== undefined) return `there is no canary: backups write none into ${engine}`;
   if (canary === null) return 'no canary came back: backups have not written one into it';
   const { ageSeconds, rpoSeconds } = canary;
   const quiet = ageSeconds > rpoSeconds ? `: nobody has written since, or more is lost than the ${rpoSeconds} s of its rpo` : '';

@@ -6,7 +6,7 @@ import type { Manifest } from '../../model/backup/manifest.ts';
 import { reachOf } from '../../model/backup/reach.ts';
 import { BerthError, EXIT } from '../../model/errors.ts';
 import type { BackupJob } from '../../model/runtime-config.ts';
-import { engineOf, isDatabase, type DatabaseJob } from '../../runtime/databases.ts';
+import { engineOf, isDatabase, type DatabaseJob, type DatabaseKind } from '../../runtime/databases.ts';
 import { readCatalogue } from '../../runtime/jobs/catalogue.ts';
 import { baseOf } from '../../runtime/jobs/coverage.ts';
 import { type Canary, measureCanary } from '../../runtime/jobs/measure-canary.ts';
@@ -121,7 +121,7 @@ export const restoreDatabase = (asked: DatabaseRestoreAsked, context: RuntimeCon
             )) as unknown as Restored);
       progress[Symbol.dispose]();
       if (asked.json) context.out(`${JSON.stringify(restored, null, 2)}\n`);
-      else describe(restored, asked.into, context);
+      else describe(restored, job.kind, asked.into, context);
       // Whoever has asked an agent tells it; the agent itself only says what it found.
       const isTold = agent !== undefined || !asked.json;
       if (restored.canary?.late === true && isTold) {
@@ -216,6 +216,7 @@ interface Holding {
 
 function describe(
   { database, full, increments, logs, because, position, seconds, holds, canary, left = [] }: Restored,
+  kind: DatabaseKind,
   into: DatabasePlace,
   context: RuntimeContext,
 ): void {
@@ -232,6 +233,6 @@ function describe(
     tables.map((one) => [`${name}: ${one.name}`, one.rows === null ? 'not counted' : `${one.rows} rows`]),
   );
   context.out(
-    `\n${rows.length === 0 ? '  no tables' : table(rows, [1])}\n\nrestored up to ${position} in ${seconds ?? 0} s, and thrown away again\n${describeCanary(canary)}\n`,
+    `\n${rows.length === 0 ? '  no tables' : table(rows, [1])}\n\nrestored up to ${position} in ${seconds ?? 0} s, and thrown away again\n${describeCanary(canary, kind)}\n`,
   );
 }

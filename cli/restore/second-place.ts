@@ -1,13 +1,14 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { agentPlaces } from '../../model/backup/site-files.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { BackupsConfig } from '../../model/runtime-config.ts';
 import { BerthError } from '../../model/errors.ts';
+import { storeMarker } from '../../runtime/stores/folder-store.ts';
 import { createPlace } from '../backup/store.ts';
 import { type FoundRuntime, readRuntime } from '../runtime-config.ts';
 import type { RuntimeContext } from '../stoppable.ts';
-import { typed } from '../text.ts';
+import { noteOf, typed } from '../text.ts';
 
 /** Below a site: what its agents read in place of their own configuration, and the file of Compose that gives it to them. */
 const folder = '.berth/offsite';
@@ -72,25 +73,57 @@ export function forgetSecondPlace(site: string): void {
 }
 
 /**
- * Begins the first place anew where it is gone: without its folder no agent starts.
+ * Begins the first place anew where it is a folder that is gone or no store: without it no agent starts, or none copies.
  *
  * @param state - What stands already.
  * @throws BerthError `unfinished` where who runs this may not make it.
  */
-export async function beginFirst(site: string, state: string, context: RuntimeContext, signal: AbortSignal): Promise<void> {
+export async function beginFolder(site: string, state: string, context: RuntimeContext, signal: AbortSignal): Promise<void> {
   const { config, folder: here } = readRuntime(join(site, 'runtime.yaml'));
   const { store } = config.backups;
-  if (store.folder === undefined || existsSync(store.folder)) return;
+  const before = store.folder === undefined ? 'store' : lookAt(store.folder);
+  if (store.folder === undefined || before === 'store') return;
   try {
     await createPlace(config.backups, here, config.site, context, signal);
   } catch (error) {
-    const cure = `\`sudo berth backup store create --site ${typed(site)}\`, then \`docker compose up -d --wait\` there`;
+    const cure = `\`sudo ${createCommand(site)}\`, then \`docker compose up -d --wait\` there`;
     throw new BerthError(
       'unfinished',
-      `${state}, and ${store.folder}, the first place of its backups, could not be begun anew: ${error instanceof Error ? error.message : String(error)}`,
+      `${state}, and ${store.folder}, the first place of its backups, could not be begun anew: ${messageOf(error)}`,
       cure,
       { cause: error },
     );
+  }
+  if (before === 'no store')
+    context.err(
+      `${noteOf(`${store.folder} was no store, and backups begin anew there: see that it is the disk that it should be`, context)}\n`,
+    );
+}
+
+/** The same for a bucket, which a site starts without: what keeps it from being used is told. */
+export async function beginBucket(site: string, context: RuntimeContext, signal: AbortSignal): Promise<void> {
+  const { config, folder: here } = readRuntime(join(site, 'runtime.yaml'));
+  const { bucket } = config.backups.store;
+  if (bucket === undefined) return;
+  try {
+    await createPlace(config.backups, here, config.site, context, signal);
+  } catch (error) {
+    if (!(error instanceof BerthError) || signal.aborted) throw error;
+    const trouble = `bucket ${bucket.name} at ${bucket.endpoint}, the first place of its backups, cannot be used: ${error.message}`;
+    context.err(`${noteOf(`${trouble}. Once it can, \`${createCommand(site)}\` begins it anew`, context)}\n`);
+  }
+}
+
+const createCommand = (site: string): string => `berth backup store create --site ${typed(site)}`;
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** A folder that may not be looked into is somebody's, such as the agents'. */
+function lookAt(folder: string): 'gone' | 'no store' | 'store' {
+  if (!existsSync(folder)) return 'gone';
+  try {
+    return readdirSync(folder).includes(storeMarker) ? 'store' : 'no store';
+  } catch {
+    return 'store';
   }
 }
 

@@ -11,7 +11,7 @@ import { provideAgent } from '../provide-agent.ts';
 import { Refilling } from './refilling.ts';
 import type { Chosen } from './choose-whole.ts';
 import { planWhole } from './plan-whole.ts';
-import { beginFirst, forgetSecondPlace, readingSecond } from './second-place.ts';
+import { beginBucket, beginFolder, forgetSecondPlace, readingSecond } from './second-place.ts';
 import { describeFolder, folderAsJson, type FolderPlan, restoreFolder } from './site.ts';
 import { readRuntime } from '../runtime-config.ts';
 import { loadSite } from '../site.ts';
@@ -80,8 +80,9 @@ export const restoreWhole = (asked: WholeAsked, context: RuntimeContext): Promis
       // From here on what is there belongs to the site that runs.
       refilling.end();
       const state = 'the folder and the data are back';
-      if (asked.from === 'offsite') await beginFirst(site, state, context, signal);
+      if (asked.from === 'offsite') await beginFolder(site, state, context, signal);
       await startAll(state, composeIn(site, context));
+      if (asked.from === 'offsite') await beginBucket(site, context, signal);
       progress[Symbol.dispose]();
       const seconds = secondsSince(begun);
       const { outcomes: databases, buckets, copies } = filled;

@@ -6,7 +6,7 @@ import { BerthError } from '../../model/errors.ts';
 import { Secret } from '../../model/secret.ts';
 import { isLocked, looksLikeIdentity, parseIdentity, recipientLines, unlocked } from '../format/age/identity-file.ts';
 import { recipientFrom } from '../format/age/key-text.ts';
-import type { Recipient } from '../format/keys.ts';
+import { agentName, type Recipient } from '../format/keys.ts';
 import type { Signer } from '../format/signature.ts';
 
 /** A private key in PEM, or as `age-keygen` writes it. @param passphrase - Of one that is encrypted. */
@@ -75,6 +75,13 @@ export function readRecipients(folder: string, names?: readonly string[]): reado
   const found = [
     ...new Set(files.flatMap((file) => endings.filter((ending) => file.endsWith(ending)).map((ending) => file.slice(0, -ending.length)))),
   ].sort();
+  // Its wraps are left alone by every rotation, so nobody could be kept from what he opens by that name.
+  if (found.includes(agentName))
+    throw new BerthError(
+      'usage',
+      `${folder} has a key by the name ${agentName}, which is that of the keys that agents draw for themselves`,
+      'give its file another name, such as that of whoever has the private half',
+    );
   const missing = names?.find((name) => !found.includes(name));
   if (missing !== undefined)
     throw new BerthError(

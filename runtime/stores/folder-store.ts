@@ -9,7 +9,7 @@ import { codeOf, trying } from './folder-failure.ts';
 import { ensureFolder, syncFolder, writeNew, type Files } from './folder-files.ts';
 
 /** Names that begin with a dot are no keys, so nothing of the store's own is ever taken for an object. */
-const marker = '.berth-store';
+export const storeMarker = '.berth-store';
 const workshop = '.berth-parts';
 const readAtOnce = 2 ** 20;
 
@@ -36,17 +36,17 @@ export async function openFolderStore(root: string, options: FolderOptions): Pro
 
 async function makeStore(root: string, files: Files): Promise<void> {
   await ensureFolder(join(root, workshop), files);
-  const path = join(root, marker);
+  const path = join(root, storeMarker);
   const text = Buffer.from('{"format":"berth-store","version":1}\n');
   if ((await sizeOf(path, files)) === undefined) await writeNew(path, oneChunk(text), `write ${path}`, files);
   await syncFolder(root, files);
 }
 
 async function checkMarker(root: string, files: Files): Promise<void> {
-  if ((await trying(`read ${root}`, () => sizeOf(join(root, marker), files))) !== undefined) return;
+  if ((await trying(`read ${root}`, () => sizeOf(join(root, storeMarker), files))) !== undefined) return;
   throw new BerthError(
     'io',
-    `${root} is not a store of backups: it has no ${marker}`,
+    `${root} is not a store of backups: it has no ${storeMarker}`,
     'see that its disk is mounted; a new store is made with `berth backup store create`',
   );
 }

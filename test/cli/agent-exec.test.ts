@@ -64,6 +64,19 @@ describe('a verb for an agent', () => {
     });
   });
 
+  test.each([
+    ['compose', 'run `berth generate` in the folder of the site'],
+    ['kubernetes', 'build the image of the agents anew as SITE.md says'],
+  ] as const)('is not understood by an agent of an older Berth, and says how it gets this one: %s', async (target, cure) => {
+    const { context } = programs(`echo "error: unknown command 'attended'" >&2; exit 1`);
+    const home: AgentHome = { site: '/srv/shop', config: { target, namespace: 'shop' } };
+    await expect(inAgent(home, 'agent-postgres', ['backup', 'prune'], context, signal)).rejects.toMatchObject({
+      kind: 'unreachable',
+      message: 'agent-postgres runs an older Berth than this one, which it does not understand',
+      hint: expect.stringContaining(cure),
+    });
+  });
+
   test('goes by Compose on one host, which knows no other cluster', async () => {
     const { context, said } = programs(`echo '{}'`);
     const here: AgentHome = { site: '/srv/shop', config: { target: 'compose' } };

@@ -49,6 +49,7 @@ interface Live {
 interface Drilled {
   readonly databases: readonly { readonly database: string; readonly canary: Canary | null }[];
   readonly canarySeconds: number | null;
+  readonly late: readonly object[];
   readonly buckets: readonly { readonly bucket: string; readonly objects: number }[];
   readonly answers: readonly { readonly status?: number }[];
   readonly backups: readonly string[];
@@ -299,6 +300,30 @@ describe('the databases of a site that runs', () => {
     });
   });
 
+  test('open for a new key as well once keys were rotated, also what was shipped meanwhile, and agents go on', async () => {
+    await lab.berth('backup', 'keys', 'create', '--name', 'successor', '--into', '../usb');
+    await each(({ sql }) => sql('INSERT INTO later VALUES (1)'));
+    const rotate = async () =>
+      (
+        JSON.parse(await lab.berth('backup', 'keys', 'rotate', '--key', `../usb/${site}-operator.key`, '--json')) as {
+          readonly sources: readonly Record<'rotated' | 'unchanged' | 'closed' | 'broken', readonly string[]>[];
+        }
+      ).sources;
+    const before = (await list()).backups;
+    const done = await rotate();
+    expect(done.flatMap(({ closed, broken }) => [...closed, ...broken])).toEqual([]);
+    expect(done.flatMap(({ rotated, unchanged }) => [...rotated, ...unchanged])).toEqual(
+      expect.arrayContaining(before.map(({ id }) => id)),
+    );
+    await each(async ({ covered, tried }) => {
+      await covered();
+      await tried('--latest');
+    });
+    // What was under way then was found, and what came since was made for those of now.
+    expect((await rotate()).flatMap(({ rotated }) => rotated)).toEqual([]);
+    await lab.berth('backup', 'verify', '--key', `../usb/${site}-successor.key`);
+  });
+
   /** The old chain ends there, and a new one begins by itself. */
   const goesOn = async ({ insert, until, fulls, covered, tried }: One, found: string): Promise<void> => {
     await insert(9001, 9001, 'after the restore');
@@ -390,6 +415,7 @@ describe('the databases of a site that runs', () => {
     expect(done.answers.map(({ status }) => status)).toEqual([200, 404, 200, 405]);
     expect(done.lostSeconds).toBeGreaterThanOrEqual(0);
     for (const { canary } of done.databases) expect(canary).toMatchObject({ late: false });
+    expect(done.late).toEqual([]);
     // Each was written to just before the drill that was killed.
     expect(done.canarySeconds).toBeGreaterThanOrEqual(0);
     expect(done.canarySeconds).toBeLessThanOrEqual((done.lostSeconds ?? 0) + 6);

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { chmodSync, copyFileSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -121,6 +121,8 @@ describe.each(suiteNames)('without Berth, by %s,', (suite) => {
     expect(stdout).toContain('the key fits');
     expect(stdout).toContain('base.tar is whole');
     expectRestored(out);
+    // What was in the backup is for nobody else.
+    for (const name of Object.keys(files)) expect(statSync(join(out, name)).mode & 0o077, name).toBe(0);
   });
 
   test.runIf(suite === 'age')('age and zstd are enough where there is no openssl', async () => {

@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { expectExit } from './berth.ts';
 
 const program = join(import.meta.dirname, '../../cli/berth.js');
 
@@ -74,4 +75,10 @@ test('a verb whose work is done ends, although its input is still open', async (
   child.stdin.write('\n');
   const [code] = (await once(child, 'exit')) as [number];
   expect(code).toBe(0);
+});
+
+test('a verb that is to be given keys, of a host whose Berth is older, says so and does nothing with its own', async () => {
+  const { stderr } = await expectExit(2, ['restore', '--only', 'bucket', '--latest', '--into', 'live', '--given', '--site', '/nowhere']);
+  expect(stderr).toContain('the Berth that wrote it is older than the one of this agent');
+  expect(stderr).toContain('→ run `berth generate` and the same again with the Berth');
 });

@@ -179,3 +179,21 @@ describe('a site whose suite becomes age', () => {
     rmSync(join(site, 'backup/recipients/third.pub'));
   });
 });
+
+test.runIf(process.getuid?.() === 0)(
+  'keys that root has rotated belong to the agents whose folder it is, and so do its leases',
+  async () => {
+    const [owned, folder, keys] = [at('owned'), at('owned-store'), at('owned-usb')];
+    const there = ['--site', owned] as const;
+    await expectExit(0, ['init', owned, '--profile', 'minimum', '--set', 'name=owned', '--set', `backups={ folder: ${folder} }`, ...host]);
+    await expectExit(0, ['backup', 'store', 'create', ...there]);
+    await expectExit(0, ['backup', 'keys', 'create', '--into', keys, ...there]);
+    await expectExit(0, ['kit', 'export', '--into', at('owned-kit'), ...there]);
+    await expectExit(0, ['backup', 'now', 'configuration', ...there]);
+    await expectExit(0, ['backup', 'keys', 'create', '--name', 'successor', '--into', keys, ...there]);
+    await expectExit(0, ['backup', 'keys', 'rotate', '--key', join(keys, 'owned-operator.key'), ...there]);
+    const written = globSync(['v1/owned/*/keys/*/*', '.berth-leases/owned/*'], { cwd: folder }).map((file) => statSync(join(folder, file)));
+    expect(written.length).toBeGreaterThan(1);
+    expect([...new Set(written.map(({ uid, gid }) => `${uid}:${gid}`))]).toEqual(['999:999']);
+  },
+);

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -26,7 +26,7 @@ interface Listed {
 
 let ready: string;
 beforeAll(async () => {
-  const places = `backups={ folder: ${store}, databases: none, buckets: none, offsite: { folder: ${offsite} } }`;
+  const places = `backups={ folder: ${store}, databases: none, buckets: none, offsite: { folder: ${offsite} }, drill: { key: /home/shop/operator.key } }`;
   await expectExit(0, ['init', site, '--profile', 'minimum', '--set', 'name=shop', '--set', places, ...host]);
   ready = await backup('store', 'create');
   await backup('keys', 'create', '--into', at('usb'));
@@ -60,6 +60,10 @@ describe('a site with a second place for its backups', () => {
     expect((await json<Listed>('list', '--from', 'offsite')).backups).toEqual(
       (await json<Listed>('list')).backups.map((each) => ({ ...each, ageSeconds: expect.any(Number) })),
     );
+    // Drills are made from the first place, and written down there.
+    expect(await backup('list')).toContain('no drill has passed yet');
+    expect(await backup('list', '--from', 'offsite')).not.toContain('drill');
+    expect(await json('list', '--from', 'offsite')).not.toHaveProperty('drillDue');
     expect(await backup('show', (await json<Listed>('list')).backups[0]?.id ?? '', '--from', 'offsite')).toContain('opens with');
   });
 
@@ -92,6 +96,27 @@ describe('a site with a second place for its backups', () => {
     expect((await json<Listed>('list')).backups).toHaveLength(3);
     expect((await json<Listed>('list')).offsite?.missing).toBe(0);
     expect(await backup('verify')).toContain('3 backups are as signed');
+  });
+
+  test('has each place open for others by itself, and tells both of what a key does not open and of what has none', async () => {
+    const rotate = (key: string, ...args: readonly string[]) => ['backup', 'keys', 'rotate', '--key', at('usb', key), ...args, ...here];
+    await backup('keys', 'create', '--name', 'successor', '--into', at('usb'));
+    rmSync(join(site, 'backup/recipients/operator.pem'));
+    await expectExit(0, rotate('shop-operator.key', '--from', 'offsite'));
+    await backup('verify', '--from', 'offsite', '--key', at('usb/shop-successor.key'));
+    await backup('verify', '--key', at('usb/shop-operator.key'));
+    expect(await backup('copy')).toContain('Nothing to copy');
+    const refused = await expectExit(2, ['backup', 'verify', '--from', 'offsite', '--key', at('usb/shop-operator.key'), ...here]);
+    expect(refused.stderr).toContain('was not made for key');
+    const [broken = ''] = globSync('v1/shop/site.secrets/keys/*', { cwd: store });
+    rmSync(join(store, broken), { recursive: true });
+    const { stdout, stderr } = await expectExit(13, rotate('shop-successor.key'));
+    expect(stdout).toMatch(/secrets +0 rotated +0 as they were +broken: \w{26}\n/);
+    expect(stderr).toMatch(/2 backups were not made for \S+, and open [^;]+; the key files of \w{26} are damaged or gone/);
+    expect(stderr).toContain('copy --from offsite');
+    await backup('copy', '--from', 'offsite');
+    await expectExit(0, rotate('shop-successor.key'));
+    await backup('verify', '--key', at('usb/shop-successor.key'));
   });
 
   test('restores no database from there by itself', async () => {

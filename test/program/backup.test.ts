@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import {
+  copyFileSync,
   chmodSync,
   existsSync,
   globSync,
@@ -20,6 +21,7 @@ import { keyFileOf } from '../../generator/io/secret-files.ts';
 import { openSqliteState } from '../../runtime/schedule/sqlite-state.ts';
 import { berth, expectExit, host, launch, launcher, secretsOf, start } from './berth.ts';
 import { farAway } from './far-away.ts';
+import { edit } from './sites.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'berth-backup-'));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
@@ -266,7 +268,23 @@ describe('a site with backups', () => {
     );
     const { stderr } = await expectExit(5, ['drill', '--dry-run', '--key', key, '--into', usb, ...here]);
     expect(stderr).toContain('is not empty, and no drill has left that there');
+    expect(stderr).not.toContain('lies in the site');
+    const copied = join(site, 'drill.key');
+    copyFileSync(key, copied);
+    const noted = await expectExit(0, ['drill', '--dry-run', '--key', copied, ...here]);
+    expect(noted.stderr.replaceAll(/\s+/g, ' ')).toContain(`${copied} lies in the site: each backup holds the key to itself`);
+    expect((await expectExit(0, ['drill', '--dry-run', '--site', kit, '--into', at('drill')], opened)).stderr).not.toContain('lies in');
+    rmSync(copied);
     expect((await expectExit(2, ['drill', '--at', '2020-01-01T00:00Z', '--key', key, ...here])).stderr).toContain('no backup');
+  });
+
+  test('is not generated with a key for drills that would be copied with it', async () => {
+    edit(site, 'berth.yaml', (text) => text.replace(`folder: ${store}`, `folder: ${store}\n  drill: { key: ${site}/drill.key }`));
+    const { stderr } = await expectExit(3, ['generate', ...here]);
+    expect(stderr).toContain(`${site}/drill.key, the key of the drills, lies in the site`);
+    expect(stderr).toContain('correct backups.drill.key in berth.yaml');
+    edit(site, 'berth.yaml', (text) => text.replace(`\n  drill: { key: ${site}/drill.key }`, ''));
+    await expectExit(0, ['generate', '--check', ...here]);
   });
 
   test('takes away what a drill has made though its terminal is gone, which a shell and the kernel both say (docker: stand-in)', async () => {

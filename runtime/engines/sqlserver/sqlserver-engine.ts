@@ -5,7 +5,8 @@ import { usualLimits } from '../table-facts.ts';
 import type { EngineOptions } from '../tools.ts';
 import type { SqlServerAccess } from './access.ts';
 import { sqlserverChain } from './chain-rules.ts';
-import { sqlserverLogSource, usualQuietMs } from './log-source.ts';
+import { usualQuietMs } from '../to-be-said.ts';
+import { sqlserverLogSource } from './log-source.ts';
 import { sqlserverDifferential, sqlserverProducer } from './producer.ts';
 import { sqlserverScratch } from './scratch.ts';
 

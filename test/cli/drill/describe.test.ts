@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { lossOf, measuredLossOf } from '../../../cli/drill/describe.ts';
+import { type DrillPlan, lossOf, measuredLossOf, planAsJson, sayDrill } from '../../../cli/drill/describe.ts';
+import { context } from '../../generator/render/hello.ts';
 
 describe('what would have been lost', () => {
   const startedAt = new Date('2026-03-29T14:30:00Z');
@@ -35,5 +36,19 @@ describe('what is measured by the time that was written into each database', () 
   test('is nothing where no time was written into any, or an older state was asked for', () => {
     expect(measuredLossOf({ at: undefined, startedAt, outcomes: [outcome(undefined)] })).toBeUndefined();
     expect(measuredLossOf({ at: '2026-03-29T14:00Z', startedAt, outcomes: [outcome('2026-03-29T13:59:50Z')] })).toBeUndefined();
+  });
+});
+
+test('what nobody has copied any more is told before anything is started, with whom to ask', () => {
+  const late = [{ name: 'database', ageSeconds: 21 * 86_400, terms: '60 s behind at most', agent: 'agent-postgres' }];
+  const chosen = { wanted: [], wantedBuckets: [], copies: [], apart: [], empty: [], broken: [] };
+  const plan = { site: 'shop', at: undefined, folder: { chosen: [] }, chosen, late, needs: { memory: 1, disk: 1 }, room: {} };
+  let said = '';
+  sayDrill(plan as unknown as DrillPlan, 'store', { ...context, err: (text: string) => void (said += text) } as never);
+  expect(said.replaceAll(/\s+/g, ' ')).toContain(
+    'database comes back as it was 21 days before, and is to be 60 s behind at most: see what agent-postgres says',
+  );
+  expect(planAsJson(plan as unknown as DrillPlan)).toMatchObject({
+    late: [{ name: 'database', ageSeconds: 1_814_400, terms: '60 s behind at most' }],
   });
 });

@@ -49,6 +49,15 @@ test('a drill of a Compose site is started by a timer, with a key that lies on i
   expect(unit).toContain('WorkingDirectory=%f\n');
   expect(decision.merged.get('runtime.yaml')).toMatch(/ {2}drill:\n {4}every: 10 # days\n/);
   const runbook = decision.merged.get('SITE.md') ?? '';
+  expect(runbook).toContain('`tight: true` below `backups.drill` has it drill all the same');
   expect(runbook).toContain("install -D -m 400 /media/usb/hello-operator.key '/home/shop/my keys/hello-operator.key'\n");
   expect(runbook).toContain('systemctl --user enable --now "hello-drill@$(systemd-escape --path "$PWD").timer"\n');
+});
+
+test('a drill on a host that its site fills is let do so by the spec, as its timer has nobody to ask', async () => {
+  const drill = { key: '/home/shop/hello-operator.key', schedule: '0 5 * * 0', tight: true };
+  const { decision } = await prepareHello({ set: { backups: { folder: '/srv/backups', drill } } });
+  const unit = decision.merged.get('systemd/hello-drill@.service') ?? '';
+  expect(unit).toContain('ExecStart=/usr/bin/env berth drill --key "/home/shop/hello-operator.key" --yes\n');
+  expect(decision.merged.get('SITE.md')).not.toContain('tight: true');
 });

@@ -29,6 +29,13 @@ describe('what a restored server holds', () => {
     expect(compareFacts(of(), found)).toEqual([]);
   });
 
+  test('is not held against a canary, which facts of an older Berth name', () => {
+    const canary: TableFacts = { name: 'berth.canary', rows: '1', hash: '9' };
+    const old: ServerFacts = { position: '0/1', databases: [...of(orders, canary).databases, { name: 'berth_canary', tables: [canary] }] };
+    expect(compareFacts(old, of(orders))).toEqual([]);
+    expect(compareFacts(old, of())).toEqual(['shop: public.orders is not there']);
+  });
+
   test('is not compared where the original did not know', () => {
     expect(compareFacts(of({ ...orders, rows: null, hash: null }), of(orders))).toEqual([]);
   });

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { formatIdentity, lockedIdentity } from '../../../runtime/format/age/identity-file.ts';
 import { recipientText } from '../../../runtime/format/age/key-text.ts';
@@ -34,8 +34,8 @@ test('a key that is not there is told from one that the system does not give out
 
 const ofAge = generateKeyPairSync('x25519');
 const put = (name: string, content: string): string => {
-  mkdirSync(join(folder, 'recipients'), { recursive: true });
   const file = join(folder, name);
+  mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, content);
   return file;
 };
@@ -58,6 +58,31 @@ test('whoever has a key of each kind is a recipient twice, by one name', () => {
   put('recipients/token.pub', 'age1yubikey1q2w3e\n');
   expect(() => found()).toThrow(
     expect.objectContaining({ kind: 'usage', message: expect.stringContaining('token.pub is not a public key of age') }),
+  );
+});
+
+test.each(['agent.pub', 'agent.pem'])('nobody else is a recipient by the name of agents: %s', (name) => {
+  put(`${name}/${name}`, `${recipientText(ofAge.publicKey)}\n`);
+  put(`${name}/operator.pub`, `${recipientText(ofAge.publicKey)}\n`);
+  for (const names of [undefined, ['operator']])
+    expect(() => readRecipients(join(folder, name), names)).toThrow(
+      expect.objectContaining({
+        kind: 'usage',
+        message: `${join(folder, name)} has a key by the name agent, which is that of the keys that agents draw for themselves`,
+        hint: expect.stringContaining('give its file another name'),
+      }),
+    );
+});
+
+test('several public keys in one file of age are refused, as a recipient has one', () => {
+  const drawn = () => recipientText(generateKeyPairSync('x25519').publicKey);
+  const file = put('several/team.pub', `${drawn()}\n# and\n${drawn()}\n`);
+  expect(() => readRecipients(join(folder, 'several'))).toThrow(
+    expect.objectContaining({
+      kind: 'usage',
+      message: `${file} holds several public keys, and a recipient has one`,
+      hint: 'put each into a file of its own name',
+    }),
   );
 });
 

@@ -26,7 +26,14 @@ beforeEach(() => {
   chmodSync(join(site, 'secrets'), 0o700);
   write('k8s/secrets/tls.yaml', 'key\n', 0o600);
   write('k8s/site/kustomization.yaml', 'resources: []\n');
-  for (const path of ['.berth/lock', '.berth/stage/1', '.berth/runtime/state.sqlite']) write(path, 'passing');
+  const passing = [
+    '.berth/lock',
+    '.berth/stage/1',
+    '.berth/runtime/state.sqlite',
+    '.berth/offsite/agent-postgres/store.key',
+    '.berth/offsite.json',
+  ];
+  for (const path of passing) write(path, 'passing');
   write('.berth/hashes.json', '{}');
   symlinkSync('berth.yaml', join(site, 'current'));
 });
