@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { describeBytes } from '../../model/backup/bytes.ts';
+import { enginesWithIncrements } from '../../model/backup/copied-engines.ts';
 import { BerthError } from '../../model/errors.ts';
 import type { BackupJob } from '../../model/runtime-config.ts';
 import { systemClock } from '../../runtime/clocks/system-clock.ts';
@@ -116,9 +117,13 @@ export const shipNow = ({ site, json, cluster, sources }: NowAsked, context: Run
 
 /** @throws BerthError `unsupported` where none can. */
 function withIncrements(jobs: readonly BackupJob[]): readonly BackupJob[] {
-  const found = jobs.filter(({ kind }) => kind === 'postgres');
+  const found = jobs.filter(({ kind }) => enginesWithIncrements.includes(kind));
   if (found.length > 0) return found;
-  throw new BerthError('unsupported', 'only PostgreSQL has increments, and none is copied here', 'leave --increment out');
+  throw new BerthError(
+    'unsupported',
+    'only PostgreSQL and SQL Server have increments, and neither is copied here',
+    'leave --increment out',
+  );
 }
 
 /** Copies what has changed, now. */
