@@ -94,8 +94,9 @@ function shippingEvents({ job }: DatabaseBackups, tier: number, log: Log): Shipp
 }
 
 /** What did not change is said by silence: it is looked at every few minutes. */
-function tell(job: string, { outcome, manifest, fullBecause }: Taken, tier: number, log: Log): void {
+function tell(job: string, { outcome, manifest, fullBecause, shrunk }: Taken, tier: number, log: Log): void {
   if (fullBecause !== undefined) log('warn', 'full backup in place of an increment', { job, because: fullBecause });
+  if (shrunk !== undefined) log('warn', 'backup holds less', { job, id: manifest.id, because: shrunk });
   if (outcome === 'made')
     log('info', 'backup made', {
       job,

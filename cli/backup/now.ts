@@ -42,7 +42,7 @@ interface NowAsked extends Asked {
   readonly increment?: boolean;
 }
 
-type Made = ReturnType<typeof asJson> & { readonly outcome: string; readonly fullBecause?: string };
+type Made = ReturnType<typeof asJson> & { readonly outcome: string; readonly fullBecause?: string; readonly shrunk?: string };
 
 /** By this process, by the agent in its container, or, in that container, by the agent itself. */
 async function takeOne(
@@ -73,10 +73,11 @@ async function takeOne(
     if (one === undefined) throw new Error(`${job.agent} made no backup and said nothing`);
     return one;
   }
-  const shown = ({ outcome, manifest, fullBecause }: Taken): Made => ({
+  const shown = ({ outcome, manifest, fullBecause, shrunk }: Taken): Made => ({
     outcome,
     ...asJson(manifest, 1, context.now()),
     ...(fullBecause === undefined ? {} : { fullBecause }),
+    ...(shrunk === undefined ? {} : { shrunk }),
   });
   if (!isDatabase(job) && !isBucket(job))
     return shown(await backups.take(job, { due: null, label }, signal, (bytes) => say(describeBytes(bytes))));
@@ -142,8 +143,11 @@ export const backupNow = ({ site, json, cluster, sources, label, increment = fal
     if (json) {
       return context.out(`${JSON.stringify({ site, store: { name: backups.store.name, tier: backups.tier }, backups: made }, null, 2)}\n`);
     }
-    for (const { source, fullBecause } of made)
+    for (const { source, fullBecause, shrunk } of made) {
       if (fullBecause !== undefined) context.err(`${noteOf(`${shortName(source)}: a full backup was made: ${fullBecause}`, context)}\n`);
+      if (shrunk !== undefined)
+        context.err(`${noteOf(`${shortName(source)} holds ${shrunk}: if nobody meant that, restore the backup before it`, context)}\n`);
+    }
     const rows = made.map(({ outcome, source, id, bytes, durationMs, ageSeconds }) => [
       shortName(source),
       id,

@@ -12,6 +12,9 @@ interface Silence {
   readonly until: Date | undefined;
 }
 
+/** How long a server that nobody writes to is told to be quiet without a log that says so. */
+export const usualQuietMs = 900_000;
+
 /** Whether it is time for a log that says up to when nothing was written, or somebody has asked for one. */
 export function isToBeSaid(after: Manifest, { coveredUntil, now, quietMs, until }: Silence): boolean {
   const said = reachOf(after).coveredUntil;

@@ -21,7 +21,6 @@ export interface LogTools extends MongoTools {
   readonly sliceBytes: number;
 }
 
-export const usualQuietMs = 900_000;
 export const usualSliceBytes = 64 * 2 ** 20;
 
 /** The stream of a log: entries of the oplog, one after the other, as `mongorestore --oplogFile` reads them. */

@@ -24,8 +24,6 @@ export interface LogTools extends MysqlTools {
   readonly quietMs: number;
 }
 
-export const usualQuietMs = 900_000;
-
 /** The stream of a log: a file of the binary log by itself, with the events from one place in it to another. */
 export const logFile = 'binlog';
 

@@ -16,7 +16,6 @@ export interface LogTools extends SqlServerTools {
   readonly quietMs: number;
 }
 
-export const usualQuietMs = 900_000;
 /** A commit notes its time first, and is written a moment later; and the server rounds the time that a restore is to end at. */
 const marginMs = 1000;
 /** After so many the server is told to forget what it remembers of old ones. */

@@ -2,10 +2,11 @@ import { join } from 'node:path';
 import type { sqlserverEditions } from '../../../model/engines/sqlserver.ts';
 import type { BackedUpEngine } from '../../ports/engine.ts';
 import { usualLimits } from '../table-facts.ts';
+import { usualQuietMs } from '../to-be-said.ts';
 import type { EngineOptions } from '../tools.ts';
 import type { SqlServerAccess } from './access.ts';
 import { sqlserverChain } from './chain-rules.ts';
-import { sqlserverLogSource, usualQuietMs } from './log-source.ts';
+import { sqlserverLogSource } from './log-source.ts';
 import { sqlserverDifferential, sqlserverProducer } from './producer.ts';
 import { sqlserverScratch } from './scratch.ts';
 
