@@ -100,7 +100,9 @@ Examples:
     .description('copy what has changed since the newest backup')
     .option('--label <TEXT>', 'a name for it; with one it is made though nothing has changed')
     .addOption(
-      new Option('--increment', 'of PostgreSQL, copy only what has changed since the newest backup of the database').conflicts('log'),
+      new Option('--increment', 'of PostgreSQL and SQL Server, copy only what has changed since the backup that it rests on').conflicts(
+        'log',
+      ),
     )
     .option('--log', 'of databases, bring only the log to the store, up to now')
     .action(
@@ -143,7 +145,7 @@ Examples:
     .argument('[ID]', 'one backup; without it all of them')
     .description('compare every byte with what was signed; with a key also see that it opens')
     .option('--key <FILE>', 'the private key of a recipient')
-    .option('--restore', 'restore the newest backup of each database and each bucket where nobody sees it, and compare')
+    .option('--restore', 'restore the newest backup of each database, bucket and volume where nobody sees it, and compare')
     .action((id: string | undefined, options: SiteOptions & { readonly key?: string; readonly restore?: boolean }) =>
       run(async () => {
         if (options.restore === true) return (await import('./backup/verify.ts')).proveBackups(asked(options), context);

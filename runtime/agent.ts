@@ -94,8 +94,9 @@ function shippingEvents({ job }: DatabaseBackups, tier: number, log: Log): Shipp
 }
 
 /** What did not change is said by silence: it is looked at every few minutes. */
-function tell(job: string, { outcome, manifest, fullBecause }: Taken, tier: number, log: Log): void {
+function tell(job: string, { outcome, manifest, fullBecause, shrunk }: Taken, tier: number, log: Log): void {
   if (fullBecause !== undefined) log('warn', 'full backup in place of an increment', { job, because: fullBecause });
+  if (shrunk !== undefined) log('warn', 'backup holds less', { job, id: manifest.id, because: shrunk });
   if (outcome === 'made')
     log('info', 'backup made', {
       job,
@@ -142,20 +143,22 @@ const provingJobs = ({ backups, log }: AgentOptions, jitterMs: number): readonly
     ticks: parseTicks(when, job.timeZone),
     timeoutMs: proveTimeoutMs,
     jitterMs,
-    run: async (_due, signal) => {
-      const found = await prove(signal);
-      if (found === undefined) return;
-      const { level, result, detail, backups: ids } = found;
-      log(result === 'sound' ? 'info' : 'error', result === 'sound' ? 'restore proven' : 'backup broken', {
-        job: job.name,
-        level,
-        backups: ids,
-        detail,
-      });
-      // What cannot be restored protects nobody until tomorrow night.
-      if (result === 'broken') tell(job.name, await again(signal), backups.tier, log);
-    },
+    run: (_due, signal) => proveOne({ job, prove, again }, backups.tier, log, signal),
   }));
+
+async function proveOne({ job, prove, again }: Omit<Provable, 'when'>, tier: number, log: Log, signal: AbortSignal): Promise<void> {
+  const found = await prove(signal);
+  if (found === undefined) return;
+  const { level, result, detail, backups: ids } = found;
+  log(result === 'sound' ? 'info' : 'error', result === 'sound' ? 'restore proven' : 'backup broken', {
+    job: job.name,
+    level,
+    backups: ids,
+    detail,
+  });
+  // What cannot be restored protects nobody until tomorrow night.
+  if (result === 'broken') tell(job.name, await again(signal), tier, log);
+}
 
 const incrementJob = (name: string): string => `${name}.increment`;
 
@@ -262,6 +265,10 @@ function makeScheduler(options: AgentOptions): Scheduler {
       jitterMs,
       run: async (due: Date, signal: AbortSignal) => {
         tell(job.name, await backups.take(job, { due, label: null }, signal), backups.tier, log);
+        // A copy of a volume needs no server to be restored in, and is changed by nothing that comes later: it is tried at once.
+        const volume = backups.volumes.find((each) => each.job.name === job.name);
+        const again = () => backups.take(job, now, signal);
+        if (volume !== undefined) await proveOne({ job, prove: volume.proveNew, again }, backups.tier, log, signal);
       },
     })),
     ...incrementJobs(options, jitterMs),

@@ -5,6 +5,7 @@ import { BerthError } from '../model/errors.ts';
 import type { BackupJob, BackupsConfig, RuntimeConfig } from '../model/runtime-config.ts';
 import { usualSuite } from '../model/backup/suites.ts';
 import type { Manifest } from '../model/backup/manifest.ts';
+import type { Verification } from '../model/backup/verification.ts';
 import { readCatalogue } from './jobs/catalogue.ts';
 import { metered } from './jobs/metered.ts';
 import { leaveInstructions } from './jobs/leave-instructions.ts';
@@ -28,7 +29,7 @@ import { DatabaseBackups } from './database-backups.ts';
 import { BucketBackups, BucketPoints } from './bucket-backups.ts';
 import { isBucket, openBucket, type BucketJob } from './buckets.ts';
 import { isCache, producerOf, type CacheJob } from './caches.ts';
-import { copyOf, isVolume, type VolumeJob } from './volumes.ts';
+import { copyOf, isVolume, proveVolume, type VolumeJob } from './volumes.ts';
 import { engineOf, isDatabase, type DatabaseJob } from './databases.ts';
 import { bucketStreams, usualBucketLayout } from './jobs/bucket/survey.ts';
 import { ownIdentity, type OwnIdentity } from './keys/own-identity.ts';
@@ -42,8 +43,18 @@ const graceMs = 48 * 3_600_000;
 const leaseTtlMs = 60_000;
 /** How often what lies there of a bucket is compared with what was signed: it is most of what there is, and was read back when it was made. */
 const rehashEveryMs = 28 * 24 * 3_600_000;
+/** The level of what was opened with a key. */
+const opened = 2;
 /** Frames at work at the same time: what two cores can do. */
 const width = 3;
+
+/** The copies of a volume, of which the newest is taken out of its archive and compared. */
+interface CopiedVolume {
+  readonly job: VolumeJob;
+  readonly prove: (signal: AbortSignal) => Promise<Verification | undefined>;
+  /** The same, where that was not done yet. */
+  readonly proveNew: (signal: AbortSignal) => Promise<Verification | undefined>;
+}
 
 /** The backups of a site: its store, and what goes there. */
 export interface Backups {
@@ -54,6 +65,7 @@ export interface Backups {
   readonly jobs: readonly BackupJob[];
   readonly databases: readonly DatabaseBackups[];
   readonly buckets: readonly { readonly job: BucketJob; readonly backups: BucketBackups }[];
+  readonly volumes: readonly CopiedVolume[];
   /** Compares everything that lies there with what was signed, and writes down what was found. */
   readonly verify: (signal: AbortSignal) => Promise<Looked>;
   /** @param heard - Told of the bytes that the source gave so far. */
@@ -164,6 +176,22 @@ export async function openBackups(
       : { kind: 'volume', ...copyOf(job, fingerprintKey(signer), world.berth) }),
     recipients: () => [...besideAgent(job), ...(own === undefined ? [] : [own.recipient])],
   });
+  const volumeOf = (job: VolumeJob, { privateKey: identity }: OwnIdentity): CopiedVolume => {
+    const place = { site, source: job.name };
+    const prove = async (isProven: (id: string) => boolean, signal: AbortSignal): Promise<Verification | undefined> => {
+      const found = await proveVolume(place, isProven, { ...tools, identity, key: fingerprintKey(signer) }, signal);
+      if (found?.result === 'broken') for (const id of found.backups) broken.add(id);
+      return found;
+    };
+    return {
+      job,
+      prove: (signal) => prove(() => false, signal),
+      proveNew: async (signal) => {
+        const { proofs } = await readVerifications(place, store, trusted, signal);
+        return prove((id) => levelOf(proofs, id) >= opened, signal);
+      },
+    };
+  };
   /** What was found to be broken holds nothing, whatever it says. */
   const trusting = ({ holds, ...source }: BackupSource): BackupSource => ({
     ...source,
@@ -183,6 +211,7 @@ export async function openBackups(
     jobs,
     databases,
     buckets,
+    volumes: own === undefined ? [] : jobs.filter(isVolume).map((job) => volumeOf(job, own)),
     verify: async (signal) => {
       const byTurns = await inTurn(jobs, (job) => pointsOf(job)?.verify(signal));
       const others = jobs.filter(({ kind }) => kind !== 'bucket');

@@ -7,6 +7,7 @@ import { describeDrill, drillAsJson, drillNotes } from './drill-view.ts';
 import { type KitRecord, readKit } from './kit-record.ts';
 import { describeLag, lookOffsite, offsiteJson } from './offsite-view.ts';
 import { type Asked, openCatalogue } from '../open-catalogue.ts';
+import { lateBy, lateNotes } from './late-view.ts';
 import { describeRestorable, ownLevel, restorable } from './restorable.ts';
 import { type RuntimeContext, stoppable } from '../stoppable.ts';
 import { noteOf, paint, table } from '../text.ts';
@@ -48,6 +49,8 @@ export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext
     const kit = readKit(join(folder, kitFile));
     // Drills are written down in the place that they were made from, which is the first one by the timer.
     const every = from === 'offsite' ? undefined : config.backups.drill?.every;
+    // What the second place lacks is told by how far it is behind the first.
+    const logged = from === 'offsite' ? [] : config.backups.jobs;
     const offsite = config.backups.offsite === undefined || from === 'offsite' ? undefined : await lookOffsite(site, good, context, signal);
     if (json)
       return context.out(
@@ -57,11 +60,12 @@ export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext
             store: { name: store.name, tier },
             backups: manifests.map((manifest) => asJson(manifest, ownLevel(manifest, level), now)),
             refused,
-            restorable: found.map(({ newest, spans, shrunk }) => ({
-              ...asJson(newest, ownLevel(newest, level), now),
+            restorable: found.map((each) => ({
+              ...asJson(each.newest, ownLevel(each.newest, level), now),
               tier,
-              ...(spans === undefined ? {} : { spans }),
-              ...(shrunk === undefined ? {} : { shrunk }),
+              ...(each.spans === undefined ? {} : { spans: each.spans }),
+              ...(each.shrunk === undefined ? {} : { shrunk: each.shrunk }),
+              ...(lateBy(each, logged, now) === undefined ? {} : { late: true }),
             })),
             ...(offsite === undefined ? {} : { offsite: offsiteJson(offsite, now) }),
             ...drillAsJson(every, drill, now),
@@ -103,7 +107,7 @@ export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext
         notes.push(
           `the newest ${nameOf[newest.kind] ?? 'backup'} of ${shortName(newest.source)} holds ${shrunk}: if nobody meant that, restore an older one before it expires`,
         );
-    notes.push(...drillNotes(every, drill, now));
+    notes.push(...lateNotes(found, logged, now), ...drillNotes(every, drill, now));
     if (offsite !== undefined) notes.push(...describeLag(offsite, now));
     for (const note of notes) context.out(`${noteOf(note, context)}\n`);
     const lines = [

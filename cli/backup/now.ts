@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { describeBytes } from '../../model/backup/bytes.ts';
+import { enginesWithIncrements } from '../../model/backup/copied-engines.ts';
 import { BerthError } from '../../model/errors.ts';
 import type { BackupJob } from '../../model/runtime-config.ts';
 import { systemClock } from '../../runtime/clocks/system-clock.ts';
@@ -41,7 +42,7 @@ interface NowAsked extends Asked {
   readonly increment?: boolean;
 }
 
-type Made = ReturnType<typeof asJson> & { readonly outcome: string; readonly fullBecause?: string };
+type Made = ReturnType<typeof asJson> & { readonly outcome: string; readonly fullBecause?: string; readonly shrunk?: string };
 
 /** By this process, by the agent in its container, or, in that container, by the agent itself. */
 async function takeOne(
@@ -72,10 +73,11 @@ async function takeOne(
     if (one === undefined) throw new Error(`${job.agent} made no backup and said nothing`);
     return one;
   }
-  const shown = ({ outcome, manifest, fullBecause }: Taken): Made => ({
+  const shown = ({ outcome, manifest, fullBecause, shrunk }: Taken): Made => ({
     outcome,
     ...asJson(manifest, 1, context.now()),
     ...(fullBecause === undefined ? {} : { fullBecause }),
+    ...(shrunk === undefined ? {} : { shrunk }),
   });
   if (!isDatabase(job) && !isBucket(job))
     return shown(await backups.take(job, { due: null, label }, signal, (bytes) => say(describeBytes(bytes))));
@@ -116,9 +118,13 @@ export const shipNow = ({ site, json, cluster, sources }: NowAsked, context: Run
 
 /** @throws BerthError `unsupported` where none can. */
 function withIncrements(jobs: readonly BackupJob[]): readonly BackupJob[] {
-  const found = jobs.filter(({ kind }) => kind === 'postgres');
+  const found = jobs.filter(({ kind }) => enginesWithIncrements.includes(kind));
   if (found.length > 0) return found;
-  throw new BerthError('unsupported', 'only PostgreSQL has increments, and none is copied here', 'leave --increment out');
+  throw new BerthError(
+    'unsupported',
+    'only PostgreSQL and SQL Server have increments, and neither is copied here',
+    'leave --increment out',
+  );
 }
 
 /** Copies what has changed, now. */
@@ -137,8 +143,11 @@ export const backupNow = ({ site, json, cluster, sources, label, increment = fal
     if (json) {
       return context.out(`${JSON.stringify({ site, store: { name: backups.store.name, tier: backups.tier }, backups: made }, null, 2)}\n`);
     }
-    for (const { source, fullBecause } of made)
+    for (const { source, fullBecause, shrunk } of made) {
       if (fullBecause !== undefined) context.err(`${noteOf(`${shortName(source)}: a full backup was made: ${fullBecause}`, context)}\n`);
+      if (shrunk !== undefined)
+        context.err(`${noteOf(`${shortName(source)} holds ${shrunk}: if nobody meant that, restore the backup before it`, context)}\n`);
+    }
     const rows = made.map(({ outcome, source, id, bytes, durationMs, ageSeconds }) => [
       shortName(source),
       id,

@@ -67,7 +67,7 @@ export const verifyBackups = ({ site, json, from, id, key }: VerifyAsked, contex
     );
   });
 
-/** Restores the newest full backup of each database, and the newest point of each bucket, where its agent is, and compares. */
+/** Restores the newest full backup of each database, the newest point of each bucket and the newest copy of each volume, where its agent is, and compares. */
 export const proveBackups = ({ site, json, from, cluster }: Asked, context: RuntimeContext): Promise<void> =>
   stoppable(context, async (signal) => {
     if (from === 'offsite') throw firstPlaceAlone();
@@ -85,8 +85,8 @@ export const proveBackups = ({ site, json, from, cluster }: Asked, context: Runt
       );
       proven.push(...(answer['proven'] as readonly Verification[]));
     }
-    const { databases, buckets } = await openBackups(config, folder, worldOf(context));
-    for (const copied of [...databases, ...buckets.map(({ backups }) => backups)]) {
+    const { databases, buckets, volumes } = await openBackups(config, folder, worldOf(context));
+    for (const copied of [...databases, ...buckets.map(({ backups }) => backups), ...volumes]) {
       const found = await copied.prove(signal);
       if (found !== undefined) proven.push(found);
     }
@@ -96,7 +96,7 @@ export const proveBackups = ({ site, json, from, cluster }: Asked, context: Runt
       context.out(
         `${result === 'sound' ? 'sound' : paint(context.color)('red', 'broken')}  ${backups[0] ?? ''}${backups.length > 1 ? ` and ${backups.length - 1} more` : ''}: level ${level}, ${levels[level]}\n${detail.map((line) => `       ${line}\n`).join('')}`,
       );
-    if (proven.length === 0) context.out('There is no backup of a database or a bucket yet.\n');
+    if (proven.length === 0) context.out('There is no backup of a database, a bucket or a volume yet.\n');
     if (proven.some(({ result }) => result === 'broken'))
       throw new BerthError(
         'damaged',

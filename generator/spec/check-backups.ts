@@ -1,4 +1,4 @@
-import { copiedEngines } from '../../model/backup/copied-engines.ts';
+import { copiedEngines, enginesWithIncrements } from '../../model/backup/copied-engines.ts';
 import { sqlserver } from '../../model/engines/sqlserver.ts';
 import type { WrittenSpec } from '../../model/written-spec.ts';
 import type { Finding } from './finding.ts';
@@ -55,13 +55,11 @@ function* checkBuckets(names: readonly string[], stores: NonNullable<WrittenSpec
   }
 }
 
-const withIncrements: readonly string[] = ['postgres', 'sqlserver'];
-
 /** With a full backup a week alone, the way from it to now would be all the log of a week. */
 function* checkIncrements({ databases }: WrittenSpec): Iterable<Finding> {
   const whole = Object.entries(databases ?? {}).filter(
     ([, { engine, operator }]) =>
-      operator === undefined && !withIncrements.includes(engine) && copiedEngines.some((name) => name === engine),
+      operator === undefined && !enginesWithIncrements.includes(engine) && copiedEngines.some((name) => name === engine),
   );
   if (whole.length > 0)
     yield {

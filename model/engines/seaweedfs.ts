@@ -11,6 +11,8 @@ export const seaweedfs = {
   gatewayGrpcPort: 18_333,
   /** Declared as a volume by the image, and given to its user. */
   dataFolder: '/data',
+  /** Over the folder that the image declares, in containers that keep nothing there: else Docker makes an anonymous volume for each, which `down` leaves behind. */
+  declaredMiB: 1,
   /** Sockets. */
   tmpMiB: 16,
   /** Without any request: four servers in one process, with their tables of what lies where, which are on disk but for what is in use. Set, not measured. */

@@ -9,6 +9,7 @@ import type { Producer } from '../ports/producer.ts';
 import { backup, type BackupTools } from './backup.ts';
 import { readCatalogue } from './catalogue.ts';
 import type { RetentionPolicy } from './retention.ts';
+import { isWhole, shrinkageOf } from './shrinkage.ts';
 
 /** Something that is copied by itself and stands alone. */
 export interface BackupSource {
@@ -42,7 +43,16 @@ export type Taken = {
   readonly manifest: Manifest;
   /** Why it is a full backup, where an increment was asked for. */
   readonly fullBecause?: string;
+  /** What it holds less than half of, against the one before. */
+  readonly shrunk?: string;
 };
+
+/** @param before - All that there was of the same source, the oldest first. */
+export function madeAfter(before: readonly Manifest[], manifest: Manifest): Taken {
+  const last = before.findLast(isWhole);
+  const shrunk = last && shrinkageOf(last, manifest);
+  return { outcome: 'made', manifest, ...(shrunk === undefined ? {} : { shrunk }) };
+}
 
 /**
  * Makes a backup of a source where it is due.
@@ -75,7 +85,7 @@ export async function takeBackup(
     const request = { place: source.place, kind: source.kind, after: null, label, scheduledFor: due, newestId: newest?.id };
     const { producer } = source;
     const manifest = await backup(request, { ...tools, producer, lease, recipients: source.recipients() }, signal);
-    return { outcome: 'made', manifest };
+    return madeAfter(manifests, manifest);
   } finally {
     await lease.release();
   }

@@ -10,7 +10,7 @@ import { backup } from './backup.ts';
 import { readCatalogue } from './catalogue.ts';
 import { baseOf, chainsOf } from './coverage.ts';
 import { openChain } from './restore-engine.ts';
-import { acquireLease, type Taken, type TakeTools, type Wish } from './take-backup.ts';
+import { acquireLease, madeAfter, type Taken, type TakeTools, type Wish } from './take-backup.ts';
 import { readVerifications } from './verifications.ts';
 
 export interface IncrementTools extends TakeTools {
@@ -40,7 +40,7 @@ export async function takeIncrement(place: Place, { due, label }: Wish, tools: I
       newestId: manifests.at(-1)?.id,
     } as const;
     const producer = producerOf(parent, tools);
-    return { outcome: 'made', manifest: await backup(request, { ...tools, producer, lease, recipients: tools.recipients() }, signal) };
+    return madeAfter(manifests, await backup(request, { ...tools, producer, lease, recipients: tools.recipients() }, signal));
   } catch (error) {
     if (!(error instanceof NoIncrement)) throw error;
     return { outcome: 'full needed', because: error.message };

@@ -24,12 +24,9 @@ const newFile = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | cons
 export async function unpackVolume(folder: string, source: Bytes, owners: boolean, signal: AbortSignal): Promise<Unpacked> {
   const counts = { files: 0, folders: 0, links: 0, bytes: 0 };
   const folders: TarEntry[] = [];
-  /** What leads somewhere, or is a file: nothing may lie below it. */
-  const closed = new Set<string>();
   const write = <T>(path: string, run: () => Promise<T>): Promise<T> => trying(`write ${path}`, '', run);
-  for await (const { entry, bytes } of readTar(source)) {
+  for await (const { entry, bytes } of entriesOf(source)) {
     signal.throwIfAborted();
-    refuseStray(entry.path, closed);
     const path = join(folder, entry.path);
     if (entry.kind === 'folder') {
       await write(path, () => mkdir(path, { recursive: true, mode: 0o700 }));
@@ -37,15 +34,12 @@ export async function unpackVolume(folder: string, source: Bytes, owners: boolea
       counts.folders += 1;
       continue;
     }
-    closed.add(entry.path);
     await write(path, () => mkdir(dirname(path), { recursive: true, mode: 0o700 }));
     if (entry.kind === 'file') {
       await writeFile(path, entry, bytes, owners);
       counts.files += 1;
       counts.bytes += entry.bytes;
     } else if (entry.kind === 'same') {
-      refuseStray(entry.target, new Set());
-      if (!closed.has(entry.target)) throw damaged('the archive of a volume', `${entry.path} is the same as a file that is not in it`);
       await write(path, () => link(join(folder, entry.target), path));
       counts.links += 1;
     } else {
@@ -81,6 +75,26 @@ async function writeFile(path: string, entry: TarEntry, bytes: Bytes, owners: bo
     await file.chmod(owners ? entry.mode : entry.mode & 0o777);
     await file.utimes(timeOf(entry), timeOf(entry));
   });
+}
+
+/**
+ * The files of the archive of a volume, in its order. The bytes of each must be read to their end before the next is asked for.
+ *
+ * @throws BerthError `damaged` for what Berth did not write so.
+ */
+export async function* entriesOf(source: Bytes): AsyncGenerator<{ readonly entry: TarEntry; readonly bytes: Bytes }> {
+  /** What leads somewhere, or is a file: nothing may lie below it. */
+  const closed = new Set<string>();
+  for await (const each of readTar(source)) {
+    const { entry } = each;
+    refuseStray(entry.path, closed);
+    if (entry.kind === 'same') {
+      refuseStray(entry.target, new Set());
+      if (!closed.has(entry.target)) throw damaged('the archive of a volume', `${entry.path} is the same as a file that is not in it`);
+    }
+    if (entry.kind !== 'folder') closed.add(entry.path);
+    yield each;
+  }
 }
 
 function refuseStray(path: string, closed: ReadonlySet<string>): void {

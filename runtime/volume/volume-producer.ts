@@ -4,6 +4,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { writeTar, type TarEntry } from '../format/tar.ts';
 import type { ProducedStream, Producer } from '../ports/producer.ts';
 import type { Bytes } from '../streams/blocks.ts';
+import { ContentsSum, keyMarkOf } from './contents-sum.ts';
 import { entryOf, unlessGone, walkVolume, type FoundEntry } from './walk-volume.ts';
 
 export interface VolumeSource {
@@ -87,6 +88,7 @@ class VolumeCopy {
   readonly #source: VolumeSource;
   readonly #signal: AbortSignal;
   readonly #fingerprint: Fingerprint;
+  readonly #contents: ContentsSum;
   readonly #counts = { files: 0, folders: 0, links: 0, bytes: 0 };
   readonly #changed = new Names();
   readonly #gone = new Names();
@@ -96,6 +98,7 @@ class VolumeCopy {
     this.#source = source;
     this.#signal = signal;
     this.#fingerprint = new Fingerprint(source.key);
+    this.#contents = new ContentsSum(source.key);
   }
 
   archive = (): Bytes => writeTar(this.#entries(), () => this.#content());
@@ -120,6 +123,7 @@ class VolumeCopy {
         this.#counts.files += 1;
         this.#counts.bytes += held.entry.bytes;
         this.#fingerprint.add(held.entry, held.stats);
+        this.#contents.begin(held.entry);
         yield held.entry;
         if (held.changed) this.#changed.add(entry.path);
         this.#held = undefined;
@@ -131,6 +135,7 @@ class VolumeCopy {
         }
         this.#counts[entry.kind === 'folder' ? 'folders' : 'links'] += 1;
         this.#fingerprint.add(entry, stats);
+        this.#contents.begin(entry);
         yield entry;
       }
     }
@@ -140,7 +145,10 @@ class VolumeCopy {
   async *#content(): AsyncGenerator<Uint8Array> {
     const held = this.#held;
     if (held === undefined) throw new Error('a file was read that nobody announced');
-    if (held.content !== undefined) return yield held.content;
+    if (held.content !== undefined) {
+      this.#contents.add(held.content);
+      return yield held.content;
+    }
     const { bytes } = held.entry;
     for (let at = 0; at < bytes;) {
       this.#signal.throwIfAborted();
@@ -149,6 +157,7 @@ class VolumeCopy {
       if (bytesRead === 0) buffer.fill(0);
       const piece = bytesRead === 0 ? buffer : buffer.subarray(0, bytesRead);
       at += piece.length;
+      this.#contents.add(piece);
       yield piece;
     }
     held.changed = isOther(held.stats, await held.file.stat({ bigint: true }));
@@ -163,6 +172,8 @@ class VolumeCopy {
       leftOut: this.#leftOut.count,
       leftOutNames: this.#leftOut.first,
       fingerprint: this.#fingerprint.digest(),
+      contents: this.#contents.digest(),
+      contentsKey: keyMarkOf(this.#source.key),
     };
   }
 }

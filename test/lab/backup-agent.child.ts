@@ -161,6 +161,8 @@ const orders: Readonly<Record<string, (order: Order) => Promise<unknown>>> = {
     const { proofs, refused } = await readVerifications(place, store, trusted, stop.signal);
     return { level, result, detail, backups, proofs: [...proofs].map(([id, proof]) => [id, proof.level]), refused };
   },
+  /** MiB that this process held at most, without the programs that it ran. */
+  memory: async () => Math.ceil(process.resourceUsage().maxRSS / 1024),
   restore: async (order) => {
     const plan = planRestore(await manifests(), targetOf(order), rules);
     await using restored = await restoreToScratch(plan, restoring, stop.signal);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Readable, Writable } from 'node:stream';
+import { thrifty } from '../../generator/plan/services/agent.ts';
 import { realFiles } from '../../runtime/stores/folder-files.ts';
 import { openFolderStore } from '../../runtime/stores/folder-store.ts';
 import { expect } from 'vitest';
@@ -129,7 +130,21 @@ export class BackupLab {
     const name = `${this.net}-agent-${randomUUID().slice(0, 8)}`;
     const mounts = [`${root}:${root}:ro`, `${modules}:${modules}:ro`, `${this.home}:${this.home}`].flatMap((each) => ['-v', each]);
     const node = realpathSync(join(modules, 'node/bin/node'));
-    const options = ['--rm', '-i', '--name', name, '--network', this.net, '--user', `${uid}:${uid}`, ...mounts, '--entrypoint', node];
+    const env = Object.entries(thrifty).flatMap(([variable, value]) => ['-e', `${variable}=${value}`]);
+    const options = [
+      '--rm',
+      '-i',
+      '--name',
+      name,
+      '--network',
+      this.net,
+      '--user',
+      `${uid}:${uid}`,
+      ...env,
+      ...mounts,
+      '--entrypoint',
+      node,
+    ];
     return new Agent(name, [...options, IMAGES[this.#engine].reference], { ...this.#settings, ...changes });
   }
 

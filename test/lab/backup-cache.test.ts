@@ -151,6 +151,14 @@ describe('caches and a volume of a site that runs: Valkey in three nodes with Se
     await files("echo other >report; rm -r '  odd ☂ name' deep; echo late >late");
     expect(await backup('uploads')).not.toBe(at);
 
+    // The newest, by its own agent, which has no right to give files to anybody.
+    const { proven } = JSON.parse(await lab.berth('backup', 'verify', '--restore', '--json')) as { readonly proven: readonly unknown[] };
+    expect(proven).toMatchObject([{ level: 3, result: 'sound', detail: [expect.stringContaining('are what was in the volume')] }]);
+    const { backups } = JSON.parse(await lab.berth('backup', 'list', '--json')) as {
+      readonly backups: readonly { readonly source: string; readonly level: number }[];
+    };
+    expect(backups.flatMap(({ source, level }) => (source === 'uploads' ? [level] : []))).toEqual([1, 3]);
+
     const only = ['restore', '--only', 'volume', '--name', 'uploads', '--at', at];
     const done = JSON.parse(await lab.berth(...only, '--into', 'live', '--yes', '--json')) as { readonly kept: string };
     expect(await look()).toBe(before.replace(/^.*pipe.*\n/m, ''));

@@ -19,6 +19,7 @@ interface Listed {
     readonly kind: string;
     readonly level: number;
     readonly label: string | null;
+    readonly parent: string | null;
   }[];
   readonly drill?: { readonly detail: readonly string[] } | null;
   readonly restorable: readonly {
@@ -32,6 +33,7 @@ interface Canary {
   readonly late: boolean;
 }
 interface Restored {
+  readonly increments: readonly string[];
   readonly logs: number;
   readonly seconds: number;
   readonly canary: Canary | null;
@@ -40,6 +42,7 @@ interface Restored {
   };
 }
 interface Live {
+  readonly increments: readonly string[];
   readonly kept: string;
   readonly downSeconds: number;
   readonly seconds: number;
@@ -47,6 +50,7 @@ interface Live {
 }
 
 interface Drilled {
+  readonly from: { readonly databases: readonly { readonly database: string; readonly increments: readonly string[] }[] };
   readonly databases: readonly { readonly database: string; readonly canary: Canary | null }[];
   readonly canarySeconds: number | null;
   readonly late: readonly object[];
@@ -163,6 +167,19 @@ describe('the databases of a site that runs', () => {
     const { database } = own;
     const agent = `agent-${engine}`;
     const fulls = async () => (await list()).backups.filter(({ source, kind }) => source === database && kind === 'full');
+    const increments = async () => (await list()).backups.filter(({ source, kind }) => source === database && kind === 'increment');
+    /** Copies what has changed, as an operator asks for it. @returns Its id. */
+    const increment = async (...more: readonly string[]): Promise<string> => {
+      const before = (await increments()).map(({ id }) => id);
+      const { backups } = JSON.parse(await lab.berth('backup', 'now', database, '--increment', ...more, '--json')) as Pick<
+        Listed,
+        'backups'
+      >;
+      const after = (await increments()).map(({ id }) => id);
+      expect(after.slice(0, -1)).toEqual(before);
+      expect(backups).toMatchObject([{ id: after.at(-1), kind: 'increment' }]);
+      return after.at(-1) ?? '';
+    };
     const spans = async () => (await list()).restorable.find(({ source }) => source === database)?.spans ?? [];
     const sql = async (statement: string): Promise<string> => {
       const address = await lab.compose('exec', '-T', 'web-blue', 'printenv', url);
@@ -191,7 +208,7 @@ describe('the databases of a site that runs', () => {
       expect(canary).toMatchObject({ late: false });
       return holds.databases.find(({ name }) => name === site)?.tables.find(({ name }) => name === own.table)?.rows;
     };
-    return { ...own, agent, fulls, spans, sql, insert, until, covered, restore, tried };
+    return { ...own, agent, fulls, increments, increment, spans, sql, insert, until, covered, restore, tried };
   };
 
   const object = async (...words: readonly string[]): Promise<string> => {
@@ -278,9 +295,40 @@ describe('the databases of a site that runs', () => {
       expect(await tried('--latest')).toBe('11');
     }));
 
-  test('are proven by restores that are compared', async () => {
+  test('are copied by what has changed, when somebody asks: postgres; the others have nothing of the kind', async () => {
+    const { increment, increments, fulls, sql, covered, spans, restore } = of('postgres');
+    const by = (await fulls()).at(-1);
+    await sql('INSERT INTO later VALUES (1)');
+    const first = await increment();
+    await sql('INSERT INTO later VALUES (2)');
+    const second = await increment('--label', 'before 2.4.1');
+    await sql('INSERT INTO later VALUES (3)');
+    await covered();
+    expect(await increments()).toMatchObject([
+      { id: first, parent: by?.id, label: null },
+      { id: second, parent: first, label: 'before 2.4.1' },
+    ]);
+    expect(await lab.berth('backup', 'list')).toMatch(new RegExp(`${second} .* what changed since ${first}, and \\d+ logs?\\n`));
+    expect(await spans()).toHaveLength(1);
+    const words = restore('--latest', '--into', 'scratch');
+    const { increments: used, holds } = JSON.parse(await lab.berth(...words, '--json')) as Restored;
+    expect(used).toEqual([first, second]);
+    const tables = holds.databases.find(({ name }) => name === site)?.tables ?? [];
+    expect(tables.find(({ name }) => name === 'public.later')?.rows).toBe('3');
+    for (const [word, said] of [
+      ['orders', 'nothing here is called orders'],
+      ['configuration', 'nothing here is called configuration'],
+    ] as const)
+      expect(await operator.attempt(['berth', 'backup', 'now', word, '--increment'], lab.folder)).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining(said) as string,
+      });
+  });
+
+  test('are proven by restores that are compared, with all that the newest backup rests on', async () => {
     await lab.berth('backup', 'verify', '--restore');
     const said = await lab.berth('backup', 'list');
+    expect((await of('postgres').increments()).map(({ level }) => level)).toEqual([3, 3]);
     await each(async ({ database, fulls }) => {
       expect((await fulls()).at(-1)?.level).toBe(3);
       expect(said).toMatch(new RegExp(`${database} +restorable to \\S+ \\(\\d+ (?:s|min) ago\\), and any time since`));
@@ -336,7 +384,8 @@ describe('the databases of a site that runs', () => {
     'are put back as they were: %s, its application stopped only while old and new change places',
     async (engine) => {
       const one = of(engine);
-      const { database, volume, turnedOff, sql, covered, restore } = one;
+      const { database, volume, turnedOff, sql, covered, increments, restore } = one;
+      const restsOn = (await increments()).map(({ id }) => id);
       await sql(turnedOff.make);
       const before = await covered();
       await sql('DROP TABLE ledger');
@@ -346,6 +395,7 @@ describe('the databases of a site that runs', () => {
       expect(refused.stdout).toContain(`stops      web-blue, web-green, then ${database}`);
       const done = JSON.parse(await lab.berth(...inPlace, '--yes', '--json')) as Live;
       console.info(`${engine}: restored in ${done.seconds} s, of which ${done.downSeconds} s without the application`);
+      expect(done.increments).toEqual(restsOn);
       expect(done.left).toEqual(turnedOff.said);
       expect(await sql('SELECT count(*) FROM ledger')).toBe('13');
       const there = (await lab.compose('exec', '-T', database, 'ls', volume.path)).trim().split('\n');
@@ -398,6 +448,7 @@ describe('the databases of a site that runs', () => {
     // A bucket beside them, which no application has written to yet.
     await object('echo räksmörgås | mc pipe app/notes/menu.txt');
     await lab.berth('backup', 'now', 'notes', 'configuration', 'secrets');
+    const increment = await of('postgres').increment();
     await each(({ covered }) => covered());
     const words = ['drill', '--key', `../usb/${site}-operator.key`, '--yes', '--json'];
     const killing = `berth ${words.join(' ')} & until [ -n "$(docker ps -aq --filter name=${site}-drill-)" ]; do sleep 0.1; done; kill -KILL $!; wait $!`;
@@ -411,6 +462,7 @@ describe('the databases of a site that runs', () => {
       `the whole site drilled: ${done.seconds} s, ${done.lostSeconds} s lost, its oldest canary of ${done.canarySeconds} s before`,
     );
     expect(done.databases.map(({ database }) => database).toSorted()).toEqual(['books', 'database', 'orders']);
+    expect(done.from.databases.find(({ database }) => database === 'database')?.increments).toEqual([increment]);
     expect(done.buckets.map(({ bucket, objects }) => [bucket, objects])).toEqual([['files.notes', 1]]);
     expect(done.answers.map(({ status }) => status)).toEqual([200, 404, 200, 405]);
     expect(done.lostSeconds).toBeGreaterThanOrEqual(0);
@@ -454,7 +506,9 @@ describe('the databases of a site that runs', () => {
     const words = ['restore', '--latest', '--with-data', '--from', 'offsite', '--site', 'kit', '--into', 'again'];
     const planned = await operator.run(['berth', ...words, '--dry-run'], operator.home);
     for (const { database } of names.map(of))
-      expect(planned).toMatch(new RegExp(`${database} +[0-9A-Z]{26} +and \\d+ logs? +as it was at`));
+      expect(planned).toMatch(
+        new RegExp(`${database} +[0-9A-Z]{26} +and ${database === 'database' ? '1 increment and ' : ''}\\d+ logs? +as it was at`),
+      );
     const stopping = `berth ${words.join(' ')} & until grep -qs '"placed":\\["' again/.berth/restoring.json; do sleep 0.1; done; kill -INT $!; wait $!`;
     const stopped = await operator.attempt(['sh', '-c', stopping], operator.home);
     expect(stopped, stopped.stderr).toMatchObject({ code: 130 });

@@ -178,6 +178,9 @@ describe('a site with backups', () => {
     writeFileSync(join(site, 'notes.md'), 'mine\n');
     expect((await expectExit(0, ['backup', 'now', 'configuration', ...here])).stdout).toMatch(/configuration .* made in/);
     await expectExit(0, ['backup', 'now', 'secrets', '--label', 'before 2.0', ...here]);
+    expect((await expectExit(8, ['backup', 'now', '--increment', ...here])).stderr).toContain(
+      'only PostgreSQL and SQL Server have increments',
+    );
     const { backups } = await listed();
     expect(backups.slice(before.backups.length).map(({ source, label }) => [source, label])).toEqual([
       ['site.configuration', null],
@@ -192,6 +195,18 @@ describe('a site with backups', () => {
       /configuration +restorable to \d{4}-\S+Z \(\d+ s ago\) +tier 0: lost with this host\nsecrets +restorable to \S+ \(\d+ s ago\) +tier 0: lost with this host\n$/,
     );
     expect(stdout).toContain('nobody has shown that the recovery kit opens a backup');
+  });
+
+  test('is not changed by what waits for a backup that cannot be made', async () => {
+    renameSync(store, at('unmounted'));
+    const backupFirst = `"$0" "$1" backup now --site "$2" --label 'before 2.4.1' && touch "$3"`;
+    const deploy = (): number | null =>
+      spawnSync('sh', ['-c', backupFirst, process.execPath, launcher, site, at('deployed')], { encoding: 'utf8' }).status;
+    const without = [deploy(), existsSync(at('deployed'))];
+    renameSync(at('unmounted'), store);
+    expect(without).toEqual([6, false]);
+    expect([deploy(), existsSync(at('deployed'))]).toEqual([0, true]);
+    expect((await listed()).backups.slice(-2).map(({ label }) => label)).toEqual(['before 2.4.1', 'before 2.4.1']);
   });
 
   test('has a kit that is good, and knows it then', async () => {

@@ -39,6 +39,7 @@ function world(take: () => Promise<{ readonly outcome: string }>, changes: objec
     jobs: config.backups.jobs,
     databases: [],
     buckets: [],
+    volumes: [],
     take: async () => ({ manifest, ...(await take()) }),
     verify: async () => ({ level: 1, sound: ['GOOD'], broken: [{ id: 'BAD', message: 'its first byte is another' }] }),
     prune: async (_job: unknown, time: unknown) => {
@@ -67,6 +68,16 @@ describe('the agent', () => {
       changed: 2,
       leftOut: 1,
     });
+  });
+
+  test('warns of a backup that holds much less than the one before', async () => {
+    const { lines, agent, pass } = world(async () => ({ outcome: 'made', shrunk: '0 tables, and had 40' }));
+    await pass(5 * 60_000);
+    expect(lines.slice(0, 2)).toEqual([
+      ['warn', 'backup holds less', { job: 'site.configuration', id: 'ID', because: '0 tables, and had 40' }],
+      ['info', 'backup made', expect.objectContaining({ id: 'ID' })],
+    ]);
+    await agent.stop(0);
   });
 
   test('looks at its times, and says only what it did', async () => {
@@ -147,7 +158,7 @@ describe('the agent', () => {
         await new Promise<void>((end) => ends.push(end));
       },
     }));
-    const backups = { store: { name: 'here' }, tier: 0, jobs: [], databases, buckets: [] } as unknown as Backups;
+    const backups = { store: { name: 'here' }, tier: 0, jobs: [], databases, buckets: [], volumes: [] } as unknown as Backups;
     const agent = makeAgent({ config, backups, offsite: undefined, state: memoryState(), clock, random: () => 0, log: () => undefined });
     agent.start();
     await clock.pass(3 * 3_600_000);
@@ -184,6 +195,7 @@ describe('the agent', () => {
       jobs: buckets.map(({ job }) => job),
       databases: [],
       buckets,
+      volumes: [],
       take,
     } as unknown as Backups;
     const log: Log = (level, event) => void lines.push([level, event]);
@@ -213,6 +225,26 @@ describe('the agent', () => {
     await agent.stop(0);
   });
 
+  test('tries each new copy of a volume at once, and makes another one where it is not what the volume held', async () => {
+    const results = ['sound', 'broken', undefined];
+    const proveNew = async () => {
+      const result = results.shift();
+      return result && { level: 3, result, detail: ['2 files'], backups: ['ID'] };
+    };
+    let takes = 0;
+    const volumes = [{ job: { name: 'site.configuration' }, proveNew }];
+    const { lines, agent, pass } = world(async () => ({ outcome: (takes += 1) === 3 || takes === 1 ? 'made' : 'unchanged' }), { volumes });
+    await pass(16 * 60_000);
+    expect(lines.map(([level, event]) => `${level} ${event}`)).toEqual([
+      'info backup made',
+      'info restore proven',
+      'error backup broken',
+      'info backup made',
+    ]);
+    expect(takes).toBe(4);
+    await agent.stop(0);
+  });
+
   test('brings what is new to the second place, and looks at, and prunes, both', async () => {
     const clock = new FakeClock('2026-03-29T01:02:00Z');
     const lines: (readonly [string, unknown])[] = [];
@@ -223,6 +255,7 @@ describe('the agent', () => {
       jobs: [{ name: 'db' }],
       databases: [],
       buckets: [],
+      volumes: [],
       verify: async () => ({ sound: ['GOOD'], broken: [] }),
       prune: async () => ({ plan: { keep: [], remove: [{ point: { id: `OLD ${name}` } }] }, swept: [] }),
     });
@@ -283,6 +316,7 @@ describe('the agent', () => {
       jobs: [job],
       databases: [database],
       buckets: [],
+      volumes: [],
       take,
       store: { name: 'here' },
       prune: async () => ({ plan: { keep: [], remove: [] }, swept: [] }),
@@ -320,7 +354,7 @@ describe('the agent', () => {
       prove: async () => ({ level: 3, result: 'broken', detail: ['a table differs'], backups: ['BAD'] }),
       full: async () => ({ outcome: 'made', manifest: { id: 'NEW', durationMs: 1, facts: {}, streams: [] } }),
     };
-    const backups = { store: { name: 'here' }, tier: 1, jobs: [], databases: [database], buckets: [] } as unknown as Backups;
+    const backups = { store: { name: 'here' }, tier: 1, jobs: [], databases: [database], buckets: [], volumes: [] } as unknown as Backups;
     const log: Log = (level, event) => void lines.push([level, event]);
     const agent = makeAgent({ config, backups, offsite: undefined, state: memoryState(), clock, random: () => 0, log });
     agent.start();

@@ -41,6 +41,8 @@ class World {
   position = 100;
   /** Why only a full backup can be had. */
   noIncrement: string | undefined;
+  /** What the server holds. */
+  facts: Manifest['facts'] = {};
   away = 0;
 
   readonly feed: LogFeed = {
@@ -121,7 +123,7 @@ class World {
         })(),
         finish: async () => ({
           position,
-          facts: { coveredUntil: now().toISOString(), restorableFrom: now().toISOString(), server: 'a', ...facts },
+          facts: { coveredUntil: now().toISOString(), restorableFrom: now().toISOString(), server: 'a', ...this.facts, ...facts },
           tool: { name: 'none', version: '1', image: null },
         }),
         [Symbol.asyncDispose]: async () => undefined,
@@ -215,6 +217,18 @@ describe('the backups of a database', () => {
       expect([second.manifest.kind, second.fullBecause]).toEqual(['full', world.noIncrement]);
       world.noIncrement = undefined;
       expect((await world.backups.increment(now, never)).manifest).toMatchObject({ kind: 'increment', parent: second.manifest.id });
+    });
+
+    test('tell what they hold much less of than the one before, whatever kind that is', async () => {
+      const world = new World();
+      const told = [];
+      for (const rows of [1000, 900, 3]) {
+        world.facts = { tables: 1, tablesHashed: 1, rows };
+        told.push((await world.backups.increment(now, never)).shrunk);
+      }
+      world.facts = {};
+      told.push((await world.backups.full(now, never)).shrunk);
+      expect(told).toEqual([undefined, undefined, '3 rows, and had 900', undefined]);
     });
 
     test('rest on nothing that was found to be broken, whatever lies between', async () => {

@@ -151,11 +151,6 @@ const objectsIn = (memory: MiB): number => Math.floor(((memory * most - base) / 
 
 const floor = { value: mib(384), because: '384 MiB: Berth itself, and the hashes of some 300,000 objects' };
 
-/**
- * What passes through lives for a moment: with the usual sizes the collector and the allocator keep 150 MB of it for themselves.
- */
-const thrifty = { NODE_OPTIONS: '--max-semi-space-size=4', MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '262144' };
-
 export const demandFilesAgent = ({ name }: AgentPlace, profile: HardwareProfile): Demand => ({
   name,
   role: 'agent',
@@ -237,7 +232,7 @@ export function planFilesAgent(
     ...(volumes.length === 0
       ? {}
       : { shared: volumes.map((volume) => ({ name: volumeName(volume.name), target: volume.folder, readOnly: true })) }),
-    env: { ...container.env, ...thrifty, ...(goesOut || spec.internalTls ? trustOfNode(spec) : {}) },
+    env: { ...container.env, ...(goesOut || spec.internalTls ? trustOfNode(spec) : {}) },
     mounts: [...container.mounts, ...(goesOut ? trustMounts(spec) : [])],
   };
 }

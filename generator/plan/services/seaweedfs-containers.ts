@@ -152,7 +152,7 @@ export function planSeaweedfs({ store, spec, size, disk, task, image, copied }: 
     image: 'seaweedfs',
     env: { HOME: '/tmp', ...trustOfGo(spec) },
     secretFiles: [`${name}-root`, `${name}-app`, ...(copied.length > 0 ? [backupSecret(name)] : []), ...trustedFiles(spec)],
-    tmpfs,
+    tmpfs: [...tmpfs, { path: facts.dataFolder, size: mib(facts.declaredMiB), mode: '1777' }],
     connects: [{ service: name, port: facts.port }],
   };
   return {

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import type { BackedUpEngine } from '../../ports/engine.ts';
 import { usualLimits } from '../table-facts.ts';
+import { usualQuietMs } from '../to-be-said.ts';
 import type { EngineOptions } from '../tools.ts';
 import type { MongoAccess } from './access.ts';
 import { mongodbChain } from './chain-rules.ts';
-import { usualQuietMs } from '../to-be-said.ts';
 import { mongodbLogSource, usualSliceBytes } from './log-source.ts';
 import { mongodbProducer } from './producer.ts';
 import { mongodbScratch } from './scratch.ts';

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import type { BackedUpEngine } from '../../ports/engine.ts';
 import { usualLimits } from '../table-facts.ts';
+import { usualQuietMs } from '../to-be-said.ts';
 import type { EngineOptions } from '../tools.ts';
 import type { MysqlAccess } from './access.ts';
 import { mysqlChain } from './chain-rules.ts';
 import { dialects, type Dialect } from './dialect.ts';
-import { usualQuietMs } from '../to-be-said.ts';
 import { mysqlLogSource } from './log-source.ts';
 import { mysqlProducer } from './producer.ts';
 import { mysqlScratch } from './scratch.ts';

@@ -69,6 +69,7 @@ async function freeze(
 
 async function readTables(reader: Session, budget: { bytes: number }): Promise<readonly TableFacts[]> {
   const tables: TableFacts[] = [];
+  await reader.rows('SAVEPOINT one');
   for (const { name, bytes } of await reader.rows(tablesQuery)) {
     budget.bytes -= Number(bytes);
     tables.push(budget.bytes < 0 ? unknownTable(String(name)) : await readTable(reader, String(name)));
@@ -76,16 +77,24 @@ async function readTables(reader: Session, budget: { bytes: number }): Promise<r
   return tables.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+/** As text, which every type has; as values, where a row is too long for a text, as one of half a gigabyte of bytes is. */
+const hashes = ['hashtextextended(berth_row::text, 0)', 'hash_record_extended(berth_row, 0)'] as const;
+/** What the server says of a text that is longer than it can be. */
+const tooLong = /invalid memory alloc request size|out of memory|string buffer exceeds/;
+
 async function readTable(reader: Session, name: string): Promise<TableFacts> {
-  await reader.rows('SAVEPOINT one');
-  try {
-    const { rows = null, hash = null } = await reader.row(
-      `SELECT count(*)::text AS rows, coalesce(sum(hashtextextended(berth_row::text, 0)::numeric), 0)::text AS hash FROM ONLY ${name} AS berth_row`,
-    );
-    return { name, rows, hash };
-  } catch (error) {
-    if (!(error instanceof BerthError)) throw error;
-    await reader.rows('ROLLBACK TO one');
-    return unknownTable(name);
-  }
+  for (const hashOf of hashes)
+    try {
+      const { rows = null, hash = null } = await reader.row(
+        `SELECT count(*)::text AS rows, coalesce(sum(${hashOf}::numeric), 0)::text AS hash FROM ONLY ${name} AS berth_row`,
+      );
+      return { name, rows, hash };
+    } catch (error) {
+      if (!(error instanceof BerthError)) throw error;
+      if (!tooLong.test(error.message)) break;
+    } finally {
+      // Gives the lock of this table back. Held until the end, those of many tables would fill what the server has for the locks of everybody.
+      await reader.rows('ROLLBACK TO one');
+    }
+  return unknownTable(name);
 }

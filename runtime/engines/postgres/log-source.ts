@@ -6,7 +6,7 @@ import { writeCanary } from './canary.ts';
 import { nextPosition, segmentBytesOf, timelineOf } from './chain-rules.ts';
 import { identify, type Identity } from './identity.ts';
 import { endOfRecord, formatLsn, parseLsn, type Lsn } from './lsn.ts';
-import { isToBeSaid } from '../to-be-said.ts';
+import { isToBeSaid, usualQuietMs } from '../to-be-said.ts';
 import type { PostgresTools } from './producer.ts';
 import { Receiver, smallCommit } from './receiver.ts';
 import { connect, type Session } from './session.ts';
@@ -23,7 +23,7 @@ export interface LogTools extends PostgresTools {
   readonly mostBytes: number;
 }
 
-export const usualLogLimits = { patienceMs: 15_000, quietMs: 900_000, mostBytes: 256 * 2 ** 20 } as const;
+export const usualLogLimits = { patienceMs: 15_000, quietMs: usualQuietMs, mostBytes: 256 * 2 ** 20 } as const;
 
 /** The file of a log: bytes of the server's log, from one place to another. Those of a chain, one after the other, are the log itself. */
 export const logFile = 'wal';

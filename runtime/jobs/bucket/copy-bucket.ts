@@ -1,4 +1,4 @@
-import { acquireLease, type Taken, type Wish } from '../take-backup.ts';
+import { acquireLease, madeAfter, type Taken, type Wish } from '../take-backup.ts';
 import { refuseOwnStore } from './refuse-own-store.ts';
 import { newestListing, presentBackups, survey, type CopyTools } from './survey.ts';
 import { writeListing } from './write-listing.ts';
@@ -17,7 +17,10 @@ export async function copyBucket({ due, label }: Wish, tools: CopyTools, signal:
     await refuseOwnStore(tools.place, tools.bucket, tools.store, tools.random, stop);
     const { known, changed } = await survey(previous, present, tools, stop);
     if (!changed && label === null && previous !== undefined) return { outcome: 'unchanged', manifest: previous.manifest };
-    return { outcome: 'made', manifest: await writeListing({ due, label }, known, { ...tools, lease }, stop) };
+    return madeAfter(
+      previous === undefined ? [] : [previous.manifest],
+      await writeListing({ due, label }, known, { ...tools, lease }, stop),
+    );
   } finally {
     await lease.release();
   }

@@ -42,6 +42,7 @@ const atVersion = (version: number, onChange = true): BackupSource => ({
   ...(onChange ? { holds: async ({ facts }) => facts['version'] === version } : {}),
 });
 const byTick = { due, label: null };
+const now = { due: null, label: null };
 
 describe('what is copied on change', () => {
   test('is copied once, and again when it is another', async () => {
@@ -72,6 +73,25 @@ describe('what is copied on change', () => {
     const { manifest } = await takeBackup(atVersion(1), byTick, toolsOf('one'), undefined, never);
     const leases = { acquire: () => Promise.reject(new Error('nobody should ask')) };
     expect(await takeBackup(atVersion(1), byTick, { ...toolsOf('two'), leases }, manifest, never)).toMatchObject({ outcome: 'unchanged' });
+  });
+});
+
+describe('what holds less than half of what the one before held', () => {
+  const holding = (files: number): BackupSource => {
+    const source = atVersion(files, false);
+    const finish = async () => ({
+      position: { from: null, to: null },
+      facts: { files },
+      tool: { name: 'berth', version: '0.1.0', image: null },
+    });
+    return { ...source, kind: 'volume', producer: engineOf({ 'volume.tar': Buffer.from('files') }, finish) };
+  };
+
+  test('is made, and told, once: against the one before it', async () => {
+    const { toolsOf } = world();
+    const told = [];
+    for (const files of [300, 2, 2, 300]) told.push((await takeBackup(holding(files), now, toolsOf('one'), undefined, never)).shrunk);
+    expect(told).toEqual([undefined, '2 files, and had 300', undefined, undefined]);
   });
 });
 

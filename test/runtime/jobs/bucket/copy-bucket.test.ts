@@ -46,6 +46,29 @@ describe('a bucket', () => {
     expect(await contentOf(store, manifest)).toEqual(there());
   });
 
+  test('has at each point all files that the rows of a database of the moment at which it began refer to, and not of a later one', async () => {
+    fill();
+    const rows: { readonly key: string; readonly at: string }[] = [];
+    /** As an application does it: the file, and then the row. */
+    const commit = (key: string): void => {
+      clock.set(clock.now().getTime() + 1000);
+      bucket.put(key, `of ${key}`);
+      rows.push({ key, at: clock.now().toISOString() });
+    };
+    for (const key of ['a', 'z']) commit(key);
+    // Meanwhile it goes on, before and behind what is read just then.
+    bucket.whenOpened = () => {
+      if (rows.length < 20) for (const key of [`0/${rows.length}`, `~/${rows.length}`]) commit(key);
+    };
+    const { manifest } = await run();
+    bucket.whenOpened = () => undefined;
+    const found = await contentOf(store, manifest);
+    const missing = (moment: string): readonly string[] =>
+      rows.filter(({ key, at }) => at <= moment && !found.has(key)).map(({ key }) => key);
+    expect(missing(manifest.startedAt)).toEqual([]);
+    expect(missing(manifest.finishedAt)).not.toEqual([]);
+  });
+
   test('keeps what S3 keeps beside the bytes', async () => {
     const headers = { 'content-type': 'image/png', 'x-amz-meta-owner': 'Jö "x"' };
     bucket.put('a.png', 'png', { headers, tags: { project: 'a b' } });

@@ -1,0 +1,36 @@
+import { describe, expect, test } from 'vitest';
+import { lateBy, lateNotes } from '../../../cli/backup/late-view.ts';
+import type { Restorable } from '../../../cli/backup/restorable.ts';
+import { manifest } from '../../runtime/format/manifests.ts';
+
+const now = new Date('2026-03-29T14:30:00Z');
+const ago = (seconds: number): Date => new Date(now.getTime() - seconds * 1000);
+const job = { name: 'database', agent: 'agent-postgres', database: { rpo: 60 } as never };
+
+/** Can be restored up to so many seconds ago. */
+const upTo = (seconds: number, spans = true): Restorable => ({
+  newest: manifest({ source: 'database' }),
+  spans: spans ? [{ from: ago(9000), until: ago(seconds) }] : undefined,
+  earlier: [],
+  shrunk: undefined,
+});
+
+describe('the log of a database', () => {
+  test('that was not shipped for longer than one that nobody writes to is told, with what would be lost and who knows why', () => {
+    expect(lateNotes([upTo(2 * 3600)], [job], now)).toEqual([
+      'the log of database was shipped 2 h ago, and is to be 60 s behind at most: what was written since would be lost; see what agent-postgres says',
+    ]);
+  });
+
+  test('is in time as long as its database may just be quiet, which is said every quarter of an hour', () => {
+    expect(lateBy(upTo(900 + 120), [job], now)).toBeUndefined();
+    expect(lateBy(upTo(900 + 121), [job], now)).toBe(1_021_000);
+    expect(lateBy(upTo(4000), [{ ...job, database: { rpo: 3600 } as never }], now)).toBeUndefined();
+  });
+
+  test('is not asked for of what has none, nor of a database that is no longer copied', () => {
+    expect(lateNotes([upTo(90_000, false)], [job], now)).toEqual([]);
+    expect(lateNotes([upTo(90_000)], [], now)).toEqual([]);
+    expect(lateNotes([upTo(90_000)], [{ name: 'database', agent: 'agent-files', database: undefined }], now)).toEqual([]);
+  });
+});
