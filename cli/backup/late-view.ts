@@ -1,18 +1,18 @@
 import type { BackupJob } from '../../model/runtime-config.ts';
-import { usualQuietMs } from '../../runtime/engines/to-be-said.ts';
+import { lateAfterMs } from '../../runtime/engines/to-be-said.ts';
 import type { Restorable } from './restorable.ts';
 import { describeAge, shortName } from './text.ts';
 
 /** Of these a log is shipped, by these terms. */
 type Copied = Pick<BackupJob, 'name' | 'agent' | 'database'>;
 
-/** How many milliseconds ago it was that everything was in the backups, where that is longer than it may be: a quiet database says so every quarter of an hour. */
+/** How many milliseconds ago it was that everything was in the backups, where that is longer than it may be. */
 export function lateBy({ newest, spans }: Restorable, jobs: readonly Copied[], now: Date): number | undefined {
   const last = spans?.at(-1);
   const rpo = jobs.find(({ name }) => name === newest.source)?.database?.rpo;
   if (last === undefined || rpo === undefined) return undefined;
   const since = now.getTime() - last.until.getTime();
-  return since > usualQuietMs + 2 * rpo * 1000 ? since : undefined;
+  return since > lateAfterMs(rpo) ? since : undefined;
 }
 
 /** What is to be done about logs that are not shipped. */

@@ -1,5 +1,5 @@
 import type { BackupJob, BackupsConfig } from '../../model/runtime-config.ts';
-import { usualQuietMs } from '../../runtime/engines/to-be-said.ts';
+import { lateAfterMs } from '../../runtime/engines/to-be-said.ts';
 import { parseTicks } from '../../runtime/schedule/ticks.ts';
 import { describeAge } from '../backup/text.ts';
 import type { PlaceName } from '../open-catalogue.ts';
@@ -38,9 +38,8 @@ export const lateOf = (
     });
     const until = wanted.find((one) => one.database === name)?.until;
     if (until !== undefined && database !== undefined) {
-      // A quiet database says so every quarter of an hour.
       const since = moment.getTime() - until.getTime();
-      return since > usualQuietMs + 2 * database.rpo * 1000 ? [of(until, `${database.rpo} s behind at most`)] : [];
+      return since > lateAfterMs(database.rpo) ? [of(until, `${database.rpo} s behind at most`)] : [];
     }
     const copy = copies.find((one) => one.kind === 'cache' && one.name === name)?.copy;
     if (copy === undefined) return [];

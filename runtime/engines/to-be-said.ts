@@ -15,6 +15,12 @@ interface Silence {
 /** How long a server that nobody writes to is told to be quiet without a log that says so. */
 export const usualQuietMs = 900_000;
 
+/**
+ * How far the log of a database may be behind before somebody has to look: twice of what it should be, after the time in which a quiet server says nothing.
+ * @param rpo - In seconds.
+ */
+export const lateAfterMs = (rpo: number): number => usualQuietMs + 2 * rpo * 1000;
+
 /** Whether it is time for a log that says up to when nothing was written, or somebody has asked for one. */
 export function isToBeSaid(after: Manifest, { coveredUntil, now, quietMs, until }: Silence): boolean {
   const said = reachOf(after).coveredUntil;

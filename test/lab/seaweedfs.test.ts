@@ -153,7 +153,7 @@ describe(`a site with ${server}`, () => {
     expect(await site.up()).toMatchObject({ code: 0 });
     expect(await site.ids()).toEqual(before);
     site.edit('berth.yaml', (text) => text.replace(/, lifecycle: \[.*\](?= \})/, ''));
-    expect(announced(await site.berth('generate', '--json'))).toEqual(['files', 'files-buckets']);
+    expect(announced(await site.berth('generate', '--json'))).toEqual(['files']);
     expect(await site.up()).toMatchObject({ code: 0 });
     expect(await statusOf('root', 'notes?lifecycle=')).toBe(404);
     expect((await ask('root', 'notes?versioning=')).body).toContain('>Enabled<');
