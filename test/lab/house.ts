@@ -374,12 +374,15 @@ export async function expectHidden(
     secrets: Record<string, string[]>;
     leaf: { key: string };
     authority: { key: string };
+    servers?: Record<string, { key: string }>;
   };
   const secrets = [
-    ...Object.entries(ledger.secrets).map(([name, versions]) => [name, versions[0] ?? ''] as const),
-    ['leaf', ledger.leaf.key.split('\n')[1] ?? ''] as const,
-    ['authority', ledger.authority.key.split('\n')[1] ?? ''] as const,
+    ...Object.entries(ledger.secrets).flatMap(([name, versions]) => versions.map((value) => [name, value] as const)),
+    ...Object.entries({ leaf: ledger.leaf, authority: ledger.authority, ...ledger.servers }).map(
+      ([name, { key }]) => [`key of ${name}`, key.split('\n')[1] ?? ''] as const,
+    ),
   ];
+  for (const [name, value] of secrets) expect(value.length, name).toBeGreaterThan(15);
   expect(secrets.length).toBeGreaterThanOrEqual(7);
   const inspected = await inspectAll(house);
   const declaredOf = (container: string) => declared[serviceOf(house, container).replace(/-(?:blue|green)$/, '')] ?? [];

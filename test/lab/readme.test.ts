@@ -72,7 +72,11 @@ beforeAll(async () => {
   await cloned();
 });
 
-afterAll(() => rmSync(work, { recursive: true, force: true }));
+afterAll(async () => {
+  if (existsSync(join(clone, 'my-site/compose.yaml')))
+    await attempt(['docker', 'compose', '--profile', '*', 'down', '--volumes'], { cwd: join(clone, 'my-site') });
+  rmSync(work, { recursive: true, force: true });
+});
 
 describe('the README, in a fresh clone with Node 20', { timeout: minutes * 60_000 }, () => {
   test('has four commands: write a site, start it, write one for a cluster, check Berth', () => {
@@ -92,6 +96,21 @@ describe('the README, in a fresh clone with Node 20', { timeout: minutes * 60_00
     expect(
       ['compose.yaml', 'SITE.md', 'berth.yaml', '.env', 'secrets/ledger.json'].filter((file) => !existsSync(join(clone, 'my-site', file))),
     ).toEqual([]);
+  });
+
+  test('starts all that the profile asks for with its second command, and changes nothing when that is typed again', async () => {
+    const containers = () => typed("cd my-site && docker compose ps --format '{{.Name}} {{.ID}} {{.Health}}'");
+    await typed(start);
+    const running = await containers();
+    // A replica of the database and three nodes of the cache with their Sentinels: as profile recommended is, and nothing taken away.
+    for (const name of ['database', 'database-replica', 'cache-node-2', 'cache-sentinel-2', 'files', 'edge', 'web-blue'])
+      expect(running).toMatch(new RegExp(`^my-site-${name}(?:-1)? \\w+ healthy$`, 'm'));
+    expect(running).not.toMatch(/starting|unhealthy/);
+    expect(JSON.parse(await typed('cd my-site && curl --silent --cacert secrets/tls/ca.crt https://localhost/api/health'))).toMatchObject({
+      status: 'healthy',
+    });
+    await typed(start);
+    expect(await containers()).toBe(running);
   });
 
   test('writes one for a cluster with its third command, which kustomize renders', async () => {
