@@ -1,6 +1,7 @@
 import type { SuiteName } from './backup/suites.ts';
 import type { Runtime } from './engines/runtimes.ts';
 import type { MiB, MilliCpu, Seconds } from './units.ts';
+import type { Operations } from './written-operations.ts';
 
 export type Target = 'compose' | 'kubernetes';
 export type ProfileName = 'minimum' | 'recommended' | 'high-performance';
@@ -408,5 +409,7 @@ export interface StackSpec {
   readonly edge: EdgeSpec;
   /** Without it nothing is copied anywhere. */
   readonly backups?: BackupsSpec;
+  /** What nothing acts on yet, as it was written. */
+  readonly operations?: Operations;
   readonly kubernetes: KubernetesSpec;
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { suiteNames } from './backup/suites.ts';
 import { accountName, bucketName, hostName, hostPath, imageReference, recipientName, sitePath } from './names.ts';
-import { cronTime, text, timeZone, wholeNumber } from './written-values.ts';
+import { address, cronTime, text, timeZone, wholeNumber } from './written-values.ts';
 
 const many = (what: string, most: number) => wholeNumber(1, most, `a number of ${what}`).optional();
 
@@ -24,14 +24,8 @@ export const recipients = z
   })
   .min(2, { error: 'expected at least two recipients: one key that is lost must not lose the backups' });
 
-/** Where an S3 server answers. */
-const endpoint = text('an address such as https://s3.corp.example').regex(
-  /^https?:\/\/(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::\d{1,5})?(?:\/[A-Za-z0-9._~/-]*)?$/,
-  { error: 'expected an address such as https://s3.corp.example:9000' },
-);
-
 export const bucketOfBackups = {
-  endpoint: endpoint.describe('Where the store answers.'),
+  endpoint: address('https://s3.corp.example:9000').describe('Where the store answers.'),
   name: text('a bucket name')
     .regex(bucketName, { error: 'expected a bucket name: 3 to 63 lower-case letters, digits and -' })
     .describe('A bucket that is there and holds nothing but backups.'),

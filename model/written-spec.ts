@@ -5,6 +5,7 @@ import { label, serviceName, text } from './written-values.ts';
 import { edge, host } from './written-edge.ts';
 import { cache, database, store } from './written-engines.ts';
 import { kubernetes } from './written-kubernetes.ts';
+import { operations } from './written-operations.ts';
 import { service } from './written-service.ts';
 import { proxy, registry, trust } from './written-surroundings.ts';
 import { volume } from './written-volumes.ts';
@@ -59,6 +60,7 @@ export const writtenSpec = z.strictObject({
     .describe("Where the images of databases, caches, stores and edge come from, instead of their makers' registries: their paths stay."),
   edge: edge.optional().describe('The one way in.'),
   backups: backups.optional().describe('What is copied elsewhere, when and for how long. Without it nothing is.'),
+  ...operations,
   environments: z
     .record(label, z.record(z.string(), z.unknown()), { error: 'expected a map from the name of an environment to keys of this file' })
     .optional()

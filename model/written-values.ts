@@ -34,6 +34,22 @@ export const wholeNumber = (min: number, max: number, what: string) => {
   const error = `expected ${what}, a whole number from ${min} to ${max}`;
   return z.int({ error }).min(min, { error }).max(max, { error });
 };
+/** A part of a whole, as people write it. */
+export const share = text('a share such as 5%').regex(/^(?:100|\d{1,2}(?:\.\d{1,3})?)%$/, {
+  error: 'expected a share from 0% to 100%, such as 0.5%',
+});
+/** How long something that answers may take. */
+export const latency = text('a time such as 500ms or 2s').regex(/^[1-9]\d{0,5}m?s$/, { error: 'expected a time such as 500ms or 2s' });
+export const date = text('a day such as "2026-01-05"').refine(
+  (day) => /^\d{4}-\d\d-\d\d$/.test(day) && new Date(`${day}T00:00Z`).toJSON()?.startsWith(day),
+  { error: 'expected a day such as "2026-01-05"' },
+);
+/** Where a server answers, without a name or a password in it. */
+export const address = (example: string) =>
+  text(`an address such as ${example}`).regex(
+    /^https?:\/\/(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::\d{1,5})?(?:\/[A-Za-z0-9._~/-]*)?$/,
+    { error: `expected an address such as ${example}` },
+  );
 export const port = wholeNumber(1, 65_535, 'a port');
 
 export const label = text('a DNS label: lower-case letters, digits and -').regex(dnsLabel, {

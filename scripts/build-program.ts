@@ -72,11 +72,17 @@ const schemaFile = 'spec-schema.cjs';
  */
 const seldomPlanned: Readonly<Record<string, readonly string[]>> = {
   'plan-cache.cjs': ['generator/plan/services/cache-cluster.ts', 'generator/plan/services/cache-sentinel.ts'],
-  'plan-files.cjs': ['generator/plan/services/agent-files.ts'],
-  'plan-kubernetes.cjs': ['generator/io/public-keys.ts', 'generator/render/kubernetes/compare.ts', 'generator/render/kubernetes/index.ts'],
+  'plan-files.cjs': ['generator/plan/backup-notes.ts', 'generator/plan/operations-notes.ts', 'generator/plan/services/agent-files.ts'],
+  'plan-kubernetes.cjs': [
+    'generator/io/public-keys.ts',
+    'generator/plan/cluster-notes.ts',
+    'generator/render/kubernetes/compare.ts',
+    'generator/render/kubernetes/index.ts',
+  ],
   'plan-memcached.cjs': ['generator/plan/services/memcached.ts'],
   'plan-mongodb.cjs': ['generator/plan/services/mongodb-settings.ts', 'generator/plan/services/mongodb-tls.ts'],
   'plan-mysql.cjs': ['generator/plan/services/mysql-replica.ts', 'generator/plan/services/mysql-tls.ts'],
+  'plan-operations.cjs': ['generator/spec/check-operations.ts'],
   'plan-runtimes.cjs': ['go', 'java', 'python'].map((runtime) => `generator/plan/services/app-${runtime}.ts`),
   'plan-seaweedfs.cjs': ['generator/plan/services/seaweedfs-containers.ts', 'generator/render/seaweedfs-view.ts'],
   'plan-sqlserver.cjs': ['containers', 'exchange', 'settings'].map((part) => `generator/plan/services/sqlserver-${part}.ts`),

@@ -7,6 +7,8 @@ import type { WrittenSpec } from '../../model/written-spec.ts';
 import { suggest } from './describe-issue.ts';
 import { checkBackups } from './check-backups.ts';
 import { checkCluster } from './check-cluster.ts';
+import { checkOperations } from './check-operations.ts';
+import { hasOperations } from '../../model/operations.ts';
 import type { Finding } from './finding.ts';
 import { reservedDatabaseNames } from '../../model/names.ts';
 import {
@@ -413,6 +415,7 @@ export function checkReferences(spec: WrittenSpec): readonly Finding[] {
     ...checkPorts(spec),
     ...checkCluster(spec),
     ...checkBackups(spec),
+    ...(hasOperations(spec) ? checkOperations(spec, suggest) : []),
     ...checkAddresses(spec),
   ];
 }

@@ -1,5 +1,6 @@
 import { backupsOf } from './resolve-backups.ts';
 import { externalsOf } from './resolve-externals.ts';
+import { hasOperations, operationKeys } from '../../model/operations.ts';
 import type { WrittenService, WrittenSpec } from '../../model/written-spec.ts';
 import type {
   AppKind,
@@ -365,6 +366,7 @@ export function resolveSpec(spec: WrittenSpec): StackSpec {
       proxyProtocol: spec.edge?.proxyProtocol ?? false,
     },
     ...(spec.backups === undefined ? {} : { backups: backupsOf(spec.backups) }),
+    ...(hasOperations(spec) ? { operations: Object.fromEntries(operationKeys.map((key) => [key, spec[key]])) } : {}),
     kubernetes: kubernetes(spec.kubernetes ?? {}, spec.name),
   };
 }

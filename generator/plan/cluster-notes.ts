@@ -1,0 +1,46 @@
+import type { StackSpec } from '../../model/stack-spec.ts';
+
+/** What a careful reader must know of a site in a cluster. It is loaded for those alone. */
+export function clusterNotes({ services, kubernetes, edge, host, domain }: StackSpec): readonly string[] {
+  const foreign = kubernetes.expose === 'gateway' || kubernetes.expose === 'ingress';
+  const limited = services.flatMap(({ http }) =>
+    (http?.routes ?? []).filter(({ rateLimits }) => rateLimits.length > 0).map(({ path }) => path),
+  );
+  const way = kubernetes.expose === 'gateway' ? 'gateway' : 'ingress controller';
+  return [
+    ...(domain === 'localhost'
+      ? ['the domain is localhost, which is no name of a cluster: set domain to the name that its visitors type, before the first apply']
+      : []),
+    ...services
+      .filter(({ build }) => build !== undefined)
+      .map(
+        ({ name, image, build }) =>
+          `${name} is built from ${build ?? ''}: build ${image} and push it to a registry that the nodes reach, then name that under images in k8s/site/kustomization.yaml`,
+      ),
+    ...(foreign
+      ? [
+          `requests come in by the ${way} of the cluster: connection limits${edge.hsts ? ', HSTS' : ''}, body sizes, access log and maintenance page of Berth's edge are not there${limited.length > 0 ? `, nor the rate limits of ${limited.join(', ')}` : ''}`,
+        ]
+      : []),
+    ...(kubernetes.expose === 'ingress'
+      ? ['an Ingress cannot divide traffic: all of it goes to the slot with the most weight, at once']
+      : []),
+    ...(kubernetes.expose === 'hostPort'
+      ? [
+          `the edge stands in the namespace ${kubernetes.namespace}-edge, where Pod Security is not enforced: ports of the nodes are allowed nowhere else`,
+        ]
+      : []),
+    ...services
+      .filter(({ scaling }) => scaling?.queue !== undefined)
+      .map(
+        ({ name, scaling }) =>
+          `${name} is scaled by ${scaling?.queue?.metric ?? ''}: the cluster needs an adapter that serves it as an external metric`,
+      ),
+    ...(host
+      ? [
+          'volumes are shares of the disk that the cluster was said to have, and a claim cannot be changed later: fix each by its disk in berth.yaml before you add a service',
+        ]
+      : []),
+    'the network policies hold where the network of the cluster enforces them; `kubectl get networkpolicy` shows them either way',
+  ];
+}
