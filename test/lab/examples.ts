@@ -59,7 +59,7 @@ const examples: readonly Row[] = [
     files: 'files',
     supplied: [],
     set: [`services.app.image=${hello}`, `services.app.migrate={ ${quiet} }`, 'services.app.live=/livez', 'services.app.ready=/readyz'],
-    recommended: ['internalTls=true', 'caches.redis.topology=single', 'services.app.routes=[{ path: / }]'],
+    recommended: ['caches.redis.topology=single', 'services.app.routes=[{ path: / }]'],
   },
   {
     example: 'ai-marketing',
