@@ -36,6 +36,7 @@ export function viewOfSeaweedfs(store: StorePlan): SeaweedfsView {
     masterPort: facts.masterPort,
     filerPort: facts.filerPort,
     gatewayGrpcPort: facts.gatewayGrpcPort,
+    shellMiB: facts.shellMiB,
     expires: buckets.some(({ expires }) => expires),
   };
   const task = {

@@ -220,7 +220,11 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
         : [],
     ),
     clustered: plan.caches.flatMap(({ cache, cluster }) => (cluster ? [clusterOfCache(cache, cluster)] : [])),
-    stores: plan.stores.map((store) => ({ ...store, tls: store.tls ?? false })),
+    stores: plan.stores.map((store) => ({
+      ...store,
+      tls: store.tls ?? false,
+      port: plan.services.find(({ name }) => name === store.service)?.port,
+    })),
     volumes: plan.volumes
       .filter(({ name }) => name !== sqlserver.exchangeVolume)
       .map(({ name, alone }) => ({

@@ -65,7 +65,7 @@ export const seaweedfsEngine: StoreEngine = {
     attempt: buckets
       .map(
         ({ name: bucket }) =>
-          `printf 'user = "%s"\\n' "$STORE_USER" | curl --config - --silent --show-error --fail --max-time 10 --aws-sigv4 aws:amz:${facts.region}:s3 "${schemeOf(spec)}://${name}:${facts.port}/${bucket}?list-type=2&max-keys=1"`,
+          `printf 'user = "%s"\\n' "$STORE_USER" | curl --config - --silent --show-error --fail --connect-timeout 2 --max-time 5 --aws-sigv4 aws:amz:${facts.region}:s3 "${schemeOf(spec)}://${name}:${facts.port}/${bucket}?list-type=2&max-keys=1"`,
       )
       .join(' && '),
     env: { HOME: '/tmp', ...trustOfGo(spec) },
