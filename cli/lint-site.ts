@@ -4,7 +4,7 @@ import { keysOf } from '../generator/render/kubernetes/secret-keys.ts';
 import type { Json } from '../generator/lint/check.ts';
 import { lintCompose, lintKubernetes } from '../generator/lint/lint.ts';
 import type { LintResult } from '../generator/lint/lint.ts';
-import { readOverlay } from '../generator/lint/overlay.ts';
+import { readOverlay } from '../generator/lint/read-overlay.ts';
 
 interface Kustomization {
   readonly configMapGenerator?: readonly {
