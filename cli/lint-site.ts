@@ -1,5 +1,6 @@
 import { parse, parseAllDocuments } from 'yaml';
-import type { KubernetesPlan, Plan } from '../model/plan.ts';
+import type { KubernetesPlan } from '../model/kubernetes-plan.ts';
+import type { Plan } from '../model/plan.ts';
 import { keysOf } from '../generator/render/kubernetes/secret-keys.ts';
 import type { Json } from '../generator/lint/check.ts';
 import { lintCompose, lintKubernetes } from '../generator/lint/lint.ts';

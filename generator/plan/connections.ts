@@ -1,5 +1,5 @@
 import { BerthError } from '../../model/errors.ts';
-import type { Decision } from '../../model/plan.ts';
+import type { Decision } from '../../model/decision.ts';
 import type { HardwareProfile } from '../../model/profile.ts';
 import type { AppSpec, DatabaseSpec, StackSpec } from '../../model/stack-spec.ts';
 import { copiesOf } from './services/database-engine.ts';

@@ -1,6 +1,6 @@
 import { offsiteKeyFile, recipientsFolder, signerFile, signersFile, stateFolder, storeKeyFile } from '../../model/backup/site-files.ts';
 import { usualSuite } from '../../model/backup/suites.ts';
-import type { PlannedService } from '../../model/plan.ts';
+import type { PlannedService } from '../../model/planned-service.ts';
 import type { MiB } from '../../model/units.ts';
 import { agentsOf, databaseOf } from './services/agent.ts';
 import { bucketJobs, cacheJobs, volumeJobs } from './services/agent-files.ts';

@@ -1,6 +1,6 @@
 import { offsiteSecret, signerSecret, storeSecret } from '../../model/backup/site-files.ts';
 import { valkey } from '../../model/engines/valkey.ts';
-import type { PlannedSecret, SecretFile } from '../../model/plan.ts';
+import type { PlannedSecret, SecretFile } from '../../model/planned-secret.ts';
 import type { BackupPlaceSpec, CacheSpec, StackSpec } from '../../model/stack-spec.ts';
 import { plainFile } from './secret-file.ts';
 import { backupSecret, isCopied } from './services/agent.ts';

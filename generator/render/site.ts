@@ -1,5 +1,8 @@
 import type { Artifact } from '../../model/artifact.ts';
-import type { CacheClusterPlan, CachePlan, DatabasePlan, KubernetesPlan, Plan } from '../../model/plan.ts';
+import type { CacheClusterPlan, CachePlan } from '../../model/cache-plan.ts';
+import type { DatabasePlan } from '../../model/database-plan.ts';
+import type { KubernetesPlan } from '../../model/kubernetes-plan.ts';
+import type { Plan } from '../../model/plan.ts';
 import { authorityFile } from '../../model/internal-tls.ts';
 import { agentPlaces, agentProgram } from '../../model/backup/site-files.ts';
 import { rdbOf } from '../../model/backup/cache-files.ts';

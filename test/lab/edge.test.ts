@@ -10,7 +10,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { keyFileOf } from '../../generator/io/secret-files.ts';
 import { renderEdge } from '../../generator/render/edge.ts';
-import type { EdgePlan } from '../../model/plan.ts';
+import type { EdgePlan } from '../../model/edge-plan.ts';
 import type { Slot } from '../../model/release.ts';
 import type { Cors, Route } from '../../model/stack-spec.ts';
 import { mib, seconds } from '../../model/units.ts';

@@ -15,7 +15,7 @@ import { mongodb } from '../../../model/engines/mongodb.ts';
 import { mysqlFamily } from '../../../model/engines/mysql-family.ts';
 import { postgres } from '../../../model/engines/postgres.ts';
 import { sqlserver } from '../../../model/engines/sqlserver.ts';
-import type { Gate, PlannedService, Size } from '../../../model/plan.ts';
+import type { Gate, PlannedService, Size } from '../../../model/planned-service.ts';
 import type { BackupJob, BackupsConfig, RuntimeConfig } from '../../../model/runtime-config.ts';
 import type { BackupsSpec, DatabaseEngineName, DatabaseSpec, StackSpec, Target } from '../../../model/stack-spec.ts';
 import { mib, seconds } from '../../../model/units.ts';

@@ -1,5 +1,5 @@
 import type { Runtime } from '../../../model/engines/runtimes.ts';
-import type { PlannedService } from '../../../model/plan.ts';
+import type { PlannedService } from '../../../model/planned-service.ts';
 import type { AppSpec } from '../../../model/stack-spec.ts';
 import { seconds } from '../../../model/units.ts';
 

@@ -1,5 +1,5 @@
 import { valkey } from '../../../model/engines/valkey.ts';
-import type { PlannedService } from '../../../model/plan.ts';
+import type { PlannedService } from '../../../model/planned-service.ts';
 import type { Demand } from '../demand.ts';
 import type { CacheSpec, StackSpec } from '../../../model/stack-spec.ts';
 

@@ -1,5 +1,6 @@
 import { postgres as facts } from '../../../model/engines/postgres.ts';
-import type { Decision, PlannedService } from '../../../model/plan.ts';
+import type { Decision } from '../../../model/decision.ts';
+import type { PlannedService } from '../../../model/planned-service.ts';
 import type { DatabaseSpec } from '../../../model/stack-spec.ts';
 import { readersOf } from './database-engine.ts';
 

@@ -3,7 +3,8 @@ import { authorityFile } from '../../../model/internal-tls.ts';
 import { pgbouncer } from '../../../model/engines/pgbouncer.ts';
 import type { Runtime } from '../../../model/engines/runtimes.ts';
 import { valkey } from '../../../model/engines/valkey.ts';
-import type { Dependency, Gate, PlannedService, SecretText, Size } from '../../../model/plan.ts';
+import type { Dependency, Gate, PlannedService, Size } from '../../../model/planned-service.ts';
+import type { SecretText } from '../../../model/planned-secret.ts';
 import {
   cacheTlsVariablesOf,
   clusterVariablesOf,

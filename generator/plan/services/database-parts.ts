@@ -1,4 +1,4 @@
-import type { PlannedService, Size } from '../../../model/plan.ts';
+import type { PlannedService, Size } from '../../../model/planned-service.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { DatabaseSpec } from '../../../model/stack-spec.ts';
 import { mib, milliCpu, seconds } from '../../../model/units.ts';

@@ -1,4 +1,4 @@
-import type { PlannedService } from '../../../model/plan.ts';
+import type { PlannedService } from '../../../model/planned-service.ts';
 import type { SlotRelease } from '../../../model/release.ts';
 import type { AppSpec, StackSpec } from '../../../model/stack-spec.ts';
 import { seconds } from '../../../model/units.ts';

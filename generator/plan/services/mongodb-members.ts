@@ -1,5 +1,5 @@
 import { mongodb as facts } from '../../../model/engines/mongodb.ts';
-import type { Decision } from '../../../model/plan.ts';
+import type { Decision } from '../../../model/decision.ts';
 import type { DatabaseSpec, StackSpec } from '../../../model/stack-spec.ts';
 import { formatDuration, formatSize, seconds } from '../../../model/units.ts';
 import { readersOf } from './database-engine.ts';

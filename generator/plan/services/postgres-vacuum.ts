@@ -1,5 +1,5 @@
 import { authorityName } from '../../../model/internal-tls.ts';
-import type { PlannedService, Size } from '../../../model/plan.ts';
+import type { PlannedService, Size } from '../../../model/planned-service.ts';
 import type { DatabaseSpec, Schedule } from '../../../model/stack-spec.ts';
 
 export const vacuumName = (database: string): string => `${database}-vacuum`;

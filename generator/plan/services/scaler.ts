@@ -1,4 +1,4 @@
-import type { PlannedService, Size } from '../../../model/plan.ts';
+import type { PlannedService, Size } from '../../../model/planned-service.ts';
 import { slots } from '../../../model/release.ts';
 import type { AppSpec, Scaling, StackSpec } from '../../../model/stack-spec.ts';
 import { mib, seconds } from '../../../model/units.ts';

@@ -1,5 +1,5 @@
 import { seaweedfs as facts } from '../../../model/engines/seaweedfs.ts';
-import type { SecretFile } from '../../../model/plan.ts';
+import type { SecretFile } from '../../../model/planned-secret.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { StackSpec, StoreSpec } from '../../../model/stack-spec.ts';
 import { mib, milliCpu } from '../../../model/units.ts';

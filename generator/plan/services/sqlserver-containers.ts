@@ -1,5 +1,7 @@
 import { sqlserver as facts, sqlserverEditions } from '../../../model/engines/sqlserver.ts';
-import type { EngineSetting, PlannedSecret, PlannedService, SecretFile, Size } from '../../../model/plan.ts';
+import type { EngineSetting } from '../../../model/engine-setting.ts';
+import type { PlannedSecret, SecretFile } from '../../../model/planned-secret.ts';
+import type { PlannedService, Size } from '../../../model/planned-service.ts';
 import type { DatabaseSpec } from '../../../model/stack-spec.ts';
 import { mib, seconds } from '../../../model/units.ts';
 import { backupSecret } from './agent.ts';

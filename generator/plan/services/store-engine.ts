@@ -1,5 +1,8 @@
 import { authorityFile } from '../../../model/internal-tls.ts';
-import type { Decision, Gate, PlannedService, SecretFile, Size, StorePlan } from '../../../model/plan.ts';
+import type { Decision } from '../../../model/decision.ts';
+import type { Gate, PlannedService, Size } from '../../../model/planned-service.ts';
+import type { SecretFile } from '../../../model/planned-secret.ts';
+import type { StorePlan } from '../../../model/store-plan.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { StackSpec, StoreSpec } from '../../../model/stack-spec.ts';
 import { seconds } from '../../../model/units.ts';

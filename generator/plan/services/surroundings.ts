@@ -1,5 +1,5 @@
 import { authorityFile, bundleFile } from '../../../model/internal-tls.ts';
-import type { PlannedService } from '../../../model/plan.ts';
+import type { PlannedService } from '../../../model/planned-service.ts';
 import { slots } from '../../../model/release.ts';
 import type { AppSpec, StackSpec } from '../../../model/stack-spec.ts';
 import { copiesOf, hostsOf } from './database-engine.ts';

@@ -1,5 +1,6 @@
 import { restoreFolder, restoreMark } from '../../../model/backup/exchange-mark.ts';
-import type { Decision, PlannedService, SharedVolume, Size } from '../../../model/plan.ts';
+import type { Decision } from '../../../model/decision.ts';
+import type { PlannedService, SharedVolume, Size } from '../../../model/planned-service.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { AppSpec, StackSpec, VolumeSpec } from '../../../model/stack-spec.ts';
 import { mib, seconds } from '../../../model/units.ts';

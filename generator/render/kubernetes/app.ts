@@ -1,4 +1,4 @@
-import type { PlannedService } from '../../../model/plan.ts';
+import type { PlannedService } from '../../../model/planned-service.ts';
 import { slots } from '../../../model/release.ts';
 import type { Slot } from '../../../model/release.ts';
 import type { Scaling } from '../../../model/stack-spec.ts';
