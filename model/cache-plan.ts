@@ -1,4 +1,4 @@
-import type { CacheEngineName } from './stack-spec.ts';
+import type { CacheEngineName } from './cache-spec.ts';
 import type { EngineSetting } from './engine-setting.ts';
 
 export interface CachePlan {

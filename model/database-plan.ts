@@ -1,4 +1,4 @@
-import type { DatabaseEngineName, DatabaseOperator } from './stack-spec.ts';
+import type { DatabaseEngineName, DatabaseOperator } from './database-spec.ts';
 import type { MiB } from './units.ts';
 import type { EngineSetting } from './engine-setting.ts';
 

@@ -1,4 +1,4 @@
-import type { Route } from './stack-spec.ts';
+import type { Route } from './route.ts';
 
 export interface EdgePlan {
   readonly domain: string;

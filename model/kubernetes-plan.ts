@@ -1,4 +1,4 @@
-import type { KubernetesSpec } from './stack-spec.ts';
+import type { KubernetesSpec } from './kubernetes-spec.ts';
 import type { MiB, MilliCpu, Seconds } from './units.ts';
 
 /** What one pod of a service has beside its container's size. */

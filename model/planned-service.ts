@@ -1,5 +1,7 @@
 import type { Slot } from './release.ts';
-import type { DatabaseOperator, Scaling, Schedule } from './stack-spec.ts';
+import type { DatabaseOperator } from './database-spec.ts';
+import type { Scaling } from './app-spec.ts';
+import type { Schedule } from './schedule.ts';
 import type { MiB, MilliCpu, Seconds } from './units.ts';
 import type { SecretText } from './planned-secret.ts';
 

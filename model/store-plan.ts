@@ -1,4 +1,4 @@
-import type { BucketSpec, StoreEngineName } from './stack-spec.ts';
+import type { BucketSpec, StoreEngineName } from './store-spec.ts';
 
 export interface StorePlan {
   readonly service: string;

@@ -7,7 +7,8 @@ import { bucketJobs, cacheJobs, volumeJobs } from './services/agent-files.ts';
 import { filesAgentIn } from './services/agents.ts';
 import { slots } from '../../model/release.ts';
 import type { BackupJob, BackupsConfig, RuntimeConfig } from '../../model/runtime-config.ts';
-import type { BackupPlaceSpec, BackupsSpec, StackSpec } from '../../model/stack-spec.ts';
+import type { BackupPlaceSpec, BackupsSpec } from '../../model/backups-spec.ts';
+import type { StackSpec } from '../../model/stack-spec.ts';
 
 /** A folder of some MiB is copied in seconds; a store may be slow, and retries for minutes. */
 const timeout = 3600;

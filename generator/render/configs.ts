@@ -5,7 +5,7 @@ import { pgbouncer } from '../../model/engines/pgbouncer.ts';
 import { postgres } from '../../model/engines/postgres.ts';
 import { redis } from '../../model/engines/redis.ts';
 import { valkey } from '../../model/engines/valkey.ts';
-import type { DatabaseEngineName } from '../../model/stack-spec.ts';
+import type { DatabaseEngineName } from '../../model/database-spec.ts';
 import type { CachePlan, SentinelPlan } from '../../model/cache-plan.ts';
 import type { DatabasePlan, ReplicaPlan } from '../../model/database-plan.ts';
 import type { Plan } from '../../model/plan.ts';

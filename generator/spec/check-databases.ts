@@ -2,7 +2,7 @@ import { pgbouncer } from '../../model/engines/pgbouncer.ts';
 import type { WrittenSpec } from '../../model/written-spec.ts';
 import type { Finding } from './finding.ts';
 import { reservedDatabaseNames } from '../../model/names.ts';
-import { topologiesOf } from '../../model/stack-spec.ts';
+import { topologiesOf } from '../../model/database-spec.ts';
 import { databaseName } from './resolve.ts';
 
 export function* checkDatabases(spec: WrittenSpec): Iterable<Finding> {

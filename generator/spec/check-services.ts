@@ -1,4 +1,4 @@
-import type { AppKind } from '../../model/stack-spec.ts';
+import type { AppKind } from '../../model/app-spec.ts';
 import type { WrittenService, WrittenSpec } from '../../model/written-spec.ts';
 import { suggest } from './describe-issue.ts';
 import type { Finding } from './finding.ts';

@@ -2,13 +2,7 @@ import { runtimeVariables } from '../../model/engines/runtimes.ts';
 import type { WrittenSpec } from '../../model/written-spec.ts';
 import { suggest } from './describe-issue.ts';
 import type { Finding } from './finding.ts';
-import {
-  cacheTlsVariablesOf,
-  clusterVariablesOf,
-  databaseTlsVariablesOf,
-  readVariableOf,
-  sentinelVariablesOf,
-} from '../../model/stack-spec.ts';
+import { cacheTlsVariablesOf, clusterVariablesOf, databaseTlsVariablesOf, readVariableOf, sentinelVariablesOf } from '../../model/use.ts';
 import { kindOf, usesOf } from './resolve.ts';
 
 /** Variables that Berth sets on an application; the spec may not set them a second time. */

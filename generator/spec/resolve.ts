@@ -1,22 +1,14 @@
 import { backupsOf } from './resolve-backups.ts';
 import { externalsOf } from './resolve-externals.ts';
 import type { WrittenService, WrittenSpec } from '../../model/written-spec.ts';
-import type {
-  AppKind,
-  AppSpec,
-  BucketSpec,
-  Cors,
-  FixedSize,
-  HostFacts,
-  HttpSpec,
-  KubernetesSpec,
-  Place,
-  RateLimit,
-  Route,
-  Scaling,
-  StackSpec,
-  Use,
-} from '../../model/stack-spec.ts';
+import type { AppKind, AppSpec, HttpSpec, Scaling } from '../../model/app-spec.ts';
+import type { BucketSpec } from '../../model/store-spec.ts';
+import type { Cors, RateLimit, Route } from '../../model/route.ts';
+import type { FixedSize } from '../../model/fixed-size.ts';
+import type { HostFacts, StackSpec } from '../../model/stack-spec.ts';
+import type { KubernetesSpec } from '../../model/kubernetes-spec.ts';
+import type { Place } from '../../model/place.ts';
+import type { Use } from '../../model/use.ts';
 import { certificatesIn } from '../../model/pem.ts';
 import { mib, parseCpu, parseDuration, parseSize, seconds } from '../../model/units.ts';
 import type { MiB, MilliCpu, Seconds } from '../../model/units.ts';

@@ -12,7 +12,7 @@ import { keyFileOf } from '../../generator/io/secret-files.ts';
 import { renderEdge } from '../../generator/render/edge.ts';
 import type { EdgePlan } from '../../model/edge-plan.ts';
 import type { Slot } from '../../model/release.ts';
-import type { Cors, Route } from '../../model/stack-spec.ts';
+import type { Cors, Route } from '../../model/route.ts';
 import { mib, seconds } from '../../model/units.ts';
 import { ensureEngine } from './engine.ts';
 import { IMAGES, ensureImages } from './images.ts';

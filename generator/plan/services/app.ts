@@ -3,7 +3,8 @@ import type { NetworkName, PlannedService, Size } from '../../../model/planned-s
 import type { PlannedSecret, SecretFile, SecretText } from '../../../model/planned-secret.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { SlotRelease } from '../../../model/release.ts';
-import type { AppSpec, StackSpec } from '../../../model/stack-spec.ts';
+import type { AppSpec } from '../../../model/app-spec.ts';
+import type { StackSpec } from '../../../model/stack-spec.ts';
 import { formatDuration, mib, seconds } from '../../../model/units.ts';
 import { poolDecision, poolOf, replicasOf } from '../connections.ts';
 import { healthOf } from './app-health.ts';

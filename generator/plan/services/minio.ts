@@ -3,7 +3,7 @@ import { certificateFile, keyFile } from '../../../model/internal-tls.ts';
 import type { Decision } from '../../../model/decision.ts';
 import type { PlannedService } from '../../../model/planned-service.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
-import type { StoreSpec } from '../../../model/stack-spec.ts';
+import type { StoreSpec } from '../../../model/store-spec.ts';
 import { formatSize, mib, milliCpu, seconds } from '../../../model/units.ts';
 import type { Demand } from '../demand.ts';
 import { plainFile } from '../secret-file.ts';

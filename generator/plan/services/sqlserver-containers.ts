@@ -2,7 +2,7 @@ import { sqlserver as facts, sqlserverEditions } from '../../../model/engines/sq
 import type { EngineSetting } from '../../../model/engine-setting.ts';
 import type { PlannedSecret, SecretFile } from '../../../model/planned-secret.ts';
 import type { PlannedService, Size } from '../../../model/planned-service.ts';
-import type { DatabaseSpec } from '../../../model/stack-spec.ts';
+import type { DatabaseSpec } from '../../../model/database-spec.ts';
 import { mib, seconds } from '../../../model/units.ts';
 import { backupSecret } from './agent.ts';
 import { accountsTask, databaseServer } from './database-parts.ts';
