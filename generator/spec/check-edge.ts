@@ -1,6 +1,7 @@
 import type { WrittenSpec } from '../../model/written-spec.ts';
 import type { Finding } from './finding.ts';
-import { isServed, writtenRoutes } from './resolve.ts';
+import { isServed } from './resolve-service.ts';
+import { writtenRoutes } from './resolve-routes.ts';
 
 /** Ways of the edge itself. */
 const ownRoutes = '/-/berth/';

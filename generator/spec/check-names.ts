@@ -1,7 +1,7 @@
 import { valkey } from '../../model/engines/valkey.ts';
 import type { WrittenSpec } from '../../model/written-spec.ts';
 import type { Finding } from './finding.ts';
-import { isServed } from './resolve.ts';
+import { isServed } from './resolve-service.ts';
 
 /** Whatever its topology: a profile may choose it, and a name that was free must not be taken then. */
 const cacheNames = (name: string, engine: string | undefined): readonly string[] => [

@@ -3,7 +3,7 @@ import type { WrittenSpec } from '../../model/written-spec.ts';
 import { suggest } from './describe-issue.ts';
 import type { Finding } from './finding.ts';
 import { cacheTlsVariablesOf, clusterVariablesOf, databaseTlsVariablesOf, readVariableOf, sentinelVariablesOf } from '../../model/use.ts';
-import { kindOf, usesOf } from './resolve.ts';
+import { kindOf, usesOf } from './uses.ts';
 
 /** Variables that Berth sets on an application; the spec may not set them a second time. */
 const ownVariables = ['PORT', 'APP_VERSION', 'BERTH_SLOT', 'BERTH_SITE', 'BERTH_DOMAIN', 'DATABASE_POOL_SIZE'];
