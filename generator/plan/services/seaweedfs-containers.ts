@@ -1,6 +1,7 @@
 import { seaweedfs as facts } from '../../../model/engines/seaweedfs.ts';
 import { certificateFile, keyFile } from '../../../model/internal-tls.ts';
-import type { Decision, PlannedService } from '../../../model/plan.ts';
+import type { Decision } from '../../../model/decision.ts';
+import type { PlannedService } from '../../../model/planned-service.ts';
 import { formatSize, mib, seconds } from '../../../model/units.ts';
 import type { MiB } from '../../../model/units.ts';
 import { backupSecret } from './agent.ts';

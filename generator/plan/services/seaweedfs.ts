@@ -1,7 +1,8 @@
 import { seaweedfs as facts } from '../../../model/engines/seaweedfs.ts';
-import type { SecretFile } from '../../../model/plan.ts';
+import type { SecretFile } from '../../../model/planned-secret.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
-import type { StackSpec, StoreSpec } from '../../../model/stack-spec.ts';
+import type { StackSpec } from '../../../model/stack-spec.ts';
+import type { StoreSpec } from '../../../model/store-spec.ts';
 import { mib, milliCpu } from '../../../model/units.ts';
 import type { Demand } from '../demand.ts';
 import { plainFile } from '../secret-file.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { mib } from '../../../../model/units.ts';
-import type { StoreSpec } from '../../../../model/stack-spec.ts';
+import type { StoreSpec } from '../../../../model/store-spec.ts';
 import { decision, host, plan, service, stack, store } from '../plans.ts';
 
 const bucket = (name: string) => ({ name, versioning: true, lifecycle: [] });
