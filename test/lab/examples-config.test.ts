@@ -86,17 +86,20 @@ describe.each(examples.flatMap((example) => profiles.map((profile) => ({ example
     const folder = mkdtempSync(join(tmpdir(), 'berth-example-'));
     const make = (target: string) =>
       run([
-        ...[
-          process.execPath,
-          join(root, 'cli/berth.js'),
-          'init',
-          join(folder, target),
-          '--from',
-          `example:${example}`,
-          '--profile',
-          profile,
-        ],
-        ...['--target', target, '--set', 'domain=app.example.com', '--yes', ...host],
+        process.execPath,
+        join(root, 'cli/berth.js'),
+        'init',
+        join(folder, target),
+        '--from',
+        `example:${example}`,
+        '--profile',
+        profile,
+        '--target',
+        target,
+        '--set',
+        'domain=app.example.com',
+        '--yes',
+        ...host,
       ]);
     afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -162,7 +162,7 @@ describe('the rotation of the keys of a site', () => {
     };
     await expect(rotate(store, { leases: { acquire } })).rejects.toMatchObject({
       kind: 'unfinished',
-      cure: expect.stringContaining('docker compose up -d'),
+      hint: expect.stringContaining('docker compose up -d'),
     });
   });
 });
