@@ -65,11 +65,21 @@ async function ask({ secrets = {} }: Project, service: Service, argv: readonly s
   const env = Object.entries(service.environment ?? {}).flatMap(([name, value]) => ['--env', `${name}=${value ?? ''}`]);
   const folders = (service.tmpfs ?? []).flatMap((folder) => ['--tmpfs', folder]);
   const [program = '', ...words] = argv;
+  const user = service.user === undefined ? [] : ['--user', service.user];
+  const entrypoint = ['--entrypoint', program, service.image.replace(mirrored, 'docker.io/')];
+  const bounds = ['--network', 'none', '--read-only', '--cap-drop', 'ALL'];
   const { code, stdout, stderr } = await attempt([
-    ...['docker', 'run', '--rm', '--network', 'none', '--read-only', '--cap-drop', 'ALL'],
-    ...(service.user === undefined ? [] : ['--user', service.user]),
-    ...[...env, ...mounts, ...files, ...folders],
-    ...['--entrypoint', program, service.image.replace(mirrored, 'docker.io/'), ...words],
+    'docker',
+    'run',
+    '--rm',
+    ...bounds,
+    ...user,
+    ...env,
+    ...mounts,
+    ...files,
+    ...folders,
+    ...entrypoint,
+    ...words,
   ]);
   return { code, said: stdout + stderr };
 }
