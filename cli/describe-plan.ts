@@ -1,4 +1,5 @@
-import type { Plan, PlannedService } from '../model/plan.ts';
+import type { Plan } from '../model/plan.ts';
+import type { PlannedService } from '../model/planned-service.ts';
 import { describeCpus, describeSize, formatCpu } from '../model/units.ts';
 import type { Context } from './context.ts';
 import { noteOf, paint, table } from './text.ts';

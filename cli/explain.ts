@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { BerthError } from '../model/errors.ts';
-import type { Decision } from '../model/plan.ts';
+import type { Decision } from '../model/decision.ts';
 import { suggest } from '../generator/spec/describe-issue.ts';
 import type { Context } from './context.ts';
 import { loadSite } from './site.ts';

@@ -1,10 +1,11 @@
 import { parse, parseAllDocuments } from 'yaml';
-import type { KubernetesPlan, Plan } from '../model/plan.ts';
+import type { KubernetesPlan } from '../model/kubernetes-plan.ts';
+import type { Plan } from '../model/plan.ts';
 import { keysOf } from '../generator/render/kubernetes/secret-keys.ts';
 import type { Json } from '../generator/lint/check.ts';
 import { lintCompose, lintKubernetes } from '../generator/lint/lint.ts';
 import type { LintResult } from '../generator/lint/lint.ts';
-import { readOverlay } from '../generator/lint/overlay.ts';
+import { readOverlay } from '../generator/lint/read-overlay.ts';
 
 interface Kustomization {
   readonly configMapGenerator?: readonly {

@@ -59,7 +59,8 @@ const contact = z
     {
       email: text('an e-mail address')
         .regex(/^[^\s@]+@[^\s@]+$/, { error: 'expected an e-mail address such as ops@example.com' })
-        .optional(),
+        .optional()
+        .describe('Gets a message of everything that this contact is told.'),
       phone: text('a number in quotes, such as "+4930123456"')
         .regex(/^\+[1-9]\d{6,14}$/, { error: 'expected a number with its country, such as "+4930123456"' })
         .optional()

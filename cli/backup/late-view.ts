@@ -8,10 +8,10 @@ type Copied = Pick<BackupJob, 'name' | 'agent' | 'database'>;
 
 /** How many milliseconds ago it was that everything was in the backups, where that is longer than it may be. */
 export function lateBy({ newest, spans }: Restorable, jobs: readonly Copied[], now: Date): number | undefined {
-  const last = spans?.at(-1);
   const rpo = jobs.find(({ name }) => name === newest.source)?.database?.rpo;
-  if (last === undefined || rpo === undefined) return undefined;
-  const since = now.getTime() - last.until.getTime();
+  if (spans === undefined || rpo === undefined) return undefined;
+  // Without a log that was ever shipped it is what the full backups have.
+  const since = now.getTime() - (spans.at(-1)?.until.getTime() ?? Date.parse(newest.startedAt));
   return since > lateAfterMs(rpo) ? since : undefined;
 }
 

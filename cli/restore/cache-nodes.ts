@@ -1,5 +1,7 @@
 import { BerthError } from '../../model/errors.ts';
-import type { CachePlan, Plan, PlannedService } from '../../model/plan.ts';
+import type { CachePlan } from '../../model/cache-plan.ts';
+import type { Plan } from '../../model/plan.ts';
+import type { PlannedService } from '../../model/planned-service.ts';
 import { valkey } from '../../model/engines/valkey.ts';
 import { composeServices } from '../../generator/render/compose.ts';
 import { slotsOf } from '../../runtime/engines/cache/member.ts';

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Manifest } from '../../model/backup/manifest.ts';
-import type { CachePlan } from '../../model/plan.ts';
+import type { CachePlan } from '../../model/cache-plan.ts';
 import type { BackupJob } from '../../model/runtime-config.ts';
 import { isCache } from '../../runtime/caches.ts';
 import { isVolume } from '../../runtime/volumes.ts';

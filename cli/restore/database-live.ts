@@ -1,5 +1,6 @@
 import { BerthError } from '../../model/errors.ts';
-import type { Plan, PlannedService } from '../../model/plan.ts';
+import type { Plan } from '../../model/plan.ts';
+import type { PlannedService } from '../../model/planned-service.ts';
 import { lockSite } from '../../generator/io/lock.ts';
 import { composeServices } from '../../generator/render/compose.ts';
 import { outputOf } from '../../runtime/programs/local-programs.ts';

@@ -1,5 +1,6 @@
 import { agentPlaces, agentProgram, attended } from '../../model/backup/site-files.ts';
-import type { Plan, PlannedService } from '../../model/plan.ts';
+import type { Plan } from '../../model/plan.ts';
+import type { PlannedService } from '../../model/planned-service.ts';
 import type { Secret } from '../../model/secret.ts';
 import { attending } from '../agent-exec.ts';
 import { type Compose, never } from '../compose.ts';

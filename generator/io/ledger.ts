@@ -1,7 +1,7 @@
 import { BerthError } from '../../model/errors.ts';
-import { beforeOf } from '../../model/plan.ts';
+import { beforeOf } from '../../model/planned-secret.ts';
 import { authorityPair, serverOfPair } from '../../model/internal-tls.ts';
-import type { PlannedSecret, SecretText, SecretVersion } from '../../model/plan.ts';
+import type { PlannedSecret, SecretText, SecretVersion } from '../../model/planned-secret.ts';
 import { Secret } from '../../model/secret.ts';
 import { drawEd25519 } from './draw-key.ts';
 import { drawText } from './random-text.ts';

@@ -1,6 +1,7 @@
 import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
 import type { Artifact } from '../../model/artifact.ts';
-import type { CertificatePiece, Plan, SecretFile, SecretForm } from '../../model/plan.ts';
+import type { CertificatePiece, SecretFile, SecretForm } from '../../model/planned-secret.ts';
+import type { Plan } from '../../model/plan.ts';
 import { tlsFiles } from './certificates.ts';
 import { askedSecret, formatLedger, ledgerPath, revealText } from './ledger.ts';
 import type { Ledger } from './ledger.ts';

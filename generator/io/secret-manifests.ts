@@ -1,6 +1,8 @@
 import type { Artifact } from '../../model/artifact.ts';
-import { stepsOf } from '../../model/plan.ts';
-import type { KubernetesPlan, Plan, SecretText } from '../../model/plan.ts';
+import { stepsOf } from '../../model/planned-service.ts';
+import type { KubernetesPlan } from '../../model/kubernetes-plan.ts';
+import type { Plan } from '../../model/plan.ts';
+import type { SecretText } from '../../model/planned-secret.ts';
 import { tlsFiles } from './certificates.ts';
 import { firstSecret, formatLedger, ledgerPath, revealText } from './ledger.ts';
 import type { Ledger } from './ledger.ts';

@@ -1,5 +1,5 @@
 import { BerthError } from '../../model/errors.ts';
-import type { PlannedSecret } from '../../model/plan.ts';
+import type { PlannedSecret } from '../../model/planned-secret.ts';
 import { Secret } from '../../model/secret.ts';
 import { addVersions } from './ledger.ts';
 import type { Ledger } from './ledger.ts';

@@ -1,6 +1,8 @@
 import type { ClusterNeeds, VolumeNeed, WorkloadNeed } from '../../model/cluster-needs.ts';
-import { stepsOf } from '../../model/plan.ts';
-import type { KubernetesPlan, Plan, PlannedService, Role } from '../../model/plan.ts';
+import { stepsOf } from '../../model/planned-service.ts';
+import type { KubernetesPlan } from '../../model/kubernetes-plan.ts';
+import type { Plan } from '../../model/plan.ts';
+import type { PlannedService, Role } from '../../model/planned-service.ts';
 import { mib, milliCpu } from '../../model/units.ts';
 
 type Api = ClusterNeeds['apis'][number];

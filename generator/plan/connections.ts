@@ -1,7 +1,9 @@
 import { BerthError } from '../../model/errors.ts';
-import type { Decision } from '../../model/plan.ts';
+import type { Decision } from '../../model/decision.ts';
 import type { HardwareProfile } from '../../model/profile.ts';
-import type { AppSpec, DatabaseSpec, StackSpec } from '../../model/stack-spec.ts';
+import type { AppSpec } from '../../model/app-spec.ts';
+import type { DatabaseSpec } from '../../model/database-spec.ts';
+import type { StackSpec } from '../../model/stack-spec.ts';
 import { copiesOf } from './services/database-engine.ts';
 
 export const replicasOf = (app: AppSpec, profile: HardwareProfile): number => app.replicas ?? profile.app.replicas.value;

@@ -1,4 +1,4 @@
-import type { Role, Size } from '../../model/plan.ts';
+import type { Role, Size } from '../../model/planned-service.ts';
 import { mib, milliCpu } from '../../model/units.ts';
 import type { MiB, MilliCpu } from '../../model/units.ts';
 

@@ -1,8 +1,9 @@
 import { valkey } from '../../model/engines/valkey.ts';
 import { BerthError } from '../../model/errors.ts';
-import type { Decision } from '../../model/plan.ts';
+import type { Decision } from '../../model/decision.ts';
 import type { HardwareProfile } from '../../model/profile.ts';
-import type { CacheSpec, StackSpec } from '../../model/stack-spec.ts';
+import type { CacheSpec } from '../../model/cache-spec.ts';
+import type { StackSpec } from '../../model/stack-spec.ts';
 import { describeSize, formatSize, mib } from '../../model/units.ts';
 import type { MiB } from '../../model/units.ts';
 import { agentsOf } from './services/agent.ts';

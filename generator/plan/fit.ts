@@ -1,5 +1,7 @@
 import { BerthError } from '../../model/errors.ts';
-import type { Decision, MemoryBudget, Size } from '../../model/plan.ts';
+import type { Decision } from '../../model/decision.ts';
+import type { MemoryBudget } from '../../model/plan.ts';
+import type { Size } from '../../model/planned-service.ts';
 import type { HostFacts } from '../../model/stack-spec.ts';
 import { describeCpus, describeSize, formatCpu, mib, milliCpu } from '../../model/units.ts';
 import type { MiB, MilliCpu } from '../../model/units.ts';

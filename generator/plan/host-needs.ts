@@ -1,6 +1,7 @@
 import { valkey } from '../../model/engines/valkey.ts';
 import type { HostNeeds } from '../../model/host-needs.ts';
-import type { Plan, PlannedService } from '../../model/plan.ts';
+import type { Plan } from '../../model/plan.ts';
+import type { PlannedService } from '../../model/planned-service.ts';
 import { mib, milliCpu } from '../../model/units.ts';
 
 /**

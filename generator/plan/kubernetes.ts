@@ -1,4 +1,7 @@
-import type { Decision, KubernetesPlan, MemoryBudget, PlannedService, PodPlan, SharedVolume, Size } from '../../model/plan.ts';
+import type { Decision } from '../../model/decision.ts';
+import type { KubernetesPlan, PodPlan } from '../../model/kubernetes-plan.ts';
+import type { MemoryBudget } from '../../model/plan.ts';
+import type { PlannedService, SharedVolume, Size } from '../../model/planned-service.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
 import { agentRoom } from './services/agents.ts';
 import { formatCpu, formatDuration, formatSize, mib, milliCpu, seconds } from '../../model/units.ts';

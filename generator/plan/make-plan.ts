@@ -1,8 +1,10 @@
 import type { ImageCatalogue } from '../../model/image-catalogue.ts';
-import type { Dependency, Plan, Size } from '../../model/plan.ts';
+import type { Dependency, Size } from '../../model/planned-service.ts';
+import type { Plan } from '../../model/plan.ts';
 import type { HardwareProfile } from '../../model/profile.ts';
 import type { WrittenRelease } from '../../model/release.ts';
-import type { DatabaseSpec, StackSpec } from '../../model/stack-spec.ts';
+import type { DatabaseSpec } from '../../model/database-spec.ts';
+import type { StackSpec } from '../../model/stack-spec.ts';
 import { describeCpus, describeSize, mib } from '../../model/units.ts';
 import { replicasOf } from './connections.ts';
 import { containersOf, demandsOf } from './demands.ts';

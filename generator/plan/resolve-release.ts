@@ -2,7 +2,8 @@ import { BerthError } from '../../model/errors.ts';
 import { slots } from '../../model/release.ts';
 import type { Release, SlotRelease, WrittenRelease } from '../../model/release.ts';
 import { servedOf } from '../../model/stack-spec.ts';
-import type { AppSpec, StackSpec } from '../../model/stack-spec.ts';
+import type { AppSpec } from '../../model/app-spec.ts';
+import type { StackSpec } from '../../model/stack-spec.ts';
 
 /** The first release of a site: every service in its blue slot. */
 export const firstRelease = (spec: StackSpec): WrittenRelease => ({

@@ -1,4 +1,5 @@
-import type { Plan, PlannedService, Role } from '../../model/plan.ts';
+import type { Plan } from '../../model/plan.ts';
+import type { PlannedService, Role } from '../../model/planned-service.ts';
 import { secretUses } from './secret-uses.ts';
 
 /** Why a secret cannot be drawn anew, or what has to be done once it was. */

@@ -1,13 +1,14 @@
 import { offsiteKeyFile, recipientsFolder, signerFile, signersFile, stateFolder, storeKeyFile } from '../../model/backup/site-files.ts';
 import { usualSuite } from '../../model/backup/suites.ts';
-import type { PlannedService } from '../../model/plan.ts';
+import type { PlannedService } from '../../model/planned-service.ts';
 import type { MiB } from '../../model/units.ts';
 import { agentsOf, databaseOf } from './services/agent.ts';
 import { bucketJobs, cacheJobs, volumeJobs } from './services/agent-files.ts';
 import { filesAgentIn } from './services/agents.ts';
 import { slots } from '../../model/release.ts';
 import type { BackupJob, BackupsConfig, RuntimeConfig } from '../../model/runtime-config.ts';
-import type { BackupPlaceSpec, BackupsSpec, StackSpec } from '../../model/stack-spec.ts';
+import type { BackupPlaceSpec, BackupsSpec } from '../../model/backups-spec.ts';
+import type { StackSpec } from '../../model/stack-spec.ts';
 
 /** A folder of some MiB is copied in seconds; a store may be slow, and retries for minutes. */
 const timeout = 3600;

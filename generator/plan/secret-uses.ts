@@ -1,4 +1,6 @@
-import type { Plan, PlannedService, SecretForm, SecretText } from '../../model/plan.ts';
+import type { Plan } from '../../model/plan.ts';
+import type { PlannedService } from '../../model/planned-service.ts';
+import type { SecretForm, SecretText } from '../../model/planned-secret.ts';
 
 /** One way in which a service receives a secret. */
 export interface SecretUse {

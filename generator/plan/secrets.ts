@@ -1,7 +1,9 @@
 import { offsiteSecret, signerSecret, storeSecret } from '../../model/backup/site-files.ts';
 import { valkey } from '../../model/engines/valkey.ts';
-import type { PlannedSecret, SecretFile } from '../../model/plan.ts';
-import type { BackupPlaceSpec, CacheSpec, StackSpec } from '../../model/stack-spec.ts';
+import type { PlannedSecret, SecretFile } from '../../model/planned-secret.ts';
+import type { BackupPlaceSpec } from '../../model/backups-spec.ts';
+import type { CacheSpec } from '../../model/cache-spec.ts';
+import type { StackSpec } from '../../model/stack-spec.ts';
 import { plainFile } from './secret-file.ts';
 import { backupSecret, isCopied } from './services/agent.ts';
 import { filesAgentIn } from './services/agents.ts';

@@ -1,6 +1,8 @@
 import type { HardwareProfile } from '../../model/profile.ts';
-import { topologiesOf } from '../../model/stack-spec.ts';
-import type { CacheTopology, DatabaseEngineName, DatabaseTopology, StackSpec } from '../../model/stack-spec.ts';
+import { topologiesOf } from '../../model/database-spec.ts';
+import type { CacheTopology } from '../../model/cache-spec.ts';
+import type { DatabaseEngineName, DatabaseTopology } from '../../model/database-spec.ts';
+import type { StackSpec } from '../../model/stack-spec.ts';
 import { containersOf, demandsOf } from './demands.ts';
 import { holdsDisk } from './disk.ts';
 import { holds } from './fit.ts';

@@ -1,5 +1,6 @@
 import type { CatalogueImage, ImageCatalogue } from '../../model/image-catalogue.ts';
-import type { Plan, PlannedService } from '../../model/plan.ts';
+import type { Plan } from '../../model/plan.ts';
+import type { PlannedService } from '../../model/planned-service.ts';
 
 /** Which catalogue images a plan uses, and who uses them. */
 export function usedImages(services: readonly PlannedService[], catalogue: ImageCatalogue): Plan['images'] {

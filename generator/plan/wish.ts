@@ -1,6 +1,6 @@
 import { BerthError } from '../../model/errors.ts';
 import type { Reasoned } from '../../model/profile.ts';
-import type { FixedSize } from '../../model/stack-spec.ts';
+import type { FixedSize } from '../../model/fixed-size.ts';
 import { describeSize, mib, milliCpu } from '../../model/units.ts';
 import type { MiB, MilliCpu } from '../../model/units.ts';
 import type { Wish } from './demand.ts';

@@ -1,4 +1,5 @@
-import type { Plan, PlannedService } from '../../model/plan.ts';
+import type { Plan } from '../../model/plan.ts';
+import type { PlannedService } from '../../model/planned-service.ts';
 import { composeServices } from './compose.ts';
 import { hash, secretsOf, shapesOf } from './hash.ts';
 

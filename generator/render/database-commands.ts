@@ -4,8 +4,8 @@ import { mongodb } from '../../model/engines/mongodb.ts';
 import { mysql } from '../../model/engines/mysql.ts';
 import { postgres } from '../../model/engines/postgres.ts';
 import { sqlserver } from '../../model/engines/sqlserver.ts';
-import type { DatabasePlan } from '../../model/plan.ts';
-import type { DatabaseEngineName } from '../../model/stack-spec.ts';
+import type { DatabasePlan } from '../../model/database-plan.ts';
+import type { DatabaseEngineName } from '../../model/database-spec.ts';
 
 /** What is typed in the container of a database to copy it whole and to bring the copy back; no single quote in the first two, as a runbook puts them around it. */
 interface Commands {

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { authorityFile } from '../../model/internal-tls.ts';
 import type { Artifact } from '../../model/artifact.ts';
-import type { EdgePlan, Plan } from '../../model/plan.ts';
+import type { EdgePlan } from '../../model/edge-plan.ts';
+import type { Plan } from '../../model/plan.ts';
 import { slots } from '../../model/release.ts';
 import type { Release } from '../../model/release.ts';
-import type { RateLimit, Route } from '../../model/stack-spec.ts';
+import type { RateLimit, Route } from '../../model/route.ts';
 import { fill } from './fill.ts';
 import type { Templates } from './fill.ts';
 

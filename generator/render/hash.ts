@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Plan, PlannedService } from '../../model/plan.ts';
+import type { Plan } from '../../model/plan.ts';
+import type { PlannedService } from '../../model/planned-service.ts';
 
 /** Sixteen characters that change with any of `parts`. */
 export function hash(parts: readonly string[]): string {

@@ -1,6 +1,6 @@
 import type { Artifact } from '../../model/artifact.ts';
 import { minio } from '../../model/engines/minio.ts';
-import type { StorePlan } from '../../model/plan.ts';
+import type { StorePlan } from '../../model/store-plan.ts';
 import { fill } from './fill.ts';
 import type { Templates } from './fill.ts';
 import { generated } from './generated.ts';

@@ -1,7 +1,8 @@
 import type { Artifact } from '../../model/artifact.ts';
 import { mongodb as facts } from '../../model/engines/mongodb.ts';
 import { authorityFile, certificateFile, keyFile } from '../../model/internal-tls.ts';
-import type { DatabasePlan, EngineSetting } from '../../model/plan.ts';
+import type { DatabasePlan } from '../../model/database-plan.ts';
+import type { EngineSetting } from '../../model/engine-setting.ts';
 import { fill } from './fill.ts';
 import type { Templates } from './fill.ts';
 import { generated } from './generated.ts';

@@ -2,7 +2,7 @@ import type { Artifact } from '../../model/artifact.ts';
 import { mariadb } from '../../model/engines/mariadb.ts';
 import { mysql } from '../../model/engines/mysql.ts';
 import { authorityFile } from '../../model/internal-tls.ts';
-import type { DatabasePlan, ReplicaPlan } from '../../model/plan.ts';
+import type { DatabasePlan, ReplicaPlan } from '../../model/database-plan.ts';
 import { fill } from './fill.ts';
 import type { Templates } from './fill.ts';
 import { generated } from './generated.ts';

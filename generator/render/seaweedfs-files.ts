@@ -1,5 +1,5 @@
 import type { Artifact } from '../../model/artifact.ts';
-import type { StorePlan } from '../../model/plan.ts';
+import type { StorePlan } from '../../model/store-plan.ts';
 import { fill } from './fill.ts';
 import type { Templates } from './fill.ts';
 import { generated } from './generated.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { seaweedfs as facts } from '../../model/engines/seaweedfs.ts';
-import type { StorePlan } from '../../model/plan.ts';
+import type { StorePlan } from '../../model/store-plan.ts';
 
 const days = (of: string, name: string, value: number | undefined): string =>
   value === undefined ? '' : `    <${of}><${name}>${value}</${name}></${of}>\n`;
@@ -36,6 +36,7 @@ export function viewOfSeaweedfs(store: StorePlan): SeaweedfsView {
     masterPort: facts.masterPort,
     filerPort: facts.filerPort,
     gatewayGrpcPort: facts.gatewayGrpcPort,
+    shellMiB: facts.shellMiB,
     expires: buckets.some(({ expires }) => expires),
   };
   const task = {

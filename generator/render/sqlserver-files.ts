@@ -1,6 +1,6 @@
 import type { Artifact } from '../../model/artifact.ts';
 import { sqlserver as facts } from '../../model/engines/sqlserver.ts';
-import type { DatabasePlan } from '../../model/plan.ts';
+import type { DatabasePlan } from '../../model/database-plan.ts';
 import { fill } from './fill.ts';
 import type { Templates } from './fill.ts';
 import { generated } from './generated.ts';

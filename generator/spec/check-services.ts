@@ -1,8 +1,9 @@
-import type { AppKind } from '../../model/stack-spec.ts';
+import type { AppKind } from '../../model/app-spec.ts';
 import type { WrittenService, WrittenSpec } from '../../model/written-spec.ts';
 import { suggest } from './describe-issue.ts';
 import type { Finding } from './finding.ts';
-import { isServed, kindOf, usesOf } from './resolve.ts';
+import { isServed } from './resolve-service.ts';
+import { kindOf, usesOf } from './uses.ts';
 
 type Key = keyof WrittenService;
 

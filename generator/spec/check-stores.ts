@@ -1,6 +1,6 @@
 import type { WrittenSpec } from '../../model/written-spec.ts';
 import type { Finding } from './finding.ts';
-import { defaults } from './resolve.ts';
+import { defaults } from './defaults.ts';
 
 type Store = NonNullable<WrittenSpec['stores']>[string];
 

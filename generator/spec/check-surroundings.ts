@@ -1,7 +1,7 @@
 import { parseRange } from '../../model/addresses.ts';
 import type { WrittenSpec } from '../../model/written-spec.ts';
 import type { Finding } from './finding.ts';
-import { placeOf } from './resolve.ts';
+import { placeOf } from './resolve-service.ts';
 
 const mostPort = 65_535;
 

@@ -1,7 +1,8 @@
 import type { WrittenSpec } from '../../model/written-spec.ts';
 import { suggest } from './describe-issue.ts';
 import type { Finding } from './finding.ts';
-import { defaults, mountsOf } from './resolve.ts';
+import { defaults } from './defaults.ts';
+import { mountsOf } from './resolve-service.ts';
 
 /** One place twice is one mount too many, and one inside another hides a part of it. */
 function* checkPlaces(spec: WrittenSpec): Iterable<Finding> {

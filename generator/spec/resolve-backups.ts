@@ -1,5 +1,5 @@
 import { usualSuite } from '../../model/backup/suites.ts';
-import type { BackupPlaceSpec, BackupsSpec, KeepSpec } from '../../model/stack-spec.ts';
+import type { BackupPlaceSpec, BackupsSpec, KeepSpec } from '../../model/backups-spec.ts';
 import { seconds } from '../../model/units.ts';
 import type { WrittenSpec } from '../../model/written-spec.ts';
 

@@ -6,7 +6,7 @@ import { mysql } from '../../model/engines/mysql.ts';
 import { postgres } from '../../model/engines/postgres.ts';
 import { valkey } from '../../model/engines/valkey.ts';
 import { sqlserver } from '../../model/engines/sqlserver.ts';
-import type { ExternalSpec } from '../../model/stack-spec.ts';
+import type { ExternalSpec } from '../../model/external-spec.ts';
 import type { WrittenSpec } from '../../model/written-spec.ts';
 
 const databasePorts = {

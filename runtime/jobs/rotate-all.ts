@@ -34,6 +34,9 @@ export interface Rotated {
   readonly broken: string[];
 }
 
+/** What was under way is done by then; who goes on for longer has not been told of the new keys. */
+const mostLooks = 20;
+
 /**
  * Lets these recipients, and no others but agents, open every backup of a site; see {@link rotateKeys}. What is being made meanwhile may still be made for
  * those of before: a backup ends before its lease is given to us, a log has a lease of its own. So it is looked again until nothing comes to light that was
@@ -68,7 +71,13 @@ export async function rotateAll(
     return rotated;
   };
   await look(sources);
-  while ((await look([])) > 0) continue;
+  for (let looks = 1; (await look([])) > 0; looks++)
+    if (looks === mostLooks)
+      throw new BerthError(
+        'unfinished',
+        'backups are still made for those whose keys were in the site before',
+        'bring the keys to the agents first, by `docker compose up -d` or an apply; then the same command again',
+      );
   return [...all.values()];
 }
 

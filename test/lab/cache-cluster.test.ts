@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { connect as connectByTls } from 'node:tls';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { CachePlan } from '../../model/plan.ts';
+import type { CachePlan } from '../../model/cache-plan.ts';
 import { LabSite, Operator } from './installed.ts';
 import { attempt, run } from './process.ts';
 import type { RunResult } from './process.ts';

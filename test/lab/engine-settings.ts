@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { mysql } from '../../model/engines/mysql.ts';
-import type { EngineSetting } from '../../model/plan.ts';
+import type { EngineSetting } from '../../model/engine-setting.ts';
 import type { LabSite } from './installed.ts';
 
 /** `4GB` and `4096MB` are the same. */

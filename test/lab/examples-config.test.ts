@@ -26,24 +26,32 @@ interface Check {
 }
 const endsWell: Check['accepted'] = ({ code, said }) => code === 0 && !/\[(?:Warning|ERROR)\].*(?:deprecated|unknown|ignored)/i.test(said);
 
+/** The folders that a first start makes. */
+const onDisk = ['sh', '-c', 'mkdir -p -m 0700 ${PGDATA:-/var/lib/mysql/tmp}; exec "$@"', 'sh'];
+
 /** What an engine has to check its own configuration with; nothing for programs that have no such thing, and for scripts that need others to be there. */
 function checkOf({ image, entrypoint, command }: Service): Check | undefined {
   const words = command ?? [];
   if (/\/mysql:/.test(image))
-    return words[0] === 'mysqld' ? { argv: ['mysqld', '--validate-config', '--log-error-verbosity=2'], accepted: endsWell } : undefined;
+    return words[0] === 'mysqld'
+      ? { argv: [...onDisk, 'mysqld', '--validate-config', '--log-error-verbosity=2'], accepted: endsWell }
+      : undefined;
   if (/\/mariadb:/.test(image))
-    return words[0] === 'mariadbd' ? { argv: ['mariadbd', '--help', '--verbose'], accepted: endsWell } : undefined;
+    return words[0] === 'mariadbd' ? { argv: [...onDisk, 'mariadbd', '--help', '--verbose'], accepted: endsWell } : undefined;
   if (/\/postgres:/.test(image)) {
     const file = words.find((word) => word.startsWith('config_file='));
-    return file === undefined ? undefined : { argv: ['postgres', '-c', file, '-C', 'max_connections'], accepted: endsWell };
+    return file === undefined ? undefined : { argv: [...onDisk, 'postgres', '-c', file, '-C', 'max_connections'], accepted: endsWell };
   }
-  if (/\/nginx:/.test(image)) return { argv: [...words, '-t'], accepted: endsWell };
-  if (/\/haproxy:/.test(image)) return { argv: [...words, '-c'], accepted: endsWell };
+  if (words[0] === 'nginx') return { argv: [...words, '-t'], accepted: endsWell };
+  if (words[0] === 'haproxy') return { argv: [...words, '-c'], accepted: endsWell };
   // These two have no check but a start.
   if (/\/(?:valkey|redis):/.test(image) && entrypoint === null && words.length > 0)
     return { argv: ['timeout', '2', ...words], accepted: ({ said }) => /ready to accept connections/i.test(said) };
   return undefined;
 }
+
+/** One example has a registry of its own, which is not to be had. */
+const mirrored = /^registry\.example\.com\/hub\//;
 
 /** The container of a service, with all that it reads and an empty disk, and nobody to speak to. */
 async function ask({ secrets = {} }: Project, service: Service, argv: readonly string[]): Promise<{ code: number; said: string }> {
@@ -57,11 +65,21 @@ async function ask({ secrets = {} }: Project, service: Service, argv: readonly s
   const env = Object.entries(service.environment ?? {}).flatMap(([name, value]) => ['--env', `${name}=${value ?? ''}`]);
   const folders = (service.tmpfs ?? []).flatMap((folder) => ['--tmpfs', folder]);
   const [program = '', ...words] = argv;
+  const user = service.user === undefined ? [] : ['--user', service.user];
+  const entrypoint = ['--entrypoint', program, service.image.replace(mirrored, 'docker.io/')];
+  const bounds = ['--network', 'none', '--read-only', '--cap-drop', 'ALL'];
   const { code, stdout, stderr } = await attempt([
-    ...['docker', 'run', '--rm', '--network', 'none', '--read-only', '--cap-drop', 'ALL'],
-    ...(service.user === undefined ? [] : ['--user', service.user]),
-    ...[...env, ...mounts, ...files, ...folders],
-    ...['--entrypoint', program, service.image, ...words],
+    'docker',
+    'run',
+    '--rm',
+    ...bounds,
+    ...user,
+    ...env,
+    ...mounts,
+    ...files,
+    ...folders,
+    ...entrypoint,
+    ...words,
   ]);
   return { code, said: stdout + stderr };
 }
@@ -78,17 +96,20 @@ describe.each(examples.flatMap((example) => profiles.map((profile) => ({ example
     const folder = mkdtempSync(join(tmpdir(), 'berth-example-'));
     const make = (target: string) =>
       run([
-        ...[
-          process.execPath,
-          join(root, 'cli/berth.js'),
-          'init',
-          join(folder, target),
-          '--from',
-          `example:${example}`,
-          '--profile',
-          profile,
-        ],
-        ...['--target', target, '--set', 'domain=app.example.com', '--yes', ...host],
+        process.execPath,
+        join(root, 'cli/berth.js'),
+        'init',
+        join(folder, target),
+        '--from',
+        `example:${example}`,
+        '--profile',
+        profile,
+        '--target',
+        target,
+        '--set',
+        'domain=app.example.com',
+        '--yes',
+        ...host,
       ]);
     afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { parse, stringify } from 'yaml';
-import type { EngineSetting } from '../../model/plan.ts';
+import type { EngineSetting } from '../../model/engine-setting.ts';
 import { ensureSecondCompose } from './engine.ts';
 import type { LabSite } from './installed.ts';
 import { attempt, run } from './process.ts';

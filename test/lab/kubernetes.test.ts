@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { readOverlay } from '../../generator/lint/overlay.ts';
+import { readOverlay } from '../../generator/lint/read-overlay.ts';
 import type { Json } from '../../generator/lint/check.ts';
 import { inKilobytes } from './engine-settings.ts';
 import { LabSite, Operator } from './installed.ts';

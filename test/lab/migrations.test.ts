@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Gate, SecretText } from '../../model/plan.ts';
-import type { DatabaseEngineName } from '../../model/stack-spec.ts';
+import type { Gate } from '../../model/planned-service.ts';
+import type { SecretText } from '../../model/planned-secret.ts';
+import type { DatabaseEngineName } from '../../model/database-spec.ts';
 import { app, database, plan, service, stack, uses } from '../generator/plan/plans.ts';
 import { IMAGES } from './images.ts';
 import type { ImageName } from './images.ts';

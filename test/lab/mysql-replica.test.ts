@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mariadb } from '../../model/engines/mariadb.ts';
 import { mysql } from '../../model/engines/mysql.ts';
-import type { EngineSetting } from '../../model/plan.ts';
+import type { EngineSetting } from '../../model/engine-setting.ts';
 import { IMAGES } from './images.ts';
 import { LabSite, Operator } from './installed.ts';
 import { attempt, run } from './process.ts';

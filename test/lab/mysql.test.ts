@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mariadb } from '../../model/engines/mariadb.ts';
 import { mysql } from '../../model/engines/mysql.ts';
-import type { EngineSetting } from '../../model/plan.ts';
+import type { EngineSetting } from '../../model/engine-setting.ts';
 import { askMysql, expectMysqlSettings } from './engine-settings.ts';
 import { isHealthy } from './house.ts';
 import { LabSite, Operator } from './installed.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { postgres } from '../../model/engines/postgres.ts';
-import type { EngineSetting } from '../../model/plan.ts';
+import type { EngineSetting } from '../../model/engine-setting.ts';
 import { LabSite, Operator } from './installed.ts';
 import { attempt, run } from './process.ts';
 import type { RunResult } from './process.ts';

@@ -108,7 +108,7 @@ describe(`a site with ${server}`, () => {
       'files',
       'sh',
       '-c',
-      'sed -n "s/^ *echo \'\\(s3.lifecycle.*\\)\' |/\\1/p" /etc/berth/store/start.sh | weed shell -master=127.0.0.1:9333 -filer=127.0.0.1:8888',
+      'sed -n "s/^ *echo \'\\(s3.lifecycle.*\\)\' |/\\1/p" /etc/berth/store/start.sh | weed -logtostderr=true shell -master=127.0.0.1:9333 -filer=127.0.0.1:8888',
     );
     expect(worker).toContain('loaded lifecycle');
   });

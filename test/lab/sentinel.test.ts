@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { valkey } from '../../model/engines/valkey.ts';
-import type { CachePlan } from '../../model/plan.ts';
+import type { CachePlan } from '../../model/cache-plan.ts';
 import { LabSite, Operator } from './installed.ts';
 import { attempt, run } from './process.ts';
 import type { RunResult } from './process.ts';

@@ -7,7 +7,7 @@ import type { Manifest } from '../../model/backup/manifest.ts';
 import type { Producer } from '../../runtime/ports/producer.ts';
 import { memoryStore } from '../../runtime/stores/memory-store.ts';
 import { copyOf, proveVolume, type VolumeJob } from '../../runtime/volumes.ts';
-import { operator, signer } from './format/keys.ts';
+import { operator, signer, stranger } from './format/keys.ts';
 import { never, run, toolsFor } from './jobs/backup-world.ts';
 import { noise } from './streams/bytes.ts';
 
@@ -41,8 +41,8 @@ describe('a copy of a volume', () => {
   });
   const layout = { partBytes: 2 ** 20, partsPerObject: 4 };
   const make = (producer: Producer): Promise<Manifest> => run(store, producer, { layout }, { place, kind: 'volume' });
-  const proven = (how: { readonly key?: typeof key; readonly isProven?: boolean } = {}) => {
-    const tools = { ...toolsFor(store), trusted: [signer.publicKey], identity: operator.privateKey, key: how.key ?? key };
+  const proven = (how: { readonly key?: typeof key; readonly isProven?: boolean; readonly identity?: typeof key } = {}) => {
+    const tools = { ...toolsFor(store), trusted: [signer.publicKey], identity: how.identity ?? operator.privateKey, key: how.key ?? key };
     return proveVolume(place, () => how.isProven ?? false, tools, never);
   };
   /** What the volume holds, with something else in its archive. */
@@ -93,5 +93,10 @@ describe('a copy of a volume', () => {
   test('of another signer cannot be compared, and is seen to be sound', async () => {
     const { id } = await make(copied().producer);
     expect(await proven({ key: createSecretKey(Buffer.from('another')) })).toMatchObject({ level: 2, result: 'sound', backups: [id] });
+  });
+
+  test('that was made for an agent of before is seen to lie there as it was written', async () => {
+    const { id } = await make(copied().producer);
+    expect(await proven({ identity: stranger.privateKey })).toMatchObject({ level: 1, result: 'sound', backups: [id] });
   });
 });

@@ -1,5 +1,5 @@
 import { go } from '../../../model/engines/go.ts';
-import type { Decision } from '../../../model/plan.ts';
+import type { Decision } from '../../../model/decision.ts';
 import { L, T, byCpu, byMemory, cpus, inMemoryOf, orItself, wholeCpus, worstCase } from './app-tuning.ts';
 import type { Tuned, Tuning } from './app-tuning.ts';
 

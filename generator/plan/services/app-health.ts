@@ -1,6 +1,6 @@
 import type { Runtime } from '../../../model/engines/runtimes.ts';
-import type { PlannedService } from '../../../model/plan.ts';
-import type { AppSpec } from '../../../model/stack-spec.ts';
+import type { PlannedService } from '../../../model/planned-service.ts';
+import type { AppSpec } from '../../../model/app-spec.ts';
 import { seconds } from '../../../model/units.ts';
 
 const nodeHealth = (port: number, path: string): readonly [string, ...string[]] => [

@@ -1,5 +1,5 @@
 import type { HardwareProfile } from '../../../model/profile.ts';
-import type { AppSpec } from '../../../model/stack-spec.ts';
+import type { AppSpec } from '../../../model/app-spec.ts';
 import { mib, milliCpu } from '../../../model/units.ts';
 import type { MiB } from '../../../model/units.ts';
 import { replicasOf } from '../connections.ts';

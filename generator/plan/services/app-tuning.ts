@@ -1,7 +1,7 @@
-import type { Decision } from '../../../model/plan.ts';
-import type { AppSpec } from '../../../model/stack-spec.ts';
+import type { Decision } from '../../../model/decision.ts';
+import type { AppSpec } from '../../../model/app-spec.ts';
 import { formatSize } from '../../../model/units.ts';
-import type { Size } from '../../../model/plan.ts';
+import type { Size } from '../../../model/planned-service.ts';
 import { folderMiB, foldersOf } from './app-size.ts';
 
 /** What a runtime is told of its limits, and why. */

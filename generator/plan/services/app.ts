@@ -1,7 +1,10 @@
-import type { Decision, NetworkName, PlannedSecret, PlannedService, SecretFile, SecretText, Size } from '../../../model/plan.ts';
+import type { Decision } from '../../../model/decision.ts';
+import type { NetworkName, PlannedService, Size } from '../../../model/planned-service.ts';
+import type { PlannedSecret, SecretFile, SecretText } from '../../../model/planned-secret.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { SlotRelease } from '../../../model/release.ts';
-import type { AppSpec, StackSpec } from '../../../model/stack-spec.ts';
+import type { AppSpec } from '../../../model/app-spec.ts';
+import type { StackSpec } from '../../../model/stack-spec.ts';
 import { formatDuration, mib, seconds } from '../../../model/units.ts';
 import { poolDecision, poolOf, replicasOf } from '../connections.ts';
 import { healthOf } from './app-health.ts';

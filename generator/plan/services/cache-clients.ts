@@ -1,6 +1,7 @@
-import type { Decision } from '../../../model/plan.ts';
+import type { Decision } from '../../../model/decision.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
-import type { CacheSpec, StackSpec } from '../../../model/stack-spec.ts';
+import type { CacheSpec } from '../../../model/cache-spec.ts';
+import type { StackSpec } from '../../../model/stack-spec.ts';
 import { replicasOf, usersOf } from '../connections.ts';
 
 interface Setting {

@@ -1,6 +1,10 @@
 import { valkey as facts } from '../../../model/engines/valkey.ts';
-import type { CacheClusterPlan, Decision, EngineSetting, PlannedService } from '../../../model/plan.ts';
-import type { CacheSpec, StackSpec } from '../../../model/stack-spec.ts';
+import type { CacheClusterPlan } from '../../../model/cache-plan.ts';
+import type { Decision } from '../../../model/decision.ts';
+import type { EngineSetting } from '../../../model/engine-setting.ts';
+import type { PlannedService } from '../../../model/planned-service.ts';
+import type { CacheSpec } from '../../../model/cache-spec.ts';
+import type { StackSpec } from '../../../model/stack-spec.ts';
 import { formatDuration, seconds } from '../../../model/units.ts';
 import { shardFolder, shardsOf, spread, waysToAll } from './cache-members.ts';
 

@@ -1,7 +1,8 @@
 import { valkey } from '../../../model/engines/valkey.ts';
-import type { PlannedService } from '../../../model/plan.ts';
+import type { PlannedService } from '../../../model/planned-service.ts';
 import type { Demand } from '../demand.ts';
-import type { CacheSpec, StackSpec } from '../../../model/stack-spec.ts';
+import type { CacheSpec } from '../../../model/cache-spec.ts';
+import type { StackSpec } from '../../../model/stack-spec.ts';
 
 const { sentinel, cluster } = valkey;
 

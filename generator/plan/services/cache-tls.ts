@@ -1,6 +1,8 @@
 import { authorityFile, certificateFile, keyFile } from '../../../model/internal-tls.ts';
-import type { Decision, EngineSetting } from '../../../model/plan.ts';
-import type { CacheSpec, StackSpec } from '../../../model/stack-spec.ts';
+import type { Decision } from '../../../model/decision.ts';
+import type { EngineSetting } from '../../../model/engine-setting.ts';
+import type { CacheSpec } from '../../../model/cache-spec.ts';
+import type { StackSpec } from '../../../model/stack-spec.ts';
 import { isCluster, isReplicated } from './cache-members.ts';
 import { tlsDecisions } from './internal-tls.ts';
 

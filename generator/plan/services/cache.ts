@@ -1,8 +1,12 @@
 import { redis } from '../../../model/engines/redis.ts';
 import { valkey } from '../../../model/engines/valkey.ts';
-import type { CachePlan, Decision, EngineSetting, PlannedService, Size } from '../../../model/plan.ts';
+import type { CachePlan } from '../../../model/cache-plan.ts';
+import type { Decision } from '../../../model/decision.ts';
+import type { EngineSetting } from '../../../model/engine-setting.ts';
+import type { PlannedService, Size } from '../../../model/planned-service.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
-import type { CacheSpec, StackSpec } from '../../../model/stack-spec.ts';
+import type { CacheSpec } from '../../../model/cache-spec.ts';
+import type { StackSpec } from '../../../model/stack-spec.ts';
 import { formatSize, mib, milliCpu, seconds } from '../../../model/units.ts';
 import type { MiB } from '../../../model/units.ts';
 import type { Demand } from '../demand.ts';

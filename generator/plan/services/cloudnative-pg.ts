@@ -1,6 +1,7 @@
 import { postgres as facts } from '../../../model/engines/postgres.ts';
-import type { Decision, PlannedService } from '../../../model/plan.ts';
-import type { DatabaseSpec } from '../../../model/stack-spec.ts';
+import type { Decision } from '../../../model/decision.ts';
+import type { PlannedService } from '../../../model/planned-service.ts';
+import type { DatabaseSpec } from '../../../model/database-spec.ts';
 import { readersOf } from './database-engine.ts';
 
 /** A server of PostgreSQL as CloudNativePG runs it: files, command and probes are the operator's own; size, disk, settings and passwords stay Berth's. */

@@ -3,15 +3,20 @@ import { authorityFile } from '../../../model/internal-tls.ts';
 import { pgbouncer } from '../../../model/engines/pgbouncer.ts';
 import type { Runtime } from '../../../model/engines/runtimes.ts';
 import { valkey } from '../../../model/engines/valkey.ts';
-import type { Dependency, Gate, PlannedService, SecretText, Size } from '../../../model/plan.ts';
+import type { Dependency, Gate, PlannedService, Size } from '../../../model/planned-service.ts';
+import type { SecretText } from '../../../model/planned-secret.ts';
 import {
   cacheTlsVariablesOf,
   clusterVariablesOf,
   databaseTlsVariablesOf,
   readVariableOf,
   sentinelVariablesOf,
-} from '../../../model/stack-spec.ts';
-import type { CacheSpec, DatabaseEngineName, ExternalSpec, StackSpec, Use } from '../../../model/stack-spec.ts';
+} from '../../../model/use.ts';
+import type { CacheSpec } from '../../../model/cache-spec.ts';
+import type { DatabaseEngineName } from '../../../model/database-spec.ts';
+import type { ExternalSpec } from '../../../model/external-spec.ts';
+import type { StackSpec } from '../../../model/stack-spec.ts';
+import type { Use } from '../../../model/use.ts';
 import { hasProxy, isCluster, isWatched, nodesOf, sentinelsOf, shardsOf, waysTo, waysToAll } from './cache-members.ts';
 import { analyticsName, hasReplica, isSet, hostsOf, poolerName, readerName, readersOf } from './database-engine.ts';
 import type { DatabaseAddress, DatabaseEngine } from './database-engine.ts';

@@ -1,7 +1,12 @@
 import type { Runtime } from '../../../model/engines/runtimes.ts';
-import type { DatabasePlan, Decision, Gate, PlannedSecret, PlannedService, SecretFile, SecretText, Size } from '../../../model/plan.ts';
+import type { DatabasePlan } from '../../../model/database-plan.ts';
+import type { Decision } from '../../../model/decision.ts';
+import type { Gate, PlannedService, Size } from '../../../model/planned-service.ts';
+import type { PlannedSecret, SecretFile, SecretText } from '../../../model/planned-secret.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
-import type { DatabaseSpec, DatabaseTopology, ExternalSpec, StackSpec } from '../../../model/stack-spec.ts';
+import type { DatabaseSpec, DatabaseTopology } from '../../../model/database-spec.ts';
+import type { ExternalSpec } from '../../../model/external-spec.ts';
+import type { StackSpec } from '../../../model/stack-spec.ts';
 import type { MiB } from '../../../model/units.ts';
 import type { Demand } from '../demand.ts';
 

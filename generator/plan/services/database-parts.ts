@@ -1,6 +1,6 @@
-import type { PlannedService, Size } from '../../../model/plan.ts';
+import type { PlannedService, Size } from '../../../model/planned-service.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
-import type { DatabaseSpec } from '../../../model/stack-spec.ts';
+import type { DatabaseSpec } from '../../../model/database-spec.ts';
 import { mib, milliCpu, seconds } from '../../../model/units.ts';
 import type { Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';

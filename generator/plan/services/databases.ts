@@ -1,4 +1,4 @@
-import type { DatabaseEngineName } from '../../../model/stack-spec.ts';
+import type { DatabaseEngineName } from '../../../model/database-spec.ts';
 import type { DatabaseEngine } from './database-engine.ts';
 import { mariadbEngine } from './mariadb.ts';
 import { mongodbEngine } from './mongodb.ts';

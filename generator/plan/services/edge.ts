@@ -1,5 +1,7 @@
 import { nginx as facts } from '../../../model/engines/nginx.ts';
-import type { Decision, Dependency, EdgePlan, PlannedService, Size } from '../../../model/plan.ts';
+import type { Decision } from '../../../model/decision.ts';
+import type { Dependency, PlannedService, Size } from '../../../model/planned-service.ts';
+import type { EdgePlan } from '../../../model/edge-plan.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
 import { servedOf } from '../../../model/stack-spec.ts';
 import type { StackSpec } from '../../../model/stack-spec.ts';

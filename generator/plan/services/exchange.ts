@@ -1,6 +1,6 @@
 import { sqlserver } from '../../../model/engines/sqlserver.ts';
-import type { PlannedService } from '../../../model/plan.ts';
-import type { DatabaseEngineName } from '../../../model/stack-spec.ts';
+import type { PlannedService } from '../../../model/planned-service.ts';
+import type { DatabaseEngineName } from '../../../model/database-spec.ts';
 
 /** The volume in which a server that writes backups to its own disk alone leaves them for its agent. */
 export const exchangeName: string = sqlserver.exchangeVolume;

@@ -1,6 +1,12 @@
 import { authorityName, authorityPair, bundleName, certificateName, keyName, serverPair } from '../../../model/internal-tls.ts';
-import type { Decision, EngineSetting, PlannedService, SecretFile, ServerNames } from '../../../model/plan.ts';
-import type { CacheSpec, DatabaseSpec, StackSpec } from '../../../model/stack-spec.ts';
+import type { Decision } from '../../../model/decision.ts';
+import type { EngineSetting } from '../../../model/engine-setting.ts';
+import type { PlannedService } from '../../../model/planned-service.ts';
+import type { SecretFile } from '../../../model/planned-secret.ts';
+import type { ServerNames } from '../../../model/plan.ts';
+import type { CacheSpec } from '../../../model/cache-spec.ts';
+import type { DatabaseSpec } from '../../../model/database-spec.ts';
+import type { StackSpec } from '../../../model/stack-spec.ts';
 import { hasProxy, isCluster, isWatched, nodesOf, sentinelsOf, shardFolder, shardsOf } from './cache-members.ts';
 import type { Members } from './cache-members.ts';
 import { copiesOf, hostsOf, isSet, poolerName, readersOf } from './database-engine.ts';

@@ -1,6 +1,7 @@
-import type { PlannedService } from '../../../model/plan.ts';
+import type { PlannedService } from '../../../model/planned-service.ts';
 import type { SlotRelease } from '../../../model/release.ts';
-import type { AppSpec, StackSpec } from '../../../model/stack-spec.ts';
+import type { AppSpec } from '../../../model/app-spec.ts';
+import type { StackSpec } from '../../../model/stack-spec.ts';
 import { seconds } from '../../../model/units.ts';
 import { clientOf, connect } from './connect.ts';
 import type { ForGates } from './connect.ts';

@@ -1,8 +1,9 @@
 import { minio as facts } from '../../../model/engines/minio.ts';
 import { certificateFile, keyFile } from '../../../model/internal-tls.ts';
-import type { Decision, PlannedService } from '../../../model/plan.ts';
+import type { Decision } from '../../../model/decision.ts';
+import type { PlannedService } from '../../../model/planned-service.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
-import type { StoreSpec } from '../../../model/stack-spec.ts';
+import type { StoreSpec } from '../../../model/store-spec.ts';
 import { formatSize, mib, milliCpu, seconds } from '../../../model/units.ts';
 import type { Demand } from '../demand.ts';
 import { plainFile } from '../secret-file.ts';

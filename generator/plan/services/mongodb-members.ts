@@ -1,6 +1,7 @@
 import { mongodb as facts } from '../../../model/engines/mongodb.ts';
-import type { Decision } from '../../../model/plan.ts';
-import type { DatabaseSpec, StackSpec } from '../../../model/stack-spec.ts';
+import type { Decision } from '../../../model/decision.ts';
+import type { DatabaseSpec } from '../../../model/database-spec.ts';
+import type { StackSpec } from '../../../model/stack-spec.ts';
 import { formatDuration, formatSize, seconds } from '../../../model/units.ts';
 import { readersOf } from './database-engine.ts';
 import type { DatabaseInput } from './database-engine.ts';

@@ -1,5 +1,6 @@
 import { mongodb as facts } from '../../../model/engines/mongodb.ts';
-import type { Decision, EngineSetting } from '../../../model/plan.ts';
+import type { Decision } from '../../../model/decision.ts';
+import type { EngineSetting } from '../../../model/engine-setting.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { StackSpec } from '../../../model/stack-spec.ts';
 import { formatSize, mib } from '../../../model/units.ts';

@@ -1,6 +1,7 @@
 import { mongodb as facts } from '../../../model/engines/mongodb.ts';
 import { authorityFile } from '../../../model/internal-tls.ts';
-import type { Decision, EngineSetting } from '../../../model/plan.ts';
+import type { Decision } from '../../../model/decision.ts';
+import type { EngineSetting } from '../../../model/engine-setting.ts';
 import type { StackSpec } from '../../../model/stack-spec.ts';
 import { servedFiles, tlsDecisions } from './internal-tls.ts';
 

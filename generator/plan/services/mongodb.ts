@@ -1,5 +1,6 @@
 import { mongodb as facts } from '../../../model/engines/mongodb.ts';
-import type { PlannedService, SecretFile, SecretText, Size } from '../../../model/plan.ts';
+import type { PlannedService, Size } from '../../../model/planned-service.ts';
+import type { SecretFile, SecretText } from '../../../model/planned-secret.ts';
 import { mib, seconds } from '../../../model/units.ts';
 import { backupSecret, isCopied } from './agent.ts';
 import { accountsTask, databaseDemand, databaseServer, noData } from './database-parts.ts';

@@ -1,8 +1,9 @@
 import { mysqlFamily } from '../../../model/engines/mysql-family.ts';
 import type { mariadb } from '../../../model/engines/mariadb.ts';
 import type { mysql } from '../../../model/engines/mysql.ts';
-import { beforeOf } from '../../../model/plan.ts';
-import type { PlannedSecret, PlannedService, SecretFile, Size } from '../../../model/plan.ts';
+import { beforeOf } from '../../../model/planned-secret.ts';
+import type { PlannedSecret, SecretFile } from '../../../model/planned-secret.ts';
+import type { PlannedService, Size } from '../../../model/planned-service.ts';
 import { mib, seconds } from '../../../model/units.ts';
 import { backupSecret } from './agent.ts';
 import { accountsTask, databaseServer, noData } from './database-parts.ts';

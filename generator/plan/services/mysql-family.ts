@@ -1,6 +1,6 @@
 import type { mariadb } from '../../../model/engines/mariadb.ts';
 import type { mysql } from '../../../model/engines/mysql.ts';
-import type { EngineSetting } from '../../../model/plan.ts';
+import type { EngineSetting } from '../../../model/engine-setting.ts';
 import { mib } from '../../../model/units.ts';
 import { connectionBudget } from '../connections.ts';
 import { isCopied } from './agent.ts';

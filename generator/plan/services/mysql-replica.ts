@@ -1,7 +1,10 @@
 import type { mariadb } from '../../../model/engines/mariadb.ts';
 import { mysqlFamily } from '../../../model/engines/mysql-family.ts';
 import type { mysql } from '../../../model/engines/mysql.ts';
-import type { Decision, EngineSetting, PlannedService, ReplicaPlan } from '../../../model/plan.ts';
+import type { Decision } from '../../../model/decision.ts';
+import type { EngineSetting } from '../../../model/engine-setting.ts';
+import type { PlannedService } from '../../../model/planned-service.ts';
+import type { ReplicaPlan } from '../../../model/database-plan.ts';
 import { formatDuration, formatSize, mib, seconds } from '../../../model/units.ts';
 import { purposeOf, wholeOf } from './database-engine.ts';
 import type { Copy, DatabaseInput } from './database-engine.ts';

@@ -1,4 +1,5 @@
-import type { Decision, EngineSetting } from '../../../model/plan.ts';
+import type { Decision } from '../../../model/decision.ts';
+import type { EngineSetting } from '../../../model/engine-setting.ts';
 import { mysqlFamily } from '../../../model/engines/mysql-family.ts';
 import { formatSize } from '../../../model/units.ts';
 import { connectionBudget } from '../connections.ts';

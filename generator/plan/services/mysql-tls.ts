@@ -1,5 +1,6 @@
 import { authorityFile, certificateFile, keyFile } from '../../../model/internal-tls.ts';
-import type { Decision, EngineSetting } from '../../../model/plan.ts';
+import type { Decision } from '../../../model/decision.ts';
+import type { EngineSetting } from '../../../model/engine-setting.ts';
 import type { Runtime } from '../../../model/engines/runtimes.ts';
 import type { StackSpec } from '../../../model/stack-spec.ts';
 import { servedFiles, tlsDecisions } from './internal-tls.ts';

@@ -1,8 +1,13 @@
 import { pgbouncer as facts } from '../../../model/engines/pgbouncer.ts';
 import { postgres } from '../../../model/engines/postgres.ts';
-import type { Decision, EngineSetting, PlannedService, PoolerPlan, SecretFile } from '../../../model/plan.ts';
+import type { Decision } from '../../../model/decision.ts';
+import type { EngineSetting } from '../../../model/engine-setting.ts';
+import type { PlannedService } from '../../../model/planned-service.ts';
+import type { PoolerPlan } from '../../../model/database-plan.ts';
+import type { SecretFile } from '../../../model/planned-secret.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
-import type { DatabaseSpec, StackSpec } from '../../../model/stack-spec.ts';
+import type { DatabaseSpec } from '../../../model/database-spec.ts';
+import type { StackSpec } from '../../../model/stack-spec.ts';
 import { mib, milliCpu, seconds } from '../../../model/units.ts';
 import { poolerBudget } from '../connections.ts';
 import type { Demand } from '../demand.ts';

@@ -1,5 +1,8 @@
 import { postgres as facts } from '../../../model/engines/postgres.ts';
-import type { Decision, EngineSetting, PlannedService, ReplicaPlan } from '../../../model/plan.ts';
+import type { Decision } from '../../../model/decision.ts';
+import type { EngineSetting } from '../../../model/engine-setting.ts';
+import type { PlannedService } from '../../../model/planned-service.ts';
+import type { ReplicaPlan } from '../../../model/database-plan.ts';
 import { formatDuration, formatSize, seconds } from '../../../model/units.ts';
 import { purposeOf, wholeOf } from './database-engine.ts';
 import type { Copy, DatabaseInput } from './database-engine.ts';

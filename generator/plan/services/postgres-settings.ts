@@ -1,5 +1,6 @@
 import { postgres as facts } from '../../../model/engines/postgres.ts';
-import type { Decision, EngineSetting } from '../../../model/plan.ts';
+import type { Decision } from '../../../model/decision.ts';
+import type { EngineSetting } from '../../../model/engine-setting.ts';
 import { longestPause, parseCron } from '../../../model/cron.ts';
 import type { StackSpec } from '../../../model/stack-spec.ts';
 import { formatSize, mib } from '../../../model/units.ts';

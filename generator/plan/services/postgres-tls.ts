@@ -1,6 +1,8 @@
 import { authorityFile, certificateFile, keyFile } from '../../../model/internal-tls.ts';
 import { postgres as facts } from '../../../model/engines/postgres.ts';
-import type { Decision, EngineSetting, PlannedService } from '../../../model/plan.ts';
+import type { Decision } from '../../../model/decision.ts';
+import type { EngineSetting } from '../../../model/engine-setting.ts';
+import type { PlannedService } from '../../../model/planned-service.ts';
 import type { StackSpec } from '../../../model/stack-spec.ts';
 import { servedFiles, tlsDecisions } from './internal-tls.ts';
 

@@ -1,6 +1,7 @@
 import { authorityName } from '../../../model/internal-tls.ts';
-import type { PlannedService, Size } from '../../../model/plan.ts';
-import type { DatabaseSpec, Schedule } from '../../../model/stack-spec.ts';
+import type { PlannedService, Size } from '../../../model/planned-service.ts';
+import type { DatabaseSpec } from '../../../model/database-spec.ts';
+import type { Schedule } from '../../../model/schedule.ts';
 
 export const vacuumName = (database: string): string => `${database}-vacuum`;
 

@@ -1,10 +1,12 @@
 import { pgbouncer } from '../../../model/engines/pgbouncer.ts';
 import { postgres as facts } from '../../../model/engines/postgres.ts';
 import { authorityFile } from '../../../model/internal-tls.ts';
-import { beforeOf } from '../../../model/plan.ts';
-import type { SecretFile, SecretText, Size } from '../../../model/plan.ts';
+import { beforeOf } from '../../../model/planned-secret.ts';
+import type { SecretFile, SecretText } from '../../../model/planned-secret.ts';
+import type { Size } from '../../../model/planned-service.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
-import type { DatabaseSpec, StackSpec } from '../../../model/stack-spec.ts';
+import type { DatabaseSpec } from '../../../model/database-spec.ts';
+import type { StackSpec } from '../../../model/stack-spec.ts';
 import { mib, seconds } from '../../../model/units.ts';
 import { connectionBudget } from '../connections.ts';
 import { taskDemand } from '../demand.ts';

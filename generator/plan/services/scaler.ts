@@ -1,6 +1,7 @@
-import type { PlannedService, Size } from '../../../model/plan.ts';
+import type { PlannedService, Size } from '../../../model/planned-service.ts';
 import { slots } from '../../../model/release.ts';
-import type { AppSpec, Scaling, StackSpec } from '../../../model/stack-spec.ts';
+import type { AppSpec, Scaling } from '../../../model/app-spec.ts';
+import type { StackSpec } from '../../../model/stack-spec.ts';
 import { mib, seconds } from '../../../model/units.ts';
 
 const deadline = seconds(120);

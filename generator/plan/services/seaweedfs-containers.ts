@@ -1,6 +1,7 @@
 import { seaweedfs as facts } from '../../../model/engines/seaweedfs.ts';
 import { certificateFile, keyFile } from '../../../model/internal-tls.ts';
-import type { Decision, PlannedService } from '../../../model/plan.ts';
+import type { Decision } from '../../../model/decision.ts';
+import type { PlannedService } from '../../../model/planned-service.ts';
 import { formatSize, mib, seconds } from '../../../model/units.ts';
 import type { MiB } from '../../../model/units.ts';
 import { backupSecret } from './agent.ts';
@@ -20,8 +21,8 @@ import {
 import type { PlannedStore, StoreInput } from './store-engine.ts';
 
 /** Uploads at once that a limit of `memory` MiB can take, and what the process takes then at worst. */
-function divideMemory(memory: number): { readonly uploads: number; readonly worstCase: number } {
-  const base = facts.baseMiB + 2 * facts.transferMiB;
+function divideMemory(memory: number, beside: number): { readonly uploads: number; readonly worstCase: number } {
+  const base = facts.baseMiB + beside + 2 * facts.transferMiB;
   const uploads = Math.max(1, Math.floor((memory * 0.9 - base) / facts.uploadMiB));
   return { uploads, worstCase: base + uploads * facts.uploadMiB };
 }
@@ -29,21 +30,23 @@ function divideMemory(memory: number): { readonly uploads: number; readonly wors
 /** The files that objects lie in: how large each may grow, in MiB, and how many there may be. */
 function divideDisk(disk: MiB, buckets: number): { readonly size: number; readonly count: number } {
   const { least, most } = facts.volumeMiB;
-  const share = Math.floor(disk / (buckets * facts.volumesPerBucket));
-  const size = Math.min(most, Math.max(least, share));
-  return { size, count: Math.max(buckets * facts.volumesPerBucket, Math.floor(disk / size)) };
+  const [room, fewest] = [disk * facts.volumesShare, (buckets + 1) * facts.volumesPerBucket];
+  const size = Math.min(most, Math.max(least, Math.floor(room / fewest)));
+  return { size, count: Math.max(fewest, Math.floor(room / size)) };
 }
 
 /** One container for all of SeaweedFS: what it says to itself stays in it. */
 export function planSeaweedfs({ store, spec, size, disk, task, image, copied }: StoreInput): PlannedStore {
   const name = store.name;
-  const { uploads, worstCase } = divideMemory(size.memory);
+  const expires = store.buckets.some(({ lifecycle }) => lifecycle.length > 0);
+  const beside = expires ? facts.shellMiB : 0;
+  const { uploads, worstCase } = divideMemory(size.memory, beside);
   const volumes = divideDisk(disk, store.buckets.length);
   const byTls = spec.internalTls ? ({ tls: true } as const) : {};
-  const soft = Math.floor(size.memory * 0.9);
+  const soft = Math.floor(size.memory * 0.9) - beside;
   const ofMemory = `stores.${name}.memory in berth.yaml, or the profile`;
   const ofDisk = `stores.${name}.disk in berth.yaml, or the profile`;
-  const base = `${facts.baseMiB} MiB: the process without requests, and ${facts.tmpMiB} MiB of /tmp, which lie in memory`;
+  const base = `${facts.baseMiB} MiB: the process without requests, and ${facts.tmpMiB} MiB of /tmp, which lie in memory${expires ? `; ${facts.shellMiB} MiB for what takes away what expires` : ''}`;
   const decisions: Decision[] = [
     {
       key: `${name}.s3.concurrentFileUploadLimit`,
@@ -72,8 +75,8 @@ export function planSeaweedfs({ store, spec, size, disk, task, image, copied }: 
     {
       key: `${name}.GOMEMLIMIT`,
       value: `${soft}MiB`,
-      formula: '0.9 L',
-      inputs: { L: formatSize(size.memory) },
+      formula: expires ? '0.9 L − what takes away what expires' : '0.9 L',
+      inputs: { L: formatSize(size.memory), ...(expires ? { 'what takes away what expires': `${facts.shellMiB} MiB` } : {}) },
       source: 'Go runtime: garbage is collected before the limit of the container is reached',
       change: ofMemory,
     },
@@ -81,7 +84,7 @@ export function planSeaweedfs({ store, spec, size, disk, task, image, copied }: 
     {
       key: `${name}.master.volumeSizeLimitMB`,
       value: String(volumes.size),
-      formula: `disk / (buckets × ${facts.volumesPerBucket}), from ${facts.volumeMiB.least} to ${facts.volumeMiB.most} MiB`,
+      formula: `${facts.volumesShare} disk / ((buckets + 1) × ${facts.volumesPerBucket}), from ${facts.volumeMiB.least} to ${facts.volumeMiB.most} MiB`,
       inputs: { disk: formatSize(disk), buckets: String(store.buckets.length) },
       source: 'SeaweedFS: each bucket has files of its own, and a full disk is one on which no bucket gets another',
       change: ofDisk,
@@ -89,7 +92,7 @@ export function planSeaweedfs({ store, spec, size, disk, task, image, copied }: 
     {
       key: `${name}.volume.max`,
       value: String(volumes.count),
-      formula: 'disk / size of one, and enough for each bucket',
+      formula: `${facts.volumesShare} disk / size of one, and enough for each bucket`,
       inputs: { disk: formatSize(disk), size: `${volumes.size} MiB` },
       source: 'SeaweedFS: it keeps to the room that it was given, as no volume of Docker does',
       change: ofDisk,
@@ -126,8 +129,8 @@ export function planSeaweedfs({ store, spec, size, disk, task, image, copied }: 
     tmpfs,
     volumes: [
       {
-        // Not the name that a MinIO before it had: neither can read what the other wrote.
-        name: `${name}-seaweedfs`,
+        // As for MinIO: what one wrote there, the other leaves alone.
+        name: `${name}-data`,
         target: facts.dataFolder,
         size: disk,
         holds: `buckets ${store.buckets.map((bucket) => bucket.name).join(', ')}`,

@@ -1,7 +1,8 @@
 import { seaweedfs as facts } from '../../../model/engines/seaweedfs.ts';
-import type { SecretFile } from '../../../model/plan.ts';
+import type { SecretFile } from '../../../model/planned-secret.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
-import type { StackSpec, StoreSpec } from '../../../model/stack-spec.ts';
+import type { StackSpec } from '../../../model/stack-spec.ts';
+import type { StoreSpec } from '../../../model/store-spec.ts';
 import { mib, milliCpu } from '../../../model/units.ts';
 import type { Demand } from '../demand.ts';
 import { plainFile } from '../secret-file.ts';
@@ -65,7 +66,7 @@ export const seaweedfsEngine: StoreEngine = {
     attempt: buckets
       .map(
         ({ name: bucket }) =>
-          `printf 'user = "%s"\\n' "$STORE_USER" | curl --config - --silent --show-error --fail --max-time 10 --aws-sigv4 aws:amz:${facts.region}:s3 "${schemeOf(spec)}://${name}:${facts.port}/${bucket}?list-type=2&max-keys=1"`,
+          `printf 'user = "%s"\\n' "$STORE_USER" | curl --config - --silent --show-error --fail --connect-timeout 2 --max-time 5 --aws-sigv4 aws:amz:${facts.region}:s3 "${schemeOf(spec)}://${name}:${facts.port}/${bucket}?list-type=2&max-keys=1"`,
       )
       .join(' && '),
     env: { HOME: '/tmp', ...trustOfGo(spec) },

@@ -1,6 +1,8 @@
 import { sqlserver as facts, sqlserverEditions } from '../../../model/engines/sqlserver.ts';
-import type { EngineSetting, PlannedSecret, PlannedService, SecretFile, Size } from '../../../model/plan.ts';
-import type { DatabaseSpec } from '../../../model/stack-spec.ts';
+import type { EngineSetting } from '../../../model/engine-setting.ts';
+import type { PlannedSecret, SecretFile } from '../../../model/planned-secret.ts';
+import type { PlannedService, Size } from '../../../model/planned-service.ts';
+import type { DatabaseSpec } from '../../../model/database-spec.ts';
 import { mib, seconds } from '../../../model/units.ts';
 import { backupSecret } from './agent.ts';
 import { accountsTask, databaseServer } from './database-parts.ts';

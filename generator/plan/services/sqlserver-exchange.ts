@@ -1,4 +1,5 @@
-import type { Decision, SharedVolume } from '../../../model/plan.ts';
+import type { Decision } from '../../../model/decision.ts';
+import type { SharedVolume } from '../../../model/planned-service.ts';
 import type { StackSpec } from '../../../model/stack-spec.ts';
 import type { MiB } from '../../../model/units.ts';
 import type { Agent } from './agent.ts';

@@ -1,5 +1,6 @@
 import { sqlserver as facts } from '../../../model/engines/sqlserver.ts';
-import type { Decision, EngineSetting } from '../../../model/plan.ts';
+import type { Decision } from '../../../model/decision.ts';
+import type { EngineSetting } from '../../../model/engine-setting.ts';
 import { formatSize, mib } from '../../../model/units.ts';
 import type { MiB } from '../../../model/units.ts';
 import { connectionBudget } from '../connections.ts';

@@ -1,5 +1,5 @@
 import { sqlserver as facts } from '../../../model/engines/sqlserver.ts';
-import type { SecretText } from '../../../model/plan.ts';
+import type { SecretText } from '../../../model/planned-secret.ts';
 import { connectionBudget } from '../connections.ts';
 import { isCopied } from './agent.ts';
 import { databaseDemand } from './database-parts.ts';

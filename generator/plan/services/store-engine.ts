@@ -1,7 +1,11 @@
 import { authorityFile } from '../../../model/internal-tls.ts';
-import type { Decision, Gate, PlannedService, SecretFile, Size, StorePlan } from '../../../model/plan.ts';
+import type { Decision } from '../../../model/decision.ts';
+import type { Gate, PlannedService, Size } from '../../../model/planned-service.ts';
+import type { SecretFile } from '../../../model/planned-secret.ts';
+import type { StorePlan } from '../../../model/store-plan.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
-import type { StackSpec, StoreSpec } from '../../../model/stack-spec.ts';
+import type { StackSpec } from '../../../model/stack-spec.ts';
+import type { StoreSpec } from '../../../model/store-spec.ts';
 import { seconds } from '../../../model/units.ts';
 import type { MiB } from '../../../model/units.ts';
 import type { Demand } from '../demand.ts';

@@ -1,4 +1,5 @@
-import type { StackSpec, StoreEngineName, StoreSpec } from '../../../model/stack-spec.ts';
+import type { StackSpec } from '../../../model/stack-spec.ts';
+import type { StoreEngineName, StoreSpec } from '../../../model/store-spec.ts';
 import { minioEngine } from './minio.ts';
 import { seaweedfsEngine } from './seaweedfs.ts';
 import { schemeOf } from './store-engine.ts';

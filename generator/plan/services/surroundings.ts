@@ -1,7 +1,8 @@
 import { authorityFile, bundleFile } from '../../../model/internal-tls.ts';
-import type { PlannedService } from '../../../model/plan.ts';
+import type { PlannedService } from '../../../model/planned-service.ts';
 import { slots } from '../../../model/release.ts';
-import type { AppSpec, StackSpec } from '../../../model/stack-spec.ts';
+import type { AppSpec } from '../../../model/app-spec.ts';
+import type { StackSpec } from '../../../model/stack-spec.ts';
 import { copiesOf, hostsOf } from './database-engine.ts';
 
 /** One file of all the authorities; the folder is the same in every container. */

@@ -1,7 +1,7 @@
-import type { PlannedService } from '../../../model/plan.ts';
+import type { PlannedService } from '../../../model/planned-service.ts';
 import { slots } from '../../../model/release.ts';
 import type { Slot } from '../../../model/release.ts';
-import type { Scaling } from '../../../model/stack-spec.ts';
+import type { Scaling } from '../../../model/app-spec.ts';
 import { milliCpu, mib } from '../../../model/units.ts';
 import type { Yaml, YamlDocument } from '../write-yaml.ts';
 import { networkPolicy } from './network.ts';

@@ -1,4 +1,4 @@
-import type { PlannedService } from '../../../model/plan.ts';
+import type { PlannedService } from '../../../model/planned-service.ts';
 import type { YamlDocument } from '../write-yaml.ts';
 import { networkPolicy } from './network.ts';
 import { metaOf, object } from './objects.ts';

@@ -1,5 +1,6 @@
 import { nginx } from '../../../model/engines/nginx.ts';
-import type { EdgePlan, PlannedService } from '../../../model/plan.ts';
+import type { EdgePlan } from '../../../model/edge-plan.ts';
+import type { PlannedService } from '../../../model/planned-service.ts';
 import { slots } from '../../../model/release.ts';
 import type { Release, Slot } from '../../../model/release.ts';
 import type { Yaml, YamlDocument } from '../write-yaml.ts';

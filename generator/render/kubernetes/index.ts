@@ -1,6 +1,7 @@
 import type { Artifact } from '../../../model/artifact.ts';
 import { BerthError } from '../../../model/errors.ts';
-import type { Plan, PlannedService } from '../../../model/plan.ts';
+import type { Plan } from '../../../model/plan.ts';
+import type { PlannedService } from '../../../model/planned-service.ts';
 import { writeDocuments } from '../write-yaml.ts';
 import type { YamlDocument } from '../write-yaml.ts';
 import { renderApp, renderWorker } from './app.ts';

@@ -1,4 +1,4 @@
-import { stepsOf } from '../../../model/plan.ts';
+import { stepsOf } from '../../../model/planned-service.ts';
 import { splitImage } from '../../../model/names.ts';
 import { writeYaml } from '../write-yaml.ts';
 import type { Yaml } from '../write-yaml.ts';

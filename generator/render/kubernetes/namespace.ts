@@ -1,4 +1,4 @@
-import type { KubernetesPlan } from '../../../model/plan.ts';
+import type { KubernetesPlan } from '../../../model/kubernetes-plan.ts';
 import type { YamlDocument } from '../write-yaml.ts';
 import { denyAll } from './network.ts';
 import { object } from './objects.ts';

@@ -1,5 +1,5 @@
 import { postgres } from '../../../model/engines/postgres.ts';
-import type { PlannedService } from '../../../model/plan.ts';
+import type { PlannedService } from '../../../model/planned-service.ts';
 import type { Yaml, YamlDocument } from '../write-yaml.ts';
 import { metaOf, object } from './objects.ts';
 import { portsOf } from './pod.ts';

@@ -1,4 +1,4 @@
-import type { PlannedService } from '../../../model/plan.ts';
+import type { PlannedService } from '../../../model/planned-service.ts';
 import type { Yaml, YamlDocument } from '../write-yaml.ts';
 import { ignoring, labelsOf, podOf, selectorOf, wholeOf } from './scene.ts';
 import type { Ignore, Scene } from './scene.ts';

@@ -1,4 +1,5 @@
-import type { Gate, PlannedService, PodPlan, ProbeAction, Size } from '../../../model/plan.ts';
+import type { Gate, PlannedService, ProbeAction, Size } from '../../../model/planned-service.ts';
+import type { PodPlan } from '../../../model/kubernetes-plan.ts';
 import { authorityFile, authorityName } from '../../../model/internal-tls.ts';
 import type { Slot } from '../../../model/release.ts';
 import { splitImage } from '../../../model/names.ts';

@@ -1,5 +1,7 @@
 import type { ImageCatalogue } from '../../../model/image-catalogue.ts';
-import type { KubernetesPlan, Plan, PlannedService, PodPlan } from '../../../model/plan.ts';
+import type { KubernetesPlan, PodPlan } from '../../../model/kubernetes-plan.ts';
+import type { Plan } from '../../../model/plan.ts';
+import type { PlannedService } from '../../../model/planned-service.ts';
 import { hash } from '../hash.ts';
 import type { Yaml } from '../write-yaml.ts';
 

@@ -1,5 +1,6 @@
-import { stepsOf } from '../../../model/plan.ts';
-import type { Gate, PlannedService, SecretFile } from '../../../model/plan.ts';
+import { stepsOf } from '../../../model/planned-service.ts';
+import type { Gate, PlannedService } from '../../../model/planned-service.ts';
+import type { SecretFile } from '../../../model/planned-secret.ts';
 
 /** The key under which a variable of a gate lies in the Secret of its application. */
 export const gateKey = (gate: Gate, variable: string): string => `${gate.name}.${variable}`;

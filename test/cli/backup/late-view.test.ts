@@ -22,6 +22,11 @@ describe('the log of a database', () => {
     ]);
   });
 
+  test('that was never shipped is as old as its newest full backup', () => {
+    const never = { ...upTo(0), spans: [], newest: manifest({ source: 'database', startedAt: ago(86_400).toISOString() }) };
+    expect(lateBy(never, [job], now)).toBe(86_400_000);
+  });
+
   test('is in time as long as its database may just be quiet, which is said every quarter of an hour', () => {
     expect(lateBy(upTo(900 + 120), [job], now)).toBeUndefined();
     expect(lateBy(upTo(900 + 121), [job], now)).toBe(1_021_000);

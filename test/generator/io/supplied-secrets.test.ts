@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { currentSecret, drawMissing, emptyLedger, revealText, secretVersion } from '../../../generator/io/ledger.ts';
 import type { Ledger } from '../../../generator/io/ledger.ts';
 import { awaitedSecrets, supplySecrets } from '../../../generator/io/supplied-secrets.ts';
-import type { PlannedSecret } from '../../../model/plan.ts';
+import type { PlannedSecret } from '../../../model/planned-secret.ts';
 
 const now = new Date('2026-12-01T12:00:00Z');
 const key: PlannedSecret = { name: 'web-API_KEY', length: 0, purpose: 'API_KEY of web', supplied: 'env' };

@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { BerthError } from '../../../model/errors.ts';
 import { runtimeVariables } from '../../../model/engines/runtimes.ts';
 import type { Runtime } from '../../../model/engines/runtimes.ts';
-import type { Plan, PlannedService } from '../../../model/plan.ts';
+import type { Plan } from '../../../model/plan.ts';
+import type { PlannedService } from '../../../model/planned-service.ts';
 import type { StackSpec } from '../../../model/stack-spec.ts';
 import { mib, milliCpu } from '../../../model/units.ts';
 import {

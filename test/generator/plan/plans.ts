@@ -5,23 +5,18 @@ import { makePlan } from '../../../generator/plan/make-plan.ts';
 import { BerthError } from '../../../model/errors.ts';
 import { runtimes } from '../../../model/engines/runtimes.ts';
 import { imageCatalogue } from '../../../model/image-catalogue.ts';
-import type { Plan, PlannedService, Size } from '../../../model/plan.ts';
+import type { Plan } from '../../../model/plan.ts';
+import type { PlannedService, Size } from '../../../model/planned-service.ts';
 import { hardwareProfile, profileNames } from '../../../model/profile.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
 import type { WrittenRelease } from '../../../model/release.ts';
-import { topologiesOf } from '../../../model/stack-spec.ts';
-import type {
-  CacheTopology,
-  AppSpec,
-  CacheSpec,
-  DatabaseSpec,
-  HostFacts,
-  HttpSpec,
-  ProfileName,
-  StackSpec,
-  StoreSpec,
-  Use,
-} from '../../../model/stack-spec.ts';
+import { topologiesOf } from '../../../model/database-spec.ts';
+import type { CacheTopology, CacheSpec } from '../../../model/cache-spec.ts';
+import type { AppSpec, HttpSpec } from '../../../model/app-spec.ts';
+import type { DatabaseSpec } from '../../../model/database-spec.ts';
+import type { HostFacts, ProfileName, StackSpec } from '../../../model/stack-spec.ts';
+import type { StoreSpec } from '../../../model/store-spec.ts';
+import type { Use } from '../../../model/use.ts';
 import { mib, milliCpu, parseCpu, parseSize, seconds } from '../../../model/units.ts';
 
 const read = (file: string): unknown => parse(readFileSync(file, 'utf8'));

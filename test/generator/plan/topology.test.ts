@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { rotationOf } from '../../../generator/plan/rotation.ts';
 import { postgres } from '../../../model/engines/postgres.ts';
-import type { DatabaseSpec, StackSpec } from '../../../model/stack-spec.ts';
+import type { DatabaseSpec } from '../../../model/database-spec.ts';
+import type { StackSpec } from '../../../model/stack-spec.ts';
 import { mib, milliCpu, seconds } from '../../../model/units.ts';
 import { app, cache, database, decision, host, namedHost, plan, refusal, service, settingsOf, stack, uses } from './plans.ts';
 

@@ -1,9 +1,9 @@
 import { globSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { renderEdge } from '../../../generator/render/edge.ts';
-import type { EdgePlan } from '../../../model/plan.ts';
+import type { EdgePlan } from '../../../model/edge-plan.ts';
 import type { Release, SlotRelease } from '../../../model/release.ts';
-import type { Route } from '../../../model/stack-spec.ts';
+import type { Route } from '../../../model/route.ts';
 import { mib, seconds } from '../../../model/units.ts';
 
 const templates = new Map(globSync('nginx/*', { cwd: 'templates' }).map((name) => [name, readFileSync(`templates/${name}`, 'utf8')]));

@@ -12,7 +12,8 @@ import { editSpec } from '../../../generator/spec/edit-spec.ts';
 import type { SpecEdit } from '../../../generator/spec/edit-spec.ts';
 import { parseSpec } from '../../../generator/spec/parse-spec.ts';
 import type { Plan } from '../../../model/plan.ts';
-import type { DatabaseEngineName, ProfileName, StackSpec, Target } from '../../../model/stack-spec.ts';
+import type { DatabaseEngineName } from '../../../model/database-spec.ts';
+import type { ProfileName, StackSpec, Target } from '../../../model/stack-spec.ts';
 
 const root = join(import.meta.dirname, '../../..');
 

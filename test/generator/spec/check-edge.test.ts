@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { onlyProblem, specOf, web } from './specs.ts';
+import { hello, onlyProblem, problemsOf, specOf, web } from './specs.ts';
 
 describe('limits of a route', () => {
   const limitsOf = (limit: string) => specOf(web(`routes: [{ path: /, rateLimit: ${limit} }]`)).services[0]?.http?.routes[0]?.rateLimits;
@@ -68,5 +68,29 @@ describe('load balancers in front', () => {
     ['{ proxyProtocol: true }', 'edge.proxyProtocol: nobody is trusted'],
   ])('are refused as %s', (text, problem) => {
     expect(onlyProblem(edge(text))).toContain(problem);
+  });
+});
+
+describe('routes and ports', () => {
+  test('a path leads to one service', () => {
+    expect(onlyProblem(hello.replace('databases:', '  api: { image: r/a:1, port: 1 }\ndatabases:'))).toBe(
+      '10:8 services.api: the path / already leads to web | give api routes of its own',
+    );
+    expect(onlyProblem(web('routes: [{ path: /a }, { path: /a }]'))).toContain(
+      '8:36 services.web.routes[1].path: the path /a already leads to web | keep one of the two',
+    );
+    expect(problemsOf(web('routes: [{ path: /a }, { path: /a/ }]'))).toEqual([]);
+  });
+
+  test.each(['/-/berth', '/-/berth/', '/-/berth/health'])('%s belongs to Berth', (path) => {
+    expect(onlyProblem(web(`routes: [{ path: ${path} }]`))).toContain('paths below /-/berth/ belong to Berth');
+  });
+
+  test('the edge has two different ports, defaults included', () => {
+    expect(onlyProblem(`${hello}edge: { http: 8443, https: 8443 }\n`)).toBe(
+      '16:28 edge.https: port 8443 stands twice | give http and https different ports',
+    );
+    expect(onlyProblem(`${hello}edge: { http: 443 }\n`)).toContain('edge.https: port 443 stands twice');
+    expect(onlyProblem(`${hello}edge: { https: 80 }\n`)).toContain('16:16 edge.https: port 80 stands twice');
   });
 });

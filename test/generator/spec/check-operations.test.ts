@@ -56,7 +56,7 @@ describe('who is told', () => {
   });
 
   test.each([
-    [`${contacts}`, 'alerts.contacts.grace.phone: nothing sends text messages'],
+    [contacts, 'alerts.contacts.grace.phone: nothing sends text messages'],
     [`contacts: { ada: { email: a@b } }, ${sms}`, 'alerts.sms: no contact has a phone'],
     ['contacts: { ada: {} }', 'alerts.contacts.ada: nothing leads to this contact'],
     ['contacts: { on-call: { email: a@b } }', 'alerts.contacts.on-call: stands for whoever is on call'],

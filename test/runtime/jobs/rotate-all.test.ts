@@ -152,4 +152,17 @@ describe('the rotation of the keys of a site', () => {
     await expect(rotate(store, { leases: { acquire: async () => lost } })).rejects.toThrow('taken over');
     expect(await opensFor(store, one)).toEqual(['operator', 'escrow']);
   });
+
+  test('ends where an agent goes on with the keys of before, and says that it has to be told', async () => {
+    const store = memoryStore(() => clock.now());
+    await make(store);
+    const acquire = async () => {
+      await make(store);
+      return openLease();
+    };
+    await expect(rotate(store, { leases: { acquire } })).rejects.toMatchObject({
+      kind: 'unfinished',
+      hint: expect.stringContaining('docker compose up -d'),
+    });
+  });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { AppSpec } from '../../../../model/stack-spec.ts';
+import type { AppSpec } from '../../../../model/app-spec.ts';
 import { mib, milliCpu } from '../../../../model/units.ts';
 import { app, database, decision, host, plan, refusal, service, settingsOf, stack, uses } from '../plans.ts';
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { hostNeedsOf } from '../../../../generator/plan/host-needs.ts';
 import { rotationOf } from '../../../../generator/plan/rotation.ts';
-import type { CacheSpec, StackSpec } from '../../../../model/stack-spec.ts';
+import type { CacheSpec } from '../../../../model/cache-spec.ts';
+import type { StackSpec } from '../../../../model/stack-spec.ts';
 import { cache, database, host, namedHost, plan, refusal, service, settingsOf, stack } from '../plans.ts';
 
 const watched = (more: Partial<CacheSpec> = {}, site: Partial<StackSpec> = {}) =>

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { sqlserverEngine } from '../../../../generator/plan/services/sqlserver.ts';
-import type { SqlserverEdition } from '../../../../model/stack-spec.ts';
+import type { SqlserverEdition } from '../../../../model/database-spec.ts';
 import { mib, milliCpu } from '../../../../model/units.ts';
 import { app, database, host, plan, refusal, service, settingsOf, stack, uses } from '../plans.ts';
 

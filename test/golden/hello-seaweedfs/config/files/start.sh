@@ -16,11 +16,15 @@ WEED_JWT_FILER_SIGNING_KEY=$(head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n'
 export WEED_JWT_FILER_SIGNING_KEY
 
 # What expires is taken away by a worker that does not run by itself: every hour, for ten minutes at most. It remembers how far it came.
+# It ends well whatever becomes of it, so what it says is looked at.
 expire() {
   while sleep 3600; do
     echo 's3.lifecycle.run-shard -shards 0-15 -s3 127.0.0.1:18333 -events 0 -runtime 10m' |
-      weed shell -master=127.0.0.1:9333 -filer=127.0.0.1:8888 >/tmp/expiry 2>&1 ||
-      echo "what expires in the buckets was not looked at: $(tail -n 1 /tmp/expiry)" >&2
+      GOMEMLIMIT=96MiB weed -logtostderr=true shell -master=127.0.0.1:9333 -filer=127.0.0.1:8888 >/tmp/expiry 2>&1 ||
+      echo 'error: it was ended' >>/tmp/expiry
+    if grep -q -e '^error:' -e '^unknown command' /tmp/expiry; then
+      echo "what expires in the buckets was not looked at: $(grep -e '^error:' -e '^unknown command' /tmp/expiry | tail -n 1)" >&2
+    fi
   done
 }
 expire &

@@ -12,12 +12,16 @@ ask() {
 }
 administer() { ask berth-root '/run/secrets/files-root' "$@"; }
 
+# ACCOUNT FILE PATH: what the answer to a look is, and nothing where there is none.
+status_of() {
+  ask "$1" "$2" GET "$3" --connect-timeout 2 --max-time 10 --output /dev/null --write-out '%{http_code}' 2>/tmp/why || true
+}
+
 # Compose would recreate whatever depends on a recreated store, so this waits by itself.
-tries=0
-until administer GET '' --output /dev/null 2>/tmp/why; do
-  tries=$((tries + 1))
-  if [ "$tries" -ge 180 ]; then
-    echo "the store files does not answer after three minutes: $(cat /tmp/why)" >&2
+deadline=$(($(date +%s) + 180))
+until [ "$(status_of berth-root '/run/secrets/files-root' '')" = 200 ]; do
+  if [ "$(date +%s)" -ge "$deadline" ]; then
+    echo "the store files does not answer berth-root within three minutes: $(cat /tmp/why)" >&2
     exit 1
   fi
   sleep 1
@@ -44,20 +48,21 @@ version() {
 
 # BUCKET: rules that stood here before are taken away; those of somebody else stay.
 keep_all() {
-  case $(administer GET "$1?lifecycle=" 2>/dev/null) in
-    *berth-*) administer DELETE "$1?lifecycle=" ;;
-  esac
+  code=$(ask berth-root '/run/secrets/files-root' GET "$1?lifecycle=" --output /tmp/rules --write-out '%{http_code}' 2>/tmp/why) || [ "$code" = 404 ] || {
+    echo "the bucket $1 does not say what expires in it: $(cat /tmp/why)" >&2
+    exit 1
+  }
+  if [ "$code" != 404 ] && grep -q berth- /tmp/rules; then administer DELETE "$1?lifecycle="; fi
 }
 
 # ACCOUNT FILE BUCKET...: the server knows who may enter from the moment that it started.
 enter() {
   account=$1 file=$2
   shift 2
+  deadline=$(($(date +%s) + 60))
   for bucket in "$@"; do
-    tries=0
-    until ask "$account" "$file" GET "$bucket?list-type=2&max-keys=1" --output /dev/null 2>/tmp/why; do
-      tries=$((tries + 1))
-      if [ "$tries" -ge 60 ]; then
+    until [ "$(status_of "$account" "$file" "$bucket?list-type=2&max-keys=1")" = 200 ]; do
+      if [ "$(date +%s)" -ge "$deadline" ]; then
         echo "the account $account cannot enter $bucket: $(cat /tmp/why)" >&2
         exit 1
       fi

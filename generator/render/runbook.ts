@@ -1,87 +1,20 @@
 import type { Artifact } from '../../model/artifact.ts';
-import type { CacheClusterPlan, CachePlan, DatabasePlan, KubernetesPlan, Plan } from '../../model/plan.ts';
+import type { CacheClusterPlan } from '../../model/cache-plan.ts';
+import type { DatabasePlan } from '../../model/database-plan.ts';
+import type { Plan } from '../../model/plan.ts';
 import { authorityFile } from '../../model/internal-tls.ts';
-import { agentPlaces, agentProgram } from '../../model/backup/site-files.ts';
-import { rdbOf } from '../../model/backup/cache-files.ts';
-import { copiedEngines } from '../../model/backup/copied-engines.ts';
-import { restoredBeside, restoredFile } from '../../model/backup/restored-beside.ts';
-import { dataFolderOf } from '../../model/engines/data-folder.ts';
 import { mongodb } from '../../model/engines/mongodb.ts';
 import { postgres } from '../../model/engines/postgres.ts';
-import type { BackupsConfig, RuntimeConfig } from '../../model/runtime-config.ts';
+import type { BackupsConfig } from '../../model/runtime-config.ts';
 import { redis } from '../../model/engines/redis.ts';
 import { sqlserver } from '../../model/engines/sqlserver.ts';
 import { valkey } from '../../model/engines/valkey.ts';
-import { servedOf } from '../../model/stack-spec.ts';
-import type { StackSpec } from '../../model/stack-spec.ts';
 import { describeCpus, describeSize, formatCpu, formatDuration } from '../../model/units.ts';
 import { commandsOf } from './database-commands.ts';
 import { fill } from './fill.ts';
 import type { Templates } from './fill.ts';
-import { keysOf } from './kubernetes/secret-keys.ts';
-
-/** runtime.yaml, the contract with the runtime. */
-const renderRuntimeConfig = (path: string, config: RuntimeConfig, templates: Templates): Artifact => ({
-  path,
-  content: [
-    fill(templates, 'site/runtime.yaml.hbs', 'yaml', {
-      namespace: undefined,
-      ...config,
-      services: config.services.map((service) => ({ engine: undefined, port: undefined, ...service })),
-    }),
-    // Not every site has some, and every start reads the template above.
-    ...(config.backups ? [fill(templates, 'site/runtime-backups.yaml.hbs', 'yaml', backupsView(config.backups))] : []),
-  ].join(''),
-  mode: 0o644,
-  policy: 'owned',
-});
-
-/** That of the site, and those of its agents, each with the part that concerns it. */
-export const renderRuntime = ({ runtime, agents }: Plan, templates: Templates): readonly [Artifact, ...Artifact[]] => [
-  renderRuntimeConfig('runtime.yaml', runtime, templates),
-  ...agents.map(({ service, config }) => renderRuntimeConfig(`config/${service}/runtime.yaml`, config, templates)),
-];
-
-/** With every field that the template asks for. */
-const backupsView = ({ store, offsite, jobs, ...backups }: BackupsConfig): object => ({
-  identity: undefined,
-  drill: undefined,
-  ...backups,
-  places: Object.fromEntries(
-    Object.entries({ store, ...(offsite && { offsite }) }).map(([name, place]) => [
-      name,
-      {
-        folder: undefined,
-        owner: undefined,
-        schedule: undefined,
-        timeZone: undefined,
-        ...place,
-        bucket: place.bucket && { ca: undefined, ...place.bucket },
-      },
-    ]),
-  ),
-  jobs: jobs.map(({ bucket, ...job }) => ({
-    agent: undefined,
-    database: undefined,
-    keep: undefined,
-    recipients: undefined,
-    cache: undefined,
-    volume: undefined,
-    ...job,
-    bucket: bucket && { writer: undefined, ...bucket },
-  })),
-});
-
-/** The first release.yaml of a site; afterwards it belongs to deployments. */
-export const renderFirstRelease = (spec: Pick<StackSpec, 'services' | 'target'>, templates: Templates): Artifact => ({
-  path: 'release.yaml',
-  content: fill(templates, 'site/release.yaml.hbs', 'yaml', {
-    services: servedOf(spec),
-    apply: spec.target === 'kubernetes' ? '`kubectl apply -k k8s/site`' : '`docker compose up -d --wait`',
-  }),
-  mode: 0o644,
-  policy: 'once',
-});
+import { putBackOf, putBackOfCache } from './runbook-restores.ts';
+import { clusterView } from './runbook-kubernetes.ts';
 
 /** Where backups go, for people. */
 const describeStore = ({ folder, bucket }: BackupsConfig['store']): string =>
@@ -220,7 +153,11 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
         : [],
     ),
     clustered: plan.caches.flatMap(({ cache, cluster }) => (cluster ? [clusterOfCache(cache, cluster)] : [])),
-    stores: plan.stores.map((store) => ({ ...store, tls: store.tls ?? false })),
+    stores: plan.stores.map((store) => ({
+      ...store,
+      tls: store.tls ?? false,
+      port: plan.services.find(({ name }) => name === store.service)?.port,
+    })),
     volumes: plan.volumes
       .filter(({ name }) => name !== sqlserver.exchangeVolume)
       .map(({ name, alone }) => ({
@@ -288,112 +225,4 @@ const podOf = ({ service, operator }: DatabasePlan, { kubernetes }: Plan): strin
 function promotable({ replicas }: DatabasePlan, { target }: Plan): readonly string[] {
   const read = replicas.filter(({ analytics }) => analytics === undefined);
   return (read.length === 0 && target === 'compose' ? replicas : read).map(({ service }) => service);
-}
-
-/** What the runbook of a cluster tells of putting a database back by hand. */
-function putBackOf({ service, engine, replicas }: DatabasePlan, { agents, services }: Plan): readonly object[] {
-  const agent = agents.find(({ config }) => config.backups?.jobs.some(({ name }) => name === service))?.service;
-  const copied = copiedEngines.find((name) => name === engine);
-  if (agent === undefined || copied === undefined) return [];
-  const dataFolder = dataFolderOf(copied);
-  const volumeOf = (name: string): string => services.find((one) => one.name === name)?.volumes[0]?.target ?? '';
-  const [own, volume] = [volumeOf(agent), volumeOf(service)];
-  return [
-    {
-      service,
-      agent,
-      own,
-      volume,
-      dataFolder,
-      restored: restoredBeside(dataFolder),
-      ...carried(engine, `${own}/back`, `${volume}/back`),
-      // Members of a set choose who has the right data: with the old ones they would be more than the one that is put back.
-      members: engine === 'mongodb' ? replicas.map((replica) => replica.service) : [],
-      replicas: engine === 'mongodb' ? [] : replicas.map((replica) => replica.service),
-      program: agentProgram.join(' '),
-      config: agentPlaces.config,
-    },
-  ];
-}
-
-/** The same of a cache: each node, by its pod, is given the file of its shard. */
-function putBackOfCache({ cache, members, sentinel, cluster }: CachePlan, { agents }: Plan): readonly object[] {
-  const copied = agents.flatMap(({ config }) => config.backups?.jobs ?? []).find((job) => job.name === cache)?.cache;
-  if (copied === undefined) return [];
-  const nodes = copied.shards.flatMap((hosts, shard) =>
-    hosts.map((host) => {
-      const [pod = ''] = host.includes('.') ? host.split('.') : [`${host}-0`];
-      return { pod, set: pod.replace(/-\d+$/, ''), file: rdbOf(shard, copied.shards.length) };
-    }),
-  );
-  const sentinels = sentinel?.sentinels.map((host) => host.split('.')[0]) ?? [];
-  return [
-    {
-      cache,
-      nodes,
-      several: nodes.length > 1,
-      divided: cluster !== undefined,
-      asked: nodes[0]?.pod,
-      sets: [...members, ...(sentinel ? [sentinel.service] : [])].join(' '),
-      pods: [...nodes.map(({ pod }) => pod), ...sentinels].map((pod) => `pod/${pod}`).join(' '),
-      restored: restoredFile(valkey.dataFolder),
-      part: `${restoredFile(valkey.dataFolder)}.part`,
-      kept: `${valkey.dataFolder}/appendonlydir.before-TIME`,
-    },
-  ];
-}
-
-/** From one pod into another; only what came whole is called so. MySQL's own image has no tar, so there a shell reads what to make, each file after its line. */
-const carried = (engine: DatabasePlan['engine'], from: string, to: string): { readonly out: string; readonly into: string } =>
-  engine === 'mysql'
-    ? {
-        out: `sh -c 'cd ${from} && echo set -e && find data -type d -printf "mkdir \\"%p\\"\\n" -o -type f -printf "head -c %s > \\"%p\\"\\n" -exec cat {} \\; && echo mv -T data whole'`,
-        into: `sh -c 'cd ${to} && umask 027 && exec bash'`,
-      }
-    : { out: `tar -C ${from} -cf - data`, into: `sh -c 'cd ${to} && tar -xpf - && mv -T data whole'` };
-
-/** What only the runbook of a cluster tells. */
-function clusterView({ services, domain, secretFiles, images, registry }: Plan, kubernetes: KubernetesPlan): object {
-  const { namespace, edgeNamespace, expose, minor, existingSecrets, certificate } = kubernetes;
-  return {
-    namespace,
-    edgeNamespace,
-    domain,
-    registry,
-    berthImage: images.find(({ key }) => key === 'berth')?.reference ?? '',
-    version: `1.${minor}`,
-    edge: services.some(({ role }) => role === 'edge'),
-    loadBalancer: expose === 'loadBalancer',
-    nodePort: expose === 'nodePort',
-    hostPort: expose === 'hostPort',
-    way: expose === 'gateway' ? 'the gateway' : 'the ingress controller',
-    certManager: certificate === 'cert-manager',
-    built: services.flatMap(({ name, image, build }) => (build === undefined ? [] : [{ name, image, folder: build }])),
-    manifests: [
-      ...services.flatMap((service) => {
-        const keys = keysOf(service, secretFiles);
-        return keys.length === 0
-          ? []
-          : [
-              {
-                name: existingSecrets[service.name] ?? `${service.name}-secrets`,
-                keys: keys.map((key) => `\`${key}\``).join(', '),
-                of: existingSecrets[service.name] === undefined ? service.name : `${service.name}, managed elsewhere`,
-              },
-            ];
-      }),
-      ...services.flatMap(({ name, operator }) =>
-        Object.values(operator?.logins ?? {}).map(({ secret }) => ({
-          name: secret,
-          keys: '`username`, `password`',
-          of: `${name}, for its operator`,
-        })),
-      ),
-      {
-        name: existingSecrets['tls'] ?? 'tls',
-        keys: '`tls.crt`, `tls.key`',
-        of: certificate === 'cert-manager' ? 'the edge, written by cert-manager' : 'the edge',
-      },
-    ],
-  };
 }

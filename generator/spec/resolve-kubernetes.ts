@@ -1,0 +1,21 @@
+import type { WrittenSpec } from '../../model/written-spec.ts';
+import type { KubernetesSpec } from '../../model/kubernetes-spec.ts';
+import { defaults } from './defaults.ts';
+
+export function kubernetesOf(written: NonNullable<WrittenSpec['kubernetes']>, site: string): KubernetesSpec {
+  const { namespace, version, clusterDomain, expose, class: className, certificate, existingSecrets, ...rest } = written;
+  return {
+    namespace: namespace ?? site,
+    minor: version === undefined ? defaults.kubernetesMinor : Number(version.slice(2)),
+    clusterDomain: clusterDomain ?? defaults.clusterDomain,
+    expose: expose ?? defaults.expose,
+    operatorNamespace: rest.operatorNamespace ?? defaults.operatorNamespace,
+    certificate: certificate ?? 'own',
+    existingSecrets: existingSecrets ?? {},
+    ...(className === undefined ? {} : { className }),
+    ...(rest.controllerNamespace === undefined ? {} : { controllerNamespace: rest.controllerNamespace }),
+    ...(rest.nodePorts === undefined ? {} : { nodePorts: rest.nodePorts }),
+    ...(rest.storageClass === undefined ? {} : { storageClass: rest.storageClass }),
+    ...(rest.pullSecret === undefined ? {} : { pullSecret: rest.pullSecret }),
+  };
+}
