@@ -35,15 +35,18 @@ export const wholeNumber = (min: number, max: number, what: string) => {
   return z.int({ error }).min(min, { error }).max(max, { error });
 };
 /** A part of a whole, as people write it. */
-export const share = text('a share such as 5%').regex(/^(?:100|\d{1,2}(?:\.\d{1,3})?)%$/, {
-  error: 'expected a share from 0% to 100%, such as 0.5%',
-});
+export const share = text('a share such as 5%')
+  .regex(/^(?:100|\d{1,2}(?:\.\d{1,3})?)%$/, { error: 'expected a share from 0% to 100%, such as 0.5%' })
+  .meta({ examples: ['99.9%', '5%'] });
 /** How long something that answers may take. */
-export const latency = text('a time such as 500ms or 2s').regex(/^[1-9]\d{0,5}m?s$/, { error: 'expected a time such as 500ms or 2s' });
-export const date = text('a day such as "2026-01-05"').refine(
-  (day) => /^\d{4}-\d\d-\d\d$/.test(day) && new Date(`${day}T00:00Z`).toJSON()?.startsWith(day),
-  { error: 'expected a day such as "2026-01-05"' },
-);
+export const latency = text('a time such as 500ms or 2s')
+  .regex(/^[1-9]\d{0,5}m?s$/, { error: 'expected a time such as 500ms or 2s' })
+  .meta({ examples: ['500ms', '2s'] });
+export const date = text('a day such as "2026-01-05"')
+  .refine((day) => /^\d{4}-\d\d-\d\d$/.test(day) && new Date(`${day}T00:00Z`).toJSON()?.startsWith(day), {
+    error: 'expected a day such as "2026-01-05"',
+  })
+  .meta({ examples: ['2026-01-05'] });
 /** Where a server answers, without a name or a password in it. */
 export const address = (example: string) =>
   text(`an address such as ${example}`).regex(

@@ -266,7 +266,8 @@ function typeOf(schema: Schema): string {
   if (schema.const !== undefined) return code(schema.const);
   if (schema.enum) return schema.enum.map(code).join(', ');
   if (schema.anyOf) return schema.anyOf.map(typeOf).join(', or ');
-  if (schema.type === 'array') return `list of ${schema.items?.$ref ? typeOf(schema.items) : 'text'}`;
+  if (schema.type === 'array')
+    return `list of ${schema.items && (schema.items.$ref || schema.items.type === 'integer') ? typeOf(schema.items) : 'text'}`;
   if (schema.type === 'object')
     return typeof schema.additionalProperties === 'object' ? `map of ${typeOf(schema.additionalProperties)}` : 'map';
   if (schema.examples) return `such as ${schema.examples.map(code).join(', ')}`;
