@@ -48,8 +48,20 @@ const engines: readonly Row[] = (
   env: { ODD: `$HOME $$ $(PORT) $$(PORT) " ' # : {{x}} \n é` },
   set: { ...everyKind, ...databaseOf(engine), ...divided },
   has: [
-    ...['edge', 'web-blue', 'web-green', 'web-migrate-blue', 'jobs', 'mail', 'report', 'pages-blue', 'pages-green', 'database'],
-    ...['database-accounts', 'files', 'files-buckets', `agent-${engine}`],
+    'edge',
+    'web-blue',
+    'web-green',
+    'web-migrate-blue',
+    'jobs',
+    'mail',
+    'report',
+    'pages-blue',
+    'pages-green',
+    'database',
+    'database-accounts',
+    'files',
+    'files-buckets',
+    `agent-${engine}`,
     ...['0-0', '0-1', '1-0', '1-1', '2-0', '2-1'].map((node) => `sessions-shard-${node}`),
     ...(profile === 'minimum' ? ['cache'] : [0, 1, 2].flatMap((node) => [`cache-node-${node}`, `cache-sentinel-${node}`])),
     // The images of MongoDB and SQL Server are none for buckets and caches.
@@ -97,7 +109,7 @@ const ofExamples = listExamples(root).flatMap((example): readonly Row[] => [
 ]);
 
 /** The same spec for both targets. */
-async function prepareBoth({ what: _, has: __, ...row }: Row): Promise<readonly [compose: PreparedSite, kubernetes: PreparedSite]> {
+async function prepareBoth(row: Row): Promise<readonly [compose: PreparedSite, kubernetes: PreparedSite]> {
   const hello = { ...toBucket, ...row, host, set: { ...copied, ...row.set } };
   const { secrets } = helloPlan(hello);
   const brought = secrets.flatMap((secret) => (secret.supplied ? [[suppliedPath(secret), `supplied-${secret.name}`] as const] : []));
@@ -254,8 +266,20 @@ describe.each([...engines, ...more, ...ofExamples])('$what, for both targets,', 
 test('services of every kind that an example has were compared', () => {
   expect([...compared]).toEqual(
     expect.arrayContaining([
-      ...['database-pgbouncer', 'database-analytics', 'database-vacuum', 'database-member-3', 'jobs-node-2', 'redis-sentinel-1'],
-      ...['generator', 'temporary-files', 'night-audit', 'reminders', 'exports', 'recommender-green', 'studio-blue', 'agent-sqlserver'],
+      'database-pgbouncer',
+      'database-analytics',
+      'database-vacuum',
+      'database-member-3',
+      'jobs-node-2',
+      'redis-sentinel-1',
+      'generator',
+      'temporary-files',
+      'night-audit',
+      'reminders',
+      'exports',
+      'recommender-green',
+      'studio-blue',
+      'agent-sqlserver',
     ]),
   );
 });
