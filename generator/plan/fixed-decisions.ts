@@ -140,7 +140,7 @@ function inCluster(service: PlannedService, { kubernetes }: Plan): readonly Deci
       ? [
           fixed(
             `${name}.autoscaler`,
-            `twice as many or 2 more within 30s, 1 fewer within 60s after ${scaling.coolDown}s of less load`,
+            `${scaling.min} to ${scaling.max}: twice as many or 2 more within 30s, 1 fewer within 60s after ${scaling.coolDown}s of less load`,
             'design: a rush is met at once; what may be a lull is waited out',
             `services.${name}.scaling in berth.yaml`,
           ),
