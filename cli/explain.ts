@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { BerthError } from '../model/errors.ts';
 import type { Decision } from '../model/decision.ts';
+import { fixedDecisions } from '../generator/plan/fixed-decisions.ts';
 import { suggest } from '../generator/spec/describe-issue.ts';
 import type { Context } from './context.ts';
 import { loadSite } from './site.ts';
@@ -30,7 +31,7 @@ Examples:
     .action((key: string | undefined, options: ExplainOptions) =>
       run(async () => {
         const { plan } = loadSite(resolve(context.cwd, options.site), context);
-        const found = select(plan.decisions, key);
+        const found = select([...plan.decisions, ...fixedDecisions(plan)], key);
         if (options.json) context.out(`${JSON.stringify(found, null, 2)}\n`);
         else if (key === undefined)
           context.out(

@@ -72,6 +72,7 @@ const schemaFile = 'spec-schema.cjs';
  */
 const seldomPlanned: Readonly<Record<string, readonly string[]>> = {
   'plan-cache.cjs': ['generator/plan/services/cache-cluster.ts', 'generator/plan/services/cache-sentinel.ts'],
+  'plan-explain.cjs': ['generator/plan/fixed-decisions.ts'],
   'plan-files.cjs': ['generator/plan/backup-notes.ts', 'generator/plan/operations-notes.ts', 'generator/plan/services/agent-files.ts'],
   'plan-kubernetes.cjs': [
     'generator/io/public-keys.ts',

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import type { PreparedSite } from '../../../cli/site.ts';
+import { listExamples } from '../../../generator/io/examples.ts';
 import { parseDocumentAs } from '../../../generator/spec/parse-spec.ts';
 import { runtimeConfig } from '../../../model/runtime-config.ts';
 import { currentSecret } from '../../../generator/io/ledger.ts';
@@ -53,6 +54,16 @@ const seaweedfs = {
 
 /** Six nodes of a cache. */
 const divided = { 'caches.cache.client': 'cluster' };
+
+/** Each of examples/ but the sample, for both targets. */
+const ofExamples = listExamples(join(import.meta.dirname, '../../..')).flatMap((example) =>
+  example === 'hello'
+    ? []
+    : [
+        { row: example, example, profile: 'recommended', host: bigHost } as const,
+        { row: `${example}-kubernetes`, example, profile: 'recommended', target: 'kubernetes' } as const,
+      ],
+);
 
 const rows = [
   { row: 'hello-minimum', profile: 'minimum', host: smallHost },
@@ -181,6 +192,7 @@ const rows = [
   { row: 'hello-minimum-kubernetes', profile: 'minimum', target: 'kubernetes' },
   { row: 'hello-recommended-kubernetes', profile: 'recommended', target: 'kubernetes' },
   { row: 'hello-high-performance-kubernetes', profile: 'high-performance', target: 'kubernetes' },
+  ...ofExamples,
 ] as const;
 
 describe.each(rows)('the site $row', ({ row, ...hello }) => {
