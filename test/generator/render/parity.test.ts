@@ -93,17 +93,23 @@ const more: readonly Row[] = [
 ];
 
 const root = join(import.meta.dirname, '../../..');
-const environmentsOf = (example: string): readonly string[] => {
-  const spec = parse(readFileSync(join(root, 'examples', example, 'berth.yaml'), 'utf8')) as { readonly environments?: object };
-  return Object.keys(spec.environments ?? {});
+/** By name, with what they change so that both targets have the same: nobody copies a volume in a cluster. */
+const environmentsOf = (example: string): readonly (readonly [string, NonNullable<Row['set']>])[] => {
+  const spec = parse(readFileSync(join(root, 'examples', example, 'berth.yaml'), 'utf8')) as {
+    readonly environments?: Readonly<Record<string, { readonly backups?: { readonly volumes?: unknown } } | null>>;
+  };
+  return Object.entries(spec.environments ?? {}).map(([name, changes]) => [
+    name,
+    changes?.backups?.volumes === undefined ? {} : { [`environments.${name}.backups.volumes`]: 'none' },
+  ]);
 };
 const ofExamples = listExamples(root).flatMap((example): readonly Row[] => [
   ...profileNames.map((profile): Row => ({ what: `the example ${example} at ${profile}`, example, profile, has: ['edge'] })),
-  ...environmentsOf(example).map((environment): Row => ({
+  ...environmentsOf(example).map(([environment, alike]): Row => ({
     what: `the example ${example} in its environment ${environment}`,
     example,
     profile: 'recommended',
-    set: { environment },
+    set: { environment, ...alike },
     has: ['edge'],
   })),
 ]);

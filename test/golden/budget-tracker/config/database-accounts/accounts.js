@@ -50,8 +50,8 @@ function reconcile(home, user, secret, roles) {
 
 // an application reads, writes and indexes its own database, and may do nothing in another or to accounts
 reconcile(database, account, password, [{ role: "dbAdmin", db: database }, { role: "readWrite", db: database }]);
-// Nobody makes backups of it.
-if (admin.getUser("berth_backup") !== null) admin.dropUser("berth_backup");
+// Backups read everything, the oplog too, and change nothing.
+reconcile('admin', "berth_backup", readFileSync("/run/secrets/database-backup", 'utf8'), [{ role: "backup", db: 'admin' }, { role: "readAnyDatabase", db: 'admin' }]);
 
 // Members come without a vote, and are given it once they have copied all: until then they must decide nothing. One change at a time, as the server wants it.
 const configured = () => admin.runCommand({ replSetGetConfig: 1 }).config;

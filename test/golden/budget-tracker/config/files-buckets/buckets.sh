@@ -62,7 +62,7 @@ keep_account() {
 
 keep_account app budget-tracker-app "$secret" budget-tracker-app-buckets /etc/berth/buckets/policy.json receipts images exports
 
-# Nobody copies the buckets any more.
-if mc --quiet admin user info store budget-tracker-backup >/dev/null 2>&1; then
-  mc --quiet admin user remove store budget-tracker-backup >/dev/null
-fi
+# Who copies the buckets, and may do nothing but that.
+reading=$(cat '/run/secrets/files-backup')
+export MC_HOST_reader="http://budget-tracker-backup:${reading}@files:9000"
+keep_account reader budget-tracker-backup "$reading" budget-tracker-backup-buckets /etc/berth/buckets/policy-backup.json receipts images exports

@@ -19,7 +19,8 @@ password=$(sed -n 's/^password=//p' '/run/secrets/database-replication-client')
 # By standard input: a command line can be seen by others.
 ask <<SQL
 SET GLOBAL clone_valid_donor_list = 'database:3306';
-CLONE INSTANCE FROM 'berth_replica'@'database':3306 IDENTIFIED BY '$password' DATA DIRECTORY = '$copy/data';
+SET GLOBAL clone_ssl_ca = '/run/secrets/site-ca';
+CLONE INSTANCE FROM 'berth_replica'@'database':3306 IDENTIFIED BY '$password' DATA DIRECTORY = '$copy/data' REQUIRE SSL;
 SQL
 touch "$copy/data/berth-replica"
 sync --file-system "$copy"

@@ -92,7 +92,7 @@ news() {
   last=$1
 }
 password=$(sed -n 's/^password=//p' '/run/secrets/database-replication-client')
-follow() { ask "CHANGE REPLICATION SOURCE TO SOURCE_HOST = 'database', SOURCE_PORT = 3306, SOURCE_AUTO_POSITION = 1, SOURCE_SSL = 1, SOURCE_SSL_CA = '', SOURCE_SSL_VERIFY_SERVER_CERT = 0, SOURCE_CONNECT_RETRY = 5, SOURCE_RETRY_COUNT = 0; START REPLICA USER = 'berth_replica' PASSWORD = '$password';"; }
+follow() { ask "CHANGE REPLICATION SOURCE TO SOURCE_HOST = 'database', SOURCE_PORT = 3306, SOURCE_AUTO_POSITION = 1, SOURCE_SSL = 1, SOURCE_SSL_CA = '/run/secrets/site-ca', SOURCE_SSL_VERIFY_SERVER_CERT = 1, SOURCE_CONNECT_RETRY = 5, SOURCE_RETRY_COUNT = 0; START REPLICA USER = 'berth_replica' PASSWORD = '$password';"; }
 
 while running && ! ask 'SELECT 1' >/dev/null 2>/tmp/why; do
   if grep -q 'Access denied' /tmp/why; then

@@ -4,8 +4,8 @@
 set -eu
 root=$(cat '/run/secrets/files-root')
 secret=$(cat '/run/secrets/files-app')
-export MC_HOST_store="http://${MINIO_ROOT_USER}:${root}@files:9000"
-export MC_HOST_app="http://pms-app:${secret}@files:9000"
+export MC_HOST_store="https://${MINIO_ROOT_USER}:${root}@files:9000"
+export MC_HOST_app="https://pms-app:${secret}@files:9000"
 
 # Compose would recreate whatever depends on a recreated store, so this waits by itself.
 tries=0

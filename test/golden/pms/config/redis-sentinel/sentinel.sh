@@ -13,7 +13,7 @@ say() { echo "sentinel.sh: $*" >&2; }
 ask() {
   host=$1 port=$2
   shift 2
-  timeout 3 redis-cli -h "$host" -p "$port" "$@" 2>/dev/null
+  timeout 3 redis-cli -h "$host" -p "$port" --tls --cacert /run/secrets/site-ca "$@" 2>/dev/null
 }
 node() { case " $nodes " in *" $1 "*) [ -n "$1" ] ;; *) false ;; esac }
 
