@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compress, decompress } from '../../../runtime/format/frames.ts';
 import { splitFrames } from '../../../runtime/format/split-frames.ts';
-import { cut, from, noise, whole } from '../streams/bytes.ts';
+import { cut, from, fromAll, noise, whole } from '../streams/bytes.ts';
 
 const large = Buffer.concat([noise(5_000_000), Buffer.alloc(6_000_000, 'abcdefgh'), noise(77)]);
 
@@ -15,16 +15,16 @@ describe('frames', () => {
         fc.array(fc.nat(900)),
         fc.integer({ min: 1, max: 4 }),
         async (bytes, lengths, width) => {
-          const frames = await whole(compress(from(...cut(bytes, lengths)), width));
-          expect(await whole(decompress(from(...cut(frames, lengths)), width))).toEqual(Buffer.from(bytes));
+          const frames = await whole(compress(fromAll(cut(bytes, lengths)), width));
+          expect(await whole(decompress(fromAll(cut(frames, lengths)), width))).toEqual(Buffer.from(bytes));
         },
       ),
     );
   });
 
   test('of more than one block come back in order', async () => {
-    const frames = await whole(compress(from(...cut(large, [70_001])), 3));
-    expect((await whole(decompress(from(...cut(frames, [65_536])), 3))).equals(large)).toBe(true);
+    const frames = await whole(compress(fromAll(cut(large, [70_001])), 3));
+    expect((await whole(decompress(fromAll(cut(frames, [65_536])), 3))).equals(large)).toBe(true);
   });
 
   test('of nothing are a file of nothing', async () => {
@@ -45,7 +45,7 @@ describe('frames', () => {
       zstdCompressSync(content, { pledgedSrcSize: content.length }),
     ]);
     const found: Uint8Array[] = [];
-    for await (const frame of splitFrames(from(...cut(Buffer.concat(files), [9, 4000])))) found.push(frame);
+    for await (const frame of splitFrames(fromAll(cut(Buffer.concat(files), [9, 4000])))) found.push(frame);
     expect(found.map((frame) => frame.length)).toEqual(files.map((file) => file.length));
   });
 

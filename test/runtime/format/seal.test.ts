@@ -6,7 +6,7 @@ import { suiteNames } from '../../../model/backup/suites.ts';
 import { seal, unseal } from '../../../runtime/format/seal.ts';
 import { suites } from '../../../runtime/format/suites.ts';
 import { joined } from '../../../runtime/streams/blocks.ts';
-import { cut, from, noise, whole } from '../streams/bytes.ts';
+import { cut, from, fromAll, noise, whole } from '../streams/bytes.ts';
 
 describe.each(suiteNames)('a stream that is sealed by %s', (name) => {
   const suite = suites[name];
@@ -16,7 +16,7 @@ describe.each(suiteNames)('a stream that is sealed by %s', (name) => {
 
   /** A stream as it would lie in a store, several parts to an object. */
   async function sealed(bytes: Uint8Array, lengths: readonly number[], partBytes = 64, partsInObject = 3) {
-    const { parts, plainBytes } = seal(from(...cut(bytes, lengths)), { ...how, partBytes, width: 2 });
+    const { parts, plainBytes } = seal(fromAll(cut(bytes, lengths)), { ...how, partBytes, width: 2 });
     const bodies: Uint8Array[] = [];
     const objects: { key: string; bytes: number; parts: string[] }[] = [];
     for await (const part of parts) {
@@ -33,7 +33,7 @@ describe.each(suiteNames)('a stream that is sealed by %s', (name) => {
   }
 
   const open = (stream: StoredStream, bodies: readonly Uint8Array[], lengths: readonly number[] = []) =>
-    unseal(stream, suite, key, (object) => from(...cut(bodies[stream.objects.indexOf(object)] ?? Buffer.alloc(0), lengths)), 2);
+    unseal(stream, suite, key, (object) => fromAll(cut(bodies[stream.objects.indexOf(object)] ?? Buffer.alloc(0), lengths)), 2);
 
   test('gives back any bytes in any pieces, over any number of objects', async () => {
     await fc.assert(

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readTar, writeTar, type TarEntry } from '../../../runtime/format/tar.ts';
-import { cut, from, noise, whole } from '../streams/bytes.ts';
+import { cut, from, fromAll, noise, whole } from '../streams/bytes.ts';
 
 const entry = (path: string, more: Partial<TarEntry> = {}): TarEntry => ({
   path,
@@ -29,11 +29,11 @@ const entries: readonly TarEntry[] = [
   ...Object.entries(contents).map(([path, { length }]) => entry(path, { bytes: length, uid: 3_000_000 })),
   entry('link', { kind: 'link', target: `../${'x'.repeat(120)}`, mode: 0o777 }),
 ];
-const archive = (): Promise<Uint8Array> => whole(writeTar(entries, ({ path }) => from(...cut(contents[path] ?? Buffer.alloc(0), [700]))));
+const archive = (): Promise<Uint8Array> => whole(writeTar(entries, ({ path }) => fromAll(cut(contents[path] ?? Buffer.alloc(0), [700]))));
 
 async function read(bytes: Uint8Array): Promise<readonly { readonly entry: TarEntry; readonly content: Buffer }[]> {
   const found = [];
-  for await (const each of readTar(from(...cut(bytes, [333]))))
+  for await (const each of readTar(fromAll(cut(bytes, [333]))))
     found.push({ entry: each.entry, content: Buffer.from(await whole(each.bytes)) });
   return found;
 }

@@ -9,7 +9,7 @@ import type { Store } from '../../../runtime/ports/store.ts';
 import type { SuiteName } from '../../../model/backup/suites.ts';
 import { peopleOf, recipients, signer } from '../format/keys.ts';
 import { FakeClock } from '../schedule/fake-clock.ts';
-import { cut, from, whole } from '../streams/bytes.ts';
+import { cut, fromAll, whole } from '../streams/bytes.ts';
 
 export const never = new AbortController().signal;
 export const place = { site: 'shop', source: 'db' };
@@ -29,7 +29,7 @@ export const engineOf = (
     streams: (async function* () {
       for (const [name, content] of Object.entries(files)) {
         await Promise.resolve();
-        yield { name, bytes: from(...cut(content, [700])) };
+        yield { name, bytes: fromAll(cut(content, [700])) };
       }
     })(),
     finish,

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { collect, inBlocks, joined } from '../../../runtime/streams/blocks.ts';
 import { ByteReader } from '../../../runtime/streams/byte-reader.ts';
-import { cut, from, whole } from './bytes.ts';
+import { cut, from, fromAll, whole } from './bytes.ts';
 
 const anyBytes = fc.uint8Array({ maxLength: 300 });
 const anyLengths = fc.array(fc.nat(20), { maxLength: 6 });
@@ -12,7 +12,7 @@ describe('blocks', () => {
     await fc.assert(
       fc.asyncProperty(anyBytes, anyLengths, fc.integer({ min: 1, max: 40 }), async (bytes, lengths, size) => {
         const blocks: Uint8Array[] = [];
-        for await (const block of inBlocks(from(...cut(bytes, lengths)), size)) {
+        for await (const block of inBlocks(fromAll(cut(bytes, lengths)), size)) {
           expect(joined(block).length).toBe(block.bytes);
           blocks.push(joined(block));
         }
@@ -31,7 +31,7 @@ describe('blocks', () => {
   test('are taken by the count, whatever the pieces are', async () => {
     await fc.assert(
       fc.asyncProperty(anyBytes, anyLengths, fc.array(fc.nat(50)), async (bytes, lengths, counts) => {
-        await using reader = new ByteReader(from(...cut(bytes, lengths)));
+        await using reader = new ByteReader(fromAll(cut(bytes, lengths)));
         let at = 0;
         for (const count of counts) {
           expect(Buffer.from(await reader.take(count))).toEqual(Buffer.from(bytes.subarray(at, at + count)));

@@ -1,12 +1,14 @@
 import { collect, type Bytes } from '../../../runtime/streams/blocks.ts';
 
-/** A source that gives these pieces, one at a time. */
-export async function* from(...pieces: readonly (Uint8Array | string)[]): AsyncGenerator<Uint8Array> {
+/** A source that gives these pieces, one at a time; however many there are. */
+export async function* fromAll(pieces: readonly (Uint8Array | string)[]): AsyncGenerator<Uint8Array> {
   for (const piece of pieces) {
     await Promise.resolve();
     yield Buffer.from(piece);
   }
 }
+
+export const from = (...pieces: readonly (Uint8Array | string)[]): AsyncGenerator<Uint8Array> => fromAll(pieces);
 
 /** The same bytes in pieces of these lengths, used over and over; a length of 0 gives an empty piece. */
 export function cut(bytes: Uint8Array, lengths: readonly number[]): readonly Uint8Array[] {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BufferPool, filled } from '../../../runtime/streams/filled.ts';
-import { cut, from } from './bytes.ts';
+import { cut, fromAll } from './bytes.ts';
 
 describe('filled buffers', () => {
   test('hold all bytes in order, and are used again once they were given back', async () => {
@@ -14,7 +14,7 @@ describe('filled buffers', () => {
           const pool = new BufferPool(size);
           const seen = new Set<Uint8Array>();
           const copies: Buffer[] = [];
-          for await (const { buffer, bytes: used } of filled(from(...cut(bytes, lengths)), pool)) {
+          for await (const { buffer, bytes: used } of filled(fromAll(cut(bytes, lengths)), pool)) {
             expect(used).toBeGreaterThan(0);
             seen.add(buffer);
             copies.push(Buffer.from(buffer.subarray(0, used)));

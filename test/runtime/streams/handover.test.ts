@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Handover } from '../../../runtime/streams/handover.ts';
 import { linesOf } from '../../../runtime/streams/lines.ts';
-import { cut, from } from './bytes.ts';
+import { cut, from, fromAll } from './bytes.ts';
 
 test('what is given is taken in order, and the giver waits until it was', async () => {
   const handover = new Handover<number>();
@@ -41,7 +41,7 @@ test.each([
   ['ä☂𝄞\n'.repeat(3), ['ä☂𝄞', 'ä☂𝄞', 'ä☂𝄞']],
 ])('lines of %j are found, however it is cut', async (text, lines) => {
   const found: string[] = [];
-  for await (const line of linesOf(from(...cut(Buffer.from(text), [1, 2])))) found.push(line);
+  for await (const line of linesOf(fromAll(cut(Buffer.from(text), [1, 2])))) found.push(line);
   expect(found).toEqual(lines);
 });
 

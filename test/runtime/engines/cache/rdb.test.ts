@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { Crc64 } from '../../../../runtime/engines/cache/crc64.ts';
 import { checkedRdb, type RdbFacts } from '../../../../runtime/engines/cache/rdb.ts';
-import { cut, from, noise, whole } from '../../streams/bytes.ts';
+import { cut, fromAll, noise, whole } from '../../streams/bytes.ts';
 import { copies } from './copies.ts';
 
 async function check(bytes: Uint8Array, lengths: readonly number[] = [bytes.length]): Promise<RdbFacts | undefined> {
   let found: RdbFacts | undefined;
-  expect(await whole(checkedRdb(from(...cut(bytes, lengths)), (facts) => (found = facts)))).toEqual(Buffer.from(bytes));
+  expect(await whole(checkedRdb(fromAll(cut(bytes, lengths)), (facts) => (found = facts)))).toEqual(Buffer.from(bytes));
   return found;
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { dialects } from '../../../../runtime/engines/mysql/dialect.ts';
 import { placeInDump, refuseTooLarge, watchDump } from '../../../../runtime/engines/mysql/dump-watch.ts';
 import type { Session } from '../../../../runtime/engines/mysql/session.ts';
-import { cut, from, whole } from '../../streams/bytes.ts';
+import { cut, from, fromAll, whole } from '../../streams/bytes.ts';
 
 const beginning = `-- MySQL dump 10.13\n
 /* SET @@GLOBAL.GTID_PURGED='+1212ed38-e5a9-11f1-ad64-0242ac110002:1-5,
@@ -15,7 +15,7 @@ describe('a dump on its way', () => {
   test.each([[[]], [[1, 700, 3]], [[dump.length - 5]]])(
     'is not changed, and shows its beginning and its end, cut at %j',
     async (lengths) => {
-      const { bytes, seen } = watchDump(from(...cut(dump, lengths)));
+      const { bytes, seen } = watchDump(fromAll(cut(dump, lengths)));
       expect((await whole(bytes)).equals(dump)).toBe(true);
       expect(seen()).toMatchObject({ ended: true, bytes: dump.length });
       expect(placeInDump(seen().beginning)).toEqual({ file: 'binlog.000002', position: 198 });
@@ -35,7 +35,7 @@ describe('a dump on its way', () => {
     const text = `INSERT INTO \`odd \`\` name\` ${values}1);\nINSERT INTO \`photos\` ${values}0x${'ff'.repeat(5000)});\nlong, but not as long ${'-'.repeat(99)}\nlast`;
     const bytes = Math.max(...text.split('\n').map(({ length }) => length));
     for (const lengths of [[], [1, 1, 1], [30, 1, 2, 4000], [9000], [50, 5000]]) {
-      const watched = watchDump(from(...cut(Buffer.from(text), lengths)));
+      const watched = watchDump(fromAll(cut(Buffer.from(text), lengths)));
       await whole(watched.bytes);
       expect(watched.seen().longest).toEqual({ bytes, statement: expect.stringMatching(/^INSERT INTO `photos` VALUES/) });
     }

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { decryptWith, encryptFor, lock, unlock, unwrapFor, wrapFor } from '../../../../runtime/format/age/file.ts';
 import { formatIdentity, lockedIdentity, parseIdentity, unlocked } from '../../../../runtime/format/age/identity-file.ts';
 import { identityFrom, identityText, recipientFrom, recipientText } from '../../../../runtime/format/age/key-text.ts';
-import { cut, from, noise, whole } from '../../streams/bytes.ts';
+import { cut, from, fromAll, noise, whole } from '../../streams/bytes.ts';
 
 const identity = generateKeyPairSync('x25519').privateKey;
 const stranger = generateKeyPairSync('x25519').privateKey;
@@ -14,9 +14,9 @@ const chunk = 64 * 2 ** 10;
 const quick = 4;
 
 const encrypted = async (plain: Uint8Array, lengths: readonly number[] = []): Promise<Buffer> =>
-  whole(encryptFor(createPublicKey(identity), from(...cut(plain, lengths)), randomBytes));
+  whole(encryptFor(createPublicKey(identity), fromAll(cut(plain, lengths)), randomBytes));
 const decrypted = (file: Uint8Array, lengths: readonly number[] = []): Promise<Buffer> =>
-  whole(decryptWith(identity, from(...cut(file, lengths))));
+  whole(decryptWith(identity, fromAll(cut(file, lengths))));
 const headerOf = (file: Buffer): number => file.indexOf('\n', file.indexOf('\n--- ') + 1) + 1;
 
 /** By the package of the makers of age. */
