@@ -22,6 +22,7 @@ export interface PlanJson {
     readonly role: string;
     readonly networks: readonly string[];
     readonly volumes: readonly { readonly name: string; readonly target: string }[];
+    readonly shared?: readonly { readonly name: string; readonly target: string; readonly readOnly: boolean }[];
     readonly tmpfs: readonly { readonly path: string }[];
     readonly nofile?: number;
     readonly shm?: number;
@@ -239,8 +240,12 @@ export async function expectHardened(house: House): Promise<void> {
       );
     // An image may declare volumes that nobody asked for: Docker would make one without a name for each container.
     const volumes = Mounts.filter(({ Type }) => Type === 'volume');
-    expect(Object.fromEntries(volumes.map(({ Name: volume, Destination }) => [volume, Destination])), Name).toEqual(
-      Object.fromEntries((service?.volumes ?? []).map(({ name, target }) => [`${house.name}_${name}`, target])),
+    const mounted = [
+      ...(service?.volumes ?? []).map(({ name, target }) => ({ name, target, written: true })),
+      ...(service?.shared ?? []).map(({ name, target, readOnly }) => ({ name, target, written: !readOnly })),
+    ];
+    expect(Object.fromEntries(volumes.map(({ Name: volume, Destination, RW }) => [volume, `${Destination} ${RW}`])), Name).toEqual(
+      Object.fromEntries(mounted.map(({ name, target, written }) => [`${house.name}_${name}`, `${target} ${written}`])),
     );
     expect(
       volumes.filter(({ Name: volume }) => !declared.includes(volume ?? '')),
