@@ -6,15 +6,15 @@ import type { Format } from './quote.ts';
 /** Templates by path below templates/, as `generator/io` read them. */
 export type Templates = ReadonlyMap<string, string>;
 
-const compiled = new WeakMap<Templates, Map<string, Template>>();
+const compiled = new Map<string, { readonly source: string; readonly fill: Template }>();
 
 function compile(templates: Templates, name: string): Template {
-  const known = compiled.get(templates) ?? new Map<string, Template>();
-  compiled.set(templates, known);
   const source = templates.get(name);
   if (source === undefined) throw new Error(`there is no template ${name}`);
-  const fill = known.get(name) ?? compileTemplate(name, source);
-  known.set(name, fill);
+  const known = compiled.get(name);
+  if (known?.source === source) return known.fill;
+  const fill = compileTemplate(name, source);
+  compiled.set(name, { source, fill });
   return fill;
 }
 

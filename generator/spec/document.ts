@@ -103,8 +103,8 @@ export function parsePlaced(text: string, file: string): PlacedDocument | readon
       ),
     );
   if (control.length > 0) return control;
-  const deep = document.errors.find(({ message }) => /stack/i.test(message));
-  if (deep) return [problem(deep.pos[0], 'the file is nested too deeply to be a spec', 'check that this is the file you meant')];
+  const deep = document.errors.find(({ message }) => /stack/i.test(message))?.pos[0] ?? deepestOffset(document);
+  if (deep !== undefined) return [problem(deep, 'the file is nested too deeply to be a spec', 'check that this is the file you meant')];
   if (document.errors.length > 0)
     return document.errors
       .slice(0, 50)
@@ -135,6 +135,17 @@ export function parsePlaced(text: string, file: string): PlacedDocument | readon
     if (!(error instanceof ReferenceError)) throw error;
     return [problem(0, 'the aliases of the file expand to more than a thousand parts', 'write the repeated parts out')];
   }
+}
+
+/** Where a document is nested far beyond any spec. How deep the parser itself goes before its stack ends differs from run to run. */
+function deepestOffset(document: Document): number | undefined {
+  let offset: number | undefined;
+  visit(document, (_, node, ancestors) => {
+    if (ancestors.length <= 200) return undefined;
+    offset = (isNode(node) ? node.range?.[0] : undefined) ?? 0;
+    return visit.BREAK;
+  });
+  return offset;
 }
 
 /** What the parser lets pass and a spec may not hold: keys twice, other versions, merge keys, aliases of nothing, and a name that JavaScript would lose. */

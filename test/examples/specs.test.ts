@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import type { PreparedSite } from '../../cli/site.ts';
 import { lintSite } from '../../cli/lint-site.ts';
 import { listExamples } from '../../generator/io/examples.ts';
 import { checkComposeSchema } from '../../generator/render/check-compose-schema.ts';
@@ -15,18 +16,20 @@ const examples = listExamples(root);
 const rows = examples.flatMap((example) => profileNames.map((profile) => ({ example, profile })));
 
 describe.each(rows)('the example $example at $profile', ({ example, profile }) => {
-  test('is a sound Compose project', async () => {
-    const { plan, decision } = await prepareHello({ example, profile, host: bigHost });
+  let compose: PreparedSite;
+  beforeAll(async () => {
+    compose = await prepareHello({ example, profile, host: bigHost });
+  });
+
+  test('is a sound Compose project', () => {
+    const { plan, decision } = compose;
     expect(checkComposeSchema(decision.merged.get('compose.yaml') ?? '')).toEqual([]);
     expect(lintSite(plan, decision.merged).findings).toEqual([]);
     expect(plan.budget.sum + plan.budget.reserve).toBeLessThanOrEqual(plan.budget.host);
   });
 
   test('is a sound set of manifests, of the same services', async () => {
-    const [compose, cluster] = [
-      await prepareHello({ example, profile, host: bigHost }),
-      await prepareHello({ example, profile, target: 'kubernetes' }),
-    ];
+    const cluster = await prepareHello({ example, profile, target: 'kubernetes' });
     const broken = [...cluster.decision.merged]
       .filter(([path]) => /^k8s\/(?:generated|site|secrets)\/[^/]+\.yaml$/.test(path))
       .flatMap(([path, text]) => checkKubernetesSchema(text).map((complaint) => `${path}: ${complaint}`));

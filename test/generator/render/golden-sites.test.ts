@@ -8,7 +8,7 @@ import { parseDocumentAs } from '../../../generator/spec/parse-spec.ts';
 import { runtimeConfig } from '../../../model/runtime-config.ts';
 import { currentSecret } from '../../../generator/io/ledger.ts';
 import { checkComposeSchema } from '../../../generator/render/check-compose-schema.ts';
-import { bigHost, databaseOf, helloPlan, prepareHello, smallHost, toBucket } from './hello.ts';
+import { bigHost, databaseOf, prepareHello, smallHost, toBucket } from './hello.ts';
 
 const golden = join(import.meta.dirname, '../../golden');
 /** Same for every site, so they are no part of a golden tree. The schema has a golden file of its own. */
@@ -195,9 +195,18 @@ const rows = [
   ...ofExamples,
 ] as const;
 
-describe.each(rows)('the site $row', ({ row, ...hello }) => {
+/** Each of {@link rows} once: nothing that looks at it changes it. */
+const prepared = new Map<object, Promise<PreparedSite>>();
+const prepareOnce = (hello: (typeof rows)[number]): Promise<PreparedSite> => {
+  const site = prepared.get(hello) ?? prepareHello(hello);
+  prepared.set(hello, site);
+  return site;
+};
+
+describe.each(rows)('the site $row', (hello) => {
+  const { row } = hello;
   test('is written as its golden files have it, and no file of them is left over', async () => {
-    const files = goldenFiles(await prepareHello(hello));
+    const files = goldenFiles(await prepareOnce(hello));
     for (const { path, content } of files) await expect(content).toMatchFileSnapshot(join(golden, row, path));
     expect(
       readdirSync(join(golden, row), { recursive: true, withFileTypes: true })
@@ -208,7 +217,7 @@ describe.each(rows)('the site $row', ({ row, ...hello }) => {
   });
 
   test('has YAML that parses without a warning, twice the same key nowhere', async () => {
-    const files = goldenFiles(await prepareHello(hello)).filter(({ path }) => path.endsWith('.yaml'));
+    const files = goldenFiles(await prepareOnce(hello)).filter(({ path }) => path.endsWith('.yaml'));
     expect(files.length).toBeGreaterThan(2);
     for (const { path, content } of files)
       for (const { errors, warnings } of [parseAllDocuments(content, { uniqueKeys: true })].flat())
@@ -216,20 +225,20 @@ describe.each(rows)('the site $row', ({ row, ...hello }) => {
   });
 
   test('says in runtime.yaml what was planned, all of it', async () => {
-    const site = await prepareHello(hello);
+    const site = await prepareOnce(hello);
     const read = (path: string): unknown => {
       const parsed = parseDocumentAs(Buffer.from(fileOf(site, path)), path, runtimeConfig, () => []);
       return parsed.ok ? parsed.value : parsed.problems;
     };
-    expect(read('runtime.yaml')).toEqual(helloPlan(hello).runtime);
-    for (const { service, config } of helloPlan(hello).agents) {
+    expect(read('runtime.yaml')).toEqual(site.plan.runtime);
+    for (const { service, config } of site.plan.agents) {
       const [path = ''] = [...site.decision.merged.keys()].filter((each) => each.endsWith(`config/${service}/runtime.yaml`));
       expect([path, read(path)]).toEqual([path, config]);
     }
   });
 
   test('shows no secret outside secrets/, in no form', async () => {
-    const site = await prepareHello(hello);
+    const site = await prepareOnce(hello);
     const secrets = secretsIn(site);
     expect(secrets.length).toBeGreaterThanOrEqual(7);
     const open = site.decision.changes.filter(({ path }) => !/^(?:k8s\/)?secrets\//.test(path));
@@ -250,7 +259,7 @@ describe.each(rows)('the site $row', ({ row, ...hello }) => {
 });
 
 test.each(rows.filter((row) => !('target' in row)))('the compose.yaml of $row fits the Compose specification', async (hello) => {
-  expect(checkComposeSchema(fileOf(await prepareHello(hello), 'compose.yaml'))).toEqual([]);
+  expect(checkComposeSchema(fileOf(await prepareOnce(hello), 'compose.yaml'))).toEqual([]);
 });
 
 test.each([

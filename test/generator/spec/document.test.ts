@@ -34,6 +34,7 @@ describe('a file that is no spec', () => {
     ['lists', '['.repeat(5000)],
     ['maps', '{a: '.repeat(5000)],
     ['dashes', '- '.repeat(5000)],
+    ['two hundred and ten lists', '['.repeat(210) + ']'.repeat(210)],
     ['indents', Array.from({ length: 1300 }, (_, depth) => `${' '.repeat(depth)}a:`).join('\n')],
   ])('of %s nested too deeply is one problem', (_, text) => {
     expect(onlyProblem(text)).toContain('nested too deeply');

@@ -41,6 +41,7 @@ describe('a program', () => {
     const program = { ...shell('echo "$PGPASSWORD/$BERTH_TEST_LEAK"'), env: { PGPASSWORD: new Secret('s3cret') } };
     expect(await outputOf(programs, program, never)).toBe('s3cret/\n');
     expect(inspect(program, { depth: 9 })).not.toContain('s3cret');
+    delete process.env['BERTH_TEST_LEAK'];
   });
 
   test('is ended when the signal says so, with force if it does not listen', async () => {
