@@ -2,7 +2,8 @@ import type { Decision } from '../../model/decision.ts';
 import type { Plan } from '../../model/plan.ts';
 import { stepsOf } from '../../model/planned-service.ts';
 import type { PlannedService } from '../../model/planned-service.ts';
-import { formatCpu, formatDuration, formatSize } from '../../model/units.ts';
+import type { BackupJob, BackupsConfig } from '../../model/runtime-config.ts';
+import { describeSize, formatCpu, formatDuration, formatSize } from '../../model/units.ts';
 import type { Seconds } from '../../model/units.ts';
 
 /** A number that is the same at every site, or that the spec says itself. */
@@ -18,6 +19,18 @@ const fixed = (key: string, value: string, source: string, change = 'fixed'): De
 const times = ({ period, timeout, failures }: { readonly period: Seconds; readonly timeout: Seconds; readonly failures: number }): string =>
   `every ${formatDuration(period)}, ${formatDuration(timeout)} for an answer, ${failures} failures in a row`;
 
+const brief = 'design: a client and a shell, which run for a moment';
+
+/** Variables that mean the same at every site, by the roles of those that have them. */
+const variables: readonly (readonly [name: string, by: readonly PlannedService['role'][], because: string])[] = [
+  ['MALLOC_ARENA_MAX', ['agent'], 'each arena of the C library keeps memory that was given back; two are enough for it'],
+  ['MALLOC_MMAP_THRESHOLD_', ['agent'], 'in bytes: a larger piece goes back to the system as soon as it is free'],
+  ['NODE_OPTIONS', ['agent'], 'a young generation of 4 MiB: it streams, and keeps little of what it reads'],
+  ['MARIADB_AUTO_UPGRADE', ['database'], 'yes: after a new version its own tables are brought to that'],
+  ['NODE_USE_ENV_PROXY', ['app'], 'yes: Node asks the proxy only when it is told to'],
+  ['PYTHONUNBUFFERED', ['app'], 'yes: a line of the log is seen when it is written, and none is lost in a crash'],
+];
+
 /** What every container has, on both targets. */
 function ofContainer({
   name,
@@ -30,8 +43,30 @@ function ofContainer({
   stopGrace,
   healthcheck,
   deadline,
+  schedule,
+  env,
 }: PlannedService): readonly Decision[] {
   return [
+    ...(role === 'task'
+      ? [
+          fixed(`${name}.memory`, describeSize(size.memory), brief),
+          fixed(`${name}.cpu`, `${formatCpu(size.cpu)} CPUs at most, ${formatCpu(size.cpuShare)} when all are busy`, brief),
+        ]
+      : []),
+    ...variables.flatMap(([variable, by, because]) => {
+      const value = env[variable];
+      return value !== undefined && by.includes(role) ? [fixed(`${name}.${variable}`, value, `design: ${because}`)] : [];
+    }),
+    ...(schedule
+      ? [
+          fixed(
+            `${name}.schedule`,
+            `${schedule.cron} (${schedule.timeZone})`,
+            role === 'app' ? 'what berth.yaml says of it' : 'design: at a quiet hour, or as berth.yaml says',
+            role === 'app' ? `services.${name}.schedule in berth.yaml` : 'what berth.yaml says of its times',
+          ),
+        ]
+      : []),
     fixed(`${name}.pids`, String(size.pids), 'design: more processes and threads than it ever has; what forks without end stops there'),
     fixed(
       `${name}.stop_grace_period`,
@@ -81,7 +116,33 @@ function ofContainer({
   ];
 }
 
-const onHost = ({ name, size }: PlannedService): readonly Decision[] => [
+/** A task that brings a schema up to date is its application once more, before that starts. */
+function ofMigration({ name, kind, role, finish }: PlannedService, { services }: Plan): readonly Decision[] {
+  const app = kind === 'task' && role === 'app' && finish ? services.find((each) => name === `${each.name}-migrate`) : undefined;
+  return app
+    ? [
+        fixed(
+          `${name}.as`,
+          app.name,
+          'design: the same image with the same limits and variables; it runs in the room of the replica that is replaced',
+        ),
+      ]
+    : [];
+}
+
+const onHost = ({ name, size, schedule, stopGrace }: PlannedService): readonly Decision[] => [
+  ...(schedule
+    ? [
+        {
+          key: `${name}.TimeoutStopSec`,
+          value: `${stopGrace + 10}s`,
+          formula: 'stop_grace_period + 10s',
+          inputs: { stop_grace_period: formatDuration(stopGrace) },
+          source: 'design: until Compose has stopped its container, systemd waits',
+          change: `${name}.stop_grace_period`,
+        },
+      ]
+    : []),
   {
     key: `${name}.cpu_shares`,
     value: String(Math.max(2, Math.floor((size.cpuShare * 1024) / 1000))),
@@ -104,11 +165,11 @@ function inCluster(service: PlannedService, { kubernetes }: Plan): readonly Deci
     ...(pod
       ? [fixed(`${name}.ephemeral-storage`, formatSize(pod.ephemeralStorage), 'kubelet keeps five log files of 10 MiB for a container')]
       : []),
-    ...stepsOf(service).map(({ name: step, size }) =>
+    ...stepsOf(service).map(({ name: step, size, fills }) =>
       fixed(
         `${name}.step ${step}`,
-        `${formatSize(size.memory)}, ${formatCpu(size.cpu)} CPUs at most, ${formatCpu(size.cpuShare)} when all are busy`,
-        'design: a client and a shell, which run for a moment before or after the container',
+        `${formatSize(size.memory)}, ${formatCpu(size.cpu)} CPUs at most, ${formatCpu(size.cpuShare)} when all are busy${fills ? `, ${formatSize(fills.size)} that it fills` : ''}`,
+        brief,
       ),
     ),
   ];
@@ -127,7 +188,7 @@ function inCluster(service: PlannedService, { kubernetes }: Plan): readonly Deci
       ...beside,
       fixed(
         `${name}.job`,
-        'no second attempt, made up for within 3600 s, 1 success and 3 failures kept',
+        '0 attempts more, made up for within 3600 s, 1 success and 3 failures kept',
         'design: what runs at set times says itself when it has to run again',
       ),
     ];
@@ -142,7 +203,7 @@ function inCluster(service: PlannedService, { kubernetes }: Plan): readonly Deci
       ? [
           fixed(
             `${name}.autoscaler`,
-            `${scaling.min} to ${scaling.max}: twice as many or 2 more within 30s, 1 fewer within 60s after ${scaling.coolDown}s of less load`,
+            `${scaling.min} to ${scaling.max}: 100% or 2 more within 30s after 0s, 1 fewer within 60s after ${scaling.coolDown}s of less load`,
             'design: a rush is met at once; what may be a lull is waited out',
             `services.${name}.scaling in berth.yaml`,
           ),
@@ -205,9 +266,11 @@ const edge: readonly (readonly [directive: string, value: string, because: strin
   ['retry_after', '5 with a 429, 10 with a 503', 'in s: a client that was refused is told when to ask again'],
   [
     'upstream',
-    'left for 5s after 3 failures, 32 idle connections of each worker',
+    'left for 5s after 3 failures, 32 idle connections of each worker, 16 to a store',
     'a replica that is gone is left alone for a moment; a connection is used again',
   ],
+  ['store', '300s between two pieces of an object, 0 of it on a disk', 'large objects pass from and to slow lines, and straight through'],
+  ['hsts', 'max-age=31536000', 'in s: a browser that was here once asks by TLS alone for a year, as the preload lists want it'],
   ['ssl_session_timeout', '1d', 'a visitor who comes back within the day need not shake hands anew'],
   ['proxy_buffers', '8 of 8k and 16k for headers, 32k on their way', 'what the worst case of its memory counts for each open request'],
 ];
@@ -254,6 +317,41 @@ const proxy: readonly (readonly [setting: string, value: string, because: string
   ['majority', '2 of 3 Sentinels, 14 bytes of an answer', 'two of three know which one was replaced; a shorter answer is none'],
 ];
 
+const kept = (rules: NonNullable<BackupJob['keep']>): string =>
+  Object.entries(rules)
+    .map(([rule, count]) => `${rule} ${count}`)
+    .join(', ');
+
+/** What an agent does when, and for how long it keeps it. */
+function ofJob({ name, schedule, timeZone, timeout, keep, database, bucket }: BackupJob): readonly Decision[] {
+  const proved = database?.prove ?? bucket?.prove;
+  const said = [
+    `at ${schedule} (${timeZone}), given up after ${timeout}s`,
+    ...(keep ? [`kept: ${kept(keep)}`] : []),
+    ...(proved === undefined ? [] : [`restored and compared at ${proved}`]),
+    ...(database ? [`log at most ${database.rpo}s behind`, `the server of its restores has ${database.memory} MiB`] : []),
+    ...(database?.increments === undefined ? [] : [`increments at ${database.increments}`]),
+  ];
+  return [
+    fixed(`backups.${name}`, said.join('; '), 'what berth.yaml says of backups, or its default: docs/backups.md', 'backups in berth.yaml'),
+  ];
+}
+
+function ofBackups({ store, offsite, drill, verify, prune, jobs }: BackupsConfig): readonly Decision[] {
+  const inSpec = (key: string, value: string, because: string): Decision =>
+    fixed(`backups.${key}`, value, `design: ${because}`, 'backups in berth.yaml');
+  return [
+    inSpec('store', `tier ${store.tier}`, 'how far it is from what it protects: what is on tier 0 is lost with it'),
+    ...(offsite
+      ? [inSpec('offsite', `tier ${offsite.tier}, at ${offsite.schedule} (${offsite.timeZone})`, 'a fire in one place leaves the other')]
+      : []),
+    ...(drill ? [inSpec('drill', `every ${drill.every} days`, 'who has not seen a whole restore lately does not know that it works')] : []),
+    inSpec('verify', `at ${verify.schedule} (${verify.timeZone})`, 'everything that is kept is read again once a week'),
+    inSpec('prune', `at ${prune.schedule} (${prune.timeZone})`, 'after the nightly backups'),
+    ...jobs.flatMap(ofJob),
+  ];
+}
+
 /**
  * Numbers that follow from no formula, for whoever asks why they are what they are; what {@link Plan.decisions} has is left out. Nothing but `explain` needs
  * them. Some stand in a template or a manifest as well: a test walks all that is rendered, and finds each number in a decision or knows why not.
@@ -266,6 +364,8 @@ export function fixedDecisions(plan: Plan): readonly Decision[] {
       ...(role === 'edge' ? ofEdge(name, plan) : []),
       ...(image === 'haproxy' ? proxy.map(([key, value, because]) => fixed(`${name}.${key}`, value, `design: ${because}`)) : []),
     ]),
+    ...plan.services.flatMap((service) => ofMigration(service, plan)),
+    ...(plan.runtime.backups ? ofBackups(plan.runtime.backups) : []),
     ...ofNamespaces(plan),
   ].filter(({ key }) => !known.has(key));
 }

@@ -1,10 +1,16 @@
+import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import type { PreparedSite } from '../../../cli/site.ts';
+import { listExamples } from '../../../generator/io/examples.ts';
 import { fixedDecisions } from '../../../generator/plan/fixed-decisions.ts';
 import type { Decision } from '../../../model/decision.ts';
+import { profileNames } from '../../../model/profile.ts';
 import { describeSize, parseDuration, parseSize } from '../../../model/units.ts';
-import { prepareHello, smallHost } from './hello.ts';
+import { bigHost, databaseOf, everyKind, prepareHello, smallHost, toBucket } from './hello.ts';
+import type { Hello } from './hello.ts';
+
+const examples = listExamples(join(import.meta.dirname, '../../..'));
 
 /** A number where it stands in a rendered file, and whose number it is. */
 interface Found {
@@ -56,12 +62,18 @@ const decided: readonly ByDecision[] = [
   [/(?:environment\.|env )NODE_OPTIONS$/, /\.max-old-space-size$/],
   [/(?:environment\.|env )MINIO_API_REQUESTS_MAX$/, /\.requests_max$/],
   [/(?:environment\.|env )GOMAXPROCS$/, /\.(?:GOMAXPROCS|cpu|step .*)$/],
+  [/^TimeoutStopSec=/, /\.TimeoutStopSec$/],
+  [/^\.backups\./, /^backups\./],
+  [/^Job .*\.containers\.\d+\.resources\./, /\.step .*$/],
+  [/^TimeoutStartSec=/, /\.deadline$/],
   // manifests
   [/\.resources\.(?:limits|requests)\.cpu$/, /\.cpu$/],
   [/\.resources\.(?:limits|requests)\.ephemeral-storage$/, /\.(?:ephemeral-storage|job)$/],
   [/\.initContainers\.\d+\.resources\./, /\.step .*$/],
+  [/^CronJob .*(?:\.backoffLimit|\.startingDeadlineSeconds|JobsHistoryLimit)$/, /\.job$/],
+  [/^HorizontalPodAutoscaler /, /\.autoscaler$/],
   [/^PersistentVolumeClaim .*\.storage$|\.volumeClaimTemplates\..*\.storage$/, /\.disk$/],
-  [/\.volumes\.\d+\.emptyDir\.sizeLimit$/, /\.(?:tmpfs|shm_size)$/],
+  [/\.volumes\.\d+\.emptyDir\.sizeLimit$/, /\.(?:tmpfs|shm_size|disk|step .*)$/],
   [/\.terminationGracePeriodSeconds$/, /\.(?:terminationGracePeriodSeconds|stop_grace_period)$/],
   [/\.preStop\.sleep\.seconds$/, /\.preStop$/],
   [/\.startupProbe\.(?:periodSeconds|timeoutSeconds|failureThreshold)$/, /\.startupProbe\.times$/],
@@ -80,6 +92,8 @@ const decided: readonly ByDecision[] = [
   [/^gzip_/, /\.gzip$/],
   [/^429 5;|^add_header Retry-After/, /\.retry_after$/],
   [/^server "[^"]+" resolve|^keepalive \d/, /\.upstream$/],
+  [/^proxy_(?:max_temp_file_size|(?:read|send)_timeout)/, /\.store$/],
+  [/^"" "max-age=/, /\.hsts$/],
   [/^proxy_(?:connect_timeout|next_upstream)/, /\.proxy_next_upstream$/],
   [/^proxy_(?:busy_)?buffer/, /\.proxy_buffers$/],
   [/^(?:limit_req |limit_req_zone |client_max_body_size|proxy_(?:read|send)_timeout)/, /\.[a-z-]+\/[a-z/]*$/],
@@ -91,6 +105,21 @@ const decided: readonly ByDecision[] = [
 ];
 
 const needless: readonly Needless[] = [
+  [/\.entrypoint\.\d+$/, 'a program'],
+  [/\.pem$/, 'a certificate'],
+  [/(?:environment\.|env )WEB_CONCURRENCY$/, 'what berth.yaml says of it; else it has a decision'],
+  [/\.group_add\./, 'users are those that an image was made for'],
+  [/CronJob \.spec\.schedule$|^OnCalendar=|^Description=/, 'a time that berth.yaml says'],
+  [/(?:environment\.|env )(?:(?:https?|no)_proxy|(?:HTTPS?|NO)_PROXY|MSSQL_TCP_PORT|MC_HOST_local)$/, 'addresses and ports'],
+  [/^"(?:Noncurrent)?Days": /, 'berth.yaml says after how many days'],
+  [/^(?:1 ")|^"~\^OPTIONS/, 'what berth.yaml says of who may ask from elsewhere, by the number of that rule'],
+  [/^server_id = /, 'the number of a server of several'],
+  [/^port: /, 'a port'],
+  [/^default_time_zone = /, 'none but UTC'],
+  [/^[a-z_]+ = host=|^listen_port = |endpoint: "|\.endpoint$/, 'addresses and ports'],
+  [/^monitor fail if /, 'none'],
+  [/^AccuracySec=/, 'the time that is said, and not some minute after it'],
+  [/^StartLimitIntervalSec=|^RestartSec=/, 'a store that cannot be reached is tried again twice a minute'],
   [/\.image$/, 'versions are those of images.yaml, which `berth images` explains'],
   [/env(?:ironment\.| )(?:APP_VERSION|IMAGE|VERSION)$|_(?:VERSION|IMAGE)=/, 'the version of an image follows release.yaml'],
   [/^(?:\.services\.[a-z-]+\.(?:blue|green)\.|.*"services":|.*_REPLICAS=)/, 'replicas and weights of slots follow release.yaml'],
@@ -151,17 +180,20 @@ function* ofDocuments(file: string, text: string): Generator<Found> {
   }
   for (const document of [parseAllDocuments(text)].flat()) {
     const { kind, ...body } = document.toJS() as { readonly kind?: string };
-    const service = file.replace(/^.*\/(.*)\.yaml$/, '$1');
+    const service = file.replace(/^(?:.*\/)?(.*)\.yaml$/, '$1');
     for (const [at, scalar] of scalarsOf(body, kind === undefined ? '' : `${kind} `)) yield { file, service, at, text: scalar };
   }
 }
 
+/** A unit has the name of its site before that of its service. */
+const unitOf = new RegExp(`^systemd/(?:${examples.join('|')})-(.*)@`);
+
 /** Lines with numbers, but for comments and for what a comment right above gives a reason. */
 function* ofLines(file: string, text: string): Generator<Found> {
-  const service = /(?:^|\/)config\/([^/]+)\//.exec(file)?.[1] ?? '';
+  const service = /(?:^|\/)config\/([^/]+)\//.exec(file)?.[1] ?? unitOf.exec(file)?.[1] ?? '';
   const lines = text.split('\n').map((line) => line.trim());
   for (const [index, line] of lines.entries()) {
-    if (line.startsWith('#') || lines[index - 1]?.startsWith('# ')) continue;
+    if (/^[#;]/.test(line) || /^[#;] /.test(lines[index - 1] ?? '')) continue;
     yield { file, service, at: line, text: line };
   }
 }
@@ -169,9 +201,9 @@ function* ofLines(file: string, text: string): Generator<Found> {
 /** Scripts are programs, secrets are drawn, and a page for people is no configuration. */
 const rendered = (files: ReadonlyMap<string, string>): readonly Found[] =>
   [...files]
-    .filter(([path]) => !/^(?:k8s\/)?secrets\/|\.md$|^\.berth\/|\.(?:sh|sql|js|html)$/.test(path))
+    .filter(([path]) => !/^(?:k8s\/)?secrets\/|\.md$|^\.berth\/|\.(?:sh|sql|js|html|pem)$/.test(path))
     .flatMap(([path, text]) =>
-      /(?:^compose|^runtime|^release|^k8s\/(?:generated|site)\/[^/]+)\.?.*\.yaml$/.test(path)
+      /(?:^compose|^release|(?:^|\/)runtime|^k8s\/(?:generated|site)\/[^/]+)\.?.*\.yaml$/.test(path)
         ? [...ofDocuments(path, text)]
         : [...ofLines(path, text)],
     );
@@ -198,18 +230,32 @@ const saidBy = (decisions: readonly Decision[]): ReadonlySet<string> =>
 
 function isExplained({ service, at }: Found, token: string, decisions: readonly Decision[]): boolean {
   // Nodes of a cache stand for themselves on Compose and in one set in a cluster; what belongs to the site is no service's.
-  const names = service === '' || service.startsWith('00-') ? undefined : [service, `${service}-0`, service.replace(/-\d$/, '')];
+  const same = decisions.find(({ key }) => key === `${service}.as`)?.value;
+  const names =
+    service === '' || service.startsWith('00-')
+      ? undefined
+      : [
+          service,
+          `${service}-0`,
+          service.replace(/-\d$/, ''),
+          ...(same === undefined ? [] : [same]),
+          ...(service === 'runtime' ? ['backups'] : []),
+        ];
   const own = decisions.filter(({ key }) => names === undefined || names.some((name) => key.startsWith(`${name}.`)));
   const says = (found: readonly Decision[]): boolean => {
     const said = saidBy(found);
-    return meaningsOf(/seconds[a-z]*$/i.test(at) ? `${token}s` : token).some((meaning) => said.has(meaning));
+    return meaningsOf(/^\d+$/.test(token) && /(?:seconds[a-z]*|\.timeout|\.rpo)$|^Timeout\w+=/i.test(at) ? `${token}s` : token).some(
+      (meaning) => said.has(meaning),
+    );
   };
   const size = /\.(?:memory|memswap_limit)$/.test(at) ? parseSize(token.replace(/M$/, 'Mi')) : undefined;
   return (
     // Memory is said for eyes, with one decimal.
     (size !== undefined && own.some(({ key, value }) => key.endsWith('.memory') && value === describeSize(size))) ||
-    // A setting of an engine, by its own name.
-    says(own.filter(({ key }) => at.startsWith(`${key.slice(key.indexOf('.') + 1)} `))) ||
+    // A setting of an engine or a variable, by its own name.
+    says(
+      own.filter(({ key }) => `${/(?:environment\.|\.env )(\w+)$/.exec(at)?.[1] ?? at} `.startsWith(`${key.slice(key.indexOf('.') + 1)} `)),
+    ) ||
     first(decided.flatMap(([place, key]) => (place.test(at) && says(own.filter((decision) => key.test(decision.key))) ? [place] : []))) ||
     first(needless.flatMap(([place]) => (place.test(at) ? [place] : [])))
   );
@@ -230,6 +276,62 @@ const sites = {
   compose: { profile: 'recommended', host: smallHost },
   kubernetes: { profile: 'recommended', target: 'kubernetes' },
 } as const;
+
+/** Whatever one of them has and another has not: engines, runtimes, kinds of services, backups, schedules. */
+const rows: readonly (Hello & { readonly what: string })[] = (['compose', 'kubernetes'] as const).flatMap((target) => {
+  const at = target === 'compose' ? { host: bigHost } : { target };
+  return [
+    ...examples.flatMap((example) =>
+      profileNames.map((profile) => ({ what: `${example} at ${profile} for ${target}`, example, profile, ...at })),
+    ),
+    ...(['mysql', 'mariadb', 'mongodb', 'sqlserver'] as const).flatMap((engine) =>
+      (['minimum', 'recommended'] as const).map((profile) => ({
+        what: `hello with ${engine} at ${profile} for ${target}`,
+        profile,
+        set: databaseOf(engine),
+        ...at,
+      })),
+    ),
+    { what: `a service of every kind for ${target}`, set: everyKind, ...at },
+    { what: `backups to a bucket for ${target}`, ...toBucket, ...at },
+  ];
+});
+
+test.each(rows)('$what has no number in a rendered file without a decision, a comment or a reason to need none', async (row) => {
+  const site = await prepareHello(row);
+  expect(unexplained(site.decision.merged, decisionsOf(site))).toEqual([]);
+});
+
+test.each([
+  [
+    'a unit of systemd',
+    { example: 'pms', host: bigHost },
+    'systemd/pms-night-audit@.service',
+    'TimeoutStartSec=7200',
+    'TimeoutStartSec=7201',
+  ],
+  [
+    'an autoscaler',
+    { example: 'ai-marketing', target: 'kubernetes' },
+    'k8s/generated/api.yaml',
+    'WindowSeconds: 300',
+    'WindowSeconds: 301',
+  ],
+  [
+    'migrations',
+    { example: 'pms', host: bigHost },
+    'compose.yaml',
+    'NODE_OPTIONS: "--max-old-space-size=6096"',
+    'NODE_OPTIONS: "--max-old-space-size=6097"',
+  ],
+  ['backups', { ...toBucket, host: bigHost }, 'runtime.yaml', 'rpo: 60', 'rpo: 61'],
+] as const)('a number of %s that is another one would be seen', async (_what, hello, file, from, to) => {
+  const { decision, plan } = await prepareHello(hello);
+  const text = decision.merged.get(file) ?? '';
+  expect(text).toContain(from);
+  const changed = new Map([...decision.merged, [file, text.replaceAll(from, to)]]);
+  expect(unexplained(changed, [...plan.decisions, ...fixedDecisions(plan)]).join()).toContain(`${file}: `);
+});
 
 describe.each(['compose', 'kubernetes'] as const)('hello at recommended for %s', (target) => {
   let site: PreparedSite | undefined;
