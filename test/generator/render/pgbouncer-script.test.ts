@@ -37,9 +37,12 @@ describe('the script that starts PgBouncer (a stand-in)', () => {
     addressIs('10.0.0.2');
   });
   afterEach(() => {
-    child?.kill('SIGKILL');
-    // Whatever of it still runs ends by itself.
-    writeFileSync(at('dies'), '');
+    try {
+      // The script and all that it started.
+      if (child?.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+    } catch {
+      // It has ended.
+    }
     rmSync(folder, { recursive: true, force: true });
   });
 
@@ -49,6 +52,7 @@ describe('the script that starts PgBouncer (a stand-in)', () => {
     child = spawn('/bin/sh', ['-c', text.replace('/usr/bin/pgbouncer', at('bin/pgbouncer'))], {
       env: { PATH: `${at('bin')}:/usr/bin:/bin` },
       stdio: ['ignore', 'ignore', 'pipe'],
+      detached: true,
     });
     const heard = { said: '', ended: new Promise<number | null>((resolve) => child?.once('exit', resolve)) };
     child.stderr?.on('data', (chunk: Buffer) => (heard.said += chunk.toString()));
