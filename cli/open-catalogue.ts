@@ -7,6 +7,7 @@ import { type Catalogue, readCatalogue } from '../runtime/jobs/catalogue.ts';
 import { readVerifications } from '../runtime/jobs/verifications.ts';
 import { levelOf } from '../runtime/look-again.ts';
 import { type World, openStore, trustedSigners } from '../runtime/open-store.ts';
+import type { ManifestMemory } from '../runtime/ports/manifest-memory.ts';
 import type { Store } from '../runtime/ports/store.ts';
 import { offsiteOf } from '../runtime/offsite.ts';
 import type { ClusterChoice } from './agent-exec.ts';
@@ -62,7 +63,14 @@ interface Opened extends FoundRuntime {
   readonly drill: Verification | undefined;
 }
 
-export async function openCatalogue(site: string, context: RuntimeContext, signal: AbortSignal, from?: PlaceName): Promise<Opened> {
+/** @param recall - What remembers the manifests of a store, for who only looks at what there is. */
+export async function openCatalogue(
+  site: string,
+  context: RuntimeContext,
+  signal: AbortSignal,
+  from?: PlaceName,
+  recall?: (folder: string, store: string) => (ManifestMemory & Disposable) | undefined,
+): Promise<Opened> {
   const found = runtimeOf(site, from);
   const { config, folder } = found;
   const world = worldOf(context);
@@ -70,7 +78,8 @@ export async function openCatalogue(site: string, context: RuntimeContext, signa
   const trusted = trustedSigners(config.backups, folder);
   using progress = progressOn(context, false);
   const heard = (count: number): void => progress.say(`${count} backups found`);
-  const catalogue = await readCatalogue(store, `v1/${config.site}/`, trusted, signal, () => true, heard);
+  using memory = recall?.(folder, store.name);
+  const catalogue = await readCatalogue(store, `v1/${config.site}/`, trusted, signal, () => true, heard, memory);
   const places = [...new Set(catalogue.manifests.map(({ source }) => source))].map((source) => ({ site: config.site, source }));
   const [drills, ...read] = await Promise.all(
     [drillsOf(config.site), ...places].map(async (place) => (await readVerifications(place, store, trusted, signal)).records),

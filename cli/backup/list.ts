@@ -9,6 +9,7 @@ import { describeLag, lookOffsite, offsiteJson } from './offsite-view.ts';
 import { type Asked, openCatalogue } from '../open-catalogue.ts';
 import { lateBy, lateNotes } from './late-view.ts';
 import { describeRestorable, ownLevel, restorable } from './restorable.ts';
+import { rememberedManifests } from './remembered-manifests.ts';
 import { type RuntimeContext, stoppable } from '../stoppable.ts';
 import { noteOf, paint, table } from '../text.ts';
 
@@ -40,7 +41,14 @@ function kitNotes(kit: KitRecord | undefined, now: Date): string[] {
 /** What there is, how far it was proven, and up to when each kind can be restored, in both places. */
 export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext): Promise<void> =>
   stoppable(context, async (signal) => {
-    const { config, folder, store, catalogue, levelOf: level, drill } = await openCatalogue(site, context, signal, from);
+    const {
+      config,
+      folder,
+      store,
+      catalogue,
+      levelOf: level,
+      drill,
+    } = await openCatalogue(site, context, signal, from, rememberedManifests);
     const { manifests, refused } = catalogue;
     const good = manifests.filter((manifest) => ownLevel(manifest, level) >= 0);
     const found = restorable(good);

@@ -3,6 +3,7 @@ import { BerthError } from '../../model/errors.ts';
 import { ageOf } from './text.ts';
 import { openCatalogue, runtimeOf } from '../open-catalogue.ts';
 import { ownLevel, restorable, type Restorable } from './restorable.ts';
+import { rememberedManifests } from './remembered-manifests.ts';
 import type { RuntimeContext } from '../stoppable.ts';
 
 /** What a second place holds of the backups of the first. */
@@ -26,7 +27,7 @@ export async function lookOffsite(
   const { store: place } = runtimeOf(site, 'offsite').config.backups;
   const name = place.folder ?? `${place.bucket?.name ?? ''} at ${place.bucket?.endpoint ?? ''}`;
   try {
-    const { catalogue, levelOf: level } = await openCatalogue(site, context, signal, 'offsite');
+    const { catalogue, levelOf: level } = await openCatalogue(site, context, signal, 'offsite', rememberedManifests);
     const there = new Set(catalogue.manifests.map(({ id }) => id));
     return {
       name,

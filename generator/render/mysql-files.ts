@@ -129,6 +129,7 @@ export function renderMysql(plan: DatabasePlan, engine: 'mysql' | 'mariadb', tem
     plugin: facts.authentication,
     databaseText: text(database),
     cloned: replicated && engine === 'mysql',
+    unlogged: engine === 'mariadb',
     accounts: accounts.map((one) => accountView(facts, one)),
     unwanted: [
       ...(replicated ? [] : [{ name: replication.account, because: 'Nothing follows this server, so nobody may copy it.' }]),

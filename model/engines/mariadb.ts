@@ -1,4 +1,4 @@
-import { copying, markingTime, monitoring, mysqlFamily } from './mysql-family.ts';
+import { copying, markingTime, monitoring, mysqlFamily, readingUnlogged } from './mysql-family.ts';
 
 /** Facts about MariaDB. Sources: the documentation of version 11.8 and the Dockerfile and entrypoint of the official image; memory measured on 11.8 in a container. */
 export const mariadb = {
@@ -36,7 +36,11 @@ export const mariadb = {
     healthOfReplica: { ...mysqlFamily.accounts.health, grants: (account: string) => monitoring('SLAVE MONITOR', account) },
     backup: {
       ...mysqlFamily.accounts.backup,
-      grants: (account: string) => [`GRANT ${copying('BINLOG MONITOR')} ON *.* TO \`${account}\`@\`%\``, markingTime(account)],
+      grants: (account: string) => [
+        `GRANT ${copying('BINLOG MONITOR')} ON *.* TO \`${account}\`@\`%\``,
+        markingTime(account),
+        readingUnlogged(account),
+      ],
     },
     replication: {
       host: '%',

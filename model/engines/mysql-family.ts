@@ -19,11 +19,18 @@ export const monitoring = (right: string, account: string): readonly string[] =>
 export const copying = (seeingTheLog: string): string =>
   `SELECT, RELOAD, PROCESS, LOCK TABLES, REPLICATION SLAVE, ${seeingTheLog}, SHOW VIEW, EVENT, TRIGGER`;
 
-const canary = { database: 'berth_canary', table: 'canary', column: 'moment' } as const;
+const canary = { database: 'berth_canary', table: 'canary', column: 'moment', unlogged: 'unlogged' } as const;
 
 /** Beside what a copy takes, the one thing that the account of backups may change. */
 export const markingTime = (account: string): string =>
   `GRANT UPDATE ON \`${canary.database}\`.\`${canary.table}\` TO \`${account}\`@\`%\``;
+
+/**
+ * MariaDB gives the lock of a table that was read back at a savepoint only to a session that does not log, and who may turn that off may remove the log as
+ * well. So the account may call a procedure that does no more than that, for its own session.
+ */
+export const readingUnlogged = (account: string): string =>
+  `GRANT EXECUTE ON PROCEDURE \`${canary.database}\`.\`${canary.unlogged}\` TO \`${account}\`@\`%\``;
 
 export const mysqlFamily = {
   port: 3306,
@@ -46,7 +53,10 @@ export const mysqlFamily = {
   healthAccount: 'berth_health',
   /** What backups log in as. */
   backup: { account: 'berth_backup' },
-  /** A row in a database of its own into which backups write the time, so that a restore can be asked how far it has got. */
+  /**
+   * A row in a database of its own into which backups write the time, so that a restore can be asked how far it has got. In MariaDB there is a procedure
+   * beside it, after which what a session does is not logged: see {@link readingUnlogged}.
+   */
   canary,
   /** What makes a server a replica. */
   replication: {

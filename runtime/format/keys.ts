@@ -5,15 +5,22 @@ import { recipientText } from './age/key-text.ts';
 /** Whole-site strength: 128 bits against the best known attack on RSA. */
 const leastModulus = 3072;
 
+/** Worked out once for each: a catalogue asks for every manifest. */
+const ids = new WeakMap<KeyObject, string>();
+
 /**
  * Short name of a public key: the first 16 hexadecimal digits of `openssl pkey -pubin -outform DER | sha256sum`, and of one of age of
  * `age-keygen -y | tr -d '\n' | sha256sum`, as each has tools for its own form alone.
  */
 export function keyIdOf(key: KeyObject): string {
-  return createHash('sha256')
+  const known = ids.get(key);
+  if (known !== undefined) return known;
+  const id = createHash('sha256')
     .update(isOfAge(key) ? recipientText(key) : key.export({ type: 'spki', format: 'der' }))
     .digest('hex')
     .slice(0, 16);
+  ids.set(key, id);
+  return id;
 }
 
 /** Of X25519: what stands behind `age1…` and `AGE-SECRET-KEY-1…`. */

@@ -9,6 +9,9 @@ export function formatManifest(manifest: Manifest, signer: Signer): string {
   return signDocument(document, signer);
 }
 
-/** @throws BerthError `damaged` unless every byte is what a trusted signer wrote. */
-export const openManifest = (signed: Uint8Array, path: string, trusted: TrustedSigners): Manifest =>
-  parseManifest(openSigned(signed, path, trusted), path);
+/**
+ * @param isKnown - See {@link openSigned}.
+ * @throws BerthError `damaged` unless every byte is what a trusted signer wrote.
+ */
+export const openManifest = (signed: Uint8Array, path: string, trusted: TrustedSigners, isKnown = false): Manifest =>
+  parseManifest(openSigned(signed, path, trusted, isKnown), path);

@@ -2,6 +2,7 @@ import type { Manifest } from '../../model/backup/manifest.ts';
 import { BerthError } from '../../model/errors.ts';
 import { openManifest } from '../format/manifest-file.ts';
 import type { TrustedSigners } from '../format/signature.ts';
+import type { ManifestMemory } from '../ports/manifest-memory.ts';
 import type { ObjectInfo, Store } from '../ports/store.ts';
 import { collect } from '../streams/blocks.ts';
 import { inOrder } from '../streams/in-order.ts';
@@ -24,6 +25,7 @@ const isManifest = /^v1\/[^/]+\/[^/]+\/manifests\/[^/]+\.json$/;
  * @param prefix - `v1/` for everything, or that of one source.
  * @param wanted - By its key, where not all are to be read.
  * @param heard - Told how many were read so far.
+ * @param memory - Of those that are listed as before the bytes are not read again. For who looks, and not for who proves or removes.
  */
 export async function readCatalogue(
   store: Store,
@@ -32,12 +34,18 @@ export async function readCatalogue(
   signal: AbortSignal,
   wanted: (key: string) => boolean = () => true,
   heard: (count: number) => void = () => undefined,
+  memory?: ManifestMemory,
 ): Promise<Catalogue> {
   const manifests: Manifest[] = [];
   const refused: { readonly key: string; readonly message: string }[] = [];
-  const read = async ({ key }: ObjectInfo): Promise<() => void> => {
+  const read = async (info: ObjectInfo): Promise<() => void> => {
+    const { key } = info;
     try {
-      const manifest = openManifest(await collect(store.read(key, signal), largestManifest), key, trusted);
+      const known = memory?.find(info);
+      const signed = known ?? (await collect(store.read(key, signal), largestManifest));
+      const manifest = openManifest(signed, key, trusted, known !== undefined);
+      // Where nobody's signature counts none was looked at.
+      if (known === undefined && trusted !== 'any') memory?.keep(info, signed);
       return () => manifests.push(manifest);
     } catch (error) {
       if (!(error instanceof BerthError) || (error.kind !== 'damaged' && error.kind !== 'unsupported')) throw error;

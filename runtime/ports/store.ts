@@ -5,6 +5,8 @@ export interface ObjectInfo {
   readonly bytes: number;
   /** By the clock of the store. */
   readonly modified: Date;
+  /** Where the store has one: another one means other bytes. */
+  readonly etag?: string;
 }
 
 /** From byte `from` to, and without, byte `to`. */

@@ -8,7 +8,16 @@ export type SitePart = 'configuration' | 'secrets';
 
 const secretFolders = ['secrets', 'k8s/secrets'];
 /** What a run of Berth has for itself, and makes anew. */
-const passing = ['.berth/bin', '.berth/lock', '.berth/journal.json', '.berth/stage', '.berth/runtime', '.berth/restore', '.berth/offsite'];
+const passing = [
+  '.berth/bin',
+  '.berth/lock',
+  '.berth/journal.json',
+  '.berth/stage',
+  '.berth/runtime',
+  '.berth/restore',
+  '.berth/offsite',
+  '.berth/manifests',
+];
 
 const isBelow = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
 const isSecret = (path: string): boolean => secretFolders.some((folder) => isBelow(path, folder));

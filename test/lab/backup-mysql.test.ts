@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mariadb } from '../../model/engines/mariadb.ts';
-import { markingTime } from '../../model/engines/mysql-family.ts';
+import { markingTime, readingUnlogged } from '../../model/engines/mysql-family.ts';
 import { mysql } from '../../model/engines/mysql.ts';
 import { backupRights } from '../../runtime/engines/mysql/access.ts';
 import { BackupLab, expectCanary, expectHole, expectProven, expectTooLate, password, type Agent } from './backup-agent.ts';
-import { run } from './process.ts';
+import { attempt, run } from './process.ts';
 import { until } from './until.ts';
 
 const root = 'adm1nPassw0rd';
@@ -19,10 +19,12 @@ CREATE USER app@'%' IDENTIFIED BY 'appPassw0rd'; GRANT ALL ON shop.* TO app@'%';
 CREATE TABLE ledger (writer int, n int, note varchar(200) CHARACTER SET utf8mb4, PRIMARY KEY (writer, n));
 CREATE TABLE odd (id int PRIMARY KEY, emoji varchar(50) CHARACTER SET utf8mb4, old varchar(50) CHARACTER SET latin1, fixed binary(6),
   raw blob, day date, moment datetime(6), stamp timestamp NULL, price decimal(20,6), flags bit(9), kind enum('a','b'), doc json,
-  twice int GENERATED ALWAYS AS (id * 2) VIRTUAL, thrice int GENERATED ALWAYS AS (id * 3) STORED);
+  thrice int GENERATED ALWAYS AS (id * 3) STORED);
 INSERT INTO odd (id, emoji, old, fixed, raw, day, moment, stamp, price, flags, kind, doc) VALUES
   (1, 'räksmörgås 🎉 日本', 'café ü', 0x00ff0a0d27, 0x005c275c6e1a00, '0000-00-00', '0000-00-00 00:00:00', '2026-03-29 01:30:00', 7.000001, b'100000001', 'b', '{"a": "🎉"}'),
   (2, '', NULL, 0x20, '', '2024-02-29', '1000-01-01 00:00:00.000001', NULL, -0.5, NULL, NULL, NULL);
+CREATE TABLE worked_out (id int PRIMARY KEY, name varchar(20), hash char(128) GENERATED ALWAYS AS (SHA2(REPEAT(id, 4000), 512)) VIRTUAL);
+INSERT INTO worked_out (id, name) VALUES ${Array.from({ length: 300 }, (_, n) => `(${n}, ${n % 7 === 0 ? 'NULL' : `'number ${n}'`})`).join(', ')};
 CREATE TABLE big (id int PRIMARY KEY, body longblob);
 INSERT INTO big VALUES (1, REPEAT(0x00ff275c, 4000000));
 CREATE TABLE audit (id int PRIMARY KEY AUTO_INCREMENT, what varchar(100));
@@ -47,6 +49,7 @@ const engines = {
     serverArguments: ['--gtid-mode=ON', '--enforce-gtid-consistency=ON'],
     executed: 'SELECT @@GLOBAL.gtid_executed',
     snapshot: `FLUSH TABLES WITH READ LOCK; START TRANSACTION WITH CONSISTENT SNAPSHOT; SELECT 'at', @@GLOBAL.gtid_executed; UNLOCK TABLES;`,
+    unlogged: false,
     reset: 'RESET BINARY LOGS AND GTIDS',
     removed: /^the server has not got its log any more: /,
     replaced: 'the server does not have all that was backed up: its data folder is an older copy',
@@ -61,12 +64,17 @@ const engines = {
     snapshot: `START TRANSACTION WITH CONSISTENT SNAPSHOT; SELECT 'at', BINLOG_GTID_POS(
       (SELECT VARIABLE_VALUE FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME = 'binlog_snapshot_file'),
       (SELECT VARIABLE_VALUE FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME = 'binlog_snapshot_position'));`,
+    unlogged: true,
     reset: 'RESET MASTER',
     removed: /^the server knows nothing of .*: its log was removed, or it is another server$/,
     replaced: expect.stringMatching(/its log was removed, or it is another server$/),
     sbin: '/usr/sbin',
   },
 } as const;
+
+/** Locks a table until it is killed, and who does that. */
+const held = 'LOCK TABLES aside.second WRITE; DO SLEEP(600)';
+const lockers = "SELECT id FROM information_schema.processlist WHERE info = 'DO SLEEP(600)'";
 
 const compared = ['ledger', 'odd', 'big', 'audit', 'ticks', 'victim'];
 
@@ -76,7 +84,7 @@ interface Held {
 }
 
 describe.each(['mysql', 'mariadb'] as const)('backups of %s', (engine) => {
-  const { facts, version, rootEnv, serverArguments, executed, snapshot, reset, removed, replaced } = engines[engine];
+  const { facts, version, rootEnv, serverArguments, executed, snapshot, unlogged, reset, removed, replaced } = engines[engine];
   const lab = new BackupLab(engine, { port: 3306, path: '/usr/sbin' });
   const { database, home } = lab;
   let agent: Agent;
@@ -116,6 +124,17 @@ describe.each(['mysql', 'mariadb'] as const)('backups of %s', (engine) => {
     return { gtids: rows.find(([name]) => name === 'at')?.[1] ?? '', tables: Object.fromEntries(held) };
   };
 
+  /** An agent whose dump is done, and waits to be let go on. */
+  const slowDump = (name: string) => {
+    const path = join(home, name);
+    mkdirSync(path, { mode: 0o777 });
+    chmodSync(path, 0o777);
+    const { dump } = facts.clients;
+    const wait = `#!/bin/sh\n/usr/bin/${dump} "$@"\nresult=$?\ntouch ${path}/done\nwhile [ ! -e ${path}/go ]; do sleep 0.05; done\nexit $result\n`;
+    writeFileSync(join(path, dump), wait, { mode: 0o755 });
+    return { slow: lab.agent({ path }), isDumped: () => existsSync(join(path, 'done')), go: () => writeFileSync(join(path, 'go'), '') };
+  };
+
   // oxlint-disable-next-line typescript/no-explicit-any -- what the agent answers
   const restoredTables = ({ facts: found }: any): Readonly<Record<string, string>> => {
     const { tables: all } = found.databases.find(({ name }: { readonly name: string }) => name === 'shop');
@@ -132,6 +151,7 @@ CREATE DATABASE berth_canary;
 CREATE TABLE berth_canary.canary (id TINYINT PRIMARY KEY, moment DATETIME(6) NOT NULL) ENGINE = InnoDB;
 INSERT INTO berth_canary.canary VALUES (1, '2020-01-01');
 ${markingTime('berth_backup')};
+${unlogged ? `CREATE PROCEDURE berth_canary.unlogged() SQL SECURITY DEFINER SET SESSION sql_log_bin = 0; ${readingUnlogged('berth_backup')};` : ''}
 ${tables}
 SQL
 MYSQL_PWD=${root} ${facts.clients.sql} -uroot </tmp/first.sql
@@ -206,6 +226,39 @@ MYSQL_PWD=${root} ${facts.clients.sql} -uroot </tmp/first.sql
     await sql('CREATE TABLE victim (id int PRIMARY KEY)');
   });
 
+  test('facts keep nobody from changing a table that was read, and leave out one that was changed before it was', async () => {
+    // Of tables of one size the names say which is first.
+    await sql(`CREATE DATABASE aside; USE aside; CREATE TABLE first (n int PRIMARY KEY); INSERT INTO first VALUES (1);
+      CREATE TABLE second (n int PRIMARY KEY, hash char(128) GENERATED ALWAYS AS (SHA2(REPEAT(n, 4000000), 512)) VIRTUAL);
+      INSERT INTO second (n) VALUES ${Array.from({ length: 300 }, (_, n) => `(${n})`).join(', ')};
+      CREATE TABLE third (n int PRIMARY KEY); INSERT INTO third VALUES (1);`);
+    const isReadingSecond = async (): Promise<boolean> =>
+      (await sql(`SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'berth_backup' AND info LIKE '%aside_.%second_%'`)) ===
+      '1';
+    const { slow, isDumped, go } = slowDump('facts');
+    const answered = slow.try('full');
+    await until(isDumped, 'the dump is done');
+    // MySQL works the column out, which takes long. MariaDB does not, but lets tables be locked that a snapshot is about to read.
+    const lock = engine === 'mariadb' ? attempt(['docker', 'exec', '-e', `MYSQL_PWD=${root}`, database, ...client, '-e', held]) : undefined;
+    if (lock !== undefined) await until(async () => (await sql(lockers)) !== '', 'the second table is locked');
+    go();
+    await until(isReadingSecond, 'the second table is being read', { everyMs: 20 });
+    const change = 'ADD COLUMN late int NOT NULL DEFAULT 5';
+    await sql(`SET SESSION lock_wait_timeout = 2; ALTER TABLE aside.first ${change}; ALTER TABLE aside.third ${change};`);
+    expect(await isReadingSecond()).toBe(true);
+    if (lock !== undefined) await sql(`KILL ${await sql(lockers)}`);
+    await lock;
+    const { failed, answer } = await answered;
+    await slow.end();
+    expect(failed).toBeUndefined();
+    expect(answer.facts.tablesHashed).toBe(answer.facts.tables - 2);
+    await write(1, 8000);
+    await sleep(1200);
+    await agent.ask('ship');
+    await expectProven(agent);
+    await sql('DROP DATABASE aside');
+  });
+
   test('a full backup is proven by a restore to the place that its facts are of', async () => {
     expect(await agent.ask('verify', { level: 1 })).toMatchObject({ level: 1, result: 'sound' });
     await expectProven(agent);
@@ -246,17 +299,11 @@ MYSQL_PWD=${root} ${facts.clients.sql} -uroot </tmp/first.sql
   });
 
   test('what no snapshot holds makes no backup: a routine that comes meanwhile, a table of another kind', async () => {
-    const path = join(home, 'slow');
-    mkdirSync(path, { mode: 0o777 });
-    chmodSync(path, 0o777);
-    const { dump } = facts.clients;
-    const wait = `#!/bin/sh\n/usr/bin/${dump} "$@"\nresult=$?\ntouch ${path}/done\nwhile [ ! -e ${path}/go ]; do sleep 0.05; done\nexit $result\n`;
-    writeFileSync(join(path, dump), wait, { mode: 0o755 });
-    const slow = lab.agent({ path });
+    const { slow, isDumped, go } = slowDump('slow');
     const answer = slow.try('full');
-    await until(() => existsSync(join(path, 'done')), 'the dump is done');
+    await until(isDumped, 'the dump is done');
     await sql('CREATE PROCEDURE newcomer() SELECT 1');
-    writeFileSync(join(path, 'go'), '');
+    go();
     expect(await answer).toMatchObject({ kind: 'io', failed: expect.stringContaining('was changed while the backup was made') });
     await slow.end();
     await sql('CREATE TABLE loose (id int) ENGINE = MyISAM');

@@ -1,9 +1,10 @@
 import { mariadb } from '../../../model/engines/mariadb.ts';
 import { mysql } from '../../../model/engines/mysql.ts';
+import { BerthError } from '../../../model/errors.ts';
 import type { ChainRules } from '../../ports/log-source.ts';
 import { previousGtidsEvent, type EventHead } from './binlog-events.ts';
 import { MariadbGtids, MysqlGtids, type GtidSet } from './gtids.ts';
-import { quoted, type Session } from './session.ts';
+import { identifier, quoted, type Session } from './session.ts';
 
 /** A place in the binary log of one server. */
 export interface LogPlace {
@@ -33,6 +34,8 @@ export interface Dialect {
   };
   /** Begins a snapshot, and says which transactions are in it; nothing when somebody held that up. */
   readonly snapshot: (session: Session) => Promise<string>;
+  /** Whether its `CHECKSUM TABLE` works out virtual columns. Where not, it sums up whatever another row has left in their place. */
+  readonly sumsVirtualColumns: boolean;
   readonly dumpArguments: readonly string[];
   /** Which transactions are in a dump, by what it says at its beginning and by what the server knows of that place. */
   readonly inDump: (beginning: string, place: LogPlace, session: Session) => Promise<string | undefined>;
@@ -109,6 +112,7 @@ const mysqlDialect: Dialect = {
       await session.rows('UNLOCK TABLES');
     }
   },
+  sumsVirtualColumns: true,
   dumpArguments: [
     ...same.dumpArguments,
     '--source-data=2',
@@ -157,6 +161,17 @@ const mysqlDialect: Dialect = {
 const gtidAt = async (session: Session, { file, position }: LogPlace): Promise<string | undefined> =>
   (await session.row(`SELECT BINLOG_GTID_POS(${quoted(file)}, ${position}) AS gtids`))['gtids'] ?? undefined;
 
+const { canary } = mariadb;
+
+/** Where it is not there, the locks of what was read are held to the end of the transaction. */
+async function logNothing(session: Session): Promise<void> {
+  try {
+    await session.rows(`CALL ${identifier(canary.database)}.${identifier(canary.unlogged)}()`);
+  } catch (error) {
+    if (!(error instanceof BerthError)) throw error;
+  }
+}
+
 const mariadbDialect: Dialect = {
   engine: 'mariadb',
   title: mariadb.title,
@@ -173,12 +188,14 @@ const mariadbDialect: Dialect = {
     accounts: ['global_priv', 'db', 'tables_priv', 'columns_priv', 'procs_priv', 'proxies_priv', 'roles_mapping', 'proc'],
   },
   snapshot: async (session) => {
+    await logNothing(session);
     await session.rows('START TRANSACTION WITH CONSISTENT SNAPSHOT');
     const rows = await session.rows("SHOW STATUS LIKE 'binlog_snapshot_%'");
     const said = new Map(rows.map((row) => [row['Variable_name']?.toLowerCase(), row['Value'] ?? '']));
     const place = { file: said.get('binlog_snapshot_file') ?? '', position: Number(said.get('binlog_snapshot_position')) };
     return (await gtidAt(session, place)) ?? '';
   },
+  sumsVirtualColumns: false,
   dumpArguments: [...same.dumpArguments, '--master-data=2', '--gtid'],
   inDump: async (_, place, session) => gtidAt(session, place),
   sameLog: async (session, place, gtids) => {

@@ -4,11 +4,35 @@ import { unknownTable, type FactLimits, type ServerFacts, type TableFacts } from
 import type { MysqlAccess } from './access.ts';
 import type { Dialect } from './dialect.ts';
 import { notCompared, outsideSnapshot } from './identity.ts';
-import { connect, identifier, type Session } from './session.ts';
+import { connect, identifier, quoted, type Session } from './session.ts';
 
 const schemasQuery = `SELECT schema_name AS name FROM information_schema.schemata WHERE schema_name NOT IN (${notCompared}) ORDER BY 1`;
 const tablesQuery = `SELECT table_schema AS db, table_name AS name, COALESCE(data_length, 0) AS bytes FROM information_schema.tables
   WHERE table_type = 'BASE TABLE' AND table_schema NOT IN (${notCompared}) ORDER BY data_length, 1, 2`;
+
+const formsQuery = `SELECT table_schema AS db, table_name AS name, SUM(CRC32(CONCAT_WS(' ', ordinal_position, column_name, column_type, is_nullable,
+    column_default, character_set_name, collation_name, extra, generation_expression))) AS form, MAX(extra LIKE '%VIRTUAL%') AS partly
+  FROM information_schema.columns WHERE table_schema NOT IN (${notCompared}) GROUP BY 1, 2`;
+
+const savepoint = 'before_table';
+/** Less than any table takes. */
+const nothing = -1;
+
+interface Reading {
+  readonly giveBack: () => Promise<boolean>;
+  /** Whether the checksum of the server says nothing of that table. */
+  readonly isSummed: (key: string) => boolean;
+}
+
+interface Form {
+  readonly form: string | null;
+  readonly hasVirtual: boolean;
+}
+
+interface Found {
+  readonly db: string;
+  readonly table: TableFacts;
+}
 
 /** What is no table, with whatever makes it what it is. */
 const objectsQueries = [
@@ -58,12 +82,25 @@ export async function takeFacts(
 ): Promise<ServerFacts> {
   await using session = await connect(dialect.title, access, signal);
   const before = await outsideSnapshot(session, dialect);
+  const formsBefore = await formsOf(session);
+  const isSummed = (key: string): boolean => !dialect.sumsVirtualColumns && formsBefore.get(key)?.hasVirtual === true;
   const position = await freeze(session);
+  // At once: MariaDB makes none where tables of an engine that knows none were read before, as those of its accounts are.
+  const isMarked = position !== null && (await does(session, `SAVEPOINT ${savepoint}`));
+  /** Who changes a table that was read, and everybody behind him, would wait for the end of the snapshot otherwise. @returns whether there still is one. */
+  const giveBack = async (): Promise<boolean> => !isMarked || does(session, `ROLLBACK TO SAVEPOINT ${savepoint}`);
   const names = (await session.rows(schemasQuery)).map(({ name }) => String(name));
   const objects = Map.groupBy(await readObjects(session), ({ db }) => db);
   // They stand in no snapshot.
   const areOfThatMoment = position !== null && before === (await outsideSnapshot(session, dialect));
-  const tables = Map.groupBy(await readTables(session, position === null ? 0 : limits.bytes), ({ db }) => db);
+  const found = await readTables(session, position !== null && (await giveBack()) ? limits.bytes : nothing, { giveBack, isSummed });
+  await session.rows('COMMIT');
+  const forms = await formsOf(session);
+  const isOfThatMoment = (key: string): boolean => forms.has(key) && forms.get(key)?.form === formsBefore.get(key)?.form;
+  const tables = Map.groupBy(
+    found.map(({ db, table }) => ({ db, table: isOfThatMoment(keyOf(db, table.name)) ? table : unknownTable(table.name) })),
+    ({ db }) => db,
+  );
   const databases = names.map((name) => ({
     name,
     tables: (tables.get(name) ?? []).map(({ table }) => table).sort((a, b) => (a.name < b.name ? -1 : 1)),
@@ -82,27 +119,58 @@ async function readObjects(session: Session) {
   return objects;
 }
 
-async function readTables(session: Session, most: number): Promise<readonly { readonly db: string; readonly table: TableFacts }[]> {
+/** In the snapshot that has begun. */
+async function readTables(session: Session, most: number, { giveBack, isSummed }: Reading): Promise<readonly Found[]> {
   const tables = [];
   let left = most;
   for (const row of await session.rows(tablesQuery)) {
     const db = String(row['db']);
     const name = String(row['name']);
     left -= Number(row['bytes']);
-    tables.push({ db, table: left < 0 || most === 0 ? unknownTable(name) : await readTable(session, db, name) });
+    const isRead = left >= 0;
+    tables.push({ db, table: isRead ? await readTable(session, db, name, isSummed(keyOf(db, name))) : unknownTable(name) });
+    if (isRead && !(await giveBack())) left = nothing;
   }
   return tables;
 }
 
-async function readTable(session: Session, db: string, name: string): Promise<TableFacts> {
+async function does(session: Session, statement: string): Promise<boolean> {
+  try {
+    await session.rows(statement);
+    return true;
+  } catch (error) {
+    if (!(error instanceof BerthError)) throw error;
+    return false;
+  }
+}
+
+/** What makes tables what they are, which stands in no snapshot: a server may read the rows of before in the form of now, and say nothing. */
+async function formsOf(session: Session): Promise<ReadonlyMap<string, Form>> {
+  const rows = await session.rows(formsQuery);
+  return new Map(rows.map(({ db, name, form = null, partly }) => [keyOf(String(db), String(name)), { form, hasVirtual: partly === '1' }]));
+}
+
+const keyOf = (db: string, table: string): string => JSON.stringify([db, table]);
+
+async function readTable(session: Session, db: string, name: string, isSummed: boolean): Promise<TableFacts> {
   const table = `${identifier(db)}.${identifier(name)}`;
   try {
     const { rows = null } = await session.row(`SELECT COUNT(*) AS ${identifier('rows')} FROM ${table}`);
-    const { Checksum: hash = null } = await session.row(`CHECKSUM TABLE ${table}`);
+    const { Checksum: hash = null } = await session.row(isSummed ? await sumOf(session, db, name) : `CHECKSUM TABLE ${table}`);
     return hash === null ? unknownTable(name) : { name, rows, hash };
   } catch (error) {
     // It was changed since the snapshot began, or may not be read.
     if (!(error instanceof BerthError)) throw error;
     return unknownTable(name);
   }
+}
+
+/** Of what is kept of each row: what follows from it may be another at another time. */
+async function sumOf(session: Session, db: string, name: string): Promise<string> {
+  const columns = await session.rows(
+    `SELECT column_name AS name FROM information_schema.columns
+      WHERE table_schema = ${quoted(db)} AND table_name = ${quoted(name)} AND extra NOT LIKE '%VIRTUAL%' ORDER BY ordinal_position`,
+  );
+  const each = columns.map((column) => `COALESCE(CRC32(${identifier(String(column['name']))}), '-')`).join(', ');
+  return `SELECT COALESCE(SUM(CRC32(CONCAT_WS(',', ${each}))), 0) AS Checksum FROM ${identifier(db)}.${identifier(name)}`;
 }

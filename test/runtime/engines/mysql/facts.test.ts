@@ -37,6 +37,23 @@ describe('a moment of MySQL of which the place is known', () => {
   });
 });
 
+describe('a moment of MariaDB of which the place is known', () => {
+  test.each([
+    ['by what its account may call for that', false],
+    ['and is had all the same where there is no such procedure', true],
+  ])('is that of a session that does not log, %s', async (_, isMissing) => {
+    const asked: string[] = [];
+    const rows = async (statement: string) => {
+      asked.push(statement);
+      if (isMissing && statement.startsWith('CALL')) throw blocked;
+      return [];
+    };
+    const session: Session = { rows, row: async () => ({ gtids: '0-1-2' }), [Symbol.asyncDispose]: async () => undefined };
+    expect(await freezeServer(dialects.mariadb, limits, async () => undefined)(session)).toBe('0-1-2');
+    expect(asked.slice(0, 2)).toEqual(['CALL `berth_canary`.`unlogged`()', 'START TRANSACTION WITH CONSISTENT SNAPSHOT']);
+  });
+});
+
 describe('what a server says', () => {
   test.each([
     [

@@ -48,6 +48,17 @@ INSERT INTO `berth_canary`.`canary` VALUES (1, UTC_TIMESTAMP(6));
 SQL
 fi
 
+# By this a session of backups, which only reads, gives the lock of each table back once it has read it. It may not turn the log off in any other way.
+found=$(ask <<'SQL'
+SELECT COUNT(*) FROM information_schema.routines WHERE routine_schema = 'berth_canary' AND routine_name = 'unlogged';
+SQL
+)
+if [ "$found" = 0 ]; then
+  ask <<'SQL'
+CREATE PROCEDURE `berth_canary`.`unlogged`() SQL SECURITY DEFINER SET SESSION sql_log_bin = 0;
+SQL
+fi
+
 # an application migrates its own schema, so it owns its database and nothing else
 verifier=$(cat '/run/secrets/books-verifier')
 # After a rotation the version before counts as well, until it is retired: then this file is empty.
@@ -142,11 +153,13 @@ SHOW GRANTS FOR 'berth_backup'@'%';
 SQL
 )
 if [ "$found" != 'GRANT SELECT, RELOAD, PROCESS, LOCK TABLES, REPLICATION SLAVE, BINLOG MONITOR, SHOW VIEW, EVENT, TRIGGER ON *.* TO `berth_backup`@`%`
-GRANT UPDATE ON `berth_canary`.`canary` TO `berth_backup`@`%`' ]; then
+GRANT UPDATE ON `berth_canary`.`canary` TO `berth_backup`@`%`
+GRANT EXECUTE ON PROCEDURE `berth_canary`.`unlogged` TO `berth_backup`@`%`' ]; then
   ask <<'SQL'
 REVOKE ALL PRIVILEGES, GRANT OPTION FROM 'berth_backup'@'%';
 GRANT SELECT, RELOAD, PROCESS, LOCK TABLES, REPLICATION SLAVE, BINLOG MONITOR, SHOW VIEW, EVENT, TRIGGER ON *.* TO `berth_backup`@`%`;
 GRANT UPDATE ON `berth_canary`.`canary` TO `berth_backup`@`%`;
+GRANT EXECUTE ON PROCEDURE `berth_canary`.`unlogged` TO `berth_backup`@`%`;
 SQL
 fi
 
