@@ -78,3 +78,37 @@ export async function expectMysqlSettings(
   }))
     expect([key, running.get(key)]).toEqual([key, value]);
 }
+
+/** A cache of one node runs with exactly these settings. It is restarted twice: nobody may read the settings of a site, so somebody who may is let in for this. */
+export async function expectCacheSettings(
+  site: LabSite,
+  cache: string,
+  client: 'valkey-cli' | 'redis-cli',
+  settings: readonly EngineSetting[],
+): Promise<void> {
+  const inBytes = (value: string) => {
+    const match = /^(\d+)mb$/.exec(value);
+    return match ? String(Number(match[1]) * 2 ** 20) : value;
+  };
+  const accounts = `secrets/${cache}-acl`;
+  const reload = async () => {
+    await site.compose('restart', cache);
+    expect(await site.up()).toMatchObject({ code: 0 });
+  };
+  const kept = site.read(accounts);
+  site.edit(accounts, (text) => `${text.trimEnd()}\nuser lab on nopass ~* &* +config|get\n`);
+  try {
+    await reload();
+    const running: Record<string, string> = {};
+    for (const { name } of settings) {
+      const answer = await site.compose('exec', '-T', '-e', 'REDISCLI_AUTH=any', cache, client, '--user', 'lab', 'CONFIG', 'GET', name);
+      const [answered = '', value = ''] = answer.split(/\r?\n/);
+      running[answered] = value;
+    }
+    expect(settings.length).toBeGreaterThan(6);
+    expect(running).toEqual(Object.fromEntries(settings.map(({ name, value }) => [name, inBytes(value)])));
+  } finally {
+    site.edit(accounts, () => kept);
+    await reload();
+  }
+}

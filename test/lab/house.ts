@@ -30,7 +30,7 @@ export interface PlanJson {
     readonly env: Readonly<Record<string, string>>;
   }[];
   readonly databases: readonly { readonly settings: readonly EngineSetting[] }[];
-  readonly caches: readonly { readonly settings: readonly EngineSetting[] }[];
+  readonly caches: readonly { readonly service: string; readonly settings: readonly EngineSetting[] }[];
   readonly edge: { readonly workers: number; readonly connections: number; readonly nofile: number };
   readonly decisions: readonly { readonly key: string; readonly value: string }[];
 }
@@ -275,6 +275,41 @@ export async function expectDown(house: House, service: string, check: string, s
   await healthy(house);
 }
 
+const replicasOf = ({ plan, app }: House): number => Number(plan.decisions.find(({ key }) => key === `${app}.replicas`)?.value);
+
+type Slots = Readonly<Record<'blue' | 'green', object | undefined>>;
+
+function writeRelease({ site, app }: House, { blue, green }: Slots, migrates: boolean): void {
+  site.edit('release.yaml', (text) => {
+    const written = parse(text) as { services: Record<string, object> };
+    // Which of two images brings the schema up to date is for the operator to say.
+    const migrations = migrates && blue && green ? { migrations: 'green' } : {};
+    return stringify({ ...written, services: { ...written.services, [app]: { blue, green, ...migrations } } });
+  });
+}
+
+/** Green does not start when its migrations fail; blue serves on, and the next `up` of blue alone has nothing to do. The image is that of the site, with programs that fail. */
+export async function expectFailedMigration(house: House, image: string): Promise<void> {
+  await healthy(house);
+  const failing = `${image.replace(/:.*/, '')}:failing`;
+  await run(['docker', 'build', '--tag', failing, '-'], { input: `FROM ${image}\nUSER 0\nRUN ln -sf /bin/false "$(command -v node)"\n` });
+  const blue = { image, weight: 100, replicas: replicasOf(house) };
+  const running = async () => Object.entries(await house.site.ids()).filter(([name]) => !/accounts|buckets|migrate/.test(name));
+  const before = await running();
+  const load = house.visitor.load(5);
+  writeRelease(house, { blue, green: { image: failing, weight: 0, replicas: 1 } }, true);
+  await house.site.berth('generate');
+  const up = await house.site.up();
+  expect(up.code).not.toBe(0);
+  expect(up.stderr).toMatch(new RegExp(`${house.app}-migrate(?:-green)?" didn't complete successfully: exit 1`));
+  expect(await running()).toEqual(before);
+  writeRelease(house, { blue, green: undefined }, true);
+  await house.site.berth('generate');
+  expect(await house.site.up()).toMatchObject({ code: 0 });
+  expect(await running()).toEqual(before);
+  expect((await load.stop()).failed).toEqual([]);
+}
+
 /** Blue gives way to green under load, step by step: no request fails, the edge stays, and green alone is left. Of both images the tag is the version. */
 export async function expectSwitch(
   house: House,
@@ -284,16 +319,10 @@ export async function expectSwitch(
 ): Promise<void> {
   await healthy(house);
   await run(['docker', 'tag', `${image}:${first}`, `${image}:${second}`]);
-  const replicas = Number(house.plan.decisions.find(({ key }) => key === `${house.app}.replicas`)?.value);
+  const replicas = replicasOf(house);
   const before = await house.site.ids();
-  type Slots = Readonly<Record<'blue' | 'green', object | undefined>>;
-  const release = ({ blue, green }: Slots) => {
-    house.site.edit('release.yaml', (text) => {
-      const written = parse(text) as { services: Record<string, object> };
-      // Which of two images brings the schema up to date is for the operator to say.
-      const migrations = migrates && blue && green ? { migrations: 'green' } : {};
-      return stringify({ ...written, services: { ...written.services, [house.app]: { blue, green, ...migrations } } });
-    });
+  const release = (slots: Slots) => {
+    writeRelease(house, slots, migrates);
   };
   const slot = (tag: string, weight: number, count: number) => ({ image: `${image}:${tag}`, weight, replicas: count });
   const apply = async () => {

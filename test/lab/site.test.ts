@@ -3,7 +3,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { expectPostgresSettings } from './engine-settings.ts';
+import { expectCacheSettings, expectPostgresSettings } from './engine-settings.ts';
 import { ensureSecondCompose } from './engine.ts';
 import {
   announced,
@@ -134,31 +134,7 @@ describe.each([
   });
 
   test('runs Valkey with exactly the settings of the plan', async () => {
-    const settings = plan.caches[0]?.settings ?? [];
-    const inBytes = (value: string) => {
-      const match = /^(\d+)mb$/.exec(value);
-      return match ? String(Number(match[1]) * 2 ** 20) : value;
-    };
-    const reload = async () => {
-      await site.compose('restart', 'cache');
-      expect(await site.up()).toMatchObject({ code: 0 });
-    };
-    // Nobody may read the settings of a site, so somebody who may is let in for this.
-    const kept = site.read('secrets/cache-acl');
-    site.edit('secrets/cache-acl', (text) => `${text.trimEnd()}\nuser lab on nopass ~* &* +config|get\n`);
-    try {
-      await reload();
-      const running: Record<string, string> = {};
-      for (const { name } of settings) {
-        const [answered = '', value = ''] = (await cacheAs('lab', 'any', 'CONFIG', 'GET', name)).split(/\r?\n/);
-        running[answered] = value;
-      }
-      expect(settings.length).toBeGreaterThan(6);
-      expect(running).toEqual(Object.fromEntries(settings.map(({ name, value }) => [name, inBytes(value)])));
-    } finally {
-      site.edit('secrets/cache-acl', () => kept);
-      await reload();
-    }
+    await expectCacheSettings(site, 'cache', 'valkey-cli', plan.caches[0]?.settings ?? []);
     expect(await cacheAs('lab', 'any', 'CONFIG', 'GET', 'port').catch(String)).toMatch(/WRONGPASS|NOAUTH|NOPERM/);
     await healthy(house);
   });
