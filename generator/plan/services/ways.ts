@@ -47,6 +47,13 @@ function openBecause(app: AppSpec, spec: StackSpec): string | undefined {
 /** Services that are held to the places of their lists. In a cluster its network does that. */
 const heldIn = (spec: StackSpec): readonly AppSpec[] => spec.services.filter((app) => hasList(app) && openBecause(app, spec) === undefined);
 
+/** Services with a list that is not held, each with what would change that. */
+export const openWays = (spec: StackSpec): readonly string[] =>
+  spec.services.filter(hasList).flatMap((app) => {
+    const because = openBecause(app, spec);
+    return because === undefined ? [] : [`the way out of ${app.name} is open as a whole in spite of its list, as ${because}`];
+  });
+
 /** How far a service with a list is kept to it. */
 export function limitOnHost(app: AppSpec, spec: StackSpec): string {
   const because = openBecause(app, spec);
