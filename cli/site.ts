@@ -26,6 +26,8 @@ import { decideChanges } from '../generator/merge/decide-changes.ts';
 import type { Decision, SiteState } from '../generator/merge/decide-changes.ts';
 import { mirrorImages } from '../generator/plan/mirror.ts';
 import { makePlan } from '../generator/plan/make-plan.ts';
+import { hasLists } from '../generator/plan/services/surroundings.ts';
+import { openWays } from '../generator/plan/services/ways.ts';
 import { renderAgent } from '../generator/render/agent.ts';
 import { checkComposeReferences, checkParses } from '../generator/render/check.ts';
 import { renderCompose, renderEnv } from '../generator/render/compose.ts';
@@ -290,6 +292,7 @@ export async function prepareSite(
       importedTrouble(ledger.leaf, hostsOf(plan), context.now()),
       ...trustTrouble(spec.trust, context.now()),
       ...keys.missing,
+      ...(hasLists(spec) ? openWays(spec) : []),
     ].filter((notice) => notice !== undefined),
   };
 }

@@ -51,6 +51,7 @@ export const sitePath = /^\.(?!.*\/\.{1,2}(?:\/|$))(?:\/[A-Za-z0-9._-]+)+\/?$/;
 /** Names that the parts Berth adds carry; an application may not use them. */
 export const reservedNames: readonly string[] = [
   'edge',
+  'egress',
   'agent',
   'agent-files',
   'agent-mariadb',

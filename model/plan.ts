@@ -10,6 +10,7 @@ import type { DatabasePlan } from './database-plan.ts';
 import type { CachePlan } from './cache-plan.ts';
 import type { StorePlan } from './store-plan.ts';
 import type { EdgePlan } from './edge-plan.ts';
+import type { RelayPlan } from './relay-plan.ts';
 import type { KubernetesPlan } from './kubernetes-plan.ts';
 
 /** Every name that visitors type: the domain, and those of stores. */
@@ -40,6 +41,8 @@ export interface Plan {
   readonly network: Readonly<Record<NetworkName, string>>;
   readonly services: readonly PlannedService[];
   readonly edge: EdgePlan;
+  /** On one host, where a service may reach few places. */
+  readonly relay?: RelayPlan;
   readonly databases: readonly DatabasePlan[];
   readonly caches: readonly CachePlan[];
   readonly stores: readonly StorePlan[];

@@ -5,7 +5,7 @@ import type { Schedule } from './schedule.ts';
 import type { MiB, MilliCpu, Seconds } from './units.ts';
 import type { SecretText } from './planned-secret.ts';
 
-export type Role = 'edge' | 'app' | 'database' | 'cache' | 'storage' | 'agent' | 'task';
+export type Role = 'edge' | 'app' | 'database' | 'cache' | 'storage' | 'agent' | 'relay' | 'task';
 
 /** What one container of a service may use. */
 export interface Size {
@@ -68,7 +68,9 @@ interface Migration {
   readonly waits?: { readonly slot: Slot; readonly gate: Gate };
 }
 
-export type NetworkName = 'edge' | 'app' | 'data' | 'egress';
+/** `egress-web`: between a service that may reach few places and the relay that leads there. */
+export type WayName = `egress-${string}`;
+export type NetworkName = 'edge' | 'app' | 'data' | 'egress' | WayName;
 
 interface Mount {
   /** Folder of the site, `config/database`. */
@@ -164,6 +166,10 @@ export interface PlannedService {
   }[];
   /** Servers of somebody else that it opens connections to. */
   readonly outside?: readonly { readonly host: string; readonly port: number }[];
+  /** On one host: places outside by the names that it knows them by, which lead to a relay. */
+  readonly through?: { readonly relay: string; readonly names: readonly string[] };
+  /** Addresses that it has whenever it runs, by network: others are told them. */
+  readonly addresses?: Readonly<Record<WayName, string>>;
   readonly gates: readonly Gate[];
   /** Its replicas are members of one whole, start at once and speak to each other. `apart`: each needs a node of its own; `rather-apart`: where the cluster has that many. */
   readonly peers?: 'apart' | 'rather-apart';

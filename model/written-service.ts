@@ -241,7 +241,7 @@ export const service = z
       })
       .optional()
       .describe(
-        'Whether it may open connections to the outside, or to which places there: HOST:PORT or SUBNET:PORT. Kubernetes holds it to their addresses and ports; on one host the way out is open or closed as a whole. Default: false.',
+        'Whether it may open connections to the outside, or to which places there: HOST:PORT or SUBNET:PORT. Kubernetes holds it to their addresses and ports, one host to their names; there an address or a subnet opens the way out as a whole. Default: false.',
       ),
   })
   .meta({ id: 'Service' });

@@ -39,6 +39,7 @@ const seldom: Readonly<Record<string, RegExp>> = {
   'templates-backups.cjs': /^site\/runtime-backups\./,
   'templates-cache.cjs': /^cache\/cache\./,
   'templates-compose.cjs': /^(?:compose|systemd)\/|^site\/SITE\.md/,
+  'templates-egress.cjs': /^nginx\/egress\./,
   'templates-kubernetes.cjs': /^site\/SITE-kubernetes\./,
   'templates-mongodb.cjs': /^database\/mongo/,
   'templates-mysql.cjs': /^database\/m(?:ysql|ariadb|y\.cnf)/,
@@ -72,6 +73,7 @@ const schemaFile = 'spec-schema.cjs';
  */
 const seldomPlanned: Readonly<Record<string, readonly string[]>> = {
   'plan-cache.cjs': ['generator/plan/services/cache-cluster.ts', 'generator/plan/services/cache-sentinel.ts'],
+  'plan-egress.cjs': ['generator/plan/services/relay.ts', 'generator/plan/services/ways.ts', 'generator/render/relay-view.ts'],
   'plan-explain.cjs': ['generator/plan/fixed-decisions.ts'],
   'plan-files.cjs': ['generator/plan/backup-notes.ts', 'generator/plan/operations-notes.ts', 'generator/plan/services/agent-files.ts'],
   'plan-kubernetes.cjs': [
@@ -84,6 +86,7 @@ const seldomPlanned: Readonly<Record<string, readonly string[]>> = {
   'plan-mongodb.cjs': ['generator/plan/services/mongodb-settings.ts', 'generator/plan/services/mongodb-tls.ts'],
   'plan-mysql.cjs': ['generator/plan/services/mysql-replica.ts', 'generator/plan/services/mysql-tls.ts'],
   'plan-operations.cjs': ['generator/spec/check-operations.ts'],
+  'plan-pgbouncer.cjs': ['generator/plan/services/pgbouncer.ts'],
   'plan-runtimes.cjs': ['go', 'java', 'python'].map((runtime) => `generator/plan/services/app-${runtime}.ts`),
   'plan-seaweedfs.cjs': ['generator/plan/services/seaweedfs-containers.ts', 'generator/render/seaweedfs-view.ts'],
   'plan-sqlserver.cjs': ['containers', 'exchange', 'settings'].map((part) => `generator/plan/services/sqlserver-${part}.ts`),

@@ -17,7 +17,8 @@ interface ComposeNetwork {
 }
 interface ComposeService {
   readonly labels?: Readonly<Record<string, string>>;
-  readonly networks?: Readonly<Record<string, { readonly aliases?: readonly string[] } | null>>;
+  readonly networks?: Readonly<Record<string, { readonly aliases?: readonly string[]; readonly ipv4_address?: string } | null>>;
+  readonly extra_hosts?: readonly string[];
   readonly deploy?: { readonly replicas?: number | undefined; readonly resources?: { readonly limits?: object | undefined } };
   readonly volumes?: readonly ComposeMount[];
   readonly cpu_shares?: number;
@@ -45,6 +46,19 @@ export interface Rehearsal {
 /** The network that alone may lead out, and then for agents only: their store may stand elsewhere. */
 const wayOut = 'egress';
 const isAgent = ({ labels }: ComposeService): boolean => labels?.['berth.role'] === 'agent';
+/** What leads services outside: without a way out it would have nothing to lead to, and its addresses are those of the site. */
+const isRelay = ({ labels }: ComposeService): boolean => labels?.['berth.role'] === 'relay';
+
+const servicesOf = (config: ComposeConfig): readonly (readonly [name: string, service: ComposeService])[] =>
+  Object.entries(config.services).filter(([, service]) => !isRelay(service));
+/** What leads out: networks, and the addresses of what leads further. */
+function waysOut({ services }: ComposeConfig): { readonly networks: ReadonlySet<string>; readonly addresses: readonly string[] } {
+  const given = Object.values(services).flatMap((service) => (isRelay(service) ? Object.entries(service.networks ?? {}) : []));
+  return {
+    networks: new Set([wayOut, ...given.map(([name]) => name)]),
+    addresses: given.flatMap(([, network]) => network?.ipv4_address ?? []),
+  };
+}
 
 /**
  * A site as it is started for a drill, beside the one that may run on the same host: of another name, with volumes and addresses of its own, without ports, and
@@ -57,12 +71,13 @@ export function rehearse(config: ComposeConfig, how: Rehearsal): ComposeConfig {
   for (const [name, service] of Object.entries(config.services)) refuseOutlet(name, service, look);
   const agents = Object.values(config.services).filter(isAgent);
   const out = agents.some(({ networks }) => networks !== undefined && wayOut in networks);
-  const networks = Object.keys(config.networks ?? {}).filter((name) => name !== wayOut || out);
+  const ways = waysOut(config);
+  const networks = Object.keys(config.networks ?? {}).filter((name) => !ways.networks.has(name) || (name === wayOut && out));
   const subnets = divide(range, networks.length);
   return {
     ...config,
     name: project,
-    services: Object.fromEntries(Object.entries(config.services).map(([name, service]) => [name, apart(service, how)] as const)),
+    services: Object.fromEntries(servicesOf(config).map(([name, service]) => [name, apart(service, how, ways)] as const)),
     networks: Object.fromEntries(
       networks.map((name, index) => [
         name,
@@ -115,10 +130,11 @@ function refuseOutlet(name: string, service: ComposeService, look: Rehearsal['lo
 const isSet = (value: unknown): boolean =>
   value !== null && value !== undefined && value !== false && value !== '' && !(Array.isArray(value) && value.length === 0);
 
-function apart(service: ComposeService, { project, folder, look }: Rehearsal): ComposeService {
+function apart(service: ComposeService, { project, folder, look }: Rehearsal, ways: ReturnType<typeof waysOut>): ComposeService {
   const agent = isAgent(service);
-  const kept = Object.fromEntries(Object.entries(service).filter(([key]) => taken.has(key)));
-  const networks = Object.entries(service.networks ?? {}).filter(([name]) => agent || name !== wayOut);
+  const kept = Object.fromEntries(Object.entries(service).filter(([key]) => taken.has(key) && key !== 'networks' && key !== 'extra_hosts'));
+  const networks = Object.entries(service.networks ?? {}).filter(([name]) => (agent && name === wayOut) || !ways.networks.has(name));
+  const hosts = (service.extra_hosts ?? []).filter((host) => !ways.addresses.includes(host.replace(/^[^:=]*[:=]/, '')));
   const own = Object.entries(service.labels ?? {}).filter(([name]) => name.startsWith('berth.'));
   return {
     ...kept,
@@ -127,7 +143,15 @@ function apart(service: ComposeService, { project, folder, look }: Rehearsal): C
     labels: { ...Object.fromEntries(own), 'berth.site': project },
     // Some drivers send what is said, past every network.
     logging: { driver: 'json-file', options: { 'max-size': '10m', 'max-file': '1' } },
-    networks: Object.fromEntries(networks.map(([name, given]) => [name, given?.aliases === undefined ? null : { aliases: given.aliases }])),
+    ...(hosts.length > 0 && { extra_hosts: hosts }),
+    // One of no network at all would be in the one that Compose makes by itself, which leads out.
+    ...(networks.length > 0
+      ? {
+          networks: Object.fromEntries(
+            networks.map(([name, given]) => [name, given?.aliases === undefined ? null : { aliases: given.aliases }]),
+          ),
+        }
+      : { network_mode: 'none' }),
     volumes: (service.volumes ?? []).map((mount) => {
       if (mount.type !== 'bind') return mount;
       // A link may lead out of the folder.

@@ -8,6 +8,12 @@ export interface Project {
 
 const services = ({ body }: Project): readonly (readonly [name: string, service: Json])[] => entries(at(body, 'services'));
 const isTask = (service: Json): boolean => at(service, 'restart') === 'no';
+const isRelay = (service: Json): boolean => at(service, 'labels', 'berth.role') === 'relay';
+/** By name alone, or each with what is said of it. */
+const networksOf = (service: Json): readonly string[] => {
+  const networks = at(service, 'networks');
+  return Array.isArray(networks) ? networks.map(text) : entries(networks).map(([name]) => name);
+};
 const isEdge = (service: Json): boolean => at(service, 'labels', 'berth.role') === 'edge';
 
 const forServices = (
@@ -260,13 +266,27 @@ export const composeChecks: readonly Check<Project>[] = [
   },
   {
     id: 'compose-inner-networks',
-    rule: 'data has no way out',
-    reason: 'what breaks into a database could call home',
+    rule: 'data and services that may reach few places have no other way out',
+    reason: 'what breaks into one could call home',
     cure: 'set internal: true',
     *find({ body }) {
-      for (const name of ['app', 'data'])
-        if (at(body, 'networks', name) !== undefined && at(body, 'networks', name, 'internal') !== true)
+      for (const [name] of entries(at(body, 'networks')))
+        if (/^(?:app$|data$|egress-)/.test(name) && at(body, 'networks', name, 'internal') !== true)
           yield { object: `network ${name}`, path: `networks.${name}.internal`, found: 'missing' };
     },
   },
+  forServices(
+    {
+      id: 'compose-one-way-out',
+      rule: 'a service that is led to few places has no way past what leads it',
+      reason: 'what breaks into it could call home',
+      cure: 'take it out of the network egress, or write egress: true for it in berth.yaml',
+    },
+    'networks',
+    (service) => {
+      const networks = networksOf(service);
+      const isLed = !isRelay(service) && networks.some((name) => name.startsWith('egress-'));
+      return isLed && networks.includes('egress') ? 'egress' : undefined;
+    },
+  ),
 ];

@@ -5,11 +5,14 @@ import type { Demand } from './demand.ts';
 import { agentDemands } from './services/agents.ts';
 import { demandApp } from './services/app-size.ts';
 import { demandEdge, hasEdge } from './services/edge.ts';
+import { relayDemand } from './services/relay.ts';
 import { storeEngines } from './services/stores.ts';
 import { copiesOf } from './services/database-engine.ts';
 import { databaseEngines } from './services/databases.ts';
 import { demandCache } from './services/cache.ts';
+import { hasLists } from './services/surroundings.ts';
 import { volumeName } from './services/volumes.ts';
+import { waysOf } from './services/ways.ts';
 
 export const containersOf = (demands: readonly Demand[]): number => demands.reduce((sum, { count }) => sum + count, 0);
 
@@ -41,6 +44,7 @@ export function demandsOf(spec: StackSpec, profile: HardwareProfile): readonly D
     ...(hasEdge(spec) ? [demandEdge(spec, profile)] : []),
     ...apps,
     surge,
+    ...(hasLists(spec) && waysOf(spec, profile).length > 0 ? [relayDemand()] : []),
     ...spec.databases.flatMap((database) => {
       const demand = databaseEngines[database.engine].demand(database, spec, profile);
       return [

@@ -352,6 +352,17 @@ function ofBackups({ store, offsite, drill, verify, prune, jobs }: BackupsConfig
   ];
 }
 
+/** Of nginx between services and the places that they may reach. */
+const relay: readonly (readonly [setting: string, value: string, because: string])[] = [
+  ['worker_processes', '1', 'it copies bytes, and one thread copies more than a network brings'],
+  ['worker_shutdown_timeout', '5s', 'pools connect anew; what is under way has a moment to end'],
+  ['resolver', 'asked again after 10s', 'a place that moves is followed soon, and the DNS is not asked for every connection'],
+  ['proxy_connect_timeout', '10s', 'a place outside may be far; one that is silent for so long is not there'],
+  ['proxy_timeout', '1d', 'pools keep idle connections for as long as they like'],
+  ['keepalive', '10m idle, 30s apart, 4 times', 'a client that is gone is noticed within a quarter of an hour'],
+  ['map_hash_bucket_size', '512', 'a name may have 253 characters'],
+];
+
 /**
  * Numbers that follow from no formula, for whoever asks why they are what they are; what {@link Plan.decisions} has is left out. Nothing but `explain` needs
  * them. Some stand in a template or a manifest as well: a test walks all that is rendered, and finds each number in a decision or knows why not.
@@ -362,6 +373,7 @@ export function fixedDecisions(plan: Plan): readonly Decision[] {
     ...plan.services.flatMap((service) => [...ofContainer(service), ...(plan.kubernetes ? inCluster(service, plan) : onHost(service))]),
     ...plan.services.flatMap(({ name, role, image }) => [
       ...(role === 'edge' ? ofEdge(name, plan) : []),
+      ...(role === 'relay' ? relay.map(([key, value, because]) => fixed(`${name}.${key}`, value, `design: ${because}`)) : []),
       ...(image === 'haproxy' ? proxy.map(([key, value, because]) => fixed(`${name}.${key}`, value, `design: ${because}`)) : []),
     ]),
     ...plan.services.flatMap((service) => ofMigration(service, plan)),

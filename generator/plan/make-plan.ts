@@ -24,11 +24,14 @@ import { planApp } from './services/app.ts';
 import { databaseEngines } from './services/databases.ts';
 import { hasEdge, planEdge } from './services/edge.ts';
 import { serversOf, tlsFilesOf } from './services/internal-tls.ts';
+import { planRelay } from './services/relay.ts';
 import { planScalers } from './services/scaler.ts';
 import { storeEngines } from './services/stores.ts';
+import { hasLists } from './services/surroundings.ts';
 import { exchangeName } from './services/exchange.ts';
 import { planExchange } from './services/sqlserver-exchange.ts';
 import { planVolume } from './services/volumes.ts';
+import { waysOf } from './services/ways.ts';
 import { planCache } from './services/cache.ts';
 import { chooseTopologies } from './topology.ts';
 import { lookUp, usedImages } from './used-images.ts';
@@ -61,7 +64,8 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     return app ? replicasOf(app, profile) : 1;
   });
   const disk = divideDisk(spec, profile, containersOf(demands));
-  const network = networksOf(spec.network);
+  const ways = hasLists(spec) ? waysOf(spec, profile) : [];
+  const network = networksOf(spec.network, ways);
   const databases = spec.databases.map((database) => {
     const engine = databaseEngines[database.engine];
     const [size, room] = [sizeOf(database.name), disk.of(database.name)];
@@ -93,7 +97,18 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
   );
   const forGates = { task: taskSize, userOf };
   const apps = spec.services.map((app) =>
-    planApp(app, spec, profile, { size: sizeOf(app.name), image: imageOf(app, release), release: release.get(app.name) ?? [] }, forGates),
+    planApp(
+      app,
+      spec,
+      profile,
+      {
+        size: sizeOf(app.name),
+        image: imageOf(app, release),
+        way: ways.find(({ service }) => service === app.name),
+        release: release.get(app.name) ?? [],
+      },
+      forGates,
+    ),
   );
   // Only tasks are depended on: Compose recreates whatever depends on a service that it recreates, and a database's new setting must not take the application with it.
   // One always-running dependent of every task, so that `up --wait` ends well while no slot is live; not required, so that the edge can show the maintenance page when they fail.
@@ -118,8 +133,10 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
   const agentUser = spec.backups?.user ?? userOf((readsFiles ?? agents[0])?.engine ?? 'postgres');
   const ownEdge = hasEdge(spec);
   const edge = planEdge(spec, profile, ownEdge ? sizeOf('edge') : taskSize, lookUp(images, 'nginx'), afterTasks, network.edge);
+  const relay = ways.length > 0 ? planRelay(ways, sizeOf('egress'), lookUp(images, 'nginx')) : undefined;
   const services = [
     ...(ownEdge ? [edge.service] : []),
+    ...(relay ? [relay.service] : []),
     ...apps.flatMap((app) => (app.migrate ? [app.migrate.task, app.service] : [app.service])),
     ...spec.services.flatMap((app) => planScalers(app, spec, taskSize, lookUp(images, 'nginx'))),
     ...databases.flatMap((database, index) => [
@@ -152,6 +169,7 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     fitted,
     disk,
     ...(ownEdge ? [edge] : []),
+    ...(relay ? [relay] : []),
     ...(kubernetes ? [kubernetes] : []),
     ...apps,
     ...databases,
@@ -174,6 +192,7 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     decisions,
     images: imagesInUse,
     edge: edge.plan,
+    ...(relay ? { relay: relay.plan } : {}),
     databases: databases.map((database) => database.plan),
     caches: caches.map((cache) => cache.plan),
     stores: stores.map((store) => store.plan),

@@ -7,6 +7,8 @@ import { backupNotes } from './backup-notes.ts';
 import { clusterNotes } from './cluster-notes.ts';
 import { isCluster, isReplicated } from './services/cache-members.ts';
 import { copiesOf, isSet } from './services/database-engine.ts';
+import { hasList } from './services/surroundings.ts';
+import { limitOnHost } from './services/ways.ts';
 import type { Topologies } from './topology.ts';
 import { describeSize } from '../../model/units.ts';
 import type { MiB } from '../../model/units.ts';
@@ -26,12 +28,15 @@ interface NoteInput {
 const topologyName = { 'primary-replica': 'a primary with a replica', 'cluster': 'a cluster', 'single': 'a single node' } as const;
 
 /** How far what is outside is kept to what was named. */
-function limitOf({ target, proxy }: StackSpec, reaches: StackSpec['services'][number]['reaches']): string {
-  if (target === 'compose') return 'on one host its way out is open as a whole; a firewall of the host or the proxy keeps it to that';
+function limitOf(app: StackSpec['services'][number], spec: StackSpec): string {
+  const { target, proxy } = spec;
+  const { reaches } = app;
+  const judged = proxy ? '; what goes by the proxy is for the proxy to judge' : '';
+  if (target === 'compose') return `${limitOnHost(app, spec)}${judged}`;
   const names = reaches.filter(({ host }) => /[a-z]/.test(host) && !host.startsWith('['));
   const byPort =
     names.length > 0 ? `; a policy knows no names, so for ${names.map(({ host }) => host).join(', ')} it holds the port alone` : '';
-  return `the network of the cluster keeps it to that${byPort}${proxy ? '; what goes by the proxy is for the proxy to judge' : ''}`;
+  return `the network of the cluster keeps it to that${byPort}${judged}`;
 }
 
 const credentialsOf = ({ target, kubernetes, registry = '' }: StackSpec): string => {
@@ -111,11 +116,8 @@ export function notesOf({ profile, topologies, images, scaled, describe, cpus, u
         ),
     ),
     ...spec.services
-      .filter(({ reaches, egress }) => reaches.length > 0 && !egress)
-      .map(
-        ({ name, reaches }) =>
-          `${name} may reach ${reaches.map(({ host, port }) => `${host}:${port}`).join(', ')}: ${limitOf(spec, reaches)}`,
-      ),
+      .filter(hasList)
+      .map((app) => `${app.name} may reach ${app.reaches.map(({ host, port }) => `${host}:${port}`).join(', ')}: ${limitOf(app, spec)}`),
     ...spec.stores.flatMap(({ name, publicHost }) =>
       publicHost === undefined
         ? []

@@ -20,7 +20,7 @@ export type Rotation =
     };
 
 /** Of others it is not known how they take a new secret. */
-const known: ReadonlySet<Role> = new Set<Role>(['app', 'cache', 'storage', 'task', 'edge', 'agent']);
+const known: ReadonlySet<Role> = new Set<Role>(['app', 'cache', 'storage', 'task', 'edge', 'agent', 'relay']);
 
 const unique = (services: readonly PlannedService[]): readonly PlannedService[] => [...new Set(services)];
 const listed = (services: readonly PlannedService[]): string => services.map(({ name }) => name).join(', ');

@@ -2,7 +2,7 @@ import type { Artifact } from '../../model/artifact.ts';
 import { nginx } from '../../model/engines/nginx.ts';
 import type { ImageCatalogue } from '../../model/image-catalogue.ts';
 import { splitImage } from '../../model/names.ts';
-import type { NetworkName, PlannedService, Volume } from '../../model/planned-service.ts';
+import type { NetworkName, PlannedService, Volume, WayName } from '../../model/planned-service.ts';
 import type { Plan } from '../../model/plan.ts';
 import { slots } from '../../model/release.ts';
 import type { Slot } from '../../model/release.ts';
@@ -22,7 +22,7 @@ const jobs = 'jobs';
 /** A name as a key of YAML: the few that would be read as something else than text are quoted. */
 const keyOf = (name: string): string => (/^(?:null|true|false|yes|no|on|off|y|n)$/i.test(name) ? quote('yaml', name) : name);
 
-const networkReasons: Readonly<Record<NetworkName, string>> = {
+const networkReasons: Readonly<Record<Exclude<NetworkName, WayName>, string>> = {
   edge: 'where the ports of the host arrive',
   app: 'edge and applications; no way out',
   data: 'applications and what keeps their data; no way out',
@@ -117,6 +117,8 @@ function view(
       published: `"\${${target === nginx.httpPort ? 'EDGE_HTTP_PORT' : 'EDGE_HTTPS_PORT'}}"`,
     })),
     networks: service.networks.join(', '),
+    addressed: service.addresses && service.networks.map((network) => ({ network, address: service.addresses?.[network as WayName] })),
+    hosts: service.through?.names.map((host) => `${host}:${service.through?.relay ?? ''}`),
     aliased: service.anyOfWhole ? service.networks : undefined,
     alias: service.whole,
     after: after.map((dependency) => ({ ...dependency, service: keyOf(dependency.service) })),
@@ -152,9 +154,18 @@ export function renderCompose(plan: Plan, templates: Templates, images: ImageCat
   const content = fill(templates, 'compose/compose.yaml.hbs', 'compose', {
     name: plan.name,
     services: composeServices(plan).map((entry) => view(plan, entry, images, hashes.get(entry.name) ?? '')),
-    networks: (['edge', 'app', 'data', 'egress'] as const)
-      .filter((name) => used.has(name))
-      .map((name) => ({ name, subnet: plan.network[name], internal: name === 'app' || name === 'data', why: networkReasons[name] })),
+    networks: [
+      ...(['edge', 'app', 'data', 'egress'] as const)
+        .filter((name) => used.has(name))
+        .map((name) => ({ name, subnet: plan.network[name], internal: name === 'app' || name === 'data', why: networkReasons[name] })),
+      ...(plan.relay?.ways ?? []).map(({ service, network: name, subnet, range }) => ({
+        name,
+        subnet,
+        range,
+        internal: true,
+        why: `${service} and what leads it outside; no way out`,
+      })),
+    ],
     volumes: volumes.map((volume) => ({ name: volume.name, holds: volume.holds, size: formatSize(volume.size) })),
     secrets: plan.secretFiles.map(({ name }) => ({ name, file: `./secrets/${name}` })),
   });

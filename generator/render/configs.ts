@@ -16,6 +16,7 @@ import { generated } from './generated.ts';
 import { renderMinio } from './minio-files.ts';
 import { renderMongodb } from './mongodb-files.ts';
 import { renderMysql } from './mysql-files.ts';
+import { relayView } from './relay-view.ts';
 import { renderSeaweedfs } from './seaweedfs-files.ts';
 import { renderSqlserver } from './sqlserver-files.ts';
 
@@ -188,6 +189,9 @@ const renderStore: Readonly<Record<StorePlan['engine'], (store: StorePlan, templ
 
 /** config/ of every engine; the edge's is written by its own file. */
 export const renderConfigs = (plan: Plan, templates: Templates): readonly Artifact[] => [
+  ...(plan.relay
+    ? [generated(`config/${plan.relay.service}/nginx.conf`, fill(templates, 'nginx/egress.conf.hbs', 'nginx', relayView(plan.relay)))]
+    : []),
   ...plan.databases.flatMap((database) => renderDatabase[database.engine](database, templates)),
   ...plan.caches.flatMap((cache) => renderCache(cache, templates)),
   ...plan.stores.flatMap((store) => renderStore[store.engine](store, templates)),

@@ -167,6 +167,10 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
           role === 'app' ? shared.filter((mount) => mount.name === name).map((mount) => ({ service, ...mount })) : [],
         ),
       })),
+    ways: (plan.relay?.ways ?? []).map(({ service, ports }) => ({
+      service,
+      places: ports.flatMap(({ port, hosts }) => hosts.map((host) => `${host}:${port}`)),
+    })),
     secrets: plan.secrets,
     backups: plan.runtime.backups && {
       place: describeStore(plan.runtime.backups.store),

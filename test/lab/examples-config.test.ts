@@ -67,7 +67,9 @@ async function ask({ secrets = {} }: Project, service: Service, argv: readonly s
   const [program = '', ...words] = argv;
   const user = service.user === undefined ? [] : ['--user', service.user];
   const entrypoint = ['--entrypoint', program, service.image.replace(mirrored, 'docker.io/')];
-  const bounds = ['--network', 'none', '--read-only', '--cap-drop', 'ALL'];
+  // What listens at an address of its own has none here.
+  const elsewhere = ['--sysctl', 'net.ipv4.ip_nonlocal_bind=1'];
+  const bounds = ['--network', 'none', ...elsewhere, '--read-only', '--cap-drop', 'ALL'];
   const { code, stdout, stderr } = await attempt([
     'docker',
     'run',

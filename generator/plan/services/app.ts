@@ -2,6 +2,7 @@ import type { Decision } from '../../../model/decision.ts';
 import type { NetworkName, PlannedService, Size } from '../../../model/planned-service.ts';
 import type { PlannedSecret, SecretFile, SecretText } from '../../../model/planned-secret.ts';
 import type { HardwareProfile } from '../../../model/profile.ts';
+import type { Way } from '../../../model/relay-plan.ts';
 import type { SlotRelease } from '../../../model/release.ts';
 import type { AppSpec } from '../../../model/app-spec.ts';
 import type { StackSpec } from '../../../model/stack-spec.ts';
@@ -74,7 +75,7 @@ const secretEnvOf = (app: AppSpec, connections: readonly Connection[]): PlannedS
   ),
 });
 
-function networksOf(app: AppSpec, connections: readonly Connection[]): PlannedService['networks'] {
+function networksOf(app: AppSpec, connections: readonly Connection[], way: Way | undefined): PlannedService['networks'] {
   const some = (name: NetworkName, wanted: boolean) => (wanted ? [name] : []);
   const needed = [
     ...some('app', app.http !== undefined),
@@ -82,8 +83,10 @@ function networksOf(app: AppSpec, connections: readonly Connection[]): PlannedSe
       'data',
       connections.some(({ connects }) => connects.length > 0),
     ),
-    // A bridge has no gate for one address: on one host the way out is open for what needs any.
-    ...some('egress', app.egress || app.reaches.length > 0 || connections.some(({ outside }) => outside.length > 0)),
+    // A bridge has no gate for one address: whoever is held to a list meets the relay alone, for all others the way out is open as a whole.
+    ...(way
+      ? [way.network]
+      : some('egress', app.egress || app.reaches.length > 0 || connections.some(({ outside }) => outside.length > 0))),
   ];
   return needed.length > 0 ? needed : ['app'];
 }
@@ -92,7 +95,7 @@ function serviceOf(
   app: AppSpec,
   spec: StackSpec,
   profile: HardwareProfile,
-  { size, image, tuning }: Placed & { readonly tuning: Tuning },
+  { size, image, way, tuning }: Placed & { readonly tuning: Tuning },
   forGates: ForGates,
 ): PlannedService {
   const connections = app.uses.map((use) => connect(use, spec, forGates, app.runtime));
@@ -127,7 +130,8 @@ function serviceOf(
     ...(app.scaling === undefined ? {} : { scaling: app.scaling }),
     stopSignal: 'SIGTERM',
     stopGrace: app.stopGrace,
-    networks: networksOf(app, connections),
+    networks: networksOf(app, connections, way),
+    ...(way ? { through: { relay: way.relay, names: [...new Set(way.ports.flatMap(({ hosts }) => hosts))].sort() } } : {}),
     // What is started by a timer finds the rest of the site at work.
     after: app.kind === 'cron' ? [] : [...connections.flatMap((connection) => connection.after), ...afterVolumes(app, spec)],
   };
@@ -139,10 +143,11 @@ const afterVolumes = (app: AppSpec, { target }: StackSpec): PlannedService['afte
     ? []
     : app.volumes.map(({ name }) => ({ service: volumeName(name), condition: 'service_completed_successfully', required: true }));
 
-/** What was decided for an application before it is planned: its size, and the image that it runs when it has no slots. */
+/** What was decided for an application before it is planned: its size, the image that it runs when it has no slots, and its way out where it is held to a list. */
 interface Placed {
   readonly size: Size;
   readonly image: string;
+  readonly way: Way | undefined;
 }
 
 export function planApp(

@@ -46,7 +46,7 @@ export function planMigration(
   const migrating = release.find(({ migrates, replicas }) => migrates && replicas > 0);
   const version = versionOf(migrating?.image ?? app.image, [...(migrate.entrypoint ?? []), ...migrate.command]);
   const { engine, query, gate } = clientOf(migrate.database, spec, forGates);
-  const { role, size, user, env, secretEnv, secretFiles, mounts, shared, tmpfs, connects, egress, outside, gates } = service;
+  const { role, size, user, env, secretEnv, secretFiles, mounts, shared, tmpfs, connects, egress, outside, through, gates } = service;
   const { stopSignal, stopGrace, networks, after } = service;
   return {
     task: {
@@ -74,6 +74,7 @@ export function planMigration(
       connects,
       ...(egress === undefined ? {} : { egress }),
       ...(outside === undefined ? {} : { outside }),
+      ...(through === undefined ? {} : { through }),
       gates,
       // It says, in the application's database, that the migrations of this image have ended well.
       finish: { ...gate, name: 'write-down', argv: shell(query, engine.record(version)) },

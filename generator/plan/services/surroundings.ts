@@ -33,6 +33,11 @@ function directNames(spec: StackSpec): readonly string[] {
   ];
 }
 
+/** Whether it may reach the places of a list and nothing else. */
+export const hasList = ({ egress, reaches }: AppSpec): boolean => !egress && reaches.length > 0;
+/** Whether any may, where no network keeps it to that by itself. */
+export const hasLists = ({ target, services }: StackSpec): boolean => target === 'compose' && services.some(hasList);
+
 const goesOut = ({ egress, reaches }: AppSpec): boolean => egress || reaches.length > 0;
 
 /** Programs disagree on the case of these names. */

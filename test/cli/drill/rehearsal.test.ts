@@ -14,7 +14,8 @@ const how = { project: 'shop-drill-0a1b2c3d', folder: '/srv/drill/site', range: 
 const resolved = (text: string): ComposeConfig => {
   const config = parse(text) as { services: Record<string, Record<string, unknown>>; networks: object; volumes: object; name: string };
   for (const service of Object.values(config.services))
-    service['networks'] = Object.fromEntries(((service['networks'] as string[] | undefined) ?? []).map((name) => [name, null]));
+    if (Array.isArray(service['networks']))
+      service['networks'] = Object.fromEntries(service['networks'].map((name) => [String(name), null]));
   return config as unknown as ComposeConfig;
 };
 const written = resolved(readFileSync(join(import.meta.dirname, '../../golden/hello-backups/compose.yaml'), 'utf8'));
@@ -43,6 +44,27 @@ describe('a site that is drilled', () => {
     expect(inIt.map(([name]) => name).toSorted()).toEqual(agents.toSorted());
     const sending = rehearse(withService({ networks: { app: null, egress: null } }), how);
     expect(sending.services['mine']?.networks).toEqual({ app: null });
+  });
+
+  test('leaves out what leads services to places outside, and the names that lead there', () => {
+    const site = resolved(readFileSync(join(import.meta.dirname, '../../golden/budget-tracker/compose.yaml'), 'utf8'));
+    const [first = ''] = site.services['web-blue']?.extra_hosts ?? [];
+    expect(first).toMatch(/^api\.bank\.example\.com:10\./);
+    const { services, networks: own } = rehearse(site, how);
+    expect([services['egress'], services['web-blue']?.extra_hosts]).toEqual([undefined, undefined]);
+    expect(Object.keys(services['web-blue']?.networks ?? {})).toEqual(['app', 'data']);
+    expect(Object.keys(own ?? {}).filter((network) => network.startsWith('egress-'))).toEqual([]);
+    // What the operator has pinned leads where it did.
+    const pinned = { ...site.services['web-blue'], extra_hosts: [first.replace(':', '='), 'wiki.corp.example:10.4.0.17'] };
+    expect(rehearse({ ...site, services: { ...site.services, pinned } }, how).services['pinned']?.extra_hosts).toEqual([
+      'wiki.corp.example:10.4.0.17',
+    ]);
+  });
+
+  test('gives what is in no other network none at all: the one that Compose would make leads out', () => {
+    const { services } = rehearse(withService({ networks: { egress: null } }), how);
+    expect(services['mine']).toMatchObject({ network_mode: 'none' });
+    expect(services['mine']).not.toHaveProperty('networks');
   });
 
   test('has what names its networks name them as they are then', () => {

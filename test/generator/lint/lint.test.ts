@@ -244,6 +244,11 @@ const composeFaults: Readonly<Record<string, (project: Tree) => void>> = {
   'compose-inner-networks': (project) => {
     put(project, ['networks', 'data', 'internal'], false);
   },
+  'compose-one-way-out': (project) => {
+    put(project, ['networks', 'egress-web'], { internal: true });
+    put(project, ['networks', 'egress'], {});
+    put(project, ['services', 'web-blue', 'networks'], ['app', 'data', 'egress', 'egress-web']);
+  },
 };
 
 describe('the checks of manifests', () => {
@@ -367,6 +372,17 @@ describe('the checks of a Compose project', () => {
     expect(idsOf(project)).toEqual([id]);
   });
 
+  test('look at the network of a way out as at those of the data, and let what leads outside stand in both', () => {
+    const project = fresh();
+    put(project, ['networks', 'egress-web'], {});
+    expect(idsOf(project)).toEqual(['compose-inner-networks']);
+    put(project, ['networks', 'egress-web', 'internal'], true);
+    put(project, ['services', 'edge', 'networks'], { 'egress': {}, 'egress-web': { ipv4_address: '10.4.0.2' } });
+    expect(idsOf(project)).toEqual(['compose-one-way-out']);
+    put(project, ['services', 'edge', 'labels', 'berth.role'], 'relay');
+    expect(idsOf(project)).not.toContain('compose-one-way-out');
+  });
+
   test('are ignored where a label says why', () => {
     const project = fresh();
     put(project, ['services', 'web-blue', 'read_only'], false);
@@ -388,6 +404,7 @@ test.each(
     [
       { target: 'compose', set: {} },
       { target: 'compose', set: everyKind },
+      { target: 'compose', set: { 'services.web.egress': ['hooks.corp.example:443'] } },
       { target: 'kubernetes', set: everyKind },
       { target: 'kubernetes', set: byTheClock },
       { target: 'kubernetes', set: {} },

@@ -139,10 +139,11 @@ const needless: readonly Needless[] = [
   [/\.user$|\.securityContext\.(?:runAs(?:User|Group)|fsGroup)$/, 'users are those that an image was made for'],
   [/\.tmpfs\.\d+$|\.defaultMode$/, 'a mode: who may write there'],
   [
-    /subnet$|\.cidr$|^(?:\d+\.){3}\d+|^server_name |^host +(?:all|") /,
+    /subnet$|ip_range$|\.ipv4_address$|\.extra_hosts\.|^allow \d|\.cidr$|^(?:\d+\.){3}\d+|^server_name |^host +(?:all|") /,
     'addresses of the host, of its networks, or of the DNS of each node',
   ],
   [/^host +/, 'addresses of the networks of the site'],
+  [/^"[a-z0-9.-]+" "[a-z0-9.-]+:\d+";$/, 'a place of berth.yaml, with its port'],
   [/annotations\.berth\/|labels\.berth\.config$|-version$|^Job \.metadata\.name$/, 'a hash or a version'],
   [/^\.version$|"Version":|apiVersion$|^proxy_http_version/, 'the version of a format or a protocol'],
   [/^(?:return|error_page|limit_(?:conn|req)_status|4\d\d ")|^"~\^0" 0/, 'codes of HTTP, and what a page looks like'],
@@ -373,6 +374,18 @@ describe.each(['compose', 'kubernetes'] as const)('hello at recommended for %s',
     const changed = new Map([...made().decision.merged, [file, text.replace(from, to)]]);
     expect(unexplained(changed, decisionsOf(made())).join()).toContain(`${file}: `);
   });
+});
+
+test('so has the way out of a service that may reach few places', async () => {
+  const site = await prepareHello({
+    ...sites.compose,
+    set: { 'services.web.egress': ['hooks.corp.example:443', 'api.corp.example:443', 'mail.corp.example:587'] },
+  });
+  const { merged } = site.decision;
+  expect(unexplained(merged, decisionsOf(site))).toEqual([]);
+  const file = 'config/egress/nginx.conf';
+  const changed = new Map([...merged, [file, (merged.get(file) ?? '').replace('worker_connections 2048;', 'worker_connections 2049;')]]);
+  expect(unexplained(changed, decisionsOf(site)).join()).toContain(`${file}: 2049`);
 });
 
 test('each reason why a number needs none, and each place of a decision, is met', () => {

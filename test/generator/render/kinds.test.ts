@@ -177,3 +177,13 @@ describe('replicas that follow the clock', () => {
     expect(plan.notes.join('\n')).toContain('services.web.scaling is not acted on');
   });
 });
+
+test('a site whose list is not held is told so each time it is written, and one whose list is, or whose cluster holds it, is not', async () => {
+  const of = async (places: readonly string[], target: 'compose' | 'kubernetes') =>
+    (await prepareHello({ target, set: { 'services.web.egress': places } })).notices.filter((notice) => notice.includes('way out'));
+  expect(await of(['hooks.corp.example:443', '10.4.0.0/16:5432'], 'compose')).toEqual([
+    'the way out of web is open as a whole in spite of its list, as 10.4.0.0/16 cannot be led to by a name: write one',
+  ]);
+  expect(await of(['hooks.corp.example:443'], 'compose')).toEqual([]);
+  expect(await of(['10.4.0.0/16:5432'], 'kubernetes')).toEqual([]);
+});

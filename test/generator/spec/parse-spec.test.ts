@@ -39,7 +39,7 @@ edge: { http: 443 }
       '7:11 services.web.port: expected a port, a whole number from 1 to 65535, got "3000"',
       '9:12 services.web.env.PORT: Berth sets this variable itself | remove it here, or name another one under uses',
       '9:26 services.web.env.A: expected text: put the value in quotes, so that it arrives as you typed it, got 5',
-      '10:3 services.edge: expected a name of your own: edge, agent, agent-files, agent-mariadb, agent-mongodb, agent-mysql, agent-postgres, agent-sqlserver, drill, watch, heal, berth, blue, green, surge, weights, tls, kustomization, localhost are taken by parts that Berth adds, got "edge"',
+      '10:3 services.edge: expected a name of your own: edge, egress, agent, agent-files, agent-mariadb, agent-mongodb, agent-mysql, agent-postgres, agent-sqlserver, drill, watch, heal, berth, blue, green, surge, weights, tls, kustomization, localhost are taken by parts that Berth adds, got "edge"',
       '10:51 services.edge.routes[0].path: paths below /-/berth/ belong to Berth | give the route another path',
       '12:23 databases.database.engine: expected postgres, mysql, mariadb, mongodb or sqlserver, got "oracle" | known here: postgres, mysql, mariadb, mongodb, sqlserver',
       '12:39 databases.database.memory: expected a size such as 512Mi, 16Gi or 2Ti, got "2gb"',

@@ -46,10 +46,11 @@ describe('what surrounds a site', () => {
     expect(env['HTTP_PROXY']).toBe('http://proxy:3128');
   });
 
-  test('one place outside is a way out on one host, and no place is none', () => {
-    const made = plan(stack(more));
-    expect(service(made, 'outside').networks).toContain('egress');
-    expect(service(made, 'inside').networks).not.toContain('egress');
+  test('a place outside has a way to it, the whole outside a way out, and no place is none', () => {
+    const made = plan(stack({ ...more, services: [...more.services, app('anywhere', { egress: true })] }));
+    expect(service(made, 'outside').networks).toContain('egress-outside');
+    expect(service(made, 'anywhere').networks).toContain('egress');
+    expect(service(made, 'inside').networks.filter((network) => network.startsWith('egress'))).toEqual([]);
     expect(made.notes.join('\n')).toContain('outside may reach hooks.corp.example:443');
   });
 

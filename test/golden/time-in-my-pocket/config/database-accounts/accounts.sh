@@ -76,9 +76,9 @@ BEGIN
 END
 SET @statement = N'';
 -- Sizes are counted in pages of 8 KiB.
-SELECT @statement += CONCAT(N'ALTER DATABASE tempdb MODIFY FILE (NAME = ', QUOTENAME(name), N', MAXSIZE = 12662MB);')
+SELECT @statement += CONCAT(N'ALTER DATABASE tempdb MODIFY FILE (NAME = ', QUOTENAME(name), N', MAXSIZE = 12661MB);')
   FROM tempdb.sys.database_files
- WHERE type = 0 AND max_size <> 12662 * 128;
+ WHERE type = 0 AND max_size <> 12661 * 128;
 EXEC (@statement);
 GO
 -- Where its files lie there already, they were put back on a new volume.
