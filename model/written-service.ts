@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { runtimes } from './engines/runtimes.ts';
+import { loosenings } from './loosened.ts';
 import { envName, sitePath } from './names.ts';
 import { cpu, cronTime, duration, image, label, port, size, text, timeZone, urlPathText, wholeNumber } from './written-values.ts';
 import { reach } from './written-surroundings.ts';
@@ -98,6 +99,11 @@ const scaling = z
   .meta({ id: 'Scaling' });
 
 const userNotation = 'expected uid:gid in numbers, not root, such as 10001:10001';
+
+/** It ends up in a comment and in a label, which end with the line and part reasons by semicolons. */
+const because = text('a reason').regex(/^[^\s;][^\p{Cc}\p{Cs}\u2028\u2029;]{8,198}[^\s;]$/u, {
+  error: 'expected a reason of 10 to 200 characters, in one line and without a semicolon',
+});
 
 const appSecret = z
   .strictObject({
@@ -229,6 +235,15 @@ export const service = z
       .array(folder, { error: 'expected a list of paths' })
       .optional()
       .describe('Folders in memory that the application may write to; the rest of its image is read-only. /tmp always is.'),
+    loosen: z
+      .partialRecord(z.enum(loosenings, { error: `expected ${loosenings.join(', ')}` }), because, {
+        error:
+          'expected a map from what is loosened to the reason, such as { writableRoot: its framework compiles templates beside its sources }',
+      })
+      .optional()
+      .describe(
+        'What of the hardening its image cannot do without, by name, each with the reason: a root filesystem that can be written to, programs that gain rights (setuid, file capabilities), or one capability. Nothing else can be loosened. It is shown by every plan.',
+      ),
     volumes: z
       .record(text('the name of a volume'), mounted, { error: 'expected a map from the name of a volume to a path' })
       .optional()

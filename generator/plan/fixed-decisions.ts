@@ -30,8 +30,17 @@ function ofContainer({
   stopGrace,
   healthcheck,
   deadline,
+  loosened = [],
 }: PlannedService): readonly Decision[] {
   return [
+    ...loosened.map(({ what, because }) =>
+      fixed(
+        `${name}.loosen.${what}`,
+        'loosened',
+        `because ${because}`,
+        role === 'app' ? `services.${name}.loosen in berth.yaml` : 'fixed: its image asks for it',
+      ),
+    ),
     fixed(`${name}.pids`, String(size.pids), 'design: more processes and threads than it ever has; what forks without end stops there'),
     fixed(
       `${name}.stop_grace_period`,
@@ -63,7 +72,7 @@ function ofContainer({
           fixed(
             `${name}.tmpfs`,
             tmpfs.map(({ path, size: most }) => `${path} ${formatSize(most)}`).join(', '),
-            'design: the root filesystem is read-only; what is written there lies in memory and counts towards the limit',
+            'design: what is written there lies in memory and counts towards the limit; the root filesystem is read-only unless that is loosened',
           ),
         ]),
     ...(nofile === undefined

@@ -18,6 +18,14 @@ import { checkDatabases, checkAnalytics, checkPostgres, checkLicences } from './
 import { checkCaches } from './check-caches.ts';
 import { checkAddresses } from './check-network.ts';
 
+/** Whether anything in it is for a cluster. */
+const asksForCluster = ({ target, kubernetes, services, databases = {}, stores = {} }: WrittenSpec): boolean =>
+  target === 'kubernetes' ||
+  kubernetes !== undefined ||
+  Object.values(services).some(({ scaling }) => scaling !== undefined) ||
+  Object.values(databases).some(({ operator }) => operator !== undefined) ||
+  Object.values(stores).some(({ nodes }) => nodes !== undefined);
+
 /** Everything that no single value can show: names twice, unknown references, routes and ports that collide. */
 export function checkReferences(spec: WrittenSpec): readonly Finding[] {
   return [
@@ -36,7 +44,7 @@ export function checkReferences(spec: WrittenSpec): readonly Finding[] {
     ...checkAnalytics(spec),
     ...checkPostgres(spec),
     ...checkPorts(spec),
-    ...checkCluster(spec),
+    ...(asksForCluster(spec) ? checkCluster(spec, suggest) : []),
     ...checkBackups(spec),
     ...(hasOperations(spec) ? checkOperations(spec, suggest) : []),
     ...checkAddresses(spec),

@@ -39,6 +39,7 @@ export const app = (name: string, more: Partial<AppSpec> = {}): AppSpec => ({
   env: {},
   secrets: [],
   writable: [],
+  loosened: [],
   volumes: [],
   egress: false,
   reaches: [],

@@ -557,6 +557,7 @@ test('the smallest spec is filled up with every default', () => {
         env: {},
         secrets: [],
         writable: [],
+        loosened: [],
         volumes: [],
         egress: false,
         reaches: [],
