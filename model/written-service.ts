@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { runtimes } from './engines/runtimes.ts';
 import { loosenings } from './loosened.ts';
 import { envName, sitePath } from './names.ts';
-import { cpu, cronTime, duration, image, label, port, size, text, timeZone, urlPathText, wholeNumber } from './written-values.ts';
+import { cpu, cronTime, duration, image, label, port, size, subnets, text, timeZone, urlPathText, wholeNumber } from './written-values.ts';
 import { reach } from './written-surroundings.ts';
 import { folder, mounted } from './written-volumes.ts';
 
@@ -56,6 +56,25 @@ const route = z
       })
       .optional()
       .describe('Most requests that one address, token, header or cookie may make here; several hold together. Default: none.'),
+    methods: z
+      .array(z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'], { error: 'expected a method such as POST' }), {
+        error: 'expected a list of methods such as [GET, POST]',
+      })
+      .min(1, { error: 'expected at least one method' })
+      .optional()
+      .describe(
+        'Methods that it takes; others are answered 405. GET brings HEAD with it, and what a browser asks first under cors is always answered. Default: those of the application.',
+      ),
+    allow: subnets
+      .min(1, { error: 'expected at least one address' })
+      .optional()
+      .describe(
+        'Addresses and subnets of visitors that it is for; others are answered 403. Behind edge.trustedProxies the address is that of the visitor. Default: all.',
+      ),
+    deny: subnets
+      .min(1, { error: 'expected at least one address' })
+      .optional()
+      .describe('Addresses and subnets that it is not for. With allow, the narrower one holds. Default: none.'),
     cors: cors.optional().describe('Which other origins may call it from a browser. Default: what the application says itself.'),
     body: size.optional().describe('Largest request body. Default: edge.body.'),
     timeout: duration.optional().describe('Longest silence of the application. Default: edge.timeout.'),

@@ -13,7 +13,7 @@ import { checkSurroundings } from './check-surroundings.ts';
 import { checkVolumes } from './check-volumes.ts';
 import { checkNames } from './check-names.ts';
 import { checkUses } from './check-uses.ts';
-import { checkRoutes, checkPorts } from './check-edge.ts';
+import { checkFilters, checkRoutes, checkPorts } from './check-edge.ts';
 import { checkDatabases, checkAnalytics, checkPostgres, checkLicences } from './check-databases.ts';
 import { checkCaches } from './check-caches.ts';
 import { checkAddresses } from './check-network.ts';
@@ -34,6 +34,7 @@ export function checkReferences(spec: WrittenSpec): readonly Finding[] {
     ...checkExternals(spec),
     ...checkUses(spec),
     ...checkRoutes(spec),
+    ...checkFilters(spec),
     ...checkVolumes(spec),
     ...checkStores(spec),
     ...checkInternalTls(spec),

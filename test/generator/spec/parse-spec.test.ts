@@ -563,7 +563,7 @@ test('the smallest spec is filled up with every default', () => {
         reaches: [],
       },
     ],
-    edge: { http: 80, https: 443, connections: 100, hsts: false, trustedProxies: [], proxyProtocol: false },
+    edge: { http: 80, https: 443, connections: 100, hsts: false, deny: [], trustedProxies: [], proxyProtocol: false },
     kubernetes: {
       namespace: 'hello',
       minor: 30,
