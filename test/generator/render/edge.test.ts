@@ -133,7 +133,8 @@ describe('renderEdge', () => {
       expect(filtered({ addresses }).replaceAll(/\s+/g, ' ')).toContain(`{ ${lines} }`);
     });
 
-    test('refuses nothing by address or method where nothing says so', () => {
+    test('refuses nothing by address or method where nothing says so, and still knows every variable', () => {
+      expect(config(edge)).toContain('set $berth_allow "";');
       expect(orderOf(config(edge))).toEqual(['$berth_hidden', '404', '$berth_slot', '503']);
     });
 
