@@ -1,6 +1,7 @@
 import type { Runtime } from './engines/runtimes.ts';
 import type { Seconds } from './units.ts';
 import type { FixedSize } from './fixed-size.ts';
+import type { Loosened } from './loosened.ts';
 import type { Route } from './route.ts';
 import type { Use } from './use.ts';
 import type { Schedule } from './schedule.ts';
@@ -73,6 +74,7 @@ export interface AppSpec extends FixedSize {
   readonly env: Readonly<Record<string, string>>;
   readonly secrets: readonly AppSecret[];
   readonly writable: readonly string[];
+  readonly loosened: readonly Loosened[];
   readonly volumes: readonly MountedVolume[];
   /** Anywhere, or to {@link reaches} alone. */
   readonly egress: boolean;

@@ -8,6 +8,8 @@ export interface EdgePlan {
   readonly perAddress: number;
   readonly hsts: boolean;
   readonly trustedProxies: readonly string[];
+  /** Addresses that are refused everywhere. */
+  readonly deny: readonly string[];
   /** Where its health check asks, when nobody but a proxy can speak to its other ports. */
   readonly proxyProtocol?: { readonly healthPort: number };
   readonly httpsPort: number;

@@ -1,6 +1,7 @@
 import type { Slot } from './release.ts';
 import type { DatabaseOperator } from './database-spec.ts';
 import type { Scaling } from './app-spec.ts';
+import type { Loosened } from './loosened.ts';
 import type { Schedule } from './schedule.ts';
 import type { MiB, MilliCpu, Seconds } from './units.ts';
 import type { SecretText } from './planned-secret.ts';
@@ -134,8 +135,10 @@ export interface PlannedService {
   readonly replicas: number;
   readonly size: Size;
   readonly user: string;
-  /** What its image cannot do without, beyond what every container has, and why. */
-  readonly loosened?: { readonly capability: 'NET_BIND_SERVICE'; readonly imageGroup: number; readonly because: string };
+  /** What of the hardening it does without; never empty. */
+  readonly loosened?: readonly Loosened[];
+  /** The group that its image gives its folders to, where that is not its own. */
+  readonly imageGroup?: number;
   readonly command?: readonly string[];
   readonly entrypoint?: readonly string[];
   readonly env: Readonly<Record<string, string>>;

@@ -17,10 +17,18 @@ export interface Cors {
   readonly maxAge: Seconds;
 }
 
+/** Who may call a route, by address: of two that hold one address, the narrower says. */
+export interface AddressFilter {
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
+}
+
 export interface Route {
   readonly path: string;
   readonly rateLimits: readonly RateLimit[];
   readonly cors?: Cors;
+  readonly methods?: readonly string[];
+  readonly addresses?: AddressFilter;
   readonly body: MiB;
   readonly timeout: Seconds;
   readonly stream: boolean;

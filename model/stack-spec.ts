@@ -40,6 +40,7 @@ interface EdgeSpec {
   readonly hsts: boolean;
   /** Addresses and subnets whose word on the address of a visitor is taken. */
   readonly trustedProxies: readonly string[];
+  readonly deny: readonly string[];
   readonly proxyProtocol: boolean;
 }
 

@@ -1,9 +1,5 @@
 import * as z from 'zod';
-import { cpu, duration, port, size, text, wholeNumber } from './written-values.ts';
-
-/** An address of either kind, alone or with the length of a subnet. */
-const subnet =
-  /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}(?:\/(?:3[0-2]|[12]?\d))?|[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?:\/(?:12[0-8]|1[01]\d|\d?\d))?)$/;
+import { cpu, duration, port, size, subnets, wholeNumber } from './written-values.ts';
 
 export const edge = z
   .strictObject({
@@ -14,10 +10,11 @@ export const edge = z
     connections: wholeNumber(1, 100_000, 'a number of connections')
       .optional()
       .describe('Connections one client address may hold. Default: 100.'),
-    trustedProxies: z
-      .array(text('an address or a subnet').regex(subnet, { error: 'expected an address or a subnet such as 10.0.0.0/8' }), {
-        error: 'expected a list of addresses and subnets',
-      })
+    deny: subnets
+      .min(1, { error: 'expected at least one address' })
+      .optional()
+      .describe('Addresses and subnets that are refused everywhere, with 403. Default: none.'),
+    trustedProxies: subnets
       .optional()
       .describe(
         'Load balancers in front, whose word on the address of a visitor is taken. Default: none, and the address is that of the connection.',

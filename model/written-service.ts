@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { runtimes } from './engines/runtimes.ts';
+import { loosenings } from './loosened.ts';
 import { envName, sitePath } from './names.ts';
-import { cpu, cronTime, duration, image, label, port, size, text, timeZone, urlPathText, wholeNumber } from './written-values.ts';
+import { cpu, cronTime, duration, image, label, port, size, subnets, text, timeZone, urlPathText, wholeNumber } from './written-values.ts';
 import { reach } from './written-surroundings.ts';
 import { folder, mounted } from './written-volumes.ts';
 
@@ -55,6 +56,25 @@ const route = z
       })
       .optional()
       .describe('Most requests that one address, token, header or cookie may make here; several hold together. Default: none.'),
+    methods: z
+      .array(z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'], { error: 'expected a method such as POST' }), {
+        error: 'expected a list of methods such as [GET, POST]',
+      })
+      .min(1, { error: 'expected at least one method' })
+      .optional()
+      .describe(
+        'Methods that it takes; others are answered 405. GET brings HEAD with it, and what a browser asks first under cors is always answered. Default: those of the application.',
+      ),
+    allow: subnets
+      .min(1, { error: 'expected at least one address' })
+      .optional()
+      .describe(
+        'Addresses and subnets of visitors that it is for; others are answered 403. Behind edge.trustedProxies the address is that of the visitor. Default: all.',
+      ),
+    deny: subnets
+      .min(1, { error: 'expected at least one address' })
+      .optional()
+      .describe('Addresses and subnets that it is not for. With allow, the narrower one holds. Default: none.'),
     cors: cors.optional().describe('Which other origins may call it from a browser. Default: what the application says itself.'),
     body: size.optional().describe('Largest request body. Default: edge.body.'),
     timeout: duration.optional().describe('Longest silence of the application. Default: edge.timeout.'),
@@ -98,6 +118,11 @@ const scaling = z
   .meta({ id: 'Scaling' });
 
 const userNotation = 'expected uid:gid in numbers, not root, such as 10001:10001';
+
+/** It ends up in a comment and in a label, which end with the line and part reasons by semicolons. */
+const because = text('a reason').regex(/^[^\s;][^\p{Cc}\p{Cs}\u2028\u2029;]{8,198}[^\s;]$/u, {
+  error: 'expected a reason of 10 to 200 characters, in one line and without a semicolon',
+});
 
 const appSecret = z
   .strictObject({
@@ -229,6 +254,15 @@ export const service = z
       .array(folder, { error: 'expected a list of paths' })
       .optional()
       .describe('Folders in memory that the application may write to; the rest of its image is read-only. /tmp always is.'),
+    loosen: z
+      .partialRecord(z.enum(loosenings, { error: `expected ${loosenings.join(', ')}` }), because, {
+        error:
+          'expected a map from what is loosened to the reason, such as { writableRoot: its framework compiles templates beside its sources }',
+      })
+      .optional()
+      .describe(
+        'What of the hardening its image cannot do without, by name, each with the reason: a root filesystem that can be written to, programs that gain rights (setuid, file capabilities), or one capability. Nothing else can be loosened. It is shown by every plan.',
+      ),
     volumes: z
       .record(text('the name of a volume'), mounted, { error: 'expected a map from the name of a volume to a path' })
       .optional()

@@ -53,6 +53,17 @@ export const address = (example: string) =>
     /^https?:\/\/(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::\d{1,5})?(?:\/[A-Za-z0-9._~/-]*)?$/,
     { error: `expected an address such as ${example}` },
   );
+const subnetForm =
+  /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}(?:\/(?:3[0-2]|[12]?\d))?|[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?:\/(?:12[0-8]|1[01]\d|\d?\d))?)$/;
+const subnetNotation = 'expected an address or a subnet such as 10.0.0.0/8';
+/** Addresses of either kind, alone or with the length of a subnet. */
+export const subnets = z.array(
+  text('an address or a subnet')
+    .regex(subnetForm, { error: subnetNotation })
+    // What has the form of one need not be one: 1::2::3.
+    .refine((value) => !value.includes(':') || URL.canParse(`http://[${value.replace(/\/.*/, '')}]`), { error: subnetNotation }),
+  { error: 'expected a list of addresses and subnets' },
+);
 export const port = wholeNumber(1, 65_535, 'a port');
 
 export const label = text('a DNS label: lower-case letters, digits and -').regex(dnsLabel, {

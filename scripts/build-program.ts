@@ -75,7 +75,12 @@ const seldomPlanned: Readonly<Record<string, readonly string[]>> = {
   'plan-cache.cjs': ['generator/plan/services/cache-cluster.ts', 'generator/plan/services/cache-sentinel.ts'],
   'plan-egress.cjs': ['generator/plan/services/relay.ts', 'generator/plan/services/ways.ts', 'generator/render/relay-view.ts'],
   'plan-explain.cjs': ['generator/plan/fixed-decisions.ts'],
-  'plan-files.cjs': ['generator/plan/backup-notes.ts', 'generator/plan/operations-notes.ts', 'generator/plan/services/agent-files.ts'],
+  'plan-files.cjs': [
+    'generator/plan/backup-notes.ts',
+    'generator/plan/loosened-notes.ts',
+    'generator/plan/operations-notes.ts',
+    'generator/plan/services/agent-files.ts',
+  ],
   'plan-kubernetes.cjs': [
     'generator/io/public-keys.ts',
     'generator/plan/cluster-notes.ts',
@@ -85,7 +90,7 @@ const seldomPlanned: Readonly<Record<string, readonly string[]>> = {
   'plan-memcached.cjs': ['generator/plan/services/memcached.ts'],
   'plan-mongodb.cjs': ['generator/plan/services/mongodb-settings.ts', 'generator/plan/services/mongodb-tls.ts'],
   'plan-mysql.cjs': ['generator/plan/services/mysql-replica.ts', 'generator/plan/services/mysql-tls.ts'],
-  'plan-operations.cjs': ['generator/spec/check-operations.ts'],
+  'plan-operations.cjs': ['generator/spec/check-cluster.ts', 'generator/spec/check-operations.ts'],
   'plan-pgbouncer.cjs': ['generator/plan/services/pgbouncer.ts'],
   'plan-runtimes.cjs': ['go', 'java', 'python'].map((runtime) => `generator/plan/services/app-${runtime}.ts`),
   'plan-seaweedfs.cjs': ['generator/plan/services/seaweedfs-containers.ts', 'generator/render/seaweedfs-view.ts'],

@@ -55,6 +55,7 @@ export const boolean = maker(z.boolean);
 export const int = maker(z.int);
 export const literal = maker(z.literal as (...args: readonly unknown[]) => Schema);
 export const number = maker(z.number);
+export const partialRecord = maker(z.partialRecord as (...args: readonly unknown[]) => Schema);
 export const record = maker(z.record as (...args: readonly unknown[]) => Schema);
 export const strictObject = maker(z.strictObject);
 export const string = maker(z.string);

@@ -6,6 +6,9 @@ export function clusterNotes({ services, kubernetes, edge, host, domain }: Stack
   const limited = services.flatMap(({ http }) =>
     (http?.routes ?? []).filter(({ rateLimits }) => rateLimits.length > 0).map(({ path }) => path),
   );
+  const filtered = services.flatMap(({ http }) =>
+    (http?.routes ?? []).filter(({ methods, addresses }) => methods !== undefined || addresses !== undefined).map(({ path }) => path),
+  );
   const way = kubernetes.expose === 'gateway' ? 'gateway' : 'ingress controller';
   return [
     ...(domain === 'localhost'
@@ -20,6 +23,11 @@ export function clusterNotes({ services, kubernetes, edge, host, domain }: Stack
     ...(foreign
       ? [
           `requests come in by the ${way} of the cluster: connection limits${edge.hsts ? ', HSTS' : ''}, body sizes, access log and maintenance page of Berth's edge are not there${limited.length > 0 ? `, nor the rate limits of ${limited.join(', ')}` : ''}`,
+        ]
+      : []),
+    ...(foreign && (filtered.length > 0 || edge.deny.length > 0)
+      ? [
+          `requests come in by the ${way} of the cluster, which refuses nobody: ${[...(filtered.length > 0 ? [`methods and addresses of ${filtered.join(', ')}`] : []), ...(edge.deny.length > 0 ? ['edge.deny'] : [])].join(' and ')} have to be said to it in its own way, or the paths stand open`,
         ]
       : []),
     ...(kubernetes.expose === 'ingress'

@@ -2,6 +2,7 @@ import type { Decision } from '../../model/decision.ts';
 import type { Plan } from '../../model/plan.ts';
 import { stepsOf } from '../../model/planned-service.ts';
 import type { PlannedService } from '../../model/planned-service.ts';
+import type { AddressFilter } from '../../model/route.ts';
 import type { BackupJob, BackupsConfig } from '../../model/runtime-config.ts';
 import { describeSize, formatCpu, formatDuration, formatSize } from '../../model/units.ts';
 import type { Seconds } from '../../model/units.ts';
@@ -45,6 +46,7 @@ function ofContainer({
   deadline,
   schedule,
   env,
+  loosened = [],
 }: PlannedService): readonly Decision[] {
   return [
     ...(role === 'task'
@@ -67,6 +69,14 @@ function ofContainer({
           ),
         ]
       : []),
+    ...loosened.map(({ what, because }) =>
+      fixed(
+        `${name}.loosen.${what}`,
+        'loosened',
+        `because ${because}`,
+        role === 'app' ? `services.${name}.loosen in berth.yaml` : 'fixed: its image asks for it',
+      ),
+    ),
     fixed(`${name}.pids`, String(size.pids), 'design: more processes and threads than it ever has; what forks without end stops there'),
     fixed(
       `${name}.stop_grace_period`,
@@ -98,7 +108,7 @@ function ofContainer({
           fixed(
             `${name}.tmpfs`,
             tmpfs.map(({ path, size: most }) => `${path} ${formatSize(most)}`).join(', '),
-            'design: the root filesystem is read-only; what is written there lies in memory and counts towards the limit',
+            'design: what is written there lies in memory and counts towards the limit; the root filesystem is read-only unless that is loosened',
           ),
         ]),
     ...(nofile === undefined
@@ -275,6 +285,11 @@ const edge: readonly (readonly [directive: string, value: string, because: strin
   ['proxy_buffers', '8 of 8k and 16k for headers, 32k on their way', 'what the worst case of its memory counts for each open request'],
 ];
 
+const describeFilter = ({ allow, deny }: AddressFilter): readonly string[] => [
+  ...(allow.length > 0 ? [`for ${allow.join(' ')} alone`] : []),
+  ...(deny.length > 0 ? [`not for ${deny.join(' ')}`] : []),
+];
+
 /** What the spec says of the edge, and its routes. */
 function ofEdge(name: string, { edge: planned }: Plan): readonly Decision[] {
   return [
@@ -291,6 +306,9 @@ function ofEdge(name: string, { edge: planned }: Plan): readonly Decision[] {
       'design: a replica of the same site answers at once or not at all',
       'the replicas of its services',
     ),
+    ...(planned.deny.length > 0
+      ? [fixed(`${name}.deny`, planned.deny.join(' '), 'what berth.yaml says: refused everywhere, with 403', 'edge.deny in berth.yaml')]
+      : []),
     ...planned.apps.flatMap(({ service, routes }) =>
       routes.map((route) =>
         fixed(
@@ -299,6 +317,8 @@ function ofEdge(name: string, { edge: planned }: Plan): readonly Decision[] {
             `${route.timeout}s for an answer`,
             `${route.body}m of body`,
             ...route.rateLimits.map(({ rate, burst }) => `${rate}, burst ${burst}`),
+            ...(route.methods ? [`${route.methods.join(' ')} alone`] : []),
+            ...(route.addresses ? describeFilter(route.addresses) : []),
           ].join(', '),
           'what berth.yaml says of the route, or its default: docs/reference/spec.md',
           `services.${service}.routes in berth.yaml`,

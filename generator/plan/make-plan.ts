@@ -224,6 +224,7 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     notes: notesOf({
       topologies,
       profile,
+      services,
       images: imagesInUse,
       scaled: fitted.scaled,
       describe: `${describeSize(fitted.budget.sum)} of ${describeSize(fitted.budget.host)}`,

@@ -1,7 +1,9 @@
 import { sqlserverEditions } from '../../model/engines/sqlserver.ts';
 import type { Plan } from '../../model/plan.ts';
+import type { PlannedService } from '../../model/planned-service.ts';
 import type { HardwareProfile } from '../../model/profile.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
+import { loosenedNotes } from './loosened-notes.ts';
 import { operationsNotes } from './operations-notes.ts';
 import { backupNotes } from './backup-notes.ts';
 import { clusterNotes } from './cluster-notes.ts';
@@ -16,6 +18,7 @@ import type { MiB } from '../../model/units.ts';
 interface NoteInput {
   readonly profile: HardwareProfile;
   readonly topologies: Topologies;
+  readonly services: readonly PlannedService[];
   readonly images: Plan['images'];
   readonly scaled: readonly string[];
   /** `9.4 GiB of 16 GiB`. */
@@ -48,7 +51,7 @@ const credentialsOf = ({ target, kubernetes, registry = '' }: StackSpec): string
 };
 
 /** What a careful reader must know before trusting the site. */
-export function notesOf({ profile, topologies, images, scaled, describe, cpus, uploads }: NoteInput): readonly string[] {
+export function notesOf({ profile, topologies, services, images, scaled, describe, cpus, uploads }: NoteInput): readonly string[] {
   const { spec } = topologies;
   const beyond = (names: readonly string[], topology: keyof typeof topologyName) =>
     topology === 'single'
@@ -134,6 +137,7 @@ export function notesOf({ profile, topologies, images, scaled, describe, cpus, u
       ? backupNotes(spec, images)
       : ['nothing is backed up: `backups` in berth.yaml says where copies of the site go; until then they are yours to make']),
     ...(spec.operations ? operationsNotes(spec) : []),
+    ...(services.some(({ loosened }) => loosened !== undefined) ? loosenedNotes(services) : []),
     ...spec.databases.flatMap(({ name, edition }) => {
       const notice = edition && sqlserverEditions[edition].notice;
       return notice ? [`${name}: ${notice}`] : [];

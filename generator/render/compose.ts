@@ -10,6 +10,7 @@ import { formatCpu, formatDuration, formatSize } from '../../model/units.ts';
 import type { MiB } from '../../model/units.ts';
 import { fill } from './fill.ts';
 import type { Templates } from './fill.ts';
+import { capabilitiesOf, isLoosened, looseningIgnores } from './loosened.ts';
 import { quote } from './quote.ts';
 
 /** Compose's M is a mebibyte. */
@@ -78,7 +79,11 @@ function view(
     entrypoint: service.entrypoint,
     command: service.command,
     user: service.user,
+    writableRoot: isLoosened(service, 'writableRoot'),
+    capabilities: capabilitiesOf(service).join(', '),
+    newPrivileges: isLoosened(service, 'newPrivileges'),
     loosened: service.loosened,
+    imageGroup: service.imageGroup === undefined ? undefined : [service.imageGroup],
     hostname: service.hostname ? name : undefined,
     init: service.role === 'app',
     tmpfs: service.tmpfs.map(({ path, size, mode }) => `${path}:size=${size}m,mode=${mode},noexec,nosuid,nodev`),
@@ -128,9 +133,12 @@ function view(
       timeout: formatDuration(service.healthcheck.timeout),
       startPeriod: formatDuration(service.healthcheck.startPeriod),
     },
-    lintIgnore:
-      (service.loosened && `compose-capabilities: ${service.loosened.because}`) ??
-      (service.kind === 'server' && !service.healthcheck && 'compose-healthcheck: berth.yaml names none, and a worker has no port to ask'),
+    lintIgnore: [
+      ...looseningIgnores(service).map(([id, reason]) => `compose-${id}: ${reason}`),
+      ...(service.kind === 'server' && !service.healthcheck
+        ? ['compose-healthcheck: berth.yaml names none, and a worker has no port to ask']
+        : []),
+    ].join('; '),
     restart: service.kind === 'server' ? 'unless-stopped' : 'no',
     stopSignal: service.stopSignal,
     stopGrace: formatDuration(service.stopGrace),

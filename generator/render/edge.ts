@@ -32,22 +32,29 @@ function verbatim(templates: Templates, name: string): string {
   return text;
 }
 
-/** What a browser of another origin is told, under a name made of all of it: routes that say the same share it. */
+/** Made of all that is said: what says the same shares its name. */
+const nameOf = (said: object): string => createHash('sha256').update(JSON.stringify(said)).digest('hex').slice(0, 8);
+
+/** Who may not call a route: everybody but those allowed, where any are. */
+const filterOf = ({ addresses }: Route) =>
+  addresses && {
+    id: nameOf(addresses),
+    others: addresses.allow.length > 0 ? '1' : '""',
+    networks: [
+      ...addresses.allow.map((network) => ({ network, refused: '""' })),
+      ...addresses.deny.map((network) => ({ network, refused: '1' })),
+    ],
+  };
+
+/** What a browser of another origin is told. */
 function corsOf({ cors }: Route) {
   if (!cors) return undefined;
   const { origins, methods, headers, credentials, maxAge } = cors;
-  return {
-    id: createHash('sha256').update(JSON.stringify(cors)).digest('hex').slice(0, 8),
-    origins,
-    methods: methods.join(', '),
-    headers: headers.join(', '),
-    credentials,
-    maxAge: String(maxAge),
-  };
+  return { id: nameOf(cors), origins, methods: methods.join(', '), headers: headers.join(', '), credentials, maxAge: String(maxAge) };
 }
 
 /** The locations that a route needs: `/api/` also answers for `/api`, which nginx would otherwise redirect, turning a POST into a GET. */
-function* locations({ service, routes }: App, taken: ReadonlySet<string>): Generator<object> {
+function* locations({ service, routes }: App, edge: EdgePlan, taken: ReadonlySet<string>): Generator<object> {
   for (const route of routes) {
     const settings = {
       service,
@@ -58,6 +65,10 @@ function* locations({ service, routes }: App, taken: ReadonlySet<string>): Gener
       stream: route.stream,
       limits: route.rateLimits.map((limit) => ({ zone: zone(limit), burst: limit.burst })),
       cors: corsOf(route) ?? false,
+      methods: route.methods?.join('|') ?? false,
+      allow: route.methods?.join(', ') ?? '',
+      filter: filterOf(route)?.id ?? false,
+      denied: edge.deny.length > 0,
     };
     const isPrefix = route.path.endsWith('/');
     yield { match: isPrefix ? '' : '= ', path: route.path, ...settings };
@@ -92,13 +103,16 @@ function view(edge: EdgePlan): object {
       .sort()
       .map((by) => ({ key: keyOf(by), carried: carried(by) })),
     policies: [...policies.values()],
+    filters: [...new Map(routes.flatMap((route) => filterOf(route) ?? []).map((filter) => [filter.id, filter])).values()],
     listens: edge.proxyProtocol ? ' proxy_protocol' : '',
     healthPort: edge.proxyProtocol?.healthPort,
     realIpHeader: edge.proxyProtocol ? 'proxy_protocol' : 'X-Forwarded-For',
     slots: edge.apps.flatMap(({ service, port }) =>
       slots.map((slot) => ({ id: `${identifier(service)}_${slot}`, address: `${service}-${slot}${edge.hostSuffix}:${port}` })),
     ),
-    locations: edge.apps.flatMap((app) => [...locations(app, taken)]).map((location, index) => ({ ...location, again: `again_${index}` })),
+    locations: edge.apps
+      .flatMap((app) => [...locations(app, edge, taken)])
+      .map((location, index) => ({ ...location, again: `again_${index}` })),
     stores: edge.stores.map(({ service, port, host, buckets, tls }) => ({
       id: `store_${identifier(service)}`,
       service,

@@ -1,6 +1,10 @@
+import { isRestricted } from '../../model/loosened.ts';
+import type { Loosening } from '../../model/loosened.ts';
 import type { WrittenSpec } from '../../model/written-spec.ts';
-import { suggest } from './describe-issue.ts';
 import type { Finding } from './finding.ts';
+
+/** Which of the known names was meant, if any. */
+type Suggest = (typed: string, known: readonly string[]) => string | undefined;
 
 function* checkScaling(spec: WrittenSpec): Iterable<Finding> {
   for (const [name, { scaling }] of Object.entries(spec.services))
@@ -39,7 +43,7 @@ function* checkNodes(spec: WrittenSpec): Iterable<Finding> {
 }
 
 /** What the edge of a cluster needs to be told, and what another edge would not hear. */
-function* checkKubernetes(spec: WrittenSpec): Iterable<Finding> {
+function* checkKubernetes(spec: WrittenSpec, suggest: Suggest): Iterable<Finding> {
   const { expose = 'loadBalancer', class: className, nodePorts, existingSecrets, certificate, controllerNamespace } = spec.kubernetes ?? {};
   const foreign = expose === 'gateway' || expose === 'ingress';
   const namespace = spec.kubernetes?.namespace ?? (spec.target === 'kubernetes' ? spec.name : '');
@@ -157,12 +161,27 @@ function* checkTimeZones(spec: WrittenSpec): Iterable<Finding> {
       };
 }
 
-/** What only a cluster can do, and what it needs to be told for that. */
-export function* checkCluster(spec: WrittenSpec): Iterable<Finding> {
+/** What breaks the level `restricted` of Pod Security would be let in nowhere, and all of a site stands in one namespace. */
+function* checkLoosened(spec: WrittenSpec): Iterable<Finding> {
+  if (spec.target !== 'kubernetes') return;
+  for (const [name, { loosen }] of Object.entries(spec.services))
+    for (const what of Object.keys(loosen ?? {}) as Loosening[])
+      if (!isRestricted(what))
+        yield {
+          path: ['services', name, 'loosen'],
+          key: what,
+          message: 'Pod Security lets it into no namespace of the level restricted, where the whole site stands',
+          hint: 'build the image so that it runs without it, or write target: compose',
+        };
+}
+
+/** What only a cluster can do, and what it needs to be told for that. It is loaded for specs that have some of it, without what reads a document. */
+export function* checkCluster(spec: WrittenSpec, suggest: Suggest): Iterable<Finding> {
   yield* checkScaling(spec);
   yield* checkScalingTimes(spec);
   yield* checkNodes(spec);
-  yield* checkKubernetes(spec);
+  yield* checkKubernetes(spec, suggest);
   yield* checkOperators(spec);
   yield* checkTimeZones(spec);
+  yield* checkLoosened(spec);
 }

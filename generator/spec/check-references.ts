@@ -13,10 +13,18 @@ import { checkSurroundings } from './check-surroundings.ts';
 import { checkVolumes } from './check-volumes.ts';
 import { checkNames } from './check-names.ts';
 import { checkUses } from './check-uses.ts';
-import { checkRoutes, checkPorts } from './check-edge.ts';
+import { checkFilters, checkRoutes, checkPorts } from './check-edge.ts';
 import { checkDatabases, checkAnalytics, checkPostgres, checkLicences } from './check-databases.ts';
 import { checkCaches } from './check-caches.ts';
 import { checkAddresses } from './check-network.ts';
+
+/** Whether anything in it is for a cluster. */
+const asksForCluster = ({ target, kubernetes, services, databases = {}, stores = {} }: WrittenSpec): boolean =>
+  target === 'kubernetes' ||
+  kubernetes !== undefined ||
+  Object.values(services).some(({ scaling }) => scaling !== undefined) ||
+  Object.values(databases).some(({ operator }) => operator !== undefined) ||
+  Object.values(stores).some(({ nodes }) => nodes !== undefined);
 
 /** Everything that no single value can show: names twice, unknown references, routes and ports that collide. */
 export function checkReferences(spec: WrittenSpec): readonly Finding[] {
@@ -26,6 +34,7 @@ export function checkReferences(spec: WrittenSpec): readonly Finding[] {
     ...checkExternals(spec),
     ...checkUses(spec),
     ...checkRoutes(spec),
+    ...checkFilters(spec),
     ...checkVolumes(spec),
     ...checkStores(spec),
     ...checkInternalTls(spec),
@@ -36,7 +45,7 @@ export function checkReferences(spec: WrittenSpec): readonly Finding[] {
     ...checkAnalytics(spec),
     ...checkPostgres(spec),
     ...checkPorts(spec),
-    ...checkCluster(spec),
+    ...(asksForCluster(spec) ? checkCluster(spec, suggest) : []),
     ...checkBackups(spec),
     ...(hasOperations(spec) ? checkOperations(spec, suggest) : []),
     ...checkAddresses(spec),

@@ -5,6 +5,8 @@ import type { Path } from './document.ts';
 interface Parts {
   readonly shape?: Readonly<Record<string, z.core.$ZodType>>;
   readonly valueType?: z.core.$ZodType;
+  readonly keyType?: z.core.$ZodType;
+  readonly entries?: Readonly<Record<string, string>>;
   readonly element?: z.core.$ZodType;
   readonly options?: readonly z.core.$ZodType[];
   readonly innerType?: z.core.$ZodType;
@@ -30,5 +32,7 @@ export const knownKeys =
       (schemas, part) => schemas.flatMap(shapesOf).flatMap((parts) => below(parts, part) ?? []),
       [schema],
     );
-    return [...new Set(reached.flatMap(shapesOf).flatMap(({ shape }) => Object.keys(shape ?? {})))];
+    // Of a map, those that are named: most take any name.
+    const named = ({ keyType }: Parts) => (keyType ? shapesOf(keyType).flatMap(({ entries }) => Object.keys(entries ?? {})) : []);
+    return [...new Set(reached.flatMap(shapesOf).flatMap((parts) => [...Object.keys(parts.shape ?? {}), ...named(parts)]))];
   };

@@ -33,6 +33,8 @@ export function routesOf(service: WrittenService, spec: WrittenSpec): readonly R
     path: route.path,
     rateLimits: [route.rateLimit ?? []].flat().map(rateLimit),
     ...(route.cors ? { cors: corsOf(route.cors) } : {}),
+    ...(route.methods ? { methods: [...new Set(route.methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])))] } : {}),
+    ...(route.allow || route.deny ? { addresses: { allow: [...new Set(route.allow)], deny: [...new Set(route.deny)] } } : {}),
     body: route.body === undefined ? (spec.edge?.body === undefined ? defaults.body : size(spec.edge.body)) : size(route.body),
     timeout:
       route.timeout === undefined

@@ -1,5 +1,6 @@
 import type { WrittenService, WrittenSpec } from '../../model/written-spec.ts';
 import type { AppKind, AppSpec, HttpSpec, Scaling } from '../../model/app-spec.ts';
+import type { Loosening } from '../../model/loosened.ts';
 import type { Place } from '../../model/place.ts';
 import { defaults } from './defaults.ts';
 import { duration, fixedSizeOf } from './quantities.ts';
@@ -101,6 +102,7 @@ export function appOf(name: string, service: WrittenService, spec: WrittenSpec):
       supplied: secret.supplied ?? false,
     })),
     writable: service.writable ?? [],
+    loosened: Object.entries(service.loosen ?? {}).map(([what, because]) => ({ what: what as Loosening, because })),
     volumes: mountsOf(service),
     egress: service.egress === true,
     reaches: Array.isArray(service.egress) ? service.egress.map(placeOf) : [],

@@ -117,6 +117,7 @@ export function resolveSpec(spec: WrittenSpec): StackSpec {
       connections: spec.edge?.connections ?? defaults.connections,
       hsts: spec.edge?.hsts ?? false,
       trustedProxies: spec.edge?.trustedProxies ?? [],
+      deny: [...new Set(spec.edge?.deny)],
       proxyProtocol: spec.edge?.proxyProtocol ?? false,
     },
     ...(spec.backups === undefined ? {} : { backups: backupsOf(spec.backups) }),

@@ -57,9 +57,6 @@ export const sqlserver = {
    * Its program carries the file capability to bind ports below 1024. The kernel refuses to start such a program where the capability may not be had at all,
    * though it binds none of them. Its image gives the folder of the data to the group 0.
    */
-  loosened: {
-    capability: 'NET_BIND_SERVICE',
-    imageGroup: 0,
-    because: 'its program carries this file capability and does not start where it cannot be had',
-  },
+  loosened: [{ what: 'NET_BIND_SERVICE', because: 'its program carries this file capability and does not start where it cannot be had' }],
+  imageGroup: 0,
 } as const;

@@ -43,6 +43,7 @@ const plan: EdgePlan = {
   perAddress: 24,
   hsts: true,
   trustedProxies: [],
+  deny: [],
   httpsPort: 9443,
   tries: 2,
   operators: ['128.0.0.0/1'],
@@ -69,6 +70,12 @@ const plan: EdgePlan = {
           ],
         }),
         route('/shared/', { cors: shared }),
+        route('/posted', { methods: ['POST', 'GET', 'HEAD'], cors: { ...shared, origins: ['https://app.example.com'] } }),
+        route('/inside/', {
+          addresses: { allow: ['10.99.0.0/16'], deny: [] },
+          rateLimits: [{ rate: '1r/m', by: 'address', burst: 0 }],
+          cors: shared,
+        }),
       ],
     },
     { service: 'api-v2', port: 3000, routes: [route('/api/')] },
@@ -384,6 +391,7 @@ describe('the edge without an application', () => {
       domain: `${'a'.repeat(62)}.${'b'.repeat(62)}.${'c'.repeat(62)}.${'d'.repeat(62)}.e`,
       hsts: false,
       trustedProxies: [],
+      deny: [],
       stores: [],
       apps: [{ service: 'a'.repeat(40), port: 80, routes: [route('/only'), route('/a/b/')] }],
     });
@@ -582,6 +590,60 @@ describe('the edge before an application', () => {
     expect((await ask('/', { headers: { origin } })).headers).not.toHaveProperty('access-control-allow-origin');
   });
 
+  test('takes the methods that a route names, and says which those are; what a browser asks first is answered', async () => {
+    for (const method of ['GET', 'HEAD', 'POST']) expect((await ask('/posted', { method })).status, method).toBe(200);
+    const id = `method-${randomUUID()}`;
+    for (const method of ['DELETE', 'PUT', 'OPTIONS', 'MOVE']) {
+      const refused = await ask('/posted', { method, headers: { 'x-request-id': `${id}-${method}` } });
+      expect([refused.status, refused.headers['allow'], JSON.parse(refused.body)], method).toEqual([
+        405,
+        'POST, GET, HEAD',
+        expect.objectContaining({ error: 'this method is not taken here', status: 405 }),
+      ]);
+    }
+    const preflight = { 'origin': 'https://app.example.com', 'access-control-request-method': 'POST' };
+    expect((await ask('/posted', { method: 'OPTIONS', headers: preflight })).status).toBe(204);
+    expect((await ask('/', { method: 'DELETE' })).headers).not.toHaveProperty('allow');
+    const line = await until(
+      async () =>
+        (await logs()).access.map((one) => JSON.parse(one) as Record<string, unknown>).find((one) => one['id'] === `${id}-DELETE`),
+      'the log',
+    );
+    expect(line).toMatchObject({ service: 'web', route: '/posted', method: 'DELETE', path: '/posted', status: 405, upstream: '' });
+  });
+
+  test('refuses an address that a route is not for, before it counts or answers anything else', async () => {
+    for (let asked = 0; asked < 3; asked++) {
+      const refused = await ask('/inside/x', { method: 'POST', body: 'a' });
+      expect([refused.status, JSON.parse(refused.body)]).toEqual([
+        403,
+        expect.objectContaining({ error: 'this is not for you', status: 403 }),
+      ]);
+    }
+    const preflight = { 'origin': 'https://app.example.com', 'access-control-request-method': 'POST' };
+    expect((await ask('/inside/x', { method: 'OPTIONS', headers: preflight })).status).toBe(403);
+    // Nobody is believed who says that he is somebody else.
+    expect((await ask('/inside', { headers: { 'x-forwarded-for': '10.99.0.1', 'x-real-ip': '10.99.0.1' } })).status).toBe(403);
+    const upgrade = { 'connection': 'Upgrade', 'upgrade': 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': 'a2V5' };
+    expect((await ask('/inside/socket', { headers: upgrade })).status).toBe(403);
+  });
+
+  test('hands out nothing of the folders and files in which sources keep their history and their secrets', async () => {
+    for (const path of [
+      '/.git/config',
+      '/.env',
+      '/.env.production',
+      '/api/.ENV',
+      '/.%67it/HEAD',
+      '/x/../.git/config',
+      '//.svn/entries',
+      '/few/.htpasswd',
+    ])
+      expect((await ask(path)).status, path).toBe(404);
+    for (const path of ['/.well-known/security.txt', '/a/b/.gitignore', '/environment', '/x.env', '/.gi'])
+      expect((await ask(path)).status, path).toBe(200);
+  });
+
   test('limits the connections of one address', async () => {
     const statuses: number[] = [];
     const all = Array.from({ length: 30 }, async () => void statuses.push((await ask('/held')).status));
@@ -774,6 +836,26 @@ describe('the edge behind a load balancer', () => {
         return code === 0 && stdout.startsWith('{') && stdout;
       }, 'an answer');
       expect(addressSeen(said)).toBe('127.0.0.1');
+    });
+  });
+
+  test('refuses by the address that the one it trusts has said', async () => {
+    const filtered: EdgePlan['apps'] = [
+      {
+        service: 'web',
+        port: 3000,
+        routes: [route('/', { addresses: { allow: ['203.0.113.0/24', '2001:db8::/32'], deny: ['203.0.113.64/26'] } })],
+      },
+    ];
+    await behind({ trustedProxies: ['127.0.0.1'], deny: ['203.0.113.9', '2001:db8:bad::/48'], apps: filtered }, async (part) => {
+      const status = async (visitor: string) => {
+        const { stdout } = await curl(part, '-H', `X-Forwarded-For: ${visitor}`, '-o', '/dev/null', '-w', '%{http_code}');
+        return Number(stdout);
+      };
+      await until(async () => (await status('203.0.113.7')) === 200, 'an answer');
+      expect(await status('2001:db8::7')).toBe(200);
+      for (const visitor of ['203.0.113.66', '203.0.113.9', '198.51.100.1', '2001:db8:bad::1', '2001:db9::1'])
+        expect(await status(visitor), visitor).toBe(403);
     });
   });
 

@@ -42,6 +42,7 @@ interface Copying {
   readonly unused: readonly { readonly volumeFolder: string }[];
   /** What its server asks for, wherever it runs. */
   readonly loosened?: NonNullable<PlannedService['loosened']>;
+  readonly imageGroup?: number;
 }
 
 const family = { own: mysqlFamily.agentFolder, port: mysqlFamily.port, account: mysqlFamily.backup.account, unused: [mysqlFamily] };
@@ -62,6 +63,7 @@ const copying = {
     account: sqlserver.backup.account,
     unused: [],
     loosened: sqlserver.loosened,
+    imageGroup: sqlserver.imageGroup,
   },
 } as const satisfies Record<CopiedEngine, Copying>;
 type CopiedDatabase = DatabaseSpec & { readonly engine: CopiedEngine };
@@ -233,7 +235,9 @@ const alive = (own: string) => ['/bin/sh', '-c', `test -n "$(find ${own}/state/a
 
 /** What one agent has that another has not. */
 interface Copier
-  extends AgentPlace, Pick<PlannedService, 'title' | 'image' | 'secretFiles' | 'connects' | 'after' | 'loosened' | 'shared'> {
+  extends
+    AgentPlace,
+    Pick<PlannedService, 'title' | 'image' | 'secretFiles' | 'connects' | 'after' | 'loosened' | 'imageGroup' | 'shared'> {
   /** What lies in its own volume. */
   readonly holds: string;
   /** Folders that its image declares as volumes and it needs for nothing. */
@@ -306,7 +310,7 @@ export function planAgent(
   user: string,
   spec: StackSpec,
 ): PlannedService {
-  const { port, unused, loosened }: Copying = copying[engine];
+  const { port, unused, loosened, imageGroup }: Copying = copying[engine];
   const shared = exchangeMount(engine);
   const names = databases.map((database) => database.name);
   const copier: Copier = {
@@ -317,6 +321,7 @@ export function planAgent(
     holds: 'log on its way, and restores that are tried',
     covered: unused,
     ...(loosened === undefined ? {} : { loosened }),
+    ...(imageGroup === undefined ? {} : { imageGroup }),
     ...(shared === undefined ? {} : { shared: [shared] }),
     secretFiles: [...names.map(backupSecret), ...trustedFiles(spec)],
     connects: names.map((service) => ({ service, port })),

@@ -111,6 +111,7 @@ function serviceOf(
     replicas: replicasOf(app, profile),
     size,
     user: app.user,
+    ...(app.loosened.length === 0 ? {} : { loosened: app.loosened }),
     ...(app.entrypoint === undefined ? {} : { entrypoint: app.entrypoint }),
     ...(app.command === undefined ? {} : { command: app.command }),
     env: envOf(app, spec, profile, tuning, connections),

@@ -203,6 +203,7 @@ export function planEdge(
     perAddress: spec.edge.connections,
     hsts: spec.edge.hsts,
     trustedProxies: spec.edge.trustedProxies,
+    deny: spec.edge.deny,
     ...(proxyProtocol ? { proxyProtocol: { healthPort: facts.healthPort } } : {}),
     httpsPort: inCluster ? 443 : spec.edge.https,
     // In a cluster other pods and nodes share the gateway's address with visitors.

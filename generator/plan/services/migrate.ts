@@ -46,7 +46,7 @@ export function planMigration(
   const migrating = release.find(({ migrates, replicas }) => migrates && replicas > 0);
   const version = versionOf(migrating?.image ?? app.image, [...(migrate.entrypoint ?? []), ...migrate.command]);
   const { engine, query, gate } = clientOf(migrate.database, spec, forGates);
-  const { role, size, user, env, secretEnv, secretFiles, mounts, shared, tmpfs, connects, egress, outside, through, gates } = service;
+  const { role, size, user, loosened, env, secretEnv, secretFiles, mounts, shared, tmpfs, connects, egress, outside, through, gates } = service;
   const { stopSignal, stopGrace, networks, after } = service;
   return {
     task: {
@@ -60,6 +60,7 @@ export function planMigration(
       replicas: 1,
       size,
       user,
+      ...(loosened === undefined ? {} : { loosened }),
       ...(migrate.entrypoint === undefined ? {} : { entrypoint: migrate.entrypoint }),
       command: migrate.command,
       env,

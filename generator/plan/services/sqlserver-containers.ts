@@ -22,6 +22,7 @@ export function server(input: DatabaseInput, user: string, settings: readonly En
   return databaseServer(facts, input, user, {
     title: facts.title,
     loosened: facts.loosened,
+    imageGroup: facts.imageGroup,
     entrypoint: ['/bin/bash', `${facts.configFolder}/start.sh`],
     env: {
       ...home,

@@ -4,6 +4,7 @@ import type { Slot } from '../../../model/release.ts';
 import type { Scaling } from '../../../model/app-spec.ts';
 import { milliCpu, mib } from '../../../model/units.ts';
 import type { Yaml, YamlDocument } from '../write-yaml.ts';
+import { looseningIgnores } from '../loosened.ts';
 import { networkPolicy } from './network.ts';
 import { disruptionBudget, metaOf, object, serviceAccount } from './objects.ts';
 import { cpu, memory, podTemplate, portsOf } from './pod.ts';
@@ -27,7 +28,7 @@ function deployment(scene: Scene, service: PlannedService, slot: Slot): YamlDocu
   return object(
     'apps/v1',
     'Deployment',
-    metaOf(scene, service, { name: `${service.name}-${slot}`, slot }),
+    metaOf(scene, service, { name: `${service.name}-${slot}`, slot, ignore: looseningIgnores(service) }),
     {
       spec: {
         // The autoscaler's alone while the slot is filled: an apply must not take its replicas back.
@@ -137,6 +138,7 @@ export const renderWorker = (scene: Scene, service: PlannedService): readonly Ya
     'Deployment',
     metaOf(scene, service, {
       ignore: [
+        ...looseningIgnores(service),
         ...(service.probes ? [] : unasked),
         ...(service.replicas === 1 && !service.scaling ? [alone] : []),
         ...(holdsAlone(scene, service) ? [replacedAtOnce] : []),

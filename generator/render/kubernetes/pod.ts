@@ -5,6 +5,7 @@ import type { Slot } from '../../../model/release.ts';
 import { splitImage } from '../../../model/names.ts';
 import type { MiB, MilliCpu } from '../../../model/units.ts';
 import { hash, secretsOf, shapesOf } from '../hash.ts';
+import { capabilitiesOf, isLoosened } from '../loosened.ts';
 import type { Yaml } from '../write-yaml.ts';
 import { configMapOf, imageOf, labelsOf, podOf, priorityClassOf, publicKeyOf, publicKeys, secretOf, selectorOf, wholeOf } from './scene.ts';
 import type { Scene } from './scene.ts';
@@ -55,6 +56,13 @@ export const resourcesOf = (size: Size, { ephemeralStorage }: Pick<PodPlan, 'eph
 });
 
 const containerSecurity = { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } } as const;
+
+/** What Pod Security would not let in is refused before there is a plan. */
+const securityOf = (service: PlannedService): Yaml => ({
+  ...containerSecurity,
+  readOnlyRootFilesystem: !isLoosened(service, 'writableRoot'),
+  capabilities: { drop: ['ALL'], add: capabilitiesOf(service).length === 0 ? undefined : capabilitiesOf(service) },
+});
 
 const [uid, gid] = [(user: string) => Number(user.split(':')[0]), (user: string) => Number(user.split(':')[1])];
 
@@ -227,9 +235,7 @@ export function podTemplate(
     livenessProbe: probe(scene, service, 'liveness'),
     lifecycle: pod.preStop > 0 ? pause(kubernetes.minor, pod.preStop) : undefined,
     resources: resourcesOf(service.size, pod),
-    securityContext: service.loosened
-      ? { ...containerSecurity, capabilities: { drop: ['ALL'], add: [service.loosened.capability] } }
-      : containerSecurity,
+    securityContext: securityOf(service),
     volumeMounts: mounts(service),
   };
   const steps = [

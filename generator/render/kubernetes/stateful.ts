@@ -1,5 +1,6 @@
 import type { PlannedService } from '../../../model/planned-service.ts';
 import type { YamlDocument } from '../write-yaml.ts';
+import { looseningIgnores } from '../loosened.ts';
 import { networkPolicy } from './network.ts';
 import { disruptionBudget, metaOf, object, serviceAccount } from './objects.ts';
 import { memory, podTemplate, portsOf } from './pod.ts';
@@ -67,7 +68,7 @@ function statefulSet(scene: Scene, service: PlannedService): YamlDocument {
   return object(
     'apps/v1',
     'StatefulSet',
-    metaOf(scene, service, { ignore: service.loosened ? [['capabilities', service.loosened.because]] : [] }),
+    metaOf(scene, service, { ignore: looseningIgnores(service) }),
     {
       spec: {
         serviceName: nodesOf(service),

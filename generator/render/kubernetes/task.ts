@@ -1,5 +1,6 @@
 import type { PlannedService } from '../../../model/planned-service.ts';
 import type { YamlDocument } from '../write-yaml.ts';
+import { looseningIgnores } from '../loosened.ts';
 import { networkPolicy } from './network.ts';
 import { metaOf, object, serviceAccount, withToken } from './objects.ts';
 import { podTemplate } from './pod.ts';
@@ -26,6 +27,7 @@ export function renderTask(scene: Scene, service: PlannedService): readonly Yaml
         name: `${service.name}-${taskHash(scene, service, template)}`,
         ...(slot ? { slot: slot.slot } : {}),
         ignore: [
+          ...looseningIgnores(service),
           ...withToken(service),
           ...(once ? [['job-ttl', 'while it is there, an apply does not run the migrations again'] as const] : []),
         ],
@@ -52,7 +54,7 @@ export function renderJob(scene: Scene, service: PlannedService): readonly YamlD
     object(
       'batch/v1',
       'CronJob',
-      metaOf(scene, service, { ignore: withToken(service) }),
+      metaOf(scene, service, { ignore: [...looseningIgnores(service), ...withToken(service)] }),
       {
         spec: {
           schedule: cron ?? '',

@@ -39,6 +39,7 @@ export const app = (name: string, more: Partial<AppSpec> = {}): AppSpec => ({
   env: {},
   secrets: [],
   writable: [],
+  loosened: [],
   volumes: [],
   egress: false,
   reaches: [],
@@ -88,7 +89,7 @@ export const stack = (more: Partial<StackSpec> = {}): StackSpec => ({
   volumes: [],
   trust: [],
   internalTls: false,
-  edge: { http: 80, https: 443, connections: 100, hsts: false, trustedProxies: [], proxyProtocol: false },
+  edge: { http: 80, https: 443, connections: 100, hsts: false, trustedProxies: [], deny: [], proxyProtocol: false },
   kubernetes: {
     namespace: more.name ?? 'hello',
     minor: 30,

@@ -27,6 +27,7 @@ const edge: EdgePlan = {
   perAddress: 100,
   hsts: false,
   trustedProxies: [],
+  deny: [],
   httpsPort: 443,
   tries: 2,
   operators: ['10.1.0.0/24'],
@@ -43,6 +44,7 @@ const shop: EdgePlan = {
   perAddress: 50,
   hsts: true,
   trustedProxies: [],
+  deny: [],
   httpsPort: 8443,
   tries: 2,
   operators: ['10.1.0.0/24'],
@@ -94,6 +96,52 @@ describe('renderEdge', () => {
       /nginx\.conf|proxy\.conf|headers\.conf|weights\.json/.test(artifact.path),
     ))
       await expect(text).toMatchFileSnapshot(`golden/edge/${name}/${path.split('/').at(-1)}`);
+  });
+
+  describe('that refuses something', () => {
+    const filtered = (more: Partial<Route>, whole: Partial<EdgePlan> = {}) =>
+      config({ ...edge, apps: [{ service: 'web', port: 3000, routes: [route('/', more)] }], ...whole });
+    const orderOf = (text: string) => {
+      const location = text.slice(text.indexOf('location "/" {'));
+      return [...location.slice(0, location.indexOf('proxy_pass')).matchAll(/if \((\$\w+?)(?:_[0-9a-f]{8})?[) ]|return (\d+)/g)].map(
+        ([, variable, status]) => variable ?? status,
+      );
+    };
+
+    test('looks at the address first, then at the path, and answers a browser before it looks at the method', () => {
+      const text = filtered(
+        {
+          methods: ['GET', 'HEAD'],
+          addresses: { allow: ['10.0.0.0/8'], deny: ['10.1.0.0/16'] },
+          cors: { origins: ['https://a.example'], methods: ['GET'], headers: [], credentials: false, maxAge: seconds(600) },
+        },
+        { deny: ['192.0.2.0/24'] },
+      );
+      expect(orderOf(text).join(' ')).toBe(
+        '$berth_denied 403 $berth_refused 403 $berth_hidden 404 $berth_preflight 204 $request_method 405 $berth_slot 503',
+      );
+      expect(text).toContain('if ($request_method !~ "^(?:GET|HEAD)$") {');
+      expect(text).toContain('set $berth_allow "GET, HEAD";');
+      expect(text).toMatch(/geo \$berth_denied \{\s+default "";\s+192\.0\.2\.0\/24 1;\s+\}/);
+    });
+
+    test.each([
+      ['those that are denied', { allow: [], deny: ['10.1.0.0/16'] }, 'default ""; 10.1.0.0/16 1;'],
+      ['all but those that are allowed', { allow: ['10.0.0.0/8'], deny: [] }, 'default 1; 10.0.0.0/8 "";'],
+      ['all but the narrower of both', { allow: ['10.0.0.0/8'], deny: ['10.1.0.0/16'] }, 'default 1; 10.0.0.0/8 ""; 10.1.0.0/16 1;'],
+    ])('refuses %s', (_, addresses, lines) => {
+      expect(filtered({ addresses }).replaceAll(/\s+/g, ' ')).toContain(`{ ${lines} }`);
+    });
+
+    test('refuses nothing by address or method where nothing says so, and still knows every variable', () => {
+      expect(config(edge)).toContain('set $berth_allow "";');
+      expect(orderOf(config(edge))).toEqual(['$berth_hidden', '404', '$berth_slot', '503']);
+    });
+
+    test('refuses addresses before it hands out objects, too', () => {
+      const store = { service: 'files', port: 9000, host: 'files.example.com', buckets: ['a'] };
+      expect(config({ ...edge, stores: [store], deny: ['192.0.2.1'] }).match(/if \(\$berth_denied\)/g)).toHaveLength(2);
+    });
   });
 
   test('gives an empty slot the weight 0, and writes services and slots in one order', () => {

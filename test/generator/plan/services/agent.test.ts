@@ -126,7 +126,8 @@ describe('the agent of databases', () => {
     expect(agent).toMatchObject({
       image: 'sqlserver',
       user: sqlserver.user,
-      loosened: { capability: 'NET_BIND_SERVICE', imageGroup: 0 },
+      loosened: [{ what: 'NET_BIND_SERVICE' }],
+      imageGroup: 0,
       shared,
     });
     expect(agent?.volumes.map(({ target }) => target)).toEqual(['/var/opt/mssql']);

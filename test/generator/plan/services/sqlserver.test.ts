@@ -71,7 +71,7 @@ describe('SQL Server', () => {
   test('is the only container with a capability, and says why', () => {
     const loosened = plan(site()).services.filter((one) => one.loosened !== undefined);
     expect(loosened.map(({ name }) => name)).toEqual(['database']);
-    expect(loosened[0]?.loosened?.because).toContain('does not start where it cannot be had');
+    expect(loosened[0]?.loosened?.[0]?.because).toContain('does not start where it cannot be had');
   });
 
   test.each([
