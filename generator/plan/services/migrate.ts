@@ -46,7 +46,8 @@ export function planMigration(
   const migrating = release.find(({ migrates, replicas }) => migrates && replicas > 0);
   const version = versionOf(migrating?.image ?? app.image, [...(migrate.entrypoint ?? []), ...migrate.command]);
   const { engine, query, gate } = clientOf(migrate.database, spec, forGates);
-  const { role, size, user, loosened, env, secretEnv, secretFiles, mounts, shared, tmpfs, connects, egress, outside, through, gates } = service;
+  const { role, size, user, loosened, env, secretEnv, secretFiles, mounts, shared, tmpfs, connects, egress, outside, through, gates } =
+    service;
   const { stopSignal, stopGrace, networks, after } = service;
   return {
     task: {
