@@ -84,7 +84,7 @@ export async function expectCacheSettings(
   site: LabSite,
   cache: string,
   client: 'valkey-cli' | 'redis-cli',
-  settings: readonly EngineSetting[],
+  { settings, tls = false }: { readonly settings: readonly EngineSetting[]; readonly tls?: boolean },
 ): Promise<void> {
   const inBytes = (value: string) => {
     const match = /^(\d+)mb$/.exec(value);
@@ -95,13 +95,14 @@ export async function expectCacheSettings(
     await site.compose('restart', cache);
     expect(await site.up()).toMatchObject({ code: 0 });
   };
+  const asked = [cache, client, ...(tls ? ['--tls', '--cacert', '/run/secrets/site-ca'] : []), '--user', 'lab', 'CONFIG', 'GET'];
   const kept = site.read(accounts);
   site.edit(accounts, (text) => `${text.trimEnd()}\nuser lab on nopass ~* &* +config|get\n`);
   try {
     await reload();
     const running: Record<string, string> = {};
     for (const { name } of settings) {
-      const answer = await site.compose('exec', '-T', '-e', 'REDISCLI_AUTH=any', cache, client, '--user', 'lab', 'CONFIG', 'GET', name);
+      const answer = await site.compose('exec', '-T', '-e', 'REDISCLI_AUTH=any', ...asked, name);
       const [answered = '', value = ''] = answer.split(/\r?\n/);
       running[answered] = value;
     }

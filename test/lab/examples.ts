@@ -175,7 +175,7 @@ export const proveExamples = (at: 'minimum' | 'recommended'): void =>
     });
 
     test('runs its cache with exactly the settings of the plan', async () => {
-      await expectCacheSettings(site, cache, 'redis-cli', house.plan.caches.find(({ service }) => service === cache)?.settings ?? []);
+      await expectCacheSettings(site, cache, 'redis-cli', house.plan.caches.find(({ service }) => service === cache) ?? { settings: [] });
       await healthy(house);
     });
 

@@ -30,7 +30,7 @@ export interface PlanJson {
     readonly env: Readonly<Record<string, string>>;
   }[];
   readonly databases: readonly { readonly settings: readonly EngineSetting[] }[];
-  readonly caches: readonly { readonly service: string; readonly settings: readonly EngineSetting[] }[];
+  readonly caches: readonly { readonly service: string; readonly settings: readonly EngineSetting[]; readonly tls?: true }[];
   readonly edge: { readonly workers: number; readonly connections: number; readonly nofile: number };
   readonly decisions: readonly { readonly key: string; readonly value: string }[];
 }
@@ -294,7 +294,7 @@ export async function expectFailedMigration(house: House, image: string): Promis
   const failing = `${image.replace(/:.*/, '')}:failing`;
   await run(['docker', 'build', '--tag', failing, '-'], { input: `FROM ${image}\nUSER 0\nRUN ln -sf /bin/false "$(command -v node)"\n` });
   const blue = { image, weight: 100, replicas: replicasOf(house) };
-  const running = async () => Object.entries(await house.site.ids()).filter(([name]) => !/accounts|buckets|migrate/.test(name));
+  const running = async () => (await house.site.compose('ps', '--no-trunc', '--format', '{{.Name}} {{.ID}}')).trim().split('\n').sort();
   const before = await running();
   const load = house.visitor.load(5);
   writeRelease(house, { blue, green: { image: failing, weight: 0, replicas: 1 } }, true);

@@ -134,7 +134,7 @@ describe.each([
   });
 
   test('runs Valkey with exactly the settings of the plan', async () => {
-    await expectCacheSettings(site, 'cache', 'valkey-cli', plan.caches[0]?.settings ?? []);
+    await expectCacheSettings(site, 'cache', 'valkey-cli', plan.caches[0] ?? { settings: [] });
     expect(await cacheAs('lab', 'any', 'CONFIG', 'GET', 'port').catch(String)).toMatch(/WRONGPASS|NOAUTH|NOPERM/);
     await healthy(house);
   });
