@@ -20,6 +20,10 @@ import { clusterView } from './runbook-kubernetes.ts';
 const describeStore = ({ folder, bucket }: BackupsConfig['store']): string =>
   bucket ? `bucket ${bucket.name} at ${bucket.endpoint}` : `the folder ${folder ?? ''} of this host`;
 
+/** A sentence with code in it: what stands between backticks is shown as it is, and nothing else of it is markup. */
+const spansOf = (sentence: string): readonly { readonly text?: string; readonly code?: string }[] =>
+  sentence.split(/(`[^`\n]+`)/).flatMap((part, index) => (part === '' ? [] : [index % 2 === 1 ? { code: part } : { text: part }]));
+
 /** SITE.md: the runbook of exactly this site. */
 export function renderRunbook(plan: Plan, templates: Templates): Artifact {
   const port = plan.edge.httpsPort === 443 ? '' : `:${plan.edge.httpsPort}`;
@@ -42,7 +46,7 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
     profile: plan.profile,
     address: `https://${plan.domain}${port}`,
     local: `https://localhost${port}`,
-    notes: plan.notes,
+    notes: plan.notes.map(spansOf),
     host: plan.host
       ? `${describeCpus(plan.host.cpus)}, ${describeSize(plan.host.memory)}, ${describeSize(plan.host.disk)} of free disk`
       : 'no particular host',
