@@ -69,12 +69,14 @@ export async function createKeys({ site, json, name, into }: KeysAsked, context:
       `${name} has a key already: ${publicFile}`,
       'take another --name; or, to replace a key, delete that file first: what was made for the old one stays open to the old one alone',
     );
+  // Read before anything is written: a file among them that is no key is told of, and no half of a pair stays behind.
+  const others = readRecipients(join(found.folder, found.config.backups.recipients));
   const passphrase = context.env[passphraseVariable];
   const pair = await drawRecipient(suite, passphrase, context.random);
   const privateFile = join(into, `${found.config.site}-${name}${suite === usualSuite ? '' : `-${suite}`}.key`);
   writeNewFile(privateFile, pair.privateKey, 0o600, 'name another folder, or move that file away if it is of no use');
   writePublicKey(publicFile, pair.publicKey, 'run the command again with another --name');
-  const recipients = readRecipients(join(found.folder, found.config.backups.recipients));
+  const recipients = [...others, { name, key: pair.key }].sort((one, other) => (one.name < other.name ? -1 : 1));
   const key = keyIdOf(pair.key);
   if (json)
     return context.out(
@@ -117,17 +119,18 @@ export async function exportKit({ site, json, into, anew }: ExportAsked, context
   const draws = anew || !existsSync(publicFile);
   const pair = draws ? await drawRecipient(suite, context.env[passphraseVariable], context.random) : undefined;
   const publicKey = pair?.publicKey ?? readFileSync(publicFile, 'utf8');
+  const { recipients, signers, store, offsite } = config.backups;
+  // Read before anything is written, as above.
+  const others = readRecipients(join(folder, recipients)).map(recipientFile);
   const put = (path: string, content: string | Uint8Array, mode = 0o600): void =>
     writeNewFile(join(into, path), content, mode, 'name a folder that is not there yet');
   if (pair) put(escrowKeyFile, pair.privateKey);
-  const { recipients, signers, store, offsite } = config.backups;
   put('runtime.yaml', readFileSync(join(folder, 'runtime.yaml')));
   put(signers, readFileSync(join(folder, signers)));
   const buckets = [store.bucket, offsite?.bucket].filter((bucket) => bucket !== undefined);
   const copied = [...new Set(buckets.flatMap(({ ca, secretKey }) => [...(ca === undefined ? [] : [ca]), secretKey]))];
   for (const path of copied) if (existsSync(join(folder, path))) put(path, readFileSync(join(folder, path)));
-  for (const [name, content] of readRecipients(join(folder, recipients)).map(recipientFile))
-    if (name !== recipientFileName(escrowName, suite)) put(`${recipients}/${name}`, content);
+  for (const [name, content] of others) if (name !== recipientFileName(escrowName, suite)) put(`${recipients}/${name}`, content);
   put(`${recipients}/${recipientFileName(escrowName, suite)}`, publicKey);
   for (const [name, content] of instructions) put(name, content);
   put('KIT.md', describeKit(found, pair !== undefined, before?.exportedAt, context));

@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { keyFileOf } from '../../generator/io/secret-files.ts';
@@ -71,6 +71,22 @@ describe('before it is set up', () => {
   ])('%s is refused', async (_, args, says) => {
     expect((await expectExit(2, [...args, ...here])).stderr).toMatch(says);
     expect(existsSync(at('x'))).toBe(false);
+  });
+
+  test.each([
+    ['a pair of keys', ['backup', 'keys', 'create', '--into', at('elsewhere'), '--name', 'second']],
+    ['a kit', ['kit', 'export', '--into', at('elsewhere')]],
+  ])('%s leaves nothing behind where a file among the public keys is none', async (_, args) => {
+    const broken = join(site, 'backup/recipients/broken.pem');
+    mkdirSync(dirname(broken), { recursive: true });
+    writeFileSync(broken, 'no key\n');
+    const before = readdirSync(dirname(broken));
+    const { code, stderr } = await berth([...args, ...here]);
+    expect(code).not.toBe(0);
+    expect(stderr).toContain(broken);
+    expect(existsSync(at('elsewhere'))).toBe(false);
+    expect(readdirSync(dirname(broken))).toEqual(before);
+    rmSync(broken);
   });
 
   test('a site whose database is copied has what its agent runs, and is told what comes before its first start', async () => {
