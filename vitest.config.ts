@@ -1,15 +1,39 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer } from 'vitest/node';
+import type { TestSpecification } from 'vitest/node';
 
 const lab = { globalSetup: ['test/program/setup.ts', 'test/lab/setup.ts'], testTimeout: 900_000, hookTimeout: 900_000 };
 /** What measures under load, changes the host, or needs all of its memory. */
 const alone = ['site', 'edge', 'doctor'].map((name) => `test/lab/${name}.test.ts`);
+
+/** Of the lab, the longest first: begun last, they would keep one core busy and leave the other idle. Vitest knows sizes of files alone. */
+const longest = [
+  'examples-minimum',
+  'examples-recommended',
+  'backup-database',
+  'replica',
+  'backup-large',
+  'backup-mysql',
+  'mysql-replica',
+  'mysql',
+];
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification): number => {
+      const at = longest.findIndex((name) => moduleId.endsWith(`/test/lab/${name}.test.ts`));
+      return at < 0 ? longest.length : at;
+    };
+    return (await super.sort(files)).toSorted((one, other) => place(one) - place(other));
+  }
+}
 
 /** unit: pure, in seconds. program: the built program as a process. lab: real engines in containers, and the README's commands in a clone; needs root on Debian. */
 export default defineConfig({
   test: {
     // One more than there are cores: some wait for what they have started.
     maxWorkers: availableParallelism() + 1,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {

@@ -1,5 +1,8 @@
 import type { WayName } from './planned-service.ts';
 
+/** The service that leads outside; no application may have its name. */
+export const relayName = 'egress';
+
 /** The way out of one service to the places of its list. */
 export interface Way {
   /** The service, and its migrations with it. */

@@ -120,7 +120,7 @@ const scaling = z
 const userNotation = 'expected uid:gid in numbers, not root, such as 10001:10001';
 
 /** It ends up in a comment and in a label, which end with the line and part reasons by semicolons. */
-const because = text('a reason').regex(/^[^\s;][^\p{Cc}\p{Cs}\u2028\u2029;]{8,198}[^\s;]$/u, {
+const because = text('a reason').regex(/^[^\s;][^\p{Cc}\p{Cs}\u2028\u2029\ufeff\ufffe\uffff;]{8,198}[^\s;\ufeff\ufffe\uffff]$/u, {
   error: 'expected a reason of 10 to 200 characters, in one line and without a semicolon',
 });
 

@@ -77,6 +77,7 @@ const seldomPlanned: Readonly<Record<string, readonly string[]>> = {
   'plan-explain.cjs': ['generator/plan/fixed-decisions.ts'],
   'plan-files.cjs': [
     'generator/plan/backup-notes.ts',
+    'generator/plan/filter-notes.ts',
     'generator/plan/loosened-notes.ts',
     'generator/plan/operations-notes.ts',
     'generator/plan/services/agent-files.ts',

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, globSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { buildHello } from '../examples/hello/build.ts';
 import { buildProgram } from './build-program.ts';
@@ -13,6 +13,8 @@ const filesIn = (folder: string): readonly string[] =>
 
 /** dist/: the program, what Node made of it, the file that restores backups without it, and the sample application as one file. */
 mkdirSync('dist', { recursive: true });
+// What a build left that was killed; none takes an hour.
+for (const left of globSync('dist/new-*')) if (Date.now() - statSync(left).mtimeMs > 3_600_000) rmSync(left, { recursive: true });
 const fresh = mkdtempSync('dist/new-');
 try {
   const [{ inputs }] = await Promise.all([

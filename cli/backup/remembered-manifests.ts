@@ -31,8 +31,7 @@ export function rememberedManifests(site: string, store: string): Memory | undef
   } catch (error) {
     if (!isOfSqlite(error)) throw error;
     if (!damaged.has(error.errcode & 0xff)) return undefined;
-    rmSync(file, { force: true });
-    return rememberedManifests(site, store);
+    return forget(file) ? rememberedManifests(site, store) : undefined;
   }
 }
 
@@ -43,10 +42,21 @@ function opened(file: string, store: string): Memory {
     const found = database.prepare('SELECT listed, signed FROM manifests WHERE store = ? AND key = ?');
     const seen = new Set<string>();
     const fresh: Fresh[] = [];
+    let isDamaged = false;
+    /** Where somebody else writes, the disk is full or a page of the file is broken, all is read again. */
+    const attempt = <T>(work: () => T): T | undefined => {
+      try {
+        return work();
+      } catch (error) {
+        if (!isOfSqlite(error)) throw error;
+        isDamaged ||= damaged.has(error.errcode & 0xff);
+        return undefined;
+      }
+    };
     return {
       find: (info) => {
         seen.add(info.key);
-        const row = found.get(store, info.key);
+        const row = attempt(() => found.get(store, info.key));
         return row?.['listed'] === asListed(info) && row['signed'] instanceof Uint8Array ? row['signed'] : undefined;
       },
       keep: (info, signed) => {
@@ -60,6 +70,7 @@ function opened(file: string, store: string): Memory {
           write(database, store, fresh, gone);
         });
         database.close();
+        if (isDamaged) forget(file);
       },
     };
   } catch (error) {
@@ -74,8 +85,8 @@ function write(database: DatabaseSync, store: string, fresh: readonly Fresh[], g
   try {
     const put = database.prepare('INSERT OR REPLACE INTO manifests (store, key, listed, signed) VALUES (?, ?, ?, ?)');
     for (const [info, signed] of fresh) put.run(store, info.key, asListed(info), signed);
-    const forget = database.prepare('DELETE FROM manifests WHERE store = ? AND key = ?');
-    for (const key of gone) forget.run(store, key);
+    const remove = database.prepare('DELETE FROM manifests WHERE store = ? AND key = ?');
+    for (const key of gone) remove.run(store, key);
     database.exec('COMMIT');
   } catch (error) {
     if (database.isTransaction) database.exec('ROLLBACK');
@@ -83,12 +94,13 @@ function write(database: DatabaseSync, store: string, fresh: readonly Fresh[], g
   }
 }
 
-/** Where somebody else writes, or the disk is full, it is read again the next time. */
-function attempt(work: () => void): void {
+/** It is made anew by the next who asks, if whoever asks now may remove it. */
+function forget(file: string): boolean {
   try {
-    work();
-  } catch (error) {
-    if (!isOfSqlite(error)) throw error;
+    rmSync(file, { force: true });
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -19,6 +19,7 @@ interface ComposeService {
   readonly labels?: Readonly<Record<string, string>>;
   readonly networks?: Readonly<Record<string, { readonly aliases?: readonly string[]; readonly ipv4_address?: string } | null>>;
   readonly extra_hosts?: readonly string[];
+  readonly depends_on?: Readonly<Record<string, object>>;
   readonly deploy?: { readonly replicas?: number | undefined; readonly resources?: { readonly limits?: object | undefined } };
   readonly volumes?: readonly ComposeMount[];
   readonly cpu_shares?: number;
@@ -51,10 +52,16 @@ const isRelay = ({ labels }: ComposeService): boolean => labels?.['berth.role'] 
 
 const servicesOf = (config: ComposeConfig): readonly (readonly [name: string, service: ComposeService])[] =>
   Object.entries(config.services).filter(([, service]) => !isRelay(service));
-/** What leads out: networks, and the addresses of what leads further. */
-function waysOut({ services }: ComposeConfig): { readonly networks: ReadonlySet<string>; readonly addresses: readonly string[] } {
+interface WaysOut {
+  readonly relays: ReadonlySet<string>;
+  readonly networks: ReadonlySet<string>;
+  readonly addresses: readonly string[];
+}
+/** What leads out: relays, networks, and the addresses of what leads further. */
+function waysOut({ services }: ComposeConfig): WaysOut {
   const given = Object.values(services).flatMap((service) => (isRelay(service) ? Object.entries(service.networks ?? {}) : []));
   return {
+    relays: new Set(Object.keys(services).filter((name) => isRelay(services[name] ?? {}))),
     networks: new Set([wayOut, ...given.map(([name]) => name)]),
     addresses: given.flatMap(([, network]) => network?.ipv4_address ?? []),
   };
@@ -130,9 +137,12 @@ function refuseOutlet(name: string, service: ComposeService, look: Rehearsal['lo
 const isSet = (value: unknown): boolean =>
   value !== null && value !== undefined && value !== false && value !== '' && !(Array.isArray(value) && value.length === 0);
 
-function apart(service: ComposeService, { project, folder, look }: Rehearsal, ways: ReturnType<typeof waysOut>): ComposeService {
+function apart(service: ComposeService, { project, folder, look }: Rehearsal, ways: WaysOut): ComposeService {
   const agent = isAgent(service);
-  const kept = Object.fromEntries(Object.entries(service).filter(([key]) => taken.has(key) && key !== 'networks' && key !== 'extra_hosts'));
+  const kept = Object.fromEntries(
+    Object.entries(service).filter(([key]) => taken.has(key) && key !== 'networks' && key !== 'extra_hosts' && key !== 'depends_on'),
+  );
+  const needed = Object.entries(service.depends_on ?? {}).filter(([name]) => !ways.relays.has(name));
   const networks = Object.entries(service.networks ?? {}).filter(([name]) => (agent && name === wayOut) || !ways.networks.has(name));
   const hosts = (service.extra_hosts ?? []).filter((host) => !ways.addresses.includes(host.replace(/^[^:=]*[:=]/, '')));
   const own = Object.entries(service.labels ?? {}).filter(([name]) => name.startsWith('berth.'));
@@ -144,6 +154,7 @@ function apart(service: ComposeService, { project, folder, look }: Rehearsal, wa
     // Some drivers send what is said, past every network.
     logging: { driver: 'json-file', options: { 'max-size': '10m', 'max-file': '1' } },
     ...(hosts.length > 0 && { extra_hosts: hosts }),
+    ...(needed.length > 0 && { depends_on: Object.fromEntries(needed) }),
     // One of no network at all would be in the one that Compose makes by itself, which leads out.
     ...(networks.length > 0
       ? {

@@ -3,6 +3,7 @@ import type { Plan } from '../../model/plan.ts';
 import type { PlannedService } from '../../model/planned-service.ts';
 import type { HardwareProfile } from '../../model/profile.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
+import { filterNotes } from './filter-notes.ts';
 import { loosenedNotes } from './loosened-notes.ts';
 import { operationsNotes } from './operations-notes.ts';
 import { backupNotes } from './backup-notes.ts';
@@ -49,6 +50,10 @@ const credentialsOf = ({ target, kubernetes, registry = '' }: StackSpec): string
     ? 'set kubernetes.pullSecret if it wants credentials'
     : `the Secret ${kubernetes.pullSecret} has its credentials`;
 };
+
+/** Whether anybody is told by his address whether he may come in. */
+const asksForAddresses = ({ services, edge }: StackSpec): boolean =>
+  edge.deny.length > 0 || services.some(({ http }) => http?.routes.some(({ addresses }) => addresses !== undefined));
 
 /** What a careful reader must know before trusting the site. */
 export function notesOf({ profile, topologies, services, images, scaled, describe, cpus, uploads }: NoteInput): readonly string[] {
@@ -138,6 +143,7 @@ export function notesOf({ profile, topologies, services, images, scaled, describ
       : ['nothing is backed up: `backups` in berth.yaml says where copies of the site go; until then they are yours to make']),
     ...(spec.operations ? operationsNotes(spec) : []),
     ...(services.some(({ loosened }) => loosened !== undefined) ? loosenedNotes(services) : []),
+    ...(asksForAddresses(spec) ? filterNotes(spec) : []),
     ...spec.databases.flatMap(({ name, edition }) => {
       const notice = edition && sqlserverEditions[edition].notice;
       return notice ? [`${name}: ${notice}`] : [];

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { formatRange, parseRange } from '../../model/addresses.ts';
 import { authorityFile } from '../../model/internal-tls.ts';
 import type { Artifact } from '../../model/artifact.ts';
 import type { EdgePlan } from '../../model/edge-plan.ts';
@@ -35,16 +36,47 @@ function verbatim(templates: Templates, name: string): string {
 /** Made of all that is said: what says the same shares its name. */
 const nameOf = (said: object): string => createHash('sha256').update(JSON.stringify(said)).digest('hex').slice(0, 8);
 
-/** Who may not call a route: everybody but those allowed, where any are. */
-const filterOf = ({ addresses }: Route) =>
-  addresses && {
+/** From which the host comes, and on one host everybody who comes by IPv6: Docker hands them on from there. */
+const gatewaysOf = ({ operators }: EdgePlan): readonly string[] =>
+  operators.flatMap((network) => {
+    const range = parseRange(network);
+    return range ? [formatRange({ first: range.first + 1, last: range.first + 1 })] : [];
+  });
+
+/** Who may not call a route: everybody but those allowed, where any are; and nobody is, whose address is not his own. */
+function filterOf({ addresses }: Route, edge: EdgePlan) {
+  if (!addresses) return undefined;
+  const { allow, deny } = addresses;
+  const named = (address: string): boolean => [...allow, ...deny].some((each) => each === address || `${each}/32` === address);
+  const strangers = allow.length > 0 ? gatewaysOf(edge).filter((address) => !named(address)) : [];
+  return {
     id: nameOf(addresses),
-    others: addresses.allow.length > 0 ? '1' : '""',
+    others: allow.length > 0 ? '1' : '""',
     networks: [
-      ...addresses.allow.map((network) => ({ network, refused: '""' })),
-      ...addresses.deny.map((network) => ({ network, refused: '1' })),
+      ...allow.map((network) => ({ network, refused: '""' })),
+      ...[...deny, ...strangers].map((network) => ({ network, refused: '1' })),
     ],
   };
+}
+
+/** For a regular expression of nginx. */
+const literally = (path: string): string => path.replaceAll(/[.*+?^$()[\]{}|\\]/g, '\\$&');
+const isFiltered = ({ methods, addresses }: Route): boolean => methods !== undefined || addresses !== undefined;
+
+/**
+ * What an application may take a path for, the narrowest first: it may read capitals as small letters, `/metrics/` as `/metrics`, and nothing behind a semicolon.
+ * `id` is that of a route with filters, and empty for the others.
+ */
+const meantOf = (routes: readonly Route[]) =>
+  routes
+    .map((route, index) => ({ route, id: isFiltered(route) ? `route_${index}` : '' }))
+    .toSorted((one, other) => other.route.path.length - one.route.path.length)
+    .map(({ route: { path }, id }) => ({
+      path,
+      id,
+      // Within quotes nginx takes two backslashes for one.
+      form: path.endsWith('/') ? String.raw`^${literally(path.slice(0, -1))}(?:[/;\\\\]|$)` : `^${literally(path)}/*(?:;.*)?$`,
+    }));
 
 /** What a browser of another origin is told. */
 function corsOf({ cors }: Route) {
@@ -54,7 +86,12 @@ function corsOf({ cors }: Route) {
 }
 
 /** The locations that a route needs: `/api/` also answers for `/api`, which nginx would otherwise redirect, turning a POST into a GET. */
-function* locations({ service, routes }: App, edge: EdgePlan, taken: ReadonlySet<string>): Generator<object> {
+function* locations(
+  { service, routes }: App,
+  edge: EdgePlan,
+  taken: ReadonlySet<string>,
+  meant: ReturnType<typeof meantOf>,
+): Generator<object> {
   for (const route of routes) {
     const settings = {
       service,
@@ -67,7 +104,9 @@ function* locations({ service, routes }: App, edge: EdgePlan, taken: ReadonlySet
       cors: corsOf(route) ?? false,
       methods: route.methods?.join('|') ?? false,
       allow: route.methods?.join(', ') ?? '',
-      filter: filterOf(route)?.id ?? false,
+      filter: filterOf(route, edge)?.id ?? false,
+      own: meant.find(({ path }) => path === route.path)?.id ?? '',
+      guarded: meant.length > 0,
       denied: edge.deny.length > 0,
     };
     const isPrefix = route.path.endsWith('/');
@@ -83,6 +122,7 @@ function view(edge: EdgePlan): object {
   const reserved = routes.find(({ path }) => `${path}/`.startsWith('/-/berth/'));
   if (taken.size < routes.length || reserved)
     throw new Error('two routes have the same path, or one lies in /-/berth/; the spec should have refused it');
+  const meant = routes.some(isFiltered) ? meantOf(routes) : [];
   const limits = routes.flatMap(({ rateLimits }) => rateLimits);
   const zones = new Map(limits.map((limit) => [zone(limit), limit]));
   const policies = new Map(
@@ -103,7 +143,8 @@ function view(edge: EdgePlan): object {
       .sort()
       .map((by) => ({ key: keyOf(by), carried: carried(by) })),
     policies: [...policies.values()],
-    filters: [...new Map(routes.flatMap((route) => filterOf(route) ?? []).map((filter) => [filter.id, filter])).values()],
+    meant,
+    filters: [...new Map(routes.flatMap((route) => filterOf(route, edge) ?? []).map((filter) => [filter.id, filter])).values()],
     listens: edge.proxyProtocol ? ' proxy_protocol' : '',
     healthPort: edge.proxyProtocol?.healthPort,
     realIpHeader: edge.proxyProtocol ? 'proxy_protocol' : 'X-Forwarded-For',
@@ -111,7 +152,7 @@ function view(edge: EdgePlan): object {
       slots.map((slot) => ({ id: `${identifier(service)}_${slot}`, address: `${service}-${slot}${edge.hostSuffix}:${port}` })),
     ),
     locations: edge.apps
-      .flatMap((app) => [...locations(app, edge, taken)])
+      .flatMap((app) => [...locations(app, edge, taken, meant)])
       .map((location, index) => ({ ...location, again: `again_${index}` })),
     stores: edge.stores.map(({ service, port, host, buckets, tls }) => ({
       id: `store_${identifier(service)}`,

@@ -22,7 +22,7 @@ const refuse = (format: Format, value: string): never => {
 /** A YAML double-quoted scalar: JSON's, with the characters escaped that YAML folds, forbids or takes for a byte order mark. */
 const yaml = (value: string): string =>
   JSON.stringify(value).replaceAll(
-    /[\u007f-\u00a0\u2028\u2029\ufeff]/g,
+    /[\u007f-\u00a0\u2028\u2029\ufeff\ufffe\uffff]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 

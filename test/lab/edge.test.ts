@@ -628,6 +628,25 @@ describe('the edge before an application', () => {
     expect((await ask('/inside/socket', { headers: upgrade })).status).toBe(403);
   });
 
+  test('finds nothing where an application might take a path for that of a filtered route', async () => {
+    for (const path of [
+      '/INSIDE/x',
+      '/Inside',
+      '/inside;a/x',
+      '/inside%3ba/x',
+      '/x/..;/inside/x',
+      '/inside/a%2f..%2f..',
+      '/inside/%2e%2e/',
+      '/x/%2E./y',
+      '/inside\\x',
+    ])
+      expect((await ask(path)).status, path).toBe(404);
+    for (const path of ['/posted/', '/POSTED', '/posted;x=1', '/%50osted'])
+      expect((await ask(path, { method: 'DELETE' })).status, path).toBe(404);
+    for (const path of ['/insides', '/x/inside/', '/a%2fb', '/a;b', '/posted/more', '/..a/b', '/x?../inside/;%2f..'])
+      expect((await ask(path)).status, path).toBe(200);
+  });
+
   test('hands out nothing of the folders and files in which sources keep their history and their secrets', async () => {
     for (const path of [
       '/.git/config',

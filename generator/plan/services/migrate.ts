@@ -1,4 +1,5 @@
 import type { PlannedService } from '../../../model/planned-service.ts';
+import { relayName } from '../../../model/relay-plan.ts';
 import type { SlotRelease } from '../../../model/release.ts';
 import type { AppSpec } from '../../../model/app-spec.ts';
 import type { StackSpec } from '../../../model/stack-spec.ts';
@@ -84,7 +85,8 @@ export function planMigration(
       ...(stopSignal === undefined ? {} : { stopSignal }),
       stopGrace,
       networks,
-      after,
+      // It makes its connections once: what leads there has to stand by then.
+      after: through ? [...after, { service: relayName, condition: 'service_healthy', required: true }] : after,
     },
     migration: {
       task: name,

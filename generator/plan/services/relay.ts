@@ -2,11 +2,12 @@ import { nginx } from '../../../model/engines/nginx.ts';
 import { nginxRelay as facts } from '../../../model/engines/nginx-relay.ts';
 import type { Decision } from '../../../model/decision.ts';
 import type { PlannedService, Size } from '../../../model/planned-service.ts';
+import { relayName } from '../../../model/relay-plan.ts';
 import type { RelayPlan, Way } from '../../../model/relay-plan.ts';
 import { mib, milliCpu, seconds } from '../../../model/units.ts';
 import type { Demand } from '../demand.ts';
 
-const name = 'egress';
+const name = relayName;
 const folder = `/etc/berth/${name}`;
 const because = `${facts.baseMiB} MiB, and ${facts.connectionKiB} KiB for each of ${facts.connections / facts.connectionsEach} connections that are led on`;
 const worstCase = facts.baseMiB + facts.folderMiB + ((facts.connections / facts.connectionsEach) * facts.connectionKiB) / 1024;

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -90,11 +90,21 @@ describe('manifests that were read before', () => {
 
   test.each([
     ['is damaged', () => writeFileSync(join(site, '.berth/manifests.sqlite'), 'no database at all, but a text that is long enough')],
+    [
+      'has pages that are broken',
+      () => {
+        const file = join(site, '.berth/manifests.sqlite');
+        // The first page has the names of the tables.
+        writeFileSync(file, readFileSync(file).fill(0xaa, 4096));
+      },
+    ],
     ['was removed', () => rmSync(join(site, '.berth/manifests.sqlite'))],
   ])('are read again where the file %s, and remembered anew', async (_, harm) => {
     harm();
     expect((await list()).manifests.length).toBe(3);
     expect(asked.length).toBe(3);
+    // One that turns out to be damaged while it is read is made anew by the next.
+    await list();
     await list();
     expect(asked).toEqual([]);
   });

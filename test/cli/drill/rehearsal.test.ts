@@ -55,6 +55,8 @@ describe('a site that is drilled', () => {
     expect(Object.keys(services['web-blue']?.networks ?? {})).toEqual(['app', 'data']);
     expect(Object.keys(own ?? {}).filter((network) => network.startsWith('egress-'))).toEqual([]);
     // What the operator has pinned leads where it did.
+    const task = { ...site.services['web-blue'], depends_on: { egress: { condition: 'service_healthy' } } };
+    expect(rehearse({ ...site, services: { ...site.services, task } }, how).services['task']).not.toHaveProperty('depends_on');
     const pinned = { ...site.services['web-blue'], extra_hosts: [first.replace(':', '='), 'wiki.corp.example:10.4.0.17'] };
     expect(rehearse({ ...site, services: { ...site.services, pinned } }, how).services['pinned']?.extra_hosts).toEqual([
       'wiki.corp.example:10.4.0.17',

@@ -22,4 +22,10 @@ describe('what the edge refuses', () => {
   test('is refused by the edge of Berth, and nothing is said', () => {
     expect(notesOf({ expose: 'loadBalancer' }, filtered)).toEqual([]);
   });
+
+  test('is on one host not told from the host itself where it comes by IPv6, which is said where addresses count', () => {
+    const said = (set: object) => helloPlan({ set: { ...set } }).notes.filter((note) => note.includes('whoever comes by IPv6'));
+    expect(said(filtered)).toHaveLength(1);
+    expect(said({ 'services.web.routes': [{ path: '/', methods: ['GET'] }] })).toEqual([]);
+  });
 });

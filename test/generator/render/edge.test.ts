@@ -118,7 +118,7 @@ describe('renderEdge', () => {
         { deny: ['192.0.2.0/24'] },
       );
       expect(orderOf(text).join(' ')).toBe(
-        '$berth_denied 403 $berth_refused 403 $berth_hidden 404 $berth_preflight 204 $request_method 405 $berth_slot 503',
+        '$berth_denied 403 $berth_refused 403 $berth_hidden 404 $berth_odd 404 $berth_meant 404 $berth_preflight 204 $request_method 405 $berth_slot 503',
       );
       expect(text).toContain('if ($request_method !~ "^(?:GET|HEAD)$") {');
       expect(text).toContain('set $berth_allow "GET, HEAD";');
@@ -127,8 +127,12 @@ describe('renderEdge', () => {
 
     test.each([
       ['those that are denied', { allow: [], deny: ['10.1.0.0/16'] }, 'default ""; 10.1.0.0/16 1;'],
-      ['all but those that are allowed', { allow: ['10.0.0.0/8'], deny: [] }, 'default 1; 10.0.0.0/8 "";'],
-      ['all but the narrower of both', { allow: ['10.0.0.0/8'], deny: ['10.1.0.0/16'] }, 'default 1; 10.0.0.0/8 ""; 10.1.0.0/16 1;'],
+      ['all but those that are allowed', { allow: ['10.0.0.0/8'], deny: [] }, 'default 1; 10.0.0.0/8 ""; 10.1.0.1/32 1;'],
+      [
+        'all but the narrower of both',
+        { allow: ['10.0.0.0/8'], deny: ['10.1.0.0/16'] },
+        'default 1; 10.0.0.0/8 ""; 10.1.0.0/16 1; 10.1.0.1/32 1;',
+      ],
     ])('refuses %s', (_, addresses, lines) => {
       expect(filtered({ addresses }).replaceAll(/\s+/g, ' ')).toContain(`{ ${lines} }`);
     });
@@ -136,6 +140,35 @@ describe('renderEdge', () => {
     test('refuses nothing by address or method where nothing says so, and still knows every variable', () => {
       expect(config(edge)).toContain('set $berth_allow "";');
       expect(orderOf(config(edge))).toEqual(['$berth_hidden', '404', '$berth_slot', '503']);
+    });
+
+    test('lets in nobody who comes by the gateway of its network, where Docker hides who he is, but by its own name', () => {
+      const hosted = { operators: ['10.117.32.0/24'] };
+      const allow = (...networks: readonly string[]) =>
+        filtered({ addresses: { allow: networks, deny: [] } }, hosted).replaceAll(/\s+/g, ' ');
+      expect(allow('10.0.0.0/8')).toContain('{ default 1; 10.0.0.0/8 ""; 10.117.32.1/32 1; }');
+      expect(allow('10.0.0.0/8', '10.117.32.1')).toContain('{ default 1; 10.0.0.0/8 ""; 10.117.32.1 ""; }');
+      expect(filtered({ addresses: { allow: [], deny: ['192.0.2.1'] } }, hosted)).not.toContain('10.117.32.1/32 1;');
+    });
+
+    test('refuses what an application may take for the path of a filtered route, and leaves a route within it alone', () => {
+      const routes = [route('/'), route('/a.b/', { methods: ['GET'] }), route('/a.b/open/'), route('/metrics', { methods: ['GET'] })];
+      const text = config({ ...edge, apps: [{ service: 'web', port: 3000, routes }] });
+      expect([...text.matchAll(/"(~\*\^\S+)" "(\w*)";/g)].map(([, form, id]) => [form, id])).toEqual([
+        [String.raw`~*^/a\.b/open(?:[/;\\\\]|$)`, ''],
+        ['~*^/metrics/*(?:;.*)?$', 'route_3'],
+        [String.raw`~*^/a\.b(?:[/;\\\\]|$)`, 'route_1'],
+        [String.raw`~*^(?:[/;\\\\]|$)`, ''],
+      ]);
+      const asked = [...text.matchAll(/location (\S+ )?"(\S+)" \{[^]*?\$berth_meant !~ "(.*)"\)/g)].map(([, , path, form]) => [path, form]);
+      expect(asked).toEqual([
+        ['/', '^$'],
+        ['/a.b/', '^(?:route_1)?$'],
+        ['/a.b', '^(?:route_1)?$'],
+        ['/a.b/open/', '^$'],
+        ['/a.b/open', '^$'],
+        ['/metrics', '^(?:route_3)?$'],
+      ]);
     });
 
     test('refuses addresses before it hands out objects, too', () => {

@@ -43,6 +43,8 @@ describe('what is loosened of the hardening', () => {
     ['"it writes there\\ncap_add: [ALL]"', 'a second line, which would leave its comment'],
     ['"it writes there\\u2028again and again"', 'a line separator'],
     ['"          "', 'blanks'],
+    ['"it writes \\ufeff there"', 'a mark of the byte order, which YAML takes at the beginning of a file alone'],
+    ['"it writes \\uffff there"', 'a character that is none'],
   ])('has no reason that is %s, %s', (because) => {
     expect(onlyProblem(web(`loosen: { writableRoot: ${because} }`))).toContain('services.web.loosen.writableRoot: expected a reason');
   });

@@ -43,6 +43,9 @@ describe('a service that may reach few places, on one host', () => {
     });
     expect(networksOf(planned, 'web-migrate')).toEqual(networksOf(planned, 'web'));
     expect(service(planned, 'web-migrate').through).toEqual(service(planned, 'web').through);
+    // It makes its connections once; the application makes them again.
+    expect(service(planned, 'web-migrate').after).toContainEqual({ service: 'egress', condition: 'service_healthy', required: true });
+    expect(service(planned, 'web').after).not.toContainEqual(expect.objectContaining({ service: 'egress' }));
   });
 
   test('is led to what it uses elsewhere and to the proxy as well, each once', () => {
