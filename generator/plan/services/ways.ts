@@ -100,7 +100,7 @@ export function waysOf(spec: StackSpec, profile: HardwareProfile): readonly Way[
       throw new BerthError(
         'capacity',
         `no addresses are left for the way out of ${app.name}, which may have ${containers} containers at once`,
-        `give ${app.name} fewer replicas, or egress: true, which opens its way out as a whole`,
+        `give ${app.name} ${size > sizes[0] ? 'fewer replicas, or ' : ''}egress: true, which opens its way out as a whole`,
       );
     return {
       service: app.name,
