@@ -73,7 +73,12 @@ const schemaFile = 'spec-schema.cjs';
  */
 const seldomPlanned: Readonly<Record<string, readonly string[]>> = {
   'plan-cache.cjs': ['generator/plan/services/cache-cluster.ts', 'generator/plan/services/cache-sentinel.ts'],
-  'plan-egress.cjs': ['generator/plan/services/relay.ts', 'generator/plan/services/ways.ts', 'generator/render/relay-view.ts'],
+  'plan-egress.cjs': [
+    'generator/plan/services/relay.ts',
+    'generator/plan/services/ways.ts',
+    'generator/render/edge-filters.ts',
+    'generator/render/relay-view.ts',
+  ],
   'plan-explain.cjs': ['generator/plan/fixed-decisions.ts'],
   'plan-files.cjs': [
     'generator/plan/backup-notes.ts',

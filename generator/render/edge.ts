@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-import { formatRange, parseRange } from '../../model/addresses.ts';
 import { authorityFile } from '../../model/internal-tls.ts';
 import type { Artifact } from '../../model/artifact.ts';
 import type { EdgePlan } from '../../model/edge-plan.ts';
@@ -7,8 +5,11 @@ import type { Plan } from '../../model/plan.ts';
 import { slots } from '../../model/release.ts';
 import type { Release } from '../../model/release.ts';
 import type { RateLimit, Route } from '../../model/route.ts';
+import { filterOf, meantOf } from './edge-filters.ts';
+import type { Meant } from './edge-filters.ts';
 import { fill } from './fill.ts';
 import type { Templates } from './fill.ts';
+import { nameOf } from './name-of.ts';
 
 type App = EdgePlan['apps'][number];
 
@@ -33,51 +34,6 @@ function verbatim(templates: Templates, name: string): string {
   return text;
 }
 
-/** Made of all that is said: what says the same shares its name. */
-const nameOf = (said: object): string => createHash('sha256').update(JSON.stringify(said)).digest('hex').slice(0, 8);
-
-/** From which the host comes, and on one host everybody who comes by IPv6: Docker hands them on from there. */
-const gatewaysOf = ({ operators }: EdgePlan): readonly string[] =>
-  operators.flatMap((network) => {
-    const range = parseRange(network);
-    return range ? [formatRange({ first: range.first + 1, last: range.first + 1 })] : [];
-  });
-
-/** Who may not call a route: everybody but those allowed, where any are; and nobody is, whose address is not his own. */
-function filterOf({ addresses }: Route, edge: EdgePlan) {
-  if (!addresses) return undefined;
-  const { allow, deny } = addresses;
-  const named = (address: string): boolean => [...allow, ...deny].some((each) => each === address || `${each}/32` === address);
-  const strangers = allow.length > 0 ? gatewaysOf(edge).filter((address) => !named(address)) : [];
-  return {
-    id: nameOf(addresses),
-    others: allow.length > 0 ? '1' : '""',
-    networks: [
-      ...allow.map((network) => ({ network, refused: '""' })),
-      ...[...deny, ...strangers].map((network) => ({ network, refused: '1' })),
-    ],
-  };
-}
-
-/** For a regular expression of nginx. */
-const literally = (path: string): string => path.replaceAll(/[.*+?^$()[\]{}|\\]/g, '\\$&');
-const isFiltered = ({ methods, addresses }: Route): boolean => methods !== undefined || addresses !== undefined;
-
-/**
- * What an application may take a path for, the narrowest first: it may read capitals as small letters, `/metrics/` as `/metrics`, and nothing behind a semicolon.
- * `id` is that of a route with filters, and empty for the others.
- */
-const meantOf = (routes: readonly Route[]) =>
-  routes
-    .map((route, index) => ({ route, id: isFiltered(route) ? `route_${index}` : '' }))
-    .toSorted((one, other) => other.route.path.length - one.route.path.length)
-    .map(({ route: { path }, id }) => ({
-      path,
-      id,
-      // Within quotes nginx takes two backslashes for one.
-      form: path.endsWith('/') ? String.raw`^${literally(path.slice(0, -1))}(?:[/;\\\\]|$)` : `^${literally(path)}/*(?:;.*)?$`,
-    }));
-
 /** What a browser of another origin is told. */
 function corsOf({ cors }: Route) {
   if (!cors) return undefined;
@@ -86,12 +42,7 @@ function corsOf({ cors }: Route) {
 }
 
 /** The locations that a route needs: `/api/` also answers for `/api`, which nginx would otherwise redirect, turning a POST into a GET. */
-function* locations(
-  { service, routes }: App,
-  edge: EdgePlan,
-  taken: ReadonlySet<string>,
-  meant: ReturnType<typeof meantOf>,
-): Generator<object> {
+function* locations({ service, routes }: App, edge: EdgePlan, taken: ReadonlySet<string>, meant: readonly Meant[]): Generator<object> {
   for (const route of routes) {
     const settings = {
       service,
@@ -104,7 +55,7 @@ function* locations(
       cors: corsOf(route) ?? false,
       methods: route.methods?.join('|') ?? false,
       allow: route.methods?.join(', ') ?? '',
-      filter: filterOf(route, edge)?.id ?? false,
+      filter: route.addresses ? filterOf(route.addresses, edge).id : false,
       own: meant.find(({ path }) => path === route.path)?.id ?? '',
       guarded: meant.length > 0,
       denied: edge.deny.length > 0,
@@ -122,7 +73,7 @@ function view(edge: EdgePlan): object {
   const reserved = routes.find(({ path }) => `${path}/`.startsWith('/-/berth/'));
   if (taken.size < routes.length || reserved)
     throw new Error('two routes have the same path, or one lies in /-/berth/; the spec should have refused it');
-  const meant = routes.some(isFiltered) ? meantOf(routes) : [];
+  const meant = routes.some(({ methods, addresses }) => methods ?? addresses) ? meantOf(routes) : [];
   const limits = routes.flatMap(({ rateLimits }) => rateLimits);
   const zones = new Map(limits.map((limit) => [zone(limit), limit]));
   const policies = new Map(
@@ -144,7 +95,11 @@ function view(edge: EdgePlan): object {
       .map((by) => ({ key: keyOf(by), carried: carried(by) })),
     policies: [...policies.values()],
     meant,
-    filters: [...new Map(routes.flatMap((route) => filterOf(route, edge) ?? []).map((filter) => [filter.id, filter])).values()],
+    filters: [
+      ...new Map(
+        routes.flatMap(({ addresses }) => (addresses ? filterOf(addresses, edge) : [])).map((filter) => [filter.id, filter]),
+      ).values(),
+    ],
     listens: edge.proxyProtocol ? ' proxy_protocol' : '',
     healthPort: edge.proxyProtocol?.healthPort,
     realIpHeader: edge.proxyProtocol ? 'proxy_protocol' : 'X-Forwarded-For',

@@ -149,6 +149,7 @@ const needless: readonly Needless[] = [
   [/^(?:return|error_page|limit_(?:conn|req)_status|4\d\d (?:"|\$berth_allow))|^"~\^0" 0/, 'codes of HTTP, and what a page looks like'],
   [/^default 1;$/, 'yes'],
   [/^"~(?:\^\[A-Za-z0-9|\*\^\/\(\?:)/, 'the comment above its block says what it is'],
+  [/^"~\*\^\[\^\?\]/, 'as above'],
   [/^js_periodic/, 'the comment above its block says why'],
   [/NGINX_ENTRYPOINT_QUIET_LOGS$/, 'yes'],
   [/PGCONNECT_TIMEOUT$/, 'seconds of one attempt to connect, far below the time of what makes it'],

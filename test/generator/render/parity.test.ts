@@ -165,6 +165,7 @@ const differences: readonly (readonly [path: RegExp, text: RegExp, is: string, b
   [/nginx\.conf$/, / +# (?:Docker's DNS|The DNS of the cluster).*\n.*\n/, '', 'the address of the DNS'],
   [/nginx\.conf$/, /\.[a-z0-9-]+\.svc\.cluster\.local/g, '', 'its search path is none of nginx'],
   [/nginx\.conf$/, / +# Who may ask[^}]*/, '', 'a cluster asks the edge from a node, whose address nobody knows'],
+  [/nginx\.conf$/, / +(?:\d+\.){3}1\/32 1;\n/g, '', 'a cluster has no gateway that hides visitors'],
   [
     /pg_hba\.conf$/,
     / {2}(?:all|[\d.]+\/\d+) {2}scram/g,
