@@ -4,8 +4,8 @@ import { BaseSequencer } from 'vitest/node';
 import type { TestSpecification } from 'vitest/node';
 
 const lab = { globalSetup: ['test/program/setup.ts', 'test/lab/setup.ts'], testTimeout: 900_000, hookTimeout: 900_000 };
-/** What measures under load, changes the host, or needs all of its memory. */
-const alone = ['site', 'edge', 'doctor'].map((name) => `test/lab/${name}.test.ts`);
+/** What measures under load, or looks at the host. */
+const alone = ['edge', 'doctor'].map((name) => `test/lab/${name}.test.ts`);
 
 /** Of the lab, the longest first: begun last, they would keep one core busy and leave the other idle. Vitest knows sizes of files alone. */
 const longest = [
@@ -17,6 +17,8 @@ const longest = [
   'backup-mysql',
   'mysql-replica',
   'mysql',
+  'site-recommended',
+  'site-minimum',
 ];
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -65,7 +65,7 @@ describe('the agents of a site for Kubernetes, in containers as their pods descr
 
   beforeAll(async () => {
     operator = await Operator.create();
-    site = new LabSite(operator, name);
+    site = await LabSite.create(operator, name);
     kubelet = await KubeletStandIn.create('agent', []);
     s3 = await startS3('agent', kubelet.network);
     const address = await run(['docker', 'inspect', '--format', '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}', s3.container]);

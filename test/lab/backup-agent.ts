@@ -11,6 +11,7 @@ import { realFiles } from '../../runtime/stores/folder-files.ts';
 import { openFolderStore } from '../../runtime/stores/folder-store.ts';
 import { expect } from 'vitest';
 import { ensureImages, IMAGES } from './images.ts';
+import { removeNetwork } from './leftovers.ts';
 import { attempt, run, succeeds } from './process.ts';
 import { until } from './until.ts';
 
@@ -108,7 +109,7 @@ export class BackupLab {
     for (const path of globSync(`${this.home}/**`, { exclude: (name) => name.endsWith('/init') })) chownSync(path, uid, uid);
     chownSync(join(this.home, 'store/.berth-store'), uid, uid);
     chownSync(join(this.home, 'store/.berth-parts'), uid, uid);
-    await this.#forget();
+    await removeNetwork(this.net);
     await run(['docker', 'network', 'create', this.net]);
     const server = [
       '--name',
@@ -208,13 +209,8 @@ export class BackupLab {
   }
 
   async end(): Promise<void> {
-    await this.#forget();
+    await removeNetwork(this.net);
     rmSync(this.home, { recursive: true, force: true });
-  }
-
-  async #forget(): Promise<void> {
-    await attempt(['docker', 'rm', '-f', '-v', this.database]);
-    await attempt(['docker', 'network', 'rm', this.net]);
   }
 }
 
@@ -257,11 +253,13 @@ export async function expectTooLate(agent: Agent): Promise<void> {
   expect(hint).toBe(`the nearest point is ${spans[0].until}`);
 }
 
-/** What somebody has written is shipped with a time behind it; that and what a server notes for itself ask for no log. */
+/** What somebody has written is shipped with a time behind it, and can be restored to at once; that and what a server notes for itself ask for no log. */
 export async function expectCanary(agent: Agent, write: () => Promise<unknown>, note: () => Promise<unknown>): Promise<void> {
   await write();
   const before = new Date();
   expect((await agent.ask('ship')).kind).toBe('shipped');
+  const { spans } = await agent.ask('list');
+  expect(spans.at(-1).until).toSatisfy((until: string) => new Date(until) >= before);
   await note();
   expect(await agent.ask('ship')).toMatchObject({ kind: 'quiet' });
   const { canary, facts } = await agent.ask('restore');

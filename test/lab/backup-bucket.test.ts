@@ -59,7 +59,7 @@ describe('a bucket of a site', () => {
 
   beforeAll(async () => {
     operator = await Operator.create();
-    lab = new LabSite(operator, site);
+    lab = await LabSite.create(operator, site);
     const store = join(operator.home, 'backups');
     const own = (await operator.run(['sh', '-c', 'echo $(id -u):$(id -g)'], operator.home)).trim();
     mkdirSync(store);

@@ -84,7 +84,7 @@ describe('caches and a volume of a site that runs: Valkey in three nodes with Se
 
   beforeAll(async () => {
     operator = await Operator.create();
-    lab = new LabSite(operator, site);
+    lab = await LabSite.create(operator, site);
     const store = join(operator.home, 'backups');
     const own = (await operator.run(['sh', '-c', 'echo $(id -u):$(id -g)'], operator.home)).trim();
     for (const folder of [store, lab.folder]) mkdirSync(folder);
@@ -264,7 +264,7 @@ describe('caches and a volume of a site that runs: Valkey in three nodes with Se
     const before = [await heldBy('sessions'), await heldBy('jobs'), (await look()).replace(/^.*pipe.*\n/m, '')];
     await lab.remove();
     rmSync(lab.folder, { recursive: true });
-    lab = new LabSite(operator, 'again');
+    lab = await LabSite.create(operator, 'again');
     const words = ['restore', '--latest', '--with-data', '--site', 'kit', '--into', 'again'];
     const planned = await operator.run(['berth', ...words, '--dry-run'], operator.home);
     for (const name of ['sessions', 'jobs', 'uploads'])

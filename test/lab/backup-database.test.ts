@@ -128,7 +128,7 @@ describe('the databases of a site that runs', () => {
 
   beforeAll(async () => {
     operator = await Operator.create();
-    lab = new LabSite(operator, site);
+    lab = await LabSite.create(operator, site);
     const [store, second] = ['backups', 'offsite'].map((name) => join(operator.home, name));
     if (store === undefined || second === undefined) throw new Error('two places');
     const own = (await operator.run(['sh', '-c', 'echo $(id -u):$(id -g)'], operator.home)).trim();
@@ -427,10 +427,11 @@ describe('the databases of a site that runs', () => {
     // In brackets, so that what looks for them does not find itself.
     const servers = 'for pid in /proc/[0-9]*; do if grep -qs config_file[=].*/scratch/ $pid/cmdline; then echo ${pid#/proc/}; fi; done';
     const verbs = 'for pid in /proc/[0-9]*; do if grep -qs attende[d] $pid/cmdline; then echo ${pid#/proc/}; fi; done';
-    // It would never be done: the server in which it is tried stands still.
-    const stopping = `docker compose exec -T ${agent} sh -c 'pids=$(${servers}); [ -n "$pids" ] && kill -STOP $pids'`;
+    // It would never be done: the server in which it is tried stands still. Looked for from within, as that server is there for a moment only.
+    const looking = `tries=0; until pids=$(${servers}); [ -n "$pids" ]; do tries=$((tries + 1)); [ $tries -lt 3000 ] || exit 1; sleep 0.02; done; kill -STOP $pids`;
+    const stopping = `docker compose exec -T ${agent} sh -c '${looking}'`;
     const words = restore('--latest', '--into', 'scratch').join(' ');
-    const script = `berth ${words} & until ${stopping}; do sleep 0.1; done; kill -KILL $!; wait $!`;
+    const script = `${stopping} & looks=$!; berth ${words} & asks=$!; wait $looks && kill -KILL $asks; wait $asks`;
     expect(await operator.attempt(['sh', '-c', script], lab.folder)).toMatchObject({ code: 137 });
     await until(async () => (await inAgent(`${verbs}; ${servers}`)).trim() === '', 'nothing of it is at work');
   });
@@ -502,7 +503,7 @@ describe('the databases of a site that runs', () => {
     await lab.remove();
     rmSync(lab.folder, { recursive: true });
     rmSync(join(operator.home, 'backups'), { recursive: true });
-    lab = new LabSite(operator, 'again');
+    lab = await LabSite.create(operator, 'again');
     const words = ['restore', '--latest', '--with-data', '--from', 'offsite', '--site', 'kit', '--into', 'again'];
     const planned = await operator.run(['berth', ...words, '--dry-run'], operator.home);
     for (const { database } of names.map(of))

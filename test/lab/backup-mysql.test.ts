@@ -264,7 +264,7 @@ MYSQL_PWD=${root} ${facts.clients.sql} -uroot </tmp/first.sql
     await expectProven(agent);
   });
 
-  test('a time is written behind what others have, comes back with it, and makes a quiet server ship nothing', () =>
+  test('a time is written behind what others have, which can be restored to at once, comes back with it, and makes a quiet server ship nothing', () =>
     expectCanary(
       agent,
       () => write(1, 9000),

@@ -176,7 +176,7 @@ describe('backups of PostgreSQL', () => {
     await expectProven(agent);
   });
 
-  test('a time is written behind what others have, comes back with it, and makes a quiet server ship nothing', () =>
+  test('a time is written behind what others have, which can be restored to at once, comes back with it, and makes a quiet server ship nothing', () =>
     expectCanary(
       agent,
       () => write(0.1, 9000),

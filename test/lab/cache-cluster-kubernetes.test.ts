@@ -34,7 +34,7 @@ describe('a Redis Cluster of a site for Kubernetes, in containers as their pods 
 
   beforeAll(async () => {
     operator = await Operator.create();
-    site = new LabSite(operator, name);
+    site = await LabSite.create(operator, name);
     const set = [
       'caches.cache={ engine: redis, use: queue, client: cluster, memory: 256Mi }',
       'databases.database.memory=1Gi',

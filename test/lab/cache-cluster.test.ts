@@ -189,7 +189,7 @@ describe('sessions in six nodes that divide the keys', () => {
 
   beforeAll(async () => {
     operator = await Operator.create();
-    site = new LabSite(operator, name);
+    site = await LabSite.create(operator, name);
     const set = [
       'network=10.226.0.0/22',
       'internalTls=true',

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { LabSite, Operator } from './installed.ts';
+import { removeNetwork } from './leftovers.ts';
 import { attempt, run } from './process.ts';
 
 interface Said {
@@ -10,6 +11,11 @@ interface Said {
 
 const [http, https] = [38_080, 38_443];
 const stranger = 'berth-doctor-stranger';
+/** It takes a port of the default network and, as a network, addresses. */
+const forget = async (): Promise<void> => {
+  await attempt(['docker', 'rm', '-f', stranger]);
+  await removeNetwork(stranger);
+};
 
 describe('doctor of a Compose site on a real engine, as a user who is not root', () => {
   let operator: Operator;
@@ -22,16 +28,16 @@ describe('doctor of a Compose site on a real engine, as a user who is not root',
   const find = ({ diagnoses }: Said, id: string) => diagnoses.find((one) => one.id === id);
 
   beforeAll(async () => {
+    await forget();
     operator = await Operator.create();
-    site = new LabSite(operator, 'doctored');
+    site = await LabSite.create(operator, 'doctored');
     await operator.run(
       ['berth', 'init', 'doctored', '--profile', 'minimum', '--set', `edge.http=${http}`, '--set', `edge.https=${https}`],
       operator.home,
     );
   });
   afterAll(async () => {
-    await attempt(['docker', 'rm', '-f', stranger]);
-    await attempt(['docker', 'network', 'rm', stranger]);
+    await forget();
     operator?.[Symbol.dispose]();
   });
 

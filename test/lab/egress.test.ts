@@ -84,7 +84,7 @@ s.on('timeout', () => s.destroy(new Error('timeout'))).on('error', (e) => { cons
 
   beforeAll(async () => {
     operator = await Operator.create();
-    site = new LabSite(operator, name);
+    site = await LabSite.create(operator, name);
     folder = join(operator.home, 'outside');
     mkdirSync(folder);
     const names = servers.flatMap((server) => server.names).map((one) => `DNS:${one}`);

@@ -119,7 +119,7 @@ export const proveExamples = (at: 'minimum' | 'recommended'): void =>
     beforeAll(async () => {
       operator = await Operator.create();
       await run(['docker', 'build', '--tag', hello, '--file', 'examples/hello/Dockerfile', 'dist/examples/hello']);
-      site = new LabSite(operator, name);
+      site = await LabSite.create(operator, name);
       const edits = ['domain=localhost', `edge.http=${http}`, `edge.https=${https}`, ...set, ...more].flatMap((one) => ['--set', one]);
       await operator.run(['berth', 'init', name, '--from', `example:${example}`, '--profile', profile, ...edits], operator.home);
       mkdirSync(join(site.folder, 'secrets/supplied'), { recursive: true });

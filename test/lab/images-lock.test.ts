@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { issue } from '../generator/io/issued-certificates.ts';
 import { IMAGES } from './images.ts';
 import { LabSite, Operator } from './installed.ts';
+import { removeNetwork } from './leftovers.ts';
 import { attempt, run, step } from './process.ts';
 import { until } from './until.ts';
 
@@ -49,7 +50,7 @@ describe('the images of a site whose registry is a real one, with TLS and logins
       await run(['docker', 'run', '--rm', '--entrypoint', 'htpasswd', image, '-Bbn', reader.user, reader.password]),
     );
     chmodSync(join(keys, 'leaf.key'), 0o644);
-    await attempt(['docker', 'network', 'rm', network]);
+    await removeNetwork(network);
     await run(['docker', 'network', 'create', '--subnet', '10.218.77.0/24', network]);
     const env = {
       REGISTRY_HTTP_TLS_CERTIFICATE: '/keys/leaf.crt',
@@ -66,7 +67,7 @@ describe('the images of a site whose registry is a real one, with TLS and logins
       tell: async () => (await attempt(['docker', 'logs', '--tail', '30', `${name}-registry`])).stderr,
     });
 
-    site = new LabSite(operator, name);
+    site = await LabSite.create(operator, name);
     const set = [`registry=${registry}/mirror`, `services.web.image=${registry}/team/app:1.0`].flatMap((edit) => ['--set', edit]);
     await operator.run(['berth', 'init', name, '--profile', 'minimum', ...set], operator.home);
     site.edit('berth.yaml', (text) => text.replace(/^ +build: .*\n/m, ''));
@@ -76,8 +77,7 @@ describe('the images of a site whose registry is a real one, with TLS and logins
     changing = images.find(({ usedBy }) => usedBy.includes('edge'))?.reference ?? '';
   });
   afterAll(async () => {
-    await attempt(['docker', 'rm', '-f', '-v', `${name}-registry`]);
-    await attempt(['docker', 'network', 'rm', network]);
+    await removeNetwork(network);
     await attempt(['docker', 'image', 'rm', '--force', ...(fetched ?? [])]);
     rmSync(trusted, { recursive: true, force: true });
     operator?.[Symbol.dispose]();

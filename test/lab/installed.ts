@@ -1,5 +1,6 @@
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { removeProject } from './leftovers.ts';
 import { attempt, run } from './process.ts';
 import type { RunResult } from './process.ts';
 
@@ -55,9 +56,14 @@ export class Operator {
 export class LabSite {
   readonly operator: Operator;
   readonly folder: string;
-  constructor(operatorOfSite: Operator, name: string) {
+  private constructor(operatorOfSite: Operator, name: string) {
     this.operator = operatorOfSite;
     this.folder = join(operatorOfSite.home, name);
+  }
+  /** Nothing of a site of this name is there yet. */
+  static async create(operatorOfSite: Operator, name: string): Promise<LabSite> {
+    await removeProject(name);
+    return new LabSite(operatorOfSite, name);
   }
   berth(...args: readonly string[]): Promise<string> {
     return this.operator.run(['berth', ...args], this.folder);

@@ -125,7 +125,7 @@ describe('a site with migrations, a worker, a job and Redis', () => {
 
   beforeAll(async () => {
     operator = await Operator.create();
-    site = new LabSite(operator, name);
+    site = await LabSite.create(operator, name);
     const authority = await startHooks(operator);
     await operator.run(
       [

@@ -1,6 +1,7 @@
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { removeNetwork } from './leftovers.ts';
 import { attempt, run } from './process.ts';
 import type { RunResult } from './process.ts';
 import { until } from './until.ts';
@@ -93,7 +94,6 @@ export class KubeletStandIn {
   readonly #network: string;
   readonly #folder = mkdtempSync(join(tmpdir(), 'berth-kubelet-'));
   #objects: readonly KubernetesObject[];
-  readonly #started: string[] = [];
 
   private constructor(name: string, objects: readonly KubernetesObject[]) {
     this.#network = `berth-kubelet-${name}`;
@@ -102,6 +102,7 @@ export class KubeletStandIn {
 
   static async create(name: string, objects: readonly KubernetesObject[]): Promise<KubeletStandIn> {
     const kubelet = new KubeletStandIn(name, objects);
+    await removeNetwork(kubelet.#network);
     // Docker's own choice of a range, but given by hand: only then an address may be asked for. Somebody else may be given the same in between.
     const create = async (): Promise<boolean> => {
       await run(['docker', 'network', 'create', kubelet.#network]);
@@ -124,8 +125,7 @@ export class KubeletStandIn {
   }
 
   async destroy(): Promise<void> {
-    if (this.#started.length > 0) await attempt(['docker', 'rm', '--force', ...this.#started]);
-    await attempt(['docker', 'network', 'rm', this.#network]);
+    await removeNetwork(this.#network);
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
@@ -292,7 +292,6 @@ export class KubeletStandIn {
     const [container] = pod.template.spec.containers;
     const [entrypoint, image] = this.#image(container);
     const name = `${this.#network}-${pod.name}`;
-    this.#started.push(name);
     return run([
       'docker',
       'run',

@@ -43,7 +43,7 @@ describe('a site for Kubernetes, made by a user who is not root', () => {
 
   beforeAll(async () => {
     operator = await Operator.create();
-    site = new LabSite(operator, 'cluster');
+    site = await LabSite.create(operator, 'cluster');
     await operator.run(
       [
         'berth',

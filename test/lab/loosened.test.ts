@@ -37,7 +37,7 @@ describe('a site whose hardening is loosened', () => {
 
   beforeAll(async () => {
     operator = await Operator.create();
-    site = new LabSite(operator, name);
+    site = await LabSite.create(operator, name);
     const folder = join(operator.home, 'image');
     mkdirSync(folder);
     writeFileSync(join(folder, 'Dockerfile'), dockerfile);

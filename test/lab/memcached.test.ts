@@ -16,7 +16,7 @@ describe('a site with Memcached', () => {
 
   beforeAll(async () => {
     operator = await Operator.create();
-    site = new LabSite(operator, name);
+    site = await LabSite.create(operator, name);
     const set = [
       'edge.http=9190',
       'edge.https=9553',

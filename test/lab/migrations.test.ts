@@ -5,6 +5,7 @@ import type { DatabaseEngineName } from '../../model/database-spec.ts';
 import { app, database, plan, service, stack, uses } from '../generator/plan/plans.ts';
 import { IMAGES } from './images.ts';
 import type { ImageName } from './images.ts';
+import { removeNetwork } from './leftovers.ts';
 import { attempt, run } from './process.ts';
 import { until } from './until.ts';
 
@@ -59,6 +60,7 @@ describe.each(rows)('what a cluster knows of migrations, in $engine', ({ engine,
   const given = (one: Gate | undefined): Gate => one ?? expect.unreachable('no migrations were planned');
 
   beforeAll(async () => {
+    await removeNetwork(network);
     await run(['docker', 'network', 'create', network]);
     const variables = env.flatMap((one) => ['--env', one]);
     await run([
@@ -81,10 +83,7 @@ describe.each(rows)('what a cluster knows of migrations, in $engine', ({ engine,
       tell: logs,
     });
   });
-  afterAll(async () => {
-    await attempt(['docker', 'rm', '--force', '--volumes', network, `${network}-waiting`]);
-    await attempt(['docker', 'network', 'rm', network]);
-  });
+  afterAll(() => removeNetwork(network));
 
   test('is waited for until it is written down, and then no longer', async () => {
     const waiting = start(given(gate), '--name', `${network}-waiting`);

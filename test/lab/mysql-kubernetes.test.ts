@@ -38,7 +38,7 @@ describe.each([{ facts: mysql }, { facts: mariadb }])(
 
     beforeAll(async () => {
       operator = await Operator.create();
-      site = new LabSite(operator, name);
+      site = await LabSite.create(operator, name);
       const host = ['--host-cpus', '2', '--host-memory', '16Gi', '--host-disk', '80Gi'];
       await operator.run(
         ['berth', 'init', name, '--profile', 'minimum', '--target', 'kubernetes', ...host, '--set', `databases.database.engine=${engine}`],

@@ -42,7 +42,7 @@ describe('MySQL and its replica of a site for Kubernetes, in containers as their
 
   beforeAll(async () => {
     operator = await Operator.create();
-    site = new LabSite(operator, name);
+    site = await LabSite.create(operator, name);
     const set = [
       'databases.database.engine=mysql',
       'databases.database.topology=primary-replica',

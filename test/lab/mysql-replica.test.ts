@@ -116,7 +116,7 @@ describe.each([
 
   beforeAll(async () => {
     operator = await Operator.create();
-    site = new LabSite(operator, name);
+    site = await LabSite.create(operator, name);
     writeFileSync(join(operator.home, 'spec.yaml'), specOf(engine, network, https));
     await operator.run(['berth', 'init', name, '--from', 'spec.yaml', '--profile', 'recommended'], operator.home);
     firstUp = await site.up();

@@ -50,7 +50,7 @@ describe.each([
 
   beforeAll(async () => {
     operator = await Operator.create();
-    site = new LabSite(operator, name);
+    site = await LabSite.create(operator, name);
     const set = [`databases.database.engine=${engine}`, `edge.http=${http}`, `edge.https=${https}`, `services.web.image=${image}`];
     await operator.run(['berth', 'init', name, '--profile', 'minimum', ...set.flatMap((one) => ['--set', one])], operator.home);
     plan = JSON.parse(await site.berth('plan', '--json')) as PlanJson;

@@ -39,7 +39,7 @@ describe('PostgreSQL and its replica of a site for Kubernetes, in containers as 
 
   beforeAll(async () => {
     operator = await Operator.create();
-    site = new LabSite(operator, name);
+    site = await LabSite.create(operator, name);
     const set = ['databases.database.topology=primary-replica', 'databases.database.memory=1Gi', 'services.web.pool=2'];
     const host = ['--host-cpus', '4', '--host-memory', '32Gi', '--host-disk', '80Gi'];
     const options = ['--profile', 'minimum', '--target', 'kubernetes', ...host, ...set.flatMap((one) => ['--set', one])];

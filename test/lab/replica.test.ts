@@ -147,7 +147,7 @@ describe('a site of profile recommended with PostgreSQL, a primary, two replicas
 
   beforeAll(async () => {
     operator = await Operator.create();
-    site = new LabSite(operator, name);
+    site = await LabSite.create(operator, name);
     const set = [
       'network=10.219.0.0/22',
       'edge.http=18082',

@@ -8,6 +8,7 @@ import { Secret } from '../../model/secret.ts';
 import { service } from '../generator/plan/plans.ts';
 import { byTheClock, helloPlan } from '../generator/render/hello.ts';
 import { IMAGES } from './images.ts';
+import { removeNetwork } from './leftovers.ts';
 import { attempt, run } from './process.ts';
 import { until } from './until.ts';
 
@@ -63,6 +64,7 @@ describe('the jobs that change replicas by the clock (API server: stand-in)', ()
     writeFileSync(join(account, 'ca.crt'), authority.certificate);
     writeFileSync(join(account, 'token'), 'the-token');
     for (const path of [folder, account]) chmodSync(path, 0o755);
+    await removeNetwork(network);
     await run(['docker', 'network', 'create', network]);
     await run([
       'docker',
@@ -87,8 +89,7 @@ describe('the jobs that change replicas by the clock (API server: stand-in)', ()
     await until(async () => (await attempt(['docker', 'logs', server])).stderr.includes('listens'), 'the API server listens');
   });
   afterAll(async () => {
-    await attempt(['docker', 'rm', '--force', server]);
-    await attempt(['docker', 'network', 'rm', network]);
+    await removeNetwork(network);
     rmSync(folder, { recursive: true });
   });
 

@@ -46,7 +46,7 @@ describe(`a site with ${server}`, () => {
 
   beforeAll(async () => {
     operator = await Operator.create();
-    site = new LabSite(operator, name);
+    site = await LabSite.create(operator, name);
     const set = [
       'edge.http=9196',
       `edge.https=${https}`,

@@ -79,7 +79,7 @@ describe('secrets and certificates of a site that runs', () => {
 
   beforeAll(async () => {
     operator = await Operator.create();
-    site = new LabSite(operator, name);
+    site = await LabSite.create(operator, name);
     await operator.run(
       ['berth', 'init', name, '--profile', 'minimum', '--set', `edge.http=${http}`, '--set', `edge.https=${https}`],
       operator.home,

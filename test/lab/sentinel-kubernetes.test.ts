@@ -39,7 +39,7 @@ describe('a cache with Sentinel of a site for Kubernetes, in containers as their
 
   beforeAll(async () => {
     operator = await Operator.create();
-    site = new LabSite(operator, name);
+    site = await LabSite.create(operator, name);
     const set = [
       'caches.cache={ engine: valkey, use: queue, topology: sentinel, memory: 256Mi }',
       'databases.database.memory=1Gi',

@@ -121,7 +121,7 @@ describe('sessions in three nodes with Sentinel, behind a proxy for clients that
 
   beforeAll(async () => {
     operator = await Operator.create();
-    site = new LabSite(operator, name);
+    site = await LabSite.create(operator, name);
     const set = [
       'network=10.223.0.0/22',
       'internalTls=true',

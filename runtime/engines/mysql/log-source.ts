@@ -60,7 +60,7 @@ const coveredNow = async (session: Session): Promise<Date> => new Date((await se
 class MysqlFeed implements LogFeed {
   readonly #tools: LogTools;
   readonly #path: string;
-  /** The transactions with which a slice ended, behind our own canary. */
+  /** What had been committed by our own canary, where a slice holds that and is covered by it; whatever came behind it is another look's. */
   #settled: string | undefined;
   constructor(tools: LogTools) {
     this.#tools = tools;
@@ -75,16 +75,19 @@ class MysqlFeed implements LogFeed {
     if (because !== undefined) return { kind: 'hole', because };
     const before = await coveredNow(session);
     const isSettled = this.#settled === after.position.to && this.#settled === (await this.#logged(session));
-    const { quietMs } = this.#tools;
+    const { quietMs, sleep } = this.#tools;
     if (isSettled && !isToBeSaid(after, { coveredUntil: before, now: before, quietMs, until }))
       return { kind: 'nothing', coveredUntil: before };
     // Only where there is something to ship: written at each look, it would make a quiet server ship log all day.
     const isWritten = await writeCanary(session);
+    const ended = isWritten ? await this.#logged(session) : undefined;
+    // What was committed by then counts as covered: else the last commit before a quiet time would lie in the backups and be offered to nobody for as long.
+    if (isWritten) await sleep(marginMs);
     const now = isWritten ? await coveredNow(session) : before;
     try {
       const slice = await this.#receive(after, signal);
       const cut = this.#answer(after, slice, now, identity, until);
-      this.#settled = isWritten && cut.kind === 'log' && !cut.more ? slice.gtids.toString() : undefined;
+      this.#settled = cut.kind === 'log' && !cut.more ? ended : undefined;
       return cut;
     } catch (error) {
       if (error instanceof LogNotThere) return { kind: 'hole', because: `the server has not got its log any more: ${error.message}` };

@@ -99,13 +99,15 @@ class PostgresFeed implements LogFeed {
     if (before.goal < parseLsn(after.position.to ?? ''))
       return { kind: 'hole', because: 'the log of the server ends before the last backup: its data folder is an older copy' };
     const isSettled = this.#settled?.to === after.position.to && this.#settled.snapshot === snapshot;
-    const { quietMs } = this.#tools;
+    const { quietMs, sleep } = this.#tools;
     const silence = { coveredUntil: before.covered, now: before.covered, quietMs, until };
     if (isSettled && before.goal - from < mostUnshippedBytes && !isToBeSaid(after, silence))
       return { kind: 'nothing', coveredUntil: before.covered };
     // Only where there is something to ship: written at each look, it would make a quiet server ship log all day.
     const isWritten = await writeCanary(session);
     const ended = isWritten ? await readSnapshot(session) : undefined;
+    // What was committed by then counts as covered: else the last commit before a quiet time would lie in the backups and be offered to nobody for as long.
+    if (isWritten) await sleep(marginMs);
     const now = isWritten ? await readNow(session, identity) : before;
     const received = await this.#waitFor(now.goal, session);
     if (received.kind === 'lost') return { kind: 'hole', because: received.because };
