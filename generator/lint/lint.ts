@@ -105,7 +105,11 @@ export function lintKubernetes(overlay: Overlay, secrets: Iterable<string>): Lin
 export function lintCompose(body: Json): LintResult {
   const project: Project = { body };
   const ignores = new Map(
-    entries(at(body, 'services')).map(([name, service]) => [`service ${name}`, readIgnores(at(service, 'labels', 'berth.lint-ignore'))]),
+    // Compose reads `$$` as one.
+    entries(at(body, 'services')).map(([name, service]) => [
+      `service ${name}`,
+      readIgnores(text(at(service, 'labels', 'berth.lint-ignore')).replaceAll('$$', '$')),
+    ]),
   );
   return { ...judge(composeChecks, project, ignores, 'labels.berth.lint-ignore'), unseen: [] };
 }

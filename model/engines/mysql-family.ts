@@ -15,9 +15,10 @@ const pattern = (database: string): string => database.replaceAll('_', '\\_');
 /** What a health check may do where there is a replica: ask how it follows. The account is the same on both, as the replica copies it. */
 export const monitoring = (right: string, account: string): readonly string[] => [`GRANT ${right} ON *.* TO \`${account}\`@\`127.0.0.1\``];
 
-/** All that a dump of everything and the log take, as the server lists it; the right to see where the log stands goes by two names. */
-export const copying = (seeingTheLog: string): string =>
-  `SELECT, RELOAD, PROCESS, LOCK TABLES, REPLICATION SLAVE, ${seeingTheLog}, SHOW VIEW, EVENT, TRIGGER`;
+/** A snapshot of a known place takes a lock and a look at where the log stands. */
+const copyRights = 'SELECT, RELOAD, REPLICATION SLAVE, REPLICATION CLIENT, SHOW VIEW, EVENT, TRIGGER';
+
+export const copying = (rights: string, account: string): string => `GRANT ${rights} ON *.* TO \`${account}\`@\`%\``;
 
 const canary = { database: 'berth_canary', table: 'canary', column: 'moment', unlogged: 'unlogged' } as const;
 
@@ -95,6 +96,8 @@ export const mysqlFamily = {
   logBufferMiB: 32,
   /** Threads beside connections: reading and writing, purge, flush, log, timers, signals, replicas that read the log. */
   otherThreads: 160,
+  /** All that a dump of everything and the log take, as the server lists it. */
+  copyRights,
   accounts: {
     application: {
       host: '%',
@@ -113,7 +116,7 @@ export const mysqlFamily = {
     backup: {
       host: '%',
       because: 'a backup copies the whole server and follows its log; it changes nothing but the time in its canary',
-      grants: (account) => [`GRANT ${copying('REPLICATION CLIENT')} ON *.* TO \`${account}\`@\`%\``, markingTime(account)],
+      grants: (account) => [copying(copyRights, account), markingTime(account)],
     },
   },
 } as const satisfies { readonly accounts: Readonly<Record<string, SqlAccount>>; readonly [key: string]: unknown };

@@ -1,11 +1,10 @@
 import { existsSync, globSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { mariadb } from '../../model/engines/mariadb.ts';
-import { mysql } from '../../model/engines/mysql.ts';
 import { farAway } from '../program/far-away.ts';
 import { LabSite, Operator } from './installed.ts';
 import { run } from './process.ts';
+import { sqlClients } from './sql-clients.ts';
 import { until as untilSeen } from './until.ts';
 
 const [http, https] = [38_091, 38_491];
@@ -82,7 +81,6 @@ interface Engine {
 }
 
 const family = {
-  now: "SELECT CONCAT(LEFT(DATE_FORMAT(UTC_TIMESTAMP(3), '%Y-%m-%dT%T.%f'), 23), 'Z')",
   table: 'ledger',
   volume: { path: '/var/lib/mysql', data: 'data' },
   turnedOff: {
@@ -90,32 +88,29 @@ const family = {
     said: ['turn these events on if they are to run, as they were made or changed since the full backup: labcopied.hourly'],
   },
 } as const;
-const mysqlClient = ({ clients }: typeof mysql | typeof mariadb): string =>
-  `url=\${URL#*//} url=\${url%%\\?*} user=\${url%%:*} url=\${url#*:} && MYSQL_PWD=\${url%%@*} ${clients.sql} ${clients.tls.verify.join(' ')} --ssl-ca=/run/secrets/site-ca --host=127.0.0.1 --user="$user" --batch --skip-column-names "\${url##*/}" --execute="$0"`;
 
 const engines = {
   postgres: {
+    ...sqlClients.postgres,
     database: 'database',
     url: 'DATABASE_URL',
-    client: 'psql "$URL" -qAtX -v ON_ERROR_STOP=1 -c "$0"',
-    now: `SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`,
     remove: 'DELETE FROM ledger WHERE n > 10 RETURNING pg_current_xact_id()',
     table: 'public.ledger',
     volume: { path: '/var/lib/postgresql/data', data: 'pgdata' },
     turnedOff: { make: 'SELECT 1', said: [] },
   },
   mysql: {
+    ...sqlClients.mysql,
     ...family,
     database: 'orders',
     url: 'ORDERS_URL',
-    client: mysqlClient(mysql),
     remove: 'SET @had = @@GLOBAL.gtid_executed; DELETE FROM ledger WHERE n > 10; SELECT GTID_SUBTRACT(@@GLOBAL.gtid_executed, @had)',
   },
   mariadb: {
+    ...sqlClients.mariadb,
     ...family,
     database: 'books',
     url: 'BOOKS_URL',
-    client: mysqlClient(mariadb),
     remove: 'DELETE FROM ledger WHERE n > 10; SELECT @@last_gtid',
   },
 } as const satisfies Readonly<Record<string, Engine>>;

@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mariadb } from '../../model/engines/mariadb.ts';
 import { mysql } from '../../model/engines/mysql.ts';
-import { backupRights } from '../../runtime/engines/mysql/access.ts';
 import { faultyProxy, type Fault } from '../contract/faulty-proxy.ts';
 import { BackupLab, password, type Agent } from './backup-agent.ts';
 import { isFromLab } from './images.ts';
@@ -40,7 +39,7 @@ interface Server {
 }
 
 const mysqlLike = (engine: 'mysql' | 'mariadb', command: readonly string[], snapshot: string): Server => {
-  const { clients, server } = engine === 'mysql' ? mysql : mariadb;
+  const { clients, copyRights, server } = engine === 'mysql' ? mysql : mariadb;
   return {
     port: 3306,
     path: '/usr/sbin',
@@ -49,7 +48,7 @@ const mysqlLike = (engine: 'mysql' | 'mariadb', command: readonly string[], snap
     init: `#!/bin/bash
 cat >/tmp/first.sql <<'SQL'
 CREATE USER berth_backup@'%' IDENTIFIED BY '${password}';
-GRANT ${backupRights} ON *.* TO berth_backup@'%';
+GRANT ${copyRights} ON *.* TO berth_backup@'%';
 CREATE DATABASE shop; CREATE TABLE shop.ledger (n int PRIMARY KEY AUTO_INCREMENT, note varchar(200));
 SQL
 MYSQL_PWD=${root} ${clients.sql} -uroot </tmp/first.sql

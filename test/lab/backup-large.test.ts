@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mariadb } from '../../model/engines/mariadb.ts';
 import { mysql } from '../../model/engines/mysql.ts';
-import { backupRights } from '../../runtime/engines/mysql/access.ts';
 import { BackupLab, password, type Agent } from './backup-agent.ts';
 import { run } from './process.ts';
 
@@ -31,7 +30,7 @@ interface Engine {
 }
 
 /** MySQL and MariaDB. */
-const family = ({ clients, server }: typeof mysql | typeof mariadb, options: Pick<Engine, 'command' | 'options'>): Engine => ({
+const family = ({ clients, copyRights, server }: typeof mysql | typeof mariadb, options: Pick<Engine, 'command' | 'options'>): Engine => ({
   port: 3306,
   path: '/usr/sbin',
   options: options.options,
@@ -47,7 +46,7 @@ const family = ({ clients, server }: typeof mysql | typeof mariadb, options: Pic
   client: ['-e', `MYSQL_PWD=${root}`, '@', clients.sql, '-uroot', '-N', '-B'],
   isThere: ['-e', `MYSQL_PWD=${root}`, '@', clients.admin, '-uroot', '-h127.0.0.1', 'status'],
   init: '#!/bin/sh\n',
-  account: `CREATE USER berth_backup@'%' IDENTIFIED BY '${password}'; GRANT ${backupRights} ON *.* TO berth_backup@'%';`,
+  account: `CREATE USER berth_backup@'%' IDENTIFIED BY '${password}'; GRANT ${copyRights} ON *.* TO berth_backup@'%';`,
   // A dump writes it in hexadecimal digits, into a statement that must be below 1 GiB.
   value: 2 ** 29 - 2 ** 20,
   // The dump looks through all of a database for the triggers of each table, so in one alone it would take much longer.

@@ -5,7 +5,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mariadb } from '../../model/engines/mariadb.ts';
 import { markingTime, readingUnlogged } from '../../model/engines/mysql-family.ts';
 import { mysql } from '../../model/engines/mysql.ts';
-import { backupRights } from '../../runtime/engines/mysql/access.ts';
 import { BackupLab, expectCanary, expectHole, expectProven, expectTooLate, password, type Agent } from './backup-agent.ts';
 import { attempt, run } from './process.ts';
 import { until } from './until.ts';
@@ -146,7 +145,7 @@ describe.each(['mysql', 'mariadb'] as const)('backups of %s', (engine) => {
     const init = `#!/bin/bash
 cat >/tmp/first.sql <<'SQL'
 CREATE USER berth_backup@'%' IDENTIFIED BY '${password}';
-GRANT ${backupRights} ON *.* TO berth_backup@'%';
+GRANT ${facts.copyRights} ON *.* TO berth_backup@'%';
 CREATE DATABASE berth_canary;
 CREATE TABLE berth_canary.canary (id TINYINT PRIMARY KEY, moment DATETIME(6) NOT NULL) ENGINE = InnoDB;
 INSERT INTO berth_canary.canary VALUES (1, '2020-01-01');

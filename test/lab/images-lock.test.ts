@@ -1,8 +1,8 @@
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { issue } from '../generator/io/issued-certificates.ts';
 import { IMAGES } from './images.ts';
+import { certify } from './certified.ts';
 import { LabSite, Operator } from './installed.ts';
 import { removeNetwork } from './leftovers.ts';
 import { attempt, run, step } from './process.ts';
@@ -36,25 +36,19 @@ describe('the images of a site whose registry is a real one, with TLS and logins
   beforeAll(async () => {
     operator = await Operator.create();
     const keys = join(operator.home, 'keys');
-    mkdirSync(keys);
-    const now = new Date();
-    const authority = await issue({ subject: 'Registry authority', ca: true, now });
-    const leaf = await issue({ subject: registry, by: authority, names: [address], now });
-    writeFileSync(join(keys, 'leaf.crt'), leaf.pem);
-    writeFileSync(join(keys, 'leaf.key'), leaf.keyPem);
+    const authority = await certify(keys, [address]);
     mkdirSync(trusted, { recursive: true });
-    writeFileSync(join(trusted, 'ca.crt'), authority.pem);
+    writeFileSync(join(trusted, 'ca.crt'), authority);
     const image = IMAGES.registry.reference;
     writeFileSync(
       join(keys, 'users'),
       await run(['docker', 'run', '--rm', '--entrypoint', 'htpasswd', image, '-Bbn', reader.user, reader.password]),
     );
-    chmodSync(join(keys, 'leaf.key'), 0o644);
     await removeNetwork(network);
     await run(['docker', 'network', 'create', '--subnet', '10.218.77.0/24', network]);
     const env = {
-      REGISTRY_HTTP_TLS_CERTIFICATE: '/keys/leaf.crt',
-      REGISTRY_HTTP_TLS_KEY: '/keys/leaf.key',
+      REGISTRY_HTTP_TLS_CERTIFICATE: '/keys/cert.pem',
+      REGISTRY_HTTP_TLS_KEY: '/keys/key.pem',
       REGISTRY_AUTH: 'htpasswd',
       REGISTRY_AUTH_HTPASSWD_REALM: 'lab',
       REGISTRY_AUTH_HTPASSWD_PATH: '/keys/users',

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
-import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { Client } from 'minio';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { certify } from './certified.ts';
 import { LabSite, Operator } from './installed.ts';
 import { IMAGES } from './images.ts';
 import { attempt, run } from './process.ts';
@@ -76,35 +77,11 @@ const serve =
 
 async function startHooks({ home }: Operator): Promise<string> {
   const folder = join(home, 'hooks');
-  mkdirSync(folder);
-  const certificate = [
-    'req',
-    '-x509',
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:prime256v1',
-    '-nodes',
-    '-days',
-    '2',
-    '-subj',
-    '/CN=hooks',
-  ];
-  await run([
-    'openssl',
-    ...certificate,
-    '-addext',
-    `subjectAltName=IP:${hooks.address}`,
-    '-keyout',
-    join(folder, 'key.pem'),
-    '-out',
-    join(folder, 'cert.pem'),
-  ]);
-  await run(['chmod', '-R', 'a+rX', folder]);
+  const authority = await certify(folder, [hooks.address]);
   await attempt(['docker', 'rm', '--force', hooks.container]);
   const where = ['--publish', `${hooks.port}:8443`, '--volume', `${folder}:/tls:ro`, '--entrypoint', 'node'];
   await run(['docker', 'run', '--detach', '--name', hooks.container, ...where, IMAGES.node.reference, '-e', serve]);
-  return readFileSync(join(folder, 'cert.pem'), 'utf8');
+  return authority;
 }
 
 describe('a site with migrations, a worker, a job and Redis', () => {
@@ -250,7 +227,7 @@ describe('a site with migrations, a worker, a job and Redis', () => {
       );
     expect(await from('web-blue', 60_000)).toMatchObject({ code: 0, stdout: 'heard\n' });
     const distrusting = await from('web-blue', 60_000, 'NODE_EXTRA_CA_CERTS=');
-    expect([distrusting.code, distrusting.stderr]).toEqual([7, expect.stringContaining('self-signed') as string]);
+    expect([distrusting.code, distrusting.stderr]).toEqual([7, expect.stringContaining('unable to verify the first certificate') as string]);
     expect((await from('jobs', 5000)).code).toBe(7);
   });
 

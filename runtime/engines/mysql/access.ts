@@ -1,5 +1,6 @@
 import type { BerthError } from '../../../model/errors.ts';
-import { copying } from '../../../model/engines/mysql-family.ts';
+import { mariadb } from '../../../model/engines/mariadb.ts';
+import { mysql } from '../../../model/engines/mysql.ts';
 import type { Secret } from '../../../model/secret.ts';
 import type { Program, ProgramEnd } from '../../ports/program.ts';
 import { again, refusalFrom, type Refusal } from '../refusals.ts';
@@ -33,17 +34,15 @@ export const environmentOf = ({ password }: MysqlAccess): NonNullable<Program['e
   LC_ALL: 'C',
 });
 
-/** What the account of the backups has to be allowed, in words that both engines take. */
-export const backupRights = copying('REPLICATION CLIENT');
-
-const refusals: readonly Refusal<MysqlAccess>[] = [
+const refusals = (title: string): readonly Refusal<MysqlAccess>[] => [
   {
     pattern: /Access denied for user .*using password/,
     cure: ({ user }) => `see that the password of ${user} is the one that the server knows`,
   },
   {
     pattern: /Access denied|command denied|need \(at least one of\)/,
-    cure: ({ user }) => `run GRANT ${backupRights} ON *.* TO ${user} as administrator of the server`,
+    cure: ({ user }) =>
+      `run GRANT ${(title === mariadb.title ? mariadb : mysql).copyRights} ON *.* TO ${user} as administrator of the server`,
   },
   {
     pattern:
@@ -63,7 +62,7 @@ const refusals: readonly Refusal<MysqlAccess>[] = [
 ];
 
 /** What a server or a client of it says when there is no connection to be had; `undefined` for anything else. */
-export const refusalOf = (title: string) => refusalFrom(refusals, title, /^.*(?:ERROR|error):? +/);
+export const refusalOf = (title: string) => refusalFrom(refusals(title), title, /^.*(?:ERROR|error):? +/);
 
 /** For the end of a program that is a client of the server. */
 export const explainEnd =

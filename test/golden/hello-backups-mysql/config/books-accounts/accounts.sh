@@ -152,12 +152,12 @@ found=$(ask <<'SQL' | sed 's/ IDENTIFIED .*//'
 SHOW GRANTS FOR 'berth_backup'@'%';
 SQL
 )
-if [ "$found" != 'GRANT SELECT, RELOAD, PROCESS, LOCK TABLES, REPLICATION SLAVE, BINLOG MONITOR, SHOW VIEW, EVENT, TRIGGER ON *.* TO `berth_backup`@`%`
+if [ "$found" != 'GRANT SELECT, REPLICATION SLAVE, SHOW VIEW, EVENT, TRIGGER ON *.* TO `berth_backup`@`%`
 GRANT UPDATE ON `berth_canary`.`canary` TO `berth_backup`@`%`
 GRANT EXECUTE ON PROCEDURE `berth_canary`.`unlogged` TO `berth_backup`@`%`' ]; then
   ask <<'SQL'
 REVOKE ALL PRIVILEGES, GRANT OPTION FROM 'berth_backup'@'%';
-GRANT SELECT, RELOAD, PROCESS, LOCK TABLES, REPLICATION SLAVE, BINLOG MONITOR, SHOW VIEW, EVENT, TRIGGER ON *.* TO `berth_backup`@`%`;
+GRANT SELECT, REPLICATION SLAVE, SHOW VIEW, EVENT, TRIGGER ON *.* TO `berth_backup`@`%`;
 GRANT UPDATE ON `berth_canary`.`canary` TO `berth_backup`@`%`;
 GRANT EXECUTE ON PROCEDURE `berth_canary`.`unlogged` TO `berth_backup`@`%`;
 SQL

@@ -185,11 +185,11 @@ found=$(ask <<'SQL' | sed 's/ IDENTIFIED .*//'
 SHOW GRANTS FOR 'berth_backup'@'%';
 SQL
 )
-if [ "$found" != 'GRANT SELECT, RELOAD, PROCESS, LOCK TABLES, REPLICATION SLAVE, REPLICATION CLIENT, SHOW VIEW, EVENT, TRIGGER ON *.* TO `berth_backup`@`%`
+if [ "$found" != 'GRANT SELECT, RELOAD, REPLICATION SLAVE, REPLICATION CLIENT, SHOW VIEW, EVENT, TRIGGER ON *.* TO `berth_backup`@`%`
 GRANT UPDATE ON `berth_canary`.`canary` TO `berth_backup`@`%`' ]; then
   ask <<'SQL'
 REVOKE ALL PRIVILEGES, GRANT OPTION FROM 'berth_backup'@'%';
-GRANT SELECT, RELOAD, PROCESS, LOCK TABLES, REPLICATION SLAVE, REPLICATION CLIENT, SHOW VIEW, EVENT, TRIGGER ON *.* TO `berth_backup`@`%`;
+GRANT SELECT, RELOAD, REPLICATION SLAVE, REPLICATION CLIENT, SHOW VIEW, EVENT, TRIGGER ON *.* TO `berth_backup`@`%`;
 GRANT UPDATE ON `berth_canary`.`canary` TO `berth_backup`@`%`;
 SQL
 fi
