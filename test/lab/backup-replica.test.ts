@@ -128,8 +128,12 @@ describe.each([
     await follows();
     const inPlace = restore('--at', moment, '--into', 'live');
     expect(await site.berth(...inPlace, '--dry-run')).toMatch(/^ +empties +database-replica, which copies database anew$/m);
+    const volume = (): Promise<string> =>
+      run(['docker', 'volume', 'inspect', '--format', '{{.CreatedAt}}', `${name}_database-replica-data`]);
+    const emptied = await volume();
     await site.berth(...inPlace, '--yes');
     expect(await count()).toBe(String(held));
+    expect(await volume()).not.toBe(emptied);
     await follows();
     await write();
     await follows();
