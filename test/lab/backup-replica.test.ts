@@ -2,9 +2,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { farAway } from '../program/far-away.ts';
-import { IMAGES } from './images.ts';
 import { LabSite, Operator } from './installed.ts';
 import { run } from './process.ts';
+import { smallApplication } from './small-site.ts';
 import { sqlClients } from './sql-clients.ts';
 import { until } from './until.ts';
 
@@ -23,19 +23,7 @@ name: lab-kept-${engine}
 profile: recommended
 internalTls: true
 edge: { http: ${https - 400}, https: ${https} }
-services:
-  web:
-    image: ${IMAGES.node.reference}
-    runtime: node
-    port: 3000
-    replicas: 1
-    memory: 256Mi
-    pool: 2
-    uses: [database]
-    routes: [{ path: / }]
-    entrypoint: [node]
-    command: ["-e", "require('http').createServer((q, s) => s.end('here')).listen(3000)"]
-databases:
+${smallApplication}databases:
   database: { engine: ${engine}, topology: primary-replica, memory: 1Gi, disk: 4Gi }
 backups:
   folder: ${store}

@@ -4,10 +4,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mariadb } from '../../model/engines/mariadb.ts';
 import { mysql } from '../../model/engines/mysql.ts';
 import type { EngineSetting } from '../../model/engine-setting.ts';
-import { IMAGES } from './images.ts';
 import { LabSite, Operator } from './installed.ts';
 import { attempt, run } from './process.ts';
 import type { RunResult } from './process.ts';
+import { smallApplication } from './small-site.ts';
 import { killOnce, until as untilSeen } from './until.ts';
 
 const replicas = ['database-replica', 'database-replica-2'] as const;
@@ -25,19 +25,7 @@ profile: recommended
 internalTls: true
 network: ${network}
 edge: { http: ${https - 1000}, https: ${https} }
-services:
-  web:
-    image: ${IMAGES.node.reference}
-    runtime: node
-    port: 3000
-    replicas: 1
-    memory: 256Mi
-    pool: 2
-    uses: [database]
-    routes: [{ path: / }]
-    entrypoint: [node]
-    command: ["-e", "require('http').createServer((q, s) => s.end('here')).listen(3000)"]
-databases:
+${smallApplication}databases:
   database: { engine: ${engine}, topology: cluster, memory: 1Gi, disk: 4Gi }
 `;
 
