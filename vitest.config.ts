@@ -17,6 +17,7 @@ const longest = [
   'backup-mysql',
   'mysql-replica',
   'mysql',
+  'backup-replica',
   'site-recommended',
   'site-minimum',
 ];
