@@ -10,6 +10,9 @@ import { baseOf, chainsOf } from './coverage.ts';
 /** By the name of its manifest. */
 const isNoLog = (key: string): boolean => !key.endsWith('.log.json');
 
+/** For so long a log that cannot be read or shipped is tried again while a full backup waits to take over: without it, one that never can would keep the log from all that come. */
+const patienceMs = 900_000;
+
 export interface ShipTools extends Omit<BackupTools, 'producer'> {
   readonly feed: LogFeed;
   readonly rules: ChainRules;
@@ -43,6 +46,8 @@ export class LogShipper {
   #lookedAt = -Infinity;
   #missing = 'there is no full backup yet';
   #holding = 0;
+  /** The chain that is being shipped cannot go on, for whatever reason. */
+  #failingSince: number | undefined;
   constructor(place: Place, tools: ShipTools) {
     this.#place = place;
     this.#tools = tools;
@@ -73,12 +78,20 @@ export class LogShipper {
     const from = next && reachOf(next).restorableFrom;
     let shipped: Shipped = { kind: 'full needed', because: this.#missing };
     if (this.#tip !== undefined) {
-      shipped = await this.#ship(this.#tip, signal, from === undefined || (until !== undefined && until > from) ? until : from);
-      if (shipped.kind === 'full needed') this.#loseTip(shipped.because);
-      else if (from === undefined || reachOf(this.#tip).coveredUntil < from) return shipped;
+      try {
+        shipped = await this.#ship(this.#tip, signal, from === undefined || (until !== undefined && until > from) ? until : from);
+        this.#failingSince = undefined;
+        if (shipped.kind === 'full needed') this.#loseTip(shipped.because);
+        else if (from === undefined || reachOf(this.#tip).coveredUntil < from) return shipped;
+      } catch (error) {
+        if (next === undefined || !this.#isGivenUp(signal)) throw error;
+        // The chain is left only once the log goes on behind the next: where that fails as well, the trouble lies elsewhere.
+        shipped = { kind: 'full needed', because: error instanceof Error ? error.message : String(error) };
+      }
     }
     if (next === undefined) return shipped;
     const behindNext = await this.#ship(next, signal, until);
+    this.#failingSince = undefined;
     // Another one may have been made meanwhile.
     if (this.#next === next) this.#next = undefined;
     // Nobody has written since: what comes is to follow it all the same.
@@ -88,6 +101,12 @@ export class LogShipper {
     if (this.#tip !== undefined) return shipped;
     this.#loseTip(behindNext.because);
     return behindNext;
+  }
+
+  #isGivenUp(signal: AbortSignal): boolean {
+    const now = this.#tools.clock.elapsed();
+    this.#failingSince ??= now;
+    return !signal.aborted && now - this.#failingSince >= patienceMs;
   }
 
   #loseTip(because: string): void {

@@ -111,6 +111,8 @@ describe.each([
 
   test('are put back in place: the replica copies anew, follows, and is backed up with its primary', async () => {
     const [held, moment] = [rows, await covered()];
+    // Some files of the log lie between: what was received of them belongs to no history any more.
+    if (engine === 'postgres') await sql('CREATE TABLE filler AS SELECT g, md5(g::text) AS sum FROM generate_series(1, 700000) g');
     await sql('DELETE FROM ledger');
     await covered();
     await follows();

@@ -2,6 +2,7 @@ import { connect as connectSocket, type Socket } from 'node:net';
 import { createConnection } from 'mysql2/promise';
 import type { Bytes } from '../../streams/blocks.ts';
 import { addressOf, refusalOf, type MysqlAccess } from './access.ts';
+import { BrokenLog } from './binlog-events.ts';
 import type { Dialect, LogPlace } from './dialect.ts';
 import { connectionOptions } from './session.ts';
 
@@ -42,7 +43,7 @@ export async function* dumpLog(
     yield* eventsIn(stream);
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof LogNotThere) throw error;
+    if (error instanceof LogNotThere || error instanceof BrokenLog) throw error;
     throw refusalOf(title)((error as Error).message, access, error) ?? error;
   } finally {
     signal.removeEventListener('abort', cut);
@@ -65,13 +66,16 @@ function request(file: string, position: number, flags: number): Buffer {
 }
 
 const fatalReading = 1236;
-/** Not a log that is missing, but an event that is larger than the server lets through. */
+/** Not a log that is missing, but an event of over 1 GiB, which the server sends to nobody. */
 const tooLarge = /max_allowed_packet/;
 
 function saidBy(packet: Buffer): Error {
   const code = packet.readUInt16LE(1);
   const message = packet.subarray(9).toString('utf8');
-  return code === fatalReading && !tooLarge.test(message) ? new LogNotThere(message) : new Error(message);
+  if (code !== fatalReading) return new Error(message);
+  return tooLarge.test(message)
+    ? new BrokenLog(`the server does not send what comes next in its log: ${message}`)
+    : new LogNotThere(message);
 }
 
 /** What the server sends is packets; each begins with a byte that says whether it is an event, an error or the end. */

@@ -54,6 +54,8 @@ interface Slice {
 
 /** A commit notes its time first, and is written to the log a moment later. */
 const marginMs = 1000;
+/** A timer may go off a moment too early, and times are cut to milliseconds. */
+const earlyMs = 10;
 
 const coveredNow = async (session: Session): Promise<Date> => new Date((await serverTime(session)).getTime() - marginMs);
 
@@ -82,7 +84,7 @@ class MysqlFeed implements LogFeed {
     const isWritten = await writeCanary(session);
     const ended = isWritten ? await this.#logged(session) : undefined;
     // What was committed by then counts as covered: else the last commit before a quiet time would lie in the backups and be offered to nobody for as long.
-    if (isWritten) await sleep(marginMs);
+    if (isWritten) await sleep(marginMs + earlyMs);
     const now = isWritten ? await coveredNow(session) : before;
     try {
       const slice = await this.#receive(after, signal);

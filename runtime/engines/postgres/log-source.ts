@@ -63,6 +63,8 @@ interface SliceFacts {
 
 /** A commit notes its time first, and is written to the log a moment later. */
 const marginMs = 1000;
+/** A timer may go off a moment too early, and times are cut to milliseconds. */
+const earlyMs = 10;
 /** The server brings its log to the disk by itself within so long, but for what nobody waits for. */
 const flushMs = 1000;
 
@@ -99,15 +101,15 @@ class PostgresFeed implements LogFeed {
     if (before.goal < parseLsn(after.position.to ?? ''))
       return { kind: 'hole', because: 'the log of the server ends before the last backup: its data folder is an older copy' };
     const isSettled = this.#settled?.to === after.position.to && this.#settled.snapshot === snapshot;
-    const { quietMs, sleep } = this.#tools;
+    const { mostBytes, quietMs, sleep } = this.#tools;
     const silence = { coveredUntil: before.covered, now: before.covered, quietMs, until };
     if (isSettled && before.goal - from < mostUnshippedBytes && !isToBeSaid(after, silence))
       return { kind: 'nothing', coveredUntil: before.covered };
-    // Only where there is something to ship: written at each look, it would make a quiet server ship log all day.
-    const isWritten = await writeCanary(session);
+    // Only where there is something to ship: written at each look, it would make a quiet server ship log all day. Nor far behind, where the end is not reached anyway.
+    const isWritten = before.goal - from <= BigInt(mostBytes) && (await writeCanary(session));
     const ended = isWritten ? await readSnapshot(session) : undefined;
     // What was committed by then counts as covered: else the last commit before a quiet time would lie in the backups and be offered to nobody for as long.
-    if (isWritten) await sleep(marginMs);
+    if (isWritten) await sleep(marginMs + earlyMs);
     const now = isWritten ? await readNow(session, identity) : before;
     const received = await this.#waitFor(now.goal, session);
     if (received.kind === 'lost') return { kind: 'hole', because: received.because };
@@ -167,10 +169,11 @@ class PostgresFeed implements LogFeed {
     };
   }
 
-  async #receive(session: Session, { systemIdentifier }: Identity): ReturnType<Receiver['ensure']> {
-    if (!(await this.#spool.belongsTo(systemIdentifier))) {
+  async #receive(session: Session, { systemIdentifier, timeline }: Identity): ReturnType<Receiver['ensure']> {
+    const owner = `${systemIdentifier} ${timeline}`;
+    if (!(await this.#spool.belongsTo(owner))) {
       await this.#receiver[Symbol.asyncDispose]();
-      await this.#spool.giveTo(systemIdentifier);
+      await this.#spool.giveTo(owner);
     }
     return this.#receiver.ensure(session);
   }

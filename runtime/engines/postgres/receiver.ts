@@ -14,8 +14,9 @@ const pollMs = 100;
 /** Something for the log that changes nothing, and is on the disk when it returns. */
 export const smallCommit = "SELECT pg_logical_emit_message(true, 'berth', '')";
 
-/** What the server says when it has not got any more what it is asked for. */
-const gone = /has already been removed|can no longer (?:get changes|be used|access)|has been invalidated|invalidated because/i;
+/** What the server says when it has not got any more what it is asked for, or has left it behind. */
+const gone =
+  /has already been removed|can no longer (?:get changes|be used|access)|has been invalidated|invalidated because|is not in this server's history/i;
 
 /** `lost`: something between is gone for ever, and all has been made ready for a new beginning. */
 export type Received = { readonly kind: 'received'; readonly upTo: Lsn | undefined } | { readonly kind: 'lost'; readonly because: string };

@@ -45,14 +45,13 @@ export class WalSpool {
     }
   }
 
-  /** Whether what lies here is the log of that server. */
-  belongsTo = async (systemIdentifier: string): Promise<boolean> =>
-    (await readFile(this.#owner, 'utf8').catch(() => '')) === systemIdentifier;
+  /** Whether what lies here is the log of that server, of the timeline that it is on. */
+  belongsTo = async (owner: string): Promise<boolean> => (await readFile(this.#owner, 'utf8').catch(() => '')) === owner;
 
-  /** Log of another server is of no use, and in the way. */
-  async giveTo(systemIdentifier: string): Promise<void> {
+  /** Log of another server, or of a timeline that was left, is of no use, and in the way: pg_receivewal goes on behind the last file that it finds. */
+  async giveTo(owner: string): Promise<void> {
     await this.clear();
-    await writeFile(this.#owner, systemIdentifier);
+    await writeFile(this.#owner, owner);
   }
 
   async clear(): Promise<void> {

@@ -27,6 +27,8 @@ class World {
   server = 'a';
   /** Only what is so old is certain to be in the log. */
   lagMs = 0;
+  /** From one place of the log up to, and without, another it cannot be read, whoever asks. */
+  unreadable: readonly [from: number, to: number] | undefined;
   /** The creation in the store that fails, counted from now. */
   failing = Infinity;
 
@@ -91,6 +93,8 @@ class World {
     const covered = new Date(this.clock.now().getTime() - this.lagMs);
     if (begin < this.oldest) return { kind: 'hole', because: `nothing from ${begin} on` };
     const end = Math.min(this.position, begin + this.most);
+    const [bad, good] = this.unreadable ?? [Infinity, Infinity];
+    if (begin < good && end > bad) throw new Error('the log cannot be read');
     const said = until === undefined || reachOf(after).coveredUntil >= until;
     if (end === begin && said) return { kind: 'nothing', coveredUntil: covered };
     const all = end === this.position;
@@ -365,6 +369,47 @@ describe('shipping the log', () => {
     expect((await world.chains()).find(({ full }) => full.id === second.id)?.logs).toEqual([]);
     world.write(10);
     expect(await shipper.pass(never)).toMatchObject({ kind: 'shipped', logs: [{ position: { from: '130' } }] });
+  });
+
+  test('leaves a chain whose log can never be read for the full backup that waits, a quarter of an hour later and no sooner', async () => {
+    const world = new World();
+    const shipper = world.shipper();
+    await shipper.during(() => world.full());
+    world.write(10);
+    await shipper.pass(never);
+    world.unreadable = [110, 130];
+    world.write(20);
+    await expect(shipper.pass(never)).rejects.toThrow('the log cannot be read');
+    const second = await shipper.during(() => world.full());
+    for (let minutes = 0; minutes < 15; minutes += 1) {
+      await expect(shipper.pass(never)).rejects.toThrow('the log cannot be read');
+      await world.clock.pass(60_000);
+      world.write(1);
+    }
+    expect(await shipper.pass(never)).toMatchObject({
+      kind: 'shipped',
+      logs: [{ chain: second.id, position: { from: '130', to: '145' } }],
+    });
+    world.write(1);
+    expect(await shipper.pass(never)).toMatchObject({ kind: 'shipped', logs: [{ chain: second.id, position: { from: '145' } }] });
+  });
+
+  test('does not leave a chain while nothing else can be shipped either', async () => {
+    const world = new World();
+    const shipper = world.shipper();
+    await shipper.during(() => world.full());
+    world.write(10);
+    await shipper.pass(never);
+    await shipper.during(() => world.full());
+    world.unreadable = [0, 1000];
+    for (let minutes = 0; minutes < 40; minutes += 1) {
+      await world.clock.pass(60_000);
+      world.write(1);
+      await expect(shipper.pass(never)).rejects.toThrow('the log cannot be read');
+    }
+    world.unreadable = undefined;
+    await shipper.pass(never);
+    expect(restorableSpans(await world.chains()).length).toBe(1);
   });
 
   test('finds a hole, asks for a full backup until there is one, and goes on behind that', async () => {

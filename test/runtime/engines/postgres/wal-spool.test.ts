@@ -90,10 +90,10 @@ describe('the spool', () => {
   });
 
   test('throws away what belongs to another server', async () => {
-    await spool.giveTo('71');
+    await spool.giveTo('71 1');
     put(name(start), log(start, page));
-    expect([await spool.belongsTo('71'), await spool.belongsTo('72')]).toEqual([true, false]);
-    await spool.giveTo('72');
-    expect([readdirSync(spool.folder), await spool.belongsTo('72'), existsSync(root)]).toEqual([[], true, true]);
+    expect([await spool.belongsTo('71 1'), await spool.belongsTo('71 2'), await spool.belongsTo('72 1')]).toEqual([true, false, false]);
+    await spool.giveTo('71 2');
+    expect([readdirSync(spool.folder), await spool.belongsTo('71 2'), existsSync(root)]).toEqual([[], true, true]);
   });
 });
