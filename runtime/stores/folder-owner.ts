@@ -1,6 +1,7 @@
-import { chownSync, lstatSync, mkdirSync, readdirSync } from 'node:fs';
+import { chownSync, existsSync, lstatSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { BerthError } from '../../model/errors.ts';
+import { storeMarker } from './folder-store.ts';
 
 /**
  * Makes a folder store writable for the agent of a site, who is another user than the operator: the store's own folders and those of the site, with all
@@ -35,5 +36,7 @@ export function chownFor(root: string, site: string, owner: string, chown: typeo
   const all = [`.berth-leases/${site}`, `v1/${site}`].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(root, folder, name)),
   );
-  for (const path of all) give(path);
+  // What stands for the whole store, and lies beside the folders of the sites.
+  const common = [storeMarker, 'RESTORE.md', 'restore.mjs'].map((name) => join(root, name));
+  for (const path of [...common.filter((one) => existsSync(one)), ...all]) give(path);
 }
