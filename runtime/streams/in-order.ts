@@ -3,7 +3,11 @@
  * Holds at most `width` results; asks the source for more only when there is room. When anything fails or the consumer
  * stops early, the source is closed, and what is still at work comes to its end unheard before this does.
  */
-export async function* inOrder<T, R>(source: AsyncIterable<T>, width: number, work: (item: T) => Promise<R>): AsyncGenerator<R> {
+export async function* inOrder<T, R>(
+  source: AsyncIterable<T> | Iterable<T>,
+  width: number,
+  work: (item: T) => Promise<R>,
+): AsyncGenerator<R> {
   const running: Promise<R>[] = [];
   const start = (item: T): void => {
     const result = work(item);

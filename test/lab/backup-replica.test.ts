@@ -92,7 +92,16 @@ describe.each([
     operator?.[Symbol.dispose]();
   });
 
+  /** What an operator of PostgreSQL may have changed by hand: it belongs to the data. */
+  const altered = 'SHOW log_min_duration_statement';
+  const alter = async (): Promise<void> => {
+    const login = `PGPASSWORD=${site.read('secrets/database-admin').trim()}`;
+    const psql = ['database', 'psql', '--host=127.0.0.1', '--username=postgres', '--quiet', '--command'];
+    await site.compose('exec', '-T', '-e', login, ...psql, 'ALTER SYSTEM SET log_min_duration_statement = 123456');
+  };
+
   test('are restored to any time, while it is written to and copied, and hold what the replica was sent', async () => {
+    if (engine === 'postgres') await alter();
     await sql('CREATE TABLE ledger (n int PRIMARY KEY)');
     const end = new AbortController();
     const writer = (async () => {
@@ -124,6 +133,7 @@ describe.each([
     await site.berth(...inPlace, '--yes');
     expect(await count()).toBe(String(held));
     expect(await volume()).not.toBe(emptied);
+    if (engine === 'postgres') expect(await sql(altered)).toBe('123456ms');
     await follows();
     await write();
     await follows();

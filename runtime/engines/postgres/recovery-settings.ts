@@ -48,6 +48,10 @@ export function scratchSettings({ socketFolder, hbaFile, identFile }: ScratchPla
     .join('');
 }
 
+/** Of what ALTER SYSTEM wrote, all but what a server follows another by, or was itself restored by: it would begin that again. */
+export const withoutRecovery = (settings: string): string =>
+  settings.replaceAll(/^[ \t]*(?:recovery_|restore_command|archive_cleanup_command|primary_).*\n?/gim, '');
+
 function targetSettings(target: RestoreTarget): Readonly<Record<string, string>> {
   switch (target.kind) {
     case 'latest':

@@ -1,4 +1,4 @@
-import { mkdir, open, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasLogBehind, type Manifest } from '../../../model/backup/manifest.ts';
 import type { Json } from '../../../model/backup/shape.ts';
@@ -25,7 +25,7 @@ import { takeFacts } from './facts.ts';
 import { logFile } from './log-source.ts';
 import { formatLsn, parseLsn, segmentName, startOfSegment, type Lsn } from './lsn.ts';
 import { baseTar } from './producer.ts';
-import { scratchSettings } from './recovery-settings.ts';
+import { scratchSettings, withoutRecovery } from './recovery-settings.ts';
 import { connect } from './session.ts';
 
 /** What the server says when the log ends and the target had not come. */
@@ -55,6 +55,8 @@ class PostgresLaidOut implements LaidOut {
   readonly #folder: string;
   readonly #data: string;
   readonly #chain: readonly Restorable[];
+  /** What ALTER SYSTEM wrote in the original: it holds for whoever keeps the data, and not here. */
+  #altered = '';
   constructor(tools: ScratchTools, server: ScratchServer, chain: readonly Restorable[]) {
     this.#tools = tools;
     this.#server = server;
@@ -69,7 +71,9 @@ class PostgresLaidOut implements LaidOut {
     await mkdir(join(this.#folder, 'socket'), { recursive: true, mode: 0o700 });
     await (bases.length > 1 ? this.#combine(bases, signal) : this.#extract(last, this.#data, signal));
     await this.#writeLogs(last.manifest, this.#chain.slice(bases.length), signal);
-    await writeFile(join(this.#data, 'postgresql.auto.conf'), '');
+    const altered = join(this.#data, 'postgresql.auto.conf');
+    this.#altered = await readFile(altered, 'utf8');
+    await writeFile(altered, '');
     await rm(join(this.#data, 'standby.signal'), { force: true });
     await writeFile(join(this.#data, 'recovery.signal'), '');
   }
@@ -151,6 +155,7 @@ class PostgresLaidOut implements LaidOut {
   async #keep(folder: string, signal: AbortSignal): Promise<readonly string[]> {
     const ended = await this.#server.end('SIGINT');
     if (ended !== undefined && ended.code !== 0) throw serverFailed(ended);
+    await writeFile(join(this.#data, 'postgresql.auto.conf'), withoutRecovery(this.#altered));
     await runQuietly(this.#tools.programs, ['initdb', '--sync-only', `--pgdata=${this.#data}`], signal);
     await this.#server.keepAs(folder);
     return [];
