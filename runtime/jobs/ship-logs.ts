@@ -13,6 +13,9 @@ const isNoLog = (key: string): boolean => !key.endsWith('.log.json');
 /** For so long a log that cannot be read or shipped is tried again while a full backup waits to take over: without it, one that never can would keep the log from all that come. */
 const patienceMs = 900_000;
 
+/** How often it is looked whether somebody else has made the full backup that is missing. */
+const lostPauseMs = 30_000;
+
 export interface ShipTools extends Omit<BackupTools, 'producer'> {
   readonly feed: LogFeed;
   readonly rules: ChainRules;
@@ -46,6 +49,8 @@ export class LogShipper {
   #lookedAt = -Infinity;
   #missing = 'there is no full backup yet';
   #holding = 0;
+  /** There was a hole, and no full backup since. */
+  #isLost = false;
   /** The chain that is being shipped cannot go on, for whatever reason. */
   #failingSince: number | undefined;
   constructor(place: Place, tools: ShipTools) {
@@ -111,11 +116,13 @@ export class LogShipper {
 
   #loseTip(because: string): void {
     this.#tip = undefined;
+    this.#isLost = true;
     this.#missing = because;
   }
 
   #goOnBehind(made: Manifest): void {
     this.#tip = made;
+    this.#isLost = false;
     this.#base = made.id;
   }
 
@@ -128,7 +135,9 @@ export class LogShipper {
   async #look(signal: AbortSignal): Promise<void> {
     const { store, trusted, clock, refreshMs } = this.#tools;
     const isAtWork = this.#tip !== undefined || this.#next !== undefined;
-    if (isAtWork && clock.elapsed() - this.#lookedAt < refreshMs) return;
+    // Behind a hole it is asked every second or so, and nothing but a full backup helps: of one of our own we hear by ourselves.
+    const pauseMs = isAtWork ? refreshMs : this.#isLost ? Math.min(refreshMs, lostPauseMs) : 0;
+    if (clock.elapsed() - this.#lookedAt < pauseMs) return;
     const prefix = manifestPrefix(this.#place);
     const known = this.#tip === undefined ? '' : this.#base;
     const isNew = (key: string): boolean => isNoLog(key) && (idInKey(key, prefix) ?? '') > known;

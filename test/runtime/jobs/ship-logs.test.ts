@@ -427,6 +427,29 @@ describe('shipping the log', () => {
     expect(await shipper.pass(never)).toMatchObject({ logs: [{ parent: full.id }] });
   });
 
+  test('behind a hole does not read the store at each look, and sees within half a minute what somebody else has made', async () => {
+    const world = new World();
+    let looks = 0;
+    const list: Store['list'] = (...args) => {
+      looks += 1;
+      return world.store.list(...args);
+    };
+    const shipper = world.shipper({ ...world.store, list });
+    await shipper.during(() => world.full());
+    world.write(10);
+    await shipper.pass(never);
+    world.server = 'b';
+    for (let times = 0; times < 20; times += 1) {
+      expect(await shipper.pass(never)).toMatchObject({ kind: 'full needed' });
+      await world.clock.pass(1000);
+    }
+    expect(looks).toBeLessThan(6);
+    const made = await world.full();
+    await world.clock.pass(30_000);
+    world.write(10);
+    expect(await shipper.pass(never)).toMatchObject({ kind: 'shipped', logs: [{ chain: made.id }] });
+  });
+
   test('of another server asks for a full backup of its own', async () => {
     const world = new World();
     const shipper = world.shipper();
