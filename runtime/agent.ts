@@ -320,10 +320,10 @@ function makeScheduler(options: AgentOptions): Scheduler {
       ticks: parseTicks(config.verify.schedule, config.verify.timeZone),
       timeoutMs: verifyTimeoutMs,
       jitterMs,
-      run: async (_due, signal) => {
+      run: async (due, signal) => {
         for (const { verify, store } of places) {
-          const { sound, broken } = await verify(signal);
-          for (const { id, message } of broken) log('error', 'backup broken', { id, store: store.name, because: message });
+          const broke = (id: string, because: string): void => log('error', 'backup broken', { id, store: store.name, because });
+          const { sound, broken } = await verify(due, broke, signal);
           log('info', 'backups compared', { store: store.name, sound: sound.length, broken: broken.length });
         }
       },

@@ -41,7 +41,10 @@ function world(take: () => Promise<{ readonly outcome: string }>, changes: objec
     buckets: [],
     volumes: [],
     take: async () => ({ manifest, ...(await take()) }),
-    verify: async () => ({ level: 1, sound: ['GOOD'], broken: [{ id: 'BAD', message: 'its first byte is another' }] }),
+    verify: async (_since: Date, broke: (id: string, message: string) => void) => {
+      broke('BAD', 'its first byte is another');
+      return { level: 1, sound: ['GOOD'], broken: [{ id: 'BAD', message: 'its first byte is another' }] };
+    },
     prune: async (_job: unknown, time: unknown) => {
       times.push(time);
       return { plan: { keep: [], remove: [{ point: { id: 'OLD' }, because: '' }] }, swept: [] };
@@ -265,7 +268,10 @@ describe('the agent', () => {
       databases: [],
       buckets: [],
       volumes: [],
-      verify: async (signal: AbortSignal) => (await takes(`verify ${name}`, 300, signal), { sound: [], broken: [] }),
+      verify: async (since: Date, _broke: unknown, signal: AbortSignal) => (
+        await takes(`verify ${name} since ${since.toISOString().slice(11, 16)}`, 300, signal),
+        { sound: [], broken: [] }
+      ),
       prune: async ({ name: source }: { readonly name: string }, _time: unknown, signal: AbortSignal) => {
         await takes(`prune ${source} ${name}`, 5, signal);
         return { plan: { keep: [], remove: [] }, swept: [] };
@@ -301,7 +307,7 @@ describe('the agent', () => {
     expect(begun).toEqual([
       '04:00 copy files.notes',
       '04:00 offsite',
-      '04:01 verify here',
+      '04:01 verify here since 04:01',
       '04:10 prune database here',
       '05:00 copy database',
       // There is memory for a proof or for a bucket: the proof was due before the other two.
@@ -310,7 +316,12 @@ describe('the agent', () => {
       '08:05 prune database there',
     ]);
     await clock.pass(60 * minute);
-    expect(begun.slice(8)).toEqual(['08:10 offsite', '09:00 prune files.notes here', '09:01 verify there', '09:05 copy files.notes']);
+    expect(begun.slice(8)).toEqual([
+      '08:10 offsite',
+      '09:00 prune files.notes here',
+      '09:01 verify there since 04:01',
+      '09:05 copy files.notes',
+    ]);
     const stopped = agent.stop(0);
     await clock.pass(1);
     await stopped;
