@@ -65,8 +65,11 @@ async function startAgent(
       ? Promise.resolve()
       : serveRequests(
           resolve(folder, config.backups.state),
-          (request, signal) => takeAsked(backups, request, signal),
-          systemClock,
+          {
+            take: (request, signal) => takeAsked(backups, request, signal),
+            clock: systemClock,
+            failed: (error) => log('error', 'requests not taken up', { message: error instanceof Error ? error.message : String(error) }),
+          },
           serving.signal,
         );
   return async () => {

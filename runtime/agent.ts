@@ -26,7 +26,7 @@ export interface AgentOptions {
   readonly log: Log;
 }
 
-const pruneJob = 'prune';
+const pruneJob = (name: string): string => `${name}.prune`;
 const pruneTimeoutMs = 3_600_000;
 const copyJob = 'offsite';
 const verifyJob = 'verify';
@@ -210,6 +210,38 @@ function copyingJobs({ config: { backups: config }, offsite, log }: AgentOptions
   ];
 }
 
+/**
+ * Removes what no rule keeps. Each source is a job of its own, as it asks for one lease: waiting for a copy that takes hours, it holds back nothing but the next
+ * copy of the same. That it does hold back, or it would never have its turn where one follows the other. The second place is one, and waits for who copies there.
+ */
+function pruningJobs(
+  { config: { backups: config }, backups, offsite, clock, log }: AgentOptions,
+  jitterMs: number,
+): readonly ScheduledJob[] {
+  const pruning = (name: string, { prune, store }: Backups, sources: readonly BackupJob[]): ScheduledJob => {
+    const expected = expectedTime(clock);
+    return {
+      name: pruneJob(name),
+      ticks: parseTicks(config.prune.schedule, config.prune.timeZone),
+      timeoutMs: pruneTimeoutMs,
+      jitterMs,
+      run: async (_due, signal) => {
+        const time = expected();
+        for (const job of sources) {
+          const { plan, swept } = await prune(job, time, signal);
+          const gone = { store: store.name, removed: plan.remove.map(({ point }) => point.id), swept: swept.map(({ id }) => id) };
+          if (plan.refused !== undefined) log('warn', 'nothing removed', { job: job.name, store: store.name, because: plan.refused });
+          else if (gone.removed.length + gone.swept.length > 0) log('info', 'removed', { job: job.name, ...gone });
+        }
+      },
+    };
+  };
+  return [
+    ...backups.jobs.map((job) => pruning(job.name, backups, [job])),
+    ...(offsite === undefined ? [] : [pruning(copyJob, offsite.backups, offsite.backups.jobs)]),
+  ];
+}
+
 /** Locks anew what is kept, in the places that lock. */
 const lockingJobs = (places: readonly Backups[], { state, clock, log }: AgentOptions): readonly ScheduledJob[] =>
   places.every(({ store }) => store.locked === undefined)
@@ -252,11 +284,19 @@ function makeScheduler(options: AgentOptions): Scheduler {
     log,
   } = options;
   const jitterMs = backups.tier === 0 ? 0 : spreadMs;
-  const expected = expectedTime(clock);
   const places = [backups, ...(offsite === undefined ? [] : [offsite.backups])];
   const buckets = new Set(backups.buckets.map(({ job }) => job.name));
   /** The memory of an agent is for one server in which a restore is tried, or for one bucket. */
-  const isLarge = (name: string): boolean => isProof(name) || buckets.has(name);
+  const isLarge = (name: string): boolean => isProof(name) || buckets.has(leases.get(name) ?? name);
+  /**
+   * Whose lease a job holds to its end. Who only reads asks for none, and misses nothing: what is removed keeps its data for longer than it may take. What a
+   * proof makes anew asks for one as a person does: it waits a little, and is tried again.
+   */
+  const leases = new Map(
+    [...backups.jobs.map(({ name }) => name), copyJob].flatMap((name) =>
+      [name, incrementJob(name), pruneJob(name)].map((each) => [each, name] as const),
+    ),
+  );
   const jobs: readonly ScheduledJob[] = [
     ...backups.jobs.map((job) => ({
       name: job.name,
@@ -280,38 +320,22 @@ function makeScheduler(options: AgentOptions): Scheduler {
       ticks: parseTicks(config.verify.schedule, config.verify.timeZone),
       timeoutMs: verifyTimeoutMs,
       jitterMs,
-      run: async (_due, signal) => {
+      run: async (due, signal) => {
         for (const { verify, store } of places) {
-          const { sound, broken } = await verify(signal);
-          for (const { id, message } of broken) log('error', 'backup broken', { id, store: store.name, because: message });
+          const broke = (id: string, because: string): void => log('error', 'backup broken', { id, store: store.name, because });
+          const { sound, broken } = await verify(due, broke, signal);
           log('info', 'backups compared', { store: store.name, sound: sound.length, broken: broken.length });
         }
       },
     },
-    {
-      name: pruneJob,
-      ticks: parseTicks(config.prune.schedule, config.prune.timeZone),
-      timeoutMs: pruneTimeoutMs,
-      jitterMs,
-      run: async (_due, signal) => {
-        const time = expected();
-        for (const { jobs: sources, prune, store } of places)
-          for (const job of sources) {
-            const { plan, swept } = await prune(job, time, signal);
-            const gone = { store: store.name, removed: plan.remove.map(({ point }) => point.id), swept: swept.map(({ id }) => id) };
-            if (plan.refused !== undefined) log('warn', 'nothing removed', { job: job.name, store: store.name, because: plan.refused });
-            else if (gone.removed.length + gone.swept.length > 0) log('info', 'removed', { job: job.name, ...gone });
-          }
-      },
-    },
+    ...pruningJobs(options, jitterMs),
   ];
   return new Scheduler({
     jobs,
     state,
     clock,
     random,
-    // Removing asks for the lease of every source.
-    mayRunTogether: (one, other) => one !== pruneJob && !(isLarge(one) && isLarge(other)) && other !== incrementJob(one),
+    mayRunTogether: (one, other) => !(isLarge(one) && isLarge(other)) && (leases.get(one) ?? one) !== (leases.get(other) ?? other),
     onRun: ({ job, due, outcome, message }) => {
       if (outcome !== 'done') log(outcome === 'stopped' ? 'warn' : 'error', `job ${outcome}`, { job, due: due.toISOString(), message });
     },

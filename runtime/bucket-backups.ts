@@ -74,11 +74,11 @@ export class BucketPoints {
   }
 
   /** Compares listings, and the contents whose turn it is, with what was signed, and writes down what was found. */
-  async verify(signal: AbortSignal): Promise<Looked> {
+  async verify(broke: (id: string, message: string) => void, signal: AbortSignal): Promise<Looked> {
     const { place, store, trusted, clock, rehashEveryMs } = this.#tools;
     const { manifests } = await readCatalogue(store, manifestPrefix(place), trusted, signal);
     const due = dueForRehash(manifests, await this.proofs(signal), clock.now(), rehashEveryMs);
-    return lookAgain(due, { store, identity: undefined, recorder: this.#tools, heard: () => undefined }, signal);
+    return lookAgain(due, { store, identity: undefined, recorder: this.#tools, heard: () => undefined, broke }, signal);
   }
 
   protected async proofs(signal: AbortSignal): Promise<ReadonlyMap<string, Proof>> {

@@ -1,11 +1,12 @@
 import type { KeyObject } from 'node:crypto';
 import type { Manifest } from '../model/backup/manifest.ts';
-import type { Level, Proof } from '../model/backup/verification.ts';
+import { timeOfUlid } from '../model/backup/ulid.ts';
+import type { Level, Proof, Verification } from '../model/backup/verification.ts';
 import { BerthError } from '../model/errors.ts';
 import { checkedRdb } from './engines/cache/rdb.ts';
 import { checkStored } from './jobs/check-stored.ts';
 import { openBackup } from './jobs/open-backup.ts';
-import { recordFinding, type RecordTools } from './jobs/verifications.ts';
+import { recordFinding, type Finding, type RecordTools } from './jobs/verifications.ts';
 import type { Store } from './ports/store.ts';
 import type { Bytes } from './streams/blocks.ts';
 
@@ -35,25 +36,84 @@ interface LookTools {
   readonly recorder: RecordTools | undefined;
   /** Told of how much was looked at so far. */
   readonly heard: (bytes: number) => void;
+  /** Told at once of each that is broken, for who may not live to see the end. */
+  readonly broke?: (id: string, message: string) => void;
 }
 
-/** Compares every byte of these backups with what was signed; with a key also opens them to the end. */
-export async function lookAgain(manifests: readonly Manifest[], tools: LookTools, signal: AbortSignal): Promise<Looked> {
+/**
+ * Those that nobody has looked at since then, whoever was not for the longest first: a pass that broke off is gone on with, and where one takes longer than the
+ * pause between two, each has its turn all the same.
+ *
+ * @param records - What was found of them. One of a time that has not come yet, by a clock that was set wrong, says nothing.
+ */
+export function dueSince(
+  manifests: readonly Manifest[],
+  records: readonly Verification[],
+  { since, now }: { readonly since: Date; readonly now: Date },
+): readonly Manifest[] {
+  const looked = new Map<string, number>();
+  for (const { backups, at } of records)
+    if (new Date(at) <= now) for (const id of backups) looked.set(id, Math.max(new Date(at).getTime(), looked.get(id) ?? 0));
+  const lastOf = ({ id }: Manifest): number => looked.get(id) ?? timeOfUlid(id).getTime();
+  return manifests
+    .filter(({ id }) => (looked.get(id) ?? 0) < since.getTime())
+    .map((manifest) => ({ manifest, last: lastOf(manifest) }))
+    .sort((a, b) => a.last - b.last)
+    .map(({ manifest }) => manifest);
+}
+
+/** What is sound is written down after so many, or so much: some minutes of what a store gives. What is lost when a pass breaks off is no more than that. */
+const mostUnwritten = { backups: 1000, bytes: 2 ** 36 };
+/** One that cannot be read must not keep the others from being looked at; so many in turn are a store that is away. */
+const mostFailures = 3;
+
+/**
+ * Compares every byte of these backups with what was signed; with a key also opens them to the end. What was found is written down as it goes on.
+ *
+ * @throws the first failure of the store, once all others were looked at.
+ */
+export async function lookAgain(
+  manifests: readonly Manifest[],
+  tools: LookTools,
+  signal: AbortSignal,
+  most = mostUnwritten,
+): Promise<Looked> {
   const level = tools.identity === undefined ? 1 : 2;
-  const broken: { readonly id: string; readonly message: string }[] = [];
+  const [sound, broken]: [string[], { readonly id: string; readonly message: string }[]] = [[], []];
+  const failures: unknown[] = [];
+  let failedInTurn = 0;
   let bytes = 0;
   const heard = (more: number): void => tools.heard((bytes += more));
-  for (const manifest of manifests)
+  let unwritten: { readonly manifests: Manifest[]; readonly from: number } = { manifests: [], from: 0 };
+  const write = async (): Promise<void> => {
+    await recordSound(unwritten.manifests, level, tools.recorder, signal);
+    unwritten = { manifests: [], from: bytes };
+  };
+  for (const manifest of manifests) {
+    const { id } = manifest;
     try {
       await lookAtOne(manifest, tools, heard, signal);
+      failedInTurn = 0;
+      sound.push(id);
+      unwritten.manifests.push(manifest);
     } catch (error) {
-      if (!(error instanceof BerthError) || error.kind !== 'damaged') throw error;
-      broken.push({ id: manifest.id, message: error.message });
+      signal.throwIfAborted();
+      if (error instanceof BerthError && error.kind === 'damaged') {
+        const { message } = error;
+        failedInTurn = 0;
+        broken.push({ id, message });
+        tools.broke?.(id, message);
+        await recordOne(manifest, { backups: [id], level, result: 'broken', detail: [message] }, tools.recorder, signal);
+      } else {
+        failures.push(error);
+        if ((failedInTurn += 1) === mostFailures) break;
+      }
     }
-  const sound = manifests.filter(({ id }) => !broken.some((each) => each.id === id));
-  for (const source of new Set(manifests.map((manifest) => manifest.source)))
-    await record({ source, level, manifests, sound, broken }, tools.recorder, signal);
-  return { level, sound: sound.map(({ id }) => id), broken };
+    if (unwritten.manifests.length >= most.backups || bytes - unwritten.from >= most.bytes) await write();
+  }
+  await write();
+  if (failures.length > 0) throw failures[0];
+  return { level, sound, broken };
 }
 
 /** What knows more of some files than that they are whole. */
@@ -72,26 +132,23 @@ async function lookAtOne(
   for (const stream of manifest.streams) for await (const chunk of accepts(open(stream))) heard(chunk.length);
 }
 
-interface Found {
-  readonly source: string;
-  readonly level: Level;
-  readonly manifests: readonly Manifest[];
-  readonly sound: readonly Manifest[];
-  readonly broken: Looked['broken'];
-}
-
-/** One record for all that are sound, so that looking every week does not fill the store. */
-async function record(
-  { source, level, manifests, sound, broken }: Found,
+/** One record of each source for all that are sound, so that looking every week does not fill the store. */
+async function recordSound(
+  manifests: readonly Manifest[],
+  level: Level,
   recorder: RecordTools | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  const [first] = manifests;
-  if (recorder === undefined || first === undefined) return;
-  const place = { site: first.site, source };
-  const ids = sound.filter((manifest) => manifest.source === source).map(({ id }) => id);
-  if (ids.length > 0) await recordFinding(place, { backups: ids, level, result: 'sound', detail: [] }, recorder, signal);
-  for (const { id, message } of broken)
-    if (manifests.some((manifest) => manifest.id === id && manifest.source === source))
-      await recordFinding(place, { backups: [id], level, result: 'broken', detail: [message] }, recorder, signal);
+  for (const some of Map.groupBy(manifests, ({ source }) => source).values())
+    if (some[0] !== undefined)
+      await recordOne(some[0], { backups: some.map(({ id }) => id), level, result: 'sound', detail: [] }, recorder, signal);
+}
+
+async function recordOne(
+  { site, source }: Manifest,
+  finding: Finding,
+  recorder: RecordTools | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  if (recorder !== undefined) await recordFinding({ site, source }, finding, recorder, signal);
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BerthError, EXIT } from '../model/errors.ts';
 import type { Clock } from './ports/clock.ts';
@@ -20,11 +20,17 @@ type Answer =
   | { readonly taken: Made }
   | { readonly failed: { readonly kind: BerthError['kind'] | 'unexpected'; readonly message: string; readonly hint: string } };
 
+/** A request goes from each to the next, and whoever asks takes away what is left: at any moment one of them is there, or nobody asks. */
 const asked = '.request';
+const atWork = '.taken';
 const answered = '.answer';
+const stations = [asked, atWork, answered];
+/** As often each side shows by the time of its file that it is still there. */
 const lookEveryMs = 500;
-/** Who has not taken it up by then is not there. */
+/** Who has shown nothing for so long is not there. */
 const patienceMs = 60_000;
+/** Nobody comes back for what is older. */
+const forgottenMs = 24 * 3_600_000;
 
 const folderOf = (state: string): string => join(state, 'requests');
 
@@ -32,6 +38,22 @@ function writeWhole(path: string, value: unknown): void {
   writeFileSync(`${path}.new`, JSON.stringify(value), { mode: 0o600 });
   renameSync(`${path}.new`, path);
 }
+
+/** Of a file that the other side may take away at any moment. Answers nothing where it has. */
+function unlessGone<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+const touch = (path: string, clock: Clock): void => unlessGone(() => utimesSync(path, clock.now(), clock.now()));
+const touchedAt = (path: string): number | undefined => unlessGone(() => statSync(path).mtimeMs);
+
+const begunAnew = (): BerthError =>
+  new BerthError('interrupted', 'the agent was stopped or began anew before this was done', 'the same command again');
 
 /**
  * Has the agent make a backup, and waits for it.
@@ -42,14 +64,21 @@ function writeWhole(path: string, value: unknown): void {
 export async function askAgent(state: string, request: BackupRequest, name: string, clock: Clock, signal: AbortSignal): Promise<Made> {
   const folder = folderOf(state);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const [question, answer] = [join(folder, `${name}${asked}`), join(folder, `${name}${answered}`)];
+  const paths = stations.map((station) => join(folder, `${name}${station}`));
+  const [question, , answer] = paths as [string, string, string];
   writeWhole(question, request);
-  const since = clock.elapsed();
+  let seen = { work: '', at: clock.elapsed() };
   try {
     for (;;) {
-      const names = readdirSync(folder);
-      if (names.includes(`${name}${answered}`)) return taken(JSON.parse(readFileSync(answer, 'utf8')) as Answer);
-      if (names.includes(`${name}${asked}`) && clock.elapsed() - since > patienceMs)
+      const found = unlessGone(() => readFileSync(answer, 'utf8'));
+      if (found !== undefined) return taken(JSON.parse(found) as Answer);
+      // In the order in which it goes on, so that it cannot slip by.
+      if (!paths.some((path) => existsSync(path))) throw begunAnew();
+      touch(question, clock);
+      // Whoever comes first may take hours. By its times, and not by this clock: that may be set meanwhile.
+      const work = workIn(folder);
+      if (work !== seen.work) seen = { work, at: clock.elapsed() };
+      if (clock.elapsed() - seen.at > patienceMs)
         throw new BerthError(
           'locked',
           'the agent takes up nothing',
@@ -59,10 +88,16 @@ export async function askAgent(state: string, request: BackupRequest, name: stri
       signal.throwIfAborted();
     }
   } finally {
-    rmSync(question, { force: true });
-    rmSync(answer, { force: true });
+    for (const path of paths) rmSync(path, { force: true });
   }
 }
+
+/** Changes as long as the agent is at work, on this request or on another. */
+const workIn = (folder: string): string =>
+  readdirSync(folder)
+    .filter((each) => each.endsWith(atWork))
+    .map((each) => `${each} ${touchedAt(join(folder, each))}`)
+    .join('\n');
 
 function taken(answer: Answer): Made {
   if ('taken' in answer) return answer.taken;
@@ -71,33 +106,94 @@ function taken(answer: Answer): Made {
   throw new BerthError(kind, message, hint);
 }
 
-/** Takes up what is asked, one after the other, until the signal comes. */
-export async function serveRequests(
-  state: string,
-  take: (request: BackupRequest, signal: AbortSignal) => Promise<Made>,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<void> {
+export interface Serving {
+  readonly take: (request: BackupRequest, signal: AbortSignal) => Promise<Made>;
+  readonly clock: Clock;
+  /** The folder of requests cannot be worked in. It is gone on: who ships the log does not end for that. */
+  readonly failed: (error: unknown) => void;
+}
+
+/** Takes up what is asked, one after the other, until the signal comes. Never rejects. */
+export async function serveRequests(state: string, serving: Serving, signal: AbortSignal): Promise<void> {
   const folder = folderOf(state);
-  // What an earlier one left behind, nobody waits for.
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  while (!signal.aborted) {
-    for (const file of readdirSync(folder).filter((each) => each.endsWith(asked))) {
-      const path = join(folder, file);
-      const request = JSON.parse(readFileSync(path, 'utf8')) as BackupRequest;
-      rmSync(path, { force: true });
-      writeWhole(join(folder, file.replace(asked, answered)), await answerTo(() => take(request, signal)));
+  let trouble: string | undefined;
+  const attempt = async (work: () => void | Promise<void>): Promise<void> => {
+    try {
+      await work();
+      trouble = undefined;
+    } catch (error) {
+      const message = String(error);
+      if (message !== trouble) serving.failed(error);
+      trouble = message;
     }
-    await clock.sleep(lookEveryMs, signal);
+  };
+  await attempt(() => tidy(folder, serving.clock));
+  while (!signal.aborted) {
+    await attempt(async () => {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      for (const file of readdirSync(folder).filter((each) => each.endsWith(asked)))
+        if (!signal.aborted) await serveOne(folder, file.slice(0, -asked.length), serving, signal);
+    });
+    await serving.clock.sleep(lookEveryMs, signal);
   }
 }
 
-async function answerTo(take: () => Promise<Made>): Promise<Answer> {
+/** What an earlier agent was in the middle of is answered, and not done again: it may be what ended that one. Answers are for who asked. */
+function tidy(folder: string, clock: Clock): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  for (const file of readdirSync(folder)) {
+    const path = join(folder, file);
+    const at = touchedAt(path);
+    if (at !== undefined && clock.now().getTime() - at > forgottenMs) rmSync(path, { force: true });
+    else if (file.endsWith(atWork)) giveAnswer(folder, file.slice(0, -atWork.length), failure(begunAnew()));
+  }
+}
+
+/** Who asked may have given up at any moment. */
+async function serveOne(folder: string, name: string, { take, clock }: Serving, signal: AbortSignal): Promise<void> {
+  const [question, work] = [join(folder, `${name}${asked}`), join(folder, `${name}${atWork}`)];
+  const at = touchedAt(question);
+  // It stays there: who asks after all, by a clock that was set, says so within a moment.
+  if (at === undefined || clock.now().getTime() - at > patienceMs) return;
+  unlessGone(() => renameSync(question, work));
+  const text = unlessGone(() => readFileSync(work, 'utf8'));
+  if (text === undefined) return;
+  const done = new AbortController();
+  // Who cannot be shown takes it for gone; what is made is made.
+  const shown = show(work, clock, done.signal).catch(() => undefined);
+  try {
+    giveAnswer(folder, name, await answerTo(() => take(JSON.parse(text) as BackupRequest, signal), signal));
+  } finally {
+    done.abort();
+    await shown;
+  }
+}
+
+/** That this agent is there, and at work. */
+async function show(work: string, clock: Clock, done: AbortSignal): Promise<void> {
+  while (!done.aborted) {
+    touch(work, clock);
+    await clock.sleep(lookEveryMs, done);
+  }
+}
+
+/** Written before the question goes: there is no moment without either. Nothing is left to who gave up. */
+function giveAnswer(folder: string, name: string, what: Answer): void {
+  const work = join(folder, `${name}${atWork}`);
+  if (!existsSync(work)) return;
+  writeWhole(join(folder, `${name}${answered}`), what);
+  rmSync(work, { force: true });
+}
+
+async function answerTo(take: () => Promise<Made>, signal: AbortSignal): Promise<Answer> {
   try {
     return { taken: await take() };
   } catch (error) {
-    if (error instanceof BerthError) return { failed: { kind: error.kind, message: error.message, hint: error.hint } };
-    return { failed: { kind: 'unexpected', message: error instanceof Error ? error.message : String(error), hint: '' } };
+    return failure(signal.aborted ? begunAnew() : error);
   }
 }
+
+const failure = (error: unknown): Answer =>
+  error instanceof BerthError
+    ? { failed: { kind: error.kind, message: error.message, hint: error.hint } }
+    : { failed: { kind: 'unexpected', message: error instanceof Error ? error.message : String(error), hint: '' } };

@@ -16,7 +16,7 @@ import type { Swept } from './jobs/sweep.ts';
 import { acquireLease, takeBackup, type BackupSource, type Taken, type TakeTools, type Wish } from './jobs/take-backup.ts';
 import { usualLayout } from './jobs/upload-stream.ts';
 import { readVerifications } from './jobs/verifications.ts';
-import { levelOf, lookAgain, type Looked } from './look-again.ts';
+import { dueSince, levelOf, lookAgain, type Looked } from './look-again.ts';
 import type { Recipient } from './format/keys.ts';
 import { checkForSuite } from './format/recipients.ts';
 import type { Signer } from './format/signature.ts';
@@ -66,8 +66,13 @@ export interface Backups {
   readonly databases: readonly DatabaseBackups[];
   readonly buckets: readonly { readonly job: BucketJob; readonly backups: BucketBackups }[];
   readonly volumes: readonly CopiedVolume[];
-  /** Compares everything that lies there with what was signed, and writes down what was found. */
-  readonly verify: (signal: AbortSignal) => Promise<Looked>;
+  /**
+   * Compares everything that lies there with what was signed, and writes down what was found.
+   *
+   * @param since - What was looked at from then on is left out.
+   * @param broke - Told at once of each that is broken.
+   */
+  readonly verify: (since: Date, broke: (id: string, message: string) => void, signal: AbortSignal) => Promise<Looked>;
   /** @param heard - Told of the bytes that the source gave so far. */
   readonly take: (job: BackupJob, wish: Wish, signal: AbortSignal, heard?: (bytes: number) => void) => Promise<Taken>;
   readonly planPrune: (job: BackupJob, time: TimeCheck, signal: AbortSignal) => Promise<RetentionPlan>;
@@ -212,15 +217,21 @@ export async function openBackups(
     databases,
     buckets,
     volumes: own === undefined ? [] : jobs.filter(isVolume).map((job) => volumeOf(job, own)),
-    verify: async (signal) => {
-      const byTurns = await inTurn(jobs, (job) => pointsOf(job)?.verify(signal));
-      const others = jobs.filter(({ kind }) => kind !== 'bucket');
-      const sources = await Promise.all(
-        others.map(({ name }) => readCatalogue(store, manifestPrefix({ site, source: name }), trusted, signal)),
+    verify: async (since, broke, signal) => {
+      const told = (id: string, message: string): void => {
+        broken.add(id);
+        broke(id, message);
+      };
+      const byTurns = await inTurn(jobs, (job) => pointsOf(job)?.verify(broke, signal));
+      const places = jobs.filter(({ kind }) => kind !== 'bucket').map(({ name }) => ({ site, source: name }));
+      const sources = await Promise.all(places.map((place) => readCatalogue(store, manifestPrefix(place), trusted, signal)));
+      const looks = await Promise.all(places.map((place) => readVerifications(place, store, trusted, signal)));
+      const due = dueSince(
+        sources.flatMap(({ manifests }) => manifests),
+        looks.flatMap(({ records }) => records),
+        { since, now: world.clock.now() },
       );
-      const manifests = sources.flatMap((source) => source.manifests);
-      const found = await lookAgain(manifests, { store, identity: undefined, recorder: tools, heard: () => undefined }, signal);
-      for (const { id } of found.broken) broken.add(id);
+      const found = await lookAgain(due, { store, identity: undefined, recorder: tools, heard: () => undefined, broke: told }, signal);
       return {
         ...found,
         sound: [found, ...byTurns].flatMap((each) => each.sound),

@@ -1,6 +1,5 @@
 import { manifestKey, sitePrefix } from '../../model/backup/layout.ts';
 import type { Manifest } from '../../model/backup/manifest.ts';
-import { makeUlid } from '../../model/backup/ulid.ts';
 import { BerthError } from '../../model/errors.ts';
 import type { Recipient } from '../format/keys.ts';
 import type { TrustedSigners } from '../format/signature.ts';
@@ -95,8 +94,7 @@ async function rotateSome(
   try {
     for (const manifest of manifests) {
       await lease.confirm(stop);
-      const version = makeUlid(tools.clock.now(), tools.random(10), manifest.id);
-      const came = await rotateOne(manifest, tools, version, stop);
+      const came = await rotateOne(manifest, tools, tools.clock.now(), stop);
       if (came !== 'gone') outcome[came].push(manifest.id);
       tools.heard(manifest);
     }
@@ -108,11 +106,11 @@ async function rotateSome(
 async function rotateOne(
   manifest: Manifest,
   tools: RotateTools,
-  version: string,
+  at: Date,
   signal: AbortSignal,
 ): Promise<'rotated' | 'unchanged' | 'closed' | 'broken' | 'gone'> {
   try {
-    return (await rotateKeys(manifest, tools, version, signal)) ? 'rotated' : 'unchanged';
+    return (await rotateKeys(manifest, tools, at, signal)) ? 'rotated' : 'unchanged';
   } catch (error) {
     if (!(error instanceof BerthError)) throw error;
     if (error.kind === 'usage') return 'closed';

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
-import { keyFileKey, keysPrefix } from '../../model/backup/layout.ts';
+import { idInKey, keyFileKey, keysPrefix } from '../../model/backup/layout.ts';
 import type { Manifest } from '../../model/backup/manifest.ts';
+import { makeUlid } from '../../model/backup/ulid.ts';
 import { formatKeyFile, unwrapKey, wrapKey, type KeyFile } from '../format/key-file.ts';
 import { agentName, keyIdOf, type Recipient } from '../format/keys.ts';
 import { suiteOf } from '../format/suites.ts';
@@ -22,13 +23,13 @@ export interface RotateTools {
  * manifest change. Doing it again changes nothing, so a rotation that broke off is finished by repeating it. For one at a time: two would remove the file of
  * the other.
  *
- * @param version - A new id: names the new key file.
+ * @param at - Names the new key file, behind all that are there: the newest one wins where it is copied, also after the clock was set back.
  * @returns Whether anything was to be done.
  */
 export async function rotateKeys(
   manifest: Manifest,
   { store, identity, recipients, random }: RotateTools,
-  version: string,
+  at: Date,
   signal: AbortSignal,
 ): Promise<boolean> {
   const place = { site: manifest.site, source: manifest.source };
@@ -39,13 +40,18 @@ export async function rotateKeys(
   const suite = suiteOf(manifest.cipher);
   const wrapped = wrapKey(manifest.id, suite, unwrapKey(files, identity, manifest.cipher), recipients, random);
   const file = { ...wrapped, wraps: [...wrapped.wraps, ...ofAgents] };
-  const key = keyFileKey(place, manifest.id, version);
+  const prefix = `${keysPrefix(place)}${manifest.id}/`;
+  let newest = manifest.id;
+  for await (const { key } of store.list(prefix, signal)) {
+    const version = idInKey(key, prefix);
+    if (version !== undefined && version > newest) newest = version;
+  }
+  const key = keyFileKey(place, manifest.id, makeUlid(at, random(10), newest));
   const body = Buffer.from(formatKeyFile(file));
   await store.put(key, body, signal);
   const readBack = await collect(store.read(key, signal), largestKeyFile);
   if (!body.equals(readBack)) throw new Error(`${key} does not read back as it was written; the old keys are untouched`);
-  for await (const old of store.list(`${keysPrefix(place)}${manifest.id}/`, signal))
-    if (old.key !== key) await store.delete(old.key, signal);
+  for await (const old of store.list(prefix, signal)) if (old.key !== key) await store.delete(old.key, signal);
   return true;
 }
 

@@ -41,7 +41,10 @@ function world(take: () => Promise<{ readonly outcome: string }>, changes: objec
     buckets: [],
     volumes: [],
     take: async () => ({ manifest, ...(await take()) }),
-    verify: async () => ({ level: 1, sound: ['GOOD'], broken: [{ id: 'BAD', message: 'its first byte is another' }] }),
+    verify: async (_since: Date, broke: (id: string, message: string) => void) => {
+      broke('BAD', 'its first byte is another');
+      return { level: 1, sound: ['GOOD'], broken: [{ id: 'BAD', message: 'its first byte is another' }] };
+    },
     prune: async (_job: unknown, time: unknown) => {
       times.push(time);
       return { plan: { keep: [], remove: [{ point: { id: 'OLD' }, because: '' }] }, swept: [] };
@@ -243,6 +246,85 @@ describe('the agent', () => {
     ]);
     expect(takes).toBe(4);
     await agent.stop(0);
+  });
+
+  test('removes beside whatever takes long, and holds back nothing but the next copy to or of the same', async () => {
+    const minute = 60_000;
+    const clock = new FakeClock('2026-03-29T03:59:00Z');
+    const begun: string[] = [];
+    const takes = async (what: string, minutes: number, signal: AbortSignal): Promise<void> => {
+      begun.push(`${clock.now().toISOString().slice(11, 16)} ${what}`);
+      await clock.sleep(minutes * minute, signal);
+    };
+    const never = '0 12 1 1 *';
+    const of = (name: string, schedule: string, more: object) => ({ ...job(name, schedule), timeout: 86_400, ...more });
+    const notes = of('files.notes', '0 4-8 * * *', { bucket: { prove: never } });
+    const database = of('database', '0 5 * * *', { database: { prove: '5 4 * * *' } });
+    const minutes = { [notes.name]: 120, [database.name]: 5 };
+    const placeAt = (name: string) => ({
+      store: { name },
+      tier: 0,
+      jobs: [notes, database],
+      databases: [],
+      buckets: [],
+      volumes: [],
+      verify: async (since: Date, _broke: unknown, signal: AbortSignal) => (
+        await takes(`verify ${name} since ${since.toISOString().slice(11, 16)}`, 300, signal),
+        { sound: [], broken: [] }
+      ),
+      prune: async ({ name: source }: { readonly name: string }, _time: unknown, signal: AbortSignal) => {
+        await takes(`prune ${source} ${name}`, 5, signal);
+        return { plan: { keep: [], remove: [] }, swept: [] };
+      },
+    });
+    const backups = {
+      ...placeAt('here'),
+      databases: [{ job: database, ship: async () => undefined, prove: (signal: AbortSignal) => takes('proof', 180, signal) }],
+      buckets: [{ job: notes, backups: {} }],
+      take: async ({ name }: { readonly name: string }, _wish: unknown, signal: AbortSignal) => {
+        await takes(`copy ${name}`, minutes[name] ?? 0, signal);
+        return { outcome: 'unchanged', manifest: {} };
+      },
+    } as unknown as Backups;
+    const copy = async (signal: AbortSignal) => (await takes('offsite', 240, signal), { copied: [], broken: [] });
+    const offsite = { backups: placeAt('there'), copy } as unknown as Offsite;
+    const times = {
+      offsite: { tier: 2, folder: '/mnt/offsite', lease: 'file', schedule: '*/10 * * * *', timeZone: 'UTC' },
+      verify: { schedule: '1 4 * * *', timeZone: 'UTC' },
+      prune: { schedule: '10 4 * * *', timeZone: 'UTC' },
+    } as const;
+    const agent = makeAgent({
+      config: { ...config, backups: { ...config.backups, ...times } },
+      backups,
+      offsite,
+      state: memoryState(),
+      clock,
+      random: () => 0,
+      log: () => undefined,
+    });
+    agent.start();
+    await clock.pass(250 * minute);
+    expect(begun).toEqual([
+      '04:00 copy files.notes',
+      '04:00 offsite',
+      '04:01 verify here since 04:01',
+      '04:10 prune database here',
+      '05:00 copy database',
+      // There is memory for a proof or for a bucket: the proof was due before the other two.
+      '06:00 proof',
+      '08:00 prune files.notes there',
+      '08:05 prune database there',
+    ]);
+    await clock.pass(60 * minute);
+    expect(begun.slice(8)).toEqual([
+      '08:10 offsite',
+      '09:00 prune files.notes here',
+      '09:01 verify there since 04:01',
+      '09:05 copy files.notes',
+    ]);
+    const stopped = agent.stop(0);
+    await clock.pass(1);
+    await stopped;
   });
 
   test('brings what is new to the second place, and looks at, and prunes, both', async () => {

@@ -59,9 +59,9 @@ test('points are kept as the policy says, and contents as the points need them',
 test('a point of which anything is broken is broken; it is found in its turn, and the next one is whole', async () => {
   const first = await next('a');
   await spoil(contentsOf(first)[0]!.id);
-  expect((await backups.verify(never)).broken).toEqual([]);
+  expect((await backups.verify(() => undefined, never)).broken).toEqual([]);
   clock.set(clock.now().getTime() + 28 * day);
-  expect((await backups.verify(never)).broken.map(({ id }) => id)).toEqual([contentsOf(first)[0]!.id]);
+  expect((await backups.verify(() => undefined, never)).broken.map(({ id }) => id)).toEqual([contentsOf(first)[0]!.id]);
   expect(await backups.points(never)).toMatchObject([{ level: -1 }]);
   const second = await backups.take(wish, never);
   expect(second.outcome).toBe('made');

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, type KeyObject } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { manifestKey, manifestPrefix, removedKey } from '../../../model/backup/layout.ts';
 import type { Manifest } from '../../../model/backup/manifest.ts';
@@ -190,18 +190,29 @@ describe.each(suiteNames)('a second place, by %s,', (suite) => {
       { name: 'escrow', key: escrow.publicKey },
     ];
     for (const manifest of made)
-      await rotateKeys(
-        manifest,
-        { store: from, identity: operator.privateKey, recipients: anew, random: randomBytes },
-        makeUlid(clock.now(), Buffer.alloc(16, 9), manifest.id),
-        never,
-      );
+      await rotateKeys(manifest, { store: from, identity: operator.privateKey, recipients: anew, random: randomBytes }, clock.now(), never);
     // What is brought back from there meanwhile does not undo it.
     const anewKeys = await keysOf(from);
     expect(await copy({ from: to, to: from })).toEqual({ copied: [], broken: [] });
     expect(await keysOf(from)).toEqual(anewKeys);
     expect(await copy()).toEqual({ copied: [], broken: [] });
     expect(await keysOf(to)).toEqual(anewKeys);
+  });
+
+  test('opens for those of the last rotation, also where the clock was set back between two', async () => {
+    const { from, to, made, copy } = await world(suite);
+    const rotate = async (name: string, key: KeyObject, at: Date): Promise<void> => {
+      const recipients = [
+        { name, key },
+        { name: 'escrow', key: escrow.publicKey },
+      ];
+      for (const manifest of made)
+        await rotateKeys(manifest, { store: from, identity: escrow.privateKey, recipients, random: randomBytes }, at, never);
+      await copy();
+    };
+    await rotate('stranger', stranger.publicKey, new Date(clock.now().getTime() + 365 * 86_400_000));
+    await rotate('operator', operator.publicKey, clock.now());
+    expect(await keysOf(to)).toEqual(await keysOf(from));
   });
 
   test('has rules of its own: what was removed there is not sent again, and what was removed in the first one stays', async () => {

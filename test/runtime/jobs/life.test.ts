@@ -3,7 +3,6 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { suiteNames, type SuiteName } from '../../../model/backup/suites.ts';
 import { hasLogBehind, type Manifest } from '../../../model/backup/manifest.ts';
-import { makeUlid } from '../../../model/backup/ulid.ts';
 import { chainOf, readCatalogue } from '../../../runtime/jobs/catalogue.ts';
 import { openBackup } from '../../../runtime/jobs/open-backup.ts';
 import { planPrune, removeBackups, sweep, type PruneTools } from '../../../runtime/jobs/prune.ts';
@@ -78,7 +77,7 @@ class Life {
       await rotateKeys(
         manifest,
         { store, identity: peopleOf[this.#suites[0]!].escrow.privateKey, recipients: this.#successors, random: randomBytes },
-        makeUlid(this.clock.now(), Buffer.alloc(10, 1), manifest.id),
+        this.clock.now(),
         never,
       );
   }

@@ -2,7 +2,6 @@ import { generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { manifestKey } from '../../../model/backup/layout.ts';
 import { suiteNames, type SuiteName } from '../../../model/backup/suites.ts';
-import { makeUlid } from '../../../model/backup/ulid.ts';
 import { readCatalogue } from '../../../runtime/jobs/catalogue.ts';
 import { openBackup } from '../../../runtime/jobs/open-backup.ts';
 import { planPrune, removeBackups, sweep, undoRemoval, type PruneTools } from '../../../runtime/jobs/prune.ts';
@@ -142,7 +141,7 @@ describe.each(suiteNames)('the rotation of keys of %s', (suite) => {
     recipients: next,
     random: randomBytes,
   });
-  const version = makeUlid(new Date('2026-04-01'), Buffer.alloc(10, 7));
+  const at = new Date('2026-04-01');
 
   test('lets the new open every backup and the old none, and touches neither data nor manifest', async () => {
     const { store } = await filled(2, suite);
@@ -157,8 +156,8 @@ describe.each(suiteNames)('the rotation of keys of %s', (suite) => {
     const before = await untouched();
     const { manifests } = await readCatalogue(store, 'v1/', [signer.publicKey], never);
     for (const manifest of manifests) {
-      expect(await rotateKeys(manifest, tools(store, operator), version, never)).toBe(true);
-      expect(await rotateKeys(manifest, tools(store, escrow), version, never)).toBe(false);
+      expect(await rotateKeys(manifest, tools(store, operator), at, never)).toBe(true);
+      expect(await rotateKeys(manifest, tools(store, escrow), at, never)).toBe(false);
     }
     expect(await untouched()).toBe(before);
     for (const manifest of manifests) {
@@ -173,12 +172,12 @@ describe.each(suiteNames)('the rotation of keys of %s', (suite) => {
   test('that is killed at any moment leaves every backup open for somebody, and is finished by the next', async () => {
     const manifestOf = async (store: Store) => (await readCatalogue(store, 'v1/', [signer.publicKey], never)).manifests[0]!;
     for (const when of ['before', 'after'] as const)
-      for (let at = 1; at <= 12; at += 1) {
+      for (let step = 1; step <= 12; step += 1) {
         const { store } = await filled(1, suite);
         const manifest = await manifestOf(store);
-        await rotateKeys(manifest, tools(dyingStore(store, at, when), escrow), version, never).catch(() => undefined);
+        await rotateKeys(manifest, tools(dyingStore(store, step, when), escrow), at, never).catch(() => undefined);
         await openBackup(store, manifest, escrow.privateKey, 1, never);
-        await rotateKeys(manifest, tools(store, escrow), makeUlid(new Date('2026-04-02'), Buffer.alloc(10, 8)), never);
+        await rotateKeys(manifest, tools(store, escrow), new Date('2026-04-02'), never);
         await openBackup(store, manifest, stranger.privateKey, 1, never);
         await expect(openBackup(store, manifest, operator.privateKey, 1, never)).rejects.toThrow('was not made for');
       }
@@ -188,7 +187,7 @@ describe.each(suiteNames)('the rotation of keys of %s', (suite) => {
     const { store } = await filled(1, suite);
     const [manifest] = (await readCatalogue(store, 'v1/', [signer.publicKey], never)).manifests;
     for (const key of await keysOf(store)) if (key.includes('/keys/')) await store.delete(key, never);
-    await expect(rotateKeys(manifest!, tools(store, escrow), version, never)).rejects.toThrow('has no key in');
+    await expect(rotateKeys(manifest!, tools(store, escrow), at, never)).rejects.toThrow('has no key in');
     expect(await store.size(manifestKey(place, manifest!.id, manifest!.kind), never)).toBeGreaterThan(0);
   });
 
@@ -197,8 +196,8 @@ describe.each(suiteNames)('the rotation of keys of %s', (suite) => {
     const own = generateKeyPairSync('rsa', { modulusLength: 3072 });
     const agent = { name: 'agent', key: own.publicKey };
     const manifest = await runOf(suite)(store, engineOf({ dump: noise(90) }), { recipients: [...recipients, agent] });
-    expect(await rotateKeys(manifest, tools(store, operator), version, never)).toBe(true);
-    expect(await rotateKeys(manifest, tools(store, escrow), version, never)).toBe(false);
+    expect(await rotateKeys(manifest, tools(store, operator), at, never)).toBe(true);
+    expect(await rotateKeys(manifest, tools(store, escrow), at, never)).toBe(false);
     await openBackup(store, manifest, own.privateKey, 1, never);
     await expect(openBackup(store, manifest, operator.privateKey, 1, never)).rejects.toThrow('was not made for key');
   });
@@ -207,7 +206,7 @@ describe.each(suiteNames)('the rotation of keys of %s', (suite) => {
     const { store } = await filled(1, suite);
     const [manifest] = (await readCatalogue(store, 'v1/', [signer.publicKey], never)).manifests;
     const others = peopleOf[suiteNames.find((each) => each !== suite)!];
-    await rotateKeys(manifest!, { ...tools(store, operator), recipients: others.recipients }, version, never);
+    await rotateKeys(manifest!, { ...tools(store, operator), recipients: others.recipients }, at, never);
     const open = await openBackup(store, manifest!, others.escrow.privateKey, 1, never);
     expect(await whole(open(manifest!.streams[0]!))).toEqual(noise(900, 1));
   });
