@@ -9,6 +9,14 @@ test('a transaction can only have ended after a full backup from the first one o
   expect(postgresChain.isAfter(full, '749')).toBe(false);
 });
 
+test('a transaction that had begun before a full backup and not ended when that was complete ends after it', () => {
+  const of = (snapshot: string): Manifest => ({ facts: { nextTransaction: '760', snapshot } }) as unknown as Manifest;
+  const after = (snapshot: string) =>
+    ['739', '740', '741', '745', '750', '760'].filter((transaction) => postgresChain.isAfter(of(snapshot), transaction));
+  expect(after('740:750:740,745')).toEqual(['740', '745', '750', '760']);
+  expect(after('750:750:')).toEqual(['750', '760']);
+});
+
 describe('an increment', () => {
   const server = { systemIdentifier: '7', timeline: 1, segmentBytes: 16_777_216 };
   const of = (kind: string, from: string, to: string, facts = {}): Manifest =>
@@ -29,6 +37,15 @@ describe('an increment', () => {
     expect(postgresChain.follows(increment, of('log', '0/7000000', '0/8000000'))).toBe(true);
     expect(postgresChain.follows(increment, of('log', '0/2000000', '0/8000000'))).toBe(false);
   });
+});
+
+test('a log holds all of a newer full backup of the same timeline that ends before it, and nothing of a server that was put back or promoted', () => {
+  const of = (kind: string, to: string, facts = {}): Manifest =>
+    ({ kind, position: { from: null, to }, facts: { systemIdentifier: '7', timeline: 1, ...facts } }) as unknown as Manifest;
+  const log = of('log', '0/8000000');
+  expect(['0/7FFFFFF', '0/8000000', '0/8000001'].map((to) => postgresChain.holdsAllOf(log, of('full', to)))).toEqual([true, true, false]);
+  expect(postgresChain.holdsAllOf(log, of('full', '0/7000000', { timeline: 2 }))).toBe(false);
+  expect(postgresChain.holdsAllOf(log, of('full', '0/7000000', { systemIdentifier: '8' }))).toBe(false);
 });
 
 test.each(['yesterday', '', '-1', '0x10'])('%j is no transaction', (typed) => {
