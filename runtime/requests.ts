@@ -158,6 +158,9 @@ async function serveOne(folder: string, name: string, { take, clock }: Serving, 
   unlessGone(() => renameSync(question, work));
   const text = unlessGone(() => readFileSync(work, 'utf8'));
   if (text === undefined) return;
+  // A file of its own: only its owner may set the times of one, and who asks may be root.
+  writeFileSync(`${work}.new`, text);
+  renameSync(`${work}.new`, work);
   const done = new AbortController();
   // Who cannot be shown takes it for gone; what is made is made.
   const shown = show(work, clock, done.signal).catch(() => undefined);
