@@ -118,7 +118,10 @@ s.on('timeout', () => s.destroy(new Error('timeout'))).on('error', (e) => { cons
     for (const host of ['hooks.ways.example', 'api.ways.example'])
       expect(await reach('web-blue', host), host).toMatchObject({ code: 0, stdout: 'ways-hooks\n' });
     const distrusting = await reach('web-blue', 'hooks.ways.example', 'NODE_EXTRA_CA_CERTS=');
-    expect([distrusting.code, distrusting.stderr]).toEqual([7, expect.stringContaining('unable to verify the first certificate') as string]);
+    expect([distrusting.code, distrusting.stderr]).toEqual([
+      7,
+      expect.stringContaining('unable to verify the first certificate') as string,
+    ]);
     const mail = "require('net').connect(8025, 'mail.ways.example').on('data', (d) => process.stdout.write(d))";
     expect(await inside('web-blue', mail)).toMatchObject({ code: 0, stdout: '220 ways-hooks\n' });
     expect(await reach('jobs', 'files.ways.example')).toMatchObject({ code: 0, stdout: 'ways-files\n' });

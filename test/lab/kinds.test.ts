@@ -227,7 +227,10 @@ describe('a site with migrations, a worker, a job and Redis', () => {
       );
     expect(await from('web-blue', 60_000)).toMatchObject({ code: 0, stdout: 'heard\n' });
     const distrusting = await from('web-blue', 60_000, 'NODE_EXTRA_CA_CERTS=');
-    expect([distrusting.code, distrusting.stderr]).toEqual([7, expect.stringContaining('unable to verify the first certificate') as string]);
+    expect([distrusting.code, distrusting.stderr]).toEqual([
+      7,
+      expect.stringContaining('unable to verify the first certificate') as string,
+    ]);
     expect((await from('jobs', 5000)).code).toBe(7);
   });
 
