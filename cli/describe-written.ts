@@ -99,6 +99,7 @@ function describeContainers({ recreated, scaled, left, networks, added, removed 
 const weightsPath = 'config/weights/weights.json';
 const describeWeights = (plan: Plan): string =>
   [...plan.release]
+    .filter(([name]) => plan.services.some((service) => service.name === name && service.kind === 'server'))
     .map(([service, filled]) => {
       const live = filled.filter(({ weight }) => weight > 0);
       return `${service} ${live.length === 0 ? 'shows the maintenance page' : live.map(({ slot, weight }) => `${slot} ${weight} %`).join(', ')}`;
