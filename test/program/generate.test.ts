@@ -71,7 +71,8 @@ describe('generate', () => {
     const before = snapshot(site.path);
     const refused = await expectExit(3, generate(site.path, '--environment', 'stagng'));
     expect(refused.stderr).toContain('there is no environment "stagng"');
-    await expectExit(9, generate(site.path, '--environment', 'staging', '--check'));
+    const { stderr } = await expectExit(9, generate(site.path, '--environment', 'staging', '--check'));
+    expect(stderr).toContain('→ run `berth generate --environment staging`\n');
     expect(snapshot(site.path)).toEqual(before);
     expect((await expectExit(0, generate(site.path, '--environment', 'staging'))).stdout).toContain('updated  berth.yaml');
     expect(read(site.path, 'berth.yaml')).toMatch(/^environment: staging$[^]*# small$/m);
