@@ -244,7 +244,10 @@ describe('a site with backups', () => {
 
   test('gives out its escrow key once', async () => {
     const second = at('second-kit');
-    expect((await expectExit(0, ['kit', 'export', '--into', second, ...here])).stdout).toContain('The escrow key was given out on');
+    const { stdout } = await expectExit(0, ['kit', 'export', '--into', second, ...here]);
+    expect(stdout).toMatch(/The escrow key was given out on[\s\S]*→ put escrow\.key of the kit before into /);
+    const { stderr } = await expectExit(2, ['kit', 'confirm', '--kit', second, ...here]);
+    expect(stderr).toMatch(/second-kit has no escrow\.key\n→ put the key there that was given out with the first kit, or /);
     expect(readdirSync(second)).not.toContain('escrow.key');
     expect((await expectExit(5, ['kit', 'export', '--into', second, ...here])).stderr).toContain('is not empty');
   });
