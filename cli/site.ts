@@ -112,14 +112,19 @@ function inEnvironment(bytes: Uint8Array, environment: string): { readonly text:
   };
 }
 
-/** Read and plan a site, in another environment than it says when one is named. @throws BerthError when the folder is no site, a document has problems or the host is too small. */
-export function loadSite(site: string, context: Context, environment?: string): LoadedSite {
+/** @throws BerthError `usage` for a folder without a spec. */
+export function refuseNoSite(site: string): void {
   if (!existsSync(join(site, specFile)))
     throw new BerthError(
       'usage',
       `${site} is not a site: it has no ${specFile}`,
       'name the folder with --site DIR, or make one with `berth init DIR`',
     );
+}
+
+/** Read and plan a site, in another environment than it says when one is named. @throws BerthError when the folder is no site, a document has problems or the host is too small. */
+export function loadSite(site: string, context: Context, environment?: string): LoadedSite {
+  refuseNoSite(site);
   const documents = readDocuments(site);
   const bytes = documents[0] ?? readSpecBytes(site, specFile);
   if (environment === undefined) return { ...planSite(expectParsed(parseSpec(bytes, specFile), specFile), site, context), documents };
