@@ -156,14 +156,23 @@ function refuseOtherName(plan: Plan, { current }: SiteState): void {
   );
 }
 
-/** All of a site is copied: each backup would hold the key to itself. */
-function refuseKeyInside(site: string, { backups }: StackSpec): void {
+/** All of a site is copied: each backup would hold the key to itself, or all that were made before it. */
+function refuseInside(site: string, { backups }: StackSpec): void {
   const key = backups?.drill?.key;
   if (key?.startsWith(`${site}/`))
     throw new BerthError(
       'spec',
       `${key}, the key of the drills, lies in the site, all of which is copied: each backup would hold the key to itself`,
       `put it elsewhere on this host, where its owner alone may read it, and correct backups.drill.key in ${specFile}`,
+    );
+  const folder = [backups?.store, backups?.offsite?.store]
+    .map((store) => (store && 'folder' in store ? store.folder : undefined))
+    .find((each) => `${each ?? ''}/`.startsWith(`${site}/`));
+  if (folder !== undefined)
+    throw new BerthError(
+      'spec',
+      `${folder}, where backups go, lies in the site, and would be copied into itself`,
+      `name a folder outside of it under backups in ${specFile}`,
     );
 }
 
@@ -270,7 +279,7 @@ export async function prepareSite(
     ...around.map(({ path }) => path),
     ...(plan.kubernetes ? kubernetesPaths(plan) : ['compose.yaml']),
   ]);
-  refuseKeyInside(site, spec);
+  refuseInside(site, spec);
   refuseOtherName(plan, state);
   refuseOtherTarget(plan, state);
   const artifacts = [...around, ...renderTarget(loaded, decideChanges(around, state).merged, ledger, keys)];

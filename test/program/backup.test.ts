@@ -321,6 +321,16 @@ describe('a site with backups', () => {
     await expectExit(0, ['generate', '--check', ...here]);
   });
 
+  test('is not generated with a place for backups in it, which would be copied with it', async () => {
+    for (const places of [`folder: ${site}/store`, `folder: ${store}\n  offsite: { folder: ${site}/second }`]) {
+      edit(site, 'berth.yaml', (text) => text.replace(`folder: ${store}`, places));
+      const { stderr } = await expectExit(3, ['generate', ...here]);
+      expect(stderr).toContain(', where backups go, lies in the site, and would be copied into itself');
+      edit(site, 'berth.yaml', (text) => text.replace(places, `folder: ${store}`));
+    }
+    await expectExit(0, ['generate', '--check', ...here]);
+  });
+
   test('takes away what a drill has made though its terminal is gone, which a shell and the kernel both say (docker: stand-in)', async () => {
     const [bin, held, clearing, go] = [at('bin'), at('held'), at('clearing'), at('go')];
     mkdirSync(bin);

@@ -128,6 +128,8 @@ describe('backups', () => {
       'folder: /srv/b\noffsite: { folder: /srv/b }',
       /backups\.offsite: the second copy would be the first/,
     ],
+    ['with a second place within the first', 'folder: /srv/b\noffsite: { folder: /srv/b/sub }', /backups\.offsite: one of the two places/],
+    ['with a first place within the second', 'folder: /mnt/b/sub\noffsite: { folder: /mnt/b }', /backups\.offsite: one of the two places/],
     [
       'with a second copy in the bucket of the first',
       `${bucket}\noffsite: { ${bucket} }`,
