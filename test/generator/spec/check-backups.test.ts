@@ -63,6 +63,7 @@ describe('backups', () => {
       /backups\.drill\.key: the key would lie in \/srv\/b, with what it opens/,
     ],
     ['that are drilled at no time', 'folder: /srv/b\ndrill: { key: /k/o.key, schedule: monthly }', /expected a schedule of five fields/],
+    ['that are pruned on a day that never comes', 'folder: /srv/b\nprune: "0 0 31 2 *"', /backups\.prune: expected a day that comes/],
     [
       'that are drilled every never',
       'folder: /srv/b\ndrill: { key: /k/o.key, every: 0 }',
