@@ -138,7 +138,7 @@ function reading<T>(path: string, cure: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    const { code = '', message = '' } = error as NodeJS.ErrnoException;
+    const { code = '', message } = error as NodeJS.ErrnoException;
     throw new BerthError('io', `cannot read ${path}: ${systemErrors[code]?.[0] ?? message}`, cure, { cause: error });
   }
 }
