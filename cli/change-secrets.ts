@@ -5,7 +5,7 @@ import { lockSite } from '../generator/io/lock.ts';
 import { BerthError } from '../model/errors.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Context } from './context.ts';
-import { loadSite, prepareSite, refuseConflicts, reloadSite } from './site.ts';
+import { loadSite, prepareSite, refuseConflicts, refuseNoSite, reloadSite } from './site.ts';
 import type { LoadedSite, PreparedSite } from './site.ts';
 
 /** An edit of berth.yaml that waits for `generate` is not brought in by the way: whoever changes a secret wants that and nothing else. */
@@ -43,14 +43,18 @@ export async function changeSecrets({ site, json, change }: SecretChange, contex
   return prepared;
 }
 
-/** The ledger as it is. Nothing is drawn. */
+/** The ledger as it is. Nothing is drawn. @throws BerthError for a folder that is no site, or has none. */
 export function readLedger(site: string): Ledger {
-  const ledger = parseLedger(readState(site, [ledgerPath]).current.get(ledgerPath));
+  refuseNoSite(site);
+  const { current, hashes } = readState(site, [ledgerPath]);
+  const ledger = parseLedger(current.get(ledgerPath));
   if (ledger === emptyLedger)
     throw new BerthError(
       'io',
       `${ledgerPath} is not there`,
-      'run `berth generate`, which draws what the site needs, or restore it from your copy',
+      hashes.has(ledgerPath)
+        ? `restore ${ledgerPath} from your last copy of the site folder`
+        : 'run `berth generate`, which draws what the site needs',
     );
   return ledger;
 }

@@ -47,12 +47,16 @@ function clusterComparison({ plan, state, decision }: PreparedSite): ClusterComp
   return compareClusters(plan, state.current, decision.merged, changedPaths(state, decision));
 }
 
-function describeCluster({ replaced, scaled, run, migrations, added, left }: ClusterComparison, context: Context): readonly string[] {
+function describeCluster(
+  { replaced, scaled, run, migrations, refused, added, left }: ClusterComparison,
+  context: Context,
+): readonly string[] {
   const name = (workload: string) => paint(context.color)('bold', workload);
   return [
     ...migrations.map(
       (workload) => `  is refused for ${name(workload)}: the claims of a StatefulSet cannot be changed; SITE.md, Upgrade, says what to do`,
     ),
+    ...refused.map(({ claim, because }) => `  is refused for the claim ${name(claim)}: ${because}`),
     ...replaced.map(
       ({ workload, reasons }) =>
         `  replaces the pods of ${name(workload)}: ${wrap(reasons.join('; '), Math.min(context.columns, 110) - 14, '    ')}`,
@@ -95,6 +99,7 @@ function describeContainers({ recreated, scaled, left, networks, added, removed 
 const weightsPath = 'config/weights/weights.json';
 const describeWeights = (plan: Plan): string =>
   [...plan.release]
+    .filter(([name]) => plan.services.some((service) => service.name === name && service.kind === 'server'))
     .map(([service, filled]) => {
       const live = filled.filter(({ weight }) => weight > 0);
       return `${service} ${live.length === 0 ? 'shows the maintenance page' : live.map(({ slot, weight }) => `${slot} ${weight} %`).join(', ')}`;

@@ -69,7 +69,11 @@ async function check(site: string, options: GenerateOptions, context: Context): 
   if (stale.length > 0 && !options.json)
     context.out(`\`berth generate\` would have this to say:\n\n${describeWritten(prepared, context)}\n\n`);
   if (stale.length > 0)
-    throw new BerthError('stale', `the site differs from its spec: ${stale.map(({ path }) => path).join(', ')}`, 'run `berth generate`');
+    throw new BerthError(
+      'stale',
+      `the site differs from its spec: ${stale.map(({ path }) => path).join(', ')}`,
+      `run \`berth generate${options.environment === undefined ? '' : ` --environment ${options.environment}`}\``,
+    );
   if (findings.length > 0)
     throw new BerthError(
       'unsound',

@@ -112,14 +112,19 @@ function inEnvironment(bytes: Uint8Array, environment: string): { readonly text:
   };
 }
 
-/** Read and plan a site, in another environment than it says when one is named. @throws BerthError when the folder is no site, a document has problems or the host is too small. */
-export function loadSite(site: string, context: Context, environment?: string): LoadedSite {
+/** @throws BerthError `usage` for a folder without a spec. */
+export function refuseNoSite(site: string): void {
   if (!existsSync(join(site, specFile)))
     throw new BerthError(
       'usage',
       `${site} is not a site: it has no ${specFile}`,
       'name the folder with --site DIR, or make one with `berth init DIR`',
     );
+}
+
+/** Read and plan a site, in another environment than it says when one is named. @throws BerthError when the folder is no site, a document has problems or the host is too small. */
+export function loadSite(site: string, context: Context, environment?: string): LoadedSite {
+  refuseNoSite(site);
   const documents = readDocuments(site);
   const bytes = documents[0] ?? readSpecBytes(site, specFile);
   if (environment === undefined) return { ...planSite(expectParsed(parseSpec(bytes, specFile), specFile), site, context), documents };
@@ -151,14 +156,23 @@ function refuseOtherName(plan: Plan, { current }: SiteState): void {
   );
 }
 
-/** All of a site is copied: each backup would hold the key to itself. */
-function refuseKeyInside(site: string, { backups }: StackSpec): void {
+/** All of a site is copied: each backup would hold the key to itself, or all that were made before it. */
+function refuseInside(site: string, { backups }: StackSpec): void {
   const key = backups?.drill?.key;
   if (key?.startsWith(`${site}/`))
     throw new BerthError(
       'spec',
       `${key}, the key of the drills, lies in the site, all of which is copied: each backup would hold the key to itself`,
       `put it elsewhere on this host, where its owner alone may read it, and correct backups.drill.key in ${specFile}`,
+    );
+  const folder = [backups?.store, backups?.offsite?.store]
+    .map((store) => (store && 'folder' in store ? store.folder : undefined))
+    .find((each) => `${each ?? ''}/`.startsWith(`${site}/`));
+  if (folder !== undefined)
+    throw new BerthError(
+      'spec',
+      `${folder}, where backups go, lies in the site, and would be copied into itself`,
+      `name a folder outside of it under backups in ${specFile}`,
     );
 }
 
@@ -265,7 +279,7 @@ export async function prepareSite(
     ...around.map(({ path }) => path),
     ...(plan.kubernetes ? kubernetesPaths(plan) : ['compose.yaml']),
   ]);
-  refuseKeyInside(site, spec);
+  refuseInside(site, spec);
   refuseOtherName(plan, state);
   refuseOtherTarget(plan, state);
   const artifacts = [...around, ...renderTarget(loaded, decideChanges(around, state).merged, ledger, keys)];

@@ -10,7 +10,8 @@ export interface CronSchedule {
   readonly eitherDay: boolean;
 }
 
-export const cronNotation = 'a schedule of five fields such as "30 2 * * 1-5": minute, hour, day of the month, month, day of the week';
+export const cronNotation =
+  'a schedule of five fields such as "30 2 * * 1-5": minute, hour, day of the month, month, day of the week; or @daily and the like';
 
 const months = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 const days = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
@@ -75,6 +76,13 @@ export function parseCron(text: string): CronSchedule | undefined {
   if (!minute || !hour || !dayOfMonth || !month || !dayOfWeek) return undefined;
   return { minute, hour, dayOfMonth, month, dayOfWeek, eitherDay: !fields[2]?.startsWith('*') && !fields[4]?.startsWith('*') };
 }
+
+/** The days of each month in the longest year. */
+const longest = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+/** Whether its day is in any year: one of February the 30th never comes. */
+export const everComes = ({ dayOfMonth: [first = 0], month, eitherDay }: CronSchedule): boolean =>
+  eitherDay || month.some((each) => first <= (longest[each - 1] ?? 0));
 
 const dayMs = 86_400_000;
 /** Weekdays and months come round together after so long, leap days included. */

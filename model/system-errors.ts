@@ -8,7 +8,7 @@ export const systemErrors: Readonly<Record<string, readonly [meaning: string, cu
   EMFILE: ['too many files are open', 'raise the limit of open files (ulimit -n)'],
   ENFILE: ['too many files are open on this host', 'close some programs, or raise fs.file-max'],
   ENAMETOOLONG: ['the name is too long', 'choose shorter names, or a folder less deep'],
-  ENOENT: ['there is no such file or folder', 'create the folder, or correct its name'],
+  ENOENT: ['there is no such file or folder', 'correct its name, or create it'],
   ENOTDIR: ['a file stands where a folder is needed', 'move that file out of the way'],
   EISDIR: ['a folder stands where a file is needed', 'move that folder out of the way'],
   EEXIST: ['something of that name is already there', 'move it out of the way'],

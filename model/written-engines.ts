@@ -4,9 +4,11 @@ import { accountName, bucketName, hostName, hostOrAddress, sqlName } from './nam
 import { parseDuration } from './units.ts';
 import { cpu, cronTime, duration, port, size, text, timeZone, wholeNumber } from './written-values.ts';
 
-const host = text('a host name or an address').regex(hostOrAddress, {
-  error: 'expected a host name or an address such as db.corp.example',
-});
+const hostNotation = 'expected a host name or an address such as db.corp.example';
+const host = text('a host name or an address')
+  .regex(hostOrAddress, { error: hostNotation, abort: true })
+  // What has the form of an address need not be one: [1:2], 10.4.0.300.
+  .refine((value) => URL.canParse(`http://${value}`), { error: hostNotation });
 const tls = z
   .enum(['off', 'require', 'verify'], { error: 'expected off, require or verify' })
   .optional()

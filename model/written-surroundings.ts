@@ -41,7 +41,11 @@ export const registry = text('a registry such as registry.corp.example/mirror').
 );
 
 /** One place outside: a host, an address or a subnet, and the port there. */
-export const reach = text('a place such as hooks.corp.example:443').regex(
-  new RegExp(`^(?:${name}|\\[[0-9a-f:]+\\]|\\d{1,3}(?:\\.\\d{1,3}){3}/\\d{1,2}):[1-9]\\d{0,4}$`),
-  { error: 'expected a place such as hooks.corp.example:443 or 10.4.0.0/16:5432' },
-);
+const reachNotation = 'expected a place such as hooks.corp.example:443 or 10.4.0.0/16:5432';
+export const reach = text('a place such as hooks.corp.example:443')
+  .regex(new RegExp(`^(?:${name}|\\[[0-9a-f:]+\\]|\\d{1,3}(?:\\.\\d{1,3}){3}/\\d{1,2}):[1-9]\\d{0,4}$`), {
+    error: reachNotation,
+    abort: true,
+  })
+  // What has the form of an address need not be one: [1:2].
+  .refine((value) => !value.startsWith('[') || URL.canParse(`http://${value.replace(/\d+$/, '')}`), { error: reachNotation });

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { cronNotation, isTimeZone, parseCron } from './cron.ts';
+import { cronNotation, everComes, isTimeZone, parseCron, type CronSchedule } from './cron.ts';
 import { dnsLabel, imageReference, longestServiceName, reservedNames, serviceLabel, splitImage, urlPath } from './names.ts';
 import {
   cpuNotation,
@@ -26,7 +26,9 @@ export const duration = z
   .string({ error: `expected ${durationNotation}` })
   .refine((value) => parseDuration(value) !== undefined, { error: `expected ${durationNotation}` })
   .meta({ examples: ['30s', '5m'], pattern: durationPattern.source });
-export const cronTime = text(cronNotation).refine((value) => parseCron(value) !== undefined, { error: `expected ${cronNotation}` });
+export const cronTime = text(cronNotation)
+  .refine((value) => parseCron(value) !== undefined, { error: `expected ${cronNotation}`, abort: true })
+  .refine((value) => everComes(parseCron(value) as CronSchedule), { error: 'expected a day that comes: no month named here has it' });
 export const timeZone = text('a time zone such as Europe/Berlin').refine(isTimeZone, {
   error: 'expected a time zone such as Europe/Berlin',
 });

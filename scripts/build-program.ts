@@ -86,6 +86,7 @@ const seldomPlanned: Readonly<Record<string, readonly string[]>> = {
     'generator/plan/loosened-notes.ts',
     'generator/plan/operations-notes.ts',
     'generator/plan/services/agent-files.ts',
+    'generator/spec/check-backups.ts',
   ],
   'plan-kubernetes.cjs': [
     'generator/io/public-keys.ts',

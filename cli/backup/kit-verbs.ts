@@ -147,7 +147,7 @@ export async function exportKit({ site, json, into, anew }: ExportAsked, context
       pair
         ? `${escrowKeyFile} is given out this once and is nowhere else. ${context.env[passphraseVariable] === undefined ? `It is not encrypted; ${passphraseVariable} would have been its passphrase.` : 'It is encrypted.'}\n`
         : `The escrow key was given out${before ? ` on ${before.exportedAt.slice(0, 10)}` : ''} and is not in here: keep it beside this. --anew draws another.\n`
-    }\n→ berth backup now, then berth kit confirm --kit ${typed(into)}\n→ then put it where neither a fire nor a thief at this host reaches it\n`,
+    }\n${pair ? '' : `→ put ${escrowKeyFile} of the kit before into ${typed(into)}; without it nothing can be confirmed\n`}→ berth backup now, then berth kit confirm --kit ${typed(into)}\n→ then put it where neither a fire nor a thief at this host reaches it\n`,
   );
 }
 
@@ -199,6 +199,12 @@ interface ConfirmAsked extends Asked {
 export const confirmKit = ({ site, json, kit }: ConfirmAsked, context: RuntimeContext): Promise<void> =>
   stoppable(context, async (signal) => {
     const { folder, store, catalogue, config, world } = await openCatalogue(site, context, signal);
+    if (existsSync(kit) && !existsSync(join(kit, escrowKeyFile)))
+      throw new BerthError(
+        'usage',
+        `${kit} has no ${escrowKeyFile}`,
+        'put the key there that was given out with the first kit, or draw another with `berth kit export --anew --into FOLDER`',
+      );
     const identity = readIdentity(join(kit, escrowKeyFile), context.env[passphraseVariable]);
     const trustedThere = readPublicKeys(join(kit, config.backups.signers)).map(keyIdOf);
     const missing = readPublicKeys(join(folder, config.backups.signers))

@@ -10,7 +10,7 @@ import type { Bytes } from '../../runtime/streams/blocks.ts';
 import { type AgentHome, type ClusterChoice, inAgent, runInAgent } from '../agent-exec.ts';
 import { openCatalogue, runtimeOf, type PlaceName } from '../open-catalogue.ts';
 import type { RuntimeContext } from '../stoppable.ts';
-import { newestUntil, refuseShrunk } from './choose-backup.ts';
+import { newestUntil, refuseShrunk, type Proven } from './choose-backup.ts';
 import { givenKeyFile, agentIdentity, identityIn } from './keys.ts';
 
 /** Which copy is asked for: of something that is copied as a whole, each time. */
@@ -77,9 +77,10 @@ async function here(
 ): Promise<OpenedCopy> {
   const { store, catalogue, config, folder, levelOf } = await openCatalogue(site, context, signal, from);
   const manifest = chooseCopy(
-    catalogue.manifests.filter(({ source, id }) => source === name && levelOf(id) >= 0),
+    catalogue.manifests.filter(({ source }) => source === name),
     name,
     at,
+    { levelOf, config, from },
   );
   const given = file === undefined ? undefined : identityIn(file, context);
   return copyFrom(store, manifest, async () => given ?? agentIdentity({ config, folder }), signal);
@@ -112,11 +113,11 @@ const width = 3;
 /**
  * The newest that was whole at that moment.
  *
- * @param manifests - Those that are sound.
- * @throws BerthError `usage` where there is none, `conflict` for a newest one that may be of something that was begun anew.
+ * @param proven - Where `manifests` are not only those that are sound.
+ * @throws BerthError `usage` where there is none, `damaged` where all are broken, `conflict` for a newest one that may be of something that was begun anew.
  */
-export function chooseCopy(manifests: readonly Manifest[], name: string, at: string | undefined): Manifest {
-  const { newest, reached } = newestUntil(manifests, `backup of ${name}`, at);
+export function chooseCopy(manifests: readonly Manifest[], name: string, at: string | undefined, proven?: Proven): Manifest {
+  const { newest, reached } = newestUntil(manifests, `backup of ${name}`, at, proven);
   refuseShrunk(reached, `copy of ${name}`, at);
   return newest;
 }

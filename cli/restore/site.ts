@@ -75,13 +75,13 @@ export async function restoreFolder(
   const { into, key } = asked;
   const at = asked.at === undefined ? undefined : momentOf(asked.at);
   const parts: readonly SitePart[] = asked.only === undefined ? ['configuration', 'secrets'] : [asked.only];
-  const sound = catalogue.manifests.filter(({ id }) => levelOf(id) >= 0);
   const chosen = parts.map((part) => ({
     part,
     manifest: newestUntil(
-      sound.filter(({ source }) => source === `site.${part}`),
+      catalogue.manifests.filter(({ source }) => source === `site.${part}`),
       `backup of the ${part}`,
       asked.at,
+      { levelOf, config, from: asked.from },
     ).newest,
   }));
   for (const { part, manifest } of chosen)

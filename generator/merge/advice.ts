@@ -12,6 +12,8 @@ const betterPlaces: readonly (readonly [RegExp, string])[] = [
 
 /** What to do with an edit of a file that is not merged. */
 export function adviceForEdited({ path, policy }: Artifact): string {
+  if (path === 'secrets/ledger.json')
+    return 'put your newest copy of it back, or undo the edit; do not delete it: what it lacks would be drawn anew, and the databases know the old passwords';
   if (policy === 'secret') return `delete ${path} to have it written again as Berth knows it`;
   const place = betterPlaces.find(([pattern]) => pattern.test(path))?.[1] ?? 'make the change in berth.yaml';
   return `${place}, then delete ${path} to have it written again`;

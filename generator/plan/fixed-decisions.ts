@@ -13,7 +13,10 @@ import { ofProxy } from './fixed/proxies.ts';
 export function fixedDecisions(plan: Plan): readonly Decision[] {
   const known = new Set(plan.decisions.map(({ key }) => key));
   return [
-    ...plan.services.flatMap((service) => [...ofContainer(service), ...(plan.kubernetes ? inCluster(service, plan) : onHost(service))]),
+    ...plan.services.flatMap((service) => [
+      ...ofContainer(service, plan),
+      ...(plan.kubernetes ? inCluster(service, plan) : onHost(service)),
+    ]),
     ...plan.services.flatMap((service) => [...(service.role === 'edge' ? ofEdge(service.name, plan) : []), ...ofProxy(service)]),
     ...plan.services.flatMap((service) => ofMigration(service, plan)),
     ...(plan.runtime.backups ? ofBackups(plan.runtime.backups) : []),

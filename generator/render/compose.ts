@@ -7,7 +7,7 @@ import type { Plan } from '../../model/plan.ts';
 import { slots } from '../../model/release.ts';
 import type { Slot } from '../../model/release.ts';
 import { formatCpu, formatDuration, formatSize } from '../../model/units.ts';
-import type { MiB } from '../../model/units.ts';
+import type { MiB, Seconds } from '../../model/units.ts';
 import { fill } from './fill.ts';
 import type { Templates } from './fill.ts';
 import { capabilitiesOf, isLoosened, looseningIgnores } from './loosened.ts';
@@ -15,6 +15,8 @@ import { quote } from './quote.ts';
 
 /** Compose's M is a mebibyte. */
 const megabytes = (size: MiB): string => `${size}M`;
+/** Compose knows no unit above the hour. */
+const durationOf = (duration: Seconds): string => (duration % 86_400 === 0 ? `${duration / 3600}h` : formatDuration(duration));
 const variable = (service: string, slot: Slot | undefined, what: string): string =>
   [service.replaceAll('-', '_'), ...(slot === undefined ? [] : [slot]), what].join('_').toUpperCase();
 /** The profile of what a timer starts, never `up`. */
@@ -129,9 +131,9 @@ function view(
     after: after.map((dependency) => ({ ...dependency, service: keyOf(dependency.service) })),
     healthcheck: service.healthcheck && {
       ...service.healthcheck,
-      interval: formatDuration(service.healthcheck.interval),
-      timeout: formatDuration(service.healthcheck.timeout),
-      startPeriod: formatDuration(service.healthcheck.startPeriod),
+      interval: durationOf(service.healthcheck.interval),
+      timeout: durationOf(service.healthcheck.timeout),
+      startPeriod: durationOf(service.healthcheck.startPeriod),
     },
     lintIgnore: [
       ...looseningIgnores(service).map(([id, reason]) => `compose-${id}: ${reason}`),
@@ -141,7 +143,7 @@ function view(
     ].join('; '),
     restart: service.kind === 'server' ? 'unless-stopped' : 'no',
     stopSignal: service.stopSignal,
-    stopGrace: formatDuration(service.stopGrace),
+    stopGrace: durationOf(service.stopGrace),
     shm: service.shm && megabytes(service.shm),
     nofile: service.nofile,
     cpuShares: Math.max(2, Math.floor((service.size.cpuShare * 1024) / 1000)),

@@ -120,7 +120,10 @@ export function compareSites(before: Rendered, after: Rendered, changedFiles: Re
       common.filter(({ from, wanted }) => from > 0 && wanted !== undefined && wanted > 0).map(({ service, now }) => ({ service, now })),
     ),
     scaled: common.flatMap(({ service, from, wanted }) => (wanted === undefined || wanted === from ? [] : [{ service, from, to: wanted }])),
-    left: common.filter(({ from, wanted }) => wanted === undefined && from > 0).map(({ service }) => service),
+    // A task has come to its end long ago.
+    left: common
+      .filter(({ was, from, wanted }) => wanted === undefined && from > 0 && was['restart'] !== 'no')
+      .map(({ service }) => service),
     networks: Object.entries(oldProject.networks ?? {})
       .filter(([name, network]) => nextProject.networks?.[name] && JSON.stringify(network) !== JSON.stringify(nextProject.networks[name]))
       .map(([name]) => name),

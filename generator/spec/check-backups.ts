@@ -11,10 +11,11 @@ export function* checkBackups(spec: WrittenSpec): Iterable<Finding> {
   yield* checkPlace(backups, ['backups'], '/srv/backups');
   if (offsite !== undefined) {
     yield* checkPlace(offsite, ['backups', 'offsite'], '/mnt/offsite');
-    if (addressOf(offsite) !== undefined && addressOf(offsite) === addressOf(backups))
+    const [first, second] = [addressOf(backups), addressOf(offsite)];
+    if (first !== undefined && second !== undefined && (first === second || liesIn(first, second) || liesIn(second, first)))
       yield {
         path: ['backups', 'offsite'],
-        message: 'the second copy would be the first',
+        message: first === second ? 'the second copy would be the first' : 'one of the two places would lie in the other',
         hint: 'name another folder or bucket, elsewhere',
       };
   }

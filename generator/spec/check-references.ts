@@ -46,7 +46,7 @@ export function checkReferences(spec: WrittenSpec): readonly Finding[] {
     ...checkPostgres(spec),
     ...checkPorts(spec),
     ...(asksForCluster(spec) ? checkCluster(spec, suggest) : []),
-    ...checkBackups(spec),
+    ...(spec.backups ? checkBackups(spec) : []),
     ...(hasOperations(spec) ? checkOperations(spec, suggest) : []),
     ...checkAddresses(spec),
   ];

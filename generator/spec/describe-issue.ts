@@ -31,7 +31,8 @@ function show(value: unknown): string {
   if (value !== null && typeof value === 'object') return 'a map';
   // What was pasted by mistake must not reach a log.
   if (typeof value === 'string' && value.includes('PRIVATE KEY')) return 'a private key';
-  const text = JSON.stringify(value);
+  // Nor a name and a password before the host of an address.
+  const text = JSON.stringify(typeof value === 'string' ? value.replace(/^.*:.*@(?!sha256:)/s, '…@') : value);
   return text.length > 60 ? `${text.slice(0, 57)}…"` : text;
 }
 

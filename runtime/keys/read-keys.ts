@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { recipientEndings } from '../../model/backup/site-files.ts';
 import { BerthError } from '../../model/errors.ts';
 import { Secret } from '../../model/secret.ts';
+import { systemErrors } from '../../model/system-errors.ts';
 import { isLocked, looksLikeIdentity, parseIdentity, recipientLines, unlocked } from '../format/age/identity-file.ts';
 import { recipientFrom } from '../format/age/key-text.ts';
 import { agentName, type Recipient } from '../format/keys.ts';
@@ -137,6 +138,7 @@ function reading<T>(path: string, cure: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    throw new BerthError('io', `cannot read ${path}: ${error instanceof Error ? error.message : ''}`, cure, { cause: error });
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    throw new BerthError('io', `cannot read ${path}: ${systemErrors[code]?.[0] ?? message}`, cure, { cause: error });
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isTimeZone, longestPause, parseCron } from '../../model/cron.ts';
+import { everComes, isTimeZone, longestPause, parseCron } from '../../model/cron.ts';
 
 describe('a schedule of cron', () => {
   test.each([
@@ -36,6 +36,18 @@ describe('a schedule of cron', () => {
       expect(parseCron(text)).toBeUndefined();
     },
   );
+});
+
+test.each([
+  [true, '0 0 29 2 *'],
+  [true, '0 0 31 2,3 *'],
+  [true, '0 0 28-31 2 *'],
+  [true, '0 0 31 2 1'],
+  [false, '0 0 30 2 *'],
+  [false, '0 0 31 4,6,9,11 *'],
+  [false, '0 0 31 2 */2'],
+])('it is %s that %s ever comes', (comes, text) => {
+  expect([parseCron(text)].map((schedule) => schedule && everComes(schedule))).toEqual([comes]);
 });
 
 test.each([

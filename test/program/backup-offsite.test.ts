@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { globSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, globSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -117,6 +117,21 @@ describe('a site with a second place for its backups', () => {
     await backup('copy', '--from', 'offsite');
     await expectExit(0, rotate('shop-successor.key'));
     await backup('verify', '--key', at('usb/shop-successor.key'));
+  });
+
+  test('restores from there what is broken here, and says so', async () => {
+    const ids = (await json<Listed>('list')).backups.filter(({ source }) => source === 'site.configuration').map(({ id }) => id);
+    for (const id of ids) {
+      const [data = ''] = globSync(`v1/shop/site.configuration/data/${id}/*`, { cwd: store });
+      chmodSync(join(store, data), 0o600);
+      writeFileSync(join(store, data), 'nothing of it\n');
+    }
+    await expectExit(13, ['backup', 'verify', ...here]);
+    const restore = ['restore', '--latest', '--only', 'config', '--into', at('sound'), '--key', at('usb/shop-successor.key'), ...here];
+    const { stderr } = await expectExit(13, restore);
+    expect(stderr).toMatch(/no backup of the configuration can be used: \w{26}, \w{26} were found to be broken\n→ .* --from offsite/);
+    expect(stderr).toContain(ids[0]);
+    await expectExit(0, [...restore, '--from', 'offsite']);
   });
 
   test('restores no database from there by itself', async () => {

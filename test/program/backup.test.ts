@@ -244,7 +244,10 @@ describe('a site with backups', () => {
 
   test('gives out its escrow key once', async () => {
     const second = at('second-kit');
-    expect((await expectExit(0, ['kit', 'export', '--into', second, ...here])).stdout).toContain('The escrow key was given out on');
+    const { stdout } = await expectExit(0, ['kit', 'export', '--into', second, ...here]);
+    expect(stdout).toMatch(/The escrow key was given out on[\s\S]*→ put escrow\.key of the kit before into /);
+    const { stderr } = await expectExit(2, ['kit', 'confirm', '--kit', second, ...here]);
+    expect(stderr).toMatch(/second-kit has no escrow\.key\n→ put the key there that was given out with the first kit, or /);
     expect(readdirSync(second)).not.toContain('escrow.key');
     expect((await expectExit(5, ['kit', 'export', '--into', second, ...here])).stderr).toContain('is not empty');
   });
@@ -315,6 +318,16 @@ describe('a site with backups', () => {
     expect(stderr).toContain(`${site}/drill.key, the key of the drills, lies in the site`);
     expect(stderr).toContain('correct backups.drill.key in berth.yaml');
     edit(site, 'berth.yaml', (text) => text.replace(`\n  drill: { key: ${site}/drill.key }`, ''));
+    await expectExit(0, ['generate', '--check', ...here]);
+  });
+
+  test('is not generated with a place for backups in it, which would be copied with it', async () => {
+    for (const places of [`folder: ${site}/store`, `folder: ${store}\n  offsite: { folder: ${site}/second }`]) {
+      edit(site, 'berth.yaml', (text) => text.replace(`folder: ${store}`, places));
+      const { stderr } = await expectExit(3, ['generate', ...here]);
+      expect(stderr).toContain(', where backups go, lies in the site, and would be copied into itself');
+      edit(site, 'berth.yaml', (text) => text.replace(places, `folder: ${store}`));
+    }
     await expectExit(0, ['generate', '--check', ...here]);
   });
 

@@ -71,7 +71,8 @@ describe('generate', () => {
     const before = snapshot(site.path);
     const refused = await expectExit(3, generate(site.path, '--environment', 'stagng'));
     expect(refused.stderr).toContain('there is no environment "stagng"');
-    await expectExit(9, generate(site.path, '--environment', 'staging', '--check'));
+    const { stderr } = await expectExit(9, generate(site.path, '--environment', 'staging', '--check'));
+    expect(stderr).toContain('→ run `berth generate --environment staging`\n');
     expect(snapshot(site.path)).toEqual(before);
     expect((await expectExit(0, generate(site.path, '--environment', 'staging'))).stdout).toContain('updated  berth.yaml');
     expect(read(site.path, 'berth.yaml')).toMatch(/^environment: staging$[^]*# small$/m);
@@ -218,6 +219,21 @@ describe('the ledger', () => {
     expect(snapshot(site.path, { times: true })).toEqual(before);
   });
 
+  test('that is an older copy is not to be deleted: the newest one is to be put back', async () => {
+    using site = fresh();
+    const ledger = join(site.path, 'secrets/ledger.json');
+    const older = readFileSync(ledger, 'utf8');
+    edit(site.path, 'berth.yaml', (text) => text.replace('    port: 3000\n', '    port: 3000\n    secrets: { SESSION_KEY: {} }\n'));
+    await expectExit(0, generate(site.path));
+    const newest = readFileSync(ledger, 'utf8');
+    edit(site.path, 'secrets/ledger.json', () => older);
+    const { stderr } = await expectExit(5, generate(site.path));
+    expect(stderr).toMatch(/ledger\.json was edited since Berth wrote it; nothing was written\n→ put your newest copy of it back/);
+    edit(site.path, 'secrets/ledger.json', () => newest);
+    await expectExit(0, generate(site.path));
+    expect(readFileSync(ledger, 'utf8')).toBe(newest);
+  });
+
   test('that is gone is not drawn anew over the passwords that volumes know', async () => {
     using site = fresh();
     rmSync(join(site.path, 'secrets/ledger.json'));
@@ -263,6 +279,18 @@ describe('release.yaml', () => {
     await expectExit(0, generate(site.path));
     expect(read(site.path, '.env')).toContain('COMPOSE_PROFILES=\n');
     expect(JSON.parse(read(site.path, 'config/weights/weights.json'))).toMatchObject({ services: { web: { blue: 0, green: 0 } } });
+  });
+
+  test('says of an application what becomes of its slots, and nothing of its migrations', async () => {
+    using site = fresh();
+    edit(site.path, 'berth.yaml', (text) =>
+      text.replace('    port: 3000\n', '    port: 3000\n    migrate: { command: [node, migrate.js] }\n'),
+    );
+    await expectExit(0, generate(site.path));
+    writeFileSync(join(site.path, 'release.yaml'), 'apiVersion: berth/v1\nservices: {}\n');
+    const { stdout } = await expectExit(0, generate(site.path));
+    expect(stdout).toMatch(/leaves web-blue running[\s\S]*two seconds: web shows the maintenance page\n/);
+    expect(stdout).not.toContain('web-migrate');
   });
 
   test('is never rewritten, and not guessed when it is gone', async () => {

@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
@@ -195,6 +195,15 @@ describe('secrets retire', () => {
 });
 
 describe('secrets reveal', () => {
+  test('of a folder that is no site says so, and of a site whose ledger was lost what to do', async () => {
+    using site = fresh();
+    const reveal = (folder: string) => ['secrets', 'reveal', 'database-app', '--force', '--site', folder];
+    expect((await expectExit(2, reveal(join(site.path, 'config')))).stderr).toContain('config is not a site: it has no berth.yaml');
+    rmSync(join(site.path, 'secrets/ledger.json'));
+    for (const args of [reveal(site.path), ['secrets', 'list', '--site', site.path]])
+      expect((await expectExit(6, args)).stderr).toMatch(/ledger\.json is not there\n→ restore secrets\/ledger\.json from your last copy/);
+  });
+
   test('refuses where the value would stay: in a pipe, and as JSON', async () => {
     using site = fresh();
     for (const args of [

@@ -14,22 +14,14 @@ const variables: readonly (readonly [name: string, by: readonly PlannedService['
   ['PYTHONUNBUFFERED', ['app'], 'yes: a line of the log is seen when it is written, and none is lost in a crash'],
 ];
 
+/** Of a task that brings a schema up to date: whose that is. It has no place of its own in berth.yaml. */
+const migratedBy = ({ name, kind, role, finish }: PlannedService, { services }: Plan): string | undefined =>
+  kind === 'task' && role === 'app' && finish ? services.find((each) => name === `${each.name}-migrate`)?.name : undefined;
+
 /** What every container has, on both targets. */
-export function ofContainer({
-  name,
-  role,
-  kind,
-  size,
-  tmpfs,
-  nofile,
-  replicas,
-  stopGrace,
-  healthcheck,
-  deadline,
-  schedule,
-  env,
-  loosened = [],
-}: PlannedService): readonly Decision[] {
+export function ofContainer(service: PlannedService, plan: Plan): readonly Decision[] {
+  const { name, role, kind, size, tmpfs, nofile, replicas, stopGrace, healthcheck, deadline, schedule, env, loosened = [] } = service;
+  const written = `services.${migratedBy(service, plan) ?? name}`;
   return [
     ...(role === 'task'
       ? [
@@ -47,7 +39,7 @@ export function ofContainer({
             `${name}.schedule`,
             `${schedule.cron} (${schedule.timeZone})`,
             role === 'app' ? 'what berth.yaml says of it' : 'design: at a quiet hour, or as berth.yaml says',
-            role === 'app' ? `services.${name}.schedule in berth.yaml` : 'what berth.yaml says of its times',
+            role === 'app' ? `${written}.schedule in berth.yaml` : 'what berth.yaml says of its times',
           ),
         ]
       : []),
@@ -56,7 +48,7 @@ export function ofContainer({
         `${name}.loosen.${what}`,
         'loosened',
         `because ${because}`,
-        role === 'app' ? `services.${name}.loosen in berth.yaml` : 'fixed: its image asks for it',
+        role === 'app' ? `${written}.loosen in berth.yaml` : 'fixed: its image asks for it',
       ),
     ),
     fixed(`${name}.pids`, String(size.pids), 'design: more processes and threads than it ever has; what forks without end stops there'),
@@ -66,13 +58,13 @@ export function ofContainer({
       kind !== 'task'
         ? 'design: what is under way comes to its end, and data reach the disk; then it is killed'
         : 'design: it may be stopped at any time, as it begins anew',
-      role === 'app' ? `services.${name}.stopGrace in berth.yaml` : 'fixed',
+      role === 'app' ? `${written}.stopGrace in berth.yaml` : 'fixed',
     ),
     fixed(
       `${name}.replicas`,
       String(replicas),
       replicas === 1 ? 'design: one of it does the work' : 'design: one stands while another is replaced or its node is lost',
-      role === 'app' ? `services.${name}.replicas in berth.yaml` : 'fixed',
+      role === 'app' && kind !== 'task' ? `${written}.replicas in berth.yaml` : 'fixed',
     ),
     ...(kind === 'job' && deadline !== undefined
       ? [
@@ -80,7 +72,7 @@ export function ofContainer({
             `${name}.deadline`,
             formatDuration(deadline),
             'design: what hangs is stopped, and seen as failed',
-            `services.${name}.deadline in berth.yaml`,
+            `${written}.deadline in berth.yaml`,
           ),
         ]
       : []),
@@ -109,13 +101,13 @@ export function ofContainer({
 }
 
 /** A task that brings a schema up to date is its application once more, before that starts. */
-export function ofMigration({ name, kind, role, finish }: PlannedService, { services }: Plan): readonly Decision[] {
-  const app = kind === 'task' && role === 'app' && finish ? services.find((each) => name === `${each.name}-migrate`) : undefined;
+export function ofMigration(service: PlannedService, plan: Plan): readonly Decision[] {
+  const app = migratedBy(service, plan);
   return app
     ? [
         fixed(
-          `${name}.as`,
-          app.name,
+          `${service.name}.as`,
+          app,
           'design: the same image with the same limits and variables; it runs in the room of the replica that is replaced',
         ),
       ]

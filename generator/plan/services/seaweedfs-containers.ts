@@ -146,7 +146,8 @@ export function planSeaweedfs({ store, spec, size, disk, task, image, copied }: 
     },
     probes: {
       ready: { http: { path: '/healthz', port: facts.port, ...byTls } },
-      live: { http: { path: '/healthz', port: facts.port, ...byTls } },
+      // It has no other page for that.
+      live: { tcp: facts.port },
     },
     connects: [],
   };

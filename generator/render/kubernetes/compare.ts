@@ -1,4 +1,5 @@
 import type { Plan } from '../../../model/plan.ts';
+import { parseSize } from '../../../model/units.ts';
 
 /** What the next `kubectl apply` does, beyond what earlier runs announced. */
 export interface ClusterComparison {
@@ -9,6 +10,8 @@ export interface ClusterComparison {
   readonly run: readonly string[];
   /** Claims of a StatefulSet, which the server refuses to change. */
   readonly migrations: readonly string[];
+  /** Claims of shared volumes, which the server refuses to change so, with what to do. */
+  readonly refused: readonly { readonly claim: string; readonly because: string }[];
   readonly added: readonly string[];
   /** Objects that are no longer written; an apply leaves them in the cluster. */
   readonly left: readonly string[];
@@ -46,6 +49,17 @@ function reasonsOf(was: string, now: string): readonly string[] {
     return lines(was).join('\n') !== lines(now).join('\n');
   });
   return named.length > 0 ? named.map(([, what]) => `another ${what}`) : ['its pod is described otherwise'];
+}
+
+/** Why a claim cannot become what it should be; `undefined` where it can. */
+function whyRefused(was: string, now: string): string | undefined {
+  const room = (text: string): string => /^ +storage: "?([^"\n]+)/m.exec(text)?.[1] ?? '';
+  const spec = (text: string): string => part(text, 'spec', 0).replace(/^ +storage: .*\n/m, '');
+  if (spec(was) !== spec(now))
+    return 'a claim keeps its class and its access; write them as they were, or name another volume and copy its files';
+  if ((parseSize(room(now)) ?? 0) < (parseSize(room(was)) ?? 0))
+    return `no volume can be made smaller; write disk: ${room(was)} again, or name another volume and copy its files`;
+  return undefined;
 }
 
 /** `changed`: paths of config/ that differ from what was applied last. */
@@ -86,6 +100,10 @@ export function compareClusters(plan: Plan, before: Files, after: Files, changed
     migrations: workloads
       .filter(({ was, now }) => part(was, 'volumeClaimTemplates', 2) !== part(now, 'volumeClaimTemplates', 2))
       .map(({ id }) => nameOf(id)),
+    refused: common.flatMap(({ id, was, now }) => {
+      const because = id.startsWith('PersistentVolumeClaim ') ? whyRefused(was, now) : undefined;
+      return because === undefined ? [] : [{ claim: nameOf(id), because }];
+    }),
     added: fresh.filter(isWorkload).map(nameOf),
     left: [...old.keys()].filter((id) => !next.has(id) && !id.startsWith('Job ')),
   };

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { chooseCopy } from '../../../cli/restore/open-copy.ts';
+import type { Proven } from '../../../cli/restore/choose-backup.ts';
 import { restorable } from '../../../cli/backup/restorable.ts';
 import { manifest } from '../../runtime/format/manifests.ts';
 
@@ -23,6 +24,27 @@ describe('a copy of a volume', () => {
       }),
     );
     expect(chooseCopy([first, full, empty], 'uploads', empty.finishedAt)).toBe(empty);
+  });
+
+  describe('where each was found to be broken', () => {
+    const proven = (from: 'store' | 'offsite', offsite?: object) =>
+      ({ levelOf: () => -1, from, config: { backups: { offsite } } }) as unknown as Proven;
+
+    test.each([
+      ['of the second place where there is one', proven('store', {}), 'restore from the second place with --from offsite'],
+      ['of the first place where it was the second', proven('offsite', {}), 'leave out --from, which restores from the first place'],
+      ['of the site where there is no other', proven('store'), 'where the site still is, `berth backup now` makes another'],
+    ])('is told so, by its id, with the cure %s', (_, one, hint) => {
+      expect(() => chooseCopy([first, full], 'uploads', first.finishedAt, one)).toThrow(
+        expect.objectContaining({ kind: 'damaged', message: `no backup of uploads can be used: ${first.id} was found to be broken`, hint }),
+      );
+    });
+
+    test('is left out where another is sound', () => {
+      const broken = { ...full, id: '01BROKEN' };
+      const one = { ...proven('store'), levelOf: (id: string) => (id === broken.id ? -1 : 0) };
+      expect(chooseCopy([first, broken], 'uploads', undefined, one)).toBe(first);
+    });
   });
 
   test('that holds less than half of the one before is told where copies are listed', () => {

@@ -26,12 +26,16 @@ test('a pipe, which tells no size, is read to its end', () => {
 });
 
 test.each([
-  { what: 'nothing', name: 'gone', says: 'there is no such file or folder' },
-  { what: 'a folder', name: 'folder', says: 'a folder stands where a file is needed' },
-])('$what under that name is refused in words', ({ name, says }) => {
+  { what: 'nothing', name: 'gone', says: 'there is no such file or folder', cure: 'correct its name, or create it' },
+  { what: 'a folder', name: 'folder', says: 'a folder stands where a file is needed', cure: 'move that folder out of the way' },
+])('$what under that name is refused in words', ({ name, says, cure }) => {
   using site = temporarySite();
   mkdirSync(join(site.path, 'folder'));
   expect(() => readSpecBytes(site.path, name)).toThrow(
-    expect.objectContaining({ kind: 'io', message: `cannot read ${join(site.path, name)}: ${says}` }),
+    expect.objectContaining({
+      kind: 'io',
+      message: `cannot read ${join(site.path, name)}: ${says}`,
+      hint: `${cure}, then run the command again`,
+    }),
   );
 });

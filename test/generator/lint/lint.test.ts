@@ -413,6 +413,7 @@ test.each(
       { target: 'kubernetes', set: byTheClock },
       { target: 'kubernetes', set: {} },
       { target: 'kubernetes', set: { 'kubernetes.version': '1.25', 'stores.files.nodes': 4, 'caches.cache.use': 'queue' } },
+      { target: 'kubernetes', set: { 'stores.files': { engine: 'seaweedfs', buckets: { notes: {} } } } },
       { target: 'kubernetes', set: { 'kubernetes.expose': 'hostPort' } },
       { target: 'kubernetes', set: { ...toBucket.set, 'caches.cache.use': 'sessions' } },
       { target: 'kubernetes', set: { 'kubernetes.expose': 'gateway', 'kubernetes.class': 'a', 'kubernetes.certificate': 'cert-manager' } },

@@ -123,6 +123,12 @@ describe('a secret', () => {
     expect(JSON.stringify(decision.conflicts)).not.toMatch(/hunter2|letmein/);
   });
 
+  test('is never to be deleted where it is the ledger, from which all others are made', () => {
+    const ledger = artifact('secret', '{"version":1}\n', 'secrets/ledger.json');
+    const [conflict] = decideChanges([ledger], edited(written(ledger), '{}\n', ledger.path)).conflicts;
+    expect(conflict?.hint).toMatch(/^put your newest copy of it back, or undo the edit; do not delete it: /);
+  });
+
   test('shows neither side when it was there before Berth', () => {
     const decision = decideChanges([it], { ...emptySite, current: new Map([[it.path, 'PASSWORD=letmein\n']]) });
     expect(JSON.stringify(decision.conflicts)).not.toMatch(/hunter2|letmein/);

@@ -3,7 +3,7 @@ import { compareClusters } from '../../../generator/render/kubernetes/compare.ts
 import type { ClusterComparison } from '../../../generator/render/kubernetes/compare.ts';
 import { prepareHello } from './hello.ts';
 
-const nothing: ClusterComparison = { replaced: [], scaled: [], run: [], migrations: [], added: [], left: [] };
+const nothing: ClusterComparison = { replaced: [], scaled: [], run: [], migrations: [], refused: [], added: [], left: [] };
 
 /** What an apply would do after a change of the spec, and of files of config/. */
 async function after(
@@ -69,4 +69,20 @@ test('what is no longer written stays in the cluster, and is named', async () =>
   const { left } = compareClusters(next.plan, before.decision.merged, next.decision.merged, []);
   expect(left).toContain('StatefulSet second');
   expect(left).toContain('Service second-nodes');
+});
+
+test('a claim that cannot be made so is refused, with what to do; a larger disk is no refusal', async () => {
+  const volume = { 'volumes.shared': { disk: '10Gi' }, 'services.web.volumes': { shared: '/srv/shared' } };
+  const refused = async (to: object) => (await after({ 'volumes.shared': to }, [], volume)).refused;
+  expect(await refused({ disk: '5Gi' })).toEqual([
+    { claim: 'shared-volume', because: 'no volume can be made smaller; write disk: 10Gi again, or name another volume and copy its files' },
+  ]);
+  expect(await refused({ disk: '10Gi', storageClass: 'nfs' })).toEqual([
+    {
+      claim: 'shared-volume',
+      because: 'a claim keeps its class and its access; write them as they were, or name another volume and copy its files',
+    },
+  ]);
+  expect(await refused({ disk: '20Gi' })).toEqual([]);
+  expect(await refused({ disk: '10Gi' })).toEqual([]);
 });

@@ -86,6 +86,13 @@ describe('what a spec loosens', () => {
     });
   });
 
+  test('is changed, as all that migrations have, where their application stands: they have no key of their own', () => {
+    const ofMigrations = fixedDecisions(compose.plan).filter(({ key }) => key.startsWith('web-migrate.'));
+    expect(ofMigrations.find(({ key }) => key.endsWith('.loosen.NET_BIND_SERVICE'))?.change).toBe('services.web.loosen in berth.yaml');
+    expect(ofMigrations.find(({ key }) => key.endsWith('.replicas'))?.change).toBe('fixed');
+    expect(ofMigrations.map(({ change }) => change).join()).not.toContain('services.web-migrate');
+  });
+
   test('is found by lint and ignored with its reason, and nothing else is open', () => {
     for (const [site, ids] of [
       [compose, ['compose-read-only-root', 'compose-capabilities']],

@@ -126,6 +126,12 @@ describe('what the next `docker compose up` does', () => {
     expect(compare(same, (text) => text.replace('=blue', '='))).toMatchObject({ scaled: [], recreated: [], left: ['web'] });
   });
 
+  test('leaves no task running whose profile is no longer active, as it has come to its end', () => {
+    const task = `${compose}  web-migrate:\n    image: "web:1"\n    profiles: [blue]\n    restart: "no"\n`;
+    const { left } = compareSites({ compose: task, env }, { compose: task, env: env.replace('=blue', '=') }, none);
+    expect(left).toEqual(['web']);
+  });
+
   test('recreates what depends on a recreated service, and what depends on that', () => {
     const chain = `${compose}  page:\n    image: "page:1"\n    depends_on: { web: { condition: service_started } }\n`;
     const { recreated } = compareSites({ compose: chain, env }, { compose: chain.replace('task:1', 'task:2'), env }, none);

@@ -63,6 +63,7 @@ describe('backups', () => {
       /backups\.drill\.key: the key would lie in \/srv\/b, with what it opens/,
     ],
     ['that are drilled at no time', 'folder: /srv/b\ndrill: { key: /k/o.key, schedule: monthly }', /expected a schedule of five fields/],
+    ['that are pruned on a day that never comes', 'folder: /srv/b\nprune: "0 0 31 2 *"', /backups\.prune: expected a day that comes/],
     [
       'that are drilled every never',
       'folder: /srv/b\ndrill: { key: /k/o.key, every: 0 }',
@@ -128,6 +129,8 @@ describe('backups', () => {
       'folder: /srv/b\noffsite: { folder: /srv/b }',
       /backups\.offsite: the second copy would be the first/,
     ],
+    ['with a second place within the first', 'folder: /srv/b\noffsite: { folder: /srv/b/sub }', /backups\.offsite: one of the two places/],
+    ['with a first place within the second', 'folder: /mnt/b/sub\noffsite: { folder: /mnt/b }', /backups\.offsite: one of the two places/],
     [
       'with a second copy in the bucket of the first',
       `${bucket}\noffsite: { ${bucket} }`,

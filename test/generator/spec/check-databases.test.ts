@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { hello, onlyProblem, problemsOf, specOf } from './specs.ts';
+import { hello, oneLine, onlyProblem, problemsOf, specOf } from './specs.ts';
 
 describe('databases', () => {
   test.each(['postgres', 'template1', 'public', 'all', 'replication', 'pg_toast'])(
@@ -121,5 +121,20 @@ describe('databases', () => {
     });
     expect(problemsOf(sqlserver(', external: { host: db.corp.example }'))).toEqual([]);
     expect(onlyProblem(hello.replace('engine: postgres', 'engine: postgres, edition: express'))).toContain('it is for sqlserver');
+  });
+});
+
+describe('a server of a database elsewhere', () => {
+  const hostProblems = (host: string) =>
+    problemsOf(hello.replace('engine: postgres }', `engine: postgres, external: { host: ${host} } }`))
+      .map(oneLine)
+      .filter((line) => line.includes('external.host'));
+
+  test.each(['"[1:2]"', '"[:::]"', '10.4.0.300'])('has no address such as %s', (host) => {
+    expect(hostProblems(host)).toEqual([expect.stringContaining('external.host: expected a host name or an address')]);
+  });
+
+  test.each(['"[fd00::1]"', '10.4.0.30', 'db.corp.example'])('may be found at %s', (host) => {
+    expect(hostProblems(host)).toEqual([]);
   });
 });

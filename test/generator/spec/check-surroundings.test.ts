@@ -51,6 +51,8 @@ describe('the way outside', () => {
     ['egress: ["hooks:70000"]', 'services.web.egress[0]: there is no port 70000'],
     ['egress: ["hooks:443", "hooks:443"]', '"hooks:443" stands twice'],
     ['egress: ["web:443"]', 'web is part of the site, not outside'],
+    ['egress: ["[1:2]:443"]', 'services.web.egress[0]: expected a place'],
+    ['egress: ["[:::]:443"]', 'services.web.egress[0]: expected a place'],
     ['egress: ["10.4.0.300:443"]', '10.4.0.300 is no address'],
     ['egress: ["10.4.0.0/40:443"]', '10.4.0.0/40 is no address'],
   ])('is refused as { %s }', (lines, problem) => {

@@ -125,6 +125,16 @@ edge: []
     expect(lines(hello.replace('databases:', 'database:'))).toEqual(['10:1 database: unknown key | did you mean "databases"?']);
   });
 
+  test.each([
+    ['proxy: { url: "http://me:hun/ter@2@proxy.corp.example:3128" }', '"…@proxy.corp.example:3128"'],
+    ['proxy: { url: "me:hunter2@proxy:3128" }', '"…@proxy:3128"'],
+    ['backups: { bucket: { endpoint: "https://key:hunter2@s3.corp.example", name: abc, accessKey: a } }', '"…@s3.corp.example"'],
+  ])('shows no password that stands in an address: %s', (lines, shown) => {
+    const problems = JSON.stringify(problemsOf(`${web('egress: true')}${lines}\n`).map(({ message }) => message.slice(-80)));
+    expect(problems).toContain(JSON.stringify(`got ${shown}`).slice(1, -1));
+    expect(problems).not.toMatch(/hun|ter/);
+  });
+
   test('shows a long value by its beginning', () => {
     expect(onlyProblem(hello.replace('name: hello', `name: ${'x'.repeat(5000)}`)).length).toBeLessThan(200);
   });

@@ -26,10 +26,17 @@ test('a key that is not there is told from one that the system does not give out
     expect(() => read(refused)).toThrow(
       expect.objectContaining({
         kind: 'io',
-        message: expect.stringContaining(`cannot read ${refused}: ELOOP`),
+        message: expect.stringContaining(`cannot read ${refused}: its symbolic links go round`),
         hint: 'run this as the owner of the site',
       }),
     );
+});
+
+test('a private key that is not there is told so in words', () => {
+  const gone = join(folder, 'gone.key');
+  expect(() => readIdentity(gone, undefined)).toThrow(
+    expect.objectContaining({ kind: 'io', message: `cannot read ${gone}: there is no such file or folder`, hint: 'correct the path' }),
+  );
 });
 
 const ofAge = generateKeyPairSync('x25519');

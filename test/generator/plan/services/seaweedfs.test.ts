@@ -65,6 +65,11 @@ describe('SeaweedFS', () => {
     expect(gate?.argv.at(-1)).not.toContain('--user');
   });
 
+  test('is ready when it answers, and alive while its port is open: what waits for its disk is not killed', () => {
+    const { probes } = service(plan(site()), 'files');
+    expect(probes).toEqual({ ready: { http: { path: '/healthz', port: 8333 } }, live: { tcp: 8333 } });
+  });
+
   test('is reached by its own port, from applications and by the edge where it has a public name', () => {
     const made = plan(site({ publicHost: 'files.example.com' }));
     expect(service(made, 'web').env).toMatchObject({ FILES_ENDPOINT: 'http://files:8333' });
