@@ -104,8 +104,29 @@ export function restorableSpans(chains: readonly Chain[]): readonly Span[] {
   return joined;
 }
 
+/**
+ * What the latest point is restored from: the newest, unless the log that went on behind an older one holds all of it and more. That is so as long as
+ * no log, or not all of it, was shipped behind the newest.
+ *
+ * @param chains - The oldest first.
+ */
+export const latestOf = (chains: readonly Chain[], rules: ChainRules): Chain | undefined =>
+  chains
+    .toReversed()
+    .reduce<Chain | undefined>((best, chain) => (best !== undefined && !goesFurther(chain, best, rules) ? best : chain), undefined);
+
+/**
+ * Times alone would let a clock win that once ran ahead, and places alone a history that was given up by a restore. Ids keep their order whatever the clock does:
+ * a log that was begun after the newer one was shows that the older one went on beside it.
+ */
+function goesFurther(older: Chain, newer: Chain, rules: ChainRules): boolean {
+  const tip = older.logs.at(-1);
+  if (tip === undefined || tip.id < baseOf(newer).id || coveredBy(older) <= coveredBy(newer)) return false;
+  return rules.holdsAllOf(tip, newer.logs.at(-1) ?? baseOf(newer));
+}
+
 /** All that was committed by then comes back when the latest point is restored; nothing while there is no full backup. */
-export function restorableUntil(chains: readonly Chain[]): Date | undefined {
-  const newest = chains.at(-1);
-  return newest && coveredBy(newest);
+export function restorableUntil(chains: readonly Chain[], rules: ChainRules): Date | undefined {
+  const latest = latestOf(chains, rules);
+  return latest && coveredBy(latest);
 }

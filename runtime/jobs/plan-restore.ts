@@ -3,7 +3,7 @@ import { reachOf } from '../../model/backup/reach.ts';
 import { BerthError } from '../../model/errors.ts';
 import type { ChainRules } from '../ports/log-source.ts';
 import type { RestoreTarget } from '../ports/scratch-engine.ts';
-import { backupsIn, baseOf, chainsOf, restorableSpans, spanOf, type Chain } from './coverage.ts';
+import { backupsIn, baseOf, chainsOf, latestOf, restorableSpans, spanOf, type Chain } from './coverage.ts';
 
 /** What will be restored, before anything is done. */
 export interface RestorePlan {
@@ -26,13 +26,16 @@ export function planRestore(manifests: readonly Manifest[], target: RestoreTarge
   if (target.kind === 'transaction' && !rules.transaction.form.test(target.id))
     throw new BerthError('usage', `${target.id} is no transaction`, `write one such as ${rules.transaction.example}`);
   const chains = chainsOf(manifests, rules);
-  const newestFirst = [...chains].reverse();
-  if (newestFirst.length === 0)
+  const newestFirst = chains.toReversed();
+  const latest = latestOf(chains, rules);
+  if (latest === undefined)
     throw new BerthError(
       'usage',
       'there is no full backup to restore from',
       'make one with `berth backup now`, or look into another store',
     );
+  if (target.kind === 'latest')
+    return { full: latest.full, increments: latest.increments, logs: latest.logs, target, because: reasonForLatest(latest, newestFirst) };
   for (const chain of newestFirst) {
     const logs = logsUpTo(chain, target, rules);
     if (logs !== undefined) return { full: chain.full, increments: chain.increments, logs, target, because: reasonFor(chain, logs) };
@@ -41,13 +44,11 @@ export function planRestore(manifests: readonly Manifest[], target: RestoreTarge
 }
 
 /** `undefined` when the target cannot be reached from there. */
-function logsUpTo(chain: Chain, target: RestoreTarget, rules: ChainRules): readonly Manifest[] | undefined {
+function logsUpTo(chain: Chain, target: Exclude<RestoreTarget, { kind: 'latest' }>, rules: ChainRules): readonly Manifest[] | undefined {
   const { logs } = chain;
   const base = baseOf(chain);
   const upTo = (index: number): readonly Manifest[] | undefined => (index < 0 ? undefined : logs.slice(0, index + 1));
   switch (target.kind) {
-    case 'latest':
-      return logs;
     case 'time': {
       const span = spanOf(chain);
       if (span === undefined || target.at < span.from || target.at > span.until) return undefined;
@@ -60,6 +61,12 @@ function logsUpTo(chain: Chain, target: RestoreTarget, rules: ChainRules): reado
     case 'transaction':
       return rules.isAfter(base, target.id) ? logs : undefined;
   }
+}
+
+function reasonForLatest(latest: Chain, [newest]: readonly Chain[]): string {
+  if (newest === undefined || newest === latest) return reasonFor(latest, latest.logs);
+  const further = `the log behind ${baseOf(latest).id} reaches further than what there is of the newer ${baseOf(newest).id}`;
+  return `${further}, and holds all of it; ${followed(latest.logs)}`;
 }
 
 function reasonFor(chain: Chain, logs: readonly Manifest[]): string {

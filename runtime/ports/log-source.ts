@@ -33,6 +33,11 @@ export interface LogSource {
 export interface ChainRules {
   /** Whether a log begins where its parent ends, on the same server, with nothing between; or whether an increment is what changed since its parent. */
   readonly follows: (parent: Manifest, child: Manifest) => boolean;
+  /**
+   * Whether what is restored up to the end of a log holds all that another backup holds, though the log does not follow it: both are of the same server, and of the
+   * same history. What was written before data were put back, or by a server that another one was promoted over, never does.
+   */
+  readonly holdsAllOf: (log: Manifest, other: Manifest) => boolean;
   /** Whether a backup holds the log up to that place, in the engine's own words. */
   readonly reaches: (manifest: Manifest, position: string) => boolean;
   /** Whether a full backup or an increment, without any log, is restored to that very place. */

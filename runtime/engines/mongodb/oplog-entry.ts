@@ -57,6 +57,11 @@ export function markOf(document: Buffer): { readonly [name: string]: Json } {
 const fieldsOfMark = (mark: Json | undefined): Readonly<Record<string, Json>> =>
   typeof mark === 'object' && mark !== null && !Array.isArray(mark) ? (mark as Readonly<Record<string, Json>>) : {};
 
+export function isSameTerm(one: Json | undefined, other: Json | undefined): boolean {
+  const term = fieldsOfMark(one)['term'];
+  return typeof term === 'number' && term === fieldsOfMark(other)['term'];
+}
+
 export function isSameMark(one: Json | undefined, other: Json | undefined): boolean {
   const [a, b] = [fieldsOfMark(one), fieldsOfMark(other)];
   return typeof a['hash'] === 'string' && (['ts', 'term', 'hash'] as const).every((name) => a[name] === b[name]);

@@ -14,15 +14,20 @@ const placeIn = (place: { readonly [name: string]: Json } | undefined): LogPlace
   position: Number(place?.['position']),
 });
 
+const isSameServer = (one: Manifest, other: Manifest): boolean =>
+  one.facts['server'] === other.facts['server'] && one.facts['serverId'] === other.facts['serverId'];
+
 export function mysqlChain({ parse, transaction }: Dialect): ChainRules {
   const held = ({ position }: Manifest) => parse(position.to ?? '');
   return {
     follows: (parent, log) => {
       const next = nextPlace(parent);
       const from = placeOf(log);
-      const isSameServer = parent.facts['server'] === log.facts['server'] && parent.facts['serverId'] === log.facts['serverId'];
-      return isSameServer && log.position.from === parent.position.to && next.file === from.file && next.position === from.position;
+      return (
+        isSameServer(parent, log) && log.position.from === parent.position.to && next.file === from.file && next.position === from.position
+      );
     },
+    holdsAllOf: (log, other) => isSameServer(log, other) && held(log).covers(held(other)),
     reaches: (manifest, position) => held(manifest).covers(parse(position)),
     endsAt: (full, position) => held(full).covers(parse(position)) && parse(position).covers(held(full)),
     isAfter: (full, id) => !held(full).has(id),

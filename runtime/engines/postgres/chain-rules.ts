@@ -23,6 +23,7 @@ const sameServer = (one: Manifest, other: Manifest): boolean =>
 
 export const postgresChain: ChainRules = {
   follows: (parent, child) => sameServer(parent, child) && (child.kind === 'increment' ? isSince(parent, child) : goesOn(parent, child)),
+  holdsAllOf: (log, other) => sameServer(log, other) && endOf(log) >= endOf(other),
   reaches: (manifest, position) => endOf(manifest) >= parseLsn(position),
   // Its own log is always read, and a server stops before a place.
   endsAt: () => false,

@@ -19,6 +19,7 @@ export const sqlserverChain: ChainRules = {
     if (child.kind === 'increment') return parent.kind === 'full' && parent.facts['backupSet'] === child.facts['base'];
     return hasLogBehind(parent.kind) ? from(child) <= to(parent) && to(parent) <= to(child) : from(child) === to(parent);
   },
+  holdsAllOf: (log, other) => isOneLine(other, log) && to(log) >= to(other),
   // A backup ends before the record that its end names.
   reaches: (manifest, wanted) => to(manifest) > parseLsn(wanted),
   // Facts are taken after it: where they stand before its end, nothing was written in between.

@@ -7,6 +7,7 @@ export const numbered: ChainRules = {
   follows: (parent, child) =>
     parent.facts['server'] === child.facts['server'] &&
     (child.kind === 'increment' ? child.facts['since'] === parent.position.to : child.position.from === parent.position.to),
+  holdsAllOf: (log, other) => log.facts['server'] === other.facts['server'] && Number(log.position.to) >= Number(other.position.to),
   reaches: ({ position }, wanted) => Number(position.to) >= Number(wanted),
   endsAt: () => false,
   isAfter: (full, transaction) => Number(transaction) >= Number(full.facts['next']),

@@ -21,7 +21,13 @@ describe('what can be restored', () => {
 
   test('reaches from the end of a full backup to the last log, and goes on in the next chain', () => {
     expect(restorableSpans(chainsOf(all, numbered))).toEqual([{ from: minute(5), until: minute(20) }]);
-    expect(restorableUntil(chainsOf(all, numbered))).toEqual(minute(20));
+    expect(restorableUntil(chainsOf(all, numbered), numbered)).toEqual(minute(20));
+  });
+
+  test('reaches as far as the log behind the full backup before, until some was shipped behind the newest', () => {
+    const late = logAfter(three, 6, 135, 16);
+    expect(restorableUntil(chainsOf([first, one, two, three, second, late], numbered), numbered)).toEqual(minute(16));
+    expect(restorableUntil(chainsOf([...all, logAfter(three, 7, 135, 16)], numbered), numbered)).toEqual(minute(20));
   });
 
   test('ends where a log is missing, and says which does not follow', () => {
@@ -88,8 +94,8 @@ describe('what can be restored', () => {
 
   test('with a full backup alone is no time of choice, but its end', () => {
     const chains = chainsOf([first], numbered);
-    expect([restorableSpans(chains), restorableUntil(chains)]).toEqual([[], minute(0)]);
-    expect([restorableSpans([]), restorableUntil([])]).toEqual([[], undefined]);
+    expect([restorableSpans(chains), restorableUntil(chains, numbered)]).toEqual([[], minute(0)]);
+    expect([restorableSpans([]), restorableUntil([], numbered)]).toEqual([[], undefined]);
   });
 
   test('is known at once of 40,000 logs', () => {

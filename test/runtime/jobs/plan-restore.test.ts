@@ -13,14 +13,56 @@ const three = logAfter(second, 5, 210, 40);
 const four = logAfter(three, 6, 220, 50);
 const all = [first, one, two, second, three, four];
 const increment = incrementAfter(second, 7, 225, [52, 54]);
-const next = incrementAfter(increment, 10, 240, [62, 64]);
-const withIncrements = [...all, increment, logAfter(four, 8, 228, 55), logAfter(increment, 9, 240, 66), next, logAfter(next, 11, 260, 72)];
+const next = incrementAfter(increment, 9, 240, [62, 64]);
+const withIncrements = [...all, increment, logAfter(four, 8, 228, 55), logAfter(increment, 10, 240, 66), next, logAfter(next, 11, 260, 72)];
 const at = (n: number) => planRestore(all, { kind: 'time', at: minute(n) }, numbered);
 
 describe('a restore', () => {
   test('to the latest point takes the newest full backup and all that follows it', () => {
     expect(planRestore(all, { kind: 'latest' }, numbered)).toMatchObject({ full: second, logs: [three, four] });
     expect(planRestore([first], { kind: 'latest' }, numbered)).toMatchObject({ full: first, logs: [] });
+  });
+
+  describe('to the latest point, while the log still goes on behind the full backup before the newest', () => {
+    const behind = logAfter(two, 5, 130, 40);
+    const newest = (changes: Partial<typeof first> = {}) => ({ ...fullAt(4, 128, 30, 32), ...changes });
+    const latest = (...there: readonly (typeof first)[]) => planRestore([first, one, two, ...there], { kind: 'latest' }, numbered);
+
+    test('takes that one, as nothing of the newest is missing there, and says so', () => {
+      const chosen = latest(newest(), behind);
+      expect(chosen).toMatchObject({ full: first, logs: [one, two, behind] });
+      expect(chosen.because).toBe(
+        `the log behind ${first.id} reaches further than what there is of the newer ${second.id}, and holds all of it; 3 logs follow, the last is ${behind.id}`,
+      );
+    });
+
+    test('takes that one as well when only a part of the log was shipped behind the newest', () => {
+      const part = logAfter(newest(), 6, 129, 35);
+      expect(latest(newest(), behind, part)).toMatchObject({ full: first, logs: [one, two, behind] });
+      expect(latest(newest(), behind, part, logAfter(part, 7, 131, 41))).toMatchObject({ full: newest() });
+    });
+
+    test('takes that one as well when another base without a log stands between', () => {
+      const between = incrementAfter(first, 4, 125, [20, 22]);
+      expect(latest(between, { ...newest(), id: behind.id, chain: behind.id }, logAfter(two, 6, 130, 40))).toMatchObject({
+        full: first,
+        increments: [],
+        logs: [one, two, { id: logAfter(two, 6, 130, 40).id }],
+      });
+    });
+
+    test('takes the newest when it is of another history, or holds what the log does not', () => {
+      const elsewhere = newest({ facts: { ...newest().facts, server: 'b' } });
+      expect(latest(elsewhere, behind)).toMatchObject({ full: elsewhere, logs: [] });
+      const further = newest({ position: { from: null, to: '131' } });
+      expect(latest(further, behind)).toMatchObject({ full: further, logs: [] });
+    });
+
+    test('takes the newest when the log before it ended earlier, whatever the clock said and however far it had come then', () => {
+      // Undone by a restore, after which the same numbers are given once more.
+      const undone = logAfter(one, 3, 500, 9000);
+      expect(planRestore([first, one, undone, newest()], { kind: 'latest' }, numbered)).toMatchObject({ full: newest(), logs: [] });
+    });
   });
 
   test('to a time takes no more logs than it needs', () => {
@@ -94,6 +136,17 @@ describe('a restore', () => {
     expect(() => planRestore([], { kind: 'latest' }, numbered)).toThrow('there is no full backup');
     expect(() => planRestore([first], { kind: 'time', at: minute(6) }, numbered)).toThrow(
       'no full backup that is there can be restored to a time of choice',
+    );
+  });
+
+  test('to the latest point goes as far as is offered', () => {
+    fc.assert(
+      fc.property(fc.subarray(withIncrements), (there) => {
+        const last = restorableSpans(chainsOf(there, numbered)).at(-1);
+        if (last === undefined) return;
+        const { full, increments, logs } = planRestore(there, { kind: 'latest' }, numbered);
+        expect(reachOf(logs.at(-1) ?? baseOf({ full, increments })).coveredUntil >= last.until).toBe(true);
+      }),
     );
   });
 

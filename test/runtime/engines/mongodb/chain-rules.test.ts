@@ -28,6 +28,13 @@ describe('a log of MongoDB', () => {
     expect(['1766361600:4', '4', 'a:1'].map((id) => rules.transaction.form.test(id))).toEqual([true, false, false]);
   });
 
+  test('holds all of a newer full backup of the same election that ends before it, and nothing of another server or of data that were put back', () => {
+    const log = logOf(known, [entry(105)]);
+    expect([104, 105, 106].map((seconds) => rules.holdsAllOf(log, fullAt(entry(seconds))))).toEqual([true, true, false]);
+    expect(rules.holdsAllOf(log, fullAt(entry(104, { term: 2 })))).toBe(false);
+    expect(rules.holdsAllOf(log, fullAt(entry(104), { facts: {} }))).toBe(false);
+  });
+
   test('of any lengths make one chain, which ends before what is missing and before what another server has written', () => {
     const idOf = (index: number): string => `01JD5Z5M2R${String(index).padStart(16, '0')}`;
     fc.assert(

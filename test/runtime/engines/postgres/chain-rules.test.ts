@@ -31,6 +31,15 @@ describe('an increment', () => {
   });
 });
 
+test('a log holds all of a newer full backup of the same timeline that ends before it, and nothing of a server that was put back or promoted', () => {
+  const of = (kind: string, to: string, facts = {}): Manifest =>
+    ({ kind, position: { from: null, to }, facts: { systemIdentifier: '7', timeline: 1, ...facts } }) as unknown as Manifest;
+  const log = of('log', '0/8000000');
+  expect(['0/7FFFFFF', '0/8000000', '0/8000001'].map((to) => postgresChain.holdsAllOf(log, of('full', to)))).toEqual([true, true, false]);
+  expect(postgresChain.holdsAllOf(log, of('full', '0/7000000', { timeline: 2 }))).toBe(false);
+  expect(postgresChain.holdsAllOf(log, of('full', '0/7000000', { systemIdentifier: '8' }))).toBe(false);
+});
+
 test.each(['yesterday', '', '-1', '0x10'])('%j is no transaction', (typed) => {
   expect(postgresChain.transaction.form.test(typed)).toBe(false);
 });

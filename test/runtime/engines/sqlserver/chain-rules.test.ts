@@ -35,6 +35,12 @@ describe('what rests on what in SQL Server', () => {
     expect(rules.follows(differential, backup('log', '690', '710'))).toBe(true);
   });
 
+  test('a log holds all of a newer full backup of the same fork that ends before it, and nothing of a database that was put back', () => {
+    const log = backup('log', '400', '600');
+    expect(['599', '600', '601'].map((to) => rules.holdsAllOf(log, backup('full', null, to)))).toEqual([true, true, false]);
+    for (const other of [{ fork: 'A2' }, { family: 'F2' }]) expect(rules.holdsAllOf(log, backup('full', null, '500', other))).toBe(false);
+  });
+
   test('numbers are compared as numbers, and a backup ends before the record that its end names', () => {
     expect(rules.follows(backup('full', null, '9'), backup('log', '8', '10'))).toBe(true);
     expect(['499', '500'].map((place) => rules.reaches(full, place))).toEqual([true, false]);
