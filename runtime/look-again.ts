@@ -12,13 +12,14 @@ import type { Bytes } from './streams/blocks.ts';
 
 /** Every byte was read back before the manifest was written. */
 const provenByBackup = 1;
+const unsound = -1;
 /** Frames at work at the same time: what two cores can do. */
 const width = 3;
 
-/** How far a backup was proven: when it was made, or since. Below zero it is broken. */
+/** How far a backup was proven: when it was made, or since. Below zero it is broken, at whatever level. */
 export function levelOf(proofs: ReadonlyMap<string, Proof>, id: string): number {
   const found = proofs.get(id)?.level ?? provenByBackup;
-  return found < 0 ? found : Math.max(provenByBackup, found);
+  return found < 0 ? unsound : Math.max(provenByBackup, found);
 }
 
 export interface Looked {

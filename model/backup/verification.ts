@@ -39,16 +39,15 @@ export function parseVerification(source: string, key: string): Verification {
 
 /** How far each backup is proven by what was found. */
 export interface Proof {
-  /** Below zero: found to be broken, and not sound since. */
+  /** Below zero: found to be broken, -3 at level 3, and not sound at that level since. */
   readonly level: number;
   readonly at: Date;
   readonly detail: readonly string[];
 }
 
-const unsound = -1;
-
 /**
- * The newest finding of a backup counts, but that a lower level found to be sound takes nothing away from a higher one.
+ * The newest finding of a backup counts, but that a lower level found to be sound says nothing of a higher one: neither that what was proven there is less, nor that
+ * what was broken there is whole. At level 0 other bytes take the place of those that were looked at before.
  *
  * @param records - In any order.
  */
@@ -56,9 +55,9 @@ export function proofsOf(records: readonly Verification[]): ReadonlyMap<string, 
   const proofs = new Map<string, Proof>();
   for (const { backups, level, at, result, detail } of [...records].sort((a, b) => (a.id < b.id ? -1 : 1)))
     for (const backup of backups) {
-      const before = proofs.get(backup);
-      if (result === 'sound' && before !== undefined && before.level > level) continue;
-      proofs.set(backup, { level: result === 'sound' ? level : unsound, at: new Date(at), detail });
+      const before = level === 0 ? 0 : (proofs.get(backup)?.level ?? 0);
+      if (result === 'sound' && Math.abs(before) > level) continue;
+      proofs.set(backup, { level: result === 'sound' ? level : Math.min(-1, -level, before), at: new Date(at), detail });
     }
   return proofs;
 }

@@ -1,6 +1,5 @@
 import { idInKey, keysPrefix, manifestKey, manifestPrefix, removedKey, type Place } from '../../model/backup/layout.ts';
 import type { Manifest } from '../../model/backup/manifest.ts';
-import type { Level } from '../../model/backup/verification.ts';
 import { BerthError } from '../../model/errors.ts';
 import { openManifest } from '../format/manifest-file.ts';
 import { checkedParts, inParts } from '../format/parts.ts';
@@ -12,7 +11,7 @@ import { contentsOf } from './bucket/listing.ts';
 import { largestManifest, readCatalogue } from './catalogue.ts';
 import { checkStored } from './check-stored.ts';
 import { largestKeyFile } from './open-backup.ts';
-import { readVerifications, recordFinding, type RecordTools, type Verifications } from './verifications.ts';
+import { readVerifications, recordFinding, type Finding, type RecordTools, type Verifications } from './verifications.ts';
 
 export interface CopyTools {
   readonly from: Store;
@@ -88,10 +87,8 @@ const contentsFirst = (manifests: readonly Manifest[]): readonly Manifest[] => [
 const neededBy = (manifest: Manifest): readonly string[] => (manifest.kind === 'bucket' ? contentsOf(manifest).map(({ id }) => id) : []);
 
 /** At which level each was found broken that was not found sound since. */
-function brokenOf({ records, proofs }: Verifications): ReadonlyMap<string, Level> {
-  const broken = records.filter(({ result }) => result === 'broken').sort((a, b) => (a.id < b.id ? -1 : 1));
-  return new Map(broken.flatMap(({ backups, level }) => backups.filter((id) => (proofs.get(id)?.level ?? 0) < 0).map((id) => [id, level])));
-}
+const brokenOf = ({ proofs }: Verifications): ReadonlyMap<string, number> =>
+  new Map([...proofs].flatMap(([id, { level }]) => (level < 0 ? [[id, -level]] : [])));
 
 /**
  * Sends anew what was found broken there. One that is what was written is left alone; it counts again when no more than its bytes was looked at.
@@ -99,15 +96,18 @@ function brokenOf({ records, proofs }: Verifications): ReadonlyMap<string, Level
  * @returns Whether it was sent.
  * @throws BerthError `damaged` when it lies damaged where it is copied from as well. Nothing is deleted then: what is left there may be all that there is.
  */
-async function mend(place: Place, manifest: Manifest, found: Level, tools: CopyTools, signal: AbortSignal): Promise<boolean> {
+async function mend(place: Place, manifest: Manifest, found: number, tools: CopyTools, signal: AbortSignal): Promise<boolean> {
   const { from, to, lease, recorder } = tools;
   await checkStored(from, manifest, signal);
   const whole = await isStored(to, manifest, signal);
   if (whole && found > 1) return false;
   await lease.confirm(signal);
+  const record = (finding: Omit<Finding, 'backups'>) =>
+    recordFinding(place, { backups: [manifest.id], ...finding }, { ...recorder, store: to }, signal);
+  // Whatever was found of it was found of other bytes; what breaks off here is gone on with by the next pass.
+  if (!whole && found > 1) await record({ level: 0, result: 'broken', detail: ['it is not what was written'] });
   if (!whole) await copyOne(place, manifest, tools, signal, 'all');
-  const detail = [whole ? 'it is what was written' : `sent anew from ${from.name}`];
-  await recordFinding(place, { backups: [manifest.id], level: 1, result: 'sound', detail }, { ...recorder, store: to }, signal);
+  await record({ level: 1, result: 'sound', detail: [whole ? 'it is what was written' : `sent anew from ${from.name}`] });
   return !whole;
 }
 

@@ -137,15 +137,17 @@ export async function found(
 ): Promise<Verification> {
   const backups = manifests.map(({ id }) => id);
   const findings = await look().then(
-    (detail) => ({ backups, result: 'sound' as const, detail }),
+    (detail) => ({ backups, level, result: 'sound' as const, detail }),
     async (error: unknown) => {
-      if (error instanceof Different) return { backups, result: 'broken' as const, detail: error.differences };
+      if (error instanceof Different) return { backups, level, result: 'broken' as const, detail: error.differences };
       if (!(error instanceof BerthError) || error.kind !== 'damaged') throw error;
       const culprits = await damagedOf(manifests, tools.store, signal);
-      return { backups: culprits.length > 0 ? culprits : backups, result: 'broken' as const, detail: [error.message] };
+      // Bytes that are not what was written are told by comparing them again, as soon as they are.
+      const blamed = culprits.length > 0 ? ({ backups: culprits, level: 1 } as const) : { backups, level };
+      return { ...blamed, result: 'broken' as const, detail: [error.message] };
     },
   );
-  return recordFinding(place, { level, ...findings }, tools, signal);
+  return recordFinding(place, findings, tools, signal);
 }
 
 /** Those whose bytes are not what was written, so that the others do not get their blame. */

@@ -27,6 +27,22 @@ describe('what was found of backups', () => {
     expect(levelsOf(record(1, { result: 'broken' }), record(2, { level: 2 }))).toEqual({ [a]: 2 });
   });
 
+  test('as broken is lifted from the same level up: bytes that are what was written say nothing of a restore that was wrong', () => {
+    const broken = record(1, { level: 3, result: 'broken' });
+    expect(levelsOf(broken, record(2, { level: 1 }), record(3, { level: 2 }))).toEqual({ [a]: -3 });
+    expect(levelsOf(broken, record(2, { level: 1, result: 'broken' }), record(3, { level: 1 }))).toEqual({ [a]: -3 });
+    for (const level of [3, 4] as const) expect(levelsOf(broken, record(2, { level }))).toEqual({ [a]: level });
+    expect(levelsOf(record(1, { level: 4 }), record(2, { level: 1, result: 'broken' }), record(3, { level: 1 }))).toEqual({ [a]: 1 });
+  });
+
+  test('is of other bytes from a finding of level 0 on', () => {
+    const broken = record(1, { level: 3, result: 'broken' });
+    const anew = record(2, { level: 0, result: 'broken' });
+    expect(levelsOf(broken, anew)).toEqual({ [a]: -1 });
+    expect(levelsOf(broken, anew, record(3, { level: 1 }))).toEqual({ [a]: 1 });
+    expect(levelsOf(record(1, { level: 3 }), record(2, { level: 0 }))).toEqual({ [a]: 0 });
+  });
+
   test('is read back as it was written, and nothing else is', () => {
     const written = record(1, { detail: ['base.tar: 40 bytes'] });
     expect(parseVerification(JSON.stringify(written), 'k')).toEqual(written);

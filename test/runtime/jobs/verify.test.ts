@@ -110,13 +110,13 @@ describe('verification', () => {
     const [full, log] = await world.fill();
     await prove(place, full, world.manifests, world.tools, never);
     await world.damage(log, 'wal');
-    expect(await prove(place, full, world.manifests, world.tools, never)).toMatchObject({ result: 'broken', backups: [log.id] });
+    expect(await prove(place, full, world.manifests, world.tools, never)).toMatchObject({ result: 'broken', level: 1, backups: [log.id] });
     expect(await world.levels()).toEqual({ [full.id]: 3, [log.id]: -1 });
     // What was found last counts, also when the clock was set back.
     world.clock.set('2026-02-01T00:00:00Z');
     expect(await rehash(place, full, world.tools, never)).toMatchObject({ result: 'sound' });
     expect(await rehash(place, log, world.tools, never)).toMatchObject({ result: 'broken', level: 1 });
-    expect(await decode(place, log, world.tools, never)).toMatchObject({ result: 'broken', level: 2 });
+    expect(await decode(place, log, world.tools, never)).toMatchObject({ result: 'broken', level: 1 });
   });
 
   test('finds a restore that works and gives something else', async () => {
@@ -128,6 +128,12 @@ describe('verification', () => {
       backups: world.manifests.map(({ id }) => id),
       detail: ['"6 rows" is not "7 rows"'],
     });
+    // Every byte of it is what was written all the same.
+    expect(await rehash(place, full, world.tools, never)).toMatchObject({ result: 'sound' });
+    expect((await world.levels())[full.id]).toBe(-3);
+    world.holds = '7 rows';
+    await prove(place, full, world.manifests, world.tools, never);
+    expect((await world.levels())[full.id]).toBe(3);
   });
 
   test('does not take trouble of its own for damage', async () => {
