@@ -25,7 +25,7 @@ export interface PruneTools {
   readonly store: Store;
   readonly lease: Lease;
   readonly trusted: TrustedSigners;
-  /** How far a backup was proven, from 0 to 4. */
+  /** How far a backup was proven, from 0 to 4; below zero it is broken. */
   readonly levelOf: (id: string) => number;
   /** How long a removal can be undone, and how long an unfinished attempt may take. */
   readonly graceMs: number;

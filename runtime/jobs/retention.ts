@@ -10,11 +10,14 @@ export interface Point {
   readonly at: Date;
   readonly parent: string | null;
   readonly label: string | null;
-  /** How far it was proven, from 0 (uploaded) to 4 (drilled). */
+  /** How far it was proven, from 0 (uploaded) to 4 (drilled); below zero it was found to be broken. */
   readonly level: number;
 }
 
-/** How much to keep. A point is kept when any of these wants it; what none wants goes. */
+/**
+ * How much to keep. A point is kept when any of these wants it; what none wants goes. What is broken, or rests on what is, never takes the place of another in a
+ * count: it is kept as long as everything is, by its name, or as the newest.
+ */
 export interface RetentionPolicy {
   /** Everything is wanted, and nothing ever goes. */
   readonly forever?: boolean;
@@ -67,8 +70,10 @@ const mostJumpMs = 3_600_000;
 export function planRetention(points: readonly Point[], policy: RetentionPolicy, time: TimeCheck): RetentionPlan {
   const sorted = [...points].sort((a, b) => (a.id < b.id ? 1 : -1));
   const holes = findHoles([...sorted].reverse());
-  const sound = sorted.filter(({ id }) => !holes.has(id));
-  const reasons = closed(wanted(sound, policy, time.now), new Map(sorted.map((point) => [point.id, point])));
+  const present = sorted.filter(({ id }) => !holes.has(id));
+  const broken = findBroken([...present].reverse());
+  const sound = present.filter(({ id }) => !broken.has(id));
+  const reasons = closed(wanted(present, sound, policy, time.now), new Map(sorted.map((point) => [point.id, point])));
   const since = startOfWindow(sorted, policy);
   for (const { id, at } of sorted)
     if (holes.has(id) && at.getTime() >= since) reasons.set(id, [`cannot be restored, ${holes.get(id)} is missing; kept for inquiry`]);
@@ -77,24 +82,39 @@ export function planRetention(points: readonly Point[], policy: RetentionPolicy,
     return because === undefined ? [] : [{ point, because }];
   });
   const whyNot = (id: string): string =>
-    holes.has(id) ? `cannot be restored, ${holes.get(id)} is missing` : 'no rule of the policy wants it';
+    holes.has(id)
+      ? `cannot be restored, ${holes.get(id)} is missing`
+      : broken.has(id)
+        ? `cannot be restored, ${broken.get(id)} was found to be broken`
+        : 'no rule of the policy wants it';
   const remove = sorted.filter(({ id }) => !reasons.has(id)).map((point) => ({ point, because: whyNot(point.id) }));
-  const refused = remove.length === 0 ? undefined : refusal(sorted, keep, policy, time);
+  const refused =
+    remove.length === 0
+      ? undefined
+      : refusal(
+          sorted,
+          keep.some(({ point: { id, level } }) => !broken.has(id) && level >= policy.provenLevel),
+          policy,
+          time,
+        );
   if (refused === undefined) return { keep, remove };
   return { keep: [...keep, ...remove.map(({ point }) => ({ point, because: ['nothing is removed now'] }))], remove: [], refused };
 }
 
-/** The newest comes first in `sound`. */
-function wanted(sound: readonly Point[], policy: RetentionPolicy, now: Date): Map<string, string[]> {
+/**
+ * @param present - What nothing is missing of, the newest first.
+ * @param sound - What of that is not broken either.
+ */
+function wanted(present: readonly Point[], sound: readonly Point[], policy: RetentionPolicy, now: Date): Map<string, string[]> {
   const reasons = new Map<string, string[]>();
   const want = (point: Point | undefined, because: string): void => {
     if (point !== undefined) reasons.set(point.id, [...(reasons.get(point.id) ?? []), because]);
   };
   const whole = sound.filter((point) => point.kind !== 'log');
-  want(sound[0], 'newest');
+  want(present[0], 'newest');
   want(
     sound.find((point) => point.level >= policy.provenLevel),
-    'newest that was proven',
+    `newest at level ${policy.provenLevel} or above`,
   );
   for (const [index, point] of whole.slice(0, policy.last ?? 0).entries()) want(point, `last ${index + 1}/${policy.last}`);
   for (const period of Object.keys(periods) as Period[]) {
@@ -102,8 +122,8 @@ function wanted(sound: readonly Point[], policy: RetentionPolicy, now: Date): Ma
     for (const [index, point] of newestOfEach(whole, period, policy.zone).slice(0, most).entries())
       want(point, `${period} ${index + 1}/${most}`);
   }
-  const since = startOfWindow(sound, policy);
-  for (const point of sound) {
+  const since = startOfWindow(present, policy);
+  for (const point of present) {
     if (policy.forever === true) want(point, 'kept for ever');
     if (policy.days !== undefined && point.at.getTime() >= since) want(point, `within ${policy.days} days`);
     if (point.label === null) continue;
@@ -156,9 +176,19 @@ function findHoles(oldestFirst: readonly Point[]): ReadonlyMap<string, string> {
   return holes;
 }
 
+/** For each backup that is broken, or rests on what is, the first one that is. */
+function findBroken(oldestFirst: readonly Point[]): ReadonlyMap<string, string> {
+  const broken = new Map<string, string>();
+  for (const { id, parent, level } of oldestFirst) {
+    const culprit = broken.get(parent ?? '') ?? (level < 0 ? id : undefined);
+    if (culprit !== undefined) broken.set(id, culprit);
+  }
+  return broken;
+}
+
 function refusal(
   sorted: readonly Point[],
-  keep: readonly Kept[],
+  isProvenLeft: boolean,
   policy: RetentionPolicy,
   { now, expected }: TimeCheck,
 ): string | undefined {
@@ -167,6 +197,6 @@ function refusal(
     return `the clock is wrong now, or was: the newest backup is of ${new Date(newest).toISOString()}, and it is ${now.toISOString()}`;
   if (Math.abs(now.getTime() - expected.getTime()) > mostJumpMs)
     return `the clock has jumped: it is ${now.toISOString()}, and should be ${expected.toISOString()}`;
-  if (!keep.some(({ point }) => point.level >= policy.provenLevel)) return 'no backup that was proven by a restore would remain';
+  if (!isProvenLeft) return `no backup at level ${policy.provenLevel} or above would remain`;
   return undefined;
 }

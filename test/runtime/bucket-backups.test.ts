@@ -73,7 +73,7 @@ test('nothing is removed when no point that is proven would remain', async () =>
   const made = [await next('a'), await next('b'), await next('c')];
   expect(made.length).toBe(3);
   const strict = { ...policy, last: 1, provenLevel: 3 };
-  expect((await backups.planPrune(strict, time(), never)).refused).toContain('no backup that was proven');
+  expect((await backups.planPrune(strict, time(), never)).refused).toContain('no backup at level 3 or above would remain');
   expect(await backups.prove(never)).toMatchObject({ level: 3, result: 'sound' });
   expect((await backups.points(never)).map(({ level }) => level)).toEqual([1, 1, 3]);
   expect((await backups.prune(strict, time(), never)).plan.remove.length).toBe(2);

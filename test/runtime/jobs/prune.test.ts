@@ -88,7 +88,7 @@ describe('pruning', () => {
     const { store, prune } = await filled(3);
     const before = await keysOf(store);
     const plan = await prune({ levelOf: () => 2 });
-    expect(plan.refused).toContain('no backup that was proven');
+    expect(plan.refused).toContain('no backup at level 3 or above would remain');
     expect(await keysOf(store)).toEqual(before);
   });
 

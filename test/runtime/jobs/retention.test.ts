@@ -10,13 +10,13 @@ const start = Date.parse('2026-01-01T02:00:00Z');
 const zone = 'UTC';
 const base: RetentionPolicy = { zone, provenLevel: 3 };
 
-/** Chains written as text: `f` full, `i` increment, `l` log, each following the one before; a digit is the level of the one before it. */
+/** Chains written as text: `f` full, `i` increment, `l` log, each following the one before; a digit is the level of the one before it, `x` that it is broken. */
 function chain(text: string, stepMs = day, from = start): readonly Point[] {
   const points: Point[] = [];
   const kinds: Readonly<Record<string, BackupKind>> = { f: 'full', i: 'increment', l: 'log', c: 'configuration' };
   for (const sign of text) {
-    if (/\d/.test(sign)) {
-      points.push({ ...points.pop()!, level: Number(sign) });
+    if (/[\dx]/.test(sign)) {
+      points.push({ ...points.pop()!, level: sign === 'x' ? -1 : Number(sign) });
       continue;
     }
     const at = new Date(from + points.length * stepMs);
@@ -54,6 +54,13 @@ describe('retention', () => {
     ['f3llflll', { days: 3 }, 'f..flll'],
     ['f3fffffffffffffffffffff', { weekly: 2 }, 'f................f...f'],
     ['ccc3c', { last: 1 }, '..cc'],
+    // Broken, or resting on what is: neither one of the last, nor the one of its day, week or month.
+    ['f3f1f1xf1xf1', { last: 2 }, 'ff..f'],
+    ['f3fxfff', { daily: 4 }, 'f.fff'],
+    ['f3fx', { last: 1 }, 'ff'],
+    ['f3fxi1i1f1', { last: 2 }, 'f...f'],
+    ['f3l3fxl3l3', { last: 1 }, 'flfll'],
+    ['f3fxfxf', { days: 2 }, 'ffff'],
   ])('of %s with %j keeps %s', (text, policy, kept) => {
     expect(shown(chain(text), policy)).toBe(kept);
   });
@@ -61,10 +68,19 @@ describe('retention', () => {
   test('gives each point all its reasons', () => {
     const points = chain('f3ffff');
     expect(because(points, 4, { last: 2, daily: 3, monthly: 1 })).toEqual(['newest', 'last 1/2', 'daily 1/3', 'monthly 1/1']);
-    expect(because(points, 0, { last: 2 })).toEqual(['newest that was proven']);
-    expect(because(chain('f3il'), 0, {})).toEqual(['newest that was proven']);
+    expect(because(points, 0, { last: 2 })).toEqual(['newest at level 3 or above']);
+    expect(because(chain('f3il'), 0, {})).toEqual(['newest at level 3 or above']);
     expect(because(chain('fil3'), 0, {})[0]).toMatch(/^needed by /);
     expect(plan(points, { last: 2 }).remove[0]?.because).toBe('no rule of the policy wants it');
+  });
+
+  test('says what is broken of what goes, and refuses to leave nothing else', () => {
+    expect(plan(chain('f3fxi1f1'), { last: 1 }).remove.map(({ because: why }) => why.replace(/01\w+/, 'ID'))).toEqual([
+      'cannot be restored, ID was found to be broken',
+      'cannot be restored, ID was found to be broken',
+    ]);
+    // The level of a log is no better than what it rests on.
+    expect(plan(chain('fxfxl3'), { last: 1, provenLevel: 1 }).refused).toBe('no backup at level 1 or above would remain');
   });
 
   test('keeps named points for ever, or as long as it is told to', () => {
@@ -99,7 +115,7 @@ describe('retention', () => {
 
   test('refuses to leave nothing that was proven', () => {
     const result = plan(chain('fffff'), { last: 1 });
-    expect(result.refused).toBe('no backup that was proven by a restore would remain');
+    expect(result.refused).toBe('no backup at level 3 or above would remain');
     expect(result.remove).toEqual([]);
     expect(result.keep.length).toBe(5);
   });
@@ -135,7 +151,7 @@ describe('retention', () => {
       .array(
         fc.record({
           sign: fc.constantFrom('f', 'f', 'i', 'l', 'l', 'l', 'c'),
-          level: fc.nat(4),
+          level: fc.integer({ min: -1, max: 4 }),
           gap: fc.nat(3 * day),
           lost: fc.nat(9),
           label: fc.nat(9),
@@ -192,7 +208,10 @@ describe('retention', () => {
           if (points.length === 0) return;
           const { keep } = plan(points, policy);
           expect(keep.map(({ point }) => point.id)).toContain(points.at(-1)!.id);
-          if (points.some(({ level }) => level >= 3)) expect(keep.some(({ point }) => point.level >= 3)).toBe(true);
+          const broken = new Set<string>();
+          for (const { id, parent, level } of points) if (level < 0 || broken.has(parent ?? '')) broken.add(id);
+          const isProven = ({ id, level }: Point): boolean => level >= 3 && !broken.has(id);
+          if (points.some(isProven)) expect(keep.some(({ point }) => isProven(point))).toBe(true);
           else expect(keep.length).toBe(points.length);
         }),
       );
