@@ -21,13 +21,24 @@ const goesOn = (parent: Manifest, log: Manifest): boolean =>
 const sameServer = (one: Manifest, other: Manifest): boolean =>
   one.facts['systemIdentifier'] === other.facts['systemIdentifier'] && timelineOf(one) === timelineOf(other);
 
+/** `from:next:those that had not ended`, as the server writes it; the last are all between the two. */
+function hadEnded(snapshot: string, transaction: bigint): boolean {
+  const [from = '0', next = '0', open = ''] = snapshot.split(':');
+  return transaction < BigInt(from) || (transaction < BigInt(next) && !open.split(',').includes(String(transaction)));
+}
+
+/** Whether it ends behind a full backup or an increment. One that was made before snapshots were written down only knows what had not begun. */
+function endsAfter({ facts: { snapshot, nextTransaction } }: Manifest, transaction: bigint): boolean {
+  if (typeof snapshot === 'string') return !hadEnded(snapshot, transaction);
+  return typeof nextTransaction === 'string' && transaction >= BigInt(nextTransaction);
+}
+
 export const postgresChain: ChainRules = {
   follows: (parent, child) => sameServer(parent, child) && (child.kind === 'increment' ? isSince(parent, child) : goesOn(parent, child)),
   holdsAllOf: (log, other) => sameServer(log, other) && endOf(log) >= endOf(other),
   reaches: (manifest, position) => endOf(manifest) >= parseLsn(position),
   // Its own log is always read, and a server stops before a place.
   endsAt: () => false,
-  isAfter: (base, transaction) =>
-    typeof base.facts['nextTransaction'] === 'string' && BigInt(transaction) >= BigInt(base.facts['nextTransaction']),
+  isAfter: (base, transaction) => endsAfter(base, BigInt(transaction)),
   transaction: { form: /^[1-9]\d{0,19}$/, example: '4711, as `SELECT pg_current_xact_id()` tells it' },
 };

@@ -118,10 +118,12 @@ class BaseBackup {
     yield { name: baseManifest, bytes: once(manifest) };
 
     const restorableFrom = await serverTime(this.#session);
+    // After the end of the copy: what has not ended in it ends behind that.
+    const { snapshot } = await this.#session.row('SELECT pg_current_snapshot()::text AS snapshot');
     const facts = await takeFacts(access, limits, sleep, this.#signal);
     const { next } = await this.#session.row('SELECT pg_current_xact_id()::text AS next');
     const since = changedSince === undefined ? {} : { changedSince };
-    this.#facts = { restorableFrom, nextTransaction: String(next), ...since, ...summaryOf(facts) };
+    this.#facts = { restorableFrom, nextTransaction: String(next), snapshot: String(snapshot), ...since, ...summaryOf(facts) };
     yield { name: factsFile, bytes: once(Buffer.from(`${JSON.stringify(facts, undefined, 1)}\n`)) };
   }
 

@@ -9,6 +9,14 @@ test('a transaction can only have ended after a full backup from the first one o
   expect(postgresChain.isAfter(full, '749')).toBe(false);
 });
 
+test('a transaction that had begun before a full backup and not ended when that was complete ends after it', () => {
+  const of = (snapshot: string): Manifest => ({ facts: { nextTransaction: '760', snapshot } }) as unknown as Manifest;
+  const after = (snapshot: string) =>
+    ['739', '740', '741', '745', '750', '760'].filter((transaction) => postgresChain.isAfter(of(snapshot), transaction));
+  expect(after('740:750:740,745')).toEqual(['740', '745', '750', '760']);
+  expect(after('750:750:')).toEqual(['750', '760']);
+});
+
 describe('an increment', () => {
   const server = { systemIdentifier: '7', timeline: 1, segmentBytes: 16_777_216 };
   const of = (kind: string, from: string, to: string, facts = {}): Manifest =>
