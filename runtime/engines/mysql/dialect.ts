@@ -36,6 +36,8 @@ export interface Dialect {
   readonly snapshot: (session: Session) => Promise<string>;
   /** Whether its `CHECKSUM TABLE` works out virtual columns. Where not, it sums up whatever another row has left in their place. */
   readonly sumsVirtualColumns: boolean;
+  /** Whether its dump fails at a table that was removed, renamed or altered since the snapshot began. Where not, it leaves the table out, or takes the form of now. */
+  readonly failsAtChangedTables: boolean;
   readonly dumpArguments: readonly string[];
   /** Which transactions are in a dump, by what it says at its beginning and by what the server knows of that place. */
   readonly inDump: (beginning: string, place: LogPlace, session: Session) => Promise<string | undefined>;
@@ -113,6 +115,7 @@ const mysqlDialect: Dialect = {
     }
   },
   sumsVirtualColumns: true,
+  failsAtChangedTables: true,
   dumpArguments: [
     ...same.dumpArguments,
     '--source-data=2',
@@ -196,6 +199,7 @@ const mariadbDialect: Dialect = {
     return (await gtidAt(session, place)) ?? '';
   },
   sumsVirtualColumns: false,
+  failsAtChangedTables: false,
   dumpArguments: [...same.dumpArguments, '--master-data=2', '--gtid'],
   inDump: async (_, place, session) => gtidAt(session, place),
   sameLog: async (session, place, gtids) => {

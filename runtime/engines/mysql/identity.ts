@@ -49,7 +49,7 @@ export async function serverTime(session: Session): Promise<Date> {
 }
 
 /** Schemas that the server makes for itself. */
-const ownSchemas = ['mysql', 'sys', 'information_schema', 'performance_schema'].map(quoted).join(', ');
+export const ownSchemas = ['mysql', 'sys', 'information_schema', 'performance_schema'].map(quoted).join(', ');
 
 /** And that of the backups, which is written to all the time. */
 export const notCompared = `${ownSchemas}, ${quoted(mysqlFamily.canary.database)}`;

@@ -13,6 +13,7 @@ import { placeInDump, refuseTooLarge, watchDump, type DumpSeen } from './dump-wa
 import { freezeServer, takeFacts } from './facts.ts';
 import { identify, outsideSnapshot, refuseOtherTables, serverTime, type Identity } from './identity.ts';
 import { connect, type Session } from './session.ts';
+import { changedTables, tableTimes, wholeSecondMs, type TableTimes } from './table-times.ts';
 
 export interface MysqlTools extends EngineTools<MysqlAccess> {
   readonly dialect: Dialect;
@@ -36,7 +37,9 @@ export const mysqlProducer = (tools: ProducerTools): Producer => ({
       // What the backup says that it holds it can show as well.
       await writeCanary(session);
       const at = await serverTime(session);
-      const run = new Dump({ tools, session, signal, identity, at, outside: await outsideSnapshot(session, tools.dialect) });
+      const before = { outside: await outsideSnapshot(session, tools.dialect), tables: await tablesOutside(session, tools.dialect) };
+      if (before.tables.size > 0) await tools.sleep(wholeSecondMs);
+      const run = new Dump({ tools, session, signal, identity, at, before });
       return { streams: run.streams(), finish: () => run.finish(), [Symbol.asyncDispose]: () => session[Symbol.asyncDispose]() };
     } catch (error) {
       await session[Symbol.asyncDispose]();
@@ -52,7 +55,8 @@ interface Begun {
   readonly identity: Identity;
   /** By the server's clock, before the snapshot: all that was committed by then is in it. */
   readonly at: Date;
-  readonly outside: string;
+  /** What does not stand in the snapshot, and was to be the same at its end. */
+  readonly before: { readonly outside: string; readonly tables: TableTimes };
 }
 
 /** One run of the dump program, and what is asked of the server around it. */
@@ -79,7 +83,7 @@ class Dump {
   }
 
   async #judge({ beginning, ended, bytes, longest }: DumpSeen): Promise<void> {
-    const { tools, session, outside } = this.#run;
+    const { tools, session, before } = this.#run;
     const { dialect } = tools;
     this.#place = placeInDump(beginning);
     if (!ended || this.#place === undefined) throw cutShort(dialect, bytes);
@@ -87,11 +91,12 @@ class Dump {
     if (gtids === undefined) throw cutShort(dialect, bytes);
     refuseTooLarge(longest);
     this.#gtids = dialect.parse(gtids).toString();
-    if ((await outsideSnapshot(session, dialect)) !== outside)
-      throw new BerthError(
-        'io',
-        'a database, a view, a routine, a trigger, an event or an account was changed while the backup was made',
-        'it is tried again; make full backups at a time at which nobody installs anything',
+    if ((await outsideSnapshot(session, dialect)) !== before.outside)
+      throw changedMeanwhile('a database, a view, a routine, a trigger, an event or an account was changed while the backup was made');
+    const changed = changedTables(before.tables, await tablesOutside(session, dialect));
+    if (changed.length > 0)
+      throw changedMeanwhile(
+        `tables were made, removed, renamed or altered while the backup was made: ${changed.slice(0, 3).join(', ')}${changed.length > 3 ? ' and more' : ''}`,
       );
   }
 
@@ -125,6 +130,13 @@ const dumpCommand = ({ programs, dumpArguments, title, tls }: Dialect, access: M
   env: environmentOf(access),
   explain: explainEnd(title, access),
 });
+
+/** Nothing to be asked of a server whose dump sees to it by itself. */
+const tablesOutside = async (session: Session, { failsAtChangedTables }: Dialect): Promise<TableTimes> =>
+  failsAtChangedTables ? new Map() : tableTimes(session);
+
+const changedMeanwhile = (what: string): BerthError =>
+  new BerthError('io', what, 'it is tried again; make full backups at a time at which nobody installs anything');
 
 const cutShort = ({ programs }: Dialect, bytes: number): BerthError =>
   new BerthError(
