@@ -1,0 +1,46 @@
+import type { WrittenSpec } from '../../model/written-spec.ts';
+import type { Finding } from './finding.ts';
+import { isServed } from './resolve-service.ts';
+import { writtenRoutes } from './resolve-routes.ts';
+
+/** What routes say that another word of theirs takes back, or that never comes to pass. It is loaded for specs that have routes of their own. */
+export const checkWrittenRoutes = (spec: WrittenSpec): readonly Finding[] => [...checkFilters(spec), ...checkCapitals(spec)];
+
+function* checkFilters(spec: WrittenSpec): Iterable<Finding> {
+  for (const [name, { routes = [] }] of Object.entries(spec.services))
+    for (const [index, { methods, cors, allow = [], deny = [] }] of routes.entries()) {
+      const path = ['services', name, 'routes', index];
+      const refused = cors?.methods?.filter(
+        (method) => methods && !methods.includes(method) && !(method === 'HEAD' && methods.includes('GET')),
+      );
+      if (refused !== undefined && refused.length > 0)
+        yield {
+          path: [...path, 'cors', 'methods'],
+          message: `other origins may use ${refused.join(', ')}, which the route does not take`,
+          hint: 'remove it here, or add it to the methods of the route',
+        };
+      const both = allow.find((network) => deny.includes(network));
+      if (both !== undefined) yield { path: [...path, 'deny'], message: `${both} is allowed as well`, hint: 'keep one of the two' };
+    }
+}
+
+/** Paths that capitals alone tell apart: an application may see one, so where a route has filters no other may have its path. */
+function* checkCapitals({ services }: WrittenSpec): Iterable<Finding> {
+  const seen: { readonly path: string; readonly filtered: boolean }[] = [];
+  for (const [name, service] of Object.entries(services))
+    for (const [index, { path, methods, allow, deny }] of (isServed(service.kind ?? 'web') ? writtenRoutes(service) : []).entries()) {
+      const bare = path.replace(/\/$/, '');
+      const filtered = (methods ?? allow ?? deny) !== undefined;
+      const alike = seen.find((other) => {
+        const its = other.path.replace(/\/$/, '');
+        return its !== bare && its.toLowerCase() === bare.toLowerCase() && (filtered || other.filtered);
+      });
+      if (alike)
+        yield {
+          path: ['services', name, ...(service.routes ? ['routes', index, 'path'] : [])],
+          message: `an application may read ${path} as ${alike.path}, and ${filtered ? path : alike.path} has filters`,
+          hint: 'keep one of the two, or tell them apart by more than capitals',
+        };
+      seen.push({ path, filtered });
+    }
+}
