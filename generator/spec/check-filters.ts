@@ -4,7 +4,11 @@ import { isServed } from './resolve-service.ts';
 import { writtenRoutes } from './resolve-routes.ts';
 
 /** What routes say that another word of theirs takes back, or that never comes to pass. It is loaded for specs that have routes of their own. */
-export const checkWrittenRoutes = (spec: WrittenSpec): readonly Finding[] => [...checkFilters(spec), ...checkCapitals(spec)];
+export const checkWrittenRoutes = (spec: WrittenSpec): readonly Finding[] => [
+  ...checkFilters(spec),
+  ...checkLimits(spec),
+  ...checkCapitals(spec),
+];
 
 function* checkFilters(spec: WrittenSpec): Iterable<Finding> {
   for (const [name, { routes = [] }] of Object.entries(spec.services))
@@ -21,6 +25,24 @@ function* checkFilters(spec: WrittenSpec): Iterable<Finding> {
         };
       const both = allow.find((network) => deny.includes(network));
       if (both !== undefined) yield { path: [...path, 'deny'], message: `${both} is allowed as well`, hint: 'keep one of the two' };
+    }
+}
+
+/** A limit counts once for a request: nginx does not start with one that a location has twice. */
+function* checkLimits({ services }: WrittenSpec): Iterable<Finding> {
+  for (const [name, { routes = [] }] of Object.entries(services))
+    for (const [index, { rateLimit = [] }] of routes.entries()) {
+      const seen = new Set<string>();
+      for (const [which, { rate, by = 'address' }] of [rateLimit].flat().entries()) {
+        const limit = `${rate} by ${by}`;
+        if (seen.has(limit.toLowerCase()))
+          yield {
+            path: ['services', name, 'routes', index, 'rateLimit', which],
+            message: `${limit} stands twice`,
+            hint: 'keep one of the two',
+          };
+        seen.add(limit.toLowerCase());
+      }
     }
 }
 

@@ -91,3 +91,22 @@ describe('paths that an application may read as one', () => {
     ).toBe(other);
   });
 });
+
+describe('limits of a route', () => {
+  test.each([
+    [
+      '{ rate: 5/s }, { rate: 5/s, burst: 20 }',
+      '8:52 services.web.routes[0].rateLimit[1]: 5/s by address stands twice | keep one of the two',
+    ],
+    ['{ rate: 5/s, by: address }, { rate: 5/m }, { rate: 5/s }', 'rateLimit[2]: 5/s by address stands twice'],
+    // nginx makes no difference between them, and neither does HTTP.
+    ['{ rate: 5/m, by: "header:X-A" }, { rate: 5/m, by: "header:x-a" }', 'rateLimit[1]: 5/m by header:x-a stands twice'],
+  ])('are refused as %s, where one stands twice', (limits, problem) => {
+    expect(onlyProblem(web(`routes: [{ path: /, rateLimit: [${limits}] }]`))).toContain(problem);
+  });
+
+  test('may be the same on several routes, and several on one', () => {
+    expect(problemsOf(web('routes: [{ path: /, rateLimit: { rate: 5/s } }, { path: /a, rateLimit: { rate: 5/s } }]'))).toEqual([]);
+    expect(problemsOf(web('routes: [{ path: /, rateLimit: [{ rate: 5/s }, { rate: 5/m }, { rate: 5/s, by: token }] }]'))).toEqual([]);
+  });
+});
