@@ -26,7 +26,7 @@ const rateLimit = z
   .meta({ id: 'RateLimit' });
 
 const origin = text('an origin such as https://app.example.com').regex(
-  /^https?:\/\/(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::\d{1,5})?$/,
+  /^(?=.{1,267}$)https?:\/\/(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::\d{1,5})?$/,
   { error: 'expected an origin such as https://app.example.com, without a path' },
 );
 const token = (what: string) => text(what).regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/, { error: `expected ${what}` });

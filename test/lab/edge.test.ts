@@ -393,17 +393,22 @@ describe('the edge without an application', () => {
     for (const path of ['/-/berth/unavailable.html', '/-/berth/refused.json', '/-/berth/none']) expect((await ask(path)).status).toBe(404);
   });
 
-  test('passes the check of nginx with a name of 253 letters, no rate, no hsts, and no route for /', async () => {
+  const longest = `${'a'.repeat(62)}.${'b'.repeat(62)}.${'c'.repeat(62)}.${'d'.repeat(62)}.e`;
+  test.each([
+    { what: 'no rate, no hsts, and no route for /', more: { hsts: false }, routes: [route('/only'), route('/a/b/')] },
+    {
+      what: 'the longest origin, header and cookie, and the most connections',
+      more: { perAddress: 65_535 },
+      routes: [
+        route('/', {
+          cors: { ...shared, origins: [`https://${longest}:65535`] },
+          rateLimits: ['header', 'cookie'].map((kind) => ({ rate: '999999r/m', by: `${kind}:${'x'.repeat(63)}`, burst: 100_000 })),
+        }),
+      ],
+    },
+  ])('passes the check of nginx with a name of 253 letters, $what', async ({ more, routes }) => {
     const other = join(site, 'other');
-    write(other, {
-      ...plan,
-      domain: `${'a'.repeat(62)}.${'b'.repeat(62)}.${'c'.repeat(62)}.${'d'.repeat(62)}.e`,
-      hsts: false,
-      trustedProxies: [],
-      deny: [],
-      stores: [],
-      apps: [{ service: 'a'.repeat(40), port: 80, routes: [route('/only'), route('/a/b/')] }],
-    });
+    write(other, { ...plan, domain: longest, ...more, apps: [{ service: 'a'.repeat(40), port: 80, routes }] });
     const { code, stderr } = await attempt([
       'docker',
       'run',

@@ -45,6 +45,7 @@ describe('other origins', () => {
     ['{ origins: [] }', 'cors.origins: expected at least one origin'],
     ['{ origins: ["*"] }', 'cors.origins[0]: expected an origin such as https://app.example.com'],
     ['{ origins: ["https://a.example/x"] }', 'cors.origins[0]: expected an origin'],
+    [`{ origins: ["https://${'a'.repeat(260)}"] }`, 'cors.origins[0]: expected an origin'],
     ['{ origins: ["https://a.example"], methods: [TRACE] }', 'cors.methods[0]: expected a method'],
     ['{ origins: ["https://a.example"], headers: ["a b"] }', 'cors.headers[0]: expected the name of a header'],
   ])('are refused as %s', (cors, problem) => {
@@ -68,6 +69,17 @@ describe('load balancers in front', () => {
     ['{ proxyProtocol: true }', 'edge.proxyProtocol: nobody is trusted'],
   ])('are refused as %s', (text, problem) => {
     expect(onlyProblem(edge(text))).toContain(problem);
+  });
+});
+
+describe('connections of an address', () => {
+  const connections = (number: number) => `${web('runtime: other')}edge: { connections: ${number} }\n`;
+  // nginx does not start with more.
+  test('are 65535 at most', () => {
+    expect(specOf(connections(65_535)).edge.connections).toBe(65_535);
+    expect(onlyProblem(connections(65_536))).toContain(
+      'edge.connections: expected a number of connections, a whole number from 1 to 65535',
+    );
   });
 });
 
