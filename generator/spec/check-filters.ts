@@ -1,3 +1,4 @@
+import { networkBits } from '../../model/addresses.ts';
 import type { WrittenSpec } from '../../model/written-spec.ts';
 import type { Finding } from './finding.ts';
 import { isServed } from './resolve-service.ts';
@@ -23,8 +24,15 @@ function* checkFilters(spec: WrittenSpec): Iterable<Finding> {
           message: `other origins may use ${refused.join(', ')}, which the route does not take`,
           hint: 'remove it here, or add it to the methods of the route',
         };
-      const both = allow.find((network) => deny.includes(network));
-      if (both !== undefined) yield { path: [...path, 'deny'], message: `${both} is allowed as well`, hint: 'keep one of the two' };
+      const allowed = new Map(allow.map((network) => [networkBits(network), network]));
+      const both = deny.find((network) => allowed.has(networkBits(network)));
+      const other = both === undefined ? undefined : allowed.get(networkBits(both));
+      if (both !== undefined)
+        yield {
+          path: [...path, 'deny'],
+          message: `${both} is allowed as well${other === both ? '' : `, as ${other}`}`,
+          hint: 'keep one of the two',
+        };
     }
 }
 

@@ -37,12 +37,19 @@ describe('what a route refuses', () => {
     ['allow: [office.example.com]', 'allow[0]: expected an address or a subnet'],
     ['allow: ["10.0.0.1; return 200"]', 'allow[0]: expected an address or a subnet'],
     ['allow: [10.0.0.0/8, 10.1.0.0/16], deny: [10.1.0.0/16]', 'deny: 10.1.0.0/16 is allowed as well | keep one of the two'],
+    ['deny: [10.0.0.0/8], allow: [10.0.0.1/8]', 'deny: 10.0.0.0/8 is allowed as well, as 10.0.0.1/8 | keep one of the two'],
+    ['deny: [10.1.2.3], allow: [10.1.2.3/32]', 'deny: 10.1.2.3 is allowed as well, as 10.1.2.3/32'],
+    ['deny: ["2001:db8:0:0::1/32"], allow: ["2001:db8::/32"]', 'deny: 2001:db8:0:0::1/32 is allowed as well, as 2001:db8::/32'],
     [
       'methods: [GET], cors: { origins: ["https://a.example"], methods: [GET, HEAD, DELETE] }',
       'cors.methods: other origins may use DELETE, which the route does not take',
     ],
   ])('is not { %s }', (more, problem) => {
     expect(onlyProblem(web(`routes: [{ path: /, ${more} }]`))).toContain(`services.web.routes[0].${problem}`);
+  });
+
+  test('may hold a network within another, and one of the other kind', () => {
+    expect(routeOf('deny: [10.0.0.0/8, "::/0"], allow: [10.0.0.0/9, 10.0.0.0, 0.0.0.0/0]')).toHaveProperty('addresses');
   });
 
   test.each(['{ deny: [] }', '{ deny: [all] }', '{ deny: ["::g"] }'])('everywhere is no %s', (edge) => {
