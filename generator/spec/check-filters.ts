@@ -1,4 +1,5 @@
 import { networkBits } from '../../model/addresses.ts';
+import { hiddenPath } from '../../model/hidden-path.ts';
 import type { WrittenSpec } from '../../model/written-spec.ts';
 import type { Finding } from './finding.ts';
 import { isServed } from './resolve-service.ts';
@@ -8,6 +9,7 @@ import { writtenRoutes } from './resolve-routes.ts';
 export const checkWrittenRoutes = (spec: WrittenSpec): readonly Finding[] => [
   ...checkFilters(spec),
   ...checkLimits(spec),
+  ...checkHidden(spec),
   ...checkCapitals(spec),
 ];
 
@@ -52,6 +54,18 @@ function* checkLimits({ services }: WrittenSpec): Iterable<Finding> {
         seen.add(limit.toLowerCase());
       }
     }
+}
+
+function* checkHidden({ services }: WrittenSpec): Iterable<Finding> {
+  const hidden = new RegExp(hiddenPath, 'i');
+  for (const [name, { routes = [] }] of Object.entries(services))
+    for (const [index, { path }] of routes.entries())
+      if (hidden.test(path))
+        yield {
+          path: ['services', name, 'routes', index, 'path'],
+          message: `the edge answers 404 for ${path}, where sources keep their history and their secrets`,
+          hint: 'give the route another path',
+        };
 }
 
 /** Paths that capitals alone tell apart: an application may see one, so where a route has filters no other may have its path. */

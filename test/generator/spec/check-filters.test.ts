@@ -117,3 +117,18 @@ describe('limits of a route', () => {
     expect(problemsOf(web('routes: [{ path: /, rateLimit: [{ rate: 5/s }, { rate: 5/m }, { rate: 5/s, by: token }] }]'))).toEqual([]);
   });
 });
+
+describe('a route', () => {
+  test.each(['/.env', '/.git/', '/.GIT/hooks/', '/x/.aws/', '/.environment', '/.htpasswd'])(
+    'is not %s, which the edge answers to nobody',
+    (path) => {
+      expect(onlyProblem(web(`routes: [{ path: ${path} }]`))).toBe(
+        `8:22 services.web.routes[0].path: the edge answers 404 for ${path}, where sources keep their history and their secrets | give the route another path`,
+      );
+    },
+  );
+
+  test.each(['/.well-known/', '/a/b/.git/', '/environment', '/x.env', '/.gi'])('may be %s', (path) => {
+    expect(problemsOf(web(`routes: [{ path: ${path} }]`))).toEqual([]);
+  });
+});
