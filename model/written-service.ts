@@ -40,6 +40,8 @@ const cors = z
       .describe('Methods that they may use. Default: GET, HEAD, POST, PUT, PATCH, DELETE.'),
     headers: z
       .array(token('the name of a header'))
+      // With names of the longest kind, as many as a line of nginx holds.
+      .max(50, { error: 'expected at most 50 headers' })
       .optional()
       .describe('Headers that they may send. Default: Authorization, Content-Type, X-Requested-With.'),
     credentials: z.boolean({ error: 'expected true or false' }).optional().describe('Whether cookies are sent along. Default: false.'),

@@ -47,6 +47,7 @@ describe('other origins', () => {
     ['{ origins: ["https://a.example/x"] }', 'cors.origins[0]: expected an origin'],
     [`{ origins: ["https://${'a'.repeat(260)}"] }`, 'cors.origins[0]: expected an origin'],
     ['{ origins: ["https://a.example"], methods: [TRACE] }', 'cors.methods[0]: expected a method'],
+    [`{ origins: ["https://a.example"], headers: [${'x, '.repeat(51)}] }`, 'cors.headers: expected at most 50 headers'],
     ['{ origins: ["https://a.example"], headers: ["a b"] }', 'cors.headers[0]: expected the name of a header'],
   ])('are refused as %s', (cors, problem) => {
     expect(onlyProblem(web(`routes: [{ path: /, cors: ${cors} }]`))).toContain(problem);
