@@ -56,7 +56,9 @@ function* checkLimits({ services }: WrittenSpec): Iterable<Finding> {
     }
 }
 
-function* checkHidden({ services }: WrittenSpec): Iterable<Finding> {
+/** Routes that the edge never comes to; that of a cluster knows nothing of hidden paths. */
+function* checkHidden({ target, kubernetes, services }: WrittenSpec): Iterable<Finding> {
+  if (target === 'kubernetes' && ['gateway', 'ingress'].includes(kubernetes?.expose ?? '')) return;
   const hidden = new RegExp(hiddenPath, 'i');
   for (const [name, { routes = [] }] of Object.entries(services))
     for (const [index, { path }] of routes.entries())

@@ -131,4 +131,9 @@ describe('a route', () => {
   test.each(['/.well-known/', '/a/b/.git/', '/environment', '/x.env', '/.gi'])('may be %s', (path) => {
     expect(problemsOf(web(`routes: [{ path: ${path} }]`))).toEqual([]);
   });
+
+  test('may be any path where a cluster has an edge of its own', () => {
+    const own = '\ntarget: kubernetes\nkubernetes: { expose: ingress, class: traefik }';
+    expect(problemsOf(web('routes: [{ path: /.git/ }]').trimEnd() + `${own}\n`)).toEqual([]);
+  });
 });
