@@ -22,6 +22,20 @@ export function formatRange({ first, last }: AddressRange): string {
   return `${address}/${32 - Math.round(Math.log2(last - first + 1))}`;
 }
 
+/** The bits that tell a network of either kind from others, whatever way it is written: those of `10.0.0.1/8` and of `10.0.0.0/8` are the same. */
+export function networkBits(text: string): string {
+  const [address = '', length] = text.split('/');
+  const bits = (radix: number, width: number) => (part: string) => parseInt(part, radix).toString(2).padStart(width, '0');
+  const all = address.includes(':') ? groupsOf(address).map(bits(16, 16)) : address.split('.').map(bits(10, 8));
+  return `${all.length} ${all.join('').slice(0, length === undefined ? undefined : Number(length))}`;
+}
+
+/** The eight parts of an address of IPv6. */
+function groupsOf(address: string): readonly string[] {
+  const [head = [], tail = []] = address.split('::').map((half) => half.split(':').filter((group) => group !== ''));
+  return [...head, ...Array.from({ length: 8 - head.length - tail.length }, () => '0'), ...tail];
+}
+
 export const overlap = (one: AddressRange, other: AddressRange): boolean => one.first <= other.last && other.first <= one.last;
 
 /** A network that the host has a route to, and through what; the default route is none. */

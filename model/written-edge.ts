@@ -7,7 +7,7 @@ export const edge = z
     https: port.optional().describe('Port on the host. Default: 443.'),
     body: size.optional().describe('Largest request body. Default: 25Mi.'),
     timeout: duration.optional().describe('Longest silence of the application. Default: 60s.'),
-    connections: wholeNumber(1, 100_000, 'a number of connections')
+    connections: wholeNumber(1, 65_535, 'a number of connections')
       .optional()
       .describe('Connections one client address may hold. Default: 100.'),
     deny: subnets

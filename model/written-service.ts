@@ -26,7 +26,7 @@ const rateLimit = z
   .meta({ id: 'RateLimit' });
 
 const origin = text('an origin such as https://app.example.com').regex(
-  /^https?:\/\/(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::\d{1,5})?$/,
+  /^(?=.{1,267}$)https?:\/\/(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::\d{1,5})?$/,
   { error: 'expected an origin such as https://app.example.com, without a path' },
 );
 const token = (what: string) => text(what).regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/, { error: `expected ${what}` });
@@ -40,6 +40,8 @@ const cors = z
       .describe('Methods that they may use. Default: GET, HEAD, POST, PUT, PATCH, DELETE.'),
     headers: z
       .array(token('the name of a header'))
+      // With names of the longest kind, as many as a line of nginx holds.
+      .max(50, { error: 'expected at most 50 headers' })
       .optional()
       .describe('Headers that they may send. Default: Authorization, Content-Type, X-Requested-With.'),
     credentials: z.boolean({ error: 'expected true or false' }).optional().describe('Whether cookies are sent along. Default: false.'),

@@ -78,6 +78,7 @@ const seldomPlanned: Readonly<Record<string, readonly string[]>> = {
     'generator/plan/services/ways.ts',
     'generator/render/edge-filters.ts',
     'generator/render/relay-view.ts',
+    'generator/spec/check-filters.ts',
   ],
   'plan-explain.cjs': ['generator/plan/fixed-decisions.ts'],
   'plan-files.cjs': [

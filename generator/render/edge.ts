@@ -1,5 +1,6 @@
 import { authorityFile } from '../../model/internal-tls.ts';
 import type { Artifact } from '../../model/artifact.ts';
+import { hiddenPath } from '../../model/hidden-path.ts';
 import type { EdgePlan } from '../../model/edge-plan.ts';
 import type { Plan } from '../../model/plan.ts';
 import { slots } from '../../model/release.ts';
@@ -94,6 +95,7 @@ function view(edge: EdgePlan): object {
       .sort()
       .map((by) => ({ key: keyOf(by), carried: carried(by) })),
     policies: [...policies.values()],
+    hidden: hiddenPath,
     meant,
     filters: [
       ...new Map(

@@ -27,25 +27,6 @@ export function* checkRoutes(spec: WrittenSpec): Iterable<Finding> {
     }
 }
 
-/** What a route says of methods and addresses that another word of it takes back. */
-export function* checkFilters(spec: WrittenSpec): Iterable<Finding> {
-  for (const [name, { routes = [] }] of Object.entries(spec.services))
-    for (const [index, { methods, cors, allow = [], deny = [] }] of routes.entries()) {
-      const path = ['services', name, 'routes', index];
-      const refused = cors?.methods?.filter(
-        (method) => methods && !methods.includes(method) && !(method === 'HEAD' && methods.includes('GET')),
-      );
-      if (refused !== undefined && refused.length > 0)
-        yield {
-          path: [...path, 'cors', 'methods'],
-          message: `other origins may use ${refused.join(', ')}, which the route does not take`,
-          hint: 'remove it here, or add it to the methods of the route',
-        };
-      const both = allow.find((network) => deny.includes(network));
-      if (both !== undefined) yield { path: [...path, 'deny'], message: `${both} is allowed as well`, hint: 'keep one of the two' };
-    }
-}
-
 export function* checkPorts(spec: WrittenSpec): Iterable<Finding> {
   if (spec.edge?.proxyProtocol === true && (spec.edge.trustedProxies ?? []).length === 0)
     yield {

@@ -13,7 +13,8 @@ import { checkSurroundings } from './check-surroundings.ts';
 import { checkVolumes } from './check-volumes.ts';
 import { checkNames } from './check-names.ts';
 import { checkUses } from './check-uses.ts';
-import { checkFilters, checkRoutes, checkPorts } from './check-edge.ts';
+import { checkRoutes, checkPorts } from './check-edge.ts';
+import { checkWrittenRoutes } from './check-filters.ts';
 import { checkDatabases, checkAnalytics, checkPostgres, checkLicences } from './check-databases.ts';
 import { checkCaches } from './check-caches.ts';
 import { checkAddresses } from './check-network.ts';
@@ -34,7 +35,7 @@ export function checkReferences(spec: WrittenSpec): readonly Finding[] {
     ...checkExternals(spec),
     ...checkUses(spec),
     ...checkRoutes(spec),
-    ...checkFilters(spec),
+    ...(Object.values(spec.services).some(({ routes }) => routes) ? checkWrittenRoutes(spec) : []),
     ...checkVolumes(spec),
     ...checkStores(spec),
     ...checkInternalTls(spec),

@@ -76,6 +76,15 @@ const plan: EdgePlan = {
           rateLimits: [{ rate: '1r/m', by: 'address', burst: 0 }],
           cors: shared,
         }),
+        route('/metrics', { addresses: { allow: [], deny: ['0.0.0.0/1', '128.0.0.0/1'] } }),
+        route('/metrics/'),
+        route('/twice', { addresses: { allow: [], deny: ['10.99.0.0/16'] } }),
+        route('/twice/', { addresses: { allow: ['10.99.0.0/16'], deny: [] } }),
+        route('/bare'),
+        route('/bare/', { methods: ['POST'] }),
+        route('/deep/inside/', { methods: ['POST'] }),
+        route('/deep/inside/open/'),
+        route('/deep/inside/open/keys', { methods: ['POST'] }),
       ],
     },
     { service: 'api-v2', port: 3000, routes: [route('/api/')] },
@@ -384,17 +393,22 @@ describe('the edge without an application', () => {
     for (const path of ['/-/berth/unavailable.html', '/-/berth/refused.json', '/-/berth/none']) expect((await ask(path)).status).toBe(404);
   });
 
-  test('passes the check of nginx with a name of 253 letters, no rate, no hsts, and no route for /', async () => {
+  const longest = `${'a'.repeat(62)}.${'b'.repeat(62)}.${'c'.repeat(62)}.${'d'.repeat(62)}.e`;
+  test.each([
+    { what: 'no rate, no hsts, and no route for /', more: { hsts: false }, routes: [route('/only'), route('/a/b/')] },
+    {
+      what: 'the longest origin, header and cookie, and the most connections',
+      more: { perAddress: 65_535 },
+      routes: [
+        route('/', {
+          cors: { ...shared, origins: [`https://${longest}:65535`] },
+          rateLimits: ['header', 'cookie'].map((kind) => ({ rate: '999999r/m', by: `${kind}:${'x'.repeat(63)}`, burst: 100_000 })),
+        }),
+      ],
+    },
+  ])('passes the check of nginx with a name of 253 letters, $what', async ({ more, routes }) => {
     const other = join(site, 'other');
-    write(other, {
-      ...plan,
-      domain: `${'a'.repeat(62)}.${'b'.repeat(62)}.${'c'.repeat(62)}.${'d'.repeat(62)}.e`,
-      hsts: false,
-      trustedProxies: [],
-      deny: [],
-      stores: [],
-      apps: [{ service: 'a'.repeat(40), port: 80, routes: [route('/only'), route('/a/b/')] }],
-    });
+    write(other, { ...plan, domain: longest, ...more, apps: [{ service: 'a'.repeat(40), port: 80, routes }] });
     const { code, stderr } = await attempt([
       'docker',
       'run',
@@ -643,8 +657,68 @@ describe('the edge before an application', () => {
       expect((await ask(path)).status, path).toBe(404);
     for (const path of ['/posted/', '/POSTED', '/posted;x=1', '/%50osted'])
       expect((await ask(path, { method: 'DELETE' })).status, path).toBe(404);
+    for (const path of [
+      '/METRICS',
+      '/Metrics/',
+      '/metrics;x',
+      '/metrics;x/y',
+      '/metrics/;x',
+      '/metrics;%0a',
+      '/metrics%5c',
+      '/metrics/.',
+      '/metrics/x/..',
+      '/TWICE',
+      '/twice;x',
+      '/Twice/x',
+      '/twice%5C',
+      '/BARE',
+      '/bare;x',
+      '/Bare/',
+      '/deep;x/inside/',
+      '/deep/;/INSIDE',
+      '/;x/deep/inside/y',
+      '/deep\\inside/x',
+      '/deep%3Bx/inside',
+      `/${';/'.repeat(3000)}deep/inside`,
+      `/deep${';x'.repeat(3000)}/inside`,
+      '/deep/INSIDE/open/;x',
+      '/Deep/inside/open',
+      '/deep/inside/open/KEYS',
+      '/deep/inside/open;/keys',
+    ])
+      expect((await ask(path)).status, path.slice(0, 99)).toBe(404);
     for (const path of ['/insides', '/x/inside/', '/a%2fb', '/a;b', '/posted/more', '/..a/b', '/x?../inside/;%2f..'])
       expect((await ask(path)).status, path).toBe(200);
+  });
+
+  test('leads each of two routes that a slash tells apart by its own path, with the filters of its own', async () => {
+    for (const [path, status] of [
+      ['/metrics', 403],
+      ['/metrics?x', 403],
+      ['//metrics', 403],
+      ['/%6detrics', 403],
+      ['/metrics/', 200],
+      ['/metrics//', 200],
+      ['/metrics/x;y', 200],
+      ['/METRICS/x', 200],
+      ['/twice', 200],
+      ['/twice/', 403],
+      ['/twice/x', 403],
+      ['/twice/;x', 403],
+      ['/bare', 200],
+      ['/bare/', 405],
+      ['/bare/x', 405],
+      ['/bare/;x', 405],
+      ['/deep/inside', 405],
+      ['/deep/inside/x;y', 405],
+      ['/deep/inside/open', 200],
+      ['/deep/inside/open/x;y', 200],
+      ['/deep/inside/open/keys', 405],
+      ['/deep/inside/opened', 405],
+      ['/deep/insides', 200],
+      ['/deep;x/y', 200],
+    ] as const)
+      expect((await ask(path)).status, path).toBe(status);
   });
 
   test('hands out nothing of the folders and files in which sources keep their history and their secrets', async () => {

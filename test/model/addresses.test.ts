@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { formatRange, overlap, parseRange, parseRoutes } from '../../model/addresses.ts';
+import { formatRange, networkBits, overlap, parseRange, parseRoutes } from '../../model/addresses.ts';
 
 const address = (text: string): number => text.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
 
@@ -34,6 +34,30 @@ describe('a range of addresses', () => {
     expect(overlap(of('10.0.0.0/8'), of('10.201.4.0/22'))).toBe(true);
     expect(overlap(of('10.201.4.0/22'), of('10.0.0.0/8'))).toBe(true);
     expect(overlap(of('10.201.4.0/22'), of('10.201.8.0/22'))).toBe(false);
+  });
+});
+
+describe('a network', () => {
+  test.each([
+    ['10.0.0.0/8', '10.255.0.1/8'],
+    ['10.0.0.1', '10.0.0.1/32'],
+    ['0.0.0.0/0', '192.0.2.1/0'],
+    ['2001:db8::/32', '2001:db8:0:0:1::/32'],
+    ['::1', '0:0:0:0:0:0:0:1/128'],
+    ['1:2:3:4:5:6:7:8', '1:2:3:4:5:6:7:0008'],
+    ['::/0', '1::/0'],
+  ])('%s is %s', (one, other) => {
+    expect(networkBits(one)).toBe(networkBits(other));
+  });
+
+  test.each([
+    ['10.0.0.0/8', '10.0.0.0/9'],
+    ['10.0.0.0', '10.0.0.1'],
+    ['0.0.0.0/0', '::/0'],
+    ['1::/16', '::1/16'],
+    ['::1', '1::'],
+  ])('%s is not %s', (one, other) => {
+    expect(networkBits(one)).not.toBe(networkBits(other));
   });
 });
 

@@ -151,24 +151,108 @@ describe('renderEdge', () => {
       expect(filtered({ addresses: { allow: [], deny: ['192.0.2.1'] } }, hosted)).not.toContain('10.117.32.1/32 1;');
     });
 
+    /** What becomes of a path, as nginx chooses a location and looks through a map: the route that hands it on, or 404. */
+    const handsOn = (routes: Record<string, 'filtered' | 'open'>) => {
+      const filter = { methods: ['GET'] };
+      const text = config({
+        ...edge,
+        apps: [
+          {
+            service: 'web',
+            port: 3000,
+            routes: Object.entries(routes).map(([path, kind]) => route(path, kind === 'filtered' ? filter : {})),
+          },
+        ],
+      });
+      // What nginx does not go back over, JavaScript may: the same paths fit.
+      const forms = [...text.matchAll(/"~(\*?)(\^[^"\n]+)" "(\w*)";/g)].map(([, any, form = '', id]) => ({
+        form: new RegExp(form.replaceAll('\\\\', '\\').replaceAll(/([*+?])\+/g, '$1'), any === '*' ? 'i' : ''),
+        id,
+      }));
+      const locations = [
+        ...text.matchAll(/location (= )?"(\S+)" \{\s+[^}]*?set \$berth_route "(\S+)";[^]*?if \(\$berth_meant != "(.*)"\) \{/g),
+      ].map(([, exact, path = '', own, id]) => ({ exact: exact !== undefined, path, own, id }));
+      return (asked: string) => {
+        const found =
+          locations.find(({ exact, path }) => exact && path === asked) ??
+          locations
+            .filter(({ exact, path }) => !exact && asked.startsWith(path))
+            .toSorted((one, other) => other.path.length - one.path.length)[0];
+        if (found === undefined) return 404;
+        const meant = forms.find(({ form }) => form.test(asked))?.id ?? '';
+        return found.id === meant ? found.own : 404;
+      };
+    };
+    const notFound = (...paths: readonly string[]) => Object.fromEntries(paths.map((path) => [path, 404]));
+    const become = (routes: Record<string, 'filtered' | 'open'>, paths: Record<string, unknown>) => {
+      const of = handsOn(routes);
+      expect(Object.fromEntries(Object.keys(paths).map((path) => [path, of(path)]))).toEqual(paths);
+    };
+
     test('refuses what an application may take for the path of a filtered route, and leaves a route within it alone', () => {
-      const routes = [route('/'), route('/a.b/', { methods: ['GET'] }), route('/a.b/open/'), route('/metrics', { methods: ['GET'] })];
-      const text = config({ ...edge, apps: [{ service: 'web', port: 3000, routes }] });
-      expect([...text.matchAll(/"(~\*\^\S+)" "(\w*)";/g)].map(([, form, id]) => [form, id])).toEqual([
-        [String.raw`~*^/a\.b/open(?:[/;\\\\]|$)`, ''],
-        ['~*^/metrics/*(?:;.*)?$', 'route_3'],
-        [String.raw`~*^/a\.b(?:[/;\\\\]|$)`, 'route_1'],
-        [String.raw`~*^(?:[/;\\\\]|$)`, ''],
-      ]);
-      const asked = [...text.matchAll(/location (\S+ )?"(\S+)" \{[^]*?\$berth_meant !~ "(.*)"\)/g)].map(([, , path, form]) => [path, form]);
-      expect(asked).toEqual([
-        ['/', '^$'],
-        ['/a.b/', '^(?:route_1)?$'],
-        ['/a.b', '^(?:route_1)?$'],
-        ['/a.b/open/', '^$'],
-        ['/a.b/open', '^$'],
-        ['/metrics', '^(?:route_3)?$'],
-      ]);
+      become(
+        { '/': 'open', '/a.b/': 'filtered', '/a.b/open/': 'open', '/a.b/one': 'open', '/metrics': 'filtered' },
+        {
+          '/a.b': '/a.b/',
+          '/a.b/x;y/z': '/a.b/',
+          '/a.b/open': '/a.b/open/',
+          '/a.b/open/x;y': '/a.b/open/',
+          '/a.b/openly': '/a.b/',
+          '/a.b/one': '/a.b/one',
+          '/a.b/one/': '/a.b/',
+          '/metrics': '/metrics',
+          '/metrics/more': '/',
+          '/aXb/': '/',
+          ...notFound('/A.B/x', '/a.B', '/a.b;x', '/a.b;x/y', '/a.b\\x', '/A.b/open/;x', '/A.b/open;x', '/A.b/one/'),
+          ...notFound('/metrics/', '/METRICS', '/metrics;x', '/metrics;x/y', '/metrics/;x', '/metrics;\n', '/metrics\\'),
+        },
+      );
+    });
+
+    test('sees a filtered route behind semicolons and backslashes on the way to it', () => {
+      become(
+        { '/': 'open', '/api/admin/': 'filtered', '/api/keys': 'filtered' },
+        {
+          '/api/admin/x': '/api/admin/',
+          '/api/keys': '/api/keys',
+          '/api;x/other': '/',
+          '/x/api/admin/': '/',
+          '/apiadmin/': '/',
+          '/api;/x/admin': '/',
+          ...notFound('/api;x/admin/', '/api;a=1;b=2/ADMIN', '/;x/api/admin/y', '/api/;/admin', '/api\\admin/x', '/\\api/admin/'),
+          ...notFound('/api;x/keys', '/api;/;/keys;y', '/api\\keys/'),
+        },
+      );
+    });
+
+    test('takes each of two routes that a slash alone tells apart by its own path, and nothing between them', () => {
+      const spellings = notFound('/ADMIN', '/Admin/', '/admin;x', '/ADMIN;x', '/admin\\');
+      become(
+        { '/': 'open', '/admin': 'filtered', '/admin/': 'filtered' },
+        { '/admin': '/admin', '/admin/': '/admin/', '/admin/x': '/admin/', ...spellings, ...notFound('/admin/;x', '/ADMIN/x') },
+      );
+      become(
+        { '/': 'open', '/admin': 'filtered', '/admin/': 'open' },
+        { '/admin': '/admin', '/admin/': '/admin/', '/admin/x': '/admin/', '/ADMIN/x': '/', ...spellings, ...notFound('/admin/;x') },
+      );
+      become(
+        { '/': 'open', '/admin': 'open', '/admin/': 'filtered' },
+        { '/admin': '/admin', '/admin/': '/admin/', '/admin/;x': '/admin/', ...spellings, ...notFound('/ADMIN/x') },
+      );
+      become(
+        { '/': 'filtered', '/admin': 'open', '/admin/': 'open' },
+        { '/admin': '/admin', '/admin/x': '/admin/', '/ADMIN': '/', '/x': '/' },
+      );
+    });
+
+    test('leaves every route its own path, whatever stands beside it', () => {
+      const paths = ['/', '/a', '/a/', '/a/b', '/a/b/', '/a/b/c', '/ab/', '/a.b'];
+      for (let which = 0; which < 2 ** paths.length; which++)
+        become(
+          Object.fromEntries(paths.map((path, index) => [path, which & (1 << index) ? 'filtered' : ('open' as const)])),
+          // Without a filter there is nothing to look at.
+          which === 0 ? {} : Object.fromEntries(paths.map((path) => [path, path])),
+        );
     });
 
     test('refuses addresses before it hands out objects, too', () => {

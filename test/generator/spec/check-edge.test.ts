@@ -45,7 +45,9 @@ describe('other origins', () => {
     ['{ origins: [] }', 'cors.origins: expected at least one origin'],
     ['{ origins: ["*"] }', 'cors.origins[0]: expected an origin such as https://app.example.com'],
     ['{ origins: ["https://a.example/x"] }', 'cors.origins[0]: expected an origin'],
+    [`{ origins: ["https://${'a'.repeat(260)}"] }`, 'cors.origins[0]: expected an origin'],
     ['{ origins: ["https://a.example"], methods: [TRACE] }', 'cors.methods[0]: expected a method'],
+    [`{ origins: ["https://a.example"], headers: [${'x, '.repeat(51)}] }`, 'cors.headers: expected at most 50 headers'],
     ['{ origins: ["https://a.example"], headers: ["a b"] }', 'cors.headers[0]: expected the name of a header'],
   ])('are refused as %s', (cors, problem) => {
     expect(onlyProblem(web(`routes: [{ path: /, cors: ${cors} }]`))).toContain(problem);
@@ -71,6 +73,17 @@ describe('load balancers in front', () => {
   });
 });
 
+describe('connections of an address', () => {
+  const connections = (number: number) => `${web('runtime: other')}edge: { connections: ${number} }\n`;
+  // nginx does not start with more.
+  test('are 65535 at most', () => {
+    expect(specOf(connections(65_535)).edge.connections).toBe(65_535);
+    expect(onlyProblem(connections(65_536))).toContain(
+      'edge.connections: expected a number of connections, a whole number from 1 to 65535',
+    );
+  });
+});
+
 describe('routes and ports', () => {
   test('a path leads to one service', () => {
     expect(onlyProblem(hello.replace('databases:', '  api: { image: r/a:1, port: 1 }\ndatabases:'))).toBe(
@@ -92,54 +105,5 @@ describe('routes and ports', () => {
     );
     expect(onlyProblem(`${hello}edge: { http: 443 }\n`)).toContain('edge.https: port 443 stands twice');
     expect(onlyProblem(`${hello}edge: { https: 80 }\n`)).toContain('16:16 edge.https: port 80 stands twice');
-  });
-});
-
-describe('what a route refuses', () => {
-  const routeOf = (more: string) => specOf(web(`routes: [{ path: /, ${more} }]`)).services[0]?.http?.routes[0];
-
-  test('is nothing by default', () => {
-    expect(routeOf('body: 1Mi')).not.toHaveProperty('methods');
-    expect(routeOf('body: 1Mi')).not.toHaveProperty('addresses');
-    expect(specOf(web('runtime: node')).edge.deny).toEqual([]);
-  });
-
-  test('may be methods, where GET brings HEAD with it', () => {
-    expect(routeOf('methods: [GET, POST]')?.methods).toEqual(['GET', 'HEAD', 'POST']);
-    expect(routeOf('methods: [HEAD, GET]')?.methods).toEqual(['HEAD', 'GET']);
-  });
-
-  test('may be addresses, each once', () => {
-    expect(routeOf('allow: [10.0.0.0/8, 10.0.0.0/8, "2001:db8::/32"], deny: [10.1.2.3]')?.addresses).toEqual({
-      allow: ['10.0.0.0/8', '2001:db8::/32'],
-      deny: ['10.1.2.3'],
-    });
-    expect(specOf(`${web('runtime: node')}edge: { deny: [192.0.2.1, 192.0.2.1] }\n`).edge.deny).toEqual(['192.0.2.1']);
-  });
-
-  test.each([
-    ['methods: []', 'methods: expected at least one method'],
-    ['methods: POST', 'methods: expected a list of methods such as [GET, POST]'],
-    ['methods: [post]', 'methods[0]: expected a method such as POST'],
-    ['methods: ["GET|POST"]', 'methods[0]: expected a method such as POST'],
-    ['methods: [TRACE]', 'methods[0]: expected a method such as POST'],
-    ['allow: []', 'allow: expected at least one address'],
-    ['deny: 10.0.0.1', 'deny: expected a list of addresses and subnets'],
-    ['deny: [10.0.0.256]', 'deny[0]: expected an address or a subnet'],
-    ['allow: [10.0.0.0/33]', 'allow[0]: expected an address or a subnet'],
-    ['allow: ["1::2::3"]', 'allow[0]: expected an address or a subnet'],
-    ['allow: [office.example.com]', 'allow[0]: expected an address or a subnet'],
-    ['allow: ["10.0.0.1; return 200"]', 'allow[0]: expected an address or a subnet'],
-    ['allow: [10.0.0.0/8, 10.1.0.0/16], deny: [10.1.0.0/16]', 'deny: 10.1.0.0/16 is allowed as well | keep one of the two'],
-    [
-      'methods: [GET], cors: { origins: ["https://a.example"], methods: [GET, HEAD, DELETE] }',
-      'cors.methods: other origins may use DELETE, which the route does not take',
-    ],
-  ])('is not { %s }', (more, problem) => {
-    expect(onlyProblem(web(`routes: [{ path: /, ${more} }]`))).toContain(`services.web.routes[0].${problem}`);
-  });
-
-  test.each(['{ deny: [] }', '{ deny: [all] }', '{ deny: ["::g"] }'])('everywhere is no %s', (edge) => {
-    expect(onlyProblem(`${web('runtime: node')}edge: ${edge}\n`)).toContain('edge.deny');
   });
 });
