@@ -21,7 +21,7 @@ import type { Ledger } from '../generator/io/ledger.ts';
 import { trustTrouble } from '../generator/io/trust-trouble.ts';
 import { readSpecBytes } from '../generator/io/read-spec-bytes.ts';
 import { renderSecretManifests } from '../generator/io/secret-manifests.ts';
-import { renderSecretFiles } from '../generator/io/secret-files.ts';
+import { formerKey, renderSecretFiles } from '../generator/io/secret-files.ts';
 import { decideChanges } from '../generator/merge/decide-changes.ts';
 import type { Decision, SiteState } from '../generator/merge/decide-changes.ts';
 import { mirrorImages } from '../generator/plan/mirror.ts';
@@ -199,7 +199,12 @@ export function planSite(spec: StackSpec, site: string, context: Context): Loade
 }
 
 /** Everything of a site but what the target starts from, which needs to know what the others become after merging. */
-function renderAround({ plan, spec, assets }: LoadedSite, ledger: Ledger, extra: readonly Artifact[]): readonly Artifact[] {
+function renderAround(
+  { plan, spec, assets }: LoadedSite,
+  ledger: Ledger,
+  extra: readonly Artifact[],
+  { current }: SiteState,
+): readonly Artifact[] {
   const [runtime, ...agents] = renderRuntime(plan, assets.templates);
   const configs = [...renderEdge(plan, assets.templates), ...renderConfigs(plan, assets.templates), ...agents];
   return [
@@ -217,6 +222,7 @@ function renderAround({ plan, spec, assets }: LoadedSite, ledger: Ledger, extra:
           ...renderAgent(plan, assets.templates),
           ...configs,
           ...renderSecretFiles(plan, ledger),
+          ...formerKey(ledger, current),
         ]),
   ];
 }
@@ -274,7 +280,7 @@ export async function prepareSite(
   );
   const ledger = await drawServers(await change(filled), known, plan.servers, context.now(), context.random);
   const keys = plan.kubernetes ? readPublicKeys(site, plan) : { files: new Map(), missing: [] };
-  const around = renderAround(loaded, ledger, extra);
+  const around = renderAround(loaded, ledger, extra, before);
   const state = readMore(site, before, [
     ...around.map(({ path }) => path),
     ...(plan.kubernetes ? kubernetesPaths(plan) : ['compose.yaml']),

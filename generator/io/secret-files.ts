@@ -68,13 +68,33 @@ export function textOf(file: SecretFile, ledger: Ledger): string {
     .join('');
 }
 
-/** What an env file takes as it is; everything else stands in single quotes, in which Compose replaces nothing. */
 /**
  * Two files cannot change at the same moment, and a handshake in between would be given a key that does not belong to its certificate. So the key is named
- * after its certificate, and templates/nginx/certificate.js looks for it by that. By its name it also is in place before `site.crt`; the former one is removed last.
+ * after its certificate, and templates/nginx/certificate.js looks for it by that. By its name it also is in place before `site.crt`.
  */
 export const keyFileOf = (chain: string): string => `secrets/tls/site-${createHash('sha256').update(chain).digest('hex').slice(0, 16)}.key`;
 
+const certificateFile = 'secrets/tls/site.crt';
+const keyFile = /^secrets\/tls\/site-[0-9a-f]{16}\.key$/;
+
+/**
+ * The key of the certificate before, as it lies there: a handshake that has read that certificate asks for it a moment later, on a busy host after the run that
+ * wrote the new one. It goes when the certificate changes once more.
+ *
+ * @param current - The files of the site by their paths.
+ */
+export function formerKey(ledger: Ledger, current: ReadonlyMap<string, string>): readonly Artifact[] {
+  const [chain, served] = [tlsFiles(ledger)?.chain, current.get(certificateFile)];
+  if (chain === undefined || served === undefined) return [];
+  const own = keyFileOf(chain);
+  const kept = served === chain ? [...current.keys()].filter((path) => keyFile.test(path) && path !== own) : [keyFileOf(served)];
+  return kept.flatMap((path) => {
+    const key = current.get(path);
+    return key === undefined ? [] : [secretFile(path, key, 0o444)];
+  });
+}
+
+/** What an env file takes as it is; everything else stands in single quotes, in which Compose replaces nothing. */
 const plainValue = /^[A-Za-z0-9_.,:;/@+=?&%~*-]*$/;
 
 /**
@@ -95,7 +115,7 @@ export function renderSecretFiles(plan: Plan, ledger: Ledger): readonly Artifact
   const tls = files
     ? [
         secretFile('secrets/tls/ca.crt', files.root, 0o444),
-        secretFile('secrets/tls/site.crt', files.chain, 0o444),
+        secretFile(certificateFile, files.chain, 0o444),
         secretFile(keyFileOf(files.chain), files.key, 0o444),
       ]
     : [];

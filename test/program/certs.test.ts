@@ -94,6 +94,24 @@ describe('certs renew', () => {
     await expectExit(0, ['generate', '--check', '--site', site.path]);
   });
 
+  test('leaves the key of the certificate before to handshakes that have begun, until the next renewal', async () => {
+    using site = fresh();
+    const keys = (): readonly string[] => tls(site.path).filter((name) => name.endsWith('.key'));
+    const own = (): string => keyFileOf(read(site.path, 'secrets/tls/site.crt')).replace('secrets/tls/', '');
+    const [first, text] = [own(), read(site.path, `secrets/tls/${own()}`)];
+    expect(keys()).toEqual([first]);
+    await expectExit(0, ['certs', 'renew', '--site', site.path]);
+    const second = own();
+    expect(keys()).toEqual([first, second].sort());
+    expect(read(site.path, `secrets/tls/${first}`)).toBe(text);
+    // A run in between changes nothing of that, and has nothing to write.
+    const before = snapshot(site.path);
+    await expectExit(0, ['generate', '--site', site.path]);
+    expect(snapshot(site.path)).toEqual(before);
+    await expectExit(0, ['certs', 'renew', '--site', site.path]);
+    expect(keys()).toEqual([second, own()].sort());
+  });
+
   test('with --authority says who must be told', async () => {
     using site = fresh();
     const authority = read(site.path, 'secrets/tls/ca.crt');
@@ -259,7 +277,9 @@ describe('certs import', () => {
 
 describe('a renewal', () => {
   const files = (site: string) =>
-    ['secrets/ledger.json', ...tls(site).map((name) => `secrets/tls/${name}`)].map((path) => read(site, path));
+    ['secrets/ledger.json', 'secrets/tls/ca.crt', keyFileOf(read(site, 'secrets/tls/site.crt')), 'secrets/tls/site.crt'].map((path) =>
+      read(site, path),
+    );
 
   test('that is killed at any moment leaves, once the next run is through, the old certificate or the new one, whole', async () => {
     using site = fresh();

@@ -2,7 +2,7 @@ import { createHash, webcrypto } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { drawAgain, drawMissing, emptyLedger, retireBefore } from '../../../generator/io/ledger.ts';
 import type { Ledger } from '../../../generator/io/ledger.ts';
-import { keyFileOf, renderSecretFiles } from '../../../generator/io/secret-files.ts';
+import { formerKey, keyFileOf, renderSecretFiles } from '../../../generator/io/secret-files.ts';
 import { sha256Crypt } from '../../../generator/io/sha256-crypt.ts';
 import { Secret } from '../../../model/secret.ts';
 import { helloPlan, prepareHello, seeded } from '../render/hello.ts';
@@ -227,6 +227,19 @@ describe('secret files', () => {
     expect(decision.changes.filter(({ content: text = '' }) => text.includes(body)).map(({ path }) => path)).toEqual([
       'secrets/ledger.json',
     ]);
+  });
+
+  test('of certificates keep the key of the one that is served, until another one was served since', async () => {
+    const { ledger: drawn } = await prepareHello();
+    const chain = `${drawn.leaf?.certificate ?? ''}${drawn.authority?.certificate ?? ''}`;
+    const kept = (present: Readonly<Record<string, string>>) =>
+      formerKey(drawn, new Map(Object.entries(present))).map(({ path, content: text }) => [path, text]);
+    const [older, before, own] = ['older', 'before', chain].map(keyFileOf) as [string, string, string];
+    const keys = { [older]: 'key 1', [before]: 'key 2' };
+    expect(kept({})).toEqual([]);
+    expect(kept({ ...keys, 'secrets/tls/site.crt': 'before' })).toEqual([[before, 'key 2']]);
+    expect(kept({ [before]: 'key 2', [own]: 'key 3', 'secrets/tls/site.crt': chain })).toEqual([[before, 'key 2']]);
+    expect(kept({ ...keys, 'secrets/tls/site.crt': 'of somebody else' })).toEqual([]);
   });
 
   test('hold the plain value without a line end, as engines read them', () => {
