@@ -48,6 +48,8 @@ const may: Readonly<Record<string, RegExp>> = {
   'runtime/buckets.ts': /^(model|runtime)\/|^node:path$/,
   'runtime/producers.ts': /^(model|runtime)\/|^node:crypto$/,
   'runtime/agent.ts': /^(model|runtime)\//,
+  'runtime/agent-log.ts': /^(model|runtime)\//,
+  'runtime/scheduled-jobs.ts': /^(model|runtime)\//,
   'runtime/databases.ts': /^(model|runtime)\/|^node:(crypto|fs|timers\/promises)$/,
   'runtime/database-backups.ts': /^(model|runtime)\/|^node:crypto$/,
   'runtime/requests.ts': /^(model|runtime)\/|^node:(fs|path)$/,

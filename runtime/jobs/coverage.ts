@@ -124,9 +124,3 @@ function goesFurther(older: Chain, newer: Chain, rules: ChainRules): boolean {
   if (tip === undefined || tip.id < baseOf(newer).id || coveredBy(older) <= coveredBy(newer)) return false;
   return rules.holdsAllOf(tip, newer.logs.at(-1) ?? baseOf(newer));
 }
-
-/** All that was committed by then comes back when the latest point is restored; nothing while there is no full backup. */
-export function restorableUntil(chains: readonly Chain[], rules: ChainRules): Date | undefined {
-  const latest = latestOf(chains, rules);
-  return latest && coveredBy(latest);
-}

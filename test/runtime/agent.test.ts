@@ -1,7 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { BackupsConfig, RuntimeConfig } from '../../model/runtime-config.ts';
-import { makeAgent, type Log } from '../../runtime/agent.ts';
+import { makeAgent } from '../../runtime/agent.ts';
+import type { Log } from '../../runtime/agent-log.ts';
 import { memoryState } from '../../runtime/schedule/memory-state.ts';
 import type { Offsite } from '../../runtime/offsite.ts';
 import type { Backups } from '../../runtime/wire.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { chainsOf, restorableSpans, restorableUntil } from '../../../runtime/jobs/coverage.ts';
+import type { Manifest } from '../../../model/backup/manifest.ts';
+import { baseOf, chainsOf, latestOf, restorableSpans } from '../../../runtime/jobs/coverage.ts';
 import { fullAt, incrementAfter, logAfter, minute, numbered } from './chains.ts';
 import { cpuTime } from '../../cpu-time.ts';
 
@@ -11,6 +12,12 @@ const second = fullAt(5, 125, 10, 12);
 const four = logAfter(second, 6, 150, 20);
 const all = [four, three, second, one, two, first];
 
+/** What the latest point is restored from. */
+const latest = (manifests: readonly Manifest[]): string | undefined => {
+  const chain = latestOf(chainsOf(manifests, numbered), numbered);
+  return chain && baseOf(chain).id;
+};
+
 describe('what can be restored', () => {
   test('is a full backup and the logs that follow it, in order', () => {
     expect(chainsOf(all, numbered)).toEqual([
@@ -21,13 +28,13 @@ describe('what can be restored', () => {
 
   test('reaches from the end of a full backup to the last log, and goes on in the next chain', () => {
     expect(restorableSpans(chainsOf(all, numbered))).toEqual([{ from: minute(5), until: minute(20) }]);
-    expect(restorableUntil(chainsOf(all, numbered), numbered)).toEqual(minute(20));
+    expect(latest(all)).toBe(second.id);
   });
 
   test('reaches as far as the log behind the full backup before, until some was shipped behind the newest', () => {
     const late = logAfter(three, 6, 135, 16);
-    expect(restorableUntil(chainsOf([first, one, two, three, second, late], numbered), numbered)).toEqual(minute(16));
-    expect(restorableUntil(chainsOf([...all, logAfter(three, 7, 135, 16)], numbered), numbered)).toEqual(minute(20));
+    expect(latest([first, one, two, three, second, late])).toBe(first.id);
+    expect(latest([...all, logAfter(three, 7, 135, 16)])).toBe(second.id);
   });
 
   test('ends where a log is missing, and says which does not follow', () => {
@@ -93,9 +100,8 @@ describe('what can be restored', () => {
   });
 
   test('with a full backup alone is no time of choice, but its end', () => {
-    const chains = chainsOf([first], numbered);
-    expect([restorableSpans(chains), restorableUntil(chains, numbered)]).toEqual([[], minute(0)]);
-    expect([restorableSpans([]), restorableUntil([], numbered)]).toEqual([[], undefined]);
+    expect([restorableSpans(chainsOf([first], numbered)), latest([first])]).toEqual([[], first.id]);
+    expect([restorableSpans([]), latest([])]).toEqual([[], undefined]);
   });
 
   test('is known at once of 40,000 logs', () => {
