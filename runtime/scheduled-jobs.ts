@@ -22,9 +22,10 @@ export interface JobOptions {
 
 const pruneJob = (name: string): string => `${name}.prune`;
 const pruneTimeoutMs = 3_600_000;
-const copyJob = 'offsite';
-const verifyJob = 'verify';
-const lockJob = 'lock';
+/** Of the places, and of no source: the name of none has a slash in it. */
+const copyJob = 'place/offsite';
+const verifyJob = 'place/verify';
+const lockJob = 'place/lock';
 /** Once a day: what is locked for three days has its turn after one and a half. */
 const lockTicks = '7 5 * * *';
 /** Of a large store these take their time, and nothing waits for them. */

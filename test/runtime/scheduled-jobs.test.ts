@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import type { RuntimeConfig } from '../../model/runtime-config.ts';
+import { scheduledJobs, type JobOptions } from '../../runtime/scheduled-jobs.ts';
+import { memoryState } from '../../runtime/schedule/memory-state.ts';
+import { FakeClock } from './schedule/fake-clock.ts';
+
+test('no job of an agent has the name of another, whatever the databases and buckets of its site are called', () => {
+  const times = { schedule: '0 3 * * *', timeZone: 'UTC' };
+  const jobs = ['offsite', 'verify', 'lock', 'prune', 'place.offsite', 'place.verify', 'place.lock'].map((name) => ({
+    name,
+    ...times,
+    timeout: 600,
+    database: { prove: '0 4 * * *', increments: '0 5 * * *' },
+  }));
+  const place = { store: { name: 'here', locked: { terms: '' } }, tier: 0, jobs, databases: jobs.map((job) => ({ job })), buckets: [] };
+  const names = scheduledJobs({
+    config: { backups: { offsite: times, verify: times, prune: times } } as unknown as RuntimeConfig as JobOptions['config'],
+    backups: place as unknown as JobOptions['backups'],
+    offsite: { backups: place } as unknown as NonNullable<JobOptions['offsite']>,
+    state: memoryState(),
+    clock: new FakeClock('2026-03-29T01:02:00Z'),
+    log: () => undefined,
+  }).map(({ name }) => name);
+  expect(names).toHaveLength(jobs.length * 4 + 4);
+  expect(new Set(names).size).toBe(names.length);
+});
