@@ -44,6 +44,13 @@ export function* checkBackups(spec: WrittenSpec): Iterable<Finding> {
 /** Buckets by the names that they have in backups. */
 function* checkBuckets(names: readonly string[], stores: NonNullable<WrittenSpec['stores']>): Iterable<Finding> {
   const own = Object.entries(stores).flatMap(([store, { buckets }]) => Object.keys(buckets).map((bucket) => `${store}.${bucket}`));
+  for (const name of ['configuration', 'secrets'])
+    if ((names.length === 0 ? own : names).includes(`site.${name}`) && own.includes(`site.${name}`))
+      yield {
+        path: ['stores', 'site', 'buckets', name],
+        message: `its backups would have the name of those of the ${name}, site.${name}`,
+        hint: 'name the store otherwise, or leave the bucket out of backups.buckets.names',
+      };
   for (const [index, name] of names.entries()) {
     const path = ['backups', 'buckets', 'names', index];
     if (!own.includes(name))

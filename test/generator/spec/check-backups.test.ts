@@ -141,6 +141,17 @@ describe('backups', () => {
     expect(lines(text)).toEqual([expect.stringMatching(problem)]);
   });
 
+  test('of a bucket do not take the name of those of the configuration or the secrets', () => {
+    const within = (store: string, named = '') =>
+      problemsOf(
+        `${withBackups(`folder: /srv/b\nbuckets: { ${named} }`)}stores:\n  ${store}: { engine: minio, buckets: { secrets: {}, more: {} } }\n`,
+      ).map(oneLine);
+    const says = expect.stringMatching(/stores\.site\.buckets\.secrets: its backups would have the name of those of the secrets/) as string;
+    expect(within('site')).toEqual([says]);
+    expect(within('site', 'names: [site.secrets]')).toEqual([says]);
+    expect([within('site', 'names: [site.more]'), within('files')]).toEqual([[], []]);
+  });
+
   test('of buckets name them with their stores, each once', () => {
     const stores = 'stores:\n  files: { engine: minio, buckets: { uploads: {}, tmp: {} } }\n';
     const named = (names: string) => problemsOf(`${withBackups(`folder: /srv/b\nbuckets: { names: [${names}] }`)}${stores}`).map(oneLine);
