@@ -1,12 +1,12 @@
 import type { KeyObject } from 'node:crypto';
-import { manifestPrefix, type Place } from '../model/backup/layout.ts';
+import type { Place } from '../model/backup/layout.ts';
 import { hasLogBehind, type Manifest } from '../model/backup/manifest.ts';
 import type { Verification } from '../model/backup/verification.ts';
 import { reachOf } from '../model/backup/reach.ts';
 import { BerthError } from '../model/errors.ts';
 import type { DatabaseJob } from './databases.ts';
 import { keyIdOf, type Recipient } from './format/keys.ts';
-import { readCatalogue } from './jobs/catalogue.ts';
+import { readFrom, readWithoutLogs } from './jobs/catalogue.ts';
 import { takeIncrement, type Incremented } from './jobs/take-increment.ts';
 import { LogShipper, type Shipped } from './jobs/ship-logs.ts';
 import { acquireLease, takeBackup, type Taken, type TakeTools, type Wish } from './jobs/take-backup.ts';
@@ -168,9 +168,9 @@ export class DatabaseBackups {
   /** Restores the newest full backup, or increment with what it rests on, and compares it with what the original held; where there was no quiet moment to compare with, sees that the engine accepts it. */
   async prove(signal: AbortSignal): Promise<Verification | undefined> {
     const { store, trusted, engine, identity, width } = this.#tools;
-    const { manifests } = await readCatalogue(store, manifestPrefix(this.#place), trusted, signal);
-    const newest = manifests.findLast(({ kind }) => hasLogBehind(kind));
+    const newest = (await readWithoutLogs(this.#place, store, trusted, signal)).findLast(({ kind }) => hasLogBehind(kind));
     if (newest === undefined) return undefined;
+    const manifests = await readFrom(this.#place, newest.id, store, trusted, signal);
     const tools = { ...this.#tools, engine: engine.scratch, rules: engine.rules, identity, width };
     try {
       return await prove(this.#place, newest, manifests, tools, signal);

@@ -1,9 +1,12 @@
 import type { KeyObject } from 'node:crypto';
-import type { Manifest } from '../model/backup/manifest.ts';
+import type { Place } from '../model/backup/layout.ts';
+import type { BackupKind, Manifest } from '../model/backup/manifest.ts';
 import { timeOfUlid } from '../model/backup/ulid.ts';
 import type { Level, Proof, Verification } from '../model/backup/verification.ts';
 import { BerthError } from '../model/errors.ts';
 import { checkedRdb } from './engines/cache/rdb.ts';
+import type { TrustedSigners } from './format/signature.ts';
+import { readAgain } from './jobs/catalogue.ts';
 import { checkStored } from './jobs/check-stored.ts';
 import { openBackup } from './jobs/open-backup.ts';
 import { recordFinding, type Finding, type RecordTools } from './jobs/verifications.ts';
@@ -29,6 +32,37 @@ export interface Looked {
   readonly broken: readonly { readonly id: string; readonly message: string }[];
 }
 
+/** A backup of which no more is held than its name: of the log of a month there are more than a hundred thousand. */
+export class Unread {
+  readonly id: string;
+  readonly #kind: BackupKind;
+  readonly #from: { readonly place: Place; readonly store: Store; readonly trusted: TrustedSigners };
+  constructor(
+    { id, kind }: Pick<Manifest, 'id' | 'kind'>,
+    from: { readonly place: Place; readonly store: Store; readonly trusted: TrustedSigners },
+  ) {
+    this.id = id;
+    this.#kind = kind;
+    this.#from = from;
+  }
+
+  get site(): string {
+    return this.#from.place.site;
+  }
+
+  get source(): string {
+    return this.#from.place.source;
+  }
+
+  /** All that there is to know of it. Nothing when it was removed since, or is no more what was signed. */
+  async read(signal: AbortSignal): Promise<Manifest | undefined> {
+    const { place, store, trusted } = this.#from;
+    return readAgain({ ...place, id: this.id, kind: this.#kind }, store, trusted, signal);
+  }
+}
+
+type Listed = Manifest | Unread;
+
 interface LookTools {
   readonly store: Store;
   /** Of one who can open them; without it bytes are compared and nothing is opened. */
@@ -47,15 +81,15 @@ interface LookTools {
  *
  * @param records - What was found of them. One of a time that has not come yet, by a clock that was set wrong, says nothing.
  */
-export function dueSince(
-  manifests: readonly Manifest[],
+export function dueSince<M extends Pick<Manifest, 'id'>>(
+  manifests: readonly M[],
   records: readonly Verification[],
   { since, now }: { readonly since: Date; readonly now: Date },
-): readonly Manifest[] {
+): readonly M[] {
   const looked = new Map<string, number>();
   for (const { backups, at } of records)
     if (new Date(at) <= now) for (const id of backups) looked.set(id, Math.max(new Date(at).getTime(), looked.get(id) ?? 0));
-  const lastOf = ({ id }: Manifest): number => looked.get(id) ?? timeOfUlid(id).getTime();
+  const lastOf = ({ id }: M): number => looked.get(id) ?? timeOfUlid(id).getTime();
   return manifests
     .filter(({ id }) => (looked.get(id) ?? 0) < since.getTime())
     .map((manifest) => ({ manifest, last: lastOf(manifest) }))
@@ -74,7 +108,7 @@ const mostFailures = 3;
  * @throws the first failure of the store, once all others were looked at.
  */
 export async function lookAgain(
-  manifests: readonly Manifest[],
+  manifests: readonly Listed[],
   tools: LookTools,
   signal: AbortSignal,
   most = mostUnwritten,
@@ -85,7 +119,7 @@ export async function lookAgain(
   let failedInTurn = 0;
   let bytes = 0;
   const heard = (more: number): void => tools.heard((bytes += more));
-  let unwritten: { readonly manifests: Manifest[]; readonly from: number } = { manifests: [], from: 0 };
+  let unwritten: { readonly manifests: Listed[]; readonly from: number } = { manifests: [], from: 0 };
   const write = async (): Promise<void> => {
     await recordSound(unwritten.manifests, level, tools.recorder, signal);
     unwritten = { manifests: [], from: bytes };
@@ -93,7 +127,9 @@ export async function lookAgain(
   for (const manifest of manifests) {
     const { id } = manifest;
     try {
-      await lookAtOne(manifest, tools, heard, signal);
+      const whole = manifest instanceof Unread ? await manifest.read(signal) : manifest;
+      if (whole === undefined) continue;
+      await lookAtOne(whole, tools, heard, signal);
       failedInTurn = 0;
       sound.push(id);
       unwritten.manifests.push(manifest);
@@ -135,7 +171,7 @@ async function lookAtOne(
 
 /** One record of each source for all that are sound, so that looking every week does not fill the store. */
 async function recordSound(
-  manifests: readonly Manifest[],
+  manifests: readonly Listed[],
   level: Level,
   recorder: RecordTools | undefined,
   signal: AbortSignal,
@@ -146,7 +182,7 @@ async function recordSound(
 }
 
 async function recordOne(
-  { site, source }: Manifest,
+  { site, source }: Listed,
   finding: Finding,
   recorder: RecordTools | undefined,
   signal: AbortSignal,

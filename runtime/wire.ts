@@ -6,7 +6,7 @@ import type { BackupJob, BackupsConfig, RuntimeConfig } from '../model/runtime-c
 import { usualSuite } from '../model/backup/suites.ts';
 import type { Manifest } from '../model/backup/manifest.ts';
 import type { Verification } from '../model/backup/verification.ts';
-import { readCatalogue } from './jobs/catalogue.ts';
+import { readSome } from './jobs/catalogue.ts';
 import { metered } from './jobs/metered.ts';
 import { leaveInstructions } from './jobs/leave-instructions.ts';
 import { listRemoved, planPrune, removeBackups, sweep, undoRemoval, type PruneTools, type RemovedBackup } from './jobs/prune.ts';
@@ -16,7 +16,7 @@ import type { Swept } from './jobs/sweep.ts';
 import { acquireLease, takeBackup, type BackupSource, type Taken, type TakeTools, type Wish } from './jobs/take-backup.ts';
 import { usualLayout } from './jobs/upload-stream.ts';
 import { readVerifications } from './jobs/verifications.ts';
-import { dueSince, levelOf, lookAgain, type Looked } from './look-again.ts';
+import { dueSince, levelOf, lookAgain, type Looked, Unread } from './look-again.ts';
 import type { Recipient } from './format/keys.ts';
 import { checkForSuite } from './format/recipients.ts';
 import type { Signer } from './format/signature.ts';
@@ -224,10 +224,15 @@ export async function openBackups(
       };
       const byTurns = await inTurn(jobs, (job) => pointsOf(job)?.verify(broke, signal));
       const places = jobs.filter(({ kind }) => kind !== 'bucket').map(({ name }) => ({ site, source: name }));
-      const sources = await Promise.all(places.map((place) => readCatalogue(store, manifestPrefix(place), trusted, signal)));
+      const sources = await Promise.all(
+        places.map((place) => {
+          const from = { place, store, trusted };
+          return readSome(store, manifestPrefix(place), trusted, signal, (manifest) => new Unread(manifest, from));
+        }),
+      );
       const looks = await Promise.all(places.map((place) => readVerifications(place, store, trusted, signal)));
       const due = dueSince(
-        sources.flatMap(({ manifests }) => manifests),
+        sources.flat(),
         looks.flatMap(({ records }) => records),
         { since, now: world.clock.now() },
       );

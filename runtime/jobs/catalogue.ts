@@ -1,3 +1,4 @@
+import { idInKey, manifestKey, manifestPrefix, type Place } from '../../model/backup/layout.ts';
 import type { Manifest } from '../../model/backup/manifest.ts';
 import { BerthError } from '../../model/errors.ts';
 import { openManifest } from '../format/manifest-file.ts';
@@ -6,6 +7,7 @@ import type { ManifestMemory } from '../ports/manifest-memory.ts';
 import type { ObjectInfo, Store } from '../ports/store.ts';
 import { collect } from '../streams/blocks.ts';
 import { inOrder } from '../streams/in-order.ts';
+import { sharedWith } from './shared-parts.ts';
 
 /** All backups of a store, as the store itself tells it. */
 export interface Catalogue {
@@ -36,7 +38,93 @@ export async function readCatalogue(
   heard: (count: number) => void = () => undefined,
   memory?: ManifestMemory,
 ): Promise<Catalogue> {
-  const manifests: Manifest[] = [];
+  const infos = onlyManifests(store.list(prefix, signal), wanted);
+  let before: Manifest | undefined;
+  const { picked, refused } = await readEach(infos, store, trusted, signal, (each) => (before = sharedWith(before, each)), heard, memory);
+  return { manifests: picked, refused };
+}
+
+/**
+ * Of each manifest only what is asked for, so that the rest of it is held no longer than it is read: of the log of a month there are more than a hundred thousand.
+ *
+ * @param pick - Called in the order of the list.
+ */
+export async function readSome<T extends Pick<Manifest, 'id'>>(
+  store: Store,
+  prefix: string,
+  trusted: TrustedSigners,
+  signal: AbortSignal,
+  pick: (manifest: Manifest) => T,
+  wanted: (key: string) => boolean = () => true,
+): Promise<readonly T[]> {
+  return (await readEach(onlyManifests(store.list(prefix, signal), wanted), store, trusted, signal, pick)).picked;
+}
+
+/** By the name of its manifest. */
+export const isLog = (key: string): boolean => key.endsWith('.log.json');
+
+/**
+ * All of a source but its logs, and the newest of those: what a new backup has to know of the ones before it. With a full backup a day that is a manifest a day,
+ * where the log has thousands.
+ */
+export async function readWithoutLogs(
+  place: Place,
+  store: Store,
+  trusted: TrustedSigners,
+  signal: AbortSignal,
+): Promise<readonly Manifest[]> {
+  const prefix = manifestPrefix(place);
+  const infos: ObjectInfo[] = [];
+  let newest: ObjectInfo | undefined;
+  for await (const info of onlyManifests(store.list(prefix, signal), () => true))
+    if (!isLog(info.key)) infos.push(info);
+    else if (newest === undefined || info.key > newest.key) newest = info;
+  if (newest !== undefined) infos.push(newest);
+  const { picked, refused } = await readEach(infos, store, trusted, signal, (each) => each);
+  // What nobody trusted wrote counts for nothing, and the newest is another.
+  if (newest === undefined || refused.every(({ key }) => key !== newest.key)) return picked;
+  return (await readCatalogue(store, prefix, trusted, signal)).manifests;
+}
+
+/** All that a restore of one backup or of what follows it can need: no log is older than what it follows. */
+export async function readFrom(
+  place: Place,
+  id: string,
+  store: Store,
+  trusted: TrustedSigners,
+  signal: AbortSignal,
+): Promise<readonly Manifest[]> {
+  const prefix = manifestPrefix(place);
+  const wanted = (key: string): boolean => !isLog(key) || (idInKey(key, prefix) ?? '') >= id;
+  return (await readCatalogue(store, prefix, trusted, signal, wanted)).manifests;
+}
+
+/** One that was seen before, as it lies there now. Nothing when it was removed meanwhile, or is not what was signed. */
+export async function readAgain(
+  { id, kind, ...place }: Place & Pick<Manifest, 'id' | 'kind'>,
+  store: Store,
+  trusted: TrustedSigners,
+  signal: AbortSignal,
+): Promise<Manifest | undefined> {
+  const key = manifestKey(place, id, kind);
+  try {
+    return openManifest(await collect(store.read(key, signal), largestManifest), key, trusted);
+  } catch (error) {
+    if (countsForNothing(error)) return undefined;
+    throw error;
+  }
+}
+
+async function readEach<T extends Pick<Manifest, 'id'>>(
+  infos: AsyncIterable<ObjectInfo> | Iterable<ObjectInfo>,
+  store: Store,
+  trusted: TrustedSigners,
+  signal: AbortSignal,
+  pick: (manifest: Manifest) => T,
+  heard: (count: number) => void = () => undefined,
+  memory?: ManifestMemory,
+): Promise<{ readonly picked: readonly T[]; readonly refused: Catalogue['refused'] }> {
+  const picked: T[] = [];
   const refused: { readonly key: string; readonly message: string }[] = [];
   const read = async (info: ObjectInfo): Promise<() => void> => {
     const { key } = info;
@@ -46,18 +134,22 @@ export async function readCatalogue(
       const manifest = openManifest(signed, key, trusted, known !== undefined);
       // Where nobody's signature counts none was looked at.
       if (known === undefined && trusted !== 'any') memory?.keep(info, signed);
-      return () => manifests.push(manifest);
+      return () => picked.push(pick(manifest));
     } catch (error) {
-      if (!(error instanceof BerthError) || (error.kind !== 'damaged' && error.kind !== 'unsupported')) throw error;
+      if (!countsForNothing(error)) throw error;
       return () => refused.push({ key, message: error.message });
     }
   };
-  for await (const add of inOrder(onlyManifests(store.list(prefix, signal), wanted), atOnce, read)) {
+  for await (const add of inOrder(infos, atOnce, read)) {
     add();
-    heard(manifests.length);
+    heard(picked.length);
   }
-  return { manifests: manifests.sort((a, b) => (a.id < b.id ? -1 : 1)), refused };
+  return { picked: picked.sort((a, b) => (a.id < b.id ? -1 : 1)), refused };
 }
+
+/** Damaged, forged, of a newer Berth, or gone: for all else the store is to blame. */
+const countsForNothing = (error: unknown): error is BerthError =>
+  error instanceof BerthError && (error.kind === 'damaged' || error.kind === 'unsupported');
 
 async function* onlyManifests(objects: AsyncIterable<ObjectInfo>, wanted: (key: string) => boolean): AsyncGenerator<ObjectInfo> {
   for await (const info of objects) if (isManifest.test(info.key) && wanted(info.key)) yield info;

@@ -10,14 +10,14 @@ import {
   removedPrefix,
   type Place,
 } from '../../model/backup/layout.ts';
-import { backupKinds, type BackupKind } from '../../model/backup/manifest.ts';
+import { backupKinds, type BackupKind, type Manifest } from '../../model/backup/manifest.ts';
 import { BerthError } from '../../model/errors.ts';
 import type { TrustedSigners } from '../format/signature.ts';
 import type { Lease } from '../ports/lease.ts';
 import type { ObjectInfo, Store } from '../ports/store.ts';
 import { collect } from '../streams/blocks.ts';
-import { largestManifest, readCatalogue } from './catalogue.ts';
-import { planRetention, type RetentionPlan, type RetentionPolicy, type TimeCheck } from './retention.ts';
+import { largestManifest, readSome } from './catalogue.ts';
+import { planRetention, type Point, type RetentionPlan, type RetentionPolicy, type TimeCheck } from './retention.ts';
 import { forgetFindings, readVerifications } from './verifications.ts';
 import { planSweep, type Remains, type Swept } from './sweep.ts';
 
@@ -42,15 +42,14 @@ export async function planPrune(
   { store, trusted, levelOf }: PruneTools,
   signal: AbortSignal,
 ): Promise<RetentionPlan> {
-  const { manifests } = await readCatalogue(store, manifestPrefix(place), trusted, signal, (key) => !isContents(key));
-  const points = manifests.map(({ id, kind, finishedAt, parent, label }) => ({
-    id,
-    kind,
-    at: new Date(finishedAt),
-    parent,
-    label,
-    level: levelOf(id),
-  }));
+  let before = '';
+  const pointOf = ({ id, kind, finishedAt, parent, label }: Manifest): Point => {
+    // A log follows the one that was read just before it, so its name need not be held twice.
+    const point = { id, kind, at: new Date(finishedAt), parent: parent === before ? before : parent, label, level: levelOf(id) };
+    before = id;
+    return point;
+  };
+  const points = await readSome(store, manifestPrefix(place), trusted, signal, pointOf, (key) => !isContents(key));
   return planRetention(points, policy, time);
 }
 
@@ -112,15 +111,29 @@ async function move(store: Store, from: string, to: string, signal: AbortSignal)
 
 /** Deletes for good what has been no backup for longer than the time of grace. Answers what that was. */
 export async function sweep(place: Place, { store, lease, trusted, graceMs }: PruneTools, signal: AbortSignal): Promise<readonly Swept[]> {
-  const manifests = await lie(store, manifestPrefix(place), signal);
-  const removed = await lie(store, removedPrefix(place), signal);
-  const data = await lie(store, dataPrefix(place), signal);
-  const keys = await lie(store, keysPrefix(place), signal);
-  const all = [manifests, removed, data, keys].flatMap((each) => [...each]);
   // The store's own clock, as far as it shows: never later than it is.
-  const now = new Date(all.reduce((newest, { modified }) => Math.max(newest, modified.getTime()), 0));
-  const facts = { manifests: new Set(manifests.map(({ id }) => id)), removed, remains: [...data, ...keys] };
-  const lying = Map.groupBy([...data, ...keys, ...removed], ({ id }) => id);
+  let newest = 0;
+  const lie = async (prefix: string, take: (each: Lying) => void): Promise<void> => {
+    for await (const { key, modified } of store.list(prefix, signal)) {
+      const id = idInKey(key, prefix);
+      if (id === undefined) continue;
+      newest = Math.max(newest, modified.getTime());
+      take({ id, key, modified });
+    }
+  };
+  const manifests = new Set<string>();
+  await lie(manifestPrefix(place), ({ id }) => manifests.add(id));
+  const removed: Lying[] = [];
+  await lie(removedPrefix(place), (each) => removed.push(each));
+  // What has a manifest is not held: of a log that is nearly all that lies there.
+  const remains: Lying[] = [];
+  for (const prefix of [dataPrefix(place), keysPrefix(place)])
+    await lie(prefix, (each) => {
+      if (!manifests.has(each.id)) remains.push(each);
+    });
+  const now = new Date(newest);
+  const facts = { manifests, removed, remains };
+  const lying = Map.groupBy([...remains, ...removed], ({ id }) => id);
   const swept: Swept[] = [];
   for (const each of planSweep(facts, now, graceMs)) {
     // A list may be old; a single object is not.
@@ -131,19 +144,13 @@ export async function sweep(place: Place, { store, lease, trusted, graceMs }: Pr
     swept.push(each);
   }
   const before = new Date(now.getTime() - graceMs);
-  const known = new Set([...manifests, ...removed].map(({ id }) => id));
-  await forgetFindings(place, await readVerifications(place, store, trusted, signal), (id) => known.has(id), before, store, signal);
+  const isRemoved = new Set(removed.map(({ id }) => id));
+  const isKnown = (id: string): boolean => manifests.has(id) || isRemoved.has(id);
+  await forgetFindings(place, await readVerifications(place, store, trusted, signal), isKnown, before, store, signal);
   await store.clean(placePrefix(place), before, signal);
   await store.clean(leasesPrefix(place.site), before, signal);
   return swept;
 }
 
-/** What lies under a prefix, by the backup that it belongs to. */
-async function lie(store: Store, prefix: string, signal: AbortSignal): Promise<readonly (Remains & ObjectInfo)[]> {
-  const found: (Remains & ObjectInfo)[] = [];
-  for await (const info of store.list(prefix, signal)) {
-    const id = idInKey(info.key, prefix);
-    if (id !== undefined) found.push({ ...info, id });
-  }
-  return found;
-}
+/** An object, and the backup that it belongs to. */
+type Lying = Remains & Pick<ObjectInfo, 'key'>;

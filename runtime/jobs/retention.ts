@@ -105,10 +105,24 @@ export function planRetention(points: readonly Point[], policy: RetentionPolicy,
  * @param present - What nothing is missing of, the newest first.
  * @param sound - What of that is not broken either.
  */
-function wanted(present: readonly Point[], sound: readonly Point[], policy: RetentionPolicy, now: Date): Map<string, string[]> {
-  const reasons = new Map<string, string[]>();
+function wanted(
+  present: readonly Point[],
+  sound: readonly Point[],
+  policy: RetentionPolicy,
+  now: Date,
+): ReadonlyMap<string, readonly string[]> {
+  const reasons = new Map<string, readonly string[]>();
+  // Of the log of weeks nearly all are kept for the same reason.
+  const single = new Map<string, readonly string[]>();
+  const alone = (because: string): readonly string[] => {
+    const found = single.get(because) ?? [because];
+    single.set(because, found);
+    return found;
+  };
   const want = (point: Point | undefined, because: string): void => {
-    if (point !== undefined) reasons.set(point.id, [...(reasons.get(point.id) ?? []), because]);
+    if (point === undefined) return;
+    const others = reasons.get(point.id);
+    reasons.set(point.id, others === undefined ? alone(because) : [...others, because]);
   };
   const whole = sound.filter((point) => point.kind !== 'log');
   want(present[0], 'newest');

@@ -4,11 +4,8 @@ import { reachOf } from '../../model/backup/reach.ts';
 import type { TrustedSigners } from '../format/signature.ts';
 import type { ChainRules, LogFeed } from '../ports/log-source.ts';
 import { backup, type BackupTools } from './backup.ts';
-import { readCatalogue } from './catalogue.ts';
+import { isLog, readCatalogue, readFrom } from './catalogue.ts';
 import { baseOf, chainsOf } from './coverage.ts';
-
-/** By the name of its manifest. */
-const isNoLog = (key: string): boolean => !key.endsWith('.log.json');
 
 /** For so long a log that cannot be read or shipped is tried again while a full backup waits to take over: without it, one that never can would keep the log from all that come. */
 const patienceMs = 900_000;
@@ -140,7 +137,7 @@ export class LogShipper {
     if (clock.elapsed() - this.#lookedAt < pauseMs) return;
     const prefix = manifestPrefix(this.#place);
     const known = this.#tip === undefined ? '' : this.#base;
-    const isNew = (key: string): boolean => isNoLog(key) && (idInKey(key, prefix) ?? '') > known;
+    const isNew = (key: string): boolean => !isLog(key) && (idInKey(key, prefix) ?? '') > known;
     const made = (await readCatalogue(store, prefix, trusted, signal, isNew)).manifests;
     this.#lookedAt = clock.elapsed();
     const newest = made.at(-1);
@@ -152,10 +149,8 @@ export class LogShipper {
   /** Behind the newest; when nothing follows it yet, the one before has to be brought to its end first. */
   async #begin(made: readonly Manifest[], signal: AbortSignal): Promise<void> {
     const { store, trusted, rules } = this.#tools;
-    const prefix = manifestPrefix(this.#place);
     // An increment counts with all that it rests on.
-    const since = (key: string): boolean => isNoLog(key) || (idInKey(key, prefix) ?? '') >= (made[0]?.id ?? '');
-    const { manifests } = await readCatalogue(store, prefix, trusted, signal, since);
+    const manifests = await readFrom(this.#place, made[0]?.id ?? '', store, trusted, signal);
     this.#newestId = manifests.at(-1)?.id ?? '';
     const [newest, before] = [...chainsOf(manifests, rules)].reverse();
     if (newest === undefined) return;

@@ -1,4 +1,4 @@
-import { manifestKey, manifestPrefix, type Place } from '../../model/backup/layout.ts';
+import { manifestKey, type Place } from '../../model/backup/layout.ts';
 import type { BackupKind, Manifest } from '../../model/backup/manifest.ts';
 import { BerthError } from '../../model/errors.ts';
 import type { Recipient } from '../format/keys.ts';
@@ -7,7 +7,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Lease, Leases } from '../ports/lease.ts';
 import type { Producer } from '../ports/producer.ts';
 import { backup, type BackupTools } from './backup.ts';
-import { readCatalogue } from './catalogue.ts';
+import { readWithoutLogs } from './catalogue.ts';
 import type { RetentionPolicy } from './retention.ts';
 import { isWhole, shrinkageOf } from './shrinkage.ts';
 
@@ -47,7 +47,7 @@ export type Taken = {
   readonly shrunk?: string;
 };
 
-/** @param before - All that there was of the same source, the oldest first. */
+/** @param before - All that there was of the same source but its logs, the oldest first. */
 export function madeAfter(before: readonly Manifest[], manifest: Manifest): Taken {
   const last = before.findLast(isWhole);
   const shrunk = last && shrinkageOf(last, manifest);
@@ -75,7 +75,7 @@ export async function takeBackup(
   if (before !== undefined) return before;
   const lease = await acquireLease(source.place.source, tools, signal);
   try {
-    const manifests = await backupsOf(source, tools, signal);
+    const manifests = await readWithoutLogs(source.place, tools.store, tools.trusted, signal);
     const made =
       due === null ? undefined : manifests.find(({ kind, scheduledFor }) => kind === source.kind && scheduledFor === due.toISOString());
     if (made !== undefined && source.holds === undefined) return { outcome: 'unchanged', manifest: made };
@@ -100,9 +100,6 @@ async function stillThere(
   if (known === undefined) return undefined;
   return (await store.size(manifestKey(place, known.id, kind), signal)) === undefined ? undefined : known;
 }
-
-const backupsOf = async ({ place }: BackupSource, { store, trusted }: TakeTools, signal: AbortSignal): Promise<readonly Manifest[]> =>
-  (await readCatalogue(store, manifestPrefix(place), trusted, signal)).manifests;
 
 const askAgainMs = 2000;
 

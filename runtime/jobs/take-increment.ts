@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import { manifestPrefix, type Place } from '../../model/backup/layout.ts';
+import type { Place } from '../../model/backup/layout.ts';
 import { hasLogBehind, type Manifest } from '../../model/backup/manifest.ts';
 import { BerthError } from '../../model/errors.ts';
 import type { Recipient } from '../format/keys.ts';
@@ -7,7 +7,7 @@ import type { BackedUpEngine } from '../ports/engine.ts';
 import { NoIncrement } from '../ports/producer.ts';
 import type { Restorable } from '../ports/scratch-engine.ts';
 import { backup } from './backup.ts';
-import { readCatalogue } from './catalogue.ts';
+import { readWithoutLogs } from './catalogue.ts';
 import { baseOf, chainsOf } from './coverage.ts';
 import { openChain } from './restore-engine.ts';
 import { acquireLease, madeAfter, type Taken, type TakeTools, type Wish } from './take-backup.ts';
@@ -27,7 +27,7 @@ export type Incremented = Taken | { readonly outcome: 'full needed'; readonly be
 export async function takeIncrement(place: Place, { due, label }: Wish, tools: IncrementTools, signal: AbortSignal): Promise<Incremented> {
   const lease = await acquireLease(place.source, tools, signal);
   try {
-    const { manifests } = await readCatalogue(tools.store, manifestPrefix(place), tools.trusted, signal);
+    const manifests = await readWithoutLogs(place, tools.store, tools.trusted, signal);
     const made = due === null ? undefined : manifests.find(({ scheduledFor }) => scheduledFor === due.toISOString());
     if (made !== undefined) return { outcome: 'unchanged', manifest: made };
     const parent = await parentIn(manifests, place, tools, signal);

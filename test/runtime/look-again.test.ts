@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { manifestKey } from '../../model/backup/layout.ts';
 import type { Manifest } from '../../model/backup/manifest.ts';
 import { readVerifications, recordFinding } from '../../runtime/jobs/verifications.ts';
-import { dueSince, lookAgain } from '../../runtime/look-again.ts';
+import { dueSince, lookAgain, Unread } from '../../runtime/look-again.ts';
 import type { Store } from '../../runtime/ports/store.ts';
 import { memoryStore } from '../../runtime/stores/memory-store.ts';
 import { signer } from './format/keys.ts';
@@ -52,6 +53,39 @@ describe('looking at all backups again', () => {
     expect(found).toMatchObject({ sound: idsOf([all[0]!, ...all.slice(2)]), broken: [{ id: all[1]!.id }] });
     expect((await writtenOf()).toSorted()).toEqual([`broken ${all[1]!.id}`, `sound ${all[0]!.id} ${all[2]!.id}`]);
     expect(await writtenOf('notes')).toEqual([`sound ${all[3]!.id} ${all[4]!.id}`]);
+  });
+
+  describe('that are read when their turn comes,', () => {
+    const unread = (from: Store) =>
+      all.map((each) => new Unread(each, { place: { ...place, source: each.source }, store: from, trusted: [signer.publicKey] }));
+    const lookAt = (from: Store) =>
+      lookAgain(unread(from), { store, identity: undefined, recorder: toolsFor(store, { clock }), heard: () => undefined }, never);
+
+    test('finds what it finds in those that were read before', async () => {
+      await spoil(all[1]!);
+      expect(await lookAt(store)).toMatchObject({ sound: idsOf([all[0]!, ...all.slice(2)]), broken: [{ id: all[1]!.id }] });
+      expect((await writtenOf()).toSorted()).toEqual([`broken ${all[1]!.id}`, `sound ${all[0]!.id} ${all[2]!.id}`]);
+      expect(await writtenOf('notes')).toEqual([`sound ${all[3]!.id} ${all[4]!.id}`]);
+    });
+
+    test('says nothing of one that was removed meanwhile', async () => {
+      const [, gone] = all;
+      await store.delete(manifestKey(place, gone!.id, gone!.kind), never);
+      expect(await lookAt(store)).toMatchObject({ sound: idsOf(all.filter((each) => each !== gone)), broken: [] });
+    });
+
+    test('gives up a store that is away, and keeps what was found', async () => {
+      let asked = 0;
+      const away: Store = {
+        ...store,
+        read: (key, signal) => {
+          if ((asked += 1) > 1) throw new Error('ECONNREFUSED');
+          return store.read(key, signal);
+        },
+      };
+      await expect(lookAt(away)).rejects.toThrow('ECONNREFUSED');
+      expect([asked, await writtenOf()]).toEqual([4, [`sound ${all[0]!.id}`]]);
+    });
   });
 
   test('goes on behind one that cannot be read, keeps what was found, and fails then', async () => {
