@@ -3,7 +3,8 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { ClusterChoice } from './agent-exec.ts';
 import { addClusterChoice } from './cluster.ts';
-import type { PlaceName } from './open-catalogue.ts';
+import type { TransactionsAsked } from './backup/transactions.ts';
+import type { Asked, PlaceName } from './open-catalogue.ts';
 import type { RuntimeContext } from './stoppable.ts';
 
 type Run = (action: () => Promise<void>, json: boolean) => Promise<void>;
@@ -127,6 +128,41 @@ Examples:
     .description('what there is, how old, how far it was proven, and up to when each kind can be restored')
     .action((options: SiteOptions) =>
       run(async () => (await import('./backup/list.ts')).listBackups(asked(options), context), options.json ?? false),
+    );
+  addClusterChoice(placeOption(backup.command('transactions')))
+    .description('which transactions lie in the log of a database, so as to restore to just before one of them')
+    .option('--database <NAME>', 'which, where there are several')
+    .option('--since <TIME>', 'committed then or later; without it the last hour')
+    .option('--until <TIME>', 'committed by then; without it up to the end of the log')
+    .option('--table <NAME>', 'only those that touch it: orders, or shop.orders')
+    .option('--limit <N>', 'how many at most: the newest', '50')
+    .option('--largest', 'the largest instead, and first')
+    .option('--key <FILE>', 'the private key of a recipient: reads the log here, and not in the agent')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  berth backup transactions --since 2026-03-29T14:00Z --until 2026-03-29T14:20Z --table orders
+  berth backup transactions --largest --limit 10   what weighs most in the last hour`,
+    )
+    .action((options: SiteOptions & Omit<TransactionsAsked, keyof Asked>) =>
+      run(
+        async () =>
+          (await import('./backup/transactions.ts')).showTransactions(
+            {
+              ...asked(options),
+              database: options.database,
+              since: options.since,
+              until: options.until,
+              table: options.table,
+              limit: options.limit,
+              largest: options.largest ?? false,
+              key: options.key === undefined ? undefined : resolve(context.cwd, options.key),
+            },
+            context,
+          ),
+        options.json ?? false,
+      ),
     );
   placeOption(backup.command('copy'))
     .description(

@@ -20,9 +20,12 @@ export interface RestoreTools {
 /** A store far away answers many at a time no slower than one. */
 const atOnce = 16;
 
-/** A way to the files of each backup. */
-export async function openChain(manifests: readonly Manifest[], tools: RestoreTools, signal: AbortSignal): Promise<readonly Restorable[]> {
-  const openOne = async (manifest: Manifest): Promise<Restorable> => {
+/** What it takes to read what an engine has given. */
+type ReadTools = Omit<RestoreTools, 'engine'> & { readonly engine: Pick<ScratchEngine, 'engine'> };
+
+/** A way to the files of each backup, one after the other. A day of log is thousands of backups, each with a key of its own. */
+export const openEach = (manifests: readonly Manifest[], tools: ReadTools, signal: AbortSignal): AsyncGenerator<Restorable> =>
+  inOrder(manifests, atOnce, async (manifest) => {
     if (manifest.engine !== tools.engine.engine) throw otherEngine(manifest, tools.engine);
     const open = await openBackup(tools.store, manifest, tools.identity, tools.width, signal);
     return {
@@ -33,14 +36,16 @@ export async function openChain(manifests: readonly Manifest[], tools: RestoreTo
         return open(stream);
       },
     };
-  };
-  // A day of log is thousands of backups, each with a key of its own.
+  });
+
+/** The same for all of them. */
+export async function openChain(manifests: readonly Manifest[], tools: ReadTools, signal: AbortSignal): Promise<readonly Restorable[]> {
   const chain: Restorable[] = [];
-  for await (const opened of inOrder(manifests, atOnce, openOne)) chain.push(opened);
+  for await (const opened of openEach(manifests, tools, signal)) chain.push(opened);
   return chain;
 }
 
-const otherEngine = ({ id, engine }: Manifest, scratch: ScratchEngine): BerthError =>
+const otherEngine = ({ id, engine }: Manifest, scratch: Pick<ScratchEngine, 'engine'>): BerthError =>
   new BerthError('usage', `backup ${id} is one of ${engine}, and this is ${scratch.engine}`, `restore it where ${engine} is`);
 
 /** Carries a plan out in a scratch engine: fetched, laid out, found to be sound, and read up to the target. What is given back is to be disposed of. */

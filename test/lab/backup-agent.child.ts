@@ -12,6 +12,7 @@ import { postgresEngine } from '../../runtime/engines/postgres/postgres-engine.t
 import { backup } from '../../runtime/jobs/backup.ts';
 import { readCatalogue } from '../../runtime/jobs/catalogue.ts';
 import { chainsOf, restorableSpans } from '../../runtime/jobs/coverage.ts';
+import { listTransactions } from '../../runtime/jobs/list-transactions.ts';
 import { planRestore } from '../../runtime/jobs/plan-restore.ts';
 import { planPrune, removeBackups, sweep } from '../../runtime/jobs/prune.ts';
 import { restoreToScratch } from '../../runtime/jobs/restore-engine.ts';
@@ -20,6 +21,7 @@ import { takeIncrement } from '../../runtime/jobs/take-increment.ts';
 import { usualLayout } from '../../runtime/jobs/upload-stream.ts';
 import { readVerifications } from '../../runtime/jobs/verifications.ts';
 import { inspect, prove, rehash } from '../../runtime/jobs/verify.ts';
+import { logReaders } from '../../runtime/log-readers.ts';
 import { localPrograms } from '../../runtime/programs/local-programs.ts';
 import type { Store } from '../../runtime/ports/store.ts';
 import { realFiles } from '../../runtime/stores/folder-files.ts';
@@ -163,6 +165,13 @@ const orders: Readonly<Record<string, (order: Order) => Promise<unknown>>> = {
   },
   /** MiB that this process held at most, without the programs that it ran. */
   memory: async () => Math.ceil(process.resourceUsage().maxRSS / 1024),
+  transactions: async ({ table }) => {
+    const reader = logReaders[settings.engine];
+    if ('instead' in reader) throw new Error(reader.instead);
+    const query = { since: undefined, until: undefined, table: table as string | undefined, limit: 100, largest: false };
+    const tools = { store, engine: settings.engine, rules, reader, identity: operator, width: 2, heard: () => undefined };
+    return listTransactions(await manifests(), query, tools, stop.signal);
+  },
   restore: async (order) => {
     const plan = planRestore(await manifests(), targetOf(order), rules);
     await using restored = await restoreToScratch(plan, restoring, stop.signal);

@@ -225,6 +225,33 @@ MYSQL_PWD=${root} ${facts.clients.sql} -uroot </tmp/first.sql
     await sql('CREATE TABLE victim (id int PRIMARY KEY)');
   });
 
+  test('who deleted too much is found in the log by the table, and undone by the number that stands there', async () => {
+    await sql('CREATE TABLE orders (id int PRIMARY KEY, secret varchar(20))');
+    await sql("INSERT INTO orders VALUES (1, 'hunter2'), (2, 'hunter3'), (3, 'hunter4')");
+    await write(3, 7000);
+    await sql("DELETE FROM orders WHERE secret <> 'hunter2'");
+    await write(3, 7100);
+    await sql("UPDATE orders SET secret = 'hunter5'");
+    await sql('DROP TABLE orders');
+    await agent.ask('ship');
+    const { transactions, matched, holes } = await agent.ask('transactions', { table: 'orders' });
+    expect(transactions.map(({ tables: touched, statements }: { tables: object; statements: object }) => [touched, statements])).toEqual([
+      [[], ['CREATE TABLE shop.orders']],
+      [[{ name: 'shop.orders', inserted: 1, updated: 0, deleted: 0 }], []],
+      [[{ name: 'shop.orders', inserted: 0, updated: 0, deleted: 1 }], []],
+      [[{ name: 'shop.orders', inserted: 0, updated: 1, deleted: 0 }], []],
+      [[], ['DROP TABLE shop.orders']],
+    ]);
+    expect([matched, holes, JSON.stringify(transactions)]).toEqual([5, [], expect.not.stringContaining('hunter')]);
+    const rowsBefore = async (id: string): Promise<string | undefined> => {
+      const { facts: found } = await agent.ask('restore', { target: { kind: 'transaction', id, inclusive: false } });
+      const { tables: all } = found.databases.find(({ name }: { readonly name: string }) => name === 'shop');
+      return all.find(({ name }: { readonly name: string }) => name === 'orders')?.rows;
+    };
+    expect(await rowsBefore(transactions[2].id)).toBe('3');
+    expect(await rowsBefore(transactions[3].id)).toBe('1');
+  });
+
   test('facts keep nobody from changing a table that was read, and leave out one that was changed before it was', async () => {
     // Of tables of one size the names say which is first.
     await sql(`CREATE DATABASE aside; USE aside; CREATE TABLE first (n int PRIMARY KEY); INSERT INTO first VALUES (1);

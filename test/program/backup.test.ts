@@ -67,6 +67,10 @@ describe('before it is set up', () => {
     ['a kit in the site', ['kit', 'export', '--into', join(site, 'kit')], /lies in the site/],
     ['a source that is not there', ['backup', 'now', 'database'], /write one of: configuration, secrets/],
     ['no time to restore to', ['restore', '--into', at('x')], /--latest, or --at TIME/],
+    ['transactions of what has no log', ['backup', 'transactions', '--database', 'configuration'], /copied as a whole each time/],
+    ['transactions of no database', ['backup', 'transactions'], /no database of this site is in its backups/],
+    ['no number of transactions', ['backup', 'transactions', '--limit', '0'], /write one from 1/],
+    ['transactions of a time without a zone', ['backup', 'transactions', '--since', '2026-03-29 14:00'], /write it with its zone/],
     ['a time without a zone', ['restore', '--at', '2026-03-29 14:30', '--into', at('x')], /write it with its zone/],
   ])('%s is refused', async (_, args, says) => {
     expect((await expectExit(2, [...args, ...here])).stderr).toMatch(says);

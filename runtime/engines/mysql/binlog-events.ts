@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 
 /** How a file of the binary log begins. */
 export const magic = Buffer.from([0xfe, 0x62, 0x69, 0x6e]);
-const headBytes = 19;
+export const headBytes = 19;
 const checksumBytes = 4;
 
 export const eventType = {

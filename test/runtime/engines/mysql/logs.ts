@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 import { eventType, magic } from '../../../../runtime/engines/mysql/binlog-events.ts';
 
 /** An event as the server writes it, with its checksum. */
-function eventOf(type: number, body: Buffer, { seconds = 1_700_000_000, serverId = 1, flags = 0, endsAt = 1 } = {}): Buffer {
+export function eventOf(type: number, body: Buffer, { seconds = 1_700_000_000, serverId = 1, flags = 0, endsAt = 1 } = {}): Buffer {
   const event = Buffer.alloc(19 + body.length + 4);
   event.writeUInt32LE(seconds, 0);
   event.writeUInt8(type, 4);
