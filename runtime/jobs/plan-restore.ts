@@ -36,6 +36,14 @@ export function planRestore(manifests: readonly Manifest[], target: RestoreTarge
     );
   if (target.kind === 'latest')
     return { full: latest.full, increments: latest.increments, logs: latest.logs, target, because: reasonForLatest(latest, newestFirst) };
+  if (target.kind === 'transaction') {
+    // Which log it lies in no manifest says: it is in what goes furthest, if it is anywhere.
+    const before = chains.filter((chain) => rules.isAfter(baseOf(chain), target.id));
+    const furthest = latestOf(before, rules);
+    if (furthest === undefined) throw outOfReach(chains, target);
+    const { full, increments, logs } = furthest;
+    return { full, increments, logs, target, because: reasonForLatest(furthest, before.toReversed()) };
+  }
   for (const chain of newestFirst) {
     const logs = logsUpTo(chain, target, rules);
     if (logs !== undefined) return { full: chain.full, increments: chain.increments, logs, target, because: reasonFor(chain, logs) };
@@ -44,7 +52,11 @@ export function planRestore(manifests: readonly Manifest[], target: RestoreTarge
 }
 
 /** `undefined` when the target cannot be reached from there. */
-function logsUpTo(chain: Chain, target: Exclude<RestoreTarget, { kind: 'latest' }>, rules: ChainRules): readonly Manifest[] | undefined {
+function logsUpTo(
+  chain: Chain,
+  target: Extract<RestoreTarget, { kind: 'time' | 'position' }>,
+  rules: ChainRules,
+): readonly Manifest[] | undefined {
   const { logs } = chain;
   const base = baseOf(chain);
   const upTo = (index: number): readonly Manifest[] | undefined => (index < 0 ? undefined : logs.slice(0, index + 1));
@@ -58,8 +70,6 @@ function logsUpTo(chain: Chain, target: Exclude<RestoreTarget, { kind: 'latest' 
       if (rules.endsAt(base, target.position)) return [];
       if (rules.reaches(base, target.position)) return undefined;
       return upTo(logs.findIndex((log) => rules.reaches(log, target.position)));
-    case 'transaction':
-      return rules.isAfter(base, target.id) ? logs : undefined;
   }
 }
 

@@ -115,6 +115,15 @@ describe('a restore', () => {
     );
   });
 
+  test('to a transaction that was written while a newer full backup was made, whose log is not there yet, takes the log that went on behind the one before', () => {
+    const behind = logAfter(two, 5, 130, 40);
+    const newest = fullAt(4, 128, 30, 32);
+    const before = (...there: readonly (typeof first)[]) =>
+      planRestore([first, one, two, ...there], { kind: 'transaction', id: '129', inclusive: false }, numbered);
+    expect(before(newest, behind)).toMatchObject({ full: first, logs: [one, two, behind] });
+    expect(before(newest, behind, logAfter(newest, 6, 131, 41))).toMatchObject({ full: newest });
+  });
+
   describe('from increments', () => {
     const to = (target: Parameters<typeof planRestore>[1]) => planRestore(withIncrements.slice(0, 9), target, numbered);
 
