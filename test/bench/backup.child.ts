@@ -93,6 +93,7 @@ async function give(store: Store): Promise<void> {
   for await (const _ of client.output);
 }
 
-await { backup: take, restore: give }[task.verb](await openStore(task));
-process.stdout.write(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '');
-process.stdout.write(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '');
+const verbs = { backup: take, restore: give };
+await verbs[task.verb](await openStore(task));
+const [, peak = ''] = /VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
+process.stdout.write(peak);
