@@ -4,34 +4,27 @@ import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { table } from '../../cli/text.ts';
-import { fastest, median, race, spread } from './measure.ts';
-import type { Contestant, Times } from './measure.ts';
+import { backupRows } from './backups.ts';
+import { fastest, isThere, median, missed, race, spread, timesOf } from './measure.ts';
+import type { Contestant, Row, Times } from './measure.ts';
 import { berth, changeSetting, initOf, makeLargeSite, run } from './sites.ts';
 import type { Target } from './sites.ts';
 
 /**
- * `npm run bench [-- --json] [-- --turns N]`: how fast the built program is, in ratios that are measured side by side in one run.
+ * `npm run bench [-- --json] [-- --turns N] [-- --only generate|backups]`: how fast the built program is, in ratios that are measured side by side in one run.
  * Ends with 1 when a bar is missed. Nothing else should be at work on the machine: the bars are for one that is idle.
  */
-interface Row {
-  readonly what: string;
-  /** Of the medians; the bar is on this. */
-  readonly ratio: number;
-  /** Of the fastest runs and of the CPU time: what is left of the difference when others are at work, too. */
-  readonly fastest?: number;
-  readonly cpu?: number;
-  readonly bar?: number;
-  readonly detail: string;
-}
-
 const { values: options } = parseArgs({
   options: {
     'json': { type: 'boolean', default: false },
     'turns': { type: 'string', default: '11' },
     'no-build': { type: 'boolean', default: false },
+    /** One half alone. */
+    'only': { type: 'string' },
   },
 });
 const turns = Number(options.turns);
+if (options.only !== undefined && !['generate', 'backups'].includes(options.only)) throw new Error('--only takes generate or backups');
 const targets: readonly Target[] = ['compose', 'kubernetes'];
 const root = join(import.meta.dirname, '..', '..');
 const program = join(root, 'cli', 'berth.js');
@@ -41,12 +34,6 @@ const milliseconds = (times: Times): string => {
   const [low, high] = spread(times);
   return `${median(times).toFixed(0)} ms (${low.toFixed(0)}–${high.toFixed(0)})`;
 };
-
-function timesOf(times: ReadonlyMap<string, Times>, name: string): Times {
-  const found = times.get(name);
-  if (!found) throw new Error(`${name} did not run`);
-  return found;
-}
 
 /** One contestant against another, as a row; both ran in the same turns. */
 function against(times: ReadonlyMap<string, Times>, name: string, other: string, bar?: number): Row {
@@ -83,10 +70,6 @@ const readers: Readonly<
     argv: (site) => ['kubectl', 'kustomize', join(site, 'k8s/site')],
   },
 };
-
-function isThere([command, ...args]: readonly [string, ...string[]]): boolean {
-  return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
-}
 
 /** What one person at one site waits for. */
 function oneSite(folder: string, target: Target): readonly Row[] {
@@ -193,16 +176,14 @@ function memory(folder: string): Row {
   return { what: `peak memory at 200 services / ${most} MiB`, ratio: peak / most, bar: 1, detail: `${peak.toFixed(0)} MiB` };
 }
 
-const missed = ({ ratio, bar }: Row): boolean => bar !== undefined && !(ratio < bar);
-
 function print(rows: readonly Row[]): void {
   const cells = rows.map((row) => [
     row.what,
     row.ratio.toFixed(2),
     row.fastest?.toFixed(2) ?? '',
     row.cpu?.toFixed(2) ?? '',
-    row.bar === undefined ? '' : `< ${row.bar}`,
-    row.bar === undefined ? '' : missed(row) ? 'FAIL' : 'pass',
+    row.bar !== undefined ? `< ${row.bar}` : row.least !== undefined ? `>= ${row.least}` : '',
+    row.bar === undefined && row.least === undefined ? '' : missed(row) ? 'FAIL' : 'pass',
     row.detail,
   ]);
   process.stdout.write(
@@ -214,10 +195,15 @@ const folder = mkdtempSync(join(tmpdir(), 'berth-bench-'));
 try {
   if (!options['no-build']) run([process.execPath, join(root, 'scripts', 'build.ts')]);
   const rows = [
-    ...targets.flatMap((target) => oneSite(folder, target)),
-    ...targets.flatMap((target) => manyServices(folder, target)),
-    ...manySites(folder),
-    memory(folder),
+    ...(options.only === 'backups'
+      ? []
+      : [
+          ...targets.flatMap((target) => oneSite(folder, target)),
+          ...targets.flatMap((target) => manyServices(folder, target)),
+          ...manySites(folder),
+          memory(folder),
+        ]),
+    ...(options.only === 'generate' ? [] : await backupRows(folder, program)),
   ];
   if (options.json)
     process.stdout.write(

@@ -2,6 +2,27 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 
+/** One line of the report. */
+export interface Row {
+  readonly what: string;
+  /** Of the medians; the bar is on this. */
+  readonly ratio: number;
+  /** Of the fastest runs and of the CPU time: what is left of the difference when others are at work, too. */
+  readonly fastest?: number;
+  readonly cpu?: number;
+  /** What it has to stay below. */
+  readonly bar?: number;
+  /** What it has to reach. */
+  readonly least?: number;
+  readonly detail: string;
+}
+
+export const missed = ({ ratio, bar, least }: Row): boolean =>
+  (bar !== undefined && !(ratio < bar)) || (least !== undefined && !(ratio >= least));
+
+export const isThere = ([command, ...args]: readonly [string, ...string[]]): boolean =>
+  spawnSync(command, args, { stdio: 'ignore' }).status === 0;
+
 /** One thing to time: a process, and what has to be put in place before each of its runs. */
 export interface Contestant {
   readonly name: string;
@@ -54,6 +75,12 @@ export function race(contestants: readonly Contestant[], turns: number): Readonl
       { wall: wall.sort((a, b) => a - b), cpu: Number.isNaN(cpu) ? undefined : cpu },
     ]),
   );
+}
+
+export function timesOf(times: ReadonlyMap<string, Times>, name: string): Times {
+  const found = times.get(name);
+  if (!found) throw new Error(`${name} did not run`);
+  return found;
 }
 
 const at = ({ wall }: Times, part: number): number => wall[Math.min(wall.length - 1, Math.floor(wall.length * part))] ?? Number.NaN;
