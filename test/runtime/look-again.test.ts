@@ -4,7 +4,7 @@ import { readVerifications, recordFinding } from '../../runtime/jobs/verificatio
 import { dueSince, lookAgain } from '../../runtime/look-again.ts';
 import type { Store } from '../../runtime/ports/store.ts';
 import { memoryStore } from '../../runtime/stores/memory-store.ts';
-import { signer } from './format/keys.ts';
+import { operator, signer } from './format/keys.ts';
 import { engineOf, never, place, run, toolsFor } from './jobs/backup-world.ts';
 import { FakeClock } from './schedule/fake-clock.ts';
 import { noise, whole } from './streams/bytes.ts';
@@ -52,6 +52,17 @@ describe('looking at all backups again', () => {
     expect(found).toMatchObject({ sound: idsOf([all[0]!, ...all.slice(2)]), broken: [{ id: all[1]!.id }] });
     expect((await writtenOf()).toSorted()).toEqual([`broken ${all[1]!.id}`, `sound ${all[0]!.id} ${all[2]!.id}`]);
     expect(await writtenOf('notes')).toEqual([`sound ${all[3]!.id} ${all[4]!.id}`]);
+  });
+
+  test('blames bytes that are not what was written at level 1, also where it has a key: comparing them again is enough to clear them', async () => {
+    await spoil(all[1]!);
+    await look({ identity: operator.privateKey });
+    const levelsOf = async () => (await recordsOf()).map(({ result, level }) => `${result} ${level}`).toSorted();
+    expect(await levelsOf()).toEqual(['broken 1', 'sound 2']);
+    await spoil(all[1]!);
+    await look();
+    const { proofs } = await readVerifications({ ...place, source: 'db' }, store, [signer.publicKey], never);
+    expect(proofs.get(all[1]!.id)?.level).toBe(1);
   });
 
   test('goes on behind one that cannot be read, keeps what was found, and fails then', async () => {
