@@ -11,6 +11,7 @@ import { shrinkageOf } from '../../runtime/jobs/shrinkage.ts';
 import { choosePoint } from './bucket-point.ts';
 import { chooseCopies, type ChosenCopies, type CopyChoice } from './choose-copies.ts';
 import type { Wanted, WantedBucket } from './describe-whole.ts';
+import type { WholeEstimate } from './estimate.ts';
 import { momentOf } from '../moment.ts';
 
 /** What databases, buckets, caches and volumes of a site come back as. */
@@ -19,6 +20,8 @@ export interface Chosen extends ChosenCopies {
   readonly wantedBuckets: readonly WantedBucket[];
   /** What was never copied by then. */
   readonly empty: readonly string[];
+  /** How long it should take to put them back. */
+  readonly expected?: WholeEstimate;
 }
 
 /**

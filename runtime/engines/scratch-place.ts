@@ -228,21 +228,21 @@ async function untilItAnswers(
   signal: AbortSignal,
 ): Promise<ProgramEnd | undefined> {
   drain(server.output);
-  let done = false;
+  const done = new AbortController();
   const asking = async (): Promise<ProgramEnd | undefined> => {
     let end: ProgramEnd | undefined;
     void server.ended.then((how) => (end = how));
     const hasEnded = (): ProgramEnd | undefined => end;
     for (let how = hasEnded(); ; how = hasEnded()) {
       signal.throwIfAborted();
-      if (how !== undefined || done) return how;
+      if (how !== undefined || done.signal.aborted) return how;
       if (await answers()) return undefined;
       await sleep(pollMs);
     }
   };
   const watching = async (): Promise<never> => {
     let [stopped, idle, before] = [0, 0, ''];
-    while (!done) {
+    while (!done.signal.aborted) {
       await sleep(pollMs);
       const life = server.life?.();
       // Where nothing can be seen, nothing is judged; how one ended that is gone is told by itself.
@@ -259,7 +259,7 @@ async function untilItAnswers(
   try {
     return await Promise.race([asking(), watching()]);
   } finally {
-    done = true;
+    done.abort();
   }
 }
 
