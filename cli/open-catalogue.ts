@@ -59,6 +59,8 @@ interface Opened extends FoundRuntime {
   readonly world: World;
   /** How far a backup was proven; below zero it was found to be broken. */
   readonly levelOf: (id: string) => number;
+  /** All that was found of one source. */
+  readonly recordsOf: (source: string) => readonly Verification[];
   /** The last one that served. */
   readonly drill: Verification | undefined;
 }
@@ -92,6 +94,7 @@ export async function openCatalogue(
     world,
     drill: drills?.toSorted((a, b) => (a.id < b.id ? -1 : 1)).at(-1),
     levelOf: (id) => levelOf(proofs, id),
+    recordsOf: (source) => read[places.findIndex((place) => place.source === source)] ?? [],
   };
 }
 

@@ -113,7 +113,7 @@ export async function lookAgain(
   signal: AbortSignal,
   most = mostUnwritten,
 ): Promise<Looked> {
-  const level = tools.identity === undefined ? 1 : 2;
+  const level: Level = tools.identity === undefined ? 1 : 2;
   const [sound, broken]: [string[], { readonly id: string; readonly message: string }[]] = [[], []];
   const failures: unknown[] = [];
   let failedInTurn = 0;
@@ -140,7 +140,9 @@ export async function lookAgain(
         failedInTurn = 0;
         broken.push({ id, message });
         tools.broke?.(id, message);
-        await recordOne(manifest, { backups: [id], level, result: 'broken', detail: [message] }, tools.recorder, signal);
+        // Bytes that are not what was written are told by comparing them again, as soon as they are: no key is needed for that.
+        const failed = error instanceof Unlike ? 1 : level;
+        await recordOne(manifest, { backups: [id], level: failed, result: 'broken', detail: [message] }, tools.recorder, signal);
       } else {
         failures.push(error);
         if ((failedInTurn += 1) === mostFailures) break;
@@ -153,6 +155,13 @@ export async function lookAgain(
   return { level, sound, broken };
 }
 
+/** Bytes in the store that are not what was written. */
+class Unlike extends BerthError {
+  constructor(cause: BerthError) {
+    super(cause.kind, cause.message, cause.hint, { cause });
+  }
+}
+
 /** What knows more of some files than that they are whole. */
 const judges: Partial<Record<Manifest['kind'], (bytes: Bytes) => Bytes>> = { cache: (bytes) => checkedRdb(bytes, () => undefined) };
 
@@ -162,7 +171,11 @@ async function lookAtOne(
   heard: (bytes: number) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  await checkStored(store, manifest, signal, (_key, bytes) => heard(bytes));
+  try {
+    await checkStored(store, manifest, signal, (_key, bytes) => heard(bytes));
+  } catch (error) {
+    throw error instanceof BerthError && error.kind === 'damaged' ? new Unlike(error) : error;
+  }
   if (identity === undefined) return;
   const open = await openBackup(store, manifest, identity, width, signal);
   const accepts = judges[manifest.kind] ?? ((bytes: Bytes) => bytes);

@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import { plainBytesOf } from '../model/backup/bytes.ts';
 import { manifestPrefix, type Place } from '../model/backup/layout.ts';
 import type { Manifest } from '../model/backup/manifest.ts';
 import type { Verification } from '../model/backup/verification.ts';
@@ -8,6 +9,7 @@ import { damaged } from './format/damage.ts';
 import type { TrustedSigners } from './format/signature.ts';
 import { readCatalogue } from './jobs/catalogue.ts';
 import { openBackup } from './jobs/open-backup.ts';
+import { wholeOf } from './jobs/rates.ts';
 import type { RestoreTools } from './jobs/restore-engine.ts';
 import type { BackupSource } from './jobs/take-backup.ts';
 import type { RecordTools } from './jobs/verifications.ts';
@@ -60,12 +62,14 @@ export async function proveVolume(
   }
 }
 
-const proveCopy = (place: Place, copy: Manifest, tools: ProveVolumeTools, signal: AbortSignal): Promise<Verification> =>
-  found(place, [copy], 3, tools, signal, async () => {
+const proveCopy = (place: Place, copy: Manifest, tools: ProveVolumeTools, signal: AbortSignal): Promise<Verification> => {
+  const unpacked = async (): Promise<readonly string[]> => {
     const [archive] = copy.streams;
     if (archive === undefined) throw damaged(copy.id, 'it has no archive');
     const open = await openBackup(tools.store, copy, tools.identity, tools.width, signal);
     const { contents, files, bytes } = await sumOfArchive(open(archive), tools.key);
     if (contents !== copy.facts['contents']) throw damaged(copy.id, 'what comes out of it is not what was read from the volume');
     return [`${files} files with ${bytes} bytes are what was in the volume, with their owners, modes and times`];
-  });
+  };
+  return found(place, [copy], 3, tools, signal, unpacked, (milliseconds) => wholeOf(plainBytesOf(copy), milliseconds));
+};

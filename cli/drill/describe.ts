@@ -1,7 +1,7 @@
 import { type Answer, isServed } from './ask-edge.ts';
 import { describeAge, shownTime } from '../backup/text.ts';
 import type { Chosen } from '../restore/choose-whole.ts';
-import { chosenAsJson, filledRows, wantedRows } from '../restore/describe-whole.ts';
+import { chosenAsJson, expectedLines, filledRows, wantedRows, warnOfRto } from '../restore/describe-whole.ts';
 import { describeLate, type Late } from './late.ts';
 import type { Needs } from './needs.ts';
 import type { DrillRoom } from './room.ts';
@@ -83,9 +83,12 @@ export function sayDrill(plan: DrillPlan, store: string, context: RuntimeContext
       `${paint(context.color)('bold', site)} from ${store}, drilled in ${room.folder}\n${table(rows)}\n`,
       chosen.empty.length === 0 ? '' : `  empty, as there is no backup: ${chosen.empty.join(', ')}\n`,
       `\n  runs as ${room.project}: no ports, no way out; what runs here goes on\n`,
-      `  takes up to ${describeSize(needs.memory)} of memory${of(needs.freeMemory)}, and some ${describeSize(needs.disk)} of disk${of(needs.freeDisk)}\n\n`,
+      `  takes up to ${describeSize(needs.memory)} of memory${of(needs.freeMemory)}, and some ${describeSize(needs.disk)} of disk${of(needs.freeDisk)}\n`,
+      ...expectedLines(chosen).map((line) => `${line}\n`),
+      '\n',
     ].join(''),
   );
+  warnOfRto(chosen, context);
 }
 
 export function tellDrill(done: Drilled, json: boolean, context: RuntimeContext): void {

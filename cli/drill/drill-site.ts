@@ -7,6 +7,7 @@ import { BerthError } from '../../model/errors.ts';
 import type { Plan } from '../../model/plan.ts';
 import { contentsOf } from '../../runtime/jobs/bucket/listing.ts';
 import { backupsIn } from '../../runtime/jobs/coverage.ts';
+import { wholeOf } from '../../runtime/jobs/rates.ts';
 import { readRanges } from '../../runtime/host/network.ts';
 import { viewOf } from '../../runtime/host/view.ts';
 import { forgetFindings, readVerifications, recordFinding } from '../../runtime/jobs/verifications.ts';
@@ -23,6 +24,7 @@ import { DrillRoom } from './room.ts';
 import { canaryCure, lateCanary } from '../restore/canary.ts';
 import { composeFiles, readSecondPlace } from '../restore/second-place.ts';
 import { fillSite, type SiteFilled } from '../restore/fill-site.ts';
+import { partsOf } from '../restore/estimate.ts';
 import { momentOf, secondsSince } from '../moment.ts';
 import { openCatalogue, type PlaceName } from '../open-catalogue.ts';
 import { planWhole } from '../restore/plan-whole.ts';
@@ -285,15 +287,17 @@ async function writeDown(
   const recorder = recorderOf(config.backups.signer, done.room.site, store, world);
   if (recorder === undefined) return [];
   const place = drillsOf(config.site);
-  const [lost, measured] = [lossOf(done), measuredLossOf(done)];
+  const [lost, canary] = [lossOf(done), measuredLossOf(done)];
   const proven = provenBy(done);
   const detail = [
     `the whole site served after ${done.seconds} s`,
     ...(lost === undefined ? [] : [`at most the last ${describeAge(lost * 1000)} of its databases would have been lost`]),
-    ...(measured === undefined ? [] : [`the newest canary that came back was ${describeAge(measured * 1000)} old when it began`]),
+    ...(canary === undefined ? [] : [`the newest canary that came back was ${describeAge(canary * 1000)} old when it began`]),
     ...done.late.map(describeLate),
   ];
-  await recordFinding(place, { backups: proven, level: 4, result: 'sound', detail }, recorder, signal);
+  const bytes = partsOf(done.chosen).reduce((sum, part) => sum + part.bytes, 0);
+  const measured = wholeOf(bytes, done.seconds * 1000);
+  await recordFinding(place, { backups: proven, level: 4, result: 'sound', detail, measured }, recorder, signal);
   const known = new Set(catalogue.manifests.map(({ id }) => id));
   const findings = await readVerifications(place, store, trustedSigners(config.backups, folder), signal);
   await forgetFindings(place, findings, (id) => known.has(id), done.startedAt, store, signal);

@@ -11,6 +11,7 @@ import { shrinkageOf } from '../../runtime/jobs/shrinkage.ts';
 import { choosePoint } from './bucket-point.ts';
 import { chooseCopies, type ChosenCopies, type CopyChoice } from './choose-copies.ts';
 import type { Wanted, WantedBucket } from './describe-whole.ts';
+import type { WholeEstimate } from './estimate.ts';
 import { momentOf } from '../moment.ts';
 
 /** What databases, buckets, caches and volumes of a site come back as. */
@@ -19,6 +20,8 @@ export interface Chosen extends ChosenCopies {
   readonly wantedBuckets: readonly WantedBucket[];
   /** What was never copied by then. */
   readonly empty: readonly string[];
+  /** How long it should take to put them back. */
+  readonly expected?: WholeEstimate;
 }
 
 /**
@@ -34,8 +37,12 @@ export function chooseWhole(jobs: readonly BackupJob[], { stores, caches }: Pick
   const wantedBuckets: WantedBucket[] = [];
   const empty: string[] = [];
   for (const job of jobs.filter(isDatabase)) {
-    const all = of(job.name).filter(({ id }) => levelOf(id) >= 0);
-    if (all.some(({ kind }) => kind === 'full')) wanted.push(named(job.name, () => chooseDatabase(job.name, all, at, rulesOf[job.kind])));
+    const there = of(job.name);
+    const all = there.filter(({ id }) => levelOf(id) >= 0);
+    const fulls = there.filter(({ kind }) => kind === 'full');
+    const sound = fulls.filter(({ id }) => levelOf(id) >= 0);
+    if (fulls.length > 0 && sound.length === 0) throw allBroken(job.name, fulls);
+    if (sound.length > 0) wanted.push(named(job.name, () => chooseDatabase(job.name, all, at, rulesOf[job.kind])));
     else empty.push(job.name);
   }
   for (const job of jobs.filter(isBucket)) {
@@ -52,6 +59,14 @@ export function chooseWhole(jobs: readonly BackupJob[], { stores, caches }: Pick
 /** An empty bucket has no point; the first one is made when something is in it. */
 const wasThere = (points: readonly Manifest[], at: string | undefined): boolean =>
   points.some(({ finishedAt }) => at === undefined || new Date(finishedAt) <= momentOf(at));
+
+/** One that begins empty where there are backups of it looks as if there had been none, and goes on from there. */
+const allBroken = (database: string, fulls: readonly Manifest[]): BerthError =>
+  new BerthError(
+    'damaged',
+    `${database}: ${fulls.length === 1 ? 'its only full backup was' : `all of its ${fulls.length} full backups were`} found to be broken: ${fulls.map(({ id }) => id).join(', ')}`,
+    'restore from the other place, with or without --from offsite, where there are two; or leave out --with-data, which brings back the folder alone, from which the site starts with this database empty',
+  );
 
 function chooseDatabase(
   database: string,

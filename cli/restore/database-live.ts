@@ -12,6 +12,7 @@ import { loadSite } from '../site.ts';
 import type { RuntimeContext } from '../stoppable.ts';
 import { paint } from '../text.ts';
 import { secondsSince } from '../moment.ts';
+import { describeEstimate } from './estimate.ts';
 import { countedBehind } from '../backup/text.ts';
 
 export interface LiveRestore extends Filling {
@@ -174,7 +175,7 @@ function say(
   asked: LiveRestore,
   plan: Plan,
   { clients, replicas, members, caches }: Concerned,
-  { full, increments, logs, because, until }: Restored,
+  { full, increments, logs, because, until, expected }: Restored,
   context: RuntimeContext,
 ): void {
   if (asked.json) return;
@@ -190,6 +191,7 @@ function say(
       `  stops      ${[...(clients.length === 0 ? [] : [clients.join(', ')]), [...members, database].join(', ')].join(', then ')}; the edge shows its maintenance page\n`,
       ...replicas.map(({ name }) => `  empties    ${name}, which copies ${database} anew\n`),
       ...(caches.length > 0 ? [`  empties    ${caches.join(', ')}\n`] : []),
+      ...(expected === undefined ? [] : [`  takes      ${describeEstimate(expected)}\n`]),
       '  keeps      the present data beside the new ones, in the same volume\n\n',
     ].join(''),
   );

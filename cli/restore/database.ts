@@ -1,17 +1,19 @@
 import { join } from 'node:path';
 import { describeBytes, plainBytesOf } from '../../model/backup/bytes.ts';
-import { manifestPrefix } from '../../model/backup/layout.ts';
+import { manifestPrefix, type Place } from '../../model/backup/layout.ts';
 import { givenKey } from '../../model/backup/site-files.ts';
 import type { Manifest } from '../../model/backup/manifest.ts';
+import type { Measured } from '../../model/backup/verification.ts';
 import { reachOf } from '../../model/backup/reach.ts';
 import { BerthError, EXIT } from '../../model/errors.ts';
 import type { BackupJob } from '../../model/runtime-config.ts';
 import { engineOf, isDatabase, type DatabaseJob, type DatabaseKind } from '../../runtime/databases.ts';
 import { readCatalogue } from '../../runtime/jobs/catalogue.ts';
-import { baseOf } from '../../runtime/jobs/coverage.ts';
+import { backupsIn, baseOf } from '../../runtime/jobs/coverage.ts';
 import { type Canary, measureCanary } from '../../runtime/jobs/measure-canary.ts';
 import { planRestore, type RestorePlan } from '../../runtime/jobs/plan-restore.ts';
-import { readVerifications } from '../../runtime/jobs/verifications.ts';
+import { amountOf, ratesOf, timed } from '../../runtime/jobs/rates.ts';
+import { readVerifications, recordFinding, type RecordTools } from '../../runtime/jobs/verifications.ts';
 import { restoreToScratch } from '../../runtime/jobs/restore-engine.ts';
 import { Secret } from '../../model/secret.ts';
 import { levelOf } from '../../runtime/look-again.ts';
@@ -25,9 +27,11 @@ import { readRuntime, worldOf, type FoundRuntime } from '../runtime-config.ts';
 import { stoppable, type RuntimeContext } from '../stoppable.ts';
 import { paint, table } from '../text.ts';
 import { countedBehind } from '../backup/text.ts';
+import { recorderOf } from '../backup/verify.ts';
 import { theOne } from './choose-named.ts';
 import { agentIdentity, identityIn, openedKey } from './keys.ts';
 import { describeCanary, tooOld } from './canary.ts';
+import { describeEstimate, type Estimate, estimate } from './estimate.ts';
 import { leftOut } from './left-out.ts';
 
 /** A server of its own that is thrown away, the place of the database in its site, or a new folder in the container of an agent. */
@@ -66,6 +70,8 @@ export interface Restored {
   readonly holds: unknown;
   /** Nothing where backups have written no time into it, or where nothing was restored. */
   readonly canary: Canary | null;
+  /** How long it should take; an agent of an earlier version does not say. */
+  readonly expected?: Estimate;
   /** To be done by hand once it runs in its place. */
   readonly left?: readonly string[];
 }
@@ -177,7 +183,7 @@ async function restoreHere(
   const place = { site, source: job.name };
   const trusted = trustedSigners(backups, folder);
   const { manifests: all } = await readCatalogue(store, manifestPrefix(place), trusted, signal);
-  const { proofs } = await readVerifications(place, store, trusted, signal);
+  const { proofs, records } = await readVerifications(place, store, trusted, signal);
   // What was found to be broken holds nothing.
   const manifests = all.filter(({ id }) => levelOf(proofs, id) >= 0);
   // What is kept is made where it will lie.
@@ -187,15 +193,37 @@ async function restoreHere(
   const isInReach = ({ finishedAt }: Manifest): boolean => asked.at === undefined || new Date(finishedAt) <= momentOf(asked.at);
   const left = leftOut(all.filter(isInReach), baseOf(chosen), (id) => levelOf(proofs, id) < 0);
   const plan = { ...chosen, because: [chosen.because, ...left].join('; ') };
-  if (asked.dryRun) return { ...planned(job, plan), position: null, seconds: null, holds: null, canary: null };
+  const expected = estimate(job.name, amountOf(backupsIn(plan)), ratesOf(records));
+  if (asked.dryRun) return { ...planned(job, plan), expected, position: null, seconds: null, holds: null, canary: null };
   const identity = asked.key === undefined ? await agentIdentity(found) : identityIn(asked.key, context);
   const [begun, now] = [performance.now(), context.now()];
-  await using scratch = await restoreToScratch(plan, { store, engine: engine.scratch, identity, width }, signal);
+  const { engine: server, measured } = timed(engine.scratch, () => performance.now());
+  await using scratch = await restoreToScratch(plan, { store, engine: server, identity, width }, signal);
   const seconds = secondsSince(begun);
   const canary = measureCanary(await scratch.canary(signal), plan, job.database.rpo, now);
-  const done = { ...planned(job, plan), position: scratch.position, seconds, canary };
+  const done = { ...planned(job, plan), expected, position: scratch.position, seconds, canary };
+  const recorder = recorderOf(backups.signer, folder, store, worldOf(context));
+  if (recorder !== undefined) await rememberRate(place, plan, { measured: measured(), seconds }, recorder, signal);
   if (kept === undefined) return { ...done, holds: await scratch.facts(signal) };
   return { ...done, holds: null, left: await scratch.keep(join(kept, restoredData), signal) };
+}
+
+/** As much as a restore proves that is compared with nothing: that its engine accepts it. Who only reads the store, as in a drill, keeps nothing of it. */
+async function rememberRate(
+  place: Place,
+  plan: RestorePlan,
+  took: { readonly measured: Measured | null; readonly seconds: number },
+  recorder: RecordTools,
+  signal: AbortSignal,
+): Promise<void> {
+  const backups = backupsIn(plan).map(({ id }) => id);
+  const detail = [`restored in ${took.seconds} s; compared with nothing`];
+  try {
+    await recordFinding(place, { backups, level: 2, result: 'sound', detail, measured: took.measured }, recorder, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof BerthError)) throw error;
+  }
 }
 
 const planned = (job: DatabaseJob, { full, increments, logs, because }: RestorePlan) => ({
@@ -215,14 +243,14 @@ interface Holding {
 }
 
 function describe(
-  { database, full, increments, logs, because, position, seconds, holds, canary, left = [] }: Restored,
+  { database, full, increments, logs, because, expected, position, seconds, holds, canary, left = [] }: Restored,
   kind: DatabaseKind,
   into: DatabasePlace,
   context: RuntimeContext,
 ): void {
   const style = paint(context.color);
   context.out(
-    `${style('bold', database)} from ${full.id} (${describeBytes(full.bytes)}) and ${countedBehind(increments.length, logs)}\n  ${because}\n`,
+    `${style('bold', database)} from ${full.id} (${describeBytes(full.bytes)}) and ${countedBehind(increments.length, logs)}\n  ${because}\n${expected === undefined ? '' : `  takes ${describeEstimate(expected)}\n`}`,
   );
   if (position === null) return context.out('\nNothing was restored.\n');
   if (typeof into === 'object')

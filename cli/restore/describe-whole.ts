@@ -5,6 +5,7 @@ import type { RestorePlan } from '../../runtime/jobs/plan-restore.ts';
 import { countedBehind, describeAge, shownTime } from '../backup/text.ts';
 import { counted } from './bucket-point.ts';
 import { lateCanary } from './canary.ts';
+import { describeEstimate, describeExceeded } from './estimate.ts';
 import type { Apart } from './choose-copies.ts';
 import type { Chosen } from './choose-whole.ts';
 import type { SiteFilled } from './fill-site.ts';
@@ -62,7 +63,8 @@ export function wantedRows(
 }
 
 /** What would be taken, for programs. */
-export const chosenAsJson = ({ wanted, wantedBuckets, copies, apart, empty, broken }: Chosen) => ({
+export const chosenAsJson = ({ wanted, wantedBuckets, copies, apart, empty, broken, expected }: Chosen) => ({
+  expected: expected ?? null,
   databases: wanted.map(({ database, full, increments, logs, until }) => ({
     database,
     full: full.id,
@@ -107,11 +109,23 @@ export function say(asked: WholeAsked, plan: FolderPlan, chosen: Chosen, context
     rows.length === 0 ? '  no data are in the backups' : table(rows),
     ...(empty.length === 0 ? [] : [`  empty, as there is no backup: ${empty.join(', ')}`]),
     '  then everything is started',
+    ...expectedLines(chosen),
     ...(apart.length === 0
       ? []
       : [`  empty at first: ${apart.map(({ name }) => name).join(', ')}; the last lines say why, and what to do`]),
   ];
   context.out(`${lines.join('\n')}\n\n`);
+  warnOfRto(chosen, context);
+}
+
+/** How long it should take, on a line of its own. */
+export const expectedLines = ({ expected }: Pick<Chosen, 'expected'>): readonly string[] =>
+  expected === undefined ? [] : [`  takes ${describeEstimate(expected)}`];
+
+/** Where that is longer than the site may be away. */
+export function warnOfRto({ expected }: Pick<Chosen, 'expected'>, context: RuntimeContext): void {
+  const exceeded = expected && describeExceeded(expected);
+  if (exceeded !== undefined) context.err(`${noteOf(exceeded, context)}\n`);
 }
 
 interface Done extends SiteFilled, Pick<Chosen, 'empty' | 'apart'> {

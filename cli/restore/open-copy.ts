@@ -10,6 +10,8 @@ import type { Bytes } from '../../runtime/streams/blocks.ts';
 import { type AgentHome, type ClusterChoice, inAgent, runInAgent } from '../agent-exec.ts';
 import { openCatalogue, runtimeOf, type PlaceName } from '../open-catalogue.ts';
 import type { RuntimeContext } from '../stoppable.ts';
+import { amountOf, ratesOf } from '../../runtime/jobs/rates.ts';
+import { estimate, type Estimate } from './estimate.ts';
 import { newestUntil, refuseShrunk, type Proven } from './choose-backup.ts';
 import { givenKeyFile, agentIdentity, identityIn } from './keys.ts';
 
@@ -31,6 +33,8 @@ export interface PlannedCopy {
   readonly madeAt: string;
   readonly files: readonly { readonly name: string; readonly bytes: number }[];
   readonly facts: Manifest['facts'];
+  /** How long it should take; an agent of an earlier version does not say. */
+  readonly expected?: Estimate;
 }
 
 export interface OpenedCopy {
@@ -75,7 +79,7 @@ async function here(
   context: RuntimeContext,
   signal: AbortSignal,
 ): Promise<OpenedCopy> {
-  const { store, catalogue, config, folder, levelOf } = await openCatalogue(site, context, signal, from);
+  const { store, catalogue, config, folder, levelOf, recordsOf } = await openCatalogue(site, context, signal, from);
   const manifest = chooseCopy(
     catalogue.manifests.filter(({ source }) => source === name),
     name,
@@ -83,7 +87,10 @@ async function here(
     { levelOf, config, from },
   );
   const given = file === undefined ? undefined : identityIn(file, context);
-  return copyFrom(store, manifest, async () => given ?? agentIdentity({ config, folder }), signal);
+  const copy = copyFrom(store, manifest, async () => given ?? agentIdentity({ config, folder }), signal);
+  // Of a cache nothing is restored to be measured.
+  if (manifest.kind === 'cache') return copy;
+  return { ...copy, planned: { ...copy.planned, expected: estimate(name, amountOf([manifest]), ratesOf(recordsOf(name))) } };
 }
 
 /** A copy that was chosen, to be read here. */

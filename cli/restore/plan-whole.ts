@@ -1,6 +1,9 @@
 import { join } from 'node:path';
 import { appendsIn, type CopyChoice } from './choose-copies.ts';
 import { type Chosen, chooseWhole } from './choose-whole.ts';
+import { estimateSite, partsOf } from './estimate.ts';
+import { parseDuration } from '../../model/units.ts';
+import { ratesOf } from '../../runtime/jobs/rates.ts';
 import type { openCatalogue } from '../open-catalogue.ts';
 import { readRuntime } from '../runtime-config.ts';
 import { loadSite } from '../site.ts';
@@ -13,11 +16,19 @@ import type { RuntimeContext } from '../stoppable.ts';
  */
 export function planWhole(
   stage: string,
-  { catalogue, levelOf }: Pick<Awaited<ReturnType<typeof openCatalogue>>, 'catalogue' | 'levelOf'>,
+  {
+    catalogue,
+    levelOf,
+    recordsOf,
+    drill,
+  }: Pick<Awaited<ReturnType<typeof openCatalogue>>, 'catalogue' | 'levelOf' | 'recordsOf' | 'drill'>,
   moment: Pick<CopyChoice, 'at' | 'pointOf'>,
   context: RuntimeContext,
 ): Chosen {
   const { jobs } = readRuntime(join(stage, 'runtime.yaml')).config.backups;
-  const { plan } = loadSite(stage, context);
-  return chooseWhole(jobs, plan, { ...moment, manifests: catalogue.manifests, levelOf, appends: appendsIn(stage) });
+  const { plan, spec } = loadSite(stage, context);
+  const chosen = chooseWhole(jobs, plan, { ...moment, manifests: catalogue.manifests, levelOf, appends: appendsIn(stage) });
+  const rto = spec.operations?.objectives?.rto;
+  const objective = rto === undefined ? null : (parseDuration(rto) ?? null);
+  return { ...chosen, expected: estimateSite(partsOf(chosen), drill, (source) => ratesOf(recordsOf(source)), objective) };
 }

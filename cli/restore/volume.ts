@@ -8,6 +8,7 @@ import { progressOn } from '../progress.ts';
 import { stoppable, type RuntimeContext } from '../stoppable.ts';
 import { paint } from '../text.ts';
 import { theOne } from './choose-named.ts';
+import { describeEstimate } from './estimate.ts';
 import { makeFolder, refuseFull } from './make-folder.ts';
 
 export interface VolumeRestoreAsked extends CopyAsked {
@@ -71,7 +72,7 @@ async function unpack(
   return { ...copy.planned, restored: await unpackVolume(folder, copy.open(volumeTar), owners, signal), owners };
 }
 
-export function describeVolume({ source, id, madeAt, facts }: PlannedCopy, context: RuntimeContext): string {
+export function describeVolume({ source, id, madeAt, facts, expected }: PlannedCopy, context: RuntimeContext): string {
   const count = (name: string): number => (typeof facts[name] === 'number' ? facts[name] : 0);
   const told = [
     ...(count('changed') === 0 ? [] : [`${count('changed')} files were written while they were read`]),
@@ -80,5 +81,6 @@ export function describeVolume({ source, id, madeAt, facts }: PlannedCopy, conte
   return [
     `${paint(context.color)('bold', source)} from ${id} of ${madeAt} (${count('files')} files, ${describeBytes(count('bytes'))})\n`,
     ...(told.length === 0 ? [] : [`  ${told.join('; ')}: \`berth backup show ${id}\` names them\n`]),
+    ...(expected === undefined ? [] : [`  takes ${describeEstimate(expected)}\n`]),
   ].join('');
 }

@@ -1,9 +1,24 @@
 import { BerthError } from '../errors.ts';
-import { fields, list, oneOf, ShapeError, text, type Shaped } from './shape.ts';
+import { count, fields, list, nullable, oneOf, ShapeError, text, type Shape, type Shaped } from './shape.ts';
 import { ulidPattern } from './ulid.ts';
 
 const id = text(ulidPattern, 'an id of 26 characters');
 const lines = text(/^[^\p{Cc}]{0,4000}$/u, 'text on one line');
+
+/** So many bytes as the engine gave them once, and what they took by a clock that is never set. */
+const work = fields({ bytes: count(), milliseconds: count() });
+const measure = fields({
+  /** All that was fetched, opened and laid out: of a database with its log. */
+  whole: work,
+  /** Of a database the log, read by its server; that is started in this time as well. */
+  log: nullable(work),
+});
+
+/** Records of before that was written down do not have it. */
+const orNothing =
+  <T>(shape: Shape<T>): Shape<T | null> =>
+  (value, path) =>
+    value === undefined || value === null ? null : shape(value, path);
 
 /** In the order in which it is written. */
 const verificationShape = fields({
@@ -19,11 +34,15 @@ const verificationShape = fields({
   /** What was compared, or what is wrong. */
   detail: list(lines),
   berth: lines,
+  /** What it took, where something was restored. */
+  measured: orNothing(measure),
 });
 
 /** What was found when some backups were looked at. Lies beside the manifests, which are never written again. */
 export type Verification = Shaped<typeof verificationShape>;
 export type Level = Verification['level'];
+export type Work = Shaped<typeof work>;
+export type Measured = Shaped<typeof measure>;
 
 /** Text → verification. @throws BerthError `damaged`. */
 export function parseVerification(source: string, key: string): Verification {

@@ -215,23 +215,61 @@ export function drain(output: RunningProgram['output']): void {
   })().catch(() => undefined);
 }
 
+/** In looks: 30 s. Who holds it for a moment lets go of it again. */
+const longestStopped = 30_000 / pollMs;
+/** In looks: 10 min. Also a disk that is far too slow lets it take the processor now and then. */
+const longestIdle = 600_000 / pollMs;
+
+/** Whoever is asked may stand still as well, and never answer: so it is watched beside that. */
 async function untilItAnswers(
   server: RunningProgram,
   answers: () => Promise<boolean>,
   sleep: (milliseconds: number) => Promise<void>,
   signal: AbortSignal,
 ): Promise<ProgramEnd | undefined> {
-  let end: ProgramEnd | undefined;
-  void server.ended.then((how) => (end = how));
   drain(server.output);
-  const hasEnded = (): ProgramEnd | undefined => end;
-  for (let how = hasEnded(); ; how = hasEnded()) {
-    signal.throwIfAborted();
-    if (how !== undefined) return how;
-    if (await answers()) return undefined;
-    await sleep(pollMs);
+  const done = new AbortController();
+  const asking = async (): Promise<ProgramEnd | undefined> => {
+    let end: ProgramEnd | undefined;
+    void server.ended.then((how) => (end = how));
+    const hasEnded = (): ProgramEnd | undefined => end;
+    for (let how = hasEnded(); ; how = hasEnded()) {
+      signal.throwIfAborted();
+      if (how !== undefined || done.signal.aborted) return how;
+      if (await answers()) return undefined;
+      await sleep(pollMs);
+    }
+  };
+  const watching = async (): Promise<never> => {
+    let [stopped, idle, before] = [0, 0, ''];
+    while (!done.signal.aborted) {
+      await sleep(pollMs);
+      const life = server.life?.();
+      // Where nothing can be seen, nothing is judged; how one ended that is gone is told by itself.
+      if (life === undefined) break;
+      stopped = life.stopped ? stopped + 1 : 0;
+      const now = `${life.spent} ${server.said()}`;
+      idle = now === before ? idle + 1 : 0;
+      before = now;
+      if (stopped >= longestStopped) throw standsStill('it was stopped, with SIGSTOP or by a debugger', server);
+      if (idle >= longestIdle) throw standsStill('for 10 min it took no processor and said nothing', server);
+    }
+    return new Promise(() => undefined);
+  };
+  try {
+    return await Promise.race([asking(), watching()]);
+  } finally {
+    done.abort();
   }
 }
+
+/** Of this server, and not of the backup. */
+const standsStill = (why: string, server: RunningProgram): BerthError =>
+  new BerthError(
+    'io',
+    `the scratch server does not answer: ${why}${server.said().trim() === '' ? '' : `; the last that it said: ${lastLines(server.said())}`}`,
+    'see what stopped it, and whether its disk answers; it is ended now: do the same again',
+  );
 
 /** The full backup of a chain. */
 export function fullOf(chain: readonly Restorable[]): Restorable {

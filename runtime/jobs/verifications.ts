@@ -1,6 +1,6 @@
 import { idInKey, verifiedKey, verifiedPrefix, type Place } from '../../model/backup/layout.ts';
 import { makeUlid } from '../../model/backup/ulid.ts';
-import { parseVerification, proofsOf, type Level, type Proof, type Verification } from '../../model/backup/verification.ts';
+import { parseVerification, proofsOf, type Level, type Measured, type Proof, type Verification } from '../../model/backup/verification.ts';
 import { BerthError } from '../../model/errors.ts';
 import { openSigned, signDocument, type Signer, type TrustedSigners } from '../format/signature.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -22,6 +22,8 @@ export interface Finding {
   readonly level: Level;
   readonly result: Verification['result'];
   readonly detail: readonly string[];
+  /** What it took, where something was restored. */
+  readonly measured?: Measured | null;
 }
 
 /** All that was ever found of one source. */
@@ -51,6 +53,7 @@ export async function recordFinding(place: Place, finding: Finding, tools: Recor
     result: finding.result,
     detail: finding.detail.slice(0, mostLines).map((line) => line.replaceAll(/\p{Cc}+/gu, ' ').slice(0, longestLine)),
     berth: tools.berth,
+    measured: finding.measured ?? null,
   };
   const document = `${JSON.stringify(record, undefined, 1)}\n`;
   await tools.store.put(verifiedKey(place, record.id), Buffer.from(signDocument(document, tools.signer)), signal);

@@ -1,6 +1,6 @@
 import type { Place } from '../../model/backup/layout.ts';
 import type { Manifest } from '../../model/backup/manifest.ts';
-import type { Level, Verification } from '../../model/backup/verification.ts';
+import type { Level, Measured, Verification } from '../../model/backup/verification.ts';
 import { BerthError } from '../../model/errors.ts';
 import { checkedParts } from '../format/parts.ts';
 import type { ChainRules } from '../ports/log-source.ts';
@@ -9,6 +9,7 @@ import { chainOf } from './catalogue.ts';
 import { backupsIn, baseOf, chainsOf } from './coverage.ts';
 import { openBackup } from './open-backup.ts';
 import { planRestore } from './plan-restore.ts';
+import { timed } from './rates.ts';
 import { openChain, type RestoreTools } from './restore-engine.ts';
 import { recordFinding, type RecordTools } from './verifications.ts';
 
@@ -86,8 +87,9 @@ export async function prove(
   const { target, facts } = expected;
   const plan = planRestore(upTo(base, manifests, tools.rules), target, tools.rules);
   const all = backupsIn(plan);
-  return found(place, all, 3, tools, signal, async () => {
-    await using laidOut = await tools.engine.layOut(await openChain(all, tools, signal), signal);
+  const { engine, measured } = timed(tools.engine, () => tools.clock.elapsed());
+  const look = async (): Promise<readonly string[]> => {
+    await using laidOut = await engine.layOut(await openChain(all, tools, signal), signal);
     await using scratch = await laidOut.recover(target, signal);
     const differences = tools.engine.compare(facts, await scratch.facts(signal));
     if (differences.length > 0) throw new Different(differences);
@@ -96,7 +98,8 @@ export async function prove(
       `restored up to ${scratch.position}; all that was known of it then is the same`,
       ...(canary === undefined ? [] : [describeCanary(canary, base)]),
     ];
-  });
+  };
+  return found(place, all, 3, tools, signal, look, measured);
 }
 
 /** What was compared is a place within the time in which the backup was made. */
@@ -126,6 +129,7 @@ class Different extends Error {
  * Damage is a finding, and is written down. Whatever else goes wrong, a store that is away for one, proves nothing and is passed on.
  *
  * @param manifests - Of all that is looked at.
+ * @param measured - What it says of how long that took, where it was a restore.
  */
 export async function found(
   place: Place,
@@ -134,10 +138,12 @@ export async function found(
   tools: RecordTools,
   signal: AbortSignal,
   look: () => Promise<readonly string[]>,
+  measured: (milliseconds: number) => Measured | null = () => null,
 ): Promise<Verification> {
   const backups = manifests.map(({ id }) => id);
+  const begun = tools.clock.elapsed();
   const findings = await look().then(
-    (detail) => ({ backups, level, result: 'sound' as const, detail }),
+    (detail) => ({ backups, level, result: 'sound' as const, detail, measured: measured(tools.clock.elapsed() - begun) }),
     async (error: unknown) => {
       if (error instanceof Different) return { backups, level, result: 'broken' as const, detail: error.differences };
       if (!(error instanceof BerthError) || error.kind !== 'damaged') throw error;

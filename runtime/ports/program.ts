@@ -22,6 +22,13 @@ export interface Program {
   readonly explain?: (end: ProgramEnd) => BerthError | undefined;
 }
 
+export interface ProgramLife {
+  /** Whether one of them was told to stand still, with SIGSTOP or by a debugger. */
+  readonly stopped: boolean;
+  /** What they have taken of the processors so far; only that it grows says anything. */
+  readonly spent: number;
+}
+
 /** Disposing of it ends it, with force if it must be, and waits until it is gone. */
 export interface RunningProgram extends AsyncDisposable {
   /** What it writes, read once and to its end. Fails unless the program exits with 0, however much came before; keeps it waiting while nobody reads. */
@@ -30,6 +37,8 @@ export interface RunningProgram extends AsyncDisposable {
   readonly ended: Promise<ProgramEnd>;
   /** The last of what it has said on its standard error so far. */
   readonly said: () => string;
+  /** What it and all that it has started are at, now; nothing where that cannot be seen, and once it has ended. */
+  readonly life?: () => ProgramLife | undefined;
   /** Sends a signal; to one that has ended, nothing. */
   readonly kill: (signal: 'SIGINT' | 'SIGTERM' | 'SIGQUIT') => void;
 }

@@ -3,6 +3,7 @@ import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { BerthError } from '../../model/errors.ts';
 import { Secret } from '../../model/secret.ts';
+import { lifeOf } from './life.ts';
 import type { Program, ProgramEnd, Programs, RunningProgram } from '../ports/program.ts';
 
 /** What is kept of a standard error: enough for a cause, however much is said. */
@@ -74,6 +75,7 @@ function follow(program: Program, child: Child, graceMs: number, signal: AbortSi
     output: output(),
     ended,
     said: () => stderr,
+    life: () => (child.pid === undefined || child.exitCode !== null || child.signalCode !== null ? undefined : lifeOf(child.pid)),
     kill: (name) => void child.kill(name),
     [Symbol.asyncDispose]: async () => {
       child.stdout.destroy();

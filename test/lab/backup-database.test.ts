@@ -31,6 +31,10 @@ interface Canary {
   readonly ageSeconds: number;
   readonly late: boolean;
 }
+interface Expected {
+  readonly expected: { readonly seconds: number; readonly basis: string };
+  readonly seconds: number;
+}
 interface Restored {
   readonly increments: readonly string[];
   readonly logs: number;
@@ -320,8 +324,17 @@ describe('the databases of a site that runs', () => {
       });
   });
 
-  test('are proven by restores that are compared, with all that the newest backup rests on', async () => {
+  test('are proven by restores that are compared, with all that the newest backup rests on; how long one takes is measured by that', async () => {
     await lab.berth('backup', 'verify', '--restore');
+    await each(async ({ database }) => {
+      const words = ['restore', '--only', 'database', '--name', database, '--latest', '--into', 'scratch'];
+      const { expected, seconds } = JSON.parse(await lab.berth(...words, '--json')) as Expected;
+      console.info(`${database}: ${expected.seconds} s expected, ${seconds} s taken`);
+      expect(expected.basis).toMatch(/as measured on/);
+      expect(await lab.berth(...words, '--dry-run')).toMatch(
+        /^ +takes about \d+ s: .* at \S+ k?M?B\/s as measured on 20\d\d-\d\d-\d\d/m,
+      );
+    });
     const said = await lab.berth('backup', 'list');
     expect((await of('postgres').increments()).map(({ level }) => level)).toEqual([3, 3]);
     await each(async ({ database, fulls }) => {

@@ -332,7 +332,13 @@ MYSQL_PWD=${root} ${facts.clients.sql} -uroot </tmp/first.sql
     go();
     expect(await answer).toMatchObject({ kind: 'io', failed: expect.stringContaining('was changed while the backup was made') });
     await slow.end();
+    const later = slowDump('later');
+    const another = later.slow.try('full');
+    await until(later.isDumped, 'the dump is done');
     await sql('CREATE TABLE loose (id int) ENGINE = MyISAM');
+    later.go();
+    expect(await another).toMatchObject({ kind: 'unsupported', failed: expect.stringContaining('shop.loose (MyISAM)') });
+    await later.slow.end();
     expect(await agent.try('full')).toMatchObject({
       kind: 'unsupported',
       failed: expect.stringContaining('no backup of one moment holds them: shop.loose (MyISAM)'),

@@ -5,7 +5,7 @@ import { readVerifications, recordFinding } from '../../runtime/jobs/verificatio
 import { dueSince, lookAgain, Unread } from '../../runtime/look-again.ts';
 import type { Store } from '../../runtime/ports/store.ts';
 import { memoryStore } from '../../runtime/stores/memory-store.ts';
-import { signer } from './format/keys.ts';
+import { operator, signer } from './format/keys.ts';
 import { engineOf, never, place, run, toolsFor } from './jobs/backup-world.ts';
 import { FakeClock } from './schedule/fake-clock.ts';
 import { noise, whole } from './streams/bytes.ts';
@@ -86,6 +86,17 @@ describe('looking at all backups again', () => {
       await expect(lookAt(away)).rejects.toThrow('ECONNREFUSED');
       expect([asked, await writtenOf()]).toEqual([4, [`sound ${all[0]!.id}`]]);
     });
+  });
+
+  test('blames bytes that are not what was written at level 1, also where it has a key: comparing them again is enough to clear them', async () => {
+    await spoil(all[1]!);
+    await look({ identity: operator.privateKey });
+    const levelsOf = async () => (await recordsOf()).map(({ result, level }) => `${result} ${level}`).toSorted();
+    expect(await levelsOf()).toEqual(['broken 1', 'sound 2']);
+    await spoil(all[1]!);
+    await look();
+    const { proofs } = await readVerifications({ ...place, source: 'db' }, store, [signer.publicKey], never);
+    expect(proofs.get(all[1]!.id)?.level).toBe(1);
   });
 
   test('goes on behind one that cannot be read, keeps what was found, and fails then', async () => {

@@ -90,6 +90,8 @@ class Dump {
     const gtids = await dialect.inDump(beginning, this.#place, session);
     if (gtids === undefined) throw cutShort(dialect, bytes);
     refuseTooLarge(longest);
+    // One that was made meanwhile may stand in the dump, and not as it was at that moment.
+    await refuseOtherTables(session);
     this.#gtids = dialect.parse(gtids).toString();
     if ((await outsideSnapshot(session, dialect)) !== before.outside)
       throw changedMeanwhile('a database, a view, a routine, a trigger, an event or an account was changed while the backup was made');

@@ -2,6 +2,7 @@ import type { Place } from '../../../model/backup/layout.ts';
 import type { Manifest } from '../../../model/backup/manifest.ts';
 import type { Proof, Verification } from '../../../model/backup/verification.ts';
 import { timeOfUlid } from '../../../model/backup/ulid.ts';
+import { wholeOf } from '../rates.ts';
 import type { RecordTools } from '../verifications.ts';
 import { found } from '../verify.ts';
 import { contentsOf, readBatch } from './listing.ts';
@@ -26,15 +27,16 @@ export async function proveBucket(
   signal: AbortSignal,
 ): Promise<Verification> {
   const all = await withContents(listing, tools, signal);
-  return found(place, all, 3, tools, signal, async () => {
-    const counts = { objects: 0, bytes: 0 };
+  const counts = { objects: 0, bytes: 0 };
+  const restored = async (): Promise<readonly string[]> => {
     const look = async (_row: unknown, bytes: AsyncIterable<Uint8Array>): Promise<void> => {
       for await (const chunk of bytes) counts.bytes += chunk.length;
       counts.objects += 1;
     };
     await restoreObjects(listing, readObjects(listing, tools, signal), look, tools, signal);
     return [`${counts.objects} objects with ${counts.bytes} bytes are what was in the bucket`];
-  });
+  };
+  return found(place, all, 3, tools, signal, restored, (milliseconds) => wholeOf(counts.bytes, milliseconds));
 }
 
 /**

@@ -100,6 +100,17 @@ describe('what a whole site is restored from', () => {
     expect(choose(['database'], [one, two], { broken: two.id }).wanted.map(({ full: { id } }) => id)).toEqual([one.id]);
   });
 
+  test('is refused where all full backups of a database are broken, rather than begun empty; the choices are named', () => {
+    const broken = () => choose(['database', 'orders'], [one, three], { broken: one.id });
+    expect(broken).toThrow(
+      expect.objectContaining({
+        kind: 'damaged',
+        message: `database: its only full backup was found to be broken: ${one.id}`,
+        hint: expect.stringMatching(/--from offsite.*leave out --with-data/) as string,
+      }),
+    );
+  });
+
   test('is never one that holds so little that its server may have been begun anew; a time says which is meant', () => {
     const all = [one, full(2, 'database', holding(0))];
     expect(() => choose(['database'], all)).toThrow(

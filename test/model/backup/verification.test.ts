@@ -12,9 +12,21 @@ const record = (n: number, changes: Partial<Verification>): Verification => ({
   result: 'sound',
   detail: [],
   berth: '0.1.0',
+  measured: null,
   ...changes,
 });
 const levelsOf = (...records: readonly Verification[]) => Object.fromEntries([...proofsOf(records)].map(([id, { level }]) => [id, level]));
+
+describe('the record of a verification', () => {
+  const parsed = (changes: object) => parseVerification(JSON.stringify({ ...record(1, {}), ...changes }), 'key').measured;
+
+  test('says what it took; one of before that was written down stays readable', () => {
+    const measured = { whole: { bytes: 100, milliseconds: 5 }, log: { bytes: 10, milliseconds: 7 } };
+    expect(parsed({ measured })).toEqual(measured);
+    expect(parsed({ measured: undefined })).toBeNull();
+    expect(() => parsed({ measured: { whole: { bytes: 'all', milliseconds: 5 }, log: null } })).toThrow('measured.whole.bytes');
+  });
+});
 
 describe('what was found of backups', () => {
   test('holds for all that were looked at together', () => {

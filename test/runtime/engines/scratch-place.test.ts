@@ -1,13 +1,15 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
 import { dialects } from '../../../runtime/engines/mysql/dialect.ts';
 import { mysqlScratch } from '../../../runtime/engines/mysql/scratch.ts';
 import { postgresScratch } from '../../../runtime/engines/postgres/scratch.ts';
-import type { ScratchTools } from '../../../runtime/engines/scratch-place.ts';
+import { ScratchServer, type ScratchTools } from '../../../runtime/engines/scratch-place.ts';
 import { usualLimits } from '../../../runtime/engines/table-facts.ts';
-import type { Programs } from '../../../runtime/ports/program.ts';
+import type { Programs, RunningProgram } from '../../../runtime/ports/program.ts';
+import { localPrograms } from '../../../runtime/programs/local-programs.ts';
 import { manifest } from '../format/manifests.ts';
 import type { Manifest } from '../../../model/backup/manifest.ts';
 
@@ -114,5 +116,59 @@ describe('a restore that is tried', () => {
     };
     const scratch = postgresScratch({ ...here, folder: join(folder, 'not', 'yet') });
     await expect(scratch.layOut([{ manifest: full, open }], new AbortController().signal)).rejects.toThrow('it was read');
+  });
+});
+
+describe('a scratch server that is started', () => {
+  const never = new AbortController().signal;
+  const noAnswer = () => new Promise<boolean>(() => undefined);
+  /** A second passes in no time. */
+  const started = async (programs: Programs, answers: () => Promise<boolean>, argv: readonly [string, ...string[]] = ['server']) => {
+    await using server = new ScratchServer({ ...tools(''), programs, sleep: () => setImmediate() }, join(folder, 'server'), 'SIGTERM');
+    return await server.start(argv, answers, never);
+  };
+  const living = (spent: () => number): Programs => ({
+    start: () => {
+      const ended = new Promise<never>(() => undefined);
+      const life = () => ({ stopped: false, spent: spent() });
+      const fake: Omit<RunningProgram, 'output'> = {
+        ended,
+        said: () => '',
+        life,
+        kill: () => undefined,
+        [Symbol.asyncDispose]: async () => undefined,
+      };
+      return { ...fake, output: (async function* () {})() };
+    },
+  });
+
+  test('and was stopped is not waited for without end, though whoever asks it hears nothing', async () => {
+    const programs = localPrograms({ PATH: process.env['PATH'] }, 100);
+    const stopped = started(programs, noAnswer, ['sh', '-c', 'echo reading the log >&2; kill -STOP $$']);
+    await expect(stopped).rejects.toMatchObject({
+      kind: 'io',
+      message: expect.stringMatching(/does not answer: it was stopped, with SIGSTOP.*reading the log/),
+      hint: expect.stringContaining('do the same again'),
+    });
+  });
+
+  test('and hangs is given up after ten minutes without a sign of life', async () => {
+    await expect(
+      started(
+        living(() => 7),
+        noAnswer,
+      ),
+    ).rejects.toThrow('for 10 min it took no processor and said nothing');
+  });
+
+  test('and works for however long is waited for', async () => {
+    let [ticks, asked] = [0, 0];
+    const answers = async () => (asked += 1) > 20_000;
+    expect(
+      await started(
+        living(() => (ticks += 1)),
+        answers,
+      ),
+    ).toBeUndefined();
   });
 });

@@ -105,6 +105,31 @@ describe('verification', () => {
     );
   });
 
+  test('writes down what a restore took: all that was laid out, and its log', async () => {
+    const world = new World();
+    const [full] = await world.fill();
+    const { engine } = world;
+    const slow: ScratchEngine = {
+      ...engine,
+      layOut: async (chain, signal) => {
+        const laidOut = await engine.layOut(chain, signal);
+        await world.clock.pass(3000);
+        const recover: typeof laidOut.recover = async (target, stop) => {
+          await world.clock.pass(2000);
+          return laidOut.recover(target, stop);
+        };
+        return { ...laidOut, recover };
+      },
+    };
+    await prove(place, full, world.manifests, { ...world.tools, engine: slow }, never);
+    await rehash(place, full, world.tools, never);
+    const { records } = await readVerifications(place, world.store, [signer.publicKey], never);
+    expect(records.toSorted((a, b) => a.level - b.level).map(({ level, measured }) => [level, measured])).toEqual([
+      [1, null],
+      [3, { whole: { bytes: 900 + 6 + 90, milliseconds: 3000 }, log: { bytes: 90, milliseconds: 2000 } }],
+    ]);
+  });
+
   test('finds what is damaged, and blames nothing else', async () => {
     const world = new World();
     const [full, log] = await world.fill();
