@@ -13,10 +13,11 @@ describe('how long a restore should take', () => {
     const expected = estimate('shop', shop, { whole: rate(12), log: rate(6) });
     expect(expected.seconds).toBe(250);
     expect(describeEstimate(expected)).toBe('about 4 min: 2.4 GB at 12.0 MB/s as measured on 2026-11-20, and 300 MB of log at 6.0 MB/s');
-    expect(estimate('shop', { ...shop, logBytes: 0 }, { whole: rate(12), log: undefined })).toEqual({
-      seconds: 200,
-      basis: '2.4 GB at 12.0 MB/s as measured on 2026-11-20',
-    });
+    for (const logBytes of [0, 2 ** 20 - 1])
+      expect(estimate('shop', { ...shop, logBytes }, { whole: rate(12), log: undefined })).toEqual({
+        seconds: 200,
+        basis: '2.4 GB at 12.0 MB/s as measured on 2026-11-20',
+      });
   });
 
   test('is not known where it was never measured, with what measures it; no number is made up', () => {
