@@ -141,7 +141,7 @@ export const operations = {
     )
     .meta({ id: 'Objectives' })
     .optional()
-    .describe('What the site is to reach. Not acted on yet, but the plan says when backups cannot reach its rpo.'),
+    .describe('What the site is to reach. Nothing watches the running site by it yet; the plan says when backups cannot reach its rpo, and restores of the whole site when they would take longer than its rto.'),
 };
 
 type Written = { readonly [Key in keyof typeof operations]: z.infer<(typeof operations)[Key]> };

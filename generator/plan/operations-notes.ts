@@ -57,7 +57,7 @@ function objectivesNote(spec: StackSpec, { rpo }: NonNullable<Operations['object
   const short = aim === undefined ? [] : lossesOf(spec).filter(({ loss }) => loss > aim);
   if (short.length > 0)
     return `objectives.rpo is ${rpo ?? ''}, and backups may lose more: ${short.map(({ what, key, loss }) => `${what} up to ${formatDuration(loss)} (${key})`).join(', ')}`;
-  return 'objectives is not acted on yet: nothing measures the site by it; `berth backup list` says how far back each copy reaches, and `berth drill` how long a restore of the site takes and what it loses';
+  return 'objectives: nothing watches the running site by it yet; a restore of the whole site and `berth drill` warn where they would take longer than its rto, and `berth backup list` says how far back each copy reaches';
 }
 
 const logsNote = ({ target }: StackSpec, { retention }: NonNullable<Operations['logs']>): string =>

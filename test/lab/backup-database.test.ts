@@ -44,6 +44,13 @@ interface Restored {
     readonly databases: readonly { readonly name: string; readonly tables: readonly { readonly name: string; readonly rows: string }[] }[];
   };
 }
+interface Transactions {
+  readonly transactions: readonly {
+    readonly id: string;
+    readonly tables: readonly { readonly name: string; readonly deleted: number }[];
+  }[];
+  readonly restore: string;
+}
 interface Live {
   readonly increments: readonly string[];
   readonly kept: string;
@@ -272,10 +279,24 @@ describe('the databases of a site that runs', () => {
     }));
 
   test('come back as they were at a time, and just before a transaction', () =>
-    each(async ({ remove, sql, covered, restore, tried }) => {
+    each(async ({ database, table, remove, sql, covered, restore, tried }) => {
       const before = await covered();
       const transaction = (await sql(remove)).split('\n')[0] ?? '';
       await covered();
+      const search = ['berth', 'backup', 'transactions', '--database', database, '--since', before, '--table', table, '--json'];
+      for (const by of [[], ['--key', `../usb/${site}-operator.key`]]) {
+        const { code, stdout, stderr } = await operator.attempt([...search, ...by], lab.folder);
+        if (database === 'database') {
+          expect({ code, stdout }).toMatchObject({ code: 8, stdout: expect.stringContaining('pg_waldump') as string });
+          continue;
+        }
+        expect(code, stderr).toBe(0);
+        const { transactions, restore: command } = JSON.parse(stdout) as Transactions;
+        expect(transactions.map(({ id, tables }) => [id, tables.map(({ name, deleted }) => [name, deleted > 0])])).toEqual([
+          [transaction, [[`${site}.${table}`, true]]],
+        ]);
+        expect(command).toContain(`--name ${database} --before ${transaction} --into scratch`);
+      }
       expect(await tried('--at', before, '--key', `../usb/${site}-operator.key`)).toBe('1000');
       expect(await tried('--before', transaction)).toBe('1000');
       const refused = await operator.attempt(['berth', ...restore('--at', '2001-01-01T00:00Z', '--into', 'scratch')], lab.folder);
