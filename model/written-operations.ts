@@ -141,7 +141,9 @@ export const operations = {
     )
     .meta({ id: 'Objectives' })
     .optional()
-    .describe('What the site is to reach. Nothing watches the running site by it yet; the plan says when backups cannot reach its rpo, and restores of the whole site when they would take longer than its rto.'),
+    .describe(
+      'What the site is to reach. Nothing watches the running site by it yet; the plan says when backups cannot reach its rpo, and restores of the whole site when they would take longer than its rto.',
+    ),
 };
 
 type Written = { readonly [Key in keyof typeof operations]: z.infer<(typeof operations)[Key]> };
