@@ -53,7 +53,7 @@ export function addRestore(
     .option('--exact', 'of a bucket: delete what came later')
     .requiredOption(
       '--into <DIR>',
-      'where to; what lies there and is another is replaced with --yes only. A database, a bucket, a cache or a volume: live, in its place; a database or a cache also: scratch, to try it',
+      'where to; what lies there and is another is replaced with --yes only. A database, a bucket, a cache or a volume: live, in its place; a database or a cache also: scratch, to try it; a database also: new, a server that stays beside the site',
     )
     .option('--with-data', 'on an empty host: the folder, then all data, and then everything is started')
     .addOption(new Option('--file <NAME>', 'in an agent: which file is given out').hideHelp())
@@ -72,6 +72,7 @@ Examples:
   berth restore --latest --with-data --into /srv/shop --site /media/usb/kit     all of it, on an empty host
   berth restore --at 2026-03-29T14:30Z --only config --into ../before --key /media/usb/shop-operator.key
   berth restore --only database --at 2026-03-29T14:30Z --into scratch    tries it in the agent, and counts what it finds
+  berth restore --only database --at 2026-03-29T14:30Z --into new        keeps it beside the site, to take a table from it
   berth restore --only database --at 2026-03-29T14:30Z --into live       puts it in its place; the old data stay beside it
   berth restore --only bucket --at 2026-03-29T14:30Z --prefix invoices/ --into live     puts back what is missing or changed
   berth restore --only bucket --latest --into ../objects --key /media/usb/shop-operator.key
@@ -130,7 +131,7 @@ Examples:
         const folder = { folder: resolve(context.cwd, into) };
         if (only === 'database') {
           const { restoreDatabase } = await import('./restore/database.ts');
-          const place = into === 'scratch' || into === 'live' ? into : folder;
+          const place = into === 'scratch' || into === 'new' || into === 'live' ? into : folder;
           return restoreDatabase({ ...common, name, before, into: place, cluster: clusterOf(cluster, context.cwd) }, context);
         }
         if (only === 'cache') {

@@ -9,7 +9,7 @@ import { restoredData, type Restored } from './database.ts';
 import { fileStamp } from '../moment.ts';
 
 /** Where the volume of the database lies in the container that fills it, and what is made there. */
-const mounted = '/restore';
+export const mounted = '/restore';
 const workshop = `${mounted}/berth-restore`;
 
 /** What an agent is to restore, and how it opens that. */
@@ -28,8 +28,13 @@ export class DatabaseVolume {
   readonly #filling: Filling;
   readonly #compose: Compose;
   readonly #place: DataPlace;
-  constructor(plan: Plan, server: PlannedService, filling: Filling, compose: Compose) {
+  readonly #volume: string;
+  readonly #isNew: boolean;
+  /** @param beside - A volume that is not the database's: root's, until it is filled for the agent's user. */
+  constructor(plan: Plan, server: PlannedService, filling: Filling, compose: Compose, beside?: string) {
     this.#plan = plan;
+    this.#volume = beside ?? volumeOf(plan, server);
+    this.#isNew = beside !== undefined;
     this.#server = server;
     this.#filling = filling;
     this.#compose = compose;
@@ -46,11 +51,11 @@ export class DatabaseVolume {
     const runsAs = this.#plan.services.find(({ name }) => name === agent)?.user ?? '';
     const isAnother = runsAs !== this.#server.user;
     // Who is not the owner of the volume may make nothing in it.
-    if (isAnother) await this.#asRoot(`mkdir -m 700 ${workshop} && chown ${runsAs} ${workshop}`, signal);
+    if (isAnother || this.#isNew) await this.#asRoot(`mkdir -m 700 ${workshop} && chown ${runsAs} ${workshop}`, signal);
     const [node, ...program] = agentProgram;
     const words = [...program, attended, ...verb(workshop), '--site', agentPlaces.config, '--json'];
     const restored = JSON.parse(await this.#compose(this.#beside([], node, words), signal, { input: attending(key) })) as Restored;
-    if (isAnother) await this.#asRoot(`chown -R ${this.#server.user} ${workshop}`, signal);
+    if (isAnother && !this.#isNew) await this.#asRoot(`chown -R ${this.#server.user} ${workshop}`, signal);
     return restored;
   }
 
@@ -105,7 +110,7 @@ export class DatabaseVolume {
 
   /** In a container like that of the agent, with the volume of the database. */
   #beside(options: readonly string[], entrypoint: string, args: readonly string[]): readonly string[] {
-    const common = ['run', '--rm', '--no-deps', '-T', '--volume', `${volumeOf(this.#plan, this.#server)}:${mounted}`];
+    const common = ['run', '--rm', '--no-deps', '-T', '--volume', `${this.#volume}:${mounted}`];
     return [...common, ...options, '--entrypoint', entrypoint, this.#filling.agent, ...args];
   }
 }

@@ -34,8 +34,8 @@ import { describeCanary, tooOld } from './canary.ts';
 import { describeEstimate, type Estimate, estimate } from './estimate.ts';
 import { leftOut } from './left-out.ts';
 
-/** A server of its own that is thrown away, the place of the database in its site, or a new folder in the container of an agent. */
-type DatabasePlace = 'scratch' | 'live' | { readonly folder: string };
+/** A server of its own that is thrown away, one that stays beside the site, the place of the database in its site, or a new folder in the container of an agent. */
+type DatabasePlace = 'scratch' | 'new' | 'live' | { readonly folder: string };
 
 export interface DatabaseRestoreAsked {
   readonly site: string;
@@ -74,6 +74,8 @@ export interface Restored {
   readonly expected?: Estimate;
   /** To be done by hand once it runs in its place. */
   readonly left?: readonly string[];
+  /** Of data that are kept: what starts a server over them that stays; nothing for an engine that has none, and of an agent of an earlier version. */
+  readonly standing?: readonly string[];
 }
 
 const width = 3;
@@ -94,23 +96,23 @@ export const restoreDatabase = (asked: DatabaseRestoreAsked, context: RuntimeCon
         throw new BerthError(
           'usage',
           `a database is not restored into ${asked.into.folder}`,
-          'write --into scratch, which tries it in the agent, or --into live, which puts it in its place',
+          'write --into scratch, which tries it in the agent, --into new, which keeps it beside the site, or --into live, which puts it in its place',
         );
-      if (asked.into === 'live') {
-        if (agent === undefined) throw new BerthError('usage', 'an agent cannot stop its site', 'run this in the folder of the site');
-        if (found.config.target === 'kubernetes')
-          throw new BerthError(
-            'unsupported',
-            'in a cluster this version puts no database back in its place by itself',
-            'see "Put a database back" in SITE.md for the way by hand; --into scratch tries the restore first',
-          );
-        const { restoreLive } = await import('./database-live.ts');
+      if (asked.into === 'live' || asked.into === 'new') {
+        if (agent === undefined) throw new BerthError('usage', 'an agent has nothing but itself', 'run this in the folder of the site');
+        if (found.config.target === 'kubernetes') throw byHandAlone(asked.into);
         const key = keyOf(asked, context);
         const look = async (): Promise<Restored> =>
           (await inAgent(home, agent, verbOf(job.name, { ...asked, dryRun: true }, 'scratch'), context, signal)) as unknown as Restored;
-        const ship = () => inAgent(home, agent, ['backup', 'now', job.name, '--log'], context, signal);
         const verb = (folder: string): readonly string[] => verbOf(job.name, asked, folder);
-        return restoreLive({ ...asked, key, database: job.name, agent, look, ship, verb }, context, signal);
+        const filling = { ...asked, key, database: job.name, agent, look, verb };
+        if (asked.into === 'new') {
+          const { restoreNew } = await import('./database-new.ts');
+          return restoreNew({ ...filling, kind: job.kind }, context, signal);
+        }
+        const { restoreLive } = await import('./database-live.ts');
+        const ship = () => inAgent(home, agent, ['backup', 'now', job.name, '--log'], context, signal);
+        return restoreLive({ ...filling, ship }, context, signal);
       }
       using progress = progressOn(context, asked.json);
       progress.say(`${job.name} is restored into a server of its own`);
@@ -136,6 +138,15 @@ export const restoreDatabase = (asked: DatabaseRestoreAsked, context: RuntimeCon
       }
     },
     asked.into === 'live' ? 'stopping, and starting everything as it was; once more to leave it' : undefined,
+  );
+
+const byHandAlone = (into: 'live' | 'new'): BerthError =>
+  new BerthError(
+    'unsupported',
+    into === 'live'
+      ? 'in a cluster this version puts no database back in its place by itself'
+      : 'in a cluster this version keeps no restored database beside the site',
+    'see "Put a database back" in SITE.md for the way by hand; --into scratch tries the restore first',
   );
 
 const keyOf = ({ key }: DatabaseRestoreAsked, context: RuntimeContext): Secret | undefined =>
@@ -205,7 +216,10 @@ async function restoreHere(
   const recorder = recorderOf(backups.signer, folder, store, worldOf(context));
   if (recorder !== undefined) await rememberRate(place, plan, { measured: measured(), seconds }, recorder, signal);
   if (kept === undefined) return { ...done, holds: await scratch.facts(signal) };
-  return { ...done, holds: null, left: await scratch.keep(join(kept, restoredData), signal) };
+  const data = join(kept, restoredData);
+  const toDo = await scratch.keep(data, signal);
+  const standing = await engine.scratch.standing?.(data, plan.full);
+  return { ...done, holds: null, left: toDo, ...(standing && { standing }) };
 }
 
 /** As much as a restore proves that is compared with nothing: that its engine accepts it. Who only reads the store, as in a drill, keeps nothing of it. */

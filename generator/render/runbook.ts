@@ -2,6 +2,7 @@ import type { Artifact } from '../../model/artifact.ts';
 import type { CacheClusterPlan } from '../../model/cache-plan.ts';
 import type { DatabasePlan } from '../../model/database-plan.ts';
 import type { Plan } from '../../model/plan.ts';
+import { enginesKeptBeside } from '../../model/backup/copied-engines.ts';
 import { authorityFile } from '../../model/internal-tls.ts';
 import { mongodb } from '../../model/engines/mongodb.ts';
 import { postgres } from '../../model/engines/postgres.ts';
@@ -41,6 +42,8 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
   const told = (copies: Copies): string => copies.map(({ service, names }) => `\`${service}\` copies ${names.join(', ')}`).join('; ');
   /** Where there are several, a restore has to be told which. */
   const which = (copies: Copies): string => (copies.flatMap(({ names }) => names).length > 1 ? ` --name ${copies[0]?.names[0] ?? ''}` : '');
+  const beside = plan.databases.find(({ engine, backedUp }) => backedUp && enginesKeptBeside.includes(engine))?.service;
+  const keptBeside = beside === undefined ? undefined : { name: which(copied) === '' ? '' : ` --name ${beside}` };
   const view = {
     name: plan.name,
     profile: plan.profile,
@@ -194,6 +197,7 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
       volumes: told(volumes),
       whichVolume: which(volumes),
       name: which(copied),
+      beside: keptBeside,
       drill: plan.drill,
     },
     image: plan.images.find((image) => image.key === 'nginx')?.reference ?? '',

@@ -4,3 +4,6 @@ export type CopiedEngine = (typeof copiedEngines)[number];
 
 /** Those that can copy what has changed since a backup before. */
 export const enginesWithIncrements: readonly string[] = ['postgres', 'sqlserver'] satisfies readonly CopiedEngine[];
+
+/** Those of which a restored one can stay beside its site, as a server of its own. The others have not run on a real server yet, and SQL Server lets nobody in without a password. */
+export const enginesKeptBeside: readonly string[] = ['postgres', 'mysql', 'mariadb'] satisfies readonly CopiedEngine[];

@@ -41,6 +41,9 @@ export interface LaidOut extends AsyncDisposable {
   readonly recover: (target: RestoreTarget, signal: AbortSignal) => Promise<Scratch>;
 }
 
+/** What starts a server, in a container of its own. */
+export type StandingCommand = readonly [string, ...string[]];
+
 /** The engine of the agent's own image, in a folder of the agent's. */
 export interface ScratchEngine {
   readonly engine: string;
@@ -53,4 +56,9 @@ export interface ScratchEngine {
   readonly expectation: (base: Restorable) => Promise<{ readonly target: RestoreTarget; readonly facts: Json } | undefined>;
   /** The differences, each in one line. */
   readonly compare: (expected: Json, found: Json) => readonly string[];
+  /**
+   * What starts a server over data that were kept, which stays and is there to be looked at: only its socket leads to it, where the clients of its image look for
+   * one. Writes what it needs beside the data. Missing where an engine has no such server.
+   */
+  readonly standing?: (data: string, full: Manifest) => Promise<StandingCommand>;
 }

@@ -1,6 +1,7 @@
 import { existsSync, globSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { EXIT } from '../../model/errors.ts';
 import { farAway } from '../program/far-away.ts';
 import { LabSite, Operator } from './installed.ts';
 import { run } from './process.ts';
@@ -304,6 +305,57 @@ describe('the databases of a site that runs', () => {
       const unknown = await operator.attempt(['berth', ...restore('--before', 'yesterday', '--into', 'scratch')], lab.folder);
       expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('yesterday') as string });
     }));
+
+  test('are kept beside the site as they were, so that what was lost can be taken from there', async () => {
+    for (const engine of names) {
+      const { database, insert, remove, sql, covered, restore } = of(engine);
+      await sql(remove);
+      await insert(11, 20, 'lost');
+      const then = await covered();
+      await sql(remove);
+      await covered();
+      const words = restore('--at', then, '--into', 'new');
+      expect(await lab.berth(...words, '--dry-run')).toContain('changes    nothing of the site');
+      const said = await lab.berth(...words);
+      const command = (after: string): string => new RegExp(`${after}:\\n {4}(.*)\\n`).exec(said)?.[1] ?? '';
+      const typed = (line: string): Promise<string> => operator.run(['sh', '-c', line], lab.folder);
+      const look = command('to look into it').replace('-it', '-i');
+      const rows = () => typed(`echo 'SELECT count(*) FROM ledger;' | ${look}`);
+      expect(await rows()).toMatch(/\b20\b/);
+      expect(await typed(command('as SQL that makes it').replaceAll('TABLE', 'ledger').replace('> ledger.sql', ''))).toContain('lost');
+      expect(await sql('SELECT count(*) FROM ledger')).toBe('10');
+      const container = `${site}-${database}-restored`;
+      const fields = '{{.HostConfig.NetworkMode}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{json .Mounts}}';
+      const inspected = await typed(`docker inspect --format '${fields}' ${container}`);
+      expect(inspected).toMatch(/^none true \[ALL\] /);
+      expect(inspected.match(/"Type":"volume"/g)).toHaveLength(1);
+      // As after a start of the host.
+      await typed(`docker restart ${container}`);
+      await untilSeen(async () => /\b20\b/.test(await rows().catch(() => '')), 'it answers again', { seconds: 60 });
+      const second = await operator.attempt(['berth', ...words], lab.folder);
+      expect(second).toMatchObject({ code: EXIT.conflict, stderr: expect.stringContaining(`${container} is there already`) as string });
+      await typed(command('until it is removed'));
+      expect(await typed(`docker ps -aq --filter name=${container}; docker volume ls -q --filter name=${database}-restored`)).toBe('');
+    }
+  });
+
+  test('leave nothing beside the site when keeping them there is stopped by Ctrl-C, or was killed before', async () => {
+    const { restore, until } = of('postgres');
+    const words = restore('--latest', '--into', 'new').join(' ');
+    const filled = `docker ps -q --filter volume=${site}_database-restored`;
+    const left = () => operator.run(['sh', '-c', `${filled} -a; docker volume ls -q --filter name=${site}_database-restored`], lab.folder);
+    const stopped = (by: string) =>
+      operator.attempt(
+        ['sh', '-c', `berth ${words} & until [ -n "$(${filled})" ]; do sleep 0.05; done; kill -${by} $!; wait $!`],
+        lab.folder,
+      );
+    expect(await stopped('KILL')).toMatchObject({ code: 137 });
+    expect(await left()).not.toBe('');
+    // What filled the volume ends as nobody waits for it any more; the volume stays.
+    await until(async () => (await operator.run(['sh', '-c', filled], lab.folder)) === '', 'nobody fills it');
+    expect(await stopped('INT')).toMatchObject({ code: 130 });
+    expect(await left()).toBe('');
+  });
 
   test('are copied when somebody asks, and the log goes on behind it', () =>
     each(async ({ database, insert, covered, fulls, spans, tried }) => {

@@ -49,6 +49,8 @@ export interface Dialect {
     /** What a file needs that begins in the middle of another. */
     readonly opening: (gtids: string, description: EventHead) => Buffer;
   };
+  /** What its server is told that stays over restored data, beside what both are told. */
+  readonly standing: readonly string[];
   readonly scratch: {
     /** Makes an empty data folder, for an administrator without a password. */
     readonly initialise: (data: string, lowerCase: string) => readonly [string, ...string[]];
@@ -130,6 +132,7 @@ const mysqlDialect: Dialect = {
     return 'the server does not have all that was backed up: its data folder is an older copy';
   },
   dump: { prepare: ["SET @source_binlog_checksum = 'CRC32'"], flags: same.nonBlocking, opening: previousGtidsEvent },
+  standing: [...noFiles, '--disable-log-bin', '--skip-replica-start', '--mysqlx=OFF'],
   scratch: {
     initialise: (data, lowerCase) => [
       mysql.server,
@@ -213,6 +216,7 @@ const mariadbDialect: Dialect = {
     flags: same.nonBlocking | 2,
     opening: () => Buffer.alloc(0),
   },
+  standing: ['--skip-log-bin', '--skip-slave-start'],
   scratch: {
     initialise: (data, lowerCase) => [
       'mariadb-install-db',

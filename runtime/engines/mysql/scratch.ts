@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Manifest } from '../../../model/backup/manifest.ts';
 import type { Json } from '../../../model/backup/shape.ts';
 import { BerthError } from '../../../model/errors.ts';
 import { Secret } from '../../../model/secret.ts';
@@ -29,6 +30,7 @@ import { logFile } from './log-source.ts';
 import { dumpFile } from './producer.ts';
 import { findEnd, placeRelayLogs, readSlice, type LogEnd } from './relay.ts';
 import { connect, quoted, type Session } from './session.ts';
+import { standingMysql } from './standing.ts';
 import { NotContinuous } from './slice-reader.ts';
 
 export interface MysqlScratchTools extends ScratchTools {
@@ -44,21 +46,29 @@ const serverId = 4_294_967_001;
 /** MySQL or MariaDB in a folder of its own. */
 export const mysqlScratch = (tools: MysqlScratchTools): ScratchEngine => {
   const { engine, title, programs } = tools.dialect;
-  return scratchEngine(
-    // A dump goes up, and never down; binary data are twice as long in it.
-    {
-      engine,
-      title,
-      user: 'mysql',
-      stop: 'SIGTERM',
-      server: programs.server,
-      takes: (made, here) => series(made) <= series(here),
-      least: 0.5,
-    },
-    tools,
-    (server, chain) => new MysqlLaidOut(tools, server, chain),
-  );
+  return {
+    ...scratchEngine(
+      // A dump goes up, and never down; binary data are twice as long in it.
+      {
+        engine,
+        title,
+        user: 'mysql',
+        stop: 'SIGTERM',
+        server: programs.server,
+        takes: (made, here) => series(made) <= series(here),
+        least: 0.5,
+      },
+      tools,
+      (server, chain) => new MysqlLaidOut(tools, server, chain),
+    ),
+    standing: (data, full) => standingMysql(tools.dialect, data, factOf(full, 'lowerCaseTableNames'), tools.memoryMiB),
+  };
 };
+
+function factOf({ facts }: Manifest, name: string): string {
+  const value = facts[name];
+  return typeof value === 'string' ? value : '';
+}
 
 /** 8.4 before 9.0, 10.11 before 11.4. */
 const series = ([major = 0, minor = 0]: readonly number[]): number => major * 1000 + minor;
@@ -148,10 +158,7 @@ class MysqlLaidOut implements LaidOut {
 
   #held = (): GtidSet => this.#tools.dialect.parse(fullOf(this.#chain).manifest.position.to ?? '');
 
-  #fact(name: string): string {
-    const value = fullOf(this.#chain).manifest.facts[name];
-    return typeof value === 'string' ? value : '';
-  }
+  #fact = (name: string): string => factOf(fullOf(this.#chain).manifest, name);
 
   /** Slices as they are, each found to be whole and to go on where the one before ends. */
   async #writeLogs(full: Restorable, signal: AbortSignal): Promise<void> {

@@ -27,14 +27,15 @@ import { formatLsn, parseLsn, segmentName, startOfSegment, type Lsn } from './ls
 import { baseTar } from './producer.ts';
 import { scratchSettings, withoutRecovery } from './recovery-settings.ts';
 import { connect } from './session.ts';
+import { standingPostgres } from './standing.ts';
 
 /** What the server says when the log ends and the target had not come. */
 const notReached = /recovery ended before configured recovery target was reached/;
 const tooEarly = /requested recovery stop point is before consistent recovery point/;
 
 /** PostgreSQL in a folder of its own. */
-export const postgresScratch = (tools: ScratchTools): ScratchEngine =>
-  scratchEngine(
+export const postgresScratch = (tools: ScratchTools): ScratchEngine => ({
+  ...scratchEngine(
     {
       engine: 'postgres',
       title: 'PostgreSQL',
@@ -47,7 +48,9 @@ export const postgresScratch = (tools: ScratchTools): ScratchEngine =>
     },
     tools,
     (server, chain) => new PostgresLaidOut(tools, server, chain),
-  );
+  ),
+  standing: (data) => standingPostgres(data, tools.memoryMiB),
+});
 
 class PostgresLaidOut implements LaidOut {
   readonly #tools: ScratchTools;
