@@ -5,16 +5,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { company } from '../generator/io/issued-certificates.ts';
+import { rotateUnderLoad } from './gentle-rotation.ts';
 import { LabSite, Operator } from './installed.ts';
-import { until } from './until.ts';
 import { Visitor, type Answer } from './visitor.ts';
 
 const [http, https] = [38_081, 38_444];
 const isHealthy = ({ status, body }: Answer): boolean => status === 200 && (JSON.parse(body) as { status: string }).status === 'healthy';
-const isFrom =
-  (slot: string) =>
-  ({ status, body }: Answer): boolean =>
-    status === 200 && (JSON.parse(body) as { slot: string }).slot === slot;
 const name = 'rotated';
 
 /** Connects anew, as a client does that has never been there; tells which certificate it was shown. */
@@ -121,80 +117,13 @@ describe('secrets and certificates of a site that runs', () => {
   });
 
   test('a rotated password of the database takes effect on the gentle way without a failed request', async () => {
-    const old = current();
-    expect(await isLetIn(old)).toBe(true);
     // What a company set for the account holds for whoever stands for it.
     const admin = { user: 'postgres', password: site.read('secrets/database-admin') };
     const set = `ALTER ROLE ${name} SET search_path = "$user", public; ALTER ROLE ${name} IN DATABASE ${name} SET lock_timeout = '7s';`;
     expect(await ask(admin, set)).toMatchObject({ code: 0 });
-    const said = JSON.parse(await site.berth('secrets', 'rotate', 'database-app', '--json')) as Record<
-      'gentle' | 'short',
-      readonly string[]
-    >;
-    const drawn = current();
+    const { old, drawn } = await rotateUnderLoad({ site, visitor, current, isLetIn });
     expect(drawn.user).not.toBe(old.user);
     expect(drawn.password).not.toBe(old.password);
-    // Nothing that runs has changed yet.
-    expect([await isLetIn(old), await isLetIn(drawn)]).toEqual([true, false]);
-    const image = /WEB_BLUE_IMAGE="?([^"\n]+)/.exec(site.read('.env'))?.[1] ?? '';
-    const release = (blue: string, green: string) =>
-      writeFileSync(
-        join(site.folder, 'release.yaml'),
-        `apiVersion: berth/v1\nservices:\n  web:\n    blue: { image: "${image}", ${blue} }\n${green}`,
-      );
-    // Each of these requests writes to the database.
-    const failed: string[] = [];
-    const stopped = new AbortController();
-    let [sent, phase] = [0, 'before'];
-    const rounds = [0, 0, 0, 0];
-    const writing = async (_: number, index: number) => {
-      for (; !stopped.signal.aborted; rounds[index] = (rounds[index] ?? 0) + 1) {
-        sent += 1;
-        const answer = await visitor.ask({ path: '/api/visits' }).catch((error: unknown) => ({ status: 0, body: String(error) }));
-        if (answer.status !== 200) failed.push(`${phase}: ${answer.status} ${answer.body.slice(0, 120)}`);
-        // Below what the edge allows one address.
-        await sleep(300);
-      }
-    };
-    const allWriting = Promise.all(rounds.map(writing));
-    /** The slot that has all the weight is the one that answers, and whatever was asked of the other one before has its answer. */
-    const answers = async (slot: string) => {
-      await visitor.until('/api/env', isFrom(slot));
-      const before = [...rounds];
-      await until(() => before.every((round, index) => (rounds[index] ?? 0) > round + 1), 'everybody has an answer');
-    };
-    // The steps as they are printed, with `berth generate` after each edit of release.yaml.
-    const shell = (command: string | undefined) => {
-      phase = command ?? '';
-      return operator.run(['sh', '-c', command ?? 'false'], site.folder);
-    };
-    release('weight: 100', `    green: { image: "${image}", replicas: 1, weight: 0 }\n`);
-    await site.berth('generate');
-    await shell(said.gentle[1]);
-    // The task has run, and the slot with all the traffic has the old one: whatever it opens now, it opens with that.
-    for (let time = 0; time < 3; time += 1) expect([await isLetIn(old), await isLetIn(drawn)]).toEqual([true, true]);
-    phase = 'weight to green';
-    release('weight: 0', `    green: { image: "${image}", replicas: 1, weight: 100 }\n`);
-    await site.berth('generate');
-    await answers('green');
-    await shell(said.gentle[3]);
-    expect([await isLetIn(old), await isLetIn(drawn)]).toEqual([true, true]);
-    phase = 'weight to blue';
-    release('weight: 100', `    green: { image: "${image}", replicas: 1, weight: 0 }\n`);
-    await site.berth('generate');
-    await answers('blue');
-    expect(said.gentle.slice(5)).toEqual(['berth secrets retire database-app', 'docker compose up -d --wait']);
-    const containers = async () => (await site.compose('ps', '-q', 'web-blue', 'web-green', 'database')).trim().split('\n');
-    const running = await containers();
-    await shell(said.gentle[5]);
-    await shell(said.gentle[6]);
-    // None was made anew; blue got its second replica back.
-    expect(await containers()).toEqual(expect.arrayContaining(running));
-    expect([await isLetIn(old), await isLetIn(drawn)]).toEqual([false, true]);
-    stopped.abort();
-    await allWriting;
-    console.info(`${sent} requests during a rotation, ${failed.length} failed`);
-    expect(failed).toEqual([]);
     await visitor.until('/api/health', isHealthy);
   });
 
