@@ -130,6 +130,7 @@ export function renderMysql(plan: DatabasePlan, engine: 'mysql' | 'mariadb', tem
     databaseText: text(database),
     cloned: replicated && engine === 'mysql',
     unlogged: engine === 'mariadb',
+    upgradeMark: engine === 'mariadb' ? mariadb.upgradeMark : undefined,
     accounts: accounts.map((one) => accountView(facts, one)),
     unwanted: [
       ...(replicated ? [] : [{ name: replication.account, because: 'Nothing follows this server, so nobody may copy it.' }]),

@@ -520,6 +520,7 @@ describe('the databases of a site that runs', () => {
     await one.insert(5001, 5100, 'last');
     await lab.berth(...one.restore('--latest', '--into', 'live', '--yes'));
     expect(await one.sql('SELECT count(*) FROM ledger')).toBe('113');
+    expect(await lab.compose('logs', one.database)).not.toContain('for an upgrade');
     await goesOn(one, '114');
     expect((await lab.up()).code).toBe(0);
   });
