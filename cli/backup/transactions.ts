@@ -204,17 +204,21 @@ const clock = (iso: string): string => `${iso.slice(0, 23).replace('T', ' ')}Z`;
 /** Names are of whoever made the tables: nothing in them speaks to the terminal. */
 const plain = (text: string): string => text.replaceAll(/\p{Cc}/gu, '?');
 
-const did = ({ tables, statements, isOpaque }: Shown): string =>
-  [
+/** As many fit into a line; --json has all. */
+const mostNamed = 8;
+
+function did({ tables, statements, isOpaque }: Shown): string {
+  const all = [
     ...statements,
     ...tables.map(
       ({ name, inserted, updated, deleted }) =>
         `${name} ${[inserted > 0 ? `+${inserted}` : '', updated > 0 ? `~${updated}` : '', deleted > 0 ? `-${deleted}` : ''].filter((each) => each !== '').join(' ')}`,
     ),
-    ...(isOpaque ? [tables.length + statements.length === 0 ? 'compressed: not looked into' : 'and what is not looked into'] : []),
-  ]
-    .map(plain)
-    .join(', ');
+  ];
+  const more = all.length > mostNamed ? [`${all.length - mostNamed} more`] : [];
+  const rest = isOpaque ? [all.length === 0 ? 'compressed: not looked into' : 'and what is not looked into'] : [];
+  return [...all.slice(0, mostNamed), ...more, ...rest].map(plain).join(', ');
+}
 
 function missing({ from, until, unreadable: [one, ...others] = [] }: Span): string {
   const time = `from ${clock(from)} to ${clock(until)}`;

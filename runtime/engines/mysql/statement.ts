@@ -1,7 +1,7 @@
 const name = String.raw`(?:${'`'}(?:[^${'`'}]|${'`'}${'`'})+${'`'}|"(?:[^"]|"")+"|[\w$\u0080-\uffff]+)`;
 const qualified = String.raw`(${name}(?:\s*\.\s*${name})?)`;
 const kinds =
-  'TABLE|VIEW|DATABASE|SCHEMA|INDEX|TRIGGER|PROCEDURE|FUNCTION|PACKAGE\\s+BODY|PACKAGE|LIBRARY|EVENT|SEQUENCE|TABLESPACE|USER|ROLE|SERVER';
+  'TABLE|VIEW|DATABASE|SCHEMA|INDEX|TRIGGER|PROCEDURE|FUNCTION|PACKAGE\\s+BODY|PACKAGE|LIBRARY|EVENT|SEQUENCE|TABLESPACE|SERVER';
 const made = new RegExp(
   String.raw`^(CREATE|ALTER|DROP|RENAME|TRUNCATE|ANALYZE|OPTIMIZE|REPAIR)\s+((?:(?:OR\s+REPLACE|TEMPORARY|UNIQUE|FULLTEXT|SPATIAL|AGGREGATE|UNDO|ONLINE|IGNORE|DEFINER\s*=\s*\S+|ALGORITHM\s*=\s*\w+|SQL\s+SECURITY\s+\w+|NO_WRITE_TO_BINLOG|LOCAL)\s+)*)(${kinds})S?(?:\s+IF\s+(?:NOT\s+)?EXISTS)?\s+`,
   'i',
@@ -16,6 +16,7 @@ const asides =
 const quotes = /'(?:[^'\\]|\\(?:.|$))*(?:'|$)|"(?:[^"\\]|\\(?:.|$))*(?:"|$)/gs;
 /** Settings of MariaDB that hold for the statement behind them. */
 const settings = /^SET\s+STATEMENT\s(?:'[^']*'|"[^"]*"|[^'"])*?\sFOR\s+/i;
+const account = /^(CREATE|ALTER|DROP|RENAME)\s+(?:OR\s+REPLACE\s+)?(USER|ROLE)\b/i;
 /** Objects that belong to no database. */
 const global = /^(?:DATABASE|SCHEMA|TABLESPACE|SERVER)$/i;
 const nextName = new RegExp(qualified, 'y');
@@ -70,39 +71,49 @@ export function subjectsOf(text: string, schema: string, isCut = false): Said {
     .trim()
     .replace(settings, '');
   if (statement === '' || frames.test(statement)) return { subjects: [], isVague: false };
+  const [whole, act = '', kind = ''] = account.exec(statement) ?? [];
+  // Accounts are people.
+  if (whole !== undefined) return { subjects: [wordsOf(`${act} ${kind}`)], isVague: false };
   const within = (object: string): string => {
     const names = parts(object);
     return (schema === '' || names.length > 1 ? names : [schema, ...names]).join('.');
   };
-  const [account] = /^(?:CREATE|ALTER|DROP|RENAME)\s+(?:OR\s+REPLACE\s+)?(?:USER|ROLE)\b/i.exec(statement) ?? [];
-  // Accounts are people.
-  if (account !== undefined) return { subjects: [wordsOf(account.replace(/OR\s+REPLACE\s+/i, ''))], isVague: false };
-  const [opening, verb = '', modifiers = '', kind = ''] = made.exec(statement) ?? [];
-  if (opening !== undefined) {
-    const { names, rest } = namesIn(statement.slice(opening.length));
-    const kept = /\bOR\s+REPLACE\b/i.test(modifiers) ? ['OR REPLACE'] : [];
-    if (/\bTEMPORARY\b/i.test(modifiers)) kept.push('TEMPORARY');
-    const words = wordsOf([verb, ...kept, kind].join(' '));
-    if (names.length === 0) return { subjects: [words], isVague: true };
-    const isVague = isCut && /^(?:ALTER|DROP|RENAME)$/i.test(verb);
-    if (/^ALTER TABLE$/.test(words)) return { subjects: altered(names, rest, within), isVague };
-    const [, table] = /^INDEX$/i.test(kind) ? (indexed.exec(rest) ?? []) : [];
-    if (table !== undefined) return { subjects: [`${words} ${parts(names[0] ?? '').join('.')} ON ${within(table)}`], isVague };
-    return { subjects: names.map((each) => `${words} ${global.test(kind) ? parts(each).join('.') : within(each)}`), isVague };
-  }
-  const [start, act = 'TRUNCATE'] = emptied.exec(statement) ?? changed.exec(statement) ?? [];
-  if (start !== undefined) {
-    const { names, rest } = namesIn(statement.slice(start.length));
-    const isPlain = names.length > 0 && !isCut && !/\b(?:JOIN|USING)\b/i.test(rest.replaceAll(quotes, ''));
-    const isVague = /^(?:INSERT|REPLACE)$/i.test(act) ? names.length === 0 : !isPlain;
-    return { subjects: names.length === 0 ? [wordsOf(act)] : names.map((each) => `${wordsOf(act)} ${within(each)}`), isVague };
-  }
+  const said = aboutObjects(statement, within, isCut) ?? aboutRows(statement, within, isCut);
+  if (said !== undefined) return said;
   const [word] = /^[a-z]+/i.exec(statement) ?? [];
-  if (word === undefined) return { subjects: ['another statement'], isVague: true };
-  return { subjects: [word.toUpperCase()], isVague: !harmless.test(statement) };
+  return { subjects: [word?.toUpperCase() ?? 'another statement'], isVague: !harmless.test(statement) };
 }
 
 const wordsOf = (text: string): string => text.replaceAll(/\s+/g, ' ').toUpperCase();
+
+function aboutObjects(statement: string, within: (object: string) => string, isCut: boolean): Said | undefined {
+  const [opening, verb = '', modifiers = '', kind = ''] = made.exec(statement) ?? [];
+  if (opening === undefined) return undefined;
+  const { names, rest } = namesIn(statement.slice(opening.length));
+  const kept = ['OR REPLACE', 'TEMPORARY'].filter((each) => wordsOf(` ${modifiers}`).includes(` ${each} `));
+  const words = wordsOf([verb, ...kept, kind].join(' '));
+  const [first] = names;
+  if (first === undefined) return { subjects: [words], isVague: true };
+  const isVague = isCut && /^(?:ALTER|DROP|RENAME)$/i.test(verb);
+  if (words === 'ALTER TABLE') return { subjects: altered(names, rest, within), isVague };
+  const [, table] = /^INDEX$/i.test(kind) ? (indexed.exec(rest) ?? []) : [];
+  if (table !== undefined) return { subjects: [`${words} ${parts(first).join('.')} ON ${within(table)}`], isVague };
+  return { subjects: names.map((each) => `${words} ${global.test(kind) ? parts(each).join('.') : within(each)}`), isVague };
+}
+
+/** Of changes that were logged as what was typed, and of tables that were emptied. */
+function aboutRows(statement: string, within: (object: string) => string, isCut: boolean): Said | undefined {
+  const [start, act = 'TRUNCATE'] = emptied.exec(statement) ?? changed.exec(statement) ?? [];
+  if (start === undefined) return undefined;
+  const { names, rest } = namesIn(statement.slice(start.length));
+  const isAdding = /^(?:INSERT|REPLACE)$/i.test(act);
+  const mayBeOthers = !isAdding && (isCut || /\b(?:JOIN|USING)\b/i.test(rest.replaceAll(quotes, '')));
+  const words = wordsOf(act);
+  return {
+    subjects: names.length === 0 ? [words] : names.map((each) => `${words} ${within(each)}`),
+    isVague: names.length === 0 || mayBeOthers,
+  };
+}
 
 function altered(names: readonly string[], rest: string, within: (object: string) => string): readonly string[] {
   // A comment of a table is a text like any other.

@@ -96,6 +96,12 @@ describe('the list of transactions', () => {
     expect(said).not.toContain('there is no log');
   });
 
+  test('names no more of what one transaction did than fits into a line', () => {
+    const names = Array.from({ length: 20 }, (_, n) => `DROP TABLE shop.t${n}`);
+    const lines = shown(false, { transactions: [{ ...one('a', 1, 0, ...names), tables: [], isOpaque: true }], holes: [] });
+    expect(lines).toContainEqual(expect.stringMatching(/DROP TABLE shop\.t7, 12 more, and what is not looked into$/));
+  });
+
   test('offers none where not all could be looked into, nor where there is none, and both steps where the second place was read', () => {
     const last = (lines: readonly string[]) => lines.slice(-3, -1);
     expect(last(shown(false, { suspect: null }))[0]).toMatch(/^which one removes most is not known/);
