@@ -4,6 +4,8 @@ import type { LoggedTransaction } from '../ports/log-reader.ts';
 export interface ListedTransaction extends LoggedTransaction {
   /** The backup with which its history began: after data were put back, or on another server, a number may stand for another transaction. */
   readonly history: string;
+  /** The full backup behind which it was read: a restore to just before it begins with that one, or with another of the same history. */
+  readonly full: string;
 }
 
 interface Held {

@@ -97,7 +97,7 @@ export async function listTransactions(
         openEach(logs, { ...tools, engine: { engine: tools.engine } }, signal),
         (transaction) => {
           const isAsked = transaction.at >= since && transaction.at <= until && touches(transaction, query.table);
-          if (isAsked && !isShownLater(transaction)) kept.take({ ...transaction, history });
+          if (isAsked && !isShownLater(transaction)) kept.take({ ...transaction, history, full: chain.full.id });
         },
         tools.heard,
       );

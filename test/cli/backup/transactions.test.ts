@@ -17,6 +17,7 @@ const one = (id: string, bytes: number, deleted: number, ...statements: readonly
   statements,
   isOpaque: false,
   history: '01JD5Z5M2R0000000000000001',
+  full: '01JD5Z5M2R0000000000000001',
 });
 
 const asked: TransactionsAsked = {

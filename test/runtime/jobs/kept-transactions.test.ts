@@ -10,6 +10,7 @@ const one = (id: string, bytes: number, deleted: number, ...statements: readonly
   statements,
   isOpaque: false,
   history: 'first',
+  full: 'first',
 });
 
 function suspectIn(transactions: readonly ReturnType<typeof one>[], limit = 50): string | undefined {

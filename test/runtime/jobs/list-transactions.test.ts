@@ -179,7 +179,7 @@ describe('transactions in the log', () => {
     ]);
     const next = await chain(two, 103, 48, [['103 55 5 a', 60]], 'b');
     const later = await list(two, [...all, ...next], { since: minute(54) });
-    expect(later.transactions.map(({ history }) => history)).toEqual([newer[0]!.id]);
+    expect(later.transactions.map(({ history, full }) => [history, full])).toEqual([[newer[0]!.id, next[0]!.id]]);
   });
 
   test('are not there in a hole, which is told: within the time, at its end, and all around it', async () => {
