@@ -134,8 +134,8 @@ Examples:
     .option('--database <NAME>', 'which, where there are several')
     .option('--since <TIME>', 'committed then or later; without it the last hour')
     .option('--until <TIME>', 'committed by then; without it up to the end of the log')
-    .option('--table <NAME>', 'only those that touch it: orders, or shop.orders')
-    .option('--limit <N>', 'how many at most: the newest', '50')
+    .option('--table <NAME>', 'only those that touch it, or may: orders, or shop.orders')
+    .option('--limit <N>', 'how many at most, up to 10000: the newest', '50')
     .option('--largest', 'the largest instead, and first')
     .option('--key <FILE>', 'the private key of a recipient: reads the log here, and not in the agent')
     .addHelpText(

@@ -2,7 +2,7 @@ import type { Context } from './context.ts';
 
 /** Rows as columns that line up; `right` names the columns of numbers. Nothing trails. */
 export function table(rows: readonly (readonly string[])[], right: readonly number[] = [], indent = '  '): string {
-  const widths = (rows[0] ?? []).map((_, index) => Math.max(...rows.map((row) => [...(row[index] ?? '')].length)));
+  const widths = (rows[0] ?? []).map((_, index) => rows.reduce((most, row) => Math.max(most, [...(row[index] ?? '')].length), 0));
   const pad = (cell: string, index: number) =>
     right.includes(index)
       ? ' '.repeat((widths[index] ?? 0) - [...cell].length) + cell

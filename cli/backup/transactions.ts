@@ -1,16 +1,22 @@
 import { describeBytes } from '../../model/backup/bytes.ts';
+import { manifestPrefix } from '../../model/backup/layout.ts';
 import { BerthError } from '../../model/errors.ts';
 import type { BackupJob } from '../../model/runtime-config.ts';
 import { isDatabase, rulesOf, type DatabaseJob } from '../../runtime/databases.ts';
+import { readCatalogue } from '../../runtime/jobs/catalogue.ts';
+import type { ListedTransaction } from '../../runtime/jobs/kept-transactions.ts';
 import { listTransactions, type TransactionQuery } from '../../runtime/jobs/list-transactions.ts';
+import { readVerifications } from '../../runtime/jobs/verifications.ts';
 import { logReaders } from '../../runtime/log-readers.ts';
-import type { LoggedTransaction } from '../../runtime/ports/log-reader.ts';
+import { levelOf } from '../../runtime/look-again.ts';
+import { openStore, trustedSigners } from '../../runtime/open-store.ts';
 import { inAgent } from '../agent-exec.ts';
 import { momentOf } from '../moment.ts';
-import { type Asked, firstPlaceAlone, openCatalogue, runtimeOf } from '../open-catalogue.ts';
+import { type Asked, firstPlaceAlone, runtimeOf } from '../open-catalogue.ts';
 import { progressOn } from '../progress.ts';
 import { theOne } from '../restore/choose-named.ts';
 import { agentIdentity, givenKeyFile, identityIn } from '../restore/keys.ts';
+import { worldOf } from '../runtime-config.ts';
 import { type RuntimeContext, stoppable } from '../stoppable.ts';
 import { noteOf, paint, table, typed } from '../text.ts';
 import { shortName } from './text.ts';
@@ -28,7 +34,11 @@ export interface TransactionsAsked extends Asked {
 interface Span {
   readonly from: string;
   readonly until: string;
+  /** Logs of that time that lie there all the same. */
+  readonly unreadable?: readonly string[];
 }
+
+type Shown = Omit<ListedTransaction, 'at'> & { readonly at: string };
 
 /** What is answered, here or by the agent: times as text. */
 interface Listed {
@@ -38,11 +48,22 @@ interface Listed {
   readonly logUntil: string;
   readonly matched: number;
   readonly holes: readonly Span[];
-  readonly transactions: readonly (Omit<LoggedTransaction, 'at'> & { readonly at: string })[];
+  readonly transactions: readonly Shown[];
+  /** An agent of an earlier version does not say. */
+  readonly suspect?: Shown | null;
+}
+
+/** What to type next, in that order. */
+interface Cure {
+  /** Brings back what only the second place may have. */
+  readonly copy: string | null;
+  readonly restore: string;
 }
 
 const width = 3;
 const showEveryMs = 300;
+/** As many are held at once, and again as text. */
+const mostShown = 10_000;
 
 /** Which transactions lie in the log of a database: read here with a key, and else by its agent, which has one of its own. */
 export const showTransactions = (asked: TransactionsAsked, context: RuntimeContext): Promise<void> =>
@@ -62,15 +83,17 @@ export const showTransactions = (asked: TransactionsAsked, context: RuntimeConte
         ? await byAgent(job, agent, asked, context, signal)
         : await here(job, key, asked, query, context, signal, progress.say);
     progress[Symbol.dispose]();
-    const suspect = suspectIn(listed.transactions);
     const several = config.backups.jobs.filter(isDatabase).length > 1;
-    const restore = suspect === undefined ? null : restoreCommand(suspect.id, several ? job.name : undefined, asked, context.cwd);
-    if (asked.json) return context.out(`${JSON.stringify({ ...listed, restore }, null, 2)}\n`);
-    describeTransactions(listed, asked, restore, context);
+    const { suspect } = listed;
+    const cure = cureOf(suspect?.id ?? 'TRANSACTION', several ? job.name : undefined, asked, context.cwd);
+    const { copy, restore } = suspect ? cure : { copy: null, restore: null };
+    if (asked.json) return context.out(`${JSON.stringify({ ...listed, copy, restore }, null, 2)}\n`);
+    describeTransactions(listed, asked, cure, context);
   });
 
 function queryOf({ since, until, table: wanted, limit, largest }: TransactionsAsked): TransactionQuery {
-  if (!/^[1-9]\d{0,5}$/.test(limit)) throw new BerthError('usage', `${limit} is no number of transactions`, 'write one from 1 to 999999');
+  if (!/^[1-9]\d{0,4}$/.test(limit) || Number(limit) > mostShown)
+    throw new BerthError('usage', `${limit} is no number of transactions`, `write one from 1 to ${mostShown}, and ask for a shorter time`);
   return {
     since: since === undefined ? undefined : momentOf(since),
     until: until === undefined ? undefined : momentOf(until),
@@ -126,18 +149,26 @@ async function here(
   signal: AbortSignal,
   say: (text: string) => void,
 ): Promise<Listed> {
-  const { store, catalogue, config, folder, levelOf } = await openCatalogue(asked.site, context, signal, asked.from);
+  const { config, folder } = runtimeOf(asked.site, asked.from);
+  const store = await openStore(config.backups, folder, 'open', worldOf(context));
+  const trusted = trustedSigners(config.backups, folder);
+  // Of this source alone: there may be a month of logs of each of the others.
+  const place = { site: config.site, source: job.name };
+  const counted = (count: number): void => say(`${count} backups found`);
+  const { manifests } = await readCatalogue(store, manifestPrefix(place), trusted, signal, () => true, counted);
+  const { proofs } = await readVerifications(place, store, trusted, signal);
   const reader = logReaders[job.kind];
   if ('instead' in reader) throw new Error('no reader');
   let bytes = 0;
   const found = await listTransactions(
-    catalogue.manifests.filter(({ source, id }) => source === job.name && levelOf(id) >= 0),
+    manifests,
     query,
     {
       store,
       engine: job.kind,
       rules: rulesOf[job.kind],
       reader,
+      isBroken: (id) => levelOf(proofs, id) < 0,
       identity: key === undefined ? await agentIdentity({ config, folder }) : identityIn(key, context),
       width,
       heard: (more) => {
@@ -152,26 +183,20 @@ async function here(
   return JSON.parse(JSON.stringify({ database: job.name, ...found })) as Listed;
 }
 
-type Shown = Listed['transactions'][number];
-
-const removes = ({ statements, tables }: Shown): number =>
-  statements.some((each) => /^(?:DROP|TRUNCATE|DELETE)\b/.test(each)) ? Infinity : tables.reduce((sum, { deleted }) => sum + deleted, 0);
-
-/** The one that removes most; where none does, the largest. */
-export const suspectIn = (transactions: readonly Shown[]): Shown | undefined =>
-  transactions.toSorted((a, b) => {
-    const [mine, theirs] = [removes(a), removes(b)];
-    return mine === theirs ? b.bytes - a.bytes : theirs > mine ? 1 : -1;
-  })[0];
-
-function restoreCommand(id: string, name: string | undefined, { site, key }: TransactionsAsked, cwd: string): string {
-  return [
-    'berth restore --only database',
-    ...(name === undefined ? [] : [`--name ${typed(name)}`]),
-    `--before ${id} --into scratch`,
-    ...(site === cwd ? [] : [`--site ${typed(site)}`]),
-    ...(key === undefined ? [] : [`--key ${typed(key)}`]),
-  ].join(' ');
+export function cureOf(id: string, name: string | undefined, { site, from, key, cluster }: TransactionsAsked, cwd: string): Cure {
+  const where = site === cwd ? [] : [`--site ${typed(site)}`];
+  return {
+    copy: from === 'offsite' ? ['berth backup copy --from offsite', ...where].join(' ') : null,
+    restore: [
+      'berth restore --only database',
+      ...(name === undefined ? [] : [`--name ${typed(name)}`]),
+      `--before ${id} --into scratch`,
+      ...where,
+      ...(key === undefined ? [] : [`--key ${typed(key)}`]),
+      ...(cluster?.kubeconfig === undefined ? [] : [`--kubeconfig ${typed(cluster.kubeconfig)}`]),
+      ...(cluster?.context === undefined ? [] : [`--context ${typed(cluster.context)}`]),
+    ].join(' '),
+  };
 }
 
 const clock = (iso: string): string => `${iso.slice(0, 23).replace('T', ' ')}Z`;
@@ -179,30 +204,53 @@ const clock = (iso: string): string => `${iso.slice(0, 23).replace('T', ' ')}Z`;
 /** Names are of whoever made the tables: nothing in them speaks to the terminal. */
 const plain = (text: string): string => text.replaceAll(/\p{Cc}/gu, '?');
 
-const did = ({ tables, statements, isOpaque }: Shown): string =>
-  [
+/** As many fit into a line; --json has all. */
+const mostNamed = 8;
+
+function did({ tables, statements, isOpaque }: Shown): string {
+  const all = [
     ...statements,
     ...tables.map(
       ({ name, inserted, updated, deleted }) =>
         `${name} ${[inserted > 0 ? `+${inserted}` : '', updated > 0 ? `~${updated}` : '', deleted > 0 ? `-${deleted}` : ''].filter((each) => each !== '').join(' ')}`,
     ),
-    ...(isOpaque ? ['compressed: not looked into'] : []),
-  ]
-    .map(plain)
-    .join(', ');
+  ];
+  const more = all.length > mostNamed ? [`${all.length - mostNamed} more`] : [];
+  const rest = isOpaque ? [all.length === 0 ? 'compressed: not looked into' : 'and what is not looked into'] : [];
+  return [...all.slice(0, mostNamed), ...more, ...rest].map(plain).join(', ');
+}
 
-const missing = ({ from, until }: Span): string => `there is no log from ${clock(from)} to ${clock(until)}`;
+function missing({ from, until, unreadable: [one, ...others] = [] }: Span): string {
+  const time = `from ${clock(from)} to ${clock(until)}`;
+  if (one === undefined) return `there is no log ${time}`;
+  const which = others.length === 0 ? `${one} is` : `${one} and ${others.length} more are`;
+  return `the log ${time} cannot be read: ${which} broken, or what it follows is missing; see \`berth backup show ${one}\``;
+}
+
+/** Where a number may be told twice, the backup with which its history began comes before it. */
+function rowsOf(transactions: readonly Shown[]): { readonly rows: readonly (readonly string[])[]; readonly histories: number } {
+  const histories = new Set(transactions.map(({ history }) => history)).size;
+  const rows = transactions.map((each) => [
+    clock(each.at),
+    ...(histories > 1 ? [each.history] : []),
+    each.id,
+    describeBytes(each.bytes),
+    did(each),
+  ]);
+  const head = ['committed', ...(histories > 1 ? ['history'] : []), 'transaction', 'size', 'what'];
+  return { rows: rows.length === 0 ? [] : [head, ...rows], histories };
+}
 
 export function describeTransactions(
   listed: Listed,
   { largest }: Pick<TransactionsAsked, 'largest'>,
-  restore: string | null,
+  { copy, restore }: Cure,
   context: Pick<RuntimeContext, 'out' | 'color' | 'columns'>,
 ): void {
-  const { database, since, until, logUntil, matched, holes, transactions } = listed;
+  const { database, since, until, logUntil, matched, holes, transactions, suspect } = listed;
   context.out(`${paint(context.color)('bold', database)} from ${clock(since)} to ${clock(until)}\n\n`);
-  const rows = transactions.map((each) => [clock(each.at), each.id, describeBytes(each.bytes), did(each)]);
-  const lines = rows.length === 0 ? [] : table([['committed', 'transaction', 'size', 'what'], ...rows], [2]).split('\n');
+  const { rows, histories } = rowsOf(transactions);
+  const lines = rows.length === 0 ? [] : table(rows, [histories > 1 ? 3 : 2]).split('\n');
   // Each hole stands where it is, unless the largest come first.
   let told = largest ? holes.length : 0;
   for (const [index, line] of lines.entries()) {
@@ -213,15 +261,23 @@ export function describeTransactions(
     context.out(`${line}\n`);
   }
   context.out(rows.length === 0 ? '  no transaction\n\n' : '\n');
-  for (const hole of largest ? holes : holes.slice(told)) context.out(`${noteOf(missing(hole), context)}\n`);
+  const note = (text: string): void => context.out(`${noteOf(text, context)}\n`);
+  for (const hole of largest ? holes : holes.slice(told)) note(missing(hole));
   if (matched > transactions.length)
-    context.out(
-      `${noteOf(`${transactions.length} of ${matched} are shown, the ${largest ? 'largest' : 'newest'}: --limit shows more, --since, --until and --table fewer`, context)}\n`,
+    note(
+      `${transactions.length} of ${matched} are shown, the ${largest ? 'largest' : 'newest'}: --limit shows more, --since, --until and --table fewer`,
+    );
+  if (histories > 1)
+    note(
+      `these are of ${histories} histories, each named by the backup that it began with: data were put back between them, or came to another server, and the same number may be another transaction`,
     );
   if (transactions.length > 0)
     context.out('+ ~ - count what the log holds of rows inserted, updated and deleted: events of up to some 8 KiB, not rows\n');
   context.out(
     `log until ${clock(logUntil)}; what was committed later is not there yet: \`berth backup now ${database} --log\` brings it\n`,
   );
-  if (restore !== null) context.out(`\nto just before the one that removes most, or is the largest:\n→ ${restore}\n`);
+  if (transactions.length === 0) return;
+  if (suspect) context.out('\nto just before the one that removes most, or is the largest:\n');
+  else context.out('\nwhich one removes most is not known, as not all could be looked into; to just before one of them:\n');
+  for (const command of [copy, restore]) if (command !== null) context.out(`→ ${command}\n`);
 }

@@ -93,15 +93,17 @@ const coveredBy = (chain: Chain): Date =>
   new Date([baseOf(chain), ...chain.logs].reduce((latest, each) => Math.max(latest, reachOf(each).coveredUntil.getTime()), -Infinity));
 
 /** Times that can be restored to, where one goes into the next made one; the oldest first. */
-export function restorableSpans(chains: readonly Chain[]): readonly Span[] {
-  const spans = chains.flatMap((chain) => spanOf(chain) ?? []).sort((a, b) => a.from.getTime() - b.from.getTime());
-  const joined: Span[] = [];
-  for (const span of spans) {
-    const last = joined.at(-1);
-    if (last === undefined || span.from > last.until) joined.push(span);
-    else if (span.until > last.until) joined.splice(-1, 1, { from: last.from, until: span.until });
+export const restorableSpans = (chains: readonly Chain[]): readonly Span[] => joined(chains.flatMap((chain) => spanOf(chain) ?? []));
+
+/** The same times, where one goes into the next made one; the oldest first. */
+export function joined(spans: readonly Span[]): readonly Span[] {
+  const made: Span[] = [];
+  for (const span of spans.toSorted((a, b) => a.from.getTime() - b.from.getTime())) {
+    const last = made.at(-1);
+    if (last === undefined || span.from > last.until) made.push({ from: span.from, until: span.until });
+    else if (span.until > last.until) made.splice(-1, 1, { from: last.from, until: span.until });
   }
-  return joined;
+  return made;
 }
 
 /**

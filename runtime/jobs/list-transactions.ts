@@ -1,11 +1,12 @@
 import type { KeyObject } from 'node:crypto';
 import type { Manifest } from '../../model/backup/manifest.ts';
-import { reachOf } from '../../model/backup/reach.ts';
 import { BerthError } from '../../model/errors.ts';
 import type { LoggedTransaction, LogReader } from '../ports/log-reader.ts';
 import type { ChainRules } from '../ports/log-source.ts';
 import type { Store } from '../ports/store.ts';
-import { baseOf, chainsOf, restorableSpans, type Chain, type Span } from './coverage.ts';
+import { baseOf, chainsOf, joined, type Chain } from './coverage.ts';
+import { KeptTransactions, type ListedTransaction } from './kept-transactions.ts';
+import { holesIn, runsWithin, timesOf, type Hole, type Run } from './log-runs.ts';
 import { openEach } from './restore-engine.ts';
 
 export interface TransactionQuery {
@@ -23,14 +24,16 @@ export interface TransactionQuery {
 export interface TransactionList {
   readonly since: Date;
   readonly until: Date;
-  /** All that was committed by then was looked at. */
+  /** All that was committed by then was looked at, but for what lies in a hole. */
   readonly logUntil: Date;
   /** Those that were asked for: the oldest first, or the largest. */
-  readonly transactions: readonly LoggedTransaction[];
+  readonly transactions: readonly ListedTransaction[];
+  /** Of all there are, given or not, the one that removes most, and the largest where none does; nothing where not all is known of each. */
+  readonly suspect: ListedTransaction | null;
   /** How many there are, of which as many as the limit says are given. */
   readonly matched: number;
-  /** Times between the two of which there is no log. */
-  readonly holes: readonly Span[];
+  /** Times between the two of which no log was read. */
+  readonly holes: readonly Hole[];
 }
 
 export interface ListTools {
@@ -38,14 +41,14 @@ export interface ListTools {
   readonly engine: string;
   readonly rules: ChainRules;
   readonly reader: LogReader;
+  /** What was found of a backup. A log that is broken is left out; what it follows may be. */
+  readonly isBroken: (id: string) => boolean;
   readonly identity: KeyObject;
   readonly width: number;
   readonly heard: (bytes: number) => void;
 }
 
 const hourMs = 3_600_000;
-/** A commit notes its time before it is written, by another clock than that of the agent; MariaDB notes when its last statement began. */
-const slackMs = 300_000;
 
 /**
  * The transactions of a time that lie in the log.
@@ -59,9 +62,11 @@ export async function listTransactions(
   tools: ListTools,
   signal: AbortSignal,
 ): Promise<TransactionList> {
-  const chains = chainsOf(manifests, tools.rules);
-  const spans = restorableSpans(chains.filter(({ logs }) => logs.length > 0));
-  const [first, last] = [spans[0], spans.at(-1)];
+  const { rules, isBroken } = tools;
+  const chains = chainsOf(manifests, rules).filter(({ logs }) => logs.length > 0);
+  const times = timesOf(chains, manifests, isBroken);
+  const reached = joined([...times.spans, ...times.unreadable]);
+  const [first, last] = [reached[0], reached.at(-1)];
   if (first === undefined || last === undefined)
     throw new BerthError(
       'usage',
@@ -78,82 +83,72 @@ export async function listTransactions(
       `there is no log from ${since.toISOString()} to ${until.toISOString()}`,
       `it reaches from ${first.from.toISOString()} to ${last.until.toISOString()}`,
     );
-  const kept = new Kept(query);
+  const kept = new KeptTransactions(query);
+  const runs = chains.map((chain) => runsWithin(chain, { from: since, until }, isBroken));
+  const histories = historiesOf(chains, rules);
   for (const [index, chain] of chains.entries()) {
-    signal.throwIfAborted();
-    const isShownLater = inNext(chains[index + 1], tools.rules);
-    const { after, logs } = logsWithin(chain, since, until);
-    await tools.reader.read(
-      after,
-      openEach(logs, { ...tools, engine: { engine: tools.engine } }, signal),
-      (transaction) => {
-        if (transaction.at >= since && transaction.at <= until && touches(transaction, query.table) && !isShownLater(transaction.id))
-          kept.take(transaction);
-      },
-      tools.heard,
-    );
+    const isShownLater = shownIn(runs.slice(index + 1).flat(), chain, rules);
+    const history = histories[index] ?? baseOf(chain).id;
+    kept.turn();
+    for (const { after, logs } of runs[index] ?? []) {
+      signal.throwIfAborted();
+      await tools.reader.read(
+        after,
+        openEach(logs, { ...tools, engine: { engine: tools.engine } }, signal),
+        (transaction) => {
+          const isAsked = transaction.at >= since && transaction.at <= until && touches(transaction, query.table);
+          if (isAsked && !isShownLater(transaction)) kept.take({ ...transaction, history, full: chain.full.id });
+        },
+        tools.heard,
+      );
+    }
   }
-  return { since, until, logUntil: last.until, transactions: kept.inOrder(), matched: kept.matched, holes: holesIn(spans, since, until) };
+  return {
+    since,
+    until,
+    logUntil: last.until,
+    transactions: kept.inOrder(),
+    suspect: kept.suspect(),
+    matched: kept.matched,
+    holes: holesIn({ from: since, until: until < last.until ? until : last.until }, times),
+  };
 }
 
-/** What two chains that overlap both hold counts to the newer, as a restore takes it from there. */
-function inNext(next: Chain | undefined, rules: ChainRules): (id: string) => boolean {
-  const tip = next?.logs.at(-1);
-  return (id) => next !== undefined && tip !== undefined && rules.isAfter(baseOf(next), id) && !rules.isAfter(tip, id);
-}
-
-/** The logs that can hold a commit of that time, and what the first of them follows. */
-function logsWithin(chain: Chain, since: Date, until: Date): { readonly after: Manifest; readonly logs: readonly Manifest[] } {
-  const line = [baseOf(chain), ...chain.logs];
-  const pairs = chain.logs.map((log, index) => ({ log, after: line[index] ?? baseOf(chain) }));
-  const wanted = pairs.filter(
-    ({ log, after }) =>
-      new Date(log.finishedAt).getTime() + slackMs >= since.getTime() &&
-      (after === baseOf(chain) || reachOf(after).coveredUntil.getTime() <= until.getTime() + slackMs),
-  );
-  return { after: wanted[0]?.after ?? baseOf(chain), logs: wanted.map(({ log }) => log) };
-}
-
-function holesIn(spans: readonly Span[], since: Date, until: Date): readonly Span[] {
-  const bounds = [{ until: since }, ...spans.filter((span) => span.until > since && span.from < until)];
-  return bounds.flatMap(({ until: from }, index) => {
-    const next = (bounds[index + 1] as Span | undefined)?.from;
-    return next !== undefined && next > from ? [{ from, until: next }] : [];
+/** What several chains of one history hold counts to the newest, as a restore takes it from there. */
+function shownIn(later: readonly Run[], chain: Chain, rules: ChainRules): (transaction: LoggedTransaction) => boolean {
+  const ofSameHistory = later.flatMap(({ base, after, logs }) => {
+    const tip = logs.at(-1);
+    return tip !== undefined && rules.holdsAllOf(tip, baseOf(chain)) ? [{ base, after, tip }] : [];
   });
+  const holds = (manifest: Manifest, { id }: LoggedTransaction): boolean => !rules.isAfter(manifest, id);
+  return (transaction) =>
+    ofSameHistory.some(
+      ({ base, after, tip }) =>
+        rules.isAfter(base, transaction.id) && (after === base || !holds(after, transaction)) && holds(tip, transaction),
+    );
+}
+
+/** For each chain the base of the first one of its history: what was put back, or is another server's, begins a new one. */
+function historiesOf(chains: readonly Chain[], rules: ChainRules): readonly string[] {
+  const histories: string[] = [];
+  for (const [index, chain] of chains.entries()) {
+    const before = chains[index - 1];
+    const goesOn = before !== undefined && rules.holdsAllOf(chain.logs.at(-1) ?? baseOf(chain), baseOf(before));
+    histories.push((goesOn ? histories[index - 1] : undefined) ?? baseOf(chain).id);
+  }
+  return histories;
 }
 
 /** `orders` is that of any database, or of any schema; a statement ends with what it is about. */
 function touches({ tables, statements, isOpaque }: LoggedTransaction, table: string | undefined): boolean {
   if (table === undefined) return true;
   const wanted = table.toLowerCase();
-  const is = (name: string): boolean => name.toLowerCase() === wanted || name.toLowerCase().endsWith(`.${wanted}`);
-  // What cannot be looked into may be the one.
-  return (
-    isOpaque ||
-    tables.some(({ name }) => is(name)) ||
-    statements.some((each) => is(each.split(' ').slice(2).join(' ')) || is(each.split(' ').slice(1).join(' ')))
-  );
-}
-
-/** As many as are asked for, however many come. */
-class Kept {
-  matched = 0;
-  readonly #query: TransactionQuery;
-  #held: LoggedTransaction[] = [];
-  constructor(query: TransactionQuery) {
-    this.#query = query;
-  }
-
-  take(transaction: LoggedTransaction): void {
-    this.matched += 1;
-    this.#held.push(transaction);
-    if (this.#held.length >= 2 * this.#query.limit + 1000) this.#held = this.#best();
-  }
-
-  inOrder = (): readonly LoggedTransaction[] => this.#best();
-
-  #best(): LoggedTransaction[] {
-    const { limit, largest } = this.#query;
-    return largest ? this.#held.toSorted((a, b) => b.bytes - a.bytes).slice(0, limit) : this.#held.slice(-limit);
-  }
+  const ends = (text: string): boolean => [`.${wanted}`, ` ${wanted}`].some((end) => ` ${text.toLowerCase()}`.endsWith(end));
+  // What is done to a database is done to its tables.
+  const holdsIt = (statement: string): boolean => {
+    const [, database] = /^(?:ALTER|DROP|CREATE OR REPLACE) (?:DATABASE|SCHEMA) (.+)$/.exec(statement) ?? [];
+    return database !== undefined && (!wanted.includes('.') || wanted.startsWith(`${database.toLowerCase()}.`));
+  };
+  // What is not known to the end may be the one.
+  return isOpaque || tables.some(({ name }) => ends(name)) || statements.some((each) => ends(each) || holdsIt(each));
 }

@@ -19,14 +19,14 @@ export interface LoggedTransaction {
   readonly tables: readonly TouchedTable[];
   /** What came as a statement: what it does, and to what: `DROP TABLE shop.orders`. */
   readonly statements: readonly string[];
-  /** Its changes are written in a way that is not looked into. */
+  /** It may have done more than is told: it is written in a way that is not looked into, or not to the end. */
   readonly isOpaque: boolean;
 }
 
 /** Reads a log that was shipped. */
 export interface LogReader {
   /**
-   * Tells of each transaction in the order of the log, and holds no more than one at a time.
+   * Tells of each transaction in the order of the log, and holds no more than one at a time. Those in which backups note the time are left out.
    *
    * @param after - What the first of these logs follows.
    * @param heard - Is told how many bytes have just been read.

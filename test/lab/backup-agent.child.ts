@@ -169,7 +169,16 @@ const orders: Readonly<Record<string, (order: Order) => Promise<unknown>>> = {
     const reader = logReaders[settings.engine];
     if ('instead' in reader) throw new Error(reader.instead);
     const query = { since: undefined, until: undefined, table: table as string | undefined, limit: 100, largest: false };
-    const tools = { store, engine: settings.engine, rules, reader, identity: operator, width: 2, heard: () => undefined };
+    const tools = {
+      store,
+      engine: settings.engine,
+      rules,
+      reader,
+      isBroken: () => false,
+      identity: operator,
+      width: 2,
+      heard: () => undefined,
+    };
     return listTransactions(await manifests(), query, tools, stop.signal);
   },
   restore: async (order) => {

@@ -69,7 +69,8 @@ describe('before it is set up', () => {
     ['no time to restore to', ['restore', '--into', at('x')], /--latest, or --at TIME/],
     ['transactions of what has no log', ['backup', 'transactions', '--database', 'configuration'], /copied as a whole each time/],
     ['transactions of no database', ['backup', 'transactions'], /no database of this site is in its backups/],
-    ['no number of transactions', ['backup', 'transactions', '--limit', '0'], /write one from 1/],
+    ['no number of transactions', ['backup', 'transactions', '--limit', '0'], /write one from 1 to 10000/],
+    ['too many transactions', ['backup', 'transactions', '--limit', '10001'], /write one from 1 to 10000/],
     ['transactions of a time without a zone', ['backup', 'transactions', '--since', '2026-03-29 14:00'], /write it with its zone/],
     ['a time without a zone', ['restore', '--at', '2026-03-29 14:30', '--into', at('x')], /write it with its zone/],
   ])('%s is refused', async (_, args, says) => {

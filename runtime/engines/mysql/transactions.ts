@@ -1,10 +1,11 @@
+import { mysqlFamily } from '../../../model/engines/mysql-family.ts';
 import { BerthError } from '../../../model/errors.ts';
 import type { LoggedTransaction, LogReader, TouchedTable } from '../../ports/log-reader.ts';
 import { BrokenLog, eventType, headBytes, magic, type EventHead } from './binlog-events.ts';
 import type { Dialect } from './dialect.ts';
 import { logFile } from './log-source.ts';
 import { NotContinuous, SliceReader } from './slice-reader.ts';
-import { subjectOf } from './statement.ts';
+import { subjectsOf } from './statement.ts';
 
 const kinds = { query: 2, tableMap: 19, payload: 40, compressedQuery: 165 } as const;
 type Change = 'inserted' | 'updated' | 'deleted';
@@ -18,6 +19,7 @@ const changes = new Map<number, Change>([
 const mostBytes = 16 * 1024;
 const isLookedAt = ({ type }: EventHead): boolean => type === kinds.query || type === kinds.tableMap || changes.has(type);
 
+const canaryTable = `${mysqlFamily.canary.database}.${mysqlFamily.canary.table}`;
 const begins: ReadonlySet<number> = new Set([eventType.gtid, eventType.mariadbGtid]);
 
 /** What has been seen of the transaction that is being read. */
@@ -34,16 +36,17 @@ class Tally {
     const change = changes.get(type);
     if (type === kinds.payload || type === kinds.compressedQuery) this.isOpaque = true;
     else if (type === kinds.tableMap) this.#names.set(body.readUIntLE(0, 6), tableIn(body));
-    else if (type === kinds.query) this.#state(body);
+    else if (type === kinds.query) this.#state(body, bytes > mostBytes);
     else if (change !== undefined) this.#count(this.#names.get(body.readUIntLE(0, 6)), change);
   }
 
-  #state(body: Buffer): void {
+  #state(body: Buffer, isCut: boolean): void {
     const variables = body.readUInt16LE(11);
     const schemaAt = 13 + variables;
     const schemaEnd = schemaAt + body.readUInt8(8);
-    const subject = subjectOf(body.toString('utf8', schemaEnd + 1), body.toString('utf8', schemaAt, schemaEnd));
-    if (subject !== undefined) this.statements.add(subject);
+    const { subjects, isVague } = subjectsOf(body.toString('utf8', schemaEnd + 1), body.toString('utf8', schemaAt, schemaEnd), isCut);
+    for (const subject of subjects) this.statements.add(subject);
+    this.isOpaque ||= isVague;
   }
 
   #count(name: string | undefined, change: Change): void {
@@ -53,6 +56,10 @@ class Tally {
     table[change] += 1;
     this.#tables.set(name, table);
   }
+
+  /** The time that backups write into it, which tells nobody anything. */
+  isCanary = (): boolean =>
+    !this.isOpaque && this.statements.size === 0 && this.#tables.size > 0 && [...this.#tables.keys()].every((name) => name === canaryTable);
 
   tables = (): readonly TouchedTable[] => [...this.#tables].map(([name, counts]) => ({ name, ...counts }));
 }
@@ -73,7 +80,10 @@ export const mysqlLogReader = ({ parse }: Pick<Dialect, 'parse'>): LogReader => 
       let body: Buffer[] = [];
       let held = 0;
       let checksum = 0;
-      const reader = new SliceReader(gtids, parse, magic.length, ({ gtid, at }) => found(transactionOf(gtid, at, tally)), {
+      const tell = (gtid: string, at: number): void => {
+        if (!tally.isCanary()) found(transactionOf(gtid, at, tally));
+      };
+      const reader = new SliceReader(gtids, parse, magic.length, ({ gtid, at }) => tell(gtid, at), {
         bytes: (piece, head) => {
           if (!isLookedAt(head) || held >= mostBytes) return;
           body.push(Buffer.from(piece.subarray(0, mostBytes - held)));

@@ -10,9 +10,13 @@ import { whole } from '../streams/bytes.ts';
 import { engineOf, never, run } from './backup-world.ts';
 import { minute, numbered } from './chains.ts';
 
-/** A log of lines: the number of a transaction, the minute of its commit, its bytes, its table, and a statement. */
+/** What the logs that were read followed. */
+let begun: string[] = [];
+
+/** A log of lines: the number of a transaction, the minute of its commit, its bytes, its table, or `-`, or `?` for more than is known, and a statement. */
 const reader: LogReader = {
-  read: async (_, logs, found, heard) => {
+  read: async (after, logs, found, heard) => {
+    begun.push(after.id);
     for await (const { open } of logs) {
       const text = (await whole(open('lines'))).toString();
       heard(text.length);
@@ -22,9 +26,9 @@ const reader: LogReader = {
           id,
           at: minute(Number(at)),
           bytes: Number(bytes),
-          tables: table === '-' ? [] : [{ name: table, inserted: 1, updated: 0, deleted: 0 }],
+          tables: table === '-' || table === '?' ? [] : [{ name: table, inserted: 1, updated: 0, deleted: 0 }],
           statements: statement.length === 0 ? [] : [statement.join(' ')],
-          isOpaque: false,
+          isOpaque: table === '?',
         });
       }
     }
@@ -37,13 +41,14 @@ async function chain(
   position: number,
   began: number,
   logs: readonly (readonly [string, number])[],
+  server = 'a',
 ): Promise<readonly Manifest[]> {
   const make = (to: number, from: number | null, until: number, lines: string, after?: Manifest) =>
     run(
       store,
       engineOf({ lines: Buffer.from(lines) }, async () => ({
         position: { from: from === null ? null : String(from), to: String(to) },
-        facts: { server: 'a', next: String(to), coveredUntil: minute(until).toISOString(), restorableFrom: minute(began).toISOString() },
+        facts: { server, next: String(to), coveredUntil: minute(until).toISOString(), restorableFrom: minute(began).toISOString() },
         tool: { name: 'lines', version: '1', image: null },
       })),
       { clock: new FakeClock(minute(until).toISOString()) },
@@ -64,11 +69,21 @@ const list = (
   manifests: readonly Manifest[],
   changes: Partial<TransactionQuery> = {},
   heard: (bytes: number) => void = () => undefined,
+  broken: readonly Manifest[] = [],
 ) =>
   listTransactions(
     manifests,
     { ...query, ...changes },
-    { store, engine: 'postgres', rules: numbered, reader, identity: operator.privateKey, width: 2, heard },
+    {
+      store,
+      engine: 'postgres',
+      rules: numbered,
+      reader,
+      isBroken: (id) => broken.some((each) => each.id === id),
+      identity: operator.privateKey,
+      width: 2,
+      heard,
+    },
     never,
   );
 const ids = (found: { readonly transactions: readonly LoggedTransaction[] }): readonly string[] => found.transactions.map(({ id }) => id);
@@ -108,20 +123,165 @@ describe('transactions in the log', () => {
     expect(ids(await list(store, day, { since: minute(0), limit: 2, largest: true }))).toEqual(['101', '102']);
   });
 
-  test('that two chains hold are told once', async () => {
+  test('that several chains hold are told once, though one between them has no log', async () => {
     const two = memoryStore();
     const older = await chain(two, 100, 0, [['100 10 5 a\n101 30 5 a', 40]]);
     const newer = await chain(two, 101, 20, [['101 30 5 a\n102 45 5 a', 50]]);
     expect(ids(await list(two, [...older, ...newer], { since: minute(0) }))).toEqual(['100', '101', '102']);
     expect(ids(await list(two, [...older, newer[0]!], { since: minute(0) }))).toEqual(['100', '101']);
+    const three = memoryStore();
+    const first = await chain(three, 100, 0, [['100 10 5 a\n101 30 5 a\n102 45 5 a', 50]]);
+    const middle = await chain(three, 101, 20, []);
+    const last = await chain(three, 102, 40, [['102 45 5 a\n103 50 5 a', 55]]);
+    expect(ids(await list(three, [...first, ...middle, ...last], { since: minute(0) }))).toEqual(['100', '101', '102', '103']);
+    const short = await chain(three, 101, 21, [['101 30 5 a', 35]]);
+    expect(ids(await list(three, [...first, ...short, ...last], { since: minute(0) }))).toEqual(['100', '101', '102', '103']);
   });
 
-  test('are not there in a hole, which is told', async () => {
+  test('stand in the order of their commits where the older log went on beside the newer, and the newest are the last of them', async () => {
+    const two = memoryStore();
+    const older = await chain(two, 100, 0, [['100 10 5 a\n101 30 5 a\n102 45 5 a\n103 59 5 - DROP TABLE a', 60]]);
+    const newer = await chain(two, 101, 20, [['101 30 5 a', 40]]);
+    expect(ids(await list(two, [...older, ...newer], { since: minute(0) }))).toEqual(['100', '101', '102', '103']);
+    expect(ids(await list(two, [...older, ...newer], { since: minute(0), limit: 1 }))).toEqual(['103']);
+  });
+
+  test('stand in the order of their log, though the clock of its server was set back', async () => {
+    const one = memoryStore();
+    const log = await chain(one, 100, 0, [['100 30 5 a\n101 10 5 a\n102 11 5 a', 40]]);
+    expect(ids(await list(one, log, { since: minute(0) }))).toEqual(['100', '101', '102']);
+    expect(ids(await list(one, log, { since: minute(0), limit: 1 }))).toEqual(['102']);
+  });
+
+  test('are all read where the clock of the agent was set back for one log', async () => {
+    const one = memoryStore();
+    const lines = ['100 10 5 a', '101 28 5 a', '102 35 9 a', '103 45 9 a'].map((line, index) => [line, 20 + 10 * index] as const);
+    const log = await chain(one, 100, 0, lines);
+    const changed = (changes: (at: Date) => Partial<Manifest>) =>
+      log.map((each, index) => (index === 2 ? { ...each, ...changes(minute(-600)) } : each));
+    const late = changed((at) => ({ finishedAt: at.toISOString() }));
+    expect(ids(await list(one, late, { since: minute(0) }))).toEqual(['100', '101', '102', '103']);
+    expect(ids(await list(one, late, { since: minute(27), until: minute(29) }))).toEqual(['101']);
+    const both = changed((at) => ({ finishedAt: at.toISOString(), facts: { ...log[2]!.facts, coveredUntil: at.toISOString() } }));
+    expect(ids(await list(one, both, { since: minute(0) }))).toEqual(['100', '101', '102', '103']);
+  });
+
+  test('of a history that was given up are told, each with the backup that its history began with', async () => {
+    const two = memoryStore();
+    const older = await chain(two, 100, 0, [['100 10 5 a\n101 20 5 - DROP TABLE shop.orders\n102 25 5 a', 30]]);
+    const newer = await chain(two, 101, 40, [['101 45 5 a\n102 46 5 a\n103 47 5 a', 50]], 'b');
+    const all = [...older, ...newer];
+    expect(ids(await list(two, all, { since: minute(5), until: minute(30) }))).toEqual(['100', '101', '102']);
+    const both = await list(two, all, { since: minute(5) });
+    expect(both.transactions.map(({ id, history }) => [id, history])).toEqual([
+      ...['100', '101', '102'].map((id) => [id, older[0]!.id]),
+      ...['101', '102', '103'].map((id) => [id, newer[0]!.id]),
+    ]);
+    const next = await chain(two, 103, 48, [['103 55 5 a', 60]], 'b');
+    const later = await list(two, [...all, ...next], { since: minute(54) });
+    expect(later.transactions.map(({ history, full }) => [history, full])).toEqual([[newer[0]!.id, next[0]!.id]]);
+  });
+
+  test('are not there in a hole, which is told: within the time, at its end, and all around it', async () => {
     const two = memoryStore();
     const older = await chain(two, 100, 0, [['100 10 5 a', 20]]);
     const newer = await chain(two, 150, 40, [['150 45 5 a', 50]]);
-    const found = await list(two, [...older, ...newer], { since: minute(5), until: minute(48) });
-    expect([ids(found), found.holes]).toEqual([['100', '150'], [{ from: minute(20), until: minute(40) }]]);
+    const of = async (since: number, until: number) => {
+      const found = await list(two, [...older, ...newer], { since: minute(since), until: minute(until) });
+      return [ids(found), found.holes];
+    };
+    expect(await of(5, 48)).toEqual([['100', '150'], [{ from: minute(20), until: minute(40) }]]);
+    expect(await of(5, 30)).toEqual([['100'], [{ from: minute(20), until: minute(30) }]]);
+    expect(await of(22, 38)).toEqual([[], [{ from: minute(22), until: minute(38) }]]);
+    expect(await of(-5, 15)).toEqual([['100'], [{ from: minute(-5), until: minute(0) }]]);
+    expect(await of(45, 90)).toEqual([['150'], []]);
+  });
+
+  test('are told from behind a log that is broken, which is named with its time', async () => {
+    const one = memoryStore();
+    const lines = [
+      ['100 10 5 a', 20],
+      ['101 25 5 a', 30],
+      ['102 35 9 a', 40],
+    ] as const;
+    const log = await chain(one, 100, 0, lines);
+    const hole = { from: minute(20), until: minute(30), unreadable: [log[2]!.id] };
+    begun = [];
+    const around = await list(one, log, { since: minute(5) }, undefined, [log[2]!]);
+    expect(begun).toEqual([log[0]!.id, log[2]!.id]);
+    expect([ids(around), around.holes, around.logUntil]).toEqual([['100', '102'], [hole], minute(40)]);
+    const behind = await list(one, log, { since: minute(32) }, undefined, [log[2]!]);
+    expect([ids(behind), behind.holes]).toEqual([['102'], []]);
+    const last = await list(one, log, {}, undefined, [log[3]!]);
+    expect([ids(last), last.holes, last.logUntil]).toEqual([
+      ['100', '101'],
+      [{ from: minute(30), until: minute(40), unreadable: [log[3]!.id] }],
+      minute(40),
+    ]);
+    expect((await list(one, log, {}, undefined, log)).holes).toEqual([
+      { from: minute(0), until: minute(40), unreadable: log.slice(1).map(({ id }) => id) },
+    ]);
+  });
+
+  test('are told by the older chain where the log of the newer is broken', async () => {
+    const two = memoryStore();
+    const older = await chain(two, 100, 0, [['100 10 5 a\n101 25 5 a\n102 35 5 a', 40]]);
+    const newer = await chain(two, 100, 5, [
+      ['100 10 5 a', 20],
+      ['101 25 5 a', 30],
+      ['102 35 5 a', 45],
+    ]);
+    const found = await list(two, [...older, ...newer], { since: minute(0) }, undefined, [newer[2]!]);
+    expect([ids(found), found.holes]).toEqual([['100', '101', '102'], []]);
+  });
+
+  test('are told though the full backup that their log follows is broken; of a log behind one that is not there at all it is said that it lies there', async () => {
+    const one = memoryStore();
+    const first = await chain(one, 100, 0, [['100 10 5 a', 20]]);
+    const second = await chain(one, 101, 15, [
+      ['101 25 5 - DROP TABLE shop.orders', 30],
+      ['102 35 5 a', 40],
+    ]);
+    const third = await chain(one, 103, 38, [['103 45 5 a', 50]]);
+    const all = [...first, ...second, ...third];
+    const found = await list(one, all, { since: minute(5) }, undefined, [second[0]!]);
+    expect([ids(found), found.holes]).toEqual([['100', '101', '102', '103'], []]);
+    const stray = { ...second[2]!, startedAt: minute(31).toISOString() };
+    const without = await list(one, [...first, second[0]!, stray, ...third], { since: minute(5) });
+    expect([ids(without), without.holes]).toEqual([
+      ['100', '103'],
+      [
+        { from: minute(20), until: minute(31) },
+        { from: minute(31), until: minute(38), unreadable: [stray.id] },
+      ],
+    ]);
+  });
+
+  test('of a table are also those of its database, and those of which not all is known', async () => {
+    const one = memoryStore();
+    const lines = [
+      '100 10 5 shop.orders',
+      '101 20 5 - DROP DATABASE shop',
+      '102 21 5 - DROP DATABASE crm',
+      '103 22 5 - CREATE DATABASE shop',
+    ];
+    lines.push('104 23 5 - DROP TEMPORARY TABLE shop.orders', '105 24 5 - CREATE OR REPLACE TABLE shop.orders', '106 25 5 ? SET');
+    const log = await chain(one, 100, 0, [[lines.join('\n'), 30]]);
+    const of = async (table: string) => ids(await list(one, log, { since: minute(0), table }));
+    expect(await of('shop.orders')).toEqual(['100', '101', '104', '105', '106']);
+    expect(await of('orders')).toEqual(['100', '101', '102', '104', '105', '106']);
+    expect(await of('shop.people')).toEqual(['101', '106']);
+  });
+
+  test('that remove most are looked for among all, shown or not, where all is known of all', async () => {
+    const one = memoryStore();
+    const many = Array.from({ length: 60 }, (_, n) => `${101 + n} ${11 + (n % 10)} 300 shop.sessions`);
+    const log = await chain(one, 100, 0, [[['100 10 9 - DROP TABLE shop.orders', ...many].join('\n'), 30]]);
+    const found = await list(one, log, { since: minute(0) });
+    expect([found.transactions.length, found.suspect?.id]).toEqual([50, '100']);
+    const unsure = memoryStore();
+    const opaque = await chain(unsure, 100, 0, [['100 10 9 - DROP TABLE shop.orders\n101 11 5 ? WITH', 30]]);
+    expect((await list(unsure, opaque, { since: minute(0) })).suspect).toBe(null);
   });
 
   test('of a time without any log are an error that says which times there are', async () => {

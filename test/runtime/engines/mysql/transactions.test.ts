@@ -118,6 +118,23 @@ describe('transactions of a log', () => {
     expect(found.map(({ statements }) => statements)).toEqual(all.map((_, n) => [`DROP TABLE shop.t${n}`]));
   });
 
+  test('leave out those that only note the time for backups', async () => {
+    const noted = (at: number, ...also: readonly Buffer[]): Buffer =>
+      Buffer.concat([begun(at), query('', 'BEGIN'), map(9, 'berth_canary', 'canary'), rows(31, 9), ...also]);
+    const others = [map(10, 'shop', 'audit'), rows(30, 10)];
+    const { found } = await read([slice(previous(4), noted(5), noted(6, ...others), Buffer.concat([begun(7), query('', 'COMMIT')]))]);
+    expect(found.map(({ id }) => id)).toEqual([`${source}:6`, `${source}:7`]);
+  });
+
+  test('say where a statement may have done more than is told, or is longer than what is looked at', async () => {
+    const names = Array.from({ length: 2000 }, (_, n) => `\`some_table_${n}\``).join(',');
+    const statements = ['WITH x AS (SELECT 1) DELETE FROM orders', `DROP TABLE ${names}`, 'DROP TABLE a, b'];
+    const { found } = await read([slice(previous(4), ...statements.map((text, n) => Buffer.concat([begun(5 + n), query('shop', text)])))]);
+    expect(found.map(({ isOpaque }) => isOpaque)).toEqual([true, true, false]);
+    expect(found[1]?.statements.slice(0, 2)).toEqual(['DROP TABLE shop.some_table_0', 'DROP TABLE shop.some_table_1']);
+    expect(found[2]?.statements).toEqual(['DROP TABLE shop.a', 'DROP TABLE shop.b']);
+  });
+
   test('are counted as they are read', async () => {
     expect((await read([slice(second)])).bytes).toBe(slice(second).length);
   });
