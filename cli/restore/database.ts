@@ -46,6 +46,8 @@ export interface DatabaseRestoreAsked {
   /** One of the two, or neither for the latest point. */
   readonly at: string | undefined;
   readonly before: string | undefined;
+  /** Of the full backup in whose log that transaction is, where two histories may have it. */
+  readonly full?: string | undefined;
   readonly into: DatabasePlace;
   /** The private key of a recipient; without it the agent's own. */
   readonly key: string | undefined;
@@ -155,7 +157,7 @@ const keyOf = ({ key }: DatabaseRestoreAsked, context: RuntimeContext): Secret |
 /** What its agent is told to do. */
 export const verbOf = (
   name: string,
-  { at, before, dryRun, key }: Pick<DatabaseRestoreAsked, 'at' | 'before' | 'dryRun' | 'key'>,
+  { at, before, full, dryRun, key }: Pick<DatabaseRestoreAsked, 'at' | 'before' | 'full' | 'dryRun' | 'key'>,
   into: string,
 ): readonly string[] => [
   'restore',
@@ -167,6 +169,7 @@ export const verbOf = (
   into,
   ...(at === undefined ? [] : ['--at', at]),
   ...(before === undefined ? [] : ['--before', before]),
+  ...(full === undefined ? [] : ['--full', full]),
   ...(at === undefined && before === undefined ? ['--latest'] : []),
   ...(dryRun ? ['--dry-run'] : key === undefined ? [] : ['--key', givenKey]),
 ];
@@ -200,7 +203,7 @@ async function restoreHere(
   // What is kept is made where it will lie.
   const kept = typeof asked.into === 'object' ? asked.into.folder : undefined;
   const engine = engineOf(kept === undefined ? job : { ...job, database: { ...job.database, folder: kept } });
-  const chosen = planRestore(manifests, targetOf(asked), engine.rules);
+  const chosen = planRestore(manifests, targetOf(asked), engine.rules, asked.full);
   const isInReach = ({ finishedAt }: Manifest): boolean => asked.at === undefined || new Date(finishedAt) <= momentOf(asked.at);
   const left = leftOut(all.filter(isInReach), baseOf(chosen), (id) => levelOf(proofs, id) < 0);
   const plan = { ...chosen, because: [chosen.because, ...left].join('; ') };
