@@ -13,7 +13,7 @@ import { backupsIn, baseOf } from '../../runtime/jobs/coverage.ts';
 import { type Canary, measureCanary } from '../../runtime/jobs/measure-canary.ts';
 import { planRestore, type RestorePlan } from '../../runtime/jobs/plan-restore.ts';
 import { amountOf, ratesOf, timed } from '../../runtime/jobs/rates.ts';
-import { readVerifications, recordFinding, type RecordTools } from '../../runtime/jobs/verifications.ts';
+import { readVerifications, recordFinding, type RecordMark, type RecordTools } from '../../runtime/jobs/verifications.ts';
 import { restoreToScratch } from '../../runtime/jobs/restore-engine.ts';
 import { Secret } from '../../model/secret.ts';
 import { levelOf } from '../../runtime/look-again.ts';
@@ -217,7 +217,13 @@ async function restoreHere(
   const canary = measureCanary(await scratch.canary(signal), plan, job.database.rpo, now);
   const done = { ...planned(job, plan), expected, position: scratch.position, seconds, canary };
   const recorder = recorderOf(backups.signer, folder, store, worldOf(context));
-  if (recorder !== undefined) await rememberRate(place, plan, { measured: measured(), seconds }, recorder, signal);
+  const since = {
+    newest: records
+      .map(({ id }) => id)
+      .toSorted()
+      .at(-1),
+  };
+  if (recorder !== undefined) await rememberRate(place, plan, { measured: measured(), seconds, since }, { ...recorder, trusted }, signal);
   if (kept === undefined) return { ...done, holds: await scratch.facts(signal) };
   const data = join(kept, restoredData);
   const toDo = await scratch.keep(data, signal);
@@ -226,17 +232,22 @@ async function restoreHere(
 }
 
 /** As much as a restore proves that is compared with nothing: that its engine accepts it. Who only reads the store, as in a drill, keeps nothing of it. */
-async function rememberRate(
+export async function rememberRate(
   place: Place,
   plan: RestorePlan,
-  took: { readonly measured: Measured | null; readonly seconds: number },
+  took: { readonly measured: Measured | null; readonly seconds: number; readonly since: RecordMark },
   recorder: RecordTools,
   signal: AbortSignal,
 ): Promise<void> {
   const backups = backupsIn(plan).map(({ id }) => id);
   const detail = [`restored in ${took.seconds} s; compared with nothing`];
   try {
-    await recordFinding(place, { backups, level: 2, result: 'sound', detail, measured: took.measured }, recorder, signal);
+    await recordFinding(
+      place,
+      { backups, level: 2, result: 'sound', detail, measured: took.measured, since: took.since },
+      recorder,
+      signal,
+    );
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof BerthError)) throw error;
