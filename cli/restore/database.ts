@@ -211,7 +211,7 @@ async function restoreHere(
   if (asked.dryRun) return { ...planned(job, plan), expected, position: null, seconds: null, holds: null, canary: null };
   const identity = asked.key === undefined ? await agentIdentity(found) : identityIn(asked.key, context);
   const [begun, now] = [performance.now(), context.now()];
-  const { engine: server, measured } = timed(engine.scratch, () => performance.now());
+  const { engine: server, measured } = timed(engine.scratch, engine.rules, () => performance.now());
   await using scratch = await restoreToScratch(plan, { store, engine: server, identity, width }, signal);
   const seconds = secondsSince(begun);
   const canary = measureCanary(await scratch.canary(signal), plan, job.database.rpo, now);

@@ -87,7 +87,7 @@ export async function prove(
   const { target, facts } = expected;
   const plan = planRestore(upTo(base, manifests, tools.rules), target, tools.rules);
   const all = backupsIn(plan);
-  const { engine, measured } = timed(tools.engine, () => tools.clock.elapsed());
+  const { engine, measured } = timed(tools.engine, tools.rules, () => tools.clock.elapsed());
   const look = async (): Promise<readonly string[]> => {
     await using laidOut = await engine.layOut(await openChain(all, tools, signal), signal);
     await using scratch = await laidOut.recover(target, signal);

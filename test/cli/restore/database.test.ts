@@ -26,7 +26,7 @@ test('what a restore took is kept, and acquits nothing that was found to be brok
   const full = fullAt(1, 100, 0, 5);
   const log = logAfter(full, 2, 110, 9);
   const plan = { full, increments: [], logs: [log], target: { kind: 'latest' }, because: '' } as const;
-  const measured = { whole: { bytes: 900, milliseconds: 3000 }, log: null };
+  const measured = { whole: { bytes: 900, milliseconds: 3000 }, log: null, replay: null };
   const levels = async () =>
     [...(await readVerifications(place, store, [signer.publicKey], never)).proofs].map(([id, { level }]) => [id, level]);
   await recordFinding(place, { backups: [log.id], level: 1, result: 'broken', detail: [] }, tools, never);
