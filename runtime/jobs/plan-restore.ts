@@ -73,6 +73,7 @@ function planBefore(chains: readonly Chain[], target: Extract<RestoreTarget, { k
 }
 
 interface Reaching {
+  readonly whole: Chain;
   /** With no more logs than it takes, where they tell. */
   readonly chain: Chain;
   /** Nothing says that it is not there, and nothing that it is. */
@@ -84,23 +85,31 @@ function reachingTo(chain: Chain, id: string, rules: ChainRules): Reaching | und
   const tip = chain.logs.at(-1);
   if (tip === undefined || !rules.isAfter(baseOf(chain), id)) return undefined;
   const index = chain.logs.findIndex((log) => rules.comesTo(log, id) === true);
-  if (index >= 0) return { chain: { ...chain, logs: chain.logs.slice(0, index + 1) }, isGuess: false };
-  return rules.comesTo(tip, id) === undefined ? { chain, isGuess: true } : undefined;
+  if (index >= 0) return { whole: chain, chain: { ...chain, logs: chain.logs.slice(0, index + 1) }, isGuess: false };
+  return rules.comesTo(tip, id) === undefined ? { whole: chain, chain, isGuess: true } : undefined;
 }
 
 /** Those that one server has written one after the other. The newest history first, and in each the newest. */
 function historiesOf(reaching: readonly Reaching[], rules: ChainRules): readonly (readonly Reaching[])[] {
   const histories: Reaching[][] = [];
   for (const each of reaching.toReversed()) {
-    const history = histories.find((others) => others.some(({ chain }) => isOneHistory(each.chain, chain, rules)));
+    const history = histories.find((others) => others.some(({ whole }) => isOneHistory(whole, each.whole, rules)));
     if (history === undefined) histories.push([each]);
     else history.push(each);
   }
   return histories;
 }
 
-/** The log of one has all that the other begins with. */
-const isOneHistory = (one: Chain, other: Chain, rules: ChainRules): boolean => goesInto(one, other, rules) || goesInto(other, one, rules);
+/** The log of one has all that the other begins with, and the newer no less than what was there of the older when it began. */
+const isOneHistory = (newer: Chain, older: Chain, rules: ChainRules): boolean =>
+  (goesInto(newer, older, rules) || goesInto(older, newer, rules)) && goesOnFrom(older, newer, rules);
+
+/** PostgreSQL has one name for all timelines that begin behind the same one. */
+function goesOnFrom({ logs }: Chain, newer: Chain, rules: ChainRules): boolean {
+  const base = baseOf(newer);
+  const log = logs.findLast(({ id, finishedAt }) => id < base.id && finishedAt <= base.startedAt);
+  return log === undefined || rules.reaches(base, log.position.to ?? '') || rules.holdsAllOf(base, log);
+}
 
 const goesInto = (chain: Chain, other: Chain, rules: ChainRules): boolean =>
   [baseOf(chain), ...chain.logs].findLast((each) => rules.holdsAllOf(each, baseOf(other))) !== undefined;

@@ -44,7 +44,7 @@ const segmentBytes = 16_777_216;
 const secondsOf = (state: readonly Committed[]): string => `${state.at(-1)?.number ?? 0}:1`;
 
 export const numberings: Readonly<Record<string, Numbering>> = {
-  mariadb: {
+  'mariadb': {
     rules: mysqlChain(dialects.mariadb),
     tells: true,
     next: goesOn,
@@ -52,7 +52,7 @@ export const numberings: Readonly<Record<string, Numbering>> = {
     position: (state) => (state.length === 0 ? '' : `0-1-${state.length}`),
     facts: binlog,
   },
-  mysql: {
+  'mysql': {
     rules: mysqlChain(dialects.mysql),
     tells: true,
     next: (state, history) => state.filter((each) => each.history === history).length + 1,
@@ -61,7 +61,7 @@ export const numberings: Readonly<Record<string, Numbering>> = {
       [...Map.groupBy(state, ({ history }) => history)].map(([history, all]) => `${uuid(history)}:1-${all.length}`).join(','),
     facts: binlog,
   },
-  postgres: {
+  'postgres': {
     rules: postgresChain,
     tells: false,
     next: goesOn,
@@ -74,7 +74,21 @@ export const numberings: Readonly<Record<string, Numbering>> = {
       snapshot: `${after.length + 1}:${after.length + 1}:`,
     }),
   },
-  sqlserver: {
+  /** Put back more than once to what its first timeline holds, it gives each of those that follow the same name. */
+  'postgres of two timelines': {
+    rules: postgresChain,
+    tells: false,
+    next: goesOn,
+    id: ({ number }) => String(number),
+    position: (state) => formatLsn(BigInt(state.length * segmentBytes)),
+    facts: (history, _, after) => ({
+      systemIdentifier: '7',
+      timeline: Math.min(history, 2),
+      segmentBytes,
+      snapshot: `${after.length + 1}:${after.length + 1}:`,
+    }),
+  },
+  'sqlserver': {
     rules: sqlserverChain,
     tells: true,
     next: goesOn,
@@ -82,7 +96,7 @@ export const numberings: Readonly<Record<string, Numbering>> = {
     position: (state) => sqlLsn(state.length + 1),
     facts: (history) => ({ family: 'a', fork: String(history) }),
   },
-  mongodb: {
+  'mongodb': {
     rules: mongodbChain,
     tells: true,
     beginsWithEntry: true,

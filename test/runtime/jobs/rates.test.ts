@@ -77,7 +77,8 @@ describe('how long a restore should take, by what an earlier one took', () => {
     });
     const full = fullAt(1, 0, 0, 1);
     const chain = [sized(full, fullBytes)];
-    for (let n = 1; n <= 60 && logBytes > 0; n += 1) chain.push(sized(logAfter(chain.at(-1)!, n + 1, n, n + 1), logBytes / 60));
+    const slices = logBytes === 0 ? 0 : 60;
+    for (let n = 1; n <= slices; n += 1) chain.push(sized(logAfter(chain.at(-1)!, n + 1, n, n + 1), logBytes / slices));
     return chain;
   };
   const speed = { load: 20 * MB, write: 500 * MB, replay: 10 * MB };
