@@ -43,6 +43,20 @@ const sqlLsn = (number: number): string => `00000001:${number.toString(16).padSt
 const segmentBytes = 16_777_216;
 const secondsOf = (state: readonly Committed[]): string => `${state.at(-1)?.number ?? 0}:1`;
 
+const postgres = (timelineOf: (history: number) => number): Numbering => ({
+  rules: postgresChain,
+  tells: false,
+  next: goesOn,
+  id: ({ number }) => String(number),
+  position: (state) => formatLsn(BigInt(state.length * segmentBytes)),
+  facts: (history, _, after) => ({
+    systemIdentifier: '7',
+    timeline: timelineOf(history),
+    segmentBytes,
+    snapshot: `${after.length + 1}:${after.length + 1}:`,
+  }),
+});
+
 export const numberings: Readonly<Record<string, Numbering>> = {
   'mariadb': {
     rules: mysqlChain(dialects.mariadb),
@@ -61,33 +75,9 @@ export const numberings: Readonly<Record<string, Numbering>> = {
       [...Map.groupBy(state, ({ history }) => history)].map(([history, all]) => `${uuid(history)}:1-${all.length}`).join(','),
     facts: binlog,
   },
-  'postgres': {
-    rules: postgresChain,
-    tells: false,
-    next: goesOn,
-    id: ({ number }) => String(number),
-    position: (state) => formatLsn(BigInt(state.length * segmentBytes)),
-    facts: (history, _, after) => ({
-      systemIdentifier: '7',
-      timeline: history,
-      segmentBytes,
-      snapshot: `${after.length + 1}:${after.length + 1}:`,
-    }),
-  },
+  'postgres': postgres((history) => history),
   /** Put back more than once to what its first timeline holds, it gives each of those that follow the same name. */
-  'postgres of two timelines': {
-    rules: postgresChain,
-    tells: false,
-    next: goesOn,
-    id: ({ number }) => String(number),
-    position: (state) => formatLsn(BigInt(state.length * segmentBytes)),
-    facts: (history, _, after) => ({
-      systemIdentifier: '7',
-      timeline: Math.min(history, 2),
-      segmentBytes,
-      snapshot: `${after.length + 1}:${after.length + 1}:`,
-    }),
-  },
+  'postgres of two timelines': postgres((history) => Math.min(history, 2)),
   'sqlserver': {
     rules: sqlserverChain,
     tells: true,
