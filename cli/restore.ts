@@ -11,6 +11,7 @@ interface RestoreOptions {
   readonly latest?: boolean;
   readonly at?: string;
   readonly before?: string;
+  readonly full?: string;
   readonly only?: 'config' | 'secrets' | 'database' | 'bucket' | 'cache' | 'volume';
   readonly name?: string;
   readonly prefix?: string;
@@ -38,6 +39,7 @@ export function addRestore(
     .option('--latest', 'the newest backups')
     .option('--at <TIME>', 'as it was then, such as 2026-03-29T14:30Z')
     .option('--before <TRANSACTION>', 'of a database: just before that transaction')
+    .option('--full <ID>', 'with --before: from the log behind this full backup, where two may have that transaction')
     .addOption(
       new Option('--only <WHAT>', 'one part; without it config and secrets').choices([
         'config',
@@ -72,6 +74,7 @@ Examples:
   berth restore --latest --with-data --into /srv/shop --site /media/usb/kit     all of it, on an empty host
   berth restore --at 2026-03-29T14:30Z --only config --into ../before --key /media/usb/shop-operator.key
   berth restore --only database --at 2026-03-29T14:30Z --into scratch    tries it in the agent, and counts what it finds
+  berth restore --only database --before 0-1-270 --into scratch          just before that transaction
   berth restore --only database --at 2026-03-29T14:30Z --into new        keeps it beside the site, to take a table from it
   berth restore --only database --at 2026-03-29T14:30Z --into live       puts it in its place; the old data stay beside it
   berth restore --only bucket --at 2026-03-29T14:30Z --prefix invoices/ --into live     puts back what is missing or changed
@@ -88,6 +91,7 @@ Examples:
           at,
           latest,
           before,
+          full,
           only,
           name,
           prefix,
@@ -109,6 +113,12 @@ Examples:
           );
         if (before !== undefined && only !== 'database')
           throw new BerthError('usage', 'only a database knows transactions', 'write --only database, or --at TIME');
+        if (full !== undefined && before === undefined)
+          throw new BerthError(
+            'usage',
+            '--full says where a transaction is looked for',
+            'write --before TRANSACTION as well, or leave --full out',
+          );
         if (only !== 'bucket' && (prefix !== undefined || exact !== undefined))
           throw new BerthError('usage', 'only a bucket has keys with a prefix, or what came later', 'write --only bucket');
         if (given === true && context.given === undefined)
@@ -132,7 +142,7 @@ Examples:
         if (only === 'database') {
           const { restoreDatabase } = await import('./restore/database.ts');
           const place = into === 'scratch' || into === 'new' || into === 'live' ? into : folder;
-          return restoreDatabase({ ...common, name, before, into: place, cluster: clusterOf(cluster, context.cwd) }, context);
+          return restoreDatabase({ ...common, name, before, full, into: place, cluster: clusterOf(cluster, context.cwd) }, context);
         }
         if (only === 'cache') {
           const { restoreCache } = await import('./restore/cache.ts');

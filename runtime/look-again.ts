@@ -9,7 +9,7 @@ import type { TrustedSigners } from './format/signature.ts';
 import { readAgain } from './jobs/catalogue.ts';
 import { checkStored } from './jobs/check-stored.ts';
 import { openBackup } from './jobs/open-backup.ts';
-import { recordFinding, type Finding, type RecordTools } from './jobs/verifications.ts';
+import { markRecords, recordFinding, type Finding, type RecordMark, type RecordTools } from './jobs/verifications.ts';
 import type { Store } from './ports/store.ts';
 import type { Bytes } from './streams/blocks.ts';
 
@@ -119,14 +119,17 @@ export async function lookAgain(
   let failedInTurn = 0;
   let bytes = 0;
   const heard = (more: number): void => tools.heard((bytes += more));
-  let unwritten: { readonly manifests: Listed[]; readonly from: number } = { manifests: [], from: 0 };
+  const nothing = (): Unwritten => ({ manifests: [], marks: new Map(), from: bytes });
+  let unwritten = nothing();
   const write = async (): Promise<void> => {
-    await recordSound(unwritten.manifests, level, tools.recorder, signal);
-    unwritten = { manifests: [], from: bytes };
+    await recordSound(unwritten, level, tools.recorder, signal);
+    unwritten = nothing();
   };
   for (const manifest of manifests) {
-    const { id } = manifest;
+    const { id, site, source } = manifest;
     try {
+      if (tools.recorder !== undefined && !unwritten.marks.has(source))
+        unwritten.marks.set(source, await markRecords({ site, source }, tools.recorder, signal));
       const whole = manifest instanceof Unread ? await manifest.read(signal) : manifest;
       if (whole === undefined) continue;
       await lookAtOne(whole, tools, heard, signal);
@@ -153,6 +156,13 @@ export async function lookAgain(
   await write();
   if (failures.length > 0) throw failures[0];
   return { level, sound, broken };
+}
+
+/** What was found sound since the last record, and where the records of each source ended before. */
+interface Unwritten {
+  readonly manifests: Listed[];
+  readonly marks: Map<string, RecordMark>;
+  readonly from: number;
 }
 
 /** Bytes in the store that are not what was written. */
@@ -184,14 +194,16 @@ async function lookAtOne(
 
 /** One record of each source for all that are sound, so that looking every week does not fill the store. */
 async function recordSound(
-  manifests: readonly Listed[],
+  { manifests, marks }: Unwritten,
   level: Level,
   recorder: RecordTools | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  for (const some of Map.groupBy(manifests, ({ source }) => source).values())
-    if (some[0] !== undefined)
-      await recordOne(some[0], { backups: some.map(({ id }) => id), level, result: 'sound', detail: [] }, recorder, signal);
+  for (const [source, some] of Map.groupBy(manifests, (each) => each.source)) {
+    const since = marks.get(source);
+    const sound = { backups: some.map(({ id }) => id), level, result: 'sound', detail: [], ...(since && { since }) } as const;
+    if (some[0] !== undefined) await recordOne(some[0], sound, recorder, signal);
+  }
 }
 
 async function recordOne(

@@ -13,7 +13,7 @@ import { backupsIn, baseOf } from '../../runtime/jobs/coverage.ts';
 import { type Canary, measureCanary } from '../../runtime/jobs/measure-canary.ts';
 import { planRestore, type RestorePlan } from '../../runtime/jobs/plan-restore.ts';
 import { amountOf, ratesOf, timed } from '../../runtime/jobs/rates.ts';
-import { readVerifications, recordFinding, type RecordTools } from '../../runtime/jobs/verifications.ts';
+import { readVerifications, recordFinding, type RecordMark, type RecordTools } from '../../runtime/jobs/verifications.ts';
 import { restoreToScratch } from '../../runtime/jobs/restore-engine.ts';
 import { Secret } from '../../model/secret.ts';
 import { levelOf } from '../../runtime/look-again.ts';
@@ -46,6 +46,8 @@ export interface DatabaseRestoreAsked {
   /** One of the two, or neither for the latest point. */
   readonly at: string | undefined;
   readonly before: string | undefined;
+  /** Of the full backup in whose log that transaction is, where two histories may have it. */
+  readonly full?: string | undefined;
   readonly into: DatabasePlace;
   /** The private key of a recipient; without it the agent's own. */
   readonly key: string | undefined;
@@ -155,7 +157,7 @@ const keyOf = ({ key }: DatabaseRestoreAsked, context: RuntimeContext): Secret |
 /** What its agent is told to do. */
 export const verbOf = (
   name: string,
-  { at, before, dryRun, key }: Pick<DatabaseRestoreAsked, 'at' | 'before' | 'dryRun' | 'key'>,
+  { at, before, full, dryRun, key }: Pick<DatabaseRestoreAsked, 'at' | 'before' | 'full' | 'dryRun' | 'key'>,
   into: string,
 ): readonly string[] => [
   'restore',
@@ -167,6 +169,7 @@ export const verbOf = (
   into,
   ...(at === undefined ? [] : ['--at', at]),
   ...(before === undefined ? [] : ['--before', before]),
+  ...(full === undefined ? [] : ['--full', full]),
   ...(at === undefined && before === undefined ? ['--latest'] : []),
   ...(dryRun ? ['--dry-run'] : key === undefined ? [] : ['--key', givenKey]),
 ];
@@ -200,7 +203,7 @@ async function restoreHere(
   // What is kept is made where it will lie.
   const kept = typeof asked.into === 'object' ? asked.into.folder : undefined;
   const engine = engineOf(kept === undefined ? job : { ...job, database: { ...job.database, folder: kept } });
-  const chosen = planRestore(manifests, targetOf(asked), engine.rules);
+  const chosen = planRestore(manifests, targetOf(asked), engine.rules, asked.full);
   const isInReach = ({ finishedAt }: Manifest): boolean => asked.at === undefined || new Date(finishedAt) <= momentOf(asked.at);
   const left = leftOut(all.filter(isInReach), baseOf(chosen), (id) => levelOf(proofs, id) < 0);
   const plan = { ...chosen, because: [chosen.because, ...left].join('; ') };
@@ -208,13 +211,19 @@ async function restoreHere(
   if (asked.dryRun) return { ...planned(job, plan), expected, position: null, seconds: null, holds: null, canary: null };
   const identity = asked.key === undefined ? await agentIdentity(found) : identityIn(asked.key, context);
   const [begun, now] = [performance.now(), context.now()];
-  const { engine: server, measured } = timed(engine.scratch, () => performance.now());
+  const { engine: server, measured } = timed(engine.scratch, engine.rules, () => performance.now());
   await using scratch = await restoreToScratch(plan, { store, engine: server, identity, width }, signal);
   const seconds = secondsSince(begun);
   const canary = measureCanary(await scratch.canary(signal), plan, job.database.rpo, now);
   const done = { ...planned(job, plan), expected, position: scratch.position, seconds, canary };
   const recorder = recorderOf(backups.signer, folder, store, worldOf(context));
-  if (recorder !== undefined) await rememberRate(place, plan, { measured: measured(), seconds }, recorder, signal);
+  const since = {
+    newest: records
+      .map(({ id }) => id)
+      .toSorted()
+      .at(-1),
+  };
+  if (recorder !== undefined) await rememberRate(place, plan, { measured: measured(), seconds, since }, { ...recorder, trusted }, signal);
   if (kept === undefined) return { ...done, holds: await scratch.facts(signal) };
   const data = join(kept, restoredData);
   const toDo = await scratch.keep(data, signal);
@@ -223,17 +232,22 @@ async function restoreHere(
 }
 
 /** As much as a restore proves that is compared with nothing: that its engine accepts it. Who only reads the store, as in a drill, keeps nothing of it. */
-async function rememberRate(
+export async function rememberRate(
   place: Place,
   plan: RestorePlan,
-  took: { readonly measured: Measured | null; readonly seconds: number },
+  took: { readonly measured: Measured | null; readonly seconds: number; readonly since: RecordMark },
   recorder: RecordTools,
   signal: AbortSignal,
 ): Promise<void> {
   const backups = backupsIn(plan).map(({ id }) => id);
   const detail = [`restored in ${took.seconds} s; compared with nothing`];
   try {
-    await recordFinding(place, { backups, level: 2, result: 'sound', detail, measured: took.measured }, recorder, signal);
+    await recordFinding(
+      place,
+      { backups, level: 2, result: 'sound', detail, measured: took.measured, since: took.since },
+      recorder,
+      signal,
+    );
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof BerthError)) throw error;

@@ -35,15 +35,16 @@ const littleLog = 2 ** 20;
 /** @param source - Its name, for who is told that nothing of it was ever restored. */
 export function estimate(source: string, { bytes, logBytes }: Amount, { whole, log }: Rates): Estimate {
   const reads = logBytes >= littleLog;
-  const [laid, read] = [secondsFor(bytes, whole), reads ? secondsFor(logBytes, log) : 0];
+  const ownBytes = bytes - logBytes;
+  const [laid, read] = [secondsFor(ownBytes, whole), reads ? secondsFor(logBytes, log) : 0];
   if (whole === undefined)
     return { seconds: null, basis: `nothing of ${source} was restored and measured yet; \`berth backup verify --restore\` does that` };
   if (laid === undefined)
     return {
       seconds: null,
-      basis: `${describeBytes(bytes)}, and at most ${describeBytes(whole.most)} of ${source} was ever measured; \`berth backup verify --restore\` measures it`,
+      basis: `${describeBytes(ownBytes)}, and at most ${describeBytes(whole.most)} of ${source} was ever measured; \`berth backup verify --restore\` measures it`,
     };
-  const base = `${describeBytes(bytes)} at ${speed(whole)} as measured on ${day(whole.at)}`;
+  const base = `${describeBytes(ownBytes)} at ${speed(whole)} as measured on ${day(whole.at)}`;
   if (read === undefined)
     return {
       seconds: null,

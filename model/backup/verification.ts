@@ -7,18 +7,21 @@ const lines = text(/^[^\p{Cc}]{0,4000}$/u, 'text on one line');
 
 /** So many bytes as the engine gave them once, and what they took by a clock that is never set. */
 const work = fields({ bytes: count(), milliseconds: count() });
-const measure = fields({
-  /** All that was fetched, opened and laid out: of a database with its log. */
-  whole: work,
-  /** Of a database the log, read by its server; that is started in this time as well. */
-  log: nullable(work),
-});
 
 /** Records of before that was written down do not have it. */
 const orNothing =
   <T>(shape: Shape<T>): Shape<T | null> =>
   (value, path) =>
     value === undefined || value === null ? null : shape(value, path);
+
+const measure = fields({
+  /** All that was fetched, opened and laid out: of a database without its log. */
+  whole: work,
+  /** In records of before alone, where it was laid out with the whole, and counts as read by the server though a target may have left most of it out. */
+  log: nullable(work),
+  /** Of a database so much of its log as its server has read, fetched and laid out as well; where that is started only then, it is in this time, too. */
+  replay: orNothing(work),
+});
 
 /** In the order in which it is written. */
 const verificationShape = fields({

@@ -286,8 +286,11 @@ export const gap = ({ id, position }: Manifest, at: string): BerthError =>
   );
 
 export const unreachable = (target: RestoreTarget, why: string): BerthError => {
-  const what = target.kind === 'transaction' ? `transaction ${target.id}` : 'that point';
-  return new BerthError('usage', `${what} cannot be restored to: ${why}`, 'choose a time instead, or another full backup');
+  const [what, cure] =
+    target.kind === 'transaction'
+      ? [`transaction ${target.id}`, 'choose a time instead; or say with `--full` behind which full backup it is']
+      : ['that point', 'choose another'];
+  return new BerthError('usage', `${what} cannot be restored to: ${why}`, cure);
 };
 
 export const lastLines = (stderr: string): string => stderr.trim().split('\n').slice(-3).join(' / ');

@@ -20,12 +20,21 @@ export interface RestorePlan {
  * The newest full backup, or increment with what it rests on, from which the target can be reached, and the logs up to it.
  *
  * @param manifests - Of one source.
- * @throws BerthError `damaged` when the target lies in a hole, and `usage` when it lies outside of all that there is; both name the nearest points.
+ * @param fullId - The full backup that it is to begin with, where a transaction alone does not say which.
+ * @throws BerthError `damaged` when the target lies in a hole, and `usage` when it lies outside of all that there is, which both name the nearest points; or when
+ * a transaction may be one of several histories.
  */
-export function planRestore(manifests: readonly Manifest[], target: RestoreTarget, rules: ChainRules): RestorePlan {
+export function planRestore(manifests: readonly Manifest[], target: RestoreTarget, rules: ChainRules, fullId?: string): RestorePlan {
   if (target.kind === 'transaction' && !rules.transaction.form.test(target.id))
     throw new BerthError('usage', `${target.id} is no transaction`, `write one such as ${rules.transaction.example}`);
-  const chains = chainsOf(manifests, rules);
+  const all = chainsOf(manifests, rules);
+  const chains = fullId === undefined ? all : all.filter(({ full }) => full.id === fullId);
+  if (fullId !== undefined && chains.length === 0)
+    throw new BerthError(
+      'usage',
+      `there is no full backup ${fullId} to restore from`,
+      '`berth backup list` names those that there are; one that was found to be broken is none',
+    );
   const newestFirst = chains.toReversed();
   const latest = latestOf(chains, rules);
   if (latest === undefined)
@@ -36,19 +45,100 @@ export function planRestore(manifests: readonly Manifest[], target: RestoreTarge
     );
   if (target.kind === 'latest')
     return { full: latest.full, increments: latest.increments, logs: latest.logs, target, because: reasonForLatest(latest, newestFirst) };
-  if (target.kind === 'transaction') {
-    // Which log it lies in no manifest says: it is in what goes furthest, if it is anywhere.
-    const before = chains.filter((chain) => rules.isAfter(baseOf(chain), target.id));
-    const furthest = latestOf(before, rules);
-    if (furthest === undefined) throw outOfReach(chains, target);
-    const { full, increments, logs } = furthest;
-    return { full, increments, logs, target, because: reasonForLatest(furthest, before.toReversed()) };
-  }
+  if (target.kind === 'transaction') return planBefore(chains, target, rules);
   for (const chain of newestFirst) {
     const logs = logsUpTo(chain, target, rules);
     if (logs !== undefined) return { full: chain.full, increments: chain.increments, logs, target, because: reasonFor(chain, logs) };
   }
   throw outOfReach(chains, target);
+}
+
+/**
+ * A number is given once in one history. A restore begins another one, which may give it again to another transaction: where both may have it, neither is taken
+ * for the other.
+ */
+function planBefore(chains: readonly Chain[], target: Extract<RestoreTarget, { kind: 'transaction' }>, rules: ChainRules): RestorePlan {
+  const reaching = chains.flatMap((chain) => reachingTo(chain, target.id, rules) ?? []);
+  const choices = historiesOf(reaching, rules).flatMap((history) => choose(history, rules) ?? []);
+  const [only] = choices;
+  if (only === undefined) throw outOfReach(chains, target);
+  if (choices.length > 1) throw ofSeveralHistories(target, choices.toReversed());
+  const { full, increments, logs } = only.chain;
+  const newer = chains.findLast(
+    (chain) => chain.full.id > full.id && rules.isAfter(baseOf(chain), target.id) && !isOneHistory(chain, only.chain, rules),
+  );
+  const other =
+    newer && `${baseOf(newer).id} of ${baseOf(newer).finishedAt} is newer, and of another history, which has no such transaction`;
+  return { full, increments, logs, target, because: [only.because, ...(other === undefined ? [] : [other])].join('; ') };
+}
+
+interface Reaching {
+  readonly whole: Chain;
+  /** With no more logs than it takes, where they tell. */
+  readonly chain: Chain;
+  /** Nothing says that it is not there, and nothing that it is. */
+  readonly isGuess: boolean;
+}
+
+/** Nothing where the transaction is for certain not in the logs. */
+function reachingTo(chain: Chain, id: string, rules: ChainRules): Reaching | undefined {
+  const tip = chain.logs.at(-1);
+  if (tip === undefined || !rules.isAfter(baseOf(chain), id)) return undefined;
+  const index = chain.logs.findIndex((log) => rules.comesTo(log, id) === true);
+  if (index >= 0) return { whole: chain, chain: { ...chain, logs: chain.logs.slice(0, index + 1) }, isGuess: false };
+  return rules.comesTo(tip, id) === undefined ? { whole: chain, chain, isGuess: true } : undefined;
+}
+
+/** Those that one server has written one after the other. The newest history first, and in each the newest. */
+function historiesOf(reaching: readonly Reaching[], rules: ChainRules): readonly (readonly Reaching[])[] {
+  const histories: Reaching[][] = [];
+  for (const each of reaching.toReversed()) {
+    const history = histories.find((others) => others.some(({ whole }) => isOneHistory(whole, each.whole, rules)));
+    if (history === undefined) histories.push([each]);
+    else history.push(each);
+  }
+  return histories;
+}
+
+/** The log of one has all that the other begins with, and the newer no less than what was there of the older when it began. */
+const isOneHistory = (newer: Chain, older: Chain, rules: ChainRules): boolean =>
+  (goesInto(newer, older, rules) || goesInto(older, newer, rules)) && goesOnFrom(older, newer, rules);
+
+/** PostgreSQL has one name for all timelines that begin behind the same one. */
+function goesOnFrom({ logs }: Chain, newer: Chain, rules: ChainRules): boolean {
+  const base = baseOf(newer);
+  const log = logs.findLast(({ id, finishedAt }) => id < base.id && finishedAt <= base.startedAt);
+  return log === undefined || rules.reaches(base, log.position.to ?? '') || rules.holdsAllOf(base, log);
+}
+
+const goesInto = (chain: Chain, other: Chain, rules: ChainRules): boolean =>
+  [baseOf(chain), ...chain.logs].findLast((each) => rules.holdsAllOf(each, baseOf(other))) !== undefined;
+
+interface Choice {
+  readonly chain: Chain;
+  readonly because: string;
+}
+
+/** Of one history: what has it, from the newest on; else what goes furthest. */
+function choose(newestFirst: readonly Reaching[], rules: ChainRules): Choice | undefined {
+  const known = newestFirst.find(({ isGuess }) => !isGuess);
+  if (known !== undefined) return { chain: known.chain, because: reasonFor(known.chain, known.chain.logs) };
+  const chains = newestFirst.map(({ chain }) => chain);
+  const furthest = latestOf(chains.toReversed(), rules);
+  return furthest && { chain: furthest, because: reasonForLatest(furthest, chains) };
+}
+
+function ofSeveralHistories({ id }: { readonly id: string }, candidates: readonly Choice[]): BerthError {
+  const told = candidates.map(({ chain }) => {
+    const from = reachOf(baseOf(chain)).restorableFrom?.toISOString() ?? baseOf(chain).finishedAt;
+    return `the log behind ${baseOf(chain).id}, from ${from} to ${reachOf(chain.logs.at(-1) ?? baseOf(chain)).coveredUntil.toISOString()}`;
+  });
+  const ways = candidates.map(({ chain }) => `\`--full ${chain.full.id}\``);
+  return new BerthError(
+    'usage',
+    `there may be ${candidates.length} transactions ${id}, as the database was put back or another server has taken its place in between: ${told.join('; or ')}`,
+    `say which is meant by the full backup before it: add ${ways.join(' or ')}`,
+  );
 }
 
 /** `undefined` when the target cannot be reached from there. */

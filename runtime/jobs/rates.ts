@@ -1,7 +1,9 @@
 import { plainBytesOf } from '../../model/backup/bytes.ts';
 import type { Manifest } from '../../model/backup/manifest.ts';
 import type { Measured, Verification, Work } from '../../model/backup/verification.ts';
-import type { LaidOut, ScratchEngine } from '../ports/scratch-engine.ts';
+import type { ChainRules } from '../ports/log-source.ts';
+import type { LaidOut, Restorable, RestoreTarget, ScratchEngine } from '../ports/scratch-engine.ts';
+import type { Bytes } from '../streams/blocks.ts';
 
 /** What is restored: as many bytes as the engine gave once. */
 export interface Amount {
@@ -19,31 +21,86 @@ export const amountOf = (backups: readonly Manifest[]): Amount => {
 export const wholeOf = (bytes: number, milliseconds: number): Measured => ({
   whole: { bytes, milliseconds: Math.round(milliseconds) },
   log: null,
+  replay: null,
 });
 
-/** The same engine, and what the last restore in it took; nothing before one was. @param elapsed - Milliseconds by a clock that is never set. */
+/** Milliseconds by a clock that is never set. */
+type Elapsed = () => number;
+
+/** The same engine, and what the last restore in it took; nothing before one was. */
 export function timed(
   engine: ScratchEngine,
-  elapsed: () => number,
+  rules: Pick<ChainRules, 'reaches'>,
+  elapsed: Elapsed,
 ): { readonly engine: ScratchEngine; readonly measured: () => Measured | null } {
   let measured: Measured | null = null;
-  const since = (begun: number): number => Math.round(elapsed() - begun);
   const layOut: ScratchEngine['layOut'] = async (chain, signal) => {
-    const { bytes, logBytes } = amountOf(chain.map(({ manifest }) => manifest));
+    const manifests = chain.map(({ manifest }) => manifest);
+    const logs = manifests.filter(({ kind }) => kind === 'log');
+    const { bytes, logBytes } = amountOf(manifests);
+    const timer = new LogTimer(elapsed);
     const begun = elapsed();
-    const laidOut: LaidOut = await engine.layOut(chain, signal);
-    const whole = { bytes, milliseconds: since(begun) };
+    const laidOut: LaidOut = await engine.layOut(
+      chain.map((each) => timer.watch(each)),
+      signal,
+    );
+    const layingLogs = timer.milliseconds();
+    const whole = { bytes: bytes - logBytes, milliseconds: Math.round(elapsed() - begun - layingLogs) };
     return {
       recover: async (target, stop) => {
         const started = elapsed();
         const scratch = await laidOut.recover(target, stop);
-        measured = { whole, log: { bytes: logBytes, milliseconds: since(started) } };
+        const read = amountOf(readOf(logs, target, scratch.position, rules)).logBytes;
+        const milliseconds = Math.round(elapsed() - started + (layingLogs * read) / Math.max(1, logBytes));
+        measured = { whole, log: null, replay: read === 0 ? null : { bytes: read, milliseconds } };
         return scratch;
       },
       [Symbol.asyncDispose]: () => laidOut[Symbol.asyncDispose](),
     };
   };
   return { engine: { ...engine, layOut }, measured: () => measured };
+}
+
+/** Those that a server has read when it stands there; not the one in whose midst it stopped, as of that nobody knows how much. */
+function readOf(
+  logs: readonly Manifest[],
+  target: RestoreTarget,
+  position: string,
+  { reaches }: Pick<ChainRules, 'reaches'>,
+): readonly Manifest[] {
+  const last = target.kind === 'latest' ? -1 : logs.findIndex((log) => reaches(log, position));
+  if (last < 0) return logs;
+  return logs.slice(0, logs[last]?.position.to === position ? last + 1 : last);
+}
+
+/** What engines take for the logs alone, which some lay out before the rest, and some after it: from the first one that is opened to the end of the last in a row. */
+class LogTimer {
+  readonly #elapsed: Elapsed;
+  #before = 0;
+  #row: { readonly begun: number; ended: number } | undefined;
+  constructor(elapsed: Elapsed) {
+    this.#elapsed = elapsed;
+  }
+
+  watch = ({ manifest, open }: Restorable): Restorable => ({
+    manifest,
+    open: manifest.kind === 'log' ? (file) => this.#read(open(file)) : (file) => this.#other(open(file)),
+  });
+
+  milliseconds = (): number => this.#before + (this.#row === undefined ? 0 : this.#row.ended - this.#row.begun);
+
+  #other(bytes: Bytes): Bytes {
+    this.#before = this.milliseconds();
+    this.#row = undefined;
+    return bytes;
+  }
+
+  async *#read(bytes: Bytes): AsyncGenerator<Uint8Array> {
+    const now = this.#elapsed();
+    const row = (this.#row ??= { begun: now, ended: now });
+    yield* bytes;
+    row.ended = this.#elapsed();
+  }
 }
 
 /** How fast something was, by the median of the last few times. */
@@ -56,6 +113,7 @@ export interface Rate {
 }
 
 export interface Rates {
+  /** Of a database without its log. */
   readonly whole: Rate | undefined;
   readonly log: Rate | undefined;
 }
@@ -67,15 +125,15 @@ const tooSmall = 10;
 /** From so much on a rate holds for any amount. */
 const plenty = 64 * 2 ** 20;
 
-/** @param records - Of one source, in any order. */
+/** @param records - Of one source, in any order. Those in which a log was measured as part of the whole, or with a target, cannot be told from others of their time, and say nothing. */
 export function ratesOf(records: readonly Verification[]): Rates {
   const measured = records
     .filter(({ measured: found }) => found !== null)
     .toSorted((a, b) => (a.id < b.id ? 1 : -1))
     .flatMap(({ measured: found, at }) => (found === null ? [] : [{ ...found, at: new Date(at) }]));
   return {
-    whole: rateOf(measured.map(({ whole, at }) => ({ work: whole, at }))),
-    log: rateOf(measured.flatMap(({ log, at }) => (log === null ? [] : [{ work: log, at }]))),
+    whole: rateOf(measured.flatMap(({ whole, log, at }) => ((log?.bytes ?? 0) > 0 ? [] : [{ work: whole, at }]))),
+    log: rateOf(measured.flatMap(({ replay, at }) => (replay === null ? [] : [{ work: replay, at }]))),
   };
 }
 

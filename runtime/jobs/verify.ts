@@ -11,7 +11,7 @@ import { openBackup } from './open-backup.ts';
 import { planRestore } from './plan-restore.ts';
 import { timed } from './rates.ts';
 import { openChain, type RestoreTools } from './restore-engine.ts';
-import { recordFinding, type RecordTools } from './verifications.ts';
+import { markRecords, recordFinding, type RecordTools } from './verifications.ts';
 
 /** Reads every object of a backup, and holds its parts against the manifest. Needs no key. */
 export async function rehash(place: Place, manifest: Manifest, tools: RecordTools, signal: AbortSignal): Promise<Verification> {
@@ -87,7 +87,7 @@ export async function prove(
   const { target, facts } = expected;
   const plan = planRestore(upTo(base, manifests, tools.rules), target, tools.rules);
   const all = backupsIn(plan);
-  const { engine, measured } = timed(tools.engine, () => tools.clock.elapsed());
+  const { engine, measured } = timed(tools.engine, tools.rules, () => tools.clock.elapsed());
   const look = async (): Promise<readonly string[]> => {
     await using laidOut = await engine.layOut(await openChain(all, tools, signal), signal);
     await using scratch = await laidOut.recover(target, signal);
@@ -141,6 +141,7 @@ export async function found(
   measured: (milliseconds: number) => Measured | null = () => null,
 ): Promise<Verification> {
   const backups = manifests.map(({ id }) => id);
+  const since = await markRecords(place, tools, signal);
   const begun = tools.clock.elapsed();
   const findings = await look().then(
     (detail) => ({ backups, level, result: 'sound' as const, detail, measured: measured(tools.clock.elapsed() - begun) }),
@@ -153,7 +154,7 @@ export async function found(
       return { ...blamed, result: 'broken' as const, detail: [error.message] };
     },
   );
-  return recordFinding(place, findings, tools, signal);
+  return recordFinding(place, { ...findings, since }, tools, signal);
 }
 
 /** Those whose bytes are not what was written, so that the others do not get their blame. */

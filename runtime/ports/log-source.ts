@@ -44,6 +44,8 @@ export interface ChainRules {
   readonly endsAt: (base: Manifest, position: string) => boolean;
   /** Whether a transaction can only have ended after a full backup or an increment; those are what a restore can stop at. */
   readonly isAfter: (base: Manifest, transaction: string) => boolean;
+  /** Whether a log has come as far as where a transaction ends, by its number alone; nothing where its manifest does not tell. */
+  readonly comesTo: (log: Manifest, transaction: string) => boolean | undefined;
   /** How one transaction is written, and an example of it that says where it is told. */
   readonly transaction: { readonly form: RegExp; readonly example: string };
 }

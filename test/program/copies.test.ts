@@ -121,6 +121,12 @@ describe('copies of caches and volumes', () => {
       2,
       /the oldest is of 2026-03-01/,
     ],
+    [
+      'a full backup without a transaction',
+      ['--only', 'database', '--latest', '--full', '01JD5Z5M2R9999999999999999', '--into', 'scratch'],
+      2,
+      /--full says where a transaction is looked for/,
+    ],
     ['a transaction of a cache', cache('--name', 'sessions', '--before', '23', '--into', 'x'), 2, /only a database knows transactions/],
     ['a second place that is none', cache('--name', 'sessions', '--latest', '--from', 'offsite', '--into', 'x'), 2, /has no second place/],
     ['a try of a volume', files('--latest', '--into', 'scratch'), 2, /a volume is not tried/],

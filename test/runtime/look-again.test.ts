@@ -55,6 +55,20 @@ describe('looking at all backups again', () => {
     expect(await writtenOf('notes')).toEqual([`sound ${all[3]!.id} ${all[4]!.id}`]);
   });
 
+  test('does not call sound what somebody else has found to be broken since it was read', async () => {
+    const recorder = toolsFor(store, { clock });
+    let heard = 0;
+    const other = async (): Promise<void> => {
+      await recordFinding(place, { backups: [all[0]!.id], level: 1, result: 'broken', detail: ['part 1'] }, recorder, never);
+    };
+    const read: Store['read'] = async function* (key, signal, range) {
+      if (key === keyOf(all[2]!) && (heard += 1) === 1) await other();
+      yield* store.read(key, signal, range);
+    };
+    await look({ store: { ...store, read }, recorder });
+    expect((await writtenOf()).toSorted()).toEqual([`broken ${all[0]!.id}`, `sound ${all[1]!.id} ${all[2]!.id}`]);
+  });
+
   describe('that are read when their turn comes,', () => {
     const unread = (from: Store) =>
       all.map((each) => new Unread(each, { place: { ...place, source: each.source }, store: from, trusted: [signer.publicKey] }));

@@ -11,5 +11,6 @@ export const mongodbChain: ChainRules = {
   reaches: ({ position }, wanted) => at(position.to) >= at(wanted),
   endsAt: ({ position }, wanted) => at(position.to) === at(wanted),
   isAfter: ({ position }, transaction) => at(transaction) > at(position.to),
+  comesTo: ({ position }, transaction) => at(transaction) <= at(position.to),
   transaction: { form: /^\d{1,10}:\d{1,10}$/, example: '1766361600:4, seconds and number of an entry of the oplog' },
 };

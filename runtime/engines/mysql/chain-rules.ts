@@ -31,6 +31,7 @@ export function mysqlChain({ parse, transaction }: Dialect): ChainRules {
     reaches: (manifest, position) => held(manifest).covers(parse(position)),
     endsAt: (full, position) => held(full).covers(parse(position)) && parse(position).covers(held(full)),
     isAfter: (full, id) => !held(full).has(id),
+    comesTo: (log, id) => held(log).has(id),
     transaction,
   };
 }

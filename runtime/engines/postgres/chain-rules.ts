@@ -40,5 +40,7 @@ export const postgresChain: ChainRules = {
   // Its own log is always read, and a server stops before a place.
   endsAt: () => false,
   isAfter: (base, transaction) => endsAfter(base, BigInt(transaction)),
+  // A log is cut at a place, which knows no numbers.
+  comesTo: () => undefined,
   transaction: { form: /^[1-9]\d{0,19}$/, example: '4711, as `SELECT pg_current_xact_id()` tells it' },
 };

@@ -25,5 +25,6 @@ export const sqlserverChain: ChainRules = {
   // Facts are taken after it: where they stand before its end, nothing was written in between.
   endsAt: (base, wanted) => to(base) > parseLsn(wanted),
   isAfter: (base, transaction) => parseLsn(transaction) >= to(base),
+  comesTo: (log, transaction) => parseLsn(transaction) < to(log),
   transaction: { form: lsnForm, example: '0000002a:00000110:0003, the LSN of its end as sys.fn_dump_dblog and sys.fn_dblog write it' },
 };

@@ -6,7 +6,7 @@ const MB = 1_000_000;
 const at = new Date('2026-11-20T01:00:00Z');
 const rate = (perSecond: number, most = 1000 * MB) => ({ bytesPerSecond: perSecond * MB, at, most });
 const none = { whole: undefined, log: undefined };
-const shop = { source: 'shop', bytes: 2400 * MB, logBytes: 300 * MB };
+const shop = { source: 'shop', bytes: 2700 * MB, logBytes: 300 * MB };
 
 describe('how long a restore should take', () => {
   test('is what its bytes and its log take at the rates that were measured, and says so', () => {
@@ -14,7 +14,7 @@ describe('how long a restore should take', () => {
     expect(expected.seconds).toBe(250);
     expect(describeEstimate(expected)).toBe('about 4 min: 2.4 GB at 12.0 MB/s as measured on 2026-11-20, and 300 MB of log at 6.0 MB/s');
     for (const logBytes of [0, 2 ** 20 - 1])
-      expect(estimate('shop', { ...shop, logBytes }, { whole: rate(12), log: undefined })).toEqual({
+      expect(estimate('shop', { ...shop, bytes: 2400 * MB + logBytes, logBytes }, { whole: rate(12), log: undefined })).toEqual({
         seconds: 200,
         basis: '2.4 GB at 12.0 MB/s as measured on 2026-11-20',
       });
@@ -38,16 +38,20 @@ describe('how long a restore should take', () => {
 describe('how long a site should take', () => {
   const parts = [shop, { source: 'uploads', bytes: 100 * MB, logBytes: 0 }];
   const drilled = (bytes: number, seconds: number) =>
-    ({ id: 'a', at: at.toISOString(), measured: { whole: { bytes, milliseconds: seconds * 1000 }, log: null } }) as unknown as Verification;
+    ({
+      id: 'a',
+      at: at.toISOString(),
+      measured: { whole: { bytes, milliseconds: seconds * 1000 }, log: null, replay: null },
+    }) as unknown as Verification;
 
   test('is what the last drill took, and more where there is more by now, but never less', () => {
-    expect(estimateSite(parts, drilled(2500 * MB, 600), () => none, null)).toMatchObject({
+    expect(estimateSite(parts, drilled(2800 * MB, 600), () => none, null)).toMatchObject({
       seconds: 600,
-      basis: '2.5 GB, and the drill of 2026-11-20 took 10 min for 2.5 GB',
+      basis: '2.8 GB, and the drill of 2026-11-20 took 10 min for 2.8 GB',
       objective: null,
       exceeded: false,
     });
-    expect(estimateSite(parts, drilled(1250 * MB, 600), () => none, null).seconds).toBe(1200);
+    expect(estimateSite(parts, drilled(1400 * MB, 600), () => none, null).seconds).toBe(1200);
     expect(estimateSite(parts, drilled(5000 * MB, 600), () => none, null).seconds).toBe(600);
   });
 
@@ -64,7 +68,7 @@ describe('how long a site should take', () => {
   });
 
   test('is held against objectives.rto', () => {
-    const of = (objective: number) => estimateSite(parts, drilled(2500 * MB, 600), () => none, objective);
+    const of = (objective: number) => estimateSite(parts, drilled(2800 * MB, 600), () => none, objective);
     expect(describeExceeded(of(600))).toBeUndefined();
     expect(describeExceeded(of(300))).toContain('objectives.rto is 5 min, and this should take about 10 min');
   });

@@ -21,7 +21,7 @@ describe('the record of a verification', () => {
   const parsed = (changes: object) => parseVerification(JSON.stringify({ ...record(1, {}), ...changes }), 'key').measured;
 
   test('says what it took; one of before that was written down stays readable', () => {
-    const measured = { whole: { bytes: 100, milliseconds: 5 }, log: { bytes: 10, milliseconds: 7 } };
+    const measured = { whole: { bytes: 100, milliseconds: 5 }, log: null, replay: { bytes: 10, milliseconds: 7 } };
     expect(parsed({ measured })).toEqual(measured);
     expect(parsed({ measured: undefined })).toBeNull();
     expect(() => parsed({ measured: { whole: { bytes: 'all', milliseconds: 5 }, log: null } })).toThrow('measured.whole.bytes');

@@ -11,6 +11,7 @@ export const numbered: ChainRules = {
   reaches: ({ position }, wanted) => Number(position.to) >= Number(wanted),
   endsAt: () => false,
   isAfter: (full, transaction) => Number(transaction) >= Number(full.facts['next']),
+  comesTo: () => undefined,
   transaction: { form: /^\d+$/, example: '150' },
 };
 

@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { reachOf } from '../../../model/backup/reach.ts';
+import { BerthError } from '../../../model/errors.ts';
 import { backupsIn, baseOf, chainsOf, restorableSpans } from '../../../runtime/jobs/coverage.ts';
 import { planRestore } from '../../../runtime/jobs/plan-restore.ts';
 import { fullAt, incrementAfter, logAfter, minute, numbered } from './chains.ts';
+import { type Event, Life, numberings } from './histories.ts';
 
 const first = fullAt(1, 100, 0, 5);
 const one = logAfter(first, 2, 110, 9);
@@ -124,6 +126,106 @@ describe('a restore', () => {
     expect(before(newest, behind, logAfter(newest, 6, 131, 41))).toMatchObject({ full: newest });
   });
 
+  describe('to a transaction, after a restore has begun a second history', () => {
+    const commits = (count: number): readonly Event[] => Array.from({ length: count }, () => ({ kind: 'commit' }));
+    /** The first has 1 to 40 and 41 to 50 in its log; was put back to 42; the second begins with a full backup there, and has this much more in its log. */
+    const lifeOf = (engine: string, more: number): Life =>
+      new Life(numberings[engine]!, [
+        ...commits(40),
+        { kind: 'full' },
+        ...commits(10),
+        { kind: 'log' },
+        { kind: 'restore', to: 42 },
+        { kind: 'full' },
+        ...commits(more),
+        { kind: 'log' },
+      ]);
+    const planned = (engine: string, more: number, id: string, full?: string) =>
+      planRestore(lifeOf(engine, more).manifests, { kind: 'transaction', id, inclusive: false }, numberings[engine]!.rules, full);
+    const [old, , made] = lifeOf('mariadb', 1).manifests.map(({ id }) => id) as [string, string, string];
+
+    test.each([
+      ['mariadb', '0-1-48'],
+      ['mysql', '1e11fa47-71ca-11e1-9e33-c80aa9429562:48'],
+      ['sqlserver', '00000001:00000030:0001'],
+    ])('takes the history of %s that has it, and says that the newer one has not', (engine, id) => {
+      const plan = planned(engine, 2, id);
+      expect([plan.full.id, plan.logs.length]).toEqual([old, 1]);
+      expect(plan.because).toMatch(new RegExp(`; ${made} of [^;]* is newer, and of another history, which has no such transaction$`));
+    });
+
+    test.each([
+      ['mariadb', '0-1-55'],
+      ['mysql', '2e11fa47-71ca-11e1-9e33-c80aa9429562:8'],
+      ['sqlserver', '00000001:00000037:0001'],
+    ])('takes the newer history of %s for what only that has', (engine, id) => {
+      expect(planned(engine, 20, id)).toMatchObject({ full: { id: made }, because: expect.not.stringContaining('history') as string });
+    });
+
+    test.each([
+      ['mariadb', '0-1-48'],
+      ['sqlserver', '00000001:00000030:0001'],
+      ['postgres', '48'],
+    ])(
+      'is refused where both histories of %s may have it, with their times, and is told by the full backup which is meant',
+      (engine, id) => {
+        expect(() => planned(engine, 9, id)).toThrow(
+          expect.objectContaining({
+            kind: 'usage',
+            message: `there may be 2 transactions ${id}, as the database was put back or another server has taken its place in between: the log behind ${old}, from ${minute(41).toISOString()} to ${minute(52).toISOString()}; or the log behind ${made}, from ${minute(54).toISOString()} to ${minute(64).toISOString()}`,
+            hint: `say which is meant by the full backup before it: add \`--full ${old}\` or \`--full ${made}\``,
+          }),
+        );
+        for (const full of [old, made]) expect(planned(engine, 9, id, full).full.id).toBe(full);
+      },
+    );
+
+    test('is refused for a full backup that is not there, and for one whose log does not have it', () => {
+      expect(() => planned('mariadb', 9, '0-1-48', '01JD5Z5M2R9999999999999999')).toThrow(
+        expect.objectContaining({ kind: 'usage', message: 'there is no full backup 01JD5Z5M2R9999999999999999 to restore from' }),
+      );
+      expect(() => planned('mariadb', 2, '0-1-48', made)).toThrow('transaction 0-1-48 is in no backup');
+    });
+
+    const event = fc.oneof(
+      { weight: 6, arbitrary: fc.constant<Event>({ kind: 'commit' }) },
+      { weight: 2, arbitrary: fc.constant<Event>({ kind: 'full' }) },
+      { weight: 4, arbitrary: fc.constant<Event>({ kind: 'log' }) },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant('restore' as const), to: fc.nat(12) }) },
+    );
+
+    test.each(Object.keys(numberings))(
+      'is planned from what really has it, or refused, whatever became of a %s and its backups',
+      (engine) => {
+        const numbering = numberings[engine]!;
+        fc.assert(
+          fc.property(fc.array(event, { minLength: 12, maxLength: 50 }), fc.infiniteStream(fc.boolean()), (events, lost) => {
+            const life = new Life(numbering, [{ kind: 'full' }, ...events]);
+            const manifests = life.manifests.filter(
+              () => !(lost.next().value === true && lost.next().value === true && lost.next().value === true),
+            );
+            const logs = chainsOf(manifests, numbering.rules).flatMap((chain) => chain.logs);
+            const offered = new Set(logs.flatMap(({ id }) => life.holds.get(id) ?? []));
+            for (const id of new Set(life.written.map(numbering.id))) {
+              const meant = [...offered].filter((each) => numbering.id(each) === id);
+              const plan = attempt(() => planRestore(manifests, { kind: 'transaction', id, inclusive: false }, numbering.rules));
+              if (plan === undefined) {
+                // It is refused where it has to be: what can be told is planned.
+                if (numbering.tells) expect(meant.length).not.toBe(1);
+                continue;
+              }
+              const held = plan.logs.flatMap((log) => life.holds.get(log.id) ?? []).filter((each) => numbering.id(each) === id);
+              // Nobody else has another one of that name; and where nobody has it at all, a server that reads such a log to its end says so.
+              expect(held).toEqual(meant.length === 0 && !numbering.tells ? [] : [expect.anything()]);
+              expect(meant.every((each) => each === held[0])).toBe(true);
+            }
+          }),
+          { numRuns: 400 },
+        );
+      },
+    );
+  });
+
   describe('from increments', () => {
     const to = (target: Parameters<typeof planRestore>[1]) => planRestore(withIncrements.slice(0, 9), target, numbered);
 
@@ -179,3 +281,12 @@ describe('a restore', () => {
     );
   });
 });
+
+function attempt<T>(action: () => T): T | undefined {
+  try {
+    return action();
+  } catch (error) {
+    if (!(error instanceof BerthError)) throw error;
+    return undefined;
+  }
+}

@@ -105,7 +105,7 @@ describe('verification', () => {
     );
   });
 
-  test('writes down what a restore took: all that was laid out, and its log', async () => {
+  test('writes down what a restore took: the backup itself, and its log', async () => {
     const world = new World();
     const [full] = await world.fill();
     const { engine } = world;
@@ -126,7 +126,7 @@ describe('verification', () => {
     const { records } = await readVerifications(place, world.store, [signer.publicKey], never);
     expect(records.toSorted((a, b) => a.level - b.level).map(({ level, measured }) => [level, measured])).toEqual([
       [1, null],
-      [3, { whole: { bytes: 900 + 6 + 90, milliseconds: 3000 }, log: { bytes: 90, milliseconds: 2000 } }],
+      [3, { whole: { bytes: 900 + 6, milliseconds: 3000 }, log: null, replay: { bytes: 90, milliseconds: 2000 } }],
     ]);
   });
 
@@ -159,6 +159,58 @@ describe('verification', () => {
     world.holds = '7 rows';
     await prove(place, full, world.manifests, world.tools, never);
     expect((await world.levels())[full.id]).toBe(3);
+  });
+
+  describe('acquits nothing that somebody else has found to be broken while it was at work:', () => {
+    const meanwhile = (world: World, ...broken: readonly Manifest[]): ScratchEngine => ({
+      ...world.engine,
+      layOut: async (chain, signal) => {
+        const laidOut = await world.engine.layOut(chain, signal);
+        const finding = {
+          backups: broken.map(({ id }) => id),
+          level: 1,
+          result: 'broken',
+          detail: ['part 3 is not what was written'],
+        } as const;
+        await recordFinding(place, finding, world.tools, never);
+        return laidOut;
+      },
+    });
+
+    test('the rest is proven, and what was left out is named', async () => {
+      const world = new World();
+      const [full, log] = await world.fill();
+      const record = await prove(place, full, world.manifests, { ...world.tools, engine: meanwhile(world, log) }, never);
+      expect(record).toMatchObject({
+        result: 'sound',
+        backups: [full.id],
+        detail: ['restored up to 110; all that was known of it then is the same', `found to be broken meanwhile, and left out: ${log.id}`],
+      });
+      expect(await world.levels()).toEqual({ [full.id]: 3, [log.id]: -1 });
+      // Whoever begins after that may find that it is whole.
+      await prove(place, full, world.manifests, world.tools, never);
+      expect(await world.levels()).toEqual({ [full.id]: 3, [log.id]: 3 });
+    });
+
+    test('where nothing is left of what was looked at, it is broken', async () => {
+      const world = new World();
+      const [full, log] = await world.fill();
+      const record = await prove(place, full, world.manifests, { ...world.tools, engine: meanwhile(world, full, log) }, never);
+      expect(record).toMatchObject({ result: 'broken', level: 1, backups: [full.id, log.id], measured: null });
+      expect(await world.levels()).toEqual({ [full.id]: -1, [log.id]: -1 });
+    });
+
+    test('but what a signer says who is not trusted here counts for nothing', async () => {
+      const world = new World();
+      const [full, log] = await world.fill();
+      const stranger: World = Object.assign(Object.create(world) as World, { tools: { ...world.tools, signer: formerSigner } });
+      const engine = meanwhile(stranger, log);
+      await prove(place, full, world.manifests, { ...world.tools, engine }, never);
+      expect(await world.levels()).toEqual({ [full.id]: 3, [log.id]: 3 });
+      await prove(place, full, world.manifests, { ...world.tools, engine, trusted: [signer.publicKey, formerSigner.publicKey] }, never);
+      const { records } = await readVerifications(place, world.store, [signer.publicKey], never);
+      expect(records.toSorted((a, b) => (a.id < b.id ? -1 : 1)).at(-1)?.backups).toEqual([full.id]);
+    });
   });
 
   test('does not take trouble of its own for damage', async () => {
