@@ -4,7 +4,7 @@ import type { BackupJob } from '../../model/runtime-config.ts';
 import { isDatabase, rulesOf, type DatabaseJob } from '../../runtime/databases.ts';
 import { listTransactions, type TransactionQuery } from '../../runtime/jobs/list-transactions.ts';
 import { logReaders } from '../../runtime/log-readers.ts';
-import type { LoggedTransaction } from '../../runtime/ports/log-reader.ts';
+import { ownTables, type LoggedTransaction } from '../../runtime/ports/log-reader.ts';
 import { inAgent } from '../agent-exec.ts';
 import { momentOf } from '../moment.ts';
 import { type Asked, firstPlaceAlone, openCatalogue, runtimeOf } from '../open-catalogue.ts';
@@ -37,6 +37,8 @@ interface Listed {
   readonly until: string;
   readonly logUntil: string;
   readonly matched: number;
+  /** Nothing of an agent that looks into the log of MySQL and MariaDB alone. */
+  readonly counts?: 'rows' | 'events';
   readonly holes: readonly Span[];
   readonly transactions: readonly (Omit<LoggedTransaction, 'at'> & { readonly at: string })[];
 }
@@ -155,7 +157,9 @@ async function here(
 type Shown = Listed['transactions'][number];
 
 const removes = ({ statements, tables }: Shown): number =>
-  statements.some((each) => /^(?:DROP|TRUNCATE|DELETE)\b/.test(each)) ? Infinity : tables.reduce((sum, { deleted }) => sum + deleted, 0);
+  statements.some((each) => /^(?:DROP|TRUNCATE|DELETE)\b/.test(each))
+    ? Infinity
+    : tables.reduce((sum, { name, deleted }) => sum + (name === ownTables ? 0 : deleted), 0);
 
 /** The one that removes most; where none does, the largest. */
 export const suspectIn = (transactions: readonly Shown[]): Shown | undefined =>
@@ -179,7 +183,7 @@ const clock = (iso: string): string => `${iso.slice(0, 23).replace('T', ' ')}Z`;
 /** Names are of whoever made the tables: nothing in them speaks to the terminal. */
 const plain = (text: string): string => text.replaceAll(/\p{Cc}/gu, '?');
 
-const did = ({ tables, statements, isOpaque }: Shown): string =>
+const did = ({ tables, statements, isOpaque, isPartial }: Shown): string =>
   [
     ...statements,
     ...tables.map(
@@ -187,10 +191,13 @@ const did = ({ tables, statements, isOpaque }: Shown): string =>
         `${name} ${[inserted > 0 ? `+${inserted}` : '', updated > 0 ? `~${updated}` : '', deleted > 0 ? `-${deleted}` : ''].filter((each) => each !== '').join(' ')}`,
     ),
     ...(isOpaque ? ['compressed: not looked into'] : []),
+    ...(isPartial === true ? ['and what it did before the log that was read'] : []),
   ]
     .map(plain)
     .join(', ');
 
+const rowsCounted = 'rows inserted, updated and deleted; catalog is what the server keeps of its own, such as definitions';
+const eventsCounted = 'what the log holds of rows inserted, updated and deleted: events of up to some 8 KiB, not rows';
 const missing = ({ from, until }: Span): string => `there is no log from ${clock(from)} to ${clock(until)}`;
 
 export function describeTransactions(
@@ -199,7 +206,7 @@ export function describeTransactions(
   restore: string | null,
   context: Pick<RuntimeContext, 'out' | 'color' | 'columns'>,
 ): void {
-  const { database, since, until, logUntil, matched, holes, transactions } = listed;
+  const { database, since, until, logUntil, matched, counts, holes, transactions } = listed;
   context.out(`${paint(context.color)('bold', database)} from ${clock(since)} to ${clock(until)}\n\n`);
   const rows = transactions.map((each) => [clock(each.at), each.id, describeBytes(each.bytes), did(each)]);
   const lines = rows.length === 0 ? [] : table([['committed', 'transaction', 'size', 'what'], ...rows], [2]).split('\n');
@@ -218,8 +225,7 @@ export function describeTransactions(
     context.out(
       `${noteOf(`${transactions.length} of ${matched} are shown, the ${largest ? 'largest' : 'newest'}: --limit shows more, --since, --until and --table fewer`, context)}\n`,
     );
-  if (transactions.length > 0)
-    context.out('+ ~ - count what the log holds of rows inserted, updated and deleted: events of up to some 8 KiB, not rows\n');
+  if (transactions.length > 0) context.out(`+ ~ - count ${counts === 'rows' ? rowsCounted : eventsCounted}\n`);
   context.out(
     `log until ${clock(logUntil)}; what was committed later is not there yet: \`berth backup now ${database} --log\` brings it\n`,
   );

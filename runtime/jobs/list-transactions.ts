@@ -6,7 +6,7 @@ import type { LoggedTransaction, LogReader } from '../ports/log-reader.ts';
 import type { ChainRules } from '../ports/log-source.ts';
 import type { Store } from '../ports/store.ts';
 import { baseOf, chainsOf, restorableSpans, type Chain, type Span } from './coverage.ts';
-import { openEach } from './restore-engine.ts';
+import { openEach, openOne } from './restore-engine.ts';
 
 export interface TransactionQuery {
   /** An hour before the end, or the beginning of the log, where nothing is said. */
@@ -27,6 +27,8 @@ export interface TransactionList {
   readonly logUntil: Date;
   /** Those that were asked for: the oldest first, or the largest. */
   readonly transactions: readonly LoggedTransaction[];
+  /** What is counted of a table. */
+  readonly counts: LogReader['counts'];
   /** How many there are, of which as many as the limit says are given. */
   readonly matched: number;
   /** Times between the two of which there is no log. */
@@ -83,23 +85,37 @@ export async function listTransactions(
     signal.throwIfAborted();
     const isShownLater = inNext(chains[index + 1], tools.rules);
     const { after, logs } = logsWithin(chain, since, until);
+    if (logs.length === 0) continue;
+    const base = baseOf(chain);
+    const readTools = { ...tools, engine: { engine: tools.engine } };
     await tools.reader.read(
-      after,
-      openEach(logs, { ...tools, engine: { engine: tools.engine } }, signal),
+      { after, base: () => openOne(base, readTools, signal) },
+      openEach(logs, readTools, signal),
       (transaction) => {
-        if (transaction.at >= since && transaction.at <= until && touches(transaction, query.table) && !isShownLater(transaction.id))
-          kept.take(transaction);
+        const isAsked = transaction.at >= since && transaction.at <= until && touches(transaction, query.table);
+        // What had ended by the time of the base cannot be taken out of what it holds: where there is a chain before it, it is told there.
+        if (isAsked && tools.rules.isAfter(base, transaction.id) && !isShownLater(transaction)) kept.take(transaction);
       },
       tools.heard,
     );
   }
-  return { since, until, logUntil: last.until, transactions: kept.inOrder(), matched: kept.matched, holes: holesIn(spans, since, until) };
+  return {
+    since,
+    until,
+    logUntil: last.until,
+    counts: tools.reader.counts,
+    transactions: kept.inOrder(),
+    matched: kept.matched,
+    holes: holesIn(spans, since, until),
+  };
 }
 
 /** What two chains that overlap both hold counts to the newer, as a restore takes it from there. */
-function inNext(next: Chain | undefined, rules: ChainRules): (id: string) => boolean {
+function inNext(next: Chain | undefined, rules: ChainRules): (transaction: LoggedTransaction) => boolean {
   const tip = next?.logs.at(-1);
-  return (id) => next !== undefined && tip !== undefined && rules.isAfter(baseOf(next), id) && !rules.isAfter(tip, id);
+  if (next === undefined || tip === undefined) return () => false;
+  const isIn = ({ id, place }: LoggedTransaction): boolean => (place === undefined ? !rules.isAfter(tip, id) : rules.reaches(tip, place));
+  return (transaction) => rules.isAfter(baseOf(next), transaction.id) && isIn(transaction);
 }
 
 /** The logs that can hold a commit of that time, and what the first of them follows. */
@@ -126,13 +142,9 @@ function holesIn(spans: readonly Span[], since: Date, until: Date): readonly Spa
 function touches({ tables, statements, isOpaque }: LoggedTransaction, table: string | undefined): boolean {
   if (table === undefined) return true;
   const wanted = table.toLowerCase();
-  const is = (name: string): boolean => name.toLowerCase() === wanted || name.toLowerCase().endsWith(`.${wanted}`);
-  // What cannot be looked into may be the one.
-  return (
-    isOpaque ||
-    tables.some(({ name }) => is(name)) ||
-    statements.some((each) => is(each.split(' ').slice(2).join(' ')) || is(each.split(' ').slice(1).join(' ')))
-  );
+  const ends = (text: string): boolean => [`.${wanted}`, ` ${wanted}`].some((end) => ` ${text.toLowerCase()}`.endsWith(end));
+  // What cannot be looked into may be the one, and so may what has no name.
+  return isOpaque || tables.some(({ name, isUnnamed }) => isUnnamed === true || ends(name)) || statements.some(ends);
 }
 
 /** As many as are asked for, however many come. */
