@@ -99,6 +99,18 @@ describe('a log', () => {
     expect(() => read(some, [], place)).toThrow(message);
   });
 
+  test('of which two records were swapped is said, though each of them is sound', () => {
+    const [at = 0, next = 0] = places.flatMap((place, index) => {
+      const [after = 0, last = 0] = places.slice(index + 1);
+      const isAlike = last - after === after - place && Math.floor(place / pageBytes) === Math.floor(last / pageBytes);
+      return isAlike && index > 3 ? [place, after] : [];
+    });
+    const damaged = Buffer.from(log);
+    log.copy(damaged, at, next, 2 * next - at);
+    log.copy(damaged, next, at, next);
+    expect(() => read(damaged)).toThrow(/the record does not follow the one before it/);
+  });
+
   test('of which a page was swapped for an older one is said', () => {
     const damaged = Buffer.from(some);
     some.copy(damaged, 5 * pageBytes, 3 * pageBytes, 4 * pageBytes);

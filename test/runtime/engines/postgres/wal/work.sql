@@ -26,6 +26,9 @@ BEGIN; INSERT INTO audit VALUES (300, 'p'); SAVEPOINT s; INSERT INTO audit VALUE
 BEGIN; DELETE FROM audit; PREPARE TRANSACTION 'second';
 COMMIT PREPARED 'first';
 ROLLBACK PREPARED 'second';
+-- two phases, and more to say at the end
+CREATE TABLE dropped (id int); BEGIN; DROP TABLE dropped; PREPARE TRANSACTION 'third';
+COMMIT PREPARED 'third';
 -- definitions
 CREATE TABLE fresh (id serial PRIMARY KEY, note text);
 INSERT INTO fresh (note) VALUES ('a'), ('b');
@@ -55,3 +58,7 @@ INSERT INTO rooms VALUES (4, 4);
 CHECKPOINT;
 INSERT INTO rooms VALUES (5, 5);
 CREATE TABLE anew (id int); INSERT INTO anew VALUES (1);
+-- images that are compressed: what is made is not told by name
+SET wal_compression = pglz;
+CHECKPOINT;
+CREATE TABLE squeezed (id int); INSERT INTO squeezed VALUES (1);
