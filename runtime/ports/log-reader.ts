@@ -33,7 +33,7 @@ export interface LoggedTransaction {
 }
 
 /** Where a log begins to be read. */
-export interface LogStart {
+interface LogStart {
   /** The full backup or increment of its chain. */
   readonly base: () => Promise<Restorable>;
   /** What the first of the logs follows: that, or a log. */

@@ -1,7 +1,7 @@
 import { BrokenWal, type WalRecord } from './wal-reader.ts';
 
 /** Numbers of those who write records, of 17 and of 18. */
-export const managers = { log: 0, transaction: 1, storage: 2, database: 4, standby: 8, heap2: 9, heap: 10 } as const;
+const managers = { log: 0, transaction: 1, storage: 2, database: 4, standby: 8, heap2: 9, heap: 10 } as const;
 
 /** The upper half of `info` is of the one who wrote the record; its highest bit, and with transactions too, is another matter. */
 const kindOf = (info: number): number => info & 0x70;
