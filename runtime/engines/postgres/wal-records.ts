@@ -3,8 +3,9 @@ import { BrokenWal, type WalRecord } from './wal-reader.ts';
 /** Numbers of those who write records, of 17 and of 18. */
 const managers = { log: 0, transaction: 1, storage: 2, database: 4, standby: 8, heap2: 9, heap: 10 } as const;
 
-/** The upper half of `info` is of the one who wrote the record; its highest bit, and with transactions too, is another matter. */
-const kindOf = (info: number): number => info & 0x70;
+/** The upper half of `info` is of the one who wrote the record. With rows and with ends of transactions its highest bit is another matter. */
+const kindOf = (manager: number, info: number): number =>
+  info & (manager === managers.heap || manager === managers.heap2 || manager === managers.transaction ? 0x70 : 0xf0);
 const ends = { commit: 0x00, abort: 0x20, commitPrepared: 0x30, abortPrepared: 0x40 } as const;
 const heapKinds = { insert: 0x00, delete: 0x10, update: 0x20, hotUpdate: 0x40 } as const;
 const multiInsert = 0x50;
@@ -16,7 +17,7 @@ const checkpoints: ReadonlySet<number> = new Set([0x00, 0x10]);
 
 /** Whether there is something in a record that is looked at. */
 export function isLookedAt(manager: number, info: number): boolean {
-  const kind = kindOf(info);
+  const kind = kindOf(manager, info);
   switch (manager) {
     case managers.heap:
       return kind === heapKinds.insert || kind === heapKinds.delete || kind === heapKinds.update || kind === heapKinds.hotUpdate;
@@ -173,7 +174,7 @@ export interface Ending {
 
 export function tell(record: WalRecord, events: WalEvents): void {
   const { manager, info, xid, body, bodyEnd } = record;
-  const kind = kindOf(info);
+  const kind = kindOf(manager, info);
   if (manager === managers.heap || manager === managers.heap2) return tellOfRows(record, events);
   const { mainAt } = partsOf(record);
   const main = body.subarray(mainAt, bodyEnd);
@@ -190,7 +191,7 @@ function tellOfRows(record: WalRecord, events: WalEvents): void {
   const { manager, info, xid, body } = record;
   const found = partsOf(record);
   if (manager === managers.heap2) return events.inserted(xid, found, body.readUInt16LE(found.mainAt + 2), record);
-  switch (kindOf(info)) {
+  switch (kindOf(manager, info)) {
     case heapKinds.insert:
       return events.inserted(xid, found, 1, record);
     case heapKinds.delete:
@@ -209,7 +210,7 @@ const statisticsBytes = { 17: 12, 18: 16 } as const;
 const messageBytes = 16;
 
 function tellOfEnd({ info, xid, start, version }: WalRecord, main: Buffer, events: WalEvents): void {
-  const kind = kindOf(info);
+  const kind = kindOf(managers.transaction, info);
   const more = (info & withMore) === 0 ? 0 : main.readUInt32LE(8);
   let at = more === 0 ? 8 : 12;
   if ((more & has.database) !== 0) at += 8;

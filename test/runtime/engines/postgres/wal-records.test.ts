@@ -43,3 +43,15 @@ test('every record is what pg_waldump says it is: rows by their tables, ends wit
   expect(expected.filter((each) => each.told !== undefined).length).toBeGreaterThan(3000);
   expect(told).toEqual(expected);
 });
+
+test('what is not looked at is taken for nothing else: a server that changed how it writes pages, or has recovered, has made no checkpoint', () => {
+  const kinds = Array.from({ length: 16 }, (_, kind) => kind << 4);
+  expect(kinds.filter((info) => isLookedAt(0, info))).toEqual([0x00, 0x10]);
+  expect(kinds.filter((info) => isLookedAt(1, info))).toEqual([0x00, 0x20, 0x30, 0x40, 0x80, 0xa0, 0xb0, 0xc0]);
+  expect(kinds.filter((info) => isLookedAt(2, info))).toEqual([0x10]);
+  expect(kinds.filter((info) => isLookedAt(4, info))).toEqual([0x20]);
+  expect(kinds.filter((info) => isLookedAt(8, info))).toEqual([0x10]);
+  expect(kinds.filter((info) => isLookedAt(9, info))).toEqual([0x50, 0xd0]);
+  expect(kinds.filter((info) => isLookedAt(10, info))).toEqual([0x00, 0x10, 0x20, 0x40, 0x80, 0x90, 0xa0, 0xc0]);
+  expect(kinds.some((info) => isLookedAt(11, info) || isLookedAt(200, info))).toBe(false);
+});
