@@ -47,6 +47,8 @@ interface Listed {
   readonly until: string;
   readonly logUntil: string;
   readonly matched: number;
+  /** Nothing of an agent that looks into the log of MySQL and MariaDB alone. */
+  readonly counts?: 'rows' | 'events';
   readonly holes: readonly Span[];
   readonly transactions: readonly Shown[];
   /** An agent of an earlier version does not say. */
@@ -85,7 +87,9 @@ export const showTransactions = (asked: TransactionsAsked, context: RuntimeConte
     progress[Symbol.dispose]();
     const several = config.backups.jobs.filter(isDatabase).length > 1;
     const { suspect } = listed;
-    const cure = cureOf(suspect?.id ?? 'TRANSACTION', several ? job.name : undefined, asked, context.cwd);
+    // Of two histories each may have a transaction of that number.
+    const full = new Set(listed.transactions.map(({ history }) => history)).size > 1 ? suspect?.full : undefined;
+    const cure = cureOf(suspect?.id ?? 'TRANSACTION', several ? job.name : undefined, { ...asked, full }, context.cwd);
     const { copy, restore } = suspect ? cure : { copy: null, restore: null };
     if (asked.json) return context.out(`${JSON.stringify({ ...listed, copy, restore }, null, 2)}\n`);
     describeTransactions(listed, asked, cure, context);
@@ -183,7 +187,12 @@ async function here(
   return JSON.parse(JSON.stringify({ database: job.name, ...found })) as Listed;
 }
 
-export function cureOf(id: string, name: string | undefined, { site, from, key, cluster }: TransactionsAsked, cwd: string): Cure {
+export function cureOf(
+  id: string,
+  name: string | undefined,
+  { site, from, key, cluster, full }: TransactionsAsked & { readonly full?: string | undefined },
+  cwd: string,
+): Cure {
   const where = site === cwd ? [] : [`--site ${typed(site)}`];
   return {
     copy: from === 'offsite' ? ['berth backup copy --from offsite', ...where].join(' ') : null,
@@ -191,6 +200,7 @@ export function cureOf(id: string, name: string | undefined, { site, from, key, 
       'berth restore --only database',
       ...(name === undefined ? [] : [`--name ${typed(name)}`]),
       `--before ${id} --into scratch`,
+      ...(full === undefined ? [] : [`--full ${full}`]),
       ...where,
       ...(key === undefined ? [] : [`--key ${typed(key)}`]),
       ...(cluster?.kubeconfig === undefined ? [] : [`--kubeconfig ${typed(cluster.kubeconfig)}`]),
@@ -207,7 +217,7 @@ const plain = (text: string): string => text.replaceAll(/\p{Cc}/gu, '?');
 /** As many fit into a line; --json has all. */
 const mostNamed = 8;
 
-function did({ tables, statements, isOpaque }: Shown): string {
+function did({ tables, statements, isOpaque, isPartial }: Shown): string {
   const all = [
     ...statements,
     ...tables.map(
@@ -217,8 +227,12 @@ function did({ tables, statements, isOpaque }: Shown): string {
   ];
   const more = all.length > mostNamed ? [`${all.length - mostNamed} more`] : [];
   const rest = isOpaque ? [all.length === 0 ? 'compressed: not looked into' : 'and what is not looked into'] : [];
+  if (isPartial === true) rest.push('and what it did before the log that was read');
   return [...all.slice(0, mostNamed), ...more, ...rest].map(plain).join(', ');
 }
+
+const rowsCounted = 'rows inserted, updated and deleted; catalog is what the server keeps of its own, such as definitions';
+const eventsCounted = 'what the log holds of rows inserted, updated and deleted: events of up to some 8 KiB, not rows';
 
 function missing({ from, until, unreadable: [one, ...others] = [] }: Span): string {
   const time = `from ${clock(from)} to ${clock(until)}`;
@@ -247,7 +261,7 @@ export function describeTransactions(
   { copy, restore }: Cure,
   context: Pick<RuntimeContext, 'out' | 'color' | 'columns'>,
 ): void {
-  const { database, since, until, logUntil, matched, holes, transactions, suspect } = listed;
+  const { database, since, until, logUntil, matched, counts, holes, transactions, suspect } = listed;
   context.out(`${paint(context.color)('bold', database)} from ${clock(since)} to ${clock(until)}\n\n`);
   const { rows, histories } = rowsOf(transactions);
   const lines = rows.length === 0 ? [] : table(rows, [histories > 1 ? 3 : 2]).split('\n');
@@ -271,8 +285,7 @@ export function describeTransactions(
     note(
       `these are of ${histories} histories, each named by the backup that it began with: data were put back between them, or came to another server, and the same number may be another transaction`,
     );
-  if (transactions.length > 0)
-    context.out('+ ~ - count what the log holds of rows inserted, updated and deleted: events of up to some 8 KiB, not rows\n');
+  if (transactions.length > 0) context.out(`+ ~ - count ${counts === 'rows' ? rowsCounted : eventsCounted}\n`);
   context.out(
     `log until ${clock(logUntil)}; what was committed later is not there yet: \`berth backup now ${database} --log\` brings it\n`,
   );

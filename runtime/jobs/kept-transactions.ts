@@ -1,4 +1,4 @@
-import type { LoggedTransaction } from '../ports/log-reader.ts';
+import { ownTables, type LoggedTransaction } from '../ports/log-reader.ts';
 
 /** One of a list. */
 export interface ListedTransaction extends LoggedTransaction {
@@ -68,6 +68,6 @@ function removesMore(one: LoggedTransaction, other: LoggedTransaction): boolean 
 function weightOf({ statements, tables, bytes }: LoggedTransaction): readonly number[] {
   const count = (kind: RegExp): number => statements.filter((each) => kind.test(each)).length;
   const whole = [count(ofDatabases), count(ofTables)];
-  const rows = tables.reduce((sum, { deleted }) => sum + deleted, 0);
+  const rows = tables.reduce((sum, { name, deleted }) => sum + (name === ownTables ? 0 : deleted), 0);
   return [...whole, rows, whole.some((each) => each > 0) || rows > 0 ? 0 : bytes];
 }

@@ -7,7 +7,7 @@ import type { Store } from '../ports/store.ts';
 import { baseOf, chainsOf, joined, type Chain } from './coverage.ts';
 import { KeptTransactions, type ListedTransaction } from './kept-transactions.ts';
 import { holesIn, runsWithin, timesOf, type Hole, type Run } from './log-runs.ts';
-import { openEach } from './restore-engine.ts';
+import { openEach, openOne } from './restore-engine.ts';
 
 export interface TransactionQuery {
   /** An hour before the end, or the beginning of the log, where nothing is said. */
@@ -30,6 +30,8 @@ export interface TransactionList {
   readonly transactions: readonly ListedTransaction[];
   /** Of all there are, given or not, the one that removes most, and the largest where none does; nothing where not all is known of each. */
   readonly suspect: ListedTransaction | null;
+  /** What is counted of a table. */
+  readonly counts: LogReader['counts'];
   /** How many there are, of which as many as the limit says are given. */
   readonly matched: number;
   /** Times between the two of which no log was read. */
@@ -88,16 +90,20 @@ export async function listTransactions(
   const histories = historiesOf(chains, rules);
   for (const [index, chain] of chains.entries()) {
     const isShownLater = shownIn(runs.slice(index + 1).flat(), chain, rules);
-    const history = histories[index] ?? baseOf(chain).id;
+    const base = baseOf(chain);
+    const history = histories[index] ?? base.id;
+    const readTools = { ...tools, engine: { engine: tools.engine } };
     kept.turn();
     for (const { after, logs } of runs[index] ?? []) {
       signal.throwIfAborted();
       await tools.reader.read(
-        after,
-        openEach(logs, { ...tools, engine: { engine: tools.engine } }, signal),
+        { after, base: () => openOne(base, readTools, signal) },
+        openEach(logs, readTools, signal),
         (transaction) => {
           const isAsked = transaction.at >= since && transaction.at <= until && touches(transaction, query.table);
-          if (isAsked && !isShownLater(transaction)) kept.take({ ...transaction, history, full: chain.full.id });
+          // What had ended by the time of the base cannot be taken out of what it holds: where there is a chain before it, it is told there.
+          if (isAsked && rules.isAfter(base, transaction.id) && !isShownLater(transaction))
+            kept.take({ ...transaction, history, full: chain.full.id });
         },
         tools.heard,
       );
@@ -107,6 +113,7 @@ export async function listTransactions(
     since,
     until,
     logUntil: last.until,
+    counts: tools.reader.counts,
     transactions: kept.inOrder(),
     suspect: kept.suspect(),
     matched: kept.matched,
@@ -120,7 +127,8 @@ function shownIn(later: readonly Run[], chain: Chain, rules: ChainRules): (trans
     const tip = logs.at(-1);
     return tip !== undefined && rules.holdsAllOf(tip, baseOf(chain)) ? [{ base, after, tip }] : [];
   });
-  const holds = (manifest: Manifest, { id }: LoggedTransaction): boolean => !rules.isAfter(manifest, id);
+  const holds = (manifest: Manifest, { id, place }: LoggedTransaction): boolean =>
+    place === undefined ? !rules.isAfter(manifest, id) : rules.reaches(manifest, place);
   return (transaction) =>
     ofSameHistory.some(
       ({ base, after, tip }) =>
@@ -150,5 +158,9 @@ function touches({ tables, statements, isOpaque }: LoggedTransaction, table: str
     return database !== undefined && (!wanted.includes('.') || wanted.startsWith(`${database.toLowerCase()}.`));
   };
   // What is not known to the end may be the one.
-  return isOpaque || tables.some(({ name }) => ends(name)) || statements.some((each) => ends(each) || holdsIt(each));
+  return (
+    isOpaque ||
+    tables.some(({ name, isUnnamed }) => isUnnamed === true || ends(name)) ||
+    statements.some((each) => ends(each) || holdsIt(each))
+  );
 }

@@ -38,6 +38,11 @@ export const openEach = (manifests: readonly Manifest[], tools: ReadTools, signa
     };
   });
 
+export async function openOne(manifest: Manifest, tools: ReadTools, signal: AbortSignal): Promise<Restorable> {
+  for await (const opened of openEach([manifest], tools, signal)) return opened;
+  throw new Error('nothing was opened');
+}
+
 /** The same for all of them. */
 export async function openChain(manifests: readonly Manifest[], tools: ReadTools, signal: AbortSignal): Promise<readonly Restorable[]> {
   const chain: Restorable[] = [];

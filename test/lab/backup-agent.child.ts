@@ -165,10 +165,16 @@ const orders: Readonly<Record<string, (order: Order) => Promise<unknown>>> = {
   },
   /** MiB that this process held at most, without the programs that it ran. */
   memory: async () => Math.ceil(process.resourceUsage().maxRSS / 1024),
-  transactions: async ({ table }) => {
+  transactions: async ({ table, since }) => {
     const reader = logReaders[settings.engine];
     if ('instead' in reader) throw new Error(reader.instead);
-    const query = { since: undefined, until: undefined, table: table as string | undefined, limit: 100, largest: false };
+    const query = {
+      since: since === undefined ? undefined : new Date(since as string),
+      until: undefined,
+      table: table as string | undefined,
+      limit: 1000,
+      largest: false,
+    };
     const tools = {
       store,
       engine: settings.engine,

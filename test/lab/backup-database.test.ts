@@ -280,20 +280,18 @@ describe('the databases of a site that runs', () => {
     }));
 
   test('come back as they were at a time, and just before a transaction', () =>
-    each(async ({ database, table, remove, sql, covered, restore, tried }) => {
+    each(async ({ database, table, remove, sql, covered, spans, restore, tried }) => {
       const before = await covered();
       const transaction = (await sql(remove)).split('\n')[0] ?? '';
       await covered();
-      const search = ['berth', 'backup', 'transactions', '--database', database, '--since', before, '--table', table, '--json'];
+      // From the beginning of the log on, where the names are known of: the table was made behind the full backup.
+      const since = (await spans())[0]?.from ?? '';
+      const search = ['berth', 'backup', 'transactions', '--database', database, '--since', since, '--table', table, '--json'];
       for (const by of [[], ['--key', `../usb/${site}-operator.key`]]) {
         const { code, stdout, stderr } = await operator.attempt([...search, ...by], lab.folder);
-        if (database === 'database') {
-          expect({ code, stdout }).toMatchObject({ code: 8, stdout: expect.stringContaining('pg_waldump') as string });
-          continue;
-        }
         expect(code, stderr).toBe(0);
         const { transactions, restore: command } = JSON.parse(stdout) as Transactions;
-        expect(transactions.map(({ id, tables }) => [id, tables.map(({ name, deleted }) => [name, deleted > 0])])).toEqual([
+        expect(transactions.slice(-1).map(({ id, tables }) => [id, tables.map(({ name, deleted }) => [name, deleted > 0])])).toEqual([
           [transaction, [[`${site}.${table}`, true]]],
         ]);
         expect(command).toContain(`--name ${database} --before ${transaction} --into scratch`);

@@ -3,6 +3,8 @@ import { chownSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } f
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseDump } from '../runtime/engines/postgres/recorded-wal.ts';
+import { noise } from '../runtime/streams/bytes.ts';
 import { BackupLab, expectCanary, expectHole, expectProven, expectTooLate, password, uid, type Agent } from './backup-agent.ts';
 import { run } from './process.ts';
 import { until } from './until.ts';
@@ -25,6 +27,7 @@ CREATE TABLE notes (id bigserial PRIMARY KEY, body text, raw bytea, amount numer
 INSERT INTO notes (body, raw, amount) SELECT md5(g::text) || ' räksmörgås 🎉', decode(md5(g::text), 'hex'), g / 7.0 FROM generate_series(1, 50000) g;
 CREATE TABLE "Odd ""name""" (t text);
 INSERT INTO "Odd ""name""" VALUES (NULL), ('');
+CREATE TABLE bookings (id int PRIMARY KEY, body text);
 SQL
 `;
 
@@ -104,7 +107,7 @@ beforeAll(async () => {
   await lab.begin(
     init,
     options,
-    ['postgres', '-c', 'track_commit_timestamp=on', '-c', 'summarize_wal=on'],
+    ['postgres', '-c', 'track_commit_timestamp=on', '-c', 'summarize_wal=on', '-c', 'max_prepared_transactions=10'],
     [database, 'pg_isready', '-h', '127.0.0.1', '-q'],
   );
   agent = lab.agent();
@@ -125,7 +128,7 @@ describe('backups of PostgreSQL', () => {
     const writers = writing();
     const first = await agent.ask('full');
     restorableFrom = await sql('SELECT clock_timestamp()');
-    expect(first.facts).toMatchObject({ version: '17.11', checksums: true, superuser: 'postgres', databases: ['postgres'], tables: 3 });
+    expect(first.facts).toMatchObject({ version: '17.11', checksums: true, superuser: 'postgres', databases: ['postgres'], tables: 4 });
     for (let round = 0; round < 3; round += 1) {
       await write(0.1, 2000 + round * 10);
       expect((await agent.ask('ship')).kind).toBe('shipped');
@@ -156,6 +159,86 @@ describe('backups of PostgreSQL', () => {
     expect(unknown).toMatchObject({
       kind: 'usage',
       failed: 'transaction 999999999 cannot be restored to: it did not end in what was backed up',
+    });
+  });
+
+  describe('transactions in the log', () => {
+    /** Whatever a client may do to two tables, the same in each run: parts that are given up, whole ones that are, two phases, many rows at once. */
+    const work = (seed: number): string => {
+      const random = noise(400, seed);
+      const ids = (at: number): string => `id % 50 = ${(random[at] ?? 0) % 50} AND id % 2 = ${seed % 2}`;
+      const one = (at: number): string => {
+        const table = (random[at + 1] ?? 0) % 2 === 0 ? 'bookings' : 'guests';
+        const many = ((random[at + 2] ?? 0) % 40) + 1;
+        const from = 1_000_000 * seed + 1000 * at;
+        const statements = [
+          `INSERT INTO ${table} SELECT 2 * g + ${seed % 2}, repeat(md5(g::text), ${many * 20}) FROM generate_series(${from}, ${from + many}) g ON CONFLICT (id) DO NOTHING`,
+          `UPDATE ${table} SET body = 'x' WHERE ${ids(at)}`,
+          `DELETE FROM ${table} WHERE ${ids(at)}`,
+        ];
+        return statements[(random[at] ?? 0) % statements.length] ?? '';
+      };
+      const ways = [
+        (at: number) => `${one(at)};`,
+        (at: number) => `BEGIN; ${one(at)}; SAVEPOINT a; ${one(at + 3)}; ROLLBACK TO a; ${one(at + 6)}; RELEASE a; ${one(at + 9)}; COMMIT;`,
+        (at: number) => `BEGIN; ${one(at)}; ROLLBACK;`,
+        (at: number) => `BEGIN; ${one(at)}; SAVEPOINT b; ${one(at + 3)}; PREPARE TRANSACTION 'p${seed}'; COMMIT PREPARED 'p${seed}';`,
+      ];
+      return Array.from({ length: 60 }, (_, index) => ways[(random[index + 300] ?? 0) % ways.length]?.(index * 4) ?? '').join('\n');
+    };
+    const fileOf = (table: string): Promise<string> =>
+      sql(`SELECT oid || '/' || pg_relation_filenode('${table}') FROM pg_database WHERE datname = 'postgres'`);
+    let deleted = '';
+
+    test('are those that pg_waldump finds, with their numbers, times and counts, whoever else is at work', async () => {
+      const begin = await sql('SELECT pg_current_wal_insert_lsn()');
+      const since = new Date().toISOString();
+      await sql('CREATE TABLE guests (id int PRIMARY KEY, body text)');
+      await Promise.all([sql(work(1)), sql(work(2)), write(1, 40_000)]);
+      deleted = (await sql('DELETE FROM bookings RETURNING pg_current_xact_id()')).split('\n')[0] ?? '';
+      await sleep(1200);
+      const end = await sql('SELECT pg_current_wal_flush_lsn()');
+      await agent.ask('ship');
+      const dumped = parseDump(await run(['docker', 'exec', database, 'sh', '-c', `pg_waldump -p "$PGDATA/pg_wal" -s ${begin} -e ${end}`]));
+      const tables = new Map([
+        [await fileOf('bookings'), 'postgres.public.bookings'],
+        [await fileOf('guests'), 'postgres.public.guests'],
+      ]);
+      const rows = dumped.flatMap(({ told }) => (told !== undefined && tables.has(String(told[2])) ? [told] : []));
+      const expected = dumped.flatMap(({ told }) => {
+        const [what, xid, at, children] = told ?? [];
+        if (what !== 'COMMIT') return [];
+        const all = [xid, ...(children as readonly number[])];
+        const counts = [...tables].flatMap(([file, name]) => {
+          const of = (change: string): number =>
+            rows
+              .filter((row) => row[0] === change && all.includes(row[1]) && row[2] === file)
+              .reduce((sum, row) => sum + Number(row[3]), 0);
+          const found = { name, inserted: of('inserted'), updated: of('updated'), deleted: of('deleted') };
+          return found.inserted + found.updated + found.deleted === 0 ? [] : [found];
+        });
+        return counts.length > 0 ? [{ id: String(xid), at: new Date(Number(at)).toISOString(), tables: counts }] : [];
+      });
+      const { transactions, holes } = await agent.ask('transactions', { since });
+      const found = transactions.flatMap(({ id, at, tables: touched }: { id: string; at: string; tables: readonly { name: string }[] }) => {
+        const ours = touched.filter(({ name }) => /bookings|guests/.test(name)).sort((a, b) => (a.name < b.name ? -1 : 1));
+        return ours.length === 0 ? [] : [{ id, at, tables: ours }];
+      });
+      expect(expected.length).toBeGreaterThan(40);
+      expect([found, holes]).toEqual([expected, []]);
+      expect(transactions.filter(({ isPartial }: { isPartial: boolean }) => isPartial)).toEqual([]);
+      expect(JSON.stringify(transactions)).not.toContain('canary');
+    });
+
+    test('are undone by the number that stands there', async () => {
+      const { transactions } = await agent.ask('transactions', { table: 'bookings' });
+      const last = transactions.at(-1);
+      const touched = { name: 'postgres.public.bookings', inserted: 0, updated: 0, deleted: expect.any(Number) };
+      expect([last.id, last.tables]).toEqual([deleted, [touched]]);
+      const { facts } = await agent.ask('restore', { target: { kind: 'transaction', id: last.id, inclusive: false } });
+      const { rows } = facts.databases[0].tables.find(({ name }: { readonly name: string }) => name === 'public.bookings');
+      expect(Number(rows)).toBe(last.tables[0].deleted);
+      expect(Number(rows)).toBeGreaterThan(20);
     });
   });
 

@@ -12,7 +12,7 @@ const tablesQuery = `SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relna
     AND NOT (current_database() = '${canaryDatabase}' AND n.nspname = '${postgres.canary.schema}')
   ORDER BY pg_table_size(c.oid), 1`;
 
-async function listDatabases(session: Session): Promise<readonly string[]> {
+export async function listDatabases(session: Session): Promise<readonly string[]> {
   const rows = await session.rows('SELECT datname AS name FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1');
   return rows.map(({ name }) => String(name));
 }

@@ -13,6 +13,7 @@ import { refusedIncrement } from './refused-increment.ts';
 import { takeFacts } from './facts.ts';
 import { identify, type Identity } from './identity.ts';
 import { formatLsn } from './lsn.ts';
+import { relationsFile, takeRelations } from './relations.ts';
 import { connect, type Session } from './session.ts';
 import { watchTar } from './tar-watch.ts';
 
@@ -125,6 +126,8 @@ class BaseBackup {
     const since = changedSince === undefined ? {} : { changedSince };
     this.#facts = { restorableFrom, nextTransaction: String(next), snapshot: String(snapshot), ...since, ...summaryOf(facts) };
     yield { name: factsFile, bytes: once(Buffer.from(`${JSON.stringify(facts, undefined, 1)}\n`)) };
+    const relations = await takeRelations(access, this.#signal);
+    yield { name: relationsFile, bytes: once(Buffer.from(`${JSON.stringify(relations)}\n`)) };
   }
 
   async finish(): Promise<SnapshotFacts> {

@@ -44,6 +44,12 @@ describe('what to type next', () => {
     );
   });
 
+  test('says behind which full backup, where the same number may be another transaction', () => {
+    expect(cureOf('0-1-7', undefined, { ...asked, full: '01JD5Z5M2R0000000000000001' }, '/srv/shop').restore).toBe(
+      'berth restore --only database --before 0-1-7 --into scratch --full 01JD5Z5M2R0000000000000001',
+    );
+  });
+
   test('is to bring back first what was read at the second place', () => {
     expect(cureOf('0-1-7', undefined, { ...asked, from: 'offsite' }, '/')).toEqual({
       copy: 'berth backup copy --from offsite --site /srv/shop',
@@ -82,6 +88,16 @@ describe('the list of transactions', () => {
     expect(lines).toContainEqual(expect.stringMatching(/^log until 2026-03-29 14:21:07.000Z/));
     expect(lines).toContainEqual(expect.stringContaining('2 of 9 are shown, the newest'));
     expect(lines.slice(-3, -1)).toEqual(['to just before the one that removes most, or is the largest:', `→ ${cure.restore}`]);
+  });
+
+  test('says what is counted, and of which transaction there was more before the log that was read', () => {
+    const partial = { transactions: listed.transactions.map((each) => ({ ...each, isPartial: true })) };
+    expect(shown(false, { counts: 'rows', ...partial }).join('\n')).toMatch(
+      /shop\.orders -3, and what it did before the log that was read\n[^]*\n\+ ~ - count rows inserted/,
+    );
+    expect(shown(false)).toContainEqual(
+      expect.stringMatching(/^\+ ~ - count what the log holds .*: events of up to some 8 KiB, not rows$/),
+    );
   });
 
   test('tells of a hole behind it where the largest come first', () => {

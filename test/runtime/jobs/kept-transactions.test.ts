@@ -25,6 +25,11 @@ describe('of all transactions that came, a restore is offered to just before the
     expect(suspectIn([one('c', 20, 40), one('b', 10, 3), one('a', 900, 0)], 1)).toBe('c');
   });
 
+  test('that removes rows of tables, and not definitions of the server', () => {
+    const grant = { ...one('e', 5, 0), tables: [{ name: 'catalog', inserted: 0, updated: 0, deleted: 400 }] };
+    expect(suspectIn([grant, one('b', 4, 3)])).toBe('b');
+  });
+
   test.each([
     'DROP TABLE shop.orders',
     'DROP DATABASE shop',

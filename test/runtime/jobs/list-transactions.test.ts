@@ -15,7 +15,8 @@ let begun: string[] = [];
 
 /** A log of lines: the number of a transaction, the minute of its commit, its bytes, its table, or `-`, or `?` for more than is known, and a statement. */
 const reader: LogReader = {
-  read: async (after, logs, found, heard) => {
+  counts: 'rows',
+  read: async ({ after }, logs, found, heard) => {
     begun.push(after.id);
     for await (const { open } of logs) {
       const text = (await whole(open('lines'))).toString();
@@ -180,6 +181,80 @@ describe('transactions in the log', () => {
     const next = await chain(two, 103, 48, [['103 55 5 a', 60]], 'b');
     const later = await list(two, [...all, ...next], { since: minute(54) });
     expect(later.transactions.map(({ history, full }) => [history, full])).toEqual([[newer[0]!.id, next[0]!.id]]);
+  });
+
+  test('that had ended by the time of the backup below the log are not told: they cannot be taken out of it', async () => {
+    const one = memoryStore();
+    const made = await chain(one, 101, 0, [['100 10 5 a\n101 11 5 a', 20]]);
+    expect(ids(await list(one, made, { since: minute(0) }))).toEqual(['101']);
+  });
+
+  test('count to the chain that holds their place, where the log says places', async () => {
+    const two = memoryStore();
+    const older = await chain(two, 100, 0, [['100 10 5 a\n101 30 5 a\n102 35 5 a', 40]]);
+    const newer = await chain(two, 101, 20, [['101 30 5 a', 32]]);
+    // Numbers alone do not tell how far the newer one goes.
+    const rules = { ...numbered, isAfter: (base: Manifest, id: string) => base.kind !== 'log' && numbered.isAfter(base, id) };
+    const placed: LogReader = {
+      ...reader,
+      read: (start, logs, found, heard) => reader.read(start, logs, (one) => found({ ...one, place: String(Number(one.id) + 1) }), heard),
+    };
+    const tools = {
+      store: two,
+      engine: 'postgres',
+      rules,
+      reader: placed,
+      identity: operator.privateKey,
+      width: 2,
+      isBroken: () => false,
+      heard: () => undefined,
+    };
+    const asked = { ...query, since: minute(0), until: minute(39) };
+    expect(ids(await listTransactions([...older, ...newer], asked, tools, never)).toSorted()).toEqual(['100', '101', '102']);
+  });
+
+  test('of tables without a name stay in the list whatever table is asked for, as they may be of that one', async () => {
+    const nameless: LogReader = {
+      ...reader,
+      read: (start, logs, found, heard) =>
+        reader.read(
+          start,
+          logs,
+          (one) => found({ ...one, tables: one.tables.map((each) => ({ ...each, isUnnamed: true as const })) }),
+          heard,
+        ),
+    };
+    const tools = {
+      store,
+      engine: 'postgres',
+      rules: numbered,
+      reader: nameless,
+      identity: operator.privateKey,
+      width: 2,
+      isBroken: () => false,
+      heard: () => undefined,
+    };
+    const found = await listTransactions(day, { ...query, since: minute(0), table: 'another' }, tools, never);
+    expect([ids(found), found.counts]).toEqual([['100', '101', '102', '104'], 'rows']);
+  });
+
+  test('are looked for no longer once somebody has had enough', async () => {
+    const told = new AbortController();
+    const heard = (): void => {
+      told.abort(new Error('enough'));
+      told.signal.throwIfAborted();
+    };
+    const tools = {
+      store,
+      engine: 'postgres',
+      rules: numbered,
+      reader,
+      identity: operator.privateKey,
+      width: 2,
+      isBroken: () => false,
+      heard,
+    };
+    await expect(listTransactions(day, { ...query, since: minute(0) }, tools, told.signal)).rejects.toThrow('enough');
   });
 
   test('are not there in a hole, which is told: within the time, at its end, and all around it', async () => {

@@ -1,0 +1,261 @@
+import type { Manifest } from '../../../model/backup/manifest.ts';
+import { BerthError } from '../../../model/errors.ts';
+import { ownTables, type LoggedTransaction, type LogReader, type TouchedTable } from '../../ports/log-reader.ts';
+import type { Restorable } from '../../ports/scratch-engine.ts';
+import { collect } from '../../streams/blocks.ts';
+import { nextPosition, segmentBytesOf, timelineOf } from './chain-rules.ts';
+import { logFile } from './log-source.ts';
+import { formatLsn } from './lsn.ts';
+import { largestRelations, relationsFile, type Relations } from './relations.ts';
+import { WalNames, type Definitions, type Followed } from './wal-names.ts';
+import { BrokenWal, WalReader, type WalPlace, type WalRecord, type WalVersion } from './wal-reader.ts';
+import { classIn, insertedRow, isLookedAt, schemaIn, tell, type Ending, type RelationFile, type WalEvents } from './wal-records.ts';
+
+type Change = 'inserted' | 'updated' | 'deleted';
+type Counts = Record<Change, number>;
+
+/** What a transaction, or a part of one, has done so far. There may be very many, most of which change rows alone. */
+class Tally {
+  bytes = 0;
+  readonly files = new Map<number, Map<number, Counts>>();
+  definitions: Defined | undefined;
+
+  countsOf(database: number, file: number): Counts {
+    let files = this.files.get(database);
+    if (files === undefined) this.files.set(database, (files = new Map()));
+    let counts = files.get(file);
+    if (counts === undefined) files.set(file, (counts = { inserted: 0, updated: 0, deleted: 0 }));
+    return counts;
+  }
+
+  define = (): Defined => (this.definitions ??= { said: [], unread: 0, created: [], classes: [], schemas: [] });
+
+  add(other: Tally): void {
+    this.bytes += other.bytes;
+    for (const [database, files] of other.files)
+      for (const [file, { inserted, updated, deleted }] of files) {
+        const counts = this.countsOf(database, file);
+        counts.inserted += inserted;
+        counts.updated += updated;
+        counts.deleted += deleted;
+      }
+    const { definitions } = other;
+    if (definitions === undefined) return;
+    const own = this.define();
+    own.unread += definitions.unread;
+    for (const each of definitions.said) own.said.push(each);
+    for (const each of definitions.created) own.created.push(each);
+    for (const each of definitions.classes) own.classes.push(each);
+    for (const each of definitions.schemas) own.schemas.push(each);
+  }
+}
+
+interface Defined {
+  readonly said: string[];
+  unread: number;
+  readonly created: RelationFile[];
+  readonly classes: Definitions['classes'][number][];
+  readonly schemas: Definitions['schemas'][number][];
+}
+
+const nothingDefined = { said: [], unread: 0, created: [], classes: [], schemas: [] };
+const nothingFollows: Followed = { statements: [], copies: new Set() };
+const halfNumbers = 2 ** 32;
+
+/** Transactions as they are committed, of which the records lie among each other. Holds those that have not ended yet. */
+class Transactions implements WalEvents {
+  readonly #names: WalNames;
+  readonly #found: (transaction: LoggedTransaction) => void;
+  readonly #open = new Map<number, Tally>();
+  /** A whole number near those that come: the log holds the lower half of each. */
+  #near: number;
+  /** From this one on they began behind the place from which the log is read. */
+  #begunFrom: number | undefined;
+  #record: WalRecord | undefined;
+  #lastXid = 0;
+  #last = new Tally();
+
+  /** @param begunFrom - Where that is known from the start. */
+  constructor(names: WalNames, near: number, begunFrom: number | undefined, found: (transaction: LoggedTransaction) => void) {
+    this.#names = names;
+    this.#near = near;
+    this.#begunFrom = begunFrom;
+    this.#found = found;
+  }
+
+  see(record: WalRecord): void {
+    if (record.xid !== 0) this.#tally(record.xid).bytes += record.bytes;
+    if (record.bodyEnd === record.bodyAt) return;
+    this.#record = record;
+    tell(record, this);
+  }
+
+  inserted = (xid: number, file: RelationFile, rows: number, record: WalRecord): void => {
+    const tally = this.#tally(xid);
+    tally.countsOf(file.database, file.file).inserted += rows;
+    const isClasses = this.#names.isClasses(file);
+    if (!isClasses && !this.#names.isSchemas(file)) return;
+    const { database } = file;
+    const defined = tally.define();
+    const row = insertedRow(record);
+    if (row === undefined) defined.unread += 1;
+    else if (isClasses) defined.classes.push({ ...classIn(row, record.version), database });
+    else defined.schemas.push({ ...schemaIn(row), database });
+  };
+
+  updated = (xid: number, { database, file }: RelationFile): void => {
+    this.#tally(xid).countsOf(database, file).updated += 1;
+  };
+
+  deleted = (xid: number, { database, file }: RelationFile): void => {
+    this.#tally(xid).countsOf(database, file).deleted += 1;
+  };
+
+  takenBack = (xid: number, { database, file }: RelationFile): void => {
+    this.#tally(xid).countsOf(database, file).inserted -= 1;
+  };
+
+  created = (xid: number, { database, file }: RelationFile): void => {
+    if (xid !== 0) this.#tally(xid).define().created.push({ database, file });
+  };
+
+  databaseDropped = (xid: number, database: number): void => {
+    this.#tally(xid)
+      .define()
+      .said.push(`DROP DATABASE ${this.#names.nameOfDatabase(database)}`);
+  };
+
+  committed = ({ xid, children, at, dropped }: Ending): void => {
+    const all = this.#take(xid);
+    for (const child of children) all.add(this.#take(child));
+    const id = this.#whole(xid);
+    const { definitions = nothingDefined } = all;
+    const isDefining = all.definitions !== undefined || dropped.length > 0;
+    const { statements, copies } = isDefining ? this.#names.follow({ ...definitions, dropped }) : nothingFollows;
+    const said = [...definitions.said, ...statements];
+    const tables = this.#tables(all, copies);
+    if (tables.length + said.length === 0) return;
+    this.#found({
+      id: String(id),
+      at: new Date(at),
+      place: formatLsn(BigInt(this.#record?.end ?? 0)),
+      bytes: all.bytes,
+      tables,
+      statements: said,
+      isOpaque: false,
+      isPartial: this.#begunFrom === undefined || id < this.#begunFrom,
+    });
+  };
+
+  aborted = ({ xid, children }: Ending): void => {
+    for (const each of [xid, ...children]) this.#take(each);
+  };
+
+  running = (oldest: number, next: number): void => {
+    this.#begunFrom ??= this.#whole(next);
+    // A crash leaves some of which the log never says how they ended.
+    for (const xid of this.#open.keys()) if (((xid - oldest) | 0) < 0) this.#take(xid);
+  };
+
+  checkpoint = (next: number): void => {
+    this.#near = Math.max(this.#near, next);
+  };
+
+  #tally(xid: number): Tally {
+    if (xid === this.#lastXid) return this.#last;
+    let tally = this.#open.get(xid);
+    if (tally === undefined) this.#open.set(xid, (tally = new Tally()));
+    this.#lastXid = xid;
+    return (this.#last = tally);
+  }
+
+  #take(xid: number): Tally {
+    const tally = this.#open.get(xid) ?? new Tally();
+    this.#open.delete(xid);
+    if (xid === this.#lastXid) this.#lastXid = 0;
+    return tally;
+  }
+
+  #whole(low: number): number {
+    const number = this.#near + ((low - (this.#near % halfNumbers)) | 0);
+    this.#near = Math.max(this.#near, number);
+    return number;
+  }
+
+  #tables({ files }: Tally, copies: ReadonlySet<number>): readonly TouchedTable[] {
+    const tables: TouchedTable[] = [];
+    const catalog = { inserted: 0, updated: 0, deleted: 0 };
+    for (const [database, each] of files)
+      for (const [file, counts] of each) {
+        if (copies.has(file)) continue;
+        const subject = this.#names.subjectOf({ database, file });
+        if (subject.kind === 'catalog') for (const change of changes) catalog[change] += counts[change];
+        else if (subject.kind !== 'aside')
+          tables.push({ name: subject.name, ...counts, ...(subject.kind === 'unnamed' && { isUnnamed: true }) });
+      }
+    return changes.some((change) => catalog[change] > 0) ? [...tables, { name: ownTables, ...catalog }] : tables;
+  }
+}
+
+const changes = ['inserted', 'updated', 'deleted'] as const;
+
+/** The log as it was shipped. Rows are counted one by one; what lies beside a table because it is long, and what is in indexes, is not. */
+export const postgresLogReader: LogReader = {
+  counts: 'rows',
+  read: async ({ base: open, after }, logs, found, heard) => {
+    const base = await open();
+    const next = Number(base.manifest.facts['nextTransaction']);
+    const begunFrom = after.id === base.manifest.id && Number.isSafeInteger(next) ? next : undefined;
+    const transactions = new Transactions(new WalNames(await relationsOf(base)), Number.isSafeInteger(next) ? next : 0, begunFrom, found);
+    const reader = new WalReader(placeAfter(after, base.manifest), isLookedAt, (record) => transactions.see(record));
+    for await (const { manifest, open: file } of logs)
+      try {
+        for await (const chunk of file(logFile)) {
+          reader.push(chunk);
+          heard(chunk.length);
+        }
+        reader.end(manifest.facts['endsWithRecord'] === true);
+      } catch (error) {
+        if (error instanceof BrokenWal || error instanceof RangeError)
+          throw new BerthError(
+            'damaged',
+            `the log in ${manifest.id} cannot be read: ${error.message}`,
+            'see `berth backup verify`; times before it can still be looked at with --until',
+          );
+        throw error;
+      }
+  },
+};
+
+function placeAfter(after: Manifest, base: Manifest): WalPlace {
+  return {
+    at: nextPosition(after),
+    segmentBytes: segmentBytesOf(base),
+    timeline: timelineOf(base),
+    version: versionOf(base),
+    atRecord: after.facts['endsWithRecord'] === true,
+  };
+}
+
+function versionOf({ facts: { version } }: Manifest): WalVersion {
+  const written = typeof version === 'string' ? version : 'of no version';
+  const [major] = written.split('.');
+  if (major === '17') return 17;
+  if (major === '18') return 18;
+  throw new BerthError(
+    'unsupported',
+    `the log of PostgreSQL ${written} is not looked into: that of 17 and 18 is`,
+    'restore into scratch with --at and look on which side of it the rows are still there',
+  );
+}
+
+/** The log of a backup that is broken is sound all the same, and is told with numbers. */
+async function relationsOf({ manifest, open }: Restorable): Promise<Relations | undefined> {
+  if (!manifest.streams.some(({ name }) => name === relationsFile)) return undefined;
+  try {
+    return JSON.parse(Buffer.from(await collect(open(relationsFile), largestRelations)).toString('utf8')) as Relations;
+  } catch (error) {
+    if (error instanceof BerthError && error.kind === 'damaged') return undefined;
+    throw error;
+  }
+}

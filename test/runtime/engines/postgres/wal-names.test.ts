@@ -1,0 +1,123 @@
+import { describe, expect, test } from 'vitest';
+import type { Relations } from '../../../../runtime/engines/postgres/relations.ts';
+import { WalNames, type Definitions } from '../../../../runtime/engines/postgres/wal-names.ts';
+
+const relations: Relations = {
+  databases: [
+    {
+      oid: 5,
+      name: 'postgres',
+      schemas: [{ oid: 16390, name: 'berth' }],
+      tables: [{ oid: 16391, file: 16391, schema: 16390, name: 'canary' }],
+      toast: [],
+      catalogs: [],
+      own: { classes: 1259, schemas: 2615, statistics: 2619 },
+    },
+    {
+      oid: 7,
+      name: 'shop',
+      schemas: [{ oid: 2200, name: 'public' }],
+      tables: [
+        { oid: 20000, file: 20000, schema: 2200, name: 'orders' },
+        { oid: 20005, file: 20007, schema: 2200, name: 'rooms' },
+      ],
+      toast: [20002],
+      catalogs: [20050],
+      own: { classes: 20050, schemas: 2615, statistics: 2619 },
+    },
+  ],
+};
+const file = (number: number, database = 7) => ({ database, file: number });
+const nothing: Definitions = { schemas: [], classes: [], unread: 0, created: [], dropped: [] };
+const row = (oid: number, name: string, changes: Partial<Definitions['classes'][number]> = {}) => ({
+  database: 7,
+  oid,
+  name,
+  schema: 2200,
+  file: oid,
+  kind: 'r',
+  isTemporary: false,
+  ...changes,
+});
+const nameOf = (names: WalNames, number: number): string => {
+  const subject = names.subjectOf(file(number));
+  return 'name' in subject ? subject.name : subject.kind;
+};
+
+describe('names of files in the log', () => {
+  test('are those that the backup knows; what lies beside them, the canary and what is known of values are nobody’s', () => {
+    const names = new WalNames(relations);
+    expect([20000, 20007, 20002, 1249, 20050, 2619, 20005].map((each) => nameOf(names, each))).toEqual([
+      'shop.public.orders',
+      'shop.public.rooms',
+      'aside',
+      'catalog',
+      'catalog',
+      'aside',
+      'relation 20005 of database shop',
+    ]);
+    expect([names.subjectOf(file(16391, 5)).kind, names.subjectOf(file(1262, 0)).kind]).toEqual(['aside', 'catalog']);
+    expect([names.isClasses(file(20050)), names.isClasses(file(1259)), names.isClasses(file(1259, 5))]).toEqual([true, false, true]);
+  });
+
+  test('go with a table that is emptied, and what lies beside it', () => {
+    const names = new WalNames(relations);
+    const said = names.follow({
+      ...nothing,
+      created: [file(30000), file(30001), file(30002)],
+      dropped: [file(20007), file(20002), file(20000)],
+    });
+    expect(said.statements).toEqual(['TRUNCATE shop.public.orders', 'TRUNCATE shop.public.rooms']);
+    expect([30000, 30001, 30002].map((each) => nameOf(names, each))).toEqual(['shop.public.orders', 'aside', 'shop.public.rooms']);
+    names.follow({ ...nothing, created: [file(40000)], dropped: [file(30000)] });
+    expect(nameOf(names, 40000)).toBe('shop.public.orders');
+  });
+
+  test('go with a table that is written anew, whose rows are then no new ones', () => {
+    const names = new WalNames(relations);
+    const said = names.follow({ ...nothing, classes: [row(31000, 'pg_temp_20005')], created: [file(31000)], dropped: [file(20007)] });
+    expect([said.statements, [...said.copies]]).toEqual([['REWRITE TABLE shop.public.rooms'], [31000]]);
+    expect(nameOf(names, 31000)).toBe('shop.public.rooms');
+    expect(names.follow({ ...nothing, dropped: [file(31000)] }).statements).toEqual(['DROP TABLE shop.public.rooms']);
+  });
+
+  test('are learnt from what is made, with the schema that was made before it', () => {
+    const names = new WalNames(relations);
+    const made = names.follow({
+      ...nothing,
+      schemas: [{ database: 7, oid: 32000, name: 'later' }],
+      classes: [
+        row(32001, 'things', { schema: 32000 }),
+        row(32002, 'things_pkey', { kind: 'i', schema: 32000 }),
+        row(32003, 'pg_toast_32001', { kind: 't', schema: 99 }),
+      ],
+      created: [file(32001), file(32002), file(32003)],
+    });
+    expect(made.statements).toEqual(['CREATE SCHEMA shop.later', 'CREATE TABLE shop.later.things']);
+    expect([32001, 32003].map((each) => nameOf(names, each))).toEqual(['shop.later.things', 'aside']);
+  });
+
+  test('of what was made and dropped at once, and of what only one session sees, are not told', () => {
+    const names = new WalNames(relations);
+    expect(names.follow({ ...nothing, classes: [row(33000, 'short')], created: [file(33000)], dropped: [file(33000)] }).statements).toEqual(
+      [],
+    );
+    expect(names.follow({ ...nothing, classes: [row(33001, 'mine', { isTemporary: true })] }).statements).toEqual([]);
+  });
+
+  test('are not guessed where what was made could not be read', () => {
+    const names = new WalNames(relations);
+    const said = names.follow({ ...nothing, unread: 1, created: [file(34000)], dropped: [file(20000)] });
+    expect(said.statements).toEqual(['DROP/TRUNCATE shop.public.orders', 'CREATE']);
+    expect(nameOf(names, 34000)).toBe('relation 34000 of database shop');
+  });
+
+  test('are those of the numbers of a database that nobody has told of', () => {
+    const names = new WalNames(undefined);
+    expect([nameOf(names, 20000), nameOf(names, 1249)]).toEqual(['relation 20000 of database 7', 'catalog']);
+    expect(names.follow({ ...nothing, classes: [row(35000, 'fresh')], created: [file(35000)] }).statements).toEqual([
+      'CREATE TABLE 7.public.fresh',
+    ]);
+    expect(nameOf(names, 35000)).toBe('7.public.fresh');
+  });
+});
