@@ -6,6 +6,7 @@ import { composeServices } from '../../generator/render/compose.ts';
 import { outputOf } from '../../runtime/programs/local-programs.ts';
 import { type Compose, composeIn, never, notAll, programsApart, startAll, startAsBefore } from '../compose.ts';
 import { DatabaseVolume, type Filling, volumeOf } from './database-volume.ts';
+import { liveRecord, LiveRecordFile } from './live-record.ts';
 import { progressOn } from '../progress.ts';
 import type { Restored } from './database.ts';
 import { loadSite } from '../site.ts';
@@ -71,6 +72,8 @@ export async function restoreLive(asked: LiveRestore, context: RuntimeContext, s
   const { site, json, database } = asked;
   const { plan } = loadSite(site, context);
   const concerned = concernedBy(plan, database);
+  const record = new LiveRecordFile(site);
+  if (record.leftOf(commandOf(asked)) !== undefined && (await resumed(asked, plan, concerned, record, context))) return;
   const planned = await asked.look();
   if (!json || asked.dryRun) say(asked, plan, concerned, planned, context);
   if (asked.dryRun) return json ? context.out(`${JSON.stringify({ ...planned, into: 'live' }, null, 2)}\n`) : undefined;
@@ -108,17 +111,81 @@ export async function restoreLive(asked: LiveRestore, context: RuntimeContext, s
     const servers = [...concerned.members, database];
     progress.say(`stopping ${servers.join(', ')}`);
     await stop(servers, compose, signal);
+    record.write({ command: commandOf(asked), kept, old: await volume.identity() });
     await volume.exchange(kept);
   } catch (error) {
     progress.say('nothing was exchanged; starting everything as it was');
     await volume.clean(never).catch(() => undefined);
+    record.end();
     return await startAsBefore(error, compose);
   }
-  await beginAnew(plan, concerned, kept, { compose, context, heard: (what) => progress.say(what) });
+  try {
+    await beginAnew(plan, concerned, kept, { compose, context, heard: (what) => progress.say(what) });
+  } finally {
+    // A failure says how it is ended by hand. Only who is killed says nothing.
+    record.end();
+  }
   progress[Symbol.dispose]();
   const done = { ...filled, into: 'live', kept, seconds: secondsSince(clock.begun), downSeconds: secondsSince(clock.stopped) };
   if (json) return context.out(`${JSON.stringify(done, null, 2)}\n`);
   tell(done, concerned, { undo: volume.undoing(kept), volumes: concerned.replicas.map((replica) => volumeOf(plan, replica)) }, context);
+}
+
+const commandOf = ({ database, at, before }: LiveRestore): string =>
+  [
+    'berth restore --only',
+    database,
+    ...(at === undefined ? [] : ['--at', at]),
+    ...(before === undefined ? [] : ['--before', before]),
+    '--into live',
+  ].join(' ');
+
+/** Goes on where an earlier run was cut off. @returns whether that was after its data had changed places; otherwise everything is to be done anew. */
+async function resumed(
+  asked: LiveRestore,
+  plan: Plan,
+  concerned: Concerned,
+  record: LiveRecordFile,
+  context: RuntimeContext,
+): Promise<boolean> {
+  const { site, json, database } = asked;
+  if (asked.dryRun || !asked.yes)
+    throw new BerthError(
+      'conflict',
+      `this restore of ${database} was cut off while its data changed places; nothing was changed now`,
+      `run ${commandOf(asked)} --yes, which goes on with it; if you have ended it by hand, remove ${liveRecord}`,
+    );
+  using _lock = lockSite(site);
+  const left = record.leftOf(commandOf(asked));
+  if (left === undefined) return false;
+  const begun = performance.now();
+  using progress = progressOn(context, json);
+  const compose = composeIn(site, context);
+  const volume = new DatabaseVolume(plan, concerned.server, asked, compose);
+  progress.say(`going on with the restore of ${database} that was cut off`);
+  // Whoever was started by hand meanwhile writes to what is settled here.
+  await compose(['stop', ...concerned.clients, ...concerned.members, database], never);
+  if (!(await volume.settle(left.kept, left.old))) {
+    record.end();
+    await startAll(`${database} has its old data`, compose);
+    progress[Symbol.dispose]();
+    if (!json)
+      context.out(`${database} still had its old data, so it is restored anew; remove ${left.kept} from its volume, if it is there.\n\n`);
+    return false;
+  }
+  try {
+    await beginAnew(plan, concerned, left.kept, { compose, context, heard: (what) => progress.say(what) });
+  } finally {
+    record.end();
+  }
+  progress[Symbol.dispose]();
+  const done = { database, into: 'live', resumed: true, kept: left.kept, seconds: secondsSince(begun) };
+  if (json) context.out(`${JSON.stringify(done, null, 2)}\n`);
+  else
+    context.out(
+      `${database} is back; the old data are in ${left.kept}.\n\n→ to undo it, stop everything that uses it, then:\n    ${volume.undoing(left.kept)}\n`,
+    );
+  return true;
 }
 
 /** @throws BerthError that names the time up to which there is something, when the server is in no state to give the rest. */

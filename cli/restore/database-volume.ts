@@ -62,6 +62,26 @@ export class DatabaseVolume {
     );
   }
 
+  /** What tells the present data from others, wherever a rename brings them. */
+  async identity(): Promise<string> {
+    return (await this.#asServer(`stat -c %i ${this.#data}`)).trim();
+  }
+
+  /**
+   * Ends an exchange that may have been cut off, with the server stopped. Nothing is removed.
+   *
+   * @param old - Identity of the data before it.
+   * @returns whether the new data are in their place; otherwise the old ones still are.
+   */
+  async settle(kept: string, old: string): Promise<boolean> {
+    const [named, waiting] = [`${mounted}/${kept}`, this.#place.waiting];
+    const last =
+      waiting === undefined
+        ? ''
+        : `[ -e ${this.#data} ] || { [ -e ${named} ] && mv -T ${mounted}/${waiting} ${this.#data} && sync; } || exit 1; `;
+    return (await this.#asServer(`${last}stat -c %i ${this.#data}`)).trim() !== old;
+  }
+
   /** The new data become those of a server that has none. */
   async begin(): Promise<void> {
     await this.#asServer(`[ ! -e ${this.#data} ] && mv -T ${workshop}/${restoredData} ${this.#data} && rm -rf ${workshop} && sync`);
