@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -54,15 +54,31 @@ describe.each(['mysql', 'mariadb'] as const)('an exchange of the data of %s', (e
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  test.each([-1, 1, -2, 2, -3, 3, -4, 4])('that is killed at rename %i is settled, and told as it is', async (killing) => {
-    killAt(0);
-    const old = await volume.identity();
-    killAt(killing);
-    await expect(volume.exchange(kept)).rejects.toThrow('signal');
-    killAt(0);
-    const isNew = await volume.settle(kept, old);
-    expect(isNew).toBe(killing === 3 || Math.abs(killing) === 4);
-    expect(holds(data)).toBe(isNew ? 'new' : 'old');
-    if (isNew) expect(holds(kept)).toBe('old');
+  test.each([-1, 1, -2, 2, -3, 3, -4, 4])(
+    'that is killed at rename %i is ended either way, and each of the two is where it is said to be',
+    async (killing) => {
+      for (const wanted of ['old', 'new'] as const) {
+        killAt(0);
+        const { data: old = '', ready = '' } = await volume.look(kept);
+        killAt(killing);
+        await expect(volume.exchange(kept)).rejects.toThrow('signal');
+        killAt(0);
+        const [one, other] = wanted === 'old' ? [old, ready] : [ready, old];
+        await volume.bring(await volume.look(kept), kept, one, other);
+        await volume.clean(new AbortController().signal);
+        expect(await volume.look(kept)).toMatchObject({ data: one });
+        expect(holds(data)).toBe(wanted);
+        if (wanted === 'new') expect(holds(kept)).toBe('old');
+        else for (const name of [kept, 'berth-restore']) rmSync(join(folder, 'volume', name), { recursive: true, force: true });
+        put(`berth-restore/${restoredData}`, 'new');
+      }
+    },
+  );
+
+  test('tells by the files of the old data whether a server has run on them, and not by where they lie', async () => {
+    const stopped = await volume.print();
+    expect(await volume.print()).toBe(stopped);
+    utimesSync(join(folder, 'volume', data, 'holds'), 1, 1);
+    expect(await volume.print()).not.toBe(stopped);
   });
 });
