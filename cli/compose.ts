@@ -30,7 +30,7 @@ export async function startAll(state: string, compose: Compose): Promise<void> {
 }
 
 /** Something stands, and something does not. @param state - What stands. */
-export const notAll = (state: string, error: unknown, cure: string): BerthError =>
+const notAll = (state: string, error: unknown, cure: string): BerthError =>
   new BerthError('unfinished', `${state}, and not everything is up: ${said(error)}`, cure, { cause: error });
 
 /** Gives up what was begun, and tells why; also when the site does not come up again, which was often the reason to restore. */

@@ -1,7 +1,9 @@
-import { resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { BerthError, EXIT } from '../model/errors.ts';
 import { applyChanges, isHalfDone, recoverSite } from '../generator/io/disk.ts';
+import { liveRecord } from '../generator/io/berth-folder.ts';
 import { lockSite } from '../generator/io/lock.ts';
 import { readOverlayFiles } from '../generator/io/read-overlay.ts';
 import type { Context } from './context.ts';
@@ -44,6 +46,8 @@ async function generate(options: GenerateOptions, context: Context): Promise<voi
   // Before the lock, which would make a folder: a place that is no site stays as it is.
   const known = isHalfDone(site) ? undefined : loadSite(site, context, options.environment);
   using _lock = lockSite(site);
+  // It may be the cure, so it goes on.
+  if (existsSync(join(site, liveRecord))) (await import('./restore/live-record.ts')).noteUnended(site, context.err);
   const { outcome, setAside } = recoverSite(site);
   if (outcome === 'finished') context.err('An interrupted run was finished first.\n');
   if (setAside.length > 0) context.err(`Files that were edited meanwhile are kept as ${setAside.join(', ')}.\n`);

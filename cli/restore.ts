@@ -3,6 +3,7 @@ import { Option, type Command } from 'commander';
 import { BerthError } from '../model/errors.ts';
 import { clusterOf } from './backup.ts';
 import { addClusterChoice } from './cluster.ts';
+import type { LiveEnding } from './restore/live-record.ts';
 import type { PlaceName } from './open-catalogue.ts';
 import type { RuntimeContext } from './stoppable.ts';
 
@@ -21,6 +22,8 @@ interface RestoreOptions {
   readonly file?: string;
   readonly key?: string;
   readonly withData?: boolean;
+  readonly resume?: boolean;
+  readonly undo?: boolean;
   readonly yes?: boolean;
   readonly dryRun?: boolean;
   readonly from: PlaceName;
@@ -57,6 +60,8 @@ export function addRestore(
       '--into <DIR>',
       'where to; what lies there and is another is replaced with --yes only. A database, a bucket, a cache or a volume: live, in its place; a database or a cache also: scratch, to try it; a database also: new, a server that stays beside the site',
     )
+    .option('--resume', 'of a database in its place: go on with the restore that was cut off')
+    .option('--undo', 'of a database in its place: put the old data back where a restore was cut off')
     .option('--with-data', 'on an empty host: the folder, then all data, and then everything is started')
     .addOption(new Option('--file <NAME>', 'in an agent: which file is given out').hideHelp())
     .option('--key <FILE>', 'the private key of a recipient; a kit has one. BERTH_KEY_PASSPHRASE opens it')
@@ -77,6 +82,7 @@ Examples:
   berth restore --only database --before 0-1-270 --into scratch          just before that transaction
   berth restore --only database --at 2026-03-29T14:30Z --into new        keeps it beside the site, to take a table from it
   berth restore --only database --at 2026-03-29T14:30Z --into live       puts it in its place; the old data stay beside it
+  berth restore --only database --into live --undo --yes                 one that was cut off: everything as before; --resume ends it
   berth restore --only bucket --at 2026-03-29T14:30Z --prefix invoices/ --into live     puts back what is missing or changed
   berth restore --only bucket --latest --into ../objects --key /media/usb/shop-operator.key
   berth restore --only cache --at 2026-03-29T14:30Z --into live          sessions or a queue, as they were copied last by then
@@ -105,7 +111,8 @@ Examples:
           json,
           ...cluster
         } = options;
-        if ([latest === true, at !== undefined, before !== undefined].filter(Boolean).length !== 1)
+        const ending = endingOf(options);
+        if (ending === undefined && [latest === true, at !== undefined, before !== undefined].filter(Boolean).length !== 1)
           throw new BerthError(
             'usage',
             'to what time?',
@@ -142,7 +149,7 @@ Examples:
         if (only === 'database') {
           const { restoreDatabase } = await import('./restore/database.ts');
           const place = into === 'scratch' || into === 'new' || into === 'live' ? into : folder;
-          return restoreDatabase({ ...common, name, before, full, into: place, cluster: clusterOf(cluster, context.cwd) }, context);
+          return restoreDatabase({ ...common, name, before, full, into: place, cluster: clusterOf(cluster, context.cwd), ending }, context);
         }
         if (only === 'cache') {
           const { restoreCache } = await import('./restore/cache.ts');
@@ -185,4 +192,20 @@ Examples:
         await restoreSite({ ...asked, only: only === 'config' ? 'configuration' : only }, context);
       }, options.json ?? false),
     );
+}
+
+/** @throws BerthError `usage`: what was cut off knows to what time it was, and only that of a database is known. */
+function endingOf({ resume, undo, latest, at, before, only, into }: RestoreOptions): LiveEnding | undefined {
+  if (resume !== true && undo !== true) return undefined;
+  if (resume === undo) throw new BerthError('usage', '--resume or --undo?', 'write one of the two');
+  const ending = undo === true ? 'undo' : 'resume';
+  if (only !== 'database' || into !== 'live')
+    throw new BerthError(
+      'usage',
+      `--${ending} is for a database that is put back in its place`,
+      `write \`--only database --into live --${ending}\`; a bucket, a cache and a volume go on by the same command again`,
+    );
+  if (latest === true || at !== undefined || before !== undefined)
+    throw new BerthError('usage', `--${ending} goes by the time of the restore that was cut off`, 'leave out --latest, --at and --before');
+  return ending;
 }

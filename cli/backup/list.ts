@@ -11,6 +11,7 @@ import { lateBy, lateNotes } from './late-view.ts';
 import { describeRestorable, ownLevel, restorable } from './restorable.ts';
 import { rememberedManifests } from './remembered-manifests.ts';
 import { type RuntimeContext, stoppable } from '../stoppable.ts';
+import { noteUnended } from '../restore/live-record.ts';
 import { noteOf, paint, table } from '../text.ts';
 
 /** Of the log of a database there is a backup every half minute: it is counted with what it follows. */
@@ -41,6 +42,7 @@ function kitNotes(kit: KitRecord | undefined, now: Date): string[] {
 /** What there is, how far it was proven, and up to when each kind can be restored, in both places. */
 export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext): Promise<void> =>
   stoppable(context, async (signal) => {
+    noteUnended(site, context.err);
     const {
       config,
       folder,

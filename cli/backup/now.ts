@@ -13,6 +13,7 @@ import { type AgentHome, inAgent } from '../agent-exec.ts';
 import { asJson, describeAge, shortName, tierOf } from './text.ts';
 import { type Asked, runtimeOf } from '../open-catalogue.ts';
 import { progressOn } from '../progress.ts';
+import { noteUnended } from '../restore/live-record.ts';
 import { type FoundRuntime, worldOf } from '../runtime-config.ts';
 import { type RuntimeContext, stoppable } from '../stoppable.ts';
 import { noteOf, table } from '../text.ts';
@@ -98,6 +99,7 @@ async function takeOne(
 /** Has every agent bring the log of its databases to the store, up to now. */
 export const shipNow = ({ site, json, cluster, sources }: NowAsked, context: RuntimeContext): Promise<void> =>
   stoppable(context, async (signal) => {
+    noteUnended(site, context.err);
     const { config, folder } = runtimeOf(site);
     const home = { site, config, ...(cluster && { cluster }) };
     const jobs = jobsOf(config.backups.jobs.filter(isDatabase), sources);
@@ -130,6 +132,7 @@ function withIncrements(jobs: readonly BackupJob[]): readonly BackupJob[] {
 /** Copies what has changed, now. */
 export const backupNow = ({ site, json, cluster, sources, label, increment = false }: NowAsked, context: RuntimeContext): Promise<void> =>
   stoppable(context, async (signal) => {
+    noteUnended(site, context.err);
     const { config, folder } = runtimeOf(site);
     const home = { site, config, ...(cluster && { cluster }) };
     const backups = await openBackups(config, folder, worldOf(context));

@@ -8,6 +8,7 @@ import { composeIn, never, startAll } from '../compose.ts';
 import type { OpenedCopy, PlannedCopy } from './open-copy.ts';
 import { progressOn } from '../progress.ts';
 import { describeCopy } from './cache.ts';
+import { refuseUnended } from './live-record.ts';
 import { loadSite } from '../site.ts';
 import type { RuntimeContext } from '../stoppable.ts';
 import { fileStamp, secondsSince } from '../moment.ts';
@@ -43,6 +44,7 @@ export async function restoreCacheLive(asked: CacheLive, copy: OpenedCopy, conte
       'run the same command with --yes, or try it with --into scratch first',
     );
   using _lock = lockSite(site);
+  refuseUnended(site);
   using progress = progressOn(context, json);
   const compose = composeIn(site, context);
   const nodes = new CacheNodes(plan, concerned, compose, context.err);

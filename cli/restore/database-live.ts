@@ -1,45 +1,27 @@
 import { BerthError } from '../../model/errors.ts';
 import type { Plan } from '../../model/plan.ts';
-import type { PlannedService } from '../../model/planned-service.ts';
 import { lockSite } from '../../generator/io/lock.ts';
 import { composeServices } from '../../generator/render/compose.ts';
 import { outputOf } from '../../runtime/programs/local-programs.ts';
-import { type Compose, composeIn, never, notAll, programsApart, startAll, startAsBefore } from '../compose.ts';
-import { DatabaseVolume, type Filling, volumeOf } from './database-volume.ts';
+import { composeIn, never, programsApart } from '../compose.ts';
 import { progressOn } from '../progress.ts';
-import type { Restored } from './database.ts';
 import { loadSite } from '../site.ts';
 import type { RuntimeContext } from '../stoppable.ts';
-import { paint } from '../text.ts';
-import { secondsSince } from '../moment.ts';
-import { describeEstimate } from './estimate.ts';
-import { countedBehind } from '../backup/text.ts';
-
-export interface LiveRestore extends Filling {
-  readonly site: string;
-  readonly json: boolean;
-  readonly yes: boolean;
-  readonly dryRun: boolean;
-  readonly database: string;
-  /** One of the two, or neither for the newest that there is. */
-  readonly at: string | undefined;
-  readonly before: string | undefined;
-  /** What would be restored now. */
-  readonly look: () => Promise<Restored>;
-  /** Brings the log to the store, up to now. */
-  readonly ship: () => Promise<unknown>;
-}
-
-/** Who writes to a database, follows it or stands before it, by the names of compose.yaml; and the database itself. */
-interface Concerned {
-  readonly server: PlannedService;
-  readonly clients: readonly string[];
-  readonly replicas: readonly PlannedService[];
-  /** Those of them that choose together with it who is written to: they stop with it, as alone it writes nothing any more, not even the last of its log. */
-  readonly members: readonly string[];
-  /** Caches that hold what may be newer than the database will be, and lose it with a restart. */
-  readonly caches: readonly string[];
-}
+import { DatabaseVolume } from './database-volume.ts';
+import { goOn, lookAt, type Next, nextOf, removeOrphans, undo } from './live-ending.ts';
+import {
+  another,
+  bothEndings,
+  type LiveEnding,
+  liveCommand,
+  type LiveRecord,
+  LiveRecordFile,
+  nothingLeft,
+  whereCutOff,
+} from './live-record.ts';
+import { type Concerned, isLatest, type LiveRestore, type LiveWork, putBack, startAll } from './live-steps.ts';
+import { say, sayNext, tell, tellEnded, tellUndone } from './live-texts.ts';
+import { outlive, restoringMark } from './live-work.ts';
 
 export function concernedBy(plan: Plan, database: string): Concerned {
   const server = plan.services.find(({ name }) => name === database);
@@ -64,156 +46,117 @@ export function concernedBy(plan: Plan, database: string): Concerned {
 }
 
 /**
- * Puts a database back to an earlier state in its place. The new data are made ready beside the old ones while those still run, or once nobody writes any
- * more; then the two change places in one step. Up to there a failure changes nothing, and the old data stay in the volume after it.
+ * Puts a database back to an earlier state in its place, or ends such a restore that was cut off. How far it is stands in a record, from before anything is
+ * stopped until everything runs again: whoever is killed in between leaves nothing behind that nobody knows of.
  */
 export async function restoreLive(asked: LiveRestore, context: RuntimeContext, signal: AbortSignal): Promise<void> {
   const { site, json, database } = asked;
   const { plan } = loadSite(site, context);
   const concerned = concernedBy(plan, database);
+  const record = new LiveRecordFile(site);
+  const acts = asked.yes && !asked.dryRun;
+  // Under the lock alone a record is none of a restore that is under way.
+  using _lock = acts || record.isThere() ? lockSite(site) : undefined;
+  using progress = progressOn(context, json);
+  const within = { ...context, env: { ...context.env, [restoringMark]: site } };
+  const compose = composeIn(site, within);
+  const work: LiveWork = {
+    asked,
+    plan,
+    concerned,
+    record,
+    volume: new DatabaseVolume(plan, concerned.server, asked, compose),
+    compose,
+    docker: (args) => outputOf(programsApart(within), { argv: ['docker', ...args] }, never),
+    context,
+    heard: (what) => progress.say(what),
+  };
+  if (record.isThere()) await outlive(site, signal);
+  const done = await restoreIn(work, signal);
+  progress[Symbol.dispose]();
+  if (json) context.out(`${JSON.stringify(done.result, null, 2)}\n`);
+  else context.out(done.text);
+}
+
+interface Done {
+  readonly result: object;
+  readonly text: string;
+}
+
+/** @param work - Of a site that is locked, where anything is to be done. */
+export async function restoreIn(work: LiveWork, signal: AbortSignal): Promise<Done> {
+  const { asked, record } = work;
+  const left = record.read();
+  if (left === undefined) {
+    if (asked.ending !== undefined) throw nothingLeft(asked.ending);
+    return begin(work, signal);
+  }
+  const isSame = left.database === asked.database && left.at === asked.at && left.before === asked.before && left.full === asked.full;
+  if (asked.ending === undefined && !isSame) {
+    // Nothing of it has changed places, so nothing of it is needed to begin another.
+    if (left.database !== asked.database || left.old !== undefined) throw another(left);
+    return anew(work, signal);
+  }
+  return end(left, asked.ending ?? 'again', work, signal);
+}
+
+async function begin(work: LiveWork, signal: AbortSignal): Promise<Done> {
+  const { asked, plan, concerned, context } = work;
   const planned = await asked.look();
-  if (!json || asked.dryRun) say(asked, plan, concerned, planned, context);
-  if (asked.dryRun) return json ? context.out(`${JSON.stringify({ ...planned, into: 'live' }, null, 2)}\n`) : undefined;
+  if (!asked.json || asked.dryRun) say(asked, plan.name, concerned, planned, context);
+  if (asked.dryRun) return { result: { ...planned, into: 'live' }, text: '' };
   if (!asked.yes)
     throw new BerthError(
       'conflict',
       isLatest(asked)
-        ? `the application would stop while ${database} is made anew; nothing was changed`
-        : `what was written to ${database} since then would be gone; nothing was changed`,
+        ? `the application would stop while ${asked.database} is made anew; nothing was changed`
+        : `what was written to ${asked.database} since then would be gone; nothing was changed`,
       'run the same command with --yes, or try it with --into scratch first',
     );
-  using _lock = lockSite(site);
-  using progress = progressOn(context, json);
-  const compose = composeIn(site, context);
-  const volume = new DatabaseVolume(plan, concerned.server, asked, compose);
-  const kept = volume.keptAt(context.now());
-  const clock = { begun: performance.now(), stopped: performance.now() };
-  const stopClients = async (): Promise<void> => {
-    clock.stopped = performance.now();
-    // Told to stop nothing by name, Compose stops everything.
-    if (concerned.clients.length === 0) return;
-    progress.say(`stopping ${concerned.clients.join(', ')}`);
-    await stop(concerned.clients, compose, signal);
-  };
-  let filled: Restored;
-  try {
-    if (isLatest(asked)) {
-      await stopClients();
-      progress.say('waiting until the last of the log was shipped');
-      await shipLast(asked, planned, signal);
-    }
-    progress.say(`making ${database} as it was`);
-    filled = await volume.fill(signal);
-    if (!isLatest(asked)) await stopClients();
-    const servers = [...concerned.members, database];
-    progress.say(`stopping ${servers.join(', ')}`);
-    await stop(servers, compose, signal);
-    await volume.exchange(kept);
-  } catch (error) {
-    progress.say('nothing was exchanged; starting everything as it was');
-    await volume.clean(never).catch(() => undefined);
-    return await startAsBefore(error, compose);
-  }
-  await beginAnew(plan, concerned, kept, { compose, context, heard: (what) => progress.say(what) });
-  progress[Symbol.dispose]();
-  const done = { ...filled, into: 'live', kept, seconds: secondsSince(clock.begun), downSeconds: secondsSince(clock.stopped) };
-  if (json) return context.out(`${JSON.stringify(done, null, 2)}\n`);
-  tell(done, concerned, { undo: volume.undoing(kept), volumes: concerned.replicas.map((replica) => volumeOf(plan, replica)) }, context);
+  const done = await putBack(work, planned.until, signal);
+  return { result: { ...done, into: 'live' }, text: tell(done, work) };
 }
 
-/** @throws BerthError that names the time up to which there is something, when the server is in no state to give the rest. */
-async function shipLast({ ship, database }: LiveRestore, { until }: Restored, signal: AbortSignal): Promise<void> {
-  try {
-    await ship();
-  } catch (error) {
+/** Once more from its beginning, for which the server has to run where it can: the last of its log is asked for. */
+async function anew(work: LiveWork, signal: AbortSignal): Promise<Done> {
+  if (work.asked.yes && !work.asked.dryRun) {
+    await removeOrphans(work);
+    work.heard('starting everything as it was');
+    await startAll(work.compose).catch(() => undefined);
     signal.throwIfAborted();
-    throw new BerthError(
-      error instanceof BerthError ? error.kind : 'io',
-      `the last of the log of ${database} did not get into the backups: ${error instanceof Error ? error.message : String(error)}`,
-      `without it, everything up to ${until ?? 'the newest full backup'} can be had: write that time after --at, in place of --latest`,
-      { cause: error },
-    );
   }
+  return begin(work, signal);
 }
 
-const isLatest = ({ at, before }: LiveRestore): boolean => at === undefined && before === undefined;
-
-/** The engine stops a container also when nobody waits for that any more, and what is started meanwhile stops as well. So it is waited for. */
-async function stop(services: readonly string[], compose: Compose, signal: AbortSignal): Promise<void> {
-  await compose(['stop', ...services], never);
+/** Ends a restore that was cut off. */
+async function end(left: LiveRecord, ending: LiveEnding | 'again', work: LiveWork, signal: AbortSignal): Promise<Done> {
+  const { asked, context } = work;
+  const acts = asked.yes && !asked.dryRun;
+  if (acts) await removeOrphans(work);
+  const next = nextOf(left, await lookAt(left, work), ending);
+  if (!asked.json) context.out(sayNext(left, next));
+  if (asked.dryRun) return { result: { database: left.database, into: 'live', begunAt: left.begunAt, phase: left.phase, next }, text: '' };
+  if (!asked.yes) throw new BerthError('conflict', `${whereCutOff(left)}; nothing was changed now`, cureFor(left, ending, next));
   signal.throwIfAborted();
-}
-
-interface Beginning {
-  readonly compose: Compose;
-  readonly context: RuntimeContext;
-  readonly heard: (what: string) => void;
-}
-
-/** Replicas copy the new data; caches forget the old ones. */
-async function beginAnew(plan: Plan, concerned: Concerned, kept: string, { compose, context, heard }: Beginning): Promise<void> {
-  const { server, replicas, caches } = concerned;
-  const state = `${server.name} has its new data, the old ones are in ${kept}`;
-  try {
-    for (const replica of replicas) {
-      heard(`emptying ${replica.name}, which copies ${server.name} anew`);
-      await compose(['rm', '--stop', '--force', replica.name], never);
-      await outputOf(programsApart(context), { argv: ['docker', 'volume', 'rm', '--force', volumeOf(plan, replica)] }, never);
+  switch (next) {
+    case 'anew':
+      return anew(work, signal);
+    case 'filled': {
+      const done = await putBack(work, null, signal, left);
+      return { result: { ...done, into: 'live', begunAt: left.begunAt }, text: tell(done, work) };
     }
-    if (caches.length > 0) await compose(['restart', ...caches], never);
-  } catch (error) {
-    const volumes = replicas.map((replica) => volumeOf(plan, replica));
-    // With what they had before they would copy that, or have it copied.
-    const first = volumes.length === 0 ? '' : `, then \`docker volume rm --force ${volumes.join(' ')}\``;
-    throw notAll(state, error, `see to that${first}, then run \`docker compose up -d --wait\``);
+    case 'exchange':
+    case 'finish': {
+      const done = await goOn(left, next, work);
+      return { result: { ...left.restored, ...done, into: 'live', resumed: true }, text: tellEnded(done, left.restored ?? {}, work) };
+    }
+    case 'start':
+    case 'back': {
+      const done = await undo(left, next, work);
+      return { result: { ...done, into: 'live', undone: true }, text: tellUndone(done, work) };
+    }
   }
-  heard('starting everything');
-  await startAll(state, compose);
 }
 
-function say(
-  asked: LiveRestore,
-  plan: Plan,
-  { clients, replicas, members, caches }: Concerned,
-  { full, increments, logs, because, until, expected }: Restored,
-  context: RuntimeContext,
-): void {
-  if (asked.json) return;
-  const { database, at, before } = asked;
-  const style = paint(context.color);
-  const holds = isLatest(asked)
-    ? `everything up to ${until ?? 'its end'} and what is shipped until all writers have stopped`
-    : `everything until ${at ?? `transaction ${before ?? ''}`}; what was written after it is gone`;
-  context.out(
-    [
-      `${style('bold', `${database} of ${plan.name}`)} from ${full.id} and ${countedBehind(increments.length, logs)}\n  ${because}\n\n`,
-      `  holds      ${holds}\n`,
-      `  stops      ${[...(clients.length === 0 ? [] : [clients.join(', ')]), [...members, database].join(', ')].join(', then ')}; the edge shows its maintenance page\n`,
-      ...replicas.map(({ name }) => `  empties    ${name}, which copies ${database} anew\n`),
-      ...(caches.length > 0 ? [`  empties    ${caches.join(', ')}\n`] : []),
-      ...(expected === undefined ? [] : [`  takes      ${describeEstimate(expected)}\n`]),
-      '  keeps      the present data beside the new ones, in the same volume\n\n',
-    ].join(''),
-  );
-}
-
-function tell(
-  { kept, seconds, downSeconds, position, left = [] }: Restored & { readonly kept: string; readonly downSeconds: number },
-  { server, clients, replicas }: Concerned,
-  { undo, volumes }: { readonly undo: string; readonly volumes: readonly string[] },
-  context: RuntimeContext,
-): void {
-  const folder = server.volumes[0]?.target ?? '';
-  // They copied the data that are undone, and copy the old ones anew.
-  const names = replicas.map(({ name }) => name).join(' ');
-  const emptied = names === '' ? '' : `    docker compose rm --stop --force ${names}\n    docker volume rm ${volumes.join(' ')}\n`;
-  context.out(
-    [
-      `${server.name} is back, up to ${position ?? ''}: ${seconds ?? 0} s, of which ${downSeconds} s without the application.\n`,
-      `A new full backup is being made; until it is there, only the chain before this restore can be restored from.\n\n`,
-      ...left.map((one) => `→ ${one}\n`),
-      `→ once you are sure:\n    docker compose exec ${server.name} rm -rf ${folder}/${kept}\n`,
-      `→ to undo it:\n    docker compose stop ${[...clients, server.name].join(' ')}\n    ${undo}\n${emptied}    docker compose up -d --wait\n`,
-    ].join(''),
-  );
-}
+const cureFor = (left: LiveRecord, ending: LiveEnding | 'again', next: Next): string =>
+  ending === 'undo' || next === 'anew' ? `\`${liveCommand(left, ending === 'undo' ? ending : 'resume')}\` does that` : bothEndings(left);

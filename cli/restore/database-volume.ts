@@ -6,6 +6,7 @@ import { attending } from '../agent-exec.ts';
 import { type Compose, never } from '../compose.ts';
 import { dataPlaceOf, type DataPlace } from './data-place.ts';
 import { restoredData, type Restored } from './database.ts';
+import { bringing, type Lying, places, type Ways } from './lying.ts';
 import { fileStamp } from '../moment.ts';
 
 /** Where the volume of the database lies in the container that fills it, and what is made there. */
@@ -67,6 +68,32 @@ export class DatabaseVolume {
     );
   }
 
+  /** Which data lie where, whole and on the disk: each folder by its number and its birth, which no rename changes. */
+  async look(kept: string): Promise<Lying> {
+    const { path } = this.#ways(kept);
+    const script = `sync; for at in ${places.map((place) => path[place]).join(' ')}; do stat -c %i.%W "$at" 2>/dev/null || echo -; done`;
+    const found = (await this.#asServer(script)).trim().split('\n');
+    return Object.fromEntries(
+      places.map((place, index) => [place, found[index]] as const).filter(([, one]) => one !== undefined && one !== '-'),
+    );
+  }
+
+  /** Changes when a server runs on the data. Taken while none does. */
+  async print(): Promise<string> {
+    const list = 'LC_ALL=C du -ab --time --time-style=+%s.%N .';
+    return (await this.#asServer(`sync; cd ${this.#data} && ${list} | LC_ALL=C sort | cksum`)).trim();
+  }
+
+  /** Has one of two folders be the data, with the server stopped, also where an exchange of them was cut off. */
+  async bring(lying: Lying, kept: string, wanted: string, other: string | undefined): Promise<void> {
+    await this.#asServer(`${bringing(lying, wanted, other, this.#ways(kept))}sync`);
+  }
+
+  /** Removes what lies where old data would be kept. */
+  async drop(kept: string): Promise<void> {
+    await this.#asServer(`rm -rf ${mounted}/${kept}`);
+  }
+
   /** The new data become those of a server that has none. */
   async begin(): Promise<void> {
     await this.#asServer(`[ ! -e ${this.#data} ] && mv -T ${workshop}/${restoredData} ${this.#data} && rm -rf ${workshop} && sync`);
@@ -88,6 +115,9 @@ export class DatabaseVolume {
     );
   }
 
+  /** The command that removes what is kept there. */
+  removing = (kept: string): string => `docker compose exec ${this.#server.name} rm -rf ${this.#server.volumes[0]?.target ?? ''}/${kept}`;
+
   /** The command that brings the old data back, with the server stopped. */
   undoing = (kept: string): string =>
     `docker compose ${this.#beside(this.#serverOptions, '/bin/sh', ['-c', `'${this.#exchanging(kept)}'`]).join(' ')}`;
@@ -98,6 +128,17 @@ export class DatabaseVolume {
   get #serverOptions(): readonly string[] {
     return ['--user', this.#server.user];
   }
+
+  #ways = (kept: string): Ways => ({
+    path: {
+      data: this.#data,
+      kept: `${mounted}/${kept}`,
+      // Where the exchange is one step nothing waits.
+      waiting: `${mounted}/${this.#place.waiting ?? 'data.restored'}`,
+      ready: `${workshop}/${restoredData}`,
+    },
+    exchanging: this.#exchanging(kept),
+  });
 
   #exchanging = (kept: string): string => this.#place.exchange(mounted, kept);
 

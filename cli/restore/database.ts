@@ -33,6 +33,7 @@ import { agentIdentity, identityIn, openedKey } from './keys.ts';
 import { describeCanary, tooOld } from './canary.ts';
 import { describeEstimate, type Estimate, estimate } from './estimate.ts';
 import { leftOut } from './left-out.ts';
+import { another, type LiveEnding, LiveRecordFile, nothingLeft } from './live-record.ts';
 
 /** A server of its own that is thrown away, one that stays beside the site, the place of the database in its site, or a new folder in the container of an agent. */
 type DatabasePlace = 'scratch' | 'new' | 'live' | { readonly folder: string };
@@ -54,6 +55,8 @@ export interface DatabaseRestoreAsked {
   readonly yes: boolean;
   readonly dryRun: boolean;
   readonly cluster?: ClusterChoice;
+  /** Of a restore into its place that was cut off. */
+  readonly ending?: LiveEnding | undefined;
 }
 
 /** What came of it, and what it took. */
@@ -85,10 +88,11 @@ const width = 3;
 export const restoredData = 'data';
 
 /** Restores a database into a server of its own, of which nothing stays, and says what it held. */
-export const restoreDatabase = (asked: DatabaseRestoreAsked, context: RuntimeContext): Promise<void> =>
+export const restoreDatabase = (given: DatabaseRestoreAsked, context: RuntimeContext): Promise<void> =>
   stoppable(
     context,
     async (signal) => {
+      const asked = given.ending === undefined ? given : asBegun(given, given.ending);
       if (asked.from === 'offsite') throw firstPlaceAlone();
       const found = readRuntime(join(asked.site, 'runtime.yaml'));
       const job = jobOf(found.config.backups.jobs, asked.name);
@@ -103,7 +107,8 @@ export const restoreDatabase = (asked: DatabaseRestoreAsked, context: RuntimeCon
       if (asked.into === 'live' || asked.into === 'new') {
         if (agent === undefined) throw new BerthError('usage', 'an agent has nothing but itself', 'run this in the folder of the site');
         if (found.config.target === 'kubernetes') throw byHandAlone(asked.into);
-        const key = keyOf(asked, context);
+        // To undo it nothing is opened.
+        const key = asked.ending === 'undo' ? undefined : keyOf(asked, context);
         const look = async (): Promise<Restored> =>
           (await inAgent(home, agent, verbOf(job.name, { ...asked, dryRun: true }, 'scratch'), context, signal)) as unknown as Restored;
         const verb = (folder: string): readonly string[] => verbOf(job.name, asked, folder);
@@ -114,7 +119,7 @@ export const restoreDatabase = (asked: DatabaseRestoreAsked, context: RuntimeCon
         }
         const { restoreLive } = await import('./database-live.ts');
         const ship = () => inAgent(home, agent, ['backup', 'now', job.name, '--log'], context, signal);
-        return restoreLive({ ...filling, ship }, context, signal);
+        return restoreLive({ ...filling, ending: asked.ending, keyFile: asked.key, ship }, context, signal);
       }
       using progress = progressOn(context, asked.json);
       progress.say(`${job.name} is restored into a server of its own`);
@@ -139,7 +144,11 @@ export const restoreDatabase = (asked: DatabaseRestoreAsked, context: RuntimeCon
         throw tooOld(restored.database, restored.canary);
       }
     },
-    asked.into === 'live' ? 'stopping, and starting everything as it was; once more to leave it' : undefined,
+    given.ending !== undefined
+      ? 'it comes to its end first, which keeps the site whole; once more to leave it, and the same command goes on'
+      : given.into === 'live'
+        ? 'stopping, and starting everything as it was; once more to leave it'
+        : undefined,
   );
 
 const byHandAlone = (into: 'live' | 'new'): BerthError =>
@@ -150,6 +159,15 @@ const byHandAlone = (into: 'live' | 'new'): BerthError =>
       : 'in a cluster this version keeps no restored database beside the site',
     'see "Put a database back" in SITE.md for the way by hand; --into scratch tries the restore first',
   );
+
+/** What that restore was asked for. */
+function asBegun(asked: DatabaseRestoreAsked, ending: LiveEnding): DatabaseRestoreAsked {
+  const left = new LiveRecordFile(asked.site).read();
+  if (left === undefined) throw nothingLeft(ending);
+  const { database, at, before, full, keyFile } = left;
+  if (asked.name !== undefined && asked.name !== database) throw another(left);
+  return { ...asked, name: database, at, before, full, key: asked.key ?? keyFile };
+}
 
 const keyOf = ({ key }: DatabaseRestoreAsked, context: RuntimeContext): Secret | undefined =>
   key === undefined ? undefined : openedKey(key, context);

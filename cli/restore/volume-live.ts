@@ -4,6 +4,7 @@ import { composeIn, never, startAll, startAsBefore } from '../compose.ts';
 import type { OpenedCopy, PlannedCopy } from './open-copy.ts';
 import { progressOn } from '../progress.ts';
 import { describeVolume, type RestoredVolume } from './volume.ts';
+import { refuseUnended } from './live-record.ts';
 import { loadSite } from '../site.ts';
 import type { RuntimeContext } from '../stoppable.ts';
 import { openedKey } from './keys.ts';
@@ -40,6 +41,7 @@ export async function restoreVolumeLive(asked: VolumeLive, copy: OpenedCopy, con
       'run the same command with --yes, or look at it first with --into DIR',
     );
   using _lock = lockSite(site);
+  refuseUnended(site);
   using progress = progressOn(context, json);
   const compose = composeIn(site, context);
   const files = new VolumeFiles(concerned.volume, agent, compose);

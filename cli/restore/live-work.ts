@@ -1,0 +1,41 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BerthError } from '../../model/errors.ts';
+
+/** In the environment of every command of a restore, with the folder of its site: whoever ends that restore waits for what it has left. */
+export const restoringMark = 'BERTH_RESTORING';
+
+const patienceMs = 600_000;
+const everyMs = 200;
+
+/** Commands of that site that a restore has begun and that outlived it, by their numbers. Those of other users are not seen. */
+export function commandsOf(site: string, proc = '/proc'): readonly number[] {
+  return readdirSync(proc)
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return readFileSync(`${proc}/${pid}/environ`, 'latin1')
+          .split('\0')
+          .includes(Buffer.from(`${restoringMark}=${site}`).toString('latin1'));
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+}
+
+/** Who is killed leaves the command behind that it had begun. @throws BerthError when that does not come to its end. */
+export async function outlive(site: string, signal: AbortSignal, look = commandsOf, forMs = patienceMs): Promise<void> {
+  const until = performance.now() + forMs;
+  for (;;) {
+    const [first] = look(site);
+    if (first === undefined) return;
+    if (performance.now() > until)
+      throw new BerthError(
+        'locked',
+        `a command of the restore that was cut off is still at work (process ${first})`,
+        'wait until it has ended, or end it, then run the command again',
+      );
+    await sleep(everyMs, undefined, { signal });
+  }
+}

@@ -1,0 +1,103 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { liveCommand, LiveRecordFile, noteUnended, refuseUnended } from '../../../cli/restore/live-record.ts';
+import { liveRecord } from '../../../generator/io/berth-folder.ts';
+import { realFileSystem } from '../../../generator/io/file-system.ts';
+
+const written = { database: 'orders', at: '2026-03-29T14:30Z', keyFile: '/media/usb/key' };
+const target = { ...written, before: undefined };
+const begun = { ...target, phase: 'filled', begunAt: '2026-03-29T16:00:00.000Z', kept: 'data.before-1' } as const;
+
+describe('the record of a database that is put back', () => {
+  let site: string;
+  beforeEach(() => {
+    site = mkdtempSync(join(tmpdir(), 'berth-live-'));
+    mkdirSync(join(site, '.berth'));
+  });
+  afterEach(() => rmSync(site, { recursive: true }));
+
+  test('is as it was written last, for its owner alone, until it has ended', () => {
+    const record = new LiveRecordFile(site);
+    expect(record.read()).toBeUndefined();
+    record.write(begun);
+    record.write({ ...begun, phase: 'exchanging' });
+    expect(new LiveRecordFile(site).read()).toMatchObject({ ...written, phase: 'exchanging', kept: begun.kept });
+    expect(statSync(join(site, liveRecord)).mode & 0o777).toBe(0o600);
+    record.end();
+    expect(record.read()).toBeUndefined();
+  });
+
+  test('names the full backup behind which a transaction was meant', () => {
+    const before = { ...begun, at: undefined, before: '0-1-7', full: '01JD5Z5M2R0000000000000001' };
+    new LiveRecordFile(site).write(before);
+    const left = new LiveRecordFile(site).read();
+    expect(left && liveCommand(left)).toContain('--before 0-1-7 --full 01JD5Z5M2R0000000000000001 --into live');
+  });
+
+  test('is as it was before when a disk is full, and that is told with a cure', () => {
+    new LiveRecordFile(site).write(begun);
+    const full = {
+      ...realFileSystem,
+      fsyncSync: () => {
+        throw Object.assign(new Error('full'), { code: 'ENOSPC' });
+      },
+    };
+    expect(() => new LiveRecordFile(site, full).write({ ...begun, phase: 'exchanging' })).toThrow(
+      expect.objectContaining({ kind: 'io', message: expect.stringContaining(`cannot write ${site}/${liveRecord}`) as string }),
+    );
+    expect(new LiveRecordFile(site).read()?.phase).toBe('filled');
+  });
+
+  test('is on the disk, its name as well, when writing it returns', () => {
+    const synced: string[] = [];
+    const files = {
+      ...realFileSystem,
+      fsyncSync: (handle: number) => void synced.push(realFileSystem.statSync(`/proc/self/fd/${handle}`).isDirectory() ? 'folder' : 'file'),
+    };
+    new LiveRecordFile(site, files).write(begun);
+    expect(synced).toEqual(['file', 'folder']);
+  });
+
+  test('names what goes on with it and what undoes it, with the key that it takes', () => {
+    expect(liveCommand(target)).toBe(
+      'berth restore --only database --name orders --at 2026-03-29T14:30Z --into live --key /media/usb/key --yes',
+    );
+    expect(liveCommand(target, 'resume')).toBe(
+      'berth restore --only database --name orders --into live --resume --key /media/usb/key --yes',
+    );
+    expect(liveCommand(target, 'undo')).toBe('berth restore --only database --name orders --into live --undo --yes');
+    expect(liveCommand({ ...target, at: undefined, keyFile: undefined })).toBe(
+      'berth restore --only database --name orders --latest --into live --yes',
+    );
+  });
+
+  test('keeps a restore of a cache or a volume from starting the site in the middle of it, and is noted by what goes on', () => {
+    expect(() => refuseUnended(site)).not.toThrow();
+    const said: string[] = [];
+    noteUnended(site, (text) => said.push(text));
+    expect(said).toEqual([]);
+    new LiveRecordFile(site).write(begun);
+    expect(() => refuseUnended(site)).toThrow(
+      expect.objectContaining({
+        kind: 'conflict',
+        message: 'a restore of orders, begun at 2026-03-29T16:00:00.000Z, was cut off when its data were ready; nothing was changed now',
+        hint: expect.stringContaining('--undo --yes') as string,
+      }),
+    );
+    noteUnended(site, (text) => said.push(text));
+    expect(said.join('')).toMatch(/^Note: a restore of orders, begun at \S+, was cut off when its data were ready\.\n→ `berth restore/);
+  });
+
+  test.each(['', '{', '{"version":2}', 'null', '{"version":1,"phase":"resting"}'])('is refused when it holds %j', (text) => {
+    writeFileSync(join(site, liveRecord), text);
+    expect(() => new LiveRecordFile(site).read()).toThrow(/cannot be read/);
+  });
+
+  test('that may not be read is not taken for none', () => {
+    writeFileSync(join(site, liveRecord), '{}');
+    chmodSync(join(site, liveRecord), 0o000);
+    expect(() => new LiveRecordFile(site).read()).toThrow(/cannot be read/);
+  });
+});
