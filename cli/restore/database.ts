@@ -98,6 +98,12 @@ export const restoreDatabase = (asked: DatabaseRestoreAsked, context: RuntimeCon
         );
       if (asked.into === 'live') {
         if (agent === undefined) throw new BerthError('usage', 'an agent cannot stop its site', 'run this in the folder of the site');
+        if (job.database.elsewhere !== undefined)
+          throw new BerthError(
+            'unsupported',
+            `${job.name} stands elsewhere, at ${job.database.host}: what runs there is for its administrator to stop and to replace`,
+            `try it with --into scratch; "Put ${job.name} back over there" in SITE.md makes a dump of that time, for that server or another`,
+          );
         if (found.config.target === 'kubernetes')
           throw new BerthError(
             'unsupported',

@@ -13,6 +13,7 @@ import { describeCpus, describeSize, formatCpu, formatDuration } from '../../mod
 import { commandsOf } from './database-commands.ts';
 import { fill } from './fill.ts';
 import type { Templates } from './fill.ts';
+import { elsewhereView } from './runbook-elsewhere.ts';
 import { putBackOf, putBackOfCache } from './runbook-restores.ts';
 import { clusterView } from './runbook-kubernetes.ts';
 
@@ -99,8 +100,8 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
       .filter(({ slotted, kind }) => slotted && kind === 'server')
       .flatMap((service) => (plan.release.get(service.name) ?? []).map(({ slot }) => `${service.name}-${slot}`)),
     databases: plan.databases.map((database) => ({ ...database, ...commandsOf(database), pod: podOf(database, plan) })),
-    copied: plan.databases.flatMap((database) => putBackOf(database, plan)),
-    copiedCaches: plan.caches.flatMap((cache) => putBackOfCache(cache, plan)),
+    copied: plan.kubernetes ? plan.databases.flatMap((database) => putBackOf(database, plan)) : [],
+    copiedCaches: plan.kubernetes ? plan.caches.flatMap((cache) => putBackOfCache(cache, plan)) : [],
     operated: plan.databases.filter(({ operator }) => operator !== undefined),
     operatorNamespace: plan.kubernetes?.operatorNamespace ?? '',
     replicated: plan.databases.flatMap((database) => {
@@ -193,9 +194,13 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
       whichCache: which(caches),
       volumes: told(volumes),
       whichVolume: which(volumes),
+      // The first of them is one of the site's own, where there is one.
+      own: plan.agents.some(({ config }) => config.backups?.jobs.some(({ database }) => database && database.elsewhere === undefined)),
       name: which(copied),
       drill: plan.drill,
     },
+    elsewhere:
+      plan.elsewhere === undefined ? '' : fill(templates, 'site/elsewhere.md.hbs', 'markdown', elsewhereView(plan, plan.elsewhere)),
     image: plan.images.find((image) => image.key === 'nginx')?.reference ?? '',
     bOpen: '{{',
     bClose: '}}',

@@ -16,7 +16,10 @@ import { formatLsn } from './lsn.ts';
 import { connect, type Session } from './session.ts';
 import { watchTar } from './tar-watch.ts';
 
-export type PostgresTools = EngineTools<PostgresAccess>;
+export interface PostgresTools extends EngineTools<PostgresAccess> {
+  /** On somebody else's server: by which that keeps its log, no more of it than it bounds itself. */
+  readonly slot?: string;
+}
 
 export interface ProducerTools extends PostgresTools {
   readonly limits: FactLimits;
