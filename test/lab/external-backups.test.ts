@@ -320,6 +320,16 @@ describe('databases that stand elsewhere', () => {
     await site.berth('backup', 'now', database);
   });
 
+  test('a password that was changed there is taken as soon as it was supplied', async () => {
+    await at('database', "ALTER ROLE berth_backup PASSWORD 'another one'");
+    await until(async () => (await trouble('database'))?.hint?.includes('see that the password of berth_backup'), 'it is said');
+    writeFileSync(join(site.folder, 'secrets/supplied/database-backup'), 'another one\n');
+    expect(await site.berth('generate')).toContain('recreates agent-postgres');
+    await site.compose('up', '--detach', '--wait', 'agent-postgres');
+    await site.berth('backup', 'now', 'database', '--log');
+    expect(await trouble('database')).toBeUndefined();
+  });
+
   test('a server that would keep its log without end is asked for nothing', async () => {
     await at('database', 'ALTER SYSTEM SET max_slot_wal_keep_size = -1');
     await at('database', 'SELECT pg_reload_conf()');

@@ -34,7 +34,7 @@ export const environmentOf = ({ host, port, user, password, ca, tls }: PostgresA
 
 const refusals: readonly Refusal<PostgresAccess>[] = [
   {
-    pattern: /password authentication failed|no password supplied/,
+    pattern: /password authentication failed|no password supplied|password must be a/,
     cure: ({ user }) => `see that the password of ${user} is the one that the server knows`,
   },
   {

@@ -36,6 +36,15 @@ describe('the backup of a database that stands elsewhere', () => {
     expect(onlyProblem(text)).toContain(problem);
   });
 
+  test('counts where it is asked what a database needs, and one that is not copied does not', () => {
+    const weekly = 'backups: { folder: /srv/backups, databases: { schedule: "30 1 * * 0", increments: "30 1 * * *" } }\n';
+    expect(onlyProblem(there('{}', { engine: 'mysql', more: weekly }))).toContain('this site has database (mysql)');
+    expect(specOf(there('none', { engine: 'mysql', more: weekly })).externals).toHaveLength(1);
+    const cluster = 'target: kubernetes\nbackups: { folder: /srv/backups }\n';
+    expect(onlyProblem(there('{}', { more: cluster }))).toContain('nothing would copy database');
+    expect(specOf(there('none', { more: cluster })).externals).toHaveLength(1);
+  });
+
   test.each(['mongodb', 'sqlserver'])('of %s may be somebody else’s', (engine) => {
     expect(specOf(there('none', { engine })).externals[0]?.backup).toBe('none');
   });

@@ -25,6 +25,7 @@ describe('what programs of PostgreSQL are told', () => {
 
 describe('what a server refuses has a cure', () => {
   test.each([
+    ['SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a non-empty string', 'see that the password of copier'],
     ['FATAL:  role "copier" is not permitted to log in', 'run ALTER ROLE copier LOGIN'],
     [
       'FATAL:  permission denied for database "shop"\nDETAIL:  User does not have CONNECT privilege.',
