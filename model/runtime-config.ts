@@ -67,7 +67,7 @@ const database = z.strictObject({
       tls: z.enum(['off', 'require', 'verify'], { error: 'expected off, require or verify' }),
       /** Whether its log is received. */
       log: z.boolean({ error: 'expected true or false' }),
-      /** Of PostgreSQL: by which its log is kept there. */
+      /** Of PostgreSQL: by which its log is kept there, or was until it was no longer to be received. */
       slot: text('a slot')
         .regex(/^[a-z0-9_]{1,63}$/, { error: 'expected a slot: small letters, digits and _' })
         .optional(),

@@ -67,7 +67,7 @@ function trustOf({ ca, elsewhere }: Pick<DatabaseCopied, 'ca' | 'elsewhere'>) {
 
 const optionsOf = ({ host, port, user, password, ca, folder, memory, sqlserver, elsewhere }: DatabaseCopied) => ({
   access: { host, port, user, password: readPassword(password), ...trustOf({ ca, elsewhere }) },
-  ...(elsewhere?.slot === undefined ? {} : { slot: elsewhere.slot }),
+  ...(elsewhere?.slot === undefined ? {} : { [elsewhere.log ? 'slot' : 'unusedSlot']: elsewhere.slot }),
   programs: localPrograms({ PATH: process.env['PATH'] }),
   image: null,
   sleep: (milliseconds: number) => sleep(milliseconds),

@@ -250,6 +250,9 @@ describe('databases that stand elsewhere', () => {
       });
       await at(database, 'INSERT INTO ledger VALUES (1001)');
       const before = await at(database, servers[database].now);
+      // Binary logs know the second of a transaction, and no more.
+      const secondOf = (moment: string): string => moment.slice(0, 19);
+      await until(async () => secondOf(await at(database, servers[database].now)) > secondOf(before), 'the next second');
       await at(database, 'DELETE FROM ledger WHERE n > 10');
       await site.berth('backup', 'now', database, '--log');
       expect(await rowsAt(database, '--at', before)).toBe('1001');
@@ -266,9 +269,6 @@ describe('databases that stand elsewhere', () => {
     expect(await at('database', 'SELECT slot_name, wal_status FROM pg_replication_slots WHERE NOT temporary')).toBe(
       `berth_${name}_database|reserved`,
     );
-    expect(
-      await at('orders', "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'berth_backup' AND command = 'Sleep'"),
-    ).toBeDefined();
   });
 
   test('what was copied is restored, and compared with what was counted there', async () => {
@@ -345,7 +345,6 @@ describe('databases that stand elsewhere', () => {
     expect(await site.berth('plan')).toContain('external.backup.log is false');
     await site.berth('generate');
     await site.compose('up', '--detach', '--wait', 'agent-postgres');
-    await at('database', 'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active');
     await site.berth('backup', 'now', 'database');
     expect(await at('database', 'SELECT count(*) FROM pg_replication_slots')).toBe('0');
     const refused = await operator.attempt(['berth', 'backup', 'now', 'database', '--log'], site.folder);

@@ -15,7 +15,7 @@ function ofJob({ name, schedule, timeZone, timeout, keep, database, bucket }: Ba
     ...(keep ? [`kept: ${kept(keep)}`] : []),
     ...(proved === undefined ? [] : [`restored and compared at ${proved}`]),
     ...(database ? [database.elsewhere?.log === false ? 'without its log' : `log at most ${database.rpo}s behind`] : []),
-    ...(database?.elsewhere?.slot === undefined ? [] : [`kept there by the slot ${database.elsewhere.slot}`]),
+    ...(database?.elsewhere?.slot === undefined || !database.elsewhere.log ? [] : [`kept there by the slot ${database.elsewhere.slot}`]),
     ...(database ? [`the server of its restores has ${database.memory} MiB`] : []),
     ...(database?.increments === undefined ? [] : [`increments at ${database.increments}`]),
   ];

@@ -21,7 +21,7 @@ export const databaseElsewhere = (
   ...(increments === undefined ? {} : { increments }),
   prove,
   rpo,
-  elsewhere: { tls, log, ...(engine === 'postgres' && log ? { slot: slotFor(site, name) } : {}) },
+  elsewhere: { tls, log, ...(engine === 'postgres' ? { slot: slotFor(site, name) } : {}) },
 });
 
 /** What the runbook tells of them: who runs those servers is asked by it for all that they need. */

@@ -9,7 +9,7 @@ import { postgresLogSource, usualLogLimits } from './log-source.ts';
 import { postgresProducer, type PostgresTools } from './producer.ts';
 import { postgresScratch } from './scratch.ts';
 
-type PostgresOptions = EngineOptions<PostgresAccess> & Pick<PostgresTools, 'slot'>;
+type PostgresOptions = EngineOptions<PostgresAccess> & Pick<PostgresTools, 'slot' | 'unusedSlot'>;
 
 /** One server of PostgreSQL, with the usual limits. */
 export const postgresEngine = ({ folder, memoryMiB, tag, uid, ...tools }: PostgresOptions): BackedUpEngine => ({

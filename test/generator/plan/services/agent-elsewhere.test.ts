@@ -105,7 +105,9 @@ describe('a database that stands elsewhere', () => {
       'up to 1d of work is lost with its server (backups.databases.schedule)',
     );
     expect(noteOf(unlogged, 'objectives.rpo is 1h')).toContain('database up to 1d (backups.databases.schedule)');
-    expect(jobOf(unlogged).database?.elsewhere).toEqual({ tls: 'verify', log: false });
+    expect(jobOf(unlogged).database?.elsewhere).toEqual({ tls: 'verify', log: false, slot: 'berth_hello_database' });
+    expect(unlogged.elsewhere?.[0]).not.toHaveProperty('slot');
+    expect(planOf({}).elsewhere?.[0]).toMatchObject({ slot: 'berth_hello_database' });
   });
 
   test.each([
