@@ -196,6 +196,10 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
       whichVolume: which(volumes),
       // The first of them is one of the site's own, where there is one.
       own: plan.agents.some(({ config }) => config.backups?.jobs.some(({ database }) => database && database.elsewhere === undefined)),
+      unlogged: plan.runtime.backups.jobs
+        .filter(({ database }) => database?.elsewhere?.log === false)
+        .map(({ name }) => name)
+        .join(', '),
       name: which(copied),
       drill: plan.drill,
     },
