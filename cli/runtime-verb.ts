@@ -5,6 +5,7 @@ import { programMark } from '../model/backup/site-files.ts';
 import { BerthError } from '../model/errors.ts';
 import { makeAgent } from '../runtime/agent.ts';
 import type { Log } from '../runtime/agent-log.ts';
+import { shipsLog, withoutLog } from '../runtime/databases.ts';
 import { systemClock } from '../runtime/clocks/system-clock.ts';
 import type { ScheduleState } from '../runtime/ports/schedule-state.ts';
 import { openSqliteState } from '../runtime/schedule/sqlite-state.ts';
@@ -86,6 +87,7 @@ async function takeAsked(backups: Backups, { job: name, what }: BackupRequest, s
   if (job === undefined)
     throw new BerthError('usage', `the agent copies no ${name}`, 'run `berth generate`, then bring it into force as SITE.md says');
   const database = backups.databases.find((each) => each.job.name === name);
+  if (what === 'log' && database !== undefined && !shipsLog(database.job)) throw withoutLog(name);
   if (what === 'log') await database?.cover(signal);
   else if ('full' in what) return backups.take(job, { due: null, label: what.full }, signal);
   else if (database !== undefined) return database.increment({ due: null, label: what.increment }, signal);

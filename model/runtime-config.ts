@@ -60,6 +60,19 @@ const database = z.strictObject({
   prove: cronTime,
   /** Seconds that the log may be behind. */
   rpo: wholeNumber(6, 3600, 'a number of seconds'),
+  /** Of one that is somebody else's. */
+  elsewhere: z
+    .strictObject({
+      /** How it is spoken to; to be verified, by whoever Node trusts. */
+      tls: z.enum(['off', 'require', 'verify'], { error: 'expected off, require or verify' }),
+      /** Whether its log is received. */
+      log: z.boolean({ error: 'expected true or false' }),
+      /** Of PostgreSQL: by which its log is kept there, or was until it was no longer to be received. */
+      slot: text('a slot')
+        .regex(/^[a-z0-9_]{1,63}$/, { error: 'expected a slot: small letters, digits and _' })
+        .optional(),
+    })
+    .optional(),
   /** Of SQL Server, which writes its backups to its own disk. */
   sqlserver: z
     .strictObject({

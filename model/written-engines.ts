@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { postgres } from './engines/postgres.ts';
-import { accountName, bucketName, hostName, hostOrAddress, sqlName } from './names.ts';
+import { accountName, bucketName, hostName, hostOrAddress, imageReference, sqlName } from './names.ts';
 import { parseDuration } from './units.ts';
 import { cpu, cronTime, duration, port, size, text, timeZone, wholeNumber } from './written-values.ts';
 
@@ -13,17 +13,49 @@ const tls = z
   .enum(['off', 'require', 'verify'], { error: 'expected off, require or verify' })
   .optional()
   .describe('require: encrypted. verify: and the certificate is checked. Default: require.');
-const external = z
+const account = text('an account').regex(accountName, { error: 'expected an account: letters, digits and . _ @ -' });
+const place = {
+  host: host.describe('Where it stands.'),
+  port: port.optional().describe("The port there. Default: the engine's own."),
+  user: account.optional().describe('Account of the applications there. Default: name.'),
+  tls,
+};
+const external = z.strictObject(place).meta({ id: 'External' });
+const externalBackup = z
   .strictObject({
-    host: host.describe('Where it stands.'),
-    port: port.optional().describe("The port there. Default: the engine's own."),
-    user: text('an account')
-      .regex(accountName, { error: 'expected an account: letters, digits and . _ @ -' })
+    user: account
       .optional()
-      .describe('Account of the applications there. Default: name.'),
-    tls,
+      .describe('Account of the backups there. Its password is written into secrets/supplied/DATABASE-backup. Default: berth_backup.'),
+    log: z
+      .boolean({ error: 'expected true or false' })
+      .optional()
+      .describe(
+        'Whether its log is received all the time. A PostgreSQL keeps it for that, by a replication slot, up to max_slot_wal_keep_size. false: nothing of it is kept there, and what was written since the last full backup can be lost. Default: true.',
+      ),
+    disk: size
+      .optional()
+      .describe(
+        'What it takes there. So much is added to the disk of its agent, in which restores are tried; on Kubernetes to its claim, which cannot be changed later. Default: nothing, a restore has the share that every agent has.',
+      ),
+    image: text('an image')
+      .regex(imageReference, { error: 'expected an image such as docker.io/library/postgres:16.9-trixie' })
+      .optional()
+      .describe(
+        'The official image of its engine in the version that it has there, for programs and for the server in which restores are tried. Default: that of the databases that Berth runs.',
+      ),
   })
-  .meta({ id: 'External' });
+  .meta({ id: 'ExternalBackup' });
+const externalDatabase = z
+  .strictObject({
+    ...place,
+    backup: z
+      .union([z.literal('none'), externalBackup], { error: 'expected none, or by whom it is copied: { user: berth_backup }' })
+      .optional()
+      .describe(
+        'Of PostgreSQL, MySQL and MariaDB: its agent copies it as it does a database of this site; SITE.md has the statements by which its administrator makes the account. none: whoever runs it copies it. Default: not copied, and the plan says so.',
+      ),
+  })
+  .meta({ id: 'ExternalDatabase' });
 const externalStore = z
   .strictObject({
     host: host.describe('Where it stands.'),
@@ -74,7 +106,7 @@ export const database = z
       .literal(true, { error: 'expected true, once you have read the licence and accept it' })
       .optional()
       .describe('Of SQL Server, which does not run without: that you accept its licence, https://go.microsoft.com/fwlink/?linkid=857698.'),
-    external: external.optional().describe(supplied('DATABASE')),
+    external: externalDatabase.optional().describe(supplied('DATABASE')),
     name: text('a database name')
       .regex(sqlName, { error: 'expected a database name: lower-case letters, digits and _, at most 31' })
       .optional()

@@ -1,6 +1,7 @@
 import { BerthError } from '../model/errors.ts';
 import { bytesOf, tell, type Log } from './agent-log.ts';
 import type { DatabaseBackups, ShippingEvents } from './database-backups.ts';
+import { shipsLog } from './databases.ts';
 import { mayRunTogether, scheduledJobs, type JobOptions } from './scheduled-jobs.ts';
 import { Scheduler } from './schedule/scheduler.ts';
 
@@ -26,7 +27,9 @@ export function makeAgent(options: AgentOptions): Agent {
     start: () => {
       scheduler.start();
       shipping = Promise.all(
-        backups.databases.map((database) => database.ship(shippingEvents(database, backups.tier, log), stopping.signal)),
+        backups.databases
+          .filter(({ job }) => shipsLog(job))
+          .map((database) => database.ship(shippingEvents(database, backups.tier, log), stopping.signal)),
       );
     },
     stop: async (graceMs) => {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { BerthError } from '../model/errors.ts';
 import type { BackupJob } from '../model/runtime-config.ts';
 import { mongodbChain } from './engines/mongodb/chain-rules.ts';
 import { mongodbEngine } from './engines/mongodb/mongodb-engine.ts';
@@ -10,6 +11,7 @@ import { postgresChain } from './engines/postgres/chain-rules.ts';
 import { postgresEngine } from './engines/postgres/postgres-engine.ts';
 import { sqlserverChain } from './engines/sqlserver/chain-rules.ts';
 import { sqlserverEngine } from './engines/sqlserver/sqlserver-engine.ts';
+import { knownAuthorities } from './known-authorities.ts';
 import { readAuthority, readPassword } from './keys/read-keys.ts';
 import type { BackedUpEngine } from './ports/engine.ts';
 import type { ChainRules } from './ports/log-source.ts';
@@ -43,14 +45,29 @@ const engines: Readonly<Record<DatabaseKind, (options: ReturnType<typeof options
   },
 };
 
-const optionsOf = ({ host, port, user, password, ca, folder, memory, sqlserver }: DatabaseJob['database']) => ({
-  access: {
-    host,
-    port,
-    user,
-    password: readPassword(password),
-    ...(ca === undefined ? {} : { ca: { file: ca, text: readAuthority(ca) } }),
-  },
+type DatabaseCopied = DatabaseJob['database'];
+
+/** Whether its log is received: of somebody else's server it need not be. */
+export const shipsLog = ({ database: { elsewhere } }: DatabaseJob): boolean => elsewhere?.log !== false;
+
+/** What is asked of a log that nobody receives. */
+export const withoutLog = (name: string): BerthError =>
+  new BerthError(
+    'unsupported',
+    `${name} stands elsewhere, and is copied without its log`,
+    `make a full backup: \`berth backup now ${name}\`; or write log: true below its external.backup in berth.yaml`,
+  );
+
+/** By which it is known who answers: of the site's own its authority, where that is given at all. */
+function trustOf({ ca, elsewhere }: Pick<DatabaseCopied, 'ca' | 'elsewhere'>) {
+  if (elsewhere?.tls === 'require') return { tls: 'unchecked' } as const;
+  if (elsewhere?.tls === 'verify') return { tls: 'known', ca: knownAuthorities() } as const;
+  return ca === undefined ? {} : ({ tls: 'own', ca: { file: ca, text: readAuthority(ca) } } as const);
+}
+
+const optionsOf = ({ host, port, user, password, ca, folder, memory, sqlserver, elsewhere }: DatabaseCopied) => ({
+  access: { host, port, user, password: readPassword(password), ...trustOf({ ca, elsewhere }) },
+  ...(elsewhere?.slot === undefined ? {} : { [elsewhere.log ? 'slot' : 'unusedSlot']: elsewhere.slot }),
   programs: localPrograms({ PATH: process.env['PATH'] }),
   image: null,
   sleep: (milliseconds: number) => sleep(milliseconds),

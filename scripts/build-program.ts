@@ -36,7 +36,7 @@ const precompiled = (source: string): string =>
 
 /** Templates that only some sites need, by the file that holds them: it is loaded when the first of them is asked for. */
 const seldom: Readonly<Record<string, RegExp>> = {
-  'templates-backups.cjs': /^site\/runtime-backups\./,
+  'templates-backups.cjs': /^site\/(?:runtime-backups|elsewhere)\./,
   'templates-cache.cjs': /^cache\/cache\./,
   'templates-compose.cjs': /^(?:compose|systemd)\/|^site\/SITE\.md/,
   'templates-egress.cjs': /^nginx\/egress\./,
@@ -86,14 +86,18 @@ const seldomPlanned: Readonly<Record<string, readonly string[]>> = {
     'generator/plan/filter-notes.ts',
     'generator/plan/loosened-notes.ts',
     'generator/plan/operations-notes.ts',
+    'generator/plan/services/agent-elsewhere.ts',
     'generator/plan/services/agent-files.ts',
+    'generator/render/runbook-elsewhere.ts',
     'generator/spec/check-backups.ts',
+    'generator/spec/check-external-backups.ts',
   ],
   'plan-kubernetes.cjs': [
     'generator/io/public-keys.ts',
     'generator/plan/cluster-notes.ts',
     'generator/render/kubernetes/compare.ts',
     'generator/render/kubernetes/index.ts',
+    'generator/render/runbook-restores.ts',
   ],
   'plan-memcached.cjs': ['generator/plan/services/memcached.ts'],
   'plan-mongodb.cjs': ['generator/plan/services/mongodb-settings.ts', 'generator/plan/services/mongodb-tls.ts'],

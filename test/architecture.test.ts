@@ -51,6 +51,7 @@ const may: Readonly<Record<string, RegExp>> = {
   'runtime/agent-log.ts': /^(model|runtime)\//,
   'runtime/scheduled-jobs.ts': /^(model|runtime)\//,
   'runtime/databases.ts': /^(model|runtime)\/|^node:(crypto|fs|timers\/promises)$/,
+  'runtime/known-authorities.ts': /^node:(fs|os|path|tls)$/,
   'runtime/log-readers.ts': /^(model|runtime)\//,
   'runtime/database-backups.ts': /^(model|runtime)\/|^node:crypto$/,
   'runtime/requests.ts': /^(model|runtime)\/|^node:(fs|path)$/,

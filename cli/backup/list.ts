@@ -120,9 +120,10 @@ export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext
     notes.push(...lateNotes(found, logged, now), ...drillNotes(every, drill, now));
     if (offsite !== undefined) notes.push(...describeLag(offsite, now));
     for (const note of notes) context.out(`${noteOf(note, context)}\n`);
+    const unlogged = config.backups.jobs.filter(({ database }) => database?.elsewhere?.log === false).map(({ name }) => name);
     const lines = [
-      ...found.map((each) => [...describeRestorable(each, now), tierOf(tier)]),
-      ...(offsite?.found ?? []).map((each) => [...describeRestorable(each, now), `${tierOf(offsite?.tier ?? 0)}, offsite`]),
+      ...found.map((each) => [...describeRestorable(each, unlogged, now), tierOf(tier)]),
+      ...(offsite?.found ?? []).map((each) => [...describeRestorable(each, unlogged, now), `${tierOf(offsite?.tier ?? 0)}, offsite`]),
     ];
     if (lines.length > 0) context.out(`${table(lines, [], '')}\n`);
     if (drill !== undefined) context.out(describeDrill(drill, now));

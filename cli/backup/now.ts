@@ -5,7 +5,7 @@ import { BerthError } from '../../model/errors.ts';
 import type { BackupJob } from '../../model/runtime-config.ts';
 import { systemClock } from '../../runtime/clocks/system-clock.ts';
 import { isBucket } from '../../runtime/buckets.ts';
-import { isDatabase } from '../../runtime/databases.ts';
+import { isDatabase, shipsLog, withoutLog } from '../../runtime/databases.ts';
 import type { Taken } from '../../runtime/jobs/take-backup.ts';
 import { askAgent } from '../../runtime/requests.ts';
 import { type Backups, openBackups } from '../../runtime/wire.ts';
@@ -102,7 +102,10 @@ export const shipNow = ({ site, json, cluster, sources }: NowAsked, context: Run
     noteUnended(site, context.err);
     const { config, folder } = runtimeOf(site);
     const home = { site, config, ...(cluster && { cluster }) };
-    const jobs = jobsOf(config.backups.jobs.filter(isDatabase), sources);
+    const asked = jobsOf(config.backups.jobs.filter(isDatabase), sources).filter(isDatabase);
+    const unlogged = asked.find((job) => !shipsLog(job));
+    if (unlogged !== undefined && sources.length > 0) throw withoutLog(unlogged.name);
+    const jobs = asked.filter(shipsLog);
     using progress = progressOn(context, json);
     for (const job of jobs) {
       progress.say(`${job.name}: its log is shipped`);

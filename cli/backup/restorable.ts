@@ -35,14 +35,21 @@ export function restorable(manifests: readonly Manifest[]): readonly Restorable[
   });
 }
 
-/** In columns. */
-export function describeRestorable({ newest, spans, earlier }: Restorable, now: Date): readonly string[] {
+/** In columns. @param unlogged - Whose log nobody receives. */
+export function describeRestorable({ newest, spans, earlier }: Restorable, unlogged: readonly string[], now: Date): readonly string[] {
   const what = shortName(newest.source);
   const [oldest] = earlier;
   const points = earlier.length === 1 ? 'one point' : `${earlier.length} points`;
   const before = oldest === undefined ? '' : `, and ${points} before it since ${oldest.finishedAt}`;
   if (spans === undefined) return [what, `restorable to ${newest.finishedAt} (${ageOf(newest, now)} ago)${before}`];
   const last = spans.at(-1);
+  if (unlogged.includes(newest.source) && newest.kind !== 'log') {
+    const logged = last === undefined ? '' : `; and to any time from ${last.from.toISOString()} to ${last.until.toISOString()}`;
+    return [
+      what,
+      `restorable to the end of its newest backup, ${newest.finishedAt} (${ageOf(newest, now)} ago), and of each before it${logged}`,
+    ];
+  }
   if (last === undefined) return [what, 'restorable to the end of a full backup alone, until its log was shipped'];
   const age = describeAge(now.getTime() - last.until.getTime());
   return [what, `restorable to ${last.until.toISOString()} (${age} ago), and any time since ${last.from.toISOString()}`];

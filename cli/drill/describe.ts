@@ -82,6 +82,7 @@ export function sayDrill(plan: DrillPlan, store: string, context: RuntimeContext
     [
       `${paint(context.color)('bold', site)} from ${store}, drilled in ${room.folder}\n${table(rows)}\n`,
       chosen.empty.length === 0 ? '' : `  empty, as there is no backup: ${chosen.empty.join(', ')}\n`,
+      chosen.elsewhere === undefined ? '' : `  not touched, as it stands elsewhere: ${chosen.elsewhere.join(', ')}\n`,
       `\n  runs as ${room.project}: no ports, no way out; what runs here goes on\n`,
       `  takes up to ${describeSize(needs.memory)} of memory${of(needs.freeMemory)}, and some ${describeSize(needs.disk)} of disk${of(needs.freeDisk)}\n`,
       ...expectedLines(chosen).map((line) => `${line}\n`),

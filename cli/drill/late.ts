@@ -1,6 +1,6 @@
 import type { BackupJob, BackupsConfig } from '../../model/runtime-config.ts';
 import { lateAfterMs } from '../../runtime/engines/to-be-said.ts';
-import { parseTicks } from '../../runtime/schedule/ticks.ts';
+import { beforeLast } from '../../runtime/schedule/before-last.ts';
 import { describeAge } from '../backup/text.ts';
 import type { PlaceName } from '../open-catalogue.ts';
 import type { Chosen } from '../restore/choose-whole.ts';
@@ -50,13 +50,6 @@ export const lateOf = (
 /** Up to when a place has everything, as far as it is filled as it should be: to the second one it is brought at set times. */
 export const filledUntil = (from: PlaceName, { offsite }: Pick<BackupsConfig, 'offsite'>, now: Date): Date =>
   from === 'offsite' && offsite !== undefined ? beforeLast(offsite.schedule, offsite.timeZone, now) : now;
-
-/** The tick before the last one: what belongs to that may still be under way. */
-function beforeLast(schedule: string, timeZone: string, moment: Date): Date {
-  const ticks = parseTicks(schedule, timeZone);
-  const last = ticks.last(moment);
-  return (last && ticks.last(new Date(last.getTime() - 1000))) ?? new Date(0);
-}
 
 export const describeLate = ({ name, ageSeconds, terms }: Late): string =>
   `${name} comes back as it was ${describeAge(ageSeconds * 1000)} before, and is to be ${terms}`;

@@ -20,6 +20,8 @@ export interface Chosen extends ChosenCopies {
   readonly wantedBuckets: readonly WantedBucket[];
   /** What was never copied by then. */
   readonly empty: readonly string[];
+  /** Databases that stand elsewhere: they were not lost with this host, and nothing of them is touched. */
+  readonly elsewhere?: readonly string[];
   /** How long it should take to put them back. */
   readonly expected?: WholeEstimate;
 }
@@ -36,7 +38,9 @@ export function chooseWhole(jobs: readonly BackupJob[], { stores, caches }: Pick
   const wanted: Wanted[] = [];
   const wantedBuckets: WantedBucket[] = [];
   const empty: string[] = [];
+  const elsewhere = jobs.filter(isDatabase).filter((job) => job.database.elsewhere !== undefined);
   for (const job of jobs.filter(isDatabase)) {
+    if (elsewhere.includes(job)) continue;
     const there = of(job.name);
     const all = there.filter(({ id }) => levelOf(id) >= 0);
     const fulls = there.filter(({ kind }) => kind === 'full');
@@ -53,7 +57,13 @@ export function chooseWhole(jobs: readonly BackupJob[], { stores, caches }: Pick
     else wantedBuckets.push({ bucket: job.name, point: begun ?? named(job.name, () => choosePoint(points, at, levelOf)) });
   }
   const copies = chooseCopies(jobs, caches, choice);
-  return { ...copies, wanted, wantedBuckets, empty: [...empty, ...copies.empty] };
+  return {
+    ...copies,
+    wanted,
+    wantedBuckets,
+    empty: [...empty, ...copies.empty],
+    ...(elsewhere.length === 0 ? {} : { elsewhere: elsewhere.map(({ name }) => name) }),
+  };
 }
 
 /** An empty bucket has no point; the first one is made when something is in it. */

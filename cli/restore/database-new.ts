@@ -204,7 +204,8 @@ function tell(
   { look, dumpTable }: Asking,
   context: RuntimeContext,
 ): void {
-  const inside = plan.databases.find(({ service }) => service === database)?.database ?? database;
+  const own = plan.databases.find(({ service }) => service === database);
+  const inside = (own ?? plan.elsewhere?.find(({ name }) => name === database))?.database ?? database;
   context.out(
     [
       `${database} is there as it was, up to ${position ?? ''}, in ${container}: ${seconds ?? 0} s. Nothing of the site was changed.\n\n`,

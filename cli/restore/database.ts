@@ -106,6 +106,12 @@ export const restoreDatabase = (given: DatabaseRestoreAsked, context: RuntimeCon
         );
       if (asked.into === 'live' || asked.into === 'new') {
         if (agent === undefined) throw new BerthError('usage', 'an agent has nothing but itself', 'run this in the folder of the site');
+        if (asked.into === 'live' && job.database.elsewhere !== undefined)
+          throw new BerthError(
+            'unsupported',
+            `${job.name} stands elsewhere, at ${job.database.host}: what runs there is for its administrator to stop and to replace`,
+            `try it with --into scratch, or keep it beside the site with --into new; "Put ${job.name} back over there" in SITE.md makes a dump of that time, for that server or another`,
+          );
         if (found.config.target === 'kubernetes') throw byHandAlone(asked.into);
         // To undo it nothing is opened.
         const key = asked.ending === 'undo' ? undefined : keyOf(asked, context);

@@ -63,7 +63,7 @@ export function wantedRows(
 }
 
 /** What would be taken, for programs. */
-export const chosenAsJson = ({ wanted, wantedBuckets, copies, apart, empty, broken, expected }: Chosen) => ({
+export const chosenAsJson = ({ wanted, wantedBuckets, copies, apart, empty, broken, elsewhere, expected }: Chosen) => ({
   expected: expected ?? null,
   databases: wanted.map(({ database, full, increments, logs, until }) => ({
     database,
@@ -76,6 +76,7 @@ export const chosenAsJson = ({ wanted, wantedBuckets, copies, apart, empty, brok
   copies: copies.map(({ kind, name, copy }) => ({ kind, name, copy: copy.id, madeAt: copy.finishedAt })),
   empty,
   broken,
+  ...(elsewhere === undefined ? {} : { elsewhere }),
   left: apart.map(({ name, because }) => ({ name, because })),
 });
 
@@ -101,13 +102,14 @@ const holding = (kind: CopyOutcome['kind'], count: number): string =>
   `${count} ${kind === 'cache' ? 'key' : 'file'}${count === 1 ? '' : 's'}`;
 
 export function say(asked: WholeAsked, plan: FolderPlan, chosen: Chosen, context: RuntimeContext): void {
-  const { apart, empty, broken } = chosen;
+  const { apart, empty, broken, elsewhere = [] } = chosen;
   report({ ...asked, only: undefined }, plan, context);
   for (const id of broken) context.err(`${noteOf(`${id} was found to be broken, and is left out`, context)}\n`);
   const rows = wantedRows(chosen, context.now());
   const lines = [
     rows.length === 0 ? '  no data are in the backups' : table(rows),
     ...(empty.length === 0 ? [] : [`  empty, as there is no backup: ${empty.join(', ')}`]),
+    ...(elsewhere.length === 0 ? [] : [`  left as it is, as it stands elsewhere: ${elsewhere.join(', ')}`]),
     '  then everything is started',
     ...expectedLines(chosen),
     ...(apart.length === 0

@@ -27,6 +27,8 @@ interface Part {
   readonly fixed?: MiB | undefined;
   /** The key of berth.yaml that fixes it. */
   readonly path?: string;
+  /** The keys that its floor is made of, beside what all of its kind have. */
+  readonly asked?: string;
 }
 
 function cacheParts(cache: CacheSpec, spec: StackSpec): readonly Part[] {
@@ -42,6 +44,12 @@ function cacheParts(cache: CacheSpec, spec: StackSpec): readonly Part[] {
     ...(isWatched(cache) ? sentinelsOf(cache, spec).each.map((one) => ({ ...watching, name: one })) : []),
   ];
 }
+
+/** What the databases of an agent take that have no claim here. */
+const elsewhere = (agent: string, spec: StackSpec): readonly { readonly size: MiB; readonly path: string }[] =>
+  (agentsOf(spec).find(({ name }) => name === agent)?.elsewhere ?? []).flatMap(({ name, backup: { disk } }) =>
+    disk === undefined ? [] : [{ size: disk, path: `databases.${name}.external.backup.disk` }],
+  );
 
 const partsOf = (spec: StackSpec): readonly Part[] => [
   ...spec.databases.flatMap((database) => {
@@ -66,11 +74,19 @@ const partsOf = (spec: StackSpec): readonly Part[] => [
     path: `volumes.${name}.disk`,
     holds: 'files that services share',
   })),
-  ...agentNames(spec).map((name) =>
-    name === filesAgentIn(spec)?.name
-      ? { name, weight: 0, floor: 256, holds: 'a key, and what was done when: it keeps nothing of what it copies' }
-      : { name, weight: 20, floor: 2048, holds: 'spool of backups and the scratch engine, once backups are set up' },
-  ),
+  ...agentNames(spec).map((name) => {
+    if (name === filesAgentIn(spec)?.name)
+      return { name, weight: 0, floor: 256, holds: 'a key, and what was done when: it keeps nothing of what it copies' };
+    const sized = elsewhere(name, spec);
+    const disk = sized.reduce((sum, { size }) => sum + size, 0);
+    return {
+      name,
+      weight: 20,
+      floor: 2048 + disk,
+      holds: 'spool of backups and the scratch engine, once backups are set up',
+      ...(disk === 0 ? {} : { asked: sized.map(({ path }) => path).join(', ') }),
+    };
+  }),
   // A whole backup lies there, compressed where the edition does so, and the log that is on its way.
   ...(agentsOf(spec).some(({ engine }) => engine === 'sqlserver')
     ? [{ name: exchangeName, weight: 20, floor: 2048, holds: 'a backup of SQL Server on its way to its agent' }]
@@ -164,10 +180,12 @@ export function divideDisk(spec: StackSpec, profile: HardwareProfile, containers
 }
 
 function explain(part: Part, size: MiB, { elastic, total, weights }: { elastic: boolean; total: MiB; weights: number }): Decision {
-  const change = `${part.path === undefined ? '' : `${part.path} or `}host.disk in berth.yaml`;
+  const key = part.path ?? part.asked;
+  const change = `${key === undefined ? '' : `${key} or `}host.disk in berth.yaml`;
   const base = { key: `${part.name}.disk`, value: formatSize(size), change };
   if (part.fixed !== undefined) return { ...base, formula: 'fixed', inputs: {}, source: part.path ?? '' };
-  const [weight, floor] = [part.weight, describeSize(mib(part.floor))];
+  const [weight, least] = [part.weight, describeSize(mib(part.floor))];
+  const floor = part.asked === undefined ? least : `${least}, with what ${part.asked} says`;
   return elastic
     ? {
         ...base,

@@ -17,6 +17,7 @@ import { notesOf } from './notes.ts';
 import { firstRelease, imageOf, resolveRelease } from './resolve-release.ts';
 import { runtimeOf } from './runtime.ts';
 import { secretFilesOf, secretsOf } from './secrets.ts';
+import { plansElsewhere } from './services/agent-elsewhere.ts';
 import { agentConfig, agentsOf, planAgent, takesRestored } from './services/agent.ts';
 import { filesAgentDecisions, planFilesAgent, takesRestoredCopy } from './services/agent-files.ts';
 import { filesAgentIn } from './services/agents.ts';
@@ -209,6 +210,7 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
       const { backups } = runtime;
       return backups ? [{ service: agent.name, config: agentConfig({ ...runtime, backups }, agent) }] : [];
     }),
+    ...(agents.some(({ elsewhere }) => elsewhere.length > 0) ? { elsewhere: plansElsewhere(agents, spec.name) } : {}),
     ...(spec.backups?.drill === undefined
       ? {}
       : {

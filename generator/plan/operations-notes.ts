@@ -1,22 +1,10 @@
-import { longestPause, parseCron } from '../../model/cron.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
-import { formatDuration, parseDuration, seconds } from '../../model/units.ts';
+import { formatDuration, parseDuration } from '../../model/units.ts';
 import type { Seconds } from '../../model/units.ts';
 import type { Operations } from '../../model/written-operations.ts';
-import { isCopied } from './services/agent.ts';
+import { longestGap } from './longest-gap.ts';
+import { copiedElsewhere, isCopied } from './services/agent.ts';
 import { filesAgentIn } from './services/agents.ts';
-
-const dayMinutes = 1440;
-
-/** The most that can pass between one run of a schedule and the next. */
-function longestGap(cron: string): Seconds {
-  const schedule = parseCron(cron);
-  if (!schedule) return seconds(0);
-  const times = schedule.hour.flatMap((hour) => schedule.minute.map((minute) => hour * 60 + minute));
-  const [first = 0, last = 0] = [times[0], times.at(-1)];
-  const within = times.map((time, index) => time - (times[index - 1] ?? time));
-  return seconds(60 * Math.max(...within, longestPause([schedule]) * dayMinutes - (last - first)));
-}
 
 /** What may be lost of each kind that is copied, with the key that says so. */
 function lossesOf(spec: StackSpec): readonly { readonly what: string; readonly key: string; readonly loss: Seconds }[] {
@@ -25,12 +13,20 @@ function lossesOf(spec: StackSpec): readonly { readonly what: string; readonly k
   const { buckets = [], caches = [], volumes = [] } = filesAgentIn(spec) ?? {};
   const listed = (names: readonly string[], key: string, loss: Seconds | undefined) =>
     names.length === 0 || loss === undefined ? [] : [{ what: names.join(', '), key, loss }];
+  const elsewhere = copiedElsewhere(spec);
   const gap = (job: { readonly schedule: string } | undefined) => job && longestGap(job.schedule);
   return [
     ...listed(
-      spec.databases.filter((database) => isCopied(database, spec)).map(({ name }) => name),
+      [...spec.databases.filter((database) => isCopied(database, spec)), ...elsewhere.filter(({ backup }) => backup.log)].map(
+        ({ name }) => name,
+      ),
       'backups.databases.rpo',
       backups.databases?.rpo,
+    ),
+    ...listed(
+      elsewhere.filter(({ backup }) => !backup.log).map(({ name }) => name),
+      'backups.databases.schedule',
+      gap(backups.databases),
     ),
     ...listed(
       buckets.map(({ store, bucket }) => `${store}.${bucket}`),

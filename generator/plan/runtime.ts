@@ -3,6 +3,7 @@ import { usualSuite } from '../../model/backup/suites.ts';
 import type { PlannedService } from '../../model/planned-service.ts';
 import type { MiB } from '../../model/units.ts';
 import { agentsOf, databaseOf } from './services/agent.ts';
+import { databaseElsewhere } from './services/agent-elsewhere.ts';
 import { bucketJobs, cacheJobs, volumeJobs } from './services/agent-files.ts';
 import { filesAgentIn } from './services/agents.ts';
 import { slots } from '../../model/release.ts';
@@ -34,14 +35,23 @@ const databaseJobs = (spec: StackSpec, { databases, timeZone }: BackupsSpec, mem
   agentsOf(spec).flatMap((agent) =>
     databases === undefined
       ? []
-      : agent.databases.map((database) => ({
-          name: database.name,
+      : [
+          ...agent.databases.map((database) => ({
+            name: database.name,
+            copied: databaseOf(database, databases, memoryOf(agent.name), spec.internalTls),
+          })),
+          ...agent.elsewhere.map((database) => ({
+            name: database.name,
+            copied: databaseElsewhere(database, databases, memoryOf(agent.name), spec.name),
+          })),
+        ].map(({ name, copied }) => ({
+          name,
           kind: agent.engine,
           agent: agent.name,
           timeZone,
           timeout: databaseTimeout,
           ...kept(databases),
-          database: databaseOf(database, databases, memoryOf(agent.name), spec.internalTls),
+          database: copied,
         })),
   );
 

@@ -5,7 +5,7 @@ import type { BackupPlaceSpec } from '../../model/backups-spec.ts';
 import type { CacheSpec } from '../../model/cache-spec.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
 import { plainFile } from './secret-file.ts';
-import { backupSecret, isCopied } from './services/agent.ts';
+import { backupSecret, copiedElsewhere, isCopied } from './services/agent.ts';
 import { filesAgentIn } from './services/agents.ts';
 import { isCluster, isReplicated, isWatched } from './services/cache-members.ts';
 import { databaseEngines } from './services/databases.ts';
@@ -75,6 +75,12 @@ export const secretsOf = (spec: StackSpec): readonly PlannedSecret[] => [
     length: 0,
     purpose: `account ${user} of ${name} at ${host}`,
     supplied: 'env' as const,
+  })),
+  ...copiedElsewhere(spec).map(({ name, host, backup: { user } }) => ({
+    name: backupSecret(name),
+    length: 0,
+    purpose: `account ${user} of ${name} at ${host}, for its backups`,
+    supplied: 'file' as const,
   })),
   ...spec.stores.flatMap(({ name }) => [
     { name: `${name}-root`, length: 32, purpose: `administrator ${administrator} of ${name}` },
@@ -149,4 +155,5 @@ export const secretFilesOf = (spec: StackSpec): readonly SecretFile[] => [
   ),
   // Supplied for the application, and read by the agent as a file.
   ...spec.externals.flatMap(({ name }) => (copiesOf(name, spec).length > 0 ? [plainFile(`${name}-app`)] : [])),
+  ...copiedElsewhere(spec).map(({ name }) => plainFile(backupSecret(name))),
 ];

@@ -14,6 +14,7 @@ import { describeCpus, describeSize, formatCpu, formatDuration } from '../../mod
 import { commandsOf } from './database-commands.ts';
 import { fill } from './fill.ts';
 import type { Templates } from './fill.ts';
+import { elsewhereView } from './runbook-elsewhere.ts';
 import { putBackOf, putBackOfCache } from './runbook-restores.ts';
 import { clusterView } from './runbook-kubernetes.ts';
 
@@ -42,7 +43,8 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
   const told = (copies: Copies): string => copies.map(({ service, names }) => `\`${service}\` copies ${names.join(', ')}`).join('; ');
   /** Where there are several, a restore has to be told which. */
   const which = (copies: Copies): string => (copies.flatMap(({ names }) => names).length > 1 ? ` --name ${copies[0]?.names[0] ?? ''}` : '');
-  const beside = plan.databases.find(({ engine, backedUp }) => backedUp && enginesKeptBeside.includes(engine))?.service;
+  const beside =
+    plan.databases.find(({ engine, backedUp }) => backedUp && enginesKeptBeside.includes(engine))?.service ?? plan.elsewhere?.[0]?.name;
   const keptBeside = beside === undefined ? undefined : { name: which(copied) === '' ? '' : ` --name ${beside}` };
   const view = {
     name: plan.name,
@@ -102,8 +104,8 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
       .filter(({ slotted, kind }) => slotted && kind === 'server')
       .flatMap((service) => (plan.release.get(service.name) ?? []).map(({ slot }) => `${service.name}-${slot}`)),
     databases: plan.databases.map((database) => ({ ...database, ...commandsOf(database), pod: podOf(database, plan) })),
-    copied: plan.databases.flatMap((database) => putBackOf(database, plan)),
-    copiedCaches: plan.caches.flatMap((cache) => putBackOfCache(cache, plan)),
+    copied: plan.kubernetes ? plan.databases.flatMap((database) => putBackOf(database, plan)) : [],
+    copiedCaches: plan.kubernetes ? plan.caches.flatMap((cache) => putBackOfCache(cache, plan)) : [],
     operated: plan.databases.filter(({ operator }) => operator !== undefined),
     operatorNamespace: plan.kubernetes?.operatorNamespace ?? '',
     replicated: plan.databases.flatMap((database) => {
@@ -196,10 +198,18 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
       whichCache: which(caches),
       volumes: told(volumes),
       whichVolume: which(volumes),
+      // The first of them is one of the site's own, where there is one.
+      own: plan.agents.some(({ config }) => config.backups?.jobs.some(({ database }) => database && database.elsewhere === undefined)),
+      unlogged: plan.runtime.backups.jobs
+        .filter(({ database }) => database?.elsewhere?.log === false)
+        .map(({ name }) => name)
+        .join(', '),
       name: which(copied),
       beside: keptBeside,
       drill: plan.drill,
     },
+    elsewhere:
+      plan.elsewhere === undefined ? '' : fill(templates, 'site/elsewhere.md.hbs', 'markdown', elsewhereView(plan, plan.elsewhere)),
     image: plan.images.find((image) => image.key === 'nginx')?.reference ?? '',
     bOpen: '{{',
     bClose: '}}',

@@ -64,11 +64,17 @@ function* checkBuckets(names: readonly string[], stores: NonNullable<WrittenSpec
 }
 
 /** With a full backup a week alone, the way from it to now would be all the log of a week. */
-function* checkIncrements({ databases }: WrittenSpec): Iterable<Finding> {
-  const whole = Object.entries(databases ?? {}).filter(
-    ([, { engine, operator }]) =>
-      operator === undefined && !enginesWithIncrements.includes(engine) && copiedEngines.some((name) => name === engine),
+/** Databases that an agent would copy: of those that stand elsewhere, the ones of which the spec says so. */
+const copiedIn = (databases: WrittenSpec['databases'] = {}) =>
+  Object.entries(databases).filter(
+    ([, { engine, operator, external }]) =>
+      operator === undefined &&
+      (external === undefined || typeof external.backup === 'object') &&
+      copiedEngines.some((name) => name === engine),
   );
+
+function* checkIncrements({ databases }: WrittenSpec): Iterable<Finding> {
+  const whole = copiedIn(databases).filter(([, { engine }]) => !enginesWithIncrements.includes(engine));
   if (whole.length > 0)
     yield {
       path: ['backups', 'databases'],
@@ -84,9 +90,7 @@ function* checkReach(
   { folder, databases: copied }: Place & NonNullable<WrittenSpec['backups']>,
 ): Iterable<Finding> {
   if (target !== 'kubernetes' || folder === undefined || copied === 'none') return;
-  const out = Object.entries(databases ?? {})
-    .filter(([, { engine, operator }]) => operator === undefined && copiedEngines.some((name) => name === engine))
-    .map(([name]) => name);
+  const out = copiedIn(databases).map(([name]) => name);
   if (out.length > 0)
     yield {
       path: ['backups'],
@@ -122,7 +126,7 @@ function* checkDrill({ target }: WrittenSpec, { drill, folder, offsite }: NonNul
 /** The server makes files that nobody else may read. */
 function* checkUser({ databases }: WrittenSpec, { user, databases: copied }: NonNullable<WrittenSpec['backups']>): Iterable<Finding> {
   if (user === undefined || user === sqlserver.user || copied === 'none') return;
-  const ofServer = Object.entries(databases ?? {}).find(([, { engine }]) => engine === 'sqlserver');
+  const ofServer = Object.entries(databases ?? {}).find(([, { engine, external }]) => engine === 'sqlserver' && external === undefined);
   if (ofServer !== undefined)
     yield {
       path: ['backups'],

@@ -5,6 +5,7 @@ import { checkOperations } from './check-operations.ts';
 import { hasOperations } from '../../model/operations.ts';
 import { suggest } from './describe-issue.ts';
 import type { Finding } from './finding.ts';
+import { checkExternalBackups } from './check-external-backups.ts';
 import { checkExternals } from './check-externals.ts';
 import { checkServices } from './check-services.ts';
 import { checkInternalTls } from './check-internal-tls.ts';
@@ -33,6 +34,7 @@ export function checkReferences(spec: WrittenSpec): readonly Finding[] {
     ...checkNames(spec),
     ...checkServices(spec),
     ...checkExternals(spec),
+    ...(Object.values(spec.databases ?? {}).some(({ external }) => external?.backup) ? checkExternalBackups(spec) : []),
     ...checkUses(spec),
     ...checkRoutes(spec),
     ...(Object.values(spec.services).some(({ routes }) => routes) ? checkWrittenRoutes(spec) : []),

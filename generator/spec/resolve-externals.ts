@@ -6,8 +6,9 @@ import { mysql } from '../../model/engines/mysql.ts';
 import { postgres } from '../../model/engines/postgres.ts';
 import { valkey } from '../../model/engines/valkey.ts';
 import { sqlserver } from '../../model/engines/sqlserver.ts';
-import type { ExternalSpec } from '../../model/external-spec.ts';
+import type { ExternalBackupSpec, ExternalSpec } from '../../model/external-spec.ts';
 import type { WrittenSpec } from '../../model/written-spec.ts';
+import { size } from './quantities.ts';
 
 const databasePorts = {
   postgres: postgres.port,
@@ -16,6 +17,15 @@ const databasePorts = {
   mongodb: mongodb.port,
   sqlserver: sqlserver.port,
 } as const;
+
+type WrittenBackup = Exclude<NonNullable<NonNullable<NonNullable<WrittenSpec['databases']>[string]['external']>['backup']>, 'none'>;
+
+const backupOf = ({ user, log, disk, image }: WrittenBackup): ExternalBackupSpec => ({
+  user: user ?? postgres.backup.account,
+  log: log ?? true,
+  ...(disk === undefined ? {} : { disk: size(disk) }),
+  ...(image === undefined ? {} : { image }),
+});
 
 /** Databases, caches and stores that stand elsewhere. `nameOf` gives the name of a database. */
 export function externalsOf(
@@ -38,6 +48,7 @@ export function externalsOf(
         database: called,
         buckets: [],
         region: '',
+        ...(external.backup === undefined ? {} : { backup: external.backup === 'none' ? 'none' : backupOf(external.backup) }),
       },
     ];
   });

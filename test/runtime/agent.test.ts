@@ -58,6 +58,18 @@ function world(take: () => Promise<{ readonly outcome: string }>, changes: objec
 }
 
 describe('the agent', () => {
+  test('ships the log of every database but of those elsewhere that are copied without', async () => {
+    const shipped: string[] = [];
+    const database = (name: string, elsewhere?: object) => ({
+      job: { ...job(name, '0 1 * * *'), database: { prove: '0 2 * * *', elsewhere } },
+      ship: async () => void shipped.push(name),
+    });
+    const databases = [database('own'), database('theirs', { log: true }), database('quiet', { log: false })];
+    const { agent } = world(async () => ({ outcome: 'made' }), { databases });
+    await agent.stop(0);
+    expect(shipped).toEqual(['own', 'theirs']);
+  });
+
   test('says how many files it could not have as they were, and nothing of those where there are none', async () => {
     const facts = { files: 3, changed: 2, gone: 0, leftOut: 1, leftOutNames: ['pipe: it is a pipe'] };
     const { lines, pass } = world(async () => ({ outcome: 'made', manifest: { id: 'ID', durationMs: 5, facts, streams: [] } }));

@@ -14,7 +14,9 @@ function ofJob({ name, schedule, timeZone, timeout, keep, database, bucket }: Ba
     `at ${schedule} (${timeZone}), given up after ${timeout}s`,
     ...(keep ? [`kept: ${kept(keep)}`] : []),
     ...(proved === undefined ? [] : [`restored and compared at ${proved}`]),
-    ...(database ? [`log at most ${database.rpo}s behind`, `the server of its restores has ${database.memory} MiB`] : []),
+    ...(database ? [database.elsewhere?.log === false ? 'without its log' : `log at most ${database.rpo}s behind`] : []),
+    ...(database?.elsewhere?.slot === undefined || !database.elsewhere.log ? [] : [`kept there by the slot ${database.elsewhere.slot}`]),
+    ...(database ? [`the server of its restores has ${database.memory} MiB`] : []),
     ...(database?.increments === undefined ? [] : [`increments at ${database.increments}`]),
   ];
   return [

@@ -15,7 +15,7 @@ import { formatSize, mib, milliCpu } from '../../../model/units.ts';
 import type { MiB } from '../../../model/units.ts';
 import { taskSize, type Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
-import { agentContainer, backupSecret, reachesStore, type AgentPlace } from './agent.ts';
+import { agentContainer, backupSecret, copiedElsewhere, reachesStore, type AgentPlace } from './agent.ts';
 import { groupsOf, isReplicated } from './cache-members.ts';
 import { accountOf, backupAccountOf } from './store-engine.ts';
 import { endpointOf, storeEngines, storeNamed } from './stores.ts';
@@ -65,9 +65,11 @@ interface FilesAgent extends AgentPlace {
 /** Engines in whose images Berth runs, and the folder that each declares as a volume. */
 const hosts: Readonly<Record<string, { readonly volumeFolder: string }>> = { postgres, mysql: mysqlFamily, mariadb: mysqlFamily };
 
-/** The image of a database that the site runs anyway, or the operator's own. */
-const imageOf = ({ backups, databases }: StackSpec): string | undefined =>
-  backups?.image ?? databases.find(({ engine, operator }) => Object.hasOwn(hosts, engine) && operator === undefined)?.engine;
+/** The image of a database that the site runs or copies anyway, or the operator's own. */
+const imageOf = (spec: StackSpec): string | undefined =>
+  spec.backups?.image ??
+  spec.databases.find(({ engine, operator }) => Object.hasOwn(hosts, engine) && operator === undefined)?.engine ??
+  copiedElsewhere(spec).find(({ backup }) => backup.image === undefined)?.engine;
 
 const secretOf = (store: string): string => `${store}-app`;
 

@@ -1,4 +1,4 @@
-import type { CopiedEngine } from '../../../model/backup/copied-engines.ts';
+import { enginesElsewhere, type CopiedEngine } from '../../../model/backup/copied-engines.ts';
 import {
   agentPlaces,
   agentProgram,
@@ -19,15 +19,17 @@ import type { Gate, PlannedService, Size } from '../../../model/planned-service.
 import type { BackupJob, BackupsConfig, RuntimeConfig } from '../../../model/runtime-config.ts';
 import type { BackupsSpec } from '../../../model/backups-spec.ts';
 import type { DatabaseEngineName, DatabaseSpec } from '../../../model/database-spec.ts';
+import type { ExternalBackupSpec, ExternalSpec } from '../../../model/external-spec.ts';
 import type { StackSpec, Target } from '../../../model/stack-spec.ts';
 import { mib, seconds } from '../../../model/units.ts';
 import type { MiB } from '../../../model/units.ts';
 import { authorityFile } from '../../../model/internal-tls.ts';
 import { taskSize } from '../demand.ts';
 import { hostsOf } from './database-engine.ts';
-import { trustedFiles } from './internal-tls.ts';
+import { bundledFiles, trustedFiles } from './internal-tls.ts';
 import { noData } from './database-parts.ts';
 import { exchangeMount } from './exchange.ts';
+import { trustMounts, trustOfNode } from './surroundings.ts';
 
 /** The service that copies the databases of an engine. One more database of another engine renames none. */
 const nameOfAgent = (engine: DatabaseEngineName): string => `agent-${engine}`;
@@ -67,6 +69,8 @@ const copying = {
   },
 } as const satisfies Record<CopiedEngine, Copying>;
 type CopiedDatabase = DatabaseSpec & { readonly engine: CopiedEngine };
+/** One that is somebody else's. */
+export type CopiedElsewhere = ExternalSpec & { readonly engine: (typeof enginesElsewhere)[number]; readonly backup: ExternalBackupSpec };
 
 /** A container of Berth's own in the image of something else. */
 export interface AgentPlace {
@@ -78,7 +82,10 @@ export interface AgentPlace {
 /** One container, in the image of its databases. */
 export interface Agent extends AgentPlace {
   readonly engine: CopiedEngine;
+  /** A key of images.yaml, or an image of the operator's. */
+  readonly image: string;
   readonly databases: readonly CopiedDatabase[];
+  readonly elsewhere: readonly CopiedElsewhere[];
 }
 
 /** Below what the runtime itself and the programs that copy need, and what a server needs beside its shared memory. */
@@ -99,14 +106,28 @@ const copiedDatabases = (spec: StackSpec): readonly CopiedDatabase[] =>
 export const isCopied = (database: DatabaseSpec, spec: StackSpec): boolean =>
   copiedDatabases(spec).some(({ name }) => name === database.name);
 
-/** One for each engine: client, server and the server in which restores are tried are of one image. */
-export const agentsOf = (spec: StackSpec): readonly Agent[] =>
-  [...Map.groupBy(copiedDatabases(spec), ({ engine }) => engine)].map(([engine, databases]) => ({
-    name: nameOfAgent(engine),
-    own: copying[engine].own,
-    engine,
-    databases,
-  }));
+const isCopiedElsewhere = (external: ExternalSpec): external is CopiedElsewhere =>
+  external.kind === 'database' && typeof external.backup === 'object' && enginesElsewhere.some((name) => name === external.engine);
+/** Databases that stand elsewhere, and are copied all the same. */
+export const copiedElsewhere = (spec: StackSpec): readonly CopiedElsewhere[] =>
+  spec.backups?.databases === undefined || !reachesStore(spec) ? [] : spec.externals.filter(isCopiedElsewhere);
+
+/** One for each engine: client, server and the server in which restores are tried are of one image. What stands elsewhere in another version has one of its own. */
+export function agentsOf(spec: StackSpec): readonly Agent[] {
+  const agents = new Map<string, Agent>();
+  const agentFor = (name: string, engine: CopiedEngine, image: string): Agent =>
+    agents.get(name) ?? { name, own: copying[engine].own, engine, image, databases: [], elsewhere: [] };
+  for (const database of copiedDatabases(spec)) {
+    const agent = agentFor(nameOfAgent(database.engine), database.engine, database.engine);
+    agents.set(agent.name, { ...agent, databases: [...agent.databases, database] });
+  }
+  for (const database of copiedElsewhere(spec)) {
+    const { engine, name, backup } = database;
+    const agent = agentFor(backup.image === undefined ? nameOfAgent(engine) : `agent-${name}`, engine, backup.image ?? engine);
+    agents.set(agent.name, { ...agent, elsewhere: [...agent.elsewhere, database] });
+  }
+  return [...agents.values()];
+}
 
 /** The secret, and the file, that the agent logs in to a database with. */
 export const backupSecret = (database: string): string => `${database}-backup`;
@@ -158,20 +179,22 @@ const scratchMemory = (memory: MiB): number => Math.max(leastScratch, Math.floor
 /** Its server has folders of its own in the same place, some of which a database may be called like. */
 const placesOf = (engine: CopiedEngine): string => (engine === 'sqlserver' ? `${sqlserver.volumeFolder}/berth` : copying[engine].own);
 
+export type CopyTimes = Pick<NonNullable<BackupsSpec['databases']>, 'prove' | 'rpo' | 'increments'>;
+
+/** Where an agent keeps what it needs for one database, and what the server of a restore may take there. */
+export const scratchOf = (engine: CopiedEngine, name: string, memory: MiB) => ({
+  folder: `${placesOf(engine)}/${name}`,
+  memory: scratchMemory(memory),
+});
+
 /** How a database is reached from the container of the agent. */
-export const databaseOf = (
-  database: CopiedDatabase,
-  { prove, rpo, increments }: Pick<NonNullable<BackupsSpec['databases']>, 'prove' | 'rpo' | 'increments'>,
-  memory: MiB,
-  internalTls: boolean,
-) => ({
+export const databaseOf = (database: CopiedDatabase, { prove, rpo, increments }: CopyTimes, memory: MiB, internalTls: boolean) => ({
   host: hostsOf(database).writer,
   port: copying[database.engine].port,
   user: copying[database.engine].account,
   password: `/run/secrets/${backupSecret(database.name)}`,
   ...(internalTls ? { ca: authorityFile } : {}),
-  folder: `${placesOf(database.engine)}/${database.name}`,
-  memory: scratchMemory(memory),
+  ...scratchOf(database.engine, database.name, memory),
   ...(increments === undefined ? {} : { increments }),
   prove,
   rpo,
@@ -301,9 +324,17 @@ export function agentContainer(
   };
 }
 
+/** Its certificates are checked as an application on Node checks them. */
+const trusting = (container: PlannedService, spec: StackSpec): PlannedService => ({
+  ...container,
+  secretFiles: [...container.secretFiles, ...bundledFiles(spec)],
+  env: { ...container.env, ...trustOfNode(spec) },
+  mounts: [...container.mounts, ...trustMounts(spec)],
+});
+
 /** What copies the databases: in their image, so that client, server and the server in which restores are tried are of one version. */
 export function planAgent(
-  { name, own, engine, databases }: Agent,
+  { name, own, engine, image, databases, elsewhere }: Agent,
   backups: BackupsSpec,
   size: Size,
   disk: MiB,
@@ -313,19 +344,28 @@ export function planAgent(
   const { port, unused, loosened, imageGroup }: Copying = copying[engine];
   const shared = exchangeMount(engine);
   const names = databases.map((database) => database.name);
+  const copied = [...names, ...elsewhere.map((database) => database.name)];
   const copier: Copier = {
     name,
     own,
-    image: engine,
-    title: `copies ${names.join(', ')} while it runs, ships its log, and restores what it copied into a server of its own to prove it`,
+    image,
+    title: `copies ${copied.join(', ')} while it runs, ships its log, and restores what it copied into a server of its own to prove it`,
     holds: 'log on its way, and restores that are tried',
     covered: unused,
     ...(loosened === undefined ? {} : { loosened }),
     ...(imageGroup === undefined ? {} : { imageGroup }),
     ...(shared === undefined ? {} : { shared: [shared] }),
-    secretFiles: [...names.map(backupSecret), ...trustedFiles(spec)],
+    secretFiles: [...copied.map(backupSecret), ...trustedFiles(spec)],
     connects: names.map((service) => ({ service, port })),
     after: names.map((database) => ({ service: `${database}-accounts`, condition: 'service_completed_successfully', required: true })),
   };
-  return agentContainer(copier, backups, size, disk, user, spec.target);
+  const container = agentContainer(
+    { ...copier, ...(elsewhere.length === 0 ? {} : { elsewhere: elsewhere.map(({ host, port: at }) => ({ host, port: at })) }) },
+    backups,
+    size,
+    disk,
+    user,
+    spec.target,
+  );
+  return elsewhere.some(({ tls }) => tls === 'verify') ? trusting(container, spec) : container;
 }

@@ -4,6 +4,7 @@ import { mysql } from '../../../model/engines/mysql.ts';
 import type { Secret } from '../../../model/secret.ts';
 import type { Program, ProgramEnd } from '../../ports/program.ts';
 import { again, refusalFrom, type Refusal } from '../refusals.ts';
+import { certificateCure, type TlsMode } from '../tls-mode.ts';
 
 /** As whom, and where, a server is spoken to. */
 export interface MysqlAccess {
@@ -13,7 +14,9 @@ export interface MysqlAccess {
   readonly user: string;
   /** None for a server of our own that only we can reach. */
   readonly password: Secret | null;
-  /** Whom to trust, where it is reached by TLS alone. */
+  /** Where it is reached by TLS alone: whether its certificate is by the site's own authority, by one of those that are known, or not looked at. */
+  readonly tls?: TlsMode;
+  /** Whom to trust, where its certificate is looked at. */
   readonly ca?: { readonly file: string; readonly text: string };
 }
 
@@ -35,6 +38,7 @@ export const environmentOf = ({ password }: MysqlAccess): NonNullable<Program['e
 });
 
 const refusals = (title: string): readonly Refusal<MysqlAccess>[] => [
+  { pattern: /account is locked/i, cure: ({ user }) => `run ALTER USER ${user} ACCOUNT UNLOCK as administrator of the server` },
   {
     pattern: /Access denied for user .*using password/,
     cure: ({ user }) => `see that the password of ${user} is the one that the server knows`,
@@ -47,7 +51,7 @@ const refusals = (title: string): readonly Refusal<MysqlAccess>[] => [
   {
     pattern:
       /self[- ]signed certificate|certificate (?:verify failed|verification failure|validation failure)|unable to (?:verify|get local issuer)|Hostname\/IP does not match|require_secure_transport|insecure transport|TLS\/SSL error|SSL connection error/i,
-    cure: ({ host }) => `see that the certificate of ${host} is of the authority of this site: \`berth generate\`, then start both anew`,
+    cure: certificateCure,
   },
   {
     pattern: /Lock wait timeout exceeded/,

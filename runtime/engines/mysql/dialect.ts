@@ -18,7 +18,7 @@ export interface Dialect {
   readonly title: string;
   readonly programs: { readonly server: string; readonly client: string; readonly dump: string };
   /** What its programs are told. */
-  readonly tls: { readonly verified: readonly string[]; readonly off: readonly string[] };
+  readonly tls: { readonly verified: readonly string[]; readonly unchecked: readonly string[]; readonly off: readonly string[] };
   readonly parse: (text: string) => GtidSet;
   readonly transaction: ChainRules['transaction'];
   /** Asked of the server that is backed up. */
@@ -93,7 +93,11 @@ const mysqlDialect: Dialect = {
   engine: 'mysql',
   title: mysql.title,
   programs: { server: mysql.server, client: mysql.clients.sql, dump: mysql.clients.dump },
-  tls: { verified: mysql.clients.tls.verify, off: [...mysql.clients.tls.off, '--get-server-public-key'] },
+  tls: {
+    verified: mysql.clients.tls.verify,
+    unchecked: mysql.clients.tls.require,
+    off: [...mysql.clients.tls.off, '--get-server-public-key'],
+  },
   parse: (text) => MysqlGtids.parse(text),
   transaction: {
     form: /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}(?::[a-z_]\w{0,31})?:[1-9]\d{0,18}$/i,
@@ -182,7 +186,7 @@ const mariadbDialect: Dialect = {
   engine: 'mariadb',
   title: mariadb.title,
   programs: { server: mariadb.server, client: mariadb.clients.sql, dump: mariadb.clients.dump },
-  tls: { verified: mariadb.clients.tls.verify, off: mariadb.clients.tls.off },
+  tls: { verified: mariadb.clients.tls.verify, unchecked: mariadb.clients.tls.require, off: mariadb.clients.tls.off },
   parse: (text) => MariadbGtids.parse(text),
   transaction: { form: /^\d{1,10}-\d{1,10}-[1-9]\d{0,19}$/, example: '0-1-270, as `SELECT @@last_gtid` tells it' },
   questions: {

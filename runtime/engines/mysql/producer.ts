@@ -122,13 +122,13 @@ class Dump {
   }
 }
 
+const tlsArguments = (tls: Dialect['tls'], access: MysqlAccess): readonly string[] => {
+  if (access.tls === 'unchecked') return tls.unchecked;
+  return access.ca === undefined ? tls.off : [...tls.verified, `--ssl-ca=${access.ca.file}`];
+};
+
 const dumpCommand = ({ programs, dumpArguments, title, tls }: Dialect, access: MysqlAccess): Program => ({
-  argv: [
-    programs.dump,
-    ...clientArguments(access),
-    ...(access.ca === undefined ? tls.off : [...tls.verified, `--ssl-ca=${access.ca.file}`]),
-    ...dumpArguments,
-  ],
+  argv: [programs.dump, ...clientArguments(access), ...tlsArguments(tls, access), ...dumpArguments],
   env: environmentOf(access),
   explain: explainEnd(title, access),
 });

@@ -20,6 +20,7 @@ export const connectionOptions = (access: MysqlAccess) =>
     ...addressOf(access),
     user: access.user,
     ...(access.password !== null && { password: access.password.reveal() }),
+    ...(access.tls === 'unchecked' && { ssl: { rejectUnauthorized: false } }),
     ...(access.ca !== undefined && { ssl: { ca: access.ca.text, verifyIdentity: true } }),
     connectTimeout: connectMs,
     charset: 'utf8mb4',

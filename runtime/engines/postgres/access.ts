@@ -2,6 +2,7 @@ import type { BerthError } from '../../../model/errors.ts';
 import type { Secret } from '../../../model/secret.ts';
 import type { Program, ProgramEnd } from '../../ports/program.ts';
 import { again, refusalFrom, type Refusal } from '../refusals.ts';
+import { certificateCure, type TlsMode } from '../tls-mode.ts';
 
 /** As whom, and where, a server is spoken to. */
 export interface PostgresAccess {
@@ -11,16 +12,19 @@ export interface PostgresAccess {
   readonly user: string;
   /** None for a server of our own that lets in whoever reaches its socket. */
   readonly password: Secret | null;
-  /** Whom to trust, where it is reached by TLS alone. */
+  /** Where it is reached by TLS alone: whether its certificate is by the site's own authority, by one of those that are known, or not looked at. */
+  readonly tls?: TlsMode;
+  /** Whom to trust, where its certificate is looked at. */
   readonly ca?: { readonly file: string; readonly text: string };
 }
 
 /** For programs of PostgreSQL: nothing of it is an argument, and no file of the user's home plays a part. */
-export const environmentOf = ({ host, port, user, password, ca }: PostgresAccess): NonNullable<Program['env']> => ({
+export const environmentOf = ({ host, port, user, password, ca, tls }: PostgresAccess): NonNullable<Program['env']> => ({
   PGHOST: host,
   PGPORT: String(port),
   PGUSER: user,
   ...(password !== null && { PGPASSWORD: password }),
+  ...(tls === 'unchecked' && { PGSSLMODE: 'require' }),
   ...(ca !== undefined && { PGSSLMODE: 'verify-full', PGSSLROOTCERT: ca.file }),
   PGPASSFILE: '/dev/null',
   PGAPPNAME: 'berth',
@@ -30,7 +34,7 @@ export const environmentOf = ({ host, port, user, password, ca }: PostgresAccess
 
 const refusals: readonly Refusal<PostgresAccess>[] = [
   {
-    pattern: /password authentication failed|no password supplied/,
+    pattern: /password authentication failed|no password supplied|password must be a/,
     cure: ({ user }) => `see that the password of ${user} is the one that the server knows`,
   },
   {
@@ -38,10 +42,16 @@ const refusals: readonly Refusal<PostgresAccess>[] = [
     cure: ({ user }) => `let ${user} in by pg_hba.conf: one line for database "all" and one for "replication"`,
   },
   {
-    pattern: /certificate verify failed|unable to verify|self[- ]signed certificate|does not match host name|does not support SSL/,
-    cure: ({ host }) => `see that the certificate of ${host} is of the authority of this site: \`berth generate\`, then start both anew`,
+    pattern:
+      /certificate verify failed|unable to verify|self[- ]signed certificate|does not match host name|does not support SSL|SSL connections/,
+    cure: certificateCure,
   },
   { pattern: /must be superuser or replication role|permission denied to (?:start WAL sender|use replication)/, cure: needsReplication },
+  { pattern: /is not permitted to log in/, cure: ({ user }) => `run ALTER ROLE ${user} LOGIN as administrator of the server` },
+  {
+    pattern: /permission denied for database|does not have CONNECT privilege/,
+    cure: ({ user }) => `run GRANT CONNECT ON DATABASE … TO ${user} for that database, as administrator of the server`,
+  },
   { pattern: /role ".*" does not exist/, cure: ({ user }) => `create the account ${user} with LOGIN REPLICATION` },
   {
     pattern:

@@ -6,11 +6,13 @@ import type { PostgresAccess } from './access.ts';
 import { postgresChain } from './chain-rules.ts';
 import { postgresIncrement } from './increment.ts';
 import { postgresLogSource, usualLogLimits } from './log-source.ts';
-import { postgresProducer } from './producer.ts';
+import { postgresProducer, type PostgresTools } from './producer.ts';
 import { postgresScratch } from './scratch.ts';
 
+type PostgresOptions = EngineOptions<PostgresAccess> & Pick<PostgresTools, 'slot' | 'unusedSlot'>;
+
 /** One server of PostgreSQL, with the usual limits. */
-export const postgresEngine = ({ folder, memoryMiB, tag, uid, ...tools }: EngineOptions<PostgresAccess>): BackedUpEngine => ({
+export const postgresEngine = ({ folder, memoryMiB, tag, uid, ...tools }: PostgresOptions): BackedUpEngine => ({
   producer: postgresProducer({ ...tools, limits: usualLimits, tag }),
   increment: (parent) => postgresIncrement({ ...tools, limits: usualLimits, tag, folder: join(folder, 'scratch') }, parent),
   logs: postgresLogSource({ ...tools, ...usualLogLimits, spool: join(folder, 'spool') }),

@@ -17,7 +17,12 @@ import { relationsFile, takeRelations } from './relations.ts';
 import { connect, type Session } from './session.ts';
 import { watchTar } from './tar-watch.ts';
 
-export type PostgresTools = EngineTools<PostgresAccess>;
+export interface PostgresTools extends EngineTools<PostgresAccess> {
+  /** On somebody else's server: by which that keeps its log, no more of it than it bounds itself. */
+  readonly slot?: string;
+  /** The same from when its log was still received: it would keep the log for nobody, and goes with the next backup. */
+  readonly unusedSlot?: string;
+}
 
 export interface ProducerTools extends PostgresTools {
   readonly limits: FactLimits;
@@ -51,6 +56,7 @@ export const baseBackup = (
     const stack = new AsyncDisposableStack();
     try {
       const session = stack.use(await connect(tools.access, 'postgres', signal));
+      if (tools.unusedSlot !== undefined) await dropSlot(session, tools.unusedSlot);
       const begun = await begin(session, tools.tag());
       const run = new BaseBackup(tools, session, begun, await prepare(begun.identity, stack), signal);
       const opened = stack.move();
@@ -66,6 +72,9 @@ interface Begun {
   /** By the server's clock, before the copy begins: all that was committed by then is in it. */
   readonly at: string;
 }
+
+const dropSlot = (session: Session, name: string): Promise<unknown> =>
+  session.rows('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1 AND NOT active', [name]);
 
 /** The log of the time of the copy must be there when it is fetched at its end: a slot of this connection keeps it, and goes with it. */
 async function begin(session: Session, tag: string): Promise<Begun> {

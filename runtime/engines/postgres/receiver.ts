@@ -8,7 +8,6 @@ import type { PostgresTools } from './producer.ts';
 import type { Session } from './session.ts';
 import type { WalSpool } from './wal-spool.ts';
 
-const slot = postgres.backup.slot;
 const pollMs = 100;
 
 /** Something for the log that changes nothing, and is on the disk when it returns. */
@@ -37,12 +36,14 @@ interface Running {
 /** One pg_receivewal with its slot. Started when it is needed, and again when it has ended. */
 export class Receiver implements AsyncDisposable {
   readonly #tools: PostgresTools;
+  readonly #slotName: string;
   readonly #spool: WalSpool;
   readonly #signal: AbortSignal;
   #running: Running | undefined;
   /** @param signal - For as long as it runs. */
   constructor(tools: PostgresTools, spool: WalSpool, signal: AbortSignal) {
     this.#tools = tools;
+    this.#slotName = tools.slot ?? postgres.backup.slot;
     this.#spool = spool;
     this.#signal = signal;
   }
@@ -51,6 +52,7 @@ export class Receiver implements AsyncDisposable {
   async ensure(session: Session): Promise<Received> {
     if (this.#running !== undefined && this.#running.ended() === undefined) return { kind: 'received', upTo: undefined };
     this.#running = undefined;
+    if (this.#tools.slot !== undefined) await refuseUnbounded(session, this.#tools.access.host);
     const state = await this.#freeSlot(session);
     if (state?.status === 'lost')
       return this.#beginAnew(session, 'the server had to give up its log, which had grown beyond max_slot_wal_keep_size');
@@ -91,7 +93,7 @@ export class Receiver implements AsyncDisposable {
   async #beginAnew(session: Session, because: string): Promise<Received> {
     await this[Symbol.asyncDispose]();
     await this.#freeSlot(session);
-    await session.rows('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1', [slot]);
+    await session.rows('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1', [this.#slotName]);
     await this.#spool.clear();
     await this.ensure(session);
     return { kind: 'lost', because };
@@ -100,7 +102,7 @@ export class Receiver implements AsyncDisposable {
   async #slot(session: Session): Promise<SlotState | undefined> {
     const [row] = await session.rows(
       'SELECT active::text, wal_status AS status, restart_lsn::text AS position FROM pg_replication_slots WHERE slot_name = $1',
-      [slot],
+      [this.#slotName],
     );
     if (row === undefined) return undefined;
     const position = row['position'];
@@ -119,7 +121,7 @@ export class Receiver implements AsyncDisposable {
       if (left === 0)
         throw new BerthError(
           'locked',
-          `somebody else receives the log by slot ${slot}`,
+          `somebody else receives the log by slot ${this.#slotName}`,
           'see that one agent alone runs for this server: SELECT * FROM pg_stat_replication',
         );
       await this.#tools.sleep(pollMs);
@@ -128,18 +130,31 @@ export class Receiver implements AsyncDisposable {
 
   /** Keeps the log from now on. What was received before stays: the server may still have what comes after it. */
   async #makeSlot(session: Session): Promise<Lsn> {
-    const { position } = await session.row('SELECT lsn::text AS position FROM pg_create_physical_replication_slot($1, true)', [slot]);
+    const { position } = await session.row('SELECT lsn::text AS position FROM pg_create_physical_replication_slot($1, true)', [
+      this.#slotName,
+    ]);
     return parseLsn(String(position));
   }
 
   #command(): Program {
     const { access } = this.#tools;
     return {
-      argv: ['pg_receivewal', '--directory', this.#spool.folder, '--slot', slot, '--synchronous', '--no-loop', '--no-password'],
+      argv: ['pg_receivewal', '--directory', this.#spool.folder, '--slot', this.#slotName, '--synchronous', '--no-loop', '--no-password'],
       env: environmentOf(access),
       explain: ({ stderr }) => refusalOf(stderr, access),
     };
   }
+}
+
+/** A server of our own is set up with a bound; on somebody else's a slot without one would fill the disk while no agent runs. */
+async function refuseUnbounded(session: Session, host: string): Promise<void> {
+  const [found] = await session.rows("SELECT setting FROM pg_settings WHERE name = 'max_slot_wal_keep_size'");
+  if (found !== undefined && found['setting'] !== '-1') return;
+  throw new BerthError(
+    'unsupported',
+    `PostgreSQL at ${host} would keep its log for backups without end: max_slot_wal_keep_size is ${found === undefined ? 'not known there' : '-1'}`,
+    "have its administrator run ALTER SYSTEM SET max_slot_wal_keep_size = '10GB' and SELECT pg_reload_conf(), with no more than its disk can spare; or write log: false below external.backup in berth.yaml",
+  );
 }
 
 function ended({ code, signal, stderr }: ProgramEnd): BerthError {

@@ -26,6 +26,7 @@ export async function connect(access: PostgresAccess, database: string, signal: 
     user: access.user,
     database,
     ...(access.password !== null && { password: access.password.reveal() }),
+    ...(access.tls === 'unchecked' && { ssl: { rejectUnauthorized: false } }),
     ...(access.ca !== undefined && { ssl: { ca: access.ca.text } }),
     application_name: 'berth',
     connectionTimeoutMillis: connectMs,

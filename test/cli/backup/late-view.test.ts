@@ -5,7 +5,8 @@ import { manifest } from '../../runtime/format/manifests.ts';
 
 const now = new Date('2026-03-29T14:30:00Z');
 const ago = (seconds: number): Date => new Date(now.getTime() - seconds * 1000);
-const job = { name: 'database', agent: 'agent-postgres', database: { rpo: 60 } as never };
+const nightly = { schedule: '30 1 * * *', timeZone: 'UTC' };
+const job = { name: 'database', agent: 'agent-postgres', ...nightly, database: { rpo: 60 } as never };
 
 /** Can be restored up to so many seconds ago. */
 const upTo = (seconds: number, spans = true): Restorable => ({
@@ -36,6 +37,22 @@ describe('the log of a database', () => {
   test('is not asked for of what has none, nor of a database that is no longer copied', () => {
     expect(lateNotes([upTo(90_000, false)], [job], now)).toEqual([]);
     expect(lateNotes([upTo(90_000)], [], now)).toEqual([]);
-    expect(lateNotes([upTo(90_000)], [{ name: 'database', agent: 'agent-files', database: undefined }], now)).toEqual([]);
+    expect(lateNotes([upTo(90_000)], [{ name: 'database', agent: 'agent-files', ...nightly, database: undefined }], now)).toEqual([]);
+  });
+});
+
+describe('a database that stands elsewhere and whose log nobody receives', () => {
+  const unlogged = { ...job, database: { rpo: 60, elsewhere: { tls: 'verify', log: false } } as never };
+  const begunAt = (startedAt: string): Restorable => ({ ...upTo(0), spans: [], newest: manifest({ source: 'database', startedAt }) });
+
+  test('is late once a night went by without a backup, and told in the terms of its schedule', () => {
+    expect(lateNotes([begunAt('2026-03-28T01:29:00Z')], [unlogged], now)).toEqual([
+      'the newest backup of database was begun 37 h ago, and is to be made at "30 1 * * *" (UTC): what was written since would be lost; see what agent-postgres says',
+    ]);
+  });
+
+  test('is in time while that of the last night may still be under way', () => {
+    expect(lateBy(begunAt('2026-03-28T01:30:10Z'), [unlogged], now)).toBeUndefined();
+    expect(lateBy(begunAt('2026-03-28T01:30:10Z'), [job], now)).toBeDefined();
   });
 });

@@ -52,3 +52,11 @@ test('what nobody has copied any more is told before anything is started, with w
     late: [{ name: 'database', ageSeconds: 1_814_400, terms: '60 s behind at most' }],
   });
 });
+
+test('a database that stands elsewhere is named as one that a drill does not touch', () => {
+  const chosen = { wanted: [], wantedBuckets: [], copies: [], apart: [], empty: [], broken: [], elsewhere: ['theirs'] };
+  const plan = { site: 'shop', at: undefined, folder: { chosen: [] }, chosen, late: [], needs: { memory: 1, disk: 1 }, room: {} };
+  let said = '';
+  sayDrill(plan as unknown as DrillPlan, 'store', { ...context, out: (text: string) => void (said += text) } as never);
+  expect(said).toContain('not touched, as it stands elsewhere: theirs');
+});

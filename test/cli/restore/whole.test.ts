@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { chooseWhole } from '../../../cli/restore/choose-whole.ts';
-import { commandFor, say, tell } from '../../../cli/restore/describe-whole.ts';
+import { chosenAsJson, commandFor, say, tell } from '../../../cli/restore/describe-whole.ts';
 import type { FolderPlan } from '../../../cli/restore/site.ts';
 import type { Manifest } from '../../../model/backup/manifest.ts';
 import type { Plan } from '../../../model/plan.ts';
@@ -19,7 +19,13 @@ const full = (n: number, source: string, facts: object = holding(1000)) => {
 };
 const folder = { ...full(9, 'site.configuration'), engine: 'site', kind: 'configuration' as const };
 
-const databaseJob = (name: string) => ({ name, kind: 'postgres', agent: 'agent-postgres', database: {} }) as unknown as BackupJob;
+const databaseJob = (name: string) =>
+  ({
+    name,
+    kind: 'postgres',
+    agent: 'agent-postgres',
+    database: name === 'theirs' ? { elsewhere: { tls: 'verify', log: true } } : {},
+  }) as unknown as BackupJob;
 const bucketJob = (name: string) => ({ name, kind: 'bucket', agent: 'agent-files', bucket: {} }) as unknown as BackupJob;
 const stores = [{ service: 'files', buckets: [{ name: 'notes' }] }] as unknown as Plan['stores'];
 const point = (n: number, objects: number) => ({
@@ -71,6 +77,14 @@ describe('what a whole site is restored from', () => {
       ['orders', three.id, minute(30)],
     ]);
     expect(empty).toEqual(['ledger']);
+  });
+
+  test('is nothing of a database that stands elsewhere: it was not lost, and is told to be left as it is', () => {
+    const chosen = choose(['database', 'theirs'], [one, full(3, 'theirs')]);
+    expect(chosen.wanted.map(({ database }) => database)).toEqual(['database']);
+    expect(chosen).toMatchObject({ elsewhere: ['theirs'], empty: [] });
+    expect(chosenAsJson(chosen)).toMatchObject({ elsewhere: ['theirs'] });
+    expect(choose(['database'], [one])).not.toHaveProperty('elsewhere');
   });
 
   test('is an increment with what it rests on, where that is the newest; never one that rests on what is broken', () => {

@@ -8,7 +8,7 @@ import { parseDocumentAs } from '../../../generator/spec/parse-spec.ts';
 import { runtimeConfig } from '../../../model/runtime-config.ts';
 import { currentSecret } from '../../../generator/io/ledger.ts';
 import { checkComposeSchema } from '../../../generator/render/check-compose-schema.ts';
-import { bigHost, databaseOf, prepareHello, smallHost, toBucket } from './hello.ts';
+import { bigHost, databaseOf, elsewhere, prepareHello, smallHost, suppliedElsewhere, toBucket } from './hello.ts';
 
 const golden = join(import.meta.dirname, '../../golden');
 /** Same for every site, so they are no part of a golden tree. The schema has a golden file of its own. */
@@ -167,6 +167,23 @@ const rows = [
     profile: 'minimum',
     target: 'kubernetes',
     set: { ...toBucket.set, 'databases.books': { engine: 'mariadb' }, 'caches.cache.use': 'sessions' },
+  },
+  // What stands elsewhere and is copied: with its log and without, in the agent of the site's own databases and in one of its own.
+  {
+    ...toBucket,
+    row: 'hello-elsewhere',
+    profile: 'minimum',
+    host: smallHost,
+    set: { ...toBucket.set, ...elsewhere },
+    supplied: { ...toBucket.supplied, ...suppliedElsewhere },
+  },
+  {
+    ...toBucket,
+    row: 'hello-elsewhere-kubernetes',
+    profile: 'minimum',
+    target: 'kubernetes',
+    set: { ...toBucket.set, ...elsewhere },
+    supplied: { ...toBucket.supplied, ...suppliedElsewhere },
   },
   { row: 'hello-recommended', profile: 'recommended', host: smallHost },
   {

@@ -130,6 +130,27 @@ export const toBucket = {
   },
 } as const;
 
+/** Databases that stand elsewhere and are copied all the same, and what is supplied for them. */
+export const elsewhere = {
+  'trust': { corp: corpAuthority },
+  'databases.database': {
+    engine: 'postgres',
+    name: 'shop',
+    external: { host: 'db.corp.example', port: 6432, user: 'shop@corp', tls: 'verify', backup: { disk: '40Gi' } },
+  },
+  'databases.orders': {
+    engine: 'mariadb',
+    external: { host: 'orders.corp.example', tls: 'verify', backup: { log: false, image: 'docker.io/library/mariadb:10.11' } },
+  },
+  'databases.books': { engine: 'mysql', external: { host: '10.9.8.7', backup: { user: 'copier' } } },
+} as const;
+export const suppliedElsewhere = Object.fromEntries(
+  ['database', 'orders', 'books'].flatMap((name) => [
+    [`${name}-app`, `s3cret-app-${name}`],
+    [`${name}-backup`, `s3cret backup ${name}`],
+  ]),
+);
+
 export interface Hello {
   /** Another one of examples/. */
   readonly example?: string;

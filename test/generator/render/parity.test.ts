@@ -9,7 +9,7 @@ import { profileNames } from '../../../model/profile.ts';
 import { fromCompose, fromKubernetes, objectsOf, sorted } from './facts.ts';
 import type { Facts } from './facts.ts';
 import type { Hello } from './hello.ts';
-import { databaseOf, everyKind, helloPlan, prepareHello, toBucket } from './hello.ts';
+import { databaseOf, elsewhere, everyKind, helloPlan, prepareHello, toBucket } from './hello.ts';
 
 /** More than every profile wishes for, so that both targets give the same. */
 const host = { cpus: 400, memory: '4Ti', disk: '40Ti' };
@@ -75,6 +75,11 @@ const more: readonly Row[] = [
     what: 'hello with TLS between its services',
     set: { ...divided, 'internalTls': true, 'databases.database': { engine: 'mysql', topology: 'primary-replica' } },
     has: ['database-replica', 'sessions-shard-2-1'],
+  },
+  {
+    what: 'hello with databases that stand elsewhere and are copied',
+    set: elsewhere,
+    has: ['agent-postgres', 'agent-orders', 'agent-mysql'],
   },
   {
     what: 'hello with SeaweedFS, a memory without files and every runtime',
