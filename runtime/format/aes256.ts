@@ -16,7 +16,10 @@ export const nonceBytes = 8;
 
 export async function* encrypt(source: Bytes, key: DataKey, iv: string): AsyncGenerator<Uint8Array> {
   const cipher = createCipheriv('aes-256-ctr', key, Buffer.from(iv, 'hex'));
-  for await (const chunk of source) yield giveAway(cipher.update(chunk));
+  for await (const chunk of source) {
+    yield giveAway(cipher.update(chunk));
+    letGo(chunk);
+  }
 }
 
 export async function* decrypt(source: Bytes, key: DataKey, iv: string): AsyncGenerator<Uint8Array> {

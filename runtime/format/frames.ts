@@ -4,8 +4,8 @@ import type { Bytes } from '../streams/blocks.ts';
 import { BufferPool, filled, type Filled } from '../streams/filled.ts';
 import { giveAway, letGo } from '../streams/given-away.ts';
 import { inOrder } from '../streams/in-order.ts';
+import { compressFrame } from './compress-frame.ts';
 import { damaged } from './damage.ts';
-import { compression, FrameCompressor } from './frame-compressor.ts';
 import { frameBytes } from './frame-size.ts';
 import { splitFrames } from './split-frames.ts';
 
@@ -16,7 +16,6 @@ const mostFromFrame = 4 * frameBytes;
 const decompression = { maxOutputLength: mostFromFrame, chunkSize: frameBytes + 1 };
 
 // Looked up at the call: an older Node without Zstandard can then at least say so.
-const emptyFrame = async (): Promise<Uint8Array> => promisify(zlib.zstdCompress)(new Uint8Array(0), { params: compression });
 const decompressFrame = async (frame: Uint8Array): Promise<Uint8Array> => promisify(zlib.zstdDecompress)(frame, decompression);
 
 /**
@@ -27,14 +26,10 @@ const decompressFrame = async (frame: Uint8Array): Promise<Uint8Array> => promis
 export async function* compress(source: Bytes, width: number): AsyncGenerator<Uint8Array> {
   let frames = 0;
   const buffers = new BufferPool(frameBytes);
-  using stack = new DisposableStack();
-  const idle: FrameCompressor[] = [];
   const work = async (block: Filled): Promise<Uint8Array> => {
-    const compressor = idle.pop() ?? stack.use(new FrameCompressor());
     try {
-      return await compressor.compress(block.buffer.subarray(0, block.bytes));
+      return giveAway(await compressFrame(block.buffer.subarray(0, block.bytes)));
     } finally {
-      idle.push(compressor);
       buffers.giveBack(block.buffer);
     }
   };
@@ -42,7 +37,7 @@ export async function* compress(source: Bytes, width: number): AsyncGenerator<Ui
     frames += 1;
     yield frame;
   }
-  if (frames === 0) yield await emptyFrame();
+  if (frames === 0) yield await compressFrame(new Uint8Array(0));
 }
 
 /**

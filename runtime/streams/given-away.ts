@@ -1,9 +1,9 @@
 /** The very views that were handed out: what somebody cuts off one of them is another. */
 const given = new WeakSet<Uint8Array>();
 
-/** Says that nobody but who takes these bytes will ever look at them again. Small ones may share their memory with others, and stay as they are. */
+/** Says that nobody but who takes these bytes will ever look at them again, or at anything beside them. What came from Node's pool of small ones shares its memory, and stays. */
 export function giveAway<T extends Uint8Array>(bytes: T): T {
-  if (bytes.byteOffset === 0 && 2 * bytes.length > bytes.buffer.byteLength) given.add(bytes);
+  if (bytes.byteOffset === 0 && (2 * bytes.length > bytes.buffer.byteLength || bytes.buffer.byteLength > Buffer.poolSize)) given.add(bytes);
   return bytes;
 }
 
