@@ -8,7 +8,7 @@ import { readAssets } from '../generator/io/assets.ts';
 import { templateOptions } from '../generator/render/compile-template.ts';
 import { specJsonSchema } from '../generator/spec/json-schema.ts';
 import { profileNames } from '../model/profile.ts';
-import { fileOf, leanImports, onDemand } from './lean-imports.ts';
+import { asModules, fileOf, leanImports, onDemand } from './lean-imports.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -208,12 +208,6 @@ const common: BuildOptions = {
   target: 'node24',
   legalComments: 'none',
   metafile: true,
-};
-
-const asModules: BuildOptions = {
-  // What is written as modules is bundled as such: of the rest, nothing can be left out.
-  mainFields: ['module', 'main'],
-  banner: { js: "const require=process.getBuiltinModule('node:module').createRequire(import.meta.url);" },
 };
 
 /**

@@ -1,6 +1,6 @@
 import { createRequire, isBuiltin } from 'node:module';
 import { relative } from 'node:path';
-import type { Plugin } from 'esbuild';
+import type { BuildOptions, Plugin } from 'esbuild';
 
 const require = createRequire(import.meta.url);
 
@@ -69,3 +69,10 @@ export const leanImports: Plugin = {
     );
   },
 };
+
+/** What every bundle of modules has in common. */
+export const asModules = {
+  // What is written as modules is bundled as such: of the rest, nothing can be left out.
+  mainFields: ['module', 'main'],
+  banner: { js: "const require=process.getBuiltinModule('node:module').createRequire(import.meta.url);" },
+} satisfies BuildOptions;

@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import type { Bytes } from '../streams/blocks.ts';
+import { giveAway, letGo } from '../streams/given-away.ts';
 import type { DataKey } from './keys.ts';
 
 /**
@@ -15,10 +16,16 @@ export const nonceBytes = 8;
 
 export async function* encrypt(source: Bytes, key: DataKey, iv: string): AsyncGenerator<Uint8Array> {
   const cipher = createCipheriv('aes-256-ctr', key, Buffer.from(iv, 'hex'));
-  for await (const chunk of source) yield cipher.update(chunk);
+  for await (const chunk of source) {
+    yield giveAway(cipher.update(chunk));
+    letGo(chunk);
+  }
 }
 
 export async function* decrypt(source: Bytes, key: DataKey, iv: string): AsyncGenerator<Uint8Array> {
   const cipher = createDecipheriv('aes-256-ctr', key, Buffer.from(iv, 'hex'));
-  for await (const chunk of source) yield cipher.update(chunk);
+  for await (const chunk of source) {
+    yield cipher.update(chunk);
+    letGo(chunk);
+  }
 }

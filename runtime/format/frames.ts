@@ -2,7 +2,9 @@ import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 import type { Bytes } from '../streams/blocks.ts';
 import { BufferPool, filled, type Filled } from '../streams/filled.ts';
+import { giveAway, letGo } from '../streams/given-away.ts';
 import { inOrder } from '../streams/in-order.ts';
+import { compressFrame } from './compress-frame.ts';
 import { damaged } from './damage.ts';
 import { frameBytes } from './frame-size.ts';
 import { splitFrames } from './split-frames.ts';
@@ -10,20 +12,11 @@ import { splitFrames } from './split-frames.ts';
 /** A frame of this format holds {@link frameBytes} at most; one that claims more is not ours and must not fill the memory. */
 const mostFromFrame = 4 * frameBytes;
 
-/**
- * Level 3, with a checksum of the content in each frame. Never ZSTD_c_nbWorkers: Node 24 throws ERR_STREAM_PUSH_AFTER_EOF out of
- * reach on large input (nodejs/node 59899). Frames on the pool of libuv are as fast.
- */
-const compression = {
-  params: { [zlib.constants.ZSTD_c_compressionLevel]: 3, [zlib.constants.ZSTD_c_checksumFlag]: 1 },
-  // One round to the pool for most frames; with the usual 16 KiB there are a hundred.
-  chunkSize: 2 ** 20,
-};
+/** With a byte to spare, it ends with the round to the pool that has filled it. */
+const decompression = { maxOutputLength: mostFromFrame, chunkSize: frameBytes + 1 };
 
 // Looked up at the call: an older Node without Zstandard can then at least say so.
-const compressFrame = async (bytes: Uint8Array): Promise<Uint8Array> => promisify(zlib.zstdCompress)(bytes, compression);
-const decompressFrame = async (frame: Uint8Array): Promise<Uint8Array> =>
-  promisify(zlib.zstdDecompress)(frame, { maxOutputLength: mostFromFrame, chunkSize: frameBytes });
+const decompressFrame = async (frame: Uint8Array): Promise<Uint8Array> => promisify(zlib.zstdDecompress)(frame, decompression);
 
 /**
  * Zstandard frames, each of its own: joined they are one .zst file. No bytes at all give one empty frame, as `zstd` does.
@@ -35,7 +28,7 @@ export async function* compress(source: Bytes, width: number): AsyncGenerator<Ui
   const buffers = new BufferPool(frameBytes);
   const work = async (block: Filled): Promise<Uint8Array> => {
     try {
-      return await compressFrame(block.buffer.subarray(0, block.bytes));
+      return giveAway(await compressFrame(block.buffer.subarray(0, block.bytes)));
     } finally {
       buffers.giveBack(block.buffer);
     }
@@ -55,9 +48,11 @@ export async function* compress(source: Bytes, width: number): AsyncGenerator<Ui
 export async function* decompress(source: Bytes, width: number): AsyncGenerator<Uint8Array> {
   yield* inOrder(splitFrames(source), width, async (frame) => {
     try {
-      return await decompressFrame(frame);
+      return giveAway(await decompressFrame(frame));
     } catch (error) {
       throw damaged('the compressed data', 'a frame does not decompress', { cause: error });
+    } finally {
+      letGo(frame);
     }
   });
 }

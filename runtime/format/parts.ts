@@ -1,16 +1,17 @@
 import { createHash } from 'node:crypto';
 import type { StoredObject, StoredStream } from '../../model/backup/manifest.ts';
-import { inBlocks, type Block, type Bytes, type HashedBlock } from '../streams/blocks.ts';
+import { ahead } from '../streams/ahead.ts';
+import { inBlocks, type Bytes, type HashedBlock } from '../streams/blocks.ts';
 import { damaged } from './damage.ts';
 
+/** Hashed as it comes: a part at once would keep everybody else waiting for some milliseconds. */
 export async function* inParts(source: Bytes, size: number): AsyncGenerator<HashedBlock> {
-  for await (const block of inBlocks(source, size)) yield { ...block, sha256: hashOf(block) };
-}
-
-function hashOf({ chunks }: Block): string {
-  const hash = createHash('sha256');
-  for (const chunk of chunks) hash.update(chunk);
-  return hash.digest('hex');
+  let hash = createHash('sha256');
+  for await (const block of inBlocks(source, size, (piece) => hash.update(piece))) {
+    const sha256 = hash.digest('hex');
+    hash = createHash('sha256');
+    yield { ...block, sha256 };
+  }
 }
 
 /**
@@ -26,12 +27,12 @@ export async function* checkedParts(
 ): AsyncGenerator<Uint8Array> {
   let index = 0;
   let bytes = 0;
-  for await (const block of inBlocks(body, stream.partBytes)) {
+  for await (const block of ahead(inParts(body, stream.partBytes))) {
     const place = `part ${index + 1} of ${object.parts.length} (from byte ${bytes})`;
     bytes += block.bytes;
     if (bytes > object.bytes) throw damaged(object.key, `it is longer than the ${object.bytes} bytes that were written`);
     if (bytes < object.bytes && block.bytes < stream.partBytes) throw damaged(object.key, cutShort(object, bytes));
-    if (hashOf(block) !== object.parts[index]) throw damaged(object.key, `${place} is not what was written`);
+    if (block.sha256 !== object.parts[index]) throw damaged(object.key, `${place} is not what was written`);
     index += 1;
     yield* block.chunks;
   }

@@ -1,4 +1,5 @@
 import type { StoredObject, StoredStream } from '../../model/backup/manifest.ts';
+import { ahead } from '../streams/ahead.ts';
 import type { Bytes, HashedBlock } from '../streams/blocks.ts';
 import { damaged } from './damage.ts';
 import { compress, decompress } from './frames.ts';
@@ -29,7 +30,7 @@ export interface Sealed {
 export function seal(source: Bytes, { suite, key, iv, random, partBytes, width }: SealOptions): Sealed {
   const meter = { bytes: 0 };
   const sealed = suite.encrypt(compress(metered(source, meter), width), key, iv, random);
-  return { parts: inParts(sealed, partBytes), plainBytes: () => meter.bytes };
+  return { parts: ahead(inParts(sealed, partBytes)), plainBytes: () => meter.bytes };
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Bytes } from '../streams/blocks.ts';
 import { ByteReader } from '../streams/byte-reader.ts';
+import { giveAway } from '../streams/given-away.ts';
 import { damaged } from './damage.ts';
 import { frameBytes } from './frame-size.ts';
 
@@ -45,7 +46,7 @@ async function restOfFrame(reader: ByteReader, start: Uint8Array): Promise<Uint8
     last = (header & 1) === 1;
   }
   if ((descriptor & 4) !== 0) await take(4);
-  return Buffer.concat(chunks, bytes);
+  return giveAway(Buffer.concat(chunks, bytes));
 }
 
 /** Bytes of the header after its descriptor: window, dictionary, size of the content. */

@@ -2,6 +2,7 @@ import type { Manifest, StoredStream } from '../../model/backup/manifest.ts';
 import { damaged } from '../format/damage.ts';
 import { checkedParts } from '../format/parts.ts';
 import type { Store } from '../ports/store.ts';
+import { letGo } from '../streams/given-away.ts';
 
 /**
  * Every part of a stream as it lies in the store now, held against its manifest. Needs no key.
@@ -16,7 +17,10 @@ export async function checkStream(
 ): Promise<void> {
   for (const object of stream.objects) {
     let bytes = 0;
-    for await (const chunk of checkedParts(object, stream, store.read(object.key, signal))) bytes += chunk.length;
+    for await (const chunk of checkedParts(object, stream, store.read(object.key, signal))) {
+      bytes += chunk.length;
+      letGo(chunk);
+    }
     if (bytes !== object.bytes) throw damaged(object.key, `it has ${bytes} bytes of ${object.bytes}`);
     heard(object.key, bytes);
   }

@@ -1,8 +1,10 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
-import { Readable, type Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { BerthError } from '../../model/errors.ts';
 import { Secret } from '../../model/secret.ts';
+import { giveAway, letGo } from '../streams/given-away.ts';
+import type { Bytes } from '../streams/blocks.ts';
 import { lifeOf } from './life.ts';
 import type { Program, ProgramEnd, Programs, RunningProgram } from '../ports/program.ts';
 
@@ -57,7 +59,7 @@ function follow(program: Program, child: Child, graceMs: number, signal: AbortSi
 
   async function* output(): AsyncGenerator<Uint8Array> {
     try {
-      for await (const chunk of child.stdout) yield chunk as Uint8Array;
+      for await (const chunk of child.stdout) yield giveAway(chunk as Uint8Array);
     } catch (error) {
       // It was cut off here, and for a reason.
       signal.throwIfAborted();
@@ -84,22 +86,32 @@ function follow(program: Program, child: Child, graceMs: number, signal: AbortSi
   };
 }
 
+const stoppedReading: ReadonlySet<string> = new Set(['EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_DESTROYED']);
+
 /** One that stops reading early is no failure of its input: its exit code tells. */
 async function feed(input: NonNullable<Program['input']>, stdin: Writable): Promise<void> {
   try {
-    await pipeline(Readable.from(input), stdin);
+    await pipeline(lettingGo(input, stdin), stdin);
   } catch (error) {
     const { code } = error as { readonly code?: string };
-    if (code !== 'EPIPE' && code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+    if (code === undefined || !stoppedReading.has(code)) throw error;
+  }
+}
+
+/** Whoever is asked for the next has written the last, or has it waiting in the stream. */
+async function* lettingGo(input: Bytes, stdin: Writable): AsyncGenerator<Uint8Array> {
+  for await (const chunk of input) {
+    yield chunk;
+    if (stdin.writableLength === 0) letGo(chunk);
   }
 }
 
 async function endWithForce(child: Child, closed: Promise<ProgramEnd>, graceMs: number): Promise<void> {
   if (child.pid === undefined) return;
   // What it has started itself may outlive it, and hold on to these.
-  const letGo = (): void => [child.stdout, child.stderr].forEach((stream) => stream.destroy());
-  if (child.exitCode !== null || child.signalCode !== null) letGo();
-  else child.once('exit', letGo).kill('SIGTERM');
+  const closeOutputs = (): void => [child.stdout, child.stderr].forEach((stream) => stream.destroy());
+  if (child.exitCode !== null || child.signalCode !== null) closeOutputs();
+  else child.once('exit', closeOutputs).kill('SIGTERM');
   const force = setTimeout(() => child.kill('SIGKILL'), graceMs);
   await closed;
   clearTimeout(force);

@@ -1,6 +1,7 @@
 import fs from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Bytes } from '../streams/blocks.ts';
+import { letGo } from '../streams/given-away.ts';
 import { codeOf, trying } from './folder-failure.ts';
 
 /** What a folder store does to a disk. A test may hand in a disk that is full, read-only or dies. */
@@ -17,7 +18,10 @@ export async function writeNew(path: string, source: Bytes, deed: string, files:
   const handle = await trying(deed, () => files.open(path, 'wx', 0o600));
   try {
     try {
-      for await (const chunk of source) await trying(deed, () => handle.writeFile(chunk));
+      for await (const chunk of source) {
+        await trying(deed, () => handle.writeFile(chunk));
+        letGo(chunk);
+      }
       await trying(deed, () => handle.sync());
     } finally {
       await handle.close();

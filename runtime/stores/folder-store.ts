@@ -3,6 +3,7 @@ import { dirname, join, relative } from 'node:path';
 import { BerthError } from '../../model/errors.ts';
 import type { ObjectInfo, Store } from '../ports/store.ts';
 import type { Bytes, HashedBlock } from '../streams/blocks.ts';
+import { giveAway } from '../streams/given-away.ts';
 import { absent } from './absent.ts';
 import { checkKey } from './check-key.ts';
 import { codeOf, trying } from './folder-failure.ts';
@@ -105,7 +106,7 @@ class FolderStore implements Store {
         const { bytesRead } = await trying(`read ${path}`, () => handle.read(buffer, 0, buffer.length, at));
         if (bytesRead === 0) return;
         at += bytesRead;
-        yield buffer.subarray(0, bytesRead);
+        yield giveAway(buffer.subarray(0, bytesRead));
       }
     } finally {
       await handle.close();

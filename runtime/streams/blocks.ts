@@ -14,12 +14,14 @@ export interface HashedBlock extends Block {
 }
 
 /** The same bytes in blocks of exactly `size`, but for the last, which may be shorter and is never empty. Copies nothing. */
-export async function* inBlocks(source: Bytes, size: number): AsyncGenerator<Block> {
+export async function* inBlocks(source: Bytes, size: number, heard: (piece: Uint8Array) => void = () => undefined): AsyncGenerator<Block> {
   let chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of source) {
     for (let at = 0; at < chunk.length;) {
-      const piece = chunk.subarray(at, at + size - bytes);
+      // As it is where all of it belongs here: so it can still be let go of.
+      const piece = at === 0 && chunk.length <= size - bytes ? chunk : chunk.subarray(at, at + size - bytes);
+      heard(piece);
       chunks.push(piece);
       bytes += piece.length;
       at += piece.length;

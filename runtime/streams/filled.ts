@@ -1,4 +1,5 @@
 import type { Bytes } from './blocks.ts';
+import { letGo } from './given-away.ts';
 
 /** A buffer of the pool, and how much of it is in use. */
 export interface Filled {
@@ -31,7 +32,7 @@ export class BufferPool {
 export async function* filled(source: Bytes, pool: BufferPool): AsyncGenerator<Filled> {
   let buffer = pool.take();
   let bytes = 0;
-  for await (const chunk of source)
+  for await (const chunk of source) {
     for (let at = 0; at < chunk.length;) {
       const piece = chunk.subarray(at, at + pool.size - bytes);
       buffer.set(piece, bytes);
@@ -42,5 +43,7 @@ export async function* filled(source: Bytes, pool: BufferPool): AsyncGenerator<F
       buffer = pool.take();
       bytes = 0;
     }
+    letGo(chunk);
+  }
   if (bytes > 0) yield { buffer, bytes };
 }

@@ -3,10 +3,10 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { table } from '../../cli/text.ts';
 import { backupRows } from './backups.ts';
 import { fastest, isThere, median, missed, race, spread, timesOf } from './measure.ts';
 import type { Contestant, Row, Times } from './measure.ts';
+import { fewer, reportOf } from './report.ts';
 import { berth, changeSetting, initOf, makeLargeSite, run } from './sites.ts';
 import type { Target } from './sites.ts';
 
@@ -134,7 +134,7 @@ function manyServices(folder: string, target: Target): readonly Row[] {
     name: String(count),
     argv: berth(program, 'generate', '--site', makeLargeSite(program, folder, count, target)),
   }));
-  const times = race([bare, ...contestants], Math.max(3, Math.round(turns / 3)));
+  const times = race([bare, ...contestants], fewer(turns));
   const start = median(timesOf(times, bare.name));
   const each = (count: number): number => (median(timesOf(times, String(count))) - start) / count;
   const row = (count: number, other: number, bar?: number): Row => ({
@@ -176,21 +176,6 @@ function memory(folder: string): Row {
   return { what: `peak memory at 200 services / ${most} MiB`, ratio: peak / most, bar: 1, detail: `${peak.toFixed(0)} MiB` };
 }
 
-function print(rows: readonly Row[]): void {
-  const cells = rows.map((row) => [
-    row.what,
-    row.ratio.toFixed(2),
-    row.fastest?.toFixed(2) ?? '',
-    row.cpu?.toFixed(2) ?? '',
-    row.bar !== undefined ? `< ${row.bar}` : row.least !== undefined ? `>= ${row.least}` : '',
-    row.bar === undefined && row.least === undefined ? '' : missed(row) ? 'FAIL' : 'pass',
-    row.detail,
-  ]);
-  process.stdout.write(
-    `${table([['measured', 'ratio', 'fastest', 'CPU', 'bar', '', 'medians (first to third quarter)'], ...cells], [1, 2, 3, 4], '')}\n\nload of the machine: ${loadavg()[0]?.toFixed(1) ?? '?'}; Node ${process.versions.node}; ${turns} turns\n`,
-  );
-}
-
 const folder = mkdtempSync(join(tmpdir(), 'berth-bench-'));
 try {
   if (!options['no-build']) run([process.execPath, join(root, 'scripts', 'build.ts')]);
@@ -203,13 +188,13 @@ try {
           ...manySites(folder),
           memory(folder),
         ]),
-    ...(options.only === 'generate' ? [] : await backupRows(folder, program)),
+    ...(options.only === 'generate' ? [] : await backupRows(folder, program, fewer(turns))),
   ];
   if (options.json)
     process.stdout.write(
-      `${JSON.stringify({ turns, node: process.versions.node, load: loadavg()[0], rows: rows.map((row) => ({ ...row, missed: missed(row) })) }, null, 2)}\n`,
+      `${JSON.stringify({ turns, turnsOfBackups: fewer(turns), node: process.versions.node, load: loadavg()[0], rows: rows.map((row) => ({ ...row, missed: missed(row) })) }, null, 2)}\n`,
     );
-  else print(rows);
+  else process.stdout.write(reportOf(rows, { turns, load: loadavg()[0], node: process.versions.node, only: options.only }));
   process.exitCode = rows.some(missed) ? 1 : 0;
 } finally {
   rmSync(folder, { recursive: true, force: true });

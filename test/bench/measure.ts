@@ -48,6 +48,15 @@ function childrenTime(): number | undefined {
   }
 }
 
+/** Processor time of all that a shell has waited for, by what its `times` prints. */
+export function secondsOf(times: string): number {
+  const [, children = ''] = times.trim().split('\n').slice(-2);
+  return children.split(' ').reduce((sum, part) => {
+    const [, minutes, seconds] = /^(\d+)m([\d.]+)s$/.exec(part) ?? [];
+    return sum + 60 * Number(minutes) + Number(seconds);
+  }, 0);
+}
+
 function time({ name, argv: [command, ...args], before }: Contestant, turn: number): number {
   before?.(turn);
   const start = performance.now();

@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { inBlocks, type Bytes } from '../../streams/blocks.ts';
 import type { ByteReader } from '../../streams/byte-reader.ts';
+import { giveAway } from '../../streams/given-away.ts';
 import { damaged } from '../damage.ts';
 import { hkdf } from './header.ts';
 
@@ -24,7 +25,7 @@ function nonceOf(index: number, isLast: boolean): Buffer {
 
 export function* sealChunk(key: Uint8Array, index: number, isLast: boolean, chunks: readonly Uint8Array[]): Generator<Uint8Array> {
   const seal = createCipheriv(cipher, key, nonceOf(index, isLast), { authTagLength: tagBytes });
-  for (const chunk of chunks) yield seal.update(chunk);
+  for (const chunk of chunks) yield giveAway(seal.update(chunk));
   seal.final();
   yield seal.getAuthTag();
 }

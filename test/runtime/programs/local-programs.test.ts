@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { BerthError } from '../../../model/errors.ts';
 import { Secret } from '../../../model/secret.ts';
 import { localPrograms, outputOf } from '../../../runtime/programs/local-programs.ts';
+import { giveAway } from '../../../runtime/streams/given-away.ts';
 import { from, noise, whole } from '../streams/bytes.ts';
 import { never } from '../jobs/backup-world.ts';
 
@@ -16,6 +17,31 @@ describe('a program', () => {
     await using running = programs.start({ argv: ['cat'], input: from(bytes) }, never);
     expect((await whole(running.output)).equals(bytes)).toBe(true);
     expect(await running.ended).toEqual({ code: 0, signal: null, stderr: '' });
+  });
+
+  test('lets go of what it was given for good once it has read that, and of nothing else', async () => {
+    const [given, kept] = [giveAway(noise(3_000_000)), noise(500_000, 2)];
+    const sent = Buffer.concat([given, kept, kept]);
+    async function* input(): AsyncGenerator<Uint8Array> {
+      for (const chunk of [given, kept, kept]) yield chunk;
+    }
+    await using running = programs.start({ argv: ['cat'], input: input() }, never);
+    expect((await whole(running.output)).equals(sent)).toBe(true);
+    expect([given.length, kept.length]).toEqual([0, 500_000]);
+  });
+
+  test('that ends before it has read all is asked for its exit code, and its input is closed', async () => {
+    let closed = false;
+    async function* input(): AsyncGenerator<Uint8Array> {
+      try {
+        for (;;) yield giveAway(noise(300_000));
+      } finally {
+        closed = true;
+      }
+    }
+    await using running = programs.start({ ...shell('head -c 5; exit 0'), input: input() }, never);
+    expect((await whole(running.output)).equals(noise(5))).toBe(true);
+    await expect.poll(() => closed).toBe(true);
   });
 
   test('that fails after output began fails its reader, with what it said last', async () => {

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BufferPool, filled } from '../../../runtime/streams/filled.ts';
-import { cut, fromAll } from './bytes.ts';
+import { giveAway } from '../../../runtime/streams/given-away.ts';
+import { cut, fromAll, noise } from './bytes.ts';
 
 describe('filled buffers', () => {
   test('hold all bytes in order, and are used again once they were given back', async () => {
@@ -27,5 +28,18 @@ describe('filled buffers', () => {
         },
       ),
     );
+  });
+
+  test('free what was given away once they have copied it, and nothing else', async () => {
+    const [given, kept] = [giveAway(noise(5000)), noise(5000, 2)];
+    const copy = Buffer.concat([given, kept]);
+    async function* source(): AsyncGenerator<Uint8Array> {
+      yield given;
+      yield kept;
+    }
+    const copies: Buffer[] = [];
+    for await (const { buffer, bytes } of filled(source(), new BufferPool(3000))) copies.push(Buffer.from(buffer.subarray(0, bytes)));
+    expect(Buffer.concat(copies)).toEqual(copy);
+    expect([given.length, kept.length]).toEqual([0, 5000]);
   });
 });
