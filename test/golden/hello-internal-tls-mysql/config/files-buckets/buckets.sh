@@ -21,9 +21,8 @@ done
 mc --quiet mb --ignore-existing store/notes >/dev/null
 mc --quiet version enable store/notes >/dev/null
 # Rules that stood here before are taken away; those of somebody else stay.
-if mc --quiet ilm rule export store/notes 2>/dev/null | grep -q berth-; then
-  mc --quiet ilm rule rm --all --force store/notes >/dev/null
-fi
+rules=$(mc --quiet ilm rule export store/notes 2>/dev/null) || rules=
+case $rules in *berth-*) mc --quiet ilm rule rm --all --force store/notes >/dev/null ;; esac
 
 # ALIAS BUCKET...: whether the account behind that name may list them.
 may_enter() {

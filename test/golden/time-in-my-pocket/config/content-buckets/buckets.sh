@@ -21,9 +21,8 @@ done
 mc --quiet mb --ignore-existing store/static >/dev/null
 mc --quiet version enable store/static >/dev/null
 # Rules that stood here before are taken away; those of somebody else stay.
-if mc --quiet ilm rule export store/static 2>/dev/null | grep -q berth-; then
-  mc --quiet ilm rule rm --all --force store/static >/dev/null
-fi
+rules=$(mc --quiet ilm rule export store/static 2>/dev/null) || rules=
+case $rules in *berth-*) mc --quiet ilm rule rm --all --force store/static >/dev/null ;; esac
 mc --quiet mb --ignore-existing store/user-content >/dev/null
 mc --quiet version enable store/user-content >/dev/null
 # Takes the place of every rule that is there.
@@ -31,9 +30,8 @@ mc --quiet ilm rule import store/user-content < /etc/berth/buckets/lifecycle-use
 mc --quiet mb --ignore-existing store/models >/dev/null
 mc --quiet version enable store/models >/dev/null
 # Rules that stood here before are taken away; those of somebody else stay.
-if mc --quiet ilm rule export store/models 2>/dev/null | grep -q berth-; then
-  mc --quiet ilm rule rm --all --force store/models >/dev/null
-fi
+rules=$(mc --quiet ilm rule export store/models 2>/dev/null) || rules=
+case $rules in *berth-*) mc --quiet ilm rule rm --all --force store/models >/dev/null ;; esac
 
 # ALIAS BUCKET...: whether the account behind that name may list them.
 may_enter() {

@@ -21,9 +21,8 @@ done
 mc --quiet mb --ignore-existing store/images >/dev/null
 mc --quiet version enable store/images >/dev/null
 # Rules that stood here before are taken away; those of somebody else stay.
-if mc --quiet ilm rule export store/images 2>/dev/null | grep -q berth-; then
-  mc --quiet ilm rule rm --all --force store/images >/dev/null
-fi
+rules=$(mc --quiet ilm rule export store/images 2>/dev/null) || rules=
+case $rules in *berth-*) mc --quiet ilm rule rm --all --force store/images >/dev/null ;; esac
 mc --quiet mb --ignore-existing store/videos >/dev/null
 mc --quiet version enable store/videos >/dev/null
 # Takes the place of every rule that is there.
@@ -31,9 +30,8 @@ mc --quiet ilm rule import store/videos < /etc/berth/buckets/lifecycle-videos.js
 mc --quiet mb --ignore-existing store/documents >/dev/null
 mc --quiet version enable store/documents >/dev/null
 # Rules that stood here before are taken away; those of somebody else stay.
-if mc --quiet ilm rule export store/documents 2>/dev/null | grep -q berth-; then
-  mc --quiet ilm rule rm --all --force store/documents >/dev/null
-fi
+rules=$(mc --quiet ilm rule export store/documents 2>/dev/null) || rules=
+case $rules in *berth-*) mc --quiet ilm rule rm --all --force store/documents >/dev/null ;; esac
 mc --quiet mb --ignore-existing store/temporary >/dev/null
 mc --quiet version suspend store/temporary >/dev/null
 # Takes the place of every rule that is there.

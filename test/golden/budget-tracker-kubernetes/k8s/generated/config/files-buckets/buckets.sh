@@ -25,9 +25,8 @@ mc --quiet ilm rule import store/receipts < /etc/berth/buckets/lifecycle-receipt
 mc --quiet mb --ignore-existing store/images >/dev/null
 mc --quiet version enable store/images >/dev/null
 # Rules that stood here before are taken away; those of somebody else stay.
-if mc --quiet ilm rule export store/images 2>/dev/null | grep -q berth-; then
-  mc --quiet ilm rule rm --all --force store/images >/dev/null
-fi
+rules=$(mc --quiet ilm rule export store/images 2>/dev/null) || rules=
+case $rules in *berth-*) mc --quiet ilm rule rm --all --force store/images >/dev/null ;; esac
 mc --quiet mb --ignore-existing store/exports >/dev/null
 mc --quiet version suspend store/exports >/dev/null
 # Takes the place of every rule that is there.

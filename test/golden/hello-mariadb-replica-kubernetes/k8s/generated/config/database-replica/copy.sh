@@ -26,6 +26,7 @@ ask_whole <<<'RESET REPLICA ALL;'
 mariadb-admin --defaults-extra-file='/run/secrets/database-admin-client' --socket="$socket" shutdown
 wait "$server"
 trap - EXIT
-touch "$copy/data/berth-replica"
+# The second for the entrypoint, which would take these data for those of an older version.
+touch "$copy/data/berth-replica" "$copy/data/.my-healthcheck.cnf"
 sync --file-system "$copy"
 mv "$copy/data" "$data"
