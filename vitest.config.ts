@@ -17,7 +17,9 @@ const longest = [
   'backup-mysql',
   'mysql-replica',
   'mysql',
+  'backup-live',
   'backup-replica',
+  'external-backups',
   'site-recommended',
   'site-minimum',
 ];
