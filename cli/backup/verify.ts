@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { describeBytes } from '../../model/backup/bytes.ts';
 import type { Verification } from '../../model/backup/verification.ts';
 import { BerthError } from '../../model/errors.ts';
@@ -24,7 +24,7 @@ interface VerifyAsked extends Asked {
 
 /** Who writes down what was found: the signer of the site, whom a kit does not have. */
 export const recorderOf = (signer: string, folder: string, store: Store, { clock, random, berth }: World): RecordTools | undefined =>
-  existsSync(join(folder, signer)) ? { store, signer: readSigner(join(folder, signer)), clock, random, berth } : undefined;
+  existsSync(resolve(folder, signer)) ? { store, signer: readSigner(resolve(folder, signer)), clock, random, berth } : undefined;
 
 /** Every byte of one backup, or of all, against what its signer wrote down; with a key also what comes out. */
 export const verifyBackups = ({ site, json, from, id, key }: VerifyAsked, context: RuntimeContext): Promise<void> =>

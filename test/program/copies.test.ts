@@ -123,7 +123,7 @@ describe('copies of caches and volumes', () => {
     ],
     [
       'a full backup without a transaction',
-      ['--only', 'database', '--latest', '--full', '01JD5Z5M2R9999999999999999', '--into', 'scratch'],
+      ['restore', '--only', 'database', '--latest', '--full', '01JD5Z5M2R9999999999999999', '--into', 'scratch', ...here],
       2,
       /--full says where a transaction is looked for/,
     ],

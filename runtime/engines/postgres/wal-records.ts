@@ -1,3 +1,4 @@
+import { unpackImage } from './page-image.ts';
 import { BrokenWal, type WalRecord } from './wal-reader.ts';
 
 /** Numbers of those who write records, of 17 and of 18. */
@@ -65,8 +66,10 @@ interface Parts {
   /** Of the first page: its image, and what was changed in it. */
   imageAt: number;
   imageBytes: number;
+  /** Of the bytes in the middle of the page that it leaves out: where they are, and how many. */
   imageHole: number;
-  isCompressed: boolean;
+  imageHoleBytes: number;
+  imageHow: number;
   dataAt: number;
   dataBytes: number;
   mainAt: number;
@@ -74,7 +77,7 @@ interface Parts {
 
 const imageFlag = 0x10;
 const sameFile = 0x80;
-const compressions = 0x1c;
+const compressed = 0x1c;
 const holes = 0x01;
 const references = { origin: 253, long: 254, short: 255, top: 252, most: 32 } as const;
 
@@ -85,7 +88,8 @@ const parts: Parts = {
   imageAt: 0,
   imageBytes: 0,
   imageHole: 0,
-  isCompressed: false,
+  imageHoleBytes: 0,
+  imageHow: 0,
   dataAt: 0,
   dataBytes: 0,
   mainAt: 0,
@@ -108,11 +112,14 @@ function partsOf({ body, bodyAt, bodyEnd, start }: WalRecord): Parts {
       if ((flags & imageFlag) !== 0) {
         imageBytes = body.readUInt16LE(at);
         const how = body.readUInt8(at + 4);
+        const saysHole = (how & compressed) !== 0 && (how & holes) !== 0;
         if (isFirst) {
           parts.imageHole = body.readUInt16LE(at + 2);
-          parts.isCompressed = (how & compressions) !== 0;
+          // Where nothing is compressed the length of the image tells.
+          parts.imageHoleBytes = saysHole ? body.readUInt16LE(at + 5) : (how & holes) === 0 ? 0 : pageBytes - imageBytes;
+          parts.imageHow = how;
         }
-        at += (how & compressions) !== 0 && (how & holes) !== 0 ? 7 : 5;
+        at += saysHole ? 7 : 5;
       }
       if (isFirst) {
         parts.database = body.readUInt32LE(at + 4);
@@ -242,16 +249,17 @@ const rowHead = 5;
 const pageBytes = 8192;
 const pageHead = 24;
 
-/** The values of the row that was inserted, of which none before those that are read may be missing. Nothing for many rows at once, or where the server has compressed it. */
+/** The values of the row that was inserted, of which none before those that are read may be missing. Nothing for many rows at once. */
 export function insertedRow(record: WalRecord): Buffer | undefined {
   const { body, manager } = record;
   if (manager !== managers.heap) return undefined;
-  const { imageAt, imageBytes, imageHole, isCompressed, dataAt, dataBytes, mainAt } = partsOf(record);
+  const { imageAt, imageBytes, imageHole, imageHoleBytes, imageHow, dataAt, dataBytes, mainAt } = partsOf(record);
   if (dataBytes > 0) return body.subarray(dataAt + rowHead + body.readUInt8(dataAt + 4) - tupleHead, dataAt + dataBytes);
-  if (imageBytes === 0 || isCompressed) return undefined;
+  if (imageBytes === 0) return undefined;
   // A page without the hole in its middle.
-  const image = body.subarray(imageAt, imageAt + imageBytes);
-  const place = (inPage: number): number => (inPage < imageHole ? inPage : inPage - (pageBytes - imageBytes));
+  const image = unpackImage(body.subarray(imageAt, imageAt + imageBytes), imageHow, pageBytes - imageHoleBytes);
+  if (image === undefined) return undefined;
+  const place = (inPage: number): number => (inPage < imageHole ? inPage : inPage - imageHoleBytes);
   const pointer = image.readUInt32LE(place(pageHead + 4 * (body.readUInt16LE(mainAt) - 1)));
   const row = place(pointer & 0x7fff);
   return image.subarray(row + image.readUInt8(row + 22), row + (pointer >>> 17));

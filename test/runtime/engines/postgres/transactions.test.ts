@@ -92,8 +92,8 @@ describe('transactions of a log of PostgreSQL', () => {
         "805 | shop.public.rooms +1 ~0 -0",
         "806 | CREATE TABLE shop.public.anew | catalog +13 ~0 -0",
         "807 | shop.public.anew +1 ~0 -0",
-        "808 | CREATE | catalog +13 ~0 -0",
-        "809 | relation 16509 of database shop +1 ~0 -0",
+        "808 | CREATE TABLE shop.public.squeezed | catalog +13 ~0 -0",
+        "809 | shop.public.squeezed +1 ~0 -0",
         "810 | catalog +0 ~0 -13",
       ]
     `);

