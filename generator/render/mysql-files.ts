@@ -130,6 +130,7 @@ export function renderMysql(plan: DatabasePlan, engine: 'mysql' | 'mariadb', tem
     databaseText: text(database),
     cloned: replicated && engine === 'mysql',
     unlogged: engine === 'mariadb',
+    files: plan.settings.find(({ name }) => name === 'open_files_limit')?.value,
     upgradeMark: engine === 'mariadb' ? mariadb.upgradeMark : undefined,
     accounts: accounts.map((one) => accountView(facts, one)),
     unwanted: [

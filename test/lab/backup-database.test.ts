@@ -349,8 +349,16 @@ describe('the databases of a site that runs', () => {
       );
     expect(await stopped('KILL')).toMatchObject({ code: 137 });
     expect(await left()).not.toBe('');
-    // What filled the volume ends as nobody waits for it any more; the volume stays.
-    await until(async () => (await operator.run(['sh', '-c', filled], lab.folder)) === '', 'nobody fills it');
+    // What fills the volume ends as nobody waits for it any more, also what was just about to begin; the volume stays.
+    const isFilling = (): boolean =>
+      globSync('/proc/[0-9]*/cmdline').some((path) => {
+        try {
+          return readFileSync(path, 'latin1').includes(`${site}_database-restored:`);
+        } catch {
+          return false;
+        }
+      });
+    await until(async () => !isFilling() && (await operator.run(['sh', '-c', filled], lab.folder)) === '', 'nobody fills it');
     expect(await stopped('INT')).toMatchObject({ code: 130 });
     expect(await left()).toBe('');
   });

@@ -137,7 +137,8 @@ export function renderGateway(scene: Scene): readonly YamlDocument[] {
             hostnames: [plan.domain],
             rules: app.routes.map((route) => ({
               matches: [{ path: { type: route.path.endsWith('/') ? 'PathPrefix' : 'Exact', value: route.path } }],
-              timeouts: { backendRequest: `${route.timeout}s` },
+              // Here it counts to the end of the answer, and a stream has none.
+              timeouts: { backendRequest: route.stream ? '0s' : `${route.timeout}s` },
               backendRefs: weightsOf(plan.release, app.service).map(({ slot, weight }) => ({
                 name: `${app.service}-${slot}`,
                 port: app.port,

@@ -109,6 +109,8 @@ export const renderNamespace = (scene: Scene): readonly YamlDocument[] => [
       metadata: { name: priorityClassOf(scene, priority), labels: siteLabels(scene.plan) },
       value: priorities[priority].value,
       globalDefault: false,
+      // Who comes first, and who is evicted last: pods of others are not removed for it.
+      preemptionPolicy: 'Never',
       description: priorities[priority].description,
     },
   })),

@@ -13,9 +13,9 @@ const tcp = (ports: readonly number[]): readonly Yaml[] => ports.map((port) => (
 
 const namespaceNamed = (name: string): Yaml => ({ matchLabels: { 'kubernetes.io/metadata.name': name } });
 
-/** Names are looked up in kube-system, or at the address that a cache on each node listens on. */
+/** Names are looked up in kube-system, or at the address that a cache on each node listens on: a link-local one, which each distribution chooses. */
 const dns: Yaml = {
-  to: [{ namespaceSelector: namespaceNamed('kube-system') }, { ipBlock: { cidr: '169.254.20.10/32' } }],
+  to: [{ namespaceSelector: namespaceNamed('kube-system') }, { ipBlock: { cidr: '169.254.0.0/16' } }],
   ports: [
     { protocol: 'UDP', port: 53 },
     { protocol: 'TCP', port: 53 },

@@ -73,7 +73,8 @@ function statefulSet(scene: Scene, service: PlannedService): YamlDocument {
       spec: {
         serviceName: nodesOf(service),
         replicas: service.replicas,
-        podManagementPolicy: service.peers ? 'Parallel' : 'OrderedReady',
+        // In order, a pod that never became ready would keep its template, whatever is applied after it.
+        podManagementPolicy: 'Parallel',
         updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 0 } },
         minReadySeconds: 5,
         revisionHistoryLimit: 5,

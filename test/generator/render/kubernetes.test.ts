@@ -166,7 +166,7 @@ describe('network policies', () => {
   test('allow exactly the flows of the plan', async () => {
     const all = await objects();
     expect(find(all, 'NetworkPolicy', 'default-deny').spec).toEqual({ podSelector: {}, policyTypes: ['Ingress', 'Egress'] });
-    const dns = 'kube-system+169.254.20.10/32:53';
+    const dns = 'kube-system+169.254.0.0/16:53';
     expect(
       Object.fromEntries(
         ['edge', 'web', 'database', 'database-accounts', 'cache', 'files'].map((name) => [

@@ -17,4 +17,6 @@ fi
 rm -rf "$tmp"
 mkdir "$tmp"
 /bin/bash '/etc/mysql/conf.d'/keep-log.sh &
+# A cluster sets no such limit, and a server takes the one that it finds, however high: some nodes have a billion, for each of which it keeps an entry.
+ulimit -n 8192 2>/dev/null || :
 exec docker-entrypoint.sh "$@"

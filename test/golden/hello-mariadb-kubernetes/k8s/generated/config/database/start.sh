@@ -18,4 +18,6 @@ if [ -d "$data/mysql" ]; then touch "$data/.my-healthcheck.cnf"; fi
 # What sorts and temporary tables of a process that died have left.
 rm -rf "$tmp"
 mkdir "$tmp"
+# A cluster sets no such limit, and a server takes the one that it finds, however high: some nodes have a billion, for each of which it keeps an entry.
+ulimit -n 8192 2>/dev/null || :
 exec docker-entrypoint.sh "$@"

@@ -4,6 +4,8 @@
 set -euo pipefail
 umask 077
 export LC_ALL=C
+# A cluster sets no such limit, and a server takes the one that it finds, however high.
+ulimit -n 8192 2>/dev/null || :
 data='/var/lib/mysql/data' mark='/var/lib/mysql/data/berth-replica' copy='/var/lib/mysql/copy' tmp='/var/lib/mysql/tmp' promoting='/tmp/promoting' stranger='/tmp/stranger'
 
 say() { echo "$(date -u +%FT%TZ) replica: $*" >&2; }
