@@ -44,6 +44,8 @@ export const standingNames = ({ name }: Pick<Plan, 'name'>, database: string): S
 const pollMs = 250;
 /** It was stopped in order, so it has nothing to read first. */
 const patienceMs = 120_000;
+/** For as long a container may be on its way out. */
+const removalMs = 30_000;
 
 /**
  * Restores a database into a volume of its own, and starts a server over it that stays until somebody removes it: to look into it, and to take from it what the
@@ -108,11 +110,18 @@ async function refuseSecond(names: StandingNames, docker: Docker, signal: AbortS
   );
 }
 
-/** With whoever has the volume: what fills it ends a moment after whoever asked for it was killed. */
+/** With whoever has the volume. What fills it ends by itself once nobody waits for it, and is removed then: until that is done the volume is in use. */
 async function discard({ volume }: StandingNames, docker: Docker): Promise<void> {
-  const users = (await docker(['ps', '--all', '--quiet', '--filter', `volume=${volume}`], never)).split('\n').filter(Boolean);
-  if (users.length > 0) await docker(['rm', '--force', ...users], never);
-  await docker(['volume', 'rm', '--force', volume], never);
+  for (const since = performance.now(); ; await sleep(pollMs)) {
+    try {
+      const users = (await docker(['ps', '--all', '--quiet', '--filter', `volume=${volume}`], never)).split('\n').filter(Boolean);
+      if (users.length > 0) await docker(['rm', '--force', ...users], never);
+      await docker(['volume', 'rm', '--force', volume], never);
+      return;
+    } catch (error) {
+      if (performance.now() - since > removalMs) throw error;
+    }
+  }
 }
 
 function fill(asked: NewRestore, plan: Plan, { volume }: StandingNames, context: RuntimeContext, signal: AbortSignal): Promise<Restored> {
