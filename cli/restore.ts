@@ -3,7 +3,7 @@ import { Option, type Command } from 'commander';
 import { BerthError } from '../model/errors.ts';
 import { clusterOf } from './backup.ts';
 import { addClusterChoice } from './cluster.ts';
-import type { LiveEnding } from './restore/live-record.ts';
+import type { LiveEnding } from './restore/database-live-record.ts';
 import type { PlaceName } from './open-catalogue.ts';
 import type { RuntimeContext } from './stoppable.ts';
 

@@ -8,7 +8,7 @@ import { composeIn, never, startAll } from '../compose.ts';
 import type { OpenedCopy, PlannedCopy } from './open-copy.ts';
 import { progressOn } from '../progress.ts';
 import { describeCopy } from './cache.ts';
-import { refuseUnended } from './live-record.ts';
+import { refuseUnended } from './database-live-record.ts';
 import { loadSite } from '../site.ts';
 import type { RuntimeContext } from '../stoppable.ts';
 import { fileStamp, secondsSince } from '../moment.ts';

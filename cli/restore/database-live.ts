@@ -8,7 +8,7 @@ import { progressOn } from '../progress.ts';
 import { loadSite } from '../site.ts';
 import type { RuntimeContext } from '../stoppable.ts';
 import { DatabaseVolume } from './database-volume.ts';
-import { goOn, lookAt, type Next, nextOf, removeOrphans, undo } from './live-ending.ts';
+import { goOn, lookAt, type Next, nextOf, removeOrphans, undo } from './database-live-ending.ts';
 import {
   another,
   bothEndings,
@@ -18,10 +18,10 @@ import {
   LiveRecordFile,
   nothingLeft,
   whereCutOff,
-} from './live-record.ts';
-import { type Concerned, isLatest, type LiveRestore, type LiveWork, putBack, startAll } from './live-steps.ts';
-import { say, sayNext, tell, tellEnded, tellUndone } from './live-texts.ts';
-import { outlive, restoringMark } from './live-work.ts';
+} from './database-live-record.ts';
+import { type Concerned, isLatest, type LiveRestore, type LiveWork, putBack, startAll } from './database-live-steps.ts';
+import { say, sayNext, tell, tellEnded, tellUndone } from './database-live-texts.ts';
+import { outlive, restoringMark } from './left-behind.ts';
 
 export function concernedBy(plan: Plan, database: string): Concerned {
   const server = plan.services.find(({ name }) => name === database);

@@ -14,7 +14,7 @@ import { paint } from '../text.ts';
 import type { Restored } from './database.ts';
 import { DatabaseVolume, type Filling, mounted } from './database-volume.ts';
 import { describeEstimate } from './estimate.ts';
-import { type Asking, askingOf, runStanding } from './standing.ts';
+import { type Asking, askingOf, runStanding } from './database-standing.ts';
 
 export interface NewRestore extends Filling {
   readonly site: string;

@@ -6,7 +6,7 @@ import { attending } from '../agent-exec.ts';
 import { type Compose, never } from '../compose.ts';
 import { dataPlaceOf, type DataPlace } from './data-place.ts';
 import { restoredData, type Restored } from './database.ts';
-import { bringing, type Lying, places, type Ways } from './lying.ts';
+import { bringing, type Lying, places, type Ways } from './database-lying.ts';
 import { fileStamp } from '../moment.ts';
 
 /** Where the volume of the database lies in the container that fills it, and what is made there. */

@@ -33,7 +33,7 @@ import { agentIdentity, identityIn, openedKey } from './keys.ts';
 import { describeCanary, tooOld } from './canary.ts';
 import { describeEstimate, type Estimate, estimate } from './estimate.ts';
 import { leftOut } from './left-out.ts';
-import { another, type LiveEnding, LiveRecordFile, nothingLeft } from './live-record.ts';
+import { another, type LiveEnding, LiveRecordFile, nothingLeft } from './database-live-record.ts';
 
 /** A server of its own that is thrown away, one that stays beside the site, the place of the database in its site, or a new folder in the container of an agent. */
 type DatabasePlace = 'scratch' | 'new' | 'live' | { readonly folder: string };

@@ -4,7 +4,7 @@ import { composeIn, never, startAll, startAsBefore } from '../compose.ts';
 import type { OpenedCopy, PlannedCopy } from './open-copy.ts';
 import { progressOn } from '../progress.ts';
 import { describeVolume, type RestoredVolume } from './volume.ts';
-import { refuseUnended } from './live-record.ts';
+import { refuseUnended } from './database-live-record.ts';
 import { loadSite } from '../site.ts';
 import type { RuntimeContext } from '../stoppable.ts';
 import { openedKey } from './keys.ts';

@@ -7,8 +7,8 @@ import { dataPlaceOf } from '../../../cli/restore/data-place.ts';
 import { restoredData } from '../../../cli/restore/database.ts';
 import { concernedBy, restoreIn } from '../../../cli/restore/database-live.ts';
 import { DatabaseVolume } from '../../../cli/restore/database-volume.ts';
-import { type LiveEnding, type LiveRecord, LiveRecordFile } from '../../../cli/restore/live-record.ts';
-import type { LiveRestore, LiveWork } from '../../../cli/restore/live-steps.ts';
+import { type LiveEnding, type LiveRecord, LiveRecordFile } from '../../../cli/restore/database-live-record.ts';
+import type { LiveRestore, LiveWork } from '../../../cli/restore/database-live-steps.ts';
 import { realFileSystem } from '../../../generator/io/file-system.ts';
 import { bigHost, context, helloPlan } from '../../generator/render/hello.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { askingOf, runStanding } from '../../../cli/restore/standing.ts';
+import { askingOf, runStanding } from '../../../cli/restore/database-standing.ts';
 import { standingNames } from '../../../cli/restore/database-new.ts';
 import { helloPlan, smallHost } from '../../generator/render/hello.ts';
 

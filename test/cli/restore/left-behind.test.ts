@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
-import { commandsOf, outlive, restoringMark } from '../../../cli/restore/live-work.ts';
+import { commandsOf, outlive, restoringMark } from '../../../cli/restore/left-behind.ts';
 import { until } from '../../lab/until.ts';
 
 const never = new AbortController().signal;

@@ -6,7 +6,7 @@ import { secondsSince } from '../moment.ts';
 import type { RuntimeContext } from '../stoppable.ts';
 import type { Restored } from './database.ts';
 import { type DatabaseVolume, type Filling, volumeOf } from './database-volume.ts';
-import { bothEndings, type LiveEnding, type LiveRecord, type LiveRecordFile, type LiveTarget } from './live-record.ts';
+import { bothEndings, type LiveEnding, type LiveRecord, type LiveRecordFile, type LiveTarget } from './database-live-record.ts';
 
 export interface LiveRestore extends Filling, LiveTarget {
   readonly site: string;

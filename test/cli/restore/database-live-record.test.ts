@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { liveCommand, LiveRecordFile, noteUnended, refuseUnended } from '../../../cli/restore/live-record.ts';
+import { liveCommand, LiveRecordFile, noteUnended, refuseUnended } from '../../../cli/restore/database-live-record.ts';
 import { liveRecord } from '../../../generator/io/berth-folder.ts';
 import { realFileSystem } from '../../../generator/io/file-system.ts';
 

@@ -2,9 +2,9 @@ import { BerthError } from '../../model/errors.ts';
 import { never } from '../compose.ts';
 import { secondsSince } from '../moment.ts';
 import { volumeOf } from './database-volume.ts';
-import { type LiveEnding, type LiveRecord, liveCommand, whereCutOff } from './live-record.ts';
-import { finish, forgetOld, isLatest, type LiveWork, notEnded, said, startAll } from './live-steps.ts';
-import { type Lying, placeOf } from './lying.ts';
+import { type LiveEnding, type LiveRecord, liveCommand, whereCutOff } from './database-live-record.ts';
+import { finish, forgetOld, isLatest, type LiveWork, notEnded, said, startAll } from './database-live-steps.ts';
+import { type Lying, placeOf } from './database-lying.ts';
 
 /** What ends a restore that was cut off. */
 export type Next =

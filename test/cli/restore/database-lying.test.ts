@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { bringing } from '../../../cli/restore/lying.ts';
+import { bringing } from '../../../cli/restore/database-lying.ts';
 
 const ways = { path: { data: 'DATA', kept: 'KEPT', waiting: 'WAITING', ready: 'READY' }, exchanging: 'exchange' };
 const bring = (lying: object, wanted: string, other: string): string =>
