@@ -20,10 +20,21 @@ export const composeIn =
   (args, signal, given = {}) =>
     outputOf(programsApart(context), { argv: ['docker', 'compose', '--project-directory', site, ...args], ...given }, signal);
 
+/** Runs a command of Docker itself, and gives back what it printed. */
+export type Docker = (args: readonly string[], signal: AbortSignal) => Promise<string>;
+
+export const dockerIn =
+  (context: RuntimeContext): Docker =>
+  (args, signal) =>
+    outputOf(programsApart(context), { argv: ['docker', ...args] }, signal);
+
+/** Everything of a site, and waits until it is healthy. */
+export const bringUp = (compose: Compose): Promise<string> => compose(['up', '-d', '--wait'], never);
+
 /** @throws BerthError `unfinished` when not all of it comes up. */
 export async function startAll(state: string, compose: Compose): Promise<void> {
   try {
-    await compose(['up', '-d', '--wait'], never);
+    await bringUp(compose);
   } catch (error) {
     throw notAll(state, error, 'see `docker compose ps -a` and what the service says, then run `docker compose up -d --wait`');
   }
@@ -36,7 +47,7 @@ const notAll = (state: string, error: unknown, cure: string): BerthError =>
 /** Gives up what was begun, and tells why; also when the site does not come up again, which was often the reason to restore. */
 export async function startAsBefore(because: unknown, compose: Compose): Promise<never> {
   try {
-    await compose(['up', '-d', '--wait'], never);
+    await bringUp(compose);
   } catch (error) {
     throw new BerthError(
       'unfinished',
@@ -50,4 +61,4 @@ export async function startAsBefore(because: unknown, compose: Compose): Promise
   throw because;
 }
 
-const said = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+export const said = (error: unknown): string => (error instanceof Error ? error.message : String(error));

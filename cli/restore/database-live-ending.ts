@@ -1,9 +1,8 @@
 import { BerthError } from '../../model/errors.ts';
-import { never } from '../compose.ts';
+import { bringUp, never, said } from '../compose.ts';
 import { secondsSince } from '../moment.ts';
-import { volumeOf } from './database-volume.ts';
 import { type LiveEnding, type LiveRecord, liveCommand, whereCutOff } from './database-live-record.ts';
-import { finish, forgetOld, isLatest, type LiveWork, notEnded, said, startAll } from './database-live-steps.ts';
+import { finish, forgetOld, isLatest, type LiveWork, notEnded } from './database-live-steps.ts';
 import { type Lying, placeOf } from './database-lying.ts';
 
 /** What ends a restore that was cut off. */
@@ -88,13 +87,6 @@ const choices = (left: LiveRecord, isStale: boolean): string =>
       : `\`${liveCommand(left, 'resume')}\` puts the restored data in their place, and keeps the present ones, with all that was written since, in ${left.kept}`
   }; \`${liveCommand(left, 'undo')}\` stays with the present ones`;
 
-/** Takes away what fills and moves for nobody any more: containers whose command was killed as well. */
-export async function removeOrphans({ plan, concerned, docker }: LiveWork): Promise<void> {
-  const alone = ['--filter', 'label=com.docker.compose.oneoff=True', '--filter', `volume=${volumeOf(plan, concerned.server)}`];
-  const orphans = (await docker(['ps', '--all', '--quiet', ...alone])).split('\n').filter((id) => id !== '');
-  if (orphans.length > 0) await docker(['rm', '--force', ...orphans]);
-}
-
 export async function lookAt(left: LiveRecord, { concerned, volume, compose }: LiveWork): Promise<Found> {
   const running = (await compose(['ps', '--status', 'running', '--services'], never)).split('\n').map((name) => name.trim());
   const lying = await volume.look(left.kept);
@@ -163,7 +155,7 @@ export async function undo(left: LiveRecord, next: 'start' | 'back', work: LiveW
   }
   work.heard('starting everything');
   try {
-    await startAll(work.compose);
+    await bringUp(work.compose);
   } catch (error) {
     // All that there was to undo is undone: what does not start now may be why somebody wanted a restore.
     record.end();

@@ -6,7 +6,7 @@ import { type FileSystem, realFileSystem } from '../../generator/io/file-system.
 import { attempt } from '../../generator/io/io-failure.ts';
 import { lockHolder } from '../../generator/io/lock-holder.ts';
 import { BerthError } from '../../model/errors.ts';
-import type { Restored } from './database.ts';
+import type { Restored } from './database-here.ts';
 
 /** What was asked for: one of the two times, or neither for the newest. */
 export interface LiveTarget {
@@ -125,8 +125,7 @@ export const another = (left: LiveRecord): BerthError =>
 /** @throws BerthError where a restore was cut off: what else stops and starts the site would do so in the middle of it. */
 export function refuseUnended(site: string): void {
   const left = new LiveRecordFile(site).read();
-  if (left !== undefined)
-    throw new BerthError('conflict', `${whereCutOff(left)}; nothing was changed now`, `end that first: ${bothEndings(left)}`);
+  if (left !== undefined) throw another(left);
 }
 
 /** Of what goes on all the same: it may be the cure. */

@@ -1,10 +1,10 @@
 import { BerthError } from '../../model/errors.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { PlannedService } from '../../model/planned-service.ts';
-import { type Compose, never } from '../compose.ts';
+import { bringUp, type Compose, type Docker, never, said } from '../compose.ts';
 import { secondsSince } from '../moment.ts';
 import type { RuntimeContext } from '../stoppable.ts';
-import type { Restored } from './database.ts';
+import type { Restored } from './database-here.ts';
 import { type DatabaseVolume, type Filling, volumeOf } from './database-volume.ts';
 import { bothEndings, type LiveEnding, type LiveRecord, type LiveRecordFile, type LiveTarget } from './database-live-record.ts';
 
@@ -40,7 +40,7 @@ export interface LiveWork {
   readonly record: LiveRecordFile;
   readonly volume: DatabaseVolume;
   readonly compose: Compose;
-  readonly docker: (args: readonly string[]) => Promise<string>;
+  readonly docker: Docker;
   readonly context: RuntimeContext;
   readonly heard: (what: string) => void;
 }
@@ -114,7 +114,7 @@ export async function finish(is: Begun, { record, ...work }: LiveWork): Promise<
       record.write({ ...is, phase: 'starting' });
     }
     work.heard('starting everything');
-    await startAll(work.compose);
+    await bringUp(work.compose);
     record.end();
   } catch (error) {
     throw notEnded(`${is.database} has its new data, the old ones are in ${is.kept}, and not everything is up`, error, is);
@@ -126,12 +126,10 @@ export async function forgetOld({ plan, concerned, compose, docker, heard }: Omi
   for (const replica of concerned.replicas) {
     heard(`emptying ${replica.name}, which copies ${concerned.server.name} anew`);
     await compose(['rm', '--stop', '--force', replica.name], never);
-    await docker(['volume', 'rm', '--force', volumeOf(plan, replica)]);
+    await docker(['volume', 'rm', '--force', volumeOf(plan, replica)], never);
   }
   if (concerned.caches.length > 0) await compose(['restart', ...concerned.caches], never);
 }
-
-export const startAll = (compose: Compose): Promise<string> => compose(['up', '-d', '--wait'], never);
 
 /** @throws BerthError `unfinished`, with both ways out. */
 export const notEnded = (state: string, error: unknown, is: LiveTarget): BerthError =>
@@ -154,7 +152,7 @@ async function giveUp(because: unknown, is: Begun, { record, volume, compose, he
   heard('nothing was exchanged; starting everything as it was');
   await volume.clean(never).catch(() => undefined);
   try {
-    await startAll(compose);
+    await bringUp(compose);
   } catch (error) {
     const first = because instanceof BerthError ? `${because.hint}; or ` : '';
     const cure = `${first}see \`docker compose ps -a\` and what the service says; then ${bothEndings(is)}`;
@@ -186,5 +184,3 @@ async function stop(services: readonly string[], compose: Compose, signal: Abort
   await compose(['stop', ...services], never);
   signal.throwIfAborted();
 }
-
-export const said = (error: unknown): string => (error instanceof Error ? error.message : String(error));

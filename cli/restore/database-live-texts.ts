@@ -1,7 +1,7 @@
 import { countedBehind } from '../backup/text.ts';
 import type { RuntimeContext } from '../stoppable.ts';
 import { paint } from '../text.ts';
-import type { Restored } from './database.ts';
+import type { Restored } from './database-here.ts';
 import { volumeOf } from './database-volume.ts';
 import { describeEstimate } from './estimate.ts';
 import type { Ended, Next, Undone } from './database-live-ending.ts';

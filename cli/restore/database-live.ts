@@ -2,13 +2,12 @@ import { BerthError } from '../../model/errors.ts';
 import type { Plan } from '../../model/plan.ts';
 import { lockSite } from '../../generator/io/lock.ts';
 import { composeServices } from '../../generator/render/compose.ts';
-import { outputOf } from '../../runtime/programs/local-programs.ts';
-import { composeIn, never, programsApart } from '../compose.ts';
+import { bringUp, composeIn, dockerIn } from '../compose.ts';
 import { progressOn } from '../progress.ts';
 import { loadSite } from '../site.ts';
 import type { RuntimeContext } from '../stoppable.ts';
-import { DatabaseVolume } from './database-volume.ts';
-import { goOn, lookAt, type Next, nextOf, removeOrphans, undo } from './database-live-ending.ts';
+import { DatabaseVolume, volumeOf } from './database-volume.ts';
+import { goOn, lookAt, type Next, nextOf, undo } from './database-live-ending.ts';
 import {
   another,
   bothEndings,
@@ -19,9 +18,9 @@ import {
   nothingLeft,
   whereCutOff,
 } from './database-live-record.ts';
-import { type Concerned, isLatest, type LiveRestore, type LiveWork, putBack, startAll } from './database-live-steps.ts';
+import { type Concerned, isLatest, type LiveRestore, type LiveWork, putBack } from './database-live-steps.ts';
 import { say, sayNext, tell, tellEnded, tellUndone } from './database-live-texts.ts';
-import { outlive, restoringMark } from './left-behind.ts';
+import { oneOffs, outlive, removeUsers, restoringMark } from './left-behind.ts';
 
 export function concernedBy(plan: Plan, database: string): Concerned {
   const server = plan.services.find(({ name }) => name === database);
@@ -67,7 +66,7 @@ export async function restoreLive(asked: LiveRestore, context: RuntimeContext, s
     record,
     volume: new DatabaseVolume(plan, concerned.server, asked, compose),
     compose,
-    docker: (args) => outputOf(programsApart(within), { argv: ['docker', ...args] }, never),
+    docker: dockerIn(within),
     context,
     heard: (what) => progress.say(what),
   };
@@ -120,9 +119,9 @@ async function begin(work: LiveWork, signal: AbortSignal): Promise<Done> {
 /** Once more from its beginning, for which the server has to run where it can: the last of its log is asked for. */
 async function anew(work: LiveWork, signal: AbortSignal): Promise<Done> {
   if (work.asked.yes && !work.asked.dryRun) {
-    await removeOrphans(work);
+    await removeUsers(volumeOf(work.plan, work.concerned.server), work.docker, oneOffs);
     work.heard('starting everything as it was');
-    await startAll(work.compose).catch(() => undefined);
+    await bringUp(work.compose).catch(() => undefined);
     signal.throwIfAborted();
   }
   return begin(work, signal);
@@ -132,7 +131,7 @@ async function anew(work: LiveWork, signal: AbortSignal): Promise<Done> {
 async function end(left: LiveRecord, ending: LiveEnding | 'again', work: LiveWork, signal: AbortSignal): Promise<Done> {
   const { asked, context } = work;
   const acts = asked.yes && !asked.dryRun;
-  if (acts) await removeOrphans(work);
+  if (acts) await removeUsers(volumeOf(work.plan, work.concerned.server), work.docker, oneOffs);
   const next = nextOf(left, await lookAt(left, work), ending);
   if (!asked.json) context.out(sayNext(left, next));
   if (asked.dryRun) return { result: { database: left.database, into: 'live', begunAt: left.begunAt, phase: left.phase, next }, text: '' };

@@ -5,15 +5,16 @@ import type { Plan } from '../../model/plan.ts';
 import type { DatabaseKind } from '../../runtime/databases.ts';
 import { outputOf } from '../../runtime/programs/local-programs.ts';
 import { countedBehind } from '../backup/text.ts';
-import { composeIn, never, programsApart } from '../compose.ts';
+import { composeIn, type Docker, dockerIn, never, programsApart } from '../compose.ts';
 import { secondsSince } from '../moment.ts';
 import { progressOn } from '../progress.ts';
 import { loadSite } from '../site.ts';
 import type { RuntimeContext } from '../stoppable.ts';
 import { paint } from '../text.ts';
-import type { Restored } from './database.ts';
+import type { Restored } from './database-here.ts';
 import { DatabaseVolume, type Filling, mounted } from './database-volume.ts';
 import { describeEstimate } from './estimate.ts';
+import { outlive, removeUsers, restoringMark } from './left-behind.ts';
 import { type Asking, askingOf, runStanding } from './database-standing.ts';
 
 export interface NewRestore extends Filling {
@@ -44,15 +45,14 @@ export const standingNames = ({ name }: Pick<Plan, 'name'>, database: string): S
 const pollMs = 250;
 /** It was stopped in order, so it has nothing to read first. */
 const patienceMs = 120_000;
-/** For as long a container may be on its way out. */
-const removalMs = 30_000;
 
 /**
  * Restores a database into a volume of its own, and starts a server over it that stays until somebody removes it: to look into it, and to take from it what the
  * site has lost. Nothing of the site changes. When it fails or is stopped, nothing of it is left.
  */
-export async function restoreNew(asked: NewRestore, context: RuntimeContext, signal: AbortSignal): Promise<void> {
+export async function restoreNew(asked: NewRestore, outer: RuntimeContext, signal: AbortSignal): Promise<void> {
   const { site, json, database, kind } = asked;
+  const context = { ...outer, env: { ...outer.env, [restoringMark]: site } };
   const asking = askingOf(kind);
   if (asking === undefined)
     throw new BerthError(
@@ -62,7 +62,7 @@ export async function restoreNew(asked: NewRestore, context: RuntimeContext, sig
     );
   const { plan } = loadSite(site, context);
   const names = standingNames(plan, database);
-  const docker = dockerOf(context);
+  const docker = dockerIn(context);
   await refuseSecond(names, docker, signal);
   const planned = await asked.look();
   if (!json) say(asked, plan, names, planned, context);
@@ -76,6 +76,7 @@ export async function restoreNew(asked: NewRestore, context: RuntimeContext, sig
   let restored: Restored;
   try {
     // Of a run that was killed.
+    await outlive(site, signal);
     await remove();
     progress.say(`making ${database} as it was`);
     await docker(['volume', 'create', names.volume], signal);
@@ -93,12 +94,6 @@ export async function restoreNew(asked: NewRestore, context: RuntimeContext, sig
   tell(done, plan, asking, context);
 }
 
-type Docker = (args: readonly string[], signal: AbortSignal) => Promise<string>;
-const dockerOf =
-  (context: RuntimeContext): Docker =>
-  (args, signal) =>
-    outputOf(programsApart(context), { argv: ['docker', ...args] }, signal);
-
 const removal = ({ container, volume }: StandingNames): string => `docker rm --force ${container} && docker volume rm ${volume}`;
 
 async function refuseSecond(names: StandingNames, docker: Docker, signal: AbortSignal): Promise<void> {
@@ -110,18 +105,10 @@ async function refuseSecond(names: StandingNames, docker: Docker, signal: AbortS
   );
 }
 
-/** With whoever has the volume. What fills it ends by itself once nobody waits for it, and is removed then: until that is done the volume is in use. */
+/** With whoever has the volume: the server, and what has filled it. */
 async function discard({ volume }: StandingNames, docker: Docker): Promise<void> {
-  for (const since = performance.now(); ; await sleep(pollMs)) {
-    try {
-      const users = (await docker(['ps', '--all', '--quiet', '--filter', `volume=${volume}`], never)).split('\n').filter(Boolean);
-      if (users.length > 0) await docker(['rm', '--force', ...users], never);
-      await docker(['volume', 'rm', '--force', volume], never);
-      return;
-    } catch (error) {
-      if (performance.now() - since > removalMs) throw error;
-    }
-  }
+  await removeUsers(volume, docker);
+  await docker(['volume', 'rm', '--force', volume], never);
 }
 
 function fill(asked: NewRestore, plan: Plan, { volume }: StandingNames, context: RuntimeContext, signal: AbortSignal): Promise<Restored> {
@@ -148,7 +135,7 @@ async function start(
   context: RuntimeContext,
   signal: AbortSignal,
 ): Promise<void> {
-  const docker = dockerOf(context);
+  const docker = dockerIn(context);
   if (argv.length === 0)
     throw new BerthError(
       'unreachable',

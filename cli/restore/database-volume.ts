@@ -5,7 +5,7 @@ import type { Secret } from '../../model/secret.ts';
 import { attending } from '../agent-exec.ts';
 import { type Compose, never } from '../compose.ts';
 import { dataPlaceOf, type DataPlace } from './data-place.ts';
-import { restoredData, type Restored } from './database.ts';
+import { restoredData, type Restored } from './database-here.ts';
 import { bringing, type Lying, places, type Ways } from './database-lying.ts';
 import { fileStamp } from '../moment.ts';
 

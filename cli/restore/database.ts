@@ -1,91 +1,39 @@
 import { join } from 'node:path';
-import { describeBytes, plainBytesOf } from '../../model/backup/bytes.ts';
-import { manifestPrefix, type Place } from '../../model/backup/layout.ts';
+import { describeBytes } from '../../model/backup/bytes.ts';
 import { givenKey } from '../../model/backup/site-files.ts';
-import type { Manifest } from '../../model/backup/manifest.ts';
-import type { Measured } from '../../model/backup/verification.ts';
-import { reachOf } from '../../model/backup/reach.ts';
 import { BerthError, EXIT } from '../../model/errors.ts';
 import type { BackupJob } from '../../model/runtime-config.ts';
-import { engineOf, isDatabase, type DatabaseJob, type DatabaseKind } from '../../runtime/databases.ts';
-import { readCatalogue } from '../../runtime/jobs/catalogue.ts';
-import { backupsIn, baseOf } from '../../runtime/jobs/coverage.ts';
-import { type Canary, measureCanary } from '../../runtime/jobs/measure-canary.ts';
-import { planRestore, type RestorePlan } from '../../runtime/jobs/plan-restore.ts';
-import { amountOf, ratesOf, timed } from '../../runtime/jobs/rates.ts';
-import { readVerifications, recordFinding, type RecordMark, type RecordTools } from '../../runtime/jobs/verifications.ts';
-import { restoreToScratch } from '../../runtime/jobs/restore-engine.ts';
-import { Secret } from '../../model/secret.ts';
-import { levelOf } from '../../runtime/look-again.ts';
-import { openStore, trustedSigners } from '../../runtime/open-store.ts';
-import type { RestoreTarget } from '../../runtime/ports/scratch-engine.ts';
+import type { Secret } from '../../model/secret.ts';
+import { isDatabase, type DatabaseJob, type DatabaseKind } from '../../runtime/databases.ts';
 import { type ClusterChoice, inAgent } from '../agent-exec.ts';
-import { momentOf, secondsSince } from '../moment.ts';
-import { progressOn } from '../progress.ts';
+import { countedBehind } from '../backup/text.ts';
 import { firstPlaceAlone, type PlaceName } from '../open-catalogue.ts';
-import { readRuntime, worldOf, type FoundRuntime } from '../runtime-config.ts';
+import { progressOn } from '../progress.ts';
+import { readRuntime } from '../runtime-config.ts';
 import { stoppable, type RuntimeContext } from '../stoppable.ts';
 import { paint, table } from '../text.ts';
-import { countedBehind } from '../backup/text.ts';
-import { recorderOf } from '../backup/verify.ts';
-import { theOne } from './choose-named.ts';
-import { agentIdentity, identityIn, openedKey } from './keys.ts';
 import { describeCanary, tooOld } from './canary.ts';
-import { describeEstimate, type Estimate, estimate } from './estimate.ts';
-import { leftOut } from './left-out.ts';
+import { theOne } from './choose-named.ts';
+import { type Restored, restoredData, restoreHere, type RestoreHereAsked, targetOf } from './database-here.ts';
 import { another, type LiveEnding, LiveRecordFile, nothingLeft } from './database-live-record.ts';
+import { describeEstimate } from './estimate.ts';
+import { openedKey } from './keys.ts';
 
 /** A server of its own that is thrown away, one that stays beside the site, the place of the database in its site, or a new folder in the container of an agent. */
 type DatabasePlace = 'scratch' | 'new' | 'live' | { readonly folder: string };
 
-export interface DatabaseRestoreAsked {
+export interface DatabaseRestoreAsked extends RestoreHereAsked {
   readonly site: string;
   readonly from: PlaceName;
   readonly json: boolean;
   /** Of the database; none where there is but one. */
   readonly name: string | undefined;
-  /** One of the two, or neither for the latest point. */
-  readonly at: string | undefined;
-  readonly before: string | undefined;
-  /** Of the full backup in whose log that transaction is, where two histories may have it. */
-  readonly full?: string | undefined;
   readonly into: DatabasePlace;
-  /** The private key of a recipient; without it the agent's own. */
-  readonly key: string | undefined;
   readonly yes: boolean;
-  readonly dryRun: boolean;
   readonly cluster?: ClusterChoice;
   /** Of a restore into its place that was cut off. */
   readonly ending?: LiveEnding | undefined;
 }
-
-/** What came of it, and what it took. */
-export interface Restored {
-  readonly database: string;
-  readonly full: { readonly id: string; readonly madeAt: string; readonly bytes: number };
-  /** Ids of what rests on it, in order. */
-  readonly increments: readonly string[];
-  readonly logs: number;
-  readonly because: string;
-  /** All that was committed by then is in it. */
-  readonly until: string | null;
-  /** Of what follows, nothing is there when it was only planned. */
-  readonly position: string | null;
-  readonly seconds: number | null;
-  readonly holds: unknown;
-  /** Nothing where backups have written no time into it, or where nothing was restored. */
-  readonly canary: Canary | null;
-  /** How long it should take; an agent of an earlier version does not say. */
-  readonly expected?: Estimate;
-  /** To be done by hand once it runs in its place. */
-  readonly left?: readonly string[];
-  /** Of data that are kept: what starts a server over them that stays; nothing for an engine that has none, and of an agent of an earlier version. */
-  readonly standing?: readonly string[];
-}
-
-const width = 3;
-/** What is kept has this name in the folder where it was made. */
-export const restoredData = 'data';
 
 /** Restores a database into a server of its own, of which nothing stays, and says what it held. */
 export const restoreDatabase = (given: DatabaseRestoreAsked, context: RuntimeContext): Promise<void> =>
@@ -94,6 +42,8 @@ export const restoreDatabase = (given: DatabaseRestoreAsked, context: RuntimeCon
     async (signal) => {
       const asked = given.ending === undefined ? given : asBegun(given, given.ending);
       if (asked.from === 'offsite') throw firstPlaceAlone();
+      // A time that is none is told here, and not by an agent that has to run for it.
+      targetOf(asked);
       const found = readRuntime(join(asked.site, 'runtime.yaml'));
       const job = jobOf(found.config.backups.jobs, asked.name);
       const { agent } = job;
@@ -199,93 +149,6 @@ export const verbOf = (
 ];
 
 const jobOf = (jobs: readonly BackupJob[], name: string | undefined): DatabaseJob => theOne(jobs.filter(isDatabase), 'database', name);
-
-function targetOf({ at, before }: DatabaseRestoreAsked): RestoreTarget {
-  if (at !== undefined) return { kind: 'time', at: momentOf(at) };
-  return before === undefined ? { kind: 'latest' } : { kind: 'transaction', id: before, inclusive: false };
-}
-
-/** In the container of the agent, whose image is that of the database. */
-async function restoreHere(
-  found: FoundRuntime,
-  job: DatabaseJob,
-  asked: DatabaseRestoreAsked,
-  context: RuntimeContext,
-  signal: AbortSignal,
-): Promise<Restored> {
-  const {
-    folder,
-    config: { backups, site },
-  } = found;
-  const store = await openStore(backups, folder, 'open', worldOf(context));
-  const place = { site, source: job.name };
-  const trusted = trustedSigners(backups, folder);
-  const { manifests: all } = await readCatalogue(store, manifestPrefix(place), trusted, signal);
-  const { proofs, records } = await readVerifications(place, store, trusted, signal);
-  // What was found to be broken holds nothing.
-  const manifests = all.filter(({ id }) => levelOf(proofs, id) >= 0);
-  // What is kept is made where it will lie.
-  const kept = typeof asked.into === 'object' ? asked.into.folder : undefined;
-  const engine = engineOf(kept === undefined ? job : { ...job, database: { ...job.database, folder: kept } });
-  const chosen = planRestore(manifests, targetOf(asked), engine.rules, asked.full);
-  const isInReach = ({ finishedAt }: Manifest): boolean => asked.at === undefined || new Date(finishedAt) <= momentOf(asked.at);
-  const left = leftOut(all.filter(isInReach), baseOf(chosen), (id) => levelOf(proofs, id) < 0);
-  const plan = { ...chosen, because: [chosen.because, ...left].join('; ') };
-  const expected = estimate(job.name, amountOf(backupsIn(plan)), ratesOf(records));
-  if (asked.dryRun) return { ...planned(job, plan), expected, position: null, seconds: null, holds: null, canary: null };
-  const identity = asked.key === undefined ? await agentIdentity(found) : identityIn(asked.key, context);
-  const [begun, now] = [performance.now(), context.now()];
-  const { engine: server, measured } = timed(engine.scratch, engine.rules, () => performance.now());
-  await using scratch = await restoreToScratch(plan, { store, engine: server, identity, width }, signal);
-  const seconds = secondsSince(begun);
-  const canary = measureCanary(await scratch.canary(signal), plan, job.database.rpo, now);
-  const done = { ...planned(job, plan), expected, position: scratch.position, seconds, canary };
-  const recorder = recorderOf(backups.signer, folder, store, worldOf(context));
-  const since = {
-    newest: records
-      .map(({ id }) => id)
-      .toSorted()
-      .at(-1),
-  };
-  if (recorder !== undefined) await rememberRate(place, plan, { measured: measured(), seconds, since }, { ...recorder, trusted }, signal);
-  if (kept === undefined) return { ...done, holds: await scratch.facts(signal) };
-  const data = join(kept, restoredData);
-  const toDo = await scratch.keep(data, signal);
-  const standing = await engine.scratch.standing?.(data, plan.full);
-  return { ...done, holds: null, left: toDo, ...(standing && { standing }) };
-}
-
-/** As much as a restore proves that is compared with nothing: that its engine accepts it. Who only reads the store, as in a drill, keeps nothing of it. */
-export async function rememberRate(
-  place: Place,
-  plan: RestorePlan,
-  took: { readonly measured: Measured | null; readonly seconds: number; readonly since: RecordMark },
-  recorder: RecordTools,
-  signal: AbortSignal,
-): Promise<void> {
-  const backups = backupsIn(plan).map(({ id }) => id);
-  const detail = [`restored in ${took.seconds} s; compared with nothing`];
-  try {
-    await recordFinding(
-      place,
-      { backups, level: 2, result: 'sound', detail, measured: took.measured, since: took.since },
-      recorder,
-      signal,
-    );
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!(error instanceof BerthError)) throw error;
-  }
-}
-
-const planned = (job: DatabaseJob, { full, increments, logs, because }: RestorePlan) => ({
-  until: reachOf(logs.at(-1) ?? baseOf({ full, increments })).coveredUntil.toISOString(),
-  database: job.name,
-  full: { id: full.id, madeAt: full.finishedAt, bytes: plainBytesOf(full) },
-  increments: increments.map(({ id }) => id),
-  logs: logs.length,
-  because,
-});
 
 interface Holding {
   readonly databases: readonly {

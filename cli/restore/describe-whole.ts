@@ -10,7 +10,7 @@ import type { Apart } from './choose-copies.ts';
 import type { Chosen } from './choose-whole.ts';
 import type { SiteFilled } from './fill-site.ts';
 import type { CopyOutcome } from './refill-cache.ts';
-import type { Restored } from './database.ts';
+import type { Restored } from './database-here.ts';
 import { type FolderPlan, report, type RestoreAsked } from './site.ts';
 import type { RuntimeContext } from '../stoppable.ts';
 import { noteOf, paint, table, typed } from '../text.ts';

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BerthError } from '../../model/errors.ts';
+import { type Docker, never } from '../compose.ts';
 
 /** In the environment of every command of a restore, with the folder of its site: whoever ends that restore waits for what it has left. */
 export const restoringMark = 'BERTH_RESTORING';
@@ -37,5 +38,24 @@ export async function outlive(site: string, signal: AbortSignal, look = commands
         'wait until it has ended, or end it, then run the command again',
       );
     await sleep(everyMs, undefined, { signal });
+  }
+}
+
+/** Containers that Compose ran once, and not those of services. */
+export const oneOffs = ['--filter', 'label=com.docker.compose.oneoff=True'] as const;
+
+/** One that has ended and is being removed by the engine cannot be removed a second time. */
+const removalMs = 30_000;
+
+/** Takes away the containers that have a volume, as they fill it and move what lies in it for nobody any more. @param which - Filters; all of them without any. */
+export async function removeUsers(volume: string, docker: Docker, which: readonly string[] = []): Promise<void> {
+  for (const since = performance.now(); ; await sleep(everyMs)) {
+    const users = (await docker(['ps', '--all', '--quiet', '--filter', `volume=${volume}`, ...which], never)).split('\n').filter(Boolean);
+    if (users.length === 0) return;
+    try {
+      await docker(['rm', '--force', ...users], never);
+    } catch (error) {
+      if (performance.now() - since > removalMs) throw error;
+    }
   }
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Compose } from '../../../cli/compose.ts';
 import { dataPlaceOf } from '../../../cli/restore/data-place.ts';
-import { restoredData } from '../../../cli/restore/database.ts';
+import { restoredData } from '../../../cli/restore/database-here.ts';
 import { concernedBy, restoreIn } from '../../../cli/restore/database-live.ts';
 import { DatabaseVolume } from '../../../cli/restore/database-volume.ts';
 import { type LiveEnding, type LiveRecord, LiveRecordFile } from '../../../cli/restore/database-live-record.ts';

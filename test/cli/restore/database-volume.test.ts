@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { dataPlaceOf } from '../../../cli/restore/data-place.ts';
 import { DatabaseVolume } from '../../../cli/restore/database-volume.ts';
 import { concernedBy } from '../../../cli/restore/database-live.ts';
-import { restoredData } from '../../../cli/restore/database.ts';
+import { restoredData } from '../../../cli/restore/database-here.ts';
 import { helloPlan, smallHost } from '../../generator/render/hello.ts';
 
 /** At the call that the file `killing` names it ends the shell that called it: before the rename with a minus, after it without. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { rememberRate, verbOf } from '../../../cli/restore/database.ts';
+import { verbOf } from '../../../cli/restore/database.ts';
+import { rememberRate } from '../../../cli/restore/database-here.ts';
 import { readVerifications, recordFinding } from '../../../runtime/jobs/verifications.ts';
 import { memoryStore } from '../../../runtime/stores/memory-store.ts';
 import { signer } from '../../runtime/format/keys.ts';
