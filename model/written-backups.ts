@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { suiteNames } from './backup/suites.ts';
-import { accountName, bucketName, hostName, hostPath, imageReference, recipientName, sitePath } from './names.ts';
-import { address, cronTime, text, timeZone, wholeNumber } from './written-values.ts';
+import { accountName, bucketName, hostName, hostPath, recipientName, sitePath } from './names.ts';
+import { address, cronTime, imageSuchAs, text, timeZone, wholeNumber } from './written-values.ts';
 
 const many = (what: string, most: number) => wholeNumber(1, most, `a number of ${what}`).optional();
 
@@ -229,8 +229,7 @@ export const backups = z
       .describe(
         'The volumes that services share, on one host, each as an archive with the owners of its files. none: you copy them yourself.',
       ),
-    image: text('an image')
-      .regex(imageReference, { error: 'expected an image such as docker.io/library/debian:trixie-slim' })
+    image: imageSuchAs('docker.io/library/debian:trixie-slim')
       .optional()
       .describe(
         'Where buckets, caches and volumes are copied: any image of yours with glibc and libstdc++. Default: that of the first PostgreSQL, MySQL or MariaDB that the site runs.',

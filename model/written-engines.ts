@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { postgres } from './engines/postgres.ts';
-import { accountName, bucketName, hostName, hostOrAddress, imageReference, sqlName } from './names.ts';
+import { accountName, bucketName, hostName, hostOrAddress, sqlName } from './names.ts';
 import { parseDuration } from './units.ts';
-import { cpu, cronTime, duration, port, size, text, timeZone, wholeNumber } from './written-values.ts';
+import { cpu, cronTime, duration, imageSuchAs, port, size, text, timeZone, wholeNumber } from './written-values.ts';
 
 const hostNotation = 'expected a host name or an address such as db.corp.example';
 const host = text('a host name or an address')
@@ -37,8 +37,7 @@ const externalBackup = z
       .describe(
         'What it takes there. So much is added to the disk of its agent, in which restores are tried; on Kubernetes to its claim, which cannot be changed later. Default: nothing, a restore has the share that every agent has.',
       ),
-    image: text('an image')
-      .regex(imageReference, { error: 'expected an image such as docker.io/library/postgres:16.9-trixie' })
+    image: imageSuchAs('docker.io/library/postgres:16.9-trixie')
       .optional()
       .describe(
         'The official image of its engine in the version that it has there, for programs and for the server in which restores are tried. Default: that of the databases that Berth runs.',

@@ -83,13 +83,15 @@ export const serviceName = text('a DNS label: lower-case letters, digits and -')
 export const urlPathText = text('a path such as /api/').regex(urlPath, {
   error: 'expected a path such as /api/: it starts with / and holds letters, digits and . _ ~ - / only, without // or .. in it',
 });
-export const image = text('an image reference such as registry.example/app:1.4.2')
-  .regex(imageReference, { error: 'expected an image reference such as registry.example/app:1.4.2' })
-  .refine(
-    (reference) => {
-      const { tag, digest } = splitImage(reference);
-      return (tag !== undefined && tag !== 'latest') || (tag === undefined && digest !== undefined);
-    },
-    { error: 'expected a tag that names one version: without one, or with "latest", nobody can say what runs or roll back to it' },
-  )
-  .meta({ not: { pattern: '(?:^|/)[^:@/]+$|:latest(?:@|$)' } });
+export const imageSuchAs = (example: string) =>
+  text(`an image reference such as ${example}`)
+    .regex(imageReference, { error: `expected an image reference such as ${example}` })
+    .refine(
+      (reference) => {
+        const { tag, digest } = splitImage(reference);
+        return (tag !== undefined && tag !== 'latest') || (tag === undefined && digest !== undefined);
+      },
+      { error: 'expected a tag that names one version: without one, or with "latest", nobody can say what runs or roll back to it' },
+    )
+    .meta({ not: { pattern: '(?:^|/)[^:@/]+$|:latest(?:@|$)' } });
+export const image = imageSuchAs('registry.example/app:1.4.2');

@@ -1,3 +1,4 @@
+import type { enginesKeptBeside } from '../../model/backup/copied-engines.ts';
 import { mariadb } from '../../model/engines/mariadb.ts';
 import { mysql } from '../../model/engines/mysql.ts';
 import { mysqlFamily } from '../../model/engines/mysql-family.ts';
@@ -29,8 +30,7 @@ const family = ({ clients }: typeof mysql | typeof mariadb): Asking => ({
   dumpTable: (database) => `${clients.dump} --hex-blob --skip-lock-tables --skip-add-drop-table ${database} TABLE`,
 });
 
-/** Of MongoDB and SQL Server there is none: neither has run on a real server yet, and the latter lets nobody in without a password. */
-const askings: Readonly<Partial<Record<DatabaseKind, Asking>>> = {
+const askings: Readonly<Record<(typeof enginesKeptBeside)[number], Asking>> = {
   postgres: {
     socketFolder: postgres.socketFolder,
     unused: postgres.volumeFolder,
@@ -43,7 +43,8 @@ const askings: Readonly<Partial<Record<DatabaseKind, Asking>>> = {
   mariadb: family(mariadb),
 };
 
-export const askingOf = (kind: DatabaseKind): Asking | undefined => askings[kind];
+export const askingOf = (kind: DatabaseKind): Asking | undefined =>
+  Object.hasOwn(askings, kind) ? askings[kind as keyof typeof askings] : undefined;
 
 /** What Docker is told to start beside a site. */
 export interface Standing {

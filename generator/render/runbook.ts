@@ -44,7 +44,8 @@ export function renderRunbook(plan: Plan, templates: Templates): Artifact {
   /** Where there are several, a restore has to be told which. */
   const which = (copies: Copies): string => (copies.flatMap(({ names }) => names).length > 1 ? ` --name ${copies[0]?.names[0] ?? ''}` : '');
   const beside =
-    plan.databases.find(({ engine, backedUp }) => backedUp && enginesKeptBeside.includes(engine))?.service ?? plan.elsewhere?.[0]?.name;
+    plan.databases.find(({ engine, backedUp }) => backedUp && enginesKeptBeside.some((kept) => kept === engine))?.service ??
+    plan.elsewhere?.[0]?.name;
   const keptBeside = beside === undefined ? undefined : { name: which(copied) === '' ? '' : ` --name ${beside}` };
   const view = {
     name: plan.name,

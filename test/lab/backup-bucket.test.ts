@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Secret } from '../../model/secret.ts';
@@ -60,10 +60,8 @@ describe('a bucket of a site', () => {
   beforeAll(async () => {
     operator = await Operator.create();
     lab = await LabSite.create(operator, site);
-    const store = join(operator.home, 'backups');
-    const own = (await operator.run(['sh', '-c', 'echo $(id -u):$(id -g)'], operator.home)).trim();
-    mkdirSync(store);
-    await run(['chown', own, store]);
+    const store = await operator.makeFolder('backups');
+    const own = await operator.ids();
     const buckets = `backups.buckets={ schedule: "${farAway()}", prove: "${farAway()}" }`;
     const sets = [
       `edge.http=${http}`,
@@ -74,9 +72,7 @@ describe('a bucket of a site', () => {
       buckets,
     ];
     await operator.run(['berth', 'init', site, '--profile', 'minimum', ...sets.flatMap((set) => ['--set', set])], operator.home);
-    await lab.berth('backup', 'store', 'create');
-    await lab.berth('backup', 'keys', 'create', '--into', '../usb');
-    await lab.berth('kit', 'export', '--into', '../kit');
+    await lab.prepareBackups();
     // What it takes, and no application.
     await lab.compose('up', '-d', '--wait', 'files', 'agent-files');
     address = (await run(['docker', 'inspect', '--format', '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}', `${site}-files-1`]))

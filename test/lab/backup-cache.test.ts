@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { farAway } from '../program/far-away.ts';
@@ -85,17 +85,14 @@ describe('caches and a volume of a site that runs: Valkey in three nodes with Se
   beforeAll(async () => {
     operator = await Operator.create();
     lab = await LabSite.create(operator, site);
-    const store = join(operator.home, 'backups');
-    const own = (await operator.run(['sh', '-c', 'echo $(id -u):$(id -g)'], operator.home)).trim();
-    for (const folder of [store, lab.folder]) mkdirSync(folder);
+    const store = await operator.makeFolder('backups');
+    const own = await operator.ids();
+    await operator.makeFolder(site);
     writeFileSync(join(lab.folder, 'berth.yaml'), spec(store, own));
-    await run(['chown', '-R', own, store, lab.folder]);
+    await run(['chown', own, join(lab.folder, 'berth.yaml')]);
     await lab.berth('generate');
-    await lab.berth('backup', 'store', 'create');
-    await lab.berth('backup', 'keys', 'create', '--into', '../usb');
-    await lab.berth('kit', 'export', '--into', '../kit');
-    const { code, stderr } = await lab.up();
-    if (code !== 0) throw new Error(`${stderr.slice(-2000)}\n${await lab.compose('logs', '--tail', '20')}`);
+    await lab.prepareBackups();
+    await lab.startWhole();
     // Whoever copies has to be one by now to be copied from.
     const role = (node: number) => lab.compose('exec', '-T', `sessions-node-${node}`, 'valkey-cli', 'role');
     const copies = async () => (await Promise.all([0, 1, 2].map(role))).filter((said) => /^slave\s[^]*\bconnected\b/.test(said));

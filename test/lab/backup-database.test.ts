@@ -1,4 +1,4 @@
-import { existsSync, globSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, globSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EXIT } from '../../model/errors.ts';
@@ -136,13 +136,8 @@ describe('the databases of a site that runs', () => {
   beforeAll(async () => {
     operator = await Operator.create();
     lab = await LabSite.create(operator, site);
-    const [store, second] = ['backups', 'offsite'].map((name) => join(operator.home, name));
-    if (store === undefined || second === undefined) throw new Error('two places');
-    const own = (await operator.run(['sh', '-c', 'echo $(id -u):$(id -g)'], operator.home)).trim();
-    for (const place of [store, second]) {
-      mkdirSync(place);
-      await run(['chown', own, place]);
-    }
+    const [store, second] = [await operator.makeFolder('backups'), await operator.makeFolder('offsite')];
+    const own = await operator.ids();
     const sets = [
       `edge.http=${http}`,
       `edge.https=${https}`,
@@ -157,11 +152,8 @@ describe('the databases of a site that runs', () => {
       'services.web.uses={ database: DATABASE_URL, orders: ORDERS_URL, books: BOOKS_URL, cache: REDIS_URL, files: S3 }',
     ];
     await operator.run(['berth', 'init', site, '--profile', 'minimum', ...sets.flatMap((set) => ['--set', set])], operator.home);
-    await lab.berth('backup', 'store', 'create');
-    await lab.berth('backup', 'keys', 'create', '--into', '../usb');
-    await lab.berth('kit', 'export', '--into', '../kit');
-    const { code, stderr } = await lab.up();
-    if (code !== 0) throw new Error(`${stderr.slice(-2000)}\n${await lab.compose('logs', '--tail', '20')}`);
+    await lab.prepareBackups();
+    await lab.startWhole();
   });
   afterAll(async () => {
     await lab?.remove();

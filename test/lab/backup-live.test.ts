@@ -57,10 +57,8 @@ describe('a database that is put back in its place, by a restore that is killed'
     killing = join(operator.home, 'killing');
     mkdirSync(killing);
     writeFileSync(join(killing, 'docker'), docker((await run(['sh', '-c', 'command -v docker'])).trim()), { mode: 0o755 });
-    const store = join(operator.home, 'backups');
-    const own = (await operator.run(['sh', '-c', 'echo $(id -u):$(id -g)'], operator.home)).trim();
-    mkdirSync(store);
-    await run(['chown', own, store]);
+    const store = await operator.makeFolder('backups');
+    const own = await operator.ids();
     const sets = [
       `edge.http=${http}`,
       `edge.https=${https}`,
@@ -73,11 +71,8 @@ describe('a database that is put back in its place, by a restore that is killed'
       'services.web.uses={ database: DATABASE_URL, orders: ORDERS_URL, cache: REDIS_URL, files: S3 }',
     ];
     await operator.run(['berth', 'init', site, '--profile', 'minimum', ...sets.flatMap((set) => ['--set', set])], operator.home);
-    await lab.berth('backup', 'store', 'create');
-    await lab.berth('backup', 'keys', 'create', '--into', '../usb');
-    await lab.berth('kit', 'export', '--into', '../kit');
-    const { code, stderr } = await lab.up();
-    if (code !== 0) throw new Error(`${stderr.slice(-2000)}\n${await lab.compose('logs', '--tail', '20')}`);
+    await lab.prepareBackups();
+    await lab.startWhole();
   });
   afterAll(async () => {
     await lab?.remove();

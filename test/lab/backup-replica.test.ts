@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { farAway } from '../program/far-away.ts';
@@ -75,17 +75,12 @@ describe.each([
   beforeAll(async () => {
     operator = await Operator.create();
     site = await LabSite.create(operator, name);
-    const store = join(operator.home, 'backups');
-    const own = (await operator.run(['sh', '-c', 'echo $(id -u):$(id -g)'], operator.home)).trim();
-    mkdirSync(store);
-    await run(['chown', own, store]);
+    const store = await operator.makeFolder('backups');
+    const own = await operator.ids();
     writeFileSync(join(operator.home, 'spec.yaml'), specOf(engine, https, store, own));
     await operator.run(['berth', 'init', name, '--from', 'spec.yaml', '--profile', 'recommended'], operator.home);
-    await site.berth('backup', 'store', 'create');
-    await site.berth('backup', 'keys', 'create', '--into', '../usb');
-    await site.berth('kit', 'export', '--into', '../kit');
-    const { code, stderr } = await site.up();
-    if (code !== 0) throw new Error(`${stderr.slice(-2000)}\n${await site.compose('logs', '--tail', '20')}`);
+    await site.prepareBackups();
+    await site.startWhole();
   });
   afterAll(async () => {
     await site?.remove();

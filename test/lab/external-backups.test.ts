@@ -168,10 +168,8 @@ describe('databases that stand elsewhere', () => {
       join(operator.home, 'company'),
       databases.map((database) => `${database}.${domain}`),
     );
-    const store = join(operator.home, 'backups');
-    mkdirSync(store);
-    const own = (await operator.run(['sh', '-c', 'echo $(id -u):$(id -g)'], operator.home)).trim();
-    await run(['chown', own, store]);
+    const store = await operator.makeFolder('backups');
+    const own = await operator.ids();
     const external = (database: Database, more: object) => ({ host: `${database}.${domain}`, user: 'shop', tls: 'verify', backup: more });
     const set = {
       'edge.http': ports.http,
@@ -196,9 +194,7 @@ describe('databases that stand elsewhere', () => {
       for (const whose of ['app', 'backup'])
         writeFileSync(join(site.folder, 'secrets/supplied', `${database}-${whose}`), `${password}\n`, { mode: 0o644 });
     await site.berth('generate');
-    await site.berth('backup', 'store', 'create');
-    await site.berth('backup', 'keys', 'create', '--into', '../usb');
-    await site.berth('kit', 'export', '--into', '../kit');
+    await site.prepareBackups();
     await site.compose('create', ...databases.map((database) => servers[database].agent));
     for (const database of databases) await place(database);
     // As SITE.md has it for their administrators, word for word but for the password.

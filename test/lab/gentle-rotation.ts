@@ -57,7 +57,7 @@ export async function rotateUnderLoad<Login>({
   const allWriting = Promise.all(rounds.map(writing));
   const shell = (command: string | undefined) => {
     phase = command ?? '';
-    return operatorOf(site)(command ?? 'false');
+    return site.operator.run(['sh', '-c', command ?? 'false'], site.folder);
   };
   const release = async (blue: number, green: number): Promise<void> => {
     phase = `weights ${blue} and ${green}`;
@@ -98,8 +98,3 @@ export async function rotateUnderLoad<Login>({
   expect(failed).toEqual([]);
   return { old, drawn };
 }
-
-const operatorOf =
-  (site: LabSite) =>
-  (command: string): Promise<string> =>
-    site.operator.run(['sh', '-c', command], site.folder);

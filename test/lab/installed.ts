@@ -46,6 +46,17 @@ export class Operator {
     return stdout;
   }
 
+  /** A folder of its own, beside its sites. @returns the path. */
+  async makeFolder(name: string): Promise<string> {
+    await this.run(['mkdir', name], this.home);
+    return join(this.home, name);
+  }
+
+  /** Its user and group, as `backups.user` has them. */
+  async ids(): Promise<string> {
+    return (await this.run(['sh', '-c', 'echo $(id -u):$(id -g)'], this.home)).trim();
+  }
+
   [Symbol.dispose](): void {
     // What a container wrote there a moment ago may come while it goes.
     rmSync(this.home, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
@@ -73,6 +84,17 @@ export class LabSite {
   }
   up(): Promise<RunResult> {
     return this.operator.attempt(['docker', 'compose', 'up', '-d', '--wait'], this.folder);
+  }
+  /** @throws with what its containers said, where one does not get healthy. */
+  async startWhole(): Promise<void> {
+    const { code, stderr } = await this.up();
+    if (code !== 0) throw new Error(`${stderr.slice(-2000)}\n${await this.compose('logs', '--tail', '20')}`);
+  }
+  /** What a site with backups asks for before its first start. The keys lie in `../usb`, the recovery kit in `../kit`. */
+  async prepareBackups(): Promise<void> {
+    await this.berth('backup', 'store', 'create');
+    await this.berth('backup', 'keys', 'create', '--into', '../usb');
+    await this.berth('kit', 'export', '--into', '../kit');
   }
   read(path: string): string {
     return readFileSync(join(this.folder, path), 'utf8');

@@ -112,7 +112,8 @@ describe('backups', () => {
       'folder: /srv/b\nvolumes: { recipients: [operator, operator] }',
       /backups\.volumes\.recipients\[1\]: "operator" stands twice/,
     ],
-    ['in an image without a name', 'folder: /srv/b\nimage: "Not An Image"', /backups\.image: expected an image such as/],
+    ['in an image without a name', 'folder: /srv/b\nimage: "Not An Image"', /backups\.image: expected an image reference such as/],
+    ['in an image of whichever version', 'folder: /srv/b\nimage: debian:latest', /backups\.image: expected a tag that names one version/],
     ['further behind than an hour', 'folder: /srv/b\ndatabases: { rpo: 7200 }', /backups\.databases/],
     [
       'with a second copy that goes nowhere',

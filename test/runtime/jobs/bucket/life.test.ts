@@ -101,10 +101,10 @@ test('a life of a bucket, with kills at any moment, offers no point in time that
       const idle = after.filter(({ kind, id, finishedAt }) => kind === 'contents' && !needed.has(id) && isOld(finishedAt, life.clock));
       expect(idle).toEqual([]);
     }),
-    { numRuns: 10 },
+    { numRuns: 15 },
   );
   expect(offered).toBeGreaterThan(100);
-  expect(removed).toBeGreaterThan(0);
+  expect(removed).toBeGreaterThan(5);
 }, 120_000);
 
 /** Older than the points that are kept, their time of grace, and a sweep after it. */
