@@ -3,8 +3,14 @@ import type { MiB } from '../../../model/units.ts';
 import type { ElsewherePlan } from '../../../model/elsewhere-plan.ts';
 import { backupSecret, scratchOf, type Agent, type CopiedElsewhere, type CopyTimes } from './agent.ts';
 
-/** By which a server keeps its log: of this site alone, as it may be copied by others as well. */
-const slotFor = (site: string, database: string): string => `berth_${site}_${database}`.replaceAll(/[^a-z0-9_]/g, '_').slice(0, 63);
+const longestSlot = 63;
+/** A name of the site in the letters that a slot may have: none that begins or ends with a hyphen, so each has one of its own. */
+const slotPart = (name: string): string => name.replaceAll('-', '__');
+/** By which a server keeps its log: of this database of this site alone, as others may copy there as well. Of what is too long the site gives way. */
+function slotFor(site: string, database: string): string {
+  const own = `_${slotPart(database)}`;
+  return `berth_${slotPart(site)}`.slice(0, longestSlot - own.length) + own;
+}
 
 /** How a database that is somebody else's is reached from the container of its agent, and what that may do there. */
 export const databaseElsewhere = (

@@ -1,5 +1,6 @@
 import type { Secret } from '../../../model/secret.ts';
 import { again, refusalFrom, type Refusal } from '../refusals.ts';
+import { tlsRefusals } from '../tls-mode.ts';
 
 /** As whom, and where, a server is spoken to. */
 export interface CacheAccess {
@@ -23,10 +24,7 @@ const refusals: readonly Refusal<CacheAccess>[] = [
     cure: ({ host, port }) => `see that the server runs and can be reached at ${host}, port ${port}`,
   },
   { pattern: /LOADING|NOMASTERLINK|MASTERDOWN|ECONNRESET|EPIPE|connection ended|nothing came/, cure: again },
-  {
-    pattern: /certificate|ERR_TLS/,
-    cure: ({ host }) => `see that the certificate of ${host} is of the authority of this site: \`berth generate\`, then start both anew`,
-  },
+  ...tlsRefusals,
   { pattern: /max number of clients/, cure: () => 'see that maxclients leaves room for the backups' },
 ];
 

@@ -5,6 +5,7 @@ import { mongodb } from '../../../model/engines/mongodb.ts';
 import { Secret } from '../../../model/secret.ts';
 import type { ProgramEnd } from '../../ports/program.ts';
 import { again, refusalFrom, type Refusal } from '../refusals.ts';
+import { tlsRefusals } from '../tls-mode.ts';
 
 /** As whom, and where, a server is spoken to. */
 export interface MongoAccess {
@@ -51,11 +52,7 @@ const refusals: readonly Refusal<MongoAccess>[] = [
     cure: ({ user }) =>
       `give ${user} these roles on the database admin, as administrator of the server: ${mongodb.backup.roles.join(', ')}`,
   },
-  {
-    pattern:
-      /certificate verify failed|self[- ]signed certificate|unable to (?:verify|get local issuer)|tls: |x509: |ERR_TLS|IP does not match/,
-    cure: ({ host }) => `see that the certificate of ${host} is of the authority of this site: \`berth generate\`, then start both anew`,
-  },
+  ...tlsRefusals,
   {
     pattern: /oplog overflow|CappedPositionLost/,
     cure: () => 'its oplog holds less than what is written during a backup: raise replication.oplogSizeMB, or the disk of the database',

@@ -4,7 +4,7 @@ import { mysql } from '../../../model/engines/mysql.ts';
 import type { Secret } from '../../../model/secret.ts';
 import type { Program, ProgramEnd } from '../../ports/program.ts';
 import { again, refusalFrom, type Refusal } from '../refusals.ts';
-import { certificateCure, type TlsMode } from '../tls-mode.ts';
+import { tlsRefusals, type TlsMode } from '../tls-mode.ts';
 
 /** As whom, and where, a server is spoken to. */
 export interface MysqlAccess {
@@ -48,11 +48,7 @@ const refusals = (title: string): readonly Refusal<MysqlAccess>[] => [
     cure: ({ user }) =>
       `run GRANT ${(title === mariadb.title ? mariadb : mysql).copyRights} ON *.* TO ${user} as administrator of the server`,
   },
-  {
-    pattern:
-      /self[- ]signed certificate|certificate (?:verify failed|verification failure|validation failure)|unable to (?:verify|get local issuer)|Hostname\/IP does not match|require_secure_transport|insecure transport|TLS\/SSL error|SSL connection error/i,
-    cure: certificateCure,
-  },
+  ...tlsRefusals,
   {
     pattern: /Lock wait timeout exceeded/,
     cure: () => 'a statement on the server takes very long, and the backup does not let the others wait for it: it is tried again',

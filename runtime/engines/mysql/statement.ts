@@ -7,7 +7,11 @@ const made = new RegExp(
   'i',
 );
 const emptied = /^TRUNCATE\s+/i;
-const changed = /^(INSERT|REPLACE|UPDATE|DELETE)\s+(?:(?:LOW_PRIORITY|DELAYED|HIGH_PRIORITY|QUICK|IGNORE|INTO|FROM)\s+)*/i;
+const changed =
+  /^(INSERT|REPLACE|UPDATE|DELETE)\s+(?:(?:LOW_PRIORITY|DELAYED|HIGH_PRIORITY|QUICK|IGNORE)\s+)*(?:HISTORY\s+(?=FROM\b))?(?:(?:INTO|FROM)\s+)?/i;
+/** Of a `DELETE` that says first whose rows go, often by other names that its tables have there. */
+const deletedFrom = /^DELETE\s.*?\bFROM\s+/is;
+const joined = /\b(?:STRAIGHT_)?JOIN\b|\bUSING\b/i;
 /** Say nothing by themselves. */
 const frames = /^(?:BEGIN|COMMIT|ROLLBACK|SAVEPOINT|START\s+TRANSACTION|XA)\b/i;
 /** What is quoted, and what stands around a statement: comments, and the bounds of those that a server reads all the same. */
@@ -105,9 +109,12 @@ function aboutObjects(statement: string, within: (object: string) => string, isC
 function aboutRows(statement: string, within: (object: string) => string, isCut: boolean): Said | undefined {
   const [start, act = 'TRUNCATE'] = emptied.exec(statement) ?? changed.exec(statement) ?? [];
   if (start === undefined) return undefined;
-  const { names, rest } = namesIn(statement.slice(start.length));
+  const [found] = /^DELETE$/i.test(act) && !/\bFROM\s+$/i.test(start) ? (deletedFrom.exec(statement) ?? []) : [];
+  const { names, rest } = namesIn(statement.slice((found ?? start).length));
   const isAdding = /^(?:INSERT|REPLACE)$/i.test(act);
-  const mayBeOthers = !isAdding && (isCut || /\b(?:JOIN|USING)\b/i.test(rest.replaceAll(quotes, '')));
+  const bare = rest.replaceAll(quotes, '');
+  const areSeveral = joined.test(bare) || (/^UPDATE$/i.test(act) && /^.*?(?=\bSET\b|$)/is.exec(bare)?.[0].includes(',') === true);
+  const mayBeOthers = !isAdding && (isCut || found !== undefined || areSeveral);
   const words = wordsOf(act);
   return {
     subjects: names.length === 0 ? [words] : names.map((each) => `${words} ${within(each)}`),

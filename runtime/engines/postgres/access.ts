@@ -2,7 +2,7 @@ import type { BerthError } from '../../../model/errors.ts';
 import type { Secret } from '../../../model/secret.ts';
 import type { Program, ProgramEnd } from '../../ports/program.ts';
 import { again, refusalFrom, type Refusal } from '../refusals.ts';
-import { certificateCure, type TlsMode } from '../tls-mode.ts';
+import { tlsRefusals, type TlsMode } from '../tls-mode.ts';
 
 /** As whom, and where, a server is spoken to. */
 export interface PostgresAccess {
@@ -41,11 +41,7 @@ const refusals: readonly Refusal<PostgresAccess>[] = [
     pattern: /no pg_hba\.conf entry|pg_hba\.conf rejects/,
     cure: ({ user }) => `let ${user} in by pg_hba.conf: one line for database "all" and one for "replication"`,
   },
-  {
-    pattern:
-      /certificate verify failed|unable to verify|self[- ]signed certificate|does not match host name|does not support SSL|SSL connections/,
-    cure: certificateCure,
-  },
+  ...tlsRefusals,
   { pattern: /must be superuser or replication role|permission denied to (?:start WAL sender|use replication)/, cure: needsReplication },
   { pattern: /is not permitted to log in/, cure: ({ user }) => `run ALTER ROLE ${user} LOGIN as administrator of the server` },
   {

@@ -110,6 +110,25 @@ describe('a database that stands elsewhere', () => {
     expect(planOf({}).elsewhere?.[0]).toMatchObject({ slot: 'berth_hello_database' });
   });
 
+  test('keeps its log by a slot that no other database of another site has there', () => {
+    const slotOf = (site: string, database: string) => {
+      const set = { name: site, [`databases.${database}`]: { engine: 'postgres', external: { ...there, backup: {} } } };
+      return jobOf(planOf(undefined, set), database).database?.elsewhere?.slot ?? '';
+    };
+    const long = 'a-long-name-of-thirty-letters0';
+    const pairs = [
+      ['a-b', 'c'],
+      ['a', 'b-c'],
+      ['a--b', 'c'],
+      ['a', 'b--c'],
+      [long, `${long}-one`],
+      [long, `${long}-two`],
+    ] as const;
+    const slots = pairs.map(([site, database]) => slotOf(site, database));
+    expect(new Set(slots).size).toBe(slots.length);
+    for (const slot of slots) expect(slot).toMatch(/^berth_[a-z0-9_]{1,57}$/);
+  });
+
   test.each([
     ['off', 'crosses the network unencrypted'],
     ['require', 'its certificate is not checked'],

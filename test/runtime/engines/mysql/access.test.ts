@@ -15,7 +15,7 @@ test.each([
   ],
   ['self-signed certificate in certificate chain', 'see that the certificate of database'],
   ["Hostname/IP does not match certificate's altnames: Host: database", 'see that the certificate of database'],
-  ['Connections using insecure transport are prohibited while --require_secure_transport=ON.', 'see that the certificate of database'],
+  ['Connections using insecure transport are prohibited while --require_secure_transport=ON.', 'database lets in by TLS alone'],
   ['mysqldump: Error: Lock wait timeout exceeded; try restarting transaction when trying to dump certificates', 'it is tried again'],
   [
     'mysqldump: Error 2013: Lost connection to MySQL server during query when dumping table `user_verifications` at row: 3',
