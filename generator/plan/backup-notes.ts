@@ -4,7 +4,7 @@ import type { StackSpec } from '../../model/stack-spec.ts';
 import { enginesElsewhere } from '../../model/backup/copied-engines.ts';
 import { formatDuration } from '../../model/units.ts';
 import { longestGap } from './longest-gap.ts';
-import { agentsOf, copiedElsewhere, isCopied, type CopiedElsewhere } from './services/agent.ts';
+import { agentsOf, copiedElsewhere, isCopied, type CopiedElsewhere } from './services/copied-databases.ts';
 import { leftWithoutImage } from './services/agent-files.ts';
 import { filesAgentIn } from './services/agents.ts';
 import { exchangeNotes } from './services/sqlserver-exchange.ts';

@@ -6,7 +6,7 @@ import type { CacheSpec } from '../../model/cache-spec.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
 import { describeSize, formatSize, mib } from '../../model/units.ts';
 import type { MiB } from '../../model/units.ts';
-import { agentsOf } from './services/agent.ts';
+import { agentsOf } from './services/copied-databases.ts';
 import { agentNames, filesAgentIn } from './services/agents.ts';
 import { isReplicated, isWatched, groupsOf, sentinelsOf } from './services/cache-members.ts';
 import { copiesOf } from './services/database-engine.ts';

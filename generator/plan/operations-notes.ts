@@ -3,7 +3,7 @@ import { formatDuration, parseDuration } from '../../model/units.ts';
 import type { Seconds } from '../../model/units.ts';
 import type { Operations } from '../../model/written-operations.ts';
 import { longestGap } from './longest-gap.ts';
-import { copiedElsewhere, isCopied } from './services/agent.ts';
+import { copiedElsewhere, isCopied } from './services/copied-databases.ts';
 import { filesAgentIn } from './services/agents.ts';
 
 /** What may be lost of each kind that is copied, with the key that says so. */

@@ -2,7 +2,8 @@ import { offsiteKeyFile, recipientsFolder, signerFile, signersFile, stateFolder,
 import { usualSuite } from '../../model/backup/suites.ts';
 import type { PlannedService } from '../../model/planned-service.ts';
 import type { MiB } from '../../model/units.ts';
-import { agentsOf, databaseOf } from './services/agent.ts';
+import { databaseOf } from './services/agent-database.ts';
+import { agentsOf } from './services/copied-databases.ts';
 import { databaseElsewhere } from './services/agent-elsewhere.ts';
 import { bucketJobs, cacheJobs, volumeJobs } from './services/agent-files.ts';
 import { filesAgentIn } from './services/agents.ts';

@@ -5,7 +5,7 @@ import type { BackupPlaceSpec } from '../../model/backups-spec.ts';
 import type { CacheSpec } from '../../model/cache-spec.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
 import { plainFile } from './secret-file.ts';
-import { backupSecret, copiedElsewhere, isCopied } from './services/agent.ts';
+import { backupSecret, copiedElsewhere, isCopied } from './services/copied-databases.ts';
 import { filesAgentIn } from './services/agents.ts';
 import { isCluster, isReplicated, isWatched } from './services/cache-members.ts';
 import { databaseEngines } from './services/databases.ts';

@@ -1,7 +1,8 @@
 import type { BackupJob } from '../../../model/runtime-config.ts';
 import type { MiB } from '../../../model/units.ts';
 import type { ElsewherePlan } from '../../../model/elsewhere-plan.ts';
-import { backupSecret, scratchOf, type Agent, type CopiedElsewhere, type CopyTimes } from './agent.ts';
+import { scratchOf, type CopyTimes } from './agent-database.ts';
+import { backupSecret, type Agent, type CopiedElsewhere } from './copied-databases.ts';
 
 const longestSlot = 63;
 /** A name of the site in the letters that a slot may have: none that begins or ends with a hyphen, so each has one of its own. */

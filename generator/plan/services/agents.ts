@@ -5,7 +5,7 @@ import { mib, milliCpu } from '../../../model/units.ts';
 import type { MiB } from '../../../model/units.ts';
 import type { Demand } from '../demand.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
-import { agentsOf } from './agent.ts';
+import { agentsOf } from './copied-databases.ts';
 import { demandFilesAgent, filesAgentOf } from './agent-files.ts';
 
 /** What a site with backups will need, where nothing that runs is copied. */

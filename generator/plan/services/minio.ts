@@ -8,7 +8,7 @@ import { formatSize, mib, milliCpu, seconds } from '../../../model/units.ts';
 import type { Demand } from '../demand.ts';
 import { plainFile } from '../secret-file.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
-import { backupSecret } from './agent.ts';
+import { backupSecret } from './copied-databases.ts';
 import { servedFiles, trustedFiles } from './internal-tls.ts';
 import {
   accountOf,

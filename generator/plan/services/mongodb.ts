@@ -2,7 +2,7 @@ import { mongodb as facts } from '../../../model/engines/mongodb.ts';
 import type { PlannedService, Size } from '../../../model/planned-service.ts';
 import type { SecretFile, SecretText } from '../../../model/planned-secret.ts';
 import { mib, seconds } from '../../../model/units.ts';
-import { backupSecret, isCopied } from './agent.ts';
+import { backupSecret, isCopied } from './copied-databases.ts';
 import { accountsTask, databaseDemand, databaseServer, noData } from './database-parts.ts';
 import { migrations, readersOf } from './database-engine.ts';
 import type { Copy, DatabaseAddress, DatabaseClient, DatabaseEngine, DatabaseInput } from './database-engine.ts';

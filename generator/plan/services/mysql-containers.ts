@@ -5,7 +5,7 @@ import { beforeOf } from '../../../model/planned-secret.ts';
 import type { PlannedSecret, SecretFile } from '../../../model/planned-secret.ts';
 import type { PlannedService, Size } from '../../../model/planned-service.ts';
 import { mib, seconds } from '../../../model/units.ts';
-import { backupSecret } from './agent.ts';
+import { backupSecret } from './copied-databases.ts';
 import { accountsTask, databaseServer, noData } from './database-parts.ts';
 import { copiesOf, migrations } from './database-engine.ts';
 import type { DatabaseEngine, DatabaseInput } from './database-engine.ts';

@@ -3,7 +3,7 @@ import type { mysql } from '../../../model/engines/mysql.ts';
 import type { EngineSetting } from '../../../model/engine-setting.ts';
 import { mib } from '../../../model/units.ts';
 import { connectionBudget } from '../connections.ts';
-import { isCopied } from './agent.ts';
+import { isCopied } from './copied-databases.ts';
 import { databaseDemand } from './database-parts.ts';
 import type { DatabaseEngine } from './database-engine.ts';
 import { copiesOf, inputOfCopy } from './database-engine.ts';

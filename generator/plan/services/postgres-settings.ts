@@ -6,7 +6,7 @@ import type { StackSpec } from '../../../model/stack-spec.ts';
 import { formatSize, mib } from '../../../model/units.ts';
 import type { MiB } from '../../../model/units.ts';
 import { connectionBudget } from '../connections.ts';
-import { isCopied } from './agent.ts';
+import { isCopied } from './copied-databases.ts';
 import type { DatabaseInput } from './database-engine.ts';
 import { divideMemory, overhead, usable } from './postgres-memory.ts';
 

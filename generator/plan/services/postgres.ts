@@ -12,7 +12,7 @@ import { connectionBudget } from '../connections.ts';
 import { taskDemand } from '../demand.ts';
 import type { Demand } from '../demand.ts';
 import { plainFile } from '../secret-file.ts';
-import { backupSecret, isCopied } from './agent.ts';
+import { backupSecret, isCopied } from './copied-databases.ts';
 import { accountsTask, databaseDemand, databaseServer, noData } from './database-parts.ts';
 import { copiesOf, hostsOf, inputOfCopy, migrations, secondLogin } from './database-engine.ts';
 import type { DatabaseAddress, DatabaseClient, DatabaseEngine, DatabaseInput, PlannedDatabase } from './database-engine.ts';

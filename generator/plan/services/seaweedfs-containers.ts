@@ -4,7 +4,7 @@ import type { Decision } from '../../../model/decision.ts';
 import type { PlannedService } from '../../../model/planned-service.ts';
 import { formatSize, mib, seconds } from '../../../model/units.ts';
 import type { MiB } from '../../../model/units.ts';
-import { backupSecret } from './agent.ts';
+import { backupSecret } from './copied-databases.ts';
 import { servedFiles, trustedFiles } from './internal-tls.ts';
 import {
   accountOf,

@@ -7,7 +7,7 @@ import { mib, milliCpu } from '../../../model/units.ts';
 import type { Demand } from '../demand.ts';
 import { plainFile } from '../secret-file.ts';
 import { cpuWish, memoryWish } from '../wish.ts';
-import { backupSecret } from './agent.ts';
+import { backupSecret } from './copied-databases.ts';
 import { planSeaweedfs } from './seaweedfs-containers.ts';
 import { accountOf, administrator, backupAccountOf, schemeOf, trustOfGo } from './store-engine.ts';
 import type { StoreEngine } from './store-engine.ts';

@@ -4,7 +4,7 @@ import type { PlannedSecret, SecretFile } from '../../../model/planned-secret.ts
 import type { PlannedService, Size } from '../../../model/planned-service.ts';
 import type { DatabaseSpec } from '../../../model/database-spec.ts';
 import { mib, seconds } from '../../../model/units.ts';
-import { backupSecret } from './agent.ts';
+import { backupSecret } from './copied-databases.ts';
 import { accountsTask, databaseServer } from './database-parts.ts';
 import type { DatabaseInput } from './database-engine.ts';
 import { exchangeMount } from './exchange.ts';

@@ -2,7 +2,7 @@ import type { Decision } from '../../../model/decision.ts';
 import type { SharedVolume } from '../../../model/planned-service.ts';
 import type { StackSpec } from '../../../model/stack-spec.ts';
 import type { MiB } from '../../../model/units.ts';
-import type { Agent } from './agent.ts';
+import type { Agent } from './copied-databases.ts';
 import { exchangeName } from './exchange.ts';
 
 interface PlannedExchange {

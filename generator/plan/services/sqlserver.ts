@@ -1,7 +1,7 @@
 import { sqlserver as facts } from '../../../model/engines/sqlserver.ts';
 import type { SecretText } from '../../../model/planned-secret.ts';
 import { connectionBudget } from '../connections.ts';
-import { isCopied } from './agent.ts';
+import { isCopied } from './copied-databases.ts';
 import { databaseDemand } from './database-parts.ts';
 import { migrations } from './database-engine.ts';
 import type { DatabaseAddress, DatabaseClient, DatabaseEngine } from './database-engine.ts';
