@@ -1,3 +1,17 @@
+/** What a controller of the cluster sends requests from, as policies see it. */
+type ControllerNetwork = 'pods' | 'nodes' | 'cilium';
+
+/** Where names are looked up. */
+export interface ClusterDns {
+  readonly namespace: string;
+  /** Of its pods; none means every pod of that namespace. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Where else it is asked: those that a cache listens on, on each node. */
+  readonly addresses: readonly string[];
+  /** Of its pods, as a policy sees them behind their Service. */
+  readonly ports: readonly number[];
+}
+
 /** How a request reaches a site in a cluster: by Berth's edge (the first three), or by what the cluster has for it. */
 type Exposure = 'loadBalancer' | 'nodePort' | 'hostPort' | 'gateway' | 'ingress';
 
@@ -11,6 +25,12 @@ export interface KubernetesSpec {
   readonly className?: string;
   /** Where that controller runs; without it any namespace may reach the applications. */
   readonly controllerNamespace?: string;
+  readonly controllerNetwork: ControllerNetwork;
+  /** Of a controller on the network of its nodes: their addresses. */
+  readonly controllerAddresses: readonly string[];
+  /** What enforces policies, where it asks for some of its own kind. */
+  readonly networkPlugin?: 'cilium';
+  readonly dns: ClusterDns;
   readonly nodePorts?: { readonly http: number; readonly https: number };
   readonly storageClass?: string;
   /** Where the operators of databases run. */

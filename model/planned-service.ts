@@ -209,3 +209,7 @@ export const stepsOf = ({ gates, migration, finish }: Pick<PlannedService, 'gate
   ...(migration?.waits ? [migration.waits.gate] : []),
   ...(finish ? [finish] : []),
 ];
+
+/** Whether it speaks to the API server of its cluster, whose address no policy can know by name. */
+export const callsApi = ({ rights, operator }: Pick<PlannedService, 'rights' | 'operator'>): boolean =>
+  rights !== undefined || operator !== undefined;

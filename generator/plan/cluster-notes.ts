@@ -30,6 +30,13 @@ export function clusterNotes({ services, kubernetes, edge, host, domain }: Stack
           `requests come in by the ${way} of the cluster, which refuses nobody: ${[...(filtered.length > 0 ? [`methods and addresses of ${filtered.join(', ')}`] : []), ...(edge.deny.length > 0 ? ['edge.deny'] : [])].join(' and ')} have to be said to it in its own way, or the paths stand open`,
         ]
       : []),
+    ...(foreign && kubernetes.controllerNetwork === 'pods'
+      ? [
+          kubernetes.className === 'cilium'
+            ? 'the class is cilium: no policy lets requests of Cilium itself in, unless kubernetes has controllerNetwork: cilium and networkPlugin: cilium'
+            : `the network policies let the ${way} in from ${kubernetes.controllerNamespace === undefined ? 'pods of any namespace' : `pods in ${kubernetes.controllerNamespace}`}: one on the network of its nodes (hostNetwork: true) needs kubernetes.controllerNetwork: nodes, or every request waits in vain`,
+        ]
+      : []),
     ...(kubernetes.expose === 'ingress'
       ? ['an Ingress cannot divide traffic: all of it goes to the slot with the most weight, at once']
       : []),

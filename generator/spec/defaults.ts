@@ -24,4 +24,6 @@ export const defaults = {
   kubernetesMinor: 30,
   clusterDomain: 'cluster.local',
   expose: 'loadBalancer',
+  controllerNetwork: 'pods',
+  dns: { namespace: 'kube-system', labels: {}, addresses: ['169.254.0.0/16'], ports: [53] },
 } as const;

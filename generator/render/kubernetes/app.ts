@@ -5,7 +5,7 @@ import type { Scaling } from '../../../model/app-spec.ts';
 import { milliCpu, mib } from '../../../model/units.ts';
 import type { Yaml, YamlDocument } from '../write-yaml.ts';
 import { looseningIgnores } from '../loosened.ts';
-import { networkPolicy } from './network.ts';
+import { networkPolicies } from './network.ts';
 import { disruptionBudget, metaOf, object, serviceAccount } from './objects.ts';
 import { cpu, memory, podTemplate, portsOf } from './pod.ts';
 import { selectorOf } from './scene.ts';
@@ -117,7 +117,7 @@ export const renderApp = (scene: Scene, service: PlannedService): readonly YamlD
   ...slots.map((slot) => deployment(scene, service, slot)),
   ...slots.flatMap((slot) => (service.scaling ? [autoscaler(scene, service, service.scaling, slot)] : [])),
   ...slots.map((slot) => disruptionBudget(scene, service, slot)),
-  networkPolicy(scene, service),
+  ...networkPolicies(scene, service),
 ];
 
 const unasked: readonly Ignore[] = ['startup-probe', 'readiness-probe', 'liveness-probe'].map(
@@ -157,5 +157,5 @@ export const renderWorker = (scene: Scene, service: PlannedService): readonly Ya
   ),
   ...(service.scaling ? [autoscaler(scene, service, service.scaling)] : []),
   disruptionBudget(scene, service),
-  networkPolicy(scene, service),
+  ...networkPolicies(scene, service),
 ];

@@ -4,7 +4,7 @@ import type { PlannedService } from '../../../model/planned-service.ts';
 import { slots } from '../../../model/release.ts';
 import type { Release, Slot } from '../../../model/release.ts';
 import type { Yaml, YamlDocument } from '../write-yaml.ts';
-import { networkPolicy } from './network.ts';
+import { networkPolicies } from './network.ts';
 import { disruptionBudget, metaOf, object, serviceAccount } from './objects.ts';
 import { podTemplate, portsOf } from './pod.ts';
 import { secretOf, selectorOf, siteLabels } from './scene.ts';
@@ -73,7 +73,7 @@ export const renderEdgeManifests = (scene: Scene, edge: PlannedService): readonl
   service(scene, edge),
   deployment(scene, edge),
   disruptionBudget(scene, edge),
-  networkPolicy(scene, edge),
+  ...networkPolicies(scene, edge),
 ];
 
 const weightsOf = (release: Release, name: string): readonly { readonly slot: Slot; readonly weight: number }[] => {

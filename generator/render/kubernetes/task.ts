@@ -1,7 +1,7 @@
 import type { PlannedService } from '../../../model/planned-service.ts';
 import type { YamlDocument } from '../write-yaml.ts';
 import { looseningIgnores } from '../loosened.ts';
-import { networkPolicy } from './network.ts';
+import { networkPolicies } from './network.ts';
 import { metaOf, object, serviceAccount, withToken } from './objects.ts';
 import { podTemplate } from './pod.ts';
 import { taskHash } from './scene.ts';
@@ -42,7 +42,7 @@ export function renderTask(scene: Scene, service: PlannedService): readonly Yaml
       },
       service.title,
     ),
-    networkPolicy(scene, service),
+    ...networkPolicies(scene, service),
   ];
 }
 
@@ -72,6 +72,6 @@ export function renderJob(scene: Scene, service: PlannedService): readonly YamlD
       },
       service.title,
     ),
-    networkPolicy(scene, service),
+    ...networkPolicies(scene, service),
   ];
 }

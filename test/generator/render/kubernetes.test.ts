@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { lintSite } from '../../../cli/lint-site.ts';
+import { checkKubernetesObjects } from '../../../generator/render/check-kubernetes-schema.ts';
 import { renderKubernetes } from '../../../generator/render/kubernetes/index.ts';
 import { dnsLabel } from '../../../model/names.ts';
 import type { ImageCatalogue } from '../../../model/image-catalogue.ts';
@@ -187,6 +189,108 @@ describe('network policies', () => {
   test('let an application out only where it was given that', async () => {
     expect(flows(await objects({ 'services.web.egress': true }), 'egress', 'web')).toContain('0.0.0.0/0+::/0:');
     expect(flows(await objects(), 'egress', 'web').join()).not.toContain('0.0.0.0/0');
+  });
+});
+
+describe('the policies for a controller of the cluster', () => {
+  const ingress = {
+    'kubernetes.expose': 'ingress',
+    'kubernetes.class': 'shared',
+    'services.worker': { kind: 'worker', image: 'r.example/worker:1' },
+  };
+  const policy = (all: readonly Manifest[], kind: string, name = 'web') =>
+    (all.find((one) => one.kind === kind && one.metadata.name === name)?.spec ?? {}) as { ingress?: object[]; egress?: object[] };
+
+  test('let it in from pods, unless it is said that it has none', async () => {
+    const all = await objects(ingress);
+    expect(policy(all, 'NetworkPolicy').ingress).toEqual([{ from: [{ namespaceSelector: {} }], ports: [{ protocol: 'TCP', port: 3000 }] }]);
+    // Nobody calls it: a rule without ports would have been one for all of them.
+    expect(policy(all, 'NetworkPolicy', 'worker').ingress).toEqual([]);
+  });
+
+  test('let it in from the addresses of its nodes and from nowhere else', async () => {
+    const all = await objects({
+      ...ingress,
+      'kubernetes.controllerNetwork': 'nodes',
+      'kubernetes.controllerAddresses': ['10.0.0.0/24', 'fd00::7', '10.42.7.1'],
+    });
+    expect(policy(all, 'NetworkPolicy').ingress).toEqual([
+      {
+        from: ['10.0.0.0/24', 'fd00::7/128', '10.42.7.1/32'].map((cidr) => ({ ipBlock: { cidr } })),
+        ports: [{ protocol: 'TCP', port: 3000 }],
+      },
+    ]);
+    expect(all.filter(({ kind }) => kind === 'CiliumNetworkPolicy')).toEqual([]);
+  });
+
+  test.each([
+    { controllerNetwork: 'nodes', entities: ['host', 'remote-node'] },
+    { controllerNetwork: 'cilium', entities: ['ingress'] },
+  ])('name $controllerNetwork to Cilium, which finds neither by an address', async ({ controllerNetwork, entities }) => {
+    const all = await objects({ ...ingress, 'kubernetes.networkPlugin': 'cilium', 'kubernetes.controllerNetwork': controllerNetwork });
+    expect(policy(all, 'NetworkPolicy').ingress).toEqual([]);
+    expect(policy(all, 'CiliumNetworkPolicy').ingress).toEqual([
+      { fromEntities: entities, toPorts: [{ ports: [{ port: '3000', protocol: 'TCP' }] }] },
+    ]);
+    expect(checkKubernetesObjects(all)).toEqual([]);
+  });
+
+  test('let whoever asks the API server through to it, and under Cilium by its name', async () => {
+    const set = { 'services.web.scaling': { max: 4, schedule: [{ at: '0 7 * * 1-5', min: 3 }] } };
+    const plain = await objects(set);
+    const out = {
+      to: [{ ipBlock: { cidr: '0.0.0.0/0' } }, { ipBlock: { cidr: '::/0' } }],
+      ports: [443, 6443].map((port) => ({ protocol: 'TCP', port })),
+    };
+    expect(policy(plain, 'NetworkPolicy', 'web-scale-1').egress).toContainEqual(out);
+    const all = await objects({ ...set, 'kubernetes.networkPlugin': 'cilium' });
+    expect(policy(all, 'CiliumNetworkPolicy', 'web-scale-1').egress).toContainEqual({
+      toEntities: ['kube-apiserver'],
+      toPorts: [{ ports: [443, 6443].map((port) => ({ port: String(port), protocol: 'TCP' })) }],
+    });
+    expect(text(policy(all, 'CiliumNetworkPolicy', 'web'))).not.toContain('kube-apiserver');
+    expect(checkKubernetesObjects(all)).toEqual([]);
+  });
+});
+
+describe('the DNS of the cluster', () => {
+  test('is asked where berth.yaml says that it is, and nowhere else', async () => {
+    const set = {
+      'kubernetes.dns': {
+        namespace: 'openshift-dns',
+        labels: { 'dns.operator.openshift.io/daemonset-dns': 'default' },
+        ports: [5353],
+        addresses: ['10.96.0.10'],
+      },
+    };
+    const all = await objects(set);
+    expect((find(all, 'NetworkPolicy', 'web').spec as unknown as { egress: object[] }).egress[0]).toEqual({
+      to: [
+        {
+          namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'openshift-dns' } },
+          podSelector: { matchLabels: { 'dns.operator.openshift.io/daemonset-dns': 'default' } },
+        },
+        { ipBlock: { cidr: '10.96.0.10/32' } },
+      ],
+      ports: [
+        { protocol: 'UDP', port: 5353 },
+        { protocol: 'TCP', port: 5353 },
+      ],
+    });
+    const { decision, plan: made } = await prepareHello({ target: 'kubernetes', set });
+    expect(lintSite(made, decision.merged).findings).toEqual([]);
+  });
+
+  test('is under Cilium a program of the node where a cache listens there', async () => {
+    const node = { toEntities: ['host'], toPorts: [{ ports: ['UDP', 'TCP'].map((protocol) => ({ port: '53', protocol })) }] };
+    const egress = async (set: object) =>
+      (
+        (await objects({ 'kubernetes.networkPlugin': 'cilium', ...set })).find(
+          ({ kind, metadata }) => kind === 'CiliumNetworkPolicy' && metadata.name === 'web',
+        )?.spec as unknown as { egress: object[] } | undefined
+      )?.egress;
+    expect(await egress({})).toEqual([node]);
+    expect(await egress({ 'kubernetes.dns': { addresses: [] } })).toBeUndefined();
   });
 });
 
