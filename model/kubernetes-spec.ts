@@ -1,3 +1,5 @@
+import type { MiB } from './units.ts';
+
 /** What a controller of the cluster sends requests from, as policies see it. */
 type ControllerNetwork = 'pods' | 'nodes' | 'cilium';
 
@@ -31,6 +33,8 @@ export interface KubernetesSpec {
   /** What enforces policies, where it asks for some of its own kind. */
   readonly networkPlugin?: 'cilium';
   readonly dns: ClusterDns;
+  /** What the kubelets keep of the log of a container, as they are set up. */
+  readonly containerLog: { readonly size: MiB; readonly files: number };
   readonly nodePorts?: { readonly http: number; readonly https: number };
   readonly storageClass?: string;
   /** Where the operators of databases run. */
@@ -41,3 +45,13 @@ export interface KubernetesSpec {
   /** A Secret of type dockerconfigjson in the namespace, for a registry that wants credentials. */
   readonly pullSecret?: string;
 }
+
+/** Whether what the cluster has for it leads to the applications, and not Berth's edge. */
+export const hasOtherEdge = ({ expose }: Pick<KubernetesSpec, 'expose'>): boolean => expose === 'gateway' || expose === 'ingress';
+
+/**
+ * The Service of a slot. Berth's edge looks up each replica and so asks one without an address; gateways and controllers ask one that has an address.
+ * No Service can change from one to the other, so each kind has a name of its own.
+ */
+export const slotServiceOf = (kubernetes: Pick<KubernetesSpec, 'expose'>, app: string, slot: string): string =>
+  `${app}-${slot}${hasOtherEdge(kubernetes) ? '-cluster-ip' : ''}`;

@@ -43,7 +43,7 @@ interface Probes {
 
 /**
  * A short step beside an application in a cluster. Most wait until what a task prepares is there, give up after three minutes and let it start,
- * as it says itself what it misses. Compose waits for the task instead.
+ * as it says itself what it misses; those of migrations go on waiting. Compose waits for the task instead.
  */
 export interface Gate {
   readonly name: string;

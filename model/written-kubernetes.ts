@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { dnsLabel, hostName } from './names.ts';
-import { port, subnets, text, wholeNumber } from './written-values.ts';
+import { port, size, subnets, text, wholeNumber } from './written-values.ts';
 
 const exposures = ['loadBalancer', 'nodePort', 'hostPort', 'gateway', 'ingress'] as const;
 const objectName = (what: string) => text(what).regex(dnsLabel, { error: `expected ${what}: lower-case letters, digits and -` });
@@ -64,6 +64,12 @@ export const kubernetes = z
       })
       .optional()
       .describe('Who is asked for names, as the network policies let it through.'),
+    containerLogMaxSize: size
+      .optional()
+      .describe('How large a kubelet lets a file of the log of a container grow, as KubeletConfiguration calls it. Default: 50Mi.'),
+    containerLogMaxFiles: wholeNumber(2, 100, 'a number of files')
+      .optional()
+      .describe('How many such files it keeps of a container, as KubeletConfiguration calls it. Default: 5.'),
     nodePorts: z
       .strictObject({ http: nodePort, https: nodePort })
       .optional()

@@ -1,8 +1,9 @@
+import { hasOtherEdge } from '../../model/kubernetes-spec.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
 
 /** What a careful reader must know of a site in a cluster. It is loaded for those alone. */
 export function clusterNotes({ services, kubernetes, edge, host, domain }: StackSpec): readonly string[] {
-  const foreign = kubernetes.expose === 'gateway' || kubernetes.expose === 'ingress';
+  const foreign = hasOtherEdge(kubernetes);
   const limited = services.flatMap(({ http }) =>
     (http?.routes ?? []).filter(({ rateLimits }) => rateLimits.length > 0).map(({ path }) => path),
   );

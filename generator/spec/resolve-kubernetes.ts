@@ -1,6 +1,7 @@
 import type { WrittenSpec } from '../../model/written-spec.ts';
 import type { KubernetesSpec } from '../../model/kubernetes-spec.ts';
 import { defaults } from './defaults.ts';
+import { size } from './quantities.ts';
 
 export function kubernetesOf(written: NonNullable<WrittenSpec['kubernetes']>, site: string): KubernetesSpec {
   const { namespace, version, clusterDomain, expose, class: className, certificate, existingSecrets, ...rest } = written;
@@ -17,6 +18,10 @@ export function kubernetesOf(written: NonNullable<WrittenSpec['kubernetes']>, si
       labels: rest.dns?.labels ?? defaults.dns.labels,
       addresses: rest.dns?.addresses ?? defaults.dns.addresses,
       ports: rest.dns?.ports ?? defaults.dns.ports,
+    },
+    containerLog: {
+      size: rest.containerLogMaxSize === undefined ? defaults.containerLog.size : size(rest.containerLogMaxSize),
+      files: rest.containerLogMaxFiles ?? defaults.containerLog.files,
     },
     certificate: certificate ?? 'own',
     existingSecrets: existingSecrets ?? {},

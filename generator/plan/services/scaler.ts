@@ -4,7 +4,8 @@ import type { AppSpec, Scaling } from '../../../model/app-spec.ts';
 import type { StackSpec } from '../../../model/stack-spec.ts';
 import { mib, seconds } from '../../../model/units.ts';
 
-const deadline = seconds(120);
+/** Its image may have to be fetched first. */
+const deadline = seconds(600);
 const account = '/var/run/secrets/kubernetes.io/serviceaccount';
 /** The name that every cluster gives its API server. */
 const api = 'kubernetes.default.svc';

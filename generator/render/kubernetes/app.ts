@@ -1,4 +1,5 @@
 import type { PlannedService } from '../../../model/planned-service.ts';
+import { hasOtherEdge, slotServiceOf } from '../../../model/kubernetes-spec.ts';
 import { slots } from '../../../model/release.ts';
 import type { Slot } from '../../../model/release.ts';
 import type { Scaling } from '../../../model/app-spec.ts';
@@ -43,11 +44,11 @@ function deployment(scene: Scene, service: PlannedService, slot: Slot): YamlDocu
 }
 
 const slotService = (scene: Scene, service: PlannedService, slot: Slot): YamlDocument => {
-  const headless = scene.kubernetes.expose !== 'gateway' && scene.kubernetes.expose !== 'ingress';
+  const headless = !hasOtherEdge(scene.kubernetes);
   return object(
     'v1',
     'Service',
-    metaOf(scene, service, { name: `${service.name}-${slot}`, slot }),
+    metaOf(scene, service, { name: slotServiceOf(scene.kubernetes, service.name, slot), slot }),
     {
       spec: {
         type: 'ClusterIP',

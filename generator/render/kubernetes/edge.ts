@@ -1,6 +1,7 @@
 import { nginx } from '../../../model/engines/nginx.ts';
 import type { EdgePlan } from '../../../model/edge-plan.ts';
 import type { PlannedService } from '../../../model/planned-service.ts';
+import { slotServiceOf } from '../../../model/kubernetes-spec.ts';
 import { slots } from '../../../model/release.ts';
 import type { Release, Slot } from '../../../model/release.ts';
 import type { Yaml, YamlDocument } from '../write-yaml.ts';
@@ -95,7 +96,7 @@ export function renderGateway(scene: Scene): readonly YamlDocument[] {
     object(
       'gateway.networking.k8s.io/v1',
       'Gateway',
-      { ...meta, ...(kubernetes.certificate === 'cert-manager' ? {} : {}) },
+      meta,
       {
         spec: {
           gatewayClassName: kubernetes.className,
@@ -140,7 +141,7 @@ export function renderGateway(scene: Scene): readonly YamlDocument[] {
               // Here it counts to the end of the answer, and a stream has none.
               timeouts: { backendRequest: route.stream ? '0s' : `${route.timeout}s` },
               backendRefs: weightsOf(plan.release, app.service).map(({ slot, weight }) => ({
-                name: `${app.service}-${slot}`,
+                name: slotServiceOf(kubernetes, app.service, slot),
                 port: app.port,
                 weight: Math.round(weight),
               })),
@@ -172,7 +173,7 @@ export function renderIngress(scene: Scene): readonly YamlDocument[] {
                 paths: pathsOf(plan.edge).map(({ service: name, port, path }) => ({
                   path,
                   pathType: path.endsWith('/') ? 'Prefix' : 'Exact',
-                  backend: { service: { name: `${name}-${liveOf(plan.release, name)}`, port: { number: port } } },
+                  backend: { service: { name: slotServiceOf(kubernetes, name, liveOf(plan.release, name)), port: { number: port } } },
                 })),
               },
             },

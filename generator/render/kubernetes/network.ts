@@ -1,4 +1,5 @@
 import { postgres } from '../../../model/engines/postgres.ts';
+import { hasOtherEdge } from '../../../model/kubernetes-spec.ts';
 import type { KubernetesPlan } from '../../../model/kubernetes-plan.ts';
 import { callsApi } from '../../../model/planned-service.ts';
 import type { PlannedService } from '../../../model/planned-service.ts';
@@ -61,8 +62,8 @@ const asksNames = (service: PlannedService): boolean =>
   service.connects.length > 0 || (service.outside ?? []).length > 0 || service.egress === true || callsApi(service);
 
 /** Whether the gateway or the ingress controller of the cluster sends requests to it. */
-const hasForeignEdge = ({ plan, kubernetes: { expose } }: Scene, { name }: PlannedService): boolean =>
-  (expose === 'gateway' || expose === 'ingress') && plan.edge.apps.some((app) => app.service === name);
+const hasForeignEdge = ({ plan, kubernetes }: Scene, { name }: PlannedService): boolean =>
+  hasOtherEdge(kubernetes) && plan.edge.apps.some((app) => app.service === name);
 
 /** Pods by their namespace, nodes by their addresses; Cilium lets in what only it can name by a policy of its own. */
 function controllersOf({ controllerNetwork, controllerNamespace, controllerAddresses }: KubernetesPlan): readonly Yaml[] {

@@ -8,6 +8,13 @@ import { taskHash } from './scene.ts';
 import type { Scene } from './scene.ts';
 
 /**
+ * A first start in a slow cluster: volumes are made for ten minutes, and images come over a thin line before that counts at all. A database that does not answer
+ * costs a try of three minutes, and the pauses between grow to five: the hour is over first.
+ */
+const attempts = 12;
+const taskDeadline = 3600;
+
+/**
  * A Job cannot be changed, so its name carries the hash of everything it was made of. Ten minutes after its end it goes: the next apply runs it again,
  * which changes nothing when nothing is to do, as every `up` does on Compose. Migrations stay, so that they run once: what they did is written down in the database.
  */
@@ -34,8 +41,8 @@ export function renderTask(scene: Scene, service: PlannedService): readonly Yaml
       }),
       {
         spec: {
-          backoffLimit: once ? 2 : 6,
-          activeDeadlineSeconds: service.deadline ?? 900,
+          backoffLimit: attempts,
+          activeDeadlineSeconds: service.deadline ?? taskDeadline,
           ttlSecondsAfterFinished: once ? undefined : 600,
           template,
         },

@@ -97,6 +97,7 @@ export const stack = (more: Partial<StackSpec> = {}): StackSpec => ({
     operatorNamespace: 'cnpg-system',
     expose: 'loadBalancer',
     controllerNetwork: 'pods',
+    containerLog: { size: mib(50), files: 5 },
     controllerAddresses: [],
     dns: { namespace: 'kube-system', labels: {}, addresses: ['169.254.0.0/16'], ports: [53] },
     certificate: 'own',

@@ -580,6 +580,7 @@ test('the smallest spec is filled up with every default', () => {
       clusterDomain: 'cluster.local',
       operatorNamespace: 'cnpg-system',
       controllerNetwork: 'pods',
+      containerLog: { size: 50, files: 5 },
       controllerAddresses: [],
       dns: { namespace: 'kube-system', labels: {}, addresses: ['169.254.0.0/16'], ports: [53] },
       expose: 'loadBalancer',
