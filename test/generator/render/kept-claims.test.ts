@@ -15,20 +15,20 @@ const claimsOf = ({ plan }: PreparedSite): Readonly<Record<string, number>> =>
   ]);
 
 /** A site that is written again, after it was written as `first`. */
-async function again(first: Hello, then: Hello, kept: (path: string) => boolean = () => true) {
+async function again(first: Hello, second: Hello, kept: (path: string) => boolean = () => true) {
   const before = await prepareHello(first);
   const written = [...before.decision.merged].filter(([path]) => /^k8s\/generated\/[^/]+\.yaml$/.test(path) && kept(path));
-  return { before, after: await prepareHello({ ...then, files: Object.fromEntries(written) }) };
+  return { before, after: await prepareHello({ ...second, files: Object.fromEntries(written) }) };
 }
 
 describe('the claims of a site that was written before', () => {
   test.each([
-    { what: 'a replica more', then: { ...inCluster, set: { ...volume, 'services.web.replicas': 5 } } },
-    { what: 'less disk in the cluster', then: { ...inCluster, host: { ...nodes, disk: '380Gi' } } },
-    { what: 'more disk in the cluster', then: { ...inCluster, host: { ...nodes, disk: '500Gi' } } },
-    { what: 'no nodes named', then: { target: 'kubernetes', set: volume } as const },
-  ])('stay as they are with $what', async ({ then }) => {
-    const { before, after } = await again(inCluster, then);
+    { what: 'a replica more', site: { ...inCluster, set: { ...volume, 'services.web.replicas': 5 } } },
+    { what: 'less disk in the cluster', site: { ...inCluster, host: { ...nodes, disk: '380Gi' } } },
+    { what: 'more disk in the cluster', site: { ...inCluster, host: { ...nodes, disk: '500Gi' } } },
+    { what: 'no nodes named', site: { target: 'kubernetes', set: volume } as const },
+  ])('stay as they are with $what', async ({ site }) => {
+    const { before, after } = await again(inCluster, site);
     expect(Object.keys(claimsOf(before))).toEqual(expect.arrayContaining(['shared-volume', 'database', 'files']));
     expect(claimsOf(after)).toEqual(claimsOf(before));
     expect(after.plan.notes.some((note) => note.startsWith('claims stay as large as they were written: database with '))).toBe(true);
