@@ -6,9 +6,11 @@ import { readOverlayFiles } from '../generator/io/read-overlay.ts';
 import type { ClusterNeeds } from '../model/cluster-needs.ts';
 import { BerthError } from '../model/errors.ts';
 
-/** The needs of a site with its images as they will be fetched: what `images:` of its overlay makes of them. */
-export function withOverlayImages(needs: ClusterNeeds, site: string): ClusterNeeds {
-  const text = readOverlayFiles(site).get(overlayFile) ?? '';
+/**
+ * What `images:` of an overlay makes of an image.
+ * @throws BerthError `io` when it is no YAML.
+ */
+export function imageRewriter(text: string): (reference: string) => string {
   let overlay: Json;
   try {
     overlay = parse(text) as Json;
@@ -21,7 +23,12 @@ export function withOverlayImages(needs: ClusterNeeds, site: string): ClusterNee
     );
   }
   const entries = imageEntriesOf(overlay);
-  const rewrite = (reference: string): string => rewriteImage(reference, entries);
+  return (reference) => rewriteImage(reference, entries);
+}
+
+/** The needs of a site with its images as they will be fetched: what `images:` of its overlay makes of them. */
+export function withOverlayImages(needs: ClusterNeeds, site: string): ClusterNeeds {
+  const rewrite = imageRewriter(readOverlayFiles(site).get(overlayFile) ?? '');
   return {
     ...needs,
     images: needs.images.map((image) => ({ ...image, reference: rewrite(image.reference) })),

@@ -1,3 +1,5 @@
+import { writtenClaims } from '../generator/io/written-claims.ts';
+import { overlayFile } from '../generator/lint/overlay.ts';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Artifact } from '../model/artifact.ts';
@@ -195,7 +197,8 @@ export function planSite(spec: StackSpec, site: string, context: Context): Loade
   const release = existsSync(join(site, releaseFile))
     ? expectParsed(parseRelease(readSpecBytes(site, releaseFile), releaseFile, spec), releaseFile)
     : undefined;
-  return { assets, spec, release, plan: makePlan({ spec, profile: assets.profile(spec.profile), images: assets.images, release }) };
+  const claims = spec.target === 'kubernetes' ? writtenClaims(site) : new Map();
+  return { assets, spec, release, plan: makePlan({ spec, profile: assets.profile(spec.profile), images: assets.images, release, claims }) };
 }
 
 /** Everything of a site but what the target starts from, which needs to know what the others become after merging. */
@@ -227,18 +230,32 @@ function renderAround(
   ];
 }
 
+/** What the overlay makes of an image. One that cannot be read is for lint to show, and for kubectl to refuse. */
+async function overlaidIn({ current }: SiteState): Promise<(image: string) => string> {
+  const overlay = current.get(overlayFile) ?? '';
+  // Its reader is loaded for those alone that ask for it.
+  if (!/^images:/m.test(overlay)) return (image) => image;
+  const { imageRewriter } = await import('./overlay-images.ts');
+  try {
+    return imageRewriter(overlay);
+  } catch {
+    return (image) => image;
+  }
+}
+
 /** What the target starts from: compose.yaml, or the manifests. */
 function renderTarget(
   { plan, assets: { images, templates } }: LoadedSite,
   merged: ReadonlyMap<string, string>,
   ledger: Ledger,
   keys: FoundKeys,
+  overlaid: (image: string) => string,
 ): readonly Artifact[] {
   const version = (name: string) => secretVersion(ledger, name);
   const signers = merged.get(signersFile);
   const publicKeys = new Map([...keys.files, ...(signers === undefined ? [] : [[signersFile, signers] as const])]);
   return plan.kubernetes
-    ? renderKubernetes({ plan, images, merged, secretVersion: version, publicKeys })
+    ? renderKubernetes({ plan, images, overlaid, merged, secretVersion: version, publicKeys })
     : [renderCompose(plan, templates, images, configHashes(plan, merged, version))];
 }
 
@@ -288,7 +305,7 @@ export async function prepareSite(
   refuseInside(site, spec);
   refuseOtherName(plan, state);
   refuseOtherTarget(plan, state);
-  const artifacts = [...around, ...renderTarget(loaded, decideChanges(around, state).merged, ledger, keys)];
+  const artifacts = [...around, ...renderTarget(loaded, decideChanges(around, state).merged, ledger, keys, await overlaidIn(state))];
   // What lies there as it would be written was checked when it was.
   const fresh = artifacts.filter(({ path, content }) => state.current.get(path) !== content);
   checkParses(fresh);

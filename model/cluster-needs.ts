@@ -51,6 +51,8 @@ export interface ClusterNeeds {
   readonly ingressClass?: string;
   readonly gatewayClass?: string;
   readonly certManager: boolean;
+  /** What Cilium lets nobody reach, or be reached from, as long as berth.yaml does not say that it is there. */
+  readonly cilium: { readonly unnamed: readonly string[] };
   /** What autoscalers look at: use of CPU or memory, and metrics of the external metrics API by name. */
   readonly scaling: { readonly resources: boolean; readonly external: readonly string[] };
 }

@@ -43,7 +43,7 @@ interface Probes {
 
 /**
  * A short step beside an application in a cluster. Most wait until what a task prepares is there, give up after three minutes and let it start,
- * as it says itself what it misses. Compose waits for the task instead.
+ * as it says itself what it misses; those of migrations go on waiting. Compose waits for the task instead.
  */
 export interface Gate {
   readonly name: string;
@@ -209,3 +209,7 @@ export const stepsOf = ({ gates, migration, finish }: Pick<PlannedService, 'gate
   ...(migration?.waits ? [migration.waits.gate] : []),
   ...(finish ? [finish] : []),
 ];
+
+/** Whether it speaks to the API server of its cluster, whose address no policy can know by name. */
+export const callsApi = ({ rights, operator }: Pick<PlannedService, 'rights' | 'operator'>): boolean =>
+  rights !== undefined || operator !== undefined;

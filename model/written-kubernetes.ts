@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { dnsLabel, hostName } from './names.ts';
-import { text, wholeNumber } from './written-values.ts';
+import { port, size, subnets, text, wholeNumber } from './written-values.ts';
 
 const exposures = ['loadBalancer', 'nodePort', 'hostPort', 'gateway', 'ingress'] as const;
 const objectName = (what: string) => text(what).regex(dnsLabel, { error: `expected ${what}: lower-case letters, digits and -` });
@@ -26,6 +26,50 @@ export const kubernetes = z
     controllerNamespace: objectName('a namespace')
       .optional()
       .describe('Where that controller runs. Default: any namespace may reach the applications.'),
+    controllerNetwork: z
+      .enum(['pods', 'nodes', 'cilium'], { error: 'expected pods, nodes or cilium' })
+      .optional()
+      .describe(
+        'What that controller sends requests from. pods: pods of its own. nodes: the network of its nodes (hostNetwork: true), which controllerAddresses or networkPlugin: cilium name. cilium: it is Cilium itself. Default: pods.',
+      ),
+    controllerAddresses: subnets
+      .min(1, { error: 'expected an address or a subnet' })
+      .optional()
+      .describe(
+        'Addresses and subnets of the nodes that a controller with controllerNetwork: nodes runs on, and of their tunnels where the network of pods has some. Only from there it reaches the applications.',
+      ),
+    networkPlugin: z
+      .enum(['cilium'], { error: 'expected cilium' })
+      .optional()
+      .describe(
+        'What enforces the network policies, where it has to be told more. cilium: no address stands for a node, the API server or Cilium itself, so CiliumNetworkPolicies name them. Default: whatever holds to NetworkPolicies.',
+      ),
+    dns: z
+      .strictObject({
+        namespace: objectName('a namespace').optional().describe('Where its pods run. Default: kube-system.'),
+        labels: z
+          .record(text('a label'), text('its value'))
+          .optional()
+          .describe('Labels of its pods. Default: every pod of that namespace may be asked.'),
+        addresses: subnets
+          .optional()
+          .describe(
+            'Addresses and subnets that a cache on each node listens on: beside the link-local one often that of the Service kube-dns. Default: 169.254.0.0/16.',
+          ),
+        ports: z
+          .array(port, { error: 'expected a list of ports' })
+          .min(1, { error: 'expected a port' })
+          .optional()
+          .describe('Ports of its pods, UDP and TCP; OpenShift has 5353. Default: 53.'),
+      })
+      .optional()
+      .describe('Who is asked for names, as the network policies let it through.'),
+    containerLogMaxSize: size
+      .optional()
+      .describe('How large a kubelet lets a file of the log of a container grow, as KubeletConfiguration calls it. Default: 50Mi.'),
+    containerLogMaxFiles: wholeNumber(2, 100, 'a number of files')
+      .optional()
+      .describe('How many such files it keeps of a container, as KubeletConfiguration calls it. Default: 5.'),
     nodePorts: z
       .strictObject({ http: nodePort, https: nodePort })
       .optional()

@@ -10,6 +10,7 @@ const nameOf = ({ group, version, kind }: ClusterNeeds['apis'][number]): string 
 const makers: readonly (readonly [RegExp, string])[] = [
   [/^gateway\.networking\.k8s\.io$/, 'install the Gateway API and a controller for it'],
   [/^cert-manager\.io$/, 'install cert-manager, or write `kubernetes.certificate: own`'],
+  [/^cilium\.io$/, 'remove `kubernetes.networkPlugin`: Cilium does not run there'],
   [/^postgresql\.cnpg\.io$/, 'install the operator CloudNativePG'],
 ];
 

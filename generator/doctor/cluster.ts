@@ -19,6 +19,6 @@ export const checkCluster = (facts: ClusterFacts, needs: ClusterNeeds): readonly
   ...checkStorage(facts, needs),
   ...checkApis(facts, needs),
   ...checkNamespaces(facts, needs),
-  ...checkNetworkPolicies(facts),
+  ...checkNetworkPolicies(facts, needs),
   ...checkProbes(facts),
 ];

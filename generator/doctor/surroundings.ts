@@ -1,7 +1,10 @@
 import type { ClusterFacts } from '../../model/cluster-facts.ts';
+import type { ClusterNeeds } from '../../model/cluster-needs.ts';
 import { fail, pass, unread, warn } from './diagnosis.ts';
 import type { Diagnosis } from './diagnosis.ts';
 
+/** As the facts of a cluster name it. */
+const ciliumName = 'Cilium';
 const warnAbove = 5;
 const failAbove = 60;
 
@@ -15,8 +18,18 @@ export function checkClock({ clockSkew }: ClusterFacts): readonly Diagnosis[] {
   return [away > warnAbove ? warn(found, cure) : pass(id, title, away === 0 ? 'agree' : found.found)];
 }
 
-export function checkNetworkPolicies({ networkPolicies: { enforced, hint } }: ClusterFacts): readonly Diagnosis[] {
+export function checkNetworkPolicies(
+  { networkPolicies: { enforced, hint } }: ClusterFacts,
+  { cilium }: ClusterNeeds,
+): readonly Diagnosis[] {
   const [id, title] = ['network-policies', 'Network policies'];
+  if (hint === ciliumName && cilium.unnamed.length > 0)
+    return [
+      warn(
+        { id, title, found: `enforced by Cilium, which lets through no NetworkPolicy for ${cilium.unnamed.join(', nor for ')}` },
+        'write `kubernetes.networkPlugin: cilium` into berth.yaml, then run `berth generate`',
+      ),
+    ];
   if (enforced === true) return [pass(id, title, `enforced by ${hint}`)];
   const found = {
     id,

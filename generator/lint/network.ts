@@ -13,7 +13,12 @@ const policiesOf = (world: World, workload: Workload, direction: 'Ingress' | 'Eg
       selects(at(policy.body, 'spec', 'podSelector', 'matchLabels'), workload.labels),
   );
 
-const isDns = (rule: Json): boolean => list(at(rule, 'ports')).some((port) => at(port, 'port') === 53);
+/** Whoever else is asked speaks TCP alone. */
+const isDns = (rule: Json): boolean => {
+  const over = (protocol: string): readonly Json[] =>
+    list(at(rule, 'ports')).flatMap((port) => (at(port, 'protocol') === protocol ? [at(port, 'port')] : []));
+  return over('UDP').some((port) => over('TCP').includes(port));
+};
 
 export const networkChecks: readonly Check<World>[] = [
   {
@@ -32,11 +37,11 @@ export const networkChecks: readonly Check<World>[] = [
     id: 'dns',
     rule: 'a pod that may reach something may ask for its name',
     reason: 'without DNS every other rule of its is useless',
-    cure: 'allow port 53, UDP and TCP',
+    cure: 'allow port 53, or the one that your DNS has, by UDP and TCP',
     *find(world) {
       for (const workload of world.workloads) {
         const rules = policiesOf(world, workload, 'Egress').flatMap(({ body }) => list(at(body, 'spec', 'egress')));
-        if (rules.length > 0 && !rules.some(isDns)) yield hit(workload, 'spec', 'no egress to port 53');
+        if (rules.length > 0 && !rules.some(isDns)) yield hit(workload, 'spec', 'no egress to a DNS');
       }
     },
   },

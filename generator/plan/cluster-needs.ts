@@ -1,5 +1,5 @@
 import type { ClusterNeeds, VolumeNeed, WorkloadNeed } from '../../model/cluster-needs.ts';
-import { stepsOf } from '../../model/planned-service.ts';
+import { callsApi, stepsOf } from '../../model/planned-service.ts';
 import type { KubernetesPlan } from '../../model/kubernetes-plan.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { PlannedService, Role } from '../../model/planned-service.ts';
@@ -77,7 +77,7 @@ const stateful: ReadonlySet<Role> = new Set<Role>(['database', 'cache', 'storage
 /** Every kind of object in k8s/, with its resource as rights name it. */
 function kindsOf(
   plan: Plan,
-  { expose, certificate }: KubernetesPlan,
+  { expose, certificate, networkPlugin }: KubernetesPlan,
 ): readonly (Api & { readonly resource: string; readonly namespaced: boolean })[] {
   const { services } = plan;
   const kind = (group: string, version: string, name: string, resource: string, why: string, namespaced = true) => ({
@@ -124,6 +124,10 @@ function kindsOf(
     kind('policy', 'v1', 'PodDisruptionBudget', 'poddisruptionbudgets', 'draining a node'),
     kind('networking.k8s.io', 'v1', 'NetworkPolicy', 'networkpolicies', 'who may talk to whom'),
     ...some(
+      networkPlugin === 'cilium',
+      kind('cilium.io', 'v2', 'CiliumNetworkPolicy', 'ciliumnetworkpolicies', 'kubernetes.networkPlugin: cilium'),
+    ),
+    ...some(
       services.some(({ scaling }) => scaling !== undefined),
       kind('autoscaling', 'v2', 'HorizontalPodAutoscaler', 'horizontalpodautoscalers', 'scaling'),
     ),
@@ -148,6 +152,19 @@ function imagesOf(plan: Plan): ClusterNeeds['images'] {
       : [{ reference: referenceOf(plan, service.image), service: service.name }]),
     ...stepsOf(service).map(({ image }) => ({ reference: referenceOf(plan, image), service: service.name })),
   ]);
+}
+
+/** Nodes, the API server and Cilium itself have no address for Cilium. */
+function unnamedOf({ services }: Plan, { networkPlugin, controllerNetwork, className, expose }: KubernetesPlan): readonly string[] {
+  if (networkPlugin === 'cilium') return [];
+  const callers = services.filter(callsApi).map(({ name }) => name);
+  const way = expose === 'gateway' ? 'gateway' : 'ingress controller';
+  return [
+    ...(callers.length > 0 ? [`the API server, which ${callers.join(', ')} asks`] : []),
+    ...(controllerNetwork === 'nodes' ? [`the ${way} on the network of its nodes`] : []),
+    // As its installation names its class.
+    ...(className === 'cilium' ? [`its own ${way}`] : []),
+  ];
 }
 
 /** What a plan for the target kubernetes asks of a cluster. */
@@ -176,6 +193,7 @@ export function clusterNeedsOf(plan: Plan): ClusterNeeds {
     ...(kubernetes.expose === 'ingress' ? { ingressClass: className } : {}),
     ...(kubernetes.expose === 'gateway' ? { gatewayClass: className } : {}),
     certManager: kubernetes.certificate === 'cert-manager',
+    cilium: { unnamed: unnamedOf(plan, kubernetes) },
     scaling: {
       resources: scalings.some(({ cpu, memory }) => cpu !== undefined || memory !== undefined),
       external: scalings.flatMap(({ queue }) => (queue ? [queue.metric] : [])),

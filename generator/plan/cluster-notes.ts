@@ -1,8 +1,9 @@
+import { hasOtherEdge } from '../../model/kubernetes-spec.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
 
 /** What a careful reader must know of a site in a cluster. It is loaded for those alone. */
 export function clusterNotes({ services, kubernetes, edge, host, domain }: StackSpec): readonly string[] {
-  const foreign = kubernetes.expose === 'gateway' || kubernetes.expose === 'ingress';
+  const foreign = hasOtherEdge(kubernetes);
   const limited = services.flatMap(({ http }) =>
     (http?.routes ?? []).filter(({ rateLimits }) => rateLimits.length > 0).map(({ path }) => path),
   );
@@ -30,6 +31,13 @@ export function clusterNotes({ services, kubernetes, edge, host, domain }: Stack
           `requests come in by the ${way} of the cluster, which refuses nobody: ${[...(filtered.length > 0 ? [`methods and addresses of ${filtered.join(', ')}`] : []), ...(edge.deny.length > 0 ? ['edge.deny'] : [])].join(' and ')} have to be said to it in its own way, or the paths stand open`,
         ]
       : []),
+    ...(foreign && kubernetes.controllerNetwork === 'pods'
+      ? [
+          kubernetes.className === 'cilium'
+            ? 'the class is cilium: no policy lets requests of Cilium itself in, unless kubernetes has controllerNetwork: cilium and networkPlugin: cilium'
+            : `the network policies let the ${way} in from ${kubernetes.controllerNamespace === undefined ? 'pods of any namespace' : `pods in ${kubernetes.controllerNamespace}`}: one on the network of its nodes (hostNetwork: true) needs kubernetes.controllerNetwork: nodes, or every request waits in vain`,
+        ]
+      : []),
     ...(kubernetes.expose === 'ingress'
       ? ['an Ingress cannot divide traffic: all of it goes to the slot with the most weight, at once']
       : []),
@@ -46,7 +54,7 @@ export function clusterNotes({ services, kubernetes, edge, host, domain }: Stack
       ),
     ...(host
       ? [
-          'volumes are shares of the disk that the cluster was said to have, and a claim cannot be changed later: fix each by its disk in berth.yaml before you add a service',
+          'volumes are shares of the disk that the cluster was said to have, and stay as large as they were written first: fix each by its disk in berth.yaml before the first apply, or a service that comes later finds none left',
         ]
       : []),
     'the network policies hold where the network of the cluster enforces them; `kubectl get networkpolicy` shows them either way',

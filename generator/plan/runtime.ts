@@ -7,6 +7,7 @@ import { agentsOf } from './services/copied-databases.ts';
 import { databaseElsewhere } from './services/agent-elsewhere.ts';
 import { bucketJobs, cacheJobs, volumeJobs } from './services/agent-files.ts';
 import { filesAgentIn } from './services/agents.ts';
+import { slotServiceOf } from '../../model/kubernetes-spec.ts';
 import { slots } from '../../model/release.ts';
 import type { BackupJob, BackupsConfig, RuntimeConfig } from '../../model/runtime-config.ts';
 import type { BackupPlaceSpec, BackupsSpec } from '../../model/backups-spec.ts';
@@ -124,7 +125,11 @@ export const runtimeOf = (
       name: service.name,
       role: service.role,
       ...(service.role === 'app' ? {} : { engine: service.image }),
-      hosts: service.slotted ? slots.map((slot) => `${service.name}-${slot}`) : [service.name],
+      hosts: service.slotted
+        ? slots.map((slot) =>
+            spec.target === 'kubernetes' ? slotServiceOf(spec.kubernetes, service.name, slot) : `${service.name}-${slot}`,
+          )
+        : [service.name],
       ...(service.port === undefined ? {} : { port: service.port }),
     })),
 });

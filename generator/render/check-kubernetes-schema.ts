@@ -10,6 +10,7 @@ const foreignKinds: Readonly<Record<string, string>> = {
   'cert-manager.io/v1 Issuer': 'Issuer',
   'cert-manager.io/v1 Certificate': 'Certificate',
   'postgresql.cnpg.io/v1 Cluster': 'PostgresCluster',
+  'cilium.io/v2 CiliumNetworkPolicy': 'CiliumPolicy',
   'kustomize.config.k8s.io/v1beta1 Kustomization': 'Kustomization',
 };
 const named = { 'apiVersion!': 'string', 'kind!': 'string', 'metadata!': 'V1ObjectMeta' };
@@ -83,6 +84,12 @@ const foreignTypes: Types = {
     'enablePDB': 'boolean',
     'monitoring': 'PostgresMonitoring',
   },
+  CiliumPolicy: { ...named, 'spec!': 'CiliumRule' },
+  CiliumRule: { 'endpointSelector!': 'V1LabelSelector', 'ingress': 'Array<CiliumIngress>', 'egress': 'Array<CiliumEgress>' },
+  CiliumIngress: { fromEntities: 'Array<string>', toPorts: 'Array<CiliumPorts>' },
+  CiliumEgress: { toEntities: 'Array<string>', toPorts: 'Array<CiliumPorts>' },
+  CiliumPorts: { ports: 'Array<CiliumPort>' },
+  CiliumPort: { 'port!': 'string', 'protocol': 'string' },
   LocalRef: { 'name!': 'string' },
   PostgresBootstrap: { initdb: 'PostgresInitdb' },
   PostgresInitdb: {

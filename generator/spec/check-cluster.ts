@@ -42,9 +42,52 @@ function* checkNodes(spec: WrittenSpec): Iterable<Finding> {
       };
 }
 
+/** A policy that names the wrong thing keeps every request out, and nothing else says so. */
+function* checkController({ kubernetes = {} }: WrittenSpec): Iterable<Finding> {
+  const { expose, controllerNetwork = 'pods', controllerNamespace, controllerAddresses, networkPlugin } = kubernetes;
+  if (expose !== 'gateway' && expose !== 'ingress') return;
+  const path = ['kubernetes'];
+  if (controllerNetwork !== 'pods' && controllerNamespace !== undefined)
+    yield {
+      path,
+      key: 'controllerNamespace',
+      message: `means nothing with controllerNetwork: ${controllerNetwork}: policies find no pod there that sends a request`,
+      hint: 'remove it, or write controllerNetwork: pods',
+    };
+  if (controllerNetwork === 'cilium' && networkPlugin !== 'cilium')
+    yield {
+      path,
+      key: 'controllerNetwork',
+      message: 'only a policy of Cilium can name Cilium',
+      hint: 'add networkPlugin: cilium, or write controllerNetwork: pods',
+    };
+  if (controllerNetwork === 'nodes' && networkPlugin === undefined && controllerAddresses === undefined)
+    yield {
+      path,
+      key: 'controllerNetwork',
+      message: 'a policy knows nodes by their addresses alone',
+      hint: 'add controllerAddresses: `kubectl get nodes -o wide` shows them; or networkPlugin: cilium where Cilium enforces the policies',
+    };
+  if (controllerAddresses !== undefined && controllerNetwork !== 'nodes')
+    yield {
+      path,
+      key: 'controllerAddresses',
+      message: `means nothing with controllerNetwork: ${controllerNetwork}`,
+      hint: 'remove it, or write controllerNetwork: nodes',
+    };
+  else if (controllerAddresses !== undefined && networkPlugin === 'cilium')
+    yield {
+      path,
+      key: 'controllerAddresses',
+      message: 'means nothing with networkPlugin: cilium, which finds no node by its address',
+      hint: 'remove it: all nodes of the cluster are let in',
+    };
+}
+
 /** What the edge of a cluster needs to be told, and what another edge would not hear. */
 function* checkKubernetes(spec: WrittenSpec, suggest: Suggest): Iterable<Finding> {
-  const { expose = 'loadBalancer', class: className, nodePorts, existingSecrets, certificate, controllerNamespace } = spec.kubernetes ?? {};
+  const { expose = 'loadBalancer', class: className, nodePorts, existingSecrets, certificate } = spec.kubernetes ?? {};
+  const { controllerNamespace, controllerNetwork, controllerAddresses } = spec.kubernetes ?? {};
   const foreign = expose === 'gateway' || expose === 'ingress';
   const namespace = spec.kubernetes?.namespace ?? (spec.target === 'kubernetes' ? spec.name : '');
   if (/^(?:default|kube-.*)$/.test(namespace))
@@ -59,7 +102,7 @@ function* checkKubernetes(spec: WrittenSpec, suggest: Suggest): Iterable<Finding
       message: `expose: ${expose} needs the name of a class`,
       hint: `add kubernetes.class; \`kubectl get ${expose === 'gateway' ? 'gatewayclass' : 'ingressclass'}\` shows those of your cluster`,
     };
-  for (const [key, value] of Object.entries({ class: className, controllerNamespace }))
+  for (const [key, value] of Object.entries({ class: className, controllerNamespace, controllerNetwork, controllerAddresses }))
     if (value !== undefined && !foreign)
       yield {
         path: ['kubernetes'],
@@ -181,6 +224,7 @@ export function* checkCluster(spec: WrittenSpec, suggest: Suggest): Iterable<Fin
   yield* checkScalingTimes(spec);
   yield* checkNodes(spec);
   yield* checkKubernetes(spec, suggest);
+  yield* checkController(spec);
   yield* checkOperators(spec);
   yield* checkTimeZones(spec);
   yield* checkLoosened(spec);

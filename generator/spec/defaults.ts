@@ -24,4 +24,8 @@ export const defaults = {
   kubernetesMinor: 30,
   clusterDomain: 'cluster.local',
   expose: 'loadBalancer',
+  controllerNetwork: 'pods',
+  // Kubelets keep 10 MiB unless they are told; OpenShift and managed clusters have 50.
+  containerLog: { size: mib(50), files: 5 },
+  dns: { namespace: 'kube-system', labels: {}, addresses: ['169.254.0.0/16'], ports: [53] },
 } as const;

@@ -99,7 +99,7 @@ const needless: readonly (readonly [keys: RegExp, because: string])[] = [
     'what stands elsewhere is no part of what an example brings up; test/generator/render/externals.test.ts has all of it',
   ],
   [
-    /^kubernetes\.(?:clusterDomain|class|controllerNamespace|nodePorts.*|storageClass|certificate|existingSecrets.*|pullSecret)$/,
+    /^kubernetes\.(?:clusterDomain|class|controller\w+|networkPlugin|containerLog\w+|dns(?:\..+)?|nodePorts.*|storageClass|certificate|existingSecrets.*|pullSecret)$/,
     'each cluster has its own',
   ],
   [/\.entrypoint$/, 'images bring their own'],

@@ -11,7 +11,14 @@ export function inCluster(service: PlannedService, { kubernetes }: Plan): readon
   const pod = kubernetes?.pods.get(name);
   const beside = [
     ...(pod
-      ? [fixed(`${name}.ephemeral-storage`, formatSize(pod.ephemeralStorage), 'kubelet keeps five log files of 10 MiB for a container')]
+      ? [
+          fixed(
+            `${name}.ephemeral-storage`,
+            formatSize(pod.ephemeralStorage),
+            'what the kubelet keeps of the log of a container, and one file more',
+            'kubernetes.containerLogMaxSize and containerLogMaxFiles in berth.yaml',
+          ),
+        ]
       : []),
     ...stepsOf(service).map(({ name: step, size, fills }) =>
       fixed(
@@ -24,10 +31,14 @@ export function inCluster(service: PlannedService, { kubernetes }: Plan): readon
   if (kind === 'task')
     return [
       ...beside,
-      fixed(`${name}.deadline`, `${deadline ?? 900}s`, 'design: what hangs is stopped, and seen as failed'),
+      fixed(
+        `${name}.deadline`,
+        `${deadline ?? 3600}s`,
+        'design: what hangs is stopped, and seen as failed; volumes of a first start may take ten minutes, images longer',
+      ),
       fixed(
         `${name}.job`,
-        finish ? '2 attempts more' : '6 attempts more, gone 600 s after its end',
+        finish ? '12 attempts more' : '12 attempts more, gone 600 s after its end',
         'design: what it waits for may start later than it; the next apply runs it again',
       ),
     ];

@@ -26,15 +26,23 @@ import { accountOf, originOf } from './store-engine.ts';
 import { endpointOf, storeEngines, storeNamed } from './stores.ts';
 
 /** Runs `try` until it succeeds, three minutes at most. */
-const waiting = (service: string, attempt: string): readonly [string, ...string[]] => [
+const waiting = (service: string, attempt: string, strict = false): readonly [string, ...string[]] => [
   '/bin/sh',
   '-c',
-  `tries=0; until { ${attempt}; } >/dev/null 2>/tmp/why; do tries=$((tries+1)); if [ $tries -ge 90 ]; then echo "${service} is not ready after three minutes; the application starts without: $(cat /tmp/why)" >&2; exit 0; fi; sleep 2; done`,
+  strict
+    ? waitingLong(service, attempt)
+    : `tries=0; until { ${attempt}; } >/dev/null 2>/tmp/why; do tries=$((tries+1)); if [ $tries -ge 90 ]; then echo "${service} is not ready after three minutes; the application starts without: $(cat /tmp/why)" >&2; exit 0; fi; sleep 2; done`,
 ];
+
+/** Runs `try` until it succeeds, and says why it has not yet: for what cannot do without. Its deadline ends it. */
+export const waitingLong = (what: string, attempt: string): string =>
+  `until { ${attempt}; } >/dev/null 2>/tmp/why; do echo "waits for ${what}: $(cat /tmp/why)" >&2; sleep 5; done`;
 
 /** What a gate is made of: the size of a task, and the accounts that the images of the engines are made for. */
 export interface ForGates {
   readonly task: Size;
+  /** The database that what stands behind them cannot start without. */
+  readonly strict?: string;
   readonly userOf: (image: string) => string;
 }
 
@@ -100,7 +108,7 @@ export function clientOf(
 const waitFor = (service: string, spec: StackSpec, forGates: ForGates, analytics = false): Gate => {
   const { engine, query, gate } = clientOf(service, spec, forGates, analytics);
   const host = analytics ? analyticsName(service) : service;
-  return { name: `wait-for-${host}`, ...gate, argv: [...waiting(host, query), 'sh', engine.ping] };
+  return { name: `wait-for-${host}`, ...gate, argv: [...waiting(host, query, service === forGates.strict), 'sh', engine.ping] };
 };
 
 interface S3Access {

@@ -4,7 +4,7 @@ import type { SlotRelease } from '../../../model/release.ts';
 import type { AppSpec } from '../../../model/app-spec.ts';
 import type { StackSpec } from '../../../model/stack-spec.ts';
 import { seconds } from '../../../model/units.ts';
-import { clientOf, connect } from './connect.ts';
+import { clientOf, connect, waitingLong } from './connect.ts';
 import type { ForGates } from './connect.ts';
 
 /** Long enough for an index over a large table; a command that hangs is stopped all the same. */
@@ -17,11 +17,7 @@ const shell = (script: string, statement: string): readonly [string, ...string[]
 const versionOf = (image: string, command: readonly string[]): string => JSON.stringify([image, ...command]);
 
 /** Nothing starts before: an application on a schema that it does not know does harm. Kubernetes says that the pod waits. */
-const waiting = (query: string): string =>
-  `until test "$(${query} 2>/tmp/why)" = 1; do echo "waits for the migrations: $(cat /tmp/why)" >&2; sleep 5; done`;
-
-const directOf = (app: AppSpec, spec: StackSpec, forGates: ForGates): PlannedService['secretEnv'] =>
-  Object.assign({}, ...app.uses.map((use) => connect(use, spec, forGates, app.runtime).direct ?? {})) as PlannedService['secretEnv'];
+const waiting = (query: string): string => waitingLong('the migrations', `test "$(${query})" = 1`);
 
 export interface PlannedMigration {
   readonly task: PlannedService;
@@ -47,8 +43,9 @@ export function planMigration(
   const migrating = release.find(({ migrates, replicas }) => migrates && replicas > 0);
   const version = versionOf(migrating?.image ?? app.image, [...(migrate.entrypoint ?? []), ...migrate.command]);
   const { engine, query, gate } = clientOf(migrate.database, spec, forGates);
-  const { role, size, user, loosened, env, secretEnv, secretFiles, mounts, shared, tmpfs, connects, egress, outside, through, gates } =
-    service;
+  const { role, size, user, loosened, env, secretEnv, secretFiles, mounts, shared, tmpfs, connects, egress, outside, through } = service;
+  // An application comes up degraded; a migration without its database only fails, and a first volume may take its time.
+  const connections = app.uses.map((use) => connect(use, spec, { ...forGates, strict: migrate.database }, app.runtime));
   const { stopSignal, stopGrace, networks, after } = service;
   return {
     task: {
@@ -67,7 +64,7 @@ export function planMigration(
       command: migrate.command,
       env,
       // A migration may need a session of its own, which a pool of connections has not.
-      secretEnv: { ...secretEnv, ...directOf(app, spec, forGates) },
+      secretEnv: { ...secretEnv, ...(Object.assign({}, ...connections.map(({ direct }) => direct ?? {})) as PlannedService['secretEnv']) },
       secretFiles,
       mounts,
       volumes: [],
@@ -78,7 +75,7 @@ export function planMigration(
       ...(egress === undefined ? {} : { egress }),
       ...(outside === undefined ? {} : { outside }),
       ...(through === undefined ? {} : { through }),
-      gates,
+      gates: connections.flatMap(({ gates }) => gates),
       // It says, in the application's database, that the migrations of this image have ended well.
       finish: { ...gate, name: 'write-down', argv: shell(query, engine.record(version)) },
       deadline,

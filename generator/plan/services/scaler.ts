@@ -4,10 +4,11 @@ import type { AppSpec, Scaling } from '../../../model/app-spec.ts';
 import type { StackSpec } from '../../../model/stack-spec.ts';
 import { mib, seconds } from '../../../model/units.ts';
 
-const deadline = seconds(120);
+/** Its image may have to be fetched first. */
+const deadline = seconds(600);
 const account = '/var/run/secrets/kubernetes.io/serviceaccount';
-/** The address that every cluster gives its API server; policies see the port of the service, or that of the server behind it. */
-const api = { host: 'kubernetes.default.svc', ports: [443, 6443] } as const;
+/** The name that every cluster gives its API server. */
+const api = 'kubernetes.default.svc';
 
 const autoscalers = (app: AppSpec): readonly string[] => (app.http ? slots.map((slot) => `${app.name}-${slot}`) : [app.name]);
 
@@ -16,7 +17,7 @@ const patch = (app: AppSpec, namespace: string, type: string, body: string, acce
   '/bin/sh',
   '-c',
   `for name in ${autoscalers(app).join(' ')}; do
-  code=$(printf 'Authorization: Bearer %s' "$(cat ${account}/token)" | curl --silent --show-error --max-time 30 --retry 3 --output /tmp/answer --write-out '%{http_code}' --cacert ${account}/ca.crt --header @- --header 'Content-Type: application/${type}' --request PATCH --data "$1" https://${api.host}/apis/autoscaling/v2/namespaces/${namespace}/horizontalpodautoscalers/$name) || exit 1
+  code=$(printf 'Authorization: Bearer %s' "$(cat ${account}/token)" | curl --silent --show-error --max-time 30 --retry 3 --output /tmp/answer --write-out '%{http_code}' --cacert ${account}/ca.crt --header @- --header 'Content-Type: application/${type}' --request PATCH --data "$1" https://${api}/apis/autoscaling/v2/namespaces/${namespace}/horizontalpodautoscalers/$name) || exit 1
   case $code in ${accepts}) ;; *) cat /tmp/answer >&2; exit 1 ;; esac
 done`,
   'sh',
@@ -38,7 +39,6 @@ const base = (app: AppSpec, size: Size, image: { readonly user: string }): Omit<
   tmpfs: [{ path: '/tmp', size: mib(16), mode: '1777' }],
   ports: [],
   connects: [],
-  outside: api.ports.map((port) => ({ host: api.host, port })),
   rights: [{ group: 'autoscaling', resource: 'horizontalpodautoscalers', names: autoscalers(app), verbs: ['get', 'patch'] }],
   gates: [],
   deadline,

@@ -1,5 +1,6 @@
 import { authorityFile, bundleFile } from '../../../model/internal-tls.ts';
 import type { PlannedService } from '../../../model/planned-service.ts';
+import { slotServiceOf } from '../../../model/kubernetes-spec.ts';
 import { slots } from '../../../model/release.ts';
 import type { AppSpec } from '../../../model/app-spec.ts';
 import type { StackSpec } from '../../../model/stack-spec.ts';
@@ -18,7 +19,9 @@ function directNames(spec: StackSpec): readonly string[] {
       'localhost',
       '127.0.0.1',
       domain,
-      ...spec.services.flatMap(({ name, http }) => (http ? slots.map((slot) => `${name}-${slot}`) : [])),
+      ...spec.services.flatMap(({ name, http }) =>
+        http ? slots.flatMap((slot) => [...new Set([`${name}-${slot}`, slotServiceOf(kubernetes, name, slot)])]) : [],
+      ),
       ...spec.databases.flatMap((database) => [
         database.name,
         ...copiesOf(database).map(({ name }) => name),

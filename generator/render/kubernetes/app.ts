@@ -1,11 +1,12 @@
 import type { PlannedService } from '../../../model/planned-service.ts';
+import { hasOtherEdge, slotServiceOf } from '../../../model/kubernetes-spec.ts';
 import { slots } from '../../../model/release.ts';
 import type { Slot } from '../../../model/release.ts';
 import type { Scaling } from '../../../model/app-spec.ts';
 import { milliCpu, mib } from '../../../model/units.ts';
 import type { Yaml, YamlDocument } from '../write-yaml.ts';
 import { looseningIgnores } from '../loosened.ts';
-import { networkPolicy } from './network.ts';
+import { networkPolicies } from './network.ts';
 import { disruptionBudget, metaOf, object, serviceAccount } from './objects.ts';
 import { cpu, memory, podTemplate, portsOf } from './pod.ts';
 import { selectorOf } from './scene.ts';
@@ -43,11 +44,11 @@ function deployment(scene: Scene, service: PlannedService, slot: Slot): YamlDocu
 }
 
 const slotService = (scene: Scene, service: PlannedService, slot: Slot): YamlDocument => {
-  const headless = scene.kubernetes.expose !== 'gateway' && scene.kubernetes.expose !== 'ingress';
+  const headless = !hasOtherEdge(scene.kubernetes);
   return object(
     'v1',
     'Service',
-    metaOf(scene, service, { name: `${service.name}-${slot}`, slot }),
+    metaOf(scene, service, { name: slotServiceOf(scene.kubernetes, service.name, slot), slot }),
     {
       spec: {
         type: 'ClusterIP',
@@ -117,7 +118,7 @@ export const renderApp = (scene: Scene, service: PlannedService): readonly YamlD
   ...slots.map((slot) => deployment(scene, service, slot)),
   ...slots.flatMap((slot) => (service.scaling ? [autoscaler(scene, service, service.scaling, slot)] : [])),
   ...slots.map((slot) => disruptionBudget(scene, service, slot)),
-  networkPolicy(scene, service),
+  ...networkPolicies(scene, service),
 ];
 
 const unasked: readonly Ignore[] = ['startup-probe', 'readiness-probe', 'liveness-probe'].map(
@@ -157,5 +158,5 @@ export const renderWorker = (scene: Scene, service: PlannedService): readonly Ya
   ),
   ...(service.scaling ? [autoscaler(scene, service, service.scaling)] : []),
   disruptionBudget(scene, service),
-  networkPolicy(scene, service),
+  ...networkPolicies(scene, service),
 ];

@@ -1,6 +1,6 @@
 import type { PlannedService } from '../../../model/planned-service.ts';
 import type { YamlDocument } from '../write-yaml.ts';
-import { networkPolicy } from './network.ts';
+import { networkPolicies } from './network.ts';
 import { metaOf, object } from './objects.ts';
 import { memory, resourcesOf } from './pod.ts';
 import { imageOf, podOf, priorityClassOf } from './scene.ts';
@@ -80,5 +80,5 @@ function cluster(scene: Scene, service: PlannedService, operator: NonNullable<Pl
 /** A database that an operator runs: its custom resource, and the way to it. Accounts, Services, budgets and claims are made by the operator. */
 export function renderOperated(scene: Scene, service: PlannedService): readonly YamlDocument[] {
   if (!service.operator) throw new Error(`${service.name} has no operator`);
-  return [cluster(scene, service, service.operator), networkPolicy(scene, service)];
+  return [cluster(scene, service, service.operator), ...networkPolicies(scene, service)];
 }

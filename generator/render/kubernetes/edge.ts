@@ -1,10 +1,11 @@
 import { nginx } from '../../../model/engines/nginx.ts';
 import type { EdgePlan } from '../../../model/edge-plan.ts';
 import type { PlannedService } from '../../../model/planned-service.ts';
+import { slotServiceOf } from '../../../model/kubernetes-spec.ts';
 import { slots } from '../../../model/release.ts';
 import type { Release, Slot } from '../../../model/release.ts';
 import type { Yaml, YamlDocument } from '../write-yaml.ts';
-import { networkPolicy } from './network.ts';
+import { networkPolicies } from './network.ts';
 import { disruptionBudget, metaOf, object, serviceAccount } from './objects.ts';
 import { podTemplate, portsOf } from './pod.ts';
 import { secretOf, selectorOf, siteLabels } from './scene.ts';
@@ -73,7 +74,7 @@ export const renderEdgeManifests = (scene: Scene, edge: PlannedService): readonl
   service(scene, edge),
   deployment(scene, edge),
   disruptionBudget(scene, edge),
-  networkPolicy(scene, edge),
+  ...networkPolicies(scene, edge),
 ];
 
 const weightsOf = (release: Release, name: string): readonly { readonly slot: Slot; readonly weight: number }[] => {
@@ -95,7 +96,7 @@ export function renderGateway(scene: Scene): readonly YamlDocument[] {
     object(
       'gateway.networking.k8s.io/v1',
       'Gateway',
-      { ...meta, ...(kubernetes.certificate === 'cert-manager' ? {} : {}) },
+      meta,
       {
         spec: {
           gatewayClassName: kubernetes.className,
@@ -140,7 +141,7 @@ export function renderGateway(scene: Scene): readonly YamlDocument[] {
               // Here it counts to the end of the answer, and a stream has none.
               timeouts: { backendRequest: route.stream ? '0s' : `${route.timeout}s` },
               backendRefs: weightsOf(plan.release, app.service).map(({ slot, weight }) => ({
-                name: `${app.service}-${slot}`,
+                name: slotServiceOf(kubernetes, app.service, slot),
                 port: app.port,
                 weight: Math.round(weight),
               })),
@@ -172,7 +173,7 @@ export function renderIngress(scene: Scene): readonly YamlDocument[] {
                 paths: pathsOf(plan.edge).map(({ service: name, port, path }) => ({
                   path,
                   pathType: path.endsWith('/') ? 'Prefix' : 'Exact',
-                  backend: { service: { name: `${name}-${liveOf(plan.release, name)}`, port: { number: port } } },
+                  backend: { service: { name: slotServiceOf(kubernetes, name, liveOf(plan.release, name)), port: { number: port } } },
                 })),
               },
             },

@@ -1,5 +1,6 @@
 import type { Artifact } from '../../../model/artifact.ts';
 import { BerthError } from '../../../model/errors.ts';
+import { hasOtherEdge } from '../../../model/kubernetes-spec.ts';
 import type { Plan } from '../../../model/plan.ts';
 import type { PlannedService } from '../../../model/planned-service.ts';
 import { writeDocuments } from '../write-yaml.ts';
@@ -19,7 +20,7 @@ import { renderVolumes } from './volumes.ts';
 const folder = 'k8s/generated';
 const extra = { namespace: '00-namespace', edge: '00-edge', certificates: '00-certificates', volumes: '00-volumes', backups: '00-backups' };
 
-const hasForeignEdge = ({ kubernetes }: Plan): boolean => kubernetes?.expose === 'gateway' || kubernetes?.expose === 'ingress';
+const hasForeignEdge = ({ kubernetes }: Plan): boolean => kubernetes !== undefined && hasOtherEdge(kubernetes);
 
 /** The files of k8s/generated without their ending; no service begins with a digit. */
 const namesOf = (plan: Plan): readonly string[] => [
@@ -50,7 +51,7 @@ export const placeConfigs = (plan: Plan, configs: readonly Artifact[]): readonly
 /** The namespaces alone, for k8s/secrets: those are applied first, and a Secret needs its namespace. */
 export function renderNamespacesFirst(plan: Plan): Artifact {
   if (!plan.kubernetes) throw new Error('this plan is for another target');
-  const scene = sceneOf({ plan, images: {}, merged: new Map(), secretVersion: () => 0, publicKeys: new Map() });
+  const scene = sceneOf({ plan, images: {}, overlaid: (image) => image, merged: new Map(), secretVersion: () => 0, publicKeys: new Map() });
   return {
     path: 'k8s/secrets/00-namespace.yaml',
     content: writeDocuments(
@@ -62,7 +63,7 @@ export function renderNamespacesFirst(plan: Plan): Artifact {
   };
 }
 
-export type KubernetesInput = Pick<Scene, 'plan' | 'images' | 'secretVersion' | 'publicKeys'> & {
+export type KubernetesInput = Pick<Scene, 'plan' | 'images' | 'overlaid' | 'secretVersion' | 'publicKeys'> & {
   /** Every file of the site as it will be after merging. */
   readonly merged: ReadonlyMap<string, string>;
 };

@@ -57,7 +57,7 @@ export function renderOverlay(scene: Scene): string {
   return `# Yours: Berth wrote it once and never touches it again. What you say here holds over k8s/generated, which Berth replaces.
 # \`kubectl kustomize k8s/site\` shows the result, \`kubectl apply -k k8s/site\` brings it into force.
 ${writeYaml({ ...head, resources: ['../generated'], configurations: hasOperator(scene) ? [imagesFile] : undefined })}
-# Images from a registry of your own: take the # away and name it. Tags stay as they are.
+# Images from a registry of your own: take the # away and name it. Tags stay as they are. Then \`berth generate\`: Jobs are named by it.
 # images:
 ${images.map((name) => `#   - name: ${name}\n#     newName: registry.example.internal/${name.replace(/^(?:localhost|[^/]*[.:][^/]*)\//, '')}\n`).join('')}
 # Databases on certain nodes:

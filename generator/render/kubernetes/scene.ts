@@ -10,6 +10,8 @@ export interface Scene {
   readonly plan: Plan;
   readonly kubernetes: KubernetesPlan;
   readonly images: ImageCatalogue;
+  /** What the overlay of the site makes of an image. */
+  readonly overlaid: (image: string) => string;
   /** Content of every file below config/, as it will be after merging. */
   readonly contents: ReadonlyMap<string, string>;
   readonly secretVersion: (name: string) => number;
@@ -71,10 +73,15 @@ export const priorityClassOf = ({ kubernetes }: Scene, priority: PodPlan['priori
 
 export const imageOf = (scene: Scene, image: string): string => scene.images[image]?.reference ?? image;
 
-/** What a task was run with: another value is another Job, which runs once. */
+/** Every image of a pod. */
+const imagesIn = (template: Yaml): readonly string[] =>
+  Array.from(JSON.stringify(template).matchAll(/"image":"([^"]+)"/g), ([, image = '']) => image);
+
+/** What a task was run with: another value is another Job, which runs once. An image that the overlay takes from elsewhere is another one, too. */
 export function taskHash(scene: Scene, service: PlannedService, template: Yaml): string {
   const mounted = [...scene.contents]
     .filter(([path]) => service.mounts.some(({ source }) => path.startsWith(`${source}/`)))
     .sort(([a], [b]) => (a < b ? -1 : 1));
-  return hash([JSON.stringify(template), ...mounted.flat()]).slice(0, 8);
+  const overlaid = imagesIn(template).flatMap((image) => (scene.overlaid(image) === image ? [] : [scene.overlaid(image)]));
+  return hash([JSON.stringify(template), ...mounted.flat(), ...overlaid]).slice(0, 8);
 }

@@ -1,7 +1,7 @@
 import type { PlannedService } from '../../../model/planned-service.ts';
 import type { YamlDocument } from '../write-yaml.ts';
 import { looseningIgnores } from '../loosened.ts';
-import { networkPolicy } from './network.ts';
+import { networkPolicies } from './network.ts';
 import { disruptionBudget, metaOf, object, serviceAccount } from './objects.ts';
 import { memory, podTemplate, portsOf } from './pod.ts';
 import { labelsOf, selectorOf, wholeOf } from './scene.ts';
@@ -108,5 +108,5 @@ export const renderStateful = (scene: Scene, service: PlannedService): readonly 
   ...services(scene, service),
   statefulSet(scene, service),
   ...(firstOfWhole(scene, service) ? [disruptionBudget(scene, service)] : []),
-  networkPolicy(scene, service),
+  ...networkPolicies(scene, service),
 ];

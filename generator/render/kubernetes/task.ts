@@ -1,11 +1,18 @@
 import type { PlannedService } from '../../../model/planned-service.ts';
 import type { YamlDocument } from '../write-yaml.ts';
 import { looseningIgnores } from '../loosened.ts';
-import { networkPolicy } from './network.ts';
+import { networkPolicies } from './network.ts';
 import { metaOf, object, serviceAccount, withToken } from './objects.ts';
 import { podTemplate } from './pod.ts';
 import { taskHash } from './scene.ts';
 import type { Scene } from './scene.ts';
+
+/**
+ * A first start in a slow cluster: volumes are made for ten minutes, and images come over a thin line before that counts at all. A database that does not answer
+ * costs a try of three minutes, and the pauses between grow to five: the hour is over first.
+ */
+const attempts = 12;
+const taskDeadline = 3600;
 
 /**
  * A Job cannot be changed, so its name carries the hash of everything it was made of. Ten minutes after its end it goes: the next apply runs it again,
@@ -34,15 +41,15 @@ export function renderTask(scene: Scene, service: PlannedService): readonly Yaml
       }),
       {
         spec: {
-          backoffLimit: once ? 2 : 6,
-          activeDeadlineSeconds: service.deadline ?? 900,
+          backoffLimit: attempts,
+          activeDeadlineSeconds: service.deadline ?? taskDeadline,
           ttlSecondsAfterFinished: once ? undefined : 600,
           template,
         },
       },
       service.title,
     ),
-    networkPolicy(scene, service),
+    ...networkPolicies(scene, service),
   ];
 }
 
@@ -72,6 +79,6 @@ export function renderJob(scene: Scene, service: PlannedService): readonly YamlD
       },
       service.title,
     ),
-    networkPolicy(scene, service),
+    ...networkPolicies(scene, service),
   ];
 }

@@ -49,6 +49,21 @@ interface World {
 }
 
 const worlds: readonly World[] = [
+  {
+    what: 'Cilium, which nobody named and which finds no API server',
+    id: 'network-policies',
+    verdict: 'warn',
+    facts: { networkPolicies: { enforced: true, hint: 'Cilium' } },
+    needs: { cilium: { unnamed: ['the API server, which web-scale asks'] } },
+    found: /lets through no NetworkPolicy for the API server, which web-scale asks/,
+  },
+  {
+    what: 'Cilium where nothing needs more than NetworkPolicies',
+    id: 'network-policies',
+    verdict: 'pass',
+    facts: { networkPolicies: { enforced: true, hint: 'Cilium' } },
+    found: /enforced by Cilium/,
+  },
   { what: 'a version that is too old', id: 'version', verdict: 'fail', facts: version(29), found: /v1\.29\.0, older than 1\.30/ },
   { what: 'the oldest version that will do', id: 'version', verdict: 'pass', facts: version(30), found: /v1\.30\.0/ },
   { what: 'a version newer than tried', id: 'version', verdict: 'warn', facts: version(newestTested + 1), found: /newer than/ },

@@ -51,6 +51,7 @@ export const needs = (more: Partial<ClusterNeeds> = {}): ClusterNeeds => ({
     { verb: 'create', group: '', resource: 'namespaces', namespaced: false },
   ],
   certManager: false,
+  cilium: { unnamed: [] },
   scaling: { resources: false, external: [] },
   ...more,
 });

@@ -1,4 +1,9 @@
-import { describe, expect, test } from 'vitest';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { Gate } from '../../../model/planned-service.ts';
 import type { WrittenRelease } from '../../../model/release.ts';
 import { app, database, host, plan, service, stack, uses } from './plans.ts';
 
@@ -6,6 +11,24 @@ const migrated = app('web', { uses: [uses.database('database')], migrate: { comm
 const spec = stack({ services: [migrated] });
 const image = (tag: string, weight: number) => ({ image: `registry.example/web:${tag}`, weight });
 const released = (web: WrittenRelease['services'][string]) => plan(spec, { release: { apiVersion: 'berth/v1', services: { web } } });
+/** How often a gate asks a database that answers the 200th time, and how it ends. */
+function asked({ argv, env }: Gate): { readonly times: number; readonly said: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'gate-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const program = (name: string, lines: string) => writeFileSync(join(folder, name), `#!/bin/sh\n${lines}\n`, { mode: 0o755 });
+  program('sleep', ':');
+  program('psql', `echo >> ${folder}/times; [ $(wc -l < ${folder}/times) -ge 200 ] || { echo 'no route to host' >&2; exit 1; }`);
+  const [shell, ...rest] = argv;
+  // Its own folder: gates of two sites may be tried at once.
+  const own = rest.map((word) => word.replaceAll('/tmp/why', `${folder}/why`));
+  const said = execFileSync('/bin/sh', ['-c', '"$@" 2>&1', 'sh', shell, ...own], {
+    env: { ...env, PATH: `${folder}:${process.env['PATH'] ?? ''}` },
+    encoding: 'utf8',
+  });
+  return { times: readFileSync(join(folder, 'times'), 'utf8').length, said };
+}
+const gateOf = (gates: readonly Gate[], name: string): Gate => gates.find((gate) => gate.name === name) ?? expect.unreachable();
+
 const tasks = (made: ReturnType<typeof plan>) => made.release.get('web-migrate');
 
 describe('migrations', () => {
@@ -21,6 +44,17 @@ describe('migrations', () => {
     });
     expect(task.port).toBeUndefined();
     expect(web.migration).toMatchObject({ task: 'web-migrate', waits: { slot: 'blue' } });
+  });
+
+  test('wait for their database however long its first volume takes, where an application starts without it', () => {
+    const made = plan(stack({ ...spec, target: 'kubernetes' }));
+    const [task, web] = [service(made, 'web-migrate'), service(made, 'web')];
+    const patient = asked(gateOf(task.gates, 'wait-for-database'));
+    expect(patient.times).toBe(200);
+    expect(patient.said).toContain('waits for database: no route to host');
+    const brief = asked(gateOf(web.gates, 'wait-for-database'));
+    expect(brief.times).toBe(90);
+    expect(brief.said).toContain('the application starts without: no route to host');
   });
 
   test('come from the slot that release.yaml names', () => {

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { lintSite } from '../../../cli/lint-site.ts';
+import { checkKubernetesObjects } from '../../../generator/render/check-kubernetes-schema.ts';
 import { renderKubernetes } from '../../../generator/render/kubernetes/index.ts';
 import { dnsLabel } from '../../../model/names.ts';
 import type { ImageCatalogue } from '../../../model/image-catalogue.ts';
@@ -29,6 +31,10 @@ async function objects(set: Readonly<Record<string, unknown>> = {}, folder = 'ge
 }
 const find = (all: readonly Manifest[], kind: string, name: string): Manifest =>
   all.find((one) => one.kind === kind && one.metadata.name === name) ?? expect.unreachable(`there is no ${kind} ${name}`);
+async function nameOfJob(service: string): Promise<string> {
+  const jobs = (await objects()).filter(({ kind, metadata }) => kind === 'Job' && metadata.name.startsWith(`${service}-`));
+  return jobs[0]?.metadata.name ?? expect.unreachable(`there is no Job of ${service}`);
+}
 const podOf = (manifest: Manifest) => (manifest.spec as unknown as { template: { spec: Record<string, never> } }).template.spec;
 const text = (value: unknown): string => JSON.stringify(value);
 
@@ -39,7 +45,7 @@ const images = Object.fromEntries(
   ]),
 ) as ImageCatalogue;
 const rendered = (made: Plan): readonly Manifest[] =>
-  renderKubernetes({ plan: made, images, merged: new Map(), secretVersion: () => 1, publicKeys: new Map() })
+  renderKubernetes({ plan: made, images, overlaid: (image) => image, merged: new Map(), secretVersion: () => 1, publicKeys: new Map() })
     .filter(({ path }) => !path.endsWith('kustomization.yaml'))
     .flatMap(({ content }) => documents(content));
 
@@ -139,7 +145,9 @@ describe('the way in', () => {
     expect(text(all.map(({ spec }) => spec ?? null))).toContain(
       expose === 'gateway' ? '"gatewayClassName":"mine"' : '"ingressClassName":"mine"',
     );
-    expect(text(all.map(({ spec }) => spec ?? null))).toContain(expose === 'gateway' ? '"weight":100' : '"name":"web-blue","port"');
+    expect(text(all.map(({ spec }) => spec ?? null))).toContain(
+      expose === 'gateway' ? '"weight":100' : '"name":"web-blue-cluster-ip","port"',
+    );
   });
 
   test('has a certificate of cert-manager where it is asked for, from the authority of the site', async () => {
@@ -187,6 +195,181 @@ describe('network policies', () => {
   test('let an application out only where it was given that', async () => {
     expect(flows(await objects({ 'services.web.egress': true }), 'egress', 'web')).toContain('0.0.0.0/0+::/0:');
     expect(flows(await objects(), 'egress', 'web').join()).not.toContain('0.0.0.0/0');
+  });
+});
+
+describe('the policies for a controller of the cluster', () => {
+  const ingress = {
+    'kubernetes.expose': 'ingress',
+    'kubernetes.class': 'shared',
+    'services.worker': { kind: 'worker', image: 'r.example/worker:1' },
+  };
+  const policy = (all: readonly Manifest[], kind: string, name = 'web') =>
+    (all.find((one) => one.kind === kind && one.metadata.name === name)?.spec ?? {}) as { ingress?: object[]; egress?: object[] };
+
+  test('let it in from pods, unless it is said that it has none', async () => {
+    const all = await objects(ingress);
+    expect(policy(all, 'NetworkPolicy').ingress).toEqual([{ from: [{ namespaceSelector: {} }], ports: [{ protocol: 'TCP', port: 3000 }] }]);
+    // Nobody calls it: a rule without ports would have been one for all of them.
+    expect(policy(all, 'NetworkPolicy', 'worker').ingress).toEqual([]);
+  });
+
+  test('let it in from the addresses of its nodes and from nowhere else', async () => {
+    const all = await objects({
+      ...ingress,
+      'kubernetes.controllerNetwork': 'nodes',
+      'kubernetes.controllerAddresses': ['10.0.0.0/24', 'fd00::7', '10.42.7.1'],
+    });
+    expect(policy(all, 'NetworkPolicy').ingress).toEqual([
+      {
+        from: ['10.0.0.0/24', 'fd00::7/128', '10.42.7.1/32'].map((cidr) => ({ ipBlock: { cidr } })),
+        ports: [{ protocol: 'TCP', port: 3000 }],
+      },
+    ]);
+    expect(all.filter(({ kind }) => kind === 'CiliumNetworkPolicy')).toEqual([]);
+  });
+
+  test.each([
+    { controllerNetwork: 'nodes', entities: ['host', 'remote-node'] },
+    { controllerNetwork: 'cilium', entities: ['ingress'] },
+  ])('name $controllerNetwork to Cilium, which finds neither by an address', async ({ controllerNetwork, entities }) => {
+    const all = await objects({ ...ingress, 'kubernetes.networkPlugin': 'cilium', 'kubernetes.controllerNetwork': controllerNetwork });
+    expect(policy(all, 'NetworkPolicy').ingress).toEqual([]);
+    expect(policy(all, 'CiliumNetworkPolicy').ingress).toEqual([
+      { fromEntities: entities, toPorts: [{ ports: [{ port: '3000', protocol: 'TCP' }] }] },
+    ]);
+    expect(checkKubernetesObjects(all)).toEqual([]);
+  });
+
+  test('let whoever asks the API server through to it, and under Cilium by its name', async () => {
+    const set = { 'services.web.scaling': { max: 4, schedule: [{ at: '0 7 * * 1-5', min: 3 }] } };
+    const plain = await objects(set);
+    const out = {
+      to: [{ ipBlock: { cidr: '0.0.0.0/0' } }, { ipBlock: { cidr: '::/0' } }],
+      ports: [443, 6443].map((port) => ({ protocol: 'TCP', port })),
+    };
+    expect(policy(plain, 'NetworkPolicy', 'web-scale-1').egress).toContainEqual(out);
+    const all = await objects({ ...set, 'kubernetes.networkPlugin': 'cilium' });
+    expect(policy(all, 'CiliumNetworkPolicy', 'web-scale-1').egress).toContainEqual({
+      toEntities: ['kube-apiserver'],
+      toPorts: [{ ports: [443, 6443].map((port) => ({ port: String(port), protocol: 'TCP' })) }],
+    });
+    expect(text(policy(all, 'CiliumNetworkPolicy', 'web'))).not.toContain('kube-apiserver');
+    expect(checkKubernetesObjects(all)).toEqual([]);
+  });
+});
+
+describe('the DNS of the cluster', () => {
+  test('is asked where berth.yaml says that it is, and nowhere else', async () => {
+    const set = {
+      'kubernetes.dns': {
+        namespace: 'openshift-dns',
+        labels: { 'dns.operator.openshift.io/daemonset-dns': 'default' },
+        ports: [5353],
+        addresses: ['10.96.0.10'],
+      },
+    };
+    const all = await objects(set);
+    expect((find(all, 'NetworkPolicy', 'web').spec as unknown as { egress: object[] }).egress[0]).toEqual({
+      to: [
+        {
+          namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'openshift-dns' } },
+          podSelector: { matchLabels: { 'dns.operator.openshift.io/daemonset-dns': 'default' } },
+        },
+        { ipBlock: { cidr: '10.96.0.10/32' } },
+      ],
+      ports: [
+        { protocol: 'UDP', port: 5353 },
+        { protocol: 'TCP', port: 5353 },
+      ],
+    });
+    const { decision, plan: made } = await prepareHello({ target: 'kubernetes', set });
+    expect(lintSite(made, decision.merged).findings).toEqual([]);
+  });
+
+  test('is under Cilium a program of the node where a cache listens there', async () => {
+    const node = { toEntities: ['host'], toPorts: [{ ports: ['UDP', 'TCP'].map((protocol) => ({ port: '53', protocol })) }] };
+    const egress = async (set: object) =>
+      (
+        (await objects({ 'kubernetes.networkPlugin': 'cilium', ...set })).find(
+          ({ kind, metadata }) => kind === 'CiliumNetworkPolicy' && metadata.name === 'web',
+        )?.spec as unknown as { egress: object[] } | undefined
+      )?.egress;
+    expect(await egress({})).toEqual([node]);
+    expect(await egress({ 'kubernetes.dns': { addresses: [] } })).toBeUndefined();
+  });
+});
+
+describe('the Service of a slot', () => {
+  const services = async (set: object) =>
+    new Map(
+      (await objects({ ...set }))
+        .filter(({ kind, metadata }) => kind === 'Service' && metadata.labels['app.kubernetes.io/name'] === 'web')
+        .map(({ metadata, spec }) => [metadata.name, (spec as { clusterIP?: string }).clusterIP]),
+    );
+
+  test('never changes what no Service can change, from the edge to a gateway and back', async () => {
+    const ways = [{}, ...['gateway', 'ingress'].map((expose) => ({ 'kubernetes.expose': expose, 'kubernetes.class': 'shared' }))];
+    const seen = new Map<string, string | undefined>();
+    for (const way of ways)
+      for (const [name, address] of await services(way)) {
+        if (seen.has(name)) expect(address, name).toBe(seen.get(name));
+        seen.set(name, address);
+      }
+    expect(Object.fromEntries(seen)).toEqual({
+      'web-blue': 'None',
+      'web-green': 'None',
+      'web-blue-cluster-ip': undefined,
+      'web-green-cluster-ip': undefined,
+    });
+  });
+
+  test.each(['gateway', 'ingress'])('is the one that a %s leads to', async (expose) => {
+    const all = await objects({ 'kubernetes.expose': expose, 'kubernetes.class': 'shared' });
+    const asked = [
+      ...text(all.filter(({ kind }) => kind === 'HTTPRoute' || kind === 'Ingress').map(({ spec }) => spec)).matchAll(
+        /"(web-(?:blue|green)[^"]*)"/g,
+      ),
+    ];
+    expect(asked.length).toBeGreaterThan(0);
+    for (const [, name = ''] of asked) find(all, 'Service', name);
+  });
+});
+
+test('a task tries until its hour is over: a first volume may take ten minutes, and images longer', async () => {
+  const { spec } = find(await objects(), 'Job', await nameOfJob('database-accounts'));
+  const { backoffLimit, activeDeadlineSeconds } = spec as unknown as { backoffLimit: number; activeDeadlineSeconds: number };
+  expect(activeDeadlineSeconds).toBeGreaterThanOrEqual(3600);
+  // Of the script three minutes each time, of the kubelet a pause that doubles from ten seconds to five minutes.
+  const pauses = Array.from({ length: backoffLimit }, (_, index) => Math.min(300, 10 * 2 ** index));
+  expect((backoffLimit + 1) * 180 + pauses.reduce((sum, pause) => sum + pause, 0)).toBeGreaterThanOrEqual(activeDeadlineSeconds);
+});
+
+describe('the room of a pod on the disk of its node', () => {
+  const roomOf = (manifest: Manifest, name: string) =>
+    (podOf(manifest)['containers'] as unknown as readonly { name: string; resources: { limits: Record<string, string> } }[]).find(
+      (one) => one.name === name,
+    )?.resources.limits['ephemeral-storage'];
+
+  test('holds the logs that the kubelet keeps, and a file more', async () => {
+    expect(roomOf(find(await objects(), 'Deployment', 'web-blue'), 'web')).toBe('300Mi');
+    const set = { 'kubernetes.containerLogMaxSize': '200Mi', 'kubernetes.containerLogMaxFiles': 9 };
+    expect(roomOf(find(await objects(set), 'Deployment', 'web-blue'), 'web')).toBe('2000Mi');
+  });
+
+  test('holds what a root that can be written to takes, also while a pod is replaced', async () => {
+    const set = { 'services.web.loosen': { writableRoot: 'an old library writes beside itself' } };
+    const [plain, loosened] = [await objects(), await objects(set)];
+    expect(roomOf(find(loosened, 'Deployment', 'web-blue'), 'web')).toBe('812Mi');
+    const disk = (all: readonly Manifest[]) => {
+      const [, number = '', unit] =
+        /^(\d+)(Gi|Mi)$/.exec(
+          (find(all, 'ResourceQuota', 'site').spec as unknown as { hard: Record<string, string> }).hard['limits.ephemeral-storage'] ?? '',
+        ) ?? [];
+      return Number(number) * (unit === 'Gi' ? 1024 : 1);
+    };
+    // Two replicas, and one more in each slot.
+    expect(disk(loosened) - disk(plain)).toBe(4 * 512);
   });
 });
 
@@ -274,7 +457,14 @@ describe('a store on four nodes', () => {
 test('a Job has another name for another image, other variables or another file, and the same one otherwise', () => {
   const made = plan(stack({ target: 'kubernetes' }));
   const jobs = (merged: ReadonlyMap<string, string>, version = 1, catalogue = images) =>
-    renderKubernetes({ plan: made, images: catalogue, merged, secretVersion: () => version, publicKeys: new Map() })
+    renderKubernetes({
+      plan: made,
+      images: catalogue,
+      overlaid: (image) => image,
+      merged,
+      secretVersion: () => version,
+      publicKeys: new Map(),
+    })
       .flatMap(({ path, content }) => (path.endsWith('kustomization.yaml') ? [] : documents(content)))
       .filter(({ kind }) => kind === 'Job')
       .map(({ metadata }) => metadata.name);
@@ -285,6 +475,27 @@ test('a Job has another name for another image, other variables or another file,
   expect(jobs(script('a'), 2)[0]).not.toBe(first);
   const other = { ...images, postgres: { ...(images['postgres'] as ImageCatalogue[string]), reference: 'r.example/postgres:2' } };
   expect(jobs(script('a'), 1, other)[0]).not.toBe(first);
+});
+
+test('a Job has another name once the overlay takes its image from elsewhere, and no other Job has', async () => {
+  const jobs = async (overlay?: string) => {
+    const files = overlay === undefined ? {} : { 'k8s/site/kustomization.yaml': `resources: [../generated]\n${overlay}` };
+    const { decision } = await prepareHello({ target: 'kubernetes', files });
+    return [...decision.merged]
+      .flatMap(([path, content]) => (/^k8s\/generated\/[^/]+-(?:accounts|buckets)\.yaml$/.test(path) ? documents(content) : []))
+      .flatMap(({ kind, metadata }) => (kind === 'Job' ? [metadata.name] : []))
+      .toSorted();
+  };
+  const [accounts, buckets] = await jobs();
+  const mirrored = await jobs('images:\n  - { name: docker.io/library/postgres, newName: registry.local/postgres }\n');
+  expect(mirrored[0]).toMatch(/^database-accounts-/);
+  expect(mirrored[0]).not.toBe(accounts);
+  expect(mirrored[1]).toBe(buckets);
+  const tagged = await jobs('images:\n  - { name: docker.io/library/postgres, newName: registry.local/postgres, newTag: "17" }\n');
+  expect(tagged[0]).not.toBe(mirrored[0]);
+  // What an overlay says of other things, or cannot be read, changes no name.
+  expect(await jobs('replicas: [{ name: edge, count: 3 }]\n')).toEqual([accounts, buckets]);
+  expect(await jobs('images: [\n')).toEqual([accounts, buckets]);
 });
 
 test('a pod may take as long to stop as its service, after a pause for those who still send', () => {

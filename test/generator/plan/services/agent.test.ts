@@ -245,7 +245,7 @@ describe('the agent of databases', () => {
       reference: 'localhost/berth:0.1.0',
       usedBy: ['agent-postgres'],
     });
-    expect(plan.kubernetes?.pods.get('agent-postgres')?.ephemeralStorage).toBe(128 + 256);
+    expect(plan.kubernetes?.pods.get('agent-postgres')?.ephemeralStorage).toBe(6 * 50 + 256);
     expect(plan.databases[0]?.backedUp).toBe(true);
     expect(plan.runtime.namespace).toBe('hello');
     expect(plan.notes.join('\n')).toContain(
