@@ -25,18 +25,21 @@ import { membersOf } from './mongodb-members.ts';
 import { accountOf, originOf } from './store-engine.ts';
 import { endpointOf, storeEngines, storeNamed } from './stores.ts';
 
-/** Runs `try` until it succeeds, three minutes at most. */
+/**
+ * Runs `attempt` until it succeeds, three minutes at most. What it says is kept in a variable: gates of one pod share its /tmp and
+ * run as different users, and a file of one cannot be written by the next.
+ */
 const waiting = (service: string, attempt: string, strict = false): readonly [string, ...string[]] => [
   '/bin/sh',
   '-c',
   strict
     ? waitingLong(service, attempt)
-    : `tries=0; until { ${attempt}; } >/dev/null 2>/tmp/why; do tries=$((tries+1)); if [ $tries -ge 90 ]; then echo "${service} is not ready after three minutes; the application starts without: $(cat /tmp/why)" >&2; exit 0; fi; sleep 2; done`,
+    : `tries=0; until why=$({ ${attempt}; } 2>&1 >/dev/null); do tries=$((tries+1)); if [ $tries -ge 90 ]; then echo "${service} is not ready after three minutes; the application starts without: $why" >&2; exit 0; fi; sleep 2; done`,
 ];
 
-/** Runs `try` until it succeeds, and says why it has not yet: for what cannot do without. Its deadline ends it. */
+/** Runs `attempt` until it succeeds, and says why it has not yet: for what cannot do without. Its deadline ends it. */
 export const waitingLong = (what: string, attempt: string): string =>
-  `until { ${attempt}; } >/dev/null 2>/tmp/why; do echo "waits for ${what}: $(cat /tmp/why)" >&2; sleep 5; done`;
+  `until why=$({ ${attempt}; } 2>&1 >/dev/null); do echo "waits for ${what}: $why" >&2; sleep 5; done`;
 
 /** What a gate is made of: the size of a task, and the accounts that the images of the engines are made for. */
 export interface ForGates {
