@@ -14,8 +14,10 @@ import { gateKey } from './secret-keys.ts';
 type Probe = 'startup' | 'readiness' | 'liveness';
 
 /** As an API server writes it: another way to write the same would be sent again with every apply. */
-export const memory = (size: MiB): string =>
-  size % 2 ** 20 === 0 && size > 0 ? `${size / 2 ** 20}Ti` : size % 2 ** 10 === 0 && size > 0 ? `${size / 2 ** 10}Gi` : `${size}Mi`;
+export const memory = (size: MiB): string => {
+  if (size === 0) return '0';
+  return size % 2 ** 20 === 0 ? `${size / 2 ** 20}Ti` : size % 2 ** 10 === 0 ? `${size / 2 ** 10}Gi` : `${size}Mi`;
+};
 export const cpu = (value: MilliCpu): string => (value % 1000 === 0 ? String(value / 1000) : `${value}m`);
 
 const portName = (service: PlannedService, port: number): string =>
