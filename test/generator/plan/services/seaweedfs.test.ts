@@ -61,7 +61,7 @@ describe('SeaweedFS', () => {
       user: '1000:1000',
       secretEnv: { STORE_USER: ['hello-app:', { secret: 'files-app' }] },
     });
-    expect(gate?.argv.at(-1)).toContain('"http://files:8333/uploads?list-type=2&max-keys=1"; } >/dev/null 2>/tmp/why');
+    expect(gate?.argv.at(-1)).toContain('"http://files:8333/uploads?list-type=2&max-keys=1"; } 2>&1 >/dev/null)');
     expect(gate?.argv.at(-1)).not.toContain('--user');
   });
 
