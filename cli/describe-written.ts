@@ -48,10 +48,12 @@ function clusterComparison({ plan, state, decision }: PreparedSite): ClusterComp
 }
 
 function describeCluster(
-  { replaced, scaled, run, migrations, refused, added, left }: ClusterComparison,
+  { replaced, adopted, scaled, run, migrations, refused, added, left, leftBehind }: ClusterComparison,
+  namespace: string,
   context: Context,
 ): readonly string[] {
   const name = (workload: string) => paint(context.color)('bold', workload);
+  const type = (command: string) => `      kubectl -n ${namespace} ${command}`;
   return [
     ...migrations.map(
       (workload) => `  is refused for ${name(workload)}: the claims of a StatefulSet cannot be changed; SITE.md, Upgrade, says what to do`,
@@ -62,9 +64,18 @@ function describeCluster(
         `  replaces the pods of ${name(workload)}: ${wrap(reasons.join('; '), Math.min(context.columns, 110) - 14, '    ')}`,
     ),
     ...scaled.map(({ workload, from, to }) => `  scales ${name(workload)} from ${from} to ${to}`),
+    ...adopted.flatMap((workload) => [
+      `  leaves one replica of ${name(workload)} for a moment, as its number leaves the manifest; type this before it, and none is missing:`,
+      type(`apply view-last-applied deployment/${workload} | sed '/^  replicas:/d' | kubectl -n ${namespace} apply set-last-applied -f -`),
+    ]),
     ...run.map((job) => `  runs ${name(job)}`),
     ...added.map((workload) => `  starts ${name(workload)}`),
     ...left.map((id) => `  leaves ${name(id)} in the cluster, where nothing of this site needs it any more`),
+    ...leftBehind.flatMap(({ workload, claims }) => [
+      `  finds no room in the quota while pods of ${name(workload)} run; type the first before it, and the second when its data are where you want them:`,
+      type(`scale statefulset/${workload} --replicas=0`),
+      type(`delete ${[`statefulset/${workload}`, ...claims.map((claim) => `pvc/${claim}`)].join(' ')}`),
+    ]),
   ];
 }
 
@@ -151,7 +162,7 @@ export function describeWritten(prepared: PreparedSite, context: Context): strin
   }
   const cluster = clusterComparison(prepared);
   if (cluster) {
-    const consequences = describeCluster(cluster, context);
+    const consequences = describeCluster(cluster, plan.kubernetes?.namespace ?? '', context);
     lines.push(
       '',
       ...(consequences.length > 0

@@ -1,3 +1,4 @@
+import { writtenClaims } from '../generator/io/written-claims.ts';
 import { overlayFile } from '../generator/lint/overlay.ts';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -196,7 +197,8 @@ export function planSite(spec: StackSpec, site: string, context: Context): Loade
   const release = existsSync(join(site, releaseFile))
     ? expectParsed(parseRelease(readSpecBytes(site, releaseFile), releaseFile, spec), releaseFile)
     : undefined;
-  return { assets, spec, release, plan: makePlan({ spec, profile: assets.profile(spec.profile), images: assets.images, release }) };
+  const claims = spec.target === 'kubernetes' ? writtenClaims(site) : new Map();
+  return { assets, spec, release, plan: makePlan({ spec, profile: assets.profile(spec.profile), images: assets.images, release, claims }) };
 }
 
 /** Everything of a site but what the target starts from, which needs to know what the others become after merging. */

@@ -15,6 +15,12 @@ export interface PodPlan {
   readonly namespace: string;
 }
 
+/** What a site asked for when it was written before: so many claims of this size each. */
+export interface WrittenClaim {
+  readonly size: MiB;
+  readonly count: number;
+}
+
 interface ProbeTiming {
   readonly period: Seconds;
   readonly timeout: Seconds;

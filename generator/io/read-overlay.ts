@@ -10,10 +10,13 @@ const folder = 'k8s/site';
 const most = 1000;
 
 /** Every text file below k8s/site by its path in the site; none where the folder is not there yet. */
-export function readOverlayFiles(site: string): ReadonlyMap<string, string> {
+export const readOverlayFiles = (site: string): ReadonlyMap<string, string> => readBelow(site, folder, true);
+
+/** The text files of a folder, or of all folders below it as well. */
+export function readBelow(site: string, folder: string, recursive: boolean): ReadonlyMap<string, string> {
   const paths = attempt(`read ${folder}`, () => {
     try {
-      return readdirSync(join(site, folder), { recursive: true, withFileTypes: true });
+      return readdirSync(join(site, folder), { recursive, withFileTypes: true });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
       throw error;

@@ -54,7 +54,7 @@ export function clusterNotes({ services, kubernetes, edge, host, domain }: Stack
       ),
     ...(host
       ? [
-          'volumes are shares of the disk that the cluster was said to have, and a claim cannot be changed later: fix each by its disk in berth.yaml before you add a service',
+          'volumes are shares of the disk that the cluster was said to have, and stay as large as they were written first: fix each by its disk in berth.yaml before the first apply, or a service that comes later finds none left',
         ]
       : []),
     'the network policies hold where the network of the cluster enforces them; `kubectl get networkpolicy` shows them either way',

@@ -1,5 +1,7 @@
+import { eachDrive, minio } from '../../model/engines/minio.ts';
 import { valkey } from '../../model/engines/valkey.ts';
 import { BerthError } from '../../model/errors.ts';
+import type { WrittenClaim } from '../../model/kubernetes-plan.ts';
 import type { Decision } from '../../model/decision.ts';
 import type { HardwareProfile } from '../../model/profile.ts';
 import type { CacheSpec } from '../../model/cache-spec.ts';
@@ -25,6 +27,12 @@ interface Part {
   readonly holds: string;
   /** The operator fixed it. */
   readonly fixed?: MiB | undefined;
+  /** As its claim was written. */
+  readonly kept?: MiB;
+  /** The StatefulSet that has its claim among others; its own name unless it is said. */
+  readonly holder?: string;
+  /** Of a store: so many claims hold it together, each a part of it and of what makes good a loss. */
+  readonly drives?: number;
   /** The key of berth.yaml that fixes it. */
   readonly path?: string;
   /** The keys that its floor is made of, beside what all of its kind have. */
@@ -40,8 +48,10 @@ function cacheParts(cache: CacheSpec, spec: StackSpec): readonly Part[] {
   // A page of text, which no disk makes larger.
   const watching = { weight: 0, floor: valkey.sentinel.diskMiB, holds: `who is written to in ${name}` };
   return [
-    ...groupsOf(cache, spec).flatMap(({ each }) => each.map((one) => ({ ...node, name: one }))),
-    ...(isWatched(cache) ? sentinelsOf(cache, spec).each.map((one) => ({ ...watching, name: one })) : []),
+    ...groupsOf(cache, spec).flatMap(({ name: holder, each }) => each.map((one) => ({ ...node, name: one, holder }))),
+    ...(isWatched(cache) ? [sentinelsOf(cache, spec)] : []).flatMap(({ name: holder, each }) =>
+      each.map((one) => ({ ...watching, name: one, holder })),
+    ),
   ];
 }
 
@@ -57,8 +67,9 @@ const partsOf = (spec: StackSpec): readonly Part[] => [
     const own = { name, weight: 30, floor: 2048, fixed: disk, path: `databases.${name}.disk`, holds: databaseEngines[engine].holds };
     return [own, ...copiesOf(database).map((copy) => ({ ...own, name: copy.name, holds: `copy of ${name}` }))];
   }),
-  ...spec.stores.map(({ name, disk }) => ({
+  ...spec.stores.map(({ name, disk, nodes }) => ({
     name,
+    drives: nodes,
     weight: 40,
     floor: 2048,
     fixed: disk,
@@ -97,6 +108,37 @@ export interface DiskBudget {
   readonly rows: readonly { readonly name: string; readonly size: MiB; readonly because: string }[];
   readonly of: (name: string) => MiB;
   readonly decisions: readonly Decision[];
+  readonly notes: readonly string[];
+  /** Claims that were written before and belong to nothing any more: a cluster keeps them, with the data. */
+  readonly left: readonly WrittenClaim[];
+}
+
+/** What it has, whatever is left of the disk. A claim that was written comes first: it stands. */
+const settled = ({ fixed, kept }: Part): MiB | undefined => kept ?? fixed;
+
+const holderOf = ({ name, holder = name }: Part): string => holder;
+
+/** How large each claim of a part is: of several drives, those that make good a loss hold none of it. */
+const claimOf = ({ drives = 1 }: Part, size: MiB): MiB => (drives === 1 ? size : eachDrive(size, drives));
+
+/**
+ * A part as its claim was written. `otherwise` is what it would be without one.
+ * @throws BerthError `conflict` for a claim that would get smaller.
+ */
+function keep(part: Part, claims: ReadonlyMap<string, WrittenClaim>, otherwise: MiB): Part {
+  const { name, fixed, floor, path, drives = 1 } = part;
+  const claim = claims.get(holderOf(part));
+  // With another number of drives they are other claims, which say nothing of it.
+  if (claim === undefined || (drives > 1 && claim.count !== drives)) return part;
+  if (claimOf(part, otherwise) === claim.size) return { ...part, kept: otherwise };
+  if (fixed !== undefined && claimOf(part, fixed) > claim.size) return part;
+  const size = drives === 1 ? claim.size : mib(claim.size * (drives - minio.parity));
+  if (fixed === undefined) return size < floor ? part : { ...part, kept: size };
+  throw new BerthError(
+    'conflict',
+    `${path ?? `the disk of ${name}`} is ${describeSize(fixed)}, and its claim was written with ${describeSize(size)}: no volume can be made smaller`,
+    `write ${describeSize(size)} again, or give what needs less another name and restore a backup there; where no cluster has that claim yet, delete k8s/generated/*.yaml, then run \`berth generate\``,
+  );
 }
 
 /** @throws BerthError `capacity` for a size below what works. */
@@ -123,12 +165,27 @@ function roomOf(parts: readonly Part[], spec: StackSpec, profile: HardwareProfil
   const elastic = spec.target === 'kubernetes' && spec.host === undefined;
   const logs = elastic ? mib(0) : mib(logsPerContainer * containers);
   const kept = elastic ? mib(0) : images;
-  const floors = parts.reduce((sum, part) => sum + (part.fixed ?? part.floor), 0);
+  const floors = parts.reduce((sum, part) => sum + (settled(part) ?? part.floor), 0);
   // In whole numbers: 0.85 is none that a computer can hold, and the disk that a refusal names must be enough.
   const need = mib(Math.ceil(((floors + kept + logs) * 100) / 85 / 1024) * 1024);
   const wanted = Math.max(profile.disk.value, need);
   const total = spec.host?.fit ? Math.min(spec.host.disk, wanted) : wanted;
   return { elastic, logs, floors, need, total, available: Math.floor((total * 85) / 100) - kept - logs };
+}
+
+const weightsOf = (parts: readonly Part[]): number =>
+  parts.filter((part) => settled(part) === undefined).reduce((sum, part) => sum + part.weight, 0);
+
+/** What each part gets of the room; without regard to whether there is that much. */
+function shares(parts: readonly Part[], { elastic, available, floors }: Room, profile: HardwareProfile): (part: Part) => MiB {
+  const [weights, spread] = [weightsOf(parts), available - floors];
+  return (part) => {
+    const known = settled(part);
+    if (known !== undefined) return known;
+    // In whole GiB, as claims are asked for.
+    if (elastic) return mib(Math.max(part.floor, Math.floor((profile.disk.value * part.weight) / 100 / 1024) * 1024));
+    return mib(Math.floor(part.floor + (spread * part.weight) / weights));
+  };
 }
 
 /** Whether the disk holds the floor of every part. */
@@ -142,28 +199,33 @@ export function holdsDisk(spec: StackSpec, profile: HardwareProfile, containers:
  * A cluster without a size of its own gives each volume a share of the profile's disk that depends on nothing else: a claim cannot be changed, so another service must not change it.
  * @throws BerthError `capacity` when the floors do not fit.
  */
-export function divideDisk(spec: StackSpec, profile: HardwareProfile, containers: number): DiskBudget {
-  const parts = partsOf(spec);
-  for (const part of parts) refuseTooSmall(part);
-  const { elastic, logs, floors, need, total, available } = roomOf(parts, spec, profile, containers);
-  const weights = parts.filter(({ fixed }) => fixed === undefined).reduce((sum, part) => sum + part.weight, 0);
-  if (available < floors) {
+export function divideDisk(
+  spec: StackSpec,
+  profile: HardwareProfile,
+  containers: number,
+  claims: ReadonlyMap<string, WrittenClaim> = new Map(),
+): DiskBudget {
+  const asked = partsOf(spec);
+  for (const part of asked) refuseTooSmall(part);
+  const free = shares(asked, roomOf(asked, spec, profile, containers), profile);
+  const unkept = new Map(asked.map((part) => [part.name, free(part)]));
+  const otherwise = ({ name }: Part): MiB => unkept.get(name) ?? mib(0);
+  const parts = asked.map((part) => keep(part, claims, otherwise(part)));
+  const room = roomOf(parts, spec, profile, containers);
+  const { elastic, logs, floors, need, total, available } = room;
+  // What stands already needs no more room: a replica more, whose logs lie on the same disk, must not be refused for it.
+  if (available < floors && parts.some(({ kept }) => kept === undefined)) {
     const gib = `${need / 1024} GiB`;
     throw new BerthError(
       'capacity',
-      `the disk has ${Math.floor((total / 1024) * 10) / 10} GiB free; the least this application needs is ${gib}`,
+      `the disk has ${Math.floor((total / 1024) * 10) / 10} GiB free; the least this application needs is ${gib}${parts.some(({ kept }) => kept !== undefined) ? ', with the claims that were written before' : ''}`,
       `free or add disk until ${gib} are free, then run \`berth init\` again or change host.disk in berth.yaml`,
     );
   }
-  const spread = available - floors;
-  const sizeOf = (part: Part): MiB => {
-    if (part.fixed !== undefined) return part.fixed;
-    // In whole GiB, as claims are asked for.
-    if (elastic) return mib(Math.max(part.floor, Math.floor((profile.disk.value * part.weight) / 100 / 1024) * 1024));
-    return mib(Math.floor(part.floor + (spread * part.weight) / weights));
-  };
+  const sizeOf = shares(parts, room, profile);
   const rows = parts.map((part) => ({ name: part.name, size: sizeOf(part), because: part.holds }));
   const sizes = new Map(rows.map((row) => [row.name, row.size]));
+  const stayed = parts.filter((part) => part.kept !== undefined && part.kept !== otherwise(part));
   return {
     rows: [
       ...rows,
@@ -175,15 +237,41 @@ export function divideDisk(spec: StackSpec, profile: HardwareProfile, containers
           ]),
     ],
     of: (name) => sizes.get(name) ?? mib(0),
-    decisions: parts.map((part) => explain(part, sizes.get(part.name) ?? mib(0), { elastic, total: mib(total), weights })),
+    left: [...claims].flatMap(([name, claim]) => (parts.some((part) => holderOf(part) === name) ? [] : [claim])),
+    notes:
+      stayed.length === 0
+        ? []
+        : [
+            `claims stay as large as they were written: ${stayed.map((part) => `${part.name} with ${describeSize(sizeOf(part))}, which would be ${describeSize(otherwise(part))} now`).join('; ')}. A larger \`disk\` in berth.yaml makes one larger; where no cluster has them yet, delete k8s/generated/*.yaml, then run \`berth generate\``,
+          ],
+    decisions: parts.map((part) =>
+      explain(part, sizeOf(part), {
+        elastic,
+        total: mib(total),
+        weights: weightsOf(part.kept === undefined ? parts : asked),
+        otherwise: otherwise(part),
+      }),
+    ),
   };
 }
 
-function explain(part: Part, size: MiB, { elastic, total, weights }: { elastic: boolean; total: MiB; weights: number }): Decision {
+function explain(
+  part: Part,
+  size: MiB,
+  { elastic, total, weights, otherwise }: { elastic: boolean; total: MiB; weights: number; otherwise: MiB },
+): Decision {
   const key = part.path ?? part.asked;
   const change = `${key === undefined ? '' : `${key} or `}host.disk in berth.yaml`;
   const base = { key: `${part.name}.disk`, value: formatSize(size), change };
   if (part.fixed !== undefined) return { ...base, formula: 'fixed', inputs: {}, source: part.path ?? '' };
+  if (part.kept !== undefined && part.kept !== otherwise)
+    return {
+      ...base,
+      formula: 'as its claim was written',
+      inputs: {},
+      source: 'design: no volume can be made smaller, and a larger one takes steps by hand',
+      change: part.path === undefined ? 'fixed' : `${part.path} in berth.yaml, for a larger one`,
+    };
   const [weight, least] = [part.weight, describeSize(mib(part.floor))];
   const floor = part.asked === undefined ? least : `${least}, with what ${part.asked} says`;
   return elastic

@@ -1,6 +1,6 @@
 import type { Decision } from '../../model/decision.ts';
 import type { KubernetesSpec } from '../../model/kubernetes-spec.ts';
-import type { KubernetesPlan, PodPlan } from '../../model/kubernetes-plan.ts';
+import type { KubernetesPlan, PodPlan, WrittenClaim } from '../../model/kubernetes-plan.ts';
 import type { MemoryBudget } from '../../model/plan.ts';
 import type { PlannedService, SharedVolume, Size } from '../../model/planned-service.ts';
 import type { StackSpec } from '../../model/stack-spec.ts';
@@ -70,8 +70,8 @@ export function planKubernetes(
   spec: StackSpec,
   services: readonly PlannedService[],
   volumes: readonly SharedVolume[],
-  budget: MemoryBudget,
-  sizes: ReadonlyMap<string, Omit<Size, 'pids'>>,
+  { budget, sizes }: { readonly budget: MemoryBudget; readonly sizes: ReadonlyMap<string, Omit<Size, 'pids'>> },
+  left: readonly WrittenClaim[],
 ): { readonly plan: KubernetesPlan; readonly decisions: readonly Decision[] } {
   const { namespace, expose, containerLog } = spec.kubernetes;
   const edgeNamespace = expose === 'hostPort' ? `${namespace}-edge` : namespace;
@@ -93,6 +93,8 @@ export function planKubernetes(
     const claims = [
       ...own.flatMap((service) => service.volumes.flatMap(({ size }) => Array.from({ length: service.replicas }, () => size))),
       ...(space === namespace ? volumes.map(({ size }) => size) : []),
+      // What was renamed stands there until its owner has copied the data, and must not keep the new one from beginning.
+      ...(space === namespace ? left.flatMap(({ size, count }) => Array.from({ length: count }, () => size)) : []),
     ];
     const containers = [...counts, ...room].reduce((all, { count }) => all + count, 0);
     const hasEdge = own.some(({ role }) => role === 'edge');

@@ -1,5 +1,6 @@
 import type { ImageCatalogue } from '../../model/image-catalogue.ts';
 import type { Dependency, Size } from '../../model/planned-service.ts';
+import type { WrittenClaim } from '../../model/kubernetes-plan.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { HardwareProfile } from '../../model/profile.ts';
 import type { WrittenRelease } from '../../model/release.ts';
@@ -44,13 +45,15 @@ export interface PlanInput {
   readonly images: ImageCatalogue;
   /** `undefined` before there is a release.yaml: every service then stands in its blue slot. */
   readonly release: WrittenRelease | undefined;
+  /** The claims that were written before, by service or volume: what nobody asked otherwise stays as it is. */
+  readonly claims?: ReadonlyMap<string, WrittenClaim>;
 }
 
 /**
  * Decide everything: pure, so that it can be printed, compared and tested alone.
- * @throws BerthError `capacity` when the host is too small; `unsupported` when a target cannot do what the spec asks for.
+ * @throws BerthError `capacity` when the host is too small; `conflict` for a claim that would get smaller; `unsupported` when a target cannot do what the spec asks for.
  */
-export function makePlan({ spec: asked, profile, images, release: written }: PlanInput): Plan {
+export function makePlan({ spec: asked, profile, images, release: written, claims }: PlanInput): Plan {
   const topologies = chooseTopologies(asked, profile);
   const { spec } = topologies;
   const demands = demandsOf(spec, profile);
@@ -64,7 +67,7 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
     const app = spec.services.find((service) => service.name === name);
     return app ? replicasOf(app, profile) : 1;
   });
-  const disk = divideDisk(spec, profile, containersOf(demands));
+  const disk = divideDisk(spec, profile, containersOf(demands), claims);
   const ways = hasLists(spec) ? waysOf(spec, profile) : [];
   const network = networksOf(spec.network, ways);
   const databases = spec.databases.map((database) => {
@@ -165,7 +168,7 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
   ];
   const runtime = runtimeOf(spec, services, (agent) => sizeOf(agent).memory, agentUser);
   const imagesInUse = usedImages(services, images);
-  const kubernetes = spec.target === 'kubernetes' ? planKubernetes(spec, services, sharedVolumes, fitted.budget, fitted.sizes) : undefined;
+  const kubernetes = spec.target === 'kubernetes' ? planKubernetes(spec, services, sharedVolumes, fitted, disk.left) : undefined;
   const decisions = [
     fitted,
     disk,
@@ -223,15 +226,18 @@ export function makePlan({ spec: asked, profile, images, release: written }: Pla
           },
         }),
     ...(kubernetes ? { kubernetes: kubernetes.plan } : {}),
-    notes: notesOf({
-      topologies,
-      profile,
-      services,
-      images: imagesInUse,
-      scaled: fitted.scaled,
-      describe: `${describeSize(fitted.budget.sum)} of ${describeSize(fitted.budget.host)}`,
-      cpus: spec.host ? describeCpus(spec.host.cpus) : 'any host',
-      uploads: edge.service.tmpfs[0]?.size ?? mib(0),
-    }),
+    notes: [
+      ...disk.notes,
+      ...notesOf({
+        topologies,
+        profile,
+        services,
+        images: imagesInUse,
+        scaled: fitted.scaled,
+        describe: `${describeSize(fitted.budget.sum)} of ${describeSize(fitted.budget.host)}`,
+        cpus: spec.host ? describeCpus(spec.host.cpus) : 'any host',
+        uploads: edge.service.tmpfs[0]?.size ?? mib(0),
+      }),
+    ],
   };
 }

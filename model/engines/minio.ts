@@ -1,3 +1,6 @@
+import { mib } from '../units.ts';
+import type { MiB } from '../units.ts';
+
 /**
  * Facts about MinIO, from its source and its image.
  * The image owns no folder for its data. A fresh named volume takes owner and mode of the folder it is mounted on,
@@ -23,3 +26,6 @@ export const minio = {
   parity: 2,
   region: 'us-east-1',
 } as const;
+
+/** What each of several drives has to hold of so much data, in whole GiB: the parts of an object lie on all of them, those that make good a loss among them. */
+export const eachDrive = (disk: MiB, drives: number): MiB => mib(Math.ceil(disk / (drives - minio.parity) / 1024) * 1024);

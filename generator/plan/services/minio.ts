@@ -1,4 +1,4 @@
-import { minio as facts } from '../../../model/engines/minio.ts';
+import { eachDrive, minio as facts } from '../../../model/engines/minio.ts';
 import { certificateFile, keyFile } from '../../../model/internal-tls.ts';
 import type { Decision } from '../../../model/decision.ts';
 import type { PlannedService } from '../../../model/planned-service.ts';
@@ -60,7 +60,7 @@ function planMinio({ store, spec, size, disk, task, image, copied }: StoreInput)
   const byTls = spec.internalTls ? ({ tls: true } as const) : {};
   const { namespace, clusterDomain } = spec.kubernetes;
   // The parts of an object lie on all nodes, those that make good a loss among them.
-  const each = several ? mib(Math.ceil(disk / (store.nodes - facts.parity) / 1024) * 1024) : disk;
+  const each = several ? eachDrive(disk, store.nodes) : disk;
   const drives = several
     ? `${schemeOf(spec)}://${name}-{0...${store.nodes - 1}}.${name}-nodes.${namespace}.svc.${clusterDomain}:${facts.port}${facts.dataFolder}`
     : facts.dataFolder;

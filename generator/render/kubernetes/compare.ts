@@ -1,10 +1,11 @@
 import type { Plan } from '../../../model/plan.ts';
-import { parseSize } from '../../../model/units.ts';
 
 /** What the next `kubectl apply` does, beyond what earlier runs announced. */
 export interface ClusterComparison {
   /** Workloads whose pods are replaced, one by one, and why. */
   readonly replaced: readonly { readonly workload: string; readonly reasons: readonly string[] }[];
+  /** Workloads whose replicas an autoscaler takes over: without a step before the apply, one is left of them for a moment. */
+  readonly adopted: readonly string[];
   readonly scaled: readonly { readonly workload: string; readonly from: string; readonly to: string }[];
   /** Jobs that run, as they are others than before. */
   readonly run: readonly string[];
@@ -15,6 +16,8 @@ export interface ClusterComparison {
   readonly added: readonly string[];
   /** Objects that are no longer written; an apply leaves them in the cluster. */
   readonly left: readonly string[];
+  /** Of those, what has pods and claims, which count against the quota. */
+  readonly leftBehind: readonly { readonly workload: string; readonly claims: readonly string[] }[];
 }
 
 type Files = ReadonlyMap<string, string>;
@@ -53,13 +56,18 @@ function reasonsOf(was: string, now: string): readonly string[] {
 
 /** Why a claim cannot become what it should be; `undefined` where it can. */
 function whyRefused(was: string, now: string): string | undefined {
-  const room = (text: string): string => /^ +storage: "?([^"\n]+)/m.exec(text)?.[1] ?? '';
+  // A smaller size is refused before anything is written.
   const spec = (text: string): string => part(text, 'spec', 0).replace(/^ +storage: .*\n/m, '');
   if (spec(was) !== spec(now))
     return 'a claim keeps its class and its access; write them as they were, or name another volume and copy its files';
-  if ((parseSize(room(now)) ?? 0) < (parseSize(room(was)) ?? 0))
-    return `no volume can be made smaller; write disk: ${room(was)} again, or name another volume and copy its files`;
   return undefined;
+}
+
+/** The claims of a StatefulSet, as the cluster names them. */
+function claimsOf(name: string, text: string): readonly string[] {
+  const templates = Array.from(part(text, 'volumeClaimTemplates', 2).matchAll(/^ +metadata:\n +name: (.+)$/gm), ([, claim = '']) => claim);
+  const count = Number(/^ {2}replicas: (\d+)$/m.exec(text)?.[1] ?? 1);
+  return templates.flatMap((claim) => Array.from({ length: count }, (_, index) => `${claim}-${name}-${index}`));
 }
 
 /** `changed`: paths of config/ that differ from what was applied last. */
@@ -90,6 +98,7 @@ export function compareClusters(plan: Plan, before: Files, after: Files, changed
       // An empty slot has no pods to replace.
       return reasons.length === 0 || replicas(now) === '0' ? [] : [{ workload: nameOf(id), reasons }];
     }),
+    adopted: workloads.flatMap(({ id, was, now }) => (Number(replicas(was) ?? 0) > 1 && replicas(now) === undefined ? [nameOf(id)] : [])),
     scaled: workloads.flatMap(({ id, was, now }) => {
       const [from, to] = [replicas(was), replicas(now)];
       return from === to
@@ -106,5 +115,8 @@ export function compareClusters(plan: Plan, before: Files, after: Files, changed
     }),
     added: fresh.filter(isWorkload).map(nameOf),
     left: [...old.keys()].filter((id) => !next.has(id) && !id.startsWith('Job ')),
+    leftBehind: [...old].flatMap(([id, was]) =>
+      id.startsWith('StatefulSet ') && !next.has(id) ? [{ workload: nameOf(id), claims: claimsOf(nameOf(id), was) }] : [],
+    ),
   };
 }

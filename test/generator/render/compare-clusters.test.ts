@@ -3,7 +3,17 @@ import { compareClusters } from '../../../generator/render/kubernetes/compare.ts
 import type { ClusterComparison } from '../../../generator/render/kubernetes/compare.ts';
 import { prepareHello } from './hello.ts';
 
-const nothing: ClusterComparison = { replaced: [], scaled: [], run: [], migrations: [], refused: [], added: [], left: [] };
+const nothing: ClusterComparison = {
+  replaced: [],
+  adopted: [],
+  scaled: [],
+  run: [],
+  migrations: [],
+  refused: [],
+  added: [],
+  left: [],
+  leftBehind: [],
+};
 
 /** What an apply would do after a change of the spec, and of files of config/. */
 async function after(
@@ -37,7 +47,7 @@ test.each([
   {
     what: 'an autoscaler',
     set: { 'services.web.scaling': { max: 2 } },
-    means: { scaled: [{ workload: 'web-blue', from: '2', to: 'as many as the autoscaler says' }] },
+    means: { adopted: ['web-blue'], scaled: [{ workload: 'web-blue', from: '2', to: 'as many as the autoscaler says' }] },
   },
   { what: 'a cache that remembers', set: { 'caches.cache.use': 'queue' }, means: { replaced: ['cache'], migrations: ['cache'] } },
   { what: 'a larger disk for one volume alone', set: { 'databases.database.disk': '900Gi' }, means: { migrations: ['database'] } },
@@ -66,17 +76,19 @@ test('an edited file is a reason of its own, named by its path', async () => {
 test('what is no longer written stays in the cluster, and is named', async () => {
   const before = await prepareHello({ target: 'kubernetes', set: { 'caches.second': { engine: 'valkey' } } });
   const next = await prepareHello({ target: 'kubernetes' });
-  const { left } = compareClusters(next.plan, before.decision.merged, next.decision.merged, []);
+  const { left, leftBehind } = compareClusters(next.plan, before.decision.merged, next.decision.merged, []);
   expect(left).toContain('StatefulSet second');
   expect(left).toContain('Service second-nodes');
+  expect(leftBehind).toEqual([{ workload: 'second', claims: [] }]);
+  const stores = await prepareHello({ target: 'kubernetes', set: { 'stores.more': { engine: 'minio', nodes: 4, buckets: { one: {} } } } });
+  expect(compareClusters(next.plan, stores.decision.merged, next.decision.merged, []).leftBehind).toEqual([
+    { workload: 'more', claims: [0, 1, 2, 3].map((index) => `more-data-more-${index}`) },
+  ]);
 });
 
 test('a claim that cannot be made so is refused, with what to do; a larger disk is no refusal', async () => {
   const volume = { 'volumes.shared': { disk: '10Gi' }, 'services.web.volumes': { shared: '/srv/shared' } };
   const refused = async (to: object) => (await after({ 'volumes.shared': to }, [], volume)).refused;
-  expect(await refused({ disk: '5Gi' })).toEqual([
-    { claim: 'shared-volume', because: 'no volume can be made smaller; write disk: 10Gi again, or name another volume and copy its files' },
-  ]);
   expect(await refused({ disk: '10Gi', storageClass: 'nfs' })).toEqual([
     {
       claim: 'shared-volume',
