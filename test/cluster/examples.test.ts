@@ -73,7 +73,7 @@ describe.each(rows)('$example at $profile by $way, in a server that is older tha
 
   test('has pods that say themselves what Pod Security asks for: nothing of it was filled in', async () => {
     const templates = (await site.all('deployments,statefulsets,jobs')).map((one) => one.spec?.['template'] as Template);
-    for (const { metadata, spec } of pods as readonly Template[]) {
+    for (const { metadata, spec } of pods as unknown as readonly Template[]) {
       const template = templates.find((one) => contains(metadata.labels, one.metadata.labels));
       expect(securityOf(spec)).toEqual(securityOf(template?.spec));
     }
