@@ -164,19 +164,20 @@ export class ClusterSite implements AsyncDisposable {
     );
   }
 
-  /** Each autoscaler at its most, and then all pods anew at once: as much as a site may ever ask for. */
+  /** Each autoscaler at its most, and then all pods anew at once: as much as a site may ever ask for. An empty slot has one that sleeps. */
   async surge(): Promise<void> {
+    const asleep = (await this.all('deployments')).filter(({ spec }) => spec?.['replicas'] === 0).map(({ metadata }) => metadata.name);
     for (const { metadata, spec } of await this.all('horizontalpodautoscalers')) {
       const { scaleTargetRef, maxReplicas } = spec as unknown as {
         readonly scaleTargetRef: { readonly name: string };
         readonly maxReplicas: number;
       };
+      if (asleep.includes(scaleTargetRef.name)) continue;
       await this.#done('-n', metadata.namespace ?? '', 'scale', `deployment/${scaleTargetRef.name}`, `--replicas=${maxReplicas}`);
     }
     await this.untilPodsAreMade();
-    for (const kind of ['deployment', 'statefulset'])
-      for (const { metadata } of await this.all(`${kind}s`))
-        await this.#done('-n', metadata.namespace ?? '', 'rollout', 'restart', `${kind}/${metadata.name}`);
+    for (const { metadata, kind } of (await this.all('deployments,statefulsets')).filter(isFirstOfItsKind))
+      await this.#done('-n', metadata.namespace ?? '', 'rollout', 'restart', kind.toLowerCase());
     const begun = ({ kind, spec, metadata, status = {} }: Stored): boolean =>
       Number(status['observedGeneration'] ?? 0) >= (metadata.generation ?? 0) &&
       (Number(spec?.['replicas'] ?? 1) === 0 ||
@@ -212,6 +213,9 @@ export class ClusterSite implements AsyncDisposable {
     this.#site[Symbol.dispose]();
   }
 }
+
+const isFirstOfItsKind = ({ kind, metadata }: Stored, index: number, all: readonly Stored[]): boolean =>
+  all.findIndex((one) => one.kind === kind && one.metadata.namespace === metadata.namespace) === index;
 
 const wantedOf = ({ kind, spec }: Stored): number =>
   kind === 'Job' ? Number(spec?.['parallelism'] ?? 1) : Number(spec?.['replicas'] ?? 1);
