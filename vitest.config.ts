@@ -33,7 +33,7 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
-/** unit: pure, in seconds. program: the built program as a process. lab: real engines in containers, and the README's commands in a clone; needs root on Debian. */
+/** unit: pure, in seconds. cluster: a real API server, built from Debian's sources. program: the built program as a process. lab: real engines in containers, and the README's commands in a clone; needs root on Debian. */
 export default defineConfig({
   test: {
     // One more than there are cores: some wait for what they have started.
@@ -44,7 +44,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/lab/**', 'test/program/**'],
+          exclude: ['test/lab/**', 'test/program/**', 'test/cluster/**'],
           // Nothing under test keeps anything in its modules that another test could see, and loading them for each file takes a quarter of the time.
           isolate: false,
           // Far beyond what any takes: a busy machine is no failure.
@@ -59,6 +59,15 @@ export default defineConfig({
           globalSetup: ['test/program/setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'cluster',
+          include: ['test/cluster/**/*.test.ts'],
+          globalSetup: ['test/program/setup.ts', 'test/cluster/setup.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
         },
       },
       // Three at a time, on two cores as well: what takes long here is mostly waiting.

@@ -1,4 +1,6 @@
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { run } from './process.ts';
 
 const SOURCES = '/etc/apt/sources.list.d';
@@ -37,4 +39,35 @@ export async function knowNewerDebian(): Promise<void> {
   const pin = (suite: string, priority: number) => `Package: *\nPin: release n=${suite}\nPin-Priority: ${priority}\n`;
   writeFileSync('/etc/apt/preferences.d/berth-lab', `${pin('trixie', 100)}\n${pin('sid', 90)}`);
   await apt('update');
+}
+
+/** Make the sources of Debian 12 known to apt; where the machine is of another release, its packages too, pinned so low that nothing comes from it unless it is named. */
+export async function knowDebian12(): Promise<void> {
+  const { uri, signedBy } = mirror();
+  const own = /^VERSION_CODENAME=bookworm$/m.test(readFileSync('/etc/os-release', 'utf8'));
+  const types = own ? 'deb-src' : 'deb deb-src';
+  writeFileSync(
+    `${SOURCES}/berth-lab-12.sources`,
+    `Types: ${types}\nURIs: ${uri}\nSuites: bookworm\nComponents: main\nSigned-By: ${signedBy}\n`,
+  );
+  if (!own) writeFileSync('/etc/apt/preferences.d/berth-lab-12', 'Package: *\nPin: release n=bookworm\nPin-Priority: 80\n');
+  await apt('update');
+}
+
+/** Fetch with `apt-get download` or `source` into a folder that is there during `work`. Nothing is installed, so no service of it starts. */
+export async function fetched<T>(verb: readonly string[], work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-lab-'));
+  try {
+    await run(['apt-get', '-qq', '-o', 'APT::Sandbox::User=root', ...verb], { cwd: folder });
+    return await work(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Unpack the one package of a folder, beside it. @returns the folder of its files. */
+export async function unpacked(folder: string): Promise<string> {
+  const archive = readdirSync(folder).find((name) => name.endsWith('.deb'));
+  await run(['dpkg-deb', '-x', `${folder}/${archive}`, `${folder}/tree`]);
+  return `${folder}/tree`;
 }

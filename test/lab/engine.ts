@@ -1,24 +1,13 @@
 import { spawn } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  readdirSync,
-  copyFileSync,
-  chmodSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, openSync, readFileSync, copyFileSync, chmodSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { apt, knowNewerDebian } from './debian.ts';
+import { apt, fetched, knowNewerDebian, unpacked } from './debian.ts';
 import { attempt, locked, run, step, succeeds } from './process.ts';
 
 const DAEMON_LOG = '/var/log/berth-lab-dockerd.log';
-const SECOND_COMPOSE = '/var/cache/berth-lab/compose-2.40';
+/** Outlives a run; what lies here is named by its version, or by a hash of what it was made of. */
+export const CACHE = '/var/cache/berth-lab';
+const SECOND_COMPOSE = `${CACHE}/compose-2.40`;
 
 /** The account the tests run sites as: in group docker, not root. */
 const OPERATOR = 'operator';
@@ -32,7 +21,7 @@ export interface Engine {
 }
 
 /** The lab makes a user, mounts and installs. @throws for anybody but root, before anything is done. */
-function requireRoot(): void {
+export function requireRoot(): void {
   if (process.getuid?.() !== 0)
     throw new Error('the lab needs root on Debian: it makes a user, mounts and installs; run `npm run test:lab` as root');
 }
@@ -76,20 +65,15 @@ export async function ensureSecondCompose(): Promise<string> {
     mayInstall();
     return step('fetch a second Compose from Debian unstable', async () => {
       await knowNewerDebian();
-      const work = mkdtempSync(`${tmpdir()}/berth-lab-`);
-      try {
-        await run(['apt-get', '-qq', '-o', 'APT::Sandbox::User=root', 'download', 'docker-compose/sid'], { cwd: work });
-        const archive = readdirSync(work).find((name) => name.endsWith('.deb'));
-        await run(['dpkg-deb', '-x', `${work}/${archive}`, `${work}/tree`]);
-        const found = (await run(['find', `${work}/tree`, '-type', 'f', '-name', 'docker-compose', '-perm', '-u+x'])).split('\n')[0] ?? '';
+      await fetched(['download', 'docker-compose/sid'], async (folder) => {
+        const found =
+          (await run(['find', await unpacked(folder), '-type', 'f', '-name', 'docker-compose', '-perm', '-u+x'])).split('\n')[0] ?? '';
         mkdirSync(`${SECOND_COMPOSE}/cli-plugins`, { recursive: true });
         copyFileSync(found, binary);
         chmodSync(binary, 0o755);
         rmSync(`${SECOND_COMPOSE}/cli-plugins/docker-compose`, { force: true });
         symlinkSync('../docker-compose', `${SECOND_COMPOSE}/cli-plugins/docker-compose`);
-      } finally {
-        rmSync(work, { recursive: true, force: true });
-      }
+      });
       return binary;
     });
   });
@@ -109,7 +93,7 @@ export async function ensureKubectl(): Promise<void> {
 
 const answers = () => succeeds(['docker', 'version', '--format', '{{.Server.Version}}']);
 
-function mayInstall(): void {
+export function mayInstall(): void {
   const release = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
   if (!/^ID=debian$/m.test(release))
     throw new Error(

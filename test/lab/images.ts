@@ -122,7 +122,7 @@ function hashOf(name: ImageName, base: string): string {
 }
 
 /** A digest of folders: the names, executable bits and bytes of what they hold; large files count by size and date. */
-function hash(folders: readonly string[], seed = ''): string {
+export function hash(folders: readonly string[], seed = ''): string {
   const digest = createHash('sha256').update(seed);
   for (const folder of folders) {
     const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());

@@ -164,7 +164,7 @@ export class KubeletStandIn {
     return (container.volumeMounts ?? []).flatMap(({ name, mountPath, subPath, readOnly }) => {
       const volume = volumes.find((one) => one.name === name);
       if (volume?.emptyDir?.medium === 'Memory')
-        return ['--tmpfs', `${mountPath}:size=${volume.emptyDir.sizeLimit.replace('Mi', 'm')},mode=1777`];
+        return ['--tmpfs', `${mountPath}:size=${volume.emptyDir.sizeLimit.replace('Mi', 'm').replace('Gi', 'g')},mode=1777`];
       const from = join(this.#folder, pod.name, name);
       const group = securityContext.fsGroup;
       const source = volume?.configMap

@@ -108,7 +108,6 @@ export const renderNamespace = (scene: Scene): readonly YamlDocument[] => [
       kind: 'PriorityClass',
       metadata: { name: priorityClassOf(scene, priority), labels: siteLabels(scene.plan) },
       value: priorities[priority].value,
-      globalDefault: false,
       // Who comes first, and who is evicted last: pods of others are not removed for it.
       preemptionPolicy: 'Never',
       description: priorities[priority].description,

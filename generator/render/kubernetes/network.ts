@@ -113,7 +113,13 @@ function policyOf(scene: Scene, service: PlannedService): YamlDocument {
     ...(service.egress ? [{ to: anywhere }] : []),
   ];
   return object('networking.k8s.io/v1', 'NetworkPolicy', metaOf(scene, service), {
-    spec: { podSelector: { matchLabels: podLabelsOf(plan, service) }, policyTypes: ['Ingress', 'Egress'], ingress, egress },
+    spec: {
+      podSelector: { matchLabels: podLabelsOf(plan, service) },
+      policyTypes: ['Ingress', 'Egress'],
+      // Nothing at all is left out, as a server keeps no empty list: kubectl would send it again with every apply.
+      ingress: ingress.length > 0 ? ingress : undefined,
+      egress: egress.length > 0 ? egress : undefined,
+    },
   });
 }
 

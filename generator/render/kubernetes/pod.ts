@@ -13,7 +13,11 @@ import { gateKey } from './secret-keys.ts';
 
 type Probe = 'startup' | 'readiness' | 'liveness';
 
-export const memory = (size: MiB): string => (size % 1024 === 0 ? `${size / 1024}Gi` : `${size}Mi`);
+/** As an API server writes it: another way to write the same would be sent again with every apply. */
+export const memory = (size: MiB): string => {
+  if (size === 0) return '0';
+  return size % 2 ** 20 === 0 ? `${size / 2 ** 20}Ti` : size % 2 ** 10 === 0 ? `${size / 2 ** 10}Gi` : `${size}Mi`;
+};
 export const cpu = (value: MilliCpu): string => (value % 1000 === 0 ? String(value / 1000) : `${value}m`);
 
 const portName = (service: PlannedService, port: number): string =>
@@ -83,15 +87,16 @@ const literals = (env: Readonly<Record<string, string>>): readonly Yaml[] =>
 const fromSecret = (secret: string, name: string, key: string): Yaml => ({ name, valueFrom: { secretKeyRef: { name: secret, key } } });
 
 function gateContainer(scene: Scene, service: PlannedService, gate: Gate): Yaml {
+  const env = [
+    ...literals(gate.env),
+    ...Object.keys(gate.secretEnv).map((variable) => fromSecret(secretOf(scene, service.name), variable, gateKey(gate, variable))),
+  ];
   return {
     name: gate.name,
     image: imageOf(scene, gate.image),
     imagePullPolicy: 'IfNotPresent',
     command: gate.argv,
-    env: [
-      ...literals(gate.env),
-      ...Object.keys(gate.secretEnv).map((variable) => fromSecret(secretOf(scene, service.name), variable, gateKey(gate, variable))),
-    ],
+    env: env.length > 0 ? env : undefined,
     resources: resourcesOf(gate.size, podOf(scene, service)),
     securityContext: { ...containerSecurity, runAsUser: uid(gate.user), runAsGroup: gid(gate.user) },
     volumeMounts: [
@@ -141,8 +146,8 @@ function mountedVolume(scene: Scene, service: PlannedService, mount: PlannedServ
 
 function volumes(scene: Scene, service: PlannedService): readonly Yaml[] {
   return [
-    ...service.tmpfs.map(({ path, size }) => ({ name: folderVolume(path), emptyDir: { medium: 'Memory', sizeLimit: `${size}Mi` } })),
-    ...(service.shm === undefined ? [] : [{ name: 'memory-dev-shm', emptyDir: { medium: 'Memory', sizeLimit: `${service.shm}Mi` } }]),
+    ...service.tmpfs.map(({ path, size }) => ({ name: folderVolume(path), emptyDir: { medium: 'Memory', sizeLimit: memory(size) } })),
+    ...(service.shm === undefined ? [] : [{ name: 'memory-dev-shm', emptyDir: { medium: 'Memory', sizeLimit: memory(service.shm) } }]),
     ...(service.shared ?? []).map(({ name }) => ({ name, persistentVolumeClaim: { claimName: name } })),
     ...service.gates.flatMap(({ name, fills }) => (fills ? [{ name, emptyDir: { sizeLimit: memory(fills.size) } }] : [])),
     ...[...new Map(service.mounts.map((mount) => [volumeOf(mount), mountedVolume(scene, service, mount)])).values()].flat(),

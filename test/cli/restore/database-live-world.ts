@@ -49,6 +49,20 @@ export interface Kill {
   readonly lives?: true;
 }
 
+/** What a script finds in place of programs, without a process for each. Coreutils of before 9.5 have no exchange. */
+const programsIn = (site: string): string => `chown() { :; }
+sync() { :; }
+mv() {
+  read -r n <${site}/renames; n=$((n + 1)); echo $n >${site}/renames
+  if [ "$1" = --exchange ]; then
+    [ -e "$4" ] && [ -e "$5" ] && /bin/mv -T "$4" ${site}/between && /bin/mv -T "$5" "$4" && /bin/mv -T ${site}/between "$5" || return
+  else /bin/mv "$@" || return
+  fi
+  read -r killing <${site}/killing
+  [ $n != "$killing" ] || kill -KILL $$
+}
+`;
+
 /**
  * Stands in for Docker Compose: a site with an application, a database and its replica, whose volume is a folder. Shell runs for real. A run of Berth that is
  * killed waits for its command for ever, and nothing that it would have done behind that is done.
@@ -78,20 +92,7 @@ export class LiveWorld {
     this.#place = dataPlaceOf(engine);
     this.#plan = plans[engine];
     mkdirSync(join(this.site, '.berth'));
-    mkdirSync(join(this.site, 'bin'));
     this.#put(this.#place.folder, 'old');
-    for (const name of ['chown', 'sync']) writeFileSync(join(this.site, 'bin', name), '#!/bin/sh\nexit 0\n', { mode: 0o755 });
-    // Coreutils of before 9.5 have no exchange.
-    const mv = `#!/bin/sh
-read -r n <${this.site}/renames; n=$((n + 1)); echo $n >${this.site}/renames
-if [ "$1" = --exchange ]; then
-  [ -e "$4" ] && [ -e "$5" ] && /bin/mv -T "$4" ${this.site}/between && /bin/mv -T "$5" "$4" && /bin/mv -T ${this.site}/between "$5" || exit 1
-else /bin/mv "$@" || exit
-fi
-read -r killing <${this.site}/killing
-[ $n != "$killing" ] || kill -KILL $PPID
-`;
-    writeFileSync(join(this.site, 'bin/mv'), mv, { mode: 0o755 });
   }
 
   [Symbol.dispose] = (): void => rmSync(this.site, { recursive: true });
@@ -164,8 +165,8 @@ read -r killing <${this.site}/killing
     }
     const volume = join(this.site, 'volume');
     const script = (args.at(-1) ?? '').replaceAll(/(?<![\w-])\/restore(?=[/ ;]|$)/g, volume);
-    const env = { PATH: `${this.site}/bin:/usr/bin:/bin` };
-    const { status, stdout, stderr } = spawnSync('/bin/sh', ['-c', script], { env, encoding: 'utf8' });
+    const env = { PATH: '/usr/bin:/bin' };
+    const { status, stdout, stderr } = spawnSync('/bin/sh', ['-c', `${programsIn(this.site)}${script}`], { env, encoding: 'utf8' });
     if (status !== 0) throw new Error(`ended with ${status ?? 'a signal'}: ${stderr}`);
     return stdout;
   }

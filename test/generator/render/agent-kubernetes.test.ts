@@ -93,8 +93,8 @@ describe('an agent in a cluster', () => {
   });
 
   test('may reach its database, the DNS and the port of the store, and its database lets it in', () => {
-    const { ingress, egress } = kindOf('k8s/generated/agent-postgres.yaml', 'NetworkPolicy').spec;
-    expect(ingress).toEqual([]);
+    const { policyTypes, ingress, egress } = kindOf('k8s/generated/agent-postgres.yaml', 'NetworkPolicy').spec;
+    expect([policyTypes, ingress]).toEqual([['Ingress', 'Egress'], undefined]);
     expect(egress.map(({ ports }: Manifest) => ports.map(({ port }: Manifest) => port))).toEqual([[53, 53], [5432], [9000]]);
     expect(JSON.stringify(kindOf('k8s/generated/database.yaml', 'NetworkPolicy').spec.ingress)).toContain('"agent-postgres"');
   });
@@ -149,8 +149,8 @@ describe('an agent in a cluster', () => {
     const path = 'k8s/generated/agent-files.yaml';
 
     test('that may reach their store, the DNS and the port of the store of backups, is let in there, and reached by nobody', () => {
-      const { ingress, egress } = kindOf(path, 'NetworkPolicy').spec;
-      expect(ingress).toEqual([]);
+      const { policyTypes, ingress, egress } = kindOf(path, 'NetworkPolicy').spec;
+      expect([policyTypes, ingress]).toEqual([['Ingress', 'Egress'], undefined]);
       expect(egress.map(({ ports }: Manifest) => ports.map(({ port }: Manifest) => port))).toEqual([[53, 53], [9000], [9000]]);
       expect(egress[1].to).toEqual([{ podSelector: { matchLabels: expect.objectContaining({ 'app.kubernetes.io/name': 'files' }) } }]);
       expect(JSON.stringify(kindOf('k8s/generated/files.yaml', 'NetworkPolicy').spec.ingress)).toContain('"agent-files"');

@@ -13,6 +13,8 @@ interface Pair {
 export interface Authority extends Pair {
   issue: (asked: {
     readonly name: string;
+    /** What an API server takes for the groups of a user. */
+    readonly groups?: readonly string[];
     readonly addresses?: readonly string[];
     readonly for: 'server' | 'client';
     /** Days from now. */
@@ -46,11 +48,11 @@ export async function makeAuthority(name = 'cluster'): Promise<Authority> {
   return {
     certificate: own.toString('pem'),
     key: await keyPem(keys),
-    issue: async ({ name, addresses = [], for: use, from = -1, to = 10 }) => {
+    issue: async ({ name, groups = [], addresses = [], for: use, from = -1, to = 10 }) => {
       const leaf = await drawKeys();
       const certificate = await x509.X509CertificateGenerator.create({
         serialNumber: serial(),
-        subject: `CN=${name}`,
+        subject: [`CN=${name}`, ...groups.map((group) => `O=${group}`)].join(', '),
         issuer: own.subject,
         notBefore: after(from),
         notAfter: after(to),
