@@ -60,7 +60,11 @@ export class ControlPlane {
       const running: (readonly [string, ChildProcess])[] = [];
       const begin = (name: string, ...args: readonly string[]): void => {
         const log = openSync(join(folder, `${name}.log`), 'a');
-        running.push([name, spawn(join(programs, name), args, { cwd: folder, stdio: ['ignore', log, log] })]);
+        // They end with the process of the tests, however that ends.
+        running.push([
+          name,
+          spawn('setpriv', ['--pdeathsig', 'KILL', join(programs, name), ...args], { cwd: folder, stdio: ['ignore', log, log] }),
+        ]);
       };
       const [clients = 0, peers = 0, port = 0] = await freePorts(3);
       const access = await writeKeys(folder, `https://127.0.0.1:${port}`);

@@ -73,7 +73,7 @@ describe.each(rows)('$example at $profile by $way, in a server that is older tha
 
   test('has pods that say themselves what Pod Security asks for: nothing of it was filled in', async () => {
     const templates = (await site.all('deployments,statefulsets,jobs')).map((one) => one.spec?.['template'] as Template);
-    for (const { metadata, spec } of pods as readonly Template[]) {
+    for (const { metadata, spec } of pods as unknown as readonly Template[]) {
       const template = templates.find((one) => contains(metadata.labels, one.metadata.labels));
       expect(securityOf(spec)).toEqual(securityOf(template?.spec));
     }
@@ -90,7 +90,8 @@ describe.each(rows)('$example at $profile by $way, in a server that is older tha
     expect(differences(versions(before), versions(await site.stored(written)))).toEqual([]);
   });
 
-  test('may have all its pods made anew at once, each autoscaler at its most', async () => {
+  // Elsewhere they are the same pods, or fewer; by ports of the nodes the edge has a quota of its own.
+  test.runIf(/loadBalancer|hostPort/.test(way))('may have all its pods made anew at once, each autoscaler at its most', async () => {
     await site.surge();
     expect(await site.refusals()).toEqual([]);
   });
