@@ -126,7 +126,7 @@ function consequences(plan: Plan, rootChanged: boolean, servers: readonly string
       ...(servers.length > 0
         ? []
         : [
-            'run `kubectl apply -f k8s/secrets`: within about a minute the edge serves it to new connections, without a restart; open ones stay as they are',
+            'run `kubectl apply -f k8s/secrets`: within a minute or two the edge serves it to new connections, without a restart; open ones stay as they are',
           ]),
       ...trust,
       ...servers,

@@ -170,7 +170,7 @@ export function describeWritten(prepared: PreparedSite, context: Context): strin
         : ['no pod has to be replaced for this; `kubectl apply -f k8s/secrets && kubectl apply -k k8s/site` brings it in']),
     );
     if (decision.changes.some(({ path }) => path === `k8s/generated/${weightsPath}`))
-      lines.push('', `the edge follows within about a minute of the apply: ${describeWeights(plan)}`);
+      lines.push('', `the edge follows within a minute or two of the apply: ${describeWeights(plan)}`);
   }
   if (decision.leftovers.length > 0)
     lines.push('', `no longer written, but edited by you, so left where they are: ${decision.leftovers.join(', ')}`);

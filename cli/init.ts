@@ -79,9 +79,11 @@ async function init(folder: string, given: InitOptions, context: Context): Promi
 function nextSteps(folder: string, { domain, edge, kubernetes, services, agents, images }: Plan): string {
   if (kubernetes) {
     const own = images.filter(({ key }) => key === 'berth').map(({ reference }) => ({ image: reference, build: '.berth/bin' }));
-    const built = [...services, ...own].flatMap(({ image, build }) =>
+    const builds = [...services, ...own].flatMap(({ image, build }) =>
       build === undefined ? [] : [`  docker build -t ${image} ${build}   # and push it to a registry that the nodes reach\n`],
     );
+    // Services may share an image.
+    const built = [...new Set(builds)];
     return `\nNext\n  cd ${typed(folder)}\n${built.join('')}  kubectl apply -f k8s/secrets && kubectl apply -k k8s/site\n  SITE.md is the runbook of this site.\n`;
   }
   const port = edge.httpsPort === 443 ? '' : `:${edge.httpsPort}`;

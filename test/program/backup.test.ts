@@ -116,8 +116,11 @@ describe('before it is set up', () => {
   test('a site for a cluster has what an image of Berth is built from, over an image that its nodes have anyway', async () => {
     const clustered = at('clustered');
     const bucket = 'backups.bucket={ endpoint: "https://s3.example", name: shop-backups, accessKey: shop }';
-    const options = ['--profile', 'minimum', '--target', 'kubernetes', '--set', bucket, ...host];
+    // Its migrations run in the image of the application, which is built once.
+    const migrate = 'services.web.migrate={ command: [migrate] }';
+    const options = ['--profile', 'minimum', '--target', 'kubernetes', '--set', bucket, '--set', migrate, ...host];
     const { stdout } = await expectExit(0, ['init', clustered, ...options]);
+    expect(stdout.match(/docker build -t \S+ \.\/app/g)).toEqual(['docker build -t berth/hello:0.1.0 ./app']);
     expect(stdout).toContain('  docker build -t localhost/berth:0.1.0 .berth/bin   # and push it to a registry that the nodes reach\n');
     const dockerfile = join(clustered, '.berth/bin/Dockerfile');
     const text = readFileSync(dockerfile, 'utf8');
