@@ -164,8 +164,13 @@ export class ClusterSite implements AsyncDisposable {
     );
   }
 
-  /** Each autoscaler at its most, and then all pods anew at once: as much as a site may ever ask for. An empty slot has one that sleeps. */
-  async surge(): Promise<void> {
+  /**
+   * Each autoscaler at its most, and then all pods anew at once: as much as a site may ever ask for. The autoscaler of an empty slot sleeps. No pod gets ready here, so nothing
+   * goes before all new ones are there. A set makes a pod anew while the quota still counts the one before, is refused, and tries again: that is no lack of room.
+   * @returns the pods, old and new.
+   * @throws when some do not come.
+   */
+  async surge(): Promise<readonly Stored[]> {
     const asleep = (await this.all('deployments')).filter(({ spec }) => spec?.['replicas'] === 0).map(({ metadata }) => metadata.name);
     for (const { metadata, spec } of await this.all('horizontalpodautoscalers')) {
       const { scaleTargetRef, maxReplicas } = spec as unknown as {
@@ -192,7 +197,7 @@ export class ClusterSite implements AsyncDisposable {
       'a new pod of each',
       { seconds: 90, everyMs: 1000, tell: async () => (await this.refusals()).join('\n') },
     );
-    await this.untilPodsAreMade();
+    return this.untilPodsAreMade();
   }
   async #done(...args: readonly string[]): Promise<void> {
     const { code, stderr } = await this.kubectl(...args);
