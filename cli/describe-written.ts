@@ -2,11 +2,10 @@ import { contentHash } from '../generator/merge/content-hash.ts';
 import type { Plan } from '../model/plan.ts';
 import { compareSites } from '../generator/render/recreated.ts';
 import type { Comparison, Scaling } from '../generator/render/recreated.ts';
-import { compareClusters } from '../generator/render/kubernetes/compare.ts';
-import type { ClusterComparison } from '../generator/render/kubernetes/compare.ts';
 import { composeServices } from '../generator/render/compose.ts';
 import type { Context } from './context.ts';
 import type { PreparedSite } from './site.ts';
+import { clusterComparison, describeApply } from './describe-cluster.ts';
 import { releaseHints } from './release-hints.ts';
 import { noteOf, paint, table, wrap } from './text.ts';
 
@@ -39,44 +38,6 @@ function comparison({ plan, state, decision }: PreparedSite): Comparison | undef
     { compose: decision.merged.get('compose.yaml') ?? '', env: decision.merged.get('.env') ?? '' },
     files,
   );
-}
-
-/** What the next `kubectl apply` does; `undefined` before there was a site for a cluster. */
-function clusterComparison({ plan, state, decision }: PreparedSite): ClusterComparison | undefined {
-  if (!plan.kubernetes || !state.current.has('k8s/generated/kustomization.yaml')) return undefined;
-  return compareClusters(plan, state.current, decision.merged, changedPaths(state, decision));
-}
-
-function describeCluster(
-  { replaced, adopted, scaled, run, migrations, refused, added, left, leftBehind }: ClusterComparison,
-  namespace: string,
-  context: Context,
-): readonly string[] {
-  const name = (workload: string) => paint(context.color)('bold', workload);
-  const type = (command: string) => `      kubectl -n ${namespace} ${command}`;
-  return [
-    ...migrations.map(
-      (workload) => `  is refused for ${name(workload)}: the claims of a StatefulSet cannot be changed; SITE.md, Upgrade, says what to do`,
-    ),
-    ...refused.map(({ claim, because }) => `  is refused for the claim ${name(claim)}: ${because}`),
-    ...replaced.map(
-      ({ workload, reasons }) =>
-        `  replaces the pods of ${name(workload)}: ${wrap(reasons.join('; '), Math.min(context.columns, 110) - 14, '    ')}`,
-    ),
-    ...scaled.map(({ workload, from, to }) => `  scales ${name(workload)} from ${from} to ${to}`),
-    ...adopted.flatMap((workload) => [
-      `  leaves one replica of ${name(workload)} for a moment, as its number leaves the manifest; type this before it, and none is missing:`,
-      type(`apply view-last-applied deployment/${workload} | sed '/^  replicas:/d' | kubectl -n ${namespace} apply set-last-applied -f -`),
-    ]),
-    ...run.map((job) => `  runs ${name(job)}`),
-    ...added.map((workload) => `  starts ${name(workload)}`),
-    ...left.map((id) => `  leaves ${name(id)} in the cluster, where nothing of this site needs it any more`),
-    ...leftBehind.flatMap(({ workload, claims }) => [
-      `  finds no room in the quota while pods of ${name(workload)} run; type the first before it, and the second when its data are where you want them:`,
-      type(`scale statefulset/${workload} --replicas=0`),
-      type(`delete ${[`statefulset/${workload}`, ...claims.map((claim) => `pvc/${claim}`)].join(' ')}`),
-    ]),
-  ];
 }
 
 /** What happens to each container, one line each. */
@@ -160,17 +121,9 @@ export function describeWritten(prepared: PreparedSite, context: Context): strin
     if (decision.changes.some(({ path }) => path === weightsPath))
       lines.push('', `the edge follows within two seconds: ${describeWeights(plan)}`);
   }
-  const cluster = clusterComparison(prepared);
-  if (cluster) {
-    const consequences = describeCluster(cluster, plan.kubernetes?.namespace ?? '', context);
-    lines.push(
-      '',
-      ...(consequences.length > 0
-        ? ['beyond what earlier runs announced, `kubectl apply -f k8s/secrets && kubectl apply -k k8s/site`', ...consequences]
-        : ['no pod has to be replaced for this; `kubectl apply -f k8s/secrets && kubectl apply -k k8s/site` brings it in']),
-    );
-    if (decision.changes.some(({ path }) => path === `k8s/generated/${weightsPath}`))
-      lines.push('', `the edge follows within a minute or two of the apply: ${describeWeights(plan)}`);
+  if (plan.kubernetes) {
+    const moved = decision.changes.some(({ path }) => path === `k8s/generated/${weightsPath}`);
+    lines.push(...describeApply(prepared, changedPaths(state, decision), moved ? describeWeights(plan) : undefined, context));
   }
   if (decision.leftovers.length > 0)
     lines.push('', `no longer written, but edited by you, so left where they are: ${decision.leftovers.join(', ')}`);
@@ -180,7 +133,7 @@ export function describeWritten(prepared: PreparedSite, context: Context): strin
 
 /** The same for scripts; never a secret. */
 export function writtenAsJson(site: string, prepared: PreparedSite): object {
-  const { decision, drawn, awaited, plan, spec } = prepared;
+  const { decision, drawn, awaited, plan, spec, state } = prepared;
   const containers = comparison(prepared);
   return {
     site,
@@ -190,7 +143,7 @@ export function writtenAsJson(site: string, prepared: PreparedSite): object {
     drawn,
     awaited,
     containers: containers ?? null,
-    ...(plan.kubernetes ? { workloads: clusterComparison(prepared) ?? null } : {}),
+    ...(plan.kubernetes ? { workloads: clusterComparison(prepared, changedPaths(state, decision)) ?? null } : {}),
     hints: [...releaseHints(plan, spec, containers), ...prepared.notices],
     notes: plan.notes,
   };

@@ -38,7 +38,7 @@ export function inCluster(service: PlannedService, { kubernetes }: Plan): readon
       ),
       fixed(
         `${name}.job`,
-        finish ? '12 attempts more' : '12 attempts more, gone 600 s after its end',
+        finish ? '6 attempts more' : '12 attempts more, gone 600 s after its end',
         'design: what it waits for may start later than it; the next apply runs it again',
       ),
     ];

@@ -41,7 +41,8 @@ export function renderTask(scene: Scene, service: PlannedService): readonly Yaml
       }),
       {
         spec: {
-          backoffLimit: attempts,
+          // A migration waits for its database by itself: what fails is the migration, which is not to run again and again.
+          backoffLimit: once ? 6 : attempts,
           activeDeadlineSeconds: service.deadline ?? taskDeadline,
           ttlSecondsAfterFinished: once ? undefined : 600,
           template,
