@@ -27,8 +27,8 @@ const relations: Relations = {
     },
   ],
 };
-const file = (number: number, database = 7) => ({ database, file: number });
-const nothing: Definitions = { schemas: [], classes: [], unread: 0, created: [], dropped: [] };
+const file = (number: number, database = 7, tablespace = 1663) => ({ tablespace, database, file: number });
+const nothing: Definitions = { schemas: [], classes: [], unread: 0, created: [], dropped: [], forgotten: 0 };
 const row = (oid: number, name: string, changes: Partial<Definitions['classes'][number]> = {}) => ({
   database: 7,
   oid,
