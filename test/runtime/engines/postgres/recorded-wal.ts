@@ -73,5 +73,5 @@ export const parseDump = (text: string): readonly Dumped[] =>
       return { lsn, bytes: Number(bytes), told: toldBy(manager, Number(xid), said) };
     });
 
-export const recordings = [recorded(17), recorded(18)];
-export const { place, relations, log, start, dump } = recorded(17);
+export type Recording = ReturnType<typeof recorded>;
+export const [seventeen, eighteen] = [recorded(17), recorded(18)] as const;

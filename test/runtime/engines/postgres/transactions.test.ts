@@ -6,21 +6,28 @@ import type { Restorable } from '../../../../runtime/ports/scratch-engine.ts';
 import type { Manifest } from '../../../../model/backup/manifest.ts';
 import { manifest } from '../../format/manifests.ts';
 import { cut, fromAll } from '../../streams/bytes.ts';
-import { dump, log, place, relations, segmentBytes } from './recorded-wal.ts';
+import { eighteen, segmentBytes, seventeen, type Recording } from './recorded-wal.ts';
 
-const facts = { timeline: 1, segmentBytes, version: '17.11', nextTransaction: place.next };
-const full = manifest({ position: { from: null, to: '0/B00100' }, facts });
-const [stream] = full.streams;
-const withNames = { ...full, streams: [{ ...stream!, name: 'relations.json' }] };
+const { dump, log, place } = seventeen;
+
+const factsOf = ({ version, place }: Recording) => ({ timeline: 1, segmentBytes, version: `${version}.1`, nextTransaction: place.next });
+/** The log behind it begins with the file in which it ends. */
+const fullOf = (recording: Recording): Manifest =>
+  manifest({ position: { from: null, to: `${recording.place.from.slice(0, -3)}100` }, facts: factsOf(recording) });
+const named = (base: Manifest): Manifest => ({ ...base, streams: [{ ...base.streams[0]!, name: 'relations.json' }] });
+const facts = factsOf(seventeen);
+const full = fullOf(seventeen);
+const withNames = named(full);
 
 interface Reading {
+  readonly of?: Recording;
   readonly base?: Manifest;
   readonly after?: Manifest;
   readonly logs?: readonly (readonly [Buffer, boolean])[];
   readonly lengths?: readonly number[];
 }
 
-async function read({ base = withNames, after = base, logs = [[log, true]], lengths = [] }: Reading = {}) {
+async function read({ of = seventeen, base = named(fullOf(of)), after = base, logs = [[of.log, true]], lengths = [] }: Reading = {}) {
   const found: LoggedTransaction[] = [];
   let bytes = 0;
   const each = async function* (): AsyncGenerator<Restorable> {
@@ -29,7 +36,7 @@ async function read({ base = withNames, after = base, logs = [[log, true]], leng
       yield { manifest: manifest({ kind: 'log', facts: { endsWithRecord } }), open: () => fromAll(cut(log, lengths)) };
     }
   };
-  const opened: Restorable = { manifest: base, open: () => fromAll([JSON.stringify(relations)]) };
+  const opened: Restorable = { manifest: base, open: () => fromAll([JSON.stringify(of.relations)]) };
   await postgresLogReader.read(
     { base: async () => opened, after },
     each(),
@@ -154,6 +161,48 @@ describe('transactions of a log of PostgreSQL', () => {
     ]);
     expect(found.map(line)).toContainEqual(expect.stringContaining('CREATE TABLE 16384.public.fresh'));
     expect(found.length).toBe(recorded.length);
+  });
+
+  test('that gave up a file without a name leave open what it was, and pass every filter; names that lack their database do as well', async () => {
+    const { found } = await read({ base: full });
+    const of = (id: string) => found.find((each) => each.id === id);
+    const [first, ...others] = of('782')?.statements ?? [];
+    expect([first, others.length]).toEqual(['TRUNCATE/REINDEX relation 16387 of database 16384', 3]);
+    expect(of('782')).toMatchObject({ isOpaque: true, isUnnamed: true });
+    expect(of('792')).toMatchObject({ isOpaque: true, statements: [expect.stringMatching(/^DROP relation \d+ of database 16384$/)] });
+    expect(of('780')?.tables).toContainEqual({ name: '16384.public.fresh', inserted: 2, updated: 0, deleted: 0, isUnnamed: true });
+    expect(of('809')).toMatchObject({ statements: [expect.stringContaining('DROP DATABASE')], isUnnamed: true });
+    expect(recorded.some(({ isOpaque }) => isOpaque)).toBe(false);
+  });
+
+  test('of what was made before what is read are told with numbers', async () => {
+    const { found: all } = await read();
+    const end = all.find(({ id }) => id === '799')?.place ?? '';
+    const at = Number(`0x${end.slice(2)}`) - Number(`0x${place.from.slice(2)}`);
+    const after = manifest({
+      id: '01JD5Z5M2R0000000000000009',
+      kind: 'log',
+      position: { from: place.from, to: end },
+      facts: { endsWithRecord: true },
+    });
+    const { found } = await read({ after, logs: [[log.subarray(at), true]] });
+    expect(found.find(({ id }) => id === '807')).toMatchObject({
+      statements: [expect.stringMatching(/^DROP relation \d+ of database shop$/)],
+      isOpaque: true,
+    });
+  });
+
+  test('of 18 are the same', async () => {
+    const { found } = await read({ of: eighteen });
+    // Numbers of files, of transactions and of what the server keeps of itself are its own.
+    const plain = (transactions: readonly LoggedTransaction[]) =>
+      transactions.map((each) =>
+        line(each)
+          .replace(/^\d+/, '')
+          .replace(/(?<=DATABASE )\d+/, '')
+          .replace(/ \| catalog.*/, ''),
+      );
+    expect(plain(found)).toEqual(plain(recorded));
   });
 
   test('keep the whole of their number, of which the log has the lower half', async () => {
