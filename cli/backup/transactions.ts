@@ -257,7 +257,7 @@ function rowsOf(transactions: readonly Shown[]): { readonly rows: readonly (read
 
 export function describeTransactions(
   listed: Listed,
-  { largest }: Pick<TransactionsAsked, 'largest'>,
+  { largest, table: wanted }: Pick<TransactionsAsked, 'largest' | 'table'>,
   { copy, restore }: Cure,
   context: Pick<RuntimeContext, 'out' | 'color' | 'columns'>,
 ): void {
@@ -285,6 +285,8 @@ export function describeTransactions(
     note(
       `these are of ${histories} histories, each named by the backup that it began with: data were put back between them, or came to another server, and the same number may be another transaction`,
     );
+  if (wanted !== undefined && counts === 'rows')
+    note(`${wanted} is looked for among the names of the time of the backup before the log: what was renamed since has its old name here`);
   if (transactions.length > 0) context.out(`+ ~ - count ${counts === 'rows' ? rowsCounted : eventsCounted}\n`);
   context.out(
     `log until ${clock(logUntil)}; what was committed later is not there yet: \`berth backup now ${database} --log\` brings it\n`,

@@ -148,7 +148,7 @@ function historiesOf(chains: readonly Chain[], rules: ChainRules): readonly stri
 }
 
 /** `orders` is that of any database, or of any schema; a statement ends with what it is about. */
-function touches({ tables, statements, isOpaque }: LoggedTransaction, table: string | undefined): boolean {
+function touches({ tables, statements, isOpaque, isUnnamed: isNumber }: LoggedTransaction, table: string | undefined): boolean {
   if (table === undefined) return true;
   const wanted = table.toLowerCase();
   const ends = (text: string): boolean => [`.${wanted}`, ` ${wanted}`].some((end) => ` ${text.toLowerCase()}`.endsWith(end));
@@ -160,6 +160,7 @@ function touches({ tables, statements, isOpaque }: LoggedTransaction, table: str
   // What is not known to the end may be the one.
   return (
     isOpaque ||
+    isNumber === true ||
     tables.some(({ name, isUnnamed }) => isUnnamed === true || ends(name)) ||
     statements.some((each) => ends(each) || holdsIt(each))
   );

@@ -26,6 +26,8 @@ export interface LoggedTransaction {
   readonly tables: readonly TouchedTable[];
   /** What came as a statement: what it does, and to what: `DROP TABLE shop.orders`. */
   readonly statements: readonly string[];
+  /** A statement is about something of which nothing tells the whole name. */
+  readonly isUnnamed?: true;
   /** It may have done more than is told: it is written in a way that is not looked into, or not to the end. */
   readonly isOpaque: boolean;
   /** It has, or may have, begun before the place from which the log was read: then it has done at least what is told. */

@@ -13,7 +13,7 @@ import { refusedIncrement } from './refused-increment.ts';
 import { takeFacts } from './facts.ts';
 import { identify, type Identity } from './identity.ts';
 import { formatLsn } from './lsn.ts';
-import { relationsFile, takeRelations } from './relations.ts';
+import { joinRelations, relationsFile, takeRelations } from './relations.ts';
 import { connect, type Session } from './session.ts';
 import { watchTar } from './tar-watch.ts';
 
@@ -116,6 +116,7 @@ class BaseBackup {
 
   async *streams(): AsyncGenerator<ProducedStream> {
     const { access, programs, limits, sleep } = this.#tools;
+    const earlier = await takeRelations(access, this.#signal);
     await using running = programs.start(baseBackupCommand(access, this.#since), this.#signal);
     const { bytes, seen } = watchTar(running.output, new Set([baseManifest, label]));
     yield { name: baseTar, bytes };
@@ -135,7 +136,7 @@ class BaseBackup {
     const since = changedSince === undefined ? {} : { changedSince };
     this.#facts = { restorableFrom, nextTransaction: String(next), snapshot: String(snapshot), ...since, ...summaryOf(facts) };
     yield { name: factsFile, bytes: once(Buffer.from(`${JSON.stringify(facts, undefined, 1)}\n`)) };
-    const relations = await takeRelations(access, this.#signal);
+    const relations = joinRelations(earlier, await takeRelations(access, this.#signal));
     yield { name: relationsFile, bytes: once(Buffer.from(`${JSON.stringify(relations)}\n`)) };
   }
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { PostgresAccess } from './access.ts';
 import { listDatabases } from './facts.ts';
 import { connect } from './session.ts';
@@ -15,6 +16,8 @@ interface DatabaseRelations {
   readonly tables: readonly { readonly oid: number; readonly file: number; readonly schema: number; readonly name: string }[];
   readonly toast: readonly number[];
   readonly catalogs: readonly number[];
+  /** Of indexes and sequences: what is known of none of all these may have been a table. Backups of before they were kept have none. */
+  readonly others?: readonly number[];
   /** Of some of the server's own: what there is, in which schema, and what is known of values. */
   readonly own: { readonly classes: number; readonly schemas: number; readonly statistics: number };
 }
@@ -22,15 +25,17 @@ interface DatabaseRelations {
 /** What the names in a log are worked out from: files have numbers there, and a file changes its number when it is written anew. */
 export interface Relations {
   readonly databases: readonly DatabaseRelations[];
+  /** As it was when the copy began, where that was something else: the log is read from before its end. */
+  readonly earlier?: readonly DatabaseRelations[];
 }
 
 /** Numbers below are of what every server is made with, and belong to itself. */
 export const firstOwnNumber = 16_384;
 
 const filesQuery = `SELECT c.oid::text AS oid, pg_relation_filenode(c.oid)::text AS file, c.relnamespace::text AS schema, c.relname AS name,
-    CASE WHEN c.relkind = 't' THEN 'toast' WHEN n.nspname = 'pg_catalog' THEN 'catalog' ELSE 'table' END AS sort
+    CASE WHEN c.relkind = 't' THEN 'toast' WHEN c.relkind IN ('i', 'S') THEN 'other' WHEN n.nspname = 'pg_catalog' THEN 'catalog' ELSE 'table' END AS sort
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relkind IN ('r', 'm', 't') AND c.relpersistence = 'p' AND pg_relation_filenode(c.oid) >= ${firstOwnNumber} ORDER BY c.oid`;
+  WHERE c.relkind IN ('r', 'm', 't', 'i', 'S') AND c.relpersistence <> 't' AND pg_relation_filenode(c.oid) >= ${firstOwnNumber} ORDER BY c.oid`;
 const ownQuery = `SELECT pg_relation_filenode('pg_class')::text AS classes, pg_relation_filenode('pg_namespace')::text AS schemas,
   pg_relation_filenode('pg_statistic')::text AS statistics, (SELECT oid FROM pg_database WHERE datname = current_database())::text AS oid`;
 const schemasQuery = "SELECT oid::text AS oid, nspname AS name FROM pg_namespace WHERE nspname !~ '^pg_(toast|temp)_' ORDER BY oid";
@@ -56,8 +61,13 @@ export async function takeRelations(access: PostgresAccess, signal: AbortSignal)
       })),
       toast: of('toast').map(({ file }) => Number(file)),
       catalogs: of('catalog').map(({ file }) => Number(file)),
+      others: of('other').map(({ file }) => Number(file)),
       own: { classes: Number(own['classes']), schemas: Number(own['schemas']), statistics: Number(own['statistics']) },
     });
   }
   return { databases };
 }
+
+/** Both, as what was there when a copy began may be gone at its end, and under another number. */
+export const joinRelations = ({ databases: earlier }: Relations, { databases }: Relations): Relations =>
+  isDeepStrictEqual(earlier, databases) ? { databases } : { databases, earlier };

@@ -7,9 +7,19 @@ import { nextPosition, segmentBytesOf, timelineOf } from './chain-rules.ts';
 import { logFile } from './log-source.ts';
 import { formatLsn } from './lsn.ts';
 import { largestRelations, relationsFile, type Relations } from './relations.ts';
-import { WalNames, type Definitions, type Followed } from './wal-names.ts';
+import { WalNames, type Definitions, type Subject } from './wal-names.ts';
 import { BrokenWal, WalReader, type WalPlace, type WalRecord, type WalVersion } from './wal-reader.ts';
-import { classIn, insertedRow, isLookedAt, schemaIn, tell, type Ending, type RelationFile, type WalEvents } from './wal-records.ts';
+import {
+  classIn,
+  insertedRow,
+  isLookedAt,
+  schemaIn,
+  tell,
+  type Ending,
+  type RelationFile,
+  type StoredFile,
+  type WalEvents,
+} from './wal-records.ts';
 
 type Change = 'inserted' | 'updated' | 'deleted';
 type Counts = Record<Change, number>;
@@ -28,7 +38,7 @@ class Tally {
     return counts;
   }
 
-  define = (): Defined => (this.definitions ??= { said: [], unread: 0, created: [], classes: [], schemas: [] });
+  define = (): Defined => (this.definitions ??= { said: [], isUnnamed: false, unread: 0, created: [], classes: [], schemas: [] });
 
   add(other: Tally): void {
     this.bytes += other.bytes;
@@ -43,6 +53,7 @@ class Tally {
     if (definitions === undefined) return;
     const own = this.define();
     own.unread += definitions.unread;
+    own.isUnnamed ||= definitions.isUnnamed;
     for (const each of definitions.said) own.said.push(each);
     for (const each of definitions.created) own.created.push(each);
     for (const each of definitions.classes) own.classes.push(each);
@@ -52,14 +63,23 @@ class Tally {
 
 interface Defined {
   readonly said: string[];
+  /** What is said has a number in place of a name. */
+  isUnnamed: boolean;
   unread: number;
-  readonly created: RelationFile[];
+  readonly created: StoredFile[];
   readonly classes: Definitions['classes'][number][];
   readonly schemas: Definitions['schemas'][number][];
 }
 
-const nothingDefined = { said: [], unread: 0, created: [], classes: [], schemas: [] };
-const nothingFollows: Followed = { statements: [], copies: new Set() };
+/** Of one file, with what it was before the transaction. */
+interface Touched {
+  readonly file: RelationFile;
+  readonly counts: Counts;
+  readonly before: Subject;
+}
+
+const nothingDefined = { said: [], isUnnamed: false, unread: 0, created: [], classes: [], schemas: [] };
+const nothingFollows = { statements: [], copies: new Set<number>(), isUnnamed: false, isOpaque: false };
 const halfNumbers = 2 ** 32;
 
 /** Transactions as they are committed, of which the records lie among each other. Holds those that have not ended yet. */
@@ -115,14 +135,14 @@ class Transactions implements WalEvents {
     this.#tally(xid).countsOf(database, file).inserted -= 1;
   };
 
-  created = (xid: number, { database, file }: RelationFile): void => {
-    if (xid !== 0) this.#tally(xid).define().created.push({ database, file });
+  created = (xid: number, file: StoredFile): void => {
+    if (xid !== 0) this.#tally(xid).define().created.push(file);
   };
 
   databaseDropped = (xid: number, database: number): void => {
-    this.#tally(xid)
-      .define()
-      .said.push(`DROP DATABASE ${this.#names.nameOfDatabase(database)}`);
+    const defined = this.#tally(xid).define();
+    defined.said.push(`DROP DATABASE ${this.#names.nameOfDatabase(database)}`);
+    defined.isUnnamed ||= !this.#names.isNamed(database);
   };
 
   committed = ({ xid, children, at, dropped }: Ending): void => {
@@ -131,9 +151,11 @@ class Transactions implements WalEvents {
     const id = this.#whole(xid);
     const { definitions = nothingDefined } = all;
     const isDefining = all.definitions !== undefined || dropped.length > 0;
-    const { statements, copies } = isDefining ? this.#names.follow({ ...definitions, dropped }) : nothingFollows;
-    const said = [...definitions.said, ...statements];
-    const tables = this.#tables(all, copies);
+    const touched = this.#touched(all);
+    const forgotten = touched.reduce((sum, { file, counts }) => sum + (this.#names.isClasses(file) ? counts.deleted : 0), 0);
+    const followed = isDefining ? this.#names.follow({ ...definitions, dropped, forgotten }) : nothingFollows;
+    const said = [...definitions.said, ...followed.statements];
+    const tables = this.#tables(touched, followed.copies);
     if (tables.length + said.length === 0) return;
     this.#found({
       id: String(id),
@@ -142,7 +164,8 @@ class Transactions implements WalEvents {
       bytes: all.bytes,
       tables,
       statements: said,
-      isOpaque: false,
+      isOpaque: followed.isOpaque,
+      ...((definitions.isUnnamed || followed.isUnnamed) && { isUnnamed: true }),
       isPartial: this.#begunFrom === undefined || id < this.#begunFrom,
     });
   };
@@ -182,18 +205,36 @@ class Transactions implements WalEvents {
     return number;
   }
 
-  #tables({ files }: Tally, copies: ReadonlySet<number>): readonly TouchedTable[] {
-    const tables: TouchedTable[] = [];
-    const catalog = { inserted: 0, updated: 0, deleted: 0 };
+  #touched({ files }: Tally): readonly Touched[] {
+    const touched: Touched[] = [];
     for (const [database, each] of files)
-      for (const [file, counts] of each) {
-        if (copies.has(file)) continue;
-        const subject = this.#names.subjectOf({ database, file });
-        if (subject.kind === 'catalog') for (const change of changes) catalog[change] += counts[change];
-        else if (subject.kind !== 'aside')
-          tables.push({ name: subject.name, ...counts, ...(subject.kind === 'unnamed' && { isUnnamed: true }) });
+      for (const [number, counts] of each) {
+        const file = { database, file: number };
+        touched.push({ file, counts, before: this.#names.subjectOf(file) });
       }
-    return changes.some((change) => catalog[change] > 0) ? [...tables, { name: ownTables, ...catalog }] : tables;
+    return touched;
+  }
+
+  #tables(touched: readonly Touched[], copies: ReadonlySet<number>): readonly TouchedTable[] {
+    const tables = new Map<string, TouchedTable>();
+    const count = (name: string, counts: Counts, isUnnamed: boolean): void => {
+      const sum = { ...(tables.get(name) ?? { inserted: 0, updated: 0, deleted: 0 }) };
+      for (const change of changes) sum[change] += counts[change];
+      tables.set(name, { ...sum, name, ...(isUnnamed && { isUnnamed: true }) });
+    };
+    const catalog = { inserted: 0, updated: 0, deleted: 0 };
+    for (const { file, counts: all, before } of touched) {
+      // What was there may be gone by now, and what has no name may have got one.
+      const subject = before.kind === 'unnamed' ? this.#names.subjectOf(file) : before;
+      const isCopy = copies.has(file.file);
+      // How many came to the copy, nobody knows: it was filled first.
+      const counts = isCopy ? { ...all, inserted: 0 } : all;
+      if (isCopy && counts.updated + counts.deleted === 0) continue;
+      if (subject.kind === 'catalog') for (const change of changes) catalog[change] += counts[change];
+      else if (subject.kind !== 'aside') count(subject.name, counts, subject.kind === 'unnamed' || subject.isUnnamed);
+    }
+    const all = [...tables.values()];
+    return changes.some((change) => catalog[change] > 0) ? [...all, { name: ownTables, ...catalog }] : all;
   }
 }
 

@@ -1,29 +1,41 @@
 import { postgres } from '../../../model/engines/postgres.ts';
 import { canaryDatabase } from './canary.ts';
 import { firstOwnNumber, type Relations } from './relations.ts';
-import type { CatalogRow, ClassRow, RelationFile } from './wal-records.ts';
+import type { CatalogRow, ClassRow, RelationFile, StoredFile } from './wal-records.ts';
 
 interface Table {
   readonly oid: number;
-  readonly name: string;
+  name: string;
+  /** Its database or its schema is a number alone. */
+  readonly isUnnamed: boolean;
   readonly isCanary: boolean;
   /** Another one after it was written anew. */
   file: number;
 }
 
+/** Each has had several files once it was written anew. */
+interface OwnFiles {
+  readonly classes: Set<number>;
+  readonly schemas: Set<number>;
+  readonly statistics: Set<number>;
+}
+
 interface Database {
   readonly name: string;
+  readonly isUnnamed: boolean;
   readonly schemas: Map<number, string>;
   readonly tables: Map<number, Table>;
   readonly byOid: Map<number, Table>;
-  readonly toast: Set<number>;
-  readonly catalogs: ReadonlySet<number>;
-  readonly own: Relations['databases'][number]['own'];
+  /** Of no rows that anybody asks for: values that lie beside tables, indexes, sequences. */
+  readonly aside: Set<number>;
+  readonly catalogs: Set<number>;
+  readonly own: OwnFiles;
 }
 
 /** What rows of a file are about. */
 export type Subject =
-  | { readonly kind: 'table' | 'unnamed'; readonly name: string }
+  | { readonly kind: 'table'; readonly name: string; readonly isUnnamed: boolean }
+  | { readonly kind: 'unnamed'; readonly name: string }
   /** The server's own. */
   | { readonly kind: 'catalog' }
   /** Values that are told of elsewhere, or are of nobody's asking. */
@@ -35,21 +47,45 @@ export interface Definitions {
   readonly classes: readonly (ClassRow & { readonly database: number })[];
   /** Rows of what there is that could not be read. */
   readonly unread: number;
-  readonly created: readonly RelationFile[];
+  readonly created: readonly StoredFile[];
   /** The one that was given up last comes first. */
-  readonly dropped: readonly RelationFile[];
+  readonly dropped: readonly StoredFile[];
+  /** How many rows of what there is were deleted. */
+  readonly forgotten: number;
 }
 
 export interface Followed {
   readonly statements: readonly string[];
   /** Files with rows that were there before, in another file. */
   readonly copies: ReadonlySet<number>;
+  /** A statement is about something whose name is not known to the end. */
+  readonly isUnnamed: boolean;
+  /** A file was given up that may have been a table's. */
+  readonly isOpaque: boolean;
+}
+
+/** What is gathered while a transaction is followed. */
+class Telling {
+  readonly gone = new Set<string>();
+  readonly made = new Set<string>();
+  readonly copies = new Set<number>();
+  readonly rewritten = new Set<Table>();
+  isUnnamed = false;
+  isOpaque = false;
+  /** Something was written anew of which no name is known. */
+  hasUnknown = false;
+
+  say(to: Set<string>, statement: string, isUnnamed: boolean): void {
+    to.add(statement);
+    this.isUnnamed ||= isUnnamed;
+  }
 }
 
 /** Of what lies beside tables; the same in every server. */
 const toastSchema = 99;
-/** As they are in every server that was just made. */
+/** As they are in every server that was just made, by the numbers of what they are files of. */
 const usual = { own: { classes: 1259, schemas: 2615, statistics: 2619 }, schemas: [[2200, 'public'] as const] };
+const ownParts = ['classes', 'schemas', 'statistics'] as const;
 const sorts: Readonly<Record<string, string>> = {
   r: 'TABLE',
   p: 'TABLE',
@@ -62,6 +98,9 @@ const sorts: Readonly<Record<string, string>> = {
 };
 /** Come with a table, and say nothing beside it. */
 const companions = /^CREATE (?:INDEX|SEQUENCE) /;
+const besides = new Set(['t', 'i', 'I', 'S']);
+/** What is written anew is so under the name of its number, and then takes its place. */
+const anew = /^pg_temp_(\d+)$/;
 const isTable = (kind: string): boolean => kind === 'r' || kind === 'p' || kind === 'm';
 const { schema: canarySchema, table: canaryTable } = postgres.canary;
 
@@ -71,116 +110,189 @@ export class WalNames {
 
   /** @param relations - Nothing where the backup does not know them: what is made later gets its name all the same. */
   constructor(relations: Relations | undefined) {
-    for (const { oid, name, schemas, tables, toast, catalogs, own } of relations?.databases ?? []) {
-      const database: Database = {
-        name,
-        schemas: new Map(schemas.map((schema) => [schema.oid, schema.name])),
-        tables: new Map(),
-        byOid: new Map(),
-        toast: new Set(toast),
-        catalogs: new Set(catalogs),
-        own,
-      };
-      this.#databases.set(oid, database);
-      for (const table of tables) add(database, table);
+    // What is later goes over what is earlier, which stays known by its numbers.
+    for (const each of [...(relations?.earlier ?? []), ...(relations?.databases ?? [])]) {
+      const database = this.#databases.get(each.oid) ?? emptyDatabase(each.name, false);
+      this.#databases.set(each.oid, database);
+      for (const part of ownParts) database.own[part].add(each.own[part]);
+      for (const schema of each.schemas) database.schemas.set(schema.oid, schema.name);
+      for (const file of [...each.toast, ...(each.others ?? [])]) database.aside.add(file);
+      for (const file of each.catalogs) database.catalogs.add(file);
+      for (const table of each.tables) add(database, table);
     }
   }
 
-  isClasses = ({ database, file }: RelationFile): boolean => this.#own(database).classes === file;
-  isSchemas = ({ database, file }: RelationFile): boolean => this.#own(database).schemas === file;
+  isClasses = ({ database, file }: RelationFile): boolean => this.#isOwn('classes', database, file);
+  isSchemas = ({ database, file }: RelationFile): boolean => this.#isOwn('schemas', database, file);
   nameOfDatabase = (oid: number): string => this.#databases.get(oid)?.name ?? String(oid);
+  isNamed = (oid: number): boolean => this.#databases.get(oid)?.isUnnamed === false;
 
   subjectOf({ database: oid, file }: RelationFile): Subject {
     const database = this.#databases.get(oid);
     const table = database?.tables.get(file);
-    if (table !== undefined) return table.isCanary ? { kind: 'aside' } : { kind: 'table', name: table.name };
-    if (database?.toast.has(file) === true || file === this.#own(oid).statistics) return { kind: 'aside' };
+    if (table !== undefined) return table.isCanary ? { kind: 'aside' } : { kind: 'table', name: table.name, isUnnamed: table.isUnnamed };
+    if (database?.aside.has(file) === true || this.#isOwn('statistics', oid, file)) return { kind: 'aside' };
     // What all databases share has none.
-    if (oid === 0 || file < firstOwnNumber || database?.catalogs.has(file) === true) return { kind: 'catalog' };
+    if (
+      oid === 0 ||
+      file < firstOwnNumber ||
+      database?.catalogs.has(file) === true ||
+      this.isClasses({ database: oid, file }) ||
+      this.isSchemas({ database: oid, file })
+    )
+      return { kind: 'catalog' };
     return { kind: 'unnamed', name: `relation ${file} of database ${this.nameOfDatabase(oid)}` };
   }
 
   /** Takes over what a transaction has made, and says it: `CREATE TABLE shop.public.orders`. What it made and dropped itself is not said. */
-  follow({ schemas, classes, unread, created, dropped }: Definitions): Followed {
-    const made = new Set<string>();
-    const copies = new Set<number>();
+  follow({ schemas, classes: rows, unread, created, dropped, forgotten }: Definitions): Followed {
+    const telling = new Telling();
+    // A few of the server's own have their files in a list of their own; the copy has that of its number all the same.
+    const classes = rows.map((row) => (row.file === 0 && anew.test(row.name) ? { ...row, file: row.oid } : row));
     for (const { database: oid, oid: schema, name } of schemas) {
       const database = this.#open(oid);
       database.schemas.set(schema, name);
-      if (!name.startsWith('pg_')) made.add(`CREATE SCHEMA ${database.name}.${name}`);
+      if (!name.startsWith('pg_')) telling.say(telling.made, `CREATE SCHEMA ${database.name}.${name}`, database.isUnnamed);
     }
     const gone = new Set(dropped.map(({ file }) => file));
     const own = new Set(classes.map(({ oid }) => oid));
     const again = new Set(classes.map(({ name }) => name));
-    for (const row of classes) this.#make(row, { isGone: gone.has(row.file) && !again.has(`pg_temp_${row.oid}`), own, made, copies });
+    for (const row of classes) this.#make(row, gone.has(row.file) && !again.has(`pg_temp_${row.oid}`), own, telling);
     const files = new Set(classes.map(({ file }) => file));
     const others = created.filter(({ file }) => !files.has(file));
-    const statements = [...this.#drop(dropped.toReversed(), others, unread, own), ...made, ...(unread > 0 ? ['CREATE'] : [])];
+    // What was made and given up at once got no other file, nor what was written anew one that is not known already.
+    const [settled, left] = [new Set<StoredFile>(), [] as StoredFile[]];
+    for (const each of dropped.toReversed()) {
+      if (files.has(each.file) || this.#isRewritten(each, telling)) settled.add(each);
+      else left.push(each);
+    }
+    const isPaired = unread === 0 && others.length > 0 && others.length === left.length;
+    const change = others.length === 0 ? 'drop' : isPaired ? 'empty' : 'either';
+    const isAllThere = telling.hasUnknown && forgotten <= classes.filter((row) => isPassing(row, gone, own)).length;
+    const isAside = left.every((each) => this.#isAside(each));
+    for (const each of settled) this.#drop(each, undefined, 'drop', own, telling);
+    for (const [index, each] of left.entries()) {
+      const next = isPaired ? others[index] : undefined;
+      if (isAllThere && this.subjectOf(each).kind === 'unnamed') telling.isOpaque ||= others.length > 0;
+      else this.#drop(each, next, change, own, telling);
+    }
+    // Nothing but tables and what lies beside them gets another file.
+    if (isAside && unread === 0 && dropped.length > 0) for (const { database, file } of others) this.#open(database).aside.add(file);
+    const statements = [...telling.gone, ...telling.made, ...(unread > 0 ? ['CREATE'] : [])];
     const hasTable = statements.some((each) => each.startsWith('CREATE TABLE '));
-    return { statements: hasTable ? statements.filter((each) => !companions.test(each)) : statements, copies };
+    return {
+      statements: hasTable ? statements.filter((each) => !companions.test(each)) : statements,
+      copies: telling.copies,
+      isUnnamed: telling.isUnnamed,
+      isOpaque: telling.isOpaque,
+    };
   }
 
-  #make(
-    row: Definitions['classes'][number],
-    { isGone, own, made, copies }: { isGone: boolean; own: ReadonlySet<number>; made: Set<string>; copies: Set<number> },
-  ): void {
+  #make(row: Definitions['classes'][number], isGone: boolean, own: ReadonlySet<number>, telling: Telling): void {
     const database = this.#open(row.database);
-    // What is written anew is so under the name of its number, and then takes its place.
-    const [, rewritten] = /^pg_temp_(\d+)$/.exec(row.name) ?? [];
-    const before = database.byOid.get(Number(rewritten));
-    if (before !== undefined && !row.isTemporary) {
-      before.file = row.file;
-      database.tables.set(row.file, before);
-      copies.add(row.file);
-      if (!before.isCanary && !own.has(before.oid)) made.add(`REWRITE TABLE ${before.name}`);
-    } else if (row.isTemporary || row.kind === 't' || row.schema === toastSchema) database.toast.add(row.file);
+    const [, rewritten] = anew.exec(row.name) ?? [];
+    if (rewritten !== undefined && !row.isTemporary) return this.#rewrite(database, row.file, Number(rewritten), own, telling);
+    if (row.isTemporary || row.schema === toastSchema) return void database.aside.add(row.file);
+    if (besides.has(row.kind)) database.aside.add(row.file);
+    if (isTable(row.kind)) add(database, row);
+    const sort = sorts[row.kind];
+    if (sort !== undefined && !isGone) telling.say(telling.made, `CREATE ${sort} ${nameIn(database, row)}`, isUnnamedIn(database, row));
+  }
+
+  #rewrite(database: Database, file: number, oid: number, own: ReadonlySet<number>, telling: Telling): void {
+    telling.copies.add(file);
+    const table = database.byOid.get(oid);
+    const part = ownParts.find((each) => usual.own[each] === oid);
+    if (table !== undefined) {
+      table.file = file;
+      database.tables.set(file, table);
+      telling.rewritten.add(table);
+      if (!table.isCanary && !own.has(oid)) telling.say(telling.made, `REWRITE TABLE ${table.name}`, table.isUnnamed);
+    } else if (part !== undefined) database.own[part].add(file);
+    else if (oid < firstOwnNumber) database.catalogs.add(file);
     else {
-      const sort = sorts[row.kind];
-      if (isTable(row.kind)) add(database, row);
-      if (sort !== undefined && !isGone) made.add(`CREATE ${sort} ${nameIn(database, row)}`);
+      telling.hasUnknown = true;
+      telling.say(telling.made, `REWRITE relation ${file} of database ${database.name}`, true);
     }
   }
 
-  /** A table that is emptied gives a file up for each that it gets, in the same order. Where as many came as went, nothing was dropped for good. */
-  #drop(dropped: readonly RelationFile[], created: readonly RelationFile[], unread: number, own: ReadonlySet<number>): ReadonlySet<string> {
-    const said = new Set<string>();
-    const emptied = unread === 0 && created.length > 0 && created.length === dropped.length;
-    const what = emptied ? 'TRUNCATE' : created.length === 0 ? 'DROP TABLE' : 'DROP/TRUNCATE';
-    for (const [index, { database: oid, file }] of dropped.entries()) {
-      const database = this.#databases.get(oid);
-      const table = database?.tables.get(file);
-      const next = emptied ? created[index] : undefined;
-      if (next !== undefined && database?.toast.has(file) === true) database.toast.add(next.file);
-      database?.tables.delete(file);
-      database?.toast.delete(file);
-      // Else its rows are in another file by now.
-      if (database === undefined || table?.file !== file) continue;
-      if (!own.has(table.oid)) said.add(`${what} ${table.name}`);
-      if (next !== undefined) {
-        table.file = next.file;
-        database.tables.set(next.file, table);
-      } else if (what === 'DROP TABLE') database.byOid.delete(table.oid);
+  /** Where as many files came as went, each was emptied or moved, in the same order, and nothing was dropped for good. */
+  #drop(old: StoredFile, next: StoredFile | undefined, change: Change, own: ReadonlySet<number>, telling: Telling): void {
+    const { database: oid, file } = old;
+    const database = this.#databases.get(oid);
+    const table = database?.tables.get(file);
+    const subject = this.subjectOf(old);
+    const isMoved = next !== undefined && next.tablespace !== old.tablespace;
+    const words = isMoved ? { table: 'MOVE TABLE', relation: 'MOVE' } : wordsFor[change];
+    if (subject.kind === 'unnamed') {
+      telling.say(telling.gone, `${words.relation} ${subject.name}`, true);
+      telling.isOpaque ||= !isMoved;
     }
-    return said;
+    if (database === undefined) return;
+    if (subject.kind === 'catalog') {
+      if (next !== undefined) database.catalogs.add(next.file);
+      return;
+    }
+    if (table === undefined && database.aside.delete(file) && next !== undefined) database.aside.add(next.file);
+    database.tables.delete(file);
+    if (table === undefined || (telling.rewritten.has(table) && table.file !== file)) return;
+    if (!own.has(table.oid) && !table.isCanary) telling.say(telling.gone, `${words.table} ${table.name}`, table.isUnnamed);
+    if (next !== undefined) {
+      table.file = next.file;
+      database.tables.set(next.file, table);
+    } else if (change === 'drop') database.byOid.delete(table.oid);
   }
 
-  #own = (oid: number): Database['own'] => this.#databases.get(oid)?.own ?? usual.own;
+  /** Whether its rows are in another file by now. */
+  #isRewritten({ database, file }: StoredFile, { rewritten }: Telling): boolean {
+    const table = this.#databases.get(database)?.tables.get(file);
+    return table !== undefined && rewritten.has(table) && table.file !== file;
+  }
+
+  #isAside(each: StoredFile): boolean {
+    const { kind } = this.subjectOf(each);
+    return (kind === 'aside' && this.#databases.get(each.database)?.tables.has(each.file) !== true) || kind === 'catalog';
+  }
+
+  #isOwn(part: keyof OwnFiles, oid: number, file: number): boolean {
+    const own = this.#databases.get(oid)?.own[part];
+    return own === undefined ? file === usual.own[part] : own.has(file);
+  }
 
   #open(oid: number): Database {
     const there = this.#databases.get(oid);
     if (there !== undefined) return there;
-    const made: Database = {
-      name: this.nameOfDatabase(oid),
-      schemas: new Map(usual.schemas),
-      tables: new Map(),
-      byOid: new Map(),
-      toast: new Set(),
-      catalogs: new Set(),
-      own: usual.own,
-    };
+    const made = emptyDatabase(String(oid), true);
+    for (const part of ownParts) made.own[part].add(usual.own[part]);
+    for (const [schema, name] of usual.schemas) made.schemas.set(schema, name);
     this.#databases.set(oid, made);
     return made;
   }
+}
+
+type Change = 'drop' | 'empty' | 'either';
+/** What is not known may have been an index as well. */
+const wordsFor: Readonly<Record<Change, { readonly table: string; readonly relation: string }>> = {
+  drop: { table: 'DROP TABLE', relation: 'DROP' },
+  empty: { table: 'TRUNCATE', relation: 'TRUNCATE/REINDEX' },
+  either: { table: 'DROP/TRUNCATE', relation: 'DROP/TRUNCATE' },
+};
+
+const emptyDatabase = (name: string, isUnnamed: boolean): Database => ({
+  name,
+  isUnnamed,
+  schemas: new Map(),
+  tables: new Map(),
+  byOid: new Map(),
+  aside: new Set(),
+  catalogs: new Set(),
+  own: { classes: new Set(), schemas: new Set(), statistics: new Set() },
+});
+
+/** Rows of what there is that do not stay: of copies and what lies beside those, of one session, of what is gone again. */
+function isPassing({ name, file, isTemporary }: ClassRow, gone: ReadonlySet<number>, made: ReadonlySet<number>): boolean {
+  const [, beside] = /^pg_toast_(\d+)(?:_index)?$/.exec(name) ?? [];
+  return isTemporary || anew.test(name) || gone.has(file) || (beside !== undefined && made.has(Number(beside)));
 }
 
 interface Named {
@@ -193,9 +305,14 @@ interface Named {
 const nameIn = ({ name, schemas }: Database, row: Named): string =>
   `${name}.${schemas.get(row.schema) ?? `schema ${row.schema}`}.${row.name}`;
 
+const isUnnamedIn = (database: Database, row: Named): boolean => database.isUnnamed || !database.schemas.has(row.schema);
+
 function add(database: Database, row: Named): void {
   const isCanary = database.name === canaryDatabase && database.schemas.get(row.schema) === canarySchema && row.name === canaryTable;
-  const table = { oid: row.oid, name: nameIn(database, row), isCanary, file: row.file };
+  const there = database.byOid.get(row.oid);
+  const table = there ?? { oid: row.oid, name: '', isUnnamed: isUnnamedIn(database, row), isCanary, file: row.file };
+  table.name = nameIn(database, row);
+  table.file = row.file;
   database.byOid.set(row.oid, table);
   if (row.file !== 0) database.tables.set(row.file, table);
 }

@@ -45,6 +45,11 @@ export interface RelationFile {
   readonly file: number;
 }
 
+/** As a file comes and goes: in which tablespace it lies is said as well. */
+export interface StoredFile extends RelationFile {
+  readonly tablespace: number;
+}
+
 /** A row of a catalog that was made, and the number of its file as far as it has one. */
 export interface CatalogRow {
   readonly oid: number;
@@ -159,7 +164,7 @@ export interface WalEvents {
   readonly deleted: (xid: number, file: RelationFile) => void;
   /** An insertion was taken back: it had met a row that was there. */
   readonly takenBack: (xid: number, file: RelationFile) => void;
-  readonly created: (xid: number, file: RelationFile) => void;
+  readonly created: (xid: number, file: StoredFile) => void;
   readonly databaseDropped: (xid: number, database: number) => void;
   readonly committed: (commit: Ending) => void;
   readonly aborted: (abort: Ending) => void;
@@ -176,8 +181,17 @@ export interface Ending {
   /** In milliseconds. */
   readonly at: number;
   /** Files that go with it. */
-  readonly dropped: readonly RelationFile[];
+  readonly dropped: readonly StoredFile[];
 }
+
+/** Tablespace, database and number, one after the other. */
+const storedFile = (bytes: Buffer, at: number): StoredFile => ({
+  tablespace: bytes.readUInt32LE(at),
+  database: bytes.readUInt32LE(at + 4),
+  file: bytes.readUInt32LE(at + 8),
+});
+/** Of the files of a relation the one with its rows; of an unlogged one, that alone from which it is made after a crash is told of. */
+const forks: ReadonlySet<number> = new Set([0, 3]);
 
 export function tell(record: WalRecord, events: WalEvents): void {
   const { manager, info, xid, body, bodyEnd } = record;
@@ -187,8 +201,7 @@ export function tell(record: WalRecord, events: WalEvents): void {
   const main = body.subarray(mainAt, bodyEnd);
   if (manager === managers.transaction) tellOfEnd(record, main, events);
   else if (manager === managers.storage) {
-    // Of the files of a relation the first.
-    if (main.readUInt32LE(12) === 0) events.created(xid, { database: main.readUInt32LE(4), file: main.readUInt32LE(8) });
+    if (forks.has(main.readUInt32LE(12))) events.created(xid, storedFile(main, 0));
   } else if (manager === managers.database) events.databaseDropped(xid, main.readUInt32LE(0));
   else if (manager === managers.standby) events.running(main.readUInt32LE(16), main.readUInt32LE(12));
   else if (checkpoints.has(kind)) events.checkpoint(main.readUInt32LE(28) * 2 ** 32 + main.readUInt32LE(24));
@@ -230,7 +243,7 @@ function tellOfEnd({ info, xid, start, version }: WalRecord, main: Buffer, event
     return Array.from({ length: count }, (_, index) => read(from + index * bytes));
   };
   const children = take(has.children, 4, (place) => main.readUInt32LE(place));
-  const dropped = take(has.files, 12, (place) => ({ database: main.readUInt32LE(place + 4), file: main.readUInt32LE(place + 8) }));
+  const dropped = take(has.files, 12, (place) => storedFile(main, place));
   take(has.statistics, statisticsBytes[version], () => undefined);
   take(has.messages, messageBytes, () => undefined);
   const ending = {

@@ -71,10 +71,15 @@ const listed = {
 const cure = { copy: null, restore: 'berth restore --only database --before b --into scratch' };
 
 describe('the list of transactions', () => {
-  const shown = (largest: boolean, changes: Partial<Parameters<typeof describeTransactions>[0]> = {}, next = cure): readonly string[] => {
+  const shown = (
+    largest: boolean,
+    changes: Partial<Parameters<typeof describeTransactions>[0]> = {},
+    next = cure,
+    table?: string,
+  ): readonly string[] => {
     const text: string[] = [];
     const context = { out: (line: string) => void text.push(line), color: false, columns: 200 };
-    describeTransactions({ ...listed, ...changes }, { largest }, next, context);
+    describeTransactions({ ...listed, ...changes }, { largest, table }, next, context);
     return text.join('').split('\n');
   };
 
@@ -98,6 +103,13 @@ describe('the list of transactions', () => {
     expect(shown(false)).toContainEqual(
       expect.stringMatching(/^\+ ~ - count what the log holds .*: events of up to some 8 KiB, not rows$/),
     );
+  });
+
+  test('says that names are of before a renaming, where one is looked for among those of PostgreSQL', () => {
+    const said = expect.stringMatching(/^note: orders is looked for among the names of the time of the backup/);
+    expect(shown(false, { counts: 'rows' }, cure, 'orders')).toContainEqual(said);
+    expect(shown(false, { counts: 'rows' })).not.toContainEqual(said);
+    expect(shown(false, { counts: 'events' }, cure, 'orders')).not.toContainEqual(said);
   });
 
   test('tells of a hole behind it where the largest come first', () => {

@@ -213,16 +213,17 @@ describe('transactions in the log', () => {
     expect(ids(await listTransactions([...older, ...newer], asked, tools, never)).toSorted()).toEqual(['100', '101', '102']);
   });
 
-  test('of tables without a name stay in the list whatever table is asked for, as they may be of that one', async () => {
+  test.each([
+    [
+      'tables',
+      (one: LoggedTransaction) => ({ ...one, tables: one.tables.map((each) => ({ ...each, isUnnamed: true as const })) }),
+      ['100', '101', '102', '104'],
+    ],
+    ['statements', (one: LoggedTransaction) => ({ ...one, isUnnamed: true as const }), ['100', '101', '102', '103', '104']],
+  ])('of %s without a name stay in the list whatever table is asked for, as they may be of that one', async (_, unnamed, expected) => {
     const nameless: LogReader = {
       ...reader,
-      read: (start, logs, found, heard) =>
-        reader.read(
-          start,
-          logs,
-          (one) => found({ ...one, tables: one.tables.map((each) => ({ ...each, isUnnamed: true as const })) }),
-          heard,
-        ),
+      read: (start, logs, found, heard) => reader.read(start, logs, (one) => found(unnamed(one)), heard),
     };
     const tools = {
       store,
@@ -235,7 +236,7 @@ describe('transactions in the log', () => {
       heard: () => undefined,
     };
     const found = await listTransactions(day, { ...query, since: minute(0), table: 'another' }, tools, never);
-    expect([ids(found), found.counts]).toEqual([['100', '101', '102', '104'], 'rows']);
+    expect([ids(found), found.counts]).toEqual([expected, 'rows']);
   });
 
   test('are looked for no longer once somebody has had enough', async () => {

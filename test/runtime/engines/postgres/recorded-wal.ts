@@ -2,17 +2,26 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { zstdDecompressSync } from 'node:zlib';
 import type { Relations } from '../../../../runtime/engines/postgres/relations.ts';
+import type { WalVersion } from '../../../../runtime/engines/postgres/wal-reader.ts';
 import { parseLsn } from '../../../../runtime/engines/postgres/lsn.ts';
 
-/** What wal/record.sh has recorded. */
-const read = (name: string): Buffer => readFileSync(join(import.meta.dirname, 'wal', name));
-const json = (name: string): unknown => JSON.parse(read(name).toString('utf8'));
-
-export const place = json('place.json') as { readonly from: string; readonly to: string; readonly next: string };
-export const relations = json('relations.json') as Relations;
-export const log = zstdDecompressSync(read('log.zst'));
 export const segmentBytes = 2 ** 20;
-export const start = { at: parseLsn(place.from), segmentBytes, timeline: 1, version: 17, atRecord: true } as const;
+
+/** What wal/record.sh has recorded of a version. */
+function recorded(version: WalVersion) {
+  const read = (name: string): Buffer => readFileSync(join(import.meta.dirname, 'wal', String(version), name));
+  const json = (name: string): unknown => JSON.parse(read(name).toString('utf8'));
+  const place = json('place.json') as { readonly from: string; readonly to: string; readonly next: string };
+  return {
+    version,
+    place,
+    relations: json('relations.json') as Relations,
+    log: zstdDecompressSync(read('log.zst')),
+    start: { at: parseLsn(place.from), segmentBytes, timeline: 1, version, atRecord: true },
+    /** What pg_waldump says, record for record. */
+    dump: () => parseDump(zstdDecompressSync(read('waldump.zst')).toString('utf8')),
+  } as const;
+}
 
 /** A change of rows, or the end of a transaction, as one line. */
 export interface Dumped {
@@ -27,7 +36,7 @@ const files = (text = ''): readonly string[] =>
   text
     .split(' ')
     .filter(Boolean)
-    .map((path) => path.split('/').slice(-2).join('/'));
+    .map((path) => path.split('/').slice(-2).join('/').replace('global', '0'));
 
 const changes: Readonly<Record<string, string>> = {
   INSERT: 'inserted',
@@ -43,6 +52,10 @@ function toldBy(manager: string, xid: number, said: string): readonly unknown[] 
     const change = changes[what];
     return change === undefined ? undefined : [change, xid, `${database}/${file}`, Number(/ntuples: (\d+)/.exec(said)?.[1] ?? 1)];
   }
+  if (manager === 'Storage') {
+    const [, path] = /^CREATE (\S+?)(?:_init)?$/.exec(said) ?? [];
+    return path === undefined || /_(?:fsm|vm)$/.test(path) ? undefined : ['CREATE', xid, ...files(path)];
+  }
   if (manager !== 'Transaction') return undefined;
   const [, what, prepared, at = ''] = /^(COMMIT|ABORT)(?:_PREPARED (\d+):)? (\d{4}-\d\d-\d\d [\d:.]+)/.exec(said) ?? [];
   if (what === undefined) return undefined;
@@ -50,7 +63,6 @@ function toldBy(manager: string, xid: number, said: string): readonly unknown[] 
   return [what, Number(prepared ?? xid), milliseconds(at), numbers(/; subxacts: ([\d ]+)/.exec(said)?.[1]), dropped];
 }
 
-/** What pg_waldump says, record for record. */
 export const parseDump = (text: string): readonly Dumped[] =>
   text
     .split('\n')
@@ -61,4 +73,5 @@ export const parseDump = (text: string): readonly Dumped[] =>
       return { lsn, bytes: Number(bytes), told: toldBy(manager, Number(xid), said) };
     });
 
-export const dump = (): readonly Dumped[] => parseDump(zstdDecompressSync(read('waldump.zst')).toString('utf8'));
+export type Recording = ReturnType<typeof recorded>;
+export const [seventeen, eighteen] = [recorded(17), recorded(18)] as const;

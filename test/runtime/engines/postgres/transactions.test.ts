@@ -6,21 +6,28 @@ import type { Restorable } from '../../../../runtime/ports/scratch-engine.ts';
 import type { Manifest } from '../../../../model/backup/manifest.ts';
 import { manifest } from '../../format/manifests.ts';
 import { cut, fromAll } from '../../streams/bytes.ts';
-import { dump, log, place, relations, segmentBytes } from './recorded-wal.ts';
+import { eighteen, segmentBytes, seventeen, type Recording } from './recorded-wal.ts';
 
-const facts = { timeline: 1, segmentBytes, version: '17.11', nextTransaction: place.next };
-const full = manifest({ position: { from: null, to: '0/B00100' }, facts });
-const [stream] = full.streams;
-const withNames = { ...full, streams: [{ ...stream!, name: 'relations.json' }] };
+const { dump, log, place } = seventeen;
+
+const factsOf = ({ version, place }: Recording) => ({ timeline: 1, segmentBytes, version: `${version}.1`, nextTransaction: place.next });
+/** The log behind it begins with the file in which it ends. */
+const fullOf = (recording: Recording): Manifest =>
+  manifest({ position: { from: null, to: `${recording.place.from.slice(0, -3)}100` }, facts: factsOf(recording) });
+const named = (base: Manifest): Manifest => ({ ...base, streams: [{ ...base.streams[0]!, name: 'relations.json' }] });
+const facts = factsOf(seventeen);
+const full = fullOf(seventeen);
+const withNames = named(full);
 
 interface Reading {
+  readonly of?: Recording;
   readonly base?: Manifest;
   readonly after?: Manifest;
   readonly logs?: readonly (readonly [Buffer, boolean])[];
   readonly lengths?: readonly number[];
 }
 
-async function read({ base = withNames, after = base, logs = [[log, true]], lengths = [] }: Reading = {}) {
+async function read({ of = seventeen, base = named(fullOf(of)), after = base, logs = [[of.log, true]], lengths = [] }: Reading = {}) {
   const found: LoggedTransaction[] = [];
   let bytes = 0;
   const each = async function* (): AsyncGenerator<Restorable> {
@@ -29,7 +36,7 @@ async function read({ base = withNames, after = base, logs = [[log, true]], leng
       yield { manifest: manifest({ kind: 'log', facts: { endsWithRecord } }), open: () => fromAll(cut(log, lengths)) };
     }
   };
-  const opened: Restorable = { manifest: base, open: () => fromAll([JSON.stringify(relations)]) };
+  const opened: Restorable = { manifest: base, open: () => fromAll([JSON.stringify(of.relations)]) };
   await postgresLogReader.read(
     { base: async () => opened, after },
     each(),
@@ -48,53 +55,73 @@ describe('transactions of a log of PostgreSQL', () => {
   test('are told with the rows of each table and what was made, emptied, written anew and dropped; aborted ones are not', () => {
     expect(recorded.map(line)).toMatchInlineSnapshot(`
       [
-        "755 | shop.public.audit +3 ~0 -0",
-        "756 | shop.public.orders +0 ~10 -0",
-        "757 | shop.public.orders +0 ~0 -40",
-        "758 | shop.public.audit +1 ~0 -0 | shop.sales.bookings +0 ~0 -200 | shop.public.rooms +0 ~20 -0",
-        "760 | shop.public.audit +2 ~0 -0 | shop.public.rooms +0 ~0 -1",
-        "765 | shop.sales.bookings +8 ~0 -0",
-        "766 | shop.public.audit +4 ~0 -0",
-        "767 | shop.public.audit +1 ~1 -0",
-        "768 | shop.public.audit +2 ~0 -0",
-        "771 | CREATE TABLE shop.public.dropped | catalog +13 ~0 -0",
-        "772 | DROP TABLE shop.public.dropped | catalog +0 ~0 -13",
-        "773 | CREATE TABLE shop.public.fresh | catalog +53 ~3 -0",
-        "774 | shop.public.fresh +2 ~0 -0",
-        "775 | CREATE TABLE shop.public.copied | shop.public.copied +25 ~0 -0 | catalog +32 ~1 -0",
-        "776 | TRUNCATE shop.public.orders | catalog +0 ~4 -0",
-        "777 | shop.public.orders +1 ~0 -0",
-        "778 | TRUNCATE shop.public.audit | TRUNCATE shop.public.rooms | catalog +0 ~6 -0",
-        "779 | shop.public.rooms +1 ~0 -0",
-        "780 | REWRITE TABLE shop.sales.bookings | catalog +32 ~9 -32",
-        "781 | shop.sales.bookings +0 ~0 -1",
-        "782 | REWRITE TABLE shop.public.rooms | catalog +14 ~4 -14",
-        "783 | shop.public.rooms +1 ~0 -0",
-        "784 | CREATE INDEX shop.public.orders_customer_idx | catalog +4 ~0 -0",
-        "785 | catalog +0 ~3 -0",
-        "786 | DROP TABLE shop.public.gone | catalog +0 ~0 -13",
-        "787 | DROP TABLE shop.public.copied | CREATE TABLE shop.public.copied | shop.public.copied +1 ~0 -0 | catalog +13 ~0 -32",
-        "788 | CREATE SCHEMA shop.later | catalog +1 ~0 -0",
-        "789 | CREATE TABLE shop.later.things | catalog +13 ~0 -0",
-        "790 | shop.later.things +2 ~0 -0",
-        "791 | CREATE MATERIALIZED VIEW shop.public.sums | catalog +29 ~4 -13",
-        "792 | REWRITE TABLE shop.public.sums | catalog +13 ~3 -13",
-        "793 | shop.public.events_1 +1 ~0 -0",
-        "794 | shop.public.events_1 +0 ~0 -1 | shop.public.events_2 +1 ~0 -0",
-        "795 | catalog +15 ~0 -0",
-        "797 | CREATE VIEW shop.public.seen | catalog +9 ~1 -0",
-        "798 | catalog +0 ~1 -0",
-        "800 | shop.public.rooms +1 ~0 -0 | catalog +13 ~0 -13",
-        "801 | DROP TABLE shop.later.things | catalog +0 ~0 -14",
-        "802 | catalog +1 ~0 -0",
-        "803 | DROP DATABASE 16505 | catalog +0 ~0 -1",
-        "804 | shop.public.rooms +1 ~0 -0",
-        "805 | shop.public.rooms +1 ~0 -0",
-        "806 | CREATE TABLE shop.public.anew | catalog +13 ~0 -0",
-        "807 | shop.public.anew +1 ~0 -0",
-        "808 | CREATE TABLE shop.public.squeezed | catalog +13 ~0 -0",
-        "809 | shop.public.squeezed +1 ~0 -0",
-        "810 | catalog +0 ~0 -13",
+        "761 | shop.public.audit +3 ~0 -0",
+        "762 | shop.public.orders +0 ~10 -0",
+        "763 | shop.public.orders +0 ~0 -40",
+        "764 | shop.public.audit +1 ~0 -0 | shop.sales.bookings +0 ~0 -200 | shop.public.rooms +0 ~20 -0",
+        "766 | shop.public.audit +2 ~0 -0 | shop.public.rooms +0 ~0 -1",
+        "771 | shop.sales.bookings +8 ~0 -0",
+        "772 | shop.public.audit +4 ~0 -0",
+        "773 | shop.public.audit +1 ~1 -0",
+        "774 | shop.public.audit +2 ~0 -0",
+        "777 | CREATE TABLE shop.public.dropped | catalog +13 ~0 -0",
+        "778 | DROP TABLE shop.public.dropped | catalog +0 ~0 -13",
+        "779 | CREATE TABLE shop.public.fresh | catalog +53 ~3 -0",
+        "780 | shop.public.fresh +2 ~0 -0",
+        "781 | CREATE TABLE shop.public.copied | shop.public.copied +25 ~0 -0 | catalog +32 ~1 -0",
+        "782 | TRUNCATE shop.public.orders | catalog +0 ~4 -0",
+        "783 | shop.public.orders +1 ~0 -0",
+        "784 | TRUNCATE shop.public.audit | TRUNCATE shop.public.rooms | catalog +0 ~6 -0",
+        "785 | shop.public.rooms +1 ~0 -0",
+        "786 | REWRITE TABLE shop.sales.bookings | catalog +32 ~9 -32",
+        "787 | shop.sales.bookings +0 ~0 -1",
+        "788 | REWRITE TABLE shop.public.rooms | catalog +14 ~4 -14",
+        "789 | shop.public.rooms +1 ~0 -0",
+        "790 | CREATE INDEX shop.public.orders_customer_idx | catalog +4 ~0 -0",
+        "791 | catalog +0 ~3 -0",
+        "792 | DROP TABLE shop.public.gone | catalog +0 ~0 -13",
+        "793 | DROP TABLE shop.public.copied | CREATE TABLE shop.public.copied | shop.public.copied +1 ~0 -0 | catalog +13 ~0 -32",
+        "794 | CREATE SCHEMA shop.later | catalog +1 ~0 -0",
+        "795 | CREATE TABLE shop.later.things | catalog +13 ~0 -0",
+        "796 | shop.later.things +2 ~0 -0",
+        "797 | CREATE MATERIALIZED VIEW shop.public.sums | catalog +29 ~4 -13",
+        "798 | REWRITE TABLE shop.public.sums | catalog +13 ~3 -13",
+        "799 | shop.public.events_1 +1 ~0 -0",
+        "800 | shop.public.events_1 +0 ~0 -1 | shop.public.events_2 +1 ~0 -0",
+        "801 | catalog +15 ~0 -0",
+        "803 | CREATE VIEW shop.public.seen | catalog +9 ~1 -0",
+        "804 | catalog +0 ~1 -0",
+        "806 | shop.public.rooms +1 ~0 -0 | catalog +13 ~0 -13",
+        "807 | DROP TABLE shop.later.things | catalog +0 ~0 -14",
+        "808 | catalog +1 ~0 -0",
+        "809 | DROP DATABASE 16523 | catalog +0 ~0 -1",
+        "810 | shop.public.rooms +1 ~0 -0",
+        "811 | shop.public.rooms +1 ~0 -0",
+        "812 | CREATE TABLE shop.public.anew | catalog +13 ~0 -0",
+        "813 | shop.public.anew +1 ~0 -0",
+        "814 | REWRITE TABLE shop.public.mig | shop.public.mig +0 ~0 -70 | catalog +19 ~4 -19",
+        "815 | TRUNCATE shop.public.mig | shop.public.mig +1 ~0 -20 | catalog +0 ~2 -0",
+        "816 | DROP TABLE shop.public.mig | shop.public.mig +0 ~0 -1 | catalog +0 ~0 -19",
+        "817 | TRUNCATE shop.public.jobs | catalog +0 ~4 -0",
+        "818 | TRUNCATE shop.public.jobs | TRUNCATE shop.public.rooms | catalog +0 ~6 -0",
+        "819 | DROP TABLE shop.public.jobs | catalog +0 ~0 -37",
+        "820 | MOVE TABLE shop.public.moved | catalog +0 ~1 -0",
+        "821 | shop.public.moved +0 ~0 -1",
+        "822 | catalog +44 ~1 -44",
+        "823 | catalog +32 ~10 -32",
+        "824 | catalog +59 ~9 -59",
+        "825 | catalog +17 ~5 -17",
+        "826 | catalog +46 ~8 -46",
+        "827 | CREATE SCHEMA shop.last | catalog +1 ~0 -0",
+        "828 | CREATE TABLE shop.last.behind | catalog +13 ~0 -0",
+        "829 | shop.last.behind +1 ~0 -0",
+        "831 | DROP TABLE shop.last.behind | catalog +0 ~0 -13",
+        "832 | catalog +0 ~1 -0",
+        "833 | REWRITE TABLE shop.public.moved | catalog +13 ~4 -13",
+        "834 | catalog +0 ~0 -4",
+        "835 | CREATE TABLE shop.public.squeezed | catalog +13 ~0 -0",
+        "836 | shop.public.squeezed +1 ~0 -0",
+        "837 | catalog +0 ~0 -13",
       ]
     `);
   });
@@ -129,11 +156,53 @@ describe('transactions of a log of PostgreSQL', () => {
   test('have numbers in place of names where the backup is older than its list of names, but for what is made later', async () => {
     const { found } = await read({ base: full });
     const of = (id: string) => found.find((each) => each.id === id);
-    expect(of('757')?.tables).toEqual([
+    expect(of('763')?.tables).toEqual([
       { name: 'relation 16387 of database 16384', inserted: 0, updated: 0, deleted: 40, isUnnamed: true },
     ]);
     expect(found.map(line)).toContainEqual(expect.stringContaining('CREATE TABLE 16384.public.fresh'));
     expect(found.length).toBe(recorded.length);
+  });
+
+  test('that gave up a file without a name leave open what it was, and pass every filter; names that lack their database do as well', async () => {
+    const { found } = await read({ base: full });
+    const of = (id: string) => found.find((each) => each.id === id);
+    const [first, ...others] = of('782')?.statements ?? [];
+    expect([first, others.length]).toEqual(['TRUNCATE/REINDEX relation 16387 of database 16384', 3]);
+    expect(of('782')).toMatchObject({ isOpaque: true, isUnnamed: true });
+    expect(of('792')).toMatchObject({ isOpaque: true, statements: [expect.stringMatching(/^DROP relation \d+ of database 16384$/)] });
+    expect(of('780')?.tables).toContainEqual({ name: '16384.public.fresh', inserted: 2, updated: 0, deleted: 0, isUnnamed: true });
+    expect(of('809')).toMatchObject({ statements: [expect.stringContaining('DROP DATABASE')], isUnnamed: true });
+    expect(recorded.some(({ isOpaque }) => isOpaque)).toBe(false);
+  });
+
+  test('of what was made before what is read are told with numbers', async () => {
+    const { found: all } = await read();
+    const end = all.find(({ id }) => id === '799')?.place ?? '';
+    const at = Number(`0x${end.slice(2)}`) - Number(`0x${place.from.slice(2)}`);
+    const after = manifest({
+      id: '01JD5Z5M2R0000000000000009',
+      kind: 'log',
+      position: { from: place.from, to: end },
+      facts: { endsWithRecord: true },
+    });
+    const { found } = await read({ after, logs: [[log.subarray(at), true]] });
+    expect(found.find(({ id }) => id === '807')).toMatchObject({
+      statements: [expect.stringMatching(/^DROP relation \d+ of database shop$/)],
+      isOpaque: true,
+    });
+  });
+
+  test('of 18 are the same', async () => {
+    const { found } = await read({ of: eighteen });
+    // Numbers of files, of transactions and of what the server keeps of itself are its own.
+    const plain = (transactions: readonly LoggedTransaction[]) =>
+      transactions.map((each) =>
+        line(each)
+          .replace(/^\d+/, '')
+          .replace(/(?<=DATABASE )\d+/, '')
+          .replace(/ \| catalog.*/, ''),
+      );
+    expect(plain(found)).toEqual(plain(recorded));
   });
 
   test('keep the whole of their number, of which the log has the lower half', async () => {

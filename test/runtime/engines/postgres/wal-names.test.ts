@@ -23,12 +23,13 @@ const relations: Relations = {
       ],
       toast: [20002],
       catalogs: [20050],
+      others: [20003],
       own: { classes: 20050, schemas: 2615, statistics: 2619 },
     },
   ],
 };
-const file = (number: number, database = 7) => ({ database, file: number });
-const nothing: Definitions = { schemas: [], classes: [], unread: 0, created: [], dropped: [] };
+const file = (number: number, database = 7, tablespace = 1663) => ({ tablespace, database, file: number });
+const nothing: Definitions = { schemas: [], classes: [], unread: 0, created: [], dropped: [], forgotten: 0 };
 const row = (oid: number, name: string, changes: Partial<Definitions['classes'][number]> = {}) => ({
   database: 7,
   oid,
@@ -119,5 +120,102 @@ describe('names of files in the log', () => {
       'CREATE TABLE 7.public.fresh',
     ]);
     expect(nameOf(names, 35000)).toBe('7.public.fresh');
+  });
+
+  test('of what a transaction gave up without a name pass every filter, and leave open which transaction it was', () => {
+    const names = new WalNames(relations);
+    const told = (definitions: Partial<Definitions>) => {
+      const { statements, isOpaque, isUnnamed } = names.follow({ ...nothing, ...definitions });
+      return [...statements, isOpaque, isUnnamed];
+    };
+    expect(told({ dropped: [file(36000)] })).toEqual(['DROP relation 36000 of database shop', true, true]);
+    expect(told({ created: [file(36002)], dropped: [file(36001)] })).toEqual([
+      'TRUNCATE/REINDEX relation 36001 of database shop',
+      true,
+      true,
+    ]);
+    expect(told({ created: [file(36005)], dropped: [file(36003), file(36004)] })).toEqual([
+      'DROP/TRUNCATE relation 36004 of database shop',
+      'DROP/TRUNCATE relation 36003 of database shop',
+      true,
+      true,
+    ]);
+    // Of an index, of what lies beside a table, of the server's own.
+    expect(told({ dropped: [file(20003), file(20002), file(20050), file(2663), file(16400, 0)] })).toEqual([false, false]);
+  });
+
+  test('are not taken from the copy where what is written anew has none; a drop beside it is told', () => {
+    const names = new WalNames(relations);
+    const copy = row(37000, 'pg_temp_36000');
+    const anew = { classes: [copy], created: [file(37000)], dropped: [file(36000)], forgotten: 1 };
+    const { statements, copies, isUnnamed, isOpaque } = names.follow({ ...nothing, ...anew });
+    expect(statements).toEqual(['REWRITE relation 37000 of database shop']);
+    expect([[...copies], isUnnamed, isOpaque, nameOf(names, 37000)]).toEqual([[37000], true, false, 'relation 37000 of database shop']);
+    const dropping = names.follow({ ...nothing, ...anew, dropped: [file(36000), file(36001)], forgotten: 2 });
+    expect([dropping.statements, dropping.isOpaque]).toEqual([
+      ['DROP relation 36001 of database shop', 'DROP relation 36000 of database shop', 'REWRITE relation 37000 of database shop'],
+      true,
+    ]);
+  });
+
+  test('hold for the files of before the copy and of its end', () => {
+    const [, shop] = relations.databases;
+    const later = {
+      ...shop!,
+      tables: [{ oid: 20000, file: 40000, schema: 2200, name: 'orders' }],
+      toast: [40002],
+      own: { classes: 40050, schemas: 2615, statistics: 2619 },
+    };
+    const names = new WalNames({ databases: [later], earlier: relations.databases });
+    expect([20000, 40000, 20007, 20002, 40002, 20050, 40050].map((each) => nameOf(names, each))).toEqual([
+      'shop.public.orders',
+      'shop.public.orders',
+      'shop.public.rooms',
+      'aside',
+      'aside',
+      'catalog',
+      'catalog',
+    ]);
+    expect([20050, 40050, 1259].map((each) => names.isClasses(file(each)))).toEqual([true, true, false]);
+    expect(names.follow({ ...nothing, dropped: [file(20007)] }).statements).toEqual(['DROP TABLE shop.public.rooms']);
+    // Read again from before it.
+    const emptied = names.follow({ ...nothing, created: [file(40000)], dropped: [file(20000)] });
+    expect(emptied.statements).toEqual(['TRUNCATE shop.public.orders']);
+    expect(names.follow({ ...nothing, dropped: [file(40000)] }).statements).toEqual(['DROP TABLE shop.public.orders']);
+  });
+
+  test('stay with a table that is moved, which is not emptied', () => {
+    const names = new WalNames(relations);
+    const moved = names.follow({
+      ...nothing,
+      created: [file(38000, 7, 16500), file(38001, 7, 16500)],
+      dropped: [file(36000), file(20000)],
+    });
+    expect([moved.statements, moved.isOpaque]).toEqual([['MOVE TABLE shop.public.orders', 'MOVE relation 36000 of database shop'], false]);
+    expect(nameOf(names, 38000)).toBe('shop.public.orders');
+  });
+
+  test('of what the server keeps itself follow it when it is written anew', () => {
+    const names = new WalNames(relations);
+    for (const [number, own] of [
+      [39000, 1259],
+      [39001, 2615],
+      [39002, 2619],
+      [39003, 2605],
+    ] as const)
+      names.follow({ ...nothing, classes: [row(number, `pg_temp_${own}`, number === 39000 ? { file: 0 } : {})], created: [file(number)] });
+    expect([39000, 39001, 39002, 39003].map((each) => nameOf(names, each))).toEqual(['catalog', 'catalog', 'aside', 'catalog']);
+    expect([names.isClasses(file(39000)), names.isSchemas(file(39001))]).toEqual([true, true]);
+  });
+
+  test('of indexes follow them when they are made anew, beside a table that is written anew as well', () => {
+    const names = new WalNames(relations);
+    names.follow({ ...nothing, created: [file(41003)], dropped: [file(20003)] });
+    const anew = { classes: [row(41000, 'pg_temp_20005')], created: [file(41000), file(41001)], dropped: [file(20007), file(41003)] };
+    expect(names.follow({ ...nothing, ...anew, forgotten: 1 }).statements).toEqual(['REWRITE TABLE shop.public.rooms']);
+    expect(names.follow({ ...nothing, dropped: [file(41000), file(41001)] })).toMatchObject({
+      statements: ['DROP TABLE shop.public.rooms'],
+      isOpaque: false,
+    });
   });
 });

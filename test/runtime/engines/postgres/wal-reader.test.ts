@@ -3,7 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { formatLsn } from '../../../../runtime/engines/postgres/lsn.ts';
 import { BrokenWal, WalReader, type WalPlace } from '../../../../runtime/engines/postgres/wal-reader.ts';
 import { cut } from '../../streams/bytes.ts';
-import { dump, log, segmentBytes, start } from './recorded-wal.ts';
+import { segmentBytes, seventeen } from './recorded-wal.ts';
+
+const { dump, log, start } = seventeen;
 
 const pageBytes = 8192;
 
@@ -72,14 +74,20 @@ describe('a log', () => {
   });
 
   test('that was damaged is never misread', () => {
-    const whole = read(some);
+    // Up to where a record ends: of a length that reaches beyond the end nothing else would tell.
+    const some = log.subarray(
+      0,
+      places.find((at) => at > 250_000),
+    );
+    const isRead = (bytes: Buffer) => read(bytes, [], start, true);
+    const whole = isRead(some);
     let noticed = 0;
     fc.assert(
       fc.property(fc.integer({ min: 0, max: some.length - 1 }), fc.integer({ min: 1, max: 255 }), (at, flip) => {
         const damaged = Buffer.from(some);
         damaged[at] = (damaged[at] ?? 0) ^ flip;
         try {
-          expect(read(damaged)).toEqual(whole);
+          expect(isRead(damaged)).toEqual(whole);
         } catch (error) {
           if (!(error instanceof BrokenWal)) throw error;
           noticed += 1;

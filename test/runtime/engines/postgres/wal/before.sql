@@ -14,3 +14,9 @@ INSERT INTO orders (customer, note) SELECT g, 'n' || g FROM generate_series(1, 2
 INSERT INTO sales.bookings SELECT g, now(), 'b' FROM generate_series(1, 300) g;
 INSERT INTO rooms SELECT g, g FROM generate_series(1, 20) g;
 INSERT INTO gone SELECT g FROM generate_series(1, 20) g;
+CREATE TABLE mig (id int PRIMARY KEY);
+CREATE UNLOGGED TABLE jobs (id int PRIMARY KEY, what text);
+CREATE TABLESPACE fast LOCATION '';
+CREATE TABLE moved (id int PRIMARY KEY);
+INSERT INTO mig SELECT g FROM generate_series(1, 100) g;
+INSERT INTO moved SELECT g FROM generate_series(1, 100) g;

@@ -58,6 +58,24 @@ INSERT INTO rooms VALUES (4, 4);
 CHECKPOINT;
 INSERT INTO rooms VALUES (5, 5);
 CREATE TABLE anew (id int); INSERT INTO anew VALUES (1);
+-- rows that are deleted beside a table that is written anew, emptied or dropped
+BEGIN; ALTER TABLE mig ALTER COLUMN id TYPE bigint; DELETE FROM mig WHERE id <= 70; COMMIT;
+BEGIN; DELETE FROM mig WHERE id > 80; TRUNCATE mig; INSERT INTO mig VALUES (1); COMMIT;
+BEGIN; DELETE FROM mig; DROP TABLE mig; COMMIT;
+-- not in the log, but for their files
+TRUNCATE jobs;
+TRUNCATE jobs, rooms;
+DROP TABLE jobs;
+-- in another place
+ALTER TABLE moved SET TABLESPACE fast;
+DELETE FROM moved WHERE id = 1;
+-- the server's own, written anew
+VACUUM FULL pg_class; VACUUM FULL pg_namespace; VACUUM FULL pg_statistic; VACUUM FULL pg_cast; VACUUM FULL pg_database;
+CREATE SCHEMA last; CREATE TABLE last.behind (id int); INSERT INTO last.behind VALUES (1); ANALYZE last.behind;
+DROP TABLE last.behind;
+REINDEX TABLE moved;
+VACUUM FULL moved;
+DROP INDEX orders_customer_idx;
 -- images that are compressed: what is made is not told by name
 SET wal_compression = pglz;
 CHECKPOINT;
