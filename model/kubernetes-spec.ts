@@ -4,7 +4,7 @@ import type { MiB } from './units.ts';
 type ControllerNetwork = 'pods' | 'nodes' | 'cilium';
 
 /** Where names are looked up. */
-export interface ClusterDns {
+interface ClusterDns {
   readonly namespace: string;
   /** Of its pods; none means every pod of that namespace. */
   readonly labels: Readonly<Record<string, string>>;

@@ -11,7 +11,7 @@ import { s3StandIn } from '../../runtime/stores/s3-stand-in.ts';
 
 const bucket = { endpoint: 'https://s3.branch.example', name: 'hello-offsite', accessKey: 'second' };
 const planWith = (backups: object) =>
-  helloPlan({ target: 'compose', profile: 'recommended', host: bigHost, set: { backups: { ...backups, image: 'postgres' } } });
+  helloPlan({ target: 'compose', profile: 'recommended', host: bigHost, set: { backups: { ...backups, image: 'postgres:17' } } });
 const inFolder = planWith({ folder: '/srv/backups' });
 const inBucket = planWith({ bucket });
 
