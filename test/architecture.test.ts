@@ -21,7 +21,8 @@ const may: Readonly<Record<string, RegExp>> = {
   'runtime/streams': /^runtime\/streams\//,
   'runtime/format': /^(model|runtime\/(streams|format))\/|^node:(crypto|zlib|util)$/,
   'runtime/jobs': /^(model|runtime\/(ports|streams|format|jobs))\/|^node:(stream|stream\/promises|crypto|zlib)$/,
-  'runtime/engines': /^(model|runtime\/(ports|streams|engines))\/|^(pg|mysql2\/promise)$|^node:(crypto|fs|fs\/promises|net|path|tls|util|zlib)$/,
+  'runtime/engines':
+    /^(model|runtime\/(ports|streams|engines))\/|^(pg|mysql2\/promise)$|^node:(crypto|fs|fs\/promises|net|path|tls|util|zlib)$/,
   'runtime/programs': /^(model|runtime\/(ports|streams|programs))\/|^node:(child_process|fs|stream|stream\/promises)$/,
   'runtime/schedule': /^(model|runtime\/(ports|schedule))\/|^(croner|node:sqlite|node:fs)$/,
   'runtime/probes': /^(model|runtime\/(ports|probes))\/|^node:/,
