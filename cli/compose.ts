@@ -31,34 +31,14 @@ export const dockerIn =
 /** Everything of a site, and waits until it is healthy. */
 export const bringUp = (compose: Compose): Promise<string> => compose(['up', '-d', '--wait'], never);
 
-/** @throws BerthError `unfinished` when not all of it comes up. */
+/** @throws BerthError `unfinished` when not all of it comes up. @param state - What stands. */
 export async function startAll(state: string, compose: Compose): Promise<void> {
   try {
     await bringUp(compose);
   } catch (error) {
-    throw notAll(state, error, 'see `docker compose ps -a` and what the service says, then run `docker compose up -d --wait`');
+    const cure = 'see `docker compose ps -a` and what the service says, then run `docker compose up -d --wait`';
+    throw new BerthError('unfinished', `${state}, and not everything is up: ${said(error)}`, cure, { cause: error });
   }
-}
-
-/** Something stands, and something does not. @param state - What stands. */
-const notAll = (state: string, error: unknown, cure: string): BerthError =>
-  new BerthError('unfinished', `${state}, and not everything is up: ${said(error)}`, cure, { cause: error });
-
-/** Gives up what was begun, and tells why; also when the site does not come up again, which was often the reason to restore. */
-export async function startAsBefore(because: unknown, compose: Compose): Promise<never> {
-  try {
-    await bringUp(compose);
-  } catch (error) {
-    throw new BerthError(
-      'unfinished',
-      `${said(because)}; nothing was exchanged, and not everything is up again: ${said(error)}`,
-      because instanceof BerthError
-        ? `${because.hint}; then \`docker compose up -d --wait\``
-        : 'see `docker compose ps -a` and what the service says',
-      { cause: because },
-    );
-  }
-  throw because;
 }
 
 export const said = (error: unknown): string => (error instanceof Error ? error.message : String(error));

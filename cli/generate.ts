@@ -47,7 +47,7 @@ async function generate(options: GenerateOptions, context: Context): Promise<voi
   const known = isHalfDone(site) ? undefined : loadSite(site, context, options.environment);
   using _lock = lockSite(site);
   // It may be the cure, so it goes on.
-  if (existsSync(join(site, liveRecord))) (await import('./restore/database-live-record.ts')).noteUnended(site, context.err);
+  if (existsSync(join(site, liveRecord))) (await import('./restore/live-record.ts')).noteUnended(site, context.err);
   const { outcome, setAside } = recoverSite(site);
   if (outcome === 'finished') context.err('An interrupted run was finished first.\n');
   if (setAside.length > 0) context.err(`Files that were edited meanwhile are kept as ${setAside.join(', ')}.\n`);

@@ -3,7 +3,7 @@ import { Option, type Command } from 'commander';
 import { BerthError } from '../model/errors.ts';
 import { clusterOf } from './backup.ts';
 import { addClusterChoice } from './cluster.ts';
-import type { LiveEnding } from './restore/database-live-record.ts';
+import type { LiveEnding } from './restore/live-record.ts';
 import type { PlaceName } from './open-catalogue.ts';
 import type { RuntimeContext } from './stoppable.ts';
 
@@ -60,8 +60,8 @@ export function addRestore(
       '--into <DIR>',
       'where to; what lies there and is another is replaced with --yes only. A database, a bucket, a cache or a volume: live, in its place; a database or a cache also: scratch, to try it; a database also: new, a server that stays beside the site',
     )
-    .option('--resume', 'of a database in its place: go on with the restore that was cut off')
-    .option('--undo', 'of a database in its place: put the old data back where a restore was cut off')
+    .option('--resume', 'of a database, a cache or a volume in its place: go on with the restore that was cut off')
+    .option('--undo', 'of a database, a cache or a volume in its place: put the old data back where a restore was cut off')
     .option('--with-data', 'on an empty host: the folder, then all data, and then everything is started')
     .addOption(new Option('--file <NAME>', 'in an agent: which file is given out').hideHelp())
     .option('--key <FILE>', 'the private key of a recipient; a kit has one. BERTH_KEY_PASSPHRASE opens it')
@@ -154,13 +154,13 @@ Examples:
         if (only === 'cache') {
           const { restoreCache } = await import('./restore/cache.ts');
           const place = into === 'scratch' || into === 'live' ? into : into === '-' ? 'output' : folder;
-          return restoreCache({ ...common, name, into: place, file, cluster: clusterOf(cluster, context.cwd) }, context);
+          return restoreCache({ ...common, name, into: place, file, cluster: clusterOf(cluster, context.cwd), ending }, context);
         }
         if (only === 'volume') {
           const { restoreVolume } = await import('./restore/volume.ts');
           if (into === 'scratch')
             throw new BerthError('usage', 'a volume is not tried', 'write --into with an empty folder, and look at what is there');
-          return restoreVolume({ ...common, name, into: into === 'live' ? into : into === '-' ? 'output' : folder }, context);
+          return restoreVolume({ ...common, name, into: into === 'live' ? into : into === '-' ? 'output' : folder, ending }, context);
         }
         if (only === 'bucket') {
           const { restoreBucket } = await import('./restore/bucket.ts');
@@ -194,16 +194,16 @@ Examples:
     );
 }
 
-/** @throws BerthError `usage`: what was cut off knows to what time it was, and only that of a database is known. */
+/** @throws BerthError `usage`: what was cut off knows to what time it was. */
 function endingOf({ resume, undo, latest, at, before, only, into }: RestoreOptions): LiveEnding | undefined {
   if (resume !== true && undo !== true) return undefined;
   if (resume === undo) throw new BerthError('usage', '--resume or --undo?', 'write one of the two');
   const ending = undo === true ? 'undo' : 'resume';
-  if (only !== 'database' || into !== 'live')
+  if ((only !== 'database' && only !== 'cache' && only !== 'volume') || into !== 'live')
     throw new BerthError(
       'usage',
-      `--${ending} is for a database that is put back in its place`,
-      `write \`--only database --into live --${ending}\`; a bucket, a cache and a volume go on by the same command again`,
+      `--${ending} is for a database, a cache or a volume that is put back in its place`,
+      `write \`--only database --into live --${ending}\`, or cache, or volume; a bucket goes on by the same command again`,
     );
   if (latest === true || at !== undefined || before !== undefined)
     throw new BerthError('usage', `--${ending} goes by the time of the restore that was cut off`, 'leave out --latest, --at and --before');

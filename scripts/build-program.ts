@@ -170,7 +170,7 @@ const besides: Readonly<Record<string, readonly string[]>> = {
   'lint.js': ['cli/lint-site.ts', 'cli/overlay-images.ts'],
   'host.js': ['cli/doctor-host.ts', 'cli/images-verbs.ts'],
   'completion.js': ['cli/completion/script.ts'],
-  'runtime.js': ['cli/runtime-commands.ts', 'cli/restore/database-live-record.ts'],
+  'runtime.js': ['cli/runtime-commands.ts', 'cli/restore/live-record.ts'],
   'keys.js': ['cli/certs-verbs.ts', 'cli/secrets-verbs.ts'],
 };
 const apart: Plugin = {

@@ -11,7 +11,7 @@ import { lateBy, lateNotes } from './late-view.ts';
 import { describeRestorable, ownLevel, restorable } from './restorable.ts';
 import { rememberedManifests } from './remembered-manifests.ts';
 import { type RuntimeContext, stoppable } from '../stoppable.ts';
-import { noteUnended } from '../restore/database-live-record.ts';
+import { noteUnended } from '../restore/live-record.ts';
 import { noteOf, paint, table } from '../text.ts';
 
 /** Of the log of a database there is a backup every half minute: it is counted with what it follows. */

@@ -13,7 +13,7 @@ import { type AgentHome, inAgent } from '../agent-exec.ts';
 import { asJson, describeAge, shortName, tierOf } from './text.ts';
 import { type Asked, runtimeOf } from '../open-catalogue.ts';
 import { progressOn } from '../progress.ts';
-import { noteUnended } from '../restore/database-live-record.ts';
+import { noteUnended } from '../restore/live-record.ts';
 import { type FoundRuntime, worldOf } from '../runtime-config.ts';
 import { type RuntimeContext, stoppable } from '../stoppable.ts';
 import { noteOf, table } from '../text.ts';

@@ -25,17 +25,15 @@ export const fillScript = (bytes: number, folder: string = dataFolder, settings 
 /**
  * Shell: makes the new data those that a server starts with. A server that appends to a file ignores `dump.rdb`: it reads what its manifest names, so the
  * new data become the base of a new manifest. That one takes the place of the old one by one rename for each node; the files of before lie beside, in a
- * folder that is one as the server knows it.
+ * folder that is one as the server knows it. Until all nodes have a mark nothing is another than before; from then on `endScript` brings it to its end.
  *
  * @param folders - Of all nodes, as they are mounted.
  * @param kept - Name of the folder with the old data.
  */
-export const exchangeScript = (folders: readonly string[], kept: string): string => {
-  const all = folders.join(' ');
-  return `set -eu
+export const exchangeScript = (folders: readonly string[], kept: string): string => `set -eu
 umask 077
-for at in ${all}; do
-  dir=$at/${appendOnlyFolder} new=$at/${workshop} kept=$at/${kept} base=0 incr=0
+for at in ${folders.join(' ')}; do
+  dir=$at/${appendOnlyFolder} new=$at/${workshop} kept=$at/${workshop}/kept base=0 incr=0
   [ -s "$new/base.rdb" ]
   mkdir -p "$dir"
   rm -rf "$kept"
@@ -51,14 +49,25 @@ for at in ${all}; do
       *.incr.*) [ "$number" -le "$incr" ] || incr=$number ;;
     esac
   done
-  base=$((base + 1)) incr=$((incr + 1))
+  base=$((base + ${ahead})) incr=$((incr + ${ahead}))
   ln -f "$new/base.rdb" "$dir/appendonly.aof.$base.base.rdb"
   : >"$dir/appendonly.aof.$incr.incr.aof"
   printf 'file appendonly.aof.%s.base.rdb seq %s type b\\nfile appendonly.aof.%s.incr.aof seq %s type i\\n' "$base" "$base" "$incr" "$incr" >"$new/manifest"
 done
+sync
+${endScript(folders, kept)}`;
+
+/** How far the numbers of the new files are from those of the old ones: a server that is started on the old ones in the middle of it all gives its own the next. */
+const ahead = 1000;
+
+/** Shell: ends an exchange that was cut off when all nodes were ready for it. Cut off itself and run once more it comes to the same. */
+export function endScript(folders: readonly string[], kept: string): string {
+  const all = folders.join(' ');
+  return `set -eu
 for at in ${all}; do : >"$at/${exchanging}"; done
 sync
-for at in ${all}; do mv -f "$at/${workshop}/manifest" "$at/${appendOnlyFolder}/appendonly.aof.manifest"; done
+for at in ${all}; do [ ! -d "$at/${workshop}/kept" ] || mv -T "$at/${workshop}/kept" "$at/${kept}"; done
+for at in ${all}; do [ ! -e "$at/${workshop}/manifest" ] || mv -f "$at/${workshop}/manifest" "$at/${appendOnlyFolder}/appendonly.aof.manifest"; done
 sync
 for at in ${all}; do
   for file in "$at/${kept}"/*; do
@@ -66,6 +75,35 @@ for at in ${all}; do
     [ "$name" = appendonly.aof.manifest ] || rm -f "$at/${appendOnlyFolder}/$name"
   done
   rm -rf "$at/${workshop}"
+done
+sync
+for at in ${all}; do rm -f "$at/${exchanging}"; done`;
+}
+
+/** Shell: says how far an exchange has come that was cut off. */
+export const lookScript = (folders: readonly string[], kept: string): string => `found=before
+for at in ${folders.join(' ')}; do
+  [ ! -d "$at/${kept}" ] || found=after
+done
+for at in ${folders.join(' ')}; do
+  [ ! -e "$at/${exchanging}" ] || found=between
+done
+echo $found`;
+
+/**
+ * Shell: brings the old data back where an exchange has ended, and keeps what was there instead. Cut off and run once more it comes to the same.
+ *
+ * @param aside - Name of the folder for what was restored.
+ */
+export const returnScript = (folders: readonly string[], kept: string, aside: string): string => {
+  const all = folders.join(' ');
+  return `set -eu
+for at in ${all}; do : >"$at/${exchanging}"; done
+sync
+for at in ${all}; do
+  [ -d "$at/${kept}" ] || continue
+  [ ! -e "$at/${appendOnlyFolder}" ] || mv -T "$at/${appendOnlyFolder}" "$at/${aside}"
+  mv -T "$at/${kept}" "$at/${appendOnlyFolder}"
 done
 sync
 for at in ${all}; do rm -f "$at/${exchanging}"; done`;
@@ -118,8 +156,12 @@ export const beginScript = (nodes: readonly { readonly folder: string; readonly 
   ].join('\n');
 
 /** Shell: takes away what was filled, and says something if an exchange of before broke off. */
-export const cleanScript = (folder: string = dataFolder): string =>
-  `rm -rf ${folder}/${workshop}; [ ! -e ${folder}/${exchanging} ] || echo exchanging`;
+export const cleanScript = (folder: string = dataFolder): string => `if [ -e ${folder}/${exchanging} ]; then
+  echo exchanging
+elif [ -e ${folder}/${workshop}/manifest ]; then
+  while read -r file name rest; do rm -f "${folder}/${appendOnlyFolder}/$name"; done <${folder}/${workshop}/manifest
+fi
+rm -rf ${folder}/${workshop}`;
 
 /** Shell: brings the old data back, and keeps what was there instead. */
 export const undoScript = (kept: string): string =>

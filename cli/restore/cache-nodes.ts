@@ -5,8 +5,19 @@ import type { PlannedService } from '../../model/planned-service.ts';
 import { valkey } from '../../model/engines/valkey.ts';
 import { composeServices } from '../../generator/render/compose.ts';
 import { slotsOf } from '../../runtime/engines/cache/member.ts';
-import { beginScript, cleanScript, type ClusterPlace, exchangeScript, fillScript, heldScript } from './cache-exchange.ts';
-import { type Compose, never, startAsBefore } from '../compose.ts';
+import {
+  beginScript,
+  cleanScript,
+  type ClusterPlace,
+  endScript,
+  exchangeScript,
+  fillScript,
+  heldScript,
+  lookScript,
+  returnScript,
+} from './cache-exchange.ts';
+import { type Compose, never } from '../compose.ts';
+import type { Exchanged } from './copy-live.ts';
 import type { OpenedCopy, PlannedCopy } from './open-copy.ts';
 import { volumeOf } from './database-volume.ts';
 
@@ -14,10 +25,10 @@ const { dataFolder } = valkey;
 /** Where the volumes of several nodes lie in one container: the first in its place. */
 const folderOf = (index: number): string => (index === 0 ? dataFolder : `/berth-nodes/${index}`);
 
-/** A node, by the name of its service, and the file that holds what it will serve. */
+/** A node, and which part of the keys it serves: that of the file at this place in a copy. */
 export interface CacheNode {
   readonly service: PlannedService;
-  readonly file: string;
+  readonly shard: number;
 }
 
 export interface Concerned {
@@ -29,20 +40,26 @@ export interface Concerned {
   readonly nodes: readonly CacheNode[];
 }
 
-export function concernedByCache(plan: Plan, cache: string, files: readonly string[]): Concerned {
-  const found = plan.caches.find((each) => each.cache === cache);
-  if (found === undefined) throw new Error(`the plan has no cache ${cache}`);
-  const shards = found.cluster?.shards ?? [found.members];
+const shardsOf = ({ cluster, members }: CachePlan): readonly (readonly string[])[] => cluster?.shards ?? [members];
+
+/** @throws BerthError `unsupported` for a copy of a cache that was divided otherwise. */
+export function refuseOtherShards({ plan }: Concerned, { files }: PlannedCopy): void {
+  const shards = shardsOf(plan);
   if (shards.length !== files.length)
     throw new BerthError(
       'unsupported',
-      `the copy of ${cache} is of ${files.length} parts, and it is divided into ${shards.length} now`,
+      `the copy of ${plan.cache} is of ${files.length} parts, and it is divided into ${shards.length} now`,
       'restore its files with --into DIR, and load them with the means of the engine',
     );
-  const nodes = shards.flatMap((members, shard) =>
+}
+
+export function concernedByCache(plan: Plan, cache: string): Concerned {
+  const found = plan.caches.find((each) => each.cache === cache);
+  if (found === undefined) throw new Error(`the plan has no cache ${cache}`);
+  const nodes = shardsOf(found).flatMap((members, shard) =>
     members.flatMap((member) => {
       const service = plan.services.find(({ name }) => name === member);
-      return service === undefined ? [] : [{ service, file: files[shard] ?? '' }];
+      return service === undefined ? [] : [{ service, shard }];
     }),
   );
   const around = [...(found.sentinel?.proxy ? [found.sentinel.proxy.service] : []), ...(found.sentinel?.sentinels ?? [])];
@@ -95,9 +112,10 @@ export class CacheNodes {
     script,
   ];
 
-  async fill({ service, file }: CacheNode, { planned, open }: OpenedCopy, signal: AbortSignal): Promise<void> {
-    const bytes = planned.files.find(({ name }) => name === file)?.bytes ?? 0;
-    await this.#compose(this.#beside(service, fillScript(bytes)), signal, { input: open(file) });
+  async fill({ service, shard }: CacheNode, { planned, open }: OpenedCopy, signal: AbortSignal): Promise<void> {
+    const file = planned.files[shard];
+    if (file === undefined) throw new Error(`the copy has nothing for ${service.name}`);
+    await this.#compose(this.#beside(service, fillScript(file.bytes)), signal, { input: open(file.name) });
   }
 
   /** All in one container, so that hardly a moment lies between the first node and the last. @param script - For the folders, one for each of the nodes. */
@@ -123,18 +141,19 @@ export class CacheNodes {
     await this.#inOne(nodes, script, never);
   }
 
-  async exchange(kept: string): Promise<void> {
-    try {
-      await this.#inOne(this.#concerned.nodes, (folders) => exchangeScript(folders, kept), never);
-    } catch (error) {
-      throw new BerthError(
-        'unfinished',
-        `the exchange broke off, and nothing was started: ${error instanceof Error ? error.message : String(error)}`,
-        sameAgain,
-        { cause: error },
-      );
-    }
-  }
+  #inAll = (script: (folders: readonly string[]) => string): Promise<string> => this.#inOne(this.#concerned.nodes, script, never);
+
+  /** What was filled takes the place of what is there. @param kept - Name of the folder for the old data. */
+  exchange = (kept: string): Promise<unknown> => this.#inAll((folders) => exchangeScript(folders, kept));
+
+  /** One that was cut off comes to its end. */
+  endExchange = (kept: string): Promise<unknown> => this.#inAll((folders) => endScript(folders, kept));
+
+  /** How far one has come that was cut off. */
+  look = async (kept: string): Promise<Exchanged> => (await this.#inAll((folders) => lookScript(folders, kept))).trim() as Exchanged;
+
+  /** The old data come back. @param aside - Name of the folder for what was restored. */
+  giveBack = (kept: string, aside: string): Promise<unknown> => this.#inAll((folders) => returnScript(folders, kept, aside));
 
   /** Of a cluster: each shard must serve the keys that its copy holds. Any of its nodes knows that; where none runs nobody does. */
   async refuseOtherSlots({ facts }: PlannedCopy, signal: AbortSignal): Promise<void> {
@@ -161,23 +180,16 @@ export class CacheNodes {
   }
 
   /**
-   * Takes away what was filled, starts everything, and tells why.
+   * Takes away what was filled.
    *
-   * @throws BerthError `unfinished` when an exchange of before has broken off: some nodes have the new data and some the old ones, and none is to start so.
+   * @throws BerthError `unfinished` when an exchange of which there is no record has broken off: some nodes have the new data and some the old ones, and none is to start so.
    */
-  async giveUp(why: unknown): Promise<never> {
+  async clean(): Promise<void> {
     let half = false;
     for (const { service } of this.#concerned.nodes) {
       const said = await this.#compose(this.#beside(service, cleanScript()), never).catch(() => '');
       half ||= said.includes('exchanging');
     }
-    if (half)
-      throw new BerthError(
-        'unfinished',
-        `an exchange of before broke off, and nothing was started: ${why instanceof Error ? why.message : String(why)}`,
-        sameAgain,
-        { cause: why },
-      );
-    return startAsBefore(why, this.#compose);
+    if (half) throw new BerthError('unfinished', 'an exchange of before broke off, and nothing was started', sameAgain);
   }
 }

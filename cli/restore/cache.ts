@@ -11,6 +11,7 @@ import { progressOn } from '../progress.ts';
 import { stoppable, type RuntimeContext } from '../stoppable.ts';
 import { paint, table } from '../text.ts';
 import { theOne } from './choose-named.ts';
+import { asBegun, type LiveEnding, whenStopped } from './live-record.ts';
 
 export interface CacheRestoreAsked extends CopyAsked {
   readonly json: boolean;
@@ -22,13 +23,16 @@ export interface CacheRestoreAsked extends CopyAsked {
   readonly file: string | undefined;
   readonly yes: boolean;
   readonly dryRun: boolean;
+  /** Of a restore into its place that was cut off. */
+  readonly ending?: LiveEnding | undefined;
 }
 
 /** Puts a cache back, tries a copy of it, or gives its files out. */
-export const restoreCache = (asked: CacheRestoreAsked, context: RuntimeContext): Promise<void> =>
+export const restoreCache = (given: CacheRestoreAsked, context: RuntimeContext): Promise<void> =>
   stoppable(
     context,
     async (signal) => {
+      const asked = given.ending === undefined ? given : asBegun(given, given.ending, 'cache');
       const { site, from, into, json, dryRun } = asked;
       const { target, backups } = runtimeOf(site, from).config;
       const job = theOne(backups.jobs.filter(isCache), 'cache', asked.name);
@@ -38,11 +42,14 @@ export const restoreCache = (asked: CacheRestoreAsked, context: RuntimeContext):
           'in a cluster this version puts no cache back in its place by itself',
           `see "Put ${job.name} back" in SITE.md for the way by hand; --into scratch tries the copy first`,
         );
-      const copy = asRdb(await openCopy(job, 'cache', asked, context, signal));
+      const open = async (at: string | undefined): Promise<OpenedCopy> =>
+        asRdb(await openCopy(job, 'cache', { ...asked, at }, context, signal));
       if (into === 'live') {
         const { restoreCacheLive } = await import('./cache-live.ts');
-        return restoreCacheLive({ ...asked, cache: job.name }, copy, context, signal);
+        const live = { ...asked, only: 'cache', name: job.name, keyFile: asked.key, ending: asked.ending } as const;
+        return restoreCacheLive(live, open, context, signal);
       }
+      const copy = await open(asked.at);
       if (dryRun) {
         if (json || into === 'output') return context.out(`${JSON.stringify(copy.planned, null, 2)}\n`);
         context.out(`${describeCopy(copy.planned, context)}\nNothing was restored.\n`);
@@ -71,7 +78,7 @@ export const restoreCache = (asked: CacheRestoreAsked, context: RuntimeContext):
         `${describeCopy(copy.planned, context)}\n${copy.planned.files.map(({ name }) => `  ${join(into.folder, name)}`).join('\n')}\n`,
       );
     },
-    asked.into === 'live' ? 'stopping, and starting everything as it was; once more to leave it' : undefined,
+    whenStopped(given),
   );
 
 export function describeCopy({ source, id, madeAt, files, facts }: PlannedCopy, context: RuntimeContext): string {

@@ -1,9 +1,10 @@
 import { BerthError } from '../../model/errors.ts';
-import { bringUp, never, said } from '../compose.ts';
+import { never } from '../compose.ts';
 import { secondsSince } from '../moment.ts';
-import { type LiveEnding, type LiveRecord, liveCommand, whereCutOff } from './database-live-record.ts';
-import { finish, forgetOld, isLatest, type LiveWork, notEnded } from './database-live-steps.ts';
+import { type LiveEnding, type LiveRecord, liveCommand, whereCutOff } from './live-record.ts';
+import { finish, forgetOld, isLatest, type LiveWork } from './database-live-steps.ts';
 import { type Lying, placeOf } from './database-lying.ts';
+import { notEnded, startUndone } from './live-starting.ts';
 
 /** What ends a restore that was cut off. */
 export type Next =
@@ -154,19 +155,7 @@ export async function undo(left: LiveRecord, next: 'start' | 'back', work: LiveW
     throw notEnded(`${left.database} was to have its old data again`, error, left);
   }
   work.heard('starting everything');
-  try {
-    await bringUp(work.compose);
-  } catch (error) {
-    // All that there was to undo is undone: what does not start now may be why somebody wanted a restore.
-    record.end();
-    throw new BerthError(
-      'unfinished',
-      `${left.database} has its old data again, and not everything is up: ${said(error)}`,
-      'see `docker compose ps -a` and what the service says, then run `docker compose up -d --wait`, or restore to another time',
-      { cause: error },
-    );
-  }
-  record.end();
+  await startUndone(left.database, work);
   return { ...endedOf(left, begun), restoredIn: lying.kept === undefined ? null : left.kept };
 }
 

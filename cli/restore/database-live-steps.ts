@@ -6,7 +6,8 @@ import { secondsSince } from '../moment.ts';
 import type { RuntimeContext } from '../stoppable.ts';
 import type { Restored } from './database-here.ts';
 import { type DatabaseVolume, type Filling, volumeOf } from './database-volume.ts';
-import { bothEndings, type LiveEnding, type LiveRecord, type LiveRecordFile, type LiveTarget } from './database-live-record.ts';
+import { type LiveEnding, type LiveRecord, type LiveRecordFile, type LiveTarget } from './live-record.ts';
+import { notEnded, startUnchanged } from './live-starting.ts';
 
 export interface LiveRestore extends Filling, LiveTarget {
   readonly site: string;
@@ -131,15 +132,6 @@ export async function forgetOld({ plan, concerned, compose, docker, heard }: Omi
   if (concerned.caches.length > 0) await compose(['restart', ...concerned.caches], never);
 }
 
-/** @throws BerthError `unfinished`, with both ways out. */
-export const notEnded = (state: string, error: unknown, is: LiveTarget): BerthError =>
-  new BerthError(
-    'unfinished',
-    `${state}: ${said(error)}`,
-    `see \`docker compose ps -a\` and what the service says; then ${bothEndings(is)}`,
-    { cause: error },
-  );
-
 /** Before anything was exchanged. The record stays where the site does not come up again, or nobody knows what became of the exchange. */
 async function giveUp(because: unknown, is: Begun, { record, volume, compose, heard }: LiveWork): Promise<never> {
   if (is.phase === 'exchanging') {
@@ -151,17 +143,7 @@ async function giveUp(because: unknown, is: Begun, { record, volume, compose, he
   }
   heard('nothing was exchanged; starting everything as it was');
   await volume.clean(never).catch(() => undefined);
-  try {
-    await bringUp(compose);
-  } catch (error) {
-    const first = because instanceof BerthError ? `${because.hint}; or ` : '';
-    const cure = `${first}see \`docker compose ps -a\` and what the service says; then ${bothEndings(is)}`;
-    throw new BerthError('unfinished', `${said(because)}; nothing was exchanged, and not everything is up again: ${said(error)}`, cure, {
-      cause: because,
-    });
-  }
-  record.end();
-  throw because;
+  return startUnchanged(because, is, { compose, record });
 }
 
 /** @throws BerthError that names the time up to which there is something, when the server is in no state to give the rest. */

@@ -5,7 +5,7 @@ import type { Restored } from './database-here.ts';
 import { volumeOf } from './database-volume.ts';
 import { describeEstimate } from './estimate.ts';
 import type { Ended, Next, Undone } from './database-live-ending.ts';
-import { type LiveRecord, whereCutOff } from './database-live-record.ts';
+import { type LiveRecord, whereCutOff } from './live-record.ts';
 import { type Concerned, type Finished, isLatest, type LiveRestore, type LiveWork } from './database-live-steps.ts';
 
 /** What a restore will do. */

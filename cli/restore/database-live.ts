@@ -17,7 +17,7 @@ import {
   LiveRecordFile,
   nothingLeft,
   whereCutOff,
-} from './database-live-record.ts';
+} from './live-record.ts';
 import { type Concerned, isLatest, type LiveRestore, type LiveWork, putBack } from './database-live-steps.ts';
 import { say, sayNext, tell, tellEnded, tellUndone } from './database-live-texts.ts';
 import { oneOffs, outlive, removeUsers, restoringMark } from './left-behind.ts';
@@ -87,9 +87,10 @@ export async function restoreIn(work: LiveWork, signal: AbortSignal): Promise<Do
   const { asked, record } = work;
   const left = record.read();
   if (left === undefined) {
-    if (asked.ending !== undefined) throw nothingLeft(asked.ending);
+    if (asked.ending !== undefined) throw nothingLeft(asked.ending, 'database');
     return begin(work, signal);
   }
+  if (left.version !== 1) throw another(left);
   const isSame = left.database === asked.database && left.at === asked.at && left.before === asked.before && left.full === asked.full;
   if (asked.ending === undefined && !isSame) {
     // Nothing of it has changed places, so nothing of it is needed to begin another.

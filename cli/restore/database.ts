@@ -15,7 +15,7 @@ import { paint, table } from '../text.ts';
 import { describeCanary, tooOld } from './canary.ts';
 import { theOne } from './choose-named.ts';
 import { type Restored, restoredData, restoreHere, type RestoreHereAsked, targetOf } from './database-here.ts';
-import { another, type LiveEnding, LiveRecordFile, nothingLeft } from './database-live-record.ts';
+import { another, type LiveEnding, LiveRecordFile, nothingLeft, whenStopped } from './live-record.ts';
 import { describeEstimate } from './estimate.ts';
 import { openedKey } from './keys.ts';
 
@@ -100,11 +100,7 @@ export const restoreDatabase = (given: DatabaseRestoreAsked, context: RuntimeCon
         throw tooOld(restored.database, restored.canary);
       }
     },
-    given.ending !== undefined
-      ? 'it comes to its end first, which keeps the site whole; once more to leave it, and the same command goes on'
-      : given.into === 'live'
-        ? 'stopping, and starting everything as it was; once more to leave it'
-        : undefined,
+    whenStopped(given),
   );
 
 const byHandAlone = (into: 'live' | 'new'): BerthError =>
@@ -119,7 +115,8 @@ const byHandAlone = (into: 'live' | 'new'): BerthError =>
 /** What that restore was asked for. */
 function asBegun(asked: DatabaseRestoreAsked, ending: LiveEnding): DatabaseRestoreAsked {
   const left = new LiveRecordFile(asked.site).read();
-  if (left === undefined) throw nothingLeft(ending);
+  if (left === undefined) throw nothingLeft(ending, 'database');
+  if (left.version !== 1) throw another(left);
   const { database, at, before, full, keyFile } = left;
   if (asked.name !== undefined && asked.name !== database) throw another(left);
   return { ...asked, name: database, at, before, full, key: asked.key ?? keyFile };

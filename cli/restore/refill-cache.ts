@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { valkey } from '../../model/engines/valkey.ts';
 import { BerthError } from '../../model/errors.ts';
 import type { ClusterPlace } from './cache-exchange.ts';
-import { type CacheNode, CacheNodes, concernedByCache, slotsOfShards } from './cache-nodes.ts';
+import { type CacheNode, CacheNodes, concernedByCache, refuseOtherShards, slotsOfShards } from './cache-nodes.ts';
 import type { WantedCopy } from './choose-copies.ts';
 import type { Filler } from './fill-site.ts';
 import { secondsSince } from '../moment.ts';
@@ -29,11 +29,9 @@ export interface CopyOutcome {
 export async function refillCache({ kind, name, copy }: WantedCopy, filler: Filler, signal: AbortSignal): Promise<CopyOutcome> {
   const { site, store, key, plan, compose, refilling, progress, context } = filler;
   const outcome = { kind, name, copy: copy.id, madeAt: copy.finishedAt, holds: Number(copy.facts['keys'] ?? 0) };
-  const concerned = concernedByCache(
-    plan,
-    name,
-    copy.streams.map((stream) => stream.name),
-  );
+  const opened = asRdb(copyFrom(store, copy, async () => identityIn(key, context), signal));
+  const concerned = concernedByCache(plan, name);
+  refuseOtherShards(concerned, opened.planned);
   const nodes = new CacheNodes(plan, concerned, compose, context.err);
   const holding = await nodes.holding(signal);
   if (holding.length > 0 && !refilling.isPlaced(name))
@@ -48,7 +46,6 @@ export async function refillCache({ kind, name, copy }: WantedCopy, filler: Fill
   const missing = filled.filter((node) => !holding.includes(node));
   if (missing.length === 0) return { ...outcome, already: true, seconds: 0 };
   const begun = performance.now();
-  const opened = asRdb(copyFrom(store, copy, async () => identityIn(key, context), signal));
   for (const node of missing) {
     progress.say(`${node.service.name}: making it as it was`);
     await nodes.fill(node, opened, signal);

@@ -5,6 +5,7 @@ import type { Secret } from '../../model/secret.ts';
 import { composeServices } from '../../generator/render/compose.ts';
 import { attending } from '../agent-exec.ts';
 import { type Compose, never } from '../compose.ts';
+import type { Exchanged } from './copy-live.ts';
 import type { RestoredVolume } from './volume.ts';
 
 /** Where the volume lies in the container that fills it. */
@@ -47,7 +48,16 @@ move() {
     mv -f -- "$entry" "$2/"
   done
 }
-if [ "$(cat "$own/${restoreMark}")" = leaving ]; then
+read -r phase <"$own/${restoreMark}"
+case $phase in 'returning '*)
+  from=\${phase#returning }
+  [ ! -d "$from" ] || mv -T "$from" "$own/new"
+  phase=leaving
+  echo leaving >"$own/mark.new"
+  sync
+  mv "$own/mark.new" "$own/${restoreMark}" ;;
+esac
+if [ "$phase" = leaving ]; then
   [ -d "$own/new" ] || { echo "the files that were restored are gone from $own/new of the volume: move what is in $own/old back to the top of it and remove $own, then restore again" >&2; exit 1; }
   move . "$own/old"
   sync
@@ -61,6 +71,29 @@ sync
 rm "$own/${restoreMark}"
 sync
 rm -rf "$own"`;
+
+/**
+ * Shell: brings what an exchange has put aside back to its place, or ends that where it was cut off.
+ *
+ * @param from - Name of the folder with what was there before; where there is none any more, it is back.
+ * @param kept - Name of the folder for what was restored.
+ */
+export const returnVolume = (from: string, kept: string, root = mounted): string => `set -eu
+cd ${root}
+own=${restoreFolder}
+if [ ! -e "$own/${restoreMark}" ]; then
+  [ -d "${from}" ] || exit 0
+  rm -rf "$own"
+  mkdir -p "$own/old"
+  echo "returning ${from}" >"$own/mark.new"
+  sync
+  mv "$own/mark.new" "$own/${restoreMark}"
+fi
+${exchangeVolume(kept, root)}`;
+
+/** Shell: says how far an exchange has come that was cut off. */
+export const lookInVolume = (kept: string, root = mounted): string =>
+  `if [ -e "${root}/${restoreFolder}/${restoreMark}" ]; then echo between; elif [ -d "${root}/${kept}" ]; then echo after; else echo before; fi`;
 
 /** Shell: ends an exchange that was cut off, and makes room for the next. */
 export const prepareVolume = (kept: string, root = mounted): string => `set -eu
@@ -117,6 +150,12 @@ export class VolumeFiles {
 
   /** What was filled comes to its place, also where that was cut off. @param kept - Name of the folder for what was there. */
   exchange = (kept: string): Promise<unknown> => this.#shell(exchangeVolume(kept), never);
+
+  /** How far it has come where it was cut off. */
+  look = async (kept: string): Promise<Exchanged> => (await this.#shell(lookInVolume(kept), never)).trim() as Exchanged;
+
+  /** What an exchange has put aside comes back, also where that was cut off. @param aside - Name of the folder for what was restored. */
+  giveBack = (kept: string, aside: string): Promise<unknown> => this.#shell(returnVolume(kept, aside), never);
 
   /** What was filled comes to its place, where nothing was before. */
   begin = (): Promise<unknown> => this.#shell(`${exchangeVolume(nobodys)}\nrmdir ${mounted}/${nobodys} 2>/dev/null || true`, never);

@@ -8,6 +8,7 @@ import { progressOn } from '../progress.ts';
 import { stoppable, type RuntimeContext } from '../stoppable.ts';
 import { paint } from '../text.ts';
 import { theOne } from './choose-named.ts';
+import { asBegun, type LiveEnding, whenStopped } from './live-record.ts';
 import { describeEstimate } from './estimate.ts';
 import { makeFolder, refuseFull } from './make-folder.ts';
 
@@ -19,6 +20,8 @@ export interface VolumeRestoreAsked extends CopyAsked {
   readonly into: 'live' | 'output' | { readonly folder: string };
   readonly yes: boolean;
   readonly dryRun: boolean;
+  /** Of a restore into its place that was cut off. */
+  readonly ending?: LiveEnding | undefined;
 }
 
 /** What came of it. */
@@ -29,18 +32,21 @@ export interface RestoredVolume extends PlannedCopy {
 }
 
 /** Puts the files of a volume back, or gives them out. */
-export const restoreVolume = (asked: VolumeRestoreAsked, context: RuntimeContext): Promise<void> =>
+export const restoreVolume = (given: VolumeRestoreAsked, context: RuntimeContext): Promise<void> =>
   stoppable(
     context,
     async (signal) => {
+      const asked = given.ending === undefined ? given : asBegun(given, given.ending, 'volume');
       const { site, from, into, json, dryRun } = asked;
       if (from === 'offsite' && into === 'live') throw firstPlaceAlone();
       const job = theOne(runtimeOf(site, from).config.backups.jobs.filter(isVolume), 'volume', asked.name);
-      const copy = await openCopy(job, 'volume', asked, context, signal);
+      const open = (at: string | undefined): Promise<OpenedCopy> => openCopy(job, 'volume', { ...asked, at }, context, signal);
       if (into === 'live') {
         const { restoreVolumeLive } = await import('./volume-live.ts');
-        return restoreVolumeLive({ ...asked, volume: job.name, agent: job.agent ?? '' }, copy, context, signal);
+        const live = { ...asked, only: 'volume', name: job.name, keyFile: asked.key, ending: asked.ending } as const;
+        return restoreVolumeLive({ ...live, agent: job.agent ?? '' }, open, context, signal);
       }
+      const copy = await open(asked.at);
       if (dryRun) {
         if (json || into === 'output') return context.out(`${JSON.stringify(copy.planned, null, 2)}\n`);
         context.out(`${describeVolume(copy.planned, context)}\nNothing was restored.\n`);
@@ -54,7 +60,7 @@ export const restoreVolume = (asked: VolumeRestoreAsked, context: RuntimeContext
         `${describeVolume(copy.planned, context)}\n${done.restored.files} files (${describeBytes(done.restored.bytes)}) are in ${into.folder}, ${owners}\n`,
       );
     },
-    asked.into === 'live' ? 'stopping, and starting everything as it was; once more to leave it' : undefined,
+    whenStopped(given),
   );
 
 async function unpack(

@@ -1,10 +1,11 @@
-import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { farAway } from '../program/far-away.ts';
 import { beginScript } from '../../cli/restore/cache-exchange.ts';
 import { IMAGES } from './images.ts';
 import { LabSite, Operator } from './installed.ts';
+import { Killing } from './killing.ts';
 import { run } from './process.ts';
 import { until } from './until.ts';
 
@@ -15,7 +16,7 @@ name: ${site}
 profile: minimum
 domain: localhost
 network: 10.232.0.0/22
-edge: { http: 38097, https: 38497 }
+edge: { http: 38096, https: 38496 }
 host: { cpus: 2, memory: 8Gi, disk: 60Gi }
 services:
   web:
@@ -164,6 +165,49 @@ describe('caches and a volume of a site that runs: Valkey in three nodes with Se
     await lab.berth(...only, '--into', '../files');
     expect(readFileSync(join(operator.home, 'files/report'), 'utf8')).toBe('one\n');
     await expect(lab.berth(...only, '--into', '../files')).rejects.toThrow('is not empty');
+  });
+
+  test('a restore that is killed is ended by the same command or --resume, and undone by --undo, whether old and new have changed places or not', async () => {
+    const killing = await Killing.create(operator);
+    /** As a shell has it: the command in which they change places. */
+    const changing = { cache: '*ln -f *mv -f *', volume: '*-c set -eu?cd /restore*' };
+    const expectWhole = async (): Promise<void> => {
+      const running = (await lab.compose('ps', '--status', 'running', '--services')).trim().split('\n');
+      expect(running).toEqual(expect.arrayContaining(['web-blue', 'jobs', 'sessions', 'sessions-node-0', 'agent-files', 'edge']));
+      expect(existsSync(join(lab.folder, '.berth/restoring-live.json'))).toBe(false);
+    };
+    const words = (only: 'cache' | 'volume', ...more: readonly string[]) => {
+      const name = only === 'cache' ? 'sessions' : 'uploads';
+      return ['restore', '--only', only, '--name', name, ...more, '--into', 'live', '--yes'];
+    };
+    await cli('sessions', 'set', 'visitor', 'then');
+    await files('echo then >report');
+    const then = { cache: await backup('sessions'), volume: await backup('uploads') };
+    await cli('sessions', 'set', 'visitor', 'now');
+    await files('echo now >report');
+    const reads = { cache: () => cli('sessions', 'get', 'visitor'), volume: async () => (await files('cat report')).trim() };
+
+    for (const only of ['cache', 'volume'] as const) {
+      const begin = words(only, '--at', then[only]);
+      await killing.at(changing[only], 'before', lab, begin);
+      expect((await lab.compose('ps', '--status', 'running', '--services')).split('\n')).not.toContain('web-blue');
+      await expect(lab.berth(...words(only === 'cache' ? 'volume' : 'cache', '--latest'))).rejects.toThrow(
+        'was cut off while old and new data changed places',
+      );
+      expect(JSON.parse(await lab.berth(...words(only, '--undo'), '--json'))).toMatchObject({ undone: true, kept: null });
+      await expectWhole();
+      expect(await reads[only]()).toBe('now');
+
+      await killing.at(changing[only], 'after', lab, begin);
+      const { kept } = JSON.parse(await lab.berth(...words(only, '--undo'), '--json')) as { readonly kept: string };
+      await expectWhole();
+      expect([await reads[only](), kept]).toEqual(['now', expect.stringContaining('undone-')]);
+
+      await killing.at(changing[only], 'after', lab, begin);
+      expect(JSON.parse(await lab.berth(...begin, '--json'))).toMatchObject({ resumed: true, madeAt: then[only] });
+      await expectWhole();
+      expect(await reads[only]()).toBe('then');
+    }
   });
 
   test('three nodes are copied from one that copies, and Sentinels take nobody for a fourth', async () => {

@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { farAway } from '../program/far-away.ts';
 import { LabSite, Operator } from './installed.ts';
-import { run } from './process.ts';
+import { Killing } from './killing.ts';
 import { sqlClients } from './sql-clients.ts';
 
 const [http, https] = [38_097, 38_497];
@@ -35,28 +35,15 @@ const engines = {
   },
 } as const;
 
-/** Before or behind a command of a restore that its words tell, the restore is killed. The command itself is the engine's. */
-const docker = (real: string): string => `#!/bin/sh
-case "$*" in
-  $KILL_AT)
-    [ "$KILL_WHEN" = after ] && ${real} "$@"
-    kill -KILL $PPID
-    exit 137 ;;
-esac
-exec ${real} "$@"
-`;
-
 describe('a database that is put back in its place, by a restore that is killed', () => {
   let operator: Operator;
   let lab: LabSite;
-  let killing: string;
+  let killing: Killing;
 
   beforeAll(async () => {
     operator = await Operator.create();
     lab = await LabSite.create(operator, site);
-    killing = join(operator.home, 'killing');
-    mkdirSync(killing);
-    writeFileSync(join(killing, 'docker'), docker((await run(['sh', '-c', 'command -v docker'])).trim()), { mode: 0o755 });
+    killing = await Killing.create(operator);
     const store = await operator.makeFolder('backups');
     const own = await operator.ids();
     const sets = [
@@ -95,9 +82,7 @@ describe('a database that is put back in its place, by a restore that is killed'
     const ended = async (...more: readonly string[]): Promise<Result> => JSON.parse(await lab.berth(...words(...more), '--json')) as Result;
     /** @param at - The command that it is killed at, as a pattern of the shell. */
     const kill = async (more: readonly string[], at: string, when: 'before' | 'after'): Promise<string> => {
-      const path = `PATH=${killing}:${join(operator.home, 'bin')}:/usr/local/bin:/usr/bin:/bin`;
-      const killed = await operator.attempt(['env', path, `KILL_AT=${at}`, `KILL_WHEN=${when}`, 'berth', ...words(...more)], lab.folder);
-      expect(killed, killed.stderr).toMatchObject({ code: 137 });
+      await killing.at(at, when, lab, words(...more));
       return (JSON.parse(readFileSync(join(lab.folder, '.berth/restoring-live.json'), 'utf8')) as { phase: string }).phase;
     };
     const expectWhole = async (rows: string): Promise<void> => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { beginScript, cleanScript, exchangeScript, fillScript, heldScript } from '../../../cli/restore/cache-exchange.ts';
-import { CacheNodes, concernedByCache } from '../../../cli/restore/cache-nodes.ts';
+import { CacheNodes, concernedByCache, refuseOtherShards } from '../../../cli/restore/cache-nodes.ts';
 import type { Compose } from '../../../cli/compose.ts';
 import { restoreCache } from '../../../cli/restore/cache.ts';
 import type { RuntimeContext } from '../../../cli/stoppable.ts';
@@ -21,24 +21,25 @@ const planOf = (cache: object) =>
 
 describe('whom a cache that is put back concerns', () => {
   test('is its one node, and both slots of what uses it', () => {
-    const { clients, around, nodes } = concernedByCache(planOf({ engine: 'redis', topology: 'single' }), 'cache', ['dump.rdb']);
+    const { clients, around, nodes } = concernedByCache(planOf({ engine: 'redis', topology: 'single' }), 'cache');
     expect([clients, around, nodes.map(({ service }) => service.name)]).toEqual([['web-blue', 'web-green'], [], ['cache']]);
   });
 
   test('with Sentinel is every node, so that whoever becomes the primary has the data, and all that stands around', () => {
-    const { clients, around, nodes } = concernedByCache(planOf({ engine: 'valkey', topology: 'sentinel' }), 'cache', ['dump.rdb']);
+    const { clients, around, nodes } = concernedByCache(planOf({ engine: 'valkey', topology: 'sentinel' }), 'cache');
     expect(clients).toEqual(['web-blue', 'web-green']);
     expect(around).toEqual(['cache', 'cache-sentinel-0', 'cache-sentinel-1', 'cache-sentinel-2']);
-    expect(nodes.map(({ service, file }) => [service.name, file])).toEqual([0, 1, 2].map((index) => [`cache-node-${index}`, 'dump.rdb']));
+    expect(nodes.map(({ service, shard }) => [service.name, shard])).toEqual([0, 1, 2].map((index) => [`cache-node-${index}`, 0]));
   });
 
   test('in a cluster is each node with the part of its shard', () => {
     const plan = planOf({ engine: 'valkey', topology: 'cluster', client: 'cluster' });
-    const { nodes } = concernedByCache(plan, 'cache', ['shard-0.rdb', 'shard-1.rdb', 'shard-2.rdb']);
-    expect(nodes.map(({ service, file }) => [service.name, file])).toEqual(
-      [0, 1, 2].flatMap((shard) => [0, 1].map((node) => [`cache-shard-${shard}-${node}`, `shard-${shard}.rdb`])),
+    const concerned = concernedByCache(plan, 'cache');
+    expect(concerned.nodes.map(({ service, shard }) => [service.name, shard])).toEqual(
+      [0, 1, 2].flatMap((shard) => [0, 1].map((node) => [`cache-shard-${shard}-${node}`, shard])),
     );
-    expect(() => concernedByCache(plan, 'cache', ['dump.rdb'])).toThrow('is of 1 parts, and it is divided into 3 now');
+    const planned = { source: 'cache', id: '', madeAt: '', files: [{ name: 'dump.rdb', bytes: 1 }], facts: {} };
+    expect(() => refuseOtherShards(concerned, planned)).toThrow('is of 1 parts, and it is divided into 3 now');
   });
 });
 
@@ -124,14 +125,14 @@ describe('the files of a node', () => {
     expect([status, stderr]).toEqual([0, '']);
     for (const node of [0, 1]) {
       expect(readdirSync(dir(node)).toSorted()).toEqual([
-        'appendonly.aof.13.incr.aof',
-        'appendonly.aof.4.base.rdb',
+        'appendonly.aof.1003.base.rdb',
+        'appendonly.aof.1012.incr.aof',
         'appendonly.aof.manifest',
       ]);
-      expect(read(node, 'appendonlydir/appendonly.aof.4.base.rdb')).toBe('REDIS new');
-      expect(read(node, 'appendonlydir/appendonly.aof.13.incr.aof')).toBe('');
+      expect(read(node, 'appendonlydir/appendonly.aof.1003.base.rdb')).toBe('REDIS new');
+      expect(read(node, 'appendonlydir/appendonly.aof.1012.incr.aof')).toBe('');
       expect(read(node, 'appendonlydir/appendonly.aof.manifest')).toBe(
-        'file appendonly.aof.4.base.rdb seq 4 type b\nfile appendonly.aof.13.incr.aof seq 13 type i\n',
+        'file appendonly.aof.1003.base.rdb seq 1003 type b\nfile appendonly.aof.1012.incr.aof seq 1012 type i\n',
       );
       expect(readdirSync(dir(node, 'appendonlydir.before'))).toHaveLength(3);
       expect(read(node, 'appendonlydir.before/appendonly.aof.12.incr.aof')).toBe('old log');
@@ -144,7 +145,7 @@ describe('the files of a node', () => {
     rmSync(dir(0), { recursive: true });
     fill(0);
     expect(run(exchangeScript([folder(0)], 'appendonlydir.before')).status).toBe(0);
-    expect(read(0, 'appendonlydir/appendonly.aof.manifest')).toContain('appendonly.aof.1.base.rdb seq 1 type b');
+    expect(read(0, 'appendonlydir/appendonly.aof.manifest')).toContain('appendonly.aof.1000.base.rdb seq 1000 type b');
   });
 
   test('stay what they were when the last step of the first node does not come, and a second run begins anew', () => {
@@ -168,7 +169,7 @@ describe('the files of a node', () => {
     expect([clean(0), clean(1)]).toEqual(['', '']);
     for (const node of [0, 1]) fill(node);
     // The second node is not reached any more.
-    writeFileSync(join(home, 'bin/mv'), '#!/bin/sh\n/bin/mv "$@"\nkill -KILL $PPID\n', { mode: 0o755 });
+    writeFileSync(join(home, 'bin/mv'), '#!/bin/sh\n/bin/mv "$@"\n[ "$1" != -f ] || kill -KILL $PPID\n', { mode: 0o755 });
     expect(run(exchangeScript(folders, 'kept-1')).status).not.toBe(0);
     expect(manifests()).toEqual([true, false]);
     fill(0);
@@ -260,7 +261,6 @@ describe('the volume of a node that was never started', () => {
 
 describe('the nodes of a cluster', () => {
   const cluster = planOf({ engine: 'valkey', topology: 'cluster', client: 'cluster' });
-  const files = [0, 1, 2].map((shard) => `shard-${shard}.rdb`);
   const slots = ['0-5461', '5462-10922', '10923-16383'];
   const planned = { source: 'cache', id: '', madeAt: '', files: [], facts: { shards: slots.map((each) => ({ slots: each })) } };
   /** @param answer - Of Compose, to a command of it. */
@@ -271,7 +271,7 @@ describe('the nodes of a cluster', () => {
       calls.push(args.join(' '));
       return answer(args.join(' '));
     };
-    return { nodes: new CacheNodes(cluster, concernedByCache(cluster, 'cache', files), compose, (text) => said.push(text)), calls, said };
+    return { nodes: new CacheNodes(cluster, concernedByCache(cluster, 'cache'), compose, (text) => said.push(text)), calls, said };
   };
   const signal = new AbortController().signal;
   /** Each shard is served by its second node, which says so, as does the first. */
@@ -304,17 +304,15 @@ describe('the nodes of a cluster', () => {
     });
   });
 
-  test('are started as they were when nothing was exchanged, and not while one has the mark of an exchange that broke off', async () => {
-    const why = new Error('the disk is full');
+  test('are cleaned up, each of them, unless one has the mark of an exchange that broke off and of which there is no record', async () => {
     const quiet = nodesWith(() => '');
-    await expect(quiet.nodes.giveUp(why)).rejects.toBe(why);
-    expect(quiet.calls.at(-1)).toBe('up -d --wait');
+    await quiet.nodes.clean();
+    expect(quiet.calls).toHaveLength(6);
     const half = nodesWith((command) => (command.includes('cache-shard-1-0') ? 'exchanging\n' : ''));
-    await expect(half.nodes.giveUp(why)).rejects.toMatchObject({
+    await expect(half.nodes.clean()).rejects.toMatchObject({
       kind: 'unfinished',
-      message: 'an exchange of before broke off, and nothing was started: the disk is full',
+      message: 'an exchange of before broke off, and nothing was started',
       hint: expect.stringContaining('run the same command again') as string,
     });
-    expect(half.calls.filter((call) => call.startsWith('up'))).toEqual([]);
   });
 });

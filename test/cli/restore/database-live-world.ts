@@ -7,7 +7,7 @@ import { dataPlaceOf } from '../../../cli/restore/data-place.ts';
 import { restoredData } from '../../../cli/restore/database-here.ts';
 import { concernedBy, restoreIn } from '../../../cli/restore/database-live.ts';
 import { DatabaseVolume } from '../../../cli/restore/database-volume.ts';
-import { type LiveEnding, type LiveRecord, LiveRecordFile } from '../../../cli/restore/database-live-record.ts';
+import { type LiveEnding, type LiveRecord, LiveRecordFile } from '../../../cli/restore/live-record.ts';
 import type { LiveRestore, LiveWork } from '../../../cli/restore/database-live-steps.ts';
 import { realFileSystem } from '../../../generator/io/file-system.ts';
 import { bigHost, context, helloPlan } from '../../generator/render/hello.ts';
@@ -116,7 +116,8 @@ export class LiveWorld {
   }
 
   get record(): LiveRecord | undefined {
-    return new LiveRecordFile(this.site).read();
+    const left = new LiveRecordFile(this.site).read();
+    return left?.version === 1 ? left : undefined;
   }
 
   /** Writes to the data by the server that runs. */

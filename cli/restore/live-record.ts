@@ -47,25 +47,56 @@ export interface LiveRecord extends LiveTarget {
   readonly restored?: Restored;
 }
 
+/** What was asked for of a cache or a volume; without a time the newest copy. */
+export interface CopyTarget {
+  readonly only: 'cache' | 'volume';
+  readonly name: string;
+  readonly at: string | undefined;
+  readonly keyFile: string | undefined;
+}
+
+const copyPhases = ['preparing', 'exchanging', 'starting', 'undoing'] as const satisfies readonly LivePhase[];
+
+/** A cache or a volume that is put back in its place, as long. The Berth before this record knows version 1 alone, and says that it cannot read it. */
+export interface CopyRecord extends CopyTarget {
+  readonly version: 2;
+  /** Of the copy, by which it is found again. */
+  readonly madeAt: string;
+  readonly phase: (typeof copyPhases)[number];
+  readonly begunAt: string;
+  /** Where the old data are kept. */
+  readonly kept: string;
+}
+
+type AnyRecord = LiveRecord | CopyRecord;
+export type AnyTarget = LiveTarget | CopyTarget;
+
 export type LiveEnding = 'resume' | 'undo';
 
+const nameOf = (target: AnyTarget): string => ('only' in target ? target.name : target.database);
+
+/** As it is typed. */
+const timeOf = (target: AnyTarget): string => {
+  if (target.at !== undefined) return `--at ${target.at}`;
+  if ('only' in target || target.before === undefined) return '--latest';
+  return `--before ${target.before}${target.full === undefined ? '' : ` --full ${target.full}`}`;
+};
+
 /** The command that begins a restore, or ends it, as it is typed in the folder of its site. */
-export const liveCommand = ({ database, at, before, full, keyFile }: LiveTarget, ending?: LiveEnding): string =>
+export const liveCommand = (target: AnyTarget, ending?: LiveEnding): string =>
   [
-    `berth restore --only database --name ${database}`,
-    ending !== undefined
-      ? `--into live --${ending}`
-      : `${at !== undefined ? `--at ${at}` : before !== undefined ? `--before ${before}${full === undefined ? '' : ` --full ${full}`}` : '--latest'} --into live`,
-    ...(keyFile === undefined || ending === 'undo' ? [] : [`--key ${keyFile}`]),
+    `berth restore --only ${'only' in target ? target.only : 'database'} --name ${nameOf(target)}`,
+    ending !== undefined ? `--into live --${ending}` : `${timeOf(target)} --into live`,
+    ...(target.keyFile === undefined || ending === 'undo' ? [] : [`--key ${target.keyFile}`]),
     '--yes',
   ].join(' ');
 
 /** What either of the two ways out does. */
-export const bothEndings = (left: LiveTarget): string =>
+export const bothEndings = (left: AnyTarget): string =>
   `\`${liveCommand(left, 'resume')}\` goes on with it, \`${liveCommand(left, 'undo')}\` puts everything back as it was before it`;
 
-export const whereCutOff = ({ database, begunAt, phase }: LiveRecord): string =>
-  `a restore of ${database}, begun at ${begunAt}, was cut off ${phases[phase]}`;
+export const whereCutOff = (left: AnyRecord): string =>
+  `a restore of ${nameOf(left)}, begun at ${left.begunAt}, was cut off ${phases[left.phase]}`;
 
 export class LiveRecordFile {
   readonly #site: string;
@@ -80,25 +111,26 @@ export class LiveRecordFile {
   isThere = (): boolean => existsSync(this.#path);
 
   /** @throws BerthError when there is one that cannot be read. */
-  read(): LiveRecord | undefined {
+  read(): AnyRecord | undefined {
     if (!this.isThere()) return undefined;
     try {
-      const found = JSON.parse(readFileSync(this.#path, 'utf8')) as LiveRecord;
+      const found = JSON.parse(readFileSync(this.#path, 'utf8')) as AnyRecord;
       if (found.version === 1 && found.phase in phases) return found;
+      if (found.version === 2 && copyPhases.includes(found.phase)) return found;
     } catch {
       // As one of another version.
     }
     throw new BerthError(
       'conflict',
       `${liveRecord} tells of a restore that was cut off, and cannot be read`,
-      `use the Berth that began it; or look which data lie in the volume of the database, run \`docker compose up -d --wait\`, then remove ${liveRecord}`,
+      `use the Berth that began it; or look which data lie in the volume that it is about, run \`docker compose up -d --wait\`, then remove ${liveRecord}`,
     );
   }
 
   /** On the disk when this returns. */
-  write(record: Omit<LiveRecord, 'version'>): void {
+  write(record: Omit<LiveRecord, 'version'> | Omit<CopyRecord, 'version'>): void {
     attempt(`write ${this.#path}`, () => {
-      replaceFile(this.#path, `${JSON.stringify({ version: 1, ...record })}\n`, 0o600, this.#files);
+      replaceFile(this.#path, `${JSON.stringify({ version: 'only' in record ? 2 : 1, ...record })}\n`, 0o600, this.#files);
       syncFolder(join(this.#site, berthFolder), this.#files);
     });
   }
@@ -109,23 +141,36 @@ export class LiveRecordFile {
 }
 
 /** @throws BerthError: there is nothing to end. */
-export const nothingLeft = (ending: LiveEnding): BerthError =>
+export const nothingLeft = (ending: LiveEnding, only: CopyTarget['only'] | 'database'): BerthError =>
   new BerthError(
     'conflict',
-    `no restore of a database was cut off here, so there is none to ${ending}`,
+    `no restore of a ${only} was cut off here, so there is none to ${ending}`,
     ending === 'undo'
-      ? 'a restore that has ended says how it is undone: the old data lie beside the new ones, as `.before-TIME`; or restore to another time'
+      ? 'a restore that has ended says how it is undone: the old data lie beside the new ones; or restore to another time'
       : 'begin one with --at TIME or --latest',
   );
 
 /** @throws BerthError: what was cut off is another restore. */
-export const another = (left: LiveRecord): BerthError =>
+export const another = (left: AnyRecord): BerthError =>
   new BerthError('conflict', `${whereCutOff(left)}; nothing was changed now`, `end that first: ${bothEndings(left)}`);
 
-/** @throws BerthError where a restore was cut off: what else stops and starts the site would do so in the middle of it. */
-export function refuseUnended(site: string): void {
-  const left = new LiveRecordFile(site).read();
-  if (left !== undefined) throw another(left);
+/** What the restore of a cache or a volume that was cut off was asked for. @throws BerthError where there is none of that. */
+export function asBegun<Asked extends { readonly site: string; readonly name: string | undefined; readonly key: string | undefined }>(
+  asked: Asked,
+  ending: LiveEnding,
+  only: CopyTarget['only'],
+): Asked & { readonly name: string; readonly at: string | undefined } {
+  const left = new LiveRecordFile(asked.site).read();
+  if (left === undefined) throw nothingLeft(ending, only);
+  if (left.version === 1 || left.only !== only || (asked.name !== undefined && asked.name !== left.name)) throw another(left);
+  return { ...asked, name: left.name, at: left.at, key: asked.key ?? left.keyFile };
+}
+
+/** What a signal does to a restore, for whoever sends one. */
+export function whenStopped({ ending, into }: { readonly ending?: LiveEnding | undefined; readonly into: unknown }): string | undefined {
+  if (ending !== undefined)
+    return 'it comes to its end first, which keeps the site whole; once more to leave it, and the same command goes on';
+  return into === 'live' ? 'stopping, and starting everything as it was; once more to leave it' : undefined;
 }
 
 /** Of what goes on all the same: it may be the cure. */
@@ -134,7 +179,8 @@ export function noteUnended(site: string, err: (text: string) => void): void {
   // One that is under way was not cut off.
   if (holder !== undefined && holder !== process.pid) return;
   try {
-    refuseUnended(site);
+    const left = new LiveRecordFile(site).read();
+    if (left !== undefined) throw another(left);
   } catch (error) {
     if (!(error instanceof BerthError)) throw error;
     err(`Note: ${error.message.replace('; nothing was changed now', '')}.\n→ ${error.hint.replace('end that first: ', '')}\n`);
