@@ -1,18 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Compose } from '../../../cli/compose.ts';
 import { cacheLive } from '../../../cli/restore/cache-live.ts';
 import { type CopyLiveAsked, type CopyWork, restoreCopyIn } from '../../../cli/restore/copy-live.ts';
-import { LiveRecordFile, type LiveEnding } from '../../../cli/restore/live-record.ts';
+import { LiveRecordFile } from '../../../cli/restore/live-record.ts';
 import { volumeLive } from '../../../cli/restore/volume-live.ts';
-import { realFileSystem } from '../../../generator/io/file-system.ts';
 import type { Bytes } from '../../../runtime/streams/blocks.ts';
 import { bigHost, context, everyKind, helloPlan } from '../../generator/render/hello.ts';
+import { type Asking, type Kill, KillableSite, withoutSync } from './killable-site.ts';
 
-/** A kill loses nothing that was written: only a power cut does. */
-const quick = { ...realFileSystem, fsyncSync: () => undefined };
 const set = { ...everyKind, 'backups.folder': '/srv/backups', 'caches.cache': { engine: 'valkey', use: 'sessions', topology: 'sentinel' } };
 const plan = helloPlan({ target: 'compose', profile: 'recommended', host: bigHost, set });
 const never = new AbortController().signal;
@@ -21,52 +18,18 @@ const madeAt = '2026-03-29T14:00:00.000Z';
 /** As a server writes it, as far as these scripts look. */
 const restored = 'REDIS new';
 
-export interface Asking {
-  readonly at?: string;
-  readonly ending?: LiveEnding;
-  readonly yes?: boolean;
-  readonly dryRun?: boolean;
-  readonly signal?: AbortSignal;
-}
-
-/** At which command the run is killed: before it was begun, once it was done, or at which rename of those that move folders. */
-export interface Kill {
-  readonly call: number;
-  readonly when: 'before' | 'after' | `rename ${number}`;
-}
-
-/** What a script finds in place of programs, without a process for each. */
-const programsIn = (site: string): string => `sync() { :; }
-mv() {
-  /bin/mv "$@" || return
-  read -r n <${site}/renames; n=$((n + 1)); echo $n >${site}/renames
-  read -r killing <${site}/killing
-  [ $n != "$killing" ] || kill -KILL $$
-}
-`;
-
 /**
- * Stands in for Docker Compose: a site with a volume of files, or a cache of three nodes, whose volumes are folders. Shell runs for real. A run of Berth that is
- * killed waits for its command for ever, and nothing that it would have done behind that is done.
+ * Stands in for Docker Compose: a site with a volume of files, or a cache of three nodes, whose volumes are folders. Shell runs for real.
  */
-export class CopyWorld {
-  readonly site = mkdtempSync(join(tmpdir(), 'berth-copy-'));
-  readonly calls: string[] = [];
-  /** How often each of them moved something, and how far the record said the restore was when it was begun. */
-  readonly renames: number[] = [];
-  readonly phases: (string | undefined)[] = [];
+export class CopyWorld extends KillableSite {
   readonly said: string[] = [];
   readonly running = new Set([...nodes, 'web-blue']);
-  /** What a command says instead of being done. */
-  failing: ((command: string) => Error | undefined) | undefined;
   readonly only: 'cache' | 'volume';
   #seconds = 0;
-  #kill: Kill | undefined;
-  #died: (() => void) | undefined;
 
   constructor(only: 'cache' | 'volume') {
+    super();
     this.only = only;
-    mkdirSync(join(this.site, '.berth'));
     writeFileSync(join(this.site, 'valkey.conf'), 'appendonly "yes"\n');
     if (only === 'volume') {
       mkdirSync(join(this.site, 'volume/deep'), { recursive: true });
@@ -81,8 +44,6 @@ export class CopyWorld {
       writeFileSync(join(folder, 'appendonly.aof.manifest'), 'file appendonly.aof.3.base.rdb seq 3 type b\n');
     }
   }
-
-  [Symbol.dispose] = (): void => rmSync(this.site, { recursive: true });
 
   /** What a server of each node would read in that folder of it, or what lies in the volume. */
   holds(folder?: string): readonly (string | undefined)[] {
@@ -155,7 +116,7 @@ export class CopyWorld {
     for (const [mounted = '', folder = ''] of mounts)
       script = script.replaceAll(new RegExp(`(?<![\\w-])${mounted}(?=[/ ;"]|$)`, 'gm'), join(this.site, folder));
     const given = { env: { PATH: '/usr/bin:/bin' }, encoding: 'utf8', input: input ?? '' } as const;
-    const { status, stdout, stderr } = spawnSync('/bin/sh', ['-c', `${programsIn(this.site)}${script}\ntrue`], given);
+    const { status, stdout, stderr } = spawnSync('/bin/sh', ['-c', this.withPrograms(script)], given);
     if (status !== 0) throw new Error(`ended with ${status ?? 'a signal'}: ${stderr}`);
     return stdout;
   }
@@ -166,28 +127,7 @@ export class CopyWorld {
     // What the agent's own program is told has no end.
     if (input !== undefined && typeof input !== 'string' && args.includes('/bin/sh'))
       for await (const chunk of input as Bytes) given += Buffer.from(chunk).toString();
-    this.calls.push(command);
-    this.phases.push(this.phase);
-    const kill = this.calls.length === this.#kill?.call ? this.#kill : undefined;
-    const died = (): Promise<never> => {
-      this.#died?.();
-      return new Promise(() => undefined);
-    };
-    if (kill?.when === 'before') return died();
-    const rename = /^rename (\d+)$/.exec(kill?.when ?? '')?.[1];
-    for (const [name, text] of Object.entries({ renames: 0, killing: rename ?? 0 })) writeFileSync(join(this.site, name), `${text}\n`);
-    const failure = this.failing?.(command);
-    if (failure !== undefined) throw failure;
-    if (kill === undefined) {
-      const done = this.#do(args, given);
-      this.renames.push(Number(this.#read('renames')));
-      return done;
-    }
-    try {
-      return this.#do(args, given);
-    } finally {
-      await died();
-    }
+    return this.called(command, () => this.#do(args, given));
   };
 
   #work({ at, ending, yes = true, dryRun = false }: Asking): CopyWork {
@@ -204,7 +144,7 @@ export class CopyWorld {
         this.only === 'volume'
           ? volumeLive(plan, { ...asked, agent: 'agent-files' }, told)(this.compose)
           : cacheLive(plan, asked, told)(this.compose),
-      record: new LiveRecordFile(this.site, quick),
+      record: new LiveRecordFile(this.site, withoutSync),
       open: () =>
         Promise.resolve({
           planned,
@@ -221,9 +161,7 @@ export class CopyWorld {
 
   /** @returns what came of it, or `killed`. */
   async restore(asking: Asking, kill?: Kill): Promise<{ readonly text: string; readonly result: object } | 'killed'> {
-    for (const each of [this.calls, this.renames, this.phases]) each.length = 0;
-    this.#kill = kill;
-    const killed = new Promise<'killed'>((resolve) => (this.#died = () => resolve('killed')));
+    const killed = this.begin(kill);
     return Promise.race([restoreCopyIn(this.#work(asking), asking.signal ?? never), killed]);
   }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { BerthError } from '../../../model/errors.ts';
-import { type Asking, CopyWorld, type Kill } from './copy-live-world.ts';
+import { CopyWorld } from './copy-live-world.ts';
+import type { Asking, Kill } from './killable-site.ts';
 
 const stamp = '2026-03-29T16-00-00-000Z';
 const all = ['cache-node-0', 'cache-node-1', 'cache-node-2', 'web-blue'];

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { BerthError } from '../../../model/errors.ts';
-import { type Asking, type Kill, LiveWorld } from './database-live-world.ts';
+import { LiveWorld } from './database-live-world.ts';
+import type { Asking, Kill } from './killable-site.ts';
 
 const kept = (engine: string): string => `${engine === 'postgres' ? 'pgdata' : 'data'}.before-2026-03-29T16-00-00-000Z`;
 const at = '2026-03-29T14:30Z';

@@ -1,19 +1,16 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Compose } from '../../../cli/compose.ts';
 import { dataPlaceOf } from '../../../cli/restore/data-place.ts';
 import { restoredData } from '../../../cli/restore/database-here.ts';
 import { concernedBy, restoreIn } from '../../../cli/restore/database-live.ts';
 import { DatabaseVolume } from '../../../cli/restore/database-volume.ts';
-import { type LiveEnding, type LiveRecord, LiveRecordFile } from '../../../cli/restore/live-record.ts';
+import { type LiveRecord, LiveRecordFile } from '../../../cli/restore/live-record.ts';
 import type { LiveRestore, LiveWork } from '../../../cli/restore/database-live-steps.ts';
-import { realFileSystem } from '../../../generator/io/file-system.ts';
 import { bigHost, context, helloPlan } from '../../generator/render/hello.ts';
+import { type Asking, type Kill, KillableSite, withoutSync } from './killable-site.ts';
 
-/** A kill loses nothing that was written: only a power cut does. */
-const quick = { ...realFileSystem, fsyncSync: () => undefined };
 const planOf = (engine: 'postgres' | 'mysql') => {
   const set = { 'backups.folder': '/srv/backups', 'databases.database': { engine, topology: 'primary-replica' } };
   return helloPlan({ target: 'compose', profile: 'recommended', host: bigHost, set });
@@ -33,69 +30,28 @@ const restored = {
   canary: null,
 };
 
-export interface Asking {
-  readonly at?: string;
-  readonly ending?: LiveEnding;
-  readonly yes?: boolean;
-  readonly dryRun?: boolean;
-  readonly signal?: AbortSignal;
-}
-
-/** Which command the run is killed at, before it was begun or once it was done; and of those that move folders, at which rename. */
-export interface Kill {
-  readonly call: number;
-  readonly when: 'before' | 'after' | `rename ${number}`;
-  /** Whether only that command is killed, and the run hears of it. */
-  readonly lives?: true;
-}
-
-/** What a script finds in place of programs, without a process for each. Coreutils of before 9.5 have no exchange. */
-const programsIn = (site: string): string => `chown() { :; }
-sync() { :; }
-mv() {
-  read -r n <${site}/renames; n=$((n + 1)); echo $n >${site}/renames
-  if [ "$1" = --exchange ]; then
-    [ -e "$4" ] && [ -e "$5" ] && /bin/mv -T "$4" ${site}/between && /bin/mv -T "$5" "$4" && /bin/mv -T ${site}/between "$5" || return
-  else /bin/mv "$@" || return
-  fi
-  read -r killing <${site}/killing
-  [ $n != "$killing" ] || kill -KILL $$
-}
-`;
-
 /**
- * Stands in for Docker Compose: a site with an application, a database and its replica, whose volume is a folder. Shell runs for real. A run of Berth that is
- * killed waits for its command for ever, and nothing that it would have done behind that is done.
+ * Stands in for Docker Compose: a site with an application, a database and its replica, whose volume is a folder. Shell runs for real.
  */
-export class LiveWorld {
-  readonly site = mkdtempSync(join(tmpdir(), 'berth-live-'));
-  readonly calls: string[] = [];
-  /** How far the record said the restore was when each of them was begun. */
-  readonly phases: (string | undefined)[] = [];
+export class LiveWorld extends KillableSite {
   readonly said: string[] = [];
   readonly running = new Set(['database', 'database-replica', 'web-blue', 'agent-postgres']);
-  /** What a command says instead of being done. */
-  failing: ((command: string) => Error | undefined) | undefined;
   /** What the replica holds. */
   replica: string | undefined = 'old';
   /** How often the last of the log was asked for. */
   shipped = 0;
   #seconds = 0;
-  #kill: Kill | undefined;
-  #died: (() => void) | undefined;
   readonly #engine: 'postgres' | 'mysql';
   readonly #plan;
   readonly #place;
 
   constructor(engine: 'postgres' | 'mysql') {
+    super();
     this.#engine = engine;
     this.#place = dataPlaceOf(engine);
     this.#plan = plans[engine];
-    mkdirSync(join(this.site, '.berth'));
     this.#put(this.#place.folder, 'old');
   }
-
-  [Symbol.dispose] = (): void => rmSync(this.site, { recursive: true });
 
   #put(name: string, text: string): void {
     mkdirSync(join(this.site, 'volume', name), { recursive: true });
@@ -118,6 +74,10 @@ export class LiveWorld {
   get record(): LiveRecord | undefined {
     const left = new LiveRecordFile(this.site).read();
     return left?.version === 1 ? left : undefined;
+  }
+
+  get phase(): string | undefined {
+    return this.record?.phase;
   }
 
   /** Writes to the data by the server that runs. */
@@ -167,33 +127,12 @@ export class LiveWorld {
     const volume = join(this.site, 'volume');
     const script = (args.at(-1) ?? '').replaceAll(/(?<![\w-])\/restore(?=[/ ;]|$)/g, volume);
     const env = { PATH: '/usr/bin:/bin' };
-    const { status, stdout, stderr } = spawnSync('/bin/sh', ['-c', `${programsIn(this.site)}${script}`], { env, encoding: 'utf8' });
+    const { status, stdout, stderr } = spawnSync('/bin/sh', ['-c', this.withPrograms(script)], { env, encoding: 'utf8' });
     if (status !== 0) throw new Error(`ended with ${status ?? 'a signal'}: ${stderr}`);
     return stdout;
   }
 
-  async #called(command: string, deed: () => string): Promise<string> {
-    this.calls.push(command);
-    this.phases.push(this.record?.phase);
-    const kill = this.calls.length === this.#kill?.call ? this.#kill : undefined;
-    const died = (): Promise<never> => {
-      this.#died?.();
-      return new Promise(() => undefined);
-    };
-    if (kill?.when === 'before') return died();
-    const renames = /^rename (\d+)$/.exec(kill?.when ?? '')?.[1];
-    for (const [name, text] of Object.entries({ renames: 0, killing: renames ?? 0 })) writeFileSync(join(this.site, name), `${text}\n`);
-    const failure = this.failing?.(command);
-    if (failure !== undefined) throw failure;
-    if (kill === undefined || kill.lives) return deed();
-    try {
-      return deed();
-    } finally {
-      await died();
-    }
-  }
-
-  readonly compose: Compose = (args) => this.#called(args.join(' '), () => this.#do(args));
+  readonly compose: Compose = (args) => this.called(args.join(' '), () => this.#do(args));
 
   #work({ at, ending, yes = true, dryRun = false }: Asking): LiveWork {
     const asked: LiveRestore = {
@@ -220,11 +159,11 @@ export class LiveWorld {
       asked,
       plan: this.#plan,
       concerned,
-      record: new LiveRecordFile(this.site, quick),
+      record: new LiveRecordFile(this.site, withoutSync),
       volume: new DatabaseVolume(this.#plan, concerned.server, asked, this.compose),
       compose: this.compose,
       docker: (args) =>
-        this.#called(`docker ${args.join(' ')}`, () => {
+        this.called(`docker ${args.join(' ')}`, () => {
           if (args[0] === 'volume') this.replica = undefined;
           return '';
         }),
@@ -239,10 +178,7 @@ export class LiveWorld {
 
   /** @returns what came of it, or `killed`. */
   async restore(asking: Asking, kill?: Kill): Promise<{ readonly text: string; readonly result: object } | 'killed'> {
-    this.calls.length = 0;
-    this.phases.length = 0;
-    this.#kill = kill;
-    const killed = new Promise<'killed'>((resolve) => (this.#died = () => resolve('killed')));
+    const killed = this.begin(kill);
     // With --at its record is of that time.
     const known = asking.ending === undefined ? asking : { ...asking, ...(this.record?.at === undefined ? {} : { at: this.record.at }) };
     return Promise.race([restoreIn(this.#work(known), asking.signal ?? never), killed]);
