@@ -187,27 +187,34 @@ describe('caches and a volume of a site that runs: Valkey in three nodes with Se
     await files('echo now >report');
     const reads = { cache: () => cli('sessions', 'get', 'visitor'), volume: async () => (await files('cat report')).trim() };
 
-    for (const only of ['cache', 'volume'] as const) {
-      const begin = words(only, '--at', then[only]);
-      await killing.at(changing[only], 'before', lab, begin);
+    const isRefused = async (only: 'cache' | 'volume'): Promise<void> => {
       expect((await lab.compose('ps', '--status', 'running', '--services')).split('\n')).not.toContain('web-blue');
-      await expect(lab.berth(...words(only === 'cache' ? 'volume' : 'cache', '--latest'))).rejects.toThrow(
-        'was cut off while old and new data changed places',
-      );
-      expect(JSON.parse(await lab.berth(...words(only, '--undo'), '--json'))).toMatchObject({ undone: true, kept: null });
+      await expect(lab.berth(...words(only, '--latest'))).rejects.toThrow('was cut off while old and new data changed places');
+    };
+    const ended = async (...asked: readonly string[]): Promise<unknown> => {
+      const done: unknown = JSON.parse(await lab.berth(...asked, '--json'));
       await expectWhole();
-      expect(await reads[only]()).toBe('now');
+      return done;
+    };
 
-      await killing.at(changing[only], 'after', lab, begin);
-      const { kept } = JSON.parse(await lab.berth(...words(only, '--undo'), '--json')) as { readonly kept: string };
-      await expectWhole();
-      expect([await reads[only](), kept]).toEqual(['now', expect.stringContaining('undone-')]);
+    await killing.at(changing.cache, 'before', lab, words('cache', '--at', then.cache));
+    await isRefused('volume');
+    expect(await ended(...words('cache', '--undo'))).toMatchObject({ undone: true, kept: null });
+    expect(await reads.cache()).toBe('now');
+    await killing.at(changing.cache, 'after', lab, words('cache', '--at', then.cache));
+    expect(await ended(...words('cache', '--at', then.cache))).toMatchObject({ resumed: true, madeAt: then.cache });
+    expect(await reads.cache()).toBe('then');
 
-      await killing.at(changing[only], 'after', lab, begin);
-      expect(JSON.parse(await lab.berth(...begin, '--json'))).toMatchObject({ resumed: true, madeAt: then[only] });
-      await expectWhole();
-      expect(await reads[only]()).toBe('then');
-    }
+    await killing.at(changing.volume, 'after', lab, words('volume', '--at', then.volume));
+    await isRefused('cache');
+    expect(await ended(...words('volume', '--undo'))).toMatchObject({
+      undone: true,
+      kept: expect.stringContaining('.berth-undone-') as string,
+    });
+    expect(await reads.volume()).toBe('now');
+    await killing.at(changing.volume, 'before', lab, words('volume', '--at', then.volume));
+    expect(await ended(...words('volume', '--resume'))).toMatchObject({ madeAt: then.volume });
+    expect(await reads.volume()).toBe('then');
   });
 
   test('three nodes are copied from one that copies, and Sentinels take nobody for a fourth', async () => {
