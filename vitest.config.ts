@@ -70,8 +70,8 @@ export default defineConfig({
           hookTimeout: 300_000,
         },
       },
-      // Three at a time, on two cores as well: what takes long here is mostly waiting.
-      { test: { name: 'lab', include: ['test/lab/**/*.test.ts'], exclude: alone, ...lab, maxWorkers: 3, sequence: { groupOrder: 1 } } },
+      // Four at a time, on two cores as well: what takes long here is mostly waiting.
+      { test: { name: 'lab', include: ['test/lab/**/*.test.ts'], exclude: alone, ...lab, maxWorkers: 4, sequence: { groupOrder: 1 } } },
       { test: { name: 'lab-alone', include: alone, ...lab, fileParallelism: false, sequence: { groupOrder: 2 } } },
     ],
   },

@@ -11,7 +11,7 @@ export function clusterComparison({ plan, state, decision }: PreparedSite, chang
 }
 
 function describeCluster(
-  { replaced, adopted, scaled, run, migrations, refused, added, left, leftBehind }: ClusterComparison,
+  { replaced, adopted, scaled, run, migrations, emptied, refused, added, left, leftBehind, unruly }: ClusterComparison,
   namespace: string,
   context: Context,
 ): readonly string[] {
@@ -21,6 +21,10 @@ function describeCluster(
     ...migrations.map(
       (workload) => `  is refused for ${name(workload)}: the claims of a StatefulSet cannot be changed; SITE.md, Upgrade, says what to do`,
     ),
+    ...emptied.flatMap(({ workload, claims }) => [
+      `  is refused for ${name(workload)}, which is to have no such volumes any more: its data stay in ${claims.join(', ')}, and what takes its place begins empty. Back them up; then type this before it, and the apply goes through:`,
+      type(`delete statefulset/${workload}`),
+    ]),
     ...refused.map(({ claim, because }) => `  is refused for the claim ${name(claim)}: ${because}`),
     ...replaced.map(
       ({ workload, reasons }) =>
@@ -33,11 +37,19 @@ function describeCluster(
     ]),
     ...run.map((job) => `  runs ${name(job)}`),
     ...added.map((workload) => `  starts ${name(workload)}`),
-    ...left.map((id) => `  leaves ${name(id)} in the cluster, where nothing of this site needs it any more`),
-    ...leftBehind.flatMap(({ workload, claims }) => [
+    ...left
+      .filter((id) => !id.startsWith('HorizontalPodAutoscaler '))
+      .map((id) => `  leaves ${name(id)} in the cluster, where nothing of this site needs it any more`),
+    ...unruly.flatMap((autoscaler) => [
+      `  leaves the autoscaler ${name(autoscaler)}, which would go on changing the number of replicas; type this before it:`,
+      type(`delete hpa/${autoscaler}`),
+    ]),
+    ...leftBehind.flatMap(({ workload, object, claims }) => [
       `  finds no room in the quota while pods of ${name(workload)} run; type the first before it, and the second when its data are where you want them:`,
-      type(`scale statefulset/${workload} --replicas=0`),
-      type(`delete ${[`statefulset/${workload}`, ...claims.map((claim) => `pvc/${claim}`)].join(' ')}`),
+      object.startsWith('statefulset/')
+        ? type(`scale ${object} --replicas=0`)
+        : type(`annotate ${object} --overwrite cnpg.io/hibernation=on`),
+      type(`delete ${[object, ...claims.map((claim) => `pvc/${claim}`)].join(' ')}`),
     ]),
   ];
 }

@@ -197,7 +197,7 @@ export function planSite(spec: StackSpec, site: string, context: Context): Loade
   const release = existsSync(join(site, releaseFile))
     ? expectParsed(parseRelease(readSpecBytes(site, releaseFile), releaseFile, spec), releaseFile)
     : undefined;
-  const claims = spec.target === 'kubernetes' ? writtenClaims(site) : new Map();
+  const claims = spec.target === 'kubernetes' ? writtenClaims(site) : [];
   return { assets, spec, release, plan: makePlan({ spec, profile: assets.profile(spec.profile), images: assets.images, release, claims }) };
 }
 

@@ -15,8 +15,11 @@ export interface PodPlan {
   readonly namespace: string;
 }
 
-/** What a site asked for when it was written before: so many claims of this size each. */
+/** What a site asked for when it was written before: so many claims of this size each, by the object that has them. */
 export interface WrittenClaim {
+  readonly kind: 'StatefulSet' | 'PersistentVolumeClaim' | 'Cluster';
+  /** Of the service or the volume of berth.yaml. */
+  readonly name: string;
   readonly size: MiB;
   readonly count: number;
 }
@@ -34,6 +37,8 @@ export interface KubernetesPlan extends KubernetesSpec {
   readonly pods: ReadonlyMap<string, PodPlan>;
   /** All that the site may ask for at once: its pods at their most, one more of each while it is replaced, and the room kept for the agent. */
   readonly quota: ReadonlyMap<string, Quota>;
+  /** Claims of what is no part of the site any more, for which the quota keeps room until their owner says that they are gone. */
+  readonly left: readonly WrittenClaim[];
   /** What a container gets that asks for nothing, and the most that any may have. */
   readonly largest: { readonly cpu: MilliCpu; readonly memory: MiB; readonly ephemeralStorage: MiB };
 }

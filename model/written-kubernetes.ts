@@ -5,6 +5,9 @@ import { port, size, subnets, text, wholeNumber } from './written-values.ts';
 const exposures = ['loadBalancer', 'nodePort', 'hostPort', 'gateway', 'ingress'] as const;
 const objectName = (what: string) => text(what).regex(dnsLabel, { error: `expected ${what}: lower-case letters, digits and -` });
 const nodePort = wholeNumber(30_000, 32_767, 'a node port');
+/** A name of at most 63, behind a host name and a slash or alone. */
+const labelKey = /^(?:(?=[^/]{1,253}\/)[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
+const labelValue = /^(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/;
 export const kubernetes = z
   .strictObject({
     namespace: objectName('a namespace').optional().describe('The namespace that it has for itself. Default: the name of the site.'),
@@ -48,7 +51,10 @@ export const kubernetes = z
       .strictObject({
         namespace: objectName('a namespace').optional().describe('Where its pods run. Default: kube-system.'),
         labels: z
-          .record(text('a label'), text('its value'))
+          .record(
+            text('a label').regex(labelKey, { error: 'expected a label as Kubernetes has it, such as k8s-app' }),
+            text('its value').regex(labelValue, { error: 'expected the value of a label: letters, digits, -, _ and ., at most 63' }),
+          )
           .optional()
           .describe('Labels of its pods. Default: every pod of that namespace may be asked.'),
         addresses: subnets

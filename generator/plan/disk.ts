@@ -29,8 +29,12 @@ interface Part {
   readonly fixed?: MiB | undefined;
   /** As its claim was written. */
   readonly kept?: MiB;
+  /** What has its claim; a StatefulSet unless it is said. */
+  readonly kind?: WrittenClaim['kind'];
   /** The StatefulSet that has its claim among others; its own name unless it is said. */
   readonly holder?: string;
+  /** What it copies, of which it has the size. */
+  readonly copyOf?: string;
   /** Of a store: so many claims hold it together, each a part of it and of what makes good a loss. */
   readonly drives?: number;
   /** The key of berth.yaml that fixes it. */
@@ -63,9 +67,18 @@ const elsewhere = (agent: string, spec: StackSpec): readonly { readonly size: Mi
 
 const partsOf = (spec: StackSpec): readonly Part[] => [
   ...spec.databases.flatMap((database) => {
-    const { name, engine, disk } = database;
-    const own = { name, weight: 30, floor: 2048, fixed: disk, path: `databases.${name}.disk`, holds: databaseEngines[engine].holds };
-    return [own, ...copiesOf(database).map((copy) => ({ ...own, name: copy.name, holds: `copy of ${name}` }))];
+    const { name, engine, disk, operator } = database;
+    const kind = operator === undefined ? 'StatefulSet' : 'Cluster';
+    const own = {
+      name,
+      kind,
+      weight: 30,
+      floor: 2048,
+      fixed: disk,
+      path: `databases.${name}.disk`,
+      holds: databaseEngines[engine].holds,
+    } as const;
+    return [own, ...copiesOf(database).map((copy) => ({ ...own, name: copy.name, copyOf: name, holds: `copy of ${name}` }))];
   }),
   ...spec.stores.map(({ name, disk, nodes }) => ({
     name,
@@ -83,6 +96,7 @@ const partsOf = (spec: StackSpec): readonly Part[] => [
     floor: 1024,
     fixed: disk,
     path: `volumes.${name}.disk`,
+    kind: 'PersistentVolumeClaim' as const,
     holds: 'files that services share',
   })),
   ...agentNames(spec).map((name) => {
@@ -100,7 +114,15 @@ const partsOf = (spec: StackSpec): readonly Part[] => [
   }),
   // A whole backup lies there, compressed where the edition does so, and the log that is on its way.
   ...(agentsOf(spec).some(({ engine }) => engine === 'sqlserver')
-    ? [{ name: exchangeName, weight: 20, floor: 2048, holds: 'a backup of SQL Server on its way to its agent' }]
+    ? [
+        {
+          name: exchangeName,
+          kind: 'PersistentVolumeClaim' as const,
+          weight: 20,
+          floor: 2048,
+          holds: 'a backup of SQL Server on its way to its agent',
+        },
+      ]
     : []),
 ];
 
@@ -116,7 +138,12 @@ export interface DiskBudget {
 /** What it has, whatever is left of the disk. A claim that was written comes first: it stands. */
 const settled = ({ fixed, kept }: Part): MiB | undefined => kept ?? fixed;
 
-const holderOf = ({ name, holder = name }: Part): string => holder;
+/** Whether it is that of a part: under another kind a claim of the same name is another. */
+const isOf = ({ kind, name }: WrittenClaim, { name: own, holder = own, kind: its = 'StatefulSet' }: Part): boolean =>
+  kind === its && name === holder;
+
+/** Where it was written. */
+const fileOf = ({ name, holder = name, kind }: Part): string => `${kind === 'PersistentVolumeClaim' ? `${name}-volume` : holder}.yaml`;
 
 /** How large each claim of a part is: of several drives, those that make good a loss hold none of it. */
 const claimOf = ({ drives = 1 }: Part, size: MiB): MiB => (drives === 1 ? size : eachDrive(size, drives));
@@ -125,9 +152,9 @@ const claimOf = ({ drives = 1 }: Part, size: MiB): MiB => (drives === 1 ? size :
  * A part as its claim was written. `otherwise` is what it would be without one.
  * @throws BerthError `conflict` for a claim that would get smaller.
  */
-function keep(part: Part, claims: ReadonlyMap<string, WrittenClaim>, otherwise: MiB): Part {
+function keep(part: Part, claims: readonly WrittenClaim[], otherwise: MiB): Part {
   const { name, fixed, floor, path, drives = 1 } = part;
-  const claim = claims.get(holderOf(part));
+  const claim = claims.find((each) => isOf(each, part));
   // With another number of drives they are other claims, which say nothing of it.
   if (claim === undefined || (drives > 1 && claim.count !== drives)) return part;
   if (claimOf(part, otherwise) === claim.size) return { ...part, kept: otherwise };
@@ -137,7 +164,7 @@ function keep(part: Part, claims: ReadonlyMap<string, WrittenClaim>, otherwise: 
   throw new BerthError(
     'conflict',
     `${path ?? `the disk of ${name}`} is ${describeSize(fixed)}, and its claim was written with ${describeSize(size)}: no volume can be made smaller`,
-    `write ${describeSize(size)} again, or give what needs less another name and restore a backup there; where no cluster has that claim yet, delete k8s/generated/*.yaml, then run \`berth generate\``,
+    `write ${describeSize(size)} again, or give what needs less another name and restore a backup there; where no cluster has that claim yet, delete k8s/generated/${fileOf(part)}, then run \`berth generate\``,
   );
 }
 
@@ -203,14 +230,18 @@ export function divideDisk(
   spec: StackSpec,
   profile: HardwareProfile,
   containers: number,
-  claims: ReadonlyMap<string, WrittenClaim> = new Map(),
+  claims: readonly WrittenClaim[] = [],
 ): DiskBudget {
   const asked = partsOf(spec);
   for (const part of asked) refuseTooSmall(part);
   const free = shares(asked, roomOf(asked, spec, profile, containers), profile);
   const unkept = new Map(asked.map((part) => [part.name, free(part)]));
   const otherwise = ({ name }: Part): MiB => unkept.get(name) ?? mib(0);
-  const parts = asked.map((part) => keep(part, claims, otherwise(part)));
+  const own = new Map(asked.filter(({ copyOf }) => copyOf === undefined).map((part) => [part.name, keep(part, claims, otherwise(part))]));
+  const parts = asked.map((part): Part => {
+    const { kept } = own.get(part.copyOf ?? part.name) ?? part;
+    return kept === undefined ? part : { ...part, kept };
+  });
   const room = roomOf(parts, spec, profile, containers);
   const { elastic, logs, floors, need, total, available } = room;
   // What stands already needs no more room: a replica more, whose logs lie on the same disk, must not be refused for it.
@@ -225,7 +256,13 @@ export function divideDisk(
   const sizeOf = shares(parts, room, profile);
   const rows = parts.map((part) => ({ name: part.name, size: sizeOf(part), because: part.holds }));
   const sizes = new Map(rows.map((row) => [row.name, row.size]));
-  const stayed = parts.filter((part) => part.kept !== undefined && part.kept !== otherwise(part));
+  const left = claims.filter(
+    (claim, index) =>
+      !parts.some((part) => isOf(claim, part)) &&
+      claims.findIndex(({ kind, name }) => kind === claim.kind && name === claim.name) === index,
+  );
+  // What is new here gets what those leave, and has a claim as well from then on.
+  const stayed = parts.filter((part) => sizeOf(part) !== otherwise(part));
   return {
     rows: [
       ...rows,
@@ -237,13 +274,19 @@ export function divideDisk(
           ]),
     ],
     of: (name) => sizes.get(name) ?? mib(0),
-    left: [...claims].flatMap(([name, claim]) => (parts.some((part) => holderOf(part) === name) ? [] : [claim])),
-    notes:
-      stayed.length === 0
+    left,
+    notes: [
+      ...(stayed.length === 0
         ? []
         : [
-            `claims stay as large as they were written: ${stayed.map((part) => `${part.name} with ${describeSize(sizeOf(part))}, which would be ${describeSize(otherwise(part))} now`).join('; ')}. A larger \`disk\` in berth.yaml makes one larger; where no cluster has them yet, delete k8s/generated/*.yaml, then run \`berth generate\``,
-          ],
+            `claims stay as large as they were written: ${stayed.map((part) => `${part.name} with ${describeSize(sizeOf(part))}, which would be ${describeSize(otherwise(part))} now`).join('; ')}. A larger \`disk\` in berth.yaml makes one larger; where no cluster has them yet, delete ${[...new Set(stayed.map((part) => `k8s/generated/${fileOf(part)}`))].join(', ')}, then run \`berth generate\``,
+          ]),
+      ...(left.length === 0
+        ? []
+        : [
+            `the quota keeps room for claims that are no part of the site any more: ${left.map(({ name, size, count }) => `${name} with ${count === 1 ? '' : `${count} of `}${describeSize(size)}`).join('; ')}. Once they are deleted in the cluster, delete k8s/generated/00-namespace.yaml, then run \`berth generate\``,
+          ]),
+    ],
     decisions: parts.map((part) =>
       explain(part, sizeOf(part), {
         elastic,

@@ -119,7 +119,7 @@ export function planKubernetes(
     ephemeralStorage: mib(Math.max(...services.map((service) => ephemeralOf(service, containerLog)))),
   };
   return {
-    plan: { ...spec.kubernetes, edgeNamespace, pods, quota, largest },
+    plan: { ...spec.kubernetes, edgeNamespace, pods, quota, left, largest },
     decisions: [
       ...servers.flatMap((service) => explainPod(service, pods.get(service.name) as PodPlan, containerLog)),
       ...[...quota].map(([space, { memory, requestsCpu, pods: count }]): Decision => ({

@@ -48,8 +48,8 @@ export interface PlanInput {
   readonly images: ImageCatalogue;
   /** `undefined` before there is a release.yaml: every service then stands in its blue slot. */
   readonly release: WrittenRelease | undefined;
-  /** The claims that were written before, by service or volume: what nobody asked otherwise stays as it is. */
-  readonly claims?: ReadonlyMap<string, WrittenClaim>;
+  /** The claims that were written before, what nobody asked otherwise stays as it is. */
+  readonly claims?: readonly WrittenClaim[];
 }
 
 /**

@@ -69,14 +69,19 @@ describe('in a server that is older than Berth writes for (1.20), over a site th
     expect(await site.refusals()).toEqual([]);
   });
 
-  test('a larger profile is applied over the smaller, but where `berth diff` calls it a migration, and that by its cure', async () => {
+  test('a larger profile is applied over the smaller with its claims as they are; a larger `disk` is what `berth diff` calls a migration, and goes through by its cure', async () => {
     await using site = await ClusterSite.create(cluster, 'grown', '--profile', 'minimum');
     await site.applied();
-    for (const [from, to] of [
-      ['minimum', 'recommended'],
-      ['recommended', 'high-performance'],
-    ] as const) {
-      await site.change('berth.yaml', (text) => text.replace(`profile: ${from}`, `profile: ${to}`));
+    for (const { from, to, refuses } of [
+      { from: 'profile: minimum', to: 'profile: recommended', refuses: [] },
+      { from: 'profile: recommended', to: 'profile: high-performance', refuses: [] },
+      {
+        from: '{ engine: postgres }',
+        to: '{ engine: postgres, disk: 200Gi }',
+        refuses: ['database', 'database-replica', 'database-replica-2'],
+      },
+    ]) {
+      await site.change('berth.yaml', (text) => text.replace(from, to));
       const { objects } = JSON.parse((await site.berth(9, 'diff', '--json')).stdout) as Diff;
       const refused = objects.filter(({ result }) => result === 'refused');
       expect(refused, to).toEqual([]);
@@ -86,14 +91,15 @@ describe('in a server that is older than Berth writes for (1.20), over a site th
         ([, kind, name]) => `${kind} grown/${name}`,
       );
       expect(named.sort(), first.stderr.slice(-2000)).toEqual(migrations.map(({ object }) => object).sort());
+      expect(named, to).toEqual(refuses.map((name) => `StatefulSet grown/${name}`));
       expect(first.code).toBe(named.length > 0 ? 1 : 0);
       for (const { cure = '' } of migrations) {
         const [command = ''] = /kubectl delete statefulset [^`]+--cascade=orphan/.exec(cure) ?? [];
         await run(['sh', '-c', command], { env: { KUBECONFIG: cluster.admin } });
       }
       await site.applied();
+      // A set makes a pod anew while the quota still counts the one before, is refused, and tries again: what counts is that all come.
       await site.untilPodsAreMade();
-      expect(await site.refusals(), to).toEqual([]);
     }
   });
 

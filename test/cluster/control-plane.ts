@@ -73,11 +73,12 @@ export class ControlPlane {
         begin('etcd', ...etcdArguments(`http://127.0.0.1:${clients}`, `http://127.0.0.1:${peers}`));
         begin('kube-apiserver', ...serverArguments(`http://127.0.0.1:${clients}`, port));
         const ready = ['kubectl', '--kubeconfig', access.admin, 'get', '--raw', '/readyz'];
-        await until(() => plane.#all() && succeeds(ready), 'an API server that is ready', {
+        const state = await until(async () => plane.#ended() ?? ((await succeeds(ready)) && 'ready'), 'an API server that is ready', {
           seconds: 240,
           everyMs: 500,
           tell: () => plane.said(),
         });
+        if (state !== 'ready') throw new Error(`${state} has ended\n${plane.said()}`);
         begin('kube-controller-manager', ...controllerArguments);
         return plane;
       } catch (error) {
@@ -87,11 +88,9 @@ export class ControlPlane {
     });
   }
 
-  /** @throws as soon as one of them has ended: nothing comes any more. */
-  #all(): true {
-    const ended = this.#running.find(([, { exitCode, signalCode }]) => exitCode !== null || signalCode !== null);
-    if (ended) throw new Error(`${ended[0]} has ended`);
-    return true;
+  /** One of them that does not run any more: nothing comes then. */
+  #ended(): string | undefined {
+    return this.#running.find(([, { exitCode, signalCode }]) => exitCode !== null || signalCode !== null)?.[0];
   }
 
   /** The ends of their logs. */

@@ -17,8 +17,7 @@ const source = {
   file: 'kubernetes_1.20.5+really1.20.2.orig.tar.gz',
   sha256: 'b83c0780efb182d928dc63d46488a847f161f04e40a94b96bf5247dd671ecdfc',
 };
-/** Those of nodes cost a minute more: what they share is most of it. */
-const programs = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy'];
+const programs = ['kube-apiserver', 'kube-controller-manager'];
 const recipe = join(import.meta.dirname, 'build');
 const go = '/usr/lib/go-1.19/bin/go';
 
@@ -35,6 +34,8 @@ async function build(folder: string): Promise<void> {
   await knowDebian12();
   const missing = [
     ...(existsSync(go) ? [] : ['golang-1.19-go/bookworm']),
+    // gcc only recommends them.
+    ...(existsSync('/usr/include/stdio.h') ? [] : ['libc6-dev']),
     ...['rsync', 'jq', 'make', 'gcc'].filter((name) => !existsSync(`/usr/bin/${name}`)),
   ];
   if (missing.length > 0) await apt('install', '-y', '--no-install-recommends', ...missing);

@@ -1,6 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect } from 'vitest';
 import type { LabSite, Operator } from './installed.ts';
 import { run } from './process.ts';
 
@@ -34,7 +33,10 @@ export class Killing {
   /** @param pattern - Of the shell, for all words of the command. */
   async at(pattern: string, when: 'before' | 'after', site: LabSite, words: readonly string[]): Promise<void> {
     const path = `PATH=${this.#folder}:${join(this.#operator.home, 'bin')}:/usr/local/bin:/usr/bin:/bin`;
-    const killed = await this.#operator.attempt(['env', path, `KILL_AT=${pattern}`, `KILL_WHEN=${when}`, 'berth', ...words], site.folder);
-    expect(killed, killed.stderr).toMatchObject({ code: 137 });
+    const { code, stderr } = await this.#operator.attempt(
+      ['env', path, `KILL_AT=${pattern}`, `KILL_WHEN=${when}`, 'berth', ...words],
+      site.folder,
+    );
+    if (code !== 137) throw new Error(`it was not killed, and ended with ${code}:\n${stderr}`);
   }
 }

@@ -309,7 +309,7 @@ export class KubeletStandIn {
     ]);
   }
 
-  /** A Job: its container until it ends with 0, as restartPolicy: OnFailure has it. */
+  /** A Job: its container until one ends with 0, as each pod that failed is followed by another. */
   async finish(pod: Pod, tries = 5): Promise<RunResult> {
     const [container] = pod.template.spec.containers;
     let last = await this.#runToEnd(pod, container);

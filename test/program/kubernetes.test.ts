@@ -49,6 +49,27 @@ describe('a site for a cluster', () => {
       }
   });
 
+  test('is written to the end by one generate, whatever that adds to its claims or takes from them', async () => {
+    using folder = temporarySite();
+    const site = join(folder.path, 'my-site');
+    const host = ['--host-cpus', '8', '--host-memory', '64Gi', '--host-disk', '900Gi'];
+    await expectExit(0, ['init', 'my-site', '--profile', 'minimum', '--target', 'kubernetes', ...host], { cwd: folder.path });
+    for (const [from, to] of [
+      ['profile: minimum', 'profile: recommended'],
+      ['  database: {', '  maindb: {'],
+      ['  maindb: { engine: postgres }', '  maindb: { engine: postgres, operator: cloudnative-pg }'],
+    ] as const) {
+      edit(site, 'berth.yaml', (text) => text.replace(from, to).replace('[ database,', '[ maindb,'));
+      await expectExit(0, ['generate', '--site', site]);
+      await expectExit(0, ['generate', '--check', '--site', site]);
+    }
+    expect(read(site, 'SITE.md')).toContain('delete k8s/generated/00-namespace.yaml');
+    expect(read(site, 'k8s/generated/00-namespace.yaml')).toContain('StatefulSet/database 1 x');
+    rmSync(join(site, 'k8s/generated/00-namespace.yaml'));
+    await expectExit(0, ['generate', '--site', site]);
+    expect(read(site, 'k8s/generated/00-namespace.yaml')).not.toContain('left-claims');
+  });
+
   test('keeps what its owner wrote into the overlay, merges config/ and refuses an edit of a manifest', async () => {
     using folder = temporarySite();
     const site = join(folder.path, 'my-site');

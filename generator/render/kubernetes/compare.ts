@@ -11,13 +11,17 @@ export interface ClusterComparison {
   readonly run: readonly string[];
   /** Claims of a StatefulSet, which the server refuses to change. */
   readonly migrations: readonly string[];
+  /** StatefulSets that are to have no such claims any more, refused as well; their data stay in these, where nobody reads them. */
+  readonly emptied: readonly { readonly workload: string; readonly claims: readonly string[] }[];
   /** Claims of shared volumes, which the server refuses to change so, with what to do. */
   readonly refused: readonly { readonly claim: string; readonly because: string }[];
   readonly added: readonly string[];
   /** Objects that are no longer written; an apply leaves them in the cluster. */
   readonly left: readonly string[];
-  /** Of those, what has pods and claims, which count against the quota. */
-  readonly leftBehind: readonly { readonly workload: string; readonly claims: readonly string[] }[];
+  /** Of those, what has pods and claims, which count against the quota; by the words that kubectl takes. */
+  readonly leftBehind: readonly { readonly workload: string; readonly object: string; readonly claims: readonly string[] }[];
+  /** Of those, what goes on changing the number of replicas of something that is there. */
+  readonly unruly: readonly string[];
 }
 
 type Files = ReadonlyMap<string, string>;
@@ -70,6 +74,15 @@ function claimsOf(name: string, text: string): readonly string[] {
   return templates.flatMap((claim) => Array.from({ length: count }, (_, index) => `${claim}-${name}-${index}`));
 }
 
+/** Of what has claims, and pods that go on. */
+const inKubectl: Readonly<Record<string, string>> = { StatefulSet: 'statefulset', Cluster: 'cluster.postgresql.cnpg.io' };
+
+/** Whether its claims go, or are others by their names. */
+function isEmptied(was: string, now: string): boolean {
+  const names = (text: string): readonly string[] => claimsOf('', text.replace(/^ {2}replicas: .*\n/m, ''));
+  return names(was).some((claim) => !names(now).includes(claim));
+}
+
 /** `changed`: paths of config/ that differ from what was applied last. */
 export function compareClusters(plan: Plan, before: Files, after: Files, changed: readonly string[]): ClusterComparison {
   const [old, next] = [objectsOf(before), objectsOf(after)];
@@ -107,16 +120,23 @@ export function compareClusters(plan: Plan, before: Files, after: Files, changed
     }),
     run: fresh.filter((id) => id.startsWith('Job ')).map((id) => nameOf(id).replace(/-[0-9a-f]{8}$/, '')),
     migrations: workloads
-      .filter(({ was, now }) => part(was, 'volumeClaimTemplates', 2) !== part(now, 'volumeClaimTemplates', 2))
+      .filter(({ was, now }) => part(was, 'volumeClaimTemplates', 2) !== part(now, 'volumeClaimTemplates', 2) && !isEmptied(was, now))
       .map(({ id }) => nameOf(id)),
+    emptied: workloads.flatMap(({ id, was, now }) =>
+      isEmptied(was, now) ? [{ workload: nameOf(id), claims: claimsOf(nameOf(id), was) }] : [],
+    ),
     refused: common.flatMap(({ id, was, now }) => {
       const because = id.startsWith('PersistentVolumeClaim ') ? whyRefused(was, now) : undefined;
       return because === undefined ? [] : [{ claim: nameOf(id), because }];
     }),
     added: fresh.filter(isWorkload).map(nameOf),
     left: [...old.keys()].filter((id) => !next.has(id) && !id.startsWith('Job ')),
-    leftBehind: [...old].flatMap(([id, was]) =>
-      id.startsWith('StatefulSet ') && !next.has(id) ? [{ workload: nameOf(id), claims: claimsOf(nameOf(id), was) }] : [],
-    ),
+    leftBehind: [...old].flatMap(([id, was]) => {
+      const [kind = ''] = id.split(' ');
+      return inKubectl[kind] !== undefined && !next.has(id)
+        ? [{ workload: nameOf(id), object: `${inKubectl[kind]}/${nameOf(id)}`, claims: claimsOf(nameOf(id), was) }]
+        : [];
+    }),
+    unruly: [...old.keys()].filter((id) => id.startsWith('HorizontalPodAutoscaler ') && !next.has(id)).map(nameOf),
   };
 }

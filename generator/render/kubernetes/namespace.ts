@@ -1,4 +1,5 @@
 import type { KubernetesPlan } from '../../../model/kubernetes-plan.ts';
+import { leftClaims } from '../../../model/left-claims.ts';
 import type { YamlDocument } from '../write-yaml.ts';
 import { denyAll } from './network.ts';
 import { object } from './objects.ts';
@@ -50,12 +51,13 @@ function limits(
   quota: KubernetesPlan['quota'] extends ReadonlyMap<string, infer Q> ? Q : never,
 ): readonly YamlDocument[] {
   const meta = { name: 'site', namespace: name, labels: siteLabels(scene.plan) };
-  const { largest } = scene.kubernetes;
+  const { largest, left, namespace: main } = scene.kubernetes;
+  const annotations = name === main && left.length > 0 ? { annotations: { [leftClaims.annotation]: leftClaims.write(left) } } : {};
   return [
     object(
       'v1',
       'ResourceQuota',
-      meta,
+      { ...meta, ...annotations },
       {
         spec: {
           hard: {

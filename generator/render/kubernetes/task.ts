@@ -21,7 +21,8 @@ const taskDeadline = 3600;
 export function renderTask(scene: Scene, service: PlannedService): readonly YamlDocument[] {
   const [slot] = scene.plan.release.get(service.name) ?? [];
   const template = podTemplate(scene, service, {
-    restartPolicy: 'OnFailure',
+    // What has failed stays, with its log, as long as the Job does.
+    restartPolicy: 'Never',
     ...(slot ? { slot: { name: slot.slot, image: slot.image } } : {}),
   });
   const once = service.finish !== undefined;
@@ -41,7 +42,7 @@ export function renderTask(scene: Scene, service: PlannedService): readonly Yaml
       }),
       {
         spec: {
-          // A migration waits for its database by itself: what fails is the migration, which is not to run again and again.
+          // A migration waits for its database by itself, so what fails is the migration: it is tried for some ten minutes, for one that met a restart.
           backoffLimit: once ? 6 : attempts,
           activeDeadlineSeconds: service.deadline ?? taskDeadline,
           ttlSecondsAfterFinished: once ? undefined : 600,

@@ -6,7 +6,6 @@ import { cacheLive } from '../../../cli/restore/cache-live.ts';
 import { type CopyLiveAsked, type CopyWork, restoreCopyIn } from '../../../cli/restore/copy-live.ts';
 import { LiveRecordFile } from '../../../cli/restore/live-record.ts';
 import { volumeLive } from '../../../cli/restore/volume-live.ts';
-import type { Bytes } from '../../../runtime/streams/blocks.ts';
 import { bigHost, context, everyKind, helloPlan } from '../../generator/render/hello.ts';
 import { type Asking, type Kill, KillableSite, withoutSync } from './killable-site.ts';
 
@@ -126,7 +125,7 @@ export class CopyWorld extends KillableSite {
     let given = '';
     // What the agent's own program is told has no end.
     if (input !== undefined && typeof input !== 'string' && args.includes('/bin/sh'))
-      for await (const chunk of input as Bytes) given += Buffer.from(chunk).toString();
+      for await (const chunk of input) given += Buffer.from(chunk).toString();
     return this.called(command, () => this.#do(args, given));
   };
 

@@ -9,10 +9,12 @@ const nothing: ClusterComparison = {
   scaled: [],
   run: [],
   migrations: [],
+  emptied: [],
   refused: [],
   added: [],
   left: [],
   leftBehind: [],
+  unruly: [],
 };
 
 /** What an apply would do after a change of the spec, and of files of config/. */
@@ -79,11 +81,40 @@ test('what is no longer written stays in the cluster, and is named', async () =>
   const { left, leftBehind } = compareClusters(next.plan, before.decision.merged, next.decision.merged, []);
   expect(left).toContain('StatefulSet second');
   expect(left).toContain('Service second-nodes');
-  expect(leftBehind).toEqual([{ workload: 'second', claims: [] }]);
+  expect(leftBehind).toEqual([{ workload: 'second', object: 'statefulset/second', claims: [] }]);
   const stores = await prepareHello({ target: 'kubernetes', set: { 'stores.more': { engine: 'minio', nodes: 4, buckets: { one: {} } } } });
   expect(compareClusters(next.plan, stores.decision.merged, next.decision.merged, []).leftBehind).toEqual([
-    { workload: 'more', claims: [0, 1, 2, 3].map((index) => `more-data-more-${index}`) },
+    { workload: 'more', object: 'statefulset/more', claims: [0, 1, 2, 3].map((index) => `more-data-more-${index}`) },
   ]);
+});
+
+test('a database that an operator takes over leaves its StatefulSet behind, and the other way round', async () => {
+  const operated = { 'databases.database.operator': 'cloudnative-pg' };
+  const [own, other] = [await prepareHello({ target: 'kubernetes' }), await prepareHello({ target: 'kubernetes', set: operated })];
+  expect(compareClusters(other.plan, own.decision.merged, other.decision.merged, []).leftBehind).toEqual([
+    { workload: 'database', object: 'statefulset/database', claims: ['database-data-database-0'] },
+  ]);
+  expect(compareClusters(own.plan, other.decision.merged, own.decision.merged, []).leftBehind).toEqual([
+    { workload: 'database', object: 'cluster.postgresql.cnpg.io/database', claims: [] },
+  ]);
+});
+
+test('a queue that becomes three nodes loses what it held, which is no growing of a volume', async () => {
+  const queue = { 'caches.cache': { engine: 'valkey', use: 'queue', topology: 'single' } };
+  const nodes = { 'caches.cache': { engine: 'valkey', use: 'queue', topology: 'sentinel' } };
+  const { migrations, emptied, added } = await after(nodes, [], queue);
+  expect([migrations, emptied]).toEqual([[], [{ workload: 'cache', claims: ['cache-data-cache-0'] }]]);
+  expect(added).toContain('cache-node');
+});
+
+test('an autoscaler that nobody asks for any more would go on', async () => {
+  const [before, next] = [
+    await prepareHello({ target: 'kubernetes', set: { 'services.web.scaling': { max: 6, cpu: 70 } } }),
+    await prepareHello({ target: 'kubernetes' }),
+  ];
+  const { unruly, scaled } = compareClusters(next.plan, before.decision.merged, next.decision.merged, []);
+  expect(unruly).toEqual(['web-blue']);
+  expect(scaled.map(({ workload }) => workload)).toEqual(['web-blue']);
 });
 
 test('a claim that cannot be made so is refused, with what to do; a larger disk is no refusal', async () => {

@@ -14,10 +14,13 @@ const claimsOf = ({ plan }: PreparedSite): Readonly<Record<string, number>> =>
     ...plan.volumes.map(({ name, size }) => [name, size]),
   ]);
 
+const manifestsOf = ({ decision }: PreparedSite): Readonly<Record<string, string>> =>
+  Object.fromEntries([...decision.merged].filter(([path]) => /^k8s\/generated\/[^/]+\.yaml$/.test(path)));
+
 /** A site that is written again, after it was written as `first`. */
 async function again(first: Hello, second: Hello, kept: (path: string) => boolean = () => true) {
   const before = await prepareHello(first);
-  const written = [...before.decision.merged].filter(([path]) => /^k8s\/generated\/[^/]+\.yaml$/.test(path) && kept(path));
+  const written = Object.entries(manifestsOf(before)).filter(([path]) => kept(path));
   return { before, after: await prepareHello({ ...second, files: Object.fromEntries(written) }) };
 }
 
@@ -87,6 +90,29 @@ describe('the claims of a site that was written before', () => {
     expect(hardOf(after).claims - without.claims).toBe(4);
     // Of the four drives two make good a loss.
     expect(hardOf(after).storage - without.storage).toBe(4 * 4 * 1024);
+  });
+
+  test('keep that room until their owner says that they are gone, however often the site is written', async () => {
+    const named = (name: string) => ({ target: 'kubernetes', set: { [`databases.${name}`]: { engine: 'postgres' } } }) as const;
+    const namespace = 'k8s/generated/00-namespace.yaml';
+    const { after } = await again(named('second'), named('third'), (path) => path !== namespace);
+    const written = after.decision.merged.get(namespace) ?? '';
+    expect(written).toContain('berth/left-claims: "StatefulSet/second 1 x ');
+    const once = await prepareHello({ ...named('third'), files: { [namespace]: written } });
+    expect(once.plan.kubernetes?.left).toEqual(after.plan.kubernetes?.left);
+    expect(once.plan.kubernetes?.quota).toEqual(after.plan.kubernetes?.quota);
+    expect(once.plan.notes.join('\n')).toContain('the quota keeps room for claims that are no part of the site any more: second with ');
+    expect((await prepareHello(named('third'))).plan.kubernetes?.left).toEqual([]);
+  });
+
+  test('are of another kind under an operator, so that the quota has room for both', async () => {
+    const plain = { target: 'kubernetes' } as const;
+    const operated = { target: 'kubernetes', set: { 'databases.database.operator': 'cloudnative-pg' } } as const;
+    for (const [first, second, kind] of [
+      [plain, operated, 'StatefulSet'],
+      [operated, plain, 'Cluster'],
+    ] as const)
+      expect((await again(first, second)).after.plan.kubernetes?.left).toMatchObject([{ kind, name: 'database', count: 1 }]);
   });
 
   test("of a store on four nodes and of caches of several nodes stay, and are nobody else's", async () => {
