@@ -78,7 +78,7 @@ rm -rf "$own"`;
  * @param from - Name of the folder with what was there before; where there is none any more, it is back.
  * @param kept - Name of the folder for what was restored.
  */
-export const returnVolume = (from: string, kept: string, root = mounted): string => `set -eu
+const returnVolume = (from: string, kept: string, root = mounted): string => `set -eu
 cd ${root}
 own=${restoreFolder}
 if [ ! -e "$own/${restoreMark}" ]; then
@@ -92,7 +92,7 @@ fi
 ${exchangeVolume(kept, root)}`;
 
 /** Shell: says how far an exchange has come that was cut off. */
-export const lookInVolume = (kept: string, root = mounted): string =>
+const lookInVolume = (kept: string, root = mounted): string =>
   `if [ -e "${root}/${restoreFolder}/${restoreMark}" ]; then echo between; elif [ -d "${root}/${kept}" ]; then echo after; else echo before; fi`;
 
 /** Shell: ends an exchange that was cut off, and makes room for the next. */
