@@ -56,18 +56,14 @@ export class ClusterSite implements AsyncDisposable {
   /** @param name - Its own: a site's namespaces and priorities are called by it. */
   static async create(access: Access, name: string, ...options: readonly string[]): Promise<ClusterSite> {
     const site = new ClusterSite(access);
-    await expectExit(0, [
-      'init',
-      site.folder,
-      '--target',
-      'kubernetes',
-      '--kubernetes-version',
-      writtenFor,
-      '--set',
-      `name=${name}`,
-      ...options,
-    ]);
-    return site;
+    const target = ['--target', 'kubernetes', '--kubernetes-version', writtenFor];
+    try {
+      await expectExit(0, ['init', site.folder, ...target, '--set', `name=${name}`, ...options]);
+      return site;
+    } catch (error) {
+      site.#site[Symbol.dispose]();
+      throw error;
+    }
   }
 
   /** A verb at this site, as the administrator of the cluster unless it says `--kubeconfig`. */
