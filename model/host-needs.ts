@@ -1,3 +1,4 @@
+import type { OutsidePlace } from './outside-place.ts';
 import type { MiB, MilliCpu } from './units.ts';
 
 /** What a plan asks of the host that its containers run on. */
@@ -23,4 +24,5 @@ export interface HostNeeds {
   readonly forking: readonly string[];
   /** Engines that map their files piece by piece, and how many pieces they want. */
   readonly memoryMaps: readonly { readonly service: string; readonly maps: number }[];
+  readonly outside: readonly OutsidePlace[];
 }

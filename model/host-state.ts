@@ -94,6 +94,14 @@ export interface DnsState {
 }
 
 /** The machine that a Compose site is to run on, as far as it could be seen. */
+/** Whether a place elsewhere answers, as seen from the host. */
+export interface OutsideState {
+  readonly name: string;
+  readonly answers: boolean;
+  /** Why not, as the system calls it. */
+  readonly detail: string;
+}
+
 export interface HostState {
   readonly engine: Seen<EngineState>;
   readonly compose: Seen<string>;
@@ -114,4 +122,5 @@ export interface HostState {
   readonly dns: Seen<DnsState>;
   readonly encryption: Seen<EncryptionState>;
   readonly images: Seen<readonly ImageState[]>;
+  readonly outside: Seen<readonly OutsideState[]>;
 }

@@ -8,6 +8,7 @@ import type { PlannedSecret, SecretFile } from './planned-secret.ts';
 import type { NetworkName, SharedVolume, PlannedService } from './planned-service.ts';
 import type { DatabasePlan } from './database-plan.ts';
 import type { ElsewherePlan } from './elsewhere-plan.ts';
+import type { OutsidePlace } from './outside-place.ts';
 import type { CachePlan } from './cache-plan.ts';
 import type { StorePlan } from './store-plan.ts';
 import type { EdgePlan } from './edge-plan.ts';
@@ -64,6 +65,7 @@ export interface Plan {
   readonly runtime: RuntimeConfig;
   /** What each agent in a container does. */
   readonly agents: readonly { readonly service: string; readonly config: RuntimeConfig }[];
+  readonly outside: readonly OutsidePlace[];
   /** Databases that are copied from where they stand. */
   readonly elsewhere?: readonly ElsewherePlan[];
   /** A drill at set times: by which key of this host, and within how many days one has to pass; `tight` where it may take what is not free. */

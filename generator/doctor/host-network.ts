@@ -93,3 +93,16 @@ function checkDomain(addresses: Extract<HostState['dns'], { servers: unknown }>[
     ? warn({ id, title, found: `${domain} has no address as seen from here` }, cure)
     : pass(id, title, `${domain} is ${listed(addresses)}`);
 }
+
+/** Of those of applications, and of what backups need. A site comes up without its backups, and whoever runs it must know. */
+export function checkOutside({ outside }: HostState, { outside: places }: HostNeeds): readonly Diagnosis[] {
+  return places.map(({ name, path, host, port, needed }) => {
+    const [id, title, at] = [`outside:${name}`, `Way to ${name}`, `${host}:${port}`];
+    if (!isKnown(outside)) return unseen(id, title, outside, `see whether ${at} can be reached from the host`);
+    const state = outside.find((each) => each.name === name);
+    if (state?.answers === true) return pass(id, title, `${at} answers`);
+    const found = { id, title, found: `${at} does not answer (${state?.detail ?? 'not asked'})` };
+    const cure = `see that it runs, that ${path} in berth.yaml says where, and that whatever lies between lets this host through; then run \`berth doctor\` again`;
+    return needed ? fail(found, cure) : warn(found, cure);
+  });
+}

@@ -5,7 +5,7 @@ import { checkHostClock } from './host-clock.ts';
 import { checkCgroups, checkCompose, checkEngine, checkLiveRestore } from './host-engine.ts';
 import { checkImages } from './host-images.ts';
 import { checkForwarding, checkHugePages, checkMemoryMaps, checkOpenFiles, checkOvercommit } from './host-kernel.ts';
-import { checkDns, checkPorts, checkSubnets } from './host-network.ts';
+import { checkDns, checkOutside, checkPorts, checkSubnets } from './host-network.ts';
 import { checkCpus, checkDisk, checkInodes, checkMemory, checkSwap, checkSyncLatency } from './host-room.ts';
 import { checkEncryption, checkSecurity } from './host-security.ts';
 
@@ -24,6 +24,7 @@ export const checkHost = (host: HostState, needs: HostNeeds): readonly Diagnosis
   ...checkSubnets(host, needs),
   ...checkForwarding(host),
   ...checkDns(host, needs),
+  ...checkOutside(host, needs),
   ...checkOvercommit(host, needs),
   ...checkHugePages(host, needs),
   ...checkMemoryMaps(host, needs),

@@ -262,7 +262,8 @@ export function divideDisk(
       claims.findIndex(({ kind, name }) => kind === claim.kind && name === claim.name) === index,
   );
   // What is new here gets what those leave, and has a claim as well from then on.
-  const stayed = parts.filter((part) => sizeOf(part) !== otherwise(part));
+  // Of what is divided each loses less than a MiB to whole numbers, which the last to be divided has.
+  const stayed = parts.filter((part) => Math.abs(sizeOf(part) - otherwise(part)) > parts.length);
   return {
     rows: [
       ...rows,

@@ -51,6 +51,7 @@ export function hostNeedsOf(plan: Plan): HostNeeds {
     forking: services
       .filter((service) => service.volumes.length > 0 && forking.test(ofImage(service)) && service.port !== valkey.sentinel.port)
       .map(({ name }) => name),
+    outside: plan.outside,
     memoryMaps: services.flatMap((service) =>
       memoryMaps.filter(([image]) => image.test(ofImage(service))).map(([, maps]) => ({ service: service.name, maps })),
     ),

@@ -12,6 +12,7 @@ import { containersOf, demandsOf } from './demands.ts';
 import { divideDisk } from './disk.ts';
 import { taskSize } from './demand.ts';
 import { fit } from './fit.ts';
+import { outsidePlaces } from './outside-places.ts';
 import { planKubernetes } from './kubernetes.ts';
 import { networksOf } from './networks.ts';
 import { notesOf } from './notes.ts';
@@ -216,6 +217,7 @@ export function makePlan({ spec: asked, profile, images, release: written, claim
       const { backups } = runtime;
       return backups ? [{ service: agent.name, config: agentConfig({ ...runtime, backups }, agent) }] : [];
     }),
+    outside: outsidePlaces(spec),
     ...(agents.some(({ elsewhere }) => elsewhere.length > 0) ? { elsewhere: plansElsewhere(agents, spec.name) } : {}),
     ...(spec.backups?.drill === undefined
       ? {}

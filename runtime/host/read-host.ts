@@ -10,6 +10,7 @@ import { readCompose, readEngine } from './engine.ts';
 import { readImages } from './images.ts';
 import { readHugePages, readKernel, readOpenFiles, readSwap } from './kernel.ts';
 import { readListeners, readRanges } from './network.ts';
+import { readOutside } from './outside.ts';
 import type { HostView } from './view.ts';
 import { outputOf } from './view.ts';
 
@@ -43,7 +44,7 @@ export async function readHost(needs: HostNeeds, { view, now, clock, folder, id 
   const root = isKnown(engine) ? engine.root : notKnown('it is not known where Docker keeps its data');
   const here = <T>(look: () => Seen<T>): Seen<T> => away ?? look();
   const below = <T>(look: (root: string) => Seen<T>): Seen<T> => (isKnown(root) ? here(() => look(root)) : root);
-  const [compose, listeners, ranges, clockState, dns, encryption, volumes, images] = await Promise.all([
+  const [compose, listeners, ranges, clockState, dns, encryption, volumes, images, outside] = await Promise.all([
     readCompose(view),
     away ?? readListeners(view),
     away ?? readRanges(view),
@@ -58,6 +59,7 @@ export async function readHost(needs: HostNeeds, { view, now, clock, folder, id 
           engine.proxied,
         )
       : notKnown('the engine does not answer'),
+    away ?? readOutside(needs.outside),
   ]);
   const rootless = isKnown(engine) && engine.security.some((option) => option.startsWith('name=rootless'));
   return {
@@ -76,5 +78,6 @@ export async function readHost(needs: HostNeeds, { view, now, clock, folder, id 
     dns,
     encryption,
     images,
+    outside,
   };
 }

@@ -128,7 +128,13 @@ describe('copies of caches and volumes', () => {
       /--full says where a transaction is looked for/,
     ],
     ['a transaction of a cache', cache('--name', 'sessions', '--before', '23', '--into', 'x'), 2, /only a database knows transactions/],
-    ['the undoing of a volume', [...files('--into', 'live'), '--undo'], 2, /--undo is for a database that is put back in its place/],
+    ['to undo what nobody began of a volume', [...files('--into', 'live'), '--undo'], 5, /no restore of a volume was cut off/],
+    [
+      'to go on with a bucket',
+      ['restore', '--only', 'bucket', '--into', 'live', '--resume', ...here],
+      2,
+      /a bucket goes on by the same command/,
+    ],
     ['to go on and to undo', ['restore', '--only', 'database', '--into', 'live', '--undo', '--resume', ...here], 2, /write one of the two/],
     [
       'to go on at another time',

@@ -54,12 +54,12 @@ describe('a site for a cluster', () => {
     const site = join(folder.path, 'my-site');
     const host = ['--host-cpus', '8', '--host-memory', '64Gi', '--host-disk', '900Gi'];
     await expectExit(0, ['init', 'my-site', '--profile', 'minimum', '--target', 'kubernetes', ...host], { cwd: folder.path });
-    for (const [from, to] of [
-      ['profile: minimum', 'profile: recommended'],
-      ['  database: {', '  maindb: {'],
-      ['  maindb: { engine: postgres }', '  maindb: { engine: postgres, operator: cloudnative-pg }'],
-    ] as const) {
-      edit(site, 'berth.yaml', (text) => text.replace(from, to).replace('[ database,', '[ maindb,'));
+    for (const change of [
+      (text: string) => text.replace('profile: minimum', 'profile: recommended'),
+      (text: string) => text.replace('  database: {', '  maindb: {').replace('[ database,', '[ maindb,'),
+      (text: string) => text.replace('{ engine: postgres }', '{ engine: postgres, operator: cloudnative-pg }'),
+    ]) {
+      edit(site, 'berth.yaml', change);
       await expectExit(0, ['generate', '--site', site]);
       await expectExit(0, ['generate', '--check', '--site', site]);
     }

@@ -20,6 +20,7 @@ export const hostNeeds = (more: Partial<HostNeeds> = {}): HostNeeds => ({
   egress: ['web'],
   forking: ['queue'],
   memoryMaps: [{ service: 'documents', maps: 128_000 }],
+  outside: [{ name: 'orders', path: 'databases.orders.external', host: 'db.example.com', port: 5432, needed: true }],
   ...more,
 });
 
@@ -64,5 +65,6 @@ export const host = (more: Partial<HostState> = {}): HostState => ({
   dns: { servers: ['192.168.2.1'], domain: ['192.168.2.20'] },
   encryption: { encrypted: true, path: 'data (crypt) on sda2 (part) on sda (disk)' },
   images: [{ reference: 'nginx:1.30.6', architecture: 'amd64' }],
+  outside: [{ name: 'orders', answers: true, detail: '' }],
   ...more,
 });

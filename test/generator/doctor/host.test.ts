@@ -18,7 +18,7 @@ test('a host that has everything passes every check', () => {
   const diagnoses = checkHost(host(), hostNeeds());
   expect(diagnoses.filter(({ verdict }) => verdict !== 'pass')).toEqual([]);
   expect(diagnoses.map(({ id }) => id).join(' ')).toBe(
-    'engine compose cgroups limits cpus memory swap disk inodes fsync port:80 port:443 subnets forwarding dns domain overcommit huge-pages ' +
+    'engine compose cgroups limits cpus memory swap disk inodes fsync port:80 port:443 subnets forwarding dns domain outside:orders overcommit huge-pages ' +
       'memory-maps open-files clock images seccomp confinement users encryption live-restore',
   );
 });
@@ -262,6 +262,28 @@ const worlds: readonly World[] = [
     host: { dns: { servers: [], domain: [] } },
     needs: { egress: [] },
     found: /nothing here needs one/,
+  },
+  {
+    what: 'a database elsewhere that cannot be reached',
+    id: 'outside:orders',
+    verdict: 'fail',
+    host: { outside: [{ name: 'orders', answers: false, detail: 'ECONNREFUSED' }] },
+    found: /^db\.example\.com:5432 does not answer \(ECONNREFUSED\)$/,
+  },
+  {
+    what: 'a bucket of backups that cannot be reached',
+    id: 'outside:backups',
+    verdict: 'warn',
+    host: { outside: [{ name: 'backups', answers: false, detail: 'no answer within 5 s' }] },
+    needs: { outside: [{ name: 'backups', path: 'backups.bucket', host: 's3.example.com', port: 443, needed: false }] },
+    found: /^s3\.example\.com:443 does not answer/,
+  },
+  {
+    what: 'places elsewhere, from another machine',
+    id: 'outside:orders',
+    verdict: 'warn',
+    host: { outside: unknown },
+    found: /^not known/,
   },
   { what: 'names nobody knows of', id: 'dns', verdict: 'warn', host: { dns: unknown }, found: /^not known/ },
   {

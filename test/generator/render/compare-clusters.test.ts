@@ -113,7 +113,7 @@ test('an autoscaler that nobody asks for any more would go on', async () => {
     await prepareHello({ target: 'kubernetes' }),
   ];
   const { unruly, scaled } = compareClusters(next.plan, before.decision.merged, next.decision.merged, []);
-  expect(unruly).toEqual(['web-blue']);
+  expect(unruly).toEqual(['web-blue', 'web-green']);
   expect(scaled.map(({ workload }) => workload)).toEqual(['web-blue']);
 });
 
