@@ -11,7 +11,7 @@ export function clusterComparison({ plan, state, decision }: PreparedSite, chang
 }
 
 function describeCluster(
-  { replaced, adopted, scaled, run, migrations, emptied, refused, added, left, leftBehind, unruly }: ClusterComparison,
+  { replaced, adopted, scaled, run, migrations, emptied, refused, added, left, removable, leftBehind, unruly }: ClusterComparison,
   namespace: string,
   context: Context,
 ): readonly string[] {
@@ -40,6 +40,9 @@ function describeCluster(
     ...left
       .filter((id) => !id.startsWith('HorizontalPodAutoscaler '))
       .map((id) => `  leaves ${name(id)} in the cluster, where nothing of this site needs it any more`),
+    ...(removable.length === 0
+      ? []
+      : ['  of what it leaves this holds no data; type it once the apply is through:', type(`delete ${removable.join(' ')}`)]),
     ...unruly.flatMap((autoscaler) => [
       `  leaves the autoscaler ${name(autoscaler)}, which would go on changing the number of replicas; type this before it:`,
       type(`delete hpa/${autoscaler}`),

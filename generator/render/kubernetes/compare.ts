@@ -18,6 +18,8 @@ export interface ClusterComparison {
   readonly added: readonly string[];
   /** Objects that are no longer written; an apply leaves them in the cluster. */
   readonly left: readonly string[];
+  /** Of those, what holds no data and may go once the apply is through, by the words that kubectl takes. */
+  readonly removable: readonly string[];
   /** Of those, what has pods and claims, which count against the quota; by the words that kubectl takes. */
   readonly leftBehind: readonly { readonly workload: string; readonly object: string; readonly claims: readonly string[] }[];
   /** Of those, what goes on changing the number of replicas of something that is there. */
@@ -73,6 +75,13 @@ function claimsOf(name: string, text: string): readonly string[] {
   const count = Number(/^ {2}replicas: (\d+)$/m.exec(text)?.[1] ?? 1);
   return templates.flatMap((claim) => Array.from({ length: count }, (_, index) => `${claim}-${name}-${index}`));
 }
+
+/** An autoscaler goes before the apply, and a Job by itself. */
+const withoutData = new Set(
+  'Deployment CronJob Service Ingress HTTPRoute NetworkPolicy CiliumNetworkPolicy PodDisruptionBudget ServiceAccount Role RoleBinding'.split(
+    ' ',
+  ),
+);
 
 /** Of what has claims, and pods that go on. */
 const inKubectl: Readonly<Record<string, string>> = { StatefulSet: 'statefulset', Cluster: 'cluster.postgresql.cnpg.io' };
@@ -131,6 +140,11 @@ export function compareClusters(plan: Plan, before: Files, after: Files, changed
     }),
     added: fresh.filter(isWorkload).map(nameOf),
     left: [...old.keys()].filter((id) => !next.has(id) && !id.startsWith('Job ')),
+    removable: [...old].flatMap(([id, was]) => {
+      const [kind = '', name = ''] = id.split(' ');
+      const isHere = was.includes(`\n  namespace: ${plan.kubernetes?.namespace}\n`);
+      return !next.has(id) && isHere && withoutData.has(kind) ? [`${kind.toLowerCase()}/${name}`] : [];
+    }),
     leftBehind: [...old].flatMap(([id, was]) => {
       const [kind = ''] = id.split(' ');
       return inKubectl[kind] !== undefined && !next.has(id)

@@ -13,6 +13,7 @@ const nothing: ClusterComparison = {
   refused: [],
   added: [],
   left: [],
+  removable: [],
   leftBehind: [],
   unruly: [],
 };
@@ -115,6 +116,14 @@ test('an autoscaler that nobody asks for any more would go on', async () => {
   const { unruly, scaled } = compareClusters(next.plan, before.decision.merged, next.decision.merged, []);
   expect(unruly).toEqual(['web-blue', 'web-green']);
   expect(scaled.map(({ workload }) => workload)).toEqual(['web-blue']);
+});
+
+test('what a service that is gone leaves in the cluster may be removed, but for what holds data', async () => {
+  const worker = { 'services.jobs': { kind: 'worker', follows: 'web', memory: '256Mi' }, 'databases.second': { engine: 'postgres' } };
+  const [before, next] = [await prepareHello({ target: 'kubernetes', set: worker }), await prepareHello({ target: 'kubernetes' })];
+  const { removable } = compareClusters(next.plan, before.decision.merged, next.decision.merged, []);
+  expect(removable).toEqual(expect.arrayContaining(['deployment/jobs', 'service/second', 'networkpolicy/jobs']));
+  expect(removable.filter((each) => /^(?:statefulset|persistentvolumeclaim|job|secret)\//.test(each))).toEqual([]);
 });
 
 test('a claim that cannot be made so is refused, with what to do; a larger disk is no refusal', async () => {
