@@ -39,7 +39,7 @@ export class KeptTransactions {
     this.#place = Math.max(this.#place, transaction.at.getTime());
     this.#held.push({ transaction, place: this.#place });
     if (this.#held.length >= 2 * this.#query.limit + slack) this.#held = this.#best();
-    this.#isUnsure ||= transaction.isOpaque;
+    this.#isUnsure ||= isUncertain(transaction);
     if (this.#suspect === undefined || removesMore(transaction, this.#suspect)) this.#suspect = transaction;
   }
 
@@ -54,6 +54,10 @@ export class KeptTransactions {
     return this.#held.toSorted((a, b) => a.place - b.place).slice(-limit);
   }
 }
+
+/** It may have removed more than is told, or less: rows without a name of a table may lie beside one because it is long. */
+const isUncertain = ({ isOpaque, isPartial, tables }: LoggedTransaction): boolean =>
+  isOpaque || isPartial === true || tables.some(({ isUnnamed, deleted }) => isUnnamed === true && deleted > 0);
 
 const ofDatabases = /^(?:DROP|CREATE OR REPLACE) (?:DATABASE|SCHEMA)\b/;
 const ofTables = /^(?:(?:DROP|CREATE OR REPLACE) TABLE\b|DROP PARTITION\b|DROP\/TRUNCATE\b|TRUNCATE\b|DELETE\b)/;

@@ -100,7 +100,7 @@ export async function listTransactions(
         { after, base: () => openOne(base, readTools, signal) },
         openEach(logs, readTools, signal),
         (transaction) => {
-          const isAsked = transaction.at >= since && transaction.at <= until && touches(transaction, query.table);
+          const isAsked = transaction.at >= since && transaction.at <= until && touches(transaction, query.table, tools.reader.nameParts);
           // What had ended by the time of the base cannot be taken out of what it holds: where there is a chain before it, it is told there.
           if (isAsked && rules.isAfter(base, transaction.id) && !isShownLater(transaction))
             kept.take({ ...transaction, history, full: chain.full.id });
@@ -148,18 +148,23 @@ function historiesOf(chains: readonly Chain[], rules: ChainRules): readonly stri
 }
 
 /** `orders` is that of any database, or of any schema; a statement ends with what it is about. */
-function touches({ tables, statements, isOpaque, isUnnamed: isNumber }: LoggedTransaction, table: string | undefined): boolean {
+function touches(
+  { tables, statements, isOpaque, isPartial, isUnnamed: isNumber }: LoggedTransaction,
+  table: string | undefined,
+  nameParts: number,
+): boolean {
   if (table === undefined) return true;
   const wanted = table.toLowerCase();
   const ends = (text: string): boolean => [`.${wanted}`, ` ${wanted}`].some((end) => ` ${text.toLowerCase()}`.endsWith(end));
   // What is done to a database is done to its tables.
   const holdsIt = (statement: string): boolean => {
     const [, database] = /^(?:ALTER|DROP|CREATE OR REPLACE) (?:DATABASE|SCHEMA) (.+)$/.exec(statement) ?? [];
-    return database !== undefined && (!wanted.includes('.') || wanted.startsWith(`${database.toLowerCase()}.`));
+    return database !== undefined && (wanted.split('.').length < nameParts || wanted.startsWith(`${database.toLowerCase()}.`));
   };
   // What is not known to the end may be the one.
   return (
     isOpaque ||
+    isPartial === true ||
     isNumber === true ||
     tables.some(({ name, isUnnamed }) => isUnnamed === true || ends(name)) ||
     statements.some((each) => ends(each) || holdsIt(each))

@@ -46,6 +46,8 @@ interface LogStart {
 export interface LogReader {
   /** What is counted of a table: rows, or what the engine writes for some of them together. */
   readonly counts: 'rows' | 'events';
+  /** Of how many parts the whole name of a table is, its database and its schema with it. */
+  readonly nameParts: 2 | 3;
   /**
    * Tells of each transaction in the order in which they were committed, and holds no more than what has not ended yet. Those in which backups note the time are left out.
    *

@@ -74,6 +74,7 @@ function tableIn(body: Buffer): string {
 /** The binary log as it was shipped. Counts are of row events, each of which holds up to some 8 KiB of rows. */
 export const mysqlLogReader = ({ parse }: Pick<Dialect, 'parse'>): LogReader => ({
   counts: 'events',
+  nameParts: 2,
   read: async ({ after }, logs, found, heard) => {
     const gtids = parse(after.position.to ?? '');
     for await (const { manifest, open } of logs) {

@@ -5,8 +5,8 @@ import { connect } from './session.ts';
 
 /** File of a full backup or an increment with what the numbers in the log stand for. Backups of before it was made have none. */
 export const relationsFile = 'relations.json';
-/** Ten million tables would not fill it. */
-export const largestRelations = 2 ** 30;
+/** A text cannot be longer; millions of tables do not fill it. */
+export const largestRelations = 2 ** 29 - 2 ** 20;
 
 interface DatabaseRelations {
   readonly oid: number;
@@ -19,7 +19,7 @@ interface DatabaseRelations {
   /** Of indexes and sequences: what is known of none of all these may have been a table. Backups of before they were kept have none. */
   readonly others?: readonly number[];
   /** Of some of the server's own: what there is, in which schema, and what is known of values. */
-  readonly own: { readonly classes: number; readonly schemas: number; readonly statistics: number };
+  readonly own: { readonly classes: number; readonly schemas: number; readonly statistics: number; readonly largeObjects?: number };
 }
 
 /** What the names in a log are worked out from: files have numbers there, and a file changes its number when it is written anew. */
@@ -37,7 +37,7 @@ const filesQuery = `SELECT c.oid::text AS oid, pg_relation_filenode(c.oid)::text
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'm', 't', 'i', 'S') AND c.relpersistence <> 't' AND pg_relation_filenode(c.oid) >= ${firstOwnNumber} ORDER BY c.oid`;
 const ownQuery = `SELECT pg_relation_filenode('pg_class')::text AS classes, pg_relation_filenode('pg_namespace')::text AS schemas,
-  pg_relation_filenode('pg_statistic')::text AS statistics, (SELECT oid FROM pg_database WHERE datname = current_database())::text AS oid`;
+  pg_relation_filenode('pg_statistic')::text AS statistics, pg_relation_filenode('pg_largeobject')::text AS "largeObjects", (SELECT oid FROM pg_database WHERE datname = current_database())::text AS oid`;
 const schemasQuery = "SELECT oid::text AS oid, nspname AS name FROM pg_namespace WHERE nspname !~ '^pg_(toast|temp)_' ORDER BY oid";
 
 /** Asked of the catalogs alone: no table is touched. */
@@ -62,7 +62,12 @@ export async function takeRelations(access: PostgresAccess, signal: AbortSignal)
       toast: of('toast').map(({ file }) => Number(file)),
       catalogs: of('catalog').map(({ file }) => Number(file)),
       others: of('other').map(({ file }) => Number(file)),
-      own: { classes: Number(own['classes']), schemas: Number(own['schemas']), statistics: Number(own['statistics']) },
+      own: {
+        classes: Number(own['classes']),
+        schemas: Number(own['schemas']),
+        statistics: Number(own['statistics']),
+        largeObjects: Number(own['largeObjects']),
+      },
     });
   }
   return { databases };

@@ -38,7 +38,8 @@ class Tally {
     return counts;
   }
 
-  define = (): Defined => (this.definitions ??= { said: [], isUnnamed: false, unread: 0, created: [], classes: [], schemas: [] });
+  define = (): Defined =>
+    (this.definitions ??= { said: [], isUnnamed: false, unread: 0, created: [], emptied: [], classes: [], schemas: [] });
 
   add(other: Tally): void {
     this.bytes += other.bytes;
@@ -56,6 +57,7 @@ class Tally {
     own.isUnnamed ||= definitions.isUnnamed;
     for (const each of definitions.said) own.said.push(each);
     for (const each of definitions.created) own.created.push(each);
+    for (const each of definitions.emptied) own.emptied.push(each);
     for (const each of definitions.classes) own.classes.push(each);
     for (const each of definitions.schemas) own.schemas.push(each);
   }
@@ -67,6 +69,7 @@ interface Defined {
   isUnnamed: boolean;
   unread: number;
   readonly created: StoredFile[];
+  readonly emptied: StoredFile[];
   readonly classes: Definitions['classes'][number][];
   readonly schemas: Definitions['schemas'][number][];
 }
@@ -78,7 +81,7 @@ interface Touched {
   readonly before: Subject;
 }
 
-const nothingDefined = { said: [], isUnnamed: false, unread: 0, created: [], classes: [], schemas: [] };
+const nothingDefined = { said: [], isUnnamed: false, unread: 0, created: [], emptied: [], classes: [], schemas: [] };
 const nothingFollows = { statements: [], copies: new Set<number>(), isUnnamed: false, isOpaque: false };
 const halfNumbers = 2 ** 32;
 
@@ -139,6 +142,10 @@ class Transactions implements WalEvents {
     if (xid !== 0) this.#tally(xid).define().created.push(file);
   };
 
+  emptied = (xid: number, file: StoredFile): void => {
+    if (xid !== 0) this.#tally(xid).define().emptied.push(file);
+  };
+
   databaseDropped = (xid: number, database: number): void => {
     const defined = this.#tally(xid).define();
     defined.said.push(`DROP DATABASE ${this.#names.nameOfDatabase(database)}`);
@@ -152,11 +159,18 @@ class Transactions implements WalEvents {
     const { definitions = nothingDefined } = all;
     const isDefining = all.definitions !== undefined || dropped.length > 0;
     const touched = this.#touched(all);
-    const forgotten = touched.reduce((sum, { file, counts }) => sum + (this.#names.isClasses(file) ? counts.deleted : 0), 0);
-    const followed = isDefining ? this.#names.follow({ ...definitions, dropped, forgotten }) : nothingFollows;
+    const isPartial = this.#begunFrom === undefined || id < this.#begunFrom;
+    const classes = touched.filter(({ file }) => this.#names.isClasses(file));
+    const [forgotten, changed] = (['deleted', 'updated'] as const).map((change) =>
+      classes.reduce((sum, { counts }) => sum + counts[change], 0),
+    );
+    const followed = isDefining
+      ? this.#names.follow({ ...definitions, dropped, forgotten: forgotten ?? 0, changed: changed ?? 0, isPartial })
+      : nothingFollows;
     const said = [...definitions.said, ...followed.statements];
     const tables = this.#tables(touched, followed.copies);
-    if (tables.length + said.length === 0) return;
+    // What began before what is read may have done all that it did there.
+    if (tables.length + said.length === 0 && !isPartial) return;
     this.#found({
       id: String(id),
       at: new Date(at),
@@ -166,7 +180,7 @@ class Transactions implements WalEvents {
       statements: said,
       isOpaque: followed.isOpaque,
       ...((definitions.isUnnamed || followed.isUnnamed) && { isUnnamed: true }),
-      isPartial: this.#begunFrom === undefined || id < this.#begunFrom,
+      isPartial,
     });
   };
 
@@ -243,6 +257,7 @@ const changes = ['inserted', 'updated', 'deleted'] as const;
 /** The log as it was shipped. Rows are counted one by one; what lies beside a table because it is long, and what is in indexes, is not. */
 export const postgresLogReader: LogReader = {
   counts: 'rows',
+  nameParts: 3,
   read: async ({ base: open, after }, logs, found, heard) => {
     const base = await open();
     const next = Number(base.manifest.facts['nextTransaction']);

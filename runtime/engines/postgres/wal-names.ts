@@ -18,6 +18,8 @@ interface OwnFiles {
   readonly classes: Set<number>;
   readonly schemas: Set<number>;
   readonly statistics: Set<number>;
+  /** Values of large objects, which are nobody's but the applications'. */
+  readonly largeObjects: Set<number>;
 }
 
 interface Database {
@@ -50,8 +52,13 @@ export interface Definitions {
   readonly created: readonly StoredFile[];
   /** The one that was given up last comes first. */
   readonly dropped: readonly StoredFile[];
-  /** How many rows of what there is were deleted. */
+  /** Those of whose rows nothing is left, though they are still there. */
+  readonly emptied: readonly StoredFile[];
+  /** How many rows of what there is were deleted, and how many changed. */
   readonly forgotten: number;
+  readonly changed: number;
+  /** It may have made more than is known. */
+  readonly isPartial: boolean;
 }
 
 export interface Followed {
@@ -84,8 +91,8 @@ class Telling {
 /** Of what lies beside tables; the same in every server. */
 const toastSchema = 99;
 /** As they are in every server that was just made, by the numbers of what they are files of. */
-const usual = { own: { classes: 1259, schemas: 2615, statistics: 2619 }, schemas: [[2200, 'public'] as const] };
-const ownParts = ['classes', 'schemas', 'statistics'] as const;
+const usual = { own: { classes: 1259, schemas: 2615, statistics: 2619, largeObjects: 2613 }, schemas: [[2200, 'public'] as const] };
+const ownParts = ['classes', 'schemas', 'statistics', 'largeObjects'] as const;
 const sorts: Readonly<Record<string, string>> = {
   r: 'TABLE',
   p: 'TABLE',
@@ -114,7 +121,7 @@ export class WalNames {
     for (const each of [...(relations?.earlier ?? []), ...(relations?.databases ?? [])]) {
       const database = this.#databases.get(each.oid) ?? emptyDatabase(each.name, false);
       this.#databases.set(each.oid, database);
-      for (const part of ownParts) database.own[part].add(each.own[part]);
+      for (const part of ownParts) database.own[part].add(each.own[part] ?? usual.own[part]);
       for (const schema of each.schemas) database.schemas.set(schema.oid, schema.name);
       for (const file of [...each.toast, ...(each.others ?? [])]) database.aside.add(file);
       for (const file of each.catalogs) database.catalogs.add(file);
@@ -132,6 +139,8 @@ export class WalNames {
     const table = database?.tables.get(file);
     if (table !== undefined) return table.isCanary ? { kind: 'aside' } : { kind: 'table', name: table.name, isUnnamed: table.isUnnamed };
     if (database?.aside.has(file) === true || this.#isOwn('statistics', oid, file)) return { kind: 'aside' };
+    if (oid !== 0 && this.#isOwn('largeObjects', oid, file))
+      return { kind: 'table', name: `${this.nameOfDatabase(oid)}.pg_catalog.pg_largeobject`, isUnnamed: !this.isNamed(oid) };
     // What all databases share has none.
     if (
       oid === 0 ||
@@ -145,13 +154,14 @@ export class WalNames {
   }
 
   /** Takes over what a transaction has made, and says it: `CREATE TABLE shop.public.orders`. What it made and dropped itself is not said. */
-  follow({ schemas, classes: rows, unread, created, dropped, forgotten }: Definitions): Followed {
+  follow({ schemas, classes: rows, unread, created, dropped, emptied, forgotten, changed, isPartial }: Definitions): Followed {
     const telling = new Telling();
     // A few of the server's own have their files in a list of their own; the copy has that of its number all the same.
     const classes = rows.map((row) => (row.file === 0 && anew.test(row.name) ? { ...row, file: row.oid } : row));
     for (const { database: oid, oid: schema, name } of schemas) {
       const database = this.#open(oid);
-      database.schemas.set(schema, name);
+      // What the backup knows may have been renamed between this row and its end.
+      if (!database.schemas.has(schema)) database.schemas.set(schema, name);
       if (!name.startsWith('pg_')) telling.say(telling.made, `CREATE SCHEMA ${database.name}.${name}`, database.isUnnamed);
     }
     const gone = new Set(dropped.map(({ file }) => file));
@@ -166,9 +176,11 @@ export class WalNames {
       if (files.has(each.file) || this.#isRewritten(each, telling)) settled.add(each);
       else left.push(each);
     }
-    const isPaired = unread === 0 && others.length > 0 && others.length === left.length;
-    const change = others.length === 0 ? 'drop' : isPaired ? 'empty' : 'either';
-    const isAllThere = telling.hasUnknown && forgotten <= classes.filter((row) => isPassing(row, gone, own)).length;
+    // Each that gets another file has its row changed; where those rows have another file by now, nobody sees that.
+    const isPaired = unread === 0 && others.length > 0 && others.length === left.length && changed >= others.length && !isPartial;
+    const change = isPartial ? 'either' : others.length === 0 ? 'drop' : isPaired ? 'empty' : 'either';
+    const copies = new Set(classes.filter(({ name }) => anew.test(name)).map(({ oid }) => oid));
+    const isAllThere = telling.hasUnknown && forgotten <= classes.filter((row) => isPassing(row, gone, copies)).length;
     const isAside = left.every((each) => this.#isAside(each));
     for (const each of settled) this.#drop(each, undefined, 'drop', own, telling);
     for (const [index, each] of left.entries()) {
@@ -176,6 +188,7 @@ export class WalNames {
       if (isAllThere && this.subjectOf(each).kind === 'unnamed') telling.isOpaque ||= others.length > 0;
       else this.#drop(each, next, change, own, telling);
     }
+    for (const each of emptied) this.#empty(each, own, telling);
     // Nothing but tables and what lies beside them gets another file.
     if (isAside && unread === 0 && dropped.length > 0) for (const { database, file } of others) this.#open(database).aside.add(file);
     const statements = [...telling.gone, ...telling.made, ...(unread > 0 ? ['CREATE'] : [])];
@@ -194,7 +207,9 @@ export class WalNames {
     if (rewritten !== undefined && !row.isTemporary) return this.#rewrite(database, row.file, Number(rewritten), own, telling);
     if (row.isTemporary || row.schema === toastSchema) return void database.aside.add(row.file);
     if (besides.has(row.kind)) database.aside.add(row.file);
-    if (isTable(row.kind)) add(database, row);
+    const known = database.byOid.get(row.oid);
+    if (known !== undefined && row.file !== 0) database.tables.set(row.file, known);
+    else if (isTable(row.kind)) add(database, row);
     const sort = sorts[row.kind];
     if (sort !== undefined && !isGone) telling.say(telling.made, `CREATE ${sort} ${nameIn(database, row)}`, isUnnamedIn(database, row));
   }
@@ -236,11 +251,26 @@ export class WalNames {
     if (table === undefined && database.aside.delete(file) && next !== undefined) database.aside.add(next.file);
     database.tables.delete(file);
     if (table === undefined || (telling.rewritten.has(table) && table.file !== file)) return;
-    if (!own.has(table.oid) && !table.isCanary) telling.say(telling.gone, `${words.table} ${table.name}`, table.isUnnamed);
+    if (!own.has(table.oid) && !table.isCanary) {
+      telling.say(telling.gone, `${words.table} ${table.name}`, table.isUnnamed);
+      telling.isOpaque ||= !isMoved && change === 'either';
+    }
     if (next !== undefined) {
       table.file = next.file;
       database.tables.set(next.file, table);
     } else if (change === 'drop') database.byOid.delete(table.oid);
+  }
+
+  /** In its file, which is one of the same transaction. What that has made itself had no rows before. */
+  #empty(file: StoredFile, own: ReadonlySet<number>, telling: Telling): void {
+    const subject = this.subjectOf(file);
+    const table = this.#databases.get(file.database)?.tables.get(file.file);
+    if (subject.kind === 'table' && table !== undefined && !own.has(table.oid))
+      telling.say(telling.gone, `TRUNCATE ${subject.name}`, subject.isUnnamed);
+    else if (subject.kind === 'unnamed') {
+      telling.say(telling.gone, `TRUNCATE ${subject.name}`, true);
+      telling.isOpaque = true;
+    }
   }
 
   /** Whether its rows are in another file by now. */
@@ -286,13 +316,13 @@ const emptyDatabase = (name: string, isUnnamed: boolean): Database => ({
   byOid: new Map(),
   aside: new Set(),
   catalogs: new Set(),
-  own: { classes: new Set(), schemas: new Set(), statistics: new Set() },
+  own: { classes: new Set(), schemas: new Set(), statistics: new Set(), largeObjects: new Set() },
 });
 
-/** Rows of what there is that do not stay: of copies and what lies beside those, of one session, of what is gone again. */
-function isPassing({ name, file, isTemporary }: ClassRow, gone: ReadonlySet<number>, made: ReadonlySet<number>): boolean {
+/** Rows of what there is that do not stay: of copies and what lies beside those, and of what is gone again. @param copies - By their numbers. */
+function isPassing({ name, file }: ClassRow, gone: ReadonlySet<number>, copies: ReadonlySet<number>): boolean {
   const [, beside] = /^pg_toast_(\d+)(?:_index)?$/.exec(name) ?? [];
-  return isTemporary || anew.test(name) || gone.has(file) || (beside !== undefined && made.has(Number(beside)));
+  return anew.test(name) || gone.has(file) || (beside !== undefined && copies.has(Number(beside)));
 }
 
 interface Named {
@@ -305,7 +335,9 @@ interface Named {
 const nameIn = ({ name, schemas }: Database, row: Named): string =>
   `${name}.${schemas.get(row.schema) ?? `schema ${row.schema}`}.${row.name}`;
 
-const isUnnamedIn = (database: Database, row: Named): boolean => database.isUnnamed || !database.schemas.has(row.schema);
+/** A name that is not in UTF-8 is read as something else. */
+const isUnnamedIn = (database: Database, row: Named): boolean =>
+  database.isUnnamed || !database.schemas.has(row.schema) || row.name.includes('\u{fffd}');
 
 function add(database: Database, row: Named): void {
   const isCanary = database.name === canaryDatabase && database.schemas.get(row.schema) === canarySchema && row.name === canaryTable;

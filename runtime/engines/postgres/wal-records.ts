@@ -11,7 +11,9 @@ const ends = { commit: 0x00, abort: 0x20, commitPrepared: 0x30, abortPrepared: 0
 const heapKinds = { insert: 0x00, delete: 0x10, update: 0x20, hotUpdate: 0x40 } as const;
 const multiInsert = 0x50;
 const superDelete = 8;
+const movedToPartition = 16;
 const created = 0x10;
+const shortened = 0x20;
 const running = 0x10;
 const droppedDatabase = 0x20;
 const checkpoints: ReadonlySet<number> = new Set([0x00, 0x10]);
@@ -27,7 +29,7 @@ export function isLookedAt(manager: number, info: number): boolean {
     case managers.transaction:
       return kind === ends.commit || kind === ends.abort || kind === ends.commitPrepared || kind === ends.abortPrepared;
     case managers.storage:
-      return kind === created;
+      return kind === created || kind === shortened;
     case managers.standby:
       return kind === running;
     case managers.database:
@@ -165,6 +167,8 @@ export interface WalEvents {
   /** An insertion was taken back: it had met a row that was there. */
   readonly takenBack: (xid: number, file: RelationFile) => void;
   readonly created: (xid: number, file: StoredFile) => void;
+  /** All rows of a file went in one step, which is how a table is emptied whose file is of the same transaction. */
+  readonly emptied: (xid: number, file: StoredFile) => void;
   readonly databaseDropped: (xid: number, database: number) => void;
   readonly committed: (commit: Ending) => void;
   readonly aborted: (abort: Ending) => void;
@@ -193,6 +197,9 @@ const storedFile = (bytes: Buffer, at: number): StoredFile => ({
 /** Of the files of a relation the one with its rows; of an unlogged one, that alone from which it is made after a crash is told of. */
 const forks: ReadonlySet<number> = new Set([0, 3]);
 
+/** Whether it is about the rows, and not what is known of them alone. */
+const ofRows = 1;
+
 export function tell(record: WalRecord, events: WalEvents): void {
   const { manager, info, xid, body, bodyEnd } = record;
   const kind = kindOf(manager, info);
@@ -201,7 +208,9 @@ export function tell(record: WalRecord, events: WalEvents): void {
   const main = body.subarray(mainAt, bodyEnd);
   if (manager === managers.transaction) tellOfEnd(record, main, events);
   else if (manager === managers.storage) {
-    if (forks.has(main.readUInt32LE(12))) events.created(xid, storedFile(main, 0));
+    if (kind === shortened) {
+      if (main.readUInt32LE(0) === 0 && (main.readUInt32LE(16) & ofRows) !== 0) events.emptied(xid, storedFile(main, 4));
+    } else if (forks.has(main.readUInt32LE(12))) events.created(xid, storedFile(main, 0));
   } else if (manager === managers.database) events.databaseDropped(xid, main.readUInt32LE(0));
   else if (manager === managers.standby) events.running(main.readUInt32LE(16), main.readUInt32LE(12));
   else if (checkpoints.has(kind)) events.checkpoint(main.readUInt32LE(28) * 2 ** 32 + main.readUInt32LE(24));
@@ -214,8 +223,12 @@ function tellOfRows(record: WalRecord, events: WalEvents): void {
   switch (kindOf(manager, info)) {
     case heapKinds.insert:
       return events.inserted(xid, found, 1, record);
-    case heapKinds.delete:
-      return (body.readUInt8(found.mainAt + 7) & superDelete) === 0 ? events.deleted(xid, found) : events.takenBack(xid, found);
+    case heapKinds.delete: {
+      const flags = body.readUInt8(found.mainAt + 7);
+      if ((flags & superDelete) !== 0) return events.takenBack(xid, found);
+      // It is in another partition from then on.
+      return (flags & movedToPartition) !== 0 ? events.updated(xid, found) : events.deleted(xid, found);
+    }
     default:
       return events.updated(xid, found);
   }

@@ -13,7 +13,7 @@ const one = (id: string, bytes: number, deleted: number, ...statements: readonly
   full: 'first',
 });
 
-function suspectIn(transactions: readonly ReturnType<typeof one>[], limit = 50): string | undefined {
+function suspectIn(transactions: readonly (ReturnType<typeof one> & { readonly isPartial?: boolean })[], limit = 50): string | undefined {
   const kept = new KeptTransactions({ limit, largest: false });
   for (const each of transactions) kept.take(each);
   return kept.suspect()?.id;
@@ -68,5 +68,13 @@ describe('of all transactions that came, a restore is offered to just before the
     expect(suspectIn([one('a', 900, 0), one('b', 10, 0)])).toBe('a');
     expect(suspectIn([])).toBe(undefined);
     expect(suspectIn([one('a', 900, 4), { ...one('b', 10, 0), isOpaque: true }])).toBe(undefined);
+    expect(suspectIn([one('a', 900, 4), { ...one('b', 10, 0), isPartial: true }])).toBe(undefined);
+    // Rows that lie beside a table because they are long are told as of one, where nothing tells what a file is.
+    const nameless = (deleted: number) => ({
+      ...one('b', 10, 0),
+      tables: [{ name: 'relation 16414 of database shop', inserted: 9, updated: 0, deleted, isUnnamed: true as const }],
+    });
+    expect(suspectIn([one('a', 900, 4), nameless(0)])).toBe('a');
+    expect(suspectIn([one('a', 900, 4), nameless(1)])).toBe(undefined);
   });
 });

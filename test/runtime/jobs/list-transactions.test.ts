@@ -16,6 +16,7 @@ let begun: string[] = [];
 /** A log of lines: the number of a transaction, the minute of its commit, its bytes, its table, or `-`, or `?` for more than is known, and a statement. */
 const reader: LogReader = {
   counts: 'rows',
+  nameParts: 2,
   read: async ({ after }, logs, found, heard) => {
     begun.push(after.id);
     for await (const { open } of logs) {
@@ -71,6 +72,7 @@ const list = (
   changes: Partial<TransactionQuery> = {},
   heard: (bytes: number) => void = () => undefined,
   broken: readonly Manifest[] = [],
+  nameParts: LogReader['nameParts'] = 2,
 ) =>
   listTransactions(
     manifests,
@@ -79,7 +81,7 @@ const list = (
       store,
       engine: 'postgres',
       rules: numbered,
-      reader,
+      reader: { ...reader, nameParts },
       isBroken: (id) => broken.some((each) => each.id === id),
       identity: operator.privateKey,
       width: 2,
@@ -220,24 +222,28 @@ describe('transactions in the log', () => {
       ['100', '101', '102', '104'],
     ],
     ['statements', (one: LoggedTransaction) => ({ ...one, isUnnamed: true as const }), ['100', '101', '102', '103', '104']],
-  ])('of %s without a name stay in the list whatever table is asked for, as they may be of that one', async (_, unnamed, expected) => {
-    const nameless: LogReader = {
-      ...reader,
-      read: (start, logs, found, heard) => reader.read(start, logs, (one) => found(unnamed(one)), heard),
-    };
-    const tools = {
-      store,
-      engine: 'postgres',
-      rules: numbered,
-      reader: nameless,
-      identity: operator.privateKey,
-      width: 2,
-      isBroken: () => false,
-      heard: () => undefined,
-    };
-    const found = await listTransactions(day, { ...query, since: minute(0), table: 'another' }, tools, never);
-    expect([ids(found), found.counts]).toEqual([expected, 'rows']);
-  });
+    ['what began before the log', (one: LoggedTransaction) => ({ ...one, isPartial: true }), ['100', '101', '102', '103', '104']],
+  ])(
+    'of %s without all that is to know of them stay in the list whatever table is asked for, as they may be of that one',
+    async (_, unnamed, expected) => {
+      const nameless: LogReader = {
+        ...reader,
+        read: (start, logs, found, heard) => reader.read(start, logs, (one) => found(unnamed(one)), heard),
+      };
+      const tools = {
+        store,
+        engine: 'postgres',
+        rules: numbered,
+        reader: nameless,
+        identity: operator.privateKey,
+        width: 2,
+        isBroken: () => false,
+        heard: () => undefined,
+      };
+      const found = await listTransactions(day, { ...query, since: minute(0), table: 'another' }, tools, never);
+      expect([ids(found), found.counts]).toEqual([expected, 'rows']);
+    },
+  );
 
   test('are looked for no longer once somebody has had enough', async () => {
     const told = new AbortController();
@@ -347,6 +353,9 @@ describe('transactions in the log', () => {
     expect(await of('shop.orders')).toEqual(['100', '101', '104', '105', '106']);
     expect(await of('orders')).toEqual(['100', '101', '102', '104', '105', '106']);
     expect(await of('shop.people')).toEqual(['101', '106']);
+    // Where the first of two parts may be a schema, the table may be of either database.
+    const ofSchema = await list(one, log, { since: minute(0), table: 'public.people' }, undefined, [], 3);
+    expect(ids(ofSchema)).toEqual(['101', '102', '106']);
   });
 
   test('that remove most are looked for among all, shown or not, where all is known of all', async () => {

@@ -50,9 +50,13 @@ function toldBy(manager: string, xid: number, said: string): readonly unknown[] 
   if (manager === 'Heap' || manager === 'Heap2') {
     const [, what = '', database = '', file = ''] = /^([A-Z_]+?)(?:\+INIT)? .*?blkref #0: rel \d+\/(\d+)\/(\d+)/.exec(said) ?? [];
     const change = changes[what];
-    return change === undefined ? undefined : [change, xid, `${database}/${file}`, Number(/ntuples: (\d+)/.exec(said)?.[1] ?? 1)];
+    // What goes into another partition is deleted from this one.
+    const told = what === 'DELETE' && /flags: 0x1\d/.test(said) ? 'updated' : change;
+    return told === undefined ? undefined : [told, xid, `${database}/${file}`, Number(/ntuples: (\d+)/.exec(said)?.[1] ?? 1)];
   }
   if (manager === 'Storage') {
+    const [, emptied] = /^TRUNCATE (\S+) to 0 blocks flags [1357]$/.exec(said) ?? [];
+    if (emptied !== undefined) return ['EMPTY', xid, ...files(emptied)];
     const [, path] = /^CREATE (\S+?)(?:_init)?$/.exec(said) ?? [];
     return path === undefined || /_(?:fsm|vm)$/.test(path) ? undefined : ['CREATE', xid, ...files(path)];
   }

@@ -87,7 +87,7 @@ describe('transactions of a log of PostgreSQL', () => {
         "797 | CREATE MATERIALIZED VIEW shop.public.sums | catalog +29 ~4 -13",
         "798 | REWRITE TABLE shop.public.sums | catalog +13 ~3 -13",
         "799 | shop.public.events_1 +1 ~0 -0",
-        "800 | shop.public.events_1 +0 ~0 -1 | shop.public.events_2 +1 ~0 -0",
+        "800 | shop.public.events_1 +0 ~1 -0 | shop.public.events_2 +1 ~0 -0",
         "801 | catalog +15 ~0 -0",
         "803 | CREATE VIEW shop.public.seen | catalog +9 ~1 -0",
         "804 | catalog +0 ~1 -0",
@@ -119,9 +119,15 @@ describe('transactions of a log of PostgreSQL', () => {
         "832 | catalog +0 ~1 -0",
         "833 | REWRITE TABLE shop.public.moved | catalog +13 ~4 -13",
         "834 | catalog +0 ~0 -4",
-        "835 | CREATE TABLE shop.public.squeezed | catalog +13 ~0 -0",
-        "836 | shop.public.squeezed +1 ~0 -0",
-        "837 | catalog +0 ~0 -13",
+        "835 | CREATE TABLE shop.public.wide | catalog +13 ~0 -0",
+        "836 | shop.public.wide +1 ~0 -0",
+        "837 | TRUNCATE shop.public.wide | REWRITE TABLE shop.public.wide | catalog +13 ~3 -13",
+        "838 | CREATE TABLE shop.public.inside | shop.public.inside +1 ~0 -0 | catalog +13 ~0 -0",
+        "839 | shop.pg_catalog.pg_largeobject +1 ~0 -0 | catalog +1 ~0 -0",
+        "840 | shop.pg_catalog.pg_largeobject +0 ~0 -1 | catalog +0 ~0 -1",
+        "841 | CREATE TABLE shop.public.squeezed | catalog +13 ~0 -0",
+        "842 | shop.public.squeezed +1 ~0 -0",
+        "843 | catalog +0 ~0 -13",
       ]
     `);
   });
@@ -187,9 +193,28 @@ describe('transactions of a log of PostgreSQL', () => {
     });
     const { found } = await read({ after, logs: [[log.subarray(at), true]] });
     expect(found.find(({ id }) => id === '807')).toMatchObject({
-      statements: [expect.stringMatching(/^DROP relation \d+ of database shop$/)],
+      statements: [expect.stringMatching(/^DROP\/TRUNCATE relation \d+ of database shop$/)],
       isOpaque: true,
+      isPartial: true,
     });
+  });
+
+  test('of which the end alone is read are told as having begun before, and what they gave up is not taken for dropped', async () => {
+    const told = async (xid: number) => {
+      const { lsn } = dump().find((each) => each.told?.[0] === 'COMMIT' && each.told[1] === xid) ?? expect.unreachable('no such commit');
+      const at = Number(`0x${lsn.slice(2)}`) - Number(`0x${place.from.slice(2)}`);
+      const after = manifest({
+        id: '01JD5Z5M2R0000000000000009',
+        kind: 'log',
+        position: { from: place.from, to: lsn.replace(/\/0+/, '/') },
+        facts: { endsWithRecord: true },
+      });
+      const { found } = await read({ after, logs: [[log.subarray(at), true]] });
+      return found.find(({ id }) => id === String(xid));
+    };
+    // Forty rows of orders were deleted before.
+    expect(await told(763)).toMatchObject({ tables: [], statements: [], isPartial: true });
+    expect(await told(786)).toMatchObject({ statements: ['DROP/TRUNCATE shop.sales.bookings'], isOpaque: true, isPartial: true });
   });
 
   test('of 18 are the same', async () => {

@@ -29,7 +29,17 @@ const relations: Relations = {
   ],
 };
 const file = (number: number, database = 7, tablespace = 1663) => ({ tablespace, database, file: number });
-const nothing: Definitions = { schemas: [], classes: [], unread: 0, created: [], dropped: [], forgotten: 0 };
+const nothing: Definitions = {
+  schemas: [],
+  classes: [],
+  unread: 0,
+  created: [],
+  dropped: [],
+  emptied: [],
+  forgotten: 0,
+  changed: 9,
+  isPartial: false,
+};
 const row = (oid: number, name: string, changes: Partial<Definitions['classes'][number]> = {}) => ({
   database: 7,
   oid,
@@ -156,6 +166,58 @@ describe('names of files in the log', () => {
       ['DROP relation 36001 of database shop', 'DROP relation 36000 of database shop', 'REWRITE relation 37000 of database shop'],
       true,
     ]);
+  });
+
+  test('of a table that is new beside a drop pay for no row of what was dropped', () => {
+    const names = new WalNames(relations);
+    const fresh = [row(38000, 'n1'), row(38003, 'pg_toast_38000', { kind: 't', schema: 99 }), row(38006, 'mine', { isTemporary: true })];
+    const { statements, isOpaque } = names.follow({
+      ...nothing,
+      classes: [...fresh, row(38010, 'pg_temp_36000')],
+      created: [file(38000), file(38003), file(38010)],
+      dropped: [file(36001), file(36000)],
+      // The copy, and what was dropped.
+      forgotten: 2,
+    });
+    expect([statements.filter((each) => each.startsWith('DROP')).length, isOpaque]).toEqual([2, true]);
+  });
+
+  test('leave open whether a table was emptied or written anew where nobody sees the rows of what there is', () => {
+    const names = new WalNames(relations);
+    const { statements, isOpaque } = names.follow({ ...nothing, created: [file(39000)], dropped: [file(20000)], changed: 0 });
+    expect([statements, isOpaque]).toEqual([['DROP/TRUNCATE shop.public.orders'], true]);
+  });
+
+  test('of a table that is emptied in a file of the same transaction are told, but of one that it has made itself', () => {
+    const names = new WalNames(relations);
+    const copy = { classes: [row(39100, 'pg_temp_20000')], created: [file(39100)], dropped: [file(20000)], forgotten: 1 };
+    expect(names.follow({ ...nothing, ...copy, emptied: [file(39100)] }).statements).toEqual([
+      'TRUNCATE shop.public.orders',
+      'REWRITE TABLE shop.public.orders',
+    ]);
+    const made = { classes: [row(39200, 'inside')], created: [file(39200)], emptied: [file(39200)] };
+    expect(names.follow({ ...nothing, ...made }).statements).toEqual(['CREATE TABLE shop.public.inside']);
+    expect(names.follow({ ...nothing, emptied: [file(20002)] }).statements).toEqual([]);
+    expect(names.follow({ ...nothing, emptied: [file(39300)] })).toMatchObject({
+      statements: ['TRUNCATE relation 39300 of database shop'],
+      isOpaque: true,
+    });
+  });
+
+  test('of the backup stay where the log tells again how a table or a schema was made', () => {
+    const names = new WalNames(relations);
+    const again = { schemas: [{ database: 7, oid: 2200, name: 'before' }], classes: [row(20000, 'orders_new')], created: [file(20000)] };
+    names.follow({ ...nothing, ...again });
+    expect(nameOf(names, 20000)).toBe('shop.public.orders');
+  });
+
+  test('of large objects are their own', () => {
+    expect(nameOf(new WalNames(relations), 2613)).toBe('shop.pg_catalog.pg_largeobject');
+  });
+
+  test('that are not in UTF-8 are not known to the end', () => {
+    const names = new WalNames(relations);
+    expect(names.follow({ ...nothing, classes: [row(39400, 'stra\u{fffd}e')] })).toMatchObject({ isUnnamed: true });
   });
 
   test('hold for the files of before the copy and of its end', () => {

@@ -29,6 +29,7 @@ test.each([seventeen, eighteen])(
       committed: end('COMMIT'),
       aborted: end('ABORT'),
       created: (xid, file) => say('CREATE', xid, fileOf(file)),
+      emptied: (xid, file) => say('EMPTY', xid, fileOf(file)),
       databaseDropped: nothing,
       running: nothing,
       checkpoint: nothing,
@@ -51,7 +52,7 @@ test('what is not looked at is taken for nothing else: a server that changed how
   const kinds = Array.from({ length: 16 }, (_, kind) => kind << 4);
   expect(kinds.filter((info) => isLookedAt(0, info))).toEqual([0x00, 0x10]);
   expect(kinds.filter((info) => isLookedAt(1, info))).toEqual([0x00, 0x20, 0x30, 0x40, 0x80, 0xa0, 0xb0, 0xc0]);
-  expect(kinds.filter((info) => isLookedAt(2, info))).toEqual([0x10]);
+  expect(kinds.filter((info) => isLookedAt(2, info))).toEqual([0x10, 0x20]);
   expect(kinds.filter((info) => isLookedAt(4, info))).toEqual([0x20]);
   expect(kinds.filter((info) => isLookedAt(8, info))).toEqual([0x10]);
   expect(kinds.filter((info) => isLookedAt(9, info))).toEqual([0x50, 0xd0]);

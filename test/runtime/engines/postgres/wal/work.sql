@@ -76,6 +76,13 @@ DROP TABLE last.behind;
 REINDEX TABLE moved;
 VACUUM FULL moved;
 DROP INDEX orders_customer_idx;
+-- emptied in the file of the same transaction
+CREATE TABLE wide (id int); INSERT INTO wide VALUES (1);
+BEGIN; ALTER TABLE wide ALTER COLUMN id TYPE bigint; TRUNCATE wide; COMMIT;
+BEGIN; CREATE TABLE inside (id int); INSERT INTO inside VALUES (1); TRUNCATE inside; COMMIT;
+-- large objects
+SELECT lo_from_bytea(4711, 'berth');
+SELECT lo_unlink(4711);
 -- images that are compressed: what is made is not told by name
 SET wal_compression = pglz;
 CHECKPOINT;
