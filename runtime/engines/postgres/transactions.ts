@@ -24,18 +24,33 @@ import {
 type Change = 'inserted' | 'updated' | 'deleted';
 type Counts = Record<Change, number>;
 
+interface Touched extends RelationFile {
+  readonly counts: Counts;
+}
+
 /** What a transaction, or a part of one, has done so far. There may be very many, most of which change rows alone. */
 class Tally {
   bytes = 0;
-  readonly files = new Map<number, Map<number, Counts>>();
   definitions: Defined | undefined;
+  /** Most have but one: those of a million savepoints are held by this alone. */
+  #first: Touched | undefined;
+  #more: Map<number, Map<number, Touched>> | undefined;
 
   countsOf(database: number, file: number): Counts {
-    let files = this.files.get(database);
-    if (files === undefined) this.files.set(database, (files = new Map()));
-    let counts = files.get(file);
-    if (counts === undefined) files.set(file, (counts = { inserted: 0, updated: 0, deleted: 0 }));
-    return counts;
+    if (this.#first === undefined) this.#first = { database, file, counts: { inserted: 0, updated: 0, deleted: 0 } };
+    if (this.#first.file === file && this.#first.database === database) return this.#first.counts;
+    this.#more ??= new Map();
+    let files = this.#more.get(database);
+    if (files === undefined) this.#more.set(database, (files = new Map()));
+    let touched = files.get(file);
+    if (touched === undefined) files.set(file, (touched = { database, file, counts: { inserted: 0, updated: 0, deleted: 0 } }));
+    return touched.counts;
+  }
+
+  /** In the order in which they were touched first. */
+  *touched(): Iterable<Touched> {
+    if (this.#first !== undefined) yield this.#first;
+    for (const files of this.#more?.values() ?? []) yield* files.values();
   }
 
   define = (): Defined =>
@@ -43,13 +58,10 @@ class Tally {
 
   add(other: Tally): void {
     this.bytes += other.bytes;
-    for (const [database, files] of other.files)
-      for (const [file, { inserted, updated, deleted }] of files) {
-        const counts = this.countsOf(database, file);
-        counts.inserted += inserted;
-        counts.updated += updated;
-        counts.deleted += deleted;
-      }
+    for (const { database, file, counts: more } of other.touched()) {
+      const counts = this.countsOf(database, file);
+      for (const change of changes) counts[change] += more[change];
+    }
     const { definitions } = other;
     if (definitions === undefined) return;
     const own = this.define();
@@ -74,10 +86,8 @@ interface Defined {
   readonly schemas: Definitions['schemas'][number][];
 }
 
-/** Of one file, with what it was before the transaction. */
-interface Touched {
-  readonly file: RelationFile;
-  readonly counts: Counts;
+/** With what a file was before the transaction. */
+interface TouchedBefore extends Touched {
   readonly before: Subject;
 }
 
@@ -160,7 +170,7 @@ class Transactions implements WalEvents {
     const isDefining = all.definitions !== undefined || dropped.length > 0;
     const touched = this.#touched(all);
     const isPartial = this.#begunFrom === undefined || id < this.#begunFrom;
-    const classes = touched.filter(({ file }) => this.#names.isClasses(file));
+    const classes = touched.filter((each) => this.#names.isClasses(each));
     const [forgotten, changed] = (['deleted', 'updated'] as const).map((change) =>
       classes.reduce((sum, { counts }) => sum + counts[change], 0),
     );
@@ -219,17 +229,10 @@ class Transactions implements WalEvents {
     return number;
   }
 
-  #touched({ files }: Tally): readonly Touched[] {
-    const touched: Touched[] = [];
-    for (const [database, each] of files)
-      for (const [number, counts] of each) {
-        const file = { database, file: number };
-        touched.push({ file, counts, before: this.#names.subjectOf(file) });
-      }
-    return touched;
-  }
+  #touched = (tally: Tally): readonly TouchedBefore[] =>
+    Array.from(tally.touched(), (each) => ({ ...each, before: this.#names.subjectOf(each) }));
 
-  #tables(touched: readonly Touched[], copies: ReadonlySet<number>): readonly TouchedTable[] {
+  #tables(touched: readonly TouchedBefore[], copies: ReadonlySet<number>): readonly TouchedTable[] {
     const tables = new Map<string, TouchedTable>();
     const count = (name: string, counts: Counts, isUnnamed: boolean): void => {
       const sum = { ...(tables.get(name) ?? { inserted: 0, updated: 0, deleted: 0 }) };
@@ -237,10 +240,11 @@ class Transactions implements WalEvents {
       tables.set(name, { ...sum, name, ...(isUnnamed && { isUnnamed: true }) });
     };
     const catalog = { inserted: 0, updated: 0, deleted: 0 };
-    for (const { file, counts: all, before } of touched) {
+    for (const each of touched) {
+      const { file, counts: all, before } = each;
       // What was there may be gone by now, and what has no name may have got one.
-      const subject = before.kind === 'unnamed' ? this.#names.subjectOf(file) : before;
-      const isCopy = copies.has(file.file);
+      const subject = before.kind === 'unnamed' ? this.#names.subjectOf(each) : before;
+      const isCopy = copies.has(file);
       // How many came to the copy, nobody knows: it was filled first.
       const counts = isCopy ? { ...all, inserted: 0 } : all;
       if (isCopy && counts.updated + counts.deleted === 0) continue;
