@@ -40,9 +40,6 @@ function describeCluster(
     ...left
       .filter((id) => !id.startsWith('HorizontalPodAutoscaler '))
       .map((id) => `  leaves ${name(id)} in the cluster, where nothing of this site needs it any more`),
-    ...(removable.length === 0
-      ? []
-      : ['  of what it leaves this holds no data; type it once the apply is through:', type(`delete ${removable.join(' ')}`)]),
     ...unruly.flatMap((autoscaler) => [
       `  leaves the autoscaler ${name(autoscaler)}, which would go on changing the number of replicas; type this before it:`,
       type(`delete hpa/${autoscaler}`),
@@ -54,6 +51,9 @@ function describeCluster(
         : type(`annotate ${object} --overwrite cnpg.io/hibernation=on`),
       type(`delete ${[object, ...claims.map((claim) => `pvc/${claim}`)].join(' ')}`),
     ]),
+    ...(removable.length === 0
+      ? []
+      : ['  of what it leaves this holds no data; type it once the apply is through:', type(`delete ${removable.join(' ')}`)]),
   ];
 }
 

@@ -43,7 +43,7 @@ test('what an autoscaler takes over keeps its replicas by the command that is pr
   expect(parse(readFileSync(join(folder, 'set.yaml'), 'utf8'))).toEqual({ ...deployment, spec: rest });
 });
 
-test('what has another name gets the commands that make room for it', async () => {
+test('what has another name gets the commands that make room for it, and last the one that clears away what holds no data', async () => {
   const { text } = await said(
     { 'caches.before': { engine: 'valkey', use: 'queue' } },
     { 'caches.after': { engine: 'valkey', use: 'queue' } },
@@ -51,6 +51,7 @@ test('what has another name gets the commands that make room for it', async () =
   expect(commandsIn(text)).toEqual([
     'kubectl -n hello scale statefulset/before --replicas=0',
     'kubectl -n hello delete statefulset/before pvc/before-data-before-0',
+    'kubectl -n hello delete serviceaccount/before service/before service/before-nodes poddisruptionbudget/before networkpolicy/before',
   ]);
   expect(commandsIn((await said()).text)).toEqual([]);
 });
