@@ -149,7 +149,7 @@ function historiesOf(chains: readonly Chain[], rules: ChainRules): readonly stri
 
 /** `orders` is that of any database, or of any schema; a statement ends with what it is about. */
 function touches(
-  { tables, statements, isOpaque, isPartial, isUnnamed: isNumber }: LoggedTransaction,
+  { tables, statements, partOf = [], isOpaque, isPartial, isUnnamed: isNumber }: LoggedTransaction,
   table: string | undefined,
   nameParts: number,
 ): boolean {
@@ -167,6 +167,7 @@ function touches(
     isPartial === true ||
     isNumber === true ||
     tables.some(({ name, isUnnamed }) => isUnnamed === true || ends(name)) ||
+    partOf.some(ends) ||
     statements.some((each) => ends(each) || holdsIt(each))
   );
 }

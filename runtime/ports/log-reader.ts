@@ -26,6 +26,8 @@ export interface LoggedTransaction {
   readonly tables: readonly TouchedTable[];
   /** What came as a statement: what it does, and to what: `DROP TABLE shop.orders`. */
   readonly statements: readonly string[];
+  /** Tables that something of what it touched is a partition of, or inherits from, at whatever depth. */
+  readonly partOf?: readonly string[];
   /** A statement is about something of which nothing tells the whole name. */
   readonly isUnnamed?: true;
   /** It may have done more than is told: it is written in a way that is not looked into, or not to the end. */

@@ -7,12 +7,13 @@ import { nextPosition, segmentBytesOf, timelineOf } from './chain-rules.ts';
 import { logFile } from './log-source.ts';
 import { formatLsn } from './lsn.ts';
 import { largestRelations, relationsFile, type Relations } from './relations.ts';
-import { WalNames, type Definitions, type Subject } from './wal-names.ts';
+import { WalNames, type Definitions, type Followed, type Subject } from './wal-names.ts';
 import { BrokenWal, WalReader, type WalPlace, type WalRecord, type WalVersion } from './wal-reader.ts';
 import {
   classIn,
   insertedRow,
   isLookedAt,
+  partIn,
   schemaIn,
   tell,
   type Ending,
@@ -54,7 +55,7 @@ class Tally {
   }
 
   define = (): Defined =>
-    (this.definitions ??= { said: [], isUnnamed: false, unread: 0, created: [], emptied: [], classes: [], schemas: [] });
+    (this.definitions ??= { said: [], isUnnamed: false, unread: 0, created: [], emptied: [], classes: [], schemas: [], parts: [] });
 
   add(other: Tally): void {
     this.bytes += other.bytes;
@@ -72,6 +73,7 @@ class Tally {
     for (const each of definitions.emptied) own.emptied.push(each);
     for (const each of definitions.classes) own.classes.push(each);
     for (const each of definitions.schemas) own.schemas.push(each);
+    for (const each of definitions.parts) own.parts.push(each);
   }
 }
 
@@ -84,6 +86,7 @@ interface Defined {
   readonly emptied: StoredFile[];
   readonly classes: Definitions['classes'][number][];
   readonly schemas: Definitions['schemas'][number][];
+  readonly parts: Definitions['parts'][number][];
 }
 
 /** With what a file was before the transaction. */
@@ -91,8 +94,8 @@ interface TouchedBefore extends Touched {
   readonly before: Subject;
 }
 
-const nothingDefined = { said: [], isUnnamed: false, unread: 0, created: [], emptied: [], classes: [], schemas: [] };
-const nothingFollows = { statements: [], copies: new Set<number>(), isUnnamed: false, isOpaque: false };
+const nothingDefined = { said: [], isUnnamed: false, unread: 0, created: [], emptied: [], classes: [], schemas: [], parts: [] };
+const nothingFollows = { statements: [], partOf: new Set<string>(), copies: new Set<number>(), isUnnamed: false, isOpaque: false };
 const halfNumbers = 2 ** 32;
 
 /** Transactions as they are committed, of which the records lie among each other. Holds those that have not ended yet. */
@@ -127,12 +130,14 @@ class Transactions implements WalEvents {
     const tally = this.#tally(xid);
     tally.countsOf(file.database, file.file).inserted += rows;
     const isClasses = this.#names.isClasses(file);
-    if (!isClasses && !this.#names.isSchemas(file)) return;
+    const isInherits = this.#names.isInherits(file);
+    if (!isClasses && !isInherits && !this.#names.isSchemas(file)) return;
     const { database } = file;
     const defined = tally.define();
     const row = insertedRow(record);
     if (row === undefined) defined.unread += 1;
     else if (isClasses) defined.classes.push({ ...classIn(row, record.version), database });
+    else if (isInherits) defined.parts.push({ ...partIn(row), database });
     else defined.schemas.push({ ...schemaIn(row), database });
   };
 
@@ -178,7 +183,7 @@ class Transactions implements WalEvents {
       ? this.#names.follow({ ...definitions, dropped, forgotten: forgotten ?? 0, changed: changed ?? 0, isPartial })
       : nothingFollows;
     const said = [...definitions.said, ...followed.statements];
-    const tables = this.#tables(touched, followed.copies);
+    const { tables, partOf } = this.#tables(touched, followed);
     // What began before what is read may have done all that it did there.
     if (tables.length + said.length === 0 && !isPartial) return;
     this.#found({
@@ -191,6 +196,7 @@ class Transactions implements WalEvents {
       isOpaque: followed.isOpaque,
       ...((definitions.isUnnamed || followed.isUnnamed) && { isUnnamed: true }),
       isPartial,
+      ...(partOf.size > 0 && { partOf: [...partOf] }),
     });
   };
 
@@ -232,8 +238,12 @@ class Transactions implements WalEvents {
   #touched = (tally: Tally): readonly TouchedBefore[] =>
     Array.from(tally.touched(), (each) => ({ ...each, before: this.#names.subjectOf(each) }));
 
-  #tables(touched: readonly TouchedBefore[], copies: ReadonlySet<number>): readonly TouchedTable[] {
+  #tables(
+    touched: readonly TouchedBefore[],
+    { copies, partOf: ofStatements }: Pick<Followed, 'copies' | 'partOf'>,
+  ): { readonly tables: readonly TouchedTable[]; readonly partOf: ReadonlySet<string> } {
     const tables = new Map<string, TouchedTable>();
+    const partOf = new Set(ofStatements);
     const count = (name: string, counts: Counts, isUnnamed: boolean): void => {
       const sum = { ...(tables.get(name) ?? { inserted: 0, updated: 0, deleted: 0 }) };
       for (const change of changes) sum[change] += counts[change];
@@ -248,11 +258,12 @@ class Transactions implements WalEvents {
       // How many came to the copy, nobody knows: it was filled first.
       const counts = isCopy ? { ...all, inserted: 0 } : all;
       if (isCopy && counts.updated + counts.deleted === 0) continue;
+      if (subject.kind === 'table') for (const whole of subject.partOf) partOf.add(whole);
       if (subject.kind === 'catalog') for (const change of changes) catalog[change] += counts[change];
       else if (subject.kind !== 'aside') count(subject.name, counts, subject.kind === 'unnamed' || subject.isUnnamed);
     }
     const all = [...tables.values()];
-    return changes.some((change) => catalog[change] > 0) ? [...all, { name: ownTables, ...catalog }] : all;
+    return { tables: changes.some((change) => catalog[change] > 0) ? [...all, { name: ownTables, ...catalog }] : all, partOf };
   }
 }
 

@@ -1,6 +1,6 @@
 import { postgres } from '../../../model/engines/postgres.ts';
 import { canaryDatabase } from './canary.ts';
-import { firstOwnNumber, type Relations } from './relations.ts';
+import { firstOwnNumber, type Part, type Relations } from './relations.ts';
 import type { CatalogRow, ClassRow, RelationFile, StoredFile } from './wal-records.ts';
 
 interface Table {
@@ -20,6 +20,7 @@ interface OwnFiles {
   readonly statistics: Set<number>;
   /** Values of large objects, which are nobody's but the applications'. */
   readonly largeObjects: Set<number>;
+  readonly inherits: Set<number>;
 }
 
 interface Database {
@@ -28,6 +29,8 @@ interface Database {
   readonly schemas: Map<number, string>;
   readonly tables: Map<number, Table>;
   readonly byOid: Map<number, Table>;
+  /** Of each part what it is a part of. Nothing tells which ends to be one: it stays here. */
+  readonly wholes: Map<number, Set<number>>;
   /** Of no rows that anybody asks for: values that lie beside tables, indexes, sequences. */
   readonly aside: Set<number>;
   readonly catalogs: Set<number>;
@@ -36,7 +39,7 @@ interface Database {
 
 /** What rows of a file are about. */
 export type Subject =
-  | { readonly kind: 'table'; readonly name: string; readonly isUnnamed: boolean }
+  | { readonly kind: 'table'; readonly name: string; readonly isUnnamed: boolean; readonly partOf: ReadonlySet<string> }
   | { readonly kind: 'unnamed'; readonly name: string }
   /** The server's own. */
   | { readonly kind: 'catalog' }
@@ -47,6 +50,7 @@ export type Subject =
 export interface Definitions {
   readonly schemas: readonly (CatalogRow & { readonly database: number })[];
   readonly classes: readonly (ClassRow & { readonly database: number })[];
+  readonly parts: readonly (Part & { readonly database: number })[];
   /** Rows of what there is that could not be read. */
   readonly unread: number;
   readonly created: readonly StoredFile[];
@@ -63,6 +67,8 @@ export interface Definitions {
 
 export interface Followed {
   readonly statements: readonly string[];
+  /** Tables of which statements are about a part. */
+  readonly partOf: ReadonlySet<string>;
   /** Files with rows that were there before, in another file. */
   readonly copies: ReadonlySet<number>;
   /** A statement is about something whose name is not known to the end. */
@@ -71,10 +77,13 @@ export interface Followed {
   readonly isOpaque: boolean;
 }
 
+const none: ReadonlySet<string> = new Set();
+
 /** What is gathered while a transaction is followed. */
 class Telling {
   readonly gone = new Set<string>();
   readonly made = new Set<string>();
+  readonly partOf = new Set<string>();
   readonly copies = new Set<number>();
   readonly rewritten = new Set<Table>();
   isUnnamed = false;
@@ -82,17 +91,21 @@ class Telling {
   /** Something was written anew of which no name is known. */
   hasUnknown = false;
 
-  say(to: Set<string>, statement: string, isUnnamed: boolean): void {
+  say(to: Set<string>, statement: string, isUnnamed: boolean, partOf: ReadonlySet<string> = none): void {
     to.add(statement);
     this.isUnnamed ||= isUnnamed;
+    for (const each of partOf) this.partOf.add(each);
   }
 }
 
 /** Of what lies beside tables; the same in every server. */
 const toastSchema = 99;
 /** As they are in every server that was just made, by the numbers of what they are files of. */
-const usual = { own: { classes: 1259, schemas: 2615, statistics: 2619, largeObjects: 2613 }, schemas: [[2200, 'public'] as const] };
-const ownParts = ['classes', 'schemas', 'statistics', 'largeObjects'] as const;
+const usual = {
+  own: { classes: 1259, schemas: 2615, statistics: 2619, largeObjects: 2613, inherits: 2611 },
+  schemas: [[2200, 'public'] as const],
+};
+const ownParts = ['classes', 'schemas', 'statistics', 'largeObjects', 'inherits'] as const;
 const sorts: Readonly<Record<string, string>> = {
   r: 'TABLE',
   p: 'TABLE',
@@ -126,10 +139,13 @@ export class WalNames {
       for (const file of [...each.toast, ...(each.others ?? [])]) database.aside.add(file);
       for (const file of each.catalogs) database.catalogs.add(file);
       for (const table of each.tables) add(database, table);
+      for (const whole of each.wholes ?? []) if (!database.byOid.has(whole.oid)) add(database, { ...whole, file: 0 });
+      for (const part of each.parts ?? []) take(database, part);
     }
   }
 
   isClasses = ({ database, file }: RelationFile): boolean => this.#isOwn('classes', database, file);
+  isInherits = ({ database, file }: RelationFile): boolean => this.#isOwn('inherits', database, file);
   isSchemas = ({ database, file }: RelationFile): boolean => this.#isOwn('schemas', database, file);
   nameOfDatabase = (oid: number): string => this.#databases.get(oid)?.name ?? String(oid);
   isNamed = (oid: number): boolean => this.#databases.get(oid)?.isUnnamed === false;
@@ -137,24 +153,28 @@ export class WalNames {
   subjectOf({ database: oid, file }: RelationFile): Subject {
     const database = this.#databases.get(oid);
     const table = database?.tables.get(file);
-    if (table !== undefined) return table.isCanary ? { kind: 'aside' } : { kind: 'table', name: table.name, isUnnamed: table.isUnnamed };
+    if (database !== undefined && table !== undefined)
+      return table.isCanary
+        ? { kind: 'aside' }
+        : { kind: 'table', name: table.name, isUnnamed: table.isUnnamed, partOf: wholesOf(database, table.oid) };
     if (database?.aside.has(file) === true || this.#isOwn('statistics', oid, file)) return { kind: 'aside' };
     if (oid !== 0 && this.#isOwn('largeObjects', oid, file))
-      return { kind: 'table', name: `${this.nameOfDatabase(oid)}.pg_catalog.pg_largeobject`, isUnnamed: !this.isNamed(oid) };
+      return { kind: 'table', name: `${this.nameOfDatabase(oid)}.pg_catalog.pg_largeobject`, isUnnamed: !this.isNamed(oid), partOf: none };
     // What all databases share has none.
     if (
       oid === 0 ||
       file < firstOwnNumber ||
       database?.catalogs.has(file) === true ||
       this.isClasses({ database: oid, file }) ||
-      this.isSchemas({ database: oid, file })
+      this.isSchemas({ database: oid, file }) ||
+      this.isInherits({ database: oid, file })
     )
       return { kind: 'catalog' };
     return { kind: 'unnamed', name: `relation ${file} of database ${this.nameOfDatabase(oid)}` };
   }
 
   /** Takes over what a transaction has made, and says it: `CREATE TABLE shop.public.orders`. What it made and dropped itself is not said. */
-  follow({ schemas, classes: rows, unread, created, dropped, emptied, forgotten, changed, isPartial }: Definitions): Followed {
+  follow({ schemas, classes: rows, parts, unread, created, dropped, emptied, forgotten, changed, isPartial }: Definitions): Followed {
     const telling = new Telling();
     // A few of the server's own have their files in a list of their own; the copy has that of its number all the same.
     const classes = rows.map((row) => (row.file === 0 && anew.test(row.name) ? { ...row, file: row.oid } : row));
@@ -164,6 +184,7 @@ export class WalNames {
       if (!database.schemas.has(schema)) database.schemas.set(schema, name);
       if (!name.startsWith('pg_')) telling.say(telling.made, `CREATE SCHEMA ${database.name}.${name}`, database.isUnnamed);
     }
+    for (const part of parts) take(this.#open(part.database), part);
     const gone = new Set(dropped.map(({ file }) => file));
     const own = new Set(classes.map(({ oid }) => oid));
     const again = new Set(classes.map(({ name }) => name));
@@ -195,6 +216,7 @@ export class WalNames {
     const hasTable = statements.some((each) => each.startsWith('CREATE TABLE '));
     return {
       statements: hasTable ? statements.filter((each) => !companions.test(each)) : statements,
+      partOf: telling.partOf,
       copies: telling.copies,
       isUnnamed: telling.isUnnamed,
       isOpaque: telling.isOpaque,
@@ -211,7 +233,8 @@ export class WalNames {
     if (known !== undefined && row.file !== 0) database.tables.set(row.file, known);
     else if (isTable(row.kind)) add(database, row);
     const sort = sorts[row.kind];
-    if (sort !== undefined && !isGone) telling.say(telling.made, `CREATE ${sort} ${nameIn(database, row)}`, isUnnamedIn(database, row));
+    if (sort !== undefined && !isGone)
+      telling.say(telling.made, `CREATE ${sort} ${nameIn(database, row)}`, isUnnamedIn(database, row), wholesOf(database, row.oid));
   }
 
   #rewrite(database: Database, file: number, oid: number, own: ReadonlySet<number>, telling: Telling): void {
@@ -222,7 +245,8 @@ export class WalNames {
       table.file = file;
       database.tables.set(file, table);
       telling.rewritten.add(table);
-      if (!table.isCanary && !own.has(oid)) telling.say(telling.made, `REWRITE TABLE ${table.name}`, table.isUnnamed);
+      if (!table.isCanary && !own.has(oid))
+        telling.say(telling.made, `REWRITE TABLE ${table.name}`, table.isUnnamed, wholesOf(database, oid));
     } else if (part !== undefined) database.own[part].add(file);
     else if (oid < firstOwnNumber) database.catalogs.add(file);
     else {
@@ -252,7 +276,7 @@ export class WalNames {
     database.tables.delete(file);
     if (table === undefined || (telling.rewritten.has(table) && table.file !== file)) return;
     if (!own.has(table.oid) && !table.isCanary) {
-      telling.say(telling.gone, `${words.table} ${table.name}`, table.isUnnamed);
+      telling.say(telling.gone, `${words.table} ${table.name}`, table.isUnnamed, wholesOf(database, table.oid));
       telling.isOpaque ||= !isMoved && change === 'either';
     }
     if (next !== undefined) {
@@ -266,7 +290,7 @@ export class WalNames {
     const subject = this.subjectOf(file);
     const table = this.#databases.get(file.database)?.tables.get(file.file);
     if (subject.kind === 'table' && table !== undefined && !own.has(table.oid))
-      telling.say(telling.gone, `TRUNCATE ${subject.name}`, subject.isUnnamed);
+      telling.say(telling.gone, `TRUNCATE ${subject.name}`, subject.isUnnamed, subject.partOf);
     else if (subject.kind === 'unnamed') {
       telling.say(telling.gone, `TRUNCATE ${subject.name}`, true);
       telling.isOpaque = true;
@@ -314,9 +338,10 @@ const emptyDatabase = (name: string, isUnnamed: boolean): Database => ({
   schemas: new Map(),
   tables: new Map(),
   byOid: new Map(),
+  wholes: new Map(),
   aside: new Set(),
   catalogs: new Set(),
-  own: { classes: new Set(), schemas: new Set(), statistics: new Set(), largeObjects: new Set() },
+  own: { classes: new Set(), schemas: new Set(), statistics: new Set(), largeObjects: new Set(), inherits: new Set() },
 });
 
 /** Rows of what there is that do not stay: of copies and what lies beside those, and of what is gone again. @param copies - By their numbers. */
@@ -334,6 +359,27 @@ interface Named {
 
 const nameIn = ({ name, schemas }: Database, row: Named): string =>
   `${name}.${schemas.get(row.schema) ?? `schema ${row.schema}`}.${row.name}`;
+
+function take({ wholes }: Database, { oid, whole }: Part): void {
+  const there = wholes.get(oid);
+  if (there === undefined) wholes.set(oid, new Set([whole]));
+  else there.add(whole);
+}
+
+/** What a table is a part of, and what those are parts of. */
+function wholesOf(database: Database, oid: number): ReadonlySet<string> {
+  if (!database.wholes.has(oid)) return none;
+  const names = new Set<string>();
+  const seen = new Set([oid]);
+  // Grows while it is walked through.
+  for (const each of seen)
+    for (const whole of database.wholes.get(each) ?? []) {
+      const name = database.byOid.get(whole)?.name;
+      if (name !== undefined) names.add(name);
+      seen.add(whole);
+    }
+  return names;
+}
 
 /** A name that is not in UTF-8 is read as something else. */
 const isUnnamedIn = (database: Database, row: Named): boolean =>

@@ -1,4 +1,5 @@
 import { unpackImage } from './page-image.ts';
+import type { Part } from './relations.ts';
 import { BrokenWal, type WalRecord } from './wal-reader.ts';
 
 /** Numbers of those who write records, of 17 and of 18. */
@@ -295,6 +296,9 @@ export function insertedRow(record: WalRecord): Buffer | undefined {
 const nameAt = (row: Buffer, at: number): string => row.toString('utf8', at, row.indexOf(0, at));
 
 export const schemaIn = (row: Buffer): CatalogRow => ({ oid: row.readUInt32LE(0), name: nameAt(row, 4) });
+
+/** Of `pg_inherits`: which is a part of which. */
+export const partIn = (row: Buffer): Part => ({ oid: row.readUInt32LE(0), whole: row.readUInt32LE(4) });
 
 export function classIn(row: Buffer, version: WalRecord['version']): ClassRow {
   // 18 has one more number before them.

@@ -13,7 +13,7 @@ import { minute, numbered } from './chains.ts';
 /** What the logs that were read followed. */
 let begun: string[] = [];
 
-/** A log of lines: the number of a transaction, the minute of its commit, its bytes, its table, or `-`, or `?` for more than is known, and a statement. */
+/** A log of lines: the number of a transaction, the minute of its commit, its bytes, its table, with `<` and what that is a part of, or `-`, or `?` for more than is known, and a statement. */
 const reader: LogReader = {
   counts: 'rows',
   nameParts: 2,
@@ -23,7 +23,8 @@ const reader: LogReader = {
       const text = (await whole(open('lines'))).toString();
       heard(text.length);
       for (const line of text.split('\n').filter((each) => each !== '')) {
-        const [id = '', at, bytes, table = '', ...statement] = line.split(' ');
+        const [id = '', at, bytes, told = '', ...statement] = line.split(' ');
+        const [table = '', ...partOf] = told.split('<');
         found({
           id,
           at: minute(Number(at)),
@@ -31,6 +32,7 @@ const reader: LogReader = {
           tables: table === '-' || table === '?' ? [] : [{ name: table, inserted: 1, updated: 0, deleted: 0 }],
           statements: statement.length === 0 ? [] : [statement.join(' ')],
           isOpaque: table === '?',
+          partOf,
         });
       }
     }
@@ -356,6 +358,15 @@ describe('transactions in the log', () => {
     // Where the first of two parts may be a schema, the table may be of either database.
     const ofSchema = await list(one, log, { since: minute(0), table: 'public.people' }, undefined, [], 3);
     expect(ids(ofSchema)).toEqual(['101', '102', '106']);
+  });
+
+  test('of a table are also those of its partitions', async () => {
+    const one = memoryStore();
+    const lines =
+      '100 10 5 shop.orders_1<shop.orders_early<shop.orders\n101 11 5 shop.rooms_1<shop.rooms\n102 12 5 -<shop.orders DROP TABLE shop.orders_2';
+    const log = await chain(one, 100, 0, [[lines, 30]]);
+    const of = async (table: string) => ids(await list(one, log, { since: minute(0), table }));
+    expect([await of('orders'), await of('shop.orders_early'), await of('orders_2')]).toEqual([['100', '102'], ['100'], ['102']]);
   });
 
   test('that remove most are looked for among all, shown or not, where all is known of all', async () => {

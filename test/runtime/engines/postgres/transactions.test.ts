@@ -46,13 +46,18 @@ async function read({ of = seventeen, base = named(fullOf(of)), after = base, lo
   return { found, bytes };
 }
 
-const line = ({ id, tables, statements }: LoggedTransaction): string =>
-  [id, ...statements, ...tables.map(({ name, inserted, updated, deleted }) => `${name} +${inserted} ~${updated} -${deleted}`)].join(' | ');
+const line = ({ id, tables, statements, partOf = [] }: LoggedTransaction): string =>
+  [
+    id,
+    ...statements,
+    ...tables.map(({ name, inserted, updated, deleted }) => `${name} +${inserted} ~${updated} -${deleted}`),
+    ...partOf.map((name) => `part of ${name}`),
+  ].join(' | ');
 
 const { found: recorded } = await read();
 
 describe('transactions of a log of PostgreSQL', () => {
-  test('are told with the rows of each table and what was made, emptied, written anew and dropped; aborted ones are not', () => {
+  test('are told with the rows of each table, what that is a part of, and what was made, emptied, written anew and dropped; aborted ones are not', () => {
     expect(recorded.map(line)).toMatchInlineSnapshot(`
       [
         "761 | shop.public.audit +3 ~0 -0",
@@ -86,8 +91,8 @@ describe('transactions of a log of PostgreSQL', () => {
         "796 | shop.later.things +2 ~0 -0",
         "797 | CREATE MATERIALIZED VIEW shop.public.sums | catalog +29 ~4 -13",
         "798 | REWRITE TABLE shop.public.sums | catalog +13 ~3 -13",
-        "799 | shop.public.events_1 +1 ~0 -0",
-        "800 | shop.public.events_1 +0 ~1 -0 | shop.public.events_2 +1 ~0 -0",
+        "799 | shop.public.events_1 +1 ~0 -0 | part of shop.public.events",
+        "800 | shop.public.events_1 +0 ~1 -0 | shop.public.events_2 +1 ~0 -0 | part of shop.public.events",
         "801 | catalog +15 ~0 -0",
         "803 | CREATE VIEW shop.public.seen | catalog +9 ~1 -0",
         "804 | catalog +0 ~1 -0",
@@ -125,9 +130,21 @@ describe('transactions of a log of PostgreSQL', () => {
         "838 | CREATE TABLE shop.public.inside | shop.public.inside +1 ~0 -0 | catalog +13 ~0 -0",
         "839 | shop.pg_catalog.pg_largeobject +1 ~0 -0 | catalog +1 ~0 -0",
         "840 | shop.pg_catalog.pg_largeobject +0 ~0 -1 | catalog +0 ~0 -1",
-        "841 | CREATE TABLE shop.public.squeezed | catalog +13 ~0 -0",
-        "842 | shop.public.squeezed +1 ~0 -0",
-        "843 | catalog +0 ~0 -13",
+        "841 | CREATE TABLE shop.public.parcels | catalog +15 ~0 -0",
+        "842 | CREATE TABLE shop.public.parcels_1 | catalog +17 ~2 -0 | part of shop.public.parcels",
+        "843 | CREATE TABLE shop.public.parcels_1_1 | catalog +15 ~2 -0 | part of shop.public.parcels_1 | part of shop.public.parcels",
+        "844 | shop.public.parcels_1_1 +1 ~0 -0 | part of shop.public.parcels_1 | part of shop.public.parcels",
+        "845 | shop.public.parcels_1_1 +0 ~0 -1 | part of shop.public.parcels_1 | part of shop.public.parcels",
+        "846 | CREATE TABLE shop.public.parcels_2 | catalog +13 ~0 -0",
+        "847 | catalog +2 ~2 -0",
+        "848 | shop.public.parcels_2 +1 ~0 -0 | part of shop.public.parcels",
+        "849 | TRUNCATE shop.public.parcels_2 | TRUNCATE shop.public.parcels_1_1 | catalog +0 ~2 -0 | part of shop.public.parcels | part of shop.public.parcels_1",
+        "850 | DROP TABLE shop.public.events_2 | catalog +0 ~0 -16 | part of shop.public.events",
+        "851 | CREATE TABLE shop.public.heir | catalog +16 ~1 -0 | part of shop.public.rooms",
+        "852 | shop.public.heir +1 ~0 -0 | part of shop.public.rooms",
+        "853 | CREATE TABLE shop.public.squeezed | catalog +13 ~0 -0",
+        "854 | shop.public.squeezed +1 ~0 -0",
+        "855 | catalog +0 ~0 -13",
       ]
     `);
   });

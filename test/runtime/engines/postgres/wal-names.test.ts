@@ -32,6 +32,7 @@ const file = (number: number, database = 7, tablespace = 1663) => ({ tablespace,
 const nothing: Definitions = {
   schemas: [],
   classes: [],
+  parts: [],
   unread: 0,
   created: [],
   dropped: [],
@@ -69,6 +70,28 @@ describe('names of files in the log', () => {
     ]);
     expect([names.subjectOf(file(16391, 5)).kind, names.subjectOf(file(1262, 0)).kind]).toEqual(['aside', 'catalog']);
     expect([names.isClasses(file(20050)), names.isClasses(file(1259)), names.isClasses(file(1259, 5))]).toEqual([true, false, true]);
+  });
+
+  test('come with those of all that a table is a part of, by the backup and by the log, also in a circle that no server makes', () => {
+    const [first, last] = relations.databases;
+    const names = new WalNames({
+      databases: [first!, { ...last!, wholes: [{ oid: 20100, schema: 2200, name: 'all' }], parts: [{ oid: 20000, whole: 20100 }] }],
+    });
+    const partOf = (number: number) => {
+      const subject = names.subjectOf(file(number));
+      return subject.kind === 'table' ? [...subject.partOf] : subject.kind;
+    };
+    expect([partOf(20000), partOf(20007)]).toEqual([['shop.public.all'], []]);
+    const followed = names.follow({
+      ...nothing,
+      classes: [row(20200, 'part'), row(20201, 'index', { kind: 'i' })],
+      parts: [
+        { database: 7, oid: 20200, whole: 20000 },
+        { database: 7, oid: 20100, whole: 20200 },
+      ],
+    });
+    expect(partOf(20200)).toEqual(['shop.public.orders', 'shop.public.all', 'shop.public.part']);
+    expect([...followed.partOf]).toEqual(partOf(20200));
   });
 
   test('go with a table that is emptied, and what lies beside it', () => {

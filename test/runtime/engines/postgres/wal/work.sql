@@ -83,6 +83,17 @@ BEGIN; CREATE TABLE inside (id int); INSERT INTO inside VALUES (1); TRUNCATE ins
 -- large objects
 SELECT lo_from_bytea(4711, 'berth');
 SELECT lo_unlink(4711);
+-- partitions of partitions, and one of before that goes; a part that is given away
+CREATE TABLE parcels (id int) PARTITION BY RANGE (id);
+CREATE TABLE parcels_1 PARTITION OF parcels FOR VALUES FROM (0) TO (100) PARTITION BY RANGE (id);
+CREATE TABLE parcels_1_1 PARTITION OF parcels_1 FOR VALUES FROM (0) TO (50);
+INSERT INTO parcels VALUES (1);
+DELETE FROM parcels;
+CREATE TABLE parcels_2 (id int); ALTER TABLE parcels ATTACH PARTITION parcels_2 FOR VALUES FROM (100) TO (200);
+INSERT INTO parcels VALUES (100);
+TRUNCATE parcels;
+DROP TABLE events_2;
+CREATE TABLE heir () INHERITS (rooms); INSERT INTO heir VALUES (1, 1);
 -- images that are compressed: what is made is not told by name
 SET wal_compression = pglz;
 CHECKPOINT;
