@@ -275,9 +275,9 @@ export const postgresLogReader: LogReader = {
   nameParts: 3,
   read: async ({ base: open, after }, logs, found, heard) => {
     const base = await open();
-    const next = Number(base.manifest.facts['nextTransaction']);
-    const begunFrom = after.id === base.manifest.id && Number.isSafeInteger(next) ? next : undefined;
-    const transactions = new Transactions(new WalNames(await relationsOf(base)), Number.isSafeInteger(next) ? next : 0, begunFrom, found);
+    const next = wholeNumber(base.manifest.facts['nextTransaction']);
+    const begunFrom = after.id === base.manifest.id ? (notBegunIn(base.manifest) ?? next) : undefined;
+    const transactions = new Transactions(new WalNames(await relationsOf(base)), next ?? 0, begunFrom, found);
     const reader = new WalReader(placeAfter(after, base.manifest), isLookedAt, (record) => transactions.see(record));
     for await (const { manifest, open: file } of logs)
       try {
@@ -297,6 +297,15 @@ export const postgresLogReader: LogReader = {
       }
   },
 };
+
+const wholeNumber = (told: unknown): number | undefined => {
+  const number = Number(told);
+  return typeof told === 'string' && Number.isSafeInteger(number) ? number : undefined;
+};
+
+/** From this one on none had begun when the copy had ended; `nextTransaction` is asked for when all tables have been counted. */
+const notBegunIn = ({ facts: { snapshot } }: Manifest): number | undefined =>
+  typeof snapshot === 'string' ? wholeNumber(snapshot.split(':')[1]) : undefined;
 
 function placeAfter(after: Manifest, base: Manifest): WalPlace {
   return {

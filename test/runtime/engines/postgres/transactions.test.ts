@@ -269,6 +269,13 @@ describe('transactions of a log of PostgreSQL', () => {
     expect(found.at(-1)).toEqual(recorded.at(-1));
   });
 
+  test('that began while the tables were counted, behind the end of the copy, are whole', async () => {
+    const among = (changes: Record<string, string>) => read({ base: { ...withNames, facts: { ...facts, ...changes } } });
+    const marked = ({ found }: Awaited<ReturnType<typeof read>>) => found.filter(({ isPartial }) => isPartial).map(({ id }) => id);
+    expect(marked(await among({ nextTransaction: '764' }))).toEqual(['760', '761', '762', '763']);
+    expect(marked(await among({ nextTransaction: '764', snapshot: '760:762:760' }))).toEqual(['760', '761']);
+  });
+
   test('of a log that is not what was written are no answer', async () => {
     const damaged = Buffer.from(log);
     damaged[100_000] = 255 - (damaged[100_000] ?? 0);
