@@ -70,8 +70,8 @@ export default defineConfig({
           hookTimeout: 300_000,
         },
       },
-      // Four at a time, on two cores as well: what takes long here is mostly waiting.
-      { test: { name: 'lab', include: ['test/lab/**/*.test.ts'], exclude: alone, ...lab, maxWorkers: 4, sequence: { groupOrder: 1 } } },
+      // Three at a time, on two cores as well: much here is waiting. Four take longer, and starve each other.
+      { test: { name: 'lab', include: ['test/lab/**/*.test.ts'], exclude: alone, ...lab, maxWorkers: 3, sequence: { groupOrder: 1 } } },
       { test: { name: 'lab-alone', include: alone, ...lab, fileParallelism: false, sequence: { groupOrder: 2 } } },
     ],
   },
