@@ -330,6 +330,19 @@ describe('the script of a node of a cluster', () => {
     expect(done()).toEqual([]);
   });
 
+  test('ends as its server ended, whether that was asked to or not', async () => {
+    views(asMeant);
+    answer('cache-shard-0-0', 'role', 'slave');
+    const server = (text: string): void => writeFileSync(at('bin', 'valkey-server'), `#!/bin/sh\n${text}\n`);
+    server(`trap '/bin/sleep 0.2; exit 7' TERM; : >${at('started')}; while :; do /bin/sleep 0.02; done`);
+    expect(await run('cache-shard-0-0', looks(1))).toBe(7);
+    server('/bin/sleep 0.1; exit 9');
+    const { child, code, silence } = begin(await scriptOf('cache-shard-0-0', 'sessions'));
+    expect(await code).toBe(9);
+    process.kill(-(child.pid ?? Number.NaN), 'SIGKILL');
+    await silence;
+  });
+
   test('waits with an empty node while its copy has the data, and not where nothing is lost', async () => {
     views(asMeant);
     const identity = idOf('cache-shard-0-0');

@@ -260,7 +260,15 @@ server=$!
 # Whoever hands over must not be outbid by what it did just before.
 keep &
 keeper=$!
-trap 'kill "$keeper" 2>/dev/null || true; hand_over || true; kill -TERM "$server" 2>/dev/null || true' TERM INT
+stops='' heard=''
+trap 'stops=yes heard=yes; kill "$keeper" 2>/dev/null || true; hand_over || true; kill -TERM "$server" 2>/dev/null || true' TERM INT
+# A signal ends the wait for the server, not the server: how that ended is asked again.
 code=0
-while kill -0 "$server" 2>/dev/null; do wait "$server" && code=0 || code=$?; done
+while :; do
+  wait "$server" && code=0 || code=$?
+  [ -n "$heard" ] || break
+  heard=''
+done
+# Whoever was told of the end of a server already is told 127.
+if [ -n "$stops" ] && [ "$code" = 127 ]; then code=0; fi
 exit "$code"
