@@ -67,7 +67,7 @@ export class BucketPoints {
       const plan = await this.planPrune(policy, time, signal);
       const tools: PruneTools = { ...this.#tools, lease, levelOf: () => 0 };
       await removeBackups(place, plan, tools, signal);
-      return { plan, contents: await pruneContents(place, tools, signal) };
+      return { plan, contents: await pruneContents(place, time, tools, signal) };
     } finally {
       await lease.release();
     }

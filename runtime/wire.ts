@@ -277,7 +277,7 @@ export async function openBackups(
         const prune = await pruneTools(lease, place, signal);
         const plan = await planPrune(place, policyOf(job), time, prune, signal);
         await removeBackups(place, plan, prune, signal);
-        return { plan, swept: await sweep(place, prune, signal) };
+        return { plan, swept: await sweep(place, time, prune, signal) };
       } finally {
         await lease.release();
       }

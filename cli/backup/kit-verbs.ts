@@ -7,7 +7,7 @@ import type { Manifest } from '../../model/backup/manifest.ts';
 import { BerthError } from '../../model/errors.ts';
 import { suiteNames, usualSuite, type SuiteName } from '../../model/backup/suites.ts';
 import { agentName, isOfAge, keyIdOf } from '../../runtime/format/keys.ts';
-import { readKeyFiles } from '../../runtime/jobs/open-backup.ts';
+import { readKeyFiles } from '../../runtime/jobs/key-files.ts';
 import { readIdentity, readPublicKeys, readRecipients } from '../../runtime/keys/read-keys.ts';
 import { lookAgain } from '../../runtime/look-again.ts';
 import { recorderOf } from './verify.ts';

@@ -1,5 +1,5 @@
 import { describeBytes } from '../../model/backup/bytes.ts';
-import { readKeyFiles } from '../../runtime/jobs/open-backup.ts';
+import { readKeyFiles } from '../../runtime/jobs/key-files.ts';
 import { ageOf, levels, shortName, shownTime } from './text.ts';
 import { type Asked, findBackup, openCatalogue } from '../open-catalogue.ts';
 import { type RuntimeContext, stoppable } from '../stoppable.ts';

@@ -17,6 +17,7 @@ import type { Store } from '../ports/store.ts';
 import { collect } from '../streams/blocks.ts';
 import { largestManifest } from './catalogue.ts';
 import { checkStream } from './check-stored.ts';
+import { checkKeys } from './key-files.ts';
 import { uploadStream, type StreamLayout } from './upload-stream.ts';
 
 /** What is to be backed up, and what it follows. */
@@ -123,6 +124,8 @@ async function writeStream(
 
 /** The moment from which on the backup exists. */
 async function commit(manifest: Manifest, place: Place, { store, signer, lease }: BackupTools, signal: AbortSignal): Promise<void> {
+  // A sweep that takes this for an attempt of long ago, by a clock that was wrong, takes the key first of all.
+  await checkKeys(store, manifest, signal);
   const key = manifestKey(place, manifest.id, manifest.kind);
   const body = Buffer.from(formatManifest(manifest, signer));
   await lease.confirm(signal);

@@ -3,6 +3,7 @@ import { damaged } from '../format/damage.ts';
 import { checkedParts } from '../format/parts.ts';
 import type { Store } from '../ports/store.ts';
 import { letGo } from '../streams/given-away.ts';
+import { checkKeys } from './key-files.ts';
 
 /**
  * Every part of a stream as it lies in the store now, held against its manifest. Needs no key.
@@ -26,12 +27,23 @@ export async function checkStream(
   }
 }
 
-/** The same for all of a backup. */
-export async function checkStored(
+/** The same for all of its streams. */
+export async function checkStreams(
   store: Store,
   { streams }: Manifest,
   signal: AbortSignal,
   heard?: (key: string, bytes: number) => void,
 ): Promise<void> {
   for (const stream of streams) await checkStream(store, stream, signal, heard);
+}
+
+/** All that a backup needs to be of use: every byte of it, and its key. */
+export async function checkStored(
+  store: Store,
+  manifest: Manifest,
+  signal: AbortSignal,
+  heard?: (key: string, bytes: number) => void,
+): Promise<void> {
+  await checkKeys(store, manifest, signal);
+  await checkStreams(store, manifest, signal, heard);
 }

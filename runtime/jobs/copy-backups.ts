@@ -9,8 +9,8 @@ import type { Store } from '../ports/store.ts';
 import { collect } from '../streams/blocks.ts';
 import { contentsOf } from './bucket/listing.ts';
 import { largestManifest, readCatalogue } from './catalogue.ts';
-import { checkStored } from './check-stored.ts';
-import { largestKeyFile } from './open-backup.ts';
+import { checkStored, checkStreams } from './check-stored.ts';
+import { checkKeys, largestKeyFile } from './key-files.ts';
 import { readVerifications, recordFinding, type Finding, type RecordTools, type Verifications } from './verifications.ts';
 
 export interface CopyTools {
@@ -98,7 +98,7 @@ const brokenOf = ({ proofs }: Verifications): ReadonlyMap<string, number> =>
  */
 async function mend(place: Place, manifest: Manifest, found: number, tools: CopyTools, signal: AbortSignal): Promise<boolean> {
   const { from, to, lease, recorder } = tools;
-  await checkStored(from, manifest, signal);
+  await checkStreams(from, manifest, signal);
   const whole = await isStored(to, manifest, signal);
   if (whole && found > 1) return false;
   await lease.confirm(signal);
@@ -128,6 +128,11 @@ async function copyOne(
   signal: AbortSignal,
   send: 'what is missing' | 'all',
 ): Promise<void> {
+  const prefix = `${keysPrefix(place)}${manifest.id}/`;
+  const [own, theirs] = [await listed(from, prefix, signal), await listed(to, prefix, signal)];
+  const keepsTheirs = isOlder(own, theirs);
+  // Nobody could ever read what has no key.
+  if (!keepsTheirs) await checkKeys(from, manifest, signal);
   let sent = 0;
   for (const stream of manifest.streams)
     for (const object of stream.objects) {
@@ -142,6 +147,7 @@ async function copyOne(
       };
       await to.upload(object.key, inParts(counted(), stream.partBytes), signal);
     }
+  if (!keepsTheirs) for (const key of own) await to.put(key, await collect(from.read(key, signal), largestKeyFile), signal);
   try {
     await checkStored(to, manifest, signal);
   } catch (error) {
@@ -149,9 +155,6 @@ async function copyOne(
     for (const { objects } of manifest.streams) for (const { key } of objects) await to.delete(key, signal);
     throw error instanceof BerthError && error.kind === 'damaged' ? changedOnItsWay(manifest, to, error) : error;
   }
-  const prefix = `${keysPrefix(place)}${manifest.id}/`;
-  const [own, theirs] = [await listed(from, prefix, signal), await listed(to, prefix, signal)];
-  if (!isOlder(own, theirs)) for (const key of own) await to.put(key, await collect(from.read(key, signal), largestKeyFile), signal);
   const key = manifestKey(place, manifest.id, manifest.kind);
   const body = await collect(from.read(key, signal), largestManifest);
   openManifest(body, key, trusted);

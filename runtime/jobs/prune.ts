@@ -110,8 +110,12 @@ async function move(store: Store, from: string, to: string, signal: AbortSignal)
 }
 
 /** Deletes for good what has been no backup for longer than the time of grace. Answers what that was. */
-export async function sweep(place: Place, { store, lease, trusted, graceMs }: PruneTools, signal: AbortSignal): Promise<readonly Swept[]> {
-  // The store's own clock, as far as it shows: never later than it is.
+export async function sweep(
+  place: Place,
+  time: TimeCheck,
+  { store, lease, trusted, graceMs }: PruneTools,
+  signal: AbortSignal,
+): Promise<readonly Swept[]> {
   let newest = 0;
   const lie = async (prefix: string, take: (each: Lying) => void): Promise<void> => {
     for await (const { key, modified } of store.list(prefix, signal)) {
@@ -131,7 +135,7 @@ export async function sweep(place: Place, { store, lease, trusted, graceMs }: Pr
     await lie(prefix, (each) => {
       if (!manifests.has(each.id)) remains.push(each);
     });
-  const now = new Date(newest);
+  const now = earliest(newest, time);
   const facts = { manifests, removed, remains };
   const lying = Map.groupBy([...remains, ...removed], ({ id }) => id);
   const swept: Swept[] = [];
@@ -151,6 +155,13 @@ export async function sweep(place: Place, { store, lease, trusted, graceMs }: Pr
   await store.clean(leasesPrefix(place.site), before, signal);
   return swept;
 }
+
+/**
+ * The store's own clock, as far as the newest object shows it: never later than it is, unless it was wrong when that was written. One moment of a clock ahead
+ * would make everything old that is just being made, so no later than this host has it either.
+ */
+export const earliest = (newest: number, { now, expected }: TimeCheck): Date =>
+  new Date(Math.min(newest, now.getTime(), expected.getTime()));
 
 /** An object, and the backup that it belongs to. */
 type Lying = Remains & Pick<ObjectInfo, 'key'>;

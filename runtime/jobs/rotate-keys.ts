@@ -7,7 +7,7 @@ import { agentName, keyIdOf, type Recipient } from '../format/keys.ts';
 import { suiteOf } from '../format/suites.ts';
 import type { Store } from '../ports/store.ts';
 import { collect } from '../streams/blocks.ts';
-import { largestKeyFile, readKeyFiles } from './open-backup.ts';
+import { largestKeyFile, readKeyFiles } from './key-files.ts';
 
 export interface RotateTools {
   readonly store: Store;

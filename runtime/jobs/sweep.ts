@@ -24,7 +24,7 @@ export interface Swept {
  * An attempt may still be under way, and a list may not yet have the newest manifests; so nothing young is touched, and who
  * carries this out looks for the manifest of each once more.
  *
- * @param now - By the clock of the store, so that a wrong one of this host harms nothing.
+ * @param now - By the clock of the store as well as of this host, whichever is earlier: one of them alone may be ahead.
  */
 export function planSweep({ manifests, removed, remains }: SweepFacts, now: Date, graceMs: number): readonly Swept[] {
   const hours = Math.round(graceMs / 3_600_000);

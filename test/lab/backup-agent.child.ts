@@ -148,7 +148,7 @@ const orders: Readonly<Record<string, (order: Order) => Promise<unknown>>> = {
     const plan = await planPrune(place, { last: Number(last), zone: 'UTC', provenLevel: 0 }, { now, expected: now }, tools, stop.signal);
     if (plan.refused !== undefined) throw new Error(plan.refused);
     await removeBackups(place, plan, tools, stop.signal);
-    await sweep(place, tools, stop.signal);
+    await sweep(place, { now, expected: now }, tools, stop.signal);
     return { kept: plan.keep.length, removed: plan.remove.length };
   },
   verify: async (order) => {

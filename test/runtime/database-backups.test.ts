@@ -6,7 +6,7 @@ import { DatabaseBackups, type ShippingEvents } from '../../runtime/database-bac
 import type { DatabaseJob } from '../../runtime/databases.ts';
 import type { Recipient } from '../../runtime/format/keys.ts';
 import { readCatalogue } from '../../runtime/jobs/catalogue.ts';
-import { readKeyFiles } from '../../runtime/jobs/open-backup.ts';
+import { readKeyFiles } from '../../runtime/jobs/key-files.ts';
 import type { Clock } from '../../runtime/ports/clock.ts';
 import type { LogFeed } from '../../runtime/ports/log-source.ts';
 import { recordFinding } from '../../runtime/jobs/verifications.ts';

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { manifestKey } from '../../model/backup/layout.ts';
+import { keyFileKey, manifestKey } from '../../model/backup/layout.ts';
 import type { Manifest } from '../../model/backup/manifest.ts';
 import { readVerifications, recordFinding } from '../../runtime/jobs/verifications.ts';
 import { dueSince, lookAgain, Unread } from '../../runtime/look-again.ts';
@@ -100,6 +100,13 @@ describe('looking at all backups again', () => {
       await expect(lookAt(away)).rejects.toThrow('ECONNREFUSED');
       expect([asked, await writtenOf()]).toEqual([4, [`sound ${all[0]!.id}`]]);
     });
+  });
+
+  test('finds what has lost its key, however whole the rest is', async () => {
+    const [, victim] = all;
+    await store.delete(keyFileKey({ ...place, source: victim!.source }, victim!.id, victim!.id), never);
+    const { broken } = await look();
+    expect(broken).toEqual([{ id: victim!.id, message: `backup ${victim!.id} has no key in ${store.name}` }]);
   });
 
   test('blames bytes that are not what was written at level 1, also where it has a key: comparing them again is enough to clear them', async () => {

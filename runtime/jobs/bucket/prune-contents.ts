@@ -5,7 +5,8 @@ import type { ObjectInfo } from '../../ports/store.ts';
 import { collect } from '../../streams/blocks.ts';
 import { inOrder } from '../../streams/in-order.ts';
 import { largestManifest } from '../catalogue.ts';
-import { listRemoved, removeOne, sweep, undoRemoval, type PruneTools } from '../prune.ts';
+import { earliest, listRemoved, removeOne, sweep, undoRemoval, type PruneTools } from '../prune.ts';
+import type { TimeCheck } from '../retention.ts';
 import type { Swept } from '../sweep.ts';
 import { contentsOf } from './listing.ts';
 
@@ -29,7 +30,7 @@ export interface PrunedContents {
  *
  * @throws BerthError `damaged` when a listing cannot be read: nobody knows then what it needs, and nothing is removed.
  */
-export async function pruneContents(place: Place, tools: PruneTools, signal: AbortSignal): Promise<PrunedContents> {
+export async function pruneContents(place: Place, time: TimeCheck, tools: PruneTools, signal: AbortSignal): Promise<PrunedContents> {
   const { store, graceMs } = tools;
   const needed = await referredContents(place, tools, signal);
   const broughtBack: string[] = [];
@@ -42,8 +43,10 @@ export async function pruneContents(place: Place, tools: PruneTools, signal: Abo
   const prefix = manifestPrefix(place);
   const all: ObjectInfo[] = [];
   for await (const info of store.list(prefix, signal)) all.push(info);
-  // The store's own clock, as far as it shows.
-  const now = all.reduce((newest, { modified }) => Math.max(newest, modified.getTime()), 0);
+  const now = earliest(
+    all.reduce((newest, { modified }) => Math.max(newest, modified.getTime()), 0),
+    time,
+  ).getTime();
   const removed: string[] = [];
   for (const { key, modified } of all) {
     const id = idInKey(key, prefix);
@@ -51,7 +54,7 @@ export async function pruneContents(place: Place, tools: PruneTools, signal: Abo
     await removeOne({ place, id, kind: 'contents' }, tools, signal);
     removed.push(id);
   }
-  return { removed, broughtBack, swept: await sweep(place, tools, signal) };
+  return { removed, broughtBack, swept: await sweep(place, time, tools, signal) };
 }
 
 /** Ids of all that any listing needs. */

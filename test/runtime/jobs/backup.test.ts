@@ -58,6 +58,19 @@ describe.each(suiteNames)('a backup by %s', (suite) => {
     ]);
   });
 
+  test('is none without its key, also where that was taken while it was made', async () => {
+    const store = memoryStore();
+    const robbed: Store = {
+      ...store,
+      upload: async (...upload) => {
+        for (const key of await keysOf(store)) if (key.includes('/keys/')) await store.delete(key, never);
+        await store.upload(...upload);
+      },
+    };
+    await expect(run(robbed, engineOf(files))).rejects.toThrow(/backup \w{26} has no key in/);
+    expect((await catalogue(store)).manifests).toEqual([]);
+  });
+
   test('follows another, and is newer than it by its id, whatever the clock says', async () => {
     const store = memoryStore();
     const full = await run(store, engineOf(files));

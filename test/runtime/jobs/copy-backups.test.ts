@@ -1,6 +1,6 @@
 import { randomBytes, type KeyObject } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { manifestKey, manifestPrefix, removedKey } from '../../../model/backup/layout.ts';
+import { keyFileKey, manifestKey, manifestPrefix, removedKey } from '../../../model/backup/layout.ts';
 import type { Manifest } from '../../../model/backup/manifest.ts';
 import { suiteNames, type SuiteName } from '../../../model/backup/suites.ts';
 import { makeUlid } from '../../../model/backup/ulid.ts';
@@ -107,6 +107,34 @@ describe.each(suiteNames)('a second place, by %s,', (suite) => {
       { id: log.id, message: `it rests on ${bad.id}, which cannot be copied` },
     ]);
     expect((await restored(to)).map(({ manifest }) => manifest.id)).toEqual(idsOf(good));
+  });
+
+  test('is not given what has no key in the first one, and none of its bytes; all else is copied', async () => {
+    const { from, to, made, copy } = await world(suite);
+    const [bad, log, ...good] = made;
+    if (bad === undefined || log === undefined) throw new Error('nothing was made');
+    await from.delete(keyFileKey(place, bad.id, bad.id), never);
+    const { copied, broken } = await copy();
+    expect(idsOf(copied)).toEqual(idsOf(good));
+    expect(broken).toEqual([
+      { id: bad.id, message: `backup ${bad.id} has no key in ${from.name}` },
+      { id: log.id, message: `it rests on ${bad.id}, which cannot be copied` },
+    ]);
+    expect((await keysOf(to)).filter((key) => key.includes(bad.id))).toEqual([]);
+  });
+
+  test('is given again the keys that it lost, and what was found broken for that is sound', async () => {
+    const { from, to, made, copy } = await world(suite);
+    await copy();
+    const [victim] = made;
+    if (victim === undefined) throw new Error('nothing was made');
+    await to.delete(keyFileKey(place, victim.id, victim.id), never);
+    const message = `backup ${victim.id} has no key in ${to.name}`;
+    await recordFinding(place, { backups: [victim.id], level: 1, result: 'broken', detail: [message] }, { ...recorder, store: to }, never);
+    await copy();
+    expect(await keysOf(to)).toEqual(expect.arrayContaining([...(await keysOf(from))]));
+    const { proofs } = await readVerifications(place, to, [signer.publicKey], never);
+    expect(levelOf(proofs, victim.id)).toBe(1);
   });
 
   test('that keeps other bytes than it was sent has no backup of them, and is sent them anew', async () => {

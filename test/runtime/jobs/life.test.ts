@@ -72,7 +72,7 @@ class Life {
     if (what === 'full' || what === 'increment' || what === 'log')
       return this.#backup(what, store, size, this.#suites.includes(suite) ? suite : this.#suites[0]!);
     if (what === 'prune') return removeBackups(place, await planPrune(place, policy, time, tools, never), tools, never);
-    if (what === 'sweep') return void (await sweep(place, tools, never));
+    if (what === 'sweep') return void (await sweep(place, time, tools, never));
     for (const manifest of await this.catalogue())
       await rotateKeys(
         manifest,

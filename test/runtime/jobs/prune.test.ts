@@ -50,7 +50,7 @@ async function filled(fulls: number, suite: SuiteName = 'aes256') {
     await removeBackups(place, plan, tools(changes), never);
     return plan;
   };
-  return { clock, store, tools, prune };
+  return { clock, store, tools, time, prune };
 }
 const keysOf = async (store: Store): Promise<readonly string[]> => {
   const keys: string[] = [];
@@ -60,28 +60,30 @@ const keysOf = async (store: Store): Promise<readonly string[]> => {
 
 describe('pruning', () => {
   test('takes manifests first, and the data once the time of grace is over', async () => {
-    const { clock, store, tools, prune } = await filled(4);
+    const { clock, store, tools, time, prune } = await filled(4);
     const before = (await keysOf(store)).length;
     const plan = await prune();
     expect(plan.remove.map(({ point }) => point.kind)).toEqual(['log', 'log', 'full', 'log', 'full']);
     expect((await restored(store)).length).toBe(3);
     expect((await keysOf(store)).length).toBe(before);
-    expect(await sweep(place, tools(), never)).toEqual([]);
+    expect(await sweep(place, time(), tools(), never)).toEqual([]);
     clock.set(clock.now().getTime() + 49 * hour);
     await store.put('v1/shop/db/data/01KMVHNPM0VH7Y7KHJEV6906SV/x', Buffer.from('x'), never); // by this the store shows its time
-    expect((await sweep(place, tools(), never)).map(({ id }) => id).sort()).toEqual(plan.remove.map(({ point }) => point.id).sort());
+    expect((await sweep(place, time(), tools(), never)).map(({ id }) => id).sort()).toEqual(
+      plan.remove.map(({ point }) => point.id).sort(),
+    );
     expect((await restored(store)).length).toBe(3);
     for (const { point } of plan.remove) expect((await keysOf(store)).join()).not.toContain(point.id);
   });
 
   test('can be undone until then', async () => {
-    const { store, tools, prune } = await filled(3);
+    const { store, tools, time, prune } = await filled(3);
     const all = await restored(store);
     const plan = await prune();
     for (const { point } of [...plan.remove].reverse()) await undoRemoval(place, point, store, never);
     expect(await restored(store)).toEqual(all);
     await expect(undoRemoval(place, plan.remove[0]!.point, store, never)).rejects.toThrow('was not removed');
-    expect(await sweep(place, tools(), never)).toEqual([]);
+    expect(await sweep(place, time(), tools(), never)).toEqual([]);
   });
 
   test('changes nothing when it must refuse', async () => {
@@ -116,7 +118,7 @@ describe('pruning', () => {
   });
 
   test('does not take the data of a backup whose manifest is not yet in the list', async () => {
-    const { clock, store, tools } = await filled(2);
+    const { clock, store, tools, time } = await filled(2);
     clock.set(clock.now().getTime() + 100 * hour);
     await store.put('v1/shop/db/keys/01KMVHNPM0VH7Y7KHJEV6906SV/x.json', Buffer.from('x'), never);
     const stale: Store = {
@@ -127,8 +129,24 @@ describe('pruning', () => {
         yield* found;
       },
     };
-    expect(await sweep(place, tools({ store: stale }), never)).toEqual([]);
+    expect(await sweep(place, time(), tools({ store: stale }), never)).toEqual([]);
     expect((await restored(store)).length).toBe(4);
+  });
+
+  test('takes nothing that is being made, whatever time an object bears and whichever clock was ahead', async () => {
+    const { clock, store, tools, time } = await filled(2);
+    const underWay = 'v1/shop/db/keys/01KMVHNPM0VH7Y7KHJEV6906SV/01KMVHNPM0VH7Y7KHJEV6906SV.json';
+    await store.put(underWay, Buffer.from('x'), never);
+    const before = clock.now();
+    clock.set(before.getTime() + 10_000 * hour);
+    await store.put('v1/shop/db/data/01KMVHNPM0VH7Y7KHJEV6906ST/x', Buffer.from('x'), never);
+    // This host is ahead as well, and has only just become so.
+    expect(await sweep(place, { now: clock.now(), expected: before }, tools(), never)).toEqual([]);
+    clock.set(before.getTime());
+    expect(await sweep(place, time(), tools(), never)).toEqual([]);
+    expect(await store.size(underWay, never)).toBe(1);
+    clock.set(before.getTime() + 49 * hour);
+    expect(await sweep(place, time(), tools(), never)).toMatchObject([{ id: '01KMVHNPM0VH7Y7KHJEV6906SV' }]);
   });
 });
 

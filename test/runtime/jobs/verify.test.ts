@@ -248,11 +248,12 @@ describe('verification', () => {
     await record(full.id);
     await record('01JD5Z5M2R000000000000000A');
     const tools = { ...world.tools, lease: openLease(), trusted: [signer.publicKey], levelOf: () => 0, graceMs: 3_600_000 };
-    await sweep(place, tools, never);
+    const time = () => ({ now: world.clock.now(), expected: world.clock.now() });
+    await sweep(place, time(), tools, never);
     expect(Object.keys(await world.levels()).length).toBe(2);
     world.clock.set(world.clock.now().getTime() + 7_200_000);
     await world.store.put(`v1/${place.site}/${place.source}/data/${full.id}/later`, Buffer.from('x'), never);
-    await sweep(place, tools, never);
+    await sweep(place, time(), tools, never);
     expect(Object.keys(await world.levels())).toEqual([full.id]);
   });
 });

@@ -56,7 +56,7 @@ class Life {
     // Names keep what has them, and here each has one.
     const plan = await planPrune(bucketPlace, { ...policy, labelledDays: 0 }, time, tools, never);
     await removeBackups(bucketPlace, plan, tools, never);
-    await pruneContents(bucketPlace, tools, never);
+    await pruneContents(bucketPlace, time, tools, never);
   }
 
   async offered(): Promise<readonly Manifest[]> {

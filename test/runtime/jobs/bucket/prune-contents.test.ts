@@ -39,7 +39,8 @@ const tools = (changes: Partial<PruneTools> = {}): PruneTools => ({
   graceMs: 48 * hour,
   ...changes,
 });
-const prune = (changes: Partial<PruneTools> = {}) => pruneContents(bucketPlace, tools(changes), never);
+const time = () => ({ now: clock.now(), expected: clock.now() });
+const prune = (changes: Partial<PruneTools> = {}) => pruneContents(bucketPlace, time(), tools(changes), never);
 const removeFirst = () => removeOne({ place: bucketPlace, id: first.id, kind: 'bucket' }, tools(), never);
 const dropped = (): string => contentsOf(first).find(({ id }) => !contentsOf(second).some((each) => each.id === id))!.id;
 /** The store's clock is seen by what is written. */
