@@ -10,15 +10,26 @@ type Copied = Pick<BackupJob, 'name' | 'agent' | 'database' | 'schedule' | 'time
 const isUnlogged = ({ database }: Copied): boolean => database?.elsewhere?.log === false;
 
 /** How many milliseconds ago it was that everything was in the backups, where that is longer than it may be. */
-export function lateBy({ newest, spans }: Restorable, jobs: readonly Copied[], now: Date): number | undefined {
+export function lateBy({ newest, spans, trustedUntil }: Restorable, jobs: readonly Copied[], now: Date): number | undefined {
   const job = jobs.find(({ name }) => name === newest.source);
   if (spans === undefined || job?.database === undefined) return undefined;
   const begun = Date.parse(newest.startedAt);
   if (isUnlogged(job)) return begun < beforeLast(job.schedule, job.timeZone, now).getTime() ? now.getTime() - begun : undefined;
   // Without a log that was ever shipped it is what the full backups have.
-  const since = now.getTime() - (spans.at(-1)?.until.getTime() ?? begun);
+  const shipped = trustedUntil === undefined ? spans.at(-1)?.until.getTime() : Date.parse(newest.finishedAt);
+  const since = now.getTime() - (shipped ?? begun);
   return since > lateAfterMs(job.database.rpo) ? since : undefined;
 }
+
+/** What of a database can be had by its latest point alone, and how to have more. */
+export const clockNotes = (found: readonly Restorable[], jobs: readonly Copied[]): readonly string[] =>
+  found.flatMap(({ newest: { source }, trustedUntil }) => {
+    if (trustedUntil === undefined || jobs.every(({ name }) => name !== source)) return [];
+    const name = shortName(source);
+    return [
+      `a clock was ahead when a backup of ${name} was made: what was written since is in \`--latest\` and in no time that could be chosen; \`berth backup now ${name}\` makes a full backup behind which times count again`,
+    ];
+  });
 
 /** What is to be done about logs that are not shipped, and full backups that are not made. */
 export const lateNotes = (found: readonly Restorable[], jobs: readonly Copied[], now: Date): readonly string[] =>

@@ -7,7 +7,7 @@ import { describeDrill, drillAsJson, drillNotes } from './drill-view.ts';
 import { type KitRecord, readKit } from './kit-record.ts';
 import { describeLag, lookOffsite, offsiteJson } from './offsite-view.ts';
 import { type Asked, openCatalogue } from '../open-catalogue.ts';
-import { lateBy, lateNotes } from './late-view.ts';
+import { clockNotes, lateBy, lateNotes } from './late-view.ts';
 import { describeRestorable, ownLevel, restorable } from './restorable.ts';
 import { rememberedManifests } from './remembered-manifests.ts';
 import { type RuntimeContext, stoppable } from '../stoppable.ts';
@@ -76,6 +76,7 @@ export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext
               ...(each.spans === undefined ? {} : { spans: each.spans }),
               ...(each.shrunk === undefined ? {} : { shrunk: each.shrunk }),
               ...(lateBy(each, logged, now) === undefined ? {} : { late: true }),
+              ...(each.trustedUntil === undefined ? {} : { clockAhead: true }),
             })),
             ...(offsite === undefined ? {} : { offsite: offsiteJson(offsite, now) }),
             ...drillAsJson(every, drill, now),
@@ -117,7 +118,7 @@ export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext
         notes.push(
           `the newest ${nameOf[newest.kind] ?? 'backup'} of ${shortName(newest.source)} holds ${shrunk}: if nobody meant that, restore an older one before it expires`,
         );
-    notes.push(...lateNotes(found, logged, now), ...drillNotes(every, drill, now));
+    notes.push(...lateNotes(found, logged, now), ...clockNotes(found, logged), ...drillNotes(every, drill, now));
     if (offsite !== undefined) notes.push(...describeLag(offsite, now));
     for (const note of notes) context.out(`${noteOf(note, context)}\n`);
     const unlogged = config.backups.jobs.filter(({ database }) => database?.elsewhere?.log === false).map(({ name }) => name);

@@ -1,7 +1,7 @@
 import type { Manifest } from '../../model/backup/manifest.ts';
 import { pointLevel } from '../../runtime/bucket-backups.ts';
 import { type DatabaseKind, rulesOf } from '../../runtime/databases.ts';
-import { type Span, chainsOf, restorableSpans } from '../../runtime/jobs/coverage.ts';
+import { type Span, chainsOf, restorableSpans, trustedUntil } from '../../runtime/jobs/coverage.ts';
 import { isWhole, shrinkageOf } from '../../runtime/jobs/shrinkage.ts';
 import { ageOf, describeAge, shortName } from './text.ts';
 
@@ -12,6 +12,8 @@ export interface Restorable {
   readonly spans: readonly Span[] | undefined;
   /** Of a bucket, the points before the newest, the oldest first. */
   readonly earlier: readonly Manifest[];
+  /** Up to when times of the newest can be chosen, where a clock was ahead then. */
+  readonly trustedUntil: Date | undefined;
   /** What the newest full backup, point of a bucket, or copy holds much less of than the one before. */
   readonly shrunk: string | undefined;
 }
@@ -28,10 +30,12 @@ export function restorable(manifests: readonly Manifest[]): readonly Restorable[
     const newest = all.at(-1);
     if (newest === undefined) return [];
     const rules = Object.hasOwn(rulesOf, newest.engine) ? rulesOf[newest.engine as DatabaseKind] : undefined;
-    const [before, last] = all.filter(isWhole).slice(-2);
-    const shrunk = before && last && shrinkageOf(before, last);
+    const [before, whole] = all.filter(isWhole).slice(-2);
+    const shrunk = before && whole && shrinkageOf(before, whole);
     const earlier = newest.kind === 'bucket' ? all.slice(0, -1) : [];
-    return [{ newest, earlier, spans: rules && restorableSpans(chainsOf(all, rules)), shrunk }];
+    const chains = rules && chainsOf(all, rules);
+    const last = chains?.at(-1);
+    return [{ newest, earlier, spans: chains && restorableSpans(chains), trustedUntil: last && trustedUntil(last), shrunk }];
   });
 }
 

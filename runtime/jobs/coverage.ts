@@ -1,6 +1,7 @@
 import { hasLogBehind, type Manifest } from '../../model/backup/manifest.ts';
 import { reachOf } from '../../model/backup/reach.ts';
 import type { ChainRules } from '../ports/log-source.ts';
+import { aheadOf } from './clock-jumps.ts';
 
 /**
  * A full backup, or an increment with all that it rests on, and the logs that follow it without a hole, in order. Every one of the logs is a place up to which it
@@ -11,6 +12,11 @@ export interface Chain {
   /** In order, each resting on the one before; the logs follow the last of them. */
   readonly increments: readonly Manifest[];
   readonly logs: readonly Manifest[];
+  /**
+   * Of these the first ones, up to where a clock was ahead: an engine that restores to a time stops at the first commit that bears a later one, so nothing behind that
+   * can be chosen by a time. Nothing at all where it was ahead when what they follow was made.
+   */
+  readonly timely: readonly Manifest[] | undefined;
   /** Why it does not go on, where logs of it lie there that nothing leads to. */
   readonly hole: string | undefined;
 }
@@ -36,7 +42,8 @@ export function chainsOf(manifests: readonly Manifest[], rules: ChainRules): rea
   const sorted = [...manifests].sort((a, b) => (a.id < b.id ? -1 : 1));
   const lines = linesOf(sorted, rules);
   const logs = logsByBase(sorted);
-  return [...lines].map(([base, [full, ...increments]]) => chainFrom({ full, increments }, logs.get(base) ?? [], rules));
+  const ahead = aheadOf(sorted, ({ finishedAt }) => Date.parse(finishedAt));
+  return [...lines].map(([base, [full, ...increments]]) => chainFrom({ full, increments }, logs.get(base) ?? [], ahead, rules));
 }
 
 /** For each full backup, and each increment of which nothing is missing, what is restored up to itself. */
@@ -67,7 +74,12 @@ function logsByBase(sorted: readonly Manifest[]): ReadonlyMap<string, readonly M
 }
 
 /** Of two logs with the same parent the one counts that others follow, and else the one that reaches further. */
-function chainFrom(whole: Pick<Chain, 'full' | 'increments'>, logs: readonly Manifest[], rules: ChainRules): Chain {
+function chainFrom(
+  whole: Pick<Chain, 'full' | 'increments'>,
+  logs: readonly Manifest[],
+  ahead: ReadonlySet<Manifest>,
+  rules: ChainRules,
+): Chain {
   const base = baseOf(whole);
   const sound = new Map([[base.id, base]]);
   for (const log of logs) {
@@ -79,17 +91,36 @@ function chainFrom(whole: Pick<Chain, 'full' | 'increments'>, logs: readonly Man
   for (let next: Manifest | undefined = end; next !== undefined && next.kind === 'log'; next = sound.get(next.parent ?? ''))
     line.unshift(next);
   const stray = logs.find(({ id }) => !sound.has(id));
-  return { ...whole, logs: line, hole: stray && `${stray.id} does not follow ${end.id}, or what it follows is missing` };
+  const timely = ahead.has(base) ? undefined : timelyOf(base, line, ahead);
+  return { ...whole, logs: line, timely, hole: stray && `${stray.id} does not follow ${end.id}, or what it follows is missing` };
+}
+
+/** The clock of a server may differ from that of its agent for good, by an hour or two of a zone. By more than a day none does that anybody works with. */
+const mostAheadMs = 86_400_000;
+
+function timelyOf(base: Manifest, line: readonly Manifest[], ahead: ReadonlySet<Manifest>): readonly Manifest[] {
+  let passed = Date.parse(base.finishedAt);
+  const wrong = line.findIndex((log) => {
+    passed = Math.max(passed, Date.parse(log.finishedAt));
+    return ahead.has(log) || reachOf(log).coveredUntil.getTime() > passed + mostAheadMs;
+  });
+  return wrong < 0 ? line : line.slice(0, wrong);
+}
+
+/** Up to when its times are to be believed, where a clock was ahead then; nothing where none was. */
+export function trustedUntil(chain: Chain): Date | undefined {
+  const { timely, logs } = chain;
+  return timely?.length === logs.length ? undefined : coveredBy({ ...chain, logs: timely ?? [] });
 }
 
 /** Nothing, as long as no log says what was committed after what it follows had become complete. */
 export function spanOf(chain: Chain): Span | undefined {
-  const from = reachOf(baseOf(chain)).restorableFrom;
-  const until = coveredBy(chain);
+  const from = chain.timely && reachOf(baseOf(chain)).restorableFrom;
+  const until = coveredBy({ ...chain, logs: chain.timely ?? [] });
   return from === undefined || until < from ? undefined : { from, until };
 }
 
-const coveredBy = (chain: Chain): Date =>
+const coveredBy = (chain: Pick<Chain, 'full' | 'increments' | 'logs'>): Date =>
   new Date([baseOf(chain), ...chain.logs].reduce((latest, each) => Math.max(latest, reachOf(each).coveredUntil.getTime()), -Infinity));
 
 /** Times that can be restored to, where one goes into the next made one; the oldest first. */

@@ -67,10 +67,13 @@ function stretchesOf(chain: Chain): readonly Stretch[] {
 export const runsWithin = (chain: Chain, { from, until }: Span, isBroken: (id: string) => boolean): readonly Run[] =>
   runsOf(chain, isBroken).flatMap(({ base, after, logs }) => {
     const line = [after, ...logs];
+    const timely = new Set([base, ...(chain.timely ?? [])]);
     const isWanted = (log: Manifest, index: number): boolean => {
       const previous = line[index] ?? after;
       const ended = Math.max(Date.parse(log.finishedAt), covered(log));
-      return ended + slackMs >= from.getTime() && (previous === base || covered(previous) <= until.getTime() + slackMs);
+      return (
+        ended + slackMs >= from.getTime() && (previous === base || !timely.has(previous) || covered(previous) <= until.getTime() + slackMs)
+      );
     };
     const [first, last] = [logs.findIndex(isWanted), logs.findLastIndex(isWanted)];
     return first < 0 ? [] : [{ base, after: line[first] ?? after, logs: logs.slice(first, last + 1) }];

@@ -3,7 +3,7 @@ import { reachOf } from '../../model/backup/reach.ts';
 import { BerthError } from '../../model/errors.ts';
 import type { ChainRules } from '../ports/log-source.ts';
 import type { RestoreTarget } from '../ports/scratch-engine.ts';
-import { backupsIn, baseOf, chainsOf, latestOf, restorableSpans, spanOf, type Chain } from './coverage.ts';
+import { backupsIn, baseOf, chainsOf, latestOf, restorableSpans, spanOf, trustedUntil, type Chain, type Span } from './coverage.ts';
 
 /** What will be restored, before anything is done. */
 export interface RestorePlan {
@@ -154,7 +154,7 @@ function logsUpTo(
     case 'time': {
       const span = spanOf(chain);
       if (span === undefined || target.at < span.from || target.at > span.until) return undefined;
-      return upTo(logs.findIndex((log) => reachOf(log).coveredUntil >= target.at));
+      return upTo((chain.timely ?? []).findIndex((log) => reachOf(log).coveredUntil >= target.at));
     }
     case 'position':
       if (rules.endsAt(base, target.position)) return [];
@@ -203,19 +203,37 @@ function outOfReach(chains: readonly Chain[], target: RestoreTarget): BerthError
       `${wanted} is in no backup`,
       `choose a time: backups reach from ${first.from.toISOString()} to ${last.until.toISOString()}`,
     );
-  const before = spans.findLast(({ until }) => until < target.at)?.until.toISOString();
-  const after = spans.find(({ from }) => from > target.at)?.from.toISOString();
-  if (before !== undefined && after !== undefined)
+  const behind = untimelyAt(chains, target.at);
+  if (behind !== undefined)
+    return new BerthError(
+      'usage',
+      `${wanted} cannot be chosen: a clock was ahead after ${behind.toISOString()}, and a restore to a later time would end where it was`,
+      `the nearest points are ${nearest(spans, target.at).join(' and ')}; \`--latest\` has all that was written since`,
+    );
+  const points = nearest(spans, target.at);
+  if (points.length > 1)
     return new BerthError(
       'damaged',
       `${wanted} lies in a hole: the log of that time was never received`,
-      `the nearest points are ${before} and ${after}`,
+      `the nearest points are ${points.join(' and ')}`,
     );
   return new BerthError(
     'usage',
-    `${wanted} lies ${before === undefined ? 'before the first backup' : 'after all that has been backed up'}`,
-    `the nearest point is ${before ?? after}`,
+    `${wanted} lies ${target.at < first.from ? 'before the first backup' : 'after all that has been backed up'}`,
+    `the nearest point is ${points.join('')}`,
   );
+}
+
+/** Up to when a chain reaches by its times, where it goes on behind that, and nothing newer has begun by the time that is wanted. */
+function untimelyAt(chains: readonly Chain[], at: Date): Date | undefined {
+  const chain = chains.findLast((each) => new Date(baseOf(each).startedAt) <= at);
+  const until = chain && trustedUntil(chain);
+  return until !== undefined && until < at ? until : undefined;
+}
+
+function nearest(spans: readonly Span[], at: Date): readonly string[] {
+  const points = [spans.findLast(({ until }) => until < at)?.until, spans.find(({ from }) => from > at)?.from];
+  return points.flatMap((point) => point?.toISOString() ?? []);
 }
 
 function describeTarget(target: RestoreTarget): string {

@@ -1,5 +1,6 @@
 import { isDependent, type BackupKind } from '../../model/backup/manifest.ts';
 import { periods, type Period } from './calendar.ts';
+import { aheadOf } from './clock-jumps.ts';
 
 /** One backup, as far as keeping it is concerned. */
 export interface Point {
@@ -68,7 +69,7 @@ const mostJumpMs = 3_600_000;
  * Days are counted from the newest backup, so nothing expires while no new ones are made.
  */
 export function planRetention(points: readonly Point[], policy: RetentionPolicy, time: TimeCheck): RetentionPlan {
-  const sorted = [...points].sort((a, b) => (a.id < b.id ? 1 : -1));
+  const sorted = setRight(points.toSorted((a, b) => (a.id < b.id ? -1 : 1))).reverse();
   const holes = findHoles([...sorted].reverse());
   const present = sorted.filter(({ id }) => !holes.has(id));
   const broken = findBroken([...present].reverse());
@@ -99,6 +100,17 @@ export function planRetention(points: readonly Point[], policy: RetentionPolicy,
         );
   if (refused === undefined) return { keep, remove };
   return { keep: [...keep, ...remove.map(({ point }) => ({ point, because: ['nothing is removed now'] }))], remove: [], refused };
+}
+
+/** One of a clock that was ahead is as old as what was made just before it: else it would be the newest for a year. */
+function setRight(oldestFirst: readonly Point[]): Point[] {
+  const ahead = aheadOf(oldestFirst, ({ at }) => at.getTime());
+  if (ahead.size === 0) return [...oldestFirst];
+  let before: Date | undefined;
+  return oldestFirst.map((point) => {
+    if (!ahead.has(point)) before = point.at;
+    return ahead.has(point) && before !== undefined ? { ...point, at: before } : point;
+  });
 }
 
 /**

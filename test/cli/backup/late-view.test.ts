@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { lateBy, lateNotes } from '../../../cli/backup/late-view.ts';
+import { clockNotes, lateBy, lateNotes } from '../../../cli/backup/late-view.ts';
 import type { Restorable } from '../../../cli/backup/restorable.ts';
 import { manifest } from '../../runtime/format/manifests.ts';
 
@@ -13,6 +13,7 @@ const upTo = (seconds: number, spans = true): Restorable => ({
   newest: manifest({ source: 'database' }),
   spans: spans ? [{ from: ago(9000), until: ago(seconds) }] : undefined,
   earlier: [],
+  trustedUntil: undefined,
   shrunk: undefined,
 });
 
@@ -32,6 +33,20 @@ describe('the log of a database', () => {
     expect(lateBy(upTo(900 + 120), [job], now)).toBeUndefined();
     expect(lateBy(upTo(900 + 121), [job], now)).toBe(1_021_000);
     expect(lateBy(upTo(4000), [{ ...job, database: { rpo: 3600 } as never }], now)).toBeUndefined();
+  });
+
+  test('whose clock was ahead is as late as its newest log was made, and what cannot be chosen any more is told', () => {
+    const shipped = (seconds: number) => ({
+      ...upTo(90_000),
+      trustedUntil: ago(90_000),
+      newest: manifest({ source: 'database', finishedAt: ago(seconds).toISOString() }),
+    });
+    expect(lateBy(shipped(60), [job], now)).toBeUndefined();
+    expect(lateBy(shipped(7200), [job], now)).toBe(7_200_000);
+    expect(clockNotes([shipped(60), upTo(60)], [job])).toEqual([
+      'a clock was ahead when a backup of database was made: what was written since is in `--latest` and in no time that could be chosen; `berth backup now database` makes a full backup behind which times count again',
+    ]);
+    expect(clockNotes([shipped(60)], [])).toEqual([]);
   });
 
   test('is not asked for of what has none, nor of a database that is no longer copied', () => {

@@ -8,6 +8,7 @@ const found = (spans: Restorable['spans'], kind: 'full' | 'log' = 'full'): Resto
   newest: manifest({ source: 'database', kind, finishedAt: '2026-03-29T01:31:00Z' }),
   spans,
   earlier: [],
+  trustedUntil: undefined,
   shrunk: undefined,
 });
 

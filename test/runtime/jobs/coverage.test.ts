@@ -21,8 +21,8 @@ const latest = (manifests: readonly Manifest[]): string | undefined => {
 describe('what can be restored', () => {
   test('is a full backup and the logs that follow it, in order', () => {
     expect(chainsOf(all, numbered)).toEqual([
-      { full: first, increments: [], logs: [one, two, three], hole: undefined },
-      { full: second, increments: [], logs: [four], hole: undefined },
+      { full: first, increments: [], logs: [one, two, three], timely: [one, two, three], hole: undefined },
+      { full: second, increments: [], logs: [four], timely: [four], hole: undefined },
     ]);
   });
 
@@ -43,6 +43,7 @@ describe('what can be restored', () => {
       full: first,
       increments: [],
       logs: [one],
+      timely: [one],
       hole: `${three.id} does not follow ${one.id}, or what it follows is missing`,
     });
     // Minute 4 is before the full backup was complete: no time of that chain is certain.
@@ -53,6 +54,50 @@ describe('what can be restored', () => {
     const foreign = logAfter(one, 3, 120, 9, { facts: { server: 'b' } });
     const elsewhere = logAfter(one, 3, 120, 9, { position: { from: '111', to: '120' } });
     for (const log of [foreign, elsewhere]) expect(chainsOf([first, one, log], numbered)[0]?.logs).toEqual([one]);
+  });
+
+  describe('where a clock was ahead for a moment', () => {
+    const year = 525_600;
+    /** Finished by the clock of its agent when its engine says that all was there. */
+    const at = (made: Manifest, ended: number): Manifest => ({ ...made, finishedAt: minute(ended).toISOString() });
+    const full = at(fullAt(1, 100, 0, 5), 5);
+    const before = at(logAfter(full, 2, 110, 6), 6);
+    const jump = at(logAfter(before, 3, 120, 7 + year), 7 + year);
+    // No log says less than the one before.
+    const behind = at(logAfter(jump, 4, 130, 7 + year), 8);
+    const next = at(fullAt(5, 140, 9, 11), 11);
+    const last = at(logAfter(next, 6, 150, 12), 12);
+    const spans = (...manifests: readonly Manifest[]) => restorableSpans(chainsOf(manifests, numbered));
+
+    test('reaches by time to the last log from before, and goes on with the next full backup', () => {
+      expect(spans(full, before, jump, behind)).toEqual([{ from: minute(5), until: minute(6) }]);
+      expect(spans(full, before, jump, behind, next, last)).toEqual([
+        { from: minute(5), until: minute(6) },
+        { from: minute(11), until: minute(12) },
+      ]);
+      expect(latest([full, before, jump, behind])).toBe(full.id);
+    });
+
+    test('has no time behind a full backup that was made then', () => {
+      const wrong = at(fullAt(2, 105, year, year + 1), year + 1);
+      const log = at(logAfter(wrong, 3, 110, year + 1), 6);
+      expect(spans(full, wrong, log, at(logAfter(log, 4, 120, year + 1), 7))).toEqual([]);
+      expect(chainsOf([full, wrong, log, next], numbered)[1]).toMatchObject({ logs: [log], timely: undefined });
+    });
+
+    test('knows it of the clock of a server alone as well, and minds none that differs by hours for good', () => {
+      const alone = at(jump, 7);
+      expect(spans(full, before, alone, behind)).toEqual([{ from: minute(5), until: minute(6) }]);
+      const hours = at(logAfter(before, 3, 120, 7 + 720), 7);
+      expect(spans(full, before, hours)).toEqual([{ from: minute(5), until: minute(727) }]);
+    });
+
+    test('loses nothing to one that was behind', () => {
+      const past = at(logAfter(before, 3, 120, 6), -year);
+      const later = at(logAfter(past, 4, 130, 9), 9);
+      expect(spans(full, before, past, later)).toEqual([{ from: minute(5), until: minute(9) }]);
+      expect(spans(full, before, past)).toEqual([{ from: minute(5), until: minute(6) }]);
+    });
   });
 
   test('of two logs after the same one goes the way that leads further', () => {
@@ -71,9 +116,9 @@ describe('what can be restored', () => {
 
     test('is each of them with all that it rests on, and the logs that follow itself', () => {
       expect(chainsOf(incremental, numbered)).toEqual([
-        { full: first, increments: [], logs: [one, two, three, late], hole: undefined },
-        { full: first, increments: [changed], logs: [five], hole: undefined },
-        { full: first, increments: [changed, again], logs: [six], hole: undefined },
+        { full: first, increments: [], logs: [one, two, three, late], timely: [one, two, three, late], hole: undefined },
+        { full: first, increments: [changed], logs: [five], timely: [five], hole: undefined },
+        { full: first, increments: [changed, again], logs: [six], timely: [six], hole: undefined },
       ]);
       expect(restorableSpans(chainsOf(incremental, numbered))).toEqual([
         { from: minute(5), until: minute(20) },

@@ -25,6 +25,30 @@ describe('a restore', () => {
     expect(planRestore([first], { kind: 'latest' }, numbered)).toMatchObject({ full: first, logs: [] });
   });
 
+  test('to a time behind a clock that was ahead is refused with the nearest points and what can be had instead', () => {
+    const ended = (made: typeof first, n: number) => ({
+      ...made,
+      startedAt: minute(n - 1).toISOString(),
+      finishedAt: minute(n).toISOString(),
+    });
+    const full = ended(first, 5);
+    const before = ended(one, 9);
+    const jump = ended(logAfter(before, 3, 120, 525_600), 525_600);
+    const behind = ended(logAfter(jump, 4, 130, 525_600), 12);
+    const newer = ended({ ...second, id: four.id, chain: four.id }, 32);
+    const log = ended({ ...logAfter(newer, 7, 210, 40) }, 40);
+    const plan = (n: number, ...manifests: readonly (typeof first)[]) => planRestore(manifests, { kind: 'time', at: minute(n) }, numbered);
+    expect(plan(8, full, before, jump, behind)).toMatchObject({ full, logs: [before] });
+    expect(plan(35, full, before, jump, behind, newer, log)).toMatchObject({ full: newer, logs: [log] });
+    for (const manifests of [
+      [full, before, jump, behind],
+      [full, before, jump, behind, newer, log],
+    ])
+      expect(() => plan(11, ...manifests)).toThrow(`a clock was ahead after ${minute(9).toISOString()}`);
+    expect(() => plan(41, full, before, jump, behind, newer, log)).toThrow('lies after all that has been backed up');
+    expect(planRestore([full, before, jump, behind], { kind: 'latest' }, numbered).logs).toEqual([before, jump, behind]);
+  });
+
   describe('to the latest point, while the log still goes on behind the full backup before the newest', () => {
     const behind = logAfter(two, 5, 130, 40);
     const newest = (changes: Partial<typeof first> = {}) => ({ ...fullAt(4, 128, 30, 32), ...changes });

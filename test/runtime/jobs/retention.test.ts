@@ -130,6 +130,19 @@ describe('retention', () => {
     expect(plan(points, { last: 1 }, { now: right, expected: right }).refused).toBeUndefined();
   });
 
+  test('goes on after a clock was ahead for a moment, and counts what was made then to the day before', () => {
+    const points = chain('f3ffff');
+    const wrong = points.with(2, { ...points[2]!, at: new Date(start + 400 * day) });
+    const right = after(points);
+    const result = plan(wrong, { daily: 2, days: 1 }, right);
+    expect(result.refused).toBeUndefined();
+    expect(result.keep.map(({ point }) => point.id)).toEqual([4, 3, 0].map((index) => points[index]!.id));
+    // Nothing was made behind it yet that says otherwise.
+    expect(plan(points.with(4, { ...points[4]!, at: new Date(start + 400 * day) }), { last: 1 }, right).refused).toContain(
+      'the clock is wrong',
+    );
+  });
+
   test('keeps what cannot be restored for a while, and never counts it', () => {
     const points = chain('f3llfll').filter((_, index) => index !== 4);
     const result = plan(points, { days: 1 });
