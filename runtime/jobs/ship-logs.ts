@@ -45,7 +45,10 @@ export class LogShipper {
   #newestId = '';
   #lookedAt = -Infinity;
   #missing = 'there is no full backup yet';
-  #holding = 0;
+  /** Of each that is being made up to where the log was shipped when it was begun, the oldest first: it ends behind that. Nothing of the log is known to be needless where there is none. */
+  readonly #making = new Set<{ readonly behind: Manifest | undefined }>();
+  /** The same of the one that is to take over, where it is known. */
+  #nextBehind: Manifest | undefined;
   /** There was a hole, and no full backup since. */
   #isLost = false;
   /** The chain that is being shipped cannot go on, for whatever reason. */
@@ -55,15 +58,16 @@ export class LogShipper {
     this.#tools = tools;
   }
 
-  /** Makes a full backup, or an increment, while nothing of the log is forgotten, which goes on behind it then. */
+  /** Makes a full backup, or an increment, while nothing of the log is forgotten that comes from then on: it goes on behind it. */
   async during<T extends Manifest | undefined>(work: () => Promise<T>): Promise<T> {
-    this.#holding += 1;
+    const making = { behind: this.#tip };
+    this.#making.add(making);
     try {
       const made = await work();
-      if (made !== undefined) this.#take(made);
+      if (made !== undefined) this.#take(made, making.behind);
       return made;
     } finally {
-      this.#holding -= 1;
+      this.#making.delete(making);
     }
   }
 
@@ -123,9 +127,18 @@ export class LogShipper {
     this.#base = made.id;
   }
 
-  #take(made: Manifest): void {
+  #take(made: Manifest, behind: Manifest | undefined): void {
     const present = this.#next?.id ?? (this.#tip === undefined ? '' : this.#base);
-    if (made.id > present) this.#next = made;
+    if (made.id <= present) return;
+    this.#next = made;
+    this.#nextBehind = behind;
+  }
+
+  /** Up to where nobody needs the log any more. Full backups that follow each other without a pause hold no more of it than since they were begun. */
+  #needless(tip: Manifest): Manifest | undefined {
+    const held = [...this.#making].map(({ behind }) => behind);
+    const all = this.#next === undefined ? held : [this.#nextBehind, ...held];
+    return all.length === 0 ? tip : all.includes(undefined) ? undefined : all[0];
   }
 
   /** The truth lies in the store: at the start, and now and then, since one may have been made by another process. */
@@ -143,7 +156,7 @@ export class LogShipper {
     const newest = made.at(-1);
     if (newest === undefined) return;
     if (this.#tip === undefined) await this.#begin(made.slice(-2), signal);
-    else this.#take(newest);
+    else this.#take(newest, undefined);
   }
 
   /** Behind the newest; when nothing follows it yet, the one before has to be brought to its end first. */
@@ -159,6 +172,7 @@ export class LogShipper {
     this.#goOnBehind(baseOf(chain));
     this.#tip = chain.logs.at(-1) ?? baseOf(chain);
     this.#next = isAlone ? baseOf(newest) : undefined;
+    this.#nextBehind = undefined;
   }
 
   async #ship(after: Manifest, signal: AbortSignal, until?: Date): Promise<Shipped> {
@@ -181,7 +195,8 @@ export class LogShipper {
       this.#tip = tip;
       this.#newestId = tip.id;
       logs.push(tip);
-      if (this.#holding === 0 && this.#next === undefined) await feed.forget(tip, signal);
+      const needless = this.#needless(tip);
+      if (needless !== undefined) await feed.forget(needless, signal);
       if (!cut.more) return { kind: 'shipped', logs };
     }
   }

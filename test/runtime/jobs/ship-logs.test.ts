@@ -153,6 +153,30 @@ describe('shipping the log', () => {
     expect(restorableSpans(await world.chains())).toHaveLength(1);
   });
 
+  test('lets go of its log while full backups are made without a pause, as far as none of them needs it', async () => {
+    const world = new World();
+    const shipper = world.shipper();
+    await shipper.during(() => world.full());
+    const ship = async (bytes: number): Promise<number> => {
+      world.write(bytes);
+      await shipper.pass(never);
+      return world.oldest;
+    };
+    expect(await ship(10)).toBe(110);
+    const oldest: number[] = [];
+    const more = async (): Promise<void> => {
+      oldest.push(await ship(10), await ship(10));
+    };
+    await shipper.during(() => world.full(more));
+    await shipper.during(() => world.full(more));
+    await shipper.during(async () => {
+      oldest.push(await ship(10));
+      return undefined;
+    });
+    expect([...oldest, await ship(10), await ship(10)]).toEqual([110, 110, 110, 130, 130, 170, 180]);
+    expect(restorableSpans(await world.chains())).toHaveLength(1);
+  });
+
   test('goes one way, also when the full backup that it follows was just made', async () => {
     const world = new World();
     const shipper = world.shipper();
