@@ -24,6 +24,7 @@ export interface PointTools extends RecordTools {
   readonly leasePatienceMs: number;
   /** How long a removal can be undone, and how long an unfinished run may take. */
   readonly graceMs: number;
+  readonly copiedFrom?: PruneTools['copiedFrom'];
   /** How often contents are compared with what was signed. */
   readonly rehashEveryMs: number;
 }

@@ -29,7 +29,8 @@ export async function openOffsite(
   const { backups, site } = config;
   if (backups.offsite === undefined) return undefined;
   const there = offsiteOf(backups, backups.offsite);
-  const second = await openBackups({ ...config, backups: there }, folder, world);
+  const first = () => openStore(backups, folder, 'open', world);
+  const second = await openBackups({ ...config, backups: there }, folder, world, first);
   const trusted = trustedSigners(backups, folder);
   const { clock, random, berth } = world;
   const recorder = { signer: ownSigner(backups, folder), clock, random, berth };
@@ -51,7 +52,6 @@ export async function openOffsite(
       return { copied: all.flatMap(({ copied }) => copied), broken: all.flatMap(({ broken }) => broken) };
     };
   };
-  const first = () => openStore(backups, folder, 'open', world);
   return {
     backups: second,
     copy: copyTo(second.store, there, 'bytes', first),

@@ -88,11 +88,12 @@ export interface Backups {
   readonly bringBack: (backup: RemovedBackup, signal: AbortSignal) => Promise<void>;
 }
 
-/** Everything that makes, shows and removes backups of a site. Asks nothing of the store yet. */
+/** Everything that makes, shows and removes backups of a site. Asks nothing of the store yet. @param copiedFrom - Of a second place: the first one. */
 export async function openBackups(
   config: RuntimeConfig & { readonly backups: BackupsConfig },
   folder: string,
   world: World,
+  copiedFrom?: () => Promise<Store>,
 ): Promise<Backups> {
   const { backups, site } = config;
   const store = await openStore(backups, folder, 'open', world);
@@ -118,7 +119,7 @@ export async function openBackups(
   const broken = new Set<string>();
   const pruneTools = async (lease: PruneTools['lease'], place: Place, signal: AbortSignal): Promise<PruneTools> => {
     const { proofs } = await readVerifications(place, store, trusted, signal);
-    return { store, lease, trusted, levelOf: (id) => levelOf(proofs, id), graceMs };
+    return { store, lease, trusted, levelOf: (id) => levelOf(proofs, id), graceMs, copiedFrom };
   };
   const readAgain = async (place: Place, signal: AbortSignal): Promise<void> => {
     const { proofs } = await readVerifications(place, store, trusted, signal);
@@ -152,7 +153,7 @@ export async function openBackups(
     });
   };
   const databases: readonly DatabaseBackups[] = await Promise.all(jobs.filter(isDatabase).map(openDatabase));
-  const pointToolsOf = ({ name }: BackupJob) => ({ ...tools, place: { site, source: name }, graceMs, rehashEveryMs });
+  const pointToolsOf = ({ name }: BackupJob) => ({ ...tools, place: { site, source: name }, graceMs, rehashEveryMs, copiedFrom });
   const buckets = await Promise.all(
     jobs.filter(isBucket).map(async (job) => {
       const { privateKey, recipient } = await identityFor(job);

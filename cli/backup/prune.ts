@@ -1,5 +1,6 @@
 import { BerthError } from '../../model/errors.ts';
 import type { RetentionPlan } from '../../runtime/jobs/retention.ts';
+import { openStore } from '../../runtime/open-store.ts';
 import { openBackups } from '../../runtime/wire.ts';
 import { type AgentHome, agentsOf, inAgent } from '../agent-exec.ts';
 import { describeAge, shortName, shownTime } from './text.ts';
@@ -32,7 +33,9 @@ export const pruneBackups = (
 ): Promise<void> =>
   stoppable(context, async (signal) => {
     const { config, folder } = runtimeOf(site, from);
-    const backups = await openBackups(config, folder, worldOf(context));
+    const world = worldOf(context);
+    const first = from === 'offsite' ? runtimeOf(site).config.backups : undefined;
+    const backups = await openBackups(config, folder, world, first && (() => openStore(first, folder, 'open', world)));
     const home = { site, config, ...(cluster && { cluster }) };
     const time = { now: context.now(), expected: context.now() };
     const all: Pruned[] = [];

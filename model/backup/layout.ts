@@ -30,6 +30,10 @@ export const manifestKey = (place: Place, id: string, kind: BackupKind): string 
 export const removedPrefix = (place: Place): string => `${base(place)}/removed/`;
 export const removedKey = (place: Place, id: string, kind: BackupKind): string => `${removedPrefix(place)}${id}.${kind}.json`;
 
+/** What a second place has swept while the first one still has it, so that it is not sent there again. */
+export const sweptPrefix = (place: Place): string => `${base(place)}/swept/`;
+export const sweptKey = (place: Place, id: string): string => `${sweptPrefix(place)}${id}.json`;
+
 export const dataPrefix = (place: Place): string => `${base(place)}/data/`;
 const endings = { aes256: 'aes', age: 'age' } as const;
 /** @param index - From 1: a long stream goes on in the next object. */
@@ -53,5 +57,5 @@ export const leasePrefix = (site: string, name: string): string => `${leasesPref
 /** Whether an object is what a backup consists of: written once, and never again. Leases, findings and instructions are not. */
 export const isOfBackup = (key: string): boolean => /^v1\/[^/]+\/(?!leases\/)[^/]+\/(?:manifests|data|keys)\//.test(key);
 
-/** The backup that an object of {@link manifestPrefix}, {@link removedPrefix}, {@link dataPrefix} or {@link keysPrefix} belongs to. */
+/** The backup that an object of {@link manifestPrefix}, {@link removedPrefix}, {@link dataPrefix}, {@link keysPrefix} or {@link sweptPrefix} belongs to. */
 export const idInKey = (key: string, prefix: string): string | undefined => /^([0-9A-Z]{26})[./]/.exec(key.slice(prefix.length))?.[1];

@@ -1,4 +1,4 @@
-import { idInKey, keysPrefix, manifestKey, manifestPrefix, removedKey, type Place } from '../../model/backup/layout.ts';
+import { idInKey, keysPrefix, manifestKey, manifestPrefix, removedKey, sweptPrefix, type Place } from '../../model/backup/layout.ts';
 import type { Manifest } from '../../model/backup/manifest.ts';
 import { BerthError } from '../../model/errors.ts';
 import { openManifest } from '../format/manifest-file.ts';
@@ -11,6 +11,7 @@ import { contentsOf } from './bucket/listing.ts';
 import { largestManifest, readCatalogue } from './catalogue.ts';
 import { checkStored, checkStreams } from './check-stored.ts';
 import { checkKeys, largestKeyFile } from './key-files.ts';
+import { idsIn } from './prune.ts';
 import { readVerifications, recordFinding, type Finding, type RecordTools, type Verifications } from './verifications.ts';
 
 export interface CopyTools {
@@ -47,7 +48,9 @@ export async function copyBackups(place: Place, tools: CopyTools, signal: AbortS
   const prefix = manifestPrefix(place);
   const there = await idsIn(to, prefix, signal);
   const found = brokenOf(await readVerifications(place, to, trusted, signal));
-  const isWanted = (id: string): boolean => !there.has(id) || found.get(id) === 1 || (found.has(id) && mends === 'any');
+  const swept = await idsIn(to, sweptPrefix(place), signal);
+  const isNew = (id: string): boolean => !there.has(id) && !swept.has(id);
+  const isWanted = (id: string): boolean => isNew(id) || found.get(id) === 1 || (found.has(id) && mends === 'any');
   // Of a log there are thousands, nearly all of them long copied: their manifests are not even read.
   const { manifests } = await readCatalogue(from, prefix, trusted, signal, (key) => isWanted(idInKey(key, prefix) ?? key));
   const copied: Manifest[] = [];
@@ -190,12 +193,6 @@ async function followKeys(place: Place, ids: ReadonlySet<string>, { from, to, le
     for (const key of missing) await to.put(key, await collect(from.read(key, signal), largestKeyFile), signal);
     for (const key of tooMany) await to.delete(key, signal);
   }
-}
-
-async function idsIn(store: Store, prefix: string, signal: AbortSignal): Promise<ReadonlySet<string>> {
-  const ids = new Set<string>();
-  for await (const { key } of store.list(prefix, signal)) ids.add(idInKey(key, prefix) ?? key);
-  return ids;
 }
 
 async function listed(store: Store, prefix: string, signal: AbortSignal): Promise<readonly string[]> {

@@ -8,6 +8,8 @@ import {
   placePrefix,
   removedKey,
   removedPrefix,
+  sweptKey,
+  sweptPrefix,
   type Place,
 } from '../../model/backup/layout.ts';
 import { backupKinds, type BackupKind, type Manifest } from '../../model/backup/manifest.ts';
@@ -29,6 +31,8 @@ export interface PruneTools {
   readonly levelOf: (id: string) => number;
   /** How long a removal can be undone, and how long an unfinished attempt may take. */
   readonly graceMs: number;
+  /** Of a second place: the first one. */
+  readonly copiedFrom?: (() => Promise<Store>) | undefined;
 }
 
 /** Those go when nothing refers to them any more, whatever their age. */
@@ -113,7 +117,7 @@ async function move(store: Store, from: string, to: string, signal: AbortSignal)
 export async function sweep(
   place: Place,
   time: TimeCheck,
-  { store, lease, trusted, graceMs }: PruneTools,
+  { store, lease, trusted, graceMs, copiedFrom }: PruneTools,
   signal: AbortSignal,
 ): Promise<readonly Swept[]> {
   let newest = 0;
@@ -138,15 +142,20 @@ export async function sweep(
   const now = earliest(newest, time);
   const facts = { manifests, removed, remains };
   const lying = Map.groupBy([...remains, ...removed], ({ id }) => id);
+  const removedByRule = new Set(removed.filter(({ key }) => !isContents(key)).map(({ id }) => id));
+  // Where the first place cannot be asked nothing goes for good: this may be all that there is.
+  const elsewhere = await idsIn(await copiedFrom?.(), manifestPrefix(place), signal);
   const swept: Swept[] = [];
   for (const each of planSweep(facts, now, graceMs)) {
     // A list may be old; a single object is not.
     const found = await Promise.all(backupKinds.map((kind) => store.size(manifestKey(place, each.id, kind), signal)));
     if (found.some((size) => size !== undefined)) continue;
     await lease.confirm(signal);
+    if (elsewhere.has(each.id) && removedByRule.has(each.id)) await store.put(sweptKey(place, each.id), Buffer.from('{}\n'), signal);
     for (const { key } of lying.get(each.id) ?? []) await store.delete(key, signal);
     swept.push(each);
   }
+  for (const id of await idsIn(store, sweptPrefix(place), signal)) if (!elsewhere.has(id)) await store.delete(sweptKey(place, id), signal);
   const before = new Date(now.getTime() - graceMs);
   const isRemoved = new Set(removed.map(({ id }) => id));
   const isKnown = (id: string): boolean => manifests.has(id) || isRemoved.has(id);
@@ -154,6 +163,14 @@ export async function sweep(
   await store.clean(placePrefix(place), before, signal);
   await store.clean(leasesPrefix(place.site), before, signal);
   return swept;
+}
+
+/** The backups that objects under a prefix belong to. @param store - None has nothing. */
+export async function idsIn(store: Store | undefined, prefix: string, signal: AbortSignal): Promise<ReadonlySet<string>> {
+  const ids = new Set<string>();
+  if (store === undefined) return ids;
+  for await (const { key } of store.list(prefix, signal)) ids.add(idInKey(key, prefix) ?? key);
+  return ids;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { randomBytes, type KeyObject } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { keyFileKey, manifestKey, manifestPrefix, removedKey } from '../../../model/backup/layout.ts';
+import { dataPrefix, keyFileKey, manifestKey, manifestPrefix, removedKey, sweptPrefix } from '../../../model/backup/layout.ts';
 import type { Manifest } from '../../../model/backup/manifest.ts';
 import { suiteNames, type SuiteName } from '../../../model/backup/suites.ts';
 import { makeUlid } from '../../../model/backup/ulid.ts';
@@ -8,6 +8,7 @@ import { contentsOf } from '../../../runtime/jobs/bucket/listing.ts';
 import { readCatalogue } from '../../../runtime/jobs/catalogue.ts';
 import { checkStored } from '../../../runtime/jobs/check-stored.ts';
 import { copyBackups, type CopyTools } from '../../../runtime/jobs/copy-backups.ts';
+import { removeOne, sweep } from '../../../runtime/jobs/prune.ts';
 import { rotateKeys } from '../../../runtime/jobs/rotate-keys.ts';
 import { levelOf } from '../../../runtime/look-again.ts';
 import { readVerifications, recordFinding } from '../../../runtime/jobs/verifications.ts';
@@ -107,6 +108,38 @@ describe.each(suiteNames)('a second place, by %s,', (suite) => {
       { id: log.id, message: `it rests on ${bad.id}, which cannot be copied` },
     ]);
     expect((await restored(to)).map(({ manifest }) => manifest.id)).toEqual(idsOf(good));
+  });
+
+  test('is not sent again what its own rules removed, before its data went and after, as long as the first one has it', async () => {
+    const { from, to, made, copy } = await world(suite);
+    await copy();
+    const pruning = {
+      store: to,
+      lease: openLease(),
+      trusted: [signer.publicKey],
+      levelOf: () => 0,
+      graceMs: 3_600_000,
+      copiedFrom: async () => from,
+    };
+    const [full, log] = made;
+    for (const each of [log, full]) if (each !== undefined) await removeOne({ place, ...each }, pruning, never);
+    expect(idsOf((await copy()).copied)).toEqual([]);
+    const later = new Date(clock.now().getTime() + 7_200_000);
+    const sweepAt = async (now: Date) => {
+      await to.put(`${dataPrefix(place)}01KMVHNPM0VH7Y7KHJEV6906SV/x`, Buffer.from('x'), never); // by this the store shows its time
+      return (await sweep(place, { now, expected: now }, pruning, never)).map(({ id }) => id);
+    };
+    clock.set(later.getTime());
+    expect(await sweepAt(later)).toEqual(idsOf([full, log].flatMap((each) => each ?? [])));
+    expect(idsOf((await copy()).copied)).toEqual([]);
+    // What the first one has no more needs no note either.
+    for (const each of [log, full]) if (each !== undefined) await from.delete(manifestKey(place, each.id, each.kind), never);
+    await sweepAt(later);
+    expect((await keysOf(to)).filter((key) => key.startsWith(sweptPrefix(place)))).toEqual([]);
+    // Nothing goes for good while the first one cannot be asked.
+    const lost = { ...pruning, copiedFrom: () => Promise.reject(new Error('it is not mounted')) };
+    await expect(sweep(place, { now: later, expected: later }, lost, never)).rejects.toThrow('it is not mounted');
+    clock.set(later.getTime() - 7_200_000);
   });
 
   test('is not given what has no key in the first one, and none of its bytes; all else is copied', async () => {
