@@ -1,11 +1,10 @@
 import { appendOnlyFolder, beginAppendOnly } from '../../model/backup/append-only.ts';
+import { cacheMark } from '../../model/backup/exchange-mark.ts';
 import { valkey } from '../../model/engines/valkey.ts';
 
 const { dataFolder } = valkey;
 /** What is on its way, in the volume of each node. */
 const workshop = '.berth-restore';
-/** In the volume of every node while one may serve the new data and another the old ones. Outside of the workshop, which each run begins anew. */
-const exchanging = '.berth-exchanging';
 /** In which a node of a cluster keeps who it is and which slots it serves. */
 const nodesFile = 'nodes.conf';
 
@@ -64,7 +63,7 @@ const ahead = 1000;
 export function endScript(folders: readonly string[], kept: string): string {
   const all = folders.join(' ');
   return `set -eu
-for at in ${all}; do : >"$at/${exchanging}"; done
+for at in ${all}; do : >"$at/${cacheMark}"; done
 sync
 for at in ${all}; do [ ! -d "$at/${workshop}/kept" ] || mv -T "$at/${workshop}/kept" "$at/${kept}"; done
 for at in ${all}; do [ ! -e "$at/${workshop}/manifest" ] || mv -f "$at/${workshop}/manifest" "$at/${appendOnlyFolder}/appendonly.aof.manifest"; done
@@ -77,7 +76,7 @@ for at in ${all}; do
   rm -rf "$at/${workshop}"
 done
 sync
-for at in ${all}; do rm -f "$at/${exchanging}"; done`;
+for at in ${all}; do rm -f "$at/${cacheMark}"; done`;
 }
 
 /** Shell: says how far an exchange has come that was cut off. */
@@ -86,7 +85,7 @@ for at in ${folders.join(' ')}; do
   [ ! -d "$at/${kept}" ] || found=after
 done
 for at in ${folders.join(' ')}; do
-  [ ! -e "$at/${exchanging}" ] || found=between
+  [ ! -e "$at/${cacheMark}" ] || found=between
 done
 echo $found`;
 
@@ -98,15 +97,18 @@ echo $found`;
 export const returnScript = (folders: readonly string[], kept: string, aside: string): string => {
   const all = folders.join(' ');
   return `set -eu
-for at in ${all}; do : >"$at/${exchanging}"; done
+for at in ${all}; do : >"$at/${cacheMark}"; done
 sync
 for at in ${all}; do
   [ -d "$at/${kept}" ] || continue
-  [ ! -e "$at/${appendOnlyFolder}" ] || mv -T "$at/${appendOnlyFolder}" "$at/${aside}"
+  to=$at/${aside}
+  # A server that was started by hand in between has begun with nothing.
+  while [ -e "$at/${appendOnlyFolder}" ] && [ -e "$to" ]; do to=$to-again; done
+  [ ! -e "$at/${appendOnlyFolder}" ] || mv -T "$at/${appendOnlyFolder}" "$to"
   mv -T "$at/${kept}" "$at/${appendOnlyFolder}"
 done
 sync
-for at in ${all}; do rm -f "$at/${exchanging}"; done`;
+for at in ${all}; do rm -f "$at/${cacheMark}"; done`;
 };
 
 /** Shell: names the folders in which a server would find anything, or anybody has left something. */
@@ -156,13 +158,13 @@ export const beginScript = (nodes: readonly { readonly folder: string; readonly 
   ].join('\n');
 
 /** Shell: takes away what was filled, and says something if an exchange of before broke off. */
-export const cleanScript = (folder: string = dataFolder): string => `if [ -e ${folder}/${exchanging} ]; then
+export const cleanScript = (folder: string = dataFolder): string => `if [ -e ${folder}/${cacheMark} ]; then
   echo exchanging
 elif [ -e ${folder}/${workshop}/manifest ]; then
   while read -r file name rest; do rm -f "${folder}/${appendOnlyFolder}/$name"; done <${folder}/${workshop}/manifest
 fi
 rm -rf ${folder}/${workshop}`;
 
-/** Shell: brings the old data back, and keeps what was there instead. */
-export const undoScript = (kept: string): string =>
-  `cd ${dataFolder} && mv ${appendOnlyFolder} ${appendOnlyFolder}.undone && mv ${kept} ${appendOnlyFolder}`;
+/** The same for somebody to type, on a node that is stopped. */
+export const undoScript = (kept: string, aside: string): string =>
+  `cd ${dataFolder} && mv -T ${appendOnlyFolder} ${aside} && mv -T ${kept} ${appendOnlyFolder}`;

@@ -80,7 +80,10 @@ export function cacheLive(plan: Plan, { name }: CopyLiveAsked, context: RuntimeC
           ...nodes.map((node) => `    docker compose exec ${node} rm -rf ${valkey.dataFolder}/${kept}\n`),
           '→ to undo it:\n',
           `    docker compose stop ${[...clients, ...around, ...nodes].join(' ')}\n`,
-          ...nodes.map((node) => `    docker compose run --rm --no-deps --entrypoint /bin/sh ${node} -c '${undoScript(kept)}'\n`),
+          ...nodes.map(
+            (node) =>
+              `    docker compose run --rm --no-deps --entrypoint /bin/sh ${node} -c '${undoScript(kept, folders.aside + kept.slice(folders.kept.length))}'\n`,
+          ),
           '    docker compose up -d --wait\n',
         ].join(''),
     };

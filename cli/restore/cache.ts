@@ -11,7 +11,7 @@ import { progressOn } from '../progress.ts';
 import { stoppable, type RuntimeContext } from '../stoppable.ts';
 import { paint, table } from '../text.ts';
 import { theOne } from './choose-named.ts';
-import { asBegun, type LiveEnding, whenStopped } from './live-record.ts';
+import { asBegun, type LiveEnding, ofUnended, whenStopped } from './live-record.ts';
 
 export interface CacheRestoreAsked extends CopyAsked {
   readonly json: boolean;
@@ -35,7 +35,7 @@ export const restoreCache = (given: CacheRestoreAsked, context: RuntimeContext):
       const asked = given.ending === undefined ? given : asBegun(given, given.ending, 'cache');
       const { site, from, into, json, dryRun } = asked;
       const { target, backups } = runtimeOf(site, from).config;
-      const job = theOne(backups.jobs.filter(isCache), 'cache', asked.name);
+      const job = ofUnended(site, asked.ending, () => theOne(backups.jobs.filter(isCache), 'cache', asked.name));
       if (into === 'live' && target === 'kubernetes')
         throw new BerthError(
           'unsupported',

@@ -199,7 +199,14 @@ type Next = keyof typeof willDo;
 async function nextOf(left: CopyRecord, ending: LiveEnding | 'again', { live }: CopyWork): Promise<Next> {
   if (ending === 'undo') {
     if (left.phase === 'undoing') return 'back';
-    return left.phase === 'preparing' || (await live.look(left.kept)) === 'before' ? 'start' : 'back';
+    if (left.phase === 'preparing') return 'start';
+    if ((await live.look(left.kept)) !== 'before') return 'back';
+    if (left.phase === 'exchanging') return 'start';
+    throw new BerthError(
+      'conflict',
+      `${whereCutOff(left)}, and what was there before is gone: nobody finds ${left.kept}; nothing was changed now`,
+      `\`${liveCommand(left, 'resume')}\` starts everything on the restored data`,
+    );
   }
   if (left.phase === 'undoing')
     throw new BerthError(
@@ -208,7 +215,10 @@ async function nextOf(left: CopyRecord, ending: LiveEnding | 'again', { live }: 
       `\`${liveCommand(left, 'undo')}\` goes on with that; restore once more behind it`,
     );
   if (left.phase === 'preparing') return 'anew';
-  return ({ before: 'anew', between: 'exchange', after: 'finish' } as const)[await live.look(left.kept)];
+  const found = await live.look(left.kept);
+  // They had changed places, and what was kept has been removed since.
+  if (left.phase === 'starting' && found === 'before') return 'finish';
+  return ({ before: 'anew', between: 'exchange', after: 'finish' } as const)[found];
 }
 
 /** Ends a restore that was cut off. */

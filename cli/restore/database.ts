@@ -15,7 +15,7 @@ import { paint, table } from '../text.ts';
 import { describeCanary, tooOld } from './canary.ts';
 import { theOne } from './choose-named.ts';
 import { type Restored, restoredData, restoreHere, type RestoreHereAsked, targetOf } from './database-here.ts';
-import { another, type LiveEnding, LiveRecordFile, nothingLeft, whenStopped } from './live-record.ts';
+import { another, type LiveEnding, LiveRecordFile, nothingLeft, ofUnended, whenStopped } from './live-record.ts';
 import { describeEstimate } from './estimate.ts';
 import { openedKey } from './keys.ts';
 
@@ -45,7 +45,7 @@ export const restoreDatabase = (given: DatabaseRestoreAsked, context: RuntimeCon
       // A time that is none is told here, and not by an agent that has to run for it.
       targetOf(asked);
       const found = readRuntime(join(asked.site, 'runtime.yaml'));
-      const job = jobOf(found.config.backups.jobs, asked.name);
+      const job = ofUnended(asked.site, asked.ending, () => jobOf(found.config.backups.jobs, asked.name));
       const { agent } = job;
       const home = { site: asked.site, config: found.config, ...(asked.cluster && { cluster: asked.cluster }) };
       if (typeof asked.into === 'object' && agent !== undefined)

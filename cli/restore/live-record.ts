@@ -6,6 +6,7 @@ import { type FileSystem, realFileSystem } from '../../generator/io/file-system.
 import { attempt } from '../../generator/io/io-failure.ts';
 import { lockHolder } from '../../generator/io/lock-holder.ts';
 import { BerthError } from '../../model/errors.ts';
+import { typed } from '../text.ts';
 import type { Restored } from './database-here.ts';
 
 /** What was asked for: one of the two times, or neither for the newest. */
@@ -77,9 +78,9 @@ const nameOf = (target: AnyTarget): string => ('only' in target ? target.name : 
 
 /** As it is typed. */
 const timeOf = (target: AnyTarget): string => {
-  if (target.at !== undefined) return `--at ${target.at}`;
+  if (target.at !== undefined) return `--at ${typed(target.at)}`;
   if ('only' in target || target.before === undefined) return '--latest';
-  return `--before ${target.before}${target.full === undefined ? '' : ` --full ${target.full}`}`;
+  return `--before ${typed(target.before)}${target.full === undefined ? '' : ` --full ${target.full}`}`;
 };
 
 /** The command that begins a restore, or ends it, as it is typed in the folder of its site. */
@@ -87,7 +88,7 @@ export const liveCommand = (target: AnyTarget, ending?: LiveEnding): string =>
   [
     `berth restore --only ${'only' in target ? target.only : 'database'} --name ${nameOf(target)}`,
     ending !== undefined ? `--into live --${ending}` : `${timeOf(target)} --into live`,
-    ...(target.keyFile === undefined || ending === 'undo' ? [] : [`--key ${target.keyFile}`]),
+    ...(target.keyFile === undefined || ending === 'undo' ? [] : [`--key ${typed(target.keyFile)}`]),
     '--yes',
   ].join(' ');
 
@@ -113,8 +114,9 @@ export class LiveRecordFile {
   /** @throws BerthError when there is one that cannot be read. */
   read(): AnyRecord | undefined {
     if (!this.isThere()) return undefined;
+    const text = attempt(`read ${this.#path}`, () => readFileSync(this.#path, 'utf8'));
     try {
-      const found = JSON.parse(readFileSync(this.#path, 'utf8')) as AnyRecord;
+      const found = JSON.parse(text) as AnyRecord;
       if (found.version === 1 && found.phase in phases) return found;
       if (found.version === 2 && copyPhases.includes(found.phase)) return found;
     } catch {
@@ -164,6 +166,27 @@ export function asBegun<Asked extends { readonly site: string; readonly name: st
   if (left === undefined) throw nothingLeft(ending, only);
   if (left.version === 1 || left.only !== only || (asked.name !== undefined && asked.name !== left.name)) throw another(left);
   return { ...asked, name: left.name, at: left.at, key: asked.key ?? left.keyFile };
+}
+
+/**
+ * What a restore that was cut off is about.
+ *
+ * @param find - Throws where the site has no such thing.
+ * @throws BerthError where it has left the spec since, which would keep every other restore from beginning for ever.
+ */
+export function ofUnended<T>(site: string, ending: LiveEnding | undefined, find: () => T): T {
+  try {
+    return find();
+  } catch (error) {
+    const left = ending === undefined || !(error instanceof BerthError) ? undefined : new LiveRecordFile(site).read();
+    if (left === undefined) throw error;
+    throw new BerthError(
+      'conflict',
+      `${whereCutOff(left)}, and this site has no ${nameOf(left)} any more`,
+      `put it back into berth.yaml, run \`berth generate\`, then this again; or remove ${liveRecord} where nobody needs its data any more: ${left.kept} in their volume holds the old ones`,
+      { cause: error },
+    );
+  }
 }
 
 /** What a signal does to a restore, for whoever sends one. */

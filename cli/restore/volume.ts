@@ -8,7 +8,7 @@ import { progressOn } from '../progress.ts';
 import { stoppable, type RuntimeContext } from '../stoppable.ts';
 import { paint } from '../text.ts';
 import { theOne } from './choose-named.ts';
-import { asBegun, type LiveEnding, whenStopped } from './live-record.ts';
+import { asBegun, type LiveEnding, ofUnended, whenStopped } from './live-record.ts';
 import { describeEstimate } from './estimate.ts';
 import { makeFolder, refuseFull } from './make-folder.ts';
 
@@ -39,7 +39,8 @@ export const restoreVolume = (given: VolumeRestoreAsked, context: RuntimeContext
       const asked = given.ending === undefined ? given : asBegun(given, given.ending, 'volume');
       const { site, from, into, json, dryRun } = asked;
       if (from === 'offsite' && into === 'live') throw firstPlaceAlone();
-      const job = theOne(runtimeOf(site, from).config.backups.jobs.filter(isVolume), 'volume', asked.name);
+      const { jobs } = runtimeOf(site, from).config.backups;
+      const job = ofUnended(site, asked.ending, () => theOne(jobs.filter(isVolume), 'volume', asked.name));
       const open = (at: string | undefined): Promise<OpenedCopy> => openCopy(job, 'volume', { ...asked, at }, context, signal);
       if (into === 'live') {
         const { restoreVolumeLive } = await import('./volume-live.ts');

@@ -1,4 +1,5 @@
 import type { Artifact } from '../../model/artifact.ts';
+import { cacheMark } from '../../model/backup/exchange-mark.ts';
 import { authorityFile, certificateFile, keyFile } from '../../model/internal-tls.ts';
 import { haproxy } from '../../model/engines/haproxy.ts';
 import { pgbouncer } from '../../model/engines/pgbouncer.ts';
@@ -157,7 +158,18 @@ function renderCache(cache: CachePlan, templates: Templates): readonly Artifact[
   const settingsFile = `${cache.engine}.conf`;
   const tls = cache.tls ?? false;
   const clientOptions = tls ? ` --tls --cacert ${authorityFile}` : '';
-  const view = { ...cache, tls, title, server, client, clientOptions, settingsFile, port: valkey.port, folder: valkey.dataFolder };
+  const view = {
+    ...cache,
+    tls,
+    title,
+    server,
+    client,
+    clientOptions,
+    settingsFile,
+    port: valkey.port,
+    folder: valkey.dataFolder,
+    exchangeMark: cacheMark,
+  };
   return [
     generated(
       `config/${cache.service}/${settingsFile}`,

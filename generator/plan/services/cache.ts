@@ -1,3 +1,4 @@
+import { cacheMark } from '../../../model/backup/exchange-mark.ts';
 import { redis } from '../../../model/engines/redis.ts';
 import { valkey } from '../../../model/engines/valkey.ts';
 import type { CachePlan } from '../../../model/cache-plan.ts';
@@ -65,6 +66,10 @@ const titleOf = (cache: CacheSpec, title: string): string => {
     : `${title}; ${keeps(cache) ? 'keeps its data on disk' : 'may forget, so it keeps nothing on disk'}`;
 };
 
+/** A server that finds no data begins with none, and nobody could tell that from what it had. */
+const refuseHalf = (name: string): string =>
+  `if [ -e ${facts.dataFolder}/${cacheMark} ]; then echo "a restore of the cache ${name} is half done: run it again" >&2; exit 1; fi`;
+
 /** One of several learns at every start whom it follows. The entrypoint of Redis has the server load every module that the image brings, so it is not used. */
 function startOf(
   cache: CacheSpec,
@@ -72,6 +77,7 @@ function startOf(
 ): Pick<PlannedService, 'entrypoint' | 'command'> {
   if (isReplicated(cache)) return { entrypoint: ['/bin/sh', `${folder}/node.sh`] };
   const settings = `${folder}/${engine.image}.conf`;
+  if (keeps(cache)) return { entrypoint: ['/bin/sh', '-c', `${refuseHalf(cache.name)}; exec ${engine.server} ${settings}`] };
   return cache.engine === 'redis' ? { entrypoint: [engine.server], command: [settings] } : { command: [engine.server, settings] };
 }
 

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Compose } from '../../../cli/compose.ts';
 import { cacheLive } from '../../../cli/restore/cache-live.ts';
@@ -59,6 +59,11 @@ export class CopyWorld extends KillableSite {
     return existsSync(full) ? readFileSync(full, 'utf8') : undefined;
   }
 
+  /** What somebody does who is sure. */
+  remove(kept: string): void {
+    for (const volume of this.only === 'volume' ? ['volume'] : nodes) rmSync(join(this.site, volume, kept), { recursive: true });
+  }
+
   /** Folders beside the data, of the volume or of each node. */
   get beside(): readonly string[] {
     const volumes = this.only === 'volume' ? ['volume'] : nodes;
@@ -75,6 +80,8 @@ export class CopyWorld extends KillableSite {
   /** What `docker compose up -d --wait` does. */
   up(): void {
     if (existsSync(join(this.site, 'volume/.berth-restore/exchanging'))) throw new Error('a restore of the volume uploads is half done');
+    const half = nodes.some((node) => existsSync(join(this.site, node, '.berth-exchanging')));
+    if (half) throw new Error('a restore of the cache cache is half done');
     for (const name of [...nodes, 'web-blue']) this.running.add(name);
   }
 

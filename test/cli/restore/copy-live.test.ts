@@ -87,6 +87,23 @@ describe.each([
     }
   });
 
+  test('that is cut off behind the exchange cannot be undone once the old data were removed, and is never begun again', async () => {
+    using other = new CopyWorld(only);
+    await other.restore({});
+    using world = new CopyWorld(only);
+    await world.restore({}, { call: other.calls.length, when: 'before' });
+    world.remove(kept);
+    const begun = world.calls.length;
+    await expect(world.restore({ ending: 'undo' })).rejects.toMatchObject({
+      kind: 'conflict',
+      message: expect.stringContaining(`what was there before is gone: nobody finds ${kept}`) as string,
+    });
+    expect(world.phase).toBe('starting');
+    expect(text(await world.restore({ ending: 'resume' }))).toContain('is back: the restore that was begun at');
+    expectAll(world, restored, 'what was removed');
+    expect(world.calls.slice(begun).filter((call) => /base\.rdb|--into/.test(call))).toEqual([]);
+  });
+
   test('that ends well leaves no record, says where the old data are, and cannot be undone by it', async () => {
     using world = new CopyWorld(only);
     const done = await world.restore({});

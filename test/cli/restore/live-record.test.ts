@@ -2,7 +2,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { liveCommand, LiveRecordFile, noteUnended } from '../../../cli/restore/live-record.ts';
+import { theOne } from '../../../cli/restore/choose-named.ts';
+import { liveCommand, LiveRecordFile, noteUnended, ofUnended } from '../../../cli/restore/live-record.ts';
 import { liveRecord } from '../../../generator/io/berth-folder.ts';
 import { realFileSystem } from '../../../generator/io/file-system.ts';
 
@@ -70,6 +71,36 @@ describe('the record of a database that is put back', () => {
     };
     new LiveRecordFile(site, files).write(begun);
     expect(synced).toEqual(['file', 'folder']);
+  });
+
+  test('of what has left the spec since says how to be rid of it, where it was asked to end', () => {
+    const find = () => theOne([{ name: 'cache' }], 'database', 'orders');
+    new LiveRecordFile(site).write(begun);
+    expect(() => ofUnended(site, 'resume', find)).toThrow(
+      expect.objectContaining({
+        kind: 'conflict',
+        message: expect.stringMatching(
+          /^a restore of orders, begun at \S+, was cut off .*, and this site has no orders any more$/,
+        ) as string,
+        hint: expect.stringContaining(`remove ${liveRecord} where nobody needs its data any more: data.before-1`) as string,
+      }),
+    );
+    expect(() => ofUnended(site, undefined, find)).toThrow('there is no database orders');
+    expect(ofUnended(site, 'undo', () => 'orders')).toBe('orders');
+  });
+
+  test('that the system gives to nobody here is not taken for one of another version', () => {
+    mkdirSync(join(site, liveRecord));
+    expect(() => new LiveRecordFile(site).read()).toThrow(
+      expect.objectContaining({ kind: 'io', message: expect.stringContaining(`cannot read ${site}/${liveRecord}`) as string }),
+    );
+  });
+
+  test('names a command that a shell takes as it was asked for', () => {
+    const odd = { ...target, at: '2026-03-29 14:30Z', keyFile: "/media/my stick/it's a key" };
+    expect(liveCommand(odd)).toBe(
+      `berth restore --only database --name orders --at '2026-03-29 14:30Z' --into live --key '/media/my stick/it'\\''s a key' --yes`,
+    );
   });
 
   test('names what goes on with it and what undoes it, with the key that it takes', () => {

@@ -343,6 +343,14 @@ describe('the script of a node of a cluster', () => {
     await silence;
   });
 
+  test('starts nothing while a restore of its data is half done', async () => {
+    writeFileSync(at('data', '.berth-exchanging'), '');
+    const { code, silence } = begin(await scriptOf('cache-shard-0-0', 'sessions'));
+    expect(await code).toBe(1);
+    await silence;
+    expect(existsSync(at('started'))).toBe(false);
+  });
+
   test('waits with an empty node while its copy has the data, and not where nothing is lost', async () => {
     views(asMeant);
     const identity = idOf('cache-shard-0-0');

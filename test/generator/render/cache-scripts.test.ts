@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { prepareHello, smallHost } from './hello.ts';
+import { helloPlan, prepareHello, smallHost } from './hello.ts';
 
 /** What each address answers to each question, one line a rule: `HOST PORT WORD ANSWER`; read anew for every question. */
 type Answers = readonly string[];
@@ -45,6 +45,7 @@ describe('the scripts of a cache with Sentinel', () => {
     script: 'cache-node/node.sh' | 'cache-sentinel/sentinel.sh',
     use: string,
     meanwhile?: () => void,
+    ends = 0,
   ): Promise<string> => {
     const set = { 'caches.cache.use': use, 'caches.cache.topology': 'sentinel' };
     const { decision } = await prepareHello({ profile: 'minimum', host: smallHost, set });
@@ -60,7 +61,7 @@ describe('the scripts of a cache with Sentinel', () => {
     child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
     if (meanwhile) setTimeout(meanwhile, 200);
     const code = await new Promise<number | null>((resolve) => child.on('exit', resolve));
-    expect([code, existsSync(at('started'))], said).toEqual([0, true]);
+    expect([code, existsSync(at('started'))], said).toEqual([ends, ends === 0]);
     return said;
   };
   const conf = (): string => readFileSync(at('node.conf'), 'utf8');
@@ -105,6 +106,31 @@ describe('the scripts of a cache with Sentinel', () => {
     answer(says('cache-node-1'), ['cache-node-0 6379 role slave']);
     await start('cache-node/node.sh', 'sessions');
     expect(conf()).not.toContain('replicaof');
+  });
+
+  test('start no node while a restore of it is half done', async () => {
+    answer(says('cache-node-1'));
+    writeFileSync(at('data', '.berth-exchanging'), '');
+    expect(await start('cache-node/node.sh', 'queue', undefined, 1)).toContain('a restore of cache is half done: run it again');
+  });
+
+  test('start a single server that keeps its data, and not while a restore of it is half done', async () => {
+    const plan = helloPlan({ target: 'compose', profile: 'minimum', host: smallHost, set: { 'caches.cache.use': 'sessions' } });
+    const [shell, option, text] = plan.services.find(({ name }) => name === 'cache')?.entrypoint ?? [];
+    const run = async (): Promise<readonly [number | null, string]> => {
+      const script = (text ?? '').replaceAll('/data', at('data'));
+      const child = spawn(shell ?? '', [option ?? '', script], {
+        env: { PATH: `${at('bin')}:/usr/bin:/bin` },
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
+      let said = '';
+      child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+      return [await new Promise<number | null>((resolve) => child.on('close', resolve)), said];
+    };
+    expect(await run()).toEqual([0, '']);
+    expect(readFileSync(at('started'), 'utf8')).toBe('/etc/berth/cache/valkey.conf\n');
+    writeFileSync(at('data', '.berth-exchanging'), '');
+    expect(await run()).toEqual([1, 'a restore of the cache cache is half done: run it again\n']);
   });
 
   describe('start a Sentinel', () => {

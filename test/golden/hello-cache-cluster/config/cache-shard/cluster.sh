@@ -225,6 +225,12 @@ case "${1:-start}" in
     ;;
 esac
 
+# Other nodes may have the data of another time.
+if [ -e /data/.berth-exchanging ]; then
+  say 'a restore of cache is half done: run it again'
+  exit 1
+fi
+
 address=''
 until address=$(address_of "$self") && [ -n "$address" ]; do sleep 1; done
 waited=0

@@ -35,6 +35,12 @@ copied() {
   return 1
 }
 
+# Other nodes may have the data of another time.
+if [ -e /data/.berth-exchanging ]; then
+  say 'a restore of cache is half done: run it again'
+  exit 1
+fi
+
 waited=0
 while :; do
   # One Sentinel may have been away itself and know an older answer; it is believed only where there is no other for long.

@@ -28,6 +28,12 @@ named_by() {
 # Alive, though it may still be loading its data.
 answers() { case "$(ask "$1" 6379 ping)" in PONG | LOADING*) true ;; *) false ;; esac }
 
+# Other nodes may have the data of another time.
+if [ -e /data/.berth-exchanging ]; then
+  say 'a restore of sessions is half done: run it again'
+  exit 1
+fi
+
 waited=0
 while :; do
   # One Sentinel may have been away itself and know an older answer; it is believed only where there is no other for long.
