@@ -92,7 +92,7 @@ export async function restoreCopyLive(
   // Under the lock alone a record is none of a restore that is under way.
   using _lock = (asked.yes && !asked.dryRun) || record.isThere() ? lockSite(site) : undefined;
   using progress = progressOn(context, json);
-  const within = { ...context, env: { ...context.env, [restoringMark]: site } };
+  const within = { ...context, env: { ...context.env, ...restoringMark(site) } };
   const compose = composeIn(site, within);
   if (record.isThere()) await outlive(site, signal);
   const heard = (what: string): void => progress.say(what);
@@ -179,6 +179,7 @@ async function cleanOr(because: unknown, live: LiveCopy): Promise<void> {
 /** Once more from its beginning, on a site that runs as before as far as it can. */
 async function anew(work: CopyWork, at: string | undefined, signal: AbortSignal): Promise<Done> {
   if (work.asked.yes && !work.asked.dryRun) {
+    for (const volume of work.live.volumes) await removeUsers(volume, work.docker, oneOffs);
     work.heard('starting everything as it was');
     await bringUp(work.compose).catch(() => undefined);
     signal.throwIfAborted();

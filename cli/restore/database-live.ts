@@ -57,7 +57,7 @@ export async function restoreLive(asked: LiveRestore, context: RuntimeContext, s
   // Under the lock alone a record is none of a restore that is under way.
   using _lock = acts || record.isThere() ? lockSite(site) : undefined;
   using progress = progressOn(context, json);
-  const within = { ...context, env: { ...context.env, [restoringMark]: site } };
+  const within = { ...context, env: { ...context.env, ...restoringMark(site) } };
   const compose = composeIn(site, within);
   const work: LiveWork = {
     asked,
@@ -133,13 +133,16 @@ async function end(left: LiveRecord, ending: LiveEnding | 'again', work: LiveWor
   const { asked, context } = work;
   const acts = asked.yes && !asked.dryRun;
   if (acts) await removeUsers(volumeOf(work.plan, work.concerned.server), work.docker, oneOffs);
-  const next = nextOf(left, await lookAt(left, work), ending);
+  const found = await lookAt(left, work);
+  const next = nextOf(left, found, ending);
   if (!asked.json) context.out(sayNext(left, next));
   if (asked.dryRun) return { result: { database: left.database, into: 'live', begunAt: left.begunAt, phase: left.phase, next }, text: '' };
   if (!asked.yes) throw new BerthError('conflict', `${whereCutOff(left)}; nothing was changed now`, cureFor(left, ending, next));
   signal.throwIfAborted();
   switch (next) {
     case 'anew':
+      // What was restored and put aside again is used no more: nobody would ever take it away under that name.
+      if (left.fresh !== undefined && found.lying.kept === left.fresh) await work.volume.drop(left.kept);
       return anew(work, signal);
     case 'filled': {
       const done = await putBack(work, null, signal, left);

@@ -52,7 +52,7 @@ const patienceMs = 120_000;
  */
 export async function restoreNew(asked: NewRestore, outer: RuntimeContext, signal: AbortSignal): Promise<void> {
   const { site, json, database, kind } = asked;
-  const context = { ...outer, env: { ...outer.env, [restoringMark]: site } };
+  const context = { ...outer, env: { ...outer.env, ...restoringMark(site) } };
   const asking = askingOf(kind);
   if (asking === undefined)
     throw new BerthError(

@@ -1,23 +1,26 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { realFileSystem } from '../../generator/io/file-system.ts';
+import { realSite } from '../../generator/io/site-path.ts';
 import { BerthError } from '../../model/errors.ts';
 import { type Docker, never } from '../compose.ts';
 
-/** In the environment of every command of a restore, with the folder of its site: whoever ends that restore waits for what it has left. */
-export const restoringMark = 'BERTH_RESTORING';
+const variable = 'BERTH_RESTORING';
+
+/** For the environment of every command of a restore: its site, by whatever way somebody goes there. Whoever ends that restore waits for what it has left. */
+export const restoringMark = (site: string): Readonly<Record<string, string>> => ({ [variable]: realSite(site, realFileSystem) });
 
 const patienceMs = 600_000;
 const everyMs = 200;
 
 /** Commands of that site that a restore has begun and that outlived it, by their numbers. Those of other users are not seen. */
 export function commandsOf(site: string, proc = '/proc'): readonly number[] {
+  const mark = Buffer.from(`${variable}=${realSite(site, realFileSystem)}`).toString('latin1');
   return readdirSync(proc)
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => {
       try {
-        return readFileSync(`${proc}/${pid}/environ`, 'latin1')
-          .split('\0')
-          .includes(Buffer.from(`${restoringMark}=${site}`).toString('latin1'));
+        return readFileSync(`${proc}/${pid}/environ`, 'latin1').split('\0').includes(mark);
       } catch {
         return false;
       }

@@ -47,6 +47,25 @@ describe.each(['postgres', 'mysql'] as const)('a restore of %s into its place', 
       }
     });
 
+    test('that begins anew behind its own undoing leaves nothing of what it restored before', async () => {
+      using other = new LiveWorld(engine);
+      await other.restore(target);
+      using world = new LiveWorld(engine);
+      const cutOff = async (): Promise<void> => {
+        await world.restore(target, { call: other.calls.length, when: 'before' });
+        using twin = new LiveWorld(engine);
+        await twin.restore(target, { call: other.calls.length, when: 'before' });
+        await twin.restore({ ending: 'undo' });
+        await world.restore({ ending: 'undo' }, { call: twin.calls.length, when: 'before' });
+      };
+      await cutOff();
+      expect([world.record?.phase, world.holds()]).toEqual(['undoing', 'old']);
+      world.up();
+      await world.restore({ ...target, ending: 'resume' });
+      expectAll(world, 'new', 'anew');
+      expect(world.kept).toEqual(['old']);
+    });
+
     test('that is killed at any of its commands is undone, with everything as it was', async () => {
       for (const kill of await killsOf(engine, target)) {
         using world = new LiveWorld(engine);
