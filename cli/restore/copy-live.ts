@@ -248,7 +248,7 @@ async function end(left: CopyRecord, ending: LiveEnding | 'again', work: CopyWor
   if (ending !== 'undo')
     return {
       result: { ...ended, madeAt: left.madeAt, resumed: true },
-      text: `${name} is back: the restore that was begun at ${begunAt} has ended, ${ended.seconds} s after it went on.\n\n${live.waysOn(left.kept)}`,
+      text: `${name} is back, as it was at ${left.madeAt}: the restore that was begun at ${begunAt} has ended, ${ended.seconds} s after it went on.\nNothing newer was restored: for that, run the command once more.\n\n${live.waysOn(left.kept)}`,
     };
   return {
     result: { ...ended, undone: true },

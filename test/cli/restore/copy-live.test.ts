@@ -99,7 +99,9 @@ describe.each([
       message: expect.stringContaining(`what was there before is gone: nobody finds ${kept}`) as string,
     });
     expect(world.phase).toBe('starting');
-    expect(text(await world.restore({ ending: 'resume' }))).toContain('is back: the restore that was begun at');
+    expect(text(await world.restore({ ending: 'resume' }))).toMatch(
+      /is back, as it was at 2026-03-29T14:00:00\.000Z: the restore that was begun at .*\nNothing newer was restored/,
+    );
     expectAll(world, restored, 'what was removed');
     expect(world.calls.slice(begun).filter((call) => /base\.rdb|--into/.test(call))).toEqual([]);
   });
