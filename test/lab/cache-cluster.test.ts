@@ -83,7 +83,7 @@ describe('sessions in six nodes that divide the keys', () => {
     const tell = async () => {
       const views = await Promise.all(nodes.map(async (node) => `${node}: ${(await script(node, 'ask', 'cluster', 'nodes')).stdout}`));
       const said = await site.compose('--profile', '*', 'logs', '--no-color', '--no-log-prefix', '--tail', '40', ...logged);
-      return `${views.join('\n')}\n${said.slice(-12_000)}`;
+      return `${views.join('\n')}\n${said.slice(-60_000)}`;
     };
     await untilSeen(holds, what, { tell });
   };
