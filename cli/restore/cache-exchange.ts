@@ -1,3 +1,4 @@
+import { describeBytes } from '../../model/backup/bytes.ts';
 import { appendOnlyFolder, beginAppendOnly } from '../../model/backup/append-only.ts';
 import { cacheMark } from '../../model/backup/exchange-mark.ts';
 import { valkey } from '../../model/engines/valkey.ts';
@@ -15,6 +16,8 @@ export const fillScript = (bytes: number, folder: string = dataFolder, settings 
     'umask 077',
     `grep -Eqs '^appendonly "?yes' ${settings} || { echo 'appendonly is not yes in its settings: it would not read what is restored' >&2; exit 1; }`,
     `rm -rf ${folder}/${workshop}`,
+    `free=$(df -Pk ${folder} | { read -r _; read -r _ _ _ free _; echo "$free"; })`,
+    `[ "$free" -ge ${Math.ceil(bytes / 1024)} ] || { echo "the new data take ${describeBytes(bytes)}, and the volume has $free KiB left" >&2; exit 1; }`,
     `mkdir ${folder}/${workshop}`,
     `cat >${folder}/${workshop}/base.rdb`,
     `[ "$(wc -c <${folder}/${workshop}/base.rdb)" -eq ${bytes} ] || { echo 'not all of it came' >&2; exit 1; }`,

@@ -10,7 +10,7 @@ import { paint } from '../text.ts';
 import { theOne } from './choose-named.ts';
 import { asBegun, type LiveEnding, ofUnended, whenStopped } from './live-record.ts';
 import { describeEstimate } from './estimate.ts';
-import { makeFolder, refuseFull } from './make-folder.ts';
+import { makeFolder, refuseFull, refuseSmall } from './make-folder.ts';
 
 export interface VolumeRestoreAsked extends CopyAsked {
   readonly json: boolean;
@@ -75,6 +75,7 @@ async function unpack(
   progress.say(`${copy.planned.source}: unpacking`);
   makeFolder(folder);
   refuseFull(folder, 'name a new folder with --into, and take from there what you need');
+  await refuseSmall(folder, copy.planned);
   const owners = process.getuid?.() === 0;
   return { ...copy.planned, restored: await unpackVolume(folder, copy.open(volumeTar), owners, signal), owners };
 }

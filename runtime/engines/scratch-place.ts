@@ -1,4 +1,4 @@
-import { mkdir, open, rename, rm, statfs } from 'node:fs/promises';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describeBytes, plainBytesOf } from '../../model/backup/bytes.ts';
 import type { Json } from '../../model/backup/shape.ts';
@@ -8,6 +8,7 @@ import type { Program, ProgramEnd, Programs, RunningProgram } from '../ports/pro
 import type { LaidOut, Restorable, RestoreTarget, ScratchEngine } from '../ports/scratch-engine.ts';
 import { collect } from '../streams/blocks.ts';
 import { compareFacts, type FactLimits, type ServerFacts } from './table-facts.ts';
+import { freeIn } from './free-room.ts';
 
 /** What the scratch server of any engine is made with. */
 export interface ScratchTools {
@@ -130,11 +131,6 @@ async function checkRoom({ least }: EngineNames, { folder, room = freeIn }: Scra
   const takes = whole + Math.max(parts, bytes(chain.filter(({ manifest }) => manifest.kind === 'log')));
   const free = await room(folder);
   if (takes > free) throw ofThePlace(`it takes ${describeBytes(takes)} at least, and ${folder} has ${describeBytes(free)} left`);
-}
-
-async function freeIn(folder: string): Promise<number> {
-  const { bavail, bsize } = await statfs(folder);
-  return bavail * bsize;
 }
 
 /** A server and its folder. Disposing of it ends the one and deletes the other. */

@@ -1,4 +1,4 @@
-import { chmod, mkdir, rm, statfs } from 'node:fs/promises';
+import { chmod, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeBytes } from '../../../model/backup/bytes.ts';
 import { BerthError } from '../../../model/errors.ts';
@@ -6,6 +6,7 @@ import type { EngineTools } from '../tools.ts';
 import { nameOf, textOf, type SqlServerAccess } from './access.ts';
 import type { Identity } from './identity.ts';
 import { ask } from './sqlcmd.ts';
+import { freeIn } from '../free-room.ts';
 
 export interface SqlServerTools extends EngineTools<SqlServerAccess> {
   /** A folder that the server has under the same path. It writes backups there, and nowhere else. */
@@ -141,9 +142,4 @@ export async function checkRoom({ exchange, room = freeIn }: SqlServerTools, ide
       `the backup takes about ${describeBytes(takes)} on its way, and ${exchange} has ${describeBytes(free)} left`,
       'make room in the volume that the server and its agent share',
     );
-}
-
-async function freeIn(folder: string): Promise<number> {
-  const { bavail, bsize } = await statfs(folder);
-  return bavail * bsize;
 }

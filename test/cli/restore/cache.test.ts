@@ -187,6 +187,8 @@ describe('the files of a node', () => {
     const short = run(fillScript(20, folder(0), settings('appendonly "yes"\n')), 'REDIS new');
     expect(short.stderr).toContain('not all of it came');
     expect(run(exchangeScript([folder(1)], 'kept')).status).not.toBe(0);
+    const big = run(fillScript(2 ** 50, folder(0), settings('appendonly "yes"\n')), 'REDIS new');
+    expect(big.stderr).toMatch(/^the new data take 1126 TB, and the volume has \d+ KiB left$/m);
     const off = run(fillScript(9, folder(0), settings('appendonly no\n')), 'REDIS new');
     expect(off.stderr).toContain('appendonly is not yes');
     expect(read(1, 'appendonlydir/appendonly.aof.manifest')).toBe('old manifest');
