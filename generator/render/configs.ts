@@ -1,4 +1,5 @@
 import type { Artifact } from '../../model/artifact.ts';
+import { appendOnlyFolder } from '../../model/backup/append-only.ts';
 import { cacheMark } from '../../model/backup/exchange-mark.ts';
 import { authorityFile, certificateFile, keyFile } from '../../model/internal-tls.ts';
 import { haproxy } from '../../model/engines/haproxy.ts';
@@ -183,6 +184,8 @@ function renderCache(cache: CachePlan, templates: Templates): readonly Artifact[
               ...view,
               shardNames: cache.cluster.shards.map((names) => names.join(',')).join(' '),
               forgets: cache.cluster.forgets,
+              dataName: appendOnlyFolder,
+              unownedMark: '.berth-unowned',
               peer: valkey.peer,
               passwordFile: `/run/secrets/${cache.cache}-replication`,
               aclFile: `/run/secrets/${cache.cache}-acl`,

@@ -1,5 +1,5 @@
 import { Cluster } from 'ioredis';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect as connectByTls } from 'node:tls';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -366,6 +366,22 @@ describe('sessions in six nodes that divide the keys', () => {
     await until(whole, 'six again');
     expect(await primaries()).not.toContain(lost);
     await until(answers, 'the client is served');
+    await until(async () => (await client.get('kept')) === 'through the night', 'what was kept is there');
+  });
+
+  test('take one back that has data, takes itself for a primary and has none of the slots', async () => {
+    const [, copy] = await shardOne();
+    const volume = (await run(['docker', 'volume', 'inspect', '--format', '{{.Mountpoint}}', `${name}_${copy}-data`])).trim();
+    await run(['docker', 'stop', containerOf(copy)]);
+    const path = join(volume, 'nodes.conf');
+    const text = readFileSync(path, 'utf8');
+    // What one is left with that dies in the middle of it.
+    const changed = text.replace(/myself,slave [0-9a-f]{40}/, 'myself,master -');
+    expect(changed).not.toBe(text);
+    writeFileSync(path, changed);
+    await run(['docker', 'start', containerOf(copy)]);
+    await until(whole, 'it copies again');
+    expect(await primaries()).not.toContain(copy);
     await until(async () => (await client.get('kept')) === 'through the night', 'what was kept is there');
   });
 

@@ -214,6 +214,27 @@ describe('the script of a node of a cluster', () => {
     );
     await run('cache-shard-1-0', looks(2));
     expect(done()).toEqual([`127.0.0.1 cluster replicate ${idOf('cache-shard-1-1')}`]);
+    // It has data of slots that are the other one's, and is refused for them until they lie aside.
+    answer(
+      '127.0.0.1',
+      `cluster replicate ${idOf('cache-shard-1-1')}`,
+      'ERR To set a master the node must be empty and without assigned slots.',
+    );
+    answer(
+      'cache-shard-1-0',
+      `cluster replicate ${idOf('cache-shard-1-1')}`,
+      'ERR To set a master the node must be empty and without assigned slots.',
+    );
+    mkdirSync(at('data', 'appendonlydir'));
+    writeFileSync(at('data', 'appendonlydir', 'holds'), 'stale');
+    rmSync(at('started'), { force: true });
+    const { code } = begin(await scriptOf('cache-shard-1-0', 'sessions'));
+    expect(await code).toBe(0);
+    expect([existsSync(at('data', '.berth-unowned')), existsSync(at('data', 'appendonlydir'))]).toEqual([true, true]);
+    rmSync(at('answers', `cache-shard-1-0 cluster replicate ${idOf('cache-shard-1-1')}`));
+    await run('cache-shard-1-0', looks(2));
+    expect(readFileSync(at('data', 'appendonlydir.unowned', 'holds'), 'utf8')).toBe('stale');
+    expect([existsSync(at('data', '.berth-unowned')), existsSync(at('data', 'appendonlydir'))]).toEqual([false, false]);
     rmSync(at('asked'));
     // The one that served is dead and has its slots still.
     views((self) =>

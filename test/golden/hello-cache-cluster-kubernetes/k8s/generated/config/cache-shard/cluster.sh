@@ -117,6 +117,13 @@ END
   if [ -n "$owner" ]; then
     said=$(ask cluster replicate "$owner") || true
     say "copies $owner: $said"
+    # One that was cut off at a bad moment has data and none of the slots that they belong to, and nobody lets it copy over them.
+    case "$said" in *'must be empty'*) refused=$((refused + 1)) ;; *) refused=0 ;; esac
+    if [ "$refused" -ge 5 ]; then
+      : >/data/.berth-unowned
+      say 'starts anew without its data, of which another node has the slots: they stay beside'
+      kill -TERM "$server"
+    fi
   elif [ "$self" = "${mine%% *}" ] && unclaimed; then
     said=$(ask cluster addslotsrange "$low" "$high") || true
     say "begins with the slots from $low to $high: $said"
@@ -193,7 +200,7 @@ END
 
 keep() {
   set +e
-  pause=1
+  pause=1 refused=0
   while sleep "$pause"; do
     known=$(ask cluster nodes | lines)
     if [ -z "$known" ]; then continue; fi
@@ -218,6 +225,15 @@ esac
 if [ -e /data/.berth-exchanging ]; then
   say 'a restore of cache is half done: run it again'
   exit 1
+fi
+
+if [ -e /data/.berth-unowned ]; then
+  # Of those that were put aside the last stay.
+  if [ -d /data/appendonlydir ]; then
+    rm -rf /data/appendonlydir.unowned
+    mv /data/appendonlydir /data/appendonlydir.unowned
+  fi
+  rm -f /data/.berth-unowned
 fi
 
 address=''
