@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, globSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, globSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -76,6 +76,20 @@ describe('a site with a second place for its backups', () => {
     const { stderr } = await expectExit(6, ['backup', 'copy', ...here]);
     expect(stderr).toContain(offsite);
     renameSync(at('unplugged'), offsite);
+  });
+
+  test('copies all other sources where one cannot be read, and says so', async () => {
+    writeFileSync(join(site, 'notes.md'), 'a first word\n');
+    await backup('now', '--label', 'both');
+    const manifests = join(store, 'v1/shop/site.configuration/manifests');
+    renameSync(manifests, at('unread'));
+    symlinkSync('manifests', manifests);
+    const { stdout, stderr } = await expectExit(6, ['backup', 'copy', ...here]);
+    expect(stdout).toMatch(/^ *secrets +1 backup[\s\S]*copied to/);
+    expect(stderr).toContain('manifests');
+    rmSync(manifests);
+    renameSync(at('unread'), manifests);
+    expect(await backup('copy')).toMatch(/configuration +1 backup/);
   });
 
   test('comes back from its kit and the second place when the host and the first are gone', async () => {
