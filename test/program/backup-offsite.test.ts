@@ -15,6 +15,7 @@ const json = async <T>(...args: readonly string[]): Promise<T> => JSON.parse(awa
 
 interface Listed {
   readonly backups: readonly { readonly id: string; readonly source: string }[];
+  readonly lacks: readonly { readonly source: string; readonly what: string }[];
   readonly offsite?: {
     readonly store: { readonly name: string; readonly tier: number };
     readonly restorable: readonly { readonly id: string }[];
@@ -36,7 +37,10 @@ beforeAll(async () => {
 describe('a site with a second place for its backups', () => {
   test('is told what is not there yet, and copies it', async () => {
     expect(ready).toMatch(/store is ready \(tier 0: lost with this host\)[\s\S]*offsite is ready \(tier 1\)/);
+    const lacking = (await json<Listed>('list')).lacks.map(({ source, what }) => `${what} of ${source}`);
+    expect(lacking).toEqual(['backup of site.configuration', 'backup of site.secrets']);
     await backup('now');
+    expect((await json<Listed>('list')).lacks).toEqual([]);
     expect((await json<Listed>('list')).offsite).toMatchObject({
       store: { name: offsite, tier: 1 },
       restorable: [],
@@ -76,20 +80,6 @@ describe('a site with a second place for its backups', () => {
     const { stderr } = await expectExit(6, ['backup', 'copy', ...here]);
     expect(stderr).toContain(offsite);
     renameSync(at('unplugged'), offsite);
-  });
-
-  test('copies all other sources where one cannot be read, and says so', async () => {
-    writeFileSync(join(site, 'notes.md'), 'a first word\n');
-    await backup('now', '--label', 'both');
-    const manifests = join(store, 'v1/shop/site.configuration/manifests');
-    renameSync(manifests, at('unread'));
-    symlinkSync('manifests', manifests);
-    const { stdout, stderr } = await expectExit(6, ['backup', 'copy', ...here]);
-    expect(stdout).toMatch(/^ *secrets +1 backup[\s\S]*copied to/);
-    expect(stderr).toContain('manifests');
-    rmSync(manifests);
-    renameSync(at('unread'), manifests);
-    expect(await backup('copy')).toMatch(/configuration +1 backup/);
   });
 
   test('comes back from its kit and the second place when the host and the first are gone', async () => {
@@ -163,6 +153,20 @@ describe('a site with a second place for its backups', () => {
     expect(stderr).toContain('`berth backup copy --from offsite`');
     const proven = await expectExit(2, ['backup', 'verify', '--restore', '--from', 'offsite', ...here]);
     expect(proven.stderr).toContain('from the first place alone');
+  });
+
+  test('copies all other sources where one cannot be read, and says so', async () => {
+    writeFileSync(join(site, 'notes.md'), 'a first word\n');
+    await backup('now', '--label', 'both');
+    const manifests = join(store, 'v1/shop/site.configuration/manifests');
+    renameSync(manifests, at('unread'));
+    symlinkSync('manifests', manifests);
+    const { stdout, stderr } = await expectExit(6, ['backup', 'copy', ...here]);
+    expect(stdout).toMatch(/^ *secrets +1 backup[\s\S]*copied to/);
+    expect(stderr).toContain('manifests');
+    rmSync(manifests);
+    renameSync(at('unread'), manifests);
+    expect(await backup('copy')).toMatch(/configuration +1 backup/);
   });
 });
 
