@@ -256,13 +256,13 @@ export function scheduledJobs(options: JobOptions): readonly ScheduledJob[] {
   ];
 }
 
-/** What time it should be, by what has passed since it was last asked; a jump counts once and is then believed. */
+/** What time it should be, by what has passed since it was last asked, asleep or awake; a jump counts once and is then believed. */
 function expectedTime(clock: Clock): () => { readonly now: Date; readonly expected: Date } {
-  let anchor = { wall: clock.now().getTime(), elapsed: clock.elapsed() };
+  let anchor = { wall: clock.now().getTime(), sinceBoot: clock.sinceBoot() };
   return () => {
     const now = clock.now();
-    const expected = new Date(anchor.wall + clock.elapsed() - anchor.elapsed);
-    anchor = { wall: now.getTime(), elapsed: clock.elapsed() };
+    const expected = new Date(anchor.wall + clock.sinceBoot() - anchor.sinceBoot);
+    anchor = { wall: now.getTime(), sinceBoot: clock.sinceBoot() };
     return { now, expected };
   };
 }

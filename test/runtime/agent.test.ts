@@ -137,6 +137,20 @@ describe('the agent', () => {
     await agent.stop(0);
   });
 
+  test('removes what no rule keeps on a host that sleeps every night; a clock that was set is told from that', async () => {
+    const { clock, times, agent, pass } = world(async () => ({ outcome: 'unchanged' }));
+    await pass(50 * 60_000);
+    clock.suspend(9 * 3_600_000);
+    await pass(3_600_000);
+    clock.set(clock.now().getTime() + 9 * 3_600_000);
+    await pass(60_000);
+    const jumps = (times as readonly { readonly now: Date; readonly expected: Date }[]).map(
+      ({ now, expected }) => (now.getTime() - expected.getTime()) / 3_600_000,
+    );
+    expect(jumps).toEqual([0, 0, 0, 9]);
+    await agent.stop(0);
+  });
+
   test('locks anew once a day what a store locks, all of it at first and under other terms, also where another place fails', async () => {
     const asked: unknown[] = [];
     const renewLocks = async (since: Date | undefined): Promise<number> => asked.push(since);
