@@ -84,7 +84,12 @@ describe('jobs of a state whose file', () => {
     { reads: true, writes: true },
   ])('fails (%o) are tried again after pauses that double, as ever', async (failure) => {
     const { failing, clock, runs, job, start } = world();
-    start(job('full', '0 2 * * *', async () => Promise.reject(new Error('no space left'))));
+    start(
+      job('full', '0 2 * * *', async () => {
+        await clock.sleep(1000, new AbortController().signal);
+        throw new Error('no space left');
+      }),
+    );
     await clock.pass(1000);
     Object.assign(failing, failure);
     await clock.pass(2 * hour);
