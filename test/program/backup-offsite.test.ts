@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, globSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, globSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parse, stringify } from 'yaml';
 import { expectExit, host } from './berth.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'berth-offsite-'));
@@ -56,6 +57,26 @@ describe('a site with a second place for its backups', () => {
     expect(listed.offsite?.restorable.map(({ id }) => id).sort()).toEqual(listed.backups.map(({ id }) => id).sort());
     expect(await backup('list')).toMatch(/secrets +restorable to \S+ \(\d+ s ago\) +tier 1, offsite\n$/);
     expect(await backup('copy')).toContain('Nothing to copy');
+  });
+
+  test('misses nothing there of a source that left the spec, and nothing that the rules of that place removed', async () => {
+    const [manifests, removed, runtime] = [
+      at('offsite/v1/shop/site.secrets/manifests'),
+      at('offsite/v1/shop/site.secrets/removed'),
+      join(site, 'runtime.yaml'),
+    ];
+    const missing = async () => (await json<Listed>('list')).offsite?.missing;
+    renameSync(manifests, removed);
+    expect(await missing()).toBe(0);
+    renameSync(removed, at('gone'));
+    expect(await missing()).toBe(1);
+    const text = readFileSync(runtime, 'utf8');
+    const config = parse(text) as { readonly backups: { readonly jobs: readonly { readonly name: string }[] } };
+    const jobs = config.backups.jobs.filter(({ name }) => name !== 'site.secrets');
+    writeFileSync(runtime, stringify({ ...config, backups: { ...config.backups, jobs } }));
+    expect(await missing()).toBe(0);
+    writeFileSync(runtime, text);
+    renameSync(at('gone'), manifests);
   });
 
   test('looks at both, each by its name', async () => {
