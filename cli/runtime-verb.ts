@@ -8,6 +8,7 @@ import type { Log } from '../runtime/agent-log.ts';
 import { shipsLog, withoutLog } from '../runtime/databases.ts';
 import { systemClock } from '../runtime/clocks/system-clock.ts';
 import type { ScheduleState } from '../runtime/ports/schedule-state.ts';
+import { LastingState } from '../runtime/schedule/lasting-state.ts';
 import { openSqliteState } from '../runtime/schedule/sqlite-state.ts';
 import type { Taken } from '../runtime/jobs/take-backup.ts';
 import { serveRequests, type BackupRequest } from '../runtime/requests.ts';
@@ -33,7 +34,13 @@ export async function runRuntime(file: string, context: RuntimeContext): Promise
   await context.abortable(async (signal) => {
     const stateFolder = resolve(found.folder, found.config.backups.state);
     mkdirSync(stateFolder, { recursive: true, mode: 0o700 });
-    using state = openSqliteState(join(stateFolder, 'state.sqlite'), (message) => log('warn', 'state lost', { message }));
+    using state = new LastingState(
+      () => openSqliteState(join(stateFolder, 'state.sqlite'), (message) => log('warn', 'state lost', { message })),
+      {
+        failed: (error) => log('error', 'state not written', { message: error instanceof Error ? error.message : String(error) }),
+        works: () => log('info', 'state is written again'),
+      },
+    );
     const program = programOf(context.root);
     // Its container starts it anew.
     while (!signal.aborted && programOf(context.root) === program) {

@@ -77,6 +77,5 @@ function makeScheduler(options: AgentOptions): Scheduler {
     onRun: ({ job, due, outcome, message }) => {
       if (outcome !== 'done') log(outcome === 'stopped' ? 'warn' : 'error', `job ${outcome}`, { job, due: due.toISOString(), message });
     },
-    onStateFailure: (error) => log('error', 'state not written', { message: error instanceof Error ? error.message : String(error) }),
   });
 }

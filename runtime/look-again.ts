@@ -8,6 +8,7 @@ import { checkedRdb } from './engines/cache/rdb.ts';
 import type { TrustedSigners } from './format/signature.ts';
 import { readAgain } from './jobs/catalogue.ts';
 import { checkStored } from './jobs/check-stored.ts';
+import { Failures, throwFirst } from './jobs/failures.ts';
 import { openBackup } from './jobs/open-backup.ts';
 import { markRecords, recordFinding, type Finding, type RecordMark, type RecordTools } from './jobs/verifications.ts';
 import type { Store } from './ports/store.ts';
@@ -99,8 +100,6 @@ export function dueSince<M extends Pick<Manifest, 'id'>>(
 
 /** What is sound is written down after so many, or so much: some minutes of what a store gives. What is lost when a pass breaks off is no more than that. */
 const mostUnwritten = { backups: 1000, bytes: 2 ** 36 };
-/** One that cannot be read must not keep the others from being looked at; so many in turn are a store that is away. */
-const mostFailures = 3;
 
 /**
  * Compares every byte of these backups with what was signed; with a key also opens them to the end. What was found is written down as it goes on.
@@ -115,8 +114,7 @@ export async function lookAgain(
 ): Promise<Looked> {
   const level: Level = tools.identity === undefined ? 1 : 2;
   const [sound, broken]: [string[], { readonly id: string; readonly message: string }[]] = [[], []];
-  const failures: unknown[] = [];
-  let failedInTurn = 0;
+  const failures = new Failures();
   let bytes = 0;
   const heard = (more: number): void => tools.heard((bytes += more));
   const nothing = (): Unwritten => ({ manifests: [], marks: new Map(), from: bytes });
@@ -133,28 +131,28 @@ export async function lookAgain(
       const whole = manifest instanceof Unread ? await manifest.read(signal) : manifest;
       if (whole === undefined) continue;
       await lookAtOne(whole, tools, heard, signal);
-      failedInTurn = 0;
+      failures.wentWell();
       sound.push(id);
       unwritten.manifests.push(manifest);
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof BerthError && error.kind === 'damaged') {
         const { message } = error;
-        failedInTurn = 0;
+        failures.wentWell();
         broken.push({ id, message });
         tools.broke?.(id, message);
         // Bytes that are not what was written are told by comparing them again, as soon as they are: no key is needed for that.
         const failed = error instanceof Unlike ? 1 : level;
         await recordOne(manifest, { backups: [id], level: failed, result: 'broken', detail: [message] }, tools.recorder, signal);
       } else {
-        failures.push(error);
-        if ((failedInTurn += 1) === mostFailures) break;
+        failures.add(error, signal);
+        if (failures.tooMany) break;
       }
     }
     if (unwritten.manifests.length >= most.backups || bytes - unwritten.from >= most.bytes) await write();
   }
   await write();
-  if (failures.length > 0) throw failures[0];
+  throwFirst(failures.all);
   return { level, sound, broken };
 }
 

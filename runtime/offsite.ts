@@ -1,5 +1,6 @@
 import type { BackupsConfig, RuntimeConfig } from '../model/runtime-config.ts';
 import { copyBackups, type Copied, type CopyTools } from './jobs/copy-backups.ts';
+import { withEach } from './jobs/failures.ts';
 import { leaveInstructions } from './jobs/leave-instructions.ts';
 import { acquireLease } from './jobs/take-backup.ts';
 import { openStore, ownSigner, trustedSigners, type World } from './open-store.ts';
@@ -11,7 +12,7 @@ export interface Offsite {
   /** What lies there, to be looked at and pruned. */
   readonly backups: Backups;
   /**
-   * Brings there what is not there yet.
+   * Brings there what is not there yet. A source that fails holds up no other.
    *
    * @param heard - Told of each source, and of the bytes that were sent of a backup.
    */
@@ -40,7 +41,7 @@ export async function openOffsite(
       const from = await other();
       const all: Copied[] = [];
       await leaveInstructions(to, world.instructions, signal);
-      for (const { name } of there.jobs) {
+      const copyOne = async ({ name }: { readonly name: string }): Promise<void> => {
         const lease = await acquireLease(name, { leases, clock: world.clock, leasePatienceMs: world.leasePatienceMs }, signal);
         try {
           const tools = { from, to, lease, trusted, recorder, mends, heard: (bytes: number) => heard(name, bytes) };
@@ -48,8 +49,13 @@ export async function openOffsite(
         } finally {
           await lease.release();
         }
-      }
-      return { copied: all.flatMap(({ copied }) => copied), broken: all.flatMap(({ broken }) => broken) };
+      };
+      const failures = await withEach(there.jobs, copyOne, signal);
+      return {
+        copied: all.flatMap(({ copied }) => copied),
+        broken: all.flatMap(({ broken }) => broken),
+        failures: [...all.flatMap((each) => each.failures), ...failures],
+      };
     };
   };
   return {

@@ -1,6 +1,7 @@
 import type { Verification } from '../model/backup/verification.ts';
 import type { BackupJob, BackupsConfig, RuntimeConfig } from '../model/runtime-config.ts';
 import { tell, type Log } from './agent-log.ts';
+import { throwFirst, withEach } from './jobs/failures.ts';
 import type { Taken } from './jobs/take-backup.ts';
 import type { Offsite } from './offsite.ts';
 import type { Clock } from './ports/clock.ts';
@@ -125,12 +126,13 @@ function copyingJobs({ config: { backups: config }, offsite, log }: JobOptions):
       timeoutMs: copyTimeoutMs,
       jitterMs: spreadMs,
       run: async (_due, signal) => {
-        const { copied, broken } = await offsite.copy(signal, () => undefined);
+        const { copied, broken, failures } = await offsite.copy(signal, () => undefined);
         const { store, tier } = offsite.backups;
         for (const { id, message } of broken)
           if (!told.has(id)) log('error', 'backup not copied', { id, store: store.name, because: message });
         for (const { id } of broken) told.add(id);
         if (copied.length > 0) log('info', 'backups copied', { store: store.name, tier, ids: copied.map(({ id }) => id) });
+        throwFirst(failures);
       },
     },
   ];
@@ -150,12 +152,13 @@ function pruningJobs({ config: { backups: config }, backups, offsite, clock, log
       jitterMs,
       run: async (_due, signal) => {
         const time = expected();
-        for (const job of sources) {
+        const pruneOne = async (job: BackupJob): Promise<void> => {
           const { plan, swept } = await prune(job, time, signal);
           const gone = { store: store.name, removed: plan.remove.map(({ point }) => point.id), swept: swept.map(({ id }) => id) };
           if (plan.refused !== undefined) log('warn', 'nothing removed', { job: job.name, store: store.name, because: plan.refused });
           else if (gone.removed.length + gone.swept.length > 0) log('info', 'removed', { job: job.name, ...gone });
-        }
+        };
+        throwFirst(await withEach(sources, pruneOne, signal));
       },
     };
   };
@@ -176,22 +179,16 @@ const lockingJobs = (places: readonly Backups[], { state, clock, log }: JobOptio
           timeoutMs: verifyTimeoutMs,
           jitterMs: spreadMs,
           run: async (_due, signal) => {
-            const failures: unknown[] = [];
-            for (const { renewLocks, store } of places) {
-              if (store.locked === undefined) continue;
+            const renew = async ({ renewLocks, store }: Backups): Promise<void> => {
+              if (store.locked === undefined) return;
               // Kept beside the runs of the job: what was locked under other terms, or nobody knows when, is locked anew.
               const done = `${lockJob} of ${store.name}: ${store.locked.terms}`;
               const begun = clock.now();
-              try {
-                const renewed = await renewLocks(state.settledUntil(done), signal);
-                state.settle(done, begun);
-                if (renewed > 0) log('info', 'locked anew', { store: store.name, objects: renewed });
-              } catch (error) {
-                signal.throwIfAborted();
-                failures.push(error);
-              }
-            }
-            if (failures.length > 0) throw failures[0];
+              const renewed = await renewLocks(state.settledUntil(done), signal);
+              state.settle(done, begun);
+              if (renewed > 0) log('info', 'locked anew', { store: store.name, objects: renewed });
+            };
+            throwFirst(await withEach(places, renew, signal));
           },
         },
       ];
@@ -247,24 +244,25 @@ export function scheduledJobs(options: JobOptions): readonly ScheduledJob[] {
       timeoutMs: verifyTimeoutMs,
       jitterMs,
       run: async (due, signal) => {
-        for (const { verify, store } of places) {
+        const compare = async ({ verify, store }: Backups): Promise<void> => {
           const broke = (id: string, because: string): void => log('error', 'backup broken', { id, store: store.name, because });
           const { sound, broken } = await verify(due, broke, signal);
           log('info', 'backups compared', { store: store.name, sound: sound.length, broken: broken.length });
-        }
+        };
+        throwFirst(await withEach(places, compare, signal));
       },
     },
     ...pruningJobs(options, jitterMs),
   ];
 }
 
-/** What time it should be, by what has passed since it was last asked; a jump counts once and is then believed. */
+/** What time it should be, by what has passed since it was last asked, asleep or awake; a jump counts once and is then believed. */
 function expectedTime(clock: Clock): () => { readonly now: Date; readonly expected: Date } {
-  let anchor = { wall: clock.now().getTime(), elapsed: clock.elapsed() };
+  let anchor = { wall: clock.now().getTime(), sinceBoot: clock.sinceBoot() };
   return () => {
     const now = clock.now();
-    const expected = new Date(anchor.wall + clock.elapsed() - anchor.elapsed);
-    anchor = { wall: now.getTime(), elapsed: clock.elapsed() };
+    const expected = new Date(anchor.wall + clock.sinceBoot() - anchor.sinceBoot);
+    anchor = { wall: now.getTime(), sinceBoot: clock.sinceBoot() };
     return { now, expected };
   };
 }

@@ -7,6 +7,7 @@ import { usualSuite } from '../model/backup/suites.ts';
 import type { Manifest } from '../model/backup/manifest.ts';
 import type { Verification } from '../model/backup/verification.ts';
 import { readSome } from './jobs/catalogue.ts';
+import { throwFirst, withEach } from './jobs/failures.ts';
 import { metered } from './jobs/metered.ts';
 import { leaveInstructions } from './jobs/leave-instructions.ts';
 import { listRemoved, planPrune, removeBackups, sweep, undoRemoval, type PruneTools, type RemovedBackup } from './jobs/prune.ts';
@@ -223,7 +224,9 @@ export async function openBackups(
         broken.add(id);
         broke(id, message);
       };
-      const byTurns = await inTurn(jobs, (job) => pointsOf(job)?.verify(broke, signal));
+      const byTurns: Looked[] = [];
+      const points = jobs.flatMap((job) => pointsOf(job) ?? []);
+      const failures = await withEach(points, async (each) => void byTurns.push(await each.verify(broke, signal)), signal);
       const places = jobs.filter(({ kind }) => kind !== 'bucket').map(({ name }) => ({ site, source: name }));
       const sources = await Promise.all(
         places.map((place) => {
@@ -238,6 +241,7 @@ export async function openBackups(
         { since, now: world.clock.now() },
       );
       const found = await lookAgain(due, { store, identity: undefined, recorder: tools, heard: () => undefined, broke: told }, signal);
+      throwFirst(failures);
       return {
         ...found,
         sound: [found, ...byTurns].flatMap((each) => each.sound),
@@ -287,16 +291,6 @@ export async function openBackups(
     removed: async (signal) => (await Promise.all(jobs.map(({ name }) => listRemoved({ site, source: name }, store, signal)))).flat(),
     bringBack: (backup, signal) => undoRemoval(backup.place, backup, store, signal),
   };
-}
-
-/** One after the other; nothing where nothing is to do. */
-async function inTurn<T, R>(all: readonly T[], work: (one: T) => Promise<R> | undefined): Promise<readonly R[]> {
-  const done: R[] = [];
-  for (const one of all) {
-    const result = await work(one);
-    if (result !== undefined) done.push(result);
-  }
-  return done;
 }
 
 /** Copies files of the site. */

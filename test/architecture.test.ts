@@ -29,7 +29,7 @@ const may: Readonly<Record<string, RegExp>> = {
   'runtime/channels': /^(model|runtime\/(ports|channels))\/|^node:|^nodemailer$/,
   'runtime/stores': /^(model|runtime\/(ports|streams|stores))\/|^node:(crypto|fs|fs\/promises|http|https|path)$/,
   'runtime/leases': /^(model|runtime\/(ports|streams|leases))\/|^node:(fs|path|sqlite)$/,
-  'runtime/clocks': /^runtime\/(ports|clocks)\/|^node:timers\/promises$/,
+  'runtime/clocks': /^runtime\/(ports|clocks)\/|^node:(os|timers\/promises)$/,
   'runtime/orchestrators': /^(model|runtime\/(ports|orchestrators))\/|^node:|^(dockerode|@kubernetes\/client-node)$/,
   'runtime/registry': /^(model|runtime\/registry)\/|^node:(child_process|crypto|fs|http|https|path|tls)$/,
   'runtime/host': /^(model|runtime\/host)\/|^node:/,

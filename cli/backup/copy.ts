@@ -1,6 +1,7 @@
 import { describeBytes, plainBytesOf } from '../../model/backup/bytes.ts';
 import { BerthError } from '../../model/errors.ts';
 import { openOffsite } from '../../runtime/offsite.ts';
+import { throwFirst } from '../../runtime/jobs/failures.ts';
 import { chownFor } from '../../runtime/stores/folder-owner.ts';
 import { shortName, tierOf } from './text.ts';
 import { type Asked, noSecondPlace, runtimeOf } from '../open-catalogue.ts';
@@ -20,7 +21,7 @@ export const copyNow = ({ site, json, from }: Asked, context: RuntimeContext): P
     const { store, tier } = offsite.backups;
     const back = from === 'offsite';
     const heard = (source: string, bytes: number): void => progress.say(`${shortName(source)}: ${describeBytes(bytes)}`);
-    const { copied, broken } = await (back ? offsite.bringBack : offsite.copy)(signal, heard);
+    const { copied, broken, failures } = await (back ? offsite.bringBack : offsite.copy)(signal, heard);
     if (back && first.folder !== undefined && first.owner !== undefined) chownFor(first.folder, config.site, first.owner);
     progress[Symbol.dispose]();
     const rows = [...Map.groupBy(copied, ({ source }) => source)].map(([source, all]) => ({
@@ -29,24 +30,21 @@ export const copyNow = ({ site, json, from }: Asked, context: RuntimeContext): P
       bytes: all.reduce((sum, manifest) => sum + plainBytesOf(manifest), 0),
     }));
     if (json) {
+      throwFirst(failures);
       context.out(`${JSON.stringify({ site: config.site, from: from ?? 'store', copied: copied.map(({ id }) => id), broken }, null, 2)}\n`);
       if (broken.length > 0) context.exit(13);
       return;
     }
     for (const { id, message } of broken) context.err(`${paint(context.color)('red', 'not copied')}  ${id}\n            ${message}\n`);
     const where = back ? `the first place (${tierOf(first.tier)})` : `${store.name} (${tierOf(tier)})`;
-    context.out(
-      rows.length === 0
-        ? `Nothing to copy: all of it lies in ${where} already.\n`
-        : `${table(
-            rows.map(({ source, backups, bytes }) => [
-              shortName(source),
-              `${backups} ${backups === 1 ? 'backup' : 'backups'}`,
-              describeBytes(bytes),
-            ]),
-            [1, 2],
-          )}\n\ncopied to ${where}, and read back there\n`,
-    );
+    const cells = rows.map(({ source, backups, bytes }) => [
+      shortName(source),
+      `${backups} ${backups === 1 ? 'backup' : 'backups'}`,
+      describeBytes(bytes),
+    ]);
+    if (rows.length > 0) context.out(`${table(cells, [1, 2])}\n\ncopied to ${where}, and read back there\n`);
+    else if (failures.length === 0) context.out(`Nothing to copy: all of it lies in ${where} already.\n`);
+    throwFirst(failures);
     if (broken.length > 0)
       throw new BerthError(
         'damaged',

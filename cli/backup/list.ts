@@ -7,6 +7,7 @@ import { describeDrill, drillAsJson, drillNotes } from './drill-view.ts';
 import { type KitRecord, readKit } from './kit-record.ts';
 import { describeLag, lookOffsite, offsiteJson } from './offsite-view.ts';
 import { type Asked, openCatalogue } from '../open-catalogue.ts';
+import { lackNotes, lacksIn, lacksJson } from './lacks-view.ts';
 import { clockNotes, lateBy, lateNotes } from './late-view.ts';
 import { describeRestorable, ownLevel, restorable } from './restorable.ts';
 import { rememberedManifests } from './remembered-manifests.ts';
@@ -49,6 +50,7 @@ export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext
       store,
       catalogue,
       levelOf: level,
+      recordsOf,
       drill,
     } = await openCatalogue(site, context, signal, from, rememberedManifests);
     const { manifests, refused } = catalogue;
@@ -61,6 +63,7 @@ export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext
     const every = from === 'offsite' ? undefined : config.backups.drill?.every;
     // What the second place lacks is told by how far it is behind the first.
     const logged = from === 'offsite' ? [] : config.backups.jobs;
+    const lacks = lacksIn(logged, config.backups, { good, recordsOf }, now);
     const offsite = config.backups.offsite === undefined || from === 'offsite' ? undefined : await lookOffsite(site, good, context, signal);
     if (json)
       return context.out(
@@ -79,6 +82,7 @@ export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext
               ...(each.trustedUntil === undefined ? {} : { clockAhead: true }),
             })),
             ...(offsite === undefined ? {} : { offsite: offsiteJson(offsite, now) }),
+            lacks: lacksJson(lacks),
             ...drillAsJson(every, drill, now),
             kit: kit ?? null,
           },
@@ -118,6 +122,8 @@ export const listBackups = ({ site, json, from }: Asked, context: RuntimeContext
         notes.push(
           `the newest ${nameOf[newest.kind] ?? 'backup'} of ${shortName(newest.source)} holds ${shrunk}: if nobody meant that, restore an older one before it expires`,
         );
+    // Where there is nothing at all, what is to be done is said above.
+    if (rows.length > 0) notes.push(...lackNotes(lacks, now));
     notes.push(...lateNotes(found, logged, now), ...clockNotes(found, logged), ...drillNotes(every, drill, now));
     if (offsite !== undefined) notes.push(...describeLag(offsite, now));
     for (const note of notes) context.out(`${noteOf(note, context)}\n`);

@@ -10,6 +10,7 @@ import { collect } from '../streams/blocks.ts';
 import { contentsOf } from './bucket/listing.ts';
 import { largestManifest, readCatalogue } from './catalogue.ts';
 import { checkStored, checkStreams } from './check-stored.ts';
+import { Failures } from './failures.ts';
 import { checkKeys, largestKeyFile } from './key-files.ts';
 import { idsIn } from './prune.ts';
 import { readVerifications, recordFinding, type Finding, type RecordTools, type Verifications } from './verifications.ts';
@@ -36,12 +37,14 @@ export interface Copied {
   readonly copied: readonly Manifest[];
   /** Those that lie damaged where they are copied from. What rests on them is no use without them, and is left out as well. */
   readonly broken: readonly { readonly id: string; readonly message: string }[];
+  /** Of what could not be read or written, or asked for: the next pass tries it again. */
+  readonly failures: readonly unknown[];
 }
 
 /**
  * Brings every backup of a source to another store, as it is: nothing is opened, so no key is needed. The oldest first and the manifest of each last, after all of
  * it was read back there; so the other store is a whole one at any moment, and a pass that broke off is gone on with. What was removed there stays removed,
- * and what was found broken there is sent anew.
+ * and what was found broken there is sent anew. One that fails keeps only what rests on it from being sent.
  */
 export async function copyBackups(place: Place, tools: CopyTools, signal: AbortSignal): Promise<Copied> {
   const { from, to, lease, trusted, mends } = tools;
@@ -55,10 +58,18 @@ export async function copyBackups(place: Place, tools: CopyTools, signal: AbortS
   const { manifests } = await readCatalogue(from, prefix, trusted, signal, (key) => isWanted(idInKey(key, prefix) ?? key));
   const copied: Manifest[] = [];
   const broken: { readonly id: string; readonly message: string }[] = [];
+  const failures = new Failures();
+  const failed = new Set<string>();
   for (const manifest of contentsFirst(manifests)) {
+    if (failures.tooMany) break;
     const { id, kind, parent } = manifest;
+    const needs = [...(parent === null ? [] : [parent]), ...neededBy(manifest)];
+    if (needs.some((needed) => failed.has(needed))) {
+      failed.add(id);
+      continue;
+    }
     if ((await to.size(removedKey(place, id, kind), signal)) !== undefined) continue;
-    const lost = [...(parent === null ? [] : [parent]), ...neededBy(manifest)].find((needed) => broken.some((each) => each.id === needed));
+    const lost = needs.find((needed) => broken.some((each) => each.id === needed));
     if (lost !== undefined) {
       broken.push({ id, message: `it rests on ${lost}, which cannot be copied` });
       continue;
@@ -69,15 +80,22 @@ export async function copyBackups(place: Place, tools: CopyTools, signal: AbortS
         if (!(await mend(place, manifest, found.get(id) ?? 1, tools, signal))) continue;
       } else await copyOne(place, manifest, tools, signal, 'what is missing');
       copied.push(manifest);
+      failures.wentWell();
     } catch (error) {
-      if (!(error instanceof BerthError) || error.kind !== 'damaged') throw error;
+      if (!(error instanceof BerthError) || error.kind !== 'damaged') {
+        failures.add(error, signal);
+        failed.add(id);
+        continue;
+      }
+      failures.wentWell();
       // Pruned meanwhile: it is no backup any more.
       if ((await from.size(manifestKey(place, id, kind), signal)) === undefined) continue;
       broken.push({ id, message: error.message });
     }
   }
-  await followKeys(place, there, tools, signal);
-  return { copied, broken };
+  // One that is away has no keys to be followed.
+  if (!failures.tooMany) await followKeys(place, there, tools, signal);
+  return { copied, broken, failures: failures.all };
 }
 
 /** The listing of a bucket has an older id than the contents that were copied for it, and is no use without them. */

@@ -14,7 +14,8 @@ export interface Run {
 
 /**
  * What the scheduler remembers from one start to the next; the truth about backups lies in the store. What is recorded stays when the call
- * has returned. May be lost: then a job waits for its next tick, unless what the store knows is recorded first.
+ * has returned. May be lost: then a job waits for its next tick, unless what the store knows is recorded first. A scheduler is given one
+ * that never throws.
  */
 export interface ScheduleState {
   /** The moment up to which a job has nothing left to do: the tick of the newest run that was done, or when the job was first seen. */

@@ -24,8 +24,6 @@ export interface SchedulerOptions {
   readonly mayRunTogether: (one: string, other: string) => boolean;
   /** Hears of each run once it has ended. */
   readonly onRun: (run: Run) => void;
-  /** The state could not be written; the scheduler goes on from memory. */
-  readonly onStateFailure: (error: unknown) => void;
 }
 
 interface Running {
@@ -42,8 +40,6 @@ export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #running = new Map<string, Running>();
   readonly #ready = new Map<string, { readonly due: number; readonly from: number }>();
-  /** Ticks that were done and could not be recorded. */
-  readonly #unrecorded = new Map<string, Date>();
   readonly #stopping = new AbortController();
   #wake = new AbortController();
   #loop: Promise<void> | undefined;
@@ -113,8 +109,8 @@ export class Scheduler {
 
   #overdue(job: ScheduledJob, now: Date): Date | undefined {
     const { clock, random } = this.#options;
-    const due = this.#whileWritable(() => overdueTick(job.name, job.ticks, this.#options.state, now));
-    if (due === undefined || due <= (this.#unrecorded.get(job.name) ?? new Date(Number.NaN))) return undefined;
+    const due = overdueTick(job.name, job.ticks, this.#options.state, now);
+    if (due === undefined) return undefined;
     const known = this.#ready.get(job.name);
     const ready = known?.due === due.getTime() ? known : { due: due.getTime(), from: clock.elapsed() + random() * job.jitterMs };
     this.#ready.set(job.name, ready);
@@ -131,7 +127,7 @@ export class Scheduler {
   }
 
   async #runToEnd(job: ScheduledJob, due: Date, controller: AbortController): Promise<void> {
-    const { clock, onRun } = this.#options;
+    const { clock, state, onRun } = this.#options;
     const startedAt = clock.now();
     const over = new AbortController();
     const watch = async (): Promise<void> => {
@@ -152,22 +148,8 @@ export class Scheduler {
       await late;
     }
     const run: Run = { job: job.name, due, startedAt, endedAt: clock.now(), outcome, message };
-    this.#whileWritable(
-      () => this.#options.state.record(run),
-      () => outcome === 'done' && this.#unrecorded.set(job.name, due),
-    );
+    state.record(run);
     onRun(run);
-  }
-
-  /** A full disk must not keep backups from being made. */
-  #whileWritable<T>(run: () => T, otherwise?: () => unknown): T | undefined {
-    try {
-      return run();
-    } catch (error) {
-      otherwise?.();
-      this.#options.onStateFailure(error);
-      return undefined;
-    }
   }
 }
 

@@ -89,7 +89,8 @@ class SqliteState implements ScheduleState, Disposable {
       if (outcome === 'done') this.settle(job, due);
       this.#database.exec('COMMIT');
     } catch (error) {
-      this.#database.exec('ROLLBACK');
+      // Some failures, as that of a full disk, have ended it already.
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
       throw error;
     }
   }

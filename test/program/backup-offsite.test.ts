@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, globSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, globSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parse, stringify } from 'yaml';
 import { expectExit, host } from './berth.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'berth-offsite-'));
@@ -15,6 +16,7 @@ const json = async <T>(...args: readonly string[]): Promise<T> => JSON.parse(awa
 
 interface Listed {
   readonly backups: readonly { readonly id: string; readonly source: string }[];
+  readonly lacks: readonly { readonly source: string; readonly what: string }[];
   readonly offsite?: {
     readonly store: { readonly name: string; readonly tier: number };
     readonly restorable: readonly { readonly id: string }[];
@@ -36,7 +38,10 @@ beforeAll(async () => {
 describe('a site with a second place for its backups', () => {
   test('is told what is not there yet, and copies it', async () => {
     expect(ready).toMatch(/store is ready \(tier 0: lost with this host\)[\s\S]*offsite is ready \(tier 1\)/);
+    const lacking = (await json<Listed>('list')).lacks.map(({ source, what }) => `${what} of ${source}`);
+    expect(lacking).toEqual(['backup of site.configuration', 'backup of site.secrets']);
     await backup('now');
+    expect((await json<Listed>('list')).lacks).toEqual([]);
     expect((await json<Listed>('list')).offsite).toMatchObject({
       store: { name: offsite, tier: 1 },
       restorable: [],
@@ -52,6 +57,26 @@ describe('a site with a second place for its backups', () => {
     expect(listed.offsite?.restorable.map(({ id }) => id).sort()).toEqual(listed.backups.map(({ id }) => id).sort());
     expect(await backup('list')).toMatch(/secrets +restorable to \S+ \(\d+ s ago\) +tier 1, offsite\n$/);
     expect(await backup('copy')).toContain('Nothing to copy');
+  });
+
+  test('misses nothing there of a source that left the spec, and nothing that the rules of that place removed', async () => {
+    const [manifests, removed, runtime] = [
+      at('offsite/v1/shop/site.secrets/manifests'),
+      at('offsite/v1/shop/site.secrets/removed'),
+      join(site, 'runtime.yaml'),
+    ];
+    const missing = async () => (await json<Listed>('list')).offsite?.missing;
+    renameSync(manifests, removed);
+    expect(await missing()).toBe(0);
+    renameSync(removed, at('gone'));
+    expect(await missing()).toBe(1);
+    const text = readFileSync(runtime, 'utf8');
+    const config = parse(text) as { readonly backups: { readonly jobs: readonly { readonly name: string }[] } };
+    const jobs = config.backups.jobs.filter(({ name }) => name !== 'site.secrets');
+    writeFileSync(runtime, stringify({ ...config, backups: { ...config.backups, jobs } }));
+    expect(await missing()).toBe(0);
+    writeFileSync(runtime, text);
+    renameSync(at('gone'), manifests);
   });
 
   test('looks at both, each by its name', async () => {
@@ -149,6 +174,20 @@ describe('a site with a second place for its backups', () => {
     expect(stderr).toContain('`berth backup copy --from offsite`');
     const proven = await expectExit(2, ['backup', 'verify', '--restore', '--from', 'offsite', ...here]);
     expect(proven.stderr).toContain('from the first place alone');
+  });
+
+  test('copies all other sources where one cannot be read, and says so', async () => {
+    writeFileSync(join(site, 'notes.md'), 'a first word\n');
+    await backup('now', '--label', 'both');
+    const manifests = join(store, 'v1/shop/site.configuration/manifests');
+    renameSync(manifests, at('unread'));
+    symlinkSync('manifests', manifests);
+    const { stdout, stderr } = await expectExit(6, ['backup', 'copy', ...here]);
+    expect(stdout).toMatch(/^ *secrets +1 backup[\s\S]*copied to/);
+    expect(stderr).toContain('manifests');
+    rmSync(manifests);
+    renameSync(at('unread'), manifests);
+    expect(await backup('copy')).toMatch(/configuration +1 backup/);
   });
 });
 

@@ -137,6 +137,20 @@ describe('the agent', () => {
     await agent.stop(0);
   });
 
+  test('removes what no rule keeps on a host that sleeps every night; a clock that was set is told from that', async () => {
+    const { clock, times, agent, pass } = world(async () => ({ outcome: 'unchanged' }));
+    await pass(50 * 60_000);
+    clock.suspend(9 * 3_600_000);
+    await pass(3_600_000);
+    clock.set(clock.now().getTime() + 9 * 3_600_000);
+    await pass(60_000);
+    const jumps = (times as readonly { readonly now: Date; readonly expected: Date }[]).map(
+      ({ now, expected }) => (now.getTime() - expected.getTime()) / 3_600_000,
+    );
+    expect(jumps).toEqual([0, 0, 0, 9]);
+    await agent.stop(0);
+  });
+
   test('locks anew once a day what a store locks, all of it at first and under other terms, also where another place fails', async () => {
     const asked: unknown[] = [];
     const renewLocks = async (since: Date | undefined): Promise<number> => asked.push(since);
@@ -299,7 +313,7 @@ describe('the agent', () => {
         return { outcome: 'unchanged', manifest: {} };
       },
     } as unknown as Backups;
-    const copy = async (signal: AbortSignal) => (await takes('offsite', 240, signal), { copied: [], broken: [] });
+    const copy = async (signal: AbortSignal) => (await takes('offsite', 240, signal), { copied: [], broken: [], failures: [] });
     const offsite = { backups: placeAt('there'), copy } as unknown as Offsite;
     const times = {
       offsite: { tier: 2, folder: '/mnt/offsite', lease: 'file', schedule: '*/10 * * * *', timeZone: 'UTC' },
@@ -357,7 +371,7 @@ describe('the agent', () => {
     const backups = { ...placeAt('here'), jobs: [] } as unknown as Backups;
     const offsite = {
       backups: placeAt('there'),
-      copy: async () => ({ copied: [{ id: 'NEW' }], broken: [{ id: 'BAD', message: 'its first byte is another' }] }),
+      copy: async () => ({ copied: [{ id: 'NEW' }], broken: [{ id: 'BAD', message: 'its first byte is another' }], failures: [] }),
     } as unknown as Offsite;
     const second = { tier: 2, folder: '/mnt/offsite', lease: 'file', schedule: '15 * * * *', timeZone: 'UTC' } as const;
     const both = { ...config, backups: { ...config.backups, offsite: second, jobs: [] } };
@@ -376,6 +390,45 @@ describe('the agent', () => {
       ['backups compared', { store: 'here', sound: 1, broken: 0 }],
       ['backups compared', { store: 'there', sound: 1, broken: 0 }],
     ]);
+    await agent.stop(0);
+  });
+
+  test('goes on with what else a job has to do where one of it fails, and counts the job as failed', async () => {
+    const clock = new FakeClock('2026-03-29T01:02:00Z');
+    const lines: (readonly [string, unknown])[] = [];
+    const log: Log = (_level, event, fields) => void lines.push([event, fields]);
+    const broke = (what: string) => Promise.reject(new Error(`EIO of ${what}`));
+    const placeAt = (name: string, jobs: readonly string[]) => ({
+      store: { name },
+      tier: 1,
+      jobs: jobs.map((source) => ({ name: source })),
+      databases: [],
+      buckets: [],
+      volumes: [],
+      verify: async () => (name === 'here' ? broke(name) : { sound: ['GOOD'], broken: [] }),
+      prune: async ({ name: source }: { readonly name: string }) =>
+        source === 'one' ? broke(source) : { plan: { keep: [], remove: [{ point: { id: `OLD ${source}` } }] }, swept: [] },
+    });
+    const offsite = {
+      backups: placeAt('there', ['one', 'two']),
+      copy: async () => ({ copied: [{ id: 'NEW' }], broken: [], failures: [new Error('EIO of a copy')] }),
+    } as unknown as Offsite;
+    const second = { tier: 2, folder: '/mnt/offsite', lease: 'file', schedule: '15 * * * *', timeZone: 'UTC' } as const;
+    const both = { ...config, backups: { ...config.backups, offsite: second, jobs: [] } };
+    const backups = placeAt('here', []) as unknown as Backups;
+    const agent = makeAgent({ config: both, backups, offsite, state: memoryState(), clock, random: () => 0, log });
+    agent.start();
+    await clock.pass(48.5 * 60_000 + 1000);
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        ['backups copied', { store: 'there', tier: 1, ids: ['NEW'] }],
+        ['job failed', expect.objectContaining({ job: 'place/offsite', message: 'EIO of a copy' })],
+        ['removed', { job: 'two', store: 'there', removed: ['OLD two'], swept: [] }],
+        ['job failed', expect.objectContaining({ job: 'place/offsite.prune', message: 'EIO of one' })],
+        ['backups compared', { store: 'there', sound: 1, broken: 0 }],
+        ['job failed', expect.objectContaining({ job: 'place/verify', message: 'EIO of here' })],
+      ]),
+    );
     await agent.stop(0);
   });
 

@@ -23,6 +23,7 @@ class HurriedClock implements Clock {
   #at = Date.parse('2026-03-01T00:00:00Z');
   now = (): Date => new Date(this.#at);
   elapsed = (): number => this.#at;
+  sinceBoot = this.elapsed;
   sleep = async (milliseconds: number): Promise<void> => {
     this.#at += milliseconds;
     await turn();

@@ -8,6 +8,7 @@ import { contentsOf } from '../../../runtime/jobs/bucket/listing.ts';
 import { readCatalogue } from '../../../runtime/jobs/catalogue.ts';
 import { checkStored } from '../../../runtime/jobs/check-stored.ts';
 import { copyBackups, type CopyTools } from '../../../runtime/jobs/copy-backups.ts';
+import { throwFirst } from '../../../runtime/jobs/failures.ts';
 import { removeOne, sweep } from '../../../runtime/jobs/prune.ts';
 import { rotateKeys } from '../../../runtime/jobs/rotate-keys.ts';
 import { levelOf } from '../../../runtime/look-again.ts';
@@ -43,13 +44,18 @@ async function world(suite: SuiteName) {
     const log = await run(from, engineOf({ wal: noise(90, n) }), { clock }, { kind: 'log', after, newestId: full.id });
     made.push(full, log);
   }
-  const copy = (changes: Partial<CopyTools> = {}) =>
+  const tried = (changes: Partial<CopyTools> = {}) =>
     copyBackups(
       place,
       { from, to, lease: openLease(), trusted: [signer.publicKey], recorder, mends: 'bytes' as const, heard: () => undefined, ...changes },
       never,
     );
-  return { from, to, made, copy };
+  const copy = async (changes: Partial<CopyTools> = {}) => {
+    const { failures, ...done } = await tried(changes);
+    throwFirst(failures);
+    return done;
+  };
+  return { from, to, made, copy, tried };
 }
 const idsOf = (manifests: readonly Manifest[]) => manifests.map(({ id }) => id);
 const keysOf = async (store: Store): Promise<readonly string[]> => {
@@ -108,6 +114,38 @@ describe.each(suiteNames)('a second place, by %s,', (suite) => {
       { id: log.id, message: `it rests on ${bad.id}, which cannot be copied` },
     ]);
     expect((await restored(to)).map(({ manifest }) => manifest.id)).toEqual(idsOf(good));
+  });
+
+  test('is given all else where an object of the first one cannot be read, and that with what rests on it by the next pass', async () => {
+    const { from, to, made, copy, tried } = await world(suite);
+    const [full, , ...others] = idsOf(made);
+    const failing: Store = {
+      ...from,
+      read: (key, signal) => {
+        if (key.includes(`data/${full}/`)) throw new Error('EIO: i/o error, read');
+        return from.read(key, signal);
+      },
+    };
+    const { copied, broken, failures } = await tried({ from: failing });
+    expect([idsOf(copied), broken, failures]).toEqual([others, [], [new Error('EIO: i/o error, read')]]);
+    expect(idsOf((await copy()).copied)).toEqual(idsOf(made).slice(0, 2));
+    expect(await restored(to)).toEqual(await restored(from));
+  });
+
+  test('that is away is not asked for each backup', async () => {
+    const { from, to, tried } = await world(suite);
+    const run = runOf(suite);
+    for (const n of [3, 4, 5]) await run(from, engineOf({ 'base.tar': noise(900, n) }), { clock });
+    let asked = 0;
+    const away: Store = {
+      ...to,
+      upload: () => {
+        asked += 1;
+        return Promise.reject(new Error('ECONNREFUSED'));
+      },
+    };
+    const { copied, failures } = await tried({ to: away });
+    expect([copied, failures.length, asked]).toEqual([[], 3, 3]);
   });
 
   test('is not sent again what its own rules removed, before its data went and after, as long as the first one has it', async () => {
@@ -182,7 +220,7 @@ describe.each(suiteNames)('a second place, by %s,', (suite) => {
       },
     };
     await expect(copy({ to: lying })).rejects.toMatchObject({ kind: 'io', message: expect.stringContaining('is not in') });
-    expect(await restored(to)).toEqual([]);
+    expect((await restored(to)).map(({ manifest }) => manifest.id)).toEqual(idsOf(made).slice(2));
     await copy();
     expect(await restored(to)).toEqual(await restored(from));
   });

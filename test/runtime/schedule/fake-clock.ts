@@ -5,6 +5,7 @@ import type { Clock } from '../../../runtime/ports/clock.ts';
 export class FakeClock implements Clock {
   #wall: number;
   #elapsed = 0;
+  #slept = 0;
   readonly #sleepers = new Set<{ readonly until: number; readonly wake: () => void }>();
   constructor(start: string | number) {
     this.#wall = new Date(start).getTime();
@@ -12,6 +13,7 @@ export class FakeClock implements Clock {
 
   now = (): Date => new Date(this.#wall);
   elapsed = (): number => this.#elapsed;
+  sinceBoot = (): number => this.#elapsed + this.#slept;
   sleep = (milliseconds: number, signal: AbortSignal): Promise<void> =>
     new Promise((resolve) => {
       if (signal.aborted) return resolve();
@@ -42,6 +44,7 @@ export class FakeClock implements Clock {
   /** The host sleeps: its clock goes on, and nobody on it notices. */
   suspend(milliseconds: number): void {
     this.#wall += milliseconds;
+    this.#slept += milliseconds;
   }
 
   /** Somebody sets the clock. */

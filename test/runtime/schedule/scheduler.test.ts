@@ -16,7 +16,6 @@ function world(start: string, options: Partial<SchedulerOptions> = {}) {
   const runs: Run[] = [];
   const state: ScheduleState = memoryState();
   const begun: string[] = [];
-  const failures: unknown[] = [];
   const job = (
     name: string,
     cron: string,
@@ -41,13 +40,12 @@ function world(start: string, options: Partial<SchedulerOptions> = {}) {
       random: () => 0.5,
       mayRunTogether: () => true,
       onRun: (run) => runs.push(run),
-      onStateFailure: (error) => failures.push(error),
       ...options,
     });
     scheduler.start();
     return scheduler;
   };
-  return { clock, runs, state, begun, failures, job, make };
+  return { clock, runs, state, begun, job, make };
 }
 
 describe('the scheduler', () => {
@@ -195,18 +193,6 @@ describe('the scheduler', () => {
     const stopped = scheduler.stop(minute);
     await clock.pass(3 * minute);
     expect(await stopped).toEqual(['deaf']);
-  });
-
-  test('goes on when its state cannot be written, says so, and doubles nothing', async () => {
-    const { clock, begun, failures, job, make, state } = world('2026-01-01T01:59:00Z');
-    make([job('full', '0 * * * *')]);
-    await clock.pass(1000);
-    state.record = () => {
-      throw new Error('no space left');
-    };
-    await clock.pass(2 * hour);
-    expect(begun).toEqual(['full@01-01T02:00', 'full@01-01T03:00']);
-    expect(failures.length).toBe(2);
   });
 
   test('neither skips nor doubles, whatever the host does', async () => {
