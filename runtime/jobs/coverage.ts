@@ -42,7 +42,8 @@ export function chainsOf(manifests: readonly Manifest[], rules: ChainRules): rea
   const sorted = [...manifests].sort((a, b) => (a.id < b.id ? -1 : 1));
   const lines = linesOf(sorted, rules);
   const logs = logsByBase(sorted);
-  const ahead = aheadOf(sorted, ({ finishedAt }) => Date.parse(finishedAt));
+  // Begun in the order of their ids; a full backup may end long after logs that were begun behind it.
+  const ahead = aheadOf(sorted, ({ startedAt }) => Date.parse(startedAt));
   return [...lines].map(([base, [full, ...increments]]) => chainFrom({ full, increments }, logs.get(base) ?? [], ahead, rules));
 }
 

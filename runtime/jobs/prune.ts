@@ -47,14 +47,33 @@ export async function planPrune(
   signal: AbortSignal,
 ): Promise<RetentionPlan> {
   let before = '';
-  const pointOf = ({ id, kind, finishedAt, parent, label }: Manifest): Point => {
+  const pointOf = (manifest: Manifest): Point => {
+    const { id, kind, startedAt, parent, label } = manifest;
     // A log follows the one that was read just before it, so its name need not be held twice.
-    const point = { id, kind, at: new Date(finishedAt), parent: parent === before ? before : parent, label, level: levelOf(id) };
+    const point = {
+      id,
+      kind,
+      begunAt: new Date(startedAt),
+      at: endOf(manifest),
+      parent: parent === before ? before : parent,
+      label,
+      level: levelOf(id),
+    };
     before = id;
     return point;
   };
   const points = await readSome(store, manifestPrefix(place), trusted, signal, pointOf, (key) => !isContents(key));
   return planRetention(points, policy, time);
+}
+
+/** How much a host may sleep while it makes one. */
+const mostAsleepMs = 86_400_000;
+
+/** By the clock that nobody sets, where the other one was set meanwhile. */
+function endOf({ startedAt, finishedAt, durationMs }: Manifest): Date {
+  const passed = Date.parse(startedAt) + durationMs;
+  const ended = Date.parse(finishedAt);
+  return new Date(ended > passed + mostAsleepMs ? passed : ended);
 }
 
 /** Takes their manifests away, so that they are no backups any more. Their data stay for the time of grace; see {@link undoRemoval}. */

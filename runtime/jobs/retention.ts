@@ -7,6 +7,8 @@ export interface Point {
   /** Sorts by time. */
   readonly id: string;
   readonly kind: BackupKind;
+  /** In the order of ids, by a clock that was right. */
+  readonly begunAt: Date;
   /** The time that it restores to. */
   readonly at: Date;
   readonly parent: string | null;
@@ -104,7 +106,7 @@ export function planRetention(points: readonly Point[], policy: RetentionPolicy,
 
 /** One of a clock that was ahead is as old as what was made just before it: else it would be the newest for a year. */
 function setRight(oldestFirst: readonly Point[]): Point[] {
-  const ahead = aheadOf(oldestFirst, ({ at }) => at.getTime());
+  const ahead = aheadOf(oldestFirst, ({ begunAt }) => begunAt.getTime());
   if (ahead.size === 0) return [...oldestFirst];
   let before: Date | undefined;
   return oldestFirst.map((point) => {

@@ -159,9 +159,10 @@ describe('whatever lies in a store,', () => {
         const now = new Date('2026-12-01T00:00:00Z');
         const time = { now, expected: now };
         const tools = { store, lease: openLease(), trusted, levelOf: () => 1, graceMs: 0 };
-        const points = every.map(({ id, kind, finishedAt, parent, label }) => ({
+        const points = every.map(({ id, kind, startedAt, finishedAt, parent, label }) => ({
           id,
           kind,
+          begunAt: new Date(startedAt),
           at: new Date(finishedAt),
           parent,
           label,

@@ -58,8 +58,12 @@ describe('what can be restored', () => {
 
   describe('where a clock was ahead for a moment', () => {
     const year = 525_600;
-    /** Finished by the clock of its agent when its engine says that all was there. */
-    const at = (made: Manifest, ended: number): Manifest => ({ ...made, finishedAt: minute(ended).toISOString() });
+    /** By the clock of its agent. */
+    const at = (made: Manifest, ended: number, begun = ended): Manifest => ({
+      ...made,
+      startedAt: minute(begun).toISOString(),
+      finishedAt: minute(ended).toISOString(),
+    });
     const full = at(fullAt(1, 100, 0, 5), 5);
     const before = at(logAfter(full, 2, 110, 6), 6);
     const jump = at(logAfter(before, 3, 120, 7 + year), 7 + year);
@@ -90,6 +94,14 @@ describe('what can be restored', () => {
       expect(spans(full, before, alone, behind)).toEqual([{ from: minute(5), until: minute(6) }]);
       const hours = at(logAfter(before, 3, 120, 7 + 720), 7);
       expect(spans(full, before, hours)).toEqual([{ from: minute(5), until: minute(727) }]);
+    });
+
+    test('does not take a full backup for one that took long, while the log went on', () => {
+      const long = at(fullAt(3, 140, 7, 600), 600, 7);
+      const meanwhile = [before, at(logAfter(before, 4, 120, 8), 8), at(logAfter(before, 5, 125, 500), 500)];
+      const behind = at(logAfter(long, 6, 150, 601), 601);
+      expect(spans(full, ...meanwhile, long, behind).at(-1)).toEqual({ from: minute(600), until: minute(601) });
+      expect(chainsOf([full, ...meanwhile, long, behind], numbered).at(-1)).toMatchObject({ timely: [behind] });
     });
 
     test('loses nothing to one that was behind', () => {

@@ -5,7 +5,11 @@ import { fullAt, logAfter, minute, numbered } from './chains.ts';
 
 test('the log that can hold a commit of a time is not left out for a clock that was ahead before it', () => {
   const year = 525_600;
-  const ended = <M extends { readonly finishedAt: string }>(made: M, n: number): M => ({ ...made, finishedAt: minute(n).toISOString() });
+  const ended = <M extends { readonly finishedAt: string }>(made: M, n: number): M => ({
+    ...made,
+    startedAt: minute(n).toISOString(),
+    finishedAt: minute(n).toISOString(),
+  });
   const full = ended(fullAt(1, 100, 0, 5), 5);
   const before = ended(logAfter(full, 2, 110, 9), 9);
   const jump = ended(logAfter(before, 3, 120, year), year);

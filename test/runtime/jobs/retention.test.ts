@@ -22,7 +22,15 @@ function chain(text: string, stepMs = day, from = start): readonly Point[] {
     const at = new Date(from + points.length * stepMs);
     const kind = kinds[sign]!;
     const id = makeUlid(at, Buffer.alloc(10, points.length), points.at(-1)?.id);
-    points.push({ id, kind, at, parent: sign === 'f' || sign === 'c' ? null : (points.at(-1)?.id ?? 'gone'), label: null, level: 0 });
+    points.push({
+      id,
+      kind,
+      begunAt: at,
+      at,
+      parent: sign === 'f' || sign === 'c' ? null : (points.at(-1)?.id ?? 'gone'),
+      label: null,
+      level: 0,
+    });
   }
   return points;
 }
@@ -132,15 +140,21 @@ describe('retention', () => {
 
   test('goes on after a clock was ahead for a moment, and counts what was made then to the day before', () => {
     const points = chain('f3ffff');
-    const wrong = points.with(2, { ...points[2]!, at: new Date(start + 400 * day) });
+    const ahead = new Date(start + 400 * day);
+    const wrong = points.with(2, { ...points[2]!, begunAt: ahead, at: ahead });
     const right = after(points);
     const result = plan(wrong, { daily: 2, days: 1 }, right);
     expect(result.refused).toBeUndefined();
     expect(result.keep.map(({ point }) => point.id)).toEqual([4, 3, 0].map((index) => points[index]!.id));
     // Nothing was made behind it yet that says otherwise.
-    expect(plan(points.with(4, { ...points[4]!, at: new Date(start + 400 * day) }), { last: 1 }, right).refused).toContain(
-      'the clock is wrong',
-    );
+    expect(plan(points.with(4, { ...points[4]!, begunAt: ahead, at: ahead }), { last: 1 }, right).refused).toContain('the clock is wrong');
+  });
+
+  test('takes no full backup that took long for one of a clock that was ahead, whatever was begun behind it', () => {
+    const points = chain('f3flll', day / 8);
+    const long = points.with(1, { ...points[1]!, at: points[4]!.at });
+    const kept = plan(long, { last: 1 }, after(points)).keep.find(({ point }) => point.id === points[1]!.id);
+    expect(kept?.point.at).toEqual(points[4]!.at);
   });
 
   test('keeps what cannot be restored for a while, and never counts it', () => {
@@ -182,7 +196,15 @@ describe('retention', () => {
           const alone = sign === 'f' || sign === 'c';
           if (!alone && last === null) continue;
           const id = makeUlid(new Date(at), Buffer.alloc(10), points.at(-1)?.id);
-          points.push({ id, kind, at: new Date(at), parent: alone ? null : last, level, label: label === 0 ? 'named' : null });
+          points.push({
+            id,
+            kind,
+            begunAt: new Date(at),
+            at: new Date(at),
+            parent: alone ? null : last,
+            level,
+            label: label === 0 ? 'named' : null,
+          });
           if (sign !== 'c') last = id;
         }
         return { points, withHoles: points.filter((_, index) => (entries[index]?.lost ?? 1) > 0) };
