@@ -77,7 +77,7 @@ function startOf(
 ): Pick<PlannedService, 'entrypoint' | 'command'> {
   if (isReplicated(cache)) return { entrypoint: ['/bin/sh', `${folder}/node.sh`] };
   const settings = `${folder}/${engine.image}.conf`;
-  if (keeps(cache)) return { entrypoint: ['/bin/sh', '-c', `${refuseHalf(cache.name)}; exec ${engine.server} ${settings}`] };
+  if (keeps(cache)) return { entrypoint: ['/bin/sh', '-c', `${refuseHalf(cache.name)}; umask 077; exec ${engine.server} ${settings}`] };
   return cache.engine === 'redis' ? { entrypoint: [engine.server], command: [settings] } : { command: [engine.server, settings] };
 }
 
