@@ -193,7 +193,9 @@ export function ofUnended<T>(site: string, ending: LiveEnding | undefined, find:
 export function whenStopped({ ending, into }: { readonly ending?: LiveEnding | undefined; readonly into: unknown }): string | undefined {
   if (ending !== undefined)
     return 'it comes to its end first, which keeps the site whole; once more to leave it, and the same command goes on';
-  return into === 'live' ? 'stopping, and starting everything as it was; once more to leave it' : undefined;
+  return into === 'live'
+    ? 'stopping: everything is started as it was, or with the restored data where those are in their place already; once more to leave it'
+    : undefined;
 }
 
 /** Of what goes on all the same: it may be the cure. */
