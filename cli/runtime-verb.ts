@@ -5,7 +5,7 @@ import { programMark } from '../model/backup/site-files.ts';
 import { BerthError } from '../model/errors.ts';
 import { makeAgent } from '../runtime/agent.ts';
 import type { Log } from '../runtime/agent-log.ts';
-import { shipsLog, withoutLog } from '../runtime/databases.ts';
+import { clearLeft, shipsLog, withoutLog } from '../runtime/databases.ts';
 import { systemClock } from '../runtime/clocks/system-clock.ts';
 import type { ScheduleState } from '../runtime/ports/schedule-state.ts';
 import { LastingState } from '../runtime/schedule/lasting-state.ts';
@@ -41,6 +41,13 @@ export async function runRuntime(file: string, context: RuntimeContext): Promise
         works: () => log('info', 'state is written again'),
       },
     );
+    // Nobody else works there: whoever is asked from outside runs in the same container.
+    try {
+      const left = await clearLeft(found.config.backups.jobs.filter(({ agent }) => agent === undefined));
+      if (left.length > 0) log('info', 'what a killed restore left was removed', { folders: left });
+    } catch (error) {
+      log('warn', 'what a killed restore left was not removed', { message: error instanceof Error ? error.message : String(error) });
+    }
     const program = programOf(context.root);
     // Its container starts it anew.
     while (!signal.aborted && programOf(context.root) === program) {

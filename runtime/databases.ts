@@ -9,6 +9,7 @@ import { dialects } from './engines/mysql/dialect.ts';
 import { mysqlEngine } from './engines/mysql/mysql-engine.ts';
 import { postgresChain } from './engines/postgres/chain-rules.ts';
 import { postgresEngine } from './engines/postgres/postgres-engine.ts';
+import { clearScratch, scratchIn } from './engines/scratch-place.ts';
 import { sqlserverChain } from './engines/sqlserver/chain-rules.ts';
 import { sqlserverEngine } from './engines/sqlserver/sqlserver-engine.ts';
 import { knownAuthorities } from './known-authorities.ts';
@@ -77,5 +78,9 @@ const optionsOf = ({ host, port, user, password, ca, folder, memory, sqlserver, 
   uid: process.getuid?.() ?? 0,
   sqlserver,
 });
+
+/** For an agent that begins. @returns what was left by one that was killed. */
+export const clearLeft = async (jobs: readonly BackupJob[]): Promise<readonly string[]> =>
+  (await Promise.all(jobs.filter(isDatabase).map(({ database }) => clearScratch(scratchIn(database.folder))))).flat();
 
 export const engineOf = ({ kind, database }: DatabaseJob): BackedUpEngine => engines[kind](optionsOf(database));

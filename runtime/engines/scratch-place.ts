@@ -1,4 +1,4 @@
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describeBytes, plainBytesOf } from '../../model/backup/bytes.ts';
 import type { Json } from '../../model/backup/shape.ts';
@@ -25,6 +25,9 @@ export interface ScratchTools {
   /** Bytes that are free in a folder; by what its file system says, unless something else is given. */
   readonly room?: (folder: string) => Promise<number>;
 }
+
+/** @param folder - Of an agent, of a database. */
+export const scratchIn = (folder: string): string => join(folder, 'scratch');
 
 /** File of a full backup with what the server said of itself. */
 export const factsFile = 'facts.json';
@@ -100,6 +103,18 @@ export const scratchEngine = (
   },
   ...factsOfFull,
 });
+
+/**
+ * Takes away what a process that was killed has left of restores and increments, each up to a whole database: only for whoever begins and works there alone.
+ *
+ * @param folder - Of {@link ScratchTools}.
+ * @returns the names of what was there.
+ */
+export async function clearScratch(folder: string): Promise<readonly string[]> {
+  const left = (await readdir(folder).catch(() => [])).filter((name) => /^(?:scratch|increment)-/.test(name));
+  for (const name of left) await rm(join(folder, name), { recursive: true, force: true });
+  return left;
+}
 
 const versionIn = (text: string): readonly number[] => (/\d+(?:\.\d+)+/.exec(text)?.[0] ?? '').split('.').map(Number);
 

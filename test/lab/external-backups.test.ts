@@ -329,8 +329,12 @@ describe('databases that stand elsewhere', () => {
   test('a server that would keep its log without end is asked for nothing', async () => {
     await at('database', 'ALTER SYSTEM SET max_slot_wal_keep_size = -1');
     await at('database', 'SELECT pg_reload_conf()');
+    // As a proof leaves it whose agent is killed in the middle.
+    const left = '/var/lib/postgresql/data/database/scratch/scratch-0a1b2c3d';
+    await site.compose('exec', '-T', 'agent-postgres', 'mkdir', '-p', `${left}/data`);
     await site.compose('restart', 'agent-postgres');
     await until(async () => (await trouble('database'))?.message?.includes('would keep its log for backups without end'), 'it is said');
+    expect(await site.compose('exec', '-T', 'agent-postgres', 'sh', '-c', `[ -e ${left} ] || echo gone`)).toContain('gone');
     await at('database', "ALTER SYSTEM SET max_slot_wal_keep_size = '1GB'");
     await at('database', 'SELECT pg_reload_conf()');
     await site.berth('backup', 'now', 'database', '--log');

@@ -3,6 +3,7 @@ import type { BackedUpEngine } from '../../ports/engine.ts';
 import { usualLimits } from '../table-facts.ts';
 import { usualQuietMs } from '../to-be-said.ts';
 import type { EngineOptions } from '../tools.ts';
+import { scratchIn } from '../scratch-place.ts';
 import type { MongoAccess } from './access.ts';
 import { mongodbChain } from './chain-rules.ts';
 import { mongodbLogSource, usualSliceBytes } from './log-source.ts';
@@ -18,7 +19,7 @@ export const mongodbEngine = ({ folder, memoryMiB, tag, uid, ...rest }: EngineOp
   return {
     producer: mongodbProducer({ ...rest, folder: spool, limits }),
     logs: mongodbLogSource({ ...rest, folder: spool, spool, quietMs: usualQuietMs, sliceBytes: usualSliceBytes }),
-    scratch: mongodbScratch({ ...rest, folder: join(folder, 'scratch'), memoryMiB, limits, tag, uid }),
+    scratch: mongodbScratch({ ...rest, folder: scratchIn(folder), memoryMiB, limits, tag, uid }),
     rules: mongodbChain,
   };
 };

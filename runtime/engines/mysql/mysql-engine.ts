@@ -3,6 +3,7 @@ import type { BackedUpEngine } from '../../ports/engine.ts';
 import { usualLimits } from '../table-facts.ts';
 import { usualQuietMs } from '../to-be-said.ts';
 import type { EngineOptions } from '../tools.ts';
+import { scratchIn } from '../scratch-place.ts';
 import type { MysqlAccess } from './access.ts';
 import { mysqlChain } from './chain-rules.ts';
 import { dialects, type Dialect } from './dialect.ts';
@@ -23,7 +24,7 @@ export const mysqlEngine = (
   return {
     producer: mysqlProducer({ ...tools, limits }),
     logs: mysqlLogSource({ ...tools, quietMs: usualQuietMs, spool: join(folder, 'spool') }),
-    scratch: mysqlScratch({ ...tools, folder: join(folder, 'scratch'), memoryMiB, limits, tag, uid }),
+    scratch: mysqlScratch({ ...tools, folder: scratchIn(folder), memoryMiB, limits, tag, uid }),
     rules: mysqlChain(dialect),
   };
 };

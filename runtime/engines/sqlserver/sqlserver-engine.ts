@@ -1,9 +1,9 @@
-import { join } from 'node:path';
 import type { sqlserverEditions } from '../../../model/engines/sqlserver.ts';
 import type { BackedUpEngine } from '../../ports/engine.ts';
 import { usualLimits } from '../table-facts.ts';
 import { usualQuietMs } from '../to-be-said.ts';
 import type { EngineOptions } from '../tools.ts';
+import { scratchIn } from '../scratch-place.ts';
 import type { SqlServerAccess } from './access.ts';
 import { sqlserverChain } from './chain-rules.ts';
 import { sqlserverLogSource } from './log-source.ts';
@@ -24,7 +24,7 @@ export const sqlserverEngine = ({ folder, memoryMiB, edition, uid, ...tools }: S
   logs: sqlserverLogSource({ ...tools, quietMs: usualQuietMs }),
   scratch: sqlserverScratch({
     ...tools,
-    folder: join(folder, 'scratch'),
+    folder: scratchIn(folder),
     memoryMiB,
     limits: usualLimits,
     uid,

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -6,7 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { dialects } from '../../../runtime/engines/mysql/dialect.ts';
 import { mysqlScratch } from '../../../runtime/engines/mysql/scratch.ts';
 import { postgresScratch } from '../../../runtime/engines/postgres/scratch.ts';
-import { ScratchServer, type ScratchTools } from '../../../runtime/engines/scratch-place.ts';
+import { clearScratch, ScratchServer, type ScratchTools } from '../../../runtime/engines/scratch-place.ts';
 import { usualLimits } from '../../../runtime/engines/table-facts.ts';
 import type { Programs, RunningProgram } from '../../../runtime/ports/program.ts';
 import { localPrograms } from '../../../runtime/programs/local-programs.ts';
@@ -171,4 +171,12 @@ describe('a scratch server that is started', () => {
       ),
     ).toBeUndefined();
   });
+});
+
+test('what a process that was killed has left is taken away, and nothing else that lies there', async () => {
+  const own = mkdtempSync(join(folder, 'left-'));
+  for (const name of ['scratch-0a1b2c3d', 'increment-0a1b2c3d', 'kept']) mkdirSync(join(own, name, 'data'), { recursive: true });
+  expect((await clearScratch(own)).toSorted()).toEqual(['increment-0a1b2c3d', 'scratch-0a1b2c3d']);
+  expect(readdirSync(own)).toEqual(['kept']);
+  expect(await clearScratch(join(own, 'nowhere'))).toEqual([]);
 });
