@@ -490,7 +490,7 @@ describe('the databases of a site that runs', () => {
     const stopped = await operator.attempt(['sh', '-c', script], lab.folder);
     expect(stopped, stopped.stderr).toMatchObject({
       code: 130,
-      stderr: expect.stringContaining('starting everything as it was') as string,
+      stderr: expect.stringContaining('everything is started as it was') as string,
     });
     const running = (await lab.compose('ps', '--status', 'running', '--services')).trim().split('\n');
     expect(running).toEqual(expect.arrayContaining(['web-blue', database]));
