@@ -10,7 +10,7 @@ import { collect } from '../streams/blocks.ts';
 import { contentsOf } from './bucket/listing.ts';
 import { largestManifest, readCatalogue } from './catalogue.ts';
 import { checkStored, checkStreams } from './check-stored.ts';
-import { Failures } from './failures.ts';
+import { Failures, withEach } from './failures.ts';
 import { checkKeys, largestKeyFile } from './key-files.ts';
 import { idsIn } from './prune.ts';
 import { readVerifications, recordFinding, type Finding, type RecordTools, type Verifications } from './verifications.ts';
@@ -94,8 +94,8 @@ export async function copyBackups(place: Place, tools: CopyTools, signal: AbortS
     }
   }
   // One that is away has no keys to be followed.
-  if (!failures.tooMany) await followKeys(place, there, tools, signal);
-  return { copied, broken, failures: failures.all };
+  const unfollowed = failures.tooMany ? [] : await followKeys(place, there, tools, signal);
+  return { copied, broken, failures: [...failures.all, ...unfollowed] };
 }
 
 /** The listing of a bucket has an older id than the contents that were copied for it, and is no use without them. */
@@ -196,21 +196,27 @@ const isOlder = (own: readonly string[], theirs: readonly string[]): boolean =>
   (own.toSorted().at(-1) ?? '') < (theirs.toSorted().at(-1) ?? '');
 
 /** After a rotation of keys the copies open for the same people as the originals, and for nobody else. */
-async function followKeys(place: Place, ids: ReadonlySet<string>, { from, to, lease }: CopyTools, signal: AbortSignal): Promise<void> {
+async function followKeys(
+  place: Place,
+  ids: ReadonlySet<string>,
+  { from, to, lease }: CopyTools,
+  signal: AbortSignal,
+): Promise<readonly unknown[]> {
   const prefix = keysPrefix(place);
   const wanted = await keysIn(from, prefix, signal);
   const present = await keysIn(to, prefix, signal);
-  for (const id of ids) {
+  const follow = async (id: string): Promise<void> => {
     const own = wanted.get(id);
-    if (own === undefined) continue;
+    if (own === undefined) return;
     const theirs = present.get(id) ?? [];
-    if (isOlder(own, theirs)) continue;
+    if (isOlder(own, theirs)) return;
     const missing = own.filter((key) => !theirs.includes(key));
     const tooMany = theirs.filter((key) => !own.includes(key));
     if (missing.length + tooMany.length > 0) await lease.confirm(signal);
     for (const key of missing) await to.put(key, await collect(from.read(key, signal), largestKeyFile), signal);
     for (const key of tooMany) await to.delete(key, signal);
-  }
+  };
+  return withEach(ids, follow, signal);
 }
 
 async function listed(store: Store, prefix: string, signal: AbortSignal): Promise<readonly string[]> {

@@ -315,6 +315,33 @@ describe.each(suiteNames)('a second place, by %s,', (suite) => {
     expect(await keysOf(to)).toEqual(anewKeys);
   });
 
+  test('opens for others also where the new key of one backup cannot be read, and that one opens as before until it can', async () => {
+    const { from, to, made, copy, tried } = await world(suite);
+    await copy();
+    const recipients = [
+      { name: 'stranger', key: stranger.publicKey },
+      { name: 'escrow', key: escrow.publicKey },
+    ];
+    for (const manifest of made)
+      await rotateKeys(manifest, { store: from, identity: operator.privateKey, recipients, random: randomBytes }, clock.now(), never);
+    const of = (id: string) => async (store: Store) => (await keysOf(store)).filter((key) => key.includes('/keys/') && key.includes(id));
+    const [first, ...others] = idsOf(made).map(of);
+    const before = await first!(to);
+    const failing: Store = {
+      ...from,
+      read: (key, signal) => {
+        if (key.includes('/keys/') && key.includes(made[0]!.id)) throw new Error('EIO: i/o error, read');
+        return from.read(key, signal);
+      },
+    };
+    expect((await tried({ from: failing })).failures).toEqual([new Error('EIO: i/o error, read')]);
+    expect(before).not.toEqual([]);
+    expect(await first!(to)).toEqual(before);
+    for (const keys of others) expect(await keys(to)).toEqual(await keys(from));
+    await copy();
+    expect(await keysOf(to)).toEqual(await keysOf(from));
+  });
+
   test('opens for those of the last rotation, also where the clock was set back between two', async () => {
     const { from, to, made, copy } = await world(suite);
     const rotate = async (name: string, key: KeyObject, at: Date): Promise<void> => {
