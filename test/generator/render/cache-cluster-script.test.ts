@@ -91,12 +91,21 @@ describe('the script of a node of a cluster', () => {
     const code = new Promise<number | null>((resolve) => child.on('exit', resolve));
     // Whatever it began has the pipe too, also what a signal to its group does not reach: once that is closed nobody writes any more.
     const silence = new Promise((resolve) => child.on('close', resolve));
-    return { child, code, silence };
+    /** In a container what is left, if anything is, ends with the script. */
+    const endRest = async (): Promise<void> => {
+      try {
+        process.kill(-(child.pid ?? Number.NaN), 'SIGKILL');
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'ESRCH' });
+      }
+      await silence;
+    };
+    return { child, code, silence, endRest };
   };
   /** Run until `holds`, and until it has looked around some times more; then stop it as an engine does. */
   const run = async (self: string, holds: () => boolean, use = 'sessions'): Promise<number | null> => {
     rmSync(at('started'), { force: true });
-    const { child, code, silence } = begin(await scriptOf(self, use));
+    const { child, code, endRest } = begin(await scriptOf(self, use));
     // A server that does not listen to signals yet is killed by them.
     const ready = (): boolean => existsSync(at('started')) && holds();
     try {
@@ -105,13 +114,7 @@ describe('the script of a node of a cluster', () => {
       child.kill('SIGTERM');
       return await code;
     } finally {
-      // In a container what is left, if anything is, ends with it.
-      try {
-        process.kill(-(child.pid ?? Number.NaN), 'SIGKILL');
-      } catch (error) {
-        expect(error).toMatchObject({ code: 'ESRCH' });
-      }
-      await silence;
+      await endRest();
     }
   };
   const looks = (times: number) => (): boolean => asked().filter((one) => one === '127.0.0.1 cluster nodes').length >= times;
@@ -228,8 +231,9 @@ describe('the script of a node of a cluster', () => {
     mkdirSync(at('data', 'appendonlydir'));
     writeFileSync(at('data', 'appendonlydir', 'holds'), 'stale');
     rmSync(at('started'), { force: true });
-    const { code } = begin(await scriptOf('cache-shard-1-0', 'sessions'));
+    const { code, endRest } = begin(await scriptOf('cache-shard-1-0', 'sessions'));
     expect(await code).toBe(0);
+    await endRest();
     expect([existsSync(at('data', '.berth-unowned')), existsSync(at('data', 'appendonlydir'))]).toEqual([true, true]);
     rmSync(at('answers', `cache-shard-1-0 cluster replicate ${idOf('cache-shard-1-1')}`));
     await run('cache-shard-1-0', looks(2));
@@ -358,10 +362,9 @@ describe('the script of a node of a cluster', () => {
     server(`trap '/bin/sleep 0.2; exit 7' TERM; : >${at('started')}; while :; do /bin/sleep 0.02; done`);
     expect(await run('cache-shard-0-0', looks(1))).toBe(7);
     server('/bin/sleep 0.1; exit 9');
-    const { child, code, silence } = begin(await scriptOf('cache-shard-0-0', 'sessions'));
+    const { code, endRest } = begin(await scriptOf('cache-shard-0-0', 'sessions'));
     expect(await code).toBe(9);
-    process.kill(-(child.pid ?? Number.NaN), 'SIGKILL');
-    await silence;
+    await endRest();
   });
 
   test('starts nothing while a restore of its data is half done', async () => {
