@@ -17,6 +17,7 @@ import { readAuthority, readPassword } from './keys/read-keys.ts';
 import type { BackedUpEngine } from './ports/engine.ts';
 import type { ChainRules } from './ports/log-source.ts';
 import { localPrograms } from './programs/local-programs.ts';
+import { dataFolders } from './volume/data-folders.ts';
 
 /** Kinds of jobs that copy a database. */
 export type DatabaseKind = Exclude<BackupJob['kind'], 'configuration' | 'secrets' | 'bucket' | 'valkey' | 'redis' | 'volume'>;
@@ -76,6 +77,7 @@ const optionsOf = ({ host, port, user, password, ca, folder, memory, sqlserver, 
   memoryMiB: memory,
   tag: () => randomUUID().slice(0, 8),
   uid: process.getuid?.() ?? 0,
+  dataFolders,
   sqlserver,
 });
 

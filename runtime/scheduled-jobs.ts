@@ -195,9 +195,9 @@ const lockingJobs = (places: readonly Backups[], { state, clock, log }: JobOptio
 
 /** Two jobs that would ask for the same lease wait for each other, and so do two that take much memory. */
 export function mayRunTogether({ jobs, buckets: points }: Pick<Backups, 'jobs' | 'buckets'>): (one: string, other: string) => boolean {
-  const buckets = new Set(points.map(({ job }) => job.name));
-  /** The memory of an agent is for one server in which a restore is tried, or for one bucket. */
-  const isLarge = (name: string): boolean => isProof(name) || buckets.has(leases.get(name) ?? name);
+  const large = new Set([...points.map(({ job }) => job), ...jobs.filter(({ kind }) => kind === 'mysql')].map(({ name }) => name));
+  /** The memory of an agent is for one server, in which a restore is tried or that was cloned, or for one bucket. */
+  const isLarge = (name: string): boolean => isProof(name) || large.has(leases.get(name) ?? name);
   /**
    * Whose lease a job holds to its end. Who only reads asks for none, and misses nothing: what is removed keeps its data for longer than it may take. What a
    * proof makes anew asks for one as a person does: it waits a little, and is tried again.

@@ -128,7 +128,7 @@ export function renderMysql(plan: DatabasePlan, engine: 'mysql' | 'mariadb', tem
     clientFile: secret('admin-client'),
     plugin: facts.authentication,
     databaseText: text(database),
-    cloned: replicated && engine === 'mysql',
+    cloned: (replicated || backedUp) && engine === 'mysql',
     unlogged: engine === 'mariadb',
     files: plan.settings.find(({ name }) => name === 'open_files_limit')?.value,
     upgradeMark: engine === 'mariadb' ? mariadb.upgradeMark : undefined,

@@ -11,7 +11,8 @@ const ofFamily = (engine: 'mysql' | 'mariadb', account: string): object => {
   return {
     mariadb: engine === 'mariadb',
     canary: facts.canary,
-    grants: facts.accounts.backup.grants(account),
+    // Without what cloning takes: whoever rents a server cannot give that, and a dump does.
+    grants: facts.accounts.backup.grants(account).filter((grant) => !grant.includes(mysql.cloneRight)),
     settings: settings.map((name) => `${name} = ${(facts.backupSettings as Readonly<Record<string, string>>)[name] ?? 'ON'}`),
     server: facts.server,
     client: facts.clients.sql,

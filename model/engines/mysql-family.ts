@@ -18,6 +18,9 @@ export const monitoring = (right: string, account: string): readonly string[] =>
 /** A snapshot of a known place takes a lock and a look at where the log stands. */
 const copyRights = 'SELECT, RELOAD, REPLICATION SLAVE, REPLICATION CLIENT, SHOW VIEW, EVENT, TRIGGER';
 
+/** Lets an account copy the files of a MySQL by its plugin. */
+const cloneRight = 'BACKUP_ADMIN';
+
 export const copying = (rights: string, account: string): string => `GRANT ${rights} ON *.* TO \`${account}\`@\`%\``;
 
 const canary = { database: 'berth_canary', table: 'canary', column: 'moment', unlogged: 'unlogged' } as const;
@@ -98,6 +101,7 @@ export const mysqlFamily = {
   otherThreads: 160,
   /** All that a dump of everything and the log take, as the server lists it. */
   copyRights,
+  cloneRight,
   accounts: {
     application: {
       host: '%',
@@ -116,7 +120,7 @@ export const mysqlFamily = {
     backup: {
       host: '%',
       because: 'a backup copies the whole server and follows its log; it changes nothing but the time in its canary',
-      grants: (account) => [copying(copyRights, account), markingTime(account)],
+      grants: (account) => [copying(copyRights, account), copying(cloneRight, account), markingTime(account)],
     },
   },
 } as const satisfies { readonly accounts: Readonly<Record<string, SqlAccount>>; readonly [key: string]: unknown };

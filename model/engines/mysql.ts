@@ -1,4 +1,4 @@
-import { monitoring, mysqlFamily } from './mysql-family.ts';
+import { copying, monitoring, mysqlFamily } from './mysql-family.ts';
 
 /** Facts about MySQL. Sources: the manual of version 8.4 and the Dockerfile and entrypoint of the official image; memory measured on 9.7 in a container. */
 export const mysql = {
@@ -35,10 +35,7 @@ export const mysql = {
     replication: {
       host: '%',
       because: 'a replica copies the whole server and follows its log: it needs no right in any database for that',
-      grants: (account: string) => [
-        `GRANT REPLICATION SLAVE ON *.* TO \`${account}\`@\`%\``,
-        `GRANT BACKUP_ADMIN ON *.* TO \`${account}\`@\`%\``,
-      ],
+      grants: (account: string) => [`GRANT REPLICATION SLAVE ON *.* TO \`${account}\`@\`%\``, copying(mysqlFamily.cloneRight, account)],
     },
   },
   /** Settings that a full or incremental backup and a replica rely on; an operator must not lower them. */

@@ -22,6 +22,8 @@ import { usualLayout } from '../../runtime/jobs/upload-stream.ts';
 import { readVerifications } from '../../runtime/jobs/verifications.ts';
 import { inspect, prove, rehash } from '../../runtime/jobs/verify.ts';
 import { logReaders } from '../../runtime/log-readers.ts';
+import { clearScratch, scratchIn } from '../../runtime/engines/scratch-place.ts';
+import { dataFolders } from '../../runtime/volume/data-folders.ts';
 import { localPrograms } from '../../runtime/programs/local-programs.ts';
 import type { Store } from '../../runtime/ports/store.ts';
 import { realFiles } from '../../runtime/stores/folder-files.ts';
@@ -64,6 +66,7 @@ const options = {
   memoryMiB: 128,
   tag: () => randomUUID().slice(0, 8),
   uid: process.getuid?.() ?? 0,
+  dataFolders,
 };
 const engine = settings.engine === 'postgres' ? postgresEngine(options) : mysqlEngine(settings.engine, options);
 const { producer, logs, scratch, rules } = engine;
@@ -108,8 +111,8 @@ const increment = async () => {
 /** What a backup takes in the store. */
 const storedBytes = ({ streams }: Manifest): number => streams.flatMap(({ objects }) => objects).reduce((sum, { bytes }) => sum + bytes, 0);
 const brief = (manifest: Manifest) => {
-  const { id, kind, chain, parent, position, facts, durationMs } = manifest;
-  return { id, kind, chain, parent, position, facts, durationMs, bytes: storedBytes(manifest) };
+  const { id, kind, chain, parent, position, facts, tool, durationMs } = manifest;
+  return { id, kind, chain, parent, position, facts, tool: tool.name, durationMs, bytes: storedBytes(manifest) };
 };
 const targetOf = (order: Order): RestoreTarget =>
   order.at === undefined
@@ -118,6 +121,7 @@ const targetOf = (order: Order): RestoreTarget =>
 
 type Order = Readonly<Record<string, unknown>> & { readonly do: string };
 const orders: Readonly<Record<string, (order: Order) => Promise<unknown>>> = {
+  clear: () => clearScratch(scratchIn(settings.folder)),
   open: async () => {
     await feed?.[Symbol.asyncDispose]();
     feed = await logs.open(stop.signal);

@@ -79,6 +79,8 @@ interface Whole {
 /** What the rows below have to say differently to each engine. */
 interface Engine {
   readonly database: string;
+  /** Program of a full backup. */
+  readonly madeBy: string;
   /** Where the address of the database stands in the environment of the application. */
   readonly url: string;
   /** A shell command with the statements in its first argument. */
@@ -105,6 +107,7 @@ const engines = {
   postgres: {
     ...sqlClients.postgres,
     database: 'database',
+    madeBy: 'pg_basebackup',
     url: 'DATABASE_URL',
     remove: 'DELETE FROM ledger WHERE n > 10 RETURNING pg_current_xact_id()',
     table: 'public.ledger',
@@ -115,6 +118,7 @@ const engines = {
     ...sqlClients.mysql,
     ...family,
     database: 'orders',
+    madeBy: 'clone',
     url: 'ORDERS_URL',
     remove: 'SET @had = @@GLOBAL.gtid_executed; DELETE FROM ledger WHERE n > 10; SELECT GTID_SUBTRACT(@@GLOBAL.gtid_executed, @had)',
   },
@@ -122,6 +126,7 @@ const engines = {
     ...sqlClients.mariadb,
     ...family,
     database: 'books',
+    madeBy: 'mariadb-dump',
     url: 'BOOKS_URL',
     remove: 'DELETE FROM ledger WHERE n > 10; SELECT @@last_gtid',
   },
@@ -356,9 +361,11 @@ describe('the databases of a site that runs', () => {
   });
 
   test('are copied when somebody asks, and the log goes on behind it', () =>
-    each(async ({ database, insert, covered, fulls, spans, tried }) => {
+    each(async ({ database, madeBy, insert, covered, fulls, spans, tried }) => {
       await lab.berth('backup', 'now', database, '--label', 'by hand');
-      expect((await fulls()).map(({ label }) => label)).toEqual([null, 'by hand']);
+      const made = await fulls();
+      expect(made.map(({ label }) => label)).toEqual([null, 'by hand']);
+      expect(await lab.berth('backup', 'show', made[1]?.id ?? '')).toMatch(new RegExp(`made by +${madeBy} `));
       await insert(2001, 2001, 'after the second');
       await covered();
       expect(await spans()).toHaveLength(1);

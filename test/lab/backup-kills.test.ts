@@ -49,6 +49,7 @@ const mysqlLike = (engine: 'mysql' | 'mariadb', command: readonly string[], snap
 cat >/tmp/first.sql <<'SQL'
 CREATE USER berth_backup@'%' IDENTIFIED BY '${password}';
 GRANT ${copyRights} ON *.* TO berth_backup@'%';
+${engine === 'mysql' ? `GRANT ${mysql.cloneRight} ON *.* TO berth_backup@'%'; INSTALL PLUGIN clone SONAME 'mysql_clone.so';` : ''}
 CREATE DATABASE shop; CREATE TABLE shop.ledger (n int PRIMARY KEY AUTO_INCREMENT, note varchar(200));
 SQL
 MYSQL_PWD=${root} ${clients.sql} -uroot </tmp/first.sql

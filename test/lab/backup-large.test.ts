@@ -30,7 +30,10 @@ interface Engine {
 }
 
 /** MySQL and MariaDB. */
-const family = ({ clients, copyRights, server }: typeof mysql | typeof mariadb, options: Pick<Engine, 'command' | 'options'>): Engine => ({
+const family = (
+  { clients, copyRights, server }: typeof mysql | typeof mariadb,
+  options: Pick<Engine, 'command' | 'options'> & { readonly also?: string },
+): Engine => ({
   port: 3306,
   path: '/usr/sbin',
   options: options.options,
@@ -46,7 +49,7 @@ const family = ({ clients, copyRights, server }: typeof mysql | typeof mariadb, 
   client: ['-e', `MYSQL_PWD=${root}`, '@', clients.sql, '-uroot', '-N', '-B'],
   isThere: ['-e', `MYSQL_PWD=${root}`, '@', clients.admin, '-uroot', '-h127.0.0.1', 'status'],
   init: '#!/bin/sh\n',
-  account: `CREATE USER berth_backup@'%' IDENTIFIED BY '${password}'; GRANT ${copyRights} ON *.* TO berth_backup@'%';`,
+  account: `CREATE USER berth_backup@'%' IDENTIFIED BY '${password}'; GRANT ${copyRights} ON *.* TO berth_backup@'%'; ${options.also ?? ''}`,
   // A dump writes it in hexadecimal digits, into a statement that must be below 1 GiB.
   value: 2 ** 29 - 2 ** 20,
   // The dump looks through all of a database for the triggers of each table, so in one alone it would take much longer.
@@ -77,6 +80,8 @@ const engines = {
   mysql: family(mysql, {
     options: ['-e', `MYSQL_ROOT_PASSWORD=${root}`],
     command: ['--gtid-mode=ON', '--enforce-gtid-consistency=ON', '--innodb-redo-log-capacity=2G'],
+    // As at a site: it is cloned.
+    also: `GRANT ${mysql.cloneRight} ON *.* TO berth_backup@'%'; INSTALL PLUGIN clone SONAME 'mysql_clone.so';`,
   }),
   mariadb: family(mariadb, {
     options: ['-e', `MARIADB_ROOT_PASSWORD=${root}`],
@@ -117,6 +122,7 @@ describe.each([
     const begun = performance.now();
     await agent.ask('open');
     const full = await agent.ask('full');
+    expect(full.facts.notCloned).toBeUndefined();
     expect(full.facts).toMatchObject({ tables: count + 1, tablesHashed: count + 1, rows: count + 1 });
     // What is compared is a place behind the end of the copy.
     await sleep(1200);

@@ -42,7 +42,9 @@ DELIMITER ;
 
 const engines = {
   mysql: {
+    engine: 'mysql',
     facts: mysql,
+    clones: false,
     version: '9.7.4',
     rootEnv: 'MYSQL_ROOT_PASSWORD',
     serverArguments: ['--gtid-mode=ON', '--enforce-gtid-consistency=ON'],
@@ -55,7 +57,9 @@ const engines = {
     sbin: '/usr/sbin',
   },
   mariadb: {
+    engine: 'mariadb',
     facts: mariadb,
+    clones: false,
     version: '11.8.6',
     rootEnv: 'MARIADB_ROOT_PASSWORD',
     serverArguments: ['--log-bin=binlog', '--binlog-format=ROW', '--gtid-strict-mode=ON'],
@@ -82,9 +86,11 @@ interface Held {
   readonly tables: Readonly<Record<string, string>>;
 }
 
-describe.each(['mysql', 'mariadb'] as const)('backups of %s', (engine) => {
-  const { facts, version, rootEnv, serverArguments, executed, snapshot, unlogged, reset, removed, replaced } = engines[engine];
-  const lab = new BackupLab(engine, { port: 3306, path: '/usr/sbin' });
+const dumped = [engines.mysql, engines.mariadb].map((each) => ({ ...each, way: `${each.engine} as a dump` }));
+
+describe.each([{ ...engines.mysql, clones: true, way: 'mysql as files' }, ...dumped])('backups of $way', ({ engine, clones, ...about }) => {
+  const { facts, version, rootEnv, serverArguments, executed, snapshot, unlogged, reset, removed, replaced } = about;
+  const lab = new BackupLab(engine, { port: 3306, path: '/usr/sbin' }, clones ? 'clone' : 'backup');
   const { database, home } = lab;
   let agent: Agent;
 
@@ -146,6 +152,7 @@ describe.each(['mysql', 'mariadb'] as const)('backups of %s', (engine) => {
 cat >/tmp/first.sql <<'SQL'
 CREATE USER berth_backup@'%' IDENTIFIED BY '${password}';
 GRANT ${facts.copyRights} ON *.* TO berth_backup@'%';
+${clones ? `GRANT ${mysql.cloneRight} ON *.* TO berth_backup@'%'; INSTALL PLUGIN clone SONAME 'mysql_clone.so';` : ''}
 CREATE DATABASE berth_canary;
 CREATE TABLE berth_canary.canary (id TINYINT PRIMARY KEY, moment DATETIME(6) NOT NULL) ENGINE = InnoDB;
 INSERT INTO berth_canary.canary VALUES (1, '2020-01-01');
@@ -179,6 +186,7 @@ MYSQL_PWD=${root} ${facts.clients.sql} -uroot </tmp/first.sql
     const writers = writing();
     const first = await agent.ask('full');
     expect(first.facts).toMatchObject({ version, databases: ['shop'], tables: 8, tablesHashed: 8 });
+    expect(first.tool).toBe(clones ? 'clone' : facts.clients.dump);
     await write(1, 6000);
     expect((await agent.ask('ship')).kind).toBe('shipped');
     during = await recorded();
@@ -252,38 +260,43 @@ MYSQL_PWD=${root} ${facts.clients.sql} -uroot </tmp/first.sql
     expect(await rowsBefore(transactions[3].id)).toBe('1');
   });
 
-  test('facts keep nobody from changing a table that was read, and leave out one that was changed before it was', async () => {
-    // Of tables of one size the names say which is first.
-    await sql(`CREATE DATABASE aside; USE aside; CREATE TABLE first (n int PRIMARY KEY); INSERT INTO first VALUES (1);
+  // Those of a clone are asked of that.
+  test.runIf(!clones)(
+    'facts keep nobody from changing a table that was read, and leave out one that was changed before it was',
+    async () => {
+      // Of tables of one size the names say which is first.
+      await sql(`CREATE DATABASE aside; USE aside; CREATE TABLE first (n int PRIMARY KEY); INSERT INTO first VALUES (1);
       CREATE TABLE second (n int PRIMARY KEY, hash char(128) GENERATED ALWAYS AS (SHA2(REPEAT(n, 4000000), 512)) VIRTUAL);
       INSERT INTO second (n) VALUES ${Array.from({ length: 300 }, (_, n) => `(${n})`).join(', ')};
       CREATE TABLE third (n int PRIMARY KEY); INSERT INTO third VALUES (1);`);
-    const isReadingSecond = async (): Promise<boolean> =>
-      (await sql(`SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'berth_backup' AND info LIKE '%aside_.%second_%'`)) ===
-      '1';
-    const { slow, isDumped, go } = slowDump('facts');
-    const answered = slow.try('full');
-    await until(isDumped, 'the dump is done');
-    // MySQL works the column out, which takes long. MariaDB does not, but lets tables be locked that a snapshot is about to read.
-    const lock = engine === 'mariadb' ? attempt(['docker', 'exec', '-e', `MYSQL_PWD=${root}`, database, ...client, '-e', held]) : undefined;
-    if (lock !== undefined) await until(async () => (await sql(lockers)) !== '', 'the second table is locked');
-    go();
-    await until(isReadingSecond, 'the second table is being read', { everyMs: 20 });
-    const change = 'ADD COLUMN late int NOT NULL DEFAULT 5';
-    await sql(`SET SESSION lock_wait_timeout = 2; ALTER TABLE aside.first ${change}; ALTER TABLE aside.third ${change};`);
-    expect(await isReadingSecond()).toBe(true);
-    if (lock !== undefined) await sql(`KILL ${await sql(lockers)}`);
-    await lock;
-    const { failed, answer } = await answered;
-    await slow.end();
-    expect(failed).toBeUndefined();
-    expect(answer.facts.tablesHashed).toBe(answer.facts.tables - 2);
-    await write(1, 8000);
-    await sleep(1200);
-    await agent.ask('ship');
-    await expectProven(agent);
-    await sql('DROP DATABASE aside');
-  });
+      const isReadingSecond = async (): Promise<boolean> =>
+        (await sql(`SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'berth_backup' AND info LIKE '%aside_.%second_%'`)) ===
+        '1';
+      const { slow, isDumped, go } = slowDump('facts');
+      const answered = slow.try('full');
+      await until(isDumped, 'the dump is done');
+      // MySQL works the column out, which takes long. MariaDB does not, but lets tables be locked that a snapshot is about to read.
+      const lock =
+        engine === 'mariadb' ? attempt(['docker', 'exec', '-e', `MYSQL_PWD=${root}`, database, ...client, '-e', held]) : undefined;
+      if (lock !== undefined) await until(async () => (await sql(lockers)) !== '', 'the second table is locked');
+      go();
+      await until(isReadingSecond, 'the second table is being read', { everyMs: 20 });
+      const change = 'ADD COLUMN late int NOT NULL DEFAULT 5';
+      await sql(`SET SESSION lock_wait_timeout = 2; ALTER TABLE aside.first ${change}; ALTER TABLE aside.third ${change};`);
+      expect(await isReadingSecond()).toBe(true);
+      if (lock !== undefined) await sql(`KILL ${await sql(lockers)}`);
+      await lock;
+      const { failed, answer } = await answered;
+      await slow.end();
+      expect(failed).toBeUndefined();
+      expect(answer.facts.tablesHashed).toBe(answer.facts.tables - 2);
+      await write(1, 8000);
+      await sleep(1200);
+      await agent.ask('ship');
+      await expectProven(agent);
+      await sql('DROP DATABASE aside');
+    },
+  );
 
   test('a full backup is proven by a restore to the place that its facts are of', async () => {
     expect(await agent.ask('verify', { level: 1 })).toMatchObject({ level: 1, result: 'sound' });
@@ -300,6 +313,8 @@ MYSQL_PWD=${root} ${facts.clients.sql} -uroot </tmp/first.sql
   test('an agent that was killed in the middle of a full backup and of shipping leaves no hole', async () => {
     const writers = write(100, 10_000);
     agent = await lab.dieAtWork(agent);
+    // What an agent that begins removes first.
+    expect((await agent.ask('clear')).length).toBe(clones ? 1 : 0);
     await writers;
     await write(1, 20_000);
     expect((await agent.ask('ship')).kind).toBe('shipped');
@@ -308,7 +323,7 @@ MYSQL_PWD=${root} ${facts.clients.sql} -uroot </tmp/first.sql
     expect(restoredTables(await agent.ask('restore'))).toEqual((await recorded()).tables);
   });
 
-  test.each([
+  test.runIf(!clones).each([
     ['exits with 3 after output began', 'exit 3', 'exited with 3'],
     ['breaks off and says that all went well', 'exit 0', 'said that all went well, and its output of 100000 bytes is not a whole dump'],
   ])('a dump program that %s makes no backup', async (_, end, message) => {
@@ -324,7 +339,7 @@ MYSQL_PWD=${root} ${facts.clients.sql} -uroot </tmp/first.sql
     expect((await agent.ask('list')).manifests.length).toBe(before);
   });
 
-  test('what no snapshot holds makes no backup: a routine that comes meanwhile, a table of another kind', async () => {
+  test.runIf(!clones)('what no snapshot holds makes no backup: a routine that comes meanwhile, a table of another kind', async () => {
     const { slow, isDumped, go } = slowDump('slow');
     const answer = slow.try('full');
     await until(isDumped, 'the dump is done');
@@ -371,6 +386,29 @@ MYSQL_PWD=${root} ${facts.clients.sql} -uroot </tmp/first.sql
     expect([kind, failed]).toEqual(['io', `tables were made, removed, renamed or altered while the backup was made: ${tables.join(', ')}`]);
     expect((await agent.ask('list')).manifests.length).toBe(before);
     await sql('DROP DATABASE aside; DROP DATABASE behind');
+  });
+
+  test.runIf(clones)('a table of another kind makes no backup, and without what a clone takes a dump does, and says so', async () => {
+    await sql('CREATE TABLE loose (id int) ENGINE = MyISAM');
+    expect(await agent.try('full')).toMatchObject({ kind: 'unsupported', failed: expect.stringContaining('shop.loose (MyISAM)') });
+    await sql('DROP TABLE loose');
+    const dumps = async (because: string): Promise<void> => {
+      const full = await agent.ask('full');
+      expect([full.tool, full.facts.notCloned]).toEqual([facts.clients.dump, expect.stringContaining(because)]);
+    };
+    await sql(`REVOKE ${mysql.cloneRight} ON *.* FROM berth_backup@'%'`);
+    await dumps('the account of backups has no BACKUP_ADMIN');
+    await sql(`GRANT ${mysql.cloneRight} ON *.* TO berth_backup@'%'; UNINSTALL PLUGIN clone`);
+    await dumps('the server has no plugin clone');
+    await sql(`INSTALL PLUGIN clone SONAME 'mysql_clone.so'; SET GLOBAL max_allowed_packet = 1048576`);
+    await dumps('max_allowed_packet');
+    await sql('SET GLOBAL max_allowed_packet = 67108864');
+    const { id, tool } = await agent.ask('full');
+    expect(tool).toBe('clone');
+    await write(1, 25_000);
+    await sleep(1200);
+    expect(await agent.ask('ship')).toMatchObject({ kind: 'shipped', logs: [{ chain: id }] });
+    await expectProven(agent);
   });
 
   test('a wrong password is told from everything else, and no word of it is said', async () => {

@@ -39,6 +39,8 @@ export interface Dialect {
   /** Whether its dump fails at a table that was removed, renamed or altered since the snapshot began. Where not, it leaves the table out, or takes the form of now. */
   readonly failsAtChangedTables: boolean;
   readonly dumpArguments: readonly string[];
+  /** The plugin by which one server copies the files of another; nothing where an engine has none that works by the network. */
+  readonly clone?: { readonly library: string; readonly plugin: string; readonly right: string };
   /** Which transactions are in a dump, by what it says at its beginning and by what the server knows of that place. */
   readonly inDump: (beginning: string, place: LogPlace, session: Session) => Promise<string | undefined>;
   /** Whether the log up to that place is what was received; the reason when it is not. */
@@ -129,6 +131,7 @@ const mysqlDialect: Dialect = {
     '--no-tablespaces',
     `--loose-init-command=SET SESSION lock_wait_timeout = ${lockSeconds}`,
   ],
+  clone: { library: 'mysql_clone.so', plugin: 'clone', right: mysql.cloneRight },
   inDump: async (beginning) => /GTID_PURGED=(?:\/\*!80000 '\+'\*\/ *)?'\+?([^']*)'/.exec(beginning)?.[1],
   sameLog: async (session, _, gtids) => {
     const { executed } = await session.row('SELECT @@GLOBAL.gtid_executed AS executed');

@@ -13,7 +13,7 @@ import { dumpLog, LogNotThere } from './dump-socket.ts';
 import type { GtidSet } from './gtids.ts';
 import { identify, serverTime, type Identity } from './identity.ts';
 import { isToBeSaid } from '../to-be-said.ts';
-import type { MysqlTools } from './producer.ts';
+import type { MysqlTools } from './tools.ts';
 import { connect, type Session } from './session.ts';
 import { NotContinuous, SliceReader } from './slice-reader.ts';
 

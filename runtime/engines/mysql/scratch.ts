@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Manifest } from '../../../model/backup/manifest.ts';
 import type { Json } from '../../../model/backup/shape.ts';
@@ -7,18 +7,7 @@ import { BerthError } from '../../../model/errors.ts';
 import { Secret } from '../../../model/secret.ts';
 import type { ProgramEnd } from '../../ports/program.ts';
 import type { LaidOut, Restorable, RestoreTarget, Scratch, ScratchEngine } from '../../ports/scratch-engine.ts';
-import {
-  answers,
-  fullOf,
-  gap,
-  lastLines,
-  ofThePlace,
-  runQuietly,
-  scratchEngine,
-  troubleIn,
-  type ScratchServer,
-  type ScratchTools,
-} from '../scratch-place.ts';
+import { answers, fullOf, gap, lastLines, ofThePlace, runQuietly, scratchEngine, troubleIn, type ScratchServer } from '../scratch-place.ts';
 import { clientArguments, type MysqlAccess } from './access.ts';
 import { BrokenLog } from './binlog-events.ts';
 import { readCanary } from './canary.ts';
@@ -27,21 +16,22 @@ import type { Dialect } from './dialect.ts';
 import { standsStill, takeFacts } from './facts.ts';
 import type { GtidSet } from './gtids.ts';
 import { logFile } from './log-source.ts';
-import { dumpFile } from './producer.ts';
+import { filesTar } from './clone.ts';
+import { dumpFile } from './dump.ts';
+import { privateServer } from './private-server.ts';
 import { findEnd, placeRelayLogs, readSlice, type LogEnd } from './relay.ts';
 import { connect, quoted, type Session } from './session.ts';
 import { standingMysql } from './standing.ts';
 import { NotContinuous } from './slice-reader.ts';
+import type { CloneTools } from './tools.ts';
 
-export interface MysqlScratchTools extends ScratchTools {
+export interface MysqlScratchTools extends CloneTools {
   readonly dialect: Dialect;
 }
 
 const pollMs = 100;
 /** Ours alone, beside the accounts that came with the backup. */
 const account = 'berth_scratch';
-/** A number that no other server has: it would leave out what it had written itself. */
-const serverId = 4_294_967_001;
 
 /** MySQL or MariaDB in a folder of its own. */
 export const mysqlScratch = (tools: MysqlScratchTools): ScratchEngine => {
@@ -85,31 +75,70 @@ class MysqlLaidOut implements LaidOut {
     this.#server = server;
     this.#folder = server.folder;
     this.#chain = chain;
-    const password = new Secret(randomBytes(24).toString('base64url'));
+    // With something of each kind, as a server may ask for that.
+    const password = new Secret(`${randomBytes(24).toString('base64url')}aA1-`);
     this.#access = { host: join(server.folder, 'socket'), port: 0, user: account, password };
   }
 
   async write(signal: AbortSignal): Promise<void> {
-    const { dialect, programs } = this.#tools;
+    const { dialect } = this.#tools;
     const full = fullOf(this.#chain);
-    for (const part of ['data', 'logs', 'tmp']) await mkdir(join(this.#folder, part), { recursive: true, mode: 0o700 });
+    for (const part of ['logs', 'tmp']) await mkdir(join(this.#folder, part), { recursive: true, mode: 0o700 });
     await this.#writeLogs(full, signal);
-    await runQuietly(programs, dialect.scratch.initialise(this.#server.data, this.#fact('lowerCaseTableNames')), signal);
-    await this.#start(signal);
-    const administrator: MysqlAccess = { ...this.#access, user: 'root', password: null };
-    // It stays what it is while the accounts of the backup take the place of those it was made with.
-    await using session = await connect(dialect.title, administrator, signal);
-    const client = [dialect.programs.client, ...clientArguments(administrator)] as const;
-    await runQuietly(
-      programs,
-      [...client, '--binary-mode', '--max-allowed-packet=1G', '--default-character-set=utf8mb4'],
-      signal,
-      full.open(dumpFile),
-    );
-    await session.rows(`CREATE USER ${account}@localhost IDENTIFIED BY ${quoted(this.#access.password?.reveal() ?? '')}`);
-    await session.rows(`GRANT ALL ON *.* TO ${account}@localhost WITH GRANT OPTION`);
+    const session = await (full.manifest.streams.some(({ name }) => name === filesTar)
+      ? this.#unpack(full, signal)
+      : this.#load(full, signal));
+    await using _ = session;
     for (const statement of dialect.scratch.startAfter(this.#held().toString())) await session.rows(statement);
   }
+
+  /** Statements, into an empty server. @returns an administrator's session. */
+  async #load(full: Restorable, signal: AbortSignal): Promise<Session> {
+    const { dialect, programs } = this.#tools;
+    await mkdir(this.#server.data, { mode: 0o700 });
+    await runQuietly(programs, dialect.scratch.initialise(this.#server.data, this.#fact('lowerCaseTableNames')), signal);
+    const administrator: MysqlAccess = { ...this.#access, user: 'root', password: null };
+    await this.#start(administrator, signal);
+    // It stays what it is while the accounts of the backup take the place of those it was made with.
+    const session = await connect(dialect.title, administrator, signal);
+    try {
+      const client = [dialect.programs.client, ...clientArguments(administrator)] as const;
+      await runQuietly(
+        programs,
+        [...client, '--binary-mode', '--max-allowed-packet=1G', '--default-character-set=utf8mb4'],
+        signal,
+        full.open(dumpFile),
+      );
+      for (const statement of this.#account()) await session.rows(statement);
+      return session;
+    } catch (error) {
+      await session[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Files, whose server lets in nobody whose password we know: it makes our account when it starts. @returns a session of that. */
+  async #unpack(full: Restorable, signal: AbortSignal): Promise<Session> {
+    const { dialect, dataFolders } = this.#tools;
+    await dataFolders.unpack(this.#server.data, full.open(filesTar), signal);
+    const first = join(this.#folder, 'first.sql');
+    await writeFile(
+      first,
+      this.#account()
+        .map((statement) => `${statement};\n`)
+        .join(''),
+      { mode: 0o600 },
+    );
+    await this.#start(this.#access, signal, [`--init-file=${first}`]);
+    await rm(first);
+    return connect(dialect.title, this.#access, signal);
+  }
+
+  #account = (): readonly string[] => [
+    `DROP USER IF EXISTS ${account}@localhost`,
+    `CREATE USER ${account}@localhost IDENTIFIED BY ${quoted(this.#access.password?.reveal() ?? '')}`,
+    `GRANT ALL ON *.* TO ${account}@localhost WITH GRANT OPTION`,
+  ];
 
   recover = async (target: RestoreTarget, signal: AbortSignal): Promise<Scratch> => {
     const { dialect, limits } = this.#tools;
@@ -181,42 +210,22 @@ class MysqlLaidOut implements LaidOut {
     }
   }
 
-  async #start(signal: AbortSignal): Promise<void> {
+  async #start(as: MysqlAccess, signal: AbortSignal, more: readonly string[] = []): Promise<void> {
     const { dialect, memoryMiB } = this.#tools;
-    const settings: Readonly<Record<string, string>> = {
-      'datadir': this.#server.data,
-      'socket': this.#access.host,
-      'pid-file': join(this.#folder, 'pid'),
-      'tmpdir': join(this.#folder, 'tmp'),
-      'server-id': String(serverId),
-      'relay-log': 'relay',
-      'lower-case-table-names': this.#fact('lowerCaseTableNames'),
-      'character-set-server': this.#fact('characterSet'),
-      'collation-server': this.#fact('collation'),
-      'default-time-zone': '+00:00',
-      'event-scheduler': 'OFF',
-      'log-bin-trust-function-creators': '1',
-      'max-allowed-packet': '1G',
-      'performance-schema': 'OFF',
-      'innodb-buffer-pool-size': `${Math.max(32, Math.floor(memoryMiB / 2))}M`,
-      // Thrown away in any case: what a crash of the host would cost does not matter.
-      'innodb-flush-log-at-trx-commit': '0',
-      'innodb-doublewrite': 'OFF',
-      'innodb-fast-shutdown': '2',
+    const of = {
+      lowerCaseTableNames: this.#fact('lowerCaseTableNames'),
+      characterSet: this.#fact('characterSet'),
+      collation: this.#fact('collation'),
     };
-    const argv = Object.entries(settings).map(([name, value]) => `--${name}=${value}`);
-    const fixed = ['--no-defaults', '--skip-networking', '--skip-name-resolve'];
-    const ended = await this.#server.start(
-      [dialect.programs.server, ...fixed, ...argv, ...dialect.scratch.serverArguments],
-      () => this.#answers(signal),
-      signal,
-    );
+    const place = { folder: this.#folder, data: this.#server.data, socket: this.#access.host };
+    const argv = privateServer(dialect, place, of, memoryMiB, more);
+    const ended = await this.#server.start(argv, () => this.#answers(as, signal), signal);
     if (ended !== undefined) throw serverFailed(ended);
   }
 
-  #answers = async (signal: AbortSignal): Promise<boolean> =>
+  #answers = async (as: MysqlAccess, signal: AbortSignal): Promise<boolean> =>
     answers(async () => {
-      await using _ = await connect(this.#tools.dialect.title, { ...this.#access, user: 'root', password: null }, signal);
+      await using _ = await connect(this.#tools.dialect.title, as, signal);
       return true;
     });
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
 import { dialects } from '../../../runtime/engines/mysql/dialect.ts';
+import { dataFolders } from '../../../runtime/volume/data-folders.ts';
 import { mysqlScratch } from '../../../runtime/engines/mysql/scratch.ts';
 import { postgresScratch } from '../../../runtime/engines/postgres/scratch.ts';
 import { clearScratch, ScratchServer, type ScratchTools } from '../../../runtime/engines/scratch-place.ts';
@@ -40,11 +41,11 @@ const tools = (version: string, room = Infinity): ScratchTools => ({
 const engines = {
   postgres: { scratch: postgresScratch, says: (version: string) => `postgres (PostgreSQL) ${version} (Debian ${version}-1.pgdg13+1)` },
   mysql: {
-    scratch: (of: ScratchTools) => mysqlScratch({ ...of, dialect: dialects.mysql }),
+    scratch: (of: ScratchTools) => mysqlScratch({ ...of, dialect: dialects.mysql, dataFolders }),
     says: (version: string) => `mysqld  Ver ${version} for Linux on x86_64`,
   },
   mariadb: {
-    scratch: (of: ScratchTools) => mysqlScratch({ ...of, dialect: dialects.mariadb }),
+    scratch: (of: ScratchTools) => mysqlScratch({ ...of, dialect: dialects.mariadb, dataFolders }),
     says: (version: string) => `mariadbd  Ver ${version}-MariaDB-ubu2404 for debian-linux-gnu`,
   },
 } as const;

@@ -186,15 +186,17 @@ SHOW GRANTS FOR 'berth_backup'@'%';
 SQL
 )
 if [ "$found" != 'GRANT SELECT, RELOAD, REPLICATION SLAVE, REPLICATION CLIENT, SHOW VIEW, EVENT, TRIGGER ON *.* TO `berth_backup`@`%`
+GRANT BACKUP_ADMIN ON *.* TO `berth_backup`@`%`
 GRANT UPDATE ON `berth_canary`.`canary` TO `berth_backup`@`%`' ]; then
   ask <<'SQL'
 REVOKE ALL PRIVILEGES, GRANT OPTION FROM 'berth_backup'@'%';
 GRANT SELECT, RELOAD, REPLICATION SLAVE, REPLICATION CLIENT, SHOW VIEW, EVENT, TRIGGER ON *.* TO `berth_backup`@`%`;
+GRANT BACKUP_ADMIN ON *.* TO `berth_backup`@`%`;
 GRANT UPDATE ON `berth_canary`.`canary` TO `berth_backup`@`%`;
 SQL
 fi
 
-# By this plugin the replica copies the server, file by file.
+# By this plugin replicas and backups copy the server, file by file.
 found=$(ask <<'SQL'
 SELECT count(*) FROM information_schema.plugins WHERE plugin_name = 'clone';
 SQL

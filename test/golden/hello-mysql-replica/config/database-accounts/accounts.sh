@@ -147,7 +147,7 @@ DROP USER 'berth_backup'@'%';
 SQL
 fi
 
-# By this plugin the replica copies the server, file by file.
+# By this plugin replicas and backups copy the server, file by file.
 found=$(ask <<'SQL'
 SELECT count(*) FROM information_schema.plugins WHERE plugin_name = 'clone';
 SQL
